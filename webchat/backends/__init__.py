@@ -1,0 +1,122 @@
+"""Who answers: the shape of a backend, what it says beside text, and the registry. Knows no backend's inside."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
+
+from webchat.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from webchat.backends.mock import MockBackend as MockBackend
+    from webchat.config import Settings
+
+ENTRY_POINTS = "webchat.backends"
+BUILT_IN = {
+    "local": "webchat.backends.local",
+    "mock": "webchat.backends.mock",
+    "openai": "webchat.backends.openai",
+}
+
+EventKind = Literal["status", "note", "reasoning", "tool", "usage", "finish"]
+
+
+@dataclass(frozen=True)
+class SessionInfo:
+    """What a backend says of one session. `working_dir` is an absolute path or starts with `~`."""
+
+    session_id: str
+    project_id: str = ""
+    working_dir: str = "~"
+    is_active: bool = True
+
+
+@dataclass(frozen=True)
+class Event:
+    """What a backend says beside text, in between the pieces.
+
+    kind       meaning of `text`                                                         kept with the answer
+    status     what is being done now, a few words; replaces the status before;          no
+               the next piece of text ends it; `progress` from 0 to 1 where it is known
+    note       a sentence about the answer ("Earlier messages were left out …")          yes
+    reasoning  a piece of the model's reasoning, appended to the pieces before           yes
+    tool       a line about a tool that the agent used                                   yes
+    usage      nothing; `data` has token counts                                          yes
+    finish     why the answer ended: "stop", "length", …                                 yes
+    """
+
+    kind: EventKind
+    text: str = ""
+    progress: float | None = None
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+Piece = str | Event
+HistoryItem = Mapping[str, Any]
+"""One message for the model: a mapping with at least `role` ("user" or "assistant") and `content`."""
+
+
+class SessionBackend(Protocol):
+    """Anything with this shape answers; there is no base class.
+
+    Calling and iterating may raise SessionUnknown (the manager resumes with the history and asks again), SessionEnded,
+    and BackendUnavailable with a text for people. Where the iterator that `send_message` returns has a method
+    `cancel()`, it may be called once, from any thread, and ends the answer upstream at once; otherwise a stop takes
+    effect at the next piece.
+
+    Optional attributes that the page shows: `label` (str: which model answers and where) and `notice` (str or None:
+    what keeps the backend from answering and what to do). Optional methods that the server calls: `start(report)` once
+    at its start, returning at once, for what is better done before the first message; `report(text, progress)` tells
+    the terminal of it, `progress` from 0 to 1 or None. `close()` once at its end.
+    """
+
+    def create_session(self, working_dir: str, description: str) -> SessionInfo: ...
+
+    def resume_session(self, session_id: str, history: Sequence[HistoryItem]) -> SessionInfo:
+        """Take up a session with this history, oldest first; it replaces what the backend knew."""
+
+    def send_message(self, session_id: str, message: str) -> Iterable[Piece]: ...
+
+    def end_session(self, session_id: str) -> None: ...
+
+    def get_session_info(self, session_id: str) -> SessionInfo | None: ...
+
+
+def project_id_of(working_dir: str) -> str:
+    """A folder's name for a project: its absolute path with every other character than letters and digits as "-"."""
+    path = os.path.abspath(os.path.expanduser(working_dir))  # noqa: PTH100, PTH111  (no link is resolved)
+    return re.sub(r"[^A-Za-z0-9]+", "-", path)
+
+
+Factory = Callable[["Settings"], SessionBackend]
+
+
+def backend_names() -> list[str]:
+    """The names that `create_backend` takes, sorted."""
+    return sorted({*BUILT_IN, *(point.name for point in entry_points(group=ENTRY_POINTS))})
+
+
+def create_backend(name: str, settings: Settings) -> SessionBackend:
+    """Build the backend of that name, ours or one from an entry point in the group `webchat.backends`.
+
+    Raises InvalidInput where there is none.
+    """
+    import importlib
+
+    if name in BUILT_IN:
+        return cast(Factory, importlib.import_module(BUILT_IN[name]).from_settings)(settings)
+    for point in entry_points(group=ENTRY_POINTS, name=name):
+        return cast(Factory, point.load())(settings)
+    raise InvalidInput(f"There is no backend {name!r}. Choose one of: {', '.join(backend_names())}.")
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401
+    if name == "MockBackend":
+        from webchat.backends.mock import MockBackend
+
+        return MockBackend
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,15 @@
+"""The names on disk. Knows no file's content."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+AMPLIFIER_HOME = Path("~/.amplifier")
+"""Where files live unless the setting of the same name says otherwise; `~` is expanded where it is used."""
+
+SERVER_DIR = "server"
+WEB_CHAT_SESSIONS_FILENAME = "web-chat-sessions.json"
+WEB_CHAT_TRANSCRIPTS_DIR = "web-chat-transcripts"
+WEB_CHAT_ACTIVITY_FILENAME = "web-chat-activity.jsonl"
+WEB_CHAT_SETTINGS_FILENAME = "web-chat-settings.json"
+MEMORY_STORE_FILENAME = "memory-store.yaml"

@@ -1,0 +1,65 @@
+"""What can go wrong, as a person should read it. Knows no status codes."""
+
+from __future__ import annotations
+
+
+class WebChatError(Exception):
+    """The base of all errors whose text is meant for people: it says what happened and what to do next."""
+
+
+class SessionNotFound(WebChatError, ValueError):
+    """There is no session with this id, or it is somebody else's."""
+
+    def __init__(self, session_id: object) -> None:
+        super().__init__(f"Session {str(session_id)[:60]!r} not found. It may have been deleted.")
+
+
+class SessionExists(WebChatError, ValueError):
+    """A session with this id is already stored."""
+
+    def __init__(self, session_id: str) -> None:
+        super().__init__(f"Session {session_id!r} already exists.")
+
+
+class SessionEnded(WebChatError, ValueError):
+    """The backend has ended the session; resuming it brings it back."""
+
+    def __init__(self, text: str = "Session no longer exists. Resume it to go on, or start a new one.") -> None:
+        super().__init__(text)
+
+
+class SessionBusy(WebChatError):
+    """A reply is being written in this session, and there is at most one."""
+
+    def __init__(self, text: str = "Still answering. Stop the answer or wait for its end, then send again.") -> None:
+        super().__init__(text)
+
+
+class SessionUnknown(WebChatError):
+    """Raised by a backend that does not know a session, after a restart say. The manager resumes it, unseen."""
+
+
+class NoActiveSession(WebChatError):
+    """A call that speaks to the current session found none."""
+
+    def __init__(self, text: str = "No active session. Create one first via POST /api/session.") -> None:
+        super().__init__(text)
+
+
+class BackendUnavailable(WebChatError):
+    """The model or agent cannot be asked right now. The text names the reason in a plain sentence."""
+
+    def __init__(self, text: str = "The model cannot be reached. Try again, or check the settings.") -> None:
+        super().__init__(text)
+
+
+class InvalidInput(WebChatError):
+    """What was sent cannot be used as it is."""
+
+
+class StorageError(WebChatError):
+    """Files could not be read or written. Nothing has changed."""
+
+
+class ReplyFailed(WebChatError):
+    """An answer broke off for a reason that nobody foresaw; what came is kept."""

@@ -1,0 +1,279 @@
+"""Files that survive a crash: a folder of named files, on disk or in memory. Knows nothing of what they hold."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from filelock import FileLock, Timeout
+
+FOLDER_MODE, FILE_MODE = 0o700, 0o600
+LOCK_SUFFIX = ".lock"
+Release = Callable[[], None]
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """What tells one state of a file from another: its size in bytes, and whatever else the file system says."""
+
+    size: int
+    modified_ns: int
+    identity: int
+
+
+class Locked(Exception):
+    """Somebody else holds the lock."""
+
+
+class Folder(Protocol):
+    """A flat folder of named files. One writer of a name at a time is the caller's care, with `lock`.
+
+    Names are plain file names, checked by the caller. Reading raises OSError for everything but "no such file";
+    writing raises OSError, and then a replaced file is as it was.
+    """
+
+    def sub(self, name: str) -> Folder:
+        """The folder of that name in this one; it is made with its first file."""
+
+    def names(self) -> list[str]:
+        """The files' names, in no order; [] where the folder does not exist."""
+
+    def stamp(self, name: str) -> Stamp | None: ...
+
+    def read(self, name: str, offset: int = 0) -> bytes | None:
+        """The bytes from `offset` on, or None where there is no such file."""
+
+    def replace(self, name: str, data: bytes) -> None:
+        """Put `data` in the file's place in one step; it is on the disk when this returns."""
+
+    def append_line(self, name: str, line: bytes, *, sync: bool = True) -> int:
+        """Append `line` and a newline, after a newline of its own where a crash left a torn last line.
+
+        Returns the file's size. With `sync` the line is on the disk when this returns.
+        """
+
+    def remove(self, name: str) -> None:
+        """Remove the file; a no-op where there is none."""
+
+    def copy(self, name: str, to: str) -> None: ...
+
+    def lock(self, name: str, timeout: float) -> Release:
+        """Lock `name` across processes, and give back what unlocks it, from any thread. Raises Locked in time."""
+
+    def is_locked(self, name: str) -> bool:
+        """Whether anybody, in this process or another, holds that lock. The probe is momentary."""
+
+
+@contextmanager
+def locked(folder: Folder, name: str, timeout: float = 30.0) -> Iterator[None]:
+    """Hold a folder's lock for a block. Raises Locked after `timeout` seconds."""
+    release = folder.lock(name, timeout)
+    try:
+        yield
+    finally:
+        release()
+
+
+def atomic_write(path: Path | str, text: str) -> None:
+    """Replace a file by `text` (UTF-8, mode 0600, its folder 0700) in one step, on the disk when this returns.
+
+    Raises OSError; the file is then as it was and nothing is left over.
+    """
+    path = Path(path)
+    DiskFolder(path.parent).replace(path.name, text.encode("utf-8"))
+
+
+def quarantine(folder: Folder, name: str) -> str | None:
+    """Copy a file that was not understood to `<name>.corrupt-<time>` beside it; the copy's name, None without a file."""
+    if folder.stamp(name) is None:
+        return None
+    base = f"{name}.corrupt-{time.strftime('%Y%m%dT%H%M%S')}"
+    copy, number = base, 1
+    while folder.stamp(copy) is not None:
+        number += 1
+        copy = f"{base}-{number}"
+    folder.copy(name, copy)
+    return copy
+
+
+class DiskFolder:
+    """A folder on disk. Links are not followed: a link in a file's place is an error, not a way out."""
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
+
+    def sub(self, name: str) -> DiskFolder:
+        return DiskFolder(self.path / name)
+
+    def names(self) -> list[str]:
+        with suppress(FileNotFoundError):
+            return [entry.name for entry in os.scandir(self.path) if entry.is_file(follow_symlinks=False)]
+        return []
+
+    def stamp(self, name: str) -> Stamp | None:
+        try:
+            stat = os.stat(self.path / name, follow_symlinks=False)  # noqa: PTH116  (Path.stat is twice as slow)
+        except FileNotFoundError:
+            return None
+        return Stamp(stat.st_size, stat.st_mtime_ns, stat.st_ino)
+
+    def read(self, name: str, offset: int = 0) -> bytes | None:
+        try:
+            fd = self._open(name, os.O_RDONLY)
+        except FileNotFoundError:
+            return None
+        with open(fd, "rb", buffering=0) as file:
+            if offset:
+                file.seek(offset)
+            return file.read()
+
+    def replace(self, name: str, data: bytes) -> None:
+        self._make()
+        fd, temporary = tempfile.mkstemp(prefix=f".{name}.", dir=self.path)  # 0600 from the start
+        try:
+            with open(fd, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, self.path / name)  # noqa: PTH105
+        except BaseException:
+            with suppress(OSError):
+                os.unlink(temporary)  # noqa: PTH108
+            raise
+        self._sync_folder()
+
+    def append_line(self, name: str, line: bytes, *, sync: bool = True) -> int:
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT
+        try:
+            fd = self._open(name, flags)
+        except FileNotFoundError:
+            self._make()
+            fd = self._open(name, flags)
+        with open(fd, "r+b", buffering=0) as file:
+            end = file.seek(0, os.SEEK_END)
+            torn = end > 0 and os.pread(fd, 1, end - 1) != b"\n"
+            data = (b"\n" if torn else b"") + line + b"\n"
+            written = file.write(data) or 0
+            if written != len(data):
+                raise OSError(f"only {written} of {len(data)} bytes could be written")
+            if sync:
+                os.fsync(fd)
+                if end == 0:
+                    self._sync_folder()
+            return end + written
+
+    def remove(self, name: str) -> None:
+        (self.path / name).unlink(missing_ok=True)
+
+    def copy(self, name: str, to: str) -> None:
+        data = self.read(name)
+        if data is not None:
+            self.replace(to, data)
+
+    def lock(self, name: str, timeout: float) -> Release:
+        self._make()
+        lock = self._lock(name)
+        try:
+            lock.acquire(timeout=timeout, poll_interval=0.01)
+        except Timeout as error:
+            raise Locked(name) from error
+        return lock.release
+
+    def is_locked(self, name: str) -> bool:
+        if self.stamp(name + LOCK_SUFFIX) is None:
+            return False
+        lock = self._lock(name)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            return True
+        lock.release()
+        return False
+
+    def _lock(self, name: str) -> FileLock:
+        return FileLock(self.path / (name + LOCK_SUFFIX), mode=FILE_MODE, thread_local=False)
+
+    def _open(self, name: str, flags: int) -> int:
+        return os.open(self.path / name, flags | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
+
+    def _make(self) -> None:
+        # Not mkdir(parents=True): that makes the parents with the umask's mode, readable by others.
+        missing = []
+        folder = self.path
+        while not folder.is_dir():
+            missing.append(folder)
+            folder = folder.parent
+        for folder in reversed(missing):
+            folder.mkdir(mode=FOLDER_MODE, exist_ok=True)
+
+    def _sync_folder(self) -> None:
+        """Make a new name last: a file's fsync does not cover the folder's entry."""
+        fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
+
+class MemoryFolder:
+    """The same in memory, for this process alone."""
+
+    def __init__(self) -> None:
+        self._files: dict[str, bytes] = {}
+        self._versions: dict[str, int] = {}
+        self._subs: dict[str, MemoryFolder] = {}
+        self._locks: dict[str, threading.Lock] = {}
+        self._changes = threading.Lock()
+
+    def sub(self, name: str) -> MemoryFolder:
+        with self._changes:
+            return self._subs.setdefault(name, MemoryFolder())
+
+    def names(self) -> list[str]:
+        return list(self._files)
+
+    def stamp(self, name: str) -> Stamp | None:
+        data = self._files.get(name)
+        return None if data is None else Stamp(len(data), self._versions[name], 0)
+
+    def read(self, name: str, offset: int = 0) -> bytes | None:
+        data = self._files.get(name)
+        return None if data is None else data[offset:]
+
+    def replace(self, name: str, data: bytes) -> None:
+        with self._changes:
+            self._versions[name] = self._versions.get(name, 0) + 1
+            self._files[name] = data
+
+    def append_line(self, name: str, line: bytes, *, sync: bool = True) -> int:
+        with self._changes:
+            self._versions[name] = self._versions.get(name, 0) + 1
+            self._files[name] = self._files.get(name, b"") + line + b"\n"
+            return len(self._files[name])
+
+    def remove(self, name: str) -> None:
+        with self._changes:
+            self._files.pop(name, None)
+
+    def copy(self, name: str, to: str) -> None:
+        data = self.read(name)
+        if data is not None:
+            self.replace(to, data)
+
+    def lock(self, name: str, timeout: float) -> Release:
+        with self._changes:
+            lock = self._locks.setdefault(name, threading.Lock())
+        if not lock.acquire(timeout=timeout):
+            raise Locked(name)
+        return lock.release
+
+    def is_locked(self, name: str) -> bool:
+        lock = self._locks.get(name)
+        return lock is not None and lock.locked()
