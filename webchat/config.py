@@ -124,14 +124,14 @@ def load(
     where they are text. Raises InvalidInput naming the setting whose value cannot be used.
     """
     explicit, environ = explicit or {}, environ or {}
-    home = next((Path(given) for given in (explicit.get("AMPLIFIER_HOME"), environ.get("AMPLIFIER_HOME")) if given), None)
-    saved = read_saved(home or conventions.AMPLIFIER_HOME)
+    home = explicit.get("AMPLIFIER_HOME") or environ.get("AMPLIFIER_HOME") or conventions.AMPLIFIER_HOME
+    saved = read_saved(Path(home))
     values: dict[str, Any] = {}
     sources: dict[str, Source] = {}
-    layers: tuple[tuple[Source, Mapping[str, Any]], ...] = (("flag", explicit), ("environment", environ), ("file", saved))
+    layers: dict[Source, Mapping[str, Any]] = {"flag": explicit, "environment": environ, "file": saved}
     for setting in SETTINGS:
         sources[setting.name] = "default"
-        for source, layer in layers:
+        for source, layer in layers.items():
             name = setting.name if source == "file" else setting.metadata["key"]
             given = layer.get(name)
             if given is None or (source == "environment" and given == ""):
@@ -164,7 +164,7 @@ def read_saved(home: Path) -> dict[str, Any]:
 
 
 def save(home: Path, **changes: Any) -> None:  # noqa: ANN401
-    """Save settings by a field's name; unknown keys survive. Raises InvalidInput and OSError, and then nothing changed."""
+    """Save settings by a field's name; unknown keys survive. Raises InvalidInput, OSError; then nothing has changed."""
     for setting in SETTINGS:
         if setting.name in changes:
             _parsed(setting, changes[setting.name])

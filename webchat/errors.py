@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 
 class WebChatError(Exception):
     """The base of all errors whose text is meant for people: it says what happened and what to do next."""
@@ -57,8 +59,12 @@ class InvalidInput(WebChatError):
     """What was sent cannot be used as it is."""
 
 
-class StorageError(WebChatError):
+class StorageError(WebChatError, OSError):
     """Files could not be read or written. Nothing has changed."""
+
+    def __init__(self, what: str, cause: OSError) -> None:
+        why = os.strerror(cause.errno) if cause.errno else "the disk does not answer as it should"
+        super().__init__(f"{what}: {why}. Nothing has changed.")
 
 
 class ReplyFailed(WebChatError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 import threading
@@ -28,8 +29,11 @@ class Stamp:
     identity: int
 
 
-class Locked(Exception):
+class Locked(OSError):
     """Somebody else holds the lock."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(errno.EBUSY, f"{name} is locked")
 
 
 class Folder(Protocol):
@@ -91,7 +95,7 @@ def atomic_write(path: Path | str, text: str) -> None:
 
 
 def quarantine(folder: Folder, name: str) -> str | None:
-    """Copy a file that was not understood to `<name>.corrupt-<time>` beside it; the copy's name, None without a file."""
+    """Copy a file that was not understood to `<name>.corrupt-<time>`; gives the copy's name, None without a file."""
     if folder.stamp(name) is None:
         return None
     base = f"{name}.corrupt-{time.strftime('%Y%m%dT%H%M%S')}"
@@ -228,6 +232,7 @@ class MemoryFolder:
     def __init__(self) -> None:
         self._files: dict[str, bytes] = {}
         self._versions: dict[str, int] = {}
+        self._identities: dict[str, int] = {}
         self._subs: dict[str, MemoryFolder] = {}
         self._locks: dict[str, threading.Lock] = {}
         self._changes = threading.Lock()
@@ -241,7 +246,7 @@ class MemoryFolder:
 
     def stamp(self, name: str) -> Stamp | None:
         data = self._files.get(name)
-        return None if data is None else Stamp(len(data), self._versions[name], 0)
+        return None if data is None else Stamp(len(data), self._versions[name], self._identities[name])
 
     def read(self, name: str, offset: int = 0) -> bytes | None:
         data = self._files.get(name)
@@ -249,18 +254,20 @@ class MemoryFolder:
 
     def replace(self, name: str, data: bytes) -> None:
         with self._changes:
-            self._versions[name] = self._versions.get(name, 0) + 1
+            self._identities[name] = self._versions[name] = self._versions.get(name, 0) + 1
             self._files[name] = data
 
     def append_line(self, name: str, line: bytes, *, sync: bool = True) -> int:
         with self._changes:
             self._versions[name] = self._versions.get(name, 0) + 1
+            self._identities.setdefault(name, self._versions[name])
             self._files[name] = self._files.get(name, b"") + line + b"\n"
             return len(self._files[name])
 
     def remove(self, name: str) -> None:
         with self._changes:
             self._files.pop(name, None)
+            self._identities.pop(name, None)
 
     def copy(self, name: str, to: str) -> None:
         data = self.read(name)

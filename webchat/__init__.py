@@ -1,0 +1,24 @@
+"""A chat in the browser over any agent or model: server-rendered, plain files, nothing lost."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from webchat.app import create_app as create_app
+    from webchat.manager import WebChatSessionManager as WebChatSessionManager
+    from webchat.views import create_blueprint as create_blueprint
+
+__all__ = ["WebChatSessionManager", "create_app", "create_blueprint"]
+__version__ = "0.1.0"
+
+_HOMES = {"create_app": "app", "create_blueprint": "views", "WebChatSessionManager": "manager"}
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401
+    # Flask is loaded when it is asked for: `from webchat.session_store import …` in a script does without.
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

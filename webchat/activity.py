@@ -1,0 +1,60 @@
+"""When something last happened in each session. Derived data: lost, it costs the list its exact order, no more."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+
+from webchat import jsonlines
+from webchat.fileutil import Folder, Stamp, locked
+
+COMPACT_ABOVE = 4 * 1024 * 1024
+"""Bytes; a larger file is rewritten with one line for each session."""
+
+
+class Activity:
+    """An append-only log of {at, session, what}: a message's cost does not depend on how many sessions there are."""
+
+    def __init__(self, folder: Folder, name: str, clock: Callable[[], str]) -> None:
+        self._folder, self._name, self._clock = folder, name, clock
+        self._guard = threading.Lock()
+        self._latest: dict[str, str] = {}
+        self._stamp: Stamp | None = None
+        self._offset = 0
+        self._compact_above = COMPACT_ABOVE
+
+    def note(self, session_id: str, what: str) -> None:
+        """Write down that `what` ("message", "reply", "list") happened now. Raises OSError."""
+        line = jsonlines.dump({"at": self._clock(), "session": session_id, "what": what})
+        size = self._folder.append_line(self._name, line, sync=False)
+        if size > self._compact_above:
+            self._compact()
+
+    def stamp(self) -> Stamp | None:
+        """Changes whenever anything is noted, in this process or another."""
+        return self._folder.stamp(self._name)
+
+    def latest(self) -> Mapping[str, str]:
+        """Each session's last time, ISO 8601 in UTC. Reads what is new only."""
+        with self._guard:
+            stamp = self.stamp()
+            if stamp != self._stamp:
+                self._read(stamp)
+            return self._latest
+
+    def _read(self, stamp: Stamp | None) -> None:
+        grown = stamp and self._stamp and stamp.identity == self._stamp.identity and stamp.size >= self._offset
+        latest, offset = (dict(self._latest), self._offset) if grown else ({}, 0)
+        data = self._folder.read(self._name, offset) or b""
+        for end, record in jsonlines.parse(data):
+            if record and isinstance(record.get("session"), str) and isinstance(record.get("at"), str):
+                latest[record["session"]] = max(record["at"], latest.get(record["session"], ""))
+            self._offset = offset + end
+        self._latest, self._stamp = latest, stamp
+
+    def _compact(self) -> None:
+        with locked(self._folder, self._name):
+            rows = [jsonlines.dump({"at": at, "session": session}) for session, at in self.latest().items()]
+            data = b"".join(row + b"\n" for row in rows)
+            self._folder.replace(self._name, data)
+            self._compact_above = max(COMPACT_ABOVE, 2 * len(data))

@@ -1,0 +1,202 @@
+"""Reading along: what one session looks like now, and what has changed since a reader last looked.
+
+Knows no HTML and no HTTP. A reader's position is derived from the files alone, so any process can go on from it.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from webchat.reply import Replies, ReplyView, Status
+from webchat.transcript import Message, Transcripts
+
+POLL_INTERVAL = 0.25
+"""Seconds after which a reader looks for what another process has written."""
+_POSITION = re.compile(r"(\d{1,15})\.([A-Za-z0-9_-]{0,128})\.(\d{1,15})", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Position:
+    """How far a reader is: transcript bytes read, the last message shown, characters of it shown for good."""
+
+    offset: int = 0
+    message_id: str = ""
+    shown: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.offset}.{self.message_id}.{self.shown}"
+
+    @classmethod
+    def parse(cls, text: str | None) -> Position | None:
+        """The position that `str` wrote, or None for anything else."""
+        match = _POSITION.fullmatch(text or "")
+        return cls(int(match[1]), match[2], int(match[3])) if match else None
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """One session's messages as they are now, the reply in flight or left behind among them as the last."""
+
+    messages: tuple[Message, ...] = ()
+    end: int = 0
+    damaged: bool = False
+    status: Status | None = None
+    size: int = 0
+
+    @property
+    def last(self) -> Message | None:
+        return self.messages[-1] if self.messages else None
+
+    @property
+    def position(self) -> Position:
+        return Position(self.end, self.last.id if self.last else "")
+
+    def find(self, message_id: str) -> Message | None:
+        return next((message for message in reversed(self.messages) if message.id == message_id), None)
+
+
+class Conversations:
+    """Puts transcripts and replies in flight together."""
+
+    def __init__(self, transcripts: Transcripts, replies: Replies, is_running: Callable[[str], bool]) -> None:
+        """`is_running` says whether this process writes in a session; others are probed by their lock."""
+        self._transcripts, self._replies, self._is_running = transcripts, replies, is_running
+
+    def stamp(self, session_id: str) -> object:
+        """Differs from an earlier one when the conversation's files have changed."""
+        return self._transcripts.stamp(session_id), self._replies.stamp(session_id)
+
+    def read(self, session_id: str) -> Conversation:
+        """What there is now. Raises OSError."""
+        # In this order: log, lock, transcript. A writer commits before it unlocks and unlocks before it is gone,
+        # so a free lock means that what is not in the transcript now will not come.
+        view = self._replies.view(session_id)
+        alive = view is not None and (self._is_running(session_id) or self._replies.is_alive(session_id))
+        branch = self._transcripts.read(session_id)
+        if view is None or any(message.id == view.id for message in branch.messages):
+            return Conversation(branch.messages, branch.end, branch.damaged)
+        return _with_reply(Conversation(branch.messages, branch.end, branch.damaged), view, alive)
+
+
+def _with_reply(conversation: Conversation, view: ReplyView, alive: bool) -> Conversation:
+    message = view.message(alive=alive)
+    return replace(
+        conversation, messages=(*conversation.messages, message), status=view.status if alive else None, size=view.size
+    )
+
+
+class Waiter:
+    """Waits for a change in one session. `urgent` changes are those that no reader should put off."""
+
+    def __init__(self) -> None:
+        self._any, self._urgent = threading.Event(), threading.Event()
+
+    def poke(self, urgent: bool) -> None:
+        if urgent:
+            self._urgent.set()
+        self._any.set()
+
+    def clear(self) -> None:
+        """Forget what has happened; called before looking, so that nothing between look and wait is missed."""
+        self._any.clear()
+        self._urgent.clear()
+
+    def wait(self, timeout: float, *, urgent: bool = False) -> bool:
+        return (self._urgent if urgent else self._any).wait(timeout)
+
+
+class Wakeups:
+    """Tells the readers in this process at once what its writers do."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._waiters: dict[str, set[Waiter]] = {}
+
+    @contextmanager
+    def listen(self, session_id: str) -> Iterator[Waiter]:
+        waiter = Waiter()
+        with self._guard:
+            self._waiters.setdefault(session_id, set()).add(waiter)
+        try:
+            yield waiter
+        finally:
+            with self._guard:
+                waiters = self._waiters[session_id]
+                waiters.discard(waiter)
+                if not waiters:
+                    del self._waiters[session_id]
+
+    def poke(self, session_id: str, urgent: bool) -> None:
+        """Something changed in this session."""
+        with self._guard:
+            waiters = tuple(self._waiters.get(session_id, ()))
+        for waiter in waiters:
+            waiter.poke(urgent)
+
+    def poke_all(self) -> None:
+        """Something changed that every page shows, or the server is about to end."""
+        with self._guard:
+            waiters = [waiter for group in self._waiters.values() for waiter in group]
+        for waiter in waiters:
+            waiter.poke(True)
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a reader at some position does not have yet.
+
+    replaced: nothing that it has counts, it takes the whole conversation. Otherwise `current` is the message that it
+    showed last, where that has changed, and `added` are the ones behind it.
+    """
+
+    conversation: Conversation
+    replaced: bool = False
+    current: Message | None = None
+    added: tuple[Message, ...] = ()
+
+
+def change_since(conversation: Conversation, position: Position) -> Change | None:
+    """What has changed for a reader at `position`; None where nothing has."""
+    messages = conversation.messages
+    if conversation.end < position.offset:
+        return Change(conversation, replaced=True)
+    first_new = next(
+        (number for number, message in enumerate(messages) if message.end > position.offset or not message.end),
+        len(messages),
+    )
+    new = messages[first_new:]
+    before = messages[first_new - 1].id if first_new else ""
+    if new and new[0].id == position.message_id:
+        return Change(conversation, current=new[0], added=new[1:])
+    if before != position.message_id:
+        return Change(conversation, replaced=True)
+    return Change(conversation, added=new) if new else None
+
+
+def text_pieces(
+    read: Callable[[], Message | None], waiter: Waiter, stopping: threading.Event, interval: float
+) -> Iterator[tuple[str, Message]]:
+    """One reply's text as it comes, as (new text, the message now), until it has its final status.
+
+    `read` gives the message as it is now. Several pieces within `interval` seconds come as one. A pair with an empty
+    text comes whenever there was nothing new for `POLL_INTERVAL`, so that the caller can see whether its reader is
+    still there, and at the end.
+    """
+    sent = 0
+    while not stopping.is_set():
+        waiter.clear()
+        message = read()
+        if message is None:
+            return
+        yield message.content[sent:], message
+        if not message.in_flight:
+            return
+        grown, sent = len(message.content) > sent, len(message.content)
+        if grown:
+            waiter.wait(interval, urgent=True)
+        else:
+            waiter.wait(POLL_INTERVAL)

@@ -1,0 +1,371 @@
+"""The rules of the chat: which session is current, one reply in flight for each, what resume means.
+
+Knows neither Flask nor files.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import unicodedata
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from webchat.backends import Piece, SessionBackend, SessionInfo
+from webchat.conventions import WEB_CHAT_TRANSCRIPTS_DIR
+from webchat.errors import BackendUnavailable, InvalidInput, SessionBusy, SessionEnded, SessionNotFound, StorageError
+from webchat.fileutil import Release
+from webchat.follow import Conversation, Conversations, Waiter, Wakeups, text_pieces
+from webchat.reply import Replies, ReplyRun, backend_errors, settle
+from webchat.session_store import DEFAULT_DESCRIPTION, WebChatSession, WebChatSessionStore, is_session_id, utc_now
+from webchat.transcript import Message, Transcripts, history
+
+TITLE_LENGTH = 80
+"""Characters at most that a session's title takes from its first message."""
+STOP_PATIENCE = 2.0
+"""Seconds that a stop waits for the answer's end, so that what it shows is final."""
+
+
+@dataclass(frozen=True)
+class Posted:
+    """A message that was accepted: the question, on disk, and the answer that is being written."""
+
+    session: WebChatSession
+    question: Message
+    reply: Message
+    run: ReplyRun
+
+
+class WebChatSessionManager:
+    """Every call that the views, the command line and scripts make. Safe to call from any thread.
+
+    `owner` narrows each call to one person's sessions; None is the one person of a chat without sign-in. Calls raise
+    SessionNotFound for a session that is not there or not theirs, StorageError when files cannot be read or written,
+    and BackendUnavailable when the backend cannot be asked; nothing has changed then.
+    """
+
+    def __init__(
+        self,
+        backend: SessionBackend,
+        persistence_path: Path | str | None = None,
+        *,
+        clock: Callable[[], str] = utc_now,
+    ) -> None:
+        """`persistence_path` is the registry's file; the transcripts lie in a folder beside it. None: in memory."""
+        self.backend = backend
+        self.store = WebChatSessionStore(persistence_path, clock=clock)
+        self._clock = clock
+        folder = self.store.folder.sub(WEB_CHAT_TRANSCRIPTS_DIR)
+        self._transcripts, self._replies = Transcripts(folder), Replies(folder)
+        self._runs: dict[str, ReplyRun] = {}
+        self._conversations = Conversations(self._transcripts, self._replies, self._runs.__contains__)
+        self._known: dict[str, str | None] = {}
+        """The last message of each session that the backend has taken in."""
+        self.wakeups = Wakeups()
+        self.stopping = threading.Event()
+        """Set when the server is about to end; every stream watches it."""
+
+    # Sessions
+
+    @property
+    def active_session_id(self) -> str | None:
+        session = self.active_session()
+        return session.session_id if session else None
+
+    def active_session(self, owner: str | None = None) -> WebChatSession | None:
+        return self.store.active_session(owner)
+
+    def get_session(self, session_id: str, owner: str | None = None) -> WebChatSession:
+        """The session. Raises SessionNotFound."""
+        return self.store.require(session_id, owner)
+
+    def list_sessions(self, owner: str | None = None) -> list[WebChatSession]:
+        """All sessions, newest first."""
+        return self.store.list_all(owner)
+
+    def create_session(
+        self, working_dir: str = "~", description: str = DEFAULT_DESCRIPTION, owner: str | None = None
+    ) -> SessionInfo:
+        """Start a session and make it current; the old one stays so until then.
+
+        Raises InvalidInput where `working_dir` is no folder, BackendUnavailable, StorageError.
+        """
+        if not Path(working_dir).expanduser().is_dir():
+            raise InvalidInput(f"There is no folder {working_dir!r} to work in.")
+        with backend_errors():
+            info = self.backend.create_session(working_dir, description)
+        if not is_session_id(info.session_id):
+            raise BackendUnavailable("The backend gave the new session a name that cannot be used.")
+        extra = {"project_id": info.project_id, "working_dir": info.working_dir}
+        self.store.add(info.session_id, description, extra, owner)
+        self._known[info.session_id] = None
+        self.wakeups.poke_all()
+        return info
+
+    def new_session(self, owner: str | None = None) -> WebChatSession:
+        """The current session where it has no message yet, else a new one."""
+        session = self.active_session(owner)
+        if session is None or session.begun:
+            session = self.get_session(self.create_session(owner=owner).session_id, owner)
+        return session
+
+    def resume_session(self, session_id: str, owner: str | None = None) -> WebChatSession:
+        """Make a past session current again, with its history in the backend.
+
+        Raises SessionNotFound; SessionEnded, BackendUnavailable, and then nothing has changed.
+        """
+        self.store.require(session_id, owner)
+        if not self._is_answering(session_id):
+            self._take_up(session_id, history(self.conversation(session_id, owner).messages))
+        session = self.store.reactivate(session_id, owner)
+        self.wakeups.poke_all()
+        return session
+
+    def end_session(self, session_id: str | None = None, owner: str | None = None) -> bool:
+        """End a session, the current one by default: its answer stops, the backend lets go, it is no longer current.
+
+        Gives False where there is none to end. Raises SessionNotFound, BackendUnavailable.
+        """
+        if session_id is None:
+            current = self.active_session(owner)
+            if current is None:
+                return False
+            session_id = current.session_id
+        self.store.require(session_id, owner)
+        self.stop(session_id, owner)
+        with backend_errors():
+            self.backend.end_session(session_id)
+        self._known.pop(session_id, None)
+        self.store.deactivate(session_id, owner)
+        self.wakeups.poke_all()
+        return True
+
+    # Messages
+
+    def conversation(self, session_id: str, owner: str | None = None) -> Conversation:
+        """What the session looks like now. Raises SessionNotFound, StorageError."""
+        self.store.require(session_id, owner)
+        return self.read_conversation(session_id)
+
+    def read_conversation(self, session_id: str) -> Conversation:
+        """The same for a caller that has asked for the session already."""
+        with _storage("The conversation could not be read"):
+            return self._conversations.read(session_id)
+
+    def conversation_stamp(self, session_id: str) -> object:
+        """Differs from an earlier one when the conversation's files have changed, in any process."""
+        with _storage("The conversation could not be read"):
+            return self._conversations.stamp(session_id)
+
+    def send_message(self, message: str, session_id: str | None = None, owner: str | None = None) -> str | None:
+        """Send a message, to the current session by default, and wait for the whole answer.
+
+        Gives None where there is no session to send to. Raises as `post_message`, and what ended the answer early.
+        """
+        session_id = session_id or self.active_session_of(owner)
+        if session_id is None:
+            return None
+        posted = self.post_message(session_id, message, owner)
+        posted.run.wait()
+        if posted.run.error:
+            raise posted.run.error
+        return posted.run.message.content
+
+    def active_session_of(self, owner: str | None) -> str | None:
+        session = self.active_session(owner)
+        return session.session_id if session else None
+
+    def post_message(self, session_id: str, message: str, owner: str | None = None) -> Posted:
+        """Accept a message: it is on the disk when this returns, and the answer is on its way.
+
+        Raises SessionNotFound, SessionBusy while an answer is being written, InvalidInput, StorageError.
+        """
+        session = self.store.require(session_id, owner)
+        question_text = checked_message(message)
+        with self._writing(session_id) as (conversation, hand_over):
+            session = self.store.begin(session_id, title_of(question_text), owner)
+            question = self._message("user", question_text, conversation)
+            self._transcripts.append(session_id, question)
+            self.store.touch(session_id, "message")
+            run = self._start_reply(session, question, history(conversation.messages), hand_over)
+        self.wakeups.poke(session_id, urgent=True)
+        self.wakeups.poke_all()
+        return Posted(session, question, run.message, run)
+
+    def start_conversation(self, message: str, owner: str | None = None) -> Posted:
+        """A new session with its first message. Raises as `create_session` and `post_message`."""
+        checked_message(message)
+        return self.post_message(self.create_session(owner=owner).session_id, message, owner)
+
+    def add_exchange(
+        self, session_id: str, question: str, answer: str, kind: str, owner: str | None = None
+    ) -> tuple[Message, Message]:
+        """Put a question and its answer into the session that no model saw. Raises as `post_message`."""
+        self.store.require(session_id, owner)
+        with self._writing(session_id) as (conversation, _):
+            self.store.begin(session_id, title_of(question), owner)
+            asked = self._message("user", question, conversation, kind)
+            answered = Message(
+                uuid.uuid4().hex, "assistant", answer, parent=asked.id, created_at=self._clock(), kind=kind
+            )
+            self._transcripts.append(session_id, asked, answered)
+            self.store.touch(session_id, "message")
+        self.wakeups.poke_all()
+        return asked, answered
+
+    def stop(self, session_id: str, owner: str | None = None) -> bool:
+        """Stop the answer that is being written; what came is kept. Whether there was one.
+
+        Returns when it has ended, or after two seconds where the backend takes longer.
+        """
+        self.store.require(session_id, owner)
+        run = self._runs.get(session_id)
+        if run is None:
+            return False
+        run.stop()
+        run.wait(STOP_PATIENCE)
+        return True
+
+    def pieces(self, session_id: str, message_id: str, *, interval: float = 0.05) -> Iterator[tuple[str, Message]]:
+        """The text of one answer as it comes, from its beginning, as (new text, the message now); see `text_pieces`."""
+
+        def read() -> Message | None:
+            return self.read_conversation(session_id).find(message_id)
+
+        with self.listen(session_id) as waiter:
+            yield from text_pieces(read, waiter, self.stopping, interval)
+
+    @contextmanager
+    def listen(self, session_id: str) -> Iterator[Waiter]:
+        """A waiter that is woken by what happens in the session."""
+        with self.wakeups.listen(session_id) as waiter:
+            yield waiter
+
+    def close(self, patience: float = 1.0) -> None:
+        """End all: streams, answers in flight (kept, as interrupted) and the backend. `patience` is in seconds."""
+        self.stopping.set()
+        self.wakeups.poke_all()
+        runs = list(self._runs.values())
+        for run in runs:
+            run.stop("interrupted")
+        for run in runs:
+            run.wait(patience)
+        close = getattr(self.backend, "close", None)
+        if close:
+            close()
+
+    # Inside
+
+    def _is_answering(self, session_id: str) -> bool:
+        return session_id in self._runs or self._replies.is_alive(session_id)
+
+    @contextmanager
+    def _writing(self, session_id: str) -> Iterator[tuple[Conversation, Callable[[], Release]]]:
+        """Hold the session's lock, with what a dead writer left behind settled.
+
+        Gives the conversation, and a call that hands the lock over to whoever goes on writing.
+        """
+        if session_id in self._runs:
+            raise SessionBusy
+        release = self._replies.lock(session_id)
+        kept = True
+
+        def hand_over() -> Release:
+            nonlocal kept
+            kept = False
+            return release
+
+        try:
+            with _storage("The message could not be saved"):
+                settle(session_id, self._replies, self._transcripts)
+                yield self._conversations.read(session_id), hand_over
+        finally:
+            if kept:
+                release()
+
+    def _message(self, role: str, content: str, after: Conversation, kind: str | None = None) -> Message:
+        parent = after.last.id if after.last else None
+        return Message(uuid.uuid4().hex, role, content, parent=parent, created_at=self._clock(), kind=kind)
+
+    def _start_reply(
+        self, session: WebChatSession, question: Message, past: list[dict[str, str]], hand_over: Callable[[], Release]
+    ) -> ReplyRun:
+        session_id = session.session_id
+        header = {"id": uuid.uuid4().hex, "parent": question.id, "started_at": self._clock(), "model": self.label}
+        self._replies.begin(session_id, header)
+
+        def ask(*, again: bool) -> Iterable[Piece]:
+            seen = past[-1]["id"] if past else None
+            if again or self._known.get(session_id, "") != seen:
+                self._take_up(session_id, past)
+            return self.backend.send_message(session_id, question.content)
+
+        def changed(urgent: bool) -> None:
+            self.wakeups.poke(session_id, urgent)
+
+        def done(run: ReplyRun) -> None:
+            self._reply_ended(session, run)
+
+        run = ReplyRun(session_id, header, ask, self._replies, self._transcripts, changed, done)
+        self._runs[session_id] = run
+        run.start(hand_over())
+        return run
+
+    def _reply_ended(self, session: WebChatSession, run: ReplyRun) -> None:
+        self._runs.pop(run.session_id, None)
+        # After anything but a whole answer nobody knows what the backend remembers: next time it is told.
+        self._known.pop(run.session_id, None)
+        if run.message.status == "complete":
+            self._known[run.session_id] = run.id
+        if isinstance(run.error, SessionEnded):
+            self.store.deactivate(run.session_id, session.owner)
+        self.store.touch(run.session_id, "reply")
+
+    def _take_up(self, session_id: str, past: list[dict[str, str]]) -> None:
+        with backend_errors():
+            self.backend.resume_session(session_id, past)
+        self._known[session_id] = past[-1]["id"] if past else None
+
+    @property
+    def label(self) -> str:
+        """Which model answers and where, for people."""
+        return str(getattr(self.backend, "label", "") or type(self.backend).__name__)
+
+    @property
+    def notice(self) -> str | None:
+        """What keeps the backend from answering and what to do, or None."""
+        return getattr(self.backend, "notice", None)
+
+
+def checked_message(message: str) -> str:
+    """The message with its line ends as "\\n". Raises InvalidInput where it cannot be sent."""
+    if not message.strip():
+        raise InvalidInput("Write a message first.")
+    if "\0" in message:
+        raise InvalidInput("The message has a NUL character, which cannot be sent.")
+    return message.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def title_of(message: str) -> str:
+    """A session's title: its first message's first line, of whole words, 80 characters at most."""
+    line = next((line for line in message.splitlines() if line.strip()), "")
+    # Controls, and the marks that turn writing around, would act on what stands beside the title.
+    line = "".join(" " if unicodedata.category(char) in ("Cc", "Cf", "Cs") else char for char in line)
+    line = re.sub(r"\s+", " ", line).strip()
+    if len(line) <= TITLE_LENGTH:
+        return line or DEFAULT_DESCRIPTION
+    cut = line[:TITLE_LENGTH].rsplit(" ", 1)[0] if " " in line[:TITLE_LENGTH] else line[: TITLE_LENGTH - 1]
+    return cut[: TITLE_LENGTH - 1].rstrip() + "…"
+
+
+@contextmanager
+def _storage(what: str) -> Iterator[None]:
+    try:
+        yield
+    except (StorageError, SessionNotFound):
+        raise
+    except OSError as error:
+        raise StorageError(what, error) from error

@@ -1,0 +1,283 @@
+"""Which sessions there are, and which one is current. Knows no message and no backend."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from webchat import jsonlines
+from webchat.activity import Activity
+from webchat.conventions import WEB_CHAT_ACTIVITY_FILENAME, WEB_CHAT_SESSIONS_FILENAME
+from webchat.errors import SessionExists, SessionNotFound, StorageError
+from webchat.fileutil import DiskFolder, Folder, MemoryFolder, Stamp, locked, quarantine
+
+DEFAULT_DESCRIPTION = "Web chat session"
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", re.ASCII)
+Row = dict[str, Any]
+Rows = Mapping[str, Row]
+
+
+def is_session_id(value: object) -> bool:
+    """Whether this may name a session: it is safe as a file's name, in a URL and in HTML."""
+    return isinstance(value, str) and _ID.fullmatch(value) is not None
+
+
+def utc_now() -> str:
+    """The present, ISO 8601 in UTC with microseconds, which sorts as text."""
+    return datetime.now(UTC).isoformat(timespec="microseconds")
+
+
+@dataclass(frozen=True)
+class WebChatSession:
+    """One session. Times are ISO 8601; `extra` holds project_id and working_dir; `begun` says that it has a message."""
+
+    session_id: str
+    description: str
+    created_at: str
+    last_active: str
+    is_active: bool = True
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    begun: bool = False
+    owner: str | None = None
+
+    @property
+    def short_id(self) -> str:
+        return self.session_id.removeprefix("mock-session-")[:8]
+
+    @property
+    def project_id(self) -> str:
+        return str(self.extra.get("project_id") or "")
+
+    @property
+    def working_dir(self) -> str:
+        return str(self.extra.get("working_dir") or "~")
+
+
+@dataclass(frozen=True)
+class _Registry:
+    rows: Rows = field(default_factory=dict)
+    damaged: bool = False
+
+    @cached_property
+    def current(self) -> Mapping[str | None, WebChatSession]:
+        """Each owner's current session; of several, as an edited file may have, the one last active."""
+        active = [_session(row) for row in self.rows.values() if row.get("is_active")]
+        return {session.owner: session for session in sorted(active, key=_last_active)}
+
+
+class WebChatSessionStore:
+    """The registry of sessions: a JSON list in a file, one record on a line, or in memory where there is no path.
+
+    Every process that writes the file takes its lock and rereads first, so none loses what another wrote; a write that
+    fails raises StorageError and changes nothing. Keys that this version does not know survive. `owner` narrows each
+    call to one person's sessions; None is the one person of a chat without sign-in.
+    """
+
+    def __init__(self, persistence_path: Path | str | None = None, *, clock: Callable[[], str] = utc_now) -> None:
+        path = Path(persistence_path).expanduser() if persistence_path is not None else None
+        self.folder: Folder = DiskFolder(path.parent) if path else MemoryFolder()
+        self._name = path.name if path else WEB_CHAT_SESSIONS_FILENAME
+        self._clock = clock
+        self._activity = Activity(self.folder, WEB_CHAT_ACTIVITY_FILENAME, clock)
+        self._guard = threading.RLock()
+        self._registry = _Registry()
+        self._stamp: Stamp | None = None
+        self._sorted: tuple[object, tuple[WebChatSession, ...]] = (None, ())
+        self.notice: str | None = None
+        """What the person should know of the file's state, a sentence."""
+
+    def add(
+        self, session_id: str, description: str, extra: Mapping[str, Any] | None = None, owner: str | None = None
+    ) -> WebChatSession:
+        """Store a new session and make it the current one, in one write.
+
+        Raises SessionExists ("already exists"), StorageError.
+        """
+        now = self._clock()
+        row: Row = {"session_id": session_id, "description": description, "created_at": now, "last_active": now}
+        row |= {"is_active": True, "extra": dict(extra or {})}
+        if owner is not None:
+            row["owner"] = owner
+
+        def insert(rows: Rows) -> Rows:
+            if session_id in rows:
+                raise SessionExists(session_id)
+            return {**_without_current(rows, owner), session_id: row}
+
+        self._update(insert)
+        return _session(row)
+
+    def get(self, session_id: str, owner: str | None = None) -> WebChatSession | None:
+        """The session, or None where there is none of that id or it is somebody else's."""
+        row = self._read().rows.get(session_id)
+        if row is None or row.get("owner") != owner:
+            return None
+        return self._with_activity(_session(row))
+
+    def require(self, session_id: str, owner: str | None = None) -> WebChatSession:
+        """The session. Raises SessionNotFound."""
+        session = self.get(session_id, owner)
+        if session is None:
+            raise SessionNotFound(session_id)
+        return session
+
+    def reactivate(self, session_id: str, owner: str | None = None) -> WebChatSession:
+        """Make the session current, the others not, and bump its last_active, in one write. Raises SessionNotFound."""
+        return self._change(session_id, owner, {"last_active": self._clock()})
+
+    def begin(self, session_id: str, title: str, owner: str | None = None) -> WebChatSession:
+        """Make the session current and mark it as begun; `title` replaces a default description. One write at most.
+
+        Raises SessionNotFound.
+        """
+        session = self.require(session_id, owner)
+        if session.begun and session.is_active:
+            return session
+        changes: Row = {"begun": True}
+        if not session.begun and session.description == DEFAULT_DESCRIPTION:
+            changes["description"] = title
+        return self._change(session_id, owner, changes)
+
+    def deactivate(self, session_id: str, owner: str | None = None) -> None:
+        """Make the session no longer current; a no-op where it is missing."""
+        if self.get(session_id, owner) is not None:
+            self._update(lambda rows: {**rows, session_id: {**rows[session_id], "is_active": False}})
+
+    def touch(self, session_id: str, what: str) -> None:
+        """Note that something happened in the session now; costs the same however many sessions there are."""
+        try:
+            self._activity.note(session_id, what)
+        except OSError as error:
+            raise StorageError("The conversation could not be saved", error) from error
+
+    def list_all(self, owner: str | None = None) -> list[WebChatSession]:
+        """All sessions of the owner, newest first by last_active."""
+        return [session for session in self._all_sorted() if session.owner == owner]
+
+    def active_session(self, owner: str | None = None) -> WebChatSession | None:
+        """The current session, or None."""
+        current = self._read().current.get(owner)
+        return self._with_activity(current) if current else None
+
+    def version(self) -> object:
+        """Differs from an earlier one when anything in the list may have changed, here or in another process."""
+        return self.folder.stamp(self._name), self._activity.stamp()
+
+    def _all_sorted(self) -> tuple[WebChatSession, ...]:
+        version = self.version()
+        known, sessions = self._sorted
+        if known != version:
+            rows = self._read().rows.values()
+            unsorted = (self._with_activity(_session(row)) for row in rows)
+            sessions = tuple(sorted(unsorted, key=_last_active, reverse=True))
+            self._sorted = (version, sessions)
+        return sessions
+
+    def _with_activity(self, session: WebChatSession) -> WebChatSession:
+        latest = self._activity.latest().get(session.session_id, "")
+        return replace(session, last_active=latest) if latest > session.last_active else session
+
+    def _change(self, session_id: str, owner: str | None, changes: Row) -> WebChatSession:
+        def change(rows: Rows) -> Rows:
+            if session_id not in rows or rows[session_id].get("owner") != owner:
+                raise SessionNotFound(session_id)
+            rows = _without_current(rows, owner)
+            return {**rows, session_id: {**rows[session_id], **changes, "is_active": True}}
+
+        return _session(self._update(change)[session_id])
+
+    def _update(self, change: Callable[[Rows], Rows]) -> Rows:
+        try:
+            with self._guard, locked(self.folder, self._name):
+                registry = self._read()
+                rows = change(registry.rows)
+                if registry.damaged:
+                    copy = quarantine(self.folder, self._name)
+                    self.notice = f"Some of the list of sessions could not be read; a copy of it is in {copy}."
+                self.folder.replace(self._name, _dump(rows))
+                self._registry, self._stamp = _Registry(rows), self.folder.stamp(self._name)
+                return rows
+        except StorageError:
+            raise
+        except OSError as error:
+            raise StorageError("The list of sessions could not be saved", error) from error
+
+    def _read(self) -> _Registry:
+        with self._guard:
+            try:
+                stamp = self.folder.stamp(self._name)
+                if stamp != self._stamp:
+                    data = self.folder.read(self._name)
+                    self._registry, self._stamp = _parse(data) if data is not None else _Registry(), stamp
+            except OSError as error:
+                raise StorageError("The list of sessions could not be read", error) from error
+            if self._registry.damaged:
+                self.notice = "Some of the list of sessions could not be read. It is kept aside before a change."
+            return self._registry
+
+
+def _without_current(rows: Rows, owner: str | None) -> Rows:
+    return {
+        key: {**row, "is_active": False} if row.get("is_active") and row.get("owner") == owner else row
+        for key, row in rows.items()
+    }
+
+
+def _last_active(session: WebChatSession) -> tuple[float, str]:
+    try:
+        moment = datetime.fromisoformat(session.last_active)
+    except ValueError:
+        return 0.0, session.last_active
+    return moment.timestamp(), session.last_active
+
+
+def _session(row: Row) -> WebChatSession:
+    return WebChatSession(
+        row["session_id"],
+        row.get("description", DEFAULT_DESCRIPTION),
+        row.get("created_at", ""),
+        row.get("last_active") or row.get("created_at", ""),
+        bool(row.get("is_active", False)),
+        row.get("extra", {}),
+        # Records from elsewhere lack the mark; with a title of their own they have been used.
+        bool(row.get("begun", row.get("description", DEFAULT_DESCRIPTION) != DEFAULT_DESCRIPTION)),
+        row.get("owner"),
+    )
+
+
+_TYPES: dict[str, type | tuple[type, ...]] = {"description": str, "created_at": str, "last_active": str, "extra": dict}
+_TYPES |= {"is_active": bool, "begun": bool, "owner": (str, type(None))}
+
+
+def _is_row(value: object) -> bool:
+    if not isinstance(value, dict) or not is_session_id(value.get("session_id")):
+        return False
+    return all(isinstance(value[key], kind) for key, kind in _TYPES.items() if key in value)
+
+
+def _parse(data: bytes) -> _Registry:
+    try:
+        items = json.loads(data)
+        damaged = not isinstance(items, list)
+    except (ValueError, RecursionError):
+        # Torn or edited: each record stands on a line of its own, so the whole ones can still be told.
+        items = [jsonlines.parse_line(line.strip().rstrip(b",")) for line in data.splitlines()]
+        damaged = True
+    rows: dict[str, Row] = {}
+    for item in items if isinstance(items, list) else []:
+        if _is_row(item) and item["session_id"] not in rows:
+            rows[item["session_id"]] = item
+        else:
+            damaged = True
+    return _Registry(rows, damaged)
+
+
+def _dump(rows: Rows) -> bytes:
+    return b"[\n" + b",\n".join(jsonlines.dump(row) for row in rows.values()) + b"\n]\n" if rows else b"[]\n"

@@ -1,0 +1,188 @@
+"""The messages of one session: typed records in a file that is only ever appended to. Knows no reply in flight."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from webchat import jsonlines
+from webchat.fileutil import Folder, Stamp
+
+CACHED_SESSIONS = 64
+IN_FLIGHT = ("waiting", "streaming")
+_MESSAGE_ID = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Message:
+    """One message as it is shown. `end` is the offset in the transcript behind its last record, in bytes.
+
+    status: complete, stopped (by the person), interrupted (the server went away), failed (`error` says why); while it
+    is being written: waiting, streaming. kind: None, or "memory" for an exchange that no model saw. `reasoning` and
+    `notes` were said beside the answer. `code` names an error that the page offers a way out of ("ended").
+    """
+
+    id: str
+    role: str
+    content: str
+    status: str = "complete"
+    parent: str | None = None
+    created_at: str = ""
+    model: str | None = None
+    kind: str | None = None
+    reasoning: str = ""
+    notes: tuple[str, ...] = ()
+    error: str | None = None
+    code: str | None = None
+    end: int = 0
+
+    @property
+    def in_flight(self) -> bool:
+        return self.status in IN_FLIGHT
+
+    def record(self) -> dict[str, Any]:
+        """The line that stands for this message in the transcript; what is empty is left out."""
+        always = {"type": "message", "id": self.id, "parent": self.parent, "role": self.role, "content": self.content}
+        always |= {"status": self.status, "created_at": self.created_at}
+        more = {"model": self.model, "kind": self.kind, "reasoning": self.reasoning, "notes": list(self.notes)}
+        more |= {"error": self.error, "code": self.code}
+        return always | {key: value for key, value in more.items() if value}
+
+
+@dataclass(frozen=True)
+class Branch:
+    """The messages that are shown, oldest first; `end` is the offset behind the last record read, in bytes."""
+
+    messages: tuple[Message, ...] = ()
+    end: int = 0
+    damaged: bool = False
+
+    @property
+    def leaf(self) -> Message | None:
+        return self.messages[-1] if self.messages else None
+
+
+@dataclass
+class _Tree:
+    """What the records of one file say so far. A message without `parent` follows the one before it."""
+
+    messages: dict[str, Message] = field(default_factory=dict)
+    leaf: str | None = None
+    end: int = 0
+    damaged: bool = False
+    stamp: Stamp | None = None
+    tail: bytes = b""
+
+    def add(self, record: Mapping[str, Any] | None, end: int) -> None:
+        message = _message(record, self.leaf, end) if record else None
+        if message is None:
+            # Records of types from later versions are no damage.
+            self.damaged |= record is None or record.get("type", "message") == "message"
+        elif message.id in self.messages:
+            self.damaged = True
+        else:
+            if message.parent is not None and message.parent not in self.messages:
+                message = replace(message, parent=self.leaf)
+            self.messages[message.id] = message
+            self.leaf = message.id
+
+    def branch(self) -> Branch:
+        shown: list[Message] = []
+        here, left = self.leaf, len(self.messages)
+        while here in self.messages and left:  # `left`: a file edited by hand may have a loop
+            shown.append(self.messages[here])
+            here, left = shown[-1].parent, left - 1
+        return Branch(tuple(reversed(shown)), self.end, self.damaged)
+
+
+class Transcripts:
+    """The transcripts in one folder, `<session>.jsonl` each. What was read once is read on from there."""
+
+    def __init__(self, folder: Folder) -> None:
+        self._folder = folder
+        self._guard = threading.Lock()
+        self._trees: OrderedDict[str, _Tree] = OrderedDict()
+
+    def read(self, session_id: str) -> Branch:
+        """The messages shown now; empty where there is no file. Raises OSError."""
+        name = _file(session_id)
+        with self._guard:
+            tree = self._trees.get(session_id)
+            stamp = self._folder.stamp(name)
+            if tree is None or stamp != tree.stamp:
+                tree = self._trees[session_id] = self._read_on(name, tree, stamp)
+            self._trees.move_to_end(session_id)
+            while len(self._trees) > CACHED_SESSIONS:
+                self._trees.popitem(last=False)
+            return tree.branch()
+
+    def append(self, session_id: str, *messages: Message) -> None:
+        """Append messages; they are on the disk when this returns. Raises OSError."""
+        for message in messages:
+            self._folder.append_line(_file(session_id), jsonlines.dump(message.record()))
+
+    def stamp(self, session_id: str) -> Stamp | None:
+        return self._folder.stamp(_file(session_id))
+
+    def _read_on(self, name: str, tree: _Tree | None, stamp: Stamp | None) -> _Tree:
+        # Some bytes before the known end are read again: a file that changed underneath is read from the start.
+        if tree is None or stamp is None or tree.stamp is None or tree.stamp.identity != stamp.identity:
+            tree = _Tree()
+        data = self._folder.read(name, tree.end - len(tree.tail)) or b""
+        if not data.startswith(tree.tail):
+            tree, data = _Tree(), self._folder.read(name) or b""
+        start = tree.end
+        data = data[len(tree.tail) :]
+        for end, record in jsonlines.parse(data):
+            tree.add(record, start + end)
+            tree.end = start + end
+        tree.tail = (tree.tail + data[: tree.end - start])[-64:]
+        tree.stamp = stamp
+        return tree
+
+
+def history(messages: Sequence[Message]) -> list[dict[str, Any]]:
+    """What the model is told of these messages, oldest first: no memory exchanges, no failed or empty answers."""
+    return [{"id": item.id, "role": item.role, "content": item.content} for item in _told(messages)]
+
+
+def _told(messages: Sequence[Message]) -> Iterator[Message]:
+    for message in messages:
+        known_role = message.role in ("user", "assistant")
+        if known_role and message.kind != "memory" and message.status != "failed" and message.content.strip():
+            yield message
+
+
+def _file(session_id: str) -> str:
+    return f"{session_id}.jsonl"
+
+
+def _message(record: Mapping[str, Any], before: str | None, end: int) -> Message | None:
+    if record.get("type", "message") != "message" or not isinstance(record.get("role"), str):
+        return None
+    if not isinstance(record.get("content"), str):
+        return None
+    message_id = record.get("id")
+    if not isinstance(message_id, str) or not _MESSAGE_ID.fullmatch(message_id):
+        message_id = f"line-{end}"
+    parent = record["parent"] if "parent" in record and _is_optional_text(record["parent"]) else before
+    notes = record.get("notes")
+    message = Message(message_id, record["role"], record["content"], parent=parent, end=end)
+    texts = {key: record[key] for key in _TEXTS if isinstance(record.get(key), str)}
+    # A status of a message in flight has no place here, and one that we do not know says nothing.
+    if texts.get("status", "complete") not in ("complete", "stopped", "interrupted", "failed"):
+        del texts["status"]
+    if isinstance(notes, list):
+        texts["notes"] = tuple(note for note in notes if isinstance(note, str))
+    return replace(message, **texts)
+
+
+_TEXTS = ("status", "created_at", "model", "kind", "reasoning", "error", "code")
+
+
+def _is_optional_text(value: object) -> bool:
+    return value is None or isinstance(value, str)
