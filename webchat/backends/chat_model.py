@@ -1,0 +1,220 @@
+"""Makes a backend out of a model that only answers a list of messages. Knows no model and no network."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from webchat.backends import HistoryItem, Piece, SessionInfo, project_id_of
+from webchat.errors import SessionEnded, SessionUnknown
+
+MAX_SESSIONS = 200
+ROLES = ("system", "user", "assistant")
+
+
+class ChatModel(Protocol):
+    """A model without memory: it gets the whole conversation and answers.
+
+    `label` says which model it is and where; `notice` what keeps it from answering and what to do, or None.
+    It may have `start(report)` and `close()` as a SessionBackend may.
+    """
+
+    @property
+    def label(self) -> str: ...
+
+    @property
+    def notice(self) -> str | None: ...
+
+    def stream(self, messages: Sequence[HistoryItem]) -> Iterable[Piece]:
+        """The answer to `messages`, oldest first, each with `role` and `content`; no role comes twice in a row.
+
+        What is returned may have `cancel()`, which any thread may call and which ends the answer at once. Raises
+        BackendUnavailable, when called or while it is iterated.
+        """
+
+
+Answering = Callable[[list[HistoryItem]], Iterable[Piece]]
+"""A plain function that answers a conversation."""
+
+
+@dataclass
+class _Session:
+    info: SessionInfo
+    history: list[HistoryItem] = field(default_factory=list)
+    ended: bool = False
+
+
+class ChatModelBackend:
+    """A SessionBackend over a ChatModel, or over any function from messages to pieces of text.
+
+    Keeps the histories of the sessions used last, MAX_SESSIONS of them, in memory; older ones become unknown. A
+    `system_prompt` is said before all else. One answer at a time for each session is the caller's care.
+    """
+
+    def __init__(self, model: ChatModel | Answering, system_prompt: str = "") -> None:
+        self._model = model
+        self._answer: Callable[[list[HistoryItem]], Iterable[Piece]] = getattr(model, "stream", model)  # type: ignore[arg-type]
+        self._system_prompt = system_prompt
+        self._sessions: OrderedDict[str, _Session] = OrderedDict()
+        self._sessions_lock = threading.Lock()
+
+    @property
+    def label(self) -> str:
+        return str(getattr(self._model, "label", None) or getattr(self._model, "__name__", "A model"))
+
+    @property
+    def notice(self) -> str | None:
+        return getattr(self._model, "notice", None)
+
+    def start(self, report: Callable[[str, float | None], None]) -> None:
+        if hasattr(self._model, "start"):
+            self._model.start(report)
+
+    def close(self) -> None:
+        if hasattr(self._model, "close"):
+            self._model.close()
+
+    def create_session(self, working_dir: str = "~", description: str = "") -> SessionInfo:
+        info = SessionInfo(str(uuid.uuid4()), project_id_of(working_dir), working_dir)
+        with self._sessions_lock:
+            self._put(_Session(info))
+        return info
+
+    def resume_session(self, session_id: str, history: Sequence[HistoryItem]) -> SessionInfo:
+        with self._sessions_lock:
+            known = self._sessions.get(session_id)
+            info = known.info if known else SessionInfo(session_id, project_id_of("~"))
+            self._put(_Session(info, list(history)))
+        return info
+
+    def send_message(self, session_id: str, message: str) -> ChatAnswer:
+        """Raises SessionUnknown and SessionEnded at once, what the model raises while the answer is iterated."""
+        question = {"role": "user", "content": message}
+        with self._sessions_lock:
+            history = self._live(session_id).history
+            messages = conversation(self._system_prompt, [*history, question])
+
+        def keep(answer: str) -> None:
+            with self._sessions_lock:
+                history.extend([question, {"role": "assistant", "content": answer}])
+
+        return ChatAnswer(lambda: self._answer(messages), keep)
+
+    def end_session(self, session_id: str) -> None:
+        with self._sessions_lock:
+            if session_id in self._sessions:
+                self._put(_Session(self._sessions[session_id].info, ended=True))
+
+    def get_session_info(self, session_id: str) -> SessionInfo | None:
+        with self._sessions_lock:
+            session = self._sessions.get(session_id)
+        return session.info if session and not session.ended else None
+
+    def _live(self, session_id: str) -> _Session:
+        session = self._sessions.get(session_id)
+        if session is None:
+            raise SessionUnknown(session_id)
+        if session.ended:
+            raise SessionEnded
+        self._sessions.move_to_end(session_id)
+        return session
+
+    def _put(self, session: _Session) -> None:
+        """A new history, never a changed one: an answer that is still running keeps to the history it began with."""
+        self._sessions[session.info.session_id] = session
+        self._sessions.move_to_end(session.info.session_id)
+        while len(self._sessions) > MAX_SESSIONS:
+            self._sessions.popitem(last=False)
+
+
+def conversation(system_prompt: str, history: Iterable[HistoryItem]) -> list[HistoryItem]:
+    """What the model is given: role and content alone, nothing empty, no role twice in a row.
+
+    Neighbours of one role become one message with a blank line between: many chat templates refuse them otherwise.
+    """
+    messages: list[dict[str, Any]] = []
+    for item in ({"role": "system", "content": system_prompt}, *history):
+        role, content = item.get("role"), item.get("content")
+        if role not in ROLES or not content:
+            continue
+        if messages and messages[-1]["role"] == role:
+            messages[-1]["content"] += f"\n\n{content}"
+        else:
+            messages.append({"role": role, "content": content})
+    return list(messages)
+
+
+class ChatAnswer:
+    """The pieces of one answer, to be iterated once; `cancel` ends it from any thread.
+
+    What came is kept when the answer ends, is cancelled or is no longer iterated; a failed one leaves nothing behind.
+    """
+
+    def __init__(self, ask: Callable[[], Iterable[Piece]], keep: Callable[[str], None]) -> None:
+        self._ask = ask
+        self._keep = keep
+        self._upstream: Iterable[Piece] = ()
+        self._cancelled = False
+        self._state_lock = threading.Lock()
+
+    def __iter__(self) -> Iterator[Piece]:
+        said: list[str] = []
+        try:
+            with _closing(self._pieces()) as pieces:
+                for piece in pieces:
+                    if isinstance(piece, str):
+                        said.append(piece)
+                    yield piece
+        except GeneratorExit:
+            self.cancel()
+            self._keep("".join(said))
+            raise
+        self._keep("".join(said))
+
+    def cancel(self) -> None:
+        with self._state_lock:
+            self._cancelled = True
+            upstream, self._upstream = self._upstream, ()
+        _cancel(upstream)
+
+    def _pieces(self) -> Iterator[Piece]:
+        """The model's pieces up to the end or to `cancel`; what the model raises because of that is no failure."""
+        try:
+            if self._cancelled:
+                return
+            upstream = self._ask()
+            self._follow(upstream)
+            with _closing(iter(upstream)) as pieces:
+                for piece in pieces:
+                    if self._cancelled:
+                        return
+                    yield piece
+        except Exception:
+            if not self._cancelled:
+                raise
+
+    def _follow(self, upstream: Iterable[Piece]) -> None:
+        with self._state_lock:
+            self._upstream = upstream
+            cancelled = self._cancelled
+        if cancelled:
+            _cancel(upstream)
+
+
+@contextmanager
+def _closing(pieces: Iterator[Piece]) -> Iterator[Iterator[Piece]]:
+    try:
+        yield pieces
+    finally:
+        if hasattr(pieces, "close"):
+            pieces.close()
+
+
+def _cancel(upstream: Iterable[Piece]) -> None:
+    if hasattr(upstream, "cancel"):
+        upstream.cancel()

@@ -1,0 +1,109 @@
+"""Answers from any OpenAI-compatible server, near or far. Loads no HTTP client before it is asked."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from webchat.backends import HistoryItem
+from webchat.backends.chat_model import ChatModelBackend
+from webchat.backends.openai import endpoint
+from webchat.errors import BackendUnavailable
+
+if TYPE_CHECKING:
+    from webchat.backends.openai.server import Server, Wire
+    from webchat.backends.openai.stream import OpenAIStream
+    from webchat.config import Settings
+
+NO_SERVER = (
+    "No model server is set. Give one with --base-url or WEBCHAT_BASE_URL, "
+    "for example http://127.0.0.1:11434/v1 for Ollama."
+)
+
+
+class OpenAIModel:
+    """A ChatModel that asks POST `base_url`/chat/completions.
+
+    `model` may be empty or "auto": the first that GET /models lists is taken, and remembered. `connect_timeout` is in
+    seconds; `read_timeout` is how many seconds the server may send nothing, and must be above the time that reading a
+    long conversation takes. `extra_body` goes into each question (llama.cpp: `{"return_progress": True}`). A name and
+    password in `base_url` serve as Basic authorisation where there is no `api_key`. Raises InvalidInput for an address
+    or a key that cannot be used; without an address, `notice` says what to do.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        model: str = "auto",
+        api_key: str = "",
+        *,
+        connect_timeout: float = 10.0,
+        read_timeout: float = 120.0,
+        label: str | None = None,
+        extra_body: Mapping[str, Any] | None = None,
+    ) -> None:
+        given = base_url.strip()
+        self._endpoint = endpoint.parse(given, api_key, connect_timeout, read_timeout) if given else None
+        self._name = "" if model.strip() == "auto" else model.strip()
+        self._label = label
+        self._extra_body = dict(extra_body or {})
+        self._server: Server | None = None
+        self._server_lock = threading.Lock()
+
+    @property
+    def label(self) -> str:
+        """Which model and where, for example "gpt-x at api.example.com"."""
+        if self._label is not None:
+            return self._label
+        if self._endpoint is None:
+            return "No model server"
+        return f"{self._name or 'Model'} at {self._endpoint.host}"
+
+    @property
+    def notice(self) -> str | None:
+        return NO_SERVER if self._endpoint is None else None
+
+    def stream(self, messages: Sequence[HistoryItem]) -> OpenAIStream:
+        """The answer to `messages`; nothing is sent before it is iterated. Raises BackendUnavailable."""
+        from webchat.backends.openai.stream import OpenAIStream
+
+        return OpenAIStream(self._connected(), self._model_name, messages, self._extra_body)
+
+    def list_models(self) -> list[str]:
+        """The names of the server's models, in its order. Raises BackendUnavailable."""
+        from webchat.backends.openai.server import Wire
+
+        return self._connected().models(Wire())
+
+    def close(self) -> None:
+        with self._server_lock:
+            server, self._server = self._server, None
+        if server:
+            server.close()
+
+    def _connected(self) -> Server:
+        from webchat.backends.openai.server import Server
+
+        if self._endpoint is None:
+            raise BackendUnavailable(NO_SERVER)
+        with self._server_lock:
+            if self._server is None:
+                self._server = Server(self._endpoint)
+            return self._server
+
+    def _model_name(self, wire: Wire) -> str:
+        if not self._name:
+            self._name = self._connected().first_model(wire)
+        return self._name
+
+
+def from_settings(settings: Settings) -> ChatModelBackend:
+    model = OpenAIModel(
+        settings.base_url,
+        settings.model,
+        settings.api_key,
+        connect_timeout=settings.connect_timeout,
+        read_timeout=settings.read_timeout,
+    )
+    return ChatModelBackend(model, settings.system_prompt)

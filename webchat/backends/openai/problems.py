@@ -1,0 +1,175 @@
+"""What went wrong at a model server, as a sentence that a person can act on. Quotes no exception, key or page."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import socket
+import ssl
+import unicodedata
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from webchat.backends.openai.endpoint import BAD_ADDRESS, Endpoint
+from webchat.errors import BackendUnavailable
+
+BROKEN_OFF = "The connection to the model broke off in the middle of the answer. Try again."
+TOO_LONG = (
+    "The conversation is longer than the model can read. Start a new session, or choose a model with a longer context."
+)
+QUOTED_CHARACTERS = 200
+
+# OpenAI's and llama.cpp's codes, then the words that others use.
+_TOO_LONG = re.compile(
+    r"context_length_exceeded|exceed_context_size|context (length|size|window)|maximum context|prompt is too long", re.I
+)
+
+
+def of_exception(error: Exception, endpoint: Endpoint, *, begun: bool) -> BackendUnavailable:
+    """The sentence for what httpx raised; `begun` is whether the answer had begun."""
+    return BackendUnavailable(_of_exception(error, endpoint, begun))
+
+
+def _of_exception(error: Exception, endpoint: Endpoint, begun: bool) -> str:
+    where = endpoint.where
+    if isinstance(error, httpx.ConnectTimeout):
+        seconds = f"{endpoint.connect_timeout:g} seconds"
+        return f"{where} could not be reached within {seconds}. Check its address and the network."
+    if isinstance(error, httpx.TimeoutException):
+        seconds = f"{error.request.extensions['timeout']['read']:g} seconds"
+        return (
+            f"The model at {where} has been silent for {seconds}. Try again, or give it more time with --read-timeout."
+        )
+    if isinstance(error, httpx.ConnectError):
+        return _not_connected(error, where)
+    if isinstance(error, httpx.ProxyError):
+        return (
+            f"The proxy that the environment sets does not let us through to {where}. Check HTTPS_PROXY and NO_PROXY."
+        )
+    if isinstance(error, httpx.UnsupportedProtocol | httpx.InvalidURL):
+        return BAD_ADDRESS
+    if begun:
+        return BROKEN_OFF
+    return f"{where} closed the connection without an answer. Try again; if it stays so, check the address."
+
+
+def _not_connected(error: Exception, where: str) -> str:
+    causes = list(_causes(error))
+    if any(isinstance(cause, socket.gaierror) for cause in causes):
+        return f"No computer called {where} can be found. Check the spelling of --base-url and the network."
+    if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
+        return f"The certificate of {where} is not trusted. Check the address, or set SSL_CERT_FILE."
+    if any(isinstance(cause, ssl.SSLError) for cause in causes):
+        return f"{where} does not speak TLS as it should. Check whether its address begins with http:// or https://."
+    if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
+        return f"Nothing answers at {where}. Start the model server there, or check --base-url."
+    return f"{where} cannot be reached from here. Check its address and the network."
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def of_status(
+    status: int, headers: Mapping[str, str], body: bytes, endpoint: Endpoint, model: str
+) -> BackendUnavailable:
+    """The sentence for an answer with an HTTP status other than 2xx."""
+    where, said = endpoint.where, quotation(decoded(body), endpoint)
+    if status == 413 or (status in (400, 422) and _TOO_LONG.search(body.decode("utf-8", "replace"))):
+        return BackendUnavailable(TOO_LONG)
+    if 300 <= status < 400:
+        return BackendUnavailable(f"{where} has moved{_destination(headers)}. Give the new address with --base-url.")
+    if status == 401:
+        return BackendUnavailable(f"{where} did not accept the key. Check --api-key or WEBCHAT_API_KEY.")
+    if status == 403:
+        return BackendUnavailable(
+            f"{where} does not allow this with the key that is set. Check the key's rights.{said}"
+        )
+    if status == 404:
+        named = f"the model {model[:100]!r}" if model else "a list of models"
+        return BackendUnavailable(
+            f"{where} does not have {named}, or its address is wrong. "
+            f"Check --model, and --base-url, which usually ends in /v1.{said}"
+        )
+    if status == 429:
+        return BackendUnavailable(f"{where} takes no more questions for now. Try again {_when(headers)}.{said}")
+    if status >= 500:
+        return BackendUnavailable(f"{where} has trouble of its own (HTTP {status}). Try again in a moment.{said}")
+    return BackendUnavailable(f"{where} refused the question (HTTP {status}). Check --model and the settings.{said}")
+
+
+def of_report(report: Any, endpoint: Endpoint) -> BackendUnavailable:  # noqa: ANN401
+    """The sentence for an error object that came in place of the answer, or in the middle of it."""
+    if _TOO_LONG.search(json.dumps(report)):
+        return BackendUnavailable(TOO_LONG)
+    said = quotation({"error": report}, endpoint)
+    return BackendUnavailable(f"The model at {endpoint.where} failed to answer. Try again.{said}")
+
+
+def malformed(endpoint: Endpoint) -> BackendUnavailable:
+    return BackendUnavailable(f"{endpoint.where} sent something that cannot be understood. Try again.")
+
+
+def oversized(endpoint: Endpoint) -> BackendUnavailable:
+    return BackendUnavailable(f"{endpoint.where} sent more at once than any answer has. Check --base-url.")
+
+
+def not_a_model(endpoint: Endpoint) -> BackendUnavailable:
+    return BackendUnavailable(
+        f"What {endpoint.where} answers is not from a model server. Check --base-url, which usually ends in /v1."
+    )
+
+
+def no_models(endpoint: Endpoint) -> BackendUnavailable:
+    return BackendUnavailable(f"{endpoint.where} has no model. Install or load one there, or name one with --model.")
+
+
+def decoded(body: str | bytes) -> Any:  # noqa: ANN401
+    """The JSON in `body`, or None."""
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+
+
+def quotation(answer: Any, endpoint: Endpoint) -> str:  # noqa: ANN401
+    """What the server says of its error, fit for a page: " It says: “…”", or nothing."""
+    text = "".join(" " if unicodedata.category(character)[0] == "C" else character for character in _message(answer))
+    text = " ".join(text.split())
+    if not text or re.search(r"<\s*[!/a-z]", text, re.I):
+        return ""
+    for secret in endpoint.secrets:
+        text = text.replace(secret, "[key]")
+    return f" It says: “{text[:QUOTED_CHARACTERS]}{'…' if len(text) > QUOTED_CHARACTERS else ''}”"
+
+
+def _message(answer: Any) -> str:  # noqa: ANN401
+    """OpenAI: {"error": {"message"}}; Ollama: {"error": text}; FastAPI: {"detail": text}; Google: a list of such."""
+    if isinstance(answer, list):
+        answer = answer[0] if answer else None
+    for name in ("error", "message", "detail"):
+        if isinstance(answer, dict) and answer.get(name):
+            answer = answer[name]
+    return answer if isinstance(answer, str) else ""
+
+
+def _destination(headers: Mapping[str, str]) -> str:
+    try:
+        target = urlsplit(headers.get("location", ""))
+    except ValueError:
+        return ""
+    return f" to {target.scheme}://{target.hostname}" if target.scheme and target.hostname else ""
+
+
+def _when(headers: Mapping[str, str]) -> str:
+    seconds = headers.get("retry-after", "").strip()
+    if not re.fullmatch(r"\d{1,6}(\.\d+)?", seconds):
+        return "later"
+    count = math.ceil(float(seconds))
+    return f"in {count} second{'' if count == 1 else 's'}"

@@ -1,0 +1,156 @@
+"""The calls to a model server, and how a call is ended from another thread. Knows nothing of what is said."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, suppress
+from typing import Any
+
+import httpx
+
+from webchat.backends.openai import problems
+from webchat.backends.openai.endpoint import Endpoint
+from webchat.errors import BackendUnavailable
+
+MAX_BODY = 16 * 2**20
+MAX_REFUSAL = 2**16
+
+
+class Wire:
+    """The connections of one answer; `cut` from any thread frees a reader that waits for the server.
+
+    Closing a response from another thread waits for the reader; shutting its socket down does not. The socket is
+    taken when it is connected, not from the response: a server may be silent before its headers, too. It is a
+    duplicate, so that TLS over it and its closing by httpx do not matter.
+    """
+
+    def __init__(self) -> None:
+        self.is_cut = False
+        self._sockets: list[socket.socket] = []
+        self._sockets_lock = threading.Lock()
+
+    def trace(self, name: str, info: Mapping[str, Any]) -> None:
+        """For httpx's `trace` extension, which tells of each step of a request."""
+        if name == "connection.connect_tcp.complete":
+            self._add(info["return_value"].get_extra_info("socket").dup())
+
+    def cut(self) -> None:
+        with self._sockets_lock:
+            self.is_cut = True
+            for connected in self._sockets:
+                _shut(connected)
+
+    def release(self) -> None:
+        with self._sockets_lock:
+            while self._sockets:
+                self._sockets.pop().close()
+
+    def _add(self, connected: socket.socket) -> None:
+        with self._sockets_lock:
+            self._sockets.append(connected)
+            if self.is_cut:
+                _shut(connected)
+
+
+def _shut(connected: socket.socket) -> None:
+    with suppress(OSError):
+        connected.shutdown(socket.SHUT_RDWR)
+
+
+class Server:
+    """One model server; any number of threads may call it at once."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.endpoint = endpoint
+        self.takes_usage = True
+        self._client = _client(endpoint)
+
+    def ask(self, question: Mapping[str, Any], wire: Wire) -> AbstractContextManager[httpx.Response]:
+        """The response to POST /chat/completions, not read yet. Raises what httpx raises."""
+        url = f"{self.endpoint.url}/chat/completions"
+        return self._client.stream("POST", url, json=question, extensions={"trace": wire.trace})
+
+    def models(self, wire: Wire) -> list[str]:
+        """The names from GET /models, in the server's order. Raises BackendUnavailable."""
+        seconds = self.endpoint.connect_timeout
+        with told(self.endpoint, wire):
+            url, trace = f"{self.endpoint.url}/models", {"trace": wire.trace}
+            with self._client.stream("GET", url, timeout=seconds, extensions=trace) as response:
+                body = read(response, MAX_BODY, self.endpoint)
+        if not response.is_success:
+            raise problems.of_status(response.status_code, response.headers, body, self.endpoint, "")
+        listed = problems.decoded(body)
+        entries = listed.get("data") if isinstance(listed, dict) else None
+        if not isinstance(entries, list):
+            raise problems.not_a_model(self.endpoint)
+        return [entry["id"] for entry in entries if isinstance(entry, dict) and isinstance(entry.get("id"), str)]
+
+    def first_model(self, wire: Wire) -> str:
+        """The name of the first model. Raises BackendUnavailable, also where there is none."""
+        names = self.models(wire)
+        if not names:
+            raise problems.no_models(self.endpoint)
+        return names[0]
+
+    def close(self) -> None:
+        self._client.close()
+
+
+@contextmanager
+def told(endpoint: Endpoint, wire: Wire) -> Iterator[None]:
+    """Turns what httpx raises into BackendUnavailable."""
+    try:
+        yield
+    except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+        raise problems.of_exception(error, endpoint, begun=False) from error
+    finally:
+        wire.release()
+
+
+def read(response: httpx.Response, limit: int, endpoint: Endpoint) -> bytes:
+    """The whole body, at most `limit` bytes. Raises BackendUnavailable where there is more."""
+    body = bytearray()
+    for part in response.iter_bytes():
+        body += part
+        if len(body) > limit:
+            raise problems.oversized(endpoint)
+    return bytes(body)
+
+
+def opening(response: httpx.Response, limit: int) -> bytes:
+    """The first `limit` bytes of the body."""
+    body = bytearray()
+    for part in response.iter_bytes():
+        body += part
+        if len(body) > limit:
+            break
+    return bytes(body[:limit])
+
+
+def _client(endpoint: Endpoint) -> httpx.Client:
+    """A client for one endpoint. Raises BackendUnavailable where the environment's proxies cannot be used.
+
+    The environment (HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE) counts for a server elsewhere. A loopback server is never
+    asked through a proxy, which would send the conversation away to a machine that cannot answer; httpx would do so
+    where NO_PROXY does not say otherwise. Redirects are not followed: the key is for this address alone. A connection
+    serves one answer, so that cutting it hits no other and none has gone stale since the last.
+    """
+    headers = {"Accept-Encoding": "identity", "User-Agent": "webchat"}
+    if endpoint.key:
+        headers["Authorization"] = f"Bearer {endpoint.key}"
+    try:
+        return httpx.Client(
+            headers=headers,
+            auth=endpoint.login,
+            timeout=httpx.Timeout(endpoint.read_timeout, connect=endpoint.connect_timeout, pool=None),
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=0),
+            trust_env=not endpoint.is_loopback,
+            follow_redirects=False,
+        )
+    except (ImportError, ValueError, OSError) as error:
+        raise BackendUnavailable(
+            "The proxy or certificate file that the environment sets cannot be used. "
+            "Check ALL_PROXY, HTTPS_PROXY and SSL_CERT_FILE."
+        ) from error

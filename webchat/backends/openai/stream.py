@@ -1,0 +1,147 @@
+"""One answer of a model server: asked, read and ended. Knows nothing of sessions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from typing import Any
+
+import httpx
+from httpx_sse import EventSource
+
+from webchat.backends import HistoryItem, Piece
+from webchat.backends.openai import problems
+from webchat.backends.openai.pieces import AnswerReader, Malformed
+from webchat.backends.openai.server import MAX_BODY, MAX_REFUSAL, Server, Wire, opening, read
+from webchat.errors import BackendUnavailable
+
+MAX_EVENT = 2**20
+USAGE = {"stream_options": {"include_usage": True}}
+
+
+class OpenAIStream:
+    """The pieces of one answer, to be iterated once. Raises BackendUnavailable while it is iterated.
+
+    `cancel` from any thread ends the iteration within milliseconds and breaks the connection off, also before the
+    first byte came; only a connection that is still being made is waited for, and closed as soon as it exists.
+    """
+
+    def __init__(
+        self,
+        server: Server,
+        model_name: Callable[[Wire], str],
+        messages: Sequence[HistoryItem],
+        extra_body: Mapping[str, Any],
+    ) -> None:
+        self._server = server
+        self._model_name = model_name
+        self._question = {
+            "messages": [{"role": item["role"], "content": item["content"]} for item in messages],
+            "stream": True,
+            **extra_body,
+        }
+        self._wire = Wire()
+        self._begun = False
+
+    def __iter__(self) -> Iterator[Piece]:
+        try:
+            with closing(self._pieces()) as pieces:
+                for piece in pieces:
+                    if self._wire.is_cut:
+                        return
+                    yield piece
+        except BackendUnavailable:
+            if not self._wire.is_cut:
+                raise
+        except (httpx.HTTPError, httpx.InvalidURL, OSError, Malformed) as error:
+            if not self._wire.is_cut:
+                raise self._problem(error) from error
+        finally:
+            self._wire.release()
+
+    def cancel(self) -> None:
+        self._wire.cut()
+
+    def _problem(self, error: Exception) -> BackendUnavailable:
+        if isinstance(error, Malformed):
+            return problems.malformed(self._server.endpoint)
+        return problems.of_exception(error, self._server.endpoint, begun=self._begun)
+
+    def _pieces(self) -> Generator[Piece, None, None]:
+        if self._wire.is_cut:
+            return
+        model = self._model_name(self._wire)
+        usage = USAGE if self._server.takes_usage else {}
+        with self._server.ask({"model": model, **usage, **self._question}, self._wire) as response:
+            if response.is_success:
+                self._begun = True
+                yield from self._answer(response)
+                return
+            refusal = opening(response, MAX_REFUSAL)
+        if response.status_code not in (400, 422) or not usage or not _is_about_usage(refusal):
+            raise problems.of_status(response.status_code, response.headers, refusal, self._server.endpoint, model)
+        self._server.takes_usage = False
+        yield from self._pieces()
+
+    def _answer(self, response: httpx.Response) -> Iterator[Piece]:
+        if "text/event-stream" in response.headers.get("content-type", ""):
+            return self._streamed(response)
+        return self._whole(response)
+
+    def _streamed(self, response: httpx.Response) -> Iterator[Piece]:
+        """An answer is whole with a finish reason or with [DONE]: a cut connection can look like a good end."""
+        reader, done = AnswerReader(), False
+        try:
+            for data in self._events(response):
+                done = data == "[DONE]"
+                if done:
+                    break
+                yield from reader.read(self._object(data))
+        except httpx.TransportError:
+            if not reader.finish_reason:
+                yield from reader.held_back()
+                raise
+        if not (done or reader.finish_reason):
+            yield from reader.held_back()
+            raise BackendUnavailable(problems.BROKEN_OFF)
+        yield from reader.end()
+
+    def _whole(self, response: httpx.Response) -> Iterator[Piece]:
+        """The answer of a server that does not stream."""
+        completion = self._object(read(response, MAX_BODY, self._server.endpoint))
+        if not isinstance(completion, dict) or "choices" not in completion:
+            raise problems.not_a_model(self._server.endpoint)
+        reader = AnswerReader()
+        yield from reader.read(completion)
+        yield from reader.end()
+
+    def _events(self, response: httpx.Response) -> Iterator[str]:
+        """The data of each event. The bytes are bounded on their way into the parser, which would keep any number."""
+        bounded = httpx.Response(
+            200, headers={"Content-Type": "text/event-stream"}, content=self._bounded(response.iter_bytes())
+        )
+        for event in EventSource(bounded).iter_sse():
+            if event.data.strip():
+                yield event.data.strip()
+
+    def _bounded(self, parts: Iterable[bytes]) -> Iterator[bytes]:
+        size, tail = 0, b""
+        for part in parts:
+            known = tail + part
+            blank_line = max(known.rfind(end) for end in (b"\n\n", b"\r\n\r\n", b"\r\r"))
+            size = size + len(part) if blank_line < 0 else len(known) - blank_line
+            if size > MAX_EVENT:
+                raise problems.oversized(self._server.endpoint)
+            tail = known[-3:]
+            yield part
+
+    def _object(self, text: str | bytes) -> Any:  # noqa: ANN401
+        """What the server sent as JSON, or None where it is none. Raises BackendUnavailable for an error object."""
+        sent = problems.decoded(text)
+        if isinstance(sent, dict) and sent.get("error"):
+            raise problems.of_report(sent["error"], self._server.endpoint)
+        return sent
+
+
+def _is_about_usage(refusal: bytes) -> bool:
+    return b"stream_options" in refusal or b"include_usage" in refusal
