@@ -32,7 +32,8 @@ class AnswerReader:
 
     def read(self, chunk: Any) -> Iterator[Piece]:  # noqa: ANN401
         """The pieces of one `chat.completion.chunk`, or of a whole `chat.completion`."""
-        chunk = _mapping(chunk)
+        if not isinstance(chunk, dict):
+            raise Malformed("chunk")
         self._usage = _mapping(chunk.get("usage")) or self._usage
         yield from _progress(_mapping(chunk.get("prompt_progress")))
         choices = chunk.get("choices") or []
@@ -78,12 +79,10 @@ class ThinkSplitter:
         self._held += content
         if self._state == "beginning":
             self._begin()
+        self._skip_space("opened", "thinking")
         if self._state == "thinking":
             yield from self._think()
-        if self._state == "ended":
-            self._held = self._held.lstrip()
-            if self._held:
-                self._state = "answering"
+        self._skip_space("closed", "answering")
         if self._state == "answering":
             yield from self.flush()
 
@@ -95,14 +94,19 @@ class ThinkSplitter:
     def _begin(self) -> None:
         start = self._held.lstrip()
         if start.startswith(THINK_BEGINS):
-            self._state, self._held = "thinking", start.removeprefix(THINK_BEGINS).lstrip()
+            self._state, self._held = "opened", start.removeprefix(THINK_BEGINS)
         elif not THINK_BEGINS.startswith(start):
             self._state = "answering"
+
+    def _skip_space(self, state: str, next_state: str) -> None:
+        if self._state == state:
+            self._held = self._held.lstrip()
+            self._state = next_state if self._held else state
 
     def _think(self) -> Iterator[Piece]:
         thought, tag, rest = self._held.partition(THINK_ENDS)
         if tag:
-            self._state, self._held = "ended", rest
+            self._state, self._held = "closed", rest
         else:
             safe = len(thought) - _overlap(thought, THINK_ENDS)
             thought, self._held = thought[:safe], thought[safe:]

@@ -1,0 +1,731 @@
+"""A model behind an OpenAI-compatible server: what is asked, what comes, and what a person reads when it fails."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import threading
+import time
+from contextlib import ExitStack, contextmanager
+
+import pytest
+from scripted_server import DONE, EVENT_STREAM, SILENCE, Answer, ScriptedServer, delta, ended, refuses, says, sends
+
+from webchat.backends import Event
+from webchat.backends.openai import OpenAIModel, from_settings
+from webchat.config import Settings
+from webchat.errors import BackendUnavailable, InvalidInput
+
+KEY = "sk-secret-0123456789"
+QUESTION = [{"role": "user", "content": "What is the capital of Portugal?"}]
+PROMPTLY = 2.0  # seconds; measured are milliseconds, a read time-out is 60 s here
+
+
+@pytest.fixture(autouse=True)
+def _no_proxies(monkeypatch):
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+
+
+@pytest.fixture
+def server():
+    with ScriptedServer() as server:
+        yield server
+
+
+@pytest.fixture
+def ask(server):
+    """Ask the scripted server after telling it what to answer; all pieces, or the error."""
+
+    def ask(*answers, **options):
+        server.script(*answers)
+        return list(model_at(server, **options).stream(QUESTION))
+
+    return ask
+
+
+@pytest.fixture
+def complaint(ask):
+    """The sentence that a person reads when these answers come."""
+
+    def complaint(*answers, **options):
+        with pytest.raises(BackendUnavailable) as caught:
+            ask(*answers, **options)
+        assert KEY not in str(caught.value)
+        return str(caught.value)
+
+    return complaint
+
+
+def model_at(server, **options):
+    options = {"model": "scripted-model", "api_key": KEY, "connect_timeout": 5.0, "read_timeout": 60.0, **options}
+    return OpenAIModel(server.url, **options)
+
+
+def text_of(pieces):
+    return "".join(piece for piece in pieces if isinstance(piece, str))
+
+
+def events_of(pieces, kind):
+    return [piece for piece in pieces if isinstance(piece, Event) and piece.kind == kind]
+
+
+def reasoning_of(pieces):
+    return "".join(event.text for event in events_of(pieces, "reasoning"))
+
+
+@contextmanager
+def reading(stream):
+    """Iterate in a thread, as a reply does; gives the pieces so far, and `finished` when the iterator has ended."""
+    seen = Reading(stream)
+    seen.thread.start()
+    yield seen
+    stream.cancel()
+    seen.thread.join(10)
+
+
+class Reading:
+    def __init__(self, stream):
+        self.pieces, self.error = [], None
+        self.first, self.finished = threading.Event(), threading.Event()
+        self.thread = threading.Thread(target=self._read, args=[stream], daemon=True)
+
+    def _read(self, stream):
+        try:
+            for piece in stream:
+                self.pieces.append(piece)
+                self.first.set()
+        except Exception as error:
+            self.error = error
+        self.finished.set()
+
+
+# What is asked
+
+
+def test_the_question_is_posted_with_model_messages_and_key(server, ask):
+    ask(says("Lisbon"))
+    request = server.requests[0]
+    assert (request.path, request.headers["authorization"]) == ("/v1/chat/completions", f"Bearer {KEY}")
+    assert request.body["model"] == "scripted-model"
+    assert request.body["messages"] == QUESTION
+    assert request.body["stream"] is True
+    assert request.body["stream_options"] == {"include_usage": True}
+
+
+def test_without_a_key_nothing_is_authorised(server, ask):
+    ask(says("Lisbon"), api_key="")
+    assert "authorization" not in server.requests[0].headers
+
+
+def test_only_role_and_content_of_a_message_are_sent(server):
+    list(model_at(server).stream([{"role": "user", "content": "Hi", "id": "m1", "created_at": "today"}]))
+    assert server.questions[0]["messages"] == [{"role": "user", "content": "Hi"}]
+
+
+def test_the_extra_body_goes_into_the_question(server, ask):
+    ask(says("Lisbon"), extra_body={"return_progress": True})
+    assert server.questions[0]["return_progress"] is True
+
+
+def test_a_server_that_refuses_to_count_tokens_is_asked_again_without_and_remembered(server):
+    refusal = refuses(400, {"error": {"message": "Unknown field: stream_options"}})
+    server.script(refusal, says("Lisbon"), says("Porto"))
+    model = model_at(server)
+    assert text_of(model.stream(QUESTION)) == "Lisbon"
+    assert text_of(model.stream(QUESTION)) == "Porto"
+    assert ["stream_options" in question for question in server.questions] == [True, False, False]
+
+
+def test_a_server_that_refuses_for_another_reason_is_asked_once(server, complaint):
+    assert "HTTP 400" in complaint(refuses(400, {"error": {"message": "temperature is odd"}}))
+    assert len(server.questions) == 1
+
+
+@pytest.mark.parametrize("name", ["", "auto"])
+def test_without_a_model_name_the_first_that_the_server_has_is_taken_once(server, name):
+    server.models = ["ada", "bob"]
+    model = model_at(server, model=name)
+    assert model.label == "Model at 127.0.0.1"
+    list(model.stream(QUESTION))
+    list(model.stream(QUESTION))
+    assert [request.path for request in server.requests].count("/v1/models") == 1
+    assert [question["model"] for question in server.questions] == ["ada", "ada"]
+    assert model.label == "ada at 127.0.0.1"
+
+
+def test_a_server_without_models_says_so(server, complaint):
+    server.models = []
+    assert (
+        complaint(model="auto")
+        == f"{server.address} has no model. Install or load one there, or name one with --model."
+    )
+
+
+def test_models_can_be_listed(server):
+    server.models = ["ada", "bob"]
+    assert model_at(server).list_models() == ["ada", "bob"]
+    assert server.requests[0].headers["authorization"] == f"Bearer {KEY}"
+
+
+def test_listing_models_fails_with_a_sentence(server):
+    server.models_answer = refuses(401, {"error": {"message": f"bad key {KEY}"}})
+    with pytest.raises(BackendUnavailable, match="did not accept the key"):
+        model_at(server).list_models()
+    server.models_answer = refuses(200, "<html>Welcome</html>")
+    with pytest.raises(BackendUnavailable, match="not from a model server"):
+        model_at(server).list_models()
+
+
+def test_a_silent_list_of_models_is_given_up_after_the_connect_timeout(server):
+    server.models_answer = Answer(before=[SILENCE])
+    with pytest.raises(BackendUnavailable, match=r"silent for 0\.2 seconds"):
+        model_at(server, connect_timeout=0.2).list_models()
+
+
+# What comes
+
+
+def test_text_comes_in_the_pieces_that_the_server_sent(ask):
+    pieces = ask(says("Lis", "bon", " é 😀"))
+    assert pieces == ["Lis", "bon", " é 😀", Event("finish", "stop")]
+
+
+def test_a_piece_is_there_before_the_next_was_sent(server):
+    rest = threading.Event()
+    server.script(sends("Lis", rest, "bon", ended(), DONE))
+    pieces = iter(model_at(server).stream(QUESTION))
+    assert next(pieces) == "Lis"
+    rest.set()
+    assert text_of(pieces) == "bon"
+
+
+def test_bytes_may_drip(ask):
+    stream = b": ping\n\n" + b'data: {"choices":[{"delta":{"content":"Ol\xc3\xa1"}}]}\r\n\r\n' + DONE
+    assert text_of(ask(sends(*(stream[n : n + 1] for n in range(len(stream)))))) == "Olá"
+
+
+def test_the_tokens_used_come_once_and_last_before_the_finish(ask):
+    first, last = {"prompt_tokens": 3}, {"prompt_tokens": 3, "completion_tokens": 9}
+    pieces = ask(sends({**delta(content="Hi"), "usage": first}, ended(), {"choices": [], "usage": last}, DONE))
+    assert pieces == ["Hi", Event("usage", data=last), Event("finish", "stop")]
+
+
+def test_an_answer_at_the_length_limit_says_that_it_was_cut_off(ask):
+    pieces = ask(says("Lisb", finish="length"))
+    assert events_of(pieces, "note") == [Event("note", "The answer was cut off: the model's length limit was reached.")]
+    assert events_of(pieces, "finish") == [Event("finish", "length")]
+
+
+@pytest.mark.parametrize("name", ["reasoning_content", "reasoning"])
+def test_reasoning_is_told_apart_from_the_answer(ask, name):
+    pieces = ask(sends(delta(**{name: "Hmm"}), delta(**{name: ", yes"}), delta(content="Lisbon"), ended(), DONE))
+    assert (reasoning_of(pieces), text_of(pieces)) == ("Hmm, yes", "Lisbon")
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 7, 100])
+def test_think_tags_at_the_beginning_are_reasoning_however_they_are_split(ask, size):
+    content = "\n<think>\nIs 1 < 2? </th no </think>\n\nLisbon <think>literally</think>"
+    pieces = ask(says(*(content[n : n + size] for n in range(0, len(content), size))))
+    assert reasoning_of(pieces) == "Is 1 < 2? </th no "
+    assert text_of(pieces) == "Lisbon <think>literally</think>"
+
+
+@pytest.mark.parametrize("content", ["<thin", "  <", "<b>Lisbon</b>", "  \n", "a <think>b</think>"])
+def test_what_only_looks_like_a_think_tag_is_text(ask, content):
+    assert text_of(ask(says(*content))) == content
+
+
+def test_reasoning_that_never_ends_is_still_reasoning(ask):
+    pieces = ask(says("<think>", "hm</thi", finish="length"))
+    assert (reasoning_of(pieces), text_of(pieces)) == ("hm</thi", "")
+
+
+def test_reading_a_long_conversation_shows_how_far_it_is(ask):
+    progress = [{"total": 120, "cache": 20, "processed": done, "time_ms": 1} for done in (20, 70, 120)]
+    pieces = ask(sends(*({"choices": [], "prompt_progress": step} for step in progress), "Lisbon", ended(), DONE))
+    assert events_of(pieces, "status") == [
+        Event("status", "Reading the conversation", progress=share) for share in (0.0, 0.5, 1.0)
+    ]
+
+
+def test_half_a_code_point_does_not_spoil_the_answer(ask):
+    text = text_of(ask(sends(b'data: {"choices":[{"delta":{"content":"a\\ud83db"}}]}\n\n', DONE)))
+    assert text == "a\ufffdb"
+
+
+def test_a_finish_reason_is_an_end_also_without_done(ask):
+    assert text_of(ask(sends("Lisbon", ended(), ends="cut"))) == "Lisbon"
+
+
+def test_done_is_an_end_also_without_a_finish_reason(ask):
+    assert ask(sends("Lisbon", DONE, SILENCE)) == ["Lisbon"]
+
+
+def test_a_server_that_does_not_stream_answers_too(ask):
+    message = {"role": "assistant", "content": "Lisbon", "reasoning_content": "Easy"}
+    whole = {"choices": [{"message": message, "finish_reason": "stop"}], "usage": {"total_tokens": 5}}
+    assert ask(refuses(200, whole)) == [
+        Event("reasoning", "Easy"),
+        "Lisbon",
+        Event("usage", data={"total_tokens": 5}),
+        Event("finish", "stop"),
+    ]
+
+
+# What goes wrong
+
+
+def test_nobody_at_the_address(server):
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    with pytest.raises(BackendUnavailable) as caught:
+        list(OpenAIModel(f"http://127.0.0.1:{port}/v1", "m").stream(QUESTION))
+    assert (
+        str(caught.value) == f"Nothing answers at 127.0.0.1:{port}. Start the model server there, or check --base-url."
+    )
+    assert caught.value.__cause__ is not None
+
+
+def test_no_such_computer(monkeypatch):
+    def unknown(*_, **__):
+        raise socket.gaierror(-2, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    with pytest.raises(BackendUnavailable, match=r"No computer called api\.example\.invalid can be found"):
+        list(OpenAIModel("https://api.example.invalid/v1", "m").stream(QUESTION))
+
+
+def test_a_server_that_does_not_speak_tls(server):
+    with pytest.raises(BackendUnavailable, match="does not speak TLS"):
+        list(OpenAIModel(server.url.replace("http:", "https:"), "m").stream(QUESTION))
+
+
+@contextmanager
+def unreachable():
+    """An address that takes no connection: its queue is full, so a further call is never answered."""
+    with ExitStack() as stack:
+        listener = stack.enter_context(socket.socket())
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(3):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(listener.getsockname())
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
+
+
+def test_a_server_that_cannot_be_reached_in_time():
+    with unreachable() as url, pytest.raises(BackendUnavailable, match=r"could not be reached within 0\.1 seconds"):
+        list(OpenAIModel(url, "m", connect_timeout=0.1).stream(QUESTION))
+
+
+@pytest.mark.parametrize("answer", [Answer(before=[SILENCE]), sends("Lis", SILENCE)])
+def test_a_server_that_falls_silent(complaint, answer):
+    assert "has been silent for 0.2 seconds" in complaint(answer, read_timeout=0.2)
+
+
+def test_what_came_before_a_failure_was_given_out(server):
+    server.script(sends("Lis", "bon <", ends="cut"))
+    pieces = iter(model_at(server).stream(QUESTION))
+    assert [next(pieces), next(pieces)] == ["Lis", "bon <"]
+    with pytest.raises(BackendUnavailable):
+        next(pieces)
+
+
+@pytest.mark.parametrize("held", ["<thi", "<think>hm</th"])
+def test_text_that_was_held_back_is_not_lost_when_the_stream_breaks_off(server, held):
+    server.script(sends(held, ends="cut"))
+    pieces = []
+    with pytest.raises(BackendUnavailable):
+        pieces.extend(model_at(server).stream(QUESTION))
+    assert reasoning_of(pieces) + text_of(pieces) == held.removeprefix("<think>")
+
+
+@pytest.mark.parametrize("ends", ["whole", "cut", "reset"])
+@pytest.mark.parametrize("chunked", [True, False])
+def test_a_stream_that_is_cut(complaint, ends, chunked):
+    text = complaint(sends("Lis", ends=ends, chunked=chunked))
+    assert text == "The connection to the model broke off in the middle of the answer. Try again."
+
+
+def test_a_server_that_hangs_up_before_it_answers():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=lambda: listener.accept()[0].close(), daemon=True).start()
+        with pytest.raises(BackendUnavailable, match="closed the connection without an answer"):
+            list(OpenAIModel(f"http://127.0.0.1:{listener.getsockname()[1]}/v1", "m").stream(QUESTION))
+
+
+TOO_LONG = "longer than the model can read"
+ERRORS = [
+    (400, {"error": {"code": 400, "type": "exceed_context_size_error", "message": "the request exceeds"}}, TOO_LONG),
+    (400, {"error": {"code": "context_length_exceeded", "message": "too many"}}, TOO_LONG),
+    (400, {"error": {"message": "This model's maximum context length is 8192 tokens"}}, TOO_LONG),
+    (413, "<html>nginx</html>", TOO_LONG),
+    (401, {"error": {"message": "Incorrect API key provided: sk-se…789"}}, "did not accept the key"),
+    (403, {"error": {"message": "Country not supported"}}, "It says: “Country not supported”"),
+    (404, {"error": "model not found"}, "does not have the model 'scripted-model', or its address is wrong"),
+    (422, {"detail": "top_p is out of range"}, "It says: “top_p is out of range”"),
+    (429, {"error": {"message": "You exceeded your quota"}}, "Try again later. It says: “You exceeded your quota”"),
+    (500, "<html><h1>nginx</h1></html>", "has trouble of its own (HTTP 500)"),
+    (503, {"error": {"message": "Loading model"}}, "(HTTP 503). Try again in a moment. It says: “Loading model”"),
+    (503, [{"error": {"message": "Overloaded"}}], "It says: “Overloaded”"),
+]
+
+
+@pytest.mark.parametrize(("status", "body", "expected"), ERRORS)
+def test_an_error_status_becomes_a_sentence(complaint, status, body, expected):
+    text = complaint(refuses(status, body))
+    assert expected in text
+    assert "<" not in text
+    assert "sk-se" not in text
+
+
+@pytest.mark.parametrize(("header", "expected"), [("7", "in 7 seconds."), ("1", "in 1 second."), ("soon", "later.")])
+def test_a_busy_server_says_when_to_come_back(complaint, header, expected):
+    assert complaint(refuses(429, {}, {"Retry-After": header})).endswith(f"Try again {expected}")
+
+
+@pytest.mark.parametrize("location", ["https://elsewhere.example/v1?secret", "/somewhere", "http://[", ""])
+def test_a_redirect_is_told_and_not_followed(server, complaint, location):
+    text = complaint(refuses(307, "", {"Location": location}))
+    assert f"{server.address} has moved" in text
+    assert ("to https://elsewhere.example." in text) == ("elsewhere" in location)
+    assert "secret" not in text
+    assert len(server.requests) == 1
+
+
+def test_a_server_never_gets_the_key_by_a_redirect(server, complaint):
+    with ScriptedServer() as other:
+        complaint(refuses(307, "", {"Location": f"{other.url}/chat/completions"}))
+        assert other.requests == []
+
+
+def test_what_a_server_says_is_quoted_short_clean_and_without_the_key(complaint):
+    said = complaint(refuses(500, {"error": {"message": f"\x1b[31mno\u202e {KEY}\n" + "x" * 300}}))
+    quoted = said.partition("It says: ")[2]
+    assert quoted.startswith("“ [31mno [key] xxx".replace("“ ", "“"))
+    assert quoted.endswith("x…”")
+    assert len(quoted) == 203
+    assert said.isprintable()
+
+
+def test_a_key_that_would_be_cut_in_half_is_not_quoted(complaint):
+    text = complaint(refuses(500, {"error": {"message": "x" * 190 + KEY}}))
+    assert "sk-" not in text
+
+
+@pytest.mark.parametrize("report", [{"message": "out of memory", "code": 500}, "out of memory"])
+def test_an_error_in_the_middle_of_the_answer(server, complaint, report):
+    text = complaint(sends("Lis", {"error": report}))
+    assert text == f"The model at {server.address} failed to answer. Try again. It says: “out of memory”"
+
+
+def test_a_context_error_in_the_middle_of_the_answer(complaint):
+    assert TOO_LONG in complaint(sends({"error": {"type": "exceed_context_size_error", "message": "…"}}))
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        b"data: {oops\n\n",
+        b"data: []\n\n",
+        b"data: null\n\n",
+        b'data: {"choices": 3}\n\n',
+        b'data: {"choices": [7]}\n\n',
+        b'data: {"choices": [{"delta": {"content": 7}}]}\n\n',
+        b'data: {"prompt_progress": {"total": "x"}}\n\n',
+        b"data: " + b"[" * 100_000 + b"\n\n",
+    ],
+)
+def test_an_event_that_makes_no_sense(complaint, event):
+    assert "cannot be understood" in complaint(sends("Lis", event, DONE))
+
+
+@pytest.mark.parametrize("page", ["<html>Log in</html>", "", "Lisbon"])
+def test_a_page_instead_of_an_answer(complaint, page):
+    text = complaint(refuses(200, page))
+    assert "not from a model server" in text
+    assert "Log in" not in text
+
+
+@pytest.mark.parametrize("part", [b"x" * 65536, b"data: x\n" * 8192])
+def test_an_endless_event_is_given_up(server, complaint, part):
+    assert "more at once than any answer has" in complaint(sends(b"data: ", *[part] * 100, SILENCE))
+
+
+def test_many_small_events_are_no_endless_one(ask):
+    pieces = ask(says(*["word " * 20_000] * 15))
+    assert len(text_of(pieces)) == 1_500_000
+
+
+def test_an_error_in_json_with_a_good_status(complaint):
+    assert "It says: “no”" in complaint(refuses(200, {"error": {"message": "no"}}))
+
+
+# Stop
+
+
+@pytest.mark.parametrize("silent", [Answer(before=[SILENCE]), sends(SILENCE), sends("Lis", SILENCE)])
+def test_cancel_frees_a_reader_of_a_silent_server_and_the_server_sees_it(server, silent):
+    server.script(silent)
+    stream = model_at(server).stream(QUESTION)
+    with reading(stream) as seen:
+        request = server.next_request()
+        if silent.steps[:1] == ("Lis",):
+            assert seen.first.wait(10)
+        began = time.monotonic()
+        stream.cancel()
+        assert seen.finished.wait(10)
+        assert time.monotonic() - began < PROMPTLY
+        assert seen.error is None
+        assert request.wait_until_gone()
+
+
+def test_cancel_ends_the_wait_for_the_list_of_models_too(server):
+    server.models_answer = Answer(before=[SILENCE])
+    stream = model_at(server, model="auto").stream(QUESTION)
+    with reading(stream) as seen:
+        request = server.next_request()
+        stream.cancel()
+        assert seen.finished.wait(PROMPTLY)
+        assert seen.error is None
+        assert request.wait_until_gone()
+    assert server.questions == []
+
+
+def test_cancel_before_the_first_piece_asks_nobody(server):
+    stream = model_at(server).stream(QUESTION)
+    stream.cancel()
+    assert list(stream) == []
+    assert server.requests == []
+
+
+def test_cancel_while_connecting_ends_without_an_error(monkeypatch):
+    connecting = threading.Event()
+    connect = socket.create_connection
+
+    def noticed(*given, **options):
+        connecting.set()
+        return connect(*given, **options)
+
+    monkeypatch.setattr(socket, "create_connection", noticed)
+    with unreachable() as url:
+        stream = OpenAIModel(url, "m", connect_timeout=0.2).stream(QUESTION)
+        with reading(stream) as seen:
+            assert connecting.wait(10)
+            stream.cancel()
+            assert seen.finished.wait(10)
+            assert (seen.pieces, seen.error) == ([], None)
+
+
+def test_a_connection_that_comes_after_cancel_is_closed_at_once(server, monkeypatch):
+    server.script(sends("Lis", SILENCE))
+    stream = model_at(server).stream(QUESTION)
+    connect = socket.create_connection
+    made = []
+
+    def cancelled_meanwhile(*given, **options):
+        made.append(connect(*given, **options))
+        stream.cancel()
+        return made[0]
+
+    monkeypatch.setattr(socket, "create_connection", cancelled_meanwhile)
+    assert list(stream) == []
+    assert made[0].fileno() == -1
+
+
+def test_cancel_drops_what_has_come_but_was_not_read(server):
+    server.script(sends("".join(["Lis"]), "bon", "!", SILENCE))
+    stream = model_at(server).stream(QUESTION)
+    pieces = iter(stream)
+    assert next(pieces) == "Lis"
+    stream.cancel()
+    assert list(pieces) == []
+
+
+def test_cancel_twice_or_after_the_end_does_nothing(server):
+    stream = model_at(server).stream(QUESTION)
+    assert text_of(stream) == "Hello there."
+    stream.cancel()
+    stream.cancel()
+
+
+def test_an_abandoned_answer_ends_at_the_server(server):
+    server.script(sends("Lis", SILENCE))
+    stream = model_at(server).stream(QUESTION)
+    for _piece in stream:
+        break
+    assert server.next_request().wait_until_gone()
+
+
+def test_one_model_answers_many_at_once(server):
+    gate = threading.Event()
+    server.script(*[sends("one", gate, "two", ended(), DONE)] * 8)
+    model = model_at(server)
+    with ExitStack() as stack:
+        readers = [stack.enter_context(reading(model.stream(QUESTION))) for _ in range(8)]
+        assert all(reader.first.wait(10) for reader in readers)
+        gate.set()
+        assert all(reader.finished.wait(10) for reader in readers)
+        assert [text_of(reader.pieces) for reader in readers] == ["onetwo"] * 8
+
+
+def test_cancelling_one_answer_leaves_the_others(server):
+    gate = threading.Event()
+    server.script(*[sends("one", gate, "two", ended(), DONE)] * 2)
+    model = model_at(server)
+    doomed, lucky = model.stream(QUESTION), model.stream(QUESTION)
+    with reading(doomed) as first, reading(lucky) as second:
+        assert first.first.wait(10)
+        assert second.first.wait(10)
+        doomed.cancel()
+        assert first.finished.wait(10)
+        gate.set()
+        assert second.finished.wait(10)
+        assert (text_of(first.pieces), text_of(second.pieces)) == ("one", "onetwo")
+
+
+def test_no_socket_stays_open(server):
+    server.script(says("a"), sends("b", ends="cut"), refuses(500), sends("c", SILENCE))
+    model = model_at(server)
+    made = watched_sockets(model)
+    for _ in range(4):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(socket, "create_connection", made)
+            try:
+                for _piece in model.stream(QUESTION):
+                    if _piece == "c":
+                        break
+            except BackendUnavailable:
+                pass
+    assert len(made.sockets) == 4
+    assert all(connected.fileno() == -1 for connected in made.sockets)
+
+
+def watched_sockets(model):
+    connect = socket.create_connection
+
+    def made(*given, **options):
+        made.sockets.append(connect(*given, **options))
+        return made.sockets[-1]
+
+    made.sockets = []
+    return made
+
+
+# Where
+
+
+@pytest.mark.parametrize(
+    "address", ["ftp://example.com/v1", "example.com", "http://", "http://[::1", "http://a:99999/v1", "http://a/v1?k=1"]
+)
+def test_an_address_that_cannot_be_used_is_refused(address):
+    with pytest.raises(InvalidInput, match="begins with http:// or https://"):
+        OpenAIModel(address)
+
+
+@pytest.mark.parametrize("key", ["sk-\nX: y", "sk-clé"])
+def test_a_key_that_is_none_is_refused_and_not_shown(key):
+    with pytest.raises(InvalidInput) as caught:
+        OpenAIModel("http://127.0.0.1/v1", api_key=key)
+    assert "sk-" not in str(caught.value)
+
+
+@pytest.mark.parametrize("ending", ["", "/", "/chat/completions"])
+def test_the_address_may_end_as_people_write_it(server, ending):
+    assert text_of(OpenAIModel(f" {server.url}{ending} ", "m").stream(QUESTION)) == "Hello there."
+
+
+def test_credentials_in_the_address_are_used_and_never_shown(server):
+    server.script(refuses(500, {"error": {"message": "user ada, password hunter2"}}))
+    model = OpenAIModel(server.url.replace("://", "://ada:hunter2@"), "m")
+    with pytest.raises(BackendUnavailable) as caught:
+        list(model.stream(QUESTION))
+    assert server.requests[0].headers["authorization"].startswith("Basic ")
+    assert "hunter2" not in f"{caught.value} {model.label} {vars(model)}"
+
+
+def test_the_label_names_model_and_host():
+    model = OpenAIModel("https://user:pw@api.example.com:8443/v1", "gpt-x", KEY)
+    assert model.label == "gpt-x at api.example.com"
+    assert model.notice is None
+    assert OpenAIModel("https://api.example.com/v1", label="The model").label == "The model"
+
+
+def test_without_a_server_the_notice_says_what_to_do():
+    model = OpenAIModel("", "gpt-x")
+    assert model.notice == (
+        "No model server is set. Give one with --base-url or WEBCHAT_BASE_URL, "
+        "for example http://127.0.0.1:11434/v1 for Ollama."
+    )
+    with pytest.raises(BackendUnavailable, match="No model server is set"):
+        list(model.stream(QUESTION))
+
+
+def test_a_loopback_server_is_not_asked_through_a_proxy(ask, monkeypatch):
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    monkeypatch.setenv("ALL_PROXY", "nonsense://")
+    assert text_of(ask(says("Lisbon"))) == "Lisbon"
+
+
+def test_a_server_elsewhere_is_asked_through_the_proxy_of_the_environment(server, monkeypatch):
+    monkeypatch.setenv("HTTP_PROXY", f"http://{server.address}")
+    server.script(says("Lisbon"))
+    assert text_of(OpenAIModel("http://model.example/v1", "m").stream(QUESTION)) == "Lisbon"
+    assert server.requests[0].path == "http://model.example/v1/chat/completions"
+
+
+def test_cancel_works_through_a_proxy(server, monkeypatch):
+    monkeypatch.setenv("HTTP_PROXY", f"http://{server.address}")
+    server.script(Answer(before=[SILENCE]))
+    stream = OpenAIModel("http://model.example/v1", "m").stream(QUESTION)
+    with reading(stream) as seen:
+        server.next_request()
+        stream.cancel()
+        assert seen.finished.wait(PROMPTLY)
+
+
+def test_a_proxy_setting_that_cannot_be_used(monkeypatch):
+    monkeypatch.setenv("ALL_PROXY", "nonsense://somewhere")
+    with pytest.raises(BackendUnavailable, match="Check ALL_PROXY"):
+        list(OpenAIModel("https://api.example.com/v1", "m").stream(QUESTION))
+
+
+def test_a_closed_model_can_be_asked_again(server):
+    model = model_at(server)
+    list(model.stream(QUESTION))
+    model.close()
+    assert text_of(model.stream(QUESTION)) == "Hello there."
+
+
+def test_the_settings_make_a_backend(server):
+    settings = Settings(base_url=server.url, model="ada", api_key=KEY, system_prompt="Be brief.")
+    backend = from_settings(settings)
+    session = backend.create_session("~", "")
+    assert text_of(backend.send_message(session.session_id, "Hi")) == "Hello there."
+    assert backend.label == "ada at 127.0.0.1"
+    assert server.questions[0]["messages"][0] == {"role": "system", "content": "Be brief."}
+
+
+def test_no_http_client_is_loaded_before_a_question():
+    program = """
+import sys
+from webchat.backends.openai import OpenAIModel
+OpenAIModel("http://127.0.0.1/v1").label
+print("httpx" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+def test_keep_alive_comments_keep_a_slow_answer_alive(ask):
+    answer = sends(*[0.06, b": ping\n\n"] * 4, "Lisbon", ended(), DONE)
+    assert text_of(ask(answer, read_timeout=0.2)) == "Lisbon"
+
+
+def test_the_event_stream_may_name_its_charset(ask):
+    headers = {"Content-Type": f"{EVENT_STREAM['Content-Type']}; charset=utf-8"}
+    assert text_of(ask(Answer(says("é").steps, headers=headers))) == "é"
