@@ -55,6 +55,13 @@ class Conversation:
     def position(self) -> Position:
         return Position(self.end, self.last.id if self.last else "")
 
+    def up_to(self, message_id: str) -> tuple[Message, ...]:
+        """The messages up to and with that one; () where it is not shown."""
+        for number, message in enumerate(self.messages, 1):
+            if message.id == message_id:
+                return self.messages[:number]
+        return ()
+
     def find(self, message_id: str) -> Message | None:
         return next((message for message in reversed(self.messages) if message.id == message_id), None)
 
@@ -84,9 +91,9 @@ class Conversations:
 
 def _with_reply(conversation: Conversation, view: ReplyView, alive: bool) -> Conversation:
     message = view.message(alive=alive)
-    return replace(
-        conversation, messages=(*conversation.messages, message), status=view.status if alive else None, size=view.size
-    )
+    before = conversation.up_to(message.parent or "") or conversation.messages
+    status = view.status if alive else None
+    return replace(conversation, messages=(*before, message), status=status, size=view.size)
 
 
 class Waiter:

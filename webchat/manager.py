@@ -216,6 +216,21 @@ class WebChatSessionManager:
         self.wakeups.poke_all()
         return asked, answered
 
+    def retry(self, session_id: str, message_id: str, owner: str | None = None) -> Posted:
+        """Ask anew for the answer `message_id`. The old one stays in the transcript, on a branch of its own.
+
+        Raises as `post_message`; InvalidInput where that message is no answer to a question.
+        """
+        session = self.store.require(session_id, owner)
+        with self._writing(session_id) as (conversation, hand_over):
+            shown = conversation.up_to(message_id)
+            if len(shown) < 2 or shown[-1].role != "assistant" or shown[-2].role != "user" or shown[-1].kind:
+                raise InvalidInput("Only an answer to a message can be tried again.")
+            session = self.store.begin(session_id, session.description, owner)
+            run = self._start_reply(session, shown[-2], history(shown[:-2]), hand_over)
+        self.wakeups.poke(session_id, urgent=True)
+        return Posted(session, shown[-2], run.message, run)
+
     def stop(self, session_id: str, owner: str | None = None) -> bool:
         """Stop the answer that is being written; what came is kept. Whether there was one.
 
@@ -268,7 +283,8 @@ class WebChatSessionManager:
 
         Gives the conversation, and a call that hands the lock over to whoever goes on writing.
         """
-        if session_id in self._runs:
+        run = self._runs.get(session_id)
+        if run is not None and not run.is_over:
             raise SessionBusy
         release = self._replies.lock(session_id)
         kept = True

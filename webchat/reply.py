@@ -193,6 +193,7 @@ class ReplyRun:
         self._guard = threading.Lock()
         self._cancel: Callable[[], object] | None = None
         self._ending: str | None = None
+        self._answered = threading.Event()
         self._finished = threading.Event()
         self._view = ReplyView(header)
 
@@ -210,6 +211,11 @@ class ReplyRun:
             _quietly(cancel)
 
     @property
+    def is_over(self) -> bool:
+        """Whether nobody should be told to wait for the answer; gives its last step, the commit, time to end."""
+        return self._answered.is_set() and self.wait(PROBE_PATIENCE)
+
+    @property
     def message(self) -> Message:
         """The answer as it stands, with its final status after the end."""
         return self._view.message(alive=not self._finished.is_set())
@@ -225,6 +231,7 @@ class ReplyRun:
             self.error = error
         except Exception as error:
             self.error = _unforeseen(error)
+        self._answered.set()
         try:
             self._commit()
         except OSError as error:

@@ -1,0 +1,159 @@
+// What HTML and htmx cannot do. Everything here is an extra: the page works without it.
+(() => {
+  "use strict";
+
+  const $ = (id) => document.getElementById(id);
+  const root = document.documentElement;
+  const answering = () => document.querySelector('article[data-status="waiting"], article[data-status="streaming"]');
+
+  // Times in the list and under messages are written by the server, in this time zone.
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  if (zone) document.cookie = `webchat-timezone=${zone}; path=/; max-age=31536000; samesite=lax`;
+
+  // The view follows the answer while it is at the end, and only then. What a person scrolls away from stays put.
+  const NEAR = 48;
+  let following = true;
+  let ownScroll = false;
+  const distance = () => root.scrollHeight - root.scrollTop - root.clientHeight;
+  const toEnd = () => {
+    ownScroll = true;
+    root.scrollTop = root.scrollHeight;
+    requestAnimationFrame(() => { ownScroll = false; });
+  };
+  const showArrow = () => { const arrow = $("toEnd"); if (arrow) arrow.hidden = following; };
+  addEventListener("scroll", () => {
+    if (!ownScroll) following = distance() < NEAR;
+    showArrow();
+  }, { passive: true });
+  const grown = new ResizeObserver(() => { if (following) toEnd(); else showArrow(); });
+  const watch = () => { const chat = $("chatArea"); if (chat) { grown.disconnect(); grown.observe(chat); } };
+
+  // The message field grows with its text, where CSS cannot do that by itself.
+  const fit = (field) => {
+    if (CSS.supports("field-sizing", "content")) return;
+    field.style.blockSize = "auto";
+    field.style.blockSize = `${field.scrollHeight}px`;
+  };
+
+  // Opening a session lands at its end, with the cursor in the field. On touch that would raise the keyboard.
+  const touch = matchMedia("(pointer: coarse)");
+  const focusField = () => { const field = $("messageInput"); if (field && !touch.matches) field.focus({ preventScroll: true }); };
+  const opened = () => {
+    watch();
+    following = true;
+    if ($("messages")) toEnd();
+    focusField();
+    const field = $("messageInput");
+    if (field) fit(field);
+  };
+
+  document.addEventListener("input", (event) => { if (event.target.id === "messageInput") fit(event.target); });
+
+  document.addEventListener("keydown", (event) => {
+    const field = event.target;
+    if (field.id === "messageInput") {
+      // Enter sends; with Shift, while an input method composes, or on a touch keyboard it breaks the line.
+      if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229 || touch.matches) return;
+      event.preventDefault();
+      if (field.value.trim() && !answering()) field.form.requestSubmit();
+      return;
+    }
+    // The first keystroke goes into the field, wherever the focus is, as long as it is in no other.
+    const plain = event.key.length === 1 && event.key !== " " && !event.ctrlKey && !event.metaKey && !event.altKey;
+    const elsewhere = field.closest("input, textarea, select, [contenteditable], [popover]");
+    if (plain && !elsewhere) $("messageInput")?.focus();
+  });
+
+  // Copy: a code block's text, or a message as it was written.
+  const copied = (button) => {
+    const before = button.textContent;
+    button.textContent = "Copied";
+    setTimeout(() => { button.textContent = before; }, 1500);
+  };
+  const copy = async (button) => {
+    const code = button.closest("figure")?.querySelector("code");
+    const text = code ? code.textContent : await (await fetch(button.dataset.source)).text();
+    await navigator.clipboard.writeText(text);
+    copied(button);
+  };
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("button");
+    if (!button) return;
+    if (button.classList.contains("copy")) copy(button).catch(() => { button.textContent = "Not copied"; });
+    if (button.id === "toEnd") { following = true; toEnd(); focusField(); }
+  });
+
+  // The sessions panel: filled when it opens, refreshed while it is open, closed by a choice.
+  const refreshList = () => htmx.trigger("#sessionList", "refresh");
+  const panel = $("sessionsPanel");
+  panel?.addEventListener("toggle", (event) => { if (event.newState === "open") refreshList(); });
+  document.addEventListener("sessions", () => { if (panel?.matches(":popover-open")) refreshList(); });
+  panel?.addEventListener("keydown", (event) => {
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (!step) return;
+    const rows = [...panel.querySelectorAll("button")];
+    event.preventDefault();
+    rows[Math.min(rows.length - 1, Math.max(0, rows.indexOf(document.activeElement) + step))]?.focus();
+  });
+  document.addEventListener("htmx:before:request", (event) => {
+    const problem = $("problem");
+    if (problem && event.target.matches("form")) problem.replaceChildren();
+    if (event.target.dataset?.closes) $("sessionsProblem")?.replaceChildren();
+  });
+
+  // A connection that cannot be made is said where the answer would be; the text stays in the field.
+  document.addEventListener("htmx:error", (event) => {
+    const form = event.target.closest?.("form");
+    if (!form) return;
+    const place = form.dataset.closes ? $("sessionsProblem") : $("problem");
+    if (!place) return;
+    const box = document.createElement("div");
+    box.className = "problem";
+    box.setAttribute("role", "alert");
+    box.textContent = "The chat's server does not answer. Your text is still here; send it again in a moment.";
+    place.replaceChildren(box);
+  });
+
+  // A screen reader is told once that an answer has ended, not each of its words.
+  let was = null;
+  const announce = () => {
+    const now = answering();
+    if (was && !now) {
+      const article = $(was);
+      const said = { complete: "Answer finished", stopped: "Answer stopped", failed: "The answer failed" };
+      $("announcer").textContent = said[article?.dataset.status] ?? "";
+    } else if (!was && now) {
+      $("announcer").textContent = "Answering";
+    }
+    was = now ? now.id : null;
+  };
+
+  let place = $("chatArea");
+  document.addEventListener("htmx:after:swap", (event) => {
+    const chat = $("chatArea");
+    if (chat !== place) {
+      // Another session, or a new one, is on the page.
+      place = chat;
+      if (panel?.matches(":popover-open")) panel.hidePopover();
+      opened();
+    } else if (event.target.matches?.("form.field, #stopForm")) {
+      following = true;
+      toEnd();
+      focusField();
+    }
+    announce();
+  });
+
+  // Earlier messages come in above: what is being read stays where it is.
+  let fromEnd = null;
+  document.addEventListener("htmx:before:swap", (event) => { fromEnd = event.target.id === "earlier" ? distance() : null; });
+  document.addEventListener("htmx:after:swap", () => {
+    if (fromEnd === null) return;
+    root.scrollTop = root.scrollHeight - root.clientHeight - fromEnd;
+    fromEnd = null;
+  });
+
+  if (!location.hash || location.hash === "#end") opened(); else watch();
+  announce();
+})();

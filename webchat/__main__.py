@@ -1,0 +1,5 @@
+"""python -m webchat"""
+
+from webchat.cli import main
+
+main()

@@ -1,0 +1,56 @@
+"""The application: settings, the chat, the settings page, and who may talk to it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Flask, request
+
+from webchat import config, errors_http, security
+from webchat.backends import SessionBackend, create_backend
+from webchat.conventions import SERVER_DIR, WEB_CHAT_SESSIONS_FILENAME
+from webchat.fileutil import DiskFolder
+from webchat.manager import WebChatSessionManager
+from webchat.memory import MemoryStore
+from webchat.views import create_blueprint, finish
+from webchat.views.settings import SettingsPage
+
+MAX_BODY = 1024 * 1024
+"""Bytes of a request's body at most."""
+
+
+def create_app(config_values: Mapping[str, Any] | None = None, *, backend: SessionBackend | None = None) -> Flask:
+    """The chat as an application: at / the chat, at /apps/settings/ its settings.
+
+    The mapping has Flask's own keys and those of `webchat.config`, as AMPLIFIER_HOME and WEBCHAT_BACKEND; what it does
+    not set comes from the environment, the saved settings and the defaults. `backend` stands in for the one that the
+    settings name. The manager is `app.extensions["webchat"]`. Raises InvalidInput for a value that cannot be used.
+    """
+    # The chat's static files are its blueprint's.
+    app = Flask("webchat", static_folder=None, template_folder=None)
+    app.config.update(MAX_CONTENT_LENGTH=MAX_BODY, MAX_FORM_MEMORY_SIZE=MAX_BODY)
+    app.config.update(config_values or {})
+    explicit = {setting.metadata["key"]: app.config.get(setting.metadata["key"]) for setting in config.SETTINGS}
+    page = SettingsPage(explicit, dict(os.environ))
+    settings, _ = page.load()
+    home = settings.home.expanduser()
+    manager = WebChatSessionManager(
+        backend or create_backend(settings.backend, settings), home / SERVER_DIR / WEB_CHAT_SESSIONS_FILENAME
+    )
+    app.extensions["webchat"] = manager
+    chat = create_blueprint(
+        manager,
+        memory=MemoryStore(DiskFolder(home)),
+        title=settings.title,
+        theme=page.theme,
+        max_streams=settings.max_streams,
+    )
+    app.register_blueprint(chat)
+    app.register_blueprint(page.blueprint(), url_prefix="/apps/settings")
+    app.before_request(lambda: security.check_host(request, settings.allow_hosts))
+    # What no route of ours takes, and a host that is not ours, is answered in the same faces and with the same headers.
+    app.register_error_handler(Exception, errors_http.handle)
+    app.after_request(finish)
+    return app

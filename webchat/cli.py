@@ -1,0 +1,99 @@
+"""The `webchat` command. Knows the terminal, and nothing that the pages do not know."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from webchat import __version__, config
+from webchat.errors import WebChatError
+
+BAR_WIDTH = 30
+
+
+class _ServeByDefault(click.Group):
+    """`webchat --backend mock` is `webchat serve --backend mock`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not args or (args[0] not in self.commands and args[0] not in ("--help", "--version", "-h")):
+            args = ["serve", *args]
+        return super().parse_args(ctx, args)
+
+
+def _setting_options(command: Callable[..., None]) -> Callable[..., None]:
+    """An option for each setting, with its variable and default in the help."""
+    for setting in reversed(config.SETTINGS):
+        data = setting.metadata
+        default = "" if setting.default in ("", ()) else f", default {setting.default}"
+        text = f"{data['help']}  [{data['key']}{default}]"
+        command = click.option(data["flag"], setting.name, help=text, metavar="TEXT" if data["parse"] is str else "VALUE")(
+            command
+        )
+    return command
+
+
+@click.group(cls=_ServeByDefault, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__)
+def main() -> None:
+    """A chat in the browser over any agent or model. Without a command it serves."""
+
+
+@main.command()
+@_setting_options
+def serve(**given: str | None) -> None:
+    """Serve the chat on this machine."""
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    explicit = {setting.metadata["key"]: given[setting.name] for setting in config.SETTINGS}
+    try:
+        _serve(explicit)
+    except (WebChatError, OSError) as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _serve(explicit: dict[str, Any]) -> None:
+    from webchat import server
+    from webchat.app import create_app
+
+    settings, _ = config.load(explicit, os.environ)
+    app = create_app(explicit)
+    manager = app.extensions["webchat"]
+    listening = server.listen(settings.host, settings.port)
+    port = listening.getsockname()[1]
+    if port != settings.port and settings.port:
+        click.echo(f"Port {settings.port} is taken; using {port} instead.")
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    click.echo(f"{settings.title} is at http://{host}:{port}/  (Ctrl+C ends it)")
+    click.echo(f"Sessions are kept in {settings.home.expanduser()}")
+    if manager.notice:
+        click.echo(manager.notice)
+    start = getattr(manager.backend, "start", None)
+    if start:
+        start(TerminalProgress())
+    sys.stdout.flush()
+    server.run(app, manager, listening, settings.max_streams)
+
+
+class TerminalProgress:
+    """Tells the terminal what goes on: a bar that moves in place, or a line for each step where there is no terminal."""
+
+    def __init__(self) -> None:
+        self._text = ""
+        self._moving = sys.stderr.isatty()
+
+    def __call__(self, text: str, progress: float | None = None) -> None:
+        """Show `text`, with a bar where `progress` from 0 to 1 is known."""
+        if text != self._text:
+            click.echo(("\n" if self._text and self._moving else "") + text, err=True, nl=not self._moving)
+            self._text = text
+        if self._moving and progress is not None:
+            filled = round(progress * BAR_WIDTH)
+            bar = "█" * filled + "░" * (BAR_WIDTH - filled)
+            click.echo(f"\r{text}  {bar} {progress:4.0%}", err=True, nl=False)
+            if progress >= 1:
+                click.echo(err=True)
+                self._text = ""

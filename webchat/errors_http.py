@@ -1,0 +1,90 @@
+"""Errors as HTTP: one table of status codes, one handler, and a face for whoever asked."""
+
+from __future__ import annotations
+
+import json
+import logging
+import secrets
+
+from flask import Response, render_template, request
+from werkzeug.exceptions import HTTPException
+
+from webchat.errors import (
+    BackendUnavailable,
+    InvalidInput,
+    NoActiveSession,
+    ReplyFailed,
+    SessionBusy,
+    SessionEnded,
+    SessionExists,
+    SessionNotFound,
+    StorageError,
+    WebChatError,
+)
+from webchat.faces import Face, wanted_face
+
+log = logging.getLogger(__name__)
+
+STATUS: dict[type[Exception], int] = {
+    SessionNotFound: 404,
+    SessionExists: 409,
+    SessionEnded: 409,
+    SessionBusy: 409,
+    NoActiveSession: 409,
+    BackendUnavailable: 503,
+    InvalidInput: 422,
+    StorageError: 507,
+    ReplyFailed: 500,
+}
+TEXTS = {
+    404: "There is nothing at this address.",
+    405: "This address does not take that kind of request.",
+    413: "This is too large. A request may have 1 MiB at most.",
+    415: "This kind of content is not understood here.",
+}
+
+
+def handle(error: Exception) -> Response:
+    """Answer with the error's text and status, in the face that was asked for."""
+    text, status, headers = _told(error)
+    face = wanted_face()
+    if face is Face.JSON:
+        status = 400 if status == 422 else status
+        body: dict[str, object] = {"error": text}
+        if isinstance(error, NoActiveSession):
+            body["session_connected"] = False
+        response = Response(json.dumps(body) + "\n", status, mimetype="application/json")
+    elif face in (Face.TEXT, Face.EVENTS):
+        response = Response(text + "\n", status, mimetype="text/plain")
+    else:
+        response = Response(_page(error, text, status, face), status, mimetype="text/html")
+    response.headers.extend(headers)
+    return response
+
+
+def _told(error: Exception) -> tuple[str, int, list[tuple[str, str]]]:
+    if isinstance(error, WebChatError):
+        if error.__cause__:
+            log.warning("%s %s: %s", request.method, request.path, error, exc_info=error)
+        return str(error), STATUS.get(type(error), 500), []
+    if isinstance(error, HTTPException) and (error.code or 500) < 500:
+        code = error.code or 400
+        # Werkzeug's own texts are for developers; ours stand in the table or were given with the exception.
+        own = error.description if error.description != type(error).description else None
+        allow = error.get_headers() if code == 405 else []
+        return TEXTS.get(code) or own or "This request cannot be used.", code, [h for h in allow if h[0] == "Allow"]
+    reference = secrets.token_hex(4)
+    log.error("unforeseen, reference %s", reference, exc_info=error)
+    return f"Something went wrong that nobody foresaw. The log has more under reference {reference}.", 500, []
+
+
+def _page(error: Exception, text: str, status: int, face: Face) -> str:
+    session_id = (request.view_args or {}).get("session_id")
+    context = {
+        "text": text,
+        "status": status,
+        "ended": isinstance(error, SessionEnded),
+        "session_id": session_id if status != 404 else None,
+        "draft": request.form.get("message", "") if status != 413 else "",
+    }
+    return render_template("webchat/_error.html" if face is Face.FRAGMENT else "webchat/error.html", **context)

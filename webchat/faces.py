@@ -1,0 +1,28 @@
+"""Which face of an answer is wanted: a page, a fragment for htmx, JSON, plain text, or an event stream."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from flask import request
+
+from webchat.htmx import is_htmx
+
+
+class Face(Enum):
+    PAGE = "text/html"
+    FRAGMENT = "fragment"
+    JSON = "application/json"
+    TEXT = "text/plain"
+    EVENTS = "text/event-stream"
+
+
+def wanted_face() -> Face:
+    """What the request accepts best. A request without a preference gets JSON under /api/, else what a browser gets."""
+    if is_htmx():
+        return Face.FRAGMENT
+    offered = [Face.PAGE, Face.JSON, Face.TEXT, Face.EVENTS]
+    if "/api/" in request.path:
+        offered = [Face.JSON, Face.TEXT, Face.EVENTS]
+    best = request.accept_mimetypes.best_match([face.value for face in offered], default=offered[0].value)
+    return Face(best)

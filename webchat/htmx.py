@@ -1,0 +1,32 @@
+"""Everything that is said to and by htmx in headers. No other module knows one of them."""
+
+from __future__ import annotations
+
+from flask import Response, request
+from markupsafe import Markup
+from werkzeug.wrappers import Response as BaseResponse
+
+
+def is_htmx() -> bool:
+    """Whether a fragment is wanted. When htmx goes back in the history it wants the whole page."""
+    return request.headers.get("HX-Request") == "true" and "HX-History-Restore-Request" not in request.headers
+
+
+def partial(target: str, swap: str, html: str) -> Markup:
+    """One swap of several in an answer or an event: `html` goes to the element with that id."""
+    return Markup('<hx-partial hx-target="#{}" hx-swap="{}">{}</hx-partial>\n').format(target, swap, Markup(html))  # noqa: S704
+
+
+def fragments(*parts: str, push: str | None = None) -> Response:
+    """An answer made of parts, which puts `push` into the address bar where it is given."""
+    response = Response("".join(parts), mimetype="text/html")
+    if push:
+        response.headers["HX-Push-Url"] = push
+    return response
+
+
+def reload_page(response: BaseResponse) -> BaseResponse:
+    """Have the browser load the page anew, for what a swap cannot change."""
+    response.status_code = 200
+    response.headers["HX-Refresh"] = "true"
+    return response

@@ -1,0 +1,222 @@
+"""Markdown to safe HTML, block by block, so that an answer that still grows is rendered once. Knows no message."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, MutableMapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+import nh3
+from markdown_it import MarkdownIt
+from markdown_it.common.utils import escapeHtml
+from markdown_it.renderer import RendererHTML
+from markdown_it.token import Token
+from markdown_it.utils import OptionsDict
+from markupsafe import Markup
+from mdit_py_plugins.tasklists import tasklists_plugin
+
+HIGHLIGHT_AT_MOST = 30_000
+"""Characters of a code block; longer ones stay plain, since some lexers take their time."""
+Env = MutableMapping[str, Any]
+
+_CLASSES = {
+    "a": {"image"},
+    "button": {"copy"},
+    "div": {"table"},
+    "figure": {"code"},
+    "input": {"task-list-item-checkbox"},
+    "li": {"task-list-item"},
+    "ul": {"contains-task-list"},
+    "ol": {"contains-task-list"},
+}
+_SAFE = nh3.Cleaner(
+    tags=set(
+        "a blockquote br button code del div em figcaption figure h3 h4 h5 h6 hr input li ol p pre s span strong table "
+        "tbody td th thead tr ul".split()
+    ),
+    clean_content_tags={"script", "style"},
+    attributes={
+        "a": {"href", "title"},
+        "button": {"type"},
+        "code": {"data-language"},
+        "div": {"role", "tabindex", "aria-label"},
+        "input": {"type", "checked", "disabled"},
+        "ol": {"start"},
+        "span": {"class"},
+        "td": {"data-align"},
+        "th": {"data-align"},
+    },
+    attribute_filter=lambda tag, name, value: _checked(tag, name, value),
+    allowed_classes=_CLASSES,
+    url_schemes={"http", "https", "mailto"},
+    link_rel="noopener noreferrer nofollow",
+    set_tag_attribute_values={"a": {"target": "_blank"}},
+)
+
+
+def _checked(tag: str, name: str, value: str) -> str | None:
+    if tag == "span" and name == "class":
+        return value if re.fullmatch(r"[a-z0-9]{1,4}", value) else None
+    if tag == "input" and name == "type":
+        return "checkbox"
+    if tag == "a" and name == "href" and not re.match(r"(https?|mailto):", value, re.IGNORECASE):
+        return None  # a relative link in an answer would lead into this application
+    return value
+
+
+class GrowingMarkdown:
+    """Renders a text that only grows. A block is finished when a later one has begun; it never changes again.
+
+    `blocks` are the finished ones' HTML, `starts` where in the text each begins, `shown` where the first unfinished
+    one begins, all in characters; `tail` is the HTML of what is unfinished. Line ends must be "\\n".
+    """
+
+    def __init__(self) -> None:
+        self.blocks: list[Markup] = []
+        self.starts: list[int] = []
+        self.shown = 0
+        self.tail = Markup()
+        self._env: Env = {}
+        self._length = -1
+
+    def grow(self, text: str, *, final: bool = False) -> None:
+        """Take in the whole text so far; with `final` nothing will follow and all blocks are finished."""
+        if len(text) == self._length and not final:
+            return
+        # A line that still grows may turn out to be something else; only whole lines finish a block.
+        whole = len(text) if final else text.rfind("\n") + 1
+        bounds = [self.shown + bound for bound in _bounds(text[self.shown : whole])]
+        for start, end in zip(bounds, [*bounds[1:], len(text)] if final else bounds[1:], strict=False):
+            self.blocks.append(_html(text[start:end], self._env))
+            self.starts.append(start)
+            self.shown = end
+        rest = text[self.shown :]
+        self.tail = _html(rest, {**self._env, "references": dict(self._env.get("references", {})), "open": True})
+        self._length = len(text)
+
+    def since(self, position: int) -> Sequence[Markup] | None:
+        """The finished blocks from that character on; None where no block begins or ends there."""
+        if position == self.shown:
+            return []
+        try:
+            return self.blocks[self.starts.index(position) :]
+        except ValueError:
+            return None
+
+
+@lru_cache(maxsize=512)
+def markdown(text: str) -> Markup:
+    """A whole text as safe HTML, the same as `GrowingMarkdown` comes to."""
+    growing = GrowingMarkdown()
+    growing.grow(text, final=True)
+    return Markup("").join(growing.blocks)
+
+
+def normal_lines(text: str) -> str:
+    """The text with "\\n" as its only line end, as Markdown's parser takes it."""
+    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+
+
+def _bounds(text: str) -> list[int]:
+    """Where the top-level blocks begin, in characters; the first begins at 0."""
+    lines = [token.map[0] for token in _outline().parse(text) if token.level == 0 and token.nesting >= 0 and token.map]
+    offsets = list(_line_offsets(text)) if len(lines) > 1 else []
+    return [0, *(offsets[line] for line in lines[1:])] if text.strip() else []
+
+
+def _line_offsets(text: str) -> Iterator[int]:
+    offset = 0
+    for line in text.split("\n"):
+        yield offset
+        offset += len(line) + 1
+
+
+def _html(text: str, env: Env) -> Markup:
+    return Markup(_SAFE.clean(_parser().render(text, env)))  # noqa: S704  (made safe in this very call)
+
+
+@lru_cache(maxsize=1)
+def _outline() -> MarkdownIt:
+    """Finds blocks only, not what is in them."""
+    return _dialect().disable("inline")
+
+
+@lru_cache(maxsize=1)
+def _parser() -> MarkdownIt:
+    parser = _dialect().use(tasklists_plugin)
+    parser.options["linkify"] = True
+    parser.enable("linkify")
+    if parser.linkify:
+        # Only what is written as a URL: "main.py" is a file, not a host in Paraguay.
+        parser.linkify.set({"fuzzy_link": False, "fuzzy_email": False})
+    for rule, render in _RULES.items():
+        parser.add_render_rule(rule, render)
+    return parser
+
+
+def _dialect() -> MarkdownIt:
+    return MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+
+
+def _heading(self: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: Env) -> str:
+    # The page's own headings are h1 and h2; an answer's come below them.
+    tag = f"h{min(6, int(tokens[index].tag[1]) + 2)}"
+    return f"<{'/' if tokens[index].nesting < 0 else ''}{tag}>" + ("\n" if tokens[index].nesting < 0 else "")
+
+
+def _fence(self: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: Env) -> str:
+    token = tokens[index]
+    words = token.info.split()
+    language = words[0][:30] if words else ""
+    # An open fence's code changes with every line; it is coloured when it is whole.
+    code = escapeHtml(token.content) if env.get("open") else _highlighted(token.content, language)
+    label = escapeHtml(language)
+    return (
+        f'<figure class="code"><figcaption><span>{label or "text"}</span>'
+        f'<button type="button" class="copy">Copy</button></figcaption><pre><code>{code}</code></pre></figure>\n'
+    )
+
+
+@lru_cache(maxsize=256)
+def _highlighted(code: str, language: str) -> str:
+    # Pygments takes 20 MB that a chat without code does not need.
+    from pygments import highlight
+    from pygments.formatters import HtmlFormatter
+    from pygments.lexers import get_lexer_by_name
+    from pygments.util import ClassNotFound
+
+    if not language or len(code) > HIGHLIGHT_AT_MOST:
+        return escapeHtml(code)
+    try:
+        lexer = get_lexer_by_name(language, stripnl=False, ensurenl=False)
+    except ClassNotFound:
+        return escapeHtml(code)
+    return highlight(code, lexer, HtmlFormatter(nowrap=True))
+
+
+def _image(self: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: Env) -> str:
+    # A remote picture would tell its server who reads what; a link does so only when it is followed.
+    token = tokens[index]
+    text = escapeHtml(token.content or "picture")
+    return f'<a class="image" href="{escapeHtml(str(token.attrs.get("src", "")))}">{text}</a>'
+
+
+def _cell(self: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: Env) -> str:
+    # markdown-it aligns by a style attribute, which the Content-Security-Policy forbids.
+    token = tokens[index]
+    align = str(token.attrs.get("style", "")).removeprefix("text-align:")
+    return f'<{token.tag} data-align="{align}">' if align in ("left", "center", "right") else f"<{token.tag}>"
+
+
+_RULES = {
+    "heading_open": _heading,
+    "heading_close": _heading,
+    "fence": _fence,
+    "code_block": _fence,
+    "image": _image,
+    "th_open": _cell,
+    "td_open": _cell,
+    "table_open": lambda *_: '<div class="table" role="region" tabindex="0" aria-label="Table"><table>\n',
+    "table_close": lambda *_: "</table></div>\n",
+}

@@ -1,0 +1,62 @@
+"""Who may talk to the chat and what its pages may do. Knows no view."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from urllib.parse import urlsplit
+
+from flask import Request, Response, g
+from werkzeug.exceptions import Forbidden, MisdirectedRequest
+
+LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+POLICY = {
+    "default-src": "'self'",
+    "base-uri": "'none'",
+    "form-action": "'self'",
+    "frame-ancestors": "'none'",
+    "object-src": "'none'",
+}
+
+
+def check_same_site(request: Request) -> None:
+    """Refuse a writing request that another site's page sends. Raises Forbidden.
+
+    Browsers say where a request comes from in Sec-Fetch-Site, older ones in Origin; a script sends neither.
+    """
+    if request.method in SAFE_METHODS:
+        return
+    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+    if site is not None:
+        foreign = site not in ("same-origin", "none")
+    else:
+        foreign = origin is not None and origin != f"{request.scheme}://{request.host}"
+    if foreign:
+        raise Forbidden("This request comes from another site's page, which may not write here.")
+
+
+def check_host(request: Request, allowed: Collection[str]) -> None:
+    """Refuse a name that is not ours: a page of another site may have made it point here. Raises MisdirectedRequest."""
+    try:
+        name = urlsplit(f"//{request.host}").hostname
+    except ValueError:
+        name = None
+    if name not in LOOPBACK_NAMES and name not in allowed:
+        raise MisdirectedRequest(
+            "This address is not known here. Open the one that the terminal shows, or add the name with --allow-hosts."
+        )
+
+
+def set_headers(response: Response) -> Response:
+    """What every answer carries; a view may have set `g.framed`, for a page that ours show in a frame, and caching."""
+    headers = response.headers
+    policy = POLICY | ({"frame-ancestors": "'self'"} if g.get("framed") else {})
+    headers["Content-Security-Policy"] = "; ".join(f"{name} {value}" for name, value in policy.items())
+    headers["X-Content-Type-Options"] = "nosniff"
+    # Not no-referrer: browsers would then send "Origin: null" with our own forms.
+    headers["Referrer-Policy"] = "same-origin"
+    headers["Cross-Origin-Opener-Policy"] = "same-origin"
+    headers["Cross-Origin-Resource-Policy"] = "same-origin"
+    headers["Permissions-Policy"] = "camera=(), geolocation=(), microphone=()"
+    headers.setdefault("Cache-Control", "no-store")
+    return response

@@ -1,0 +1,66 @@
+"""The web server: waitress in one process, set up for many open streams and a quick end."""
+
+from __future__ import annotations
+
+import errno
+import signal
+import socket
+from types import FrameType
+
+from flask import Flask
+from waitress.server import create_server
+
+from webchat.manager import WebChatSessionManager
+
+THREADS_FOR_PAGES = 28
+"""Threads beside those that open streams hold: pages and forms must never wait for a stream to end."""
+PORTS_TRIED = 50
+LARGEST_BODY = 16 * 1024 * 1024
+"""Bytes; up to here a request that is too large gets the application's own answer."""
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket on that port, or on the next free one. Raises OSError where there is none."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    for candidate in range(port, port + PORTS_TRIED) if port else (0,):
+        listening = socket.socket(family, socket.SOCK_STREAM)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listening.bind((host, min(candidate, 65535)))
+        except OSError as error:
+            listening.close()
+            if error.errno != errno.EADDRINUSE:
+                raise
+            continue
+        return listening
+    raise OSError(errno.EADDRINUSE, f"ports {port} to {port + PORTS_TRIED - 1} are all taken")
+
+
+def run(app: Flask, manager: WebChatSessionManager, listening: socket.socket, max_streams: int) -> None:
+    """Serve until SIGTERM or SIGINT; then streams end at once and answers in flight are kept as they are."""
+    server = create_server(
+        app,
+        sockets=[listening],
+        threads=max_streams + THREADS_FOR_PAGES,
+        connection_limit=1000,
+        max_request_body_size=LARGEST_BODY,
+        # select() ends the process at 1,024 descriptors; poll() does not.
+        asyncore_use_poll=True,
+        # Without a look-ahead a closed browser is noticed only when something is written to it.
+        channel_request_lookahead=5,
+        ident=None,
+    )
+
+    def end(number: int, frame: FrameType | None) -> None:
+        manager.stopping.set()
+        raise SystemExit(0)
+
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end)
+    try:
+        server.run()
+    except SystemExit:
+        pass
+    finally:
+        manager.close()
+        server.close()

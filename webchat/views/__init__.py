@@ -1,0 +1,77 @@
+"""The chat as a Flask blueprint that mounts in any application, under any prefix."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+from flask import Blueprint, Flask, Response, request
+from jinja2 import FileSystemLoader, PrefixLoader
+
+from webchat import errors_http, security
+from webchat.errors import WebChatError
+from webchat.manager import WebChatSessionManager
+from webchat.memory import MemoryStore
+from webchat.views import api, chat, events
+from webchat.views.context import Chat, chat_of, link, local_time, static_link
+
+PACKAGE = Path(__file__).parent.parent
+
+
+def resources(name: str) -> Path:
+    """The folder `templates` or `static`: inside the package in an installed wheel, beside it in a checkout."""
+    inside = PACKAGE / name
+    return inside if inside.is_dir() else PACKAGE.parent / name
+
+
+def create_blueprint(
+    manager: WebChatSessionManager,
+    *,
+    memory: MemoryStore | None = None,
+    settings_url: str = "/apps/settings/",
+    name: str = "webchat",
+    title: str = "Amplifier",
+    theme: Callable[[], str] = lambda: "system",
+    max_streams: int = 100,
+) -> Blueprint:
+    """The chat over `manager`: its pages, the JSON routes, the event streams, static files and headers.
+
+    `memory` answers "remember …" and "recall …"; without it they go to the model. `settings_url` is where the
+    Settings link leads; an empty one leaves it out. `name` sets two chats in one application apart. `theme` gives
+    "system", "light" or "dark". Above `max_streams` open event streams pages poll; keep the server's threads above it.
+    Host names are the host application's to check.
+    """
+    blueprint = Blueprint(name, "webchat", static_folder=str(resources("static")), static_url_path="/static")
+    # Under a prefix of their own: a host application's base.html must not stand in for ours.
+    blueprint.jinja_loader = PrefixLoader({"webchat": FileSystemLoader(resources("templates"))})
+    state = Chat(manager, memory, settings_url, name, title, theme, max_streams)
+    blueprint.record(lambda setup: _install(cast(Flask, setup.app), state))
+    for module in (chat, events, api):
+        module.register(blueprint)
+    guard(blueprint)
+    return blueprint
+
+
+def guard(blueprint: Blueprint) -> None:
+    """Give a blueprint the checks, headers and error faces that all of ours have."""
+    blueprint.before_request(lambda: security.check_same_site(request))
+    blueprint.after_request(finish)
+    blueprint.register_error_handler(WebChatError, errors_http.handle)
+    blueprint.register_error_handler(Exception, errors_http.handle)
+
+
+def finish(response: Response) -> Response:
+    """Put our headers on an answer, whichever view or error made it."""
+    if request.endpoint and request.endpoint.endswith(".static"):
+        response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+    else:
+        response.vary.update(["HX-Request", "Accept"])
+    return security.set_headers(response)
+
+
+def _install(app: Flask, state: Chat) -> None:
+    app.extensions.setdefault("webchat", state.manager)
+    app.extensions.setdefault("webchat.chats", {})[state.name] = state
+    tools: dict[str, Any] = {"link": link, "static_link": static_link, "local_time": local_time, "chat": chat_of}
+    app.jinja_env.globals.update({f"webchat_{name}": tool for name, tool in tools.items()})

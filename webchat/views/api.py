@@ -1,0 +1,87 @@
+"""The JSON routes. They take JSON and forms alike, and nothing at all where every field is optional."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response
+
+from webchat.errors import NoActiveSession
+from webchat.faces import Face, wanted_face
+from webchat.memory import answer, check_memory_intent
+from webchat.session_store import DEFAULT_DESCRIPTION, WebChatSession
+from webchat.views.context import chat_of, manager
+from webchat.views.inputs import request_fields
+from webchat.views.json_answers import json_answer, session_fields
+from webchat.views.streams import reply_events, reply_json, reply_text
+
+
+def register(blueprint: Blueprint) -> None:
+    """Give the blueprint this module's routes."""
+    blueprint.get("/api/session", endpoint="api_session")(current)
+    blueprint.post("/api/session", endpoint="api_create")(create)
+    blueprint.get("/api/sessions", endpoint="api_sessions")(sessions)
+    blueprint.post("/api/session/resume", endpoint="api_resume")(resume)
+    blueprint.post("/api/chat", endpoint="api_chat")(chat)
+    blueprint.post("/api/end", endpoint="api_end")(end)
+
+
+def current() -> Response:
+    """The current session. Reads the registry only."""
+    session = manager().active_session()
+    if session is None:
+        return json_answer({"connected": False, "session_id": None, "message": "No active session."})
+    return json_answer({"connected": True, **session_fields(session)})
+
+
+def create() -> Response:
+    fields = request_fields()
+    info = manager().create_session(
+        fields.optional("working_dir") or "~", fields.optional("description") or DEFAULT_DESCRIPTION
+    )
+    return json_answer(session_fields(manager().get_session(info.session_id)))
+
+
+def sessions() -> Response:
+    """All sessions, newest first."""
+    return json_answer({"sessions": [_listed(session) for session in manager().list_sessions()]})
+
+
+def resume() -> Response:
+    session_id = request_fields().required("session_id", "session_id is required")
+    return json_answer({"session_id": manager().resume_session(session_id).session_id, "resumed": True})
+
+
+def chat() -> Response:
+    """Answer a message, or a memory command, which needs no session."""
+    fields = request_fields()
+    message = fields.required("message", "message is required")
+    session_id = fields.optional("session_id") or manager().active_session_id
+    memory, intent = chat_of().memory, check_memory_intent(message)
+    if memory is not None and intent is not None:
+        said = answer(memory, *intent)
+        body = {"response": said.text, "memory_action": said.action, "memory_result": said.result}
+        return json_answer({**body, "session_connected": session_id is not None})
+    if session_id is None:
+        raise NoActiveSession
+    posted = manager().post_message(session_id, message)
+    face = wanted_face()
+    if face is Face.TEXT:
+        return reply_text(posted)
+    return reply_events(posted) if face is Face.EVENTS else reply_json(posted)
+
+
+def end() -> Response:
+    session_id = request_fields().optional("session_id") or manager().active_session_id
+    if session_id is None or not manager().end_session(session_id):
+        return json_answer({"ended": False, "message": "No active session."})
+    return json_answer({"ended": True, "session_id": session_id})
+
+
+def _listed(session: WebChatSession) -> dict[str, object]:
+    return {
+        "session_id": session.session_id,
+        "description": session.description,
+        "created_at": session.created_at,
+        "last_active": session.last_active,
+        "is_active": session.is_active,
+        "project_id": session.project_id,
+    }

@@ -1,0 +1,225 @@
+"""The pages, the fragments that htmx swaps into them, and the forms they post."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from flask import Blueprint, Response, g, redirect, render_template, request, stream_with_context
+from markupsafe import Markup, escape
+from werkzeug.exceptions import NotFound
+from werkzeug.wrappers import Response as AnyResponse
+
+from webchat.errors import InvalidInput
+from webchat.faces import Face, wanted_face
+from webchat.follow import Conversation
+from webchat.htmx import fragments, is_htmx, partial
+from webchat.manager import Posted
+from webchat.memory import answer, check_memory_intent
+from webchat.session_store import WebChatSession
+from webchat.transcript import Message
+from webchat.views import pieces
+from webchat.views.context import chat_of, manager, session_link
+from webchat.views.inputs import request_fields
+from webchat.views.json_answers import json_answer, session_fields
+from webchat.views.streams import reply_events, reply_json, reply_text
+
+
+def register(blueprint: Blueprint) -> None:
+    """Give the blueprint this module's routes."""
+    get, post = blueprint.get, blueprint.post
+    get("/", endpoint="index")(index)
+    get("/sessions", endpoint="sessions")(sessions)
+    post("/sessions", endpoint="new")(new)
+    get("/sessions/<session_id>", endpoint="session")(session)
+    get("/sessions/<session_id>/reply", endpoint="reply")(reply)
+    post("/sessions/<session_id>/resume", endpoint="resume")(resume)
+    post("/sessions/<session_id>/stop", endpoint="stop")(stop)
+    post("/sessions/<session_id>/end", endpoint="end")(end)
+    post("/messages", endpoint="start")(start)
+    post("/sessions/<session_id>/messages", endpoint="send")(send)
+    get("/sessions/<session_id>/messages/<message_id>", endpoint="source")(source)
+    post("/sessions/<session_id>/messages/<message_id>/retry", endpoint="retry")(retry)
+    post("/sessions/<session_id>/messages/<message_id>/ask", endpoint="ask")(ask)
+
+
+def index() -> str:
+    """The current session's chat, or the welcome."""
+    return _page(manager().active_session())
+
+
+def session(session_id: str) -> AnyResponse | str:
+    """One session; to htmx with `before` only the messages before that one."""
+    shown = manager().get_session(session_id)
+    before = request.args.get("before")
+    if before and is_htmx():
+        return _earlier(shown, before)
+    return _page(shown, show=max(pieces.MESSAGES_SHOWN, request.args.get("show", 0, type=int)))
+
+
+def sessions() -> str:
+    """The list: rows for the dropdown, a page for whoever has no script."""
+    query, page = request.args.get("q", ""), max(0, request.args.get("page", 0, type=int))
+    if is_htmx():
+        return pieces.list_part(query, page)
+    return render_template("webchat/sessions.html", **pieces.list_context(query, page), session=None)
+
+
+def new() -> AnyResponse:
+    return _shown(manager().new_session(), note="New session started")
+
+
+def resume(session_id: str) -> AnyResponse:
+    return _shown(manager().resume_session(session_id), note="Resumed session")
+
+
+def start() -> AnyResponse:
+    """The first message: a new session, and the answer on its way."""
+    message = _message_field()
+    if _memory_intent(message):
+        shown = manager().get_session(manager().create_session().session_id)
+        _remember(shown.session_id, message)
+        return _shown(manager().get_session(shown.session_id), note="New session started")
+    posted = manager().start_conversation(message)
+    return _answering(posted) or _shown(posted.session, note="New session started")
+
+
+def send(session_id: str) -> AnyResponse:
+    """A further message, and the answer on its way."""
+    message = _message_field()
+    if _memory_intent(message):
+        asked, answered = _remember(session_id, message)
+        return _added(session_id, asked, answered)
+    posted = manager().post_message(session_id, message)
+    return _answering(posted) or _added(session_id, posted.question, posted.reply)
+
+
+def source(session_id: str, message_id: str) -> Response:
+    """One message as it was written, for copying."""
+    message = manager().conversation(session_id).find(message_id)
+    if message is None:
+        raise NotFound("There is no such message in this session.")
+    return Response(message.content, mimetype="text/plain")
+
+
+def retry(session_id: str, message_id: str) -> AnyResponse:
+    posted = manager().retry(session_id, message_id)
+    return _answering(posted) or _shown(posted.session)
+
+
+def ask(session_id: str, message_id: str) -> AnyResponse:
+    """Ask the model what was taken for a memory command."""
+    asked = manager().conversation(session_id).find(message_id)
+    if asked is None or asked.role != "user":
+        raise InvalidInput("Only a message can be asked again.")
+    posted = manager().post_message(session_id, asked.content)
+    return _answering(posted) or _added(session_id, posted.question, posted.reply)
+
+
+def stop(session_id: str) -> AnyResponse:
+    manager().stop(session_id)
+    return _shown(manager().get_session(session_id))
+
+
+def end(session_id: str) -> AnyResponse:
+    manager().end_session(session_id)
+    return _shown(manager().get_session(session_id), note="Ended session")
+
+
+def reply(session_id: str) -> Response:
+    """The reply in flight as a page that grows: what a frame shows where no script runs."""
+    last = manager().conversation(session_id).last
+    g.framed = True
+    # An iterator takes its context at the first piece, when this request's is gone.
+    return Response(stream_with_context(_reply_page(session_id, last)), mimetype="text/html")
+
+
+def _reply_page(session_id: str, last: Message | None) -> Iterator[str]:
+    head, foot = render_template("webchat/reply.html", session_url=f"{session_link(session_id)}#end").split(
+        "<!--text-->"
+    )
+    yield head
+    if last is not None and last.in_flight:
+        for text, _ in manager().pieces(session_id, last.id):
+            yield str(escape(text))
+    yield foot
+
+
+def _page(shown: WebChatSession | None, show: int = pieces.MESSAGES_SHOWN) -> str:
+    context = pieces.chat_context(shown, show=show)
+    if is_htmx():
+        return render_template("webchat/_chat.html", **context) + pieces.shell_partials(shown)
+    return render_template("webchat/chat.html", **context, title=pieces.page_title(shown))
+
+
+def _shown(shown: WebChatSession, note: str = "") -> AnyResponse:
+    """The session's chat after something was done with it: chat, list and badge in one swap, or a redirect."""
+    url = session_link(shown.session_id)
+    if wanted_face() is Face.JSON:
+        return _session_json(shown)
+    if not is_htmx():
+        return redirect(f"{url}#end", code=303)
+    note = note and f"{note} {shown.short_id}"
+    parts = (pieces.chat_part(shown, note=note), pieces.shell_partials(shown), _list_partial())
+    return fragments(*parts, push=url)
+
+
+def _session_json(shown: WebChatSession) -> Response:
+    return json_answer(session_fields(shown))
+
+
+def _list_partial() -> Markup:
+    return partial("sessionList", "outerHTML", pieces.list_part())
+
+
+def _added(session_id: str, *added: Message) -> AnyResponse:
+    """The new messages and a fresh composer, or a redirect."""
+    if wanted_face() is Face.JSON:
+        return _session_json(manager().get_session(session_id))
+    if not is_htmx():
+        return redirect(f"{session_link(session_id)}#end", code=303)
+    conversation = manager().read_conversation(session_id)
+    # The answer may be finished already; the page takes it as it is now.
+    now = [conversation.find(message.id) or message for message in added]
+    parts = [pieces.added_partial(message, conversation, session_id) for message in now]
+    composer = render_template("webchat/_composer.html", session=manager().get_session(session_id))
+    return fragments(*parts, partial("composer", "outerHTML", composer))
+
+
+def _answering(posted: Posted) -> Response | None:
+    """The answer itself for a script that asked for one, whole or as it comes."""
+    face = wanted_face()
+    if face is Face.TEXT:
+        return reply_text(posted)
+    if face is Face.EVENTS:
+        return reply_events(posted)
+    return reply_json(posted) if face is Face.JSON else None
+
+
+def _earlier(shown: WebChatSession, before: str) -> str:
+    conversation = manager().read_conversation(shown.session_id)
+    older = conversation.up_to(before)[:-1]
+    part = Conversation(older[-pieces.MESSAGES_SHOWN :])
+    return render_template(
+        "webchat/_earlier.html",
+        session=shown,
+        messages=[{**pieces.message_context(message, part), "is_last": False} for message in part.messages],
+        earlier=len(older) - len(part.messages),
+        show=pieces.MESSAGES_SHOWN,
+    )
+
+
+def _message_field() -> str:
+    return request_fields().required("message", "Write a message first.")
+
+
+def _memory_intent(message: str) -> bool:
+    return chat_of().memory is not None and check_memory_intent(message) is not None
+
+
+def _remember(session_id: str, message: str) -> tuple[Message, Message]:
+    memory, intent = chat_of().memory, check_memory_intent(message)
+    assert memory is not None  # noqa: S101  (both were asked for by `_memory_intent`)
+    assert intent is not None  # noqa: S101
+    manager().get_session(session_id)
+    said = answer(memory, *intent)
+    return manager().add_exchange(session_id, message, said.text, "memory")

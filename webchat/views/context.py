@@ -1,0 +1,104 @@
+"""What the views share: the chat that a request is about, and the few things that templates call."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta, tzinfo
+from functools import lru_cache
+from pathlib import Path
+from threading import BoundedSemaphore
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from flask import current_app, request, url_for
+
+from webchat.manager import WebChatSessionManager
+from webchat.memory import MemoryStore
+from webchat.views.bodies import Renderings
+
+TIMEZONE_COOKIE = "webchat-timezone"
+
+
+@dataclass(frozen=True)
+class Chat:
+    """One mounted chat: whom it speaks through and how it presents itself."""
+
+    manager: WebChatSessionManager
+    memory: MemoryStore | None
+    settings_url: str
+    name: str
+    title: str
+    theme: Callable[[], str]
+    max_streams: int
+    renderings: Renderings = field(default_factory=Renderings)
+    open_streams: BoundedSemaphore = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "open_streams", BoundedSemaphore(self.max_streams))
+
+
+def chat_of() -> Chat:
+    """The chat that this request is about; pages beside it, as the settings, belong to the first."""
+    chats: dict[str, Chat] = current_app.extensions["webchat.chats"]
+    for name in request.blueprints:
+        if name.rpartition(".")[2] in chats:
+            return chats[name.rpartition(".")[2]]
+    return next(iter(chats.values()))
+
+
+def manager() -> WebChatSessionManager:
+    return chat_of().manager
+
+
+def link(view: str, **values: Any) -> str:  # noqa: ANN401
+    """The URL of one of the chat's views, under whatever prefix it is mounted."""
+    chat = chat_of()
+    mounted = next((name for name in request.blueprints if name.rpartition(".")[2] == chat.name), chat.name)
+    return url_for(f"{mounted}.{view}", **values)
+
+
+def session_link(session_id: str) -> str:
+    return link("session", session_id=session_id)
+
+
+def static_link(filename: str) -> str:
+    """A static file's URL, which changes with the file's content: browsers may keep it for ever."""
+    from webchat.views import resources
+
+    path = resources("static") / filename
+    return link("static", filename=filename, v=_fingerprint(path, path.stat().st_mtime_ns))
+
+
+@lru_cache(maxsize=32)
+def _fingerprint(path: Path, modified_ns: int) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+
+
+def local_time(iso: str) -> datetime | None:
+    """A stored time in the reader's time zone, which the page tells in a cookie; before it has, in the server's."""
+    try:
+        moment = datetime.fromisoformat(iso)
+    except ValueError:
+        return None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(_timezone())
+
+
+def _timezone() -> tzinfo | None:
+    try:
+        return ZoneInfo(request.cookies.get(TIMEZONE_COOKIE, ""))
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return None
+
+
+def day_group(moment: datetime | None, now: datetime) -> str:
+    """Under which heading of the list a session stands. Both times are in the reader's time zone."""
+    if moment is None:
+        return "Older"
+    today = now.date()
+    if moment.date() >= today:
+        return "Today"
+    if moment.date() == today - timedelta(days=1):
+        return "Yesterday"
+    return "Previous 7 days" if moment.date() >= today - timedelta(days=7) else "Older"

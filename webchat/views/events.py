@@ -1,0 +1,170 @@
+"""The one stream that each open page has: messages, the answer as it grows, badge, title, and "the list changed"."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from flask import Blueprint, Response, request, stream_with_context
+from markupsafe import Markup, escape
+
+from webchat.follow import POLL_INTERVAL, Change, Position, Waiter, change_since
+from webchat.htmx import partial
+from webchat.session_store import WebChatSession
+from webchat.transcript import Message
+from webchat.views import pieces
+from webchat.views.context import Chat, chat_of
+
+UPDATE_INTERVAL = 0.1
+"""Seconds between two updates of a page at least."""
+BYTES_PER_SECOND = 40_000
+"""What the growing end of an answer may cost: a long table or code block is sent less often."""
+PING_INTERVAL = 15.0
+"""Seconds of silence after which a comment shows both sides that the connection lives."""
+POLL_AGAIN = 5_000
+"""Milliseconds after which a page asks again that got no stream of its own."""
+
+
+def register(blueprint: Blueprint) -> None:
+    """Give the blueprint this module's route."""
+    blueprint.get("/events", endpoint="events")(events)
+
+
+def events() -> Response:
+    """The stream of one session from a position on: Last-Event-ID, else `after`, else the present."""
+    chat = chat_of()
+    session = chat.manager.get_session(request.args.get("session", ""))
+    given = request.headers.get("Last-Event-ID") or request.args.get("after")
+    position = Position.parse(given) or pieces.position_of(chat.manager.read_conversation(session.session_id))
+    gone = request.environ.get("waitress.client_disconnected", lambda: False)
+    stream = PageStream(chat, session, position, gone)
+    granted = chat.open_streams.acquire(blocking=False)
+    body = stream.follow() if granted else stream.once()
+    response = Response(stream_with_context(body), mimetype="text/event-stream", headers={"X-Accel-Buffering": "no"})
+    if granted:
+        response.call_on_close(chat.open_streams.release)
+    return response
+
+
+class PageStream:
+    """What one page is sent, as Server-Sent Events whose ids are its position."""
+
+    def __init__(self, chat: Chat, session: WebChatSession, position: Position, gone: Callable[[], bool]) -> None:
+        self._chat, self._manager = chat, chat.manager
+        self._session, self._session_id = session, session.session_id
+        self._position = position
+        self._gone = gone
+        self._stamp: object = None
+        self._list_version = self._manager.store.version()
+        self._sent: Message | None = None
+        """The message that the page showed last, as this stream has sent it."""
+        self._tail: str = ""
+        self._status: str = ""
+        self._cost = 0
+
+    def once(self) -> Iterator[str]:
+        """What is new, and that the page should ask again: for a page above the cap on open streams."""
+        yield f"retry: {POLL_AGAIN}\n" + (self._news() or self._event(Markup()))
+
+    def follow(self) -> Iterator[str]:
+        """Everything, until the page goes away or the server ends."""
+        # The first bytes open the stream for the browser at once, and prove a reconnect.
+        yield ": open\n\n"
+        last_sent = time.monotonic()
+        with self._manager.listen(self._session_id) as waiter:
+            while not self._manager.stopping.is_set() and not self._gone():
+                waiter.clear()
+                news = self._news()
+                if news:
+                    yield news
+                    last_sent = time.monotonic()
+                elif time.monotonic() - last_sent > PING_INTERVAL:
+                    yield ": ping\n\n"
+                    last_sent = time.monotonic()
+                self._pause(waiter, bool(news))
+
+    def _pause(self, waiter: Waiter, sent: bool) -> None:
+        if sent:
+            waiter.wait(max(UPDATE_INTERVAL, self._cost / BYTES_PER_SECOND), urgent=True)
+        else:
+            waiter.wait(POLL_INTERVAL)
+
+    def _news(self) -> str:
+        """Everything that the page lacks, as events; empty where there is nothing."""
+        text = ""
+        change = self._change()
+        if change is not None:
+            html = self._whole() if change.replaced else self._parts(change)
+            text += self._event(html) if html else ""
+        version = self._manager.store.version()
+        if version != self._list_version:
+            self._list_version = version
+            text += self._shell()
+        return text
+
+    def _change(self) -> Change | None:
+        stamp = self._manager.conversation_stamp(self._session_id)
+        in_flight = self._sent is not None and self._sent.in_flight
+        if stamp == self._stamp and not in_flight:
+            return None
+        self._stamp = stamp
+        return change_since(self._manager.read_conversation(self._session_id), self._position)
+
+    def _shell(self) -> str:
+        session = self._manager.store.get(self._session_id)
+        self._session = session or replace(self._session, is_active=False)
+        return self._event(pieces.shell_partials(self._session)) + "event: sessions\ndata:\n\n"
+
+    def _whole(self) -> Markup:
+        """The messages anew: the transcript is not what the page was made from."""
+        conversation = self._manager.read_conversation(self._session_id)
+        self._position, self._sent = pieces.position_of(conversation), conversation.last
+        return partial("messages", "outerHTML", pieces.messages_part(self._session))
+
+    def _parts(self, change: Change) -> Markup:
+        html = Markup()
+        if change.current is not None:
+            html += self._grown(change, change.current)
+        for message in change.added:
+            html += pieces.added_partial(message, change.conversation, self._session_id)
+            self._note(message)
+        return html
+
+    def _note(self, message: Message) -> None:
+        """Remember that the page has this message as it is now."""
+        shown = self._chat.renderings.body(message).shown if message.in_flight else 0
+        offset = self._position.offset if message.in_flight else message.end
+        self._position, self._sent = Position(max(offset, self._position.offset), message.id, shown), message
+
+    def _grown(self, change: Change, message: Message) -> Markup:
+        """What is new in the message that the page showed last."""
+        sent = self._sent if self._sent and self._sent.id == message.id else None
+        body = self._chat.renderings.since(message, self._position.shown) if message.in_flight else None
+        if body is None or sent is None or _shape(sent) != _shape(message):
+            html = pieces.message_html(message, change.conversation, self._session_id)
+            self._note(message)
+            return partial(f"m-{message.id}", "outerMorph", html)
+        status = pieces.status_html(change.conversation.status)
+        reasoning = escape(message.reasoning[len(sent.reasoning) :])
+        self._position, self._sent = replace(self._position, shown=body.shown), message
+        parts = {
+            ("done", "beforeend"): body.finished,
+            ("tail", "innerHTML"): body.tail if body.tail != self._tail or body.finished else "",
+            ("status", "innerHTML"): status if status != self._status else "",
+            ("reasoning", "beforeend"): reasoning,
+        }
+        self._tail, self._status = body.tail, status
+        changed = [partial(f"m-{message.id}-{name}", swap, html) for (name, swap), html in parts.items() if html]
+        return Markup().join(changed)
+
+    def _event(self, html: Markup) -> str:
+        self._cost = len(html)
+        data = "".join(f"data: {line}\n" for line in re.split(r"\r\n|\r|\n", str(html)))
+        return f"id: {self._position}\n{data}\n"
+
+
+def _shape(message: Message) -> object:
+    """What decides how a message's article is built; while it stays the same, only its inside grows."""
+    return message.status, message.notes, bool(message.reasoning)

@@ -1,0 +1,70 @@
+"""What a request brings: the fields of a form or of a JSON object, checked. Knows no route."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+from flask import request
+
+from webchat.errors import InvalidInput
+
+
+class Fields:
+    """The fields of one request; a field that is missing, null or blank counts as not given."""
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self._values = values
+
+    def optional(self, name: str) -> str | None:
+        """The field's text, or None. Raises InvalidInput where it is no text or cannot be used as such."""
+        value = self._values.get(name)
+        if value is None:
+            return None
+        if not isinstance(value, str):
+            raise InvalidInput(f"{name} must be a text.")
+        if "\0" in value:
+            raise InvalidInput(f"{name} has a NUL character.")
+        if any("\ud800" <= char <= "\udfff" for char in value):
+            raise InvalidInput(f"{name} has half a character, which UTF-8 cannot hold.")
+        return value if value.strip() else None
+
+    def required(self, name: str, otherwise: str) -> str:
+        """The field's text. Raises InvalidInput with the text `otherwise` where it is not given."""
+        value = self.optional(name)
+        if value is None:
+            raise InvalidInput(otherwise)
+        return value
+
+
+def request_fields() -> Fields:
+    """The request's fields; none where there is no body. Raises InvalidInput where the body cannot be read."""
+    body = request.get_data(cache=True)
+    if request.mimetype in ("application/x-www-form-urlencoded", "multipart/form-data"):
+        _check_text(unquote_to_bytes(body) if request.mimetype.endswith("urlencoded") else body)
+        return Fields(request.form)
+    if not body.strip():
+        return Fields({})
+    if not request.is_json:
+        raise InvalidInput("Send a form, or JSON with Content-Type: application/json.")
+    return Fields(_object(body))
+
+
+def _check_text(body: bytes) -> None:
+    """Refuse bytes that the form's parser would silently replace."""
+    try:
+        body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InvalidInput("The form is not valid UTF-8.") from error
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(body.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise InvalidInput("The body is not valid JSON.") from error
+    if not isinstance(value, dict):
+        raise InvalidInput("The body must be a JSON object.")
+    return value

@@ -1,0 +1,135 @@
+"""The partials that views and streams put together. A partial is rendered here or in another partial, nowhere else."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby, islice
+from typing import Any
+
+from flask import render_template
+from markupsafe import Markup
+
+from webchat.follow import Conversation, Position
+from webchat.htmx import partial
+from webchat.reply import Status
+from webchat.session_store import WebChatSession
+from webchat.transcript import Message
+from webchat.views.context import chat_of, day_group, link, local_time
+
+MESSAGES_SHOWN = 50
+SESSIONS_SHOWN = 50
+START = "start"
+"""The name of the anchor in an empty session, which no message has left."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """A heading of the list, and the sessions below it."""
+
+    name: str
+    sessions: tuple[WebChatSession, ...]
+
+
+def chat_part(session: WebChatSession | None, *, note: str = "", show: int = MESSAGES_SHOWN) -> str:
+    """The chat of one session, or the welcome."""
+    return render_template("webchat/_chat.html", **chat_context(session, note=note, show=show))
+
+
+def chat_context(session: WebChatSession | None, *, note: str = "", show: int = MESSAGES_SHOWN) -> dict[str, Any]:
+    """What `_chat.html` needs, and with it the page around."""
+    conversation = chat_of().manager.read_conversation(session.session_id) if session else Conversation()
+    shown = conversation.messages[-show:]
+    return {
+        "session": session,
+        "messages": [message_context(message, conversation) for message in shown],
+        "earlier": len(conversation.messages) - len(shown),
+        "show": show,
+        "damaged": conversation.damaged,
+        "position": position_of(conversation),
+        "note": note,
+        "key": uuid.uuid4().hex,
+    }
+
+
+def messages_part(session: WebChatSession) -> str:
+    """The messages alone."""
+    return render_template("webchat/_messages.html", **chat_context(session))
+
+
+def position_of(conversation: Conversation) -> Position:
+    """Where a page stands that shows this conversation."""
+    last = conversation.last
+    if last is None or not last.in_flight:
+        return conversation.position
+    return Position(conversation.end, last.id, chat_of().renderings.body(last).shown)
+
+
+def message_context(message: Message, conversation: Conversation) -> dict[str, Any]:
+    """What `_message.html` needs."""
+    is_last = conversation.last is not None and message.id == conversation.last.id
+    return {
+        "message": message,
+        "body": chat_of().renderings.body(message),
+        "status": conversation.status if is_last else None,
+        "is_last": is_last,
+    }
+
+
+def message_html(message: Message, conversation: Conversation, session_id: str) -> str:
+    """One message's article."""
+    return render_template("webchat/_message.html", session_id=session_id, **message_context(message, conversation))
+
+
+def added_partial(message: Message, conversation: Conversation, session_id: str) -> Markup:
+    """A message in the place of the anchor that the one before it left; without that anchor nothing happens."""
+    shown = conversation.up_to(message.id)
+    before = shown[-2].id if len(shown) > 1 else START
+    html = message_html(message, conversation, session_id) + f'<div id="after-{message.id}"></div>'
+    return partial(f"after-{before}", "outerHTML", html)
+
+
+def status_html(status: Status | None) -> str:
+    return render_template("webchat/_status.html", status=status)
+
+
+def shell_partials(session: WebChatSession | None) -> Markup:
+    """What stands around the chat and depends on its session: badge and title."""
+    badge = render_template("webchat/_badge.html", session=session)
+    return partial("badge", "outerHTML", badge) + Markup("<title>{}</title>\n").format(page_title(session))
+
+
+def page_title(session: WebChatSession | None) -> str:
+    title = chat_of().title
+    return f"{session.description} · {title}" if session and session.begun else title
+
+
+def list_part(query: str = "", page: int = 0) -> str:
+    """The rows of the sessions list, newest first, 50 at a time."""
+    return render_template("webchat/_session_list.html", **list_context(query, page))
+
+
+def list_context(query: str = "", page: int = 0) -> dict[str, Any]:
+    """What `_session_list.html` needs. Sessions without a message are hidden, but for the current one."""
+    needle = query.casefold().strip()
+    listed = (
+        session
+        for session in chat_of().manager.list_sessions()
+        if (session.begun or session.is_active) and needle in session.description.casefold()
+    )
+    sessions = list(islice(listed, page * SESSIONS_SHOWN, (page + 1) * SESSIONS_SHOWN + 1))
+    return {
+        "groups": _groups(sessions[:SESSIONS_SHOWN]),
+        "query": query,
+        "page": page,
+        "more": link("sessions", page=page + 1, q=query or None) if len(sessions) > SESSIONS_SHOWN else None,
+        "notice": chat_of().manager.store.notice,
+    }
+
+
+def _groups(sessions: list[WebChatSession]) -> list[Group]:
+    now = local_time(datetime.now().astimezone().isoformat())
+    assert now is not None  # noqa: S101  (a time that was just made)
+    by_day = groupby(sessions, key=lambda session: day_group(local_time(session.last_active), now))
+    return [Group(name, tuple(group)) for name, group in by_day]

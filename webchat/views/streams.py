@@ -1,0 +1,91 @@
+"""One answer for a script: whole, or as it comes, as plain text or as events."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from flask import Response
+
+from webchat.errors import WebChatError
+from webchat.manager import Posted
+from webchat.views.context import manager
+from webchat.views.json_answers import json_answer
+
+
+class BrokenOff(Exception):
+    """Raised in a plain text stream whose answer failed: the connection breaks off, so the reader can tell."""
+
+
+def reply_json(posted: Posted) -> Response:
+    """The whole answer, when it is there. Raises what ended it early."""
+    posted.run.wait()
+    if posted.run.error:
+        raise posted.run.error
+    message = posted.run.message
+    body = {"response": message.content, "session_id": posted.session.session_id, "session_connected": True}
+    if message.status != "complete":
+        body["status"] = message.status
+    return json_answer(body)
+
+
+def reply_text(posted: Posted) -> Response:
+    """The text as it comes. A failure breaks the connection off; before the first piece it is an error as any other."""
+    pieces = manager().pieces(posted.session.session_id, posted.reply.id)
+    first = _first_text(pieces, posted)
+
+    def text() -> Iterator[str]:
+        yield first
+        message = None
+        for piece, message in pieces:  # noqa: B007  (used after the loop)
+            if piece:
+                yield piece
+        if message is not None and message.status in ("failed", "interrupted"):
+            raise BrokenOff(message.status)
+
+    return Response(text(), mimetype="text/plain", headers=_headers(posted))
+
+
+def _first_text(pieces: Iterator[tuple[str, Any]], posted: Posted) -> str:
+    for piece, message in pieces:
+        if piece or not message.in_flight:
+            if not piece and posted.run.wait(1) and posted.run.error:
+                raise posted.run.error
+            return piece
+    return ""
+
+
+def reply_events(posted: Posted) -> Response:
+    """The answer as Server-Sent Events: `delta` and `status` as they come, then `done` or `error`, each with JSON."""
+
+    def events() -> Iterator[str]:
+        said = None
+        for piece, message in manager().pieces(posted.session.session_id, posted.reply.id):
+            if piece:
+                yield event("delta", {"text": piece})
+            status = message.status
+            if status != said and message.in_flight:
+                yield event("status", {"status": status})
+            said = status
+        yield _last_event(posted, said)
+
+    return Response(events(), mimetype="text/event-stream", headers=_headers(posted))
+
+
+def _last_event(posted: Posted, status: str | None) -> str:
+    posted.run.wait(1)
+    error = posted.run.error
+    if isinstance(error, WebChatError):
+        return event("error", {"error": str(error), "message_id": posted.reply.id})
+    names = {"session_id": posted.session.session_id, "message_id": posted.reply.id}
+    return event("done", {"status": status or "interrupted", **names})
+
+
+def event(name: str, data: dict[str, Any]) -> str:
+    """One Server-Sent Event."""
+    return f"event: {name}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n"
+
+
+def _headers(posted: Posted) -> dict[str, str]:
+    return {"X-Session-Id": posted.session.session_id, "X-Accel-Buffering": "no"}
