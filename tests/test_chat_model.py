@@ -186,13 +186,17 @@ def test_an_abandoned_answer_is_ended_at_the_model_and_remembered_as_far_as_it_c
 
 
 def test_a_plain_generator_is_closed_when_its_answer_is_abandoned():
-    closed = threading.Event()
+    closed, generators = threading.Event(), []
 
-    def model(messages):
+    def letters():
         try:
             yield from "abc"
         finally:
             closed.set()
+
+    def model(messages):
+        generators.append(letters())
+        return generators[0]
 
     backend = ChatModelBackend(model)
     for _piece in backend.send_message(backend.create_session("~", "").session_id, "Hi"):
