@@ -42,7 +42,6 @@
     watch();
     following = true;
     if ($("messages")) toEnd();
-    focusField();
     const field = $("messageInput");
     if (field) fit(field);
   };
@@ -137,6 +136,7 @@
       place = chat;
       if (panel?.matches(":popover-open")) panel.hidePopover();
       opened();
+      focusField();
     } else if (event.target.matches?.("form.field, #stopForm")) {
       following = true;
       toEnd();

@@ -1,0 +1,186 @@
+"""What the tests share: a chat over a scripted backend, its pages as a person reads them, and real servers."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from bs4 import BeautifulSoup, Tag
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from tests.scripted import ScriptedBackend
+from webchat import create_app
+from webchat.manager import WebChatSessionManager
+
+HTMX = {"HX-Request": "true"}
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.startswith("WEBCHAT_") and name != "WEBCHAT_MODELS":
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A folder of this test's own for all files."""
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def backend() -> ScriptedBackend:
+    """Answers what the test puts into its script, else repeats the message."""
+    return ScriptedBackend()
+
+
+@pytest.fixture
+def app(home: Path, backend: ScriptedBackend) -> Iterator[Flask]:
+    app = create_app({"AMPLIFIER_HOME": str(home), "TESTING": True}, backend=backend)
+    yield app
+    app.extensions["webchat"].close()
+
+
+@pytest.fixture
+def manager(app: Flask) -> WebChatSessionManager:
+    return app.extensions["webchat"]
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
+
+
+@dataclass(frozen=True)
+class ShownMessage:
+    """One message as it stands on a page."""
+
+    role: str
+    status: str
+    text: str
+    article: Tag
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of the sessions list."""
+
+    title: str
+    short_id: str
+    is_current: bool
+    resume_url: str
+
+
+class Page:
+    """A page or a fragment, as a person reads it."""
+
+    def __init__(self, response: TestResponse) -> None:
+        self.response = response
+        self.soup = BeautifulSoup(response.get_data(as_text=True), "html.parser")
+
+    @property
+    def messages(self) -> list[ShownMessage]:
+        return [
+            ShownMessage(
+                str(article["data-role"]),
+                str(article["data-status"]),
+                article.select_one(".content").get_text().strip(),
+                article,
+            )
+            for article in self.soup.select("article.message")
+        ]
+
+    @property
+    def rows(self) -> list[Row]:
+        return [
+            Row(
+                form.select_one(".title").get_text(),
+                form.select_one(".id").get_text(),
+                form.select_one("button").has_attr("aria-current"),
+                str(form["action"]),
+            )
+            for form in self.soup.select("li form:has(button.row)")
+        ]
+
+    @property
+    def problem(self) -> str:
+        found = self.soup.select_one(".problem")
+        return found.get_text(" ", strip=True) if found else ""
+
+    @property
+    def badge(self) -> str:
+        return self.soup.select_one("#badge").get_text(" ", strip=True)
+
+    @property
+    def field(self) -> str:
+        return self.soup.select_one("#messageInput").get_text()
+
+
+@pytest.fixture
+def page(client: FlaskClient) -> Callable[[str | TestResponse], Page]:
+    """The page at an address, or the one in an answer."""
+
+    def read(what: str | TestResponse) -> Page:
+        return Page(client.get(what) if isinstance(what, str) else what)
+
+    return read
+
+
+class Server:
+    """A real `webchat serve` in a process of its own, on a free port."""
+
+    def __init__(self, home: Path, *options: str, env: dict[str, str] | None = None) -> None:
+        command = [sys.executable, "-m", "webchat", "serve", "--home", str(home), "--port", "0", *options]
+        self.process = subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONUNBUFFERED": "1", **(env or {})},
+            cwd=Path(__file__).parent.parent,
+        )
+        self.output: list[str] = []
+        self.errors: list[str] = []
+        self.url = self._address()
+        for stream, lines in ((self.process.stdout, self.output), (self.process.stderr, self.errors)):
+            threading.Thread(target=lines.extend, args=(stream,), daemon=True).start()
+
+    def _address(self) -> str:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.output.append(line)
+            if found := re.search(r"http://\S+?(?=/)", line):
+                return found[0]
+        raise AssertionError(f"the server did not start: {self.process.stderr.read()}")
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def terminate(self) -> int:
+        self.process.terminate()
+        return self.process.wait(timeout=15)
+
+
+@pytest.fixture
+def serve(home: Path) -> Iterator[Callable[..., Server]]:
+    """Starts real servers on this test's folder, and ends them with the test."""
+    started: list[Server] = []
+
+    def start(*options: str, env: dict[str, str] | None = None) -> Server:
+        started.append(Server(home, *(options or ("--backend", "mock")), env=env))
+        return started[-1]
+
+    yield start
+    for server in started:
+        if server.process.poll() is None:
+            server.kill()
