@@ -1,0 +1,134 @@
+"""Answers from a model on this machine, in a process of its own. Needs the extra `local`, and says so without it."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import threading
+from collections.abc import Iterable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from webchat.backends import HistoryItem, Piece
+from webchat.backends.chat_model import ChatModelBackend
+from webchat.backends.local.child import PROGRAM, Child
+from webchat.backends.local.engine import Engine
+from webchat.backends.local.history import Cuts
+from webchat.backends.local.line import Line
+from webchat.backends.local.reply import LocalReply
+from webchat.errors import BackendUnavailable
+from webchat.models import EmbeddedModel, choose, models_folder
+from webchat.models.fetch import Report, fetch, is_present
+
+if TYPE_CHECKING:
+    from webchat.config import Settings
+
+NOT_INSTALLED = (
+    "The embedded model is not installed. Run: pip install 'webchat[local]' – "
+    "or connect a server with --backend openai --base-url …"
+)
+RUNTIME = ("psutil", "xllamacpp")
+ANSWERS_AT_ONCE = 2
+LEAST_CONTEXT = 512  # tokens; with less there is no room for a question and an answer
+
+
+class LocalModel:
+    """A ChatModel on this machine: `model` from the catalogue, fetched into `folder`, or a model file.
+
+    `context` is in tokens for each conversation, at least 512; `answers_at_once` more wait in the order in which they
+    came; `read_timeout` is in seconds. `program` is what serves the file.
+    """
+
+    def __init__(
+        self,
+        model: EmbeddedModel | Path,
+        folder: Path,
+        *,
+        context: int = 4096,
+        read_timeout: float = 120.0,
+        answers_at_once: int = ANSWERS_AT_ONCE,
+        program: Sequence[str] = PROGRAM,
+    ) -> None:
+        self._model = model
+        self._folder = folder
+        start = partial(
+            Child,
+            slots=answers_at_once,
+            context=max(context, LEAST_CONTEXT),
+            threads=_cores(),
+            read_timeout=read_timeout,
+            program=program,
+        )
+        self._engine = Engine(self._fetch, start)
+        self._line = Line(answers_at_once)
+        self._cuts = Cuts()
+
+    @property
+    def label(self) -> str:
+        """Which model and where, and how far it can be trusted."""
+        if isinstance(self._model, Path):
+            return f"{self._model.name}, on this machine"
+        return f"{self._model.title}, on this machine" + (f". {self._model.note}" if self._model.note else "")
+
+    @property
+    def notice(self) -> str | None:
+        return self._engine.failure
+
+    def start(self, report: Report) -> None:
+        """Begin to fetch and load the model, and return at once."""
+        self._engine.attempt(report)
+
+    def stream(self, messages: Sequence[HistoryItem]) -> LocalReply:
+        """The answer to `messages`; waits, saying so, while the model is fetched and loaded and for its turn."""
+        return LocalReply(self._engine, self._line, self._cuts, messages)
+
+    def close(self) -> None:
+        """End the model's process, and a download."""
+        self._engine.close()
+
+    def _fetch(self, report: Report, cancelled: threading.Event) -> Path:
+        if isinstance(self._model, Path):
+            return self._model
+        return fetch(self._model, self._folder, report, cancelled)
+
+
+class NotInstalled:
+    """Stands in for the embedded model where its runtime is missing, and says what to do."""
+
+    label = "No embedded model"
+    notice = NOT_INSTALLED
+
+    def stream(self, messages: Sequence[HistoryItem]) -> Iterable[Piece]:
+        raise BackendUnavailable(NOT_INSTALLED)
+
+
+def from_settings(settings: Settings) -> ChatModelBackend:
+    """Raises InvalidInput where there is no such model."""
+    if not all(importlib.util.find_spec(name) for name in RUNTIME):
+        return ChatModelBackend(NotInstalled(), settings.system_prompt)
+    import psutil
+
+    folder = models_folder(os.environ.get("WEBCHAT_MODELS", ""))
+    chosen = choose(
+        settings.model,
+        free_memory=psutil.virtual_memory().available,
+        free_disk=_free_disk(folder),
+        is_present=partial(is_present, folder=folder),
+    )
+    model = LocalModel(chosen, folder, context=settings.context, read_timeout=settings.read_timeout)
+    return ChatModelBackend(model, settings.system_prompt)
+
+
+def _free_disk(folder: Path) -> int:
+    """In bytes, where the folder is or will be."""
+    return shutil.disk_usage(next(path for path in (folder, *folder.parents) if path.exists())).free
+
+
+def _cores() -> int:
+    """The cores that this process may use, without those that only double another."""
+    import psutil
+
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(psutil.cpu_count(logical=False) or allowed, allowed)

@@ -1,0 +1,151 @@
+"""The process that has the model, seen from the chat: started, asked for its address, ended. Knows no session."""
+
+from __future__ import annotations
+
+import json
+import logging
+import secrets
+import subprocess
+import sys
+import threading
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from typing import IO, Any
+from urllib.parse import urlsplit
+
+from webchat.backends import HistoryItem
+from webchat.backends.openai import OpenAIModel
+from webchat.errors import BackendUnavailable
+
+log = logging.getLogger(__name__)
+
+PROGRAM = (sys.executable, "-P", str(Path(__file__).with_name("serve.py")))
+TAIL = 40  # lines of what it prints, for the log
+LINE = 2000  # characters of each
+NEVER_LOADED = (
+    "The model could not be loaded: its file is damaged, or there is too little memory. "
+    "Send the message again, or choose another model with --model."
+)
+STOPPED = "The embedded model has stopped, most likely for lack of memory. Send the message again: that starts it anew."
+UNCOUNTED = "The embedded model does not answer as it should. Send the message again."
+
+
+class Child:
+    """A running model. It has been started when this exists, and can be asked when `wait_ready` has returned.
+
+    `slots` answers at once, `context` tokens for each, `read_timeout` in seconds, `program` what is run.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        slots: int,
+        context: int,
+        threads: int,
+        read_timeout: float,
+        program: Sequence[str] = PROGRAM,
+    ) -> None:
+        self._key = secrets.token_urlsafe(24)
+        self._read_timeout = read_timeout
+        self._address = ""
+        self.context = context
+        self._process = subprocess.Popen(  # noqa: S603
+            program,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            start_new_session=True,  # Ctrl-C in the terminal is for the chat, which then ends this process
+        )
+        self._printed: deque[str] = deque(maxlen=TAIL)
+        threading.Thread(target=self._listen, args=(self._process.stderr,), daemon=True).start()
+        # By standard input: arguments and environment can be read by others.
+        self._tell({"path": str(path), "slots": slots, "context": context, "threads": threads, "key": self._key})
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def wait_ready(self) -> None:
+        """Return when the model is loaded. Raises BackendUnavailable, and then the process has ended."""
+        assert self._process.stdout  # noqa: S101
+        try:
+            said = json.loads(self._process.stdout.readline() or "{}")
+            self._address = said.get("address", "")
+            if self._address:
+                self.context = min(self.context, self._slot_context())
+                return
+        except (OSError, ValueError, HTTPException) as error:
+            said = {"error": repr(error)}
+        self.end()
+        log.error("the model was not loaded: %s, exit %s\n%s", said, self._process.returncode, "".join(self._printed))
+        raise BackendUnavailable(NEVER_LOADED)
+
+    def has_ended(self, within: float = 0.0) -> bool:
+        """Whether the process has ended, or does so within so many seconds."""
+        with suppress(subprocess.TimeoutExpired):
+            status = self._process.wait(within)
+            log.warning("the model's process has ended with %s\n%s", status, "".join(self._printed))
+            return True
+        return False
+
+    def end(self) -> None:
+        """End the process, at once where it does not go by itself."""
+        assert self._process.stdin  # noqa: S101
+        with suppress(OSError):
+            self._process.stdin.close()
+        self._process.terminate()
+        try:
+            self._process.wait(2)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def model(self, max_tokens: int) -> OpenAIModel:
+        """What asks it for one answer of at most `max_tokens`."""
+        return OpenAIModel(
+            f"{self._address}/v1",
+            "embedded",
+            self._key,
+            read_timeout=self._read_timeout,
+            extra_body={"max_tokens": max_tokens, "return_progress": True},
+        )
+
+    def count(self, messages: Sequence[HistoryItem]) -> int:
+        """How many tokens the model reads when it is asked this. Raises BackendUnavailable.
+
+        20 ms for 4,000 tokens, also while answers are being written.
+        """
+        try:
+            return int(self._ask("POST", "/v1/chat/completions/input_tokens", {"messages": messages})["input_tokens"])
+        except (OSError, HTTPException, KeyError, ValueError) as error:
+            raise BackendUnavailable(UNCOUNTED) from error
+
+    def _slot_context(self) -> int:
+        """What the model itself can keep may be less than what was wished."""
+        return int(self._ask("GET", "/props")["default_generation_settings"]["n_ctx"])
+
+    def _ask(self, method: str, path: str, body: object = None) -> Any:  # noqa: ANN401
+        parts = urlsplit(self._address)
+        connection = HTTPConnection(str(parts.hostname), parts.port, timeout=self._read_timeout)
+        try:
+            headers = {"Authorization": f"Bearer {self._key}", "Content-Type": "application/json"}
+            connection.request(method, path, json.dumps(body) if body is not None else None, headers)
+            return json.loads(connection.getresponse().read())
+        finally:
+            connection.close()
+
+    def _tell(self, parameters: dict[str, object]) -> None:
+        assert self._process.stdin  # noqa: S101
+        with suppress(OSError):  # it has ended already; wait_ready says so
+            self._process.stdin.write(json.dumps(parameters) + "\n")
+            self._process.stdin.flush()
+
+    def _listen(self, printed: IO[str]) -> None:
+        while line := printed.readline(LINE):
+            self._printed.append(line)

@@ -1,0 +1,121 @@
+"""Has the model ready: fetched, loaded, and anew after a failure. Knows no conversation."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+
+from webchat.backends.local.child import Child
+from webchat.errors import BackendUnavailable, WebChatError
+from webchat.models.fetch import Report
+
+log = logging.getLogger(__name__)
+
+LOOKING = "Looking for the model"
+LOADING = "Loading the model"
+CLOSED = "The chat is being shut down."
+Fetch = Callable[[Report, threading.Event], Path]
+Start = Callable[[Path], Child]
+
+
+def _silent(text: str, progress: float | None) -> None:
+    pass
+
+
+class Attempt:
+    """One try at having the model, in a thread of its own; it has begun when this exists.
+
+    `ready` gives the child, or raises BackendUnavailable; `status` says what is being done, and how far it has come
+    from 0 to 1.
+    """
+
+    def __init__(self, fetch: Fetch, start: Start, report: Report = _silent) -> None:
+        self.status: tuple[str, float | None] = (LOOKING, None)
+        self.ready: Future[Child] = Future()
+        self._fetch, self._start, self._report = fetch, start, report
+        self._cancelled = threading.Event()
+        self._child: Child | None = None
+        self._child_lock = threading.Lock()
+        threading.Thread(target=self._run, name="embedded model", daemon=True).start()
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether there is no child to be had from this any more."""
+        if not self.ready.done():
+            return False
+        return self.ready.exception() is not None or self.ready.result().has_ended()
+
+    @property
+    def failure(self) -> str | None:
+        error = self.ready.exception() if self.ready.done() else None
+        return str(error) if error else None
+
+    def end(self) -> None:
+        self._cancelled.set()
+        with self._child_lock:
+            if self._child:
+                self._child.end()
+
+    def _run(self) -> None:
+        try:
+            self.ready.set_result(self._prepared())
+        except WebChatError as error:
+            self._tell(str(error), None)
+            self.ready.set_exception(error)
+        except Exception as error:
+            log.exception("the model could not be made ready")
+            unforeseen = BackendUnavailable("The embedded model could not be started. The log says why.")
+            unforeseen.__cause__ = error
+            self.ready.set_exception(unforeseen)
+
+    def _prepared(self) -> Child:
+        path = self._fetch(self._tell, self._cancelled)
+        self._tell(LOADING, None)
+        with self._child_lock:
+            if self._cancelled.is_set():
+                raise BackendUnavailable(CLOSED)
+            self._child = child = self._start(path)
+        child.wait_ready()
+        self._tell("The model is ready", 1.0)
+        return child
+
+    def _tell(self, text: str, progress: float | None) -> None:
+        said = (text, None if progress is None else round(progress, 2))
+        if said != self.status:
+            self.status = said
+            self._report(*said)
+
+
+class Engine:
+    """The current attempt: the first message or `start` begins one, the next message after a failure another."""
+
+    def __init__(self, fetch: Fetch, start: Start) -> None:
+        self._fetch, self._start = fetch, start
+        self._attempt: Attempt | None = None
+        self._closed = False
+        self._attempt_lock = threading.Lock()
+
+    @property
+    def failure(self) -> str | None:
+        """Why the last attempt failed, for people; None where it did not."""
+        attempt = self._attempt
+        return attempt.failure if attempt else None
+
+    def attempt(self, report: Report = _silent) -> Attempt:
+        """The attempt that a message waits for. Raises BackendUnavailable when closed."""
+        with self._attempt_lock:
+            if self._closed:
+                raise BackendUnavailable(CLOSED)
+            if self._attempt is None or self._attempt.has_failed:
+                self._attempt = Attempt(self._fetch, self._start, report)
+            return self._attempt
+
+    def close(self) -> None:
+        with self._attempt_lock:
+            self._closed = True
+            attempt = self._attempt
+        if attempt:
+            attempt.end()

