@@ -65,7 +65,7 @@ def sessions() -> str:
 
 
 def new() -> AnyResponse:
-    return _shown(manager().new_session(), note="New session started")
+    return _shown(manager().new_session(), note="New session started", note_above=True)
 
 
 def resume(session_id: str) -> AnyResponse:
@@ -78,9 +78,9 @@ def start() -> AnyResponse:
     if _memory_intent(message):
         shown = manager().get_session(manager().create_session().session_id)
         _remember(shown.session_id, message)
-        return _shown(manager().get_session(shown.session_id), note="New session started")
+        return _shown(manager().get_session(shown.session_id), note="New session started", note_above=True)
     posted = manager().start_conversation(message)
-    return _answering(posted) or _shown(posted.session, note="New session started")
+    return _answering(posted) or _shown(posted.session, note="New session started", note_above=True)
 
 
 def send(session_id: str) -> AnyResponse:
@@ -151,7 +151,7 @@ def _page(shown: WebChatSession | None, show: int = pieces.MESSAGES_SHOWN) -> st
     return render_template("webchat/chat.html", **context, title=pieces.page_title(shown))
 
 
-def _shown(shown: WebChatSession, note: str = "") -> AnyResponse:
+def _shown(shown: WebChatSession, note: str = "", *, note_above: bool = False) -> AnyResponse:
     """The session's chat after something was done with it: chat, list and badge in one swap, or a redirect."""
     url = session_link(shown.session_id)
     if wanted_face() is Face.JSON:
@@ -159,7 +159,7 @@ def _shown(shown: WebChatSession, note: str = "") -> AnyResponse:
     if not is_htmx():
         return redirect(f"{url}#end", code=303)
     note = note and f"{note} {shown.short_id}"
-    parts = (pieces.chat_part(shown, note=note), pieces.shell_partials(shown), _list_partial())
+    parts = (pieces.chat_part(shown, note, note_above=note_above), pieces.shell_partials(shown), _list_partial())
     return fragments(*parts, push=url)
 
 

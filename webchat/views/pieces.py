@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby, islice
@@ -32,12 +31,12 @@ class Group:
     sessions: tuple[WebChatSession, ...]
 
 
-def chat_part(session: WebChatSession | None, *, note: str = "", show: int = MESSAGES_SHOWN) -> str:
-    """The chat of one session, or the welcome."""
-    return render_template("webchat/_chat.html", **chat_context(session, note=note, show=show))
+def chat_part(session: WebChatSession, note: str, *, note_above: bool) -> str:
+    """The chat of one session, with a note of what was done above its messages or below."""
+    return render_template("webchat/_chat.html", **chat_context(session), note=note, note_above=note_above)
 
 
-def chat_context(session: WebChatSession | None, *, note: str = "", show: int = MESSAGES_SHOWN) -> dict[str, Any]:
+def chat_context(session: WebChatSession | None, *, show: int = MESSAGES_SHOWN) -> dict[str, Any]:
     """What `_chat.html` needs, and with it the page around."""
     conversation = chat_of().manager.read_conversation(session.session_id) if session else Conversation()
     shown = conversation.messages[-show:]
@@ -48,8 +47,6 @@ def chat_context(session: WebChatSession | None, *, note: str = "", show: int = 
         "show": show,
         "damaged": conversation.damaged,
         "position": position_of(conversation),
-        "note": note,
-        "key": uuid.uuid4().hex,
     }
 
 

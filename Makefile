@@ -1,0 +1,59 @@
+# Two commands do all set-up: `make run` and `make test`. Everything is installed into .venv.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+BACKEND ?=
+ARGS ?=
+EXTRAS = $(if $(filter-out local,$(BACKEND)),,[local])
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint format wheel screenshots clean
+
+help: ## List these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: $(VENV)/.run$(subst [,-,$(subst ],,$(EXTRAS))) ## Install and serve the chat; BACKEND=mock needs no model, ARGS="--port 9000" adds flags
+	@$(BIN)/webchat serve $(if $(BACKEND),--backend $(BACKEND)) $(ARGS)
+
+test: $(VENV)/.dev ## Install what is needed and run every test; ARGS="-k resume" picks some
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/.dev ## Check style and types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+format: $(VENV)/.dev ## Put the code into shape
+	@$(BIN)/ruff check --fix-only --quiet .
+	@$(BIN)/ruff format --quiet .
+
+screenshots: $(VENV)/.dev ## Take the README's pictures, in Chromium
+	@$(BIN)/python docs/screenshots.py
+
+wheel: $(VENV)/.dev ## Build the wheel into dist/
+	@rm -rf dist
+	@$(BIN)/python -m build --wheel --no-isolation --outdir dist
+
+clean: ## Remove what was installed and built
+	@rm -rf $(VENV) dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(BIN)/python:
+	@echo "Making a virtual environment in $(VENV) …"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; this is " + sys.version)'
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: $(BIN)/python pyproject.toml
+	@echo "Installing …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/.run-local: $(BIN)/python pyproject.toml
+	@echo "Installing, with the embedded model's runtime …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[local]'
+	@touch $@
+
+$(VENV)/.dev: $(BIN)/python pyproject.toml
+	@echo "Installing, with what the tests need …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[local,dev]'
+	@touch $@
