@@ -23,8 +23,8 @@ from webchat.models import Wheel
 log = logging.getLogger(__name__)
 
 Progress = Callable[[float], None]
-TIMEOUT = httpx.Timeout(30.0, connect=5.0)
-TRIES = 3
+TIMEOUT = httpx.Timeout(15.0, connect=5.0)
+PAUSES = (0.0, 0.1, 0.5, 2.0)  # seconds before each try
 CHUNK = 2**20  # bytes
 POLL = 0.1  # seconds
 
@@ -101,13 +101,13 @@ def from_address(url: str, part: PartFile, progress: Progress, cancelled: thread
     that cannot be made is not: the next source is quicker.
     """
     with httpx.Client(timeout=TIMEOUT, follow_redirects=True) as client:
-        for attempt in range(TRIES):
-            if cancelled.wait(attempt):  # 0, 1, 2 seconds
-                raise Stopped
+        for pause in PAUSES:
             if part.size > part.total:
                 part.forget()
             if part.size == part.total:
                 return
+            if cancelled.wait(pause):
+                raise Stopped
             try:
                 _ask(client, url, part, progress, cancelled)
             except (httpx.ConnectError, httpx.ConnectTimeout) as error:
