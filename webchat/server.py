@@ -15,6 +15,7 @@ from webchat.manager import WebChatSessionManager
 THREADS_FOR_PAGES = 28
 """Threads beside those that open streams hold: pages and forms must never wait for a stream to end."""
 PORTS_TRIED = 50
+BACKLOG = 1024
 LARGEST_BODY = 16 * 1024 * 1024
 """Bytes; up to here a request that is too large gets the application's own answer."""
 
@@ -27,6 +28,8 @@ def listen(host: str, port: int) -> socket.socket:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listening.bind((host, min(candidate, 65535)))
+            # At once: the address is about to be printed, and a port is another's only when it is listened on.
+            listening.listen(BACKLOG)
         except OSError as error:
             listening.close()
             if error.errno != errno.EADDRINUSE:
