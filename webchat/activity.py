@@ -17,6 +17,8 @@ class Activity:
 
     def __init__(self, folder: Folder, name: str, clock: Callable[[], str]) -> None:
         self._folder, self._name, self._clock = folder, name, clock
+        self.rebuild: Callable[[], Mapping[str, str]] = dict
+        """Gives each session's last time from elsewhere, where the log is lost."""
         self._guard = threading.Lock()
         self._latest: dict[str, str] = {}
         self._stamp: Stamp | None = None
@@ -25,10 +27,12 @@ class Activity:
 
     def note(self, session_id: str, what: str) -> None:
         """Write down that `what` ("message", "reply", "list") happened now. Raises OSError."""
+        if self.stamp() is None:
+            self._rewrite()
         line = jsonlines.dump({"at": self._clock(), "session": session_id, "what": what})
         size = self._folder.append_line(self._name, line, sync=False)
         if size > self._compact_above:
-            self._compact()
+            self._rewrite()
 
     def stamp(self) -> Stamp | None:
         """Changes whenever anything is noted, in this process or another."""
@@ -45,6 +49,8 @@ class Activity:
     def _read(self, stamp: Stamp | None) -> None:
         grown = stamp and self._stamp and stamp.identity == self._stamp.identity and stamp.size >= self._offset
         latest, offset = (dict(self._latest), self._offset) if grown else ({}, 0)
+        if stamp is None:
+            latest = dict(self.rebuild())
         data = self._folder.read(self._name, offset) or b""
         for end, record in jsonlines.parse(data):
             if record and isinstance(record.get("session"), str) and isinstance(record.get("at"), str):
@@ -52,7 +58,8 @@ class Activity:
             self._offset = offset + end
         self._latest, self._stamp = latest, stamp
 
-    def _compact(self) -> None:
+    def _rewrite(self) -> None:
+        """One line for each session: after a loss, or when the log has grown long."""
         with locked(self._folder, self._name):
             rows = [jsonlines.dump({"at": at, "session": session}) for session, at in self.latest().items()]
             data = b"".join(row + b"\n" for row in rows)

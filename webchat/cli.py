@@ -31,9 +31,9 @@ def _setting_options(command: Callable[..., None]) -> Callable[..., None]:
         data = setting.metadata
         default = "" if setting.default in ("", ()) else f", default {setting.default}"
         text = f"{data['help']}  [{data['key']}{default}]"
-        command = click.option(data["flag"], setting.name, help=text, metavar="TEXT" if data["parse"] is str else "VALUE")(
-            command
-        )
+        command = click.option(
+            data["flag"], setting.name, help=text, metavar="TEXT" if data["parse"] is str else "VALUE"
+        )(command)
     return command
 
 
@@ -48,6 +48,7 @@ def main() -> None:
 def serve(**given: str | None) -> None:
     """Serve the chat on this machine."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a full queue is said to those who wait in it
     explicit = {setting.metadata["key"]: given[setting.name] for setting in config.SETTINGS}
     try:
         _serve(explicit)
@@ -79,7 +80,7 @@ def _serve(explicit: dict[str, Any]) -> None:
 
 
 class TerminalProgress:
-    """Tells the terminal what goes on: a bar that moves in place, or a line for each step where there is no terminal."""
+    """Tells the terminal what goes on: a bar that moves in place; where there is no terminal, a line for each step."""
 
     def __init__(self) -> None:
         self._text = ""

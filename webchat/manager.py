@@ -60,6 +60,7 @@ class WebChatSessionManager:
         self._clock = clock
         folder = self.store.folder.sub(WEB_CHAT_TRANSCRIPTS_DIR)
         self._transcripts, self._replies = Transcripts(folder), Replies(folder)
+        self.store.activity.rebuild = self._transcripts.last_written
         self._runs: dict[str, ReplyRun] = {}
         self._conversations = Conversations(self._transcripts, self._replies, self._runs.__contains__)
         self._known: dict[str, str | None] = {}

@@ -85,7 +85,7 @@ class WebChatSessionStore:
         self.folder: Folder = DiskFolder(path.parent) if path else MemoryFolder()
         self._name = path.name if path else WEB_CHAT_SESSIONS_FILENAME
         self._clock = clock
-        self._activity = Activity(self.folder, WEB_CHAT_ACTIVITY_FILENAME, clock)
+        self.activity = Activity(self.folder, WEB_CHAT_ACTIVITY_FILENAME, clock)
         self._guard = threading.RLock()
         self._registry = _Registry()
         self._stamp: Stamp | None = None
@@ -153,7 +153,7 @@ class WebChatSessionStore:
     def touch(self, session_id: str, what: str) -> None:
         """Note that something happened in the session now; costs the same however many sessions there are."""
         try:
-            self._activity.note(session_id, what)
+            self.activity.note(session_id, what)
         except OSError as error:
             raise StorageError("The conversation could not be saved", error) from error
 
@@ -168,7 +168,7 @@ class WebChatSessionStore:
 
     def version(self) -> object:
         """Differs from an earlier one when anything in the list may have changed, here or in another process."""
-        return self.folder.stamp(self._name), self._activity.stamp()
+        return self.folder.stamp(self._name), self.activity.stamp()
 
     def _all_sorted(self) -> tuple[WebChatSession, ...]:
         version = self.version()
@@ -181,7 +181,7 @@ class WebChatSessionStore:
         return sessions
 
     def _with_activity(self, session: WebChatSession) -> WebChatSession:
-        latest = self._activity.latest().get(session.session_id, "")
+        latest = self.activity.latest().get(session.session_id, "")
         return replace(session, last_active=latest) if latest > session.last_active else session
 
     def _change(self, session_id: str, owner: str | None, changes: Row) -> WebChatSession:

@@ -7,11 +7,13 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from webchat import jsonlines
 from webchat.fileutil import Folder, Stamp
 
+SUFFIX = ".jsonl"
 CACHED_SESSIONS = 64
 IN_FLIGHT = ("waiting", "streaming")
 _MESSAGE_ID = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
@@ -125,6 +127,16 @@ class Transcripts:
         for message in messages:
             self._folder.append_line(_file(session_id), jsonlines.dump(message.record()))
 
+    def last_written(self) -> dict[str, str]:
+        """When each transcript was last written, ISO 8601 in UTC, by session. Reads no file."""
+        times: dict[str, str] = {}
+        for name in self._folder.names():
+            stamp = self._folder.stamp(name) if name.endswith(SUFFIX) else None
+            if stamp:
+                moment = datetime.fromtimestamp(stamp.modified_ns / 1e9, UTC)
+                times[name.removesuffix(SUFFIX)] = moment.isoformat(timespec="microseconds")
+        return times
+
     def stamp(self, session_id: str) -> Stamp | None:
         return self._folder.stamp(_file(session_id))
 
@@ -158,7 +170,7 @@ def _told(messages: Sequence[Message]) -> Iterator[Message]:
 
 
 def _file(session_id: str) -> str:
-    return f"{session_id}.jsonl"
+    return session_id + SUFFIX
 
 
 def _message(record: Mapping[str, Any], before: str | None, end: int) -> Message | None:

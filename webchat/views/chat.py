@@ -61,7 +61,7 @@ def sessions() -> str:
     query, page = request.args.get("q", ""), max(0, request.args.get("page", 0, type=int))
     if is_htmx():
         return pieces.list_part(query, page)
-    return render_template("webchat/sessions.html", **pieces.list_context(query, page), session=None)
+    return render_template("webchat/sessions.html", **pieces.list_context(query, page))
 
 
 def new() -> AnyResponse:

@@ -44,7 +44,6 @@ class SettingsPage:
             saved="saved" in request.args,
             memories=chat.memory.list() if chat.memory else [],
             label=chat.manager.label,
-            session=None,
         )
 
     def save(self) -> AnyResponse:
