@@ -58,10 +58,11 @@ def _first_text(pieces: Iterator[tuple[str, Any]], posted: Posted) -> str:
 
 def reply_events(posted: Posted) -> Response:
     """The answer as Server-Sent Events: `delta` and `status` as they come, then `done` or `error`, each with JSON."""
+    pieces = manager().pieces(posted.session.session_id, posted.reply.id)
 
     def events() -> Iterator[str]:
         said = None
-        for piece, message in manager().pieces(posted.session.session_id, posted.reply.id):
+        for piece, message in pieces:
             if piece:
                 yield event("delta", {"text": piece})
             status = message.status
