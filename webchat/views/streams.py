@@ -37,12 +37,12 @@ def reply_text(posted: Posted) -> Response:
 
     def text() -> Iterator[str]:
         yield first
-        message = None
-        for piece, message in pieces:  # noqa: B007  (used after the loop)
+        for piece, _ in pieces:
             if piece:
                 yield piece
-        if message is not None and message.status in ("failed", "interrupted"):
-            raise BrokenOff(message.status)
+        # The pieces' last message may be older: the first text and the end can come as one.
+        if posted.run.wait(1) and posted.run.message.status in ("failed", "interrupted"):
+            raise BrokenOff(posted.run.message.status)
 
     return Response(text(), mimetype="text/plain", headers=_headers(posted))
 
