@@ -5,6 +5,7 @@ Knows neither Flask nor files.
 
 from __future__ import annotations
 
+import os
 import re
 import threading
 import unicodedata
@@ -94,8 +95,9 @@ class WebChatSessionManager:
 
         Raises InvalidInput where `working_dir` is no folder, BackendUnavailable, StorageError.
         """
-        if not Path(working_dir).expanduser().is_dir():
-            raise InvalidInput(f"There is no folder {working_dir!r} to work in.")
+        # Unlike a Path's, these calls raise nothing: not for somebody who is not there, nor for a name too long.
+        if not os.path.isdir(os.path.expanduser(working_dir)):  # noqa: PTH111, PTH112
+            raise InvalidInput(f"There is no folder {working_dir[:200]!r} to work in.")
         with backend_errors():
             info = self.backend.create_session(working_dir, description)
         if not is_session_id(info.session_id):
