@@ -38,7 +38,13 @@ class SessionBusy(WebChatError):
 
 
 class SessionUnknown(WebChatError):
-    """Raised by a backend that does not know a session, after a restart say. The manager resumes it, unseen."""
+    """Raised by a backend that does not know a session, after a restart say. The manager resumes it, unseen.
+
+    The text is for the case that this does not help; what the backend gives is not shown.
+    """
+
+    def __init__(self, session_id: object = None) -> None:
+        super().__init__("The model does not take this session up. Try again, or start a new session.")
 
 
 class NoActiveSession(WebChatError):

@@ -18,6 +18,7 @@ from webchat.errors import (
     SessionEnded,
     SessionExists,
     SessionNotFound,
+    SessionUnknown,
     StorageError,
     WebChatError,
 )
@@ -32,6 +33,7 @@ STATUS: dict[type[Exception], int] = {
     SessionBusy: 409,
     NoActiveSession: 409,
     BackendUnavailable: 503,
+    SessionUnknown: 503,
     InvalidInput: 422,
     StorageError: 507,
     ReplyFailed: 500,

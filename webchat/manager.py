@@ -11,13 +11,21 @@ import threading
 import unicodedata
 import uuid
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from webchat.backends import Piece, SessionBackend, SessionInfo
 from webchat.conventions import WEB_CHAT_TRANSCRIPTS_DIR
-from webchat.errors import BackendUnavailable, InvalidInput, SessionBusy, SessionEnded, SessionNotFound, StorageError
+from webchat.errors import (
+    BackendUnavailable,
+    InvalidInput,
+    SessionBusy,
+    SessionEnded,
+    SessionNotFound,
+    SessionUnknown,
+    StorageError,
+)
 from webchat.fileutil import Release
 from webchat.follow import Conversation, Conversations, Waiter, Wakeups, text_pieces
 from webchat.reply import Replies, ReplyRun, backend_errors, settle
@@ -139,7 +147,8 @@ class WebChatSessionManager:
             session_id = current.session_id
         self.store.require(session_id, owner)
         self.stop(session_id, owner)
-        with backend_errors():
+        # A backend that does not know it, after a restart say, has nothing to let go of.
+        with suppress(SessionUnknown), backend_errors():
             self.backend.end_session(session_id)
         self._known.pop(session_id, None)
         self.store.deactivate(session_id, owner)
