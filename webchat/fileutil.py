@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import tempfile
 import threading
@@ -193,12 +194,14 @@ class DiskFolder:
     def is_locked(self, name: str) -> bool:
         if self.stamp(name + LOCK_SUFFIX) is None:
             return False
-        lock = self._lock(name)
+        fd = self._open(name + LOCK_SUFFIX, os.O_RDONLY)
         try:
-            lock.acquire(timeout=0)
-        except Timeout:
+            # Shared, so that those who only look do not take each other for a writer. Closing gives it back.
+            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
             return True
-        lock.release()
+        finally:
+            os.close(fd)
         return False
 
     def _lock(self, name: str) -> FileLock:
