@@ -11,8 +11,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from filelock import FileLock, Timeout
 
@@ -131,10 +132,10 @@ class DiskFolder:
 
     def read(self, name: str, offset: int = 0) -> bytes | None:
         try:
-            fd = self._open(name, os.O_RDONLY)
+            file = self._file(name, "rb")
         except FileNotFoundError:
             return None
-        with open(fd, "rb", buffering=0) as file:
+        with file:
             if offset:
                 file.seek(offset)
             return file.read()
@@ -155,21 +156,21 @@ class DiskFolder:
         self._sync_folder()
 
     def append_line(self, name: str, line: bytes, *, sync: bool = True) -> int:
-        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT
+        flags = os.O_APPEND | os.O_CREAT
         try:
-            fd = self._open(name, flags)
+            file = self._file(name, "r+b", flags)
         except FileNotFoundError:
             self._make()
-            fd = self._open(name, flags)
-        with open(fd, "r+b", buffering=0) as file:
+            file = self._file(name, "r+b", flags)
+        with file:
             end = file.seek(0, os.SEEK_END)
-            torn = end > 0 and os.pread(fd, 1, end - 1) != b"\n"
+            torn = end > 0 and os.pread(file.fileno(), 1, end - 1) != b"\n"
             data = (b"\n" if torn else b"") + line + b"\n"
             written = file.write(data) or 0
             if written != len(data):
                 raise OSError(f"only {written} of {len(data)} bytes could be written")
             if sync:
-                os.fsync(fd)
+                os.fsync(file.fileno())
                 if end == 0:
                     self._sync_folder()
             return end + written
@@ -206,6 +207,10 @@ class DiskFolder:
 
     def _lock(self, name: str) -> FileLock:
         return FileLock(self.path / (name + LOCK_SUFFIX), mode=FILE_MODE, thread_local=False)
+
+    def _file(self, name: str, mode: Literal["rb", "r+b"], flags: int = 0) -> FileIO:
+        # With an opener, what `open` itself refuses (a folder) is closed again.
+        return open(self.path / name, mode, buffering=0, opener=lambda _, wanted: self._open(name, wanted | flags))
 
     def _open(self, name: str, flags: int) -> int:
         return os.open(self.path / name, flags | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
