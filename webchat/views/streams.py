@@ -41,7 +41,7 @@ def reply_text(posted: Posted) -> Response:
             if piece:
                 yield piece
         # The pieces' last message may be older: the first text and the end can come as one.
-        if posted.run.wait(1) and posted.run.message.status in ("failed", "interrupted"):
+        if not posted.run.wait(1) or posted.run.message.status not in ("complete", "stopped"):
             raise BrokenOff(posted.run.message.status)
 
     return Response(text(), mimetype="text/plain", headers=_headers(posted))
