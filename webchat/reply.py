@@ -238,7 +238,15 @@ class ReplyRun:
             log.exception("the reply in session %s could not be saved", self.session_id)
             self.error = self.error or StorageError("The answer could not be saved", error)
         finally:
+            self._let_go(release)
+
+    def _let_go(self, release: Release) -> None:
+        """Let others write in the session, whatever fails on the way: nobody else would."""
+        try:
             self._done(self)
+        except Exception:
+            log.exception("the end of the reply in session %s could not be noted", self.session_id)
+        finally:
             release()
             self._finished.set()
             self._changed(True)
