@@ -63,7 +63,7 @@ def guard(blueprint: Blueprint) -> None:
 
 def finish(response: Response) -> Response:
     """Put our headers on an answer, whichever view or error made it."""
-    if request.endpoint and request.endpoint.endswith(".static"):
+    if request.endpoint and request.endpoint.endswith(".static") and response.status_code < 400:
         response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
     else:
         response.vary.update(["HX-Request", "Accept"])
