@@ -58,10 +58,16 @@ def session(session_id: str) -> AnyResponse | str:
 
 def sessions() -> str:
     """The list: rows for the dropdown, a page for whoever has no script."""
-    query, page = request.args.get("q", ""), max(0, request.args.get("page", 0, type=int))
+    query, page = request.args.get("q", ""), request.args.get("page", 0, type=_page_number)
     if is_htmx():
         return pieces.list_part(query, page)
     return render_template("webchat/sessions.html", **pieces.list_context(query, page))
+
+
+def _page_number(text: str) -> int:
+    if not 0 <= int(text) < 1_000_000:
+        raise ValueError("no such page")
+    return int(text)
 
 
 def new() -> AnyResponse:
