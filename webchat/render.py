@@ -60,7 +60,7 @@ def _checked(tag: str, name: str, value: str) -> str | None:
         return value if re.fullmatch(r"[a-z0-9]{1,4}", value) else None
     if tag == "input" and name == "type":
         return "checkbox"
-    if tag == "a" and name == "href" and not re.match(r"(https?|mailto):", value, re.IGNORECASE):
+    if tag == "a" and name == "href" and not re.match(r"https?://|mailto:", value, re.IGNORECASE):
         return None  # a relative link in an answer would lead into this application
     return value
 
