@@ -80,9 +80,9 @@ def local_time(iso: str) -> datetime | None:
     """A stored time in the reader's time zone, which the page tells in a cookie; before it has, in the server's."""
     try:
         moment = datetime.fromisoformat(iso)
-    except ValueError:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(_timezone())
+    except (ValueError, OverflowError):
         return None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(_timezone())
 
 
 def _timezone() -> tzinfo | None:
