@@ -269,7 +269,9 @@ class MemoryFolder:
         with self._changes:
             self._versions[name] = self._versions.get(name, 0) + 1
             self._identities.setdefault(name, self._versions[name])
-            self._files[name] = self._files.get(name, b"") + line + b"\n"
+            before = self._files.get(name, b"")
+            torn = before and not before.endswith(b"\n")
+            self._files[name] = before + (b"\n" if torn else b"") + line + b"\n"
             return len(self._files[name])
 
     def remove(self, name: str) -> None:
