@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import secrets
 
@@ -22,7 +21,7 @@ from webchat.errors import (
     StorageError,
     WebChatError,
 )
-from webchat.faces import Face, wanted_face
+from webchat.faces import Face, json_answer, wanted_face
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +54,7 @@ def handle(error: Exception) -> Response:
         body: dict[str, object] = {"error": text}
         if isinstance(error, NoActiveSession):
             body["session_connected"] = False
-        response = Response(json.dumps(body) + "\n", status, mimetype="application/json")
+        response = json_answer(body, status)
     elif face in (Face.TEXT, Face.EVENTS):
         response = Response(text + "\n", status, mimetype="text/plain")
     else:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from flask import Blueprint, Response
 
 from webchat.errors import NoActiveSession
-from webchat.faces import Face, wanted_face
+from webchat.faces import Face, json_answer, wanted_face
 from webchat.memory import answer, check_memory_intent
 from webchat.session_store import DEFAULT_DESCRIPTION, WebChatSession
 from webchat.views.context import chat_of, manager
 from webchat.views.inputs import request_fields
-from webchat.views.json_answers import json_answer, session_fields
 from webchat.views.streams import reply_events, reply_json, reply_text
 
 
@@ -74,6 +73,15 @@ def end() -> Response:
     if session_id is None or not manager().end_session(session_id):
         return json_answer({"ended": False, "message": "No active session."})
     return json_answer({"ended": True, "session_id": session_id})
+
+
+def session_fields(session: WebChatSession) -> dict[str, object]:
+    """What a script is told of the session that it speaks to."""
+    return {
+        "session_id": session.session_id,
+        "project_id": session.project_id,
+        "working_dir": session.working_dir,
+    }
 
 
 def _listed(session: WebChatSession) -> dict[str, object]:

@@ -10,7 +10,7 @@ from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as AnyResponse
 
 from webchat.errors import InvalidInput
-from webchat.faces import Face, wanted_face
+from webchat.faces import Face, json_answer, wanted_face
 from webchat.follow import Conversation
 from webchat.htmx import fragments, is_htmx, partial
 from webchat.manager import Posted
@@ -18,9 +18,9 @@ from webchat.memory import answer, check_memory_intent
 from webchat.session_store import WebChatSession
 from webchat.transcript import Message
 from webchat.views import pieces
+from webchat.views.api import session_fields
 from webchat.views.context import chat_of, manager, session_link
 from webchat.views.inputs import request_fields
-from webchat.views.json_answers import json_answer, session_fields
 from webchat.views.streams import reply_events, reply_json, reply_text
 
 

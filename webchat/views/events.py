@@ -129,6 +129,10 @@ class PageStream:
             html += self._grown(change, change.current)
         for message in change.added:
             html += pieces.added_partial(message, change.conversation, self._session_id)
+            if message.role == "assistant":
+                # The form's answer may have been first, with less of it: what follows here builds on this state.
+                article = pieces.message_html(message, change.conversation, self._session_id)
+                html += partial(f"m-{message.id}", "outerMorph", article)
             self._note(message)
         return html
 

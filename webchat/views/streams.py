@@ -9,9 +9,9 @@ from typing import Any
 from flask import Response
 
 from webchat.errors import WebChatError
+from webchat.faces import json_answer
 from webchat.manager import Posted
 from webchat.views.context import manager
-from webchat.views.json_answers import json_answer
 
 
 class BrokenOff(Exception):
