@@ -253,8 +253,9 @@ class MemoryFolder:
         return list(self._files)
 
     def stamp(self, name: str) -> Stamp | None:
-        data = self._files.get(name)
-        return None if data is None else Stamp(len(data), self._versions[name], self._identities[name])
+        with self._changes:
+            data = self._files.get(name)
+            return None if data is None else Stamp(len(data), self._versions[name], self._identities[name])
 
     def read(self, name: str, offset: int = 0) -> bytes | None:
         data = self._files.get(name)
