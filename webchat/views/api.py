@@ -10,7 +10,7 @@ from webchat.memory import answer, check_memory_intent
 from webchat.session_store import DEFAULT_DESCRIPTION, WebChatSession
 from webchat.views.context import chat_of, manager
 from webchat.views.inputs import request_fields
-from webchat.views.streams import reply_events, reply_json, reply_text
+from webchat.views.streams import memory_json, memory_reply, reply_events, reply_json, reply_text
 
 
 def register(blueprint: Blueprint) -> None:
@@ -57,8 +57,8 @@ def chat() -> Response:
     memory, intent = chat_of().memory, check_memory_intent(message)
     if memory is not None and intent is not None:
         said = answer(memory, *intent)
-        body = {"response": said.text, "memory_action": said.action, "memory_result": said.result}
-        return json_answer({**body, "session_connected": session_id is not None})
+        connected = session_id is not None and manager().store.get(session_id) is not None
+        return memory_reply(said, session_id, connected=connected) or memory_json(said, connected=connected)
     if session_id is None:
         raise NoActiveSession
     posted = manager().post_message(session_id, message)

@@ -14,14 +14,14 @@ from webchat.faces import Face, json_answer, wanted_face
 from webchat.follow import Conversation
 from webchat.htmx import fragments, is_htmx, partial
 from webchat.manager import Posted
-from webchat.memory import answer, check_memory_intent
+from webchat.memory import MemoryAnswer, answer, check_memory_intent
 from webchat.session_store import WebChatSession
 from webchat.transcript import Message
 from webchat.views import pieces
 from webchat.views.api import session_fields
 from webchat.views.context import chat_of, manager, session_link
 from webchat.views.inputs import request_fields
-from webchat.views.streams import reply_events, reply_json, reply_text
+from webchat.views.streams import memory_reply, reply_events, reply_json, reply_text
 
 
 def register(blueprint: Blueprint) -> None:
@@ -83,8 +83,9 @@ def start() -> AnyResponse:
     message = _message_field()
     if _memory_intent(message):
         shown = manager().get_session(manager().create_session().session_id)
-        _remember(shown.session_id, message)
-        return _shown(manager().get_session(shown.session_id), note="New session started", note_above=True)
+        said, *_ = _remember(shown.session_id, message)
+        reply = memory_reply(said, shown.session_id, connected=True)
+        return reply or _shown(manager().get_session(shown.session_id), note="New session started", note_above=True)
     posted = manager().start_conversation(message)
     return _answering(posted) or _shown(posted.session, note="New session started", note_above=True)
 
@@ -93,8 +94,8 @@ def send(session_id: str) -> AnyResponse:
     """A further message, and the answer on its way."""
     message = _message_field()
     if _memory_intent(message):
-        asked, answered = _remember(session_id, message)
-        return _added(session_id, asked, answered)
+        said, asked, answered = _remember(session_id, message)
+        return memory_reply(said, session_id, connected=True) or _added(session_id, asked, answered)
     posted = manager().post_message(session_id, message)
     return _answering(posted) or _added(session_id, posted.question, posted.reply)
 
@@ -161,16 +162,12 @@ def _shown(shown: WebChatSession, note: str = "", *, note_above: bool = False) -
     """The session's chat after something was done with it: chat, list and badge in one swap, or a redirect."""
     url = session_link(shown.session_id)
     if wanted_face() is Face.JSON:
-        return _session_json(shown)
+        return json_answer(session_fields(shown))
     if not is_htmx():
         return redirect(f"{url}#end", code=303)
     note = note and f"{note} {shown.short_id}"
     parts = (pieces.chat_part(shown, note, note_above=note_above), pieces.shell_partials(shown), _list_partial())
     return fragments(*parts, push=url)
-
-
-def _session_json(shown: WebChatSession) -> Response:
-    return json_answer(session_fields(shown))
 
 
 def _list_partial() -> Markup:
@@ -179,8 +176,6 @@ def _list_partial() -> Markup:
 
 def _added(session_id: str, *added: Message) -> AnyResponse:
     """The new messages and a fresh composer, or a redirect."""
-    if wanted_face() is Face.JSON:
-        return _session_json(manager().get_session(session_id))
     if not is_htmx():
         return redirect(f"{session_link(session_id)}#end", code=303)
     conversation = manager().read_conversation(session_id)
@@ -222,10 +217,10 @@ def _memory_intent(message: str) -> bool:
     return chat_of().memory is not None and check_memory_intent(message) is not None
 
 
-def _remember(session_id: str, message: str) -> tuple[Message, Message]:
+def _remember(session_id: str, message: str) -> tuple[MemoryAnswer, Message, Message]:
     memory, intent = chat_of().memory, check_memory_intent(message)
     assert memory is not None  # noqa: S101  (both were asked for by `_memory_intent`)
     assert intent is not None  # noqa: S101
     manager().get_session(session_id)
     said = answer(memory, *intent)
-    return manager().add_exchange(session_id, message, said.text, "memory")
+    return said, *manager().add_exchange(session_id, message, said.text, "memory")

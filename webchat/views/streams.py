@@ -9,8 +9,9 @@ from typing import Any
 from flask import Response
 
 from webchat.errors import WebChatError
-from webchat.faces import json_answer
+from webchat.faces import Face, json_answer, wanted_face
 from webchat.manager import Posted
+from webchat.memory import MemoryAnswer
 from webchat.views.context import manager
 
 
@@ -45,6 +46,23 @@ def reply_text(posted: Posted) -> Response:
             raise BrokenOff(posted.run.message.status)
 
     return Response(text(), mimetype="text/plain", headers=_headers(posted))
+
+
+def memory_reply(said: MemoryAnswer, session_id: str | None, *, connected: bool) -> Response | None:
+    """What a memory command gave, for a script in its face; None for a page."""
+    face = wanted_face()
+    headers = {"X-Session-Id": session_id} if connected and session_id else {}
+    if face is Face.TEXT:
+        return Response(said.text, mimetype="text/plain", headers=headers)
+    if face is Face.EVENTS:
+        done = event("done", {"status": "complete", "session_id": session_id})
+        return Response(event("delta", {"text": said.text}) + done, mimetype="text/event-stream", headers=headers)
+    return memory_json(said, connected=connected) if face is Face.JSON else None
+
+
+def memory_json(said: MemoryAnswer, *, connected: bool) -> Response:
+    body = {"response": said.text, "memory_action": said.action, "memory_result": said.result}
+    return json_answer({**body, "session_connected": connected})
 
 
 def _first_text(pieces: Iterator[tuple[str, Any]], posted: Posted) -> str:
