@@ -1,0 +1,61 @@
+"""How tests read what is not a page: a folder's bytes and an event stream."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from werkzeug.test import TestResponse
+
+
+def snapshot(folder: Path) -> dict[str, bytes | None]:
+    """All that is below a folder: each file's bytes, None for a folder."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None
+        for path in sorted(folder.rglob("*"))
+    }
+
+
+@dataclass(frozen=True)
+class SentEvent:
+    """One Server-Sent Event; `comment` where it is none."""
+
+    name: str = "message"
+    data: str = ""
+    id: str = ""
+    comment: bool = False
+
+
+def parse_events(text: str) -> list[SentEvent]:
+    """The whole events of a stream, split as browsers split it: at CR and LF only."""
+    blocks = re.split(r"\n\n", re.sub(r"\r\n?", "\n", text))
+    return [_event(block) for block in blocks[:-1]]
+
+
+def _event(block: str) -> SentEvent:
+    fields: dict[str, list[str]] = {}
+    for line in block.split("\n"):
+        name, _, value = line.partition(":")
+        fields.setdefault(name, []).append(value.removeprefix(" "))
+    if set(fields) <= {""}:
+        return SentEvent(comment=True)
+    return SentEvent(
+        fields.get("event", ["message"])[-1], "\n".join(fields.get("data", [])), fields.get("id", [""])[-1]
+    )
+
+
+def chunks(response: TestResponse) -> Iterator[str]:
+    """What an answer sends, piece by piece, as it is made."""
+    return (chunk.decode() for chunk in response.iter_encoded())
+
+
+def read_until(pieces: Iterable[str], enough: Callable[[str], bool]) -> str:
+    """What came until `enough` of the whole so far is true, or until the end."""
+    text = ""
+    for piece in pieces:
+        text += piece
+        if enough(text):
+            break
+    return text
