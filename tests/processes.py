@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent
 
 @contextmanager
 def another_process(code: str, *arguments: object) -> Iterator[subprocess.Popen[str]]:
-    """Run `code`, whose sys.argv[1:] are the arguments. Its standard input and output are pipes; it is killed at last."""
+    """Run `code`, whose sys.argv[1:] are the arguments. It is killed at last."""
     command = [sys.executable, "-u", "-c", textwrap.dedent(code), *map(str, arguments)]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with subprocess.Popen(command, text=True, cwd=ROOT, **pipes) as process:

@@ -289,7 +289,7 @@ class TestOnDisk:
 
     def test_a_write_to_below_a_file_fails(self, tmp_path):
         (tmp_path / "file").write_text("text")
-        with pytest.raises(OSError, match="File exists|Not a directory"):
+        with pytest.raises(OSError, match=r"File exists|Not a directory"):
             atomic_write(tmp_path / "file" / "a" / "b", "text")
         assert (tmp_path / "file").read_text() == "text"
 
@@ -359,11 +359,11 @@ class TestOnDisk:
 
     def test_errors_leave_no_file_open(self, tmp_path, disk):
         (tmp_path / "file").mkdir()
-        before = len(os.listdir("/proc/self/fd"))
+        before = len(list(Path("/proc/self/fd").iterdir()))
         for _ in range(20):
             with pytest.raises(IsADirectoryError):
                 disk.read("file")
-        assert len(os.listdir("/proc/self/fd")) == before
+        assert len(list(Path("/proc/self/fd").iterdir())) == before
 
     def test_a_lock_holds_across_processes_and_ends_with_its_holder(self, tmp_path, disk):
         holding = """
