@@ -181,9 +181,9 @@ def _added(session_id: str, *added: Message) -> AnyResponse:
     conversation = manager().read_conversation(session_id)
     # The answer may be finished already; the page takes it as it is now.
     now = [conversation.find(message.id) or message for message in added]
-    parts = [pieces.added_partial(message, conversation, session_id) for message in now]
+    messages = pieces.added_partial(now, conversation, session_id)
     composer = render_template("webchat/_composer.html", session=manager().get_session(session_id))
-    return fragments(*parts, partial("composer", "outerHTML", composer))
+    return fragments(messages, partial("composer", "outerHTML", composer))
 
 
 def _answering(posted: Posted) -> Response | None:

@@ -127,10 +127,11 @@ class PageStream:
         html = Markup()
         if change.current is not None:
             html += self._grown(change, change.current)
+        if change.added:
+            html += pieces.added_partial(change.added, change.conversation, self._session_id)
         for message in change.added:
-            html += pieces.added_partial(message, change.conversation, self._session_id)
             if message.role == "assistant":
-                # The form's answer may have been first, with less of it: what follows here builds on this state.
+                # A form's answer may have put it in before, with less of it; what follows builds on this state.
                 article = pieces.message_html(message, change.conversation, self._session_id)
                 html += partial(f"m-{message.id}", "outerMorph", article)
             self._note(message)

@@ -79,11 +79,16 @@ def message_html(message: Message, conversation: Conversation, session_id: str) 
     return render_template("webchat/_message.html", session_id=session_id, **message_context(message, conversation))
 
 
-def added_partial(message: Message, conversation: Conversation, session_id: str) -> Markup:
-    """A message in the place of the anchor that the one before it left; without that anchor nothing happens."""
-    shown = conversation.up_to(message.id)
+def added_partial(messages: Sequence[Message], conversation: Conversation, session_id: str) -> Markup:
+    """Messages in a row, in the place of the anchor that the one before them left; without it nothing happens.
+
+    They come as one swap: htmx looks for all of an answer's targets before it puts the first part in.
+    """
+    shown = conversation.up_to(messages[0].id)
     before = shown[-2].id if len(shown) > 1 else START
-    html = message_html(message, conversation, session_id) + f'<div id="after-{message.id}"></div>'
+    html = "".join(
+        message_html(message, conversation, session_id) + f'<div id="after-{message.id}"></div>' for message in messages
+    )
     return partial(f"after-{before}", "outerHTML", html)
 
 
