@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Mapping
 
 from webchat import jsonlines
 from webchat.fileutil import Folder, Stamp, locked
 
+log = logging.getLogger(__name__)
 COMPACT_ABOVE = 4 * 1024 * 1024
 """Bytes; a larger file is rewritten with one line for each session."""
 
@@ -49,10 +51,15 @@ class Activity:
     def _read(self, stamp: Stamp | None) -> None:
         grown = stamp and self._stamp and stamp.identity == self._stamp.identity and stamp.size >= self._offset
         latest, offset = (dict(self._latest), self._offset) if grown else ({}, 0)
-        if stamp is None:
+        try:
+            data = self._folder.read(self._name, offset)
+        except OSError:
+            log.warning("the order of the sessions could not be read", exc_info=True)
+            data = None
+        if data is None:
             latest = dict(self.rebuild())
-        data = self._folder.read(self._name, offset) or b""
-        for end, record in jsonlines.parse(data):
+        self._offset = offset
+        for end, record in jsonlines.parse(data or b""):
             if record and isinstance(record.get("session"), str) and isinstance(record.get("at"), str):
                 latest[record["session"]] = max(record["at"], latest.get(record["session"], ""))
             self._offset = offset + end
