@@ -182,7 +182,9 @@ class WebChatSessionStore:
 
     def _with_activity(self, session: WebChatSession) -> WebChatSession:
         latest = self.activity.latest().get(session.session_id, "")
-        return replace(session, last_active=latest) if latest > session.last_active else session
+        if latest and _seconds(latest) > _seconds(session.last_active):
+            return replace(session, last_active=latest)
+        return session
 
     def _change(self, session_id: str, owner: str | None, changes: Row) -> WebChatSession:
         def change(rows: Rows) -> Rows:
@@ -231,11 +233,16 @@ def _without_current(rows: Rows, owner: str | None) -> Rows:
 
 
 def _last_active(session: WebChatSession) -> tuple[float, str]:
+    return _seconds(session.last_active), session.last_active
+
+
+def _seconds(time: str) -> float:
+    """A stored time as a number; without a zone it is UTC, and what is no time is older than all."""
     try:
-        moment = datetime.fromisoformat(session.last_active)
+        moment = datetime.fromisoformat(time)
     except ValueError:
-        return 0.0, session.last_active
-    return moment.timestamp(), session.last_active
+        return float("-inf")
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 def _session(row: Row) -> WebChatSession:
