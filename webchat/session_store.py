@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import threading
 from collections.abc import Callable, Mapping
@@ -271,7 +270,7 @@ def _is_row(value: object) -> bool:
 
 def _parse(data: bytes) -> _Registry:
     try:
-        items = json.loads(data)
+        items = jsonlines.load(data)
         damaged = not isinstance(items, list)
     except (ValueError, RecursionError):
         # Torn or edited: each record stands on a line of its own, so the whole ones can still be told.
