@@ -66,9 +66,9 @@ class _Registry:
 
     @cached_property
     def current(self) -> Mapping[str | None, WebChatSession]:
-        """Each owner's current session; of several, as an edited file may have, the one last active."""
-        active = [_session(row) for row in self.rows.values() if row.get("is_active")]
-        return {session.owner: session for session in sorted(active, key=_last_active)}
+        """Each owner's current session."""
+        active = (_session(row) for row in self.rows.values() if row.get("is_active"))
+        return {session.owner: session for session in active}
 
 
 class WebChatSessionStore:
@@ -282,7 +282,15 @@ def _parse(data: bytes) -> _Registry:
             rows[item["session_id"]] = item
         else:
             damaged = True
-    return _Registry(rows, damaged)
+    return _Registry(_one_current(rows), damaged)
+
+
+def _one_current(rows: dict[str, Row]) -> Rows:
+    """The rows with one current session for each owner: of several, as an edited file may have, the one last active."""
+    active = sorted((row for row in rows.values() if row.get("is_active")), key=lambda row: _last_active(_session(row)))
+    latest = {row.get("owner"): row["session_id"] for row in active}
+    others = [row for row in active if latest[row.get("owner")] != row["session_id"]]
+    return {**rows, **{row["session_id"]: {**row, "is_active": False} for row in others}}
 
 
 def _dump(rows: Rows) -> bytes:
