@@ -101,7 +101,7 @@ class WebChatSessionStore:
         """
         now = self._clock()
         row: Row = {"session_id": session_id, "description": description, "created_at": now, "last_active": now}
-        row |= {"is_active": True, "extra": dict(extra or {})}
+        row |= {"is_active": True, "begun": False, "extra": dict(extra or {})}
         if owner is not None:
             row["owner"] = owner
 
