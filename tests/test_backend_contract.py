@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from backend_contract import BackendContract, Case
-from scripted_server import SILENCE, ScriptedServer, sends
 
+from tests.backend_contract import BackendContract, Case
+from tests.scripted_server import SILENCE, ScriptedServer, sends
 from webchat.backends import MockBackend
 from webchat.backends.chat_model import ChatModelBackend
 from webchat.backends.openai import OpenAIModel

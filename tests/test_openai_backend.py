@@ -10,8 +10,19 @@ import time
 from contextlib import ExitStack, contextmanager, suppress
 
 import pytest
-from scripted_server import DONE, EVENT_STREAM, SILENCE, Answer, ScriptedServer, delta, ended, refuses, says, sends
 
+from tests.scripted_server import (
+    DONE,
+    EVENT_STREAM,
+    SILENCE,
+    Answer,
+    ScriptedServer,
+    delta,
+    ended,
+    refuses,
+    says,
+    sends,
+)
 from webchat.backends import Event
 from webchat.backends.openai import OpenAIModel, from_settings
 from webchat.config import Settings
