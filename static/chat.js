@@ -137,7 +137,8 @@
       if (panel?.matches(":popover-open")) panel.hidePopover();
       opened();
       focusField();
-    } else if (event.target.matches?.("form.field, #stopForm")) {
+    } else if (event.detail.ctx?.sourceElement?.matches?.("form.field, #stopForm")) {
+      // Not the event's target: the form has just made room for a fresh one.
       following = true;
       toEnd();
       focusField();
