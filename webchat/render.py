@@ -20,6 +20,8 @@ HIGHLIGHT_AT_MOST = 30_000
 """Characters of a code block; longer ones stay plain, since some lexers take their time."""
 Env = MutableMapping[str, Any]
 
+_ENDED_BY_A_BLANK_LINE = ("paragraph_open", "heading_open", "hr", "table_open", "blockquote_open")
+
 _CLASSES = {
     "a": {"image"},
     "button": {"copy"},
@@ -86,7 +88,7 @@ class GrowingMarkdown:
             return
         # A line that still grows may turn out to be something else; only whole lines finish a block.
         whole = len(text) if final else text.rfind("\n") + 1
-        bounds = [self.shown + bound for bound in _bounds(text[self.shown : whole])]
+        bounds = [self.shown + bound for bound in _bounds(text[self.shown : whole], growing=not final)]
         for start, end in zip(bounds, [*bounds[1:], len(text)] if final else bounds[1:], strict=False):
             self.blocks.append(_html(text[start:end], self._env))
             self.starts.append(start)
@@ -118,11 +120,24 @@ def normal_lines(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
 
 
-def _bounds(text: str) -> list[int]:
-    """Where the top-level blocks begin, in characters; the first begins at 0."""
-    lines = [token.map[0] for token in _outline().parse(text) if token.level == 0 and token.nesting >= 0 and token.map]
+def _bounds(text: str, *, growing: bool) -> list[int]:
+    """Where the top-level blocks begin, in characters; the first begins at 0.
+
+    Of a text that is `growing` also where the last one ends, if nothing that follows can change it.
+    """
+    if not text.strip():
+        return []
+    tokens = [token for token in _outline().parse(text) if token.level == 0 and token.nesting >= 0 and token.map]
+    lines = [token.map[0] for token in tokens if token.map]
     offsets = list(_line_offsets(text)) if len(lines) > 1 else []
-    return [0, *(offsets[line] for line in lines[1:])] if text.strip() else []
+    end = [len(text)] if growing and tokens and text.endswith("\n\n") and _is_over(tokens[-1], text) else []
+    return [0, *(offsets[line] for line in lines[1:]), *end]
+
+
+def _is_over(last: Token, text: str) -> bool:
+    """Whether the blank line at the text's end has ended its last block. A list may go on behind one."""
+    fence_closed = last.type == "fence" and last.map is not None and last.map[1] < text.count("\n")
+    return fence_closed or last.type in _ENDED_BY_A_BLANK_LINE
 
 
 def _line_offsets(text: str) -> Iterator[int]:
