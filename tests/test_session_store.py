@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -422,14 +421,13 @@ class TestFile:
             """,
             path,
         )
-        assert (
-            said.splitlines() == ["The list of sessions could not be saved: File too large. Nothing has changed."] * 3
-        )
+        each = "The list of sessions could not be saved: File too large. Nothing has changed."
+        assert said.splitlines() == [each] * 4
         assert ids(store) == ["c", "a"]
         assert json.loads(path.read_bytes())[0] == {**json.loads(before)[0], "is_active": False}
         assert [at.name for at in path.parent.iterdir() if at.name.startswith(".")] == []
 
-    def test_where_no_copy_can_be_kept_the_damaged_file_stays(self, store, path, monkeypatch):
+    def test_where_no_copy_can_be_kept_the_damaged_file_stays(self, path):
         before = put(path, b"[5]")
         # The copy's name does not fit: a real limit of the file system.
         long = path.with_name("s" * 250)
@@ -629,10 +627,3 @@ keys = ["session_id", "description", "created_at", "last_active", "is_active", "
 )
 def test_a_registry_of_any_rows_can_be_read_and_written(rows):
     used(stored(json.dumps(rows).encode()))
-
-
-def test_an_error_from_the_disk_keeps_its_reason():
-    assert (
-        str(StorageError("It failed", OSError(errno.ENOSPC, "x")))
-        == "It failed: No space left on device. Nothing has changed."
-    )
