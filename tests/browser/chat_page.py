@@ -1,0 +1,95 @@
+"""The chat's page in a browser, in a person's words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from playwright.sync_api import Locator, Page, expect
+
+ANSWERING = 'article[data-status="waiting"], article[data-status="streaming"]'
+BOX = "box => ({top: box.getBoundingClientRect().top, bottom: box.getBoundingClientRect().bottom})"
+
+
+class ChatPage:
+    """One tab with the chat."""
+
+    def __init__(self, page: Page, base: str) -> None:
+        self.page, self.base = page, base.rstrip("/")
+        self.field = page.locator("#messageInput")
+        self.badge = page.locator("#badge")
+        self.messages = page.locator("article.message")
+        self.questions = page.locator('article[data-role="user"]')
+        self.answers = page.locator('article[data-role="assistant"]')
+        self.problem = page.locator("#problem")
+        self.note = page.locator("#sessionNote")
+        self.send_button = page.get_by_role("button", name="Send", exact=True)
+        self.stop_button = page.get_by_role("button", name="Stop answering")
+        self.sessions_button = page.locator("#sessionsButton")
+        self.panel = page.locator("#sessionsPanel")
+        self.rows = page.locator("#sessionList button.row")
+        self.to_end = page.locator("#toEnd")
+
+    def open(self, path: str = "/") -> ChatPage:
+        self.page.goto(self.base + path)
+        return self
+
+    def tab(self, path: str | None = None) -> ChatPage:
+        """Another tab of the same person, at this one's address where none is given."""
+        other = ChatPage(self.page.context.new_page(), self.base)
+        other.page.goto(self.page.url if path is None else self.base + path)
+        return other
+
+    @property
+    def answer(self) -> Locator:
+        """The last answer's text."""
+        return self.answers.last.locator(".content")
+
+    def ask(self, text: str) -> None:
+        """Write a message and send it with Enter, without waiting for anything."""
+        self.field.fill(text)
+        self.field.press("Enter")
+
+    def asked(self, text: str) -> None:
+        """Ask, and wait for the whole answer."""
+        before = self.answers.count()
+        self.ask(text)
+        expect(self.answers).to_have_count(before + 1)
+        self.answered()
+
+    def answered(self, status: str = "complete") -> None:
+        expect(self.answers.last).to_have_attribute("data-status", status)
+
+    def streaming(self, words: str = "") -> None:
+        """Wait until an answer is on its way and has these words."""
+        expect(self.answers.last).to_have_attribute("data-status", "streaming")
+        expect(self.answer).to_contain_text(words)
+
+    def open_sessions(self) -> None:
+        """Open the dropdown and wait until it is filled."""
+        self.sessions_button.click()
+        expect(self.panel).to_be_visible()
+        expect(self.panel.get_by_text("Loading…")).to_have_count(0)
+
+    def texts(self) -> list[str]:
+        """The messages' texts from the top, as a person reads them."""
+        return [text.strip() for text in self.page.locator("article.message .content").all_inner_texts()]
+
+    def focused(self) -> str:
+        """The id of what has the focus."""
+        return self.page.evaluate("document.activeElement.id")
+
+    def scrolled(self) -> float:
+        return self.page.evaluate("document.documentElement.scrollTop")
+
+    def from_end(self) -> float:
+        """Pixels between what is shown and the page's end."""
+        return self.page.evaluate(
+            "(root => root.scrollHeight - root.scrollTop - root.clientHeight)(document.documentElement)"
+        )
+
+    def box(self, locator: Locator) -> dict[str, float]:
+        return locator.evaluate(BOX)
+
+    def until(self, expression: str, argument: Any = None) -> None:
+        """Wait until a script's expression is true."""
+        self.page.wait_for_function(expression, arg=argument)

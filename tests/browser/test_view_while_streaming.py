@@ -1,0 +1,108 @@
+"""While an answer grows, what a person reads or has selected stays as it is."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.scripted_server import ended, sends
+
+pytestmark = pytest.mark.browser
+
+FIRST = "First paragraph, which is finished.\n\n"
+
+
+def paragraphs(first: int, last: int) -> list[str]:
+    return [f"Paragraph {number} with some words in it.\n\n" for number in range(first, last)]
+
+
+@pytest.fixture
+def gates() -> Iterator[list[threading.Event]]:
+    """What a scripted answer waits for; open in the end, so that no thread is left behind."""
+    gates = [threading.Event() for _ in range(3)]
+    yield gates
+    for gate in gates:
+        gate.set()
+
+
+def test_a_selection_in_finished_text_survives_what_comes_after(serve_model, model, visit, gates):
+    model.script(sends(FIRST, "Second", gates[0], " part.\n\n", *paragraphs(3, 6), gates[1], "End.", ended()))
+    chat = visit(serve_model())
+    chat.ask("write")
+    chat.streaming("Second")
+    chat.answer.get_by_text("First paragraph").select_text()
+    gates[0].set()
+    chat.streaming("Paragraph 5")
+    assert chat.page.evaluate("getSelection().toString()").strip() == FIRST.strip()
+    gates[1].set()
+    chat.answered()
+    assert chat.page.evaluate("getSelection().toString()").strip() == FIRST.strip()
+
+
+def test_finished_text_is_never_drawn_anew(serve_model, model, visit, gates):
+    model.script(sends(FIRST, "Second", gates[0], " part.\n\n", *paragraphs(3, 20), ended()))
+    chat = visit(serve_model())
+    chat.ask("write")
+    chat.streaming("Second")
+    chat.answer.get_by_text("First paragraph").evaluate("element => { element.mine = true; }")
+    gates[0].set()
+    chat.answered()
+    assert chat.answer.get_by_text("First paragraph").evaluate("element => element.mine") is True
+
+
+def test_the_view_follows_an_answer_while_it_is_at_the_end(serve_model, model, visit, gates):
+    model.script(sends(*paragraphs(0, 30), gates[0], *paragraphs(30, 60), ended()))
+    chat = visit(serve_model())
+    chat.ask("write a lot")
+    chat.streaming("Paragraph 29")
+    chat.until("document.documentElement.scrollTop > 200")
+    assert chat.from_end() < 5
+    gates[0].set()
+    chat.answered()
+    chat.until("(root => root.scrollHeight - root.scrollTop - root.clientHeight < 5)(document.documentElement)")
+    expect(chat.answer.get_by_text("Paragraph 59")).to_be_in_viewport()
+    expect(chat.to_end).to_be_hidden()
+
+
+def test_a_view_that_was_scrolled_up_stays_put_and_the_arrow_leads_back(serve_model, model, visit, gates):
+    model.script(sends(*paragraphs(0, 40), gates[0], *paragraphs(40, 80), gates[1], "End.", ended()))
+    chat = visit(serve_model())
+    chat.ask("write a lot")
+    chat.streaming("Paragraph 39")
+    chat.until("document.documentElement.scrollTop > 400")
+    expect(chat.to_end).to_be_hidden()
+    chat.page.mouse.move(600, 400)
+    chat.page.mouse.wheel(0, -600)
+    expect(chat.to_end).to_be_visible()
+    # The wheel scrolls on for a moment by itself.
+    chat.until(
+        "() => { const was = window.top_; window.top_ = document.documentElement.scrollTop; return was === window.top_; }"
+    )
+    place = chat.answer.get_by_text("Paragraph 20 ")
+    before, scrolled = chat.box(place), chat.scrolled()
+    gates[0].set()
+    chat.streaming("Paragraph 79")
+    assert chat.scrolled() == scrolled
+    assert chat.box(place) == before
+    chat.to_end.click()
+    expect(chat.answer.get_by_text("Paragraph 79")).to_be_in_viewport()
+    expect(chat.to_end).to_be_hidden()
+    expect(chat.field).to_be_focused()
+    gates[1].set()
+    chat.answered()
+    expect(chat.answer.get_by_text("End.")).to_be_in_viewport()
+
+
+def test_sending_leads_to_the_end_again(serve_model, model, visit):
+    model.script(sends(*paragraphs(0, 60), ended()))
+    chat = visit(serve_model())
+    chat.asked("write a lot")
+    chat.page.mouse.move(600, 400)
+    chat.page.mouse.wheel(0, -800)
+    expect(chat.to_end).to_be_visible()
+    chat.asked("and now?")
+    expect(chat.answer).to_be_in_viewport()
+    expect(chat.to_end).to_be_hidden()
