@@ -29,7 +29,8 @@ def _setting_options(command: Callable[..., None]) -> Callable[..., None]:
     """An option for each setting, with its variable and default in the help."""
     for setting in reversed(config.SETTINGS):
         data = setting.metadata
-        default = "" if setting.default in ("", ()) else f", default {setting.default}"
+        shown = {False: "off", None: ""}.get(setting.default, setting.default)
+        default = "" if shown in ("", ()) else f", default {shown}"
         text = f"{data['help']}  [{data['key']}{default}]"
         command = click.option(
             data["flag"], setting.name, help=text, metavar="TEXT" if data["parse"] is str else "VALUE"

@@ -10,10 +10,13 @@ from typing import Any, Literal
 
 from webchat import conventions
 from webchat.errors import InvalidInput
-from webchat.fileutil import atomic_write
+from webchat.fileutil import DiskFolder, atomic_write, locked, quarantine
 
 Source = Literal["flag", "environment", "file", "default"]
 THEMES = ("system", "light", "dark")
+WORDS = {"on": True, "true": True, "yes": True, "1": True, "off": False, "false": False, "no": False, "0": False}
+KEY_BELONGS_TO = "api_key_for"
+"""Beside a saved key: the address that it was saved for. No other server is ever sent it."""
 
 
 def _port(text: str) -> int:
@@ -50,6 +53,19 @@ def _theme(text: str) -> str:
     return text
 
 
+def _temperature(text: str) -> float | None:
+    number = float(text) if text.strip() else None
+    if number is not None and not 0 <= number <= 2:
+        raise ValueError("a number from 0 to 2 is needed")
+    return number
+
+
+def _switch(text: str) -> bool:
+    if text.lower() not in WORDS:
+        raise ValueError("on or off is needed")
+    return WORDS[text.lower()]
+
+
 def _hosts(text: str) -> tuple[str, ...]:
     return tuple(name.strip().lower() for name in text.split(",") if name.strip())
 
@@ -74,15 +90,45 @@ class Settings:
     """What the program was told. Times are in seconds; an empty text means "not set"."""
 
     home: Path = _setting(conventions.AMPLIFIER_HOME, "AMPLIFIER_HOME", "--home", "Folder that holds all files.", Path)
-    backend: str = _setting("local", "WEBCHAT_BACKEND", "--backend", "Who answers: local, openai, mock, or an add-on.")
+    backend: str = _setting(
+        "local", "WEBCHAT_BACKEND", "--backend", "Who answers: local, openai, mock, or an add-on.", saved=True
+    )
     model: str = _setting(
-        "auto", "WEBCHAT_MODEL", "--model", "A model's name; for the embedded model also a FILE.gguf, or auto."
+        "auto",
+        "WEBCHAT_MODEL",
+        "--model",
+        "A model's name; for the embedded model also a FILE.gguf, or auto.",
+        saved=True,
     )
+    # Secret because it may have a name and password in it.
     base_url: str = _setting(
-        "", "WEBCHAT_BASE_URL", "--base-url", "Address of an OpenAI-compatible server, up to and with /v1."
+        "",
+        "WEBCHAT_BASE_URL",
+        "--base-url",
+        "Address of an OpenAI-compatible server, up to and with /v1.",
+        secret=True,
+        saved=True,
     )
-    api_key: str = _setting("", "WEBCHAT_API_KEY", "--api-key", "Key for that server.", secret=True)
-    system_prompt: str = _setting("", "WEBCHAT_SYSTEM_PROMPT", "--system-prompt", "Said to the model before all else.")
+    api_key: str = _setting("", "WEBCHAT_API_KEY", "--api-key", "Key for that server.", secret=True, saved=True)
+    system_prompt: str = _setting(
+        "", "WEBCHAT_SYSTEM_PROMPT", "--system-prompt", "Said to the model before all else.", saved=True
+    )
+    temperature: float | None = _setting(
+        None,
+        "WEBCHAT_TEMPERATURE",
+        "--temperature",
+        "How freely the model chooses its words, 0 to 2; the model's own where it is not set.",
+        _temperature,
+        saved=True,
+    )
+    memory_context: bool = _setting(
+        False,
+        "WEBCHAT_MEMORY_CONTEXT",
+        "--memory-context",
+        "Whether the model is told what is remembered: on or off.",
+        _switch,
+        saved=True,
+    )
     connect_timeout: float = _setting(
         10.0, "WEBCHAT_CONNECT_TIMEOUT", "--connect-timeout", "Seconds to wait for the model server.", _positive
     )
@@ -125,23 +171,33 @@ def load(
     """
     explicit, environ = explicit or {}, environ or {}
     home = explicit.get("AMPLIFIER_HOME") or environ.get("AMPLIFIER_HOME") or conventions.AMPLIFIER_HOME
-    saved = read_saved(Path(home))
-    values: dict[str, Any] = {}
-    sources: dict[str, Source] = {}
-    layers: dict[Source, Mapping[str, Any]] = {"flag": explicit, "environment": environ, "file": saved}
-    for setting in SETTINGS:
-        sources[setting.name] = "default"
-        for source, layer in layers.items():
-            name = setting.name if source == "file" else setting.metadata["key"]
-            given = layer.get(name)
-            if given is None or (source == "environment" and given == ""):
-                continue
-            if source == "file" and not setting.metadata["saved"]:
-                continue
-            values[setting.name] = _parsed(setting, given)
-            sources[setting.name] = source
-            break
-    return Settings(**values), sources
+    return resolve(explicit, environ, read_saved(Path(home)))
+
+
+def resolve(
+    explicit: Mapping[str, Any], environ: Mapping[str, str], saved: Mapping[str, Any]
+) -> tuple[Settings, dict[str, Source]]:
+    """What `load` gives with these saved settings. A saved key counts for the address that it was saved for alone."""
+    found = {setting.name: _find(setting, explicit, environ, saved) for setting in SETTINGS}
+    address = found["base_url"][0]
+    if found["api_key"][1] == "file" and saved.get(KEY_BELONGS_TO, address) != address:
+        found["api_key"] = "", "default"
+    sources = {name: source for name, (_, source) in found.items()}
+    return Settings(**{name: value for name, (value, _) in found.items()}), sources
+
+
+def _find(
+    setting: Field[Any], explicit: Mapping[str, Any], environ: Mapping[str, str], saved: Mapping[str, Any]
+) -> tuple[Any, Source]:
+    """A setting's value, and which layer gave it: the first that has one."""
+    key = setting.metadata["key"]
+    if explicit.get(key) is not None:
+        return _parsed(setting, explicit[key]), "flag"
+    if environ.get(key):
+        return _parsed(setting, environ[key]), "environment"
+    if setting.name in saved and _is_usable(setting, saved[setting.name]):
+        return _parsed(setting, str(saved[setting.name])), "file"
+    return setting.default, "default"
 
 
 def _parsed(setting: Field[Any], given: Any) -> Any:  # noqa: ANN401
@@ -154,18 +210,52 @@ def _parsed(setting: Field[Any], given: Any) -> Any:  # noqa: ANN401
         raise InvalidInput(f"{setting.metadata['key']} cannot be {shown}: {error}.") from error
 
 
+def _is_usable(setting: Field[Any], given: object) -> bool:
+    """Whether a saved value counts. A file that was edited by hand must not keep the chat from starting."""
+    if not setting.metadata["saved"] or not isinstance(given, str | int | float):
+        return False
+    try:
+        str(given).encode()
+        setting.metadata["parse"](str(given))
+    except ValueError:
+        return False
+    return True
+
+
 def read_saved(home: Path) -> dict[str, Any]:
-    """What the settings page saved; an unreadable file counts as empty here, and is kept aside before a write."""
+    """What the settings page saved, by a field's name; {} where it cannot be read."""
+    return _read(home)[0]
+
+
+def _read(home: Path) -> tuple[dict[str, Any], bool]:
+    """The saved settings, and whether all of the file was understood."""
     try:
         saved = json.loads(settings_path(home).read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return saved if isinstance(saved, dict) else {}
+    except FileNotFoundError:
+        return {}, True
+    except (OSError, ValueError, RecursionError):
+        return {}, False
+    if not isinstance(saved, dict):
+        return {}, False
+    known = [setting for setting in SETTINGS if setting.metadata["saved"] and setting.name in saved]
+    unusable = {setting.name for setting in known if not _is_usable(setting, saved[setting.name])}
+    return {name: value for name, value in saved.items() if name not in unusable}, not unusable
 
 
-def save(home: Path, **changes: Any) -> None:  # noqa: ANN401
-    """Save settings by a field's name; unknown keys survive. Raises InvalidInput, OSError; then nothing has changed."""
+def save(home: Path, changes: Mapping[str, Any]) -> None:
+    """Save settings by a field's name; None removes one. What else is in the file stays.
+
+    A file that was not understood is first copied to `<name>.corrupt-<time>`. Raises InvalidInput, OSError; then
+    nothing has changed.
+    """
     for setting in SETTINGS:
-        if setting.name in changes:
+        if changes.get(setting.name) is not None:
             _parsed(setting, changes[setting.name])
-    atomic_write(settings_path(home), json.dumps({**read_saved(home), **changes}, ensure_ascii=False, indent=1) + "\n")
+    path = settings_path(home)
+    folder = DiskFolder(path.parent)
+    with locked(folder, path.name):
+        saved, understood = _read(home)
+        if not understood:
+            quarantine(folder, path.name)
+        kept = {name: value for name, value in {**saved, **changes}.items() if value is not None}
+        atomic_write(path, json.dumps(kept, ensure_ascii=False, indent=1) + "\n")

@@ -52,7 +52,7 @@ class SettingsPage:
             raise InvalidInput("The theme is fixed where the chat was started.")
         theme = request_fields().required("theme", "Choose a theme.")
         try:
-            config.save(settings.home, theme=theme)
+            config.save(settings.home, {"theme": theme})
         except OSError as error:
             raise StorageError("The settings could not be saved", error) from error
         answer = redirect(url_for("settings.page", saved=""), code=303)
