@@ -53,7 +53,8 @@ def session(session_id: str) -> AnyResponse | str:
     before = request.args.get("before")
     if before and is_htmx():
         return _earlier(shown, before)
-    return _page(shown, show=max(pieces.MESSAGES_SHOWN, request.args.get("show", 0, type=int)))
+    html = _page(shown, show=max(pieces.MESSAGES_SHOWN, request.args.get("show", 0, type=int)))
+    return fragments(html, push=session_link(session_id)) if is_htmx() else html
 
 
 def sessions() -> str:
