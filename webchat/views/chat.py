@@ -155,7 +155,8 @@ def _reply_page(session_id: str, last: Message | None) -> Iterator[str]:
 def _page(shown: WebChatSession | None, show: int = pieces.MESSAGES_SHOWN) -> str:
     context = pieces.chat_context(shown, show=show)
     if is_htmx():
-        return render_template("webchat/_chat.html", **context) + pieces.shell_partials(shown)
+        # Not with "+": it would take the chat, a plain text, for something to escape.
+        return "".join((render_template("webchat/_chat.html", **context), pieces.shell_partials(shown)))
     return render_template("webchat/chat.html", **context, title=pieces.page_title(shown))
 
 
