@@ -1,0 +1,83 @@
+"""`python -m bench [NAME…] [--only-fixed]`: measure, print the table, exit 1 where a fixed budget is missed."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import FrameType
+
+from bench import crowd, long_answer, many, start, waiting, weight
+from bench.figures import Figure, Skipped, Wrong, table
+
+LIMIT = 350
+"""Seconds for everything; what has not been measured then is wrong."""
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """`has_fixed`: some of its figures do not depend on the machine."""
+
+    measure: Callable[[], list[Figure]]
+    has_fixed: bool = False
+
+
+MEASUREMENTS = {
+    "page": Measurement(weight.first_visit, has_fixed=True),
+    "visits": Measurement(weight.second_visit, has_fixed=True),
+    "start": Measurement(start.first_page),
+    "memory": Measurement(start.memory),
+    "first-text": Measurement(waiting.first_text),
+    "whole-answer": Measurement(waiting.whole_answer),
+    "sessions": Measurement(many.message_cost, has_fixed=True),
+    "list": Measurement(many.session_list),
+    "messages": Measurement(many.long_session),
+    "readers": Measurement(crowd.plain_readers),
+    "pages": Measurement(crowd.page_readers),
+    "users": Measurement(crowd.users),
+    "long-answer": Measurement(long_answer.wire, has_fixed=True),
+    "renderer": Measurement(long_answer.renderer),
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Measures the chat against its budgets.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"what to measure: {', '.join(MEASUREMENTS)}")
+    parser.add_argument("--only-fixed", action="store_true", help="only what does not depend on the machine")
+    given = parser.parse_args()
+    if unknown := set(given.names) - MEASUREMENTS.keys():
+        parser.error(f"there is no measurement {', '.join(sorted(unknown))}")
+    names = [name for name in given.names or MEASUREMENTS if MEASUREMENTS[name].has_fixed or not given.only_fixed]
+    signal.signal(signal.SIGALRM, _out_of_time)
+    signal.alarm(LIMIT)
+    rows = [(name, row) for name in names for row in _measured(name) if not given.only_fixed or _is_fixed(row)]
+    print(table(rows))
+    print("\n* does not depend on the machine")
+    return int(any(isinstance(row, Figure) and row.fixed and row.verdict == "MISS" for _, row in rows))
+
+
+def _measured(name: str) -> list[Figure | str]:
+    start = time.monotonic()
+    try:
+        return [*MEASUREMENTS[name].measure()]
+    except Skipped as reason:
+        return [str(reason)]
+    except Wrong as error:
+        return [Figure(f"wrong: {error}", 1, "", 0, fixed=True)]
+    finally:
+        print(f"{name}: {time.monotonic() - start:.0f} s", file=sys.stderr, flush=True)
+
+
+def _is_fixed(row: Figure | str) -> bool:
+    return isinstance(row, str) or row.fixed
+
+
+def _out_of_time(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(f"The measurements took more than {LIMIT} seconds.")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,87 @@
+"""Many at once: replies that must come in time, and users whose model is somewhere else."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+from typing import Any
+
+from bench import processes
+from bench.client import Visitor
+from bench.fake_model import whole_answer
+from bench.figures import Figure, Wrong, of_times, quantile
+
+PIECES, RATE = 100, 20
+USERS, QUESTIONS, TOKENS, TOKEN_SECONDS = 50, 4, 200, 0.01
+
+
+def plain_readers() -> list[Figure]:
+    """200 replies at once, each read as plain text."""
+    return _in_time("plain", 200)
+
+
+def page_readers() -> list[Figure]:
+    """50 replies at once, each read by a page's own stream."""
+    return _in_time("page", 50)
+
+
+def users() -> list[Figure]:
+    """50 users who ask four questions each, with an OpenAI-compatible server behind the chat."""
+    with processes.home() as home, processes.fake_model(TOKENS, TOKEN_SECONDS) as model:
+        with processes.chat(home, "--base-url", f"{model.url}/v1", "--model", "fake", backend="openai") as server:
+            sessions = _sessions(server, USERS)
+            visit(server, "user", sessions[:1], 1, whole_answer(TOKENS))
+            before = server.cpu()
+            outcome = visit(server, "user", sessions, QUESTIONS, whole_answer(TOKENS))
+            cpu = (server.cpu() - before) * 1000
+    answers = USERS * QUESTIONS
+    first = [moment for user in outcome["visits"] for moment in user["first"]]
+    return [
+        Figure("answers a second, of 25 possible", answers / outcome["took"], "/s", 20, at_least=True),
+        of_times("first token", first, 100, judged="median"),
+        Figure("server's CPU for an answer", cpu / answers, "ms", 20),
+    ]
+
+
+def visit(server: processes.Server, visitor: str, sessions: list[str], *rest: object) -> dict[str, Any]:
+    """What came of visitors who came all at once. Raises Wrong where anything that they got was not right."""
+    plan = json.dumps([server.port, visitor, sessions, *rest])
+    command = [sys.executable, "-m", "bench.load"]
+    done = subprocess.run(command, input=plan, capture_output=True, text=True, cwd=processes.ROOT, timeout=90)  # noqa: S603
+    if done.returncode:
+        raise Wrong(f"the visitors gave up: {done.stderr.strip().splitlines()[-1]}")
+    outcome: dict[str, Any] = json.loads(done.stdout)
+    broken = [found for found in outcome["visits"] if not found["right"]]
+    if broken:
+        errors = {found.get("error", "not what was asked for, or not to its end") for found in broken}
+        raise Wrong(f"{len(broken)} of {len(sessions)} answers are broken: {'; '.join(sorted(errors))}")
+    return outcome
+
+
+def _in_time(visitor: str, count: int) -> list[Figure]:
+    with processes.home() as home, processes.paced_chat(home) as server:
+        sessions = _sessions(server, count)
+        before = server.cpu()
+        outcome = visit(server, visitor, sessions, f"pieces {PIECES} at {RATE}")
+        cpu = server.cpu() - before
+    visits = outcome["visits"]
+    late = [found["late"] for found in visits]
+    worst = max(quantile(pieces, 0.95) for pieces in late)
+    median = statistics.median(moment for pieces in late for moment in pieces)
+    return [
+        Figure("replies at once", _at_once(visits), "", count, at_least=True),
+        Figure(f"latest of {count} replies, p95 of its pieces", worst, "ms", 250, median=median, p95=worst),
+        Figure("server's CPU for a piece", cpu / (count * PIECES) * 1e6, "µs"),
+    ]
+
+
+def _at_once(visits: list[dict[str, Any]]) -> int:
+    """How many replies were under way when most were: one that waits for a thread is not."""
+    return max(sum(other["began"] <= one["began"] < other["ended"] for other in visits) for one in visits)
+
+
+def _sessions(server: processes.Server, count: int) -> list[str]:
+    visitor = Visitor(server)
+    return [visitor.new_session() for _ in range(count)]

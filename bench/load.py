@@ -1,0 +1,181 @@
+"""Many visitors at once, in a process of their own: reads a plan on stdin, writes what came of it on stdout, as JSON.
+
+Cheap on purpose, since it shares the machine with the server that it measures. Everything that arrives is checked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import sys
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import urlencode
+
+STAMP = re.compile(r"(\d+)x(\d+)(?=\s|<)")
+PATIENCE = 60.0
+
+
+class Stream:
+    """One request on a connection of its own, and its answer as it comes."""
+
+    def __init__(self, reader: asyncio.StreamReader) -> None:
+        self._reader = reader
+        self._rest = b""
+        self.whole = False
+        """Whether the answer has come to its end; one that broke off has not."""
+        self.wire_bytes = 0
+
+    async def status(self) -> int:
+        head = await self._reader.readuntil(b"\r\n\r\n")
+        self.wire_bytes += len(head)
+        return int(head.split(None, 2)[1])
+
+    async def texts(self) -> AsyncIterator[bytes]:
+        """The body, as much at a time as there is."""
+        while not self.whole and (data := await self._reader.read(65536)):
+            self.wire_bytes += len(data)
+            if text := self._unframed(data):
+                yield text
+
+    def _unframed(self, data: bytes) -> bytes:
+        """The content of the chunks that are complete; what is left waits for more."""
+        self._rest += data
+        text, rest = b"", self._rest
+        while (line := rest.find(b"\r\n")) >= 0:
+            size = int(rest[:line], 16)
+            if len(rest) < line + 4 + size:
+                break
+            text += rest[line + 2 : line + 2 + size]
+            rest = rest[line + 4 + size :]
+            if size == 0:
+                self.whole = True
+                break
+        self._rest = rest
+        return text
+
+
+@asynccontextmanager
+async def asked(port: int, method: str, path: str, accept: str, **fields: str) -> AsyncIterator[Stream]:
+    """An answer to a request."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    body = urlencode(fields).encode()
+    kind = f"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(body)}\r\n" if body else ""
+    head = f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAccept: {accept}\r\n{kind}"
+    htmx = "HX-Request: true\r\n" if accept == "text/html" else ""
+    writer.write(f"{head}{htmx}\r\n".encode() + body)
+    try:
+        yield Stream(reader)
+    finally:
+        writer.close()
+
+
+def lateness(text: str, arrived: float, expected: int) -> tuple[list[float], int]:
+    """How late, in milliseconds, the stamped pieces in `text` are from number `expected` on; the number after them."""
+    late = []
+    for number, due in STAMP.findall(text):
+        if int(number) == expected:
+            late.append((arrived - int(due) / 1e6) * 1000)
+            expected += 1
+    return late, expected
+
+
+async def plain_reader(port: int, session: str, message: str) -> dict[str, Any]:
+    """Send a message and read its answer as plain text."""
+    late: list[float] = []
+    text, checked, expected, began = "", 0, 0, 0.0
+    async with asked(port, "POST", f"/sessions/{session}/messages", "text/plain", message=message) as stream:
+        status = await stream.status()
+        async for data in stream.texts():
+            arrived = time.monotonic()
+            began = began or arrived
+            text += data.decode()
+            new, expected = lateness(text[checked:], arrived, expected)
+            checked = max(text.rfind(" "), text.rfind("\n")) + 1
+            late += new
+    numbers = [int(number) for number, _ in STAMP.findall(text)]
+    right = status == 200 and stream.whole and numbers == list(range(int(message.split()[1])))
+    return {"late": late, "right": right, "began": began, "ended": time.monotonic()}
+
+
+async def page_reader(port: int, session: str, message: str) -> dict[str, Any]:
+    """Open a session's page stream, send a message as the page does, and read until the answer is complete."""
+    late: list[float] = []
+    expected, final, began = 0, "", 0.0
+    async with asked(port, "GET", f"/events?session={session}&after=0..0", "text/event-stream") as stream:
+        status = await stream.status()
+        sending = asyncio.create_task(_send(port, session, message))
+        rest = ""
+        async for data in stream.texts():
+            arrived = time.monotonic()
+            *events, rest = (rest + data.decode()).split("\n\n")
+            for event in events:
+                new, expected = lateness(event, arrived, expected)
+                late += new
+                began = began or (arrived if late else 0.0)
+                final = _answer_in(event) or final
+            if final:
+                break
+        sent = await sending
+    numbers = [int(number) for number, _ in STAMP.findall(final)]
+    right = status == sent == 200 and numbers == list(range(int(message.split()[1]))) and expected == len(numbers)
+    return {"late": late, "right": right, "began": began, "ended": time.monotonic()}
+
+
+def _answer_in(event: str) -> str:
+    """The article of the whole answer, in the event that brings it."""
+    at = event.find('data-role="assistant" data-status="complete"')
+    return event[at:] if at >= 0 else ""
+
+
+async def essay_reader(port: int, session: str, message: str) -> dict[str, Any]:
+    """Follow one long answer as the page does; gives what was received, framing and headers and all."""
+    async with asked(port, "GET", f"/events?session={session}&after=0..0", "text/event-stream") as stream:
+        status = await stream.status()
+        sent = await _send(port, session, message)
+        text = ""
+        async for data in stream.texts():
+            text += data.decode()
+            if final := _answer_in(text):
+                break
+    return {"right": status == sent == 200, "bytes": stream.wire_bytes, "final": final}
+
+
+async def _send(port: int, session: str, message: str) -> int:
+    async with asked(port, "POST", f"/sessions/{session}/messages", "text/html", message=message) as stream:
+        return await stream.status()
+
+
+async def user(port: int, session: str, questions: int, answer: str) -> dict[str, Any]:
+    """Ask one question after another, each when the answer before it is whole."""
+    first_texts, right = [], True
+    for number in range(questions):
+        start, text = time.monotonic(), b""
+        path = f"/sessions/{session}/messages"
+        async with asked(port, "POST", path, "text/plain", message=f"question {number}") as stream:
+            status = await stream.status()
+            async for data in stream.texts():
+                if not text:
+                    first_texts.append((time.monotonic() - start) * 1000)
+                text += data
+        right &= status == 200 and stream.whole and text.decode() == answer
+    return {"first": first_texts, "right": right}
+
+
+VISITORS = {"plain": plain_reader, "page": page_reader, "essay": essay_reader, "user": user}
+
+
+async def run(port: int, visitor: str, sessions: Sequence[str], *rest: Any) -> dict[str, Any]:  # noqa: ANN401
+    """One visitor for each session, all at once."""
+    start = time.monotonic()
+    visits: Any = [VISITORS[visitor](port, session, *rest) for session in sessions]
+    done = await asyncio.wait_for(asyncio.gather(*visits, return_exceptions=True), PATIENCE)
+    visits = [visit if isinstance(visit, dict) else {"right": False, "error": repr(visit)} for visit in done]
+    return {"visits": visits, "took": time.monotonic() - start, "own_cpu": time.process_time()}
+
+
+if __name__ == "__main__":
+    print(json.dumps(asyncio.run(run(*json.load(sys.stdin)))))
