@@ -55,6 +55,18 @@ class Event:
     data: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class SessionOptions:
+    """How one session is answered; what is empty is as the backend has it.
+
+    `context` is what the model should know beside the conversation: what the person asked to be remembered.
+    """
+
+    model: str = ""
+    system_prompt: str = ""
+    context: str = ""
+
+
 Piece = str | Event
 HistoryItem = Mapping[str, Any]
 """One message for the model: a mapping with at least `role` ("user" or "assistant") and `content`."""
@@ -72,6 +84,11 @@ class SessionBackend(Protocol):
     what keeps the backend from answering and what to do). Optional methods that the server calls: `start(report)` once
     at its start, returning at once, for what is better done before the first message; `report(text, progress)` tells
     the terminal of it, `progress` from 0 to 1 or None. `close()` once at its end.
+
+    A backend that answers one session otherwise than another has `session_options`, the names of those fields of
+    SessionOptions that it takes, and two methods: `configure_session(session_id, options)`, which is called before
+    each message, raises SessionUnknown and holds from that message on; and `label_of(options)`, what `label` is for a
+    session with these options. `list_models()` gives the names that `model` may be; raises BackendUnavailable.
     """
 
     def create_session(self, working_dir: str, description: str) -> SessionInfo: ...

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from webchat.backends import HistoryItem, Piece, SessionInfo, project_id_of
+from webchat.backends import HistoryItem, Piece, SessionInfo, SessionOptions, project_id_of
 from webchat.errors import SessionEnded, SessionUnknown
 
 MAX_SESSIONS = 200
@@ -21,7 +21,8 @@ class ChatModel(Protocol):
     """A model without memory: it gets the whole conversation and answers.
 
     `label` says which model it is and where; `notice` what keeps it from answering and what to do, or None.
-    It may have `start(report)` and `close()` as a SessionBackend may.
+    It may have `start(report)`, `close()` and `list_models()` as a SessionBackend may; and `named(name)`, another model
+    of the same server, which lets people choose one for each session.
     """
 
     @property
@@ -47,6 +48,7 @@ class _Session:
     info: SessionInfo
     history: list[HistoryItem] = field(default_factory=list)
     ended: bool = False
+    options: SessionOptions = SessionOptions()
 
 
 class ChatModelBackend:
@@ -58,18 +60,28 @@ class ChatModelBackend:
 
     def __init__(self, model: ChatModel | Answering, system_prompt: str = "") -> None:
         self._model = model
-        self._answer: Callable[[list[HistoryItem]], Iterable[Piece]] = getattr(model, "stream", model)  # type: ignore[arg-type]
         self._system_prompt = system_prompt
         self._sessions: OrderedDict[str, _Session] = OrderedDict()
         self._sessions_lock = threading.Lock()
 
     @property
     def label(self) -> str:
-        return str(getattr(self._model, "label", None) or getattr(self._model, "__name__", "A model"))
+        return self.label_of(SessionOptions())
 
     @property
     def notice(self) -> str | None:
         return getattr(self._model, "notice", None)
+
+    @property
+    def session_options(self) -> tuple[str, ...]:
+        return ("model", "system_prompt", "context") if hasattr(self._model, "named") else ("system_prompt", "context")
+
+    def label_of(self, options: SessionOptions) -> str:
+        model = self._chosen(options)
+        return str(getattr(model, "label", None) or getattr(model, "__name__", "A model"))
+
+    def list_models(self) -> list[str]:
+        return list(self._model.list_models()) if hasattr(self._model, "list_models") else []
 
     def start(self, report: Callable[[str, float | None], None]) -> None:
         if hasattr(self._model, "start"):
@@ -92,18 +104,25 @@ class ChatModelBackend:
             self._put(_Session(info, list(history)))
         return info
 
+    def configure_session(self, session_id: str, options: SessionOptions) -> None:
+        """Raises SessionUnknown and SessionEnded."""
+        with self._sessions_lock:
+            self._live(session_id).options = options
+
     def send_message(self, session_id: str, message: str) -> ChatAnswer:
         """Raises SessionUnknown and SessionEnded at once, what the model raises while the answer is iterated."""
         question = {"role": "user", "content": message}
         with self._sessions_lock:
-            history = self._live(session_id).history
-            messages = conversation(self._system_prompt, [*history, question])
+            session = self._live(session_id)
+            history, model = session.history, self._chosen(session.options)
+            messages = conversation(self._introduction(session.options), [*history, question])
+        answer: Answering = getattr(model, "stream", model)
 
         def keep(answer: str) -> None:
             with self._sessions_lock:
                 history.extend([question, {"role": "assistant", "content": answer}])
 
-        return ChatAnswer(lambda: self._answer(messages), keep)
+        return ChatAnswer(lambda: answer(messages), keep)
 
     def end_session(self, session_id: str) -> None:
         with self._sessions_lock:
@@ -114,6 +133,14 @@ class ChatModelBackend:
         with self._sessions_lock:
             session = self._sessions.get(session_id)
         return session.info if session and not session.ended else None
+
+    def _chosen(self, options: SessionOptions) -> Any:  # noqa: ANN401
+        return self._model.named(options.model) if options.model and hasattr(self._model, "named") else self._model
+
+    def _introduction(self, options: SessionOptions) -> str:
+        """What is said to the model before all else."""
+        parts = (options.system_prompt or self._system_prompt, options.context)
+        return "\n\n".join(part for part in parts if part)
 
     def _live(self, session_id: str) -> _Session:
         session = self._sessions.get(session_id)

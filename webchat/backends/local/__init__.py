@@ -38,7 +38,7 @@ class LocalModel:
     """A ChatModel on this machine: `model` from the catalogue, fetched into `folder`, or a model file.
 
     `context` is in tokens for each conversation, at least 512; `answers_at_once` more wait in the order in which they
-    came; `read_timeout` is in seconds. `program` is what serves the file.
+    came; `read_timeout` is in seconds; `temperature` None is the model's own. `program` is what serves the file.
     """
 
     def __init__(
@@ -48,6 +48,7 @@ class LocalModel:
         *,
         context: int = 4096,
         read_timeout: float = 120.0,
+        temperature: float | None = None,
         answers_at_once: int = ANSWERS_AT_ONCE,
         program: Sequence[str] = PROGRAM,
     ) -> None:
@@ -59,6 +60,7 @@ class LocalModel:
             context=max(context, LEAST_CONTEXT),
             threads=_cores(),
             read_timeout=read_timeout,
+            temperature=temperature,
             program=program,
         )
         self._engine = Engine(self._fetch, start)
@@ -117,7 +119,13 @@ def from_settings(settings: Settings) -> ChatModelBackend:
         free_disk=_free_disk(folder),
         is_present=partial(is_present, folder=folder),
     )
-    model = LocalModel(chosen, folder, context=settings.context, read_timeout=settings.read_timeout)
+    model = LocalModel(
+        chosen,
+        folder,
+        context=settings.context,
+        read_timeout=settings.read_timeout,
+        temperature=settings.temperature,
+    )
     return ChatModelBackend(model, settings.system_prompt)
 
 

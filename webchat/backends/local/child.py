@@ -47,10 +47,12 @@ class Child:
         context: int,
         threads: int,
         read_timeout: float,
+        temperature: float | None = None,
         program: Sequence[str] = PROGRAM,
     ) -> None:
         self._key = secrets.token_urlsafe(24)
         self._read_timeout = read_timeout
+        self._wishes = {} if temperature is None else {"temperature": temperature}
         self._address = ""
         self.context = context
         self._process = subprocess.Popen(  # noqa: S603
@@ -113,7 +115,7 @@ class Child:
             "embedded",
             self._key,
             read_timeout=self._read_timeout,
-            extra_body={"max_tokens": max_tokens, "return_progress": True},
+            extra_body={"max_tokens": max_tokens, "return_progress": True, **self._wishes},
         )
 
     def count(self, messages: Sequence[HistoryItem]) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 from webchat.backends import HistoryItem
@@ -12,6 +13,7 @@ from webchat.backends.openai import endpoint
 from webchat.errors import BackendUnavailable
 
 if TYPE_CHECKING:
+    from webchat.backends.openai.endpoint import Endpoint
     from webchat.backends.openai.server import Server, Wire
     from webchat.backends.openai.stream import OpenAIStream
     from webchat.config import Settings
@@ -20,6 +22,8 @@ NO_SERVER = (
     "No model server is set. Give one with --base-url or WEBCHAT_BASE_URL, "
     "for example http://127.0.0.1:11434/v1 for Ollama."
 )
+LISTING_PATIENCE = 5.0
+"""Seconds that a person waits for a list of models."""
 
 
 class OpenAIModel:
@@ -45,11 +49,10 @@ class OpenAIModel:
     ) -> None:
         given = base_url.strip()
         self._endpoint = endpoint.parse(given, api_key, connect_timeout, read_timeout) if given else None
+        self._connection = _Connection(self._endpoint)
         self._name = "" if model.strip() == "auto" else model.strip()
         self._label = label
         self._extra_body = dict(extra_body or {})
-        self._server: Server | None = None
-        self._server_lock = threading.Lock()
 
     @property
     def label(self) -> str:
@@ -64,25 +67,48 @@ class OpenAIModel:
     def notice(self) -> str | None:
         return NO_SERVER if self._endpoint is None else None
 
+    def named(self, name: str) -> OpenAIModel:
+        """Another model of the same server."""
+        other = copy(self)
+        other._name, other._label = "" if name == "auto" else name, None
+        return other
+
     def stream(self, messages: Sequence[HistoryItem]) -> OpenAIStream:
         """The answer to `messages`; nothing is sent before it is iterated. Raises BackendUnavailable."""
         from webchat.backends.openai.stream import OpenAIStream
 
-        return OpenAIStream(self._connected(), self._model_name, messages, self._extra_body)
+        return OpenAIStream(self._connection.server(), self._model_name, messages, self._extra_body)
 
-    def list_models(self) -> list[str]:
-        """The names of the server's models, in its order. Raises BackendUnavailable."""
+    def list_models(self, within: float = LISTING_PATIENCE) -> list[str]:
+        """The names of the server's models, in its order; `within` so many seconds. Raises BackendUnavailable."""
         from webchat.backends.openai.server import Wire
 
-        return self._connected().models(Wire())
+        wire = Wire()
+        limit = threading.Timer(within, wire.cut)
+        limit.start()
+        try:
+            return self._connection.server().models(wire)
+        finally:
+            limit.cancel()
 
     def close(self) -> None:
-        with self._server_lock:
-            server, self._server = self._server, None
-        if server:
-            server.close()
+        self._connection.close()
 
-    def _connected(self) -> Server:
+    def _model_name(self, wire: Wire) -> str:
+        if not self._name:
+            self._name = self._connection.server().first_model(wire)
+        return self._name
+
+
+class _Connection:
+    """The server, which is made when it is first asked: that loads the HTTP client."""
+
+    def __init__(self, endpoint: Endpoint | None) -> None:
+        self._endpoint = endpoint
+        self._server: Server | None = None
+        self._server_lock = threading.Lock()
+
+    def server(self) -> Server:
         from webchat.backends.openai.server import Server
 
         if self._endpoint is None:
@@ -92,10 +118,11 @@ class OpenAIModel:
                 self._server = Server(self._endpoint)
             return self._server
 
-    def _model_name(self, wire: Wire) -> str:
-        if not self._name:
-            self._name = self._connected().first_model(wire)
-        return self._name
+    def close(self) -> None:
+        with self._server_lock:
+            server, self._server = self._server, None
+        if server:
+            server.close()
 
 
 def from_settings(settings: Settings) -> ChatModelBackend:
@@ -105,5 +132,6 @@ def from_settings(settings: Settings) -> ChatModelBackend:
         settings.api_key,
         connect_timeout=settings.connect_timeout,
         read_timeout=settings.read_timeout,
+        extra_body={} if settings.temperature is None else {"temperature": settings.temperature},
     )
     return ChatModelBackend(model, settings.system_prompt)
