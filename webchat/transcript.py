@@ -142,7 +142,7 @@ class Transcripts:
 
     def _read_on(self, name: str, tree: _Tree | None, stamp: Stamp | None) -> _Tree:
         # Some bytes before the known end are read again: a file that changed underneath is read from the start.
-        if tree is None or stamp is None or tree.stamp is None or tree.stamp.identity != stamp.identity:
+        if tree is None or not _has_grown(tree.stamp, stamp):
             tree = _Tree()
         data = self._folder.read(name, tree.end - len(tree.tail)) or b""
         if not data.startswith(tree.tail):
@@ -155,6 +155,11 @@ class Transcripts:
         tree.tail = (tree.tail + data[: tree.end - start])[-64:]
         tree.stamp = stamp
         return tree
+
+
+def _has_grown(before: Stamp | None, now: Stamp | None) -> bool:
+    """Whether a file may have been appended to and no more; one of the same size was not."""
+    return before is not None and now is not None and before.identity == now.identity and before.size < now.size
 
 
 def history(messages: Sequence[Message]) -> list[dict[str, Any]]:
