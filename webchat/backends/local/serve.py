@@ -37,7 +37,9 @@ def _serve(parameters: dict[str, Any]) -> Any:  # noqa: ANN401
     wanted.n_parallel = parameters["slots"]
     wanted.n_ctx = parameters["context"] * parameters["slots"]  # the total over all slots
     wanted.cpuparams.n_threads = wanted.cpuparams_batch.n_threads = parameters["threads"]
-    wanted.n_batch = wanted.n_ubatch = 128  # small: a stop while the prompt is read takes effect between two batches
+    # A stop while the prompt is read takes effect between two batches. With 128 tokens the 1.5B on 2 cores needs 2 s
+    # for one, with 32 half a second, and reads as fast.
+    wanted.n_batch = wanted.n_ubatch = 32
     wanted.cache_ram_mib = 256  # of prompts; by default 8 GB
     wanted.verbosity = -1
     wanted.ui = wanted.endpoint_slots = False
