@@ -63,6 +63,9 @@ class TestEveryFolder:
     def test_reads_from_an_offset_on(self, folder):
         folder.replace("a", b"0123456789")
         assert folder.read("a", 7) == b"789"
+        assert folder.read("a", 2, 3) == b"234"
+        assert folder.read("a", 7, 99) == b"789"
+        assert folder.read("a", 0, 0) == b""
         assert folder.read("a", 10) == b""
         assert folder.read("a", 99) == b""
 

@@ -53,8 +53,8 @@ class Folder(Protocol):
 
     def stamp(self, name: str) -> Stamp | None: ...
 
-    def read(self, name: str, offset: int = 0) -> bytes | None:
-        """The bytes from `offset` on, or None where there is no such file."""
+    def read(self, name: str, offset: int = 0, size: int | None = None) -> bytes | None:
+        """The bytes from `offset` on, `size` at most, or None where there is no such file."""
 
     def replace(self, name: str, data: bytes) -> None:
         """Put `data` in the file's place in one step; it is on the disk when this returns."""
@@ -130,7 +130,7 @@ class DiskFolder:
             return None
         return Stamp(stat.st_size, stat.st_mtime_ns, stat.st_ino)
 
-    def read(self, name: str, offset: int = 0) -> bytes | None:
+    def read(self, name: str, offset: int = 0, size: int | None = None) -> bytes | None:
         try:
             file = self._file(name, "rb")
         except FileNotFoundError:
@@ -138,7 +138,7 @@ class DiskFolder:
         with file:
             if offset:
                 file.seek(offset)
-            return file.read()
+            return file.read(-1 if size is None else size)
 
     def replace(self, name: str, data: bytes) -> None:
         self._make()
@@ -257,9 +257,9 @@ class MemoryFolder:
             data = self._files.get(name)
             return None if data is None else Stamp(len(data), self._versions[name], self._identities[name])
 
-    def read(self, name: str, offset: int = 0) -> bytes | None:
+    def read(self, name: str, offset: int = 0, size: int | None = None) -> bytes | None:
         data = self._files.get(name)
-        return None if data is None else data[offset:]
+        return None if data is None else data[offset : None if size is None else offset + size]
 
     def replace(self, name: str, data: bytes) -> None:
         with self._changes:

@@ -24,7 +24,7 @@ from webchat.errors import (
     StorageError,
     WebChatError,
 )
-from webchat.fileutil import Folder, Locked, Release
+from webchat.fileutil import Folder, Locked, Release, Stamp
 from webchat.transcript import Message, Transcripts
 
 log = logging.getLogger(__name__)
@@ -52,6 +52,8 @@ class ReplyView:
         self._notes: list[str] = []
         self._end: Mapping[str, Any] = {}
         self.status: Status | None = None
+        self.first_line = b""
+        """The log's header as it stands there, which no other log has."""
         self.size = 0
         """Bytes of the log that this view has taken in; differs whenever anything has changed."""
 
@@ -100,7 +102,7 @@ class Replies:
     def __init__(self, folder: Folder) -> None:
         self._folder = folder
         self._guard = threading.Lock()
-        self._views: dict[str, tuple[int, ReplyView]] = {}
+        self._views: dict[str, tuple[Stamp, ReplyView]] = {}
 
     def lock(self, session_id: str) -> Release:
         """Take the right to write in this session, across processes. Raises SessionBusy, StorageError."""
@@ -136,15 +138,19 @@ class Replies:
             if stamp is None:
                 self._views.pop(session_id, None)
                 return None
-            identity, view = self._views.get(session_id, (None, None))
-            if view is None or identity != stamp.identity or stamp.size < view.size:
+            known, view = self._views.get(session_id, (None, None))
+            if view is None or (stamp != known and not self._is_log_of(view, name, stamp)):
                 view = self._open(name)
                 if view is None:
                     return None
-                self._views[session_id] = stamp.identity, view
             elif stamp.size > view.size:
                 view.feed(self._folder.read(name, view.size) or b"")
+            self._views[session_id] = stamp, view
             return view
+
+    def _is_log_of(self, view: ReplyView, name: str, stamp: Stamp) -> bool:
+        # The next reply's log may get the inode that the last one's had: only the header tells them apart.
+        return stamp.size >= view.size and self._folder.read(name, 0, len(view.first_line)) == view.first_line
 
     def _open(self, name: str) -> ReplyView | None:
         data = self._folder.read(name) or b""
@@ -152,7 +158,7 @@ class Replies:
         if first is None:
             return None
         view = ReplyView(first[1] or {})
-        view.size = first[0]
+        view.size, view.first_line = first[0], data[: first[0]]
         view.feed(data[view.size :])
         return view
 
