@@ -10,7 +10,7 @@ import secrets
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from webchat import jsonlines
@@ -166,8 +166,12 @@ class Replies:
 def settle(session_id: str, replies: Replies, transcripts: Transcripts) -> None:
     """Commit what a dead writer left behind, once. The caller holds the lock. Raises OSError."""
     view = replies.view(session_id)
-    if view is not None and all(message.id != view.id for message in transcripts.read(session_id).messages):
-        transcripts.append(session_id, view.message(alive=False))
+    shown = transcripts.read(session_id)
+    if view is not None and all(message.id != view.id for message in shown.messages):
+        message = view.message(alive=False)
+        # Where the log's header is damaged the answer still follows what it is shown behind.
+        parent = message.parent or (shown.leaf.id if shown.leaf else None)
+        transcripts.append(session_id, replace(message, parent=parent))
     replies.remove(session_id)
 
 
