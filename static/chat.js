@@ -42,6 +42,9 @@
     watch();
     following = true;
     if ($("messages")) toEnd();
+    // What "/" shows changes with the current session; the address of this one leads back to it.
+    const { url } = $("chatArea")?.dataset ?? {};
+    if (url && url !== location.pathname) history.replaceState({ htmx: true }, "", url);
     const field = $("messageInput");
     if (field) fit(field);
   };
@@ -84,34 +87,40 @@
   });
 
   // The sessions panel: filled when it opens, refreshed while it is open, closed by a choice.
+  // Looked up each time: going back in the history replaces all of the page.
+  const panel = () => $("sessionsPanel");
+  const isPanelOpen = () => panel()?.matches(":popover-open");
   const refreshList = () => htmx.trigger("#sessionList", "refresh");
-  const panel = $("sessionsPanel");
-  panel?.addEventListener("toggle", (event) => { if (event.newState === "open") refreshList(); });
-  document.addEventListener("sessions", () => { if (panel?.matches(":popover-open")) refreshList(); });
-  panel?.addEventListener("keydown", (event) => {
+  document.addEventListener("toggle", (event) => {
+    if (event.target === panel() && event.newState === "open") refreshList();
+  }, true);
+  document.addEventListener("sessions", () => { if (isPanelOpen()) refreshList(); });
+  document.addEventListener("keydown", (event) => {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (!step) return;
-    const rows = [...panel.querySelectorAll("button")];
+    if (!step || !isPanelOpen() || !event.target.closest("#sessionsPanel, #sessionsButton")) return;
+    const rows = [...panel().querySelectorAll("button")];
     event.preventDefault();
     rows[Math.min(rows.length - 1, Math.max(0, rows.indexOf(document.activeElement) + step))]?.focus();
   });
+  // Where the failure of what this form or list asks for is said.
+  const problemOf = (source) => $(source.closest("#sessionsPanel") ? "sessionsProblem" : "problem");
   document.addEventListener("htmx:before:request", (event) => {
-    const problem = $("problem");
-    if (problem && event.target.matches("form")) problem.replaceChildren();
-    if (event.target.dataset?.closes) $("sessionsProblem")?.replaceChildren();
+    if (event.target.matches?.("form, #sessionList")) problemOf(event.target)?.replaceChildren();
   });
 
   // A connection that cannot be made is said where the answer would be; the text stays in the field.
   document.addEventListener("htmx:error", (event) => {
-    const form = event.target.closest?.("form");
-    if (!form) return;
-    const place = form.dataset.closes ? $("sessionsProblem") : $("problem");
+    const source = event.target;
+    if (!source.matches?.("form, #sessionList")) return;
+    const place = problemOf(source);
     if (!place) return;
     const box = document.createElement("div");
     box.className = "problem";
     box.setAttribute("role", "alert");
-    box.textContent = "The chat's server does not answer. Your text is still here; send it again in a moment.";
+    const unsent = source.matches(".field") ? "Your text is still here; send it again in a moment." : "Try again in a moment.";
+    box.textContent = `The chat's server does not answer. ${unsent}`;
     place.replaceChildren(box);
+    if (source.id === "sessionList") source.querySelector(".empty")?.remove();
   });
 
   // A screen reader is told once that an answer has ended, not each of its words.
@@ -134,7 +143,7 @@
     if (chat !== place) {
       // Another session, or a new one, is on the page.
       place = chat;
-      if (panel?.matches(":popover-open")) panel.hidePopover();
+      if (isPanelOpen()) panel().hidePopover();
       opened();
       focusField();
     } else if (event.detail.ctx?.sourceElement?.matches?.("form.field, #stopForm")) {

@@ -6,7 +6,11 @@ from typing import Any
 
 from playwright.sync_api import Locator, Page, expect
 
-ANSWERING = 'article[data-status="waiting"], article[data-status="streaming"]'
+STILL = """() => {
+  const was = window.lastScrollTop;
+  window.lastScrollTop = document.documentElement.scrollTop;
+  return was === window.lastScrollTop;
+}"""
 BOX = "box => ({top: box.getBoundingClientRect().top, bottom: box.getBoundingClientRect().bottom})"
 
 
@@ -86,6 +90,11 @@ class ChatPage:
         return self.page.evaluate(
             "(root => root.scrollHeight - root.scrollTop - root.clientHeight)(document.documentElement)"
         )
+
+    def still(self) -> None:
+        """Wait until nothing scrolls any more: a wheel's turn goes on for a moment by itself."""
+        self.page.evaluate("delete window.lastScrollTop")
+        self.until(STILL)
 
     def box(self, locator: Locator) -> dict[str, float]:
         return locator.evaluate(BOX)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import threading
 
@@ -44,7 +45,7 @@ def test_an_answer_comes_word_by_word(serve, visit):
     chat.asked(" ".join(f"word{number}" for number in range(30)))
     grown = chat.page.evaluate("window.grown")
     assert len(grown) >= 6
-    assert all(later.startswith(earlier) for earlier, later in zip(grown, grown[1:], strict=False))
+    assert all(later.startswith(earlier) for earlier, later in itertools.pairwise(grown))
 
 
 def test_dots_show_that_an_answer_is_awaited_until_its_first_word(serve_model, model, visit):

@@ -77,10 +77,7 @@ def test_a_view_that_was_scrolled_up_stays_put_and_the_arrow_leads_back(serve_mo
     chat.page.mouse.move(600, 400)
     chat.page.mouse.wheel(0, -600)
     expect(chat.to_end).to_be_visible()
-    # The wheel scrolls on for a moment by itself.
-    chat.until(
-        "() => { const was = window.top_; window.top_ = document.documentElement.scrollTop; return was === window.top_; }"
-    )
+    chat.still()
     place = chat.answer.get_by_text("Paragraph 20 ")
     before, scrolled = chat.box(place), chat.scrolled()
     gates[0].set()
