@@ -1,0 +1,369 @@
+"""A reply in flight: one writer for each session, a log that any process can follow, and what a dead writer leaves."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.processes import another_process, says, tell
+from tests.scripted import ScriptedBackend
+from webchat import jsonlines
+from webchat.errors import SessionBusy, StorageError
+from webchat.fileutil import DiskFolder, MemoryFolder
+from webchat.follow import Conversations
+from webchat.manager import WebChatSessionManager
+from webchat.reply import Replies, settle
+from webchat.transcript import Message, Transcripts
+
+HEADER = {"id": "answer-1", "parent": "question-1", "started_at": "2026-01-01T00:00:00+00:00", "model": "m"}
+
+
+class Files:
+    """One folder as one process sees it."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.transcripts, self.replies = Transcripts(folder), Replies(folder)
+        self.conversations = Conversations(self.transcripts, self.replies, lambda session_id: False)
+
+    def read(self):
+        return self.conversations.read("s")
+
+    def settle(self):
+        release = self.replies.lock("s")
+        settle("s", self.replies, self.transcripts)
+        release()
+
+    def leave_behind(self, *records, header=HEADER):
+        """What a writer that died leaves: a question, and a log without an owner."""
+        if not self.transcripts.read("s").messages:
+            self.transcripts.append("s", Message("question-1", "user", "question"))
+        self.replies.begin("s", header)
+        for record in records:
+            self.replies.write("s", record)
+
+
+@pytest.fixture(params=["disk", "memory"])
+def folder(request, tmp_path):
+    return DiskFolder(tmp_path / "transcripts") if request.param == "disk" else MemoryFolder()
+
+
+@pytest.fixture
+def files(folder):
+    return Files(folder)
+
+
+def shown(conversation):
+    return [(message.id, message.content, message.status) for message in conversation.messages]
+
+
+class TestOneWriter:
+    def test_a_second_writer_is_told_that_the_session_is_busy(self, files):
+        release = files.replies.lock("s")
+        assert files.replies.is_alive("s")
+        with pytest.raises(SessionBusy):
+            Replies(files.folder).lock("s")
+        release()
+        assert not files.replies.is_alive("s")
+        files.replies.lock("s")()
+
+    def test_another_session_has_a_writer_of_its_own(self, files):
+        files.replies.lock("s")
+        files.replies.lock("t")()
+        assert not files.replies.is_alive("t")
+
+    def test_a_reader_that_looks_turns_no_writer_away(self, files):
+        files.replies.lock("s")()
+        over = threading.Event()
+
+        def look():
+            while not over.is_set():
+                files.replies.is_alive("s")
+
+        reader = threading.Thread(target=look)
+        reader.start()
+        try:
+            for _ in range(100):
+                files.replies.lock("s")()
+        finally:
+            over.set()
+            reader.join()
+
+    def test_a_writer_in_another_process_is_the_only_one(self, tmp_path):
+        path = tmp_path / "sessions.json"
+        with WriterElsewhere(path) as elsewhere:
+            manager = WebChatSessionManager(ScriptedBackend(), path)
+            with pytest.raises(SessionBusy):
+                manager.post_message(elsewhere.session_id, "me too")
+            assert [message.role for message in manager.conversation(elsewhere.session_id).messages] == [
+                "user",
+                "assistant",
+            ]
+            elsewhere.finish()
+            assert manager.send_message("me too", elsewhere.session_id) == "You said: me too"
+
+    def test_a_lock_that_cannot_be_made_is_an_error_of_storage(self, tmp_path):
+        (tmp_path / "s.lock").mkdir()
+        with pytest.raises(StorageError):
+            Replies(DiskFolder(tmp_path)).lock("s")
+
+
+class TestLog:
+    def test_it_grows_and_every_reader_sees_it(self, files):
+        other = Files(files.folder)
+        release = files.replies.lock("s")
+        files.leave_behind()
+        assert shown(other.read())[-1] == ("answer-1", "", "waiting")
+        files.replies.write("s", {"s": "Loading", "p": 0.5})
+        assert (other.read().status.text, other.read().status.progress) == ("Loading", 0.5)
+        for text in ("Once", " upon", " a time"):
+            files.replies.write("s", {"d": text})
+        assert shown(other.read())[-1] == shown(files.read())[-1] == ("answer-1", "Once upon a time", "streaming")
+        assert other.read().status is None
+        files.replies.write("s", {"r": "thinking"})
+        files.replies.write("s", {"n": "a note"})
+        last = other.read().last
+        assert (last.reasoning, last.notes, last.model, last.parent) == ("thinking", ("a note",), "m", "question-1")
+        release()
+
+    def test_an_ended_log_shows_its_end_before_it_is_in_the_transcript(self, files):
+        release = files.replies.lock("s")
+        files.leave_behind({"d": "whole"}, {"end": "complete"})
+        assert shown(Files(files.folder).read())[-1] == ("answer-1", "whole", "complete")
+        release()
+        assert shown(Files(files.folder).read())[-1] == ("answer-1", "whole", "complete")
+
+    def test_a_log_whose_reply_is_in_the_transcript_is_not_shown_twice(self, files):
+        files.leave_behind({"d": "whole"})
+        files.transcripts.append("s", Message("answer-1", "assistant", "whole", parent="question-1"))
+        assert shown(files.read())[-1] == ("answer-1", "whole", "complete")
+        assert len(files.read().messages) == 2
+
+    def test_a_torn_last_piece_is_left_for_later(self, files):
+        whole = jsonlines.dump(HEADER) + b'\n{"d":"one"}\n{"d":"two"}\n'
+        files.transcripts.append("s", Message("question-1", "user", "question"))
+        release = files.replies.lock("s")
+        for cut in range(len(whole) + 1):
+            files.folder.replace("s.reply", whole[:cut])
+            pieces = max(0, whole[:cut].count(b"\n") - 1)
+            for reader in (files, Files(files.folder)):
+                said = [message.content for message in reader.read().messages[1:]]
+                assert said == (["".join(["one", "two"][:pieces])] if b"\n" in whole[:cut] else [])
+        release()
+
+    def test_the_next_reply_is_never_taken_for_the_one_before(self, files):
+        """Also by a reader that did not look in between, where the new log has the old one's inode and text."""
+        other = Files(files.folder)
+        for number in range(5):
+            header = {**HEADER, "id": f"a{number}", "parent": f"q{number}"}
+            files.transcripts.append("s", Message(f"q{number}", "user", "question"))
+            release = files.replies.lock("s")
+            files.leave_behind({"d": "the same"}, {"d": " answer"}, header=header)
+            assert shown(other.read())[-1] == (f"a{number}", "the same answer", "streaming")
+            files.transcripts.append("s", Message(f"a{number}", "assistant", "x", parent=f"q{number}"))
+            files.replies.remove("s")
+            release()
+
+    def test_the_next_reply_replaces_an_abandoned_one(self, files):
+        files.leave_behind({"d": "old text"})
+        other = Files(files.folder)
+        assert shown(other.read())[-1] == ("answer-1", "old text", "interrupted")
+        files.settle()
+        release = files.replies.lock("s")
+        files.leave_behind(
+            {"d": "new text"}, {"d": " and more of it"}, header={**HEADER, "id": "a2", "parent": "answer-1"}
+        )
+        assert [text for _, text, _ in shown(other.read())] == ["question", "old text", "new text and more of it"]
+        release()
+
+
+class TestLeftBehind:
+    def test_it_is_shown_as_interrupted_and_stays_where_it_is(self, files):
+        files.leave_behind({"d": "half an"})
+        before = {name: files.folder.read(name) for name in files.folder.names()}
+        for reader in (files, Files(files.folder)):
+            assert shown(reader.read()) == [
+                ("question-1", "question", "complete"),
+                ("answer-1", "half an", "interrupted"),
+            ]
+            assert reader.read().status is None
+        assert {name: files.folder.read(name) for name in files.folder.names()} == before
+
+    def test_the_next_write_commits_it_once(self, files):
+        files.leave_behind({"d": "half an"})
+        files.settle()
+        files.settle()
+        Files(files.folder).settle()
+        assert shown(files.read()) == [("question-1", "question", "complete"), ("answer-1", "half an", "interrupted")]
+        assert "s.reply" not in files.folder.names()
+        assert files.folder.read("s.jsonl").count(b"half an") == 1
+
+    def test_an_end_that_was_not_committed_is_kept(self, files):
+        files.leave_behind({"d": "it is"}, {"end": "failed", "error": "It broke.", "code": "ended"})
+        assert shown(files.read())[-1] == ("answer-1", "it is", "failed")
+        files.settle()
+        last = Files(files.folder).read().last
+        assert (last.content, last.status, last.error, last.code) == ("it is", "failed", "It broke.", "ended")
+
+    def test_one_that_was_committed_but_not_removed_is_only_removed(self, files):
+        files.leave_behind({"d": "whole"}, {"end": "complete"})
+        files.transcripts.append("s", Message("answer-1", "assistant", "whole", parent="question-1"))
+        before = files.folder.read("s.jsonl")
+        files.settle()
+        assert files.folder.read("s.jsonl") == before
+        assert "s.reply" not in files.folder.names()
+
+    def test_without_a_header_there_is_nothing_to_commit(self, files):
+        files.transcripts.append("s", Message("question-1", "user", "question"))
+        files.folder.replace("s.reply", b'{"id": "answer-1"')
+        assert shown(files.read()) == [("question-1", "question", "complete")]
+        files.settle()
+        assert shown(files.read()) == [("question-1", "question", "complete")]
+        assert "s.reply" not in files.folder.names()
+
+
+LOG = jsonlines.dump(HEADER) + b"".join(jsonlines.dump({"d": f"Stück {number} 🌍"}) + b"\n" for number in range(5))
+LOG = LOG.replace(b'"m"}', b'"m"}\n', 1) + b'{"s":"busy","p":0.5}\n{"end":"complete"}\n'
+
+
+@settings(deadline=None)
+@given(cut=st.integers(0, len(LOG)), flips=st.lists(st.tuples(st.integers(0, len(LOG) - 1), st.integers(0, 255))))
+def test_a_damaged_log_can_be_shown_and_committed(cut, flips):
+    data = bytearray(LOG)
+    for place, value in flips:
+        data[place] = value
+    files = Files(MemoryFolder())
+    files.transcripts.append("s", Message("question-1", "user", "question"))
+    files.folder.replace("s.reply", bytes(data[:cut]))
+    before = files.read()
+    assert len(before.messages) == 1 + (b"\n" in data[:cut])
+    assert not before.last.in_flight
+    files.settle()
+    assert [message.content for message in Files(files.folder).read().messages] == [m.content for m in before.messages]
+    assert "s.reply" not in files.folder.names()
+
+
+WRITER = """
+    import sys
+    from tests.scripted import ScriptedBackend
+    from webchat.manager import WebChatSessionManager
+    backend = ScriptedBackend()
+    manager = WebChatSessionManager(backend, sys.argv[1])
+    def pieces():
+        while piece := sys.stdin.readline().strip():
+            yield piece
+    backend.send_message = lambda session_id, message: pieces()
+    session_id = manager.create_session().session_id
+    posted = manager.post_message(session_id, "question")
+    print(session_id)
+    posted.run.wait()
+    print("finished")
+"""
+
+
+class WriterElsewhere:
+    """A chat in another process that writes an answer; each `says` is one piece of it."""
+
+    def __init__(self, path):
+        self._process = another_process(WRITER, path)
+
+    def __enter__(self):
+        self.process = self._process.__enter__()
+        self.session_id = says(self.process)
+        return self
+
+    def __exit__(self, *error):
+        self._process.__exit__(*error)
+
+    def says(self, piece):
+        tell(self.process, piece)
+
+    def finish(self):
+        tell(self.process, "")
+        assert says(self.process) == "finished"
+
+
+class TestFromAnotherProcess:
+    @pytest.fixture
+    def path(self, tmp_path):
+        return tmp_path / "sessions.json"
+
+    def test_what_is_written_there_is_read_here_within_half_a_second(self, path):
+        with WriterElsewhere(path) as elsewhere:
+            manager = WebChatSessionManager(ScriptedBackend(), path)
+            answer = manager.conversation(elsewhere.session_id).last
+            assert answer.status == "waiting"
+            arrived = threading.Event()
+            seen = []
+
+            def follow():
+                for text, message in manager.pieces(elsewhere.session_id, answer.id):
+                    if text or not message.in_flight:
+                        seen.append((text, message.status))
+                        arrived.set()
+
+            reader = threading.Thread(target=follow)
+            reader.start()
+            for piece in ("one", "two", "three"):
+                arrived.clear()
+                elsewhere.says(piece)
+                assert arrived.wait(0.5), seen
+            elsewhere.finish()
+            reader.join(5)
+            assert seen == [("one", "streaming"), ("two", "streaming"), ("three", "streaming"), ("", "complete")]
+
+    def test_when_that_process_is_killed_its_reply_is_interrupted_here(self, path):
+        with WriterElsewhere(path) as elsewhere:
+            manager = WebChatSessionManager(ScriptedBackend(), path)
+            answer = manager.conversation(elsewhere.session_id).last
+            pieces = manager.pieces(elsewhere.session_id, answer.id)
+            elsewhere.says("half an")
+            assert next(text for text, _ in pieces if text) == "half an"
+            elsewhere.process.kill()
+            assert [message.status for _, message in pieces][-1] == "interrupted"
+            assert manager.send_message("and then?", elsewhere.session_id) == "You said: and then?"
+            messages = manager.conversation(elsewhere.session_id).messages
+            assert [(message.content, message.status) for message in messages] == [
+                ("question", "complete"),
+                ("half an", "interrupted"),
+                ("and then?", "complete"),
+                ("You said: and then?", "complete"),
+            ]
+
+    def test_two_processes_that_send_at_once_keep_one_conversation(self, path):
+        sending = """
+            import sys
+            from webchat.backends import MockBackend
+            from webchat.errors import SessionBusy
+            from webchat.manager import WebChatSessionManager
+            manager = WebChatSessionManager(MockBackend(), sys.argv[1])
+            print("ready")
+            sys.stdin.readline()
+            sent = 0
+            while sent < 15:
+                try:
+                    manager.send_message(f"{sys.argv[3]} {sent}", sys.argv[2])
+                    sent += 1
+                except SessionBusy:
+                    pass
+            print("done")
+        """
+        manager = WebChatSessionManager(ScriptedBackend(), path)
+        session_id = manager.create_session().session_id
+        with (
+            another_process(sending, path, session_id, "a") as first,
+            another_process(sending, path, session_id, "b") as second,
+        ):
+            both = (first, second)
+            assert [says(process) for process in both] == ["ready"] * 2
+            for process in both:
+                tell(process)
+            assert [says(process) for process in both] == ["done"] * 2
+        messages = manager.conversation(session_id).messages
+        asked, answers = messages[::2], messages[1::2]
+        assert sorted(message.content for message in asked) == sorted(f"{n} {i}" for n in "ab" for i in range(15))
+        assert [message.content for message in answers] == [f"Mock response to: {m.content}" for m in asked]
+        assert not manager.conversation(session_id).damaged
