@@ -1,0 +1,298 @@
+"""Reading along: from any position, in any process, a reader ends with the messages that there are."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from webchat.fileutil import MemoryFolder
+from webchat.follow import Conversation, Conversations, Position, Waiter, Wakeups, change_since, text_pieces
+from webchat.reply import Replies, settle
+from webchat.transcript import Message, Transcripts
+
+
+def message(name, end, status="complete", content=""):
+    return Message(name, "assistant", content or name, status, end=end)
+
+
+def conversation(*messages):
+    return Conversation(messages, max([message.end for message in messages], default=0))
+
+
+RUBBISH = [None, "", "5", "1.2", "1.a.b", "-1.a.0", "1.a.-1", "1.a.0\n", " 1.a.0", "1.a b.0", "1.a.0.0", "١.a.0"]
+RUBBISH += ["1.<b>.0", "9" * 16 + ".a.0", "1." + "a" * 129 + ".0", "1.é.0", "NaN.a.0", "1..", "\0"]
+
+
+class TestPosition:
+    @settings(deadline=None)
+    @given(st.builds(Position, st.integers(0, 10**15 - 1), st.from_regex(r"[A-Za-z0-9_-]{0,128}", fullmatch=True)))
+    def test_it_survives_being_written_down(self, position):
+        assert Position.parse(str(position)) == position
+        assert Position.parse(str(replace(position, shown=7))) == replace(position, shown=7)
+
+    @pytest.mark.parametrize("rubbish", RUBBISH)
+    def test_rubbish_is_no_position(self, rubbish):
+        assert Position.parse(rubbish) is None
+
+    @settings(deadline=None)
+    @given(st.text() | st.from_regex(r"\d*\.\w*\.\d*", fullmatch=True))
+    def test_any_text_is_a_position_or_none(self, text):
+        position = Position.parse(text)
+        assert position is None or Position.parse(str(position)) == position
+
+
+class TestChange:
+    def test_who_has_everything_gets_nothing(self):
+        now = conversation(message("a", 10), message("b", 20))
+        assert change_since(now, now.position) is None
+        assert change_since(conversation(), Position()) is None
+
+    def test_new_messages_are_added(self):
+        now = conversation(message("a", 10), message("b", 20), message("c", 30))
+        change = change_since(now, Position(10, "a"))
+        assert (change.replaced, change.current) == (False, None)
+        assert [added.id for added in change.added] == ["b", "c"]
+
+    def test_an_empty_page_gets_the_first_message(self):
+        change = change_since(conversation(message("a", 10)), Position())
+        assert [added.id for added in change.added] == ["a"]
+
+    def test_the_answer_that_grows_is_the_current_one(self):
+        now = conversation(message("a", 10), message("b", 0, "streaming", "so far"))
+        change = change_since(now, Position(10, "b"))
+        assert (change.current.content, change.added, change.replaced) == ("so far", (), False)
+
+    def test_an_answer_that_ended_is_current_once_more_and_then_no_longer(self):
+        now = conversation(message("a", 10), message("b", 20))
+        assert change_since(now, Position(10, "b")).current.id == "b"
+        assert change_since(now, Position(20, "b")) is None
+
+    def test_an_answer_that_ended_and_what_came_after_it_come_at_once(self):
+        now = conversation(message("a", 10), message("b", 20), message("c", 30), message("d", 0, "waiting"))
+        change = change_since(now, Position(10, "b"))
+        assert (change.current.id, [added.id for added in change.added]) == ("b", ["c", "d"])
+
+    @pytest.mark.parametrize("position", [Position(20, "b"), Position(20, "x"), Position(99, "a"), Position(5, "x")])
+    def test_a_page_of_another_branch_or_file_is_replaced(self, position):
+        now = conversation(message("a", 10), message("c", 30))
+        change = change_since(now, position)
+        assert change.replaced
+        assert change.conversation == now
+
+
+@dataclass
+class Page:
+    """A reader as the page is one: what it shows, and its position as it was written down."""
+
+    shown: list[Message]
+    position: str
+
+    @classmethod
+    def opened(cls, now: Conversation) -> Page:
+        return cls(list(now.messages), str(now.position))
+
+    def look(self, now: Conversation) -> None:
+        position = Position.parse(self.position)
+        change = change_since(now, position)
+        if change is None:
+            return
+        if change.replaced:
+            self.shown, self.position = list(now.messages), str(now.position)
+            return
+        if change.current is not None:
+            assert self.shown[-1].id == change.current.id
+            self.shown[-1] = change.current
+        self.shown += change.added
+        last = self.shown[-1]
+        ends = [message.end for message in self.shown if not message.in_flight]
+        self.position = str(Position(max([position.offset, *ends]), last.id))
+
+
+class Chat:
+    """One session as it is written; each of its steps is possible at any time."""
+
+    def __init__(self):
+        self.folder = MemoryFolder()
+        self.transcripts, self.replies = Transcripts(self.folder), Replies(self.folder)
+        self.conversations = Conversations(self.transcripts, self.replies, lambda session_id: False)
+        self.release = None
+        self.made = 0
+
+    def read(self):
+        return self.conversations.read("s")
+
+    def name(self):
+        self.made += 1
+        return f"m{self.made}"
+
+    def ask(self):
+        self.end()
+        self.settled()
+        question = self.add("user")
+        self.begin(question)
+
+    def again(self):
+        self.end()
+        self.settled()
+        questions = [message.id for message in self.read().messages if message.role == "user"]
+        if questions:
+            self.begin(questions[-1])
+
+    def exchange(self):
+        self.end()
+        self.settled()
+        self.add("user")
+        self.add("assistant")
+
+    def grow(self):
+        if self.release:
+            self.replies.write("s", {"d": f"piece {self.name()} "})
+
+    def end(self):
+        if self.release:
+            self.replies.write("s", {"end": "complete"})
+            self.transcripts.append("s", self.replies.view("s").message(alive=True))
+            self.replies.remove("s")
+            self.let_go()
+
+    def die(self):
+        if self.release:
+            self.let_go()
+
+    def cut(self):
+        """Somebody takes the transcript's last line away."""
+        lines = (self.folder.read("s.jsonl") or b"").splitlines(keepends=True)
+        if lines and not self.release:
+            self.folder.replace("s.jsonl", b"".join(lines[:-1]))
+
+    def later(self):
+        self.folder.append_line("s.jsonl", b'{"type": "of a later version"}')
+
+    def add(self, role):
+        last = self.read().last
+        added = Message(self.name(), role, f"text of {self.made}", parent=last.id if last else None)
+        self.transcripts.append("s", added)
+        return added.id
+
+    def begin(self, parent):
+        self.release = self.replies.lock("s")
+        self.replies.begin("s", {"id": self.name(), "parent": parent})
+
+    def settled(self):
+        release = self.replies.lock("s")
+        settle("s", self.replies, self.transcripts)
+        release()
+
+    def let_go(self):
+        self.release()
+        self.release = None
+
+
+STEPS = ["ask", "again", "exchange", "grow", "grow", "end", "die", "cut", "later", "open", "look", "look"]
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, 3)), max_size=40))
+def test_a_page_that_looks_now_and_then_ends_with_the_messages_that_there_are(steps):
+    chat = Chat()
+    pages = [Page.opened(chat.read())]
+    for step, number in steps:
+        if step == "open":
+            pages.append(Page.opened(chat.read()))
+        elif step == "look":
+            pages[number % len(pages)].look(chat.read())
+        else:
+            getattr(chat, step)()
+    now = chat.read()
+    for page in pages:
+        page.look(now)
+        assert [(message.id, message.content, message.status) for message in page.shown] == [
+            (message.id, message.content, message.status) for message in now.messages
+        ]
+        page.look(now)
+        assert len(page.shown) == len(now.messages)
+
+
+class TestPieces:
+    """What the reader of one answer gets; each look shows the next of the states."""
+
+    def pieces(self, *states, stopping=None, waiter=None):
+        left = list(states)
+        read = lambda: left.pop(0) if left else None  # noqa: E731
+        return text_pieces(read, waiter or poked(), stopping or threading.Event(), 0.0)
+
+    def test_it_gets_the_text_from_its_beginning_and_each_piece_once(self):
+        states = [message("a", 0, "waiting"), message("a", 0, "streaming", "one")]
+        states[0] = replace(states[0], content="")
+        states += [message("a", 0, "streaming", "one two"), message("a", 9, "complete", "one two three")]
+        got = list(self.pieces(*states, message("never", 0)))
+        assert [text for text, _ in got] == ["", "one", " two", " three"]
+        assert [now.status for _, now in got] == ["waiting", "streaming", "streaming", "complete"]
+
+    def test_it_ends_where_the_answer_is_gone(self):
+        assert [text for text, _ in self.pieces(message("a", 0, "streaming", "one"))] == ["one"]
+
+    def test_it_ends_with_the_server(self):
+        stopping = threading.Event()
+        pieces = self.pieces(*[message("a", 0, "streaming", "one")] * 9, stopping=stopping)
+        next(pieces)
+        stopping.set()
+        assert list(pieces) == []
+
+
+def poked():
+    """A waiter that never waits."""
+
+    class Always(Waiter):
+        def wait(self, timeout, *, urgent=False):
+            return True
+
+    return Always()
+
+
+class TestWakeups:
+    def test_who_listens_is_woken_and_nobody_else(self):
+        wakeups = Wakeups()
+        with wakeups.listen("a") as first, wakeups.listen("a") as second, wakeups.listen("b") as other:
+            wakeups.poke("a", urgent=False)
+            assert first.wait(0)
+            assert second.wait(0)
+            assert not other.wait(0)
+            assert not first.wait(0, urgent=True)
+
+    def test_an_urgent_change_wakes_also_those_who_take_their_time(self):
+        wakeups = Wakeups()
+        with wakeups.listen("a") as waiter:
+            wakeups.poke("a", urgent=True)
+            assert waiter.wait(0, urgent=True)
+            assert waiter.wait(0)
+            waiter.clear()
+            assert not waiter.wait(0)
+            assert not waiter.wait(0, urgent=True)
+
+    def test_what_every_page_shows_wakes_all_at_once(self):
+        wakeups = Wakeups()
+        with wakeups.listen("a") as first, wakeups.listen("b") as second:
+            wakeups.poke_all()
+            assert first.wait(0, urgent=True)
+            assert second.wait(0, urgent=True)
+
+    def test_who_has_gone_is_not_woken(self):
+        wakeups = Wakeups()
+        with wakeups.listen("a") as stays:
+            with wakeups.listen("a") as gone:
+                pass
+            wakeups.poke("a", urgent=True)
+            assert stays.wait(0)
+            assert not gone.wait(0)
+        wakeups.poke("a", urgent=True)
+
+    def test_a_waiting_thread_is_woken(self):
+        wakeups = Wakeups()
+        with wakeups.listen("a") as waiter:
+            threading.Thread(target=wakeups.poke, args=("a", False), daemon=True).start()
+            assert waiter.wait(5)
