@@ -73,9 +73,7 @@ def _serve(explicit: dict[str, Any]) -> None:
     click.echo(f"Sessions are kept in {settings.home.expanduser()}")
     if manager.notice:
         click.echo(manager.notice)
-    start = getattr(manager.backend, "start", None)
-    if start:
-        start(TerminalProgress())
+    manager.start(TerminalProgress())
     sys.stdout.flush()
     server.run(app, manager, listening, settings.max_streams)
 

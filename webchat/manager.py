@@ -10,12 +10,13 @@ import re
 import threading
 import unicodedata
 import uuid
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from webchat.backends import Piece, SessionBackend, SessionInfo
+from webchat.answerer import Answerer, Past, Question
+from webchat.backends import SessionBackend, SessionInfo, SessionOptions
 from webchat.conventions import WEB_CHAT_TRANSCRIPTS_DIR
 from webchat.errors import (
     BackendUnavailable,
@@ -23,12 +24,11 @@ from webchat.errors import (
     SessionBusy,
     SessionEnded,
     SessionNotFound,
-    SessionUnknown,
     StorageError,
 )
 from webchat.fileutil import Release
 from webchat.follow import Conversation, Conversations, Waiter, Wakeups, text_pieces
-from webchat.reply import Replies, ReplyRun, backend_errors, settle
+from webchat.reply import Replies, ReplyRun, settle
 from webchat.session_store import DEFAULT_DESCRIPTION, WebChatSession, WebChatSessionStore, is_session_id, utc_now
 from webchat.transcript import Message, Transcripts, history
 
@@ -36,6 +36,8 @@ TITLE_LENGTH = 80
 """Characters at most that a session's title takes from its first message."""
 STOP_PATIENCE = 2.0
 """Seconds that a stop waits for the answer's end, so that what it shows is final."""
+CHOSEN = {"model": 200, "system_prompt": 10_000}
+"""What may be chosen for one session, and of how many characters at most: it lies in the registry."""
 
 
 @dataclass(frozen=True)
@@ -62,9 +64,15 @@ class WebChatSessionManager:
         persistence_path: Path | str | None = None,
         *,
         clock: Callable[[], str] = utc_now,
+        context: Callable[[str | None], str] = lambda owner: "",
     ) -> None:
-        """`persistence_path` is the registry's file; the transcripts lie in a folder beside it. None: in memory."""
-        self.backend = backend
+        """`persistence_path` is the registry's file; the transcripts lie in a folder beside it. None: in memory.
+
+        `context` gives what a backend that takes it is told, for an owner, beside each conversation.
+        """
+        self._answerer = Answerer(backend)
+        self._answerer_lock = threading.Lock()
+        self._context = context
         self.store = WebChatSessionStore(persistence_path, clock=clock)
         self._clock = clock
         folder = self.store.folder.sub(WEB_CHAT_TRANSCRIPTS_DIR)
@@ -72,8 +80,6 @@ class WebChatSessionManager:
         self.store.activity.rebuild = self._transcripts.last_written
         self._runs: dict[str, ReplyRun] = {}
         self._conversations = Conversations(self._transcripts, self._replies, self._runs.__contains__)
-        self._known: dict[str, str | None] = {}
-        """The last message of each session that the backend has taken in."""
         self.wakeups = Wakeups()
         self.stopping = threading.Event()
         """Set when the server is about to end; every stream watches it."""
@@ -106,13 +112,11 @@ class WebChatSessionManager:
         # Unlike a Path's, these calls raise nothing: not for somebody who is not there, nor for a name too long.
         if not os.path.isdir(os.path.expanduser(working_dir)):  # noqa: PTH111, PTH112
             raise InvalidInput(f"There is no folder {working_dir[:200]!r} to work in.")
-        with backend_errors():
-            info = self.backend.create_session(working_dir, description)
+        info = self._answerer.create(working_dir, description)
         if not is_session_id(info.session_id):
             raise BackendUnavailable("The backend gave the new session a name that cannot be used.")
         extra = {"project_id": info.project_id, "working_dir": info.working_dir}
         self.store.add(info.session_id, description, extra, owner)
-        self._known[info.session_id] = None
         self.wakeups.poke_all()
         return info
 
@@ -130,7 +134,7 @@ class WebChatSessionManager:
         """
         self.store.require(session_id, owner)
         if not self._is_answering(session_id):
-            self._take_up(session_id, history(self.conversation(session_id, owner).messages))
+            self._answerer.take_up(session_id, history(self.conversation(session_id, owner).messages))
         session = self.store.reactivate(session_id, owner)
         self.wakeups.poke_all()
         return session
@@ -147,10 +151,7 @@ class WebChatSessionManager:
             session_id = current.session_id
         self.store.require(session_id, owner)
         self.stop(session_id, owner)
-        # A backend that does not know it, after a restart say, has nothing to let go of.
-        with suppress(SessionUnknown), backend_errors():
-            self.backend.end_session(session_id)
-        self._known.pop(session_id, None)
+        self._answerer.end(session_id)
         self.store.deactivate(session_id, owner)
         self.wakeups.poke_all()
         return True
@@ -280,9 +281,7 @@ class WebChatSessionManager:
             run.stop("interrupted")
         for run in runs:
             run.wait(patience)
-        close = getattr(self.backend, "close", None)
-        if close:
-            close()
+        self._answerer.close()
 
     # Inside
 
@@ -319,53 +318,107 @@ class WebChatSessionManager:
         return Message(uuid.uuid4().hex, role, content, parent=parent, created_at=self._clock(), kind=kind)
 
     def _start_reply(
-        self, session: WebChatSession, question: Message, past: list[dict[str, str]], hand_over: Callable[[], Release]
+        self, session: WebChatSession, question: Message, past: Past, hand_over: Callable[[], Release]
     ) -> ReplyRun:
         session_id = session.session_id
-        header = {"id": uuid.uuid4().hex, "parent": question.id, "started_at": self._clock(), "model": self.label}
-        self._replies.begin(session_id, header)
-
-        def ask(*, again: bool) -> Iterable[Piece]:
-            seen = past[-1]["id"] if past else None
-            if again or self._known.get(session_id, "") != seen:
-                self._take_up(session_id, past)
-            return self.backend.send_message(session_id, question.content)
+        answerer = self._engaged()
+        try:
+            asked = Question(answerer, session_id, question.content, past, self._told(session, answerer))
+            header = {"id": uuid.uuid4().hex, "parent": question.id, "started_at": self._clock(), "model": asked.label}
+            self._replies.begin(session_id, header)
+        except BaseException:
+            answerer.leave()
+            raise
 
         def changed(urgent: bool) -> None:
             self.wakeups.poke(session_id, urgent)
 
         def done(run: ReplyRun) -> None:
-            self._reply_ended(session, run)
+            self._reply_ended(session, run, answerer)
 
-        run = ReplyRun(session_id, header, ask, self._replies, self._transcripts, changed, done)
+        run = ReplyRun(session_id, header, asked, self._replies, self._transcripts, changed, done)
         self._runs[session_id] = run
         run.start(hand_over())
         return run
 
-    def _reply_ended(self, session: WebChatSession, run: ReplyRun) -> None:
+    def _engaged(self) -> Answerer:
+        """Who answers now, kept until it leaves."""
+        with self._answerer_lock:
+            self._answerer.enter()
+            return self._answerer
+
+    def _told(self, session: WebChatSession, answerer: Answerer) -> SessionOptions:
+        """All that the backend is told of a session beside its messages."""
+        options = options_of(session, answerer.takes)
+        return replace(options, context=self._context(session.owner)) if "context" in answerer.takes else options
+
+    def _reply_ended(self, session: WebChatSession, run: ReplyRun, answerer: Answerer) -> None:
         self._runs.pop(run.session_id, None)
         # After anything but a whole answer nobody knows what the backend remembers: next time it is told.
-        self._known.pop(run.session_id, None)
-        if run.message.status == "complete":
-            self._known[run.session_id] = run.id
+        answerer.learned(run.session_id, run.id if run.message.status == "complete" else None)
+        answerer.leave()
         if isinstance(run.error, SessionEnded):
             self.store.deactivate(run.session_id, session.owner)
         self.store.touch(run.session_id, "reply")
 
-    def _take_up(self, session_id: str, past: list[dict[str, str]]) -> None:
-        with backend_errors():
-            self.backend.resume_session(session_id, past)
-        self._known[session_id] = past[-1]["id"] if past else None
+    # Who answers
+
+    @property
+    def backend(self) -> SessionBackend:
+        return self._answerer.backend
+
+    def use_backend(self, backend: SessionBackend) -> None:
+        """Ask this one from the next message on. Answers in flight end with the old one, which is then closed."""
+        with self._answerer_lock:
+            old, self._answerer = self._answerer, Answerer(backend)
+        old.retire()
+        self.start(lambda text, progress: None)
+
+    def start(self, report: Callable[[str, float | None], None]) -> None:
+        """Let the backend begin what is better done before the first message; `report` is told how it goes."""
+        self._answerer.start(report)
+
+    @property
+    def takes(self) -> frozenset[str]:
+        """The options that a session may have with this backend: "model", "system_prompt", "context"."""
+        return self._answerer.takes
+
+    def list_models(self) -> list[str]:
+        """The names that a session's model may have; [] where it cannot be told. Raises BackendUnavailable."""
+        return self._answerer.list_models()
+
+    def set_options(self, session_id: str, options: Mapping[str, str], owner: str | None = None) -> WebChatSession:
+        """Answer this session with another "model" or "system_prompt" from the next message on; "" is the default.
+
+        Raises SessionNotFound, InvalidInput where the backend does not take such a thing.
+        """
+        self.store.require(session_id, owner)
+        for name, text in options.items():
+            if name not in CHOSEN or (text and name not in self.takes):
+                raise InvalidInput(f"What answers here does not take another {name.replace('_', ' ')} for one session.")
+            if len(text) > CHOSEN[name]:
+                raise InvalidInput(f"This {name.replace('_', ' ')} is too long: {CHOSEN[name]:,} characters at most.")
+        return self.store.annotate(session_id, {name: text or None for name, text in options.items()}, owner)
 
     @property
     def label(self) -> str:
         """Which model answers and where, for people."""
-        return str(getattr(self.backend, "label", "") or type(self.backend).__name__)
+        return self._answerer.label(SessionOptions())
+
+    def label_of(self, session: WebChatSession) -> str:
+        """Which model answers this session."""
+        return self._answerer.label(options_of(session, self.takes))
 
     @property
     def notice(self) -> str | None:
         """What keeps the backend from answering and what to do, or None."""
         return getattr(self.backend, "notice", None)
+
+
+def options_of(session: WebChatSession, takes: Collection[str]) -> SessionOptions:
+    """What was chosen for this session, of what the backend takes."""
+    chosen = {name: session.extra.get(name) for name in CHOSEN if name in takes}
+    return SessionOptions(**{name: value for name, value in chosen.items() if isinstance(value, str)})
 
 
 def checked_message(message: str) -> str:

@@ -50,6 +50,7 @@ class ReplyView:
         self._text: list[str] = []
         self._reasoning: list[str] = []
         self._notes: list[str] = []
+        self._model = header.get("model")
         self._end: Mapping[str, Any] = {}
         self.status: Status | None = None
         self.first_line = b""
@@ -76,6 +77,7 @@ class ReplyView:
             self.status = None
         if "end" in record:
             self._end = record
+            self._model = record.get("model") or self._model
 
     def message(self, *, alive: bool) -> Message:
         """The message as it stands; `alive` says whether anybody still writes it."""
@@ -88,7 +90,7 @@ class ReplyView:
             status=self._end.get("end") or (going if alive else "interrupted"),
             parent=self._header.get("parent"),
             created_at=str(self._header.get("started_at", "")),
-            model=self._header.get("model"),
+            model=self._model,
             reasoning="".join(self._reasoning),
             notes=tuple(self._notes),
             error=self._end.get("error"),
@@ -177,6 +179,10 @@ def settle(session_id: str, replies: Replies, transcripts: Transcripts) -> None:
 
 class Ask(Protocol):
     """Asks the backend; with `again` the session is taken up anew first, since the backend did not know it."""
+
+    @property
+    def label(self) -> str:
+        """Which model answers, as far as is known."""
 
     def __call__(self, *, again: bool) -> Iterable[Piece]: ...
 
@@ -311,6 +317,8 @@ class ReplyRun:
     def _commit(self) -> None:
         """Move the finished answer into the transcript, then let go of the log. Raises OSError."""
         final = {"end": self._final_status()}
+        with suppress(Exception):  # a backend that cannot say who it was is no reason to lose what it said
+            final["model"] = self._ask.label
         if self.error and not self._ending:
             final |= {"error": str(self.error), "code": "ended" if isinstance(self.error, SessionEnded) else ""}
         with suppress(OSError):  # the log's end is a courtesy to its readers; the transcript is what counts

@@ -149,6 +149,17 @@ class WebChatSessionStore:
         if self.get(session_id, owner) is not None:
             self._update(lambda rows: {**rows, session_id: {**rows[session_id], "is_active": False}})
 
+    def annotate(self, session_id: str, changes: Mapping[str, Any], owner: str | None = None) -> WebChatSession:
+        """Put these into the session's `extra`; None removes one. Raises SessionNotFound."""
+
+        def change(rows: Rows) -> Rows:
+            row = _owned(rows, session_id, owner)
+            extra = {**row.get("extra", {}), **changes}
+            kept = {name: value for name, value in extra.items() if value is not None}
+            return {**rows, session_id: {**row, "extra": kept}}
+
+        return _session(self._update(change)[session_id])
+
     def touch(self, session_id: str, what: str) -> None:
         """Note that something happened in the session now; costs the same however many sessions there are."""
         try:
@@ -187,10 +198,8 @@ class WebChatSessionStore:
 
     def _change(self, session_id: str, owner: str | None, changes: Row) -> WebChatSession:
         def change(rows: Rows) -> Rows:
-            if session_id not in rows or rows[session_id].get("owner") != owner:
-                raise SessionNotFound(session_id)
-            rows = _without_current(rows, owner)
-            return {**rows, session_id: {**rows[session_id], **changes, "is_active": True}}
+            row = _owned(rows, session_id, owner)
+            return {**_without_current(rows, owner), session_id: {**row, **changes, "is_active": True}}
 
         return _session(self._update(change)[session_id])
 
@@ -222,6 +231,12 @@ class WebChatSessionStore:
             if self._registry.damaged:
                 self.notice = "Some of the list of sessions could not be read. It is kept aside before a change."
             return self._registry
+
+
+def _owned(rows: Rows, session_id: str, owner: str | None) -> Row:
+    if session_id not in rows or rows[session_id].get("owner") != owner:
+        raise SessionNotFound(session_id)
+    return rows[session_id]
 
 
 def _without_current(rows: Rows, owner: str | None) -> Rows:

@@ -1,0 +1,132 @@
+"""A backend as the manager asks it: what it knows of each session, and when it is let go. Knows no file."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+from webchat.backends import Piece, SessionBackend, SessionInfo, SessionOptions
+from webchat.errors import SessionUnknown
+from webchat.reply import backend_errors
+
+Past = Sequence[Mapping[str, Any]]
+"""Messages with `id`, `role` and `content`, oldest first."""
+
+
+class Answerer:
+    """One backend. Another may take its place at any time: it then goes when its last answer has ended.
+
+    The manager remembers here the last message of each session that the backend has taken in, and tells it the history
+    where the conversation has gone another way. Raises what `backend_errors` makes of what the backend raises.
+    """
+
+    def __init__(self, backend: SessionBackend) -> None:
+        self.backend = backend
+        self._known: dict[str, str | None] = {}
+        self._use_lock = threading.Lock()
+        self._users = 0
+        self._retired = False
+
+    @property
+    def takes(self) -> frozenset[str]:
+        """The names of the options that a session may have."""
+        able = hasattr(self.backend, "configure_session")
+        return frozenset(getattr(self.backend, "session_options", ()) if able else ())
+
+    def label(self, options: SessionOptions) -> str:
+        """Which model answers a session with these options and where, for people."""
+        own = getattr(self.backend, "label_of", None)
+        label = own(options) if own else getattr(self.backend, "label", "")
+        return str(label or type(self.backend).__name__)
+
+    def create(self, working_dir: str, description: str) -> SessionInfo:
+        with backend_errors():
+            info = self.backend.create_session(working_dir, description)
+        self._known[info.session_id] = None
+        return info
+
+    def take_up(self, session_id: str, past: Past) -> None:
+        """Give the backend this history in place of what it knew."""
+        with backend_errors():
+            self.backend.resume_session(session_id, past)
+        self._known[session_id] = _last(past)
+
+    def ask(
+        self, session_id: str, message: str, past: Past, options: SessionOptions, *, again: bool
+    ) -> Iterable[Piece]:
+        """Ask in a session that had these messages before; `again`: the backend has said that it does not know it."""
+        if again or self._known.get(session_id, "") != _last(past):
+            self.take_up(session_id, past)
+        with backend_errors():
+            if self.takes:
+                self.backend.configure_session(session_id, options)  # type: ignore[attr-defined]
+            return self.backend.send_message(session_id, message)
+
+    def end(self, session_id: str) -> None:
+        # A backend that does not know it, after a restart say, has nothing to let go of.
+        with suppress(SessionUnknown), backend_errors():
+            self.backend.end_session(session_id)
+        self._known.pop(session_id, None)
+
+    def learned(self, session_id: str, message_id: str | None) -> None:
+        """Note that the backend knows the session up to that message; with None, that nobody can tell."""
+        self._known.pop(session_id, None)
+        if message_id is not None:
+            self._known[session_id] = message_id
+
+    def list_models(self) -> list[str]:
+        """The names that a session's model may have; [] where it cannot be told. Raises BackendUnavailable."""
+        listed = getattr(self.backend, "list_models", None)
+        with backend_errors():
+            return list(listed()) if listed else []
+
+    def start(self, report: Callable[[str, float | None], None]) -> None:
+        """Let the backend begin what is better done before the first message; returns at once."""
+        start = getattr(self.backend, "start", None)
+        if start:
+            start(report)
+
+    def enter(self) -> None:
+        """Keep the backend open until `leave`."""
+        with self._use_lock:
+            self._users += 1
+
+    def leave(self) -> None:
+        with self._use_lock:
+            self._users -= 1
+            over = self._retired and not self._users
+        if over:
+            self.close()
+
+    def retire(self) -> None:
+        """Close the backend when nobody uses it any more."""
+        self.enter()
+        self._retired = True
+        self.leave()
+
+    def close(self) -> None:
+        close = getattr(self.backend, "close", None)
+        if close:
+            close()
+
+
+class Question:
+    """One message, to be asked as often as need be."""
+
+    def __init__(self, answerer: Answerer, session_id: str, message: str, past: Past, options: SessionOptions) -> None:
+        self._answerer, self._options = answerer, options
+        self._session_id, self._message, self._past = session_id, message, past
+
+    @property
+    def label(self) -> str:
+        """Which model answers; a model that the server chooses may be known only when it has been asked."""
+        return self._answerer.label(self._options)
+
+    def __call__(self, *, again: bool) -> Iterable[Piece]:
+        return self._answerer.ask(self._session_id, self._message, self._past, self._options, again=again)
+
+
+def _last(past: Past) -> str | None:
+    return past[-1]["id"] if past else None
