@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, MutableMapping, Sequence
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 import nh3
@@ -20,7 +21,7 @@ HIGHLIGHT_AT_MOST = 30_000
 """Characters of a code block; longer ones stay plain, since some lexers take their time."""
 Env = MutableMapping[str, Any]
 
-_ENDED_BY_A_BLANK_LINE = ("paragraph_open", "heading_open", "hr", "table_open", "blockquote_open")
+_ENDED_BY_AN_EMPTY_LINE = ("paragraph_open", "heading_open", "hr", "table_open", "blockquote_open", "fence")
 
 _CLASSES = {
     "a": {"image"},
@@ -88,8 +89,8 @@ class GrowingMarkdown:
             return
         # A line that still grows may turn out to be something else; only whole lines finish a block.
         whole = len(text) if final else text.rfind("\n") + 1
-        bounds = [self.shown + bound for bound in _bounds(text[self.shown : whole], growing=not final)]
-        for start, end in zip(bounds, [*bounds[1:], len(text)] if final else bounds[1:], strict=False):
+        bounds = [self.shown + bound for bound in _bounds(text[self.shown : whole])]
+        for start, end in pairwise(sorted({*bounds, len(text)}) if final else bounds):
             self.blocks.append(_html(text[start:end], self._env))
             self.starts.append(start)
             self.shown = end
@@ -120,24 +121,24 @@ def normal_lines(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
 
 
-def _bounds(text: str, *, growing: bool) -> list[int]:
-    """Where the top-level blocks begin, in characters; the first begins at 0.
+def _bounds(text: str) -> list[int]:
+    """Where the top-level blocks begin or have ended, in characters; the first is 0, [] where there is no text.
 
-    Of a text that is `growing` also where the last one ends, if nothing that follows can change it.
+    Whatever comes behind the text moves none of them, so an answer that grows is cut where a whole one is.
     """
-    if not text.strip():
+    if not text.strip(" \t\n"):  # Markdown's own blanks
         return []
-    tokens = [token for token in _outline().parse(text) if token.level == 0 and token.nesting >= 0 and token.map]
-    lines = [token.map[0] for token in tokens if token.map]
-    offsets = list(_line_offsets(text)) if len(lines) > 1 else []
-    end = [len(text)] if growing and tokens and text.endswith("\n\n") and _is_over(tokens[-1], text) else []
-    return [0, *(offsets[line] for line in lines[1:]), *end]
+    blocks = [token for token in _outline().parse(text) if token.level == 0 and token.nesting >= 0]
+    lines = [(block.type, block.map[0], block.map[1]) for block in blocks if block.map]
+    offsets = list(_line_offsets(text))
+    ends = [_end(kind, offsets[end], text) if end < len(offsets) else 0 for kind, _, end in lines]
+    starts = [offsets[start] for _, start, _ in lines[1:]]
+    return [0, *(end or start for end, start in zip(ends, [*starts, 0], strict=False) if end or start)]
 
 
-def _is_over(last: Token, text: str) -> bool:
-    """Whether the blank line at the text's end has ended its last block. A list may go on behind one."""
-    fence_closed = last.type == "fence" and last.map is not None and last.map[1] < text.count("\n")
-    return fence_closed or last.type in _ENDED_BY_A_BLANK_LINE
+def _end(kind: str, offset: int, text: str) -> int:
+    """Where a block is over that an empty line ends, with that line; 0 where it may go on behind one, as lists do."""
+    return offset + 1 if kind in _ENDED_BY_AN_EMPTY_LINE and text.startswith("\n", offset) else 0
 
 
 def _line_offsets(text: str) -> Iterator[int]:
