@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from flask import Response, request
 from markupsafe import Markup
 from werkzeug.wrappers import Response as BaseResponse
@@ -18,9 +20,9 @@ def partial(target: str, swap: str, html: str) -> Markup:
 
 
 def fragments(*parts: str, push: str | None = None) -> Response:
-    """An answer made of parts, which puts `push` into the address bar where it is given."""
+    """An answer made of parts; `push` becomes the page's address, a step in its history, where it is not so already."""
     response = Response("".join(parts), mimetype="text/html")
-    if push:
+    if push and urlsplit(request.headers.get("HX-Current-URL", "")).path != push:
         response.headers["HX-Push-Url"] = push
     return response
 

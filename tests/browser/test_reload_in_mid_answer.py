@@ -1,0 +1,54 @@
+"""A page that is loaded anew while an answer is being written shows what there is and goes on."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.scripted_server import ended, sends
+
+pytestmark = pytest.mark.browser
+
+WORDS = " ".join(f"w{number}" for number in range(60))
+
+
+def test_a_reload_shows_what_there_is_and_goes_on_to_the_whole_text(serve, visit):
+    chat = visit(serve("--backend", "mock", "--mock-delay", "0.04"))
+    chat.ask(WORDS)
+    chat.streaming("w5")
+    chat.page.reload()
+    assert "w5" in chat.answer.inner_text()
+    chat.answered()
+    assert chat.texts() == [WORDS, f"Mock response to: {WORDS}"]
+
+
+def test_blocks_of_an_answer_are_neither_doubled_nor_lost_by_a_reload(serve_model, model, visit):
+    gate = threading.Event()
+    text = [f"Paragraph {number}.\n\n" for number in range(6)]
+    code = "```python\nx = 1\n", "y = 2\n", "```\n\n"
+    model.script(sends(*text[:3], *code[:1], gate, *code[1:], *text[3:], ended()))
+    chat = visit(serve_model())
+    chat.ask("write")
+    chat.streaming("x = 1")
+    chat.page.reload()
+    chat.streaming("x = 1")
+    gate.set()
+    chat.answered()
+    assert chat.answer.locator("p").all_inner_texts() == [line.strip() for line in text]
+    expect(chat.answer.locator("code")).to_have_text("x = 1\ny = 2\n")
+
+
+def test_an_answer_that_ends_while_the_page_is_away_is_whole_when_it_comes_back(serve_model, model, visit):
+    gate = threading.Event()
+    model.script(sends("one ", gate, "two ", "three", ended()))
+    chat = visit(serve_model())
+    chat.ask("count")
+    chat.streaming("one")
+    address = chat.page.url
+    chat.page.goto("about:blank")
+    gate.set()
+    chat.page.goto(address)
+    chat.answered()
+    assert chat.texts() == ["count", "one two three"]

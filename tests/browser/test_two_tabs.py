@@ -1,0 +1,86 @@
+"""Two tabs on one session both see everything as it happens; a tab elsewhere disturbs nothing."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.past import sessions_from_before
+
+pytestmark = pytest.mark.browser
+
+SLOW = ("--backend", "mock", "--mock-delay", "0.04")
+
+
+def test_both_tabs_see_question_and_answer_live_in_order_and_once(serve, visit, home):
+    sessions_from_before(home, "hello")
+    one = visit(serve(*SLOW))
+    two = one.tab()
+    words = " ".join(f"w{number}" for number in range(40))
+    one.ask(words)
+    two.streaming("w3")
+    assert "w39" not in two.answer.inner_text()
+    one.answered()
+    two.answered()
+    expected = ["hello", "Mock response to: hello", words, f"Mock response to: {words}"]
+    assert one.texts() == two.texts() == expected
+    two.asked("and back")
+    one.page.bring_to_front()
+    expect(one.messages).to_have_count(6)
+    one.answered()
+    assert one.texts() == two.texts() == [*expected, "and back", "Mock response to: and back"]
+
+
+def test_what_two_tabs_ask_in_turn_stands_in_order_in_both(serve, visit, home):
+    sessions_from_before(home, "hello")
+    one = visit(serve("--backend", "mock", "--mock-delay", "0"))
+    two = one.tab()
+    for number in range(3):
+        for tab in (one, two):
+            tab.page.bring_to_front()
+            expect(tab.messages).to_have_count(tab.messages.count())
+            before = 2 + 4 * number + (2 if tab is two else 0)
+            expect(tab.messages).to_have_count(before)
+            tab.answered()
+            tab.asked(f"question {number}")
+    expect(one.messages).to_have_count(14)
+    one.answered()
+    assert one.texts() == two.texts()
+    assert len(two.texts()) == 14
+
+
+def test_an_answer_goes_on_while_its_tab_shows_another_session(serve, visit, home):
+    sessions_from_before(home, "earlier")
+    chat = visit(serve(*SLOW))
+    chat.open_sessions()
+    chat.panel.get_by_role("button", name="+ New").click()
+    expect(chat.note).to_contain_text("New session started")
+    words = " ".join(f"w{number}" for number in range(40))
+    chat.ask(words)
+    chat.streaming("w3")
+    mine = chat.page.url
+    chat.open_sessions()
+    chat.rows.filter(has_text="earlier").click()
+    expect(chat.page).to_have_title("earlier · Amplifier")
+    assert chat.texts() == ["earlier", "Mock response to: earlier"]
+    chat.asked("in between")
+    assert chat.texts()[2:] == ["in between", "Mock response to: in between"]
+    chat.page.goto(mine)
+    chat.answered()
+    assert chat.texts() == [words, f"Mock response to: {words}"]
+
+
+def test_a_second_tab_never_writes_into_the_wrong_session(serve, visit, home):
+    sessions_from_before(home, "apples", "pears")
+    one = visit(serve("--backend", "mock", "--mock-delay", "0"))
+    expect(one.page).to_have_title("pears · Amplifier")
+    two = one.tab()
+    two.open_sessions()
+    two.rows.filter(has_text="apples").click()
+    expect(two.page).to_have_title("apples · Amplifier")
+    one.page.bring_to_front()
+    expect(one.badge).to_have_attribute("data-connected", "false")
+    one.asked("more pears")
+    assert one.texts() == ["pears", "Mock response to: pears", "more pears", "Mock response to: more pears"]
+    expect(one.badge).to_have_attribute("data-connected", "true")
+    expect(two.messages).to_have_count(2)
