@@ -1,0 +1,514 @@
+"""Answers are Markdown, made into HTML that can do no harm, block by block while they grow."""
+
+from __future__ import annotations
+
+import re
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from bs4 import BeautifulSoup
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from tests.conftest import HTMX
+from webchat.render import GrowingMarkdown, markdown, normal_lines
+
+ELEMENTS = set(
+    "a blockquote br button code del div em figcaption figure h3 h4 h5 h6 hr input li ol p pre s span strong table "
+    "tbody td th thead tr ul".split()
+)
+ATTRIBUTES = {
+    "a": {"href", "title", "target", "rel", "class"},
+    "button": {"type", "class"},
+    "code": set(),
+    "div": {"class", "role", "tabindex", "aria-label"},
+    "figure": {"class"},
+    "input": {"type", "class", "checked", "disabled"},
+    "li": {"class"},
+    "ol": {"start", "class"},
+    "ul": {"class"},
+    "span": {"class"},
+    "td": {"data-align"},
+    "th": {"data-align"},
+}
+
+
+def soup_of(text: str) -> BeautifulSoup:
+    return BeautifulSoup(markdown(text), "html.parser")
+
+
+def harm(html: str) -> list[str]:
+    """Whatever in some HTML is not on the list of what an answer may have."""
+    found = []
+    for tag in BeautifulSoup(html, "html.parser").find_all(True):
+        if tag.name not in ELEMENTS:
+            found.append(f"<{tag.name}>")
+        found += [f"{tag.name} {name}" for name in set(tag.attrs) - ATTRIBUTES.get(tag.name, set())]
+        if tag.name == "a" and not re.match(r"https?://[^/]|mailto:", tag.get("href", "mailto:"), re.I):
+            found.append(f"a href={tag['href']}")
+        if tag.name == "input" and (tag.get("type"), tag.has_attr("disabled")) != ("checkbox", True):
+            found.append(str(tag))
+        if tag.name == "button" and tag.get("type") != "button":
+            found.append(str(tag))
+    return found
+
+
+# What Markdown becomes
+
+
+def test_the_usual_marks():
+    soup = soup_of("*a* **b** ~~c~~ `d`\n\n> e\n\n---\n\n1. f\n2. g\n\n- h")
+    pairs = {"em": "a", "strong": "b", "s": "c", "p code": "d", "blockquote": "e", "ul li": "h"}
+    assert {name: soup.select_one(name).get_text().strip() for name in pairs} == pairs
+    assert [item.get_text() for item in soup.select("ol li")] == ["f", "g"]
+    assert soup.select_one("hr")
+
+
+def test_a_list_goes_on_counting_where_it_begins():
+    assert soup_of("7. seven").select_one("ol")["start"] == "7"
+
+
+def test_a_table_can_be_scrolled_and_keeps_its_alignment():
+    soup = soup_of("| a | b | c |\n|:--|:-:|--:|\n| 1 | 2 | 3 |")
+    assert [cell["data-align"] for cell in soup.select("td")] == ["left", "center", "right"]
+    assert [cell.get_text() for cell in soup.select("th")] == ["a", "b", "c"]
+    around = soup.select_one("table").parent
+    assert (around["role"], around["tabindex"]) == ("region", "0")
+
+
+def test_a_task_list_shows_what_is_done_and_takes_no_clicks():
+    boxes = soup_of("- [ ] open\n- [x] done").select("li.task-list-item input[type=checkbox]")
+    assert [box.has_attr("checked") for box in boxes] == [False, True]
+    assert all(box.has_attr("disabled") for box in boxes)
+
+
+def test_code_names_its_language_is_highlighted_and_can_be_copied():
+    code = "def f(x):\n    return x < 1 & 2\n"
+    figure = soup_of(f"```python\n{code}```").select_one("figure.code")
+    assert figure.select_one("figcaption span").get_text() == "python"
+    assert figure.select_one("button.copy[type=button]")
+    assert figure.select_one("pre code").get_text() == code
+    assert {span.get_text() for span in figure.select("code span.k")} == {"def", "return"}
+
+
+@pytest.mark.parametrize(
+    "source", ["```\nplain <b>\n```", "    plain <b>\n", "```no-such-language\nplain <b>\n```", "~~~\nplain <b>\n~~~"]
+)
+def test_code_of_no_known_language_is_shown_as_it_is(source):
+    code = soup_of(source).select_one("pre code")
+    assert code.get_text() == "plain <b>\n"
+    assert not code.find(True)
+
+
+def test_code_that_is_very_long_is_shown_without_colours():
+    code = soup_of("```python\n" + "x = 1\n" * 6000 + "```").select_one("code")
+    assert code.get_text().count("x = 1") == 6000
+    assert not code.find(True)
+
+
+def test_blank_lines_at_the_edges_of_code_are_kept():
+    assert soup_of("```python\n\n\nx = 1\n\n```").select_one("code").get_text() == "\n\nx = 1\n\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "address"),
+    [
+        ("[x](https://a.example/b?c=1&d=2)", "https://a.example/b?c=1&d=2"),
+        ("[x](HTTP://A.example)", "HTTP://A.example"),
+        ("[x](mailto:ada@a.example)", "mailto:ada@a.example"),
+        ("<https://a.example>", "https://a.example"),
+        ("see https://a.example/b.", "https://a.example/b"),
+        ("[x][1]\n\n[1]: https://a.example", None),
+        ("[1]: https://a.example\n\n[x][1]", "https://a.example"),
+    ],
+)
+def test_a_link_opens_elsewhere_and_tells_nothing(source, address):
+    link = soup_of(source).select_one("a")
+    if address is None:  # a reference before its definition is not known yet when its block is finished
+        assert link is None
+        return
+    assert link["href"] == address
+    assert link["target"] == "_blank"
+    assert set(link["rel"]) == {"noopener", "noreferrer", "nofollow"}
+
+
+@pytest.mark.parametrize("text", ["main.py", "example.com", "www.example.com", "ada@example.com", "a.b/c", "127.0.0.1"])
+def test_only_what_is_written_as_an_address_is_a_link(text):
+    assert not soup_of(text).select("a")
+
+
+@pytest.mark.parametrize(
+    "address",
+    "sessions/x/end /sessions //evil.example ?q=x #end . http:sessions http:/sessions https:x "
+    "ftp://a.example tel:1 file:///etc/passwd \\\\evil.example".split(),
+)
+def test_a_link_into_the_chat_or_to_another_scheme_leads_nowhere(address):
+    for source in (f"[x]({address})", f"[x](<{address}>)", f"![x]({address})", f"<{address}>"):
+        assert not soup_of(source).select("a[href]"), source
+
+
+def test_a_picture_is_a_link_to_it():
+    link = soup_of('![a *cat*](https://a.example/cat.png "Tom")').select_one("a.image")
+    assert link["href"] == "https://a.example/cat.png"
+    assert link.get_text() == "a *cat*"
+    assert not soup_of("![x](https://a.example/cat.png)").select("img")
+
+
+def test_a_picture_without_a_name_can_be_followed_too():
+    assert soup_of("![](https://a.example/cat.png)").select_one("a.image").get_text() == "picture"
+
+
+def test_headings_come_below_those_of_the_page():
+    soup = soup_of("# a\n## b\n### c\n#### d\n##### e\n###### f\n\ng\n===\n\nh\n---")
+    found = [(tag.name, tag.get_text()) for tag in soup.find_all(re.compile(r"h\d"))]
+    assert found == [
+        ("h3", "a"),
+        ("h4", "b"),
+        ("h5", "c"),
+        ("h6", "d"),
+        ("h6", "e"),
+        ("h6", "f"),
+        ("h3", "g"),
+        ("h4", "h"),
+    ]
+
+
+def test_html_is_shown_as_text():
+    assert soup_of("a <b>c</b> <br> &amp; &lt;").get_text().strip() == "a <b>c</b> <br> & <"
+
+
+def test_any_line_end_will_do():
+    assert markdown(normal_lines("# a\r\rb\r\n\r\nc")) == markdown("# a\n\nb\n\nc")
+
+
+def test_links_stay_right_when_many_are_rendered_at_once():
+    texts = [
+        f"{'x' * number} https://a{number}.example/{'y' * number} and http://b{number}.example" for number in range(200)
+    ]
+    expected = [[f"https://a{n}.example/{'y' * n}", f"http://b{n}.example"] for n in range(200)]
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for attempt in range(2):
+            with ThreadPoolExecutor(8) as pool:
+                rendered = list(pool.map(lambda text, mark=f"{attempt} ": markdown(mark + text), texts))
+            found = [[a["href"] for a in BeautifulSoup(html, "html.parser").select("a")] for html in rendered]
+            assert found == expected
+    finally:
+        sys.setswitchinterval(interval)
+
+
+# Harm
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    "<SCRIPT SRC=//evil.example/x.js></SCRIPT>",
+    "<scr<script>ipt>alert(1)</scr</script>ipt>",
+    "<img src=x onerror=alert(1)>",
+    "<img/src=x/onerror=alert(1)>",
+    '<img srcset="//evil.example/x 1x">',
+    "<svg onload=alert(1)>",
+    "<svg><script>alert(1)</script></svg>",
+    "<svg><a xlink:href='javascript:alert(1)'><text>x</text></a></svg>",
+    "<math><mtext><table><mglyph><style><img src=x onerror=alert(1)>",
+    "<iframe src=javascript:alert(1)></iframe>",
+    "<iframe srcdoc='<script>alert(1)</script>'></iframe>",
+    "<object data=x></object><embed src=x>",
+    "<base href=//evil.example/>",
+    "<meta http-equiv=refresh content='0;url=//evil.example'>",
+    "<link rel=stylesheet href=//evil.example/x.css>",
+    "<style>*{display:none}</style>",
+    "<p style='position:fixed;inset:0'>x</p>",
+    "<form action=//evil.example><input name=message><button>Go</button></form>",
+    "<input autofocus onfocus=alert(1)>",
+    "<details open ontoggle=alert(1)>",
+    "<video><source onerror=alert(1)></video>",
+    "<template><script>alert(1)</script></template>",
+    "<noscript><p title='</noscript><img src=x onerror=alert(1)>'></noscript>",
+    "<textarea></textarea><script>alert(1)</script>",
+    "<title></title><script>alert(1)</script>",
+    "<xmp><img src=x onerror=alert(1)></xmp>",
+    "<plaintext>",
+    "<!-- --><script>alert(1)</script>",
+    "<!--><img src=x onerror=alert(1)>-->",
+    "<![CDATA[<script>alert(1)</script>]]>",
+    "<?xml version='1.0'?><script>alert(1)</script>",
+    "</div></article></main><script>alert(1)</script>",
+    "</p><p onclick=alert(1)>x",
+    '<a href="javascript:alert(1)">x</a>',
+    "[x](javascript:alert(1))",
+    "[x](JaVaScRiPt:alert(1))",
+    "[x](java&#x73;cript:alert(1))",
+    "[x](javascript&colon;alert(1))",
+    "[x](java\tscript:alert(1))",
+    "[x](<java\tscript:alert(1)>)",
+    "[x](<  javascript:alert(1)>)",
+    "[x](&#1;javascript:alert(1))",
+    "[x](\x01javascript:alert(1))",
+    "[x](vbscript:msgbox(1))",
+    "[x](data:text/html,<script>alert(1)</script>)",
+    "[x](data:text/html;base64,PHNjcmlwdD5hbGVydCgxKTwvc2NyaXB0Pg==)",
+    "[x](blob:http://localhost/x)",
+    "[x](view-source:javascript:alert(1))",
+    "[x](http:javascript:alert(1))",
+    "![x](javascript:alert(1))",
+    "![x](data:image/svg+xml,<svg onload=alert(1)>)",
+    "![x](data:image/png;base64,AAAA)",
+    '![x" onerror="alert(1)](https://a.example/x.png)',
+    '![x](https://a.example/"onerror="alert(1))',
+    '![x](https://a.example/x.png "x\\" onerror=\\"alert(1)")',
+    '[x](https://a.example "x\\" onclick=\\"alert(1)")',
+    "[x](https://a.example/'onclick='alert(1))",
+    "<javascript:alert(1)>",
+    "<data:text/html,x>",
+    '<https://a.example/"onclick="alert(1)>',
+    'https://a.example/"onmouseover="alert(1)',
+    "javascript://a.example/%0aalert(1)",
+    "[x]\n\n[x]: javascript:alert(1)",
+    "[x]: javascript:alert(1)\n\n[x]",
+    "[x]: data:text/html,x 'y'\n\n![x]",
+    "[x]: https://a.example '\"onclick=alert(1) x=\"'\n\n[x]",
+    "[<img src=x onerror=alert(1)>](https://a.example)",
+    "[![x](javascript:alert(1))](javascript:alert(2))",
+    "&lt;script&gt;alert(1)&lt;/script&gt;",
+    "&#60;script&#62;alert(1)&#60;/script&#62;",
+    "&amp;lt;script&amp;gt;",
+    "`<script>alert(1)</script>`",
+    "    <script>alert(1)</script>",
+    "```html\n<script>alert(1)</script>\n```",
+    "```\n</code></pre><script>alert(1)</script>\n```",
+    '```"><script>alert(1)</script>\nx\n```',
+    "```x onclick=alert(1)\ny\n```",
+    "```<img/src=x/onerror=alert(1)>\ny\n```",
+    '~~~ js"onload="x\ny\n~~~',
+    '| <script>alert(1)</script> | x |\n|---|---|\n| <img src=x onerror=alert(1)> | "><b> |',
+    '| a |\n|:-"onclick=alert(1):|\n| b |',
+    "# <img src=x onerror=alert(1)>",
+    "- [ ] <img src=x onerror=alert(1)>",
+    '- [x"onclick=alert(1)] y',
+    '1"onclick=alert(1). x',
+    "<b hx-get=/sessions hx-trigger=load>x</b>",
+    "<div data-hx-post=/messages data-hx-trigger='load'>x</div>",
+    "<p hx-on:click='alert(1)'>x</p>",
+    "<div hx-sse:connect=//evil.example/events></div>",
+    "<hx-partial hx-target='#chatArea' hx-swap='innerHTML'>gone</hx-partial>",
+    "</hx-partial><hx-partial hx-target=body>gone</hx-partial>",
+    "<div id=chatArea class=message data-status=complete>x</div>",
+    "<a id=messageInput name=message>x</a>",
+    "{{ 7 * 7 }} {% include 'x' %} {{ config }}",
+    "${7*7} #{7*7} <%= 7*7 %>",
+    "\0<script\0>alert(1)</script>",
+    "<scr\0ipt>alert(1)</scr\0ipt>",
+    "\x1b[31m\x07\x08\x7f\x85\u2028\u2029",
+    "\u202e<tpircs>\u202c",
+    "\ufeff<script>alert(1)</script>",
+    "＜script＞alert(1)＜/script＞",
+    "\x0c<img\x0csrc=x\x0conerror=alert(1)>",
+    "<" * 2000,
+    "[" * 500 + "x" + "](javascript:alert(1))" * 500,
+    "> " * 500 + "<script>alert(1)</script>",
+]
+
+
+def test_the_corpus_is_large_enough():
+    assert len(set(HOSTILE)) == len(HOSTILE) >= 60
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=lambda text: ascii(text)[:50])
+def test_hostile_text_does_no_harm(text):
+    for source in (text, f"a {text} b", f"- {text}\n\n> {text}", f"**{text}**", f"| x |\n|---|\n| {text} |"):
+        assert harm(markdown(source)) == []
+        growing = GrowingMarkdown()
+        for end in sorted({1, len(source) // 3, len(source) // 2, len(source)}):
+            growing.grow(source[:end])
+            assert harm("".join([*growing.blocks, growing.tail])) == []
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=lambda text: ascii(text)[:50])
+def test_hostile_text_gives_attributes_of_ours_only(text):
+    soup = soup_of(text)
+    for tag in soup.find_all(True):
+        names = [name.lower() for name in tag.attrs]
+        assert not [name for name in names if re.match(r"on|(data-)?hx-|style|srcset|src|id|name|form", name)]
+
+
+def test_the_judge_of_harm_sees_it():
+    bad = ["<script>", "<b>", "<a href=javascript:x>", "<a href=//x>", "<p onclick=x>", "<p style=x>", "<p hx-get=x>"]
+    bad += ["<input type=text disabled>", "<input type=checkbox>", "<button>", "<img>", "<hx-partial>", "<div id=x>"]
+    for html in bad:
+        assert harm(html), html
+    assert harm("<p>a<strong>b</strong><a href=https://x>c</a></p>") == []
+
+
+@given(st.text(alphabet=st.sampled_from(list("<>\"'=&;:/()[]!`*_~|#- \n\tax\0\x0c\u2028")), max_size=60))
+@settings(max_examples=200, deadline=None, derandomize=True)
+def test_any_mixture_of_marks_does_no_harm(text):
+    assert harm(markdown(text)) == []
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=lambda text: ascii(text)[:50])
+def test_a_hostile_message_and_its_title_and_answer_are_shown_as_text(client, backend, manager, text):
+    message = text.replace("\0", "")
+    backend.plays(text)
+    session_id = manager.create_session().session_id
+    manager.send_message(message, session_id)
+    for path in (f"/sessions/{session_id}", "/sessions", f"/sessions/{session_id}/reply"):
+        for headers in ({}, HTMX):
+            soup = BeautifulSoup(client.get(path, headers=headers).text, "html.parser")
+            assert not soup.select(
+                "script:not([src]), style, img, iframe, object, embed, base, textarea[id=x], [onerror]"
+            )
+            assert all(str(tag["src"]).startswith("/static/") for tag in soup.select("script"))
+            assert all(tag["hx-target"].startswith("#") for tag in soup.find_all("hx-partial"))
+            question = soup.select_one("article[data-role=user] .content")
+            if question:
+                assert question.get_text() == message
+
+
+def test_a_hostile_title_stays_in_its_place(client, manager):
+    title = '</title><script>alert(1)</script>"><img src=x onerror=alert(1)>'
+    session_id = manager.create_session(description=title).session_id
+    manager.send_message("hello", session_id)
+    for path in (f"/sessions/{session_id}", "/sessions"):
+        soup = BeautifulSoup(client.get(path).text, "html.parser")
+        assert not soup.select("script:not([src]), img")
+        assert title in soup.get_text()
+    fragment = BeautifulSoup(client.post(f"/sessions/{session_id}/resume", headers=HTMX).text, "html.parser")
+    assert fragment.select_one("title").get_text() == f"{title} · Amplifier"
+
+
+def test_what_the_backend_says_beside_the_text_is_text(client, backend, manager):
+    from webchat.backends import Event
+
+    bad = "<img src=x onerror=alert(1)>"
+    backend.label = bad
+    backend.plays(Event("reasoning", bad), Event("note", bad), Event("tool", bad), "x")
+    session_id = manager.create_session().session_id
+    manager.send_message("hello", session_id)
+    soup = BeautifulSoup(client.get(f"/sessions/{session_id}").text, "html.parser")
+    assert not soup.select("img")
+    assert soup.get_text().count(bad) >= 4
+
+
+def test_a_person_s_message_keeps_its_lines_and_is_no_markdown(client, manager):
+    message = "# one\n\n  *two*\n\tthree <b>\n- four"
+    manager.create_session()
+    manager.send_message(message)
+    content = BeautifulSoup(client.get("/").text, "html.parser").select_one("article[data-role=user] .content")
+    assert content.get_text() == message
+    assert [tag.name for tag in content.select(".plain, .plain *")] == ["p"]
+
+
+# Growing
+
+LINES = [
+    "text",
+    "more *text*",
+    "# heading",
+    "===",
+    "---",
+    "- item",
+    "  - inner",
+    "* other",
+    "1. one",
+    "2) two",
+    "    code",
+    "\tcode",
+    "```python",
+    "```",
+    "~~~",
+    "x = '<b>'",
+    "> quote",
+    ">",
+    "> - item",
+    "| a | b |",
+    "|---|:-:|",
+    "| 1 | 2 |",
+    "[a]: https://a.example",
+    "[a]:",
+    "'title",
+    "[a] and [b]",
+    "[b]: <https://b.example> 'title'",
+    "- [ ] task",
+    "- [x] done",
+    "<div>",
+    "***",
+    "\\",
+    "",
+    "",
+    "",
+    " ",
+    "\u00a0",
+    "\x0b",
+    "\x0c",
+    "\x1c",
+    "\x85",
+    "\u2028",
+    "\0",
+    "&nbsp;",
+]
+TEXTS = st.one_of(
+    st.lists(st.sampled_from(LINES), max_size=14).map("\n".join),
+    st.text(alphabet="ab*_`#>-|:[]()!~ \n\t1.\u00a0\x0c\x1c", max_size=60),
+)
+
+
+@given(TEXTS, st.lists(st.integers(0, 200), max_size=12))
+@settings(max_examples=600, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@example("[a]: https://a.example\n\n[a]\n\n- b\n\n  c\n\nd\n", list(range(60)))
+@example("```\na\n\nb\n```\nc\n", list(range(30)))
+@example("a\n\n\x1c\n", list(range(8)))
+@example("- a\n\n\n- b\n\nc", list(range(16)))
+@example("[a]\n\n[a]: https://a.example\n\nb\n", list(range(40)))
+@example("[a]\n \n[a]: https://a.example\n", list(range(40)))
+def test_an_answer_that_grows_becomes_what_it_would_be_at_once(text, cuts):
+    growing = GrowingMarkdown()
+    finished: list[str] = []
+    for end in sorted({min(cut, len(text)) for cut in cuts}):
+        growing.grow(text[:end])
+        assert growing.blocks[: len(finished)] == finished, "a finished block changed"
+        finished = list(growing.blocks)
+    growing.grow(text, final=True)
+    assert growing.blocks[: len(finished)] == finished
+    assert "".join(growing.blocks) == markdown(text)
+    assert growing.tail == ""
+
+
+@given(TEXTS)
+@settings(max_examples=200, deadline=None, derandomize=True)
+def test_nothing_of_an_unfinished_answer_is_hidden(text):
+    growing = GrowingMarkdown()
+    growing.grow(text)
+    shown = BeautifulSoup("".join([*growing.blocks, growing.tail]), "html.parser").get_text()
+    # The names of languages and the buttons belong to the page, links to references go when those come.
+    assert re.findall(r"\w", shown) == re.findall(r"\w", soup_of(text).get_text())
+
+
+def test_a_block_is_finished_when_a_later_one_has_begun():
+    growing = GrowingMarkdown()
+    growing.grow("# a\nb")
+    assert growing.blocks == []
+    growing.grow("# a\nb\n")
+    assert growing.blocks == ["<h3>a</h3>\n"]
+    assert growing.shown == len("# a\n")
+    assert growing.tail == "<p>b</p>\n"
+
+
+def test_an_open_fence_is_plain_until_it_closes():
+    growing = GrowingMarkdown()
+    growing.grow("```python\nx = 1\n")
+    assert "<span class" not in growing.tail
+    assert "x = 1" in growing.tail
+    growing.grow("```python\nx = 1\n```\n\nb\n\nc\n")
+    assert '<span class="n">x</span>' in growing.blocks[0]
+
+
+def test_a_reader_gets_the_blocks_behind_what_it_has():
+    growing = GrowingMarkdown()
+    growing.grow("a\n\nb\n\nc\n\nd")
+    edges = [*growing.starts, growing.shown]
+    for number, edge in enumerate(edges):
+        assert list(growing.since(edge)) == growing.blocks[number:]
+    for elsewhere in (1, growing.shown + 1, 10**9, -1):
+        assert growing.since(elsewhere) is None
