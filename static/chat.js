@@ -67,22 +67,26 @@
   });
 
   // Copy: a code block's text, or a message as it was written.
-  const copied = (button) => {
-    const before = button.textContent;
-    button.textContent = "Copied";
-    setTimeout(() => { button.textContent = before; }, 1500);
+  const says = (button, text) => {
+    button.textContent = text;
+    setTimeout(() => { button.textContent = "Copy"; }, 1500);
+  };
+  const sourceOf = async (url) => {
+    const response = await fetch(url);
+    if (!response.ok) throw new Error(response.statusText);
+    return response.text();
   };
   const copy = async (button) => {
     const code = button.closest("figure")?.querySelector("code");
-    const text = code ? code.textContent : await (await fetch(button.dataset.source)).text();
+    const text = code ? code.textContent : await sourceOf(button.dataset.source);
     await navigator.clipboard.writeText(text);
-    copied(button);
+    says(button, "Copied");
   };
 
   document.addEventListener("click", (event) => {
     const button = event.target.closest("button");
     if (!button) return;
-    if (button.classList.contains("copy")) copy(button).catch(() => { button.textContent = "Not copied"; });
+    if (button.classList.contains("copy")) copy(button).catch(() => says(button, "Not copied"));
     if (button.id === "toEnd") { following = true; toEnd(); focusField(); }
   });
 

@@ -61,6 +61,13 @@ class BackendUnavailable(WebChatError):
         super().__init__(text)
 
 
+class TooBusy(WebChatError):
+    """As many requests wait for answers as the server can hold."""
+
+    def __init__(self, text: str = "Too many requests wait for answers right now. Try again in a few seconds.") -> None:
+        super().__init__(text)
+
+
 class InvalidInput(WebChatError):
     """What was sent cannot be used as it is."""
 

@@ -19,6 +19,7 @@ from webchat.errors import (
     SessionNotFound,
     SessionUnknown,
     StorageError,
+    TooBusy,
     WebChatError,
 )
 from webchat.faces import Face, json_answer, wanted_face
@@ -32,6 +33,7 @@ STATUS: dict[type[Exception], int] = {
     SessionBusy: 409,
     NoActiveSession: 409,
     BackendUnavailable: 503,
+    TooBusy: 503,
     SessionUnknown: 503,
     InvalidInput: 422,
     StorageError: 507,
@@ -67,7 +69,7 @@ def _told(error: Exception) -> tuple[str, int, list[tuple[str, str]]]:
     if isinstance(error, WebChatError):
         if error.__cause__:
             log.warning("%s %s: %s", request.method, request.path, error, exc_info=error)
-        return str(error), STATUS.get(type(error), 500), []
+        return str(error), STATUS.get(type(error), 500), [("Retry-After", "5")] if isinstance(error, TooBusy) else []
     if isinstance(error, HTTPException) and (error.code or 500) < 500:
         code = error.code or 400
         # Werkzeug's own texts are for developers; ours stand in the table or were given with the exception.
@@ -86,6 +88,7 @@ def _page(error: Exception, text: str, status: int, face: Face) -> str:
         "status": status,
         "ended": isinstance(error, SessionEnded),
         "session_id": session_id if status != 404 else None,
-        "draft": request.form.get("message", "") if status != 413 else "",
+        # The body of a request that was refused for itself is not looked into.
+        "draft": request.form.get("message", "") if not isinstance(error, HTTPException) else "",
     }
     return render_template("webchat/_error.html" if face is Face.FRAGMENT else "webchat/error.html", **context)

@@ -24,7 +24,9 @@ def wanted_face() -> Face:
     if is_htmx():
         return Face.FRAGMENT
     offered = [Face.PAGE, Face.JSON, Face.TEXT, Face.EVENTS]
-    if "/api/" in request.path:
+    # By the view's name where there is one: the chat may be mounted below a prefix like /api/ itself.
+    view = (request.endpoint or "").rpartition(".")[2]
+    if view.startswith("api_") if view else "/api/" in request.path:
         offered = [Face.JSON, Face.TEXT, Face.EVENTS]
     best = request.accept_mimetypes.best_match([face.value for face in offered], default=offered[0].value)
     return Face(best)

@@ -168,6 +168,7 @@ class DiskFolder:
             data = (b"\n" if torn else b"") + line + b"\n"
             written = file.write(data) or 0
             if written != len(data):
+                file.truncate(end)
                 raise OSError(f"only {written} of {len(data)} bytes could be written")
             if sync:
                 os.fsync(file.fileno())
@@ -224,10 +225,11 @@ class DiskFolder:
             folder = folder.parent
         for folder in reversed(missing):
             folder.mkdir(mode=FOLDER_MODE, exist_ok=True)
+            self._sync_folder(folder.parent)
 
-    def _sync_folder(self) -> None:
+    def _sync_folder(self, path: Path | None = None) -> None:
         """Make a new name last: a file's fsync does not cover the folder's entry."""
-        fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+        fd = os.open(path or self.path, os.O_RDONLY | os.O_CLOEXEC)
         try:
             os.fsync(fd)
         finally:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import errno
+import os
 import signal
 import socket
+import threading
+import time
 from types import FrameType
 
 from flask import Flask
@@ -15,6 +18,8 @@ from webchat.manager import WebChatSessionManager
 THREADS_FOR_PAGES = 28
 """Threads beside those that open streams hold: pages and forms must never wait for a stream to end."""
 PORTS_TRIED = 50
+FLUSH_TIME = 0.2
+"""Seconds that the last bytes of streams have to leave, once all answers have ended."""
 BACKLOG = 1024
 LARGEST_BODY = 16 * 1024 * 1024
 """Bytes; up to here a request that is too large gets the application's own answer."""
@@ -40,7 +45,10 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def run(app: Flask, manager: WebChatSessionManager, listening: socket.socket, max_streams: int) -> None:
-    """Serve until SIGTERM or SIGINT; then streams end at once and answers in flight are kept as they are."""
+    """Serve until SIGTERM or SIGINT; then streams end at once and answers in flight are kept as they are.
+
+    A second signal does not wait for that.
+    """
     server = create_server(
         app,
         sockets=[listening],
@@ -54,16 +62,23 @@ def run(app: Flask, manager: WebChatSessionManager, listening: socket.socket, ma
         ident=None,
     )
 
+    ending = threading.Event()
+
+    def close() -> None:
+        # In a thread of its own, while the server goes on: what was asked for still gets its answer's end.
+        manager.close()
+        time.sleep(FLUSH_TIME)
+        os.kill(os.getpid(), signal.SIGTERM)
+
     def end(number: int, frame: FrameType | None) -> None:
-        manager.stopping.set()
-        raise SystemExit(0)
+        if ending.is_set():
+            raise SystemExit(0)
+        ending.set()
+        threading.Thread(target=close, daemon=True).start()
 
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
     try:
-        server.run()
-    except SystemExit:
-        pass
+        server.run()  # until SystemExit, which waitress takes for its end
     finally:
-        manager.close()
         server.close()

@@ -5,12 +5,12 @@ from __future__ import annotations
 from flask import Blueprint, Response
 
 from webchat.errors import NoActiveSession
-from webchat.faces import Face, json_answer, wanted_face
+from webchat.faces import json_answer
 from webchat.memory import answer, check_memory_intent
 from webchat.session_store import DEFAULT_DESCRIPTION, WebChatSession
 from webchat.views.context import chat_of, manager
 from webchat.views.inputs import request_fields
-from webchat.views.streams import memory_json, memory_reply, reply_events, reply_json, reply_text
+from webchat.views.streams import answering, check_room, memory_json, memory_reply, reply_json
 
 
 def register(blueprint: Blueprint) -> None:
@@ -61,11 +61,9 @@ def chat() -> Response:
         return memory_reply(said, session_id, connected=connected) or memory_json(said, connected=connected)
     if session_id is None:
         raise NoActiveSession
+    check_room()
     posted = manager().post_message(session_id, message)
-    face = wanted_face()
-    if face is Face.TEXT:
-        return reply_text(posted)
-    return reply_events(posted) if face is Face.EVENTS else reply_json(posted)
+    return answering(posted) or reply_json(posted)
 
 
 def end() -> Response:

@@ -13,15 +13,14 @@ from webchat.errors import InvalidInput
 from webchat.faces import Face, json_answer, wanted_face
 from webchat.follow import Conversation
 from webchat.htmx import fragments, is_htmx, partial
-from webchat.manager import Posted
 from webchat.memory import MemoryAnswer, answer, check_memory_intent
 from webchat.session_store import WebChatSession
 from webchat.transcript import Message
 from webchat.views import pieces
 from webchat.views.api import session_fields
-from webchat.views.context import chat_of, manager, session_link
+from webchat.views.context import chat_of, has_gone, manager, session_link
 from webchat.views.inputs import request_fields
-from webchat.views.streams import memory_reply, reply_events, reply_json, reply_text
+from webchat.views.streams import answering, check_room, memory_reply
 
 
 def register(blueprint: Blueprint) -> None:
@@ -88,7 +87,7 @@ def start() -> AnyResponse:
         reply = memory_reply(said, shown.session_id, connected=True)
         return reply or _shown(manager().get_session(shown.session_id), note="New session started", note_above=True)
     posted = manager().start_conversation(message)
-    return _answering(posted) or _shown(posted.session, note="New session started", note_above=True)
+    return answering(posted) or _shown(posted.session, note="New session started", note_above=True)
 
 
 def send(session_id: str) -> AnyResponse:
@@ -98,7 +97,7 @@ def send(session_id: str) -> AnyResponse:
         said, asked, answered = _remember(session_id, message)
         return memory_reply(said, session_id, connected=True) or _added(session_id, asked, answered)
     posted = manager().post_message(session_id, message)
-    return _answering(posted) or _added(session_id, posted.question, posted.reply)
+    return answering(posted) or _added(session_id, posted.question, posted.reply)
 
 
 def source(session_id: str, message_id: str) -> Response:
@@ -111,7 +110,7 @@ def source(session_id: str, message_id: str) -> Response:
 
 def retry(session_id: str, message_id: str) -> AnyResponse:
     posted = manager().retry(session_id, message_id)
-    return _answering(posted) or _shown(posted.session)
+    return answering(posted) or _shown(posted.session)
 
 
 def ask(session_id: str, message_id: str) -> AnyResponse:
@@ -120,12 +119,15 @@ def ask(session_id: str, message_id: str) -> AnyResponse:
     if asked is None or asked.role != "user":
         raise InvalidInput("Only a message can be asked again.")
     posted = manager().post_message(session_id, asked.content)
-    return _answering(posted) or _added(session_id, posted.question, posted.reply)
+    return answering(posted) or _added(session_id, posted.question, posted.reply)
 
 
 def stop(session_id: str) -> AnyResponse:
     manager().stop(session_id)
-    return _shown(manager().get_session(session_id))
+    conversation = manager().read_conversation(session_id)
+    if not is_htmx() or conversation.last is None:
+        return _shown(manager().get_session(session_id))
+    return fragments(pieces.article_partial(conversation.last, conversation, session_id))
 
 
 def end(session_id: str) -> AnyResponse:
@@ -147,7 +149,10 @@ def _reply_page(session_id: str, last: Message | None) -> Iterator[str]:
     )
     yield head
     if last is not None and last.in_flight:
+        gone = has_gone()
         for text, _ in manager().pieces(session_id, last.id):
+            if gone():
+                return
             yield str(escape(text))
     yield foot
 
@@ -188,16 +193,6 @@ def _added(session_id: str, *added: Message) -> AnyResponse:
     return fragments(messages, partial("composer", "outerHTML", composer))
 
 
-def _answering(posted: Posted) -> Response | None:
-    """The answer itself for a script that asked for one, whole or as it comes."""
-    face = wanted_face()
-    if face is Face.TEXT:
-        return reply_text(posted)
-    if face is Face.EVENTS:
-        return reply_events(posted)
-    return reply_json(posted) if face is Face.JSON else None
-
-
 def _earlier(shown: WebChatSession, before: str) -> str:
     conversation = manager().read_conversation(shown.session_id)
     older = conversation.up_to(before)[:-1]
@@ -212,6 +207,7 @@ def _earlier(shown: WebChatSession, before: str) -> str:
 
 
 def _message_field() -> str:
+    check_room()
     return request_fields().required("message", "Write a message first.")
 
 

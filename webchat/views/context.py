@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
 from pathlib import Path
-from threading import BoundedSemaphore
+from threading import Lock
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -19,6 +19,28 @@ from webchat.memory import MemoryStore
 from webchat.views.bodies import Renderings
 
 TIMEZONE_COOKIE = "webchat-timezone"
+
+
+class Slots:
+    """How many requests may hold a thread for long: pages' streams, and scripts that wait for an answer."""
+
+    def __init__(self, limit: int) -> None:
+        self._guard, self._free = Lock(), limit
+
+    @property
+    def full(self) -> bool:
+        return self._free <= 0
+
+    def take(self) -> bool:
+        """Take a slot; whether there was one."""
+        with self._guard:
+            granted = self._free > 0
+            self._free -= granted
+            return granted
+
+    def give(self) -> None:
+        with self._guard:
+            self._free += 1
 
 
 @dataclass(frozen=True)
@@ -33,10 +55,10 @@ class Chat:
     theme: Callable[[], str]
     max_streams: int
     renderings: Renderings = field(default_factory=Renderings)
-    open_streams: BoundedSemaphore = field(init=False)
+    streams: Slots = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "open_streams", BoundedSemaphore(self.max_streams))
+        object.__setattr__(self, "streams", Slots(self.max_streams))
 
 
 def chat_of() -> Chat:
@@ -46,6 +68,12 @@ def chat_of() -> Chat:
         if name.rpartition(".")[2] in chats:
             return chats[name.rpartition(".")[2]]
     return next(iter(chats.values()))
+
+
+def has_gone() -> Callable[[], bool]:
+    """Says whether this request's client has closed the connection, where the server can tell."""
+    gone: Callable[[], bool] = request.environ.get("waitress.client_disconnected", lambda: False)
+    return gone
 
 
 def manager() -> WebChatSessionManager:

@@ -15,7 +15,7 @@ from webchat.htmx import partial
 from webchat.session_store import WebChatSession
 from webchat.transcript import Message
 from webchat.views import pieces
-from webchat.views.context import Chat, chat_of
+from webchat.views.context import Chat, chat_of, has_gone
 
 UPDATE_INTERVAL = 0.1
 """Seconds between two updates of a page at least."""
@@ -38,13 +38,12 @@ def events() -> Response:
     session = chat.manager.get_session(request.args.get("session", ""))
     given = request.headers.get("Last-Event-ID") or request.args.get("after")
     position = Position.parse(given) or pieces.position_of(chat.manager.read_conversation(session.session_id))
-    gone = request.environ.get("waitress.client_disconnected", lambda: False)
-    stream = PageStream(chat, session, position, gone)
-    granted = chat.open_streams.acquire(blocking=False)
+    stream = PageStream(chat, session, position, has_gone())
+    granted = chat.streams.take()
     body = stream.follow() if granted else stream.once()
     response = Response(stream_with_context(body), mimetype="text/event-stream", headers={"X-Accel-Buffering": "no"})
     if granted:
-        response.call_on_close(chat.open_streams.release)
+        response.call_on_close(chat.streams.give)
     return response
 
 
@@ -57,12 +56,14 @@ class PageStream:
         self._position = position
         self._gone = gone
         self._stamp: object = None
-        self._list_version = self._manager.store.version()
+        # Nobody knows which state of the list, badge and title the page has: the first look sends them.
+        self._list_version: object = None
         self._sent: Message | None = None
         """The message that the page showed last, as this stream has sent it."""
         self._tail: str = ""
         self._status: str = ""
         self._cost = 0
+        """Characters of the growing end, which every update sends again."""
 
     def once(self) -> Iterator[str]:
         """What is new, and that the page should ask again: for a page above the cap on open streams."""
@@ -126,20 +127,28 @@ class PageStream:
     def _parts(self, change: Change) -> Markup:
         html = Markup()
         if change.current is not None:
+            self._cost = 0
             html += self._grown(change, change.current)
         if change.added:
             html += pieces.added_partial(change.added, change.conversation, self._session_id)
         for message in change.added:
+            # A form's answer may have put it in before, with less of it; what follows builds on this state.
             if message.role == "assistant":
-                # A form's answer may have put it in before, with less of it; what follows builds on this state.
-                article = pieces.message_html(message, change.conversation, self._session_id)
-                html += partial(f"m-{message.id}", "outerMorph", article)
-            self._note(message)
+                html += self._article(change, message)
+            else:
+                self._note(message, 0)
         return html
 
-    def _note(self, message: Message) -> None:
-        """Remember that the page has this message as it is now."""
-        shown = self._chat.renderings.body(message).shown if message.in_flight else 0
+    def _article(self, change: Change, message: Message) -> Markup:
+        """The whole article, from which the page's message grows on."""
+        body = self._chat.renderings.body(message)
+        html = pieces.article_partial(message, change.conversation, self._session_id, body)
+        self._note(message, body.shown if message.in_flight else 0)
+        self._tail, self._status = body.tail, ""
+        return html
+
+    def _note(self, message: Message, shown: int) -> None:
+        """Remember that the page has this message as it is now, and `shown` characters of it for good."""
         offset = self._position.offset if message.in_flight else message.end
         self._position, self._sent = Position(max(offset, self._position.offset), message.id, shown), message
 
@@ -148,9 +157,7 @@ class PageStream:
         sent = self._sent if self._sent and self._sent.id == message.id else None
         body = self._chat.renderings.since(message, self._position.shown) if message.in_flight else None
         if body is None or sent is None or _shape(sent) != _shape(message):
-            html = pieces.message_html(message, change.conversation, self._session_id)
-            self._note(message)
-            return partial(f"m-{message.id}", "outerMorph", html)
+            return self._article(change, message)
         status = pieces.status_html(change.conversation.status)
         reasoning = escape(message.reasoning[len(sent.reasoning) :])
         self._position, self._sent = replace(self._position, shown=body.shown), message
@@ -160,12 +167,11 @@ class PageStream:
             ("status", "innerHTML"): status if status != self._status else "",
             ("reasoning", "beforeend"): reasoning,
         }
-        self._tail, self._status = body.tail, status
+        self._tail, self._status, self._cost = body.tail, status, len(body.tail)
         changed = [partial(f"m-{message.id}-{name}", swap, html) for (name, swap), html in parts.items() if html]
         return Markup().join(changed)
 
     def _event(self, html: Markup) -> str:
-        self._cost = len(html)
         data = "".join(f"data: {line}\n" for line in re.split(r"\r\n|\r|\n", str(html)))
         return f"id: {self._position}\n{data}\n"
 

@@ -16,6 +16,7 @@ from webchat.htmx import partial
 from webchat.reply import Status
 from webchat.session_store import WebChatSession
 from webchat.transcript import Message
+from webchat.views.bodies import Body
 from webchat.views.context import chat_of, day_group, link, local_time
 
 MESSAGES_SHOWN = 50
@@ -64,20 +65,26 @@ def position_of(conversation: Conversation) -> Position:
     return Position(conversation.end, last.id, chat_of().renderings.body(last).shown)
 
 
-def message_context(message: Message, conversation: Conversation) -> dict[str, Any]:
-    """What `_message.html` needs."""
+def message_context(message: Message, conversation: Conversation, body: Body | None = None) -> dict[str, Any]:
+    """What `_message.html` needs. `body` is given where the caller goes on from just that state of it."""
     is_last = conversation.last is not None and message.id == conversation.last.id
     return {
         "message": message,
-        "body": chat_of().renderings.body(message),
+        "body": body or chat_of().renderings.body(message),
         "status": conversation.status if is_last else None,
         "is_last": is_last,
     }
 
 
-def message_html(message: Message, conversation: Conversation, session_id: str) -> str:
+def message_html(message: Message, conversation: Conversation, session_id: str, body: Body | None = None) -> str:
     """One message's article."""
-    return render_template("webchat/_message.html", session_id=session_id, **message_context(message, conversation))
+    context = message_context(message, conversation, body)
+    return render_template("webchat/_message.html", session_id=session_id, **context)
+
+
+def article_partial(message: Message, conversation: Conversation, session_id: str, body: Body | None = None) -> Markup:
+    """One message's article over the one that is there; what has not changed in it stays untouched."""
+    return partial(f"m-{message.id}", "outerMorph", message_html(message, conversation, session_id, body))
 
 
 def added_partial(messages: Sequence[Message], conversation: Conversation, session_id: str) -> Markup:

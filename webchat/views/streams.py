@@ -4,24 +4,56 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import takewhile
 from typing import Any
 
 from flask import Response
 
-from webchat.errors import WebChatError
+from webchat.errors import TooBusy, WebChatError
 from webchat.faces import Face, json_answer, wanted_face
 from webchat.manager import Posted
 from webchat.memory import MemoryAnswer
-from webchat.views.context import manager
+from webchat.transcript import Message
+from webchat.views.context import chat_of, has_gone, manager
 
 
 class BrokenOff(Exception):
     """Raised in a plain text stream whose answer failed: the connection breaks off, so the reader can tell."""
 
 
+LOOK_AGAIN = 1.0
+"""Seconds after which a request that waits for a whole answer looks whether its client is still there."""
+
+
+def check_room() -> None:
+    """Refuse a script that would hold a thread until its answer ends, where too many do. Raises TooBusy."""
+    if wanted_face() in (Face.JSON, Face.TEXT, Face.EVENTS) and chat_of().streams.full:
+        raise TooBusy
+
+
+def answering(posted: Posted) -> Response | None:
+    """The answer itself for a script that asked for one, whole or as it comes; None for a page."""
+    face = wanted_face()
+    if face not in (Face.JSON, Face.TEXT, Face.EVENTS):
+        return None
+    streams = chat_of().streams
+    granted = streams.take()
+    try:
+        response = {Face.JSON: reply_json, Face.TEXT: reply_text, Face.EVENTS: reply_events}[face](posted)
+    except BaseException:
+        if granted:
+            streams.give()
+        raise
+    if granted:
+        response.call_on_close(streams.give)
+    return response
+
+
 def reply_json(posted: Posted) -> Response:
     """The whole answer, when it is there. Raises what ended it early."""
-    posted.run.wait()
+    gone = has_gone()
+    while not posted.run.wait(LOOK_AGAIN) and not gone():
+        pass
     if posted.run.error:
         raise posted.run.error
     message = posted.run.message
@@ -33,7 +65,7 @@ def reply_json(posted: Posted) -> Response:
 
 def reply_text(posted: Posted) -> Response:
     """The text as it comes. A failure breaks the connection off; before the first piece it is an error as any other."""
-    pieces = manager().pieces(posted.session.session_id, posted.reply.id)
+    pieces = _pieces(posted)
     first = _first_text(pieces, posted)
 
     def text() -> Iterator[str]:
@@ -65,6 +97,13 @@ def memory_json(said: MemoryAnswer, *, connected: bool) -> Response:
     return json_answer({**body, "session_connected": connected})
 
 
+def _pieces(posted: Posted) -> Iterator[tuple[str, Message]]:
+    """The answer as it comes, for as long as there is somebody to take it."""
+    gone = has_gone()
+    pieces = manager().pieces(posted.session.session_id, posted.reply.id)
+    return takewhile(lambda _: not gone(), pieces)
+
+
 def _first_text(pieces: Iterator[tuple[str, Any]], posted: Posted) -> str:
     for piece, message in pieces:
         if piece or not message.in_flight:
@@ -76,7 +115,7 @@ def _first_text(pieces: Iterator[tuple[str, Any]], posted: Posted) -> str:
 
 def reply_events(posted: Posted) -> Response:
     """The answer as Server-Sent Events: `delta` and `status` as they come, then `done` or `error`, each with JSON."""
-    pieces = manager().pieces(posted.session.session_id, posted.reply.id)
+    pieces = _pieces(posted)
 
     def events() -> Iterator[str]:
         said = None
