@@ -1,0 +1,93 @@
+"""The server goes away, comes back, or is busy: no text is lost and the page goes on by itself."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.past import sessions_from_before
+
+pytestmark = pytest.mark.browser
+
+QUICK = ("--backend", "mock", "--mock-delay", "0")
+
+
+def again(serve, server, *options):
+    """The same server anew, on its old port."""
+    return serve(*(options or QUICK), "--port", str(urlsplit(server.url).port))
+
+
+def test_sending_to_a_server_that_is_gone_says_so_and_keeps_the_text(serve, visit):
+    server = serve(*QUICK)
+    chat = visit(server)
+    chat.asked("hello")
+    server.kill()
+    chat.ask("are you there?")
+    expect(chat.problem.get_by_role("alert")).to_contain_text("does not answer")
+    expect(chat.field).to_have_value("are you there?")
+    again(serve, server)
+    chat.field.press("Enter")
+    expect(chat.messages).to_have_count(4)
+    chat.answered()
+    assert chat.texts()[2:] == ["are you there?", "Mock response to: are you there?"]
+    expect(chat.problem).to_be_empty()
+    expect(chat.field).to_have_value("")
+
+
+def test_the_first_message_is_kept_too(serve, visit):
+    server = serve(*QUICK)
+    chat = visit(server)
+    server.kill()
+    chat.ask("hello")
+    expect(chat.problem.get_by_role("alert")).to_contain_text("does not answer")
+    expect(chat.field).to_have_value("hello")
+
+
+def test_the_page_goes_on_by_itself_when_the_server_is_back(serve, visit, home):
+    sessions_from_before(home, "hello")
+    server = serve(*QUICK)
+    chat = visit(server)
+    server.terminate()
+    server = again(serve, server)
+    chat.page.request.post(f"{chat.page.url}/messages", form={"message": "from elsewhere"})
+    expect(chat.messages).to_have_count(4, timeout=20_000)
+    chat.answered()
+    assert chat.texts()[2:] == ["from elsewhere", "Mock response to: from elsewhere"]
+
+
+def test_an_answer_that_the_server_took_with_it_is_shown_as_interrupted(serve, visit):
+    server = serve("--backend", "mock", "--mock-delay", "0.05")
+    chat = visit(server)
+    words = " ".join(f"w{number}" for number in range(200))
+    chat.ask(words)
+    chat.streaming("w10")
+    server.kill()
+    again(serve, server)
+    expect(chat.answers.last).to_have_attribute("data-status", "interrupted", timeout=20_000)
+    expect(chat.answers.last.get_by_text("Answer interrupted.")).to_be_visible()
+    assert chat.answer.inner_text().strip().startswith("Mock response to: w0 w1 w2 w3 w4 w5 w6 w7 w8")
+    expect(chat.send_button).to_be_visible()
+    chat.answers.last.get_by_role("button", name="Try again").click()
+    chat.answered()
+    assert chat.texts() == [words, f"Mock response to: {words}"]
+
+
+def test_a_message_to_a_busy_session_is_kept_in_the_field(serve, visit):
+    chat = visit(serve("--backend", "mock", "--mock-delay", "0.05"))
+    chat.ask(" ".join(f"w{number}" for number in range(100)))
+    chat.streaming("w1")
+    chat.field.fill("me too")
+    # Enter does nothing meanwhile; another way of sending is refused by the server.
+    chat.page.evaluate("document.getElementById('messageInput').form.requestSubmit()")
+    expect(chat.problem.get_by_role("alert")).to_contain_text("Still answering")
+    expect(chat.field).to_have_value("me too")
+    chat.stop_button.click()
+    chat.answered("stopped")
+    expect(chat.field).to_have_value("me too")
+    chat.field.press("Enter")
+    expect(chat.messages).to_have_count(4)
+    chat.answered()
+    expect(chat.problem).to_be_empty()
+    expect(chat.field).to_have_value("")
