@@ -684,8 +684,7 @@ def test_what_a_dead_writer_left_is_shown_as_interrupted_and_not_touched(client,
     last = page(f"/sessions/{session_id}").messages[-1]
     assert (last.status, last.text) == ("interrupted", "half")
     assert snapshot(home) == before
-    say(client, "go on", session_id)
-    answered(manager, session_id)
+    manager.send_message("go on", session_id)
     assert not left.exists()
     assert "half" in [message.text for message in page(f"/sessions/{session_id}").messages]
 
