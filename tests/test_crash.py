@@ -1,0 +1,162 @@
+"""The server is killed or told to end, in the middle of answers: nothing that was on a screen is lost."""
+
+from __future__ import annotations
+
+import random
+import signal
+import socket
+import time
+from contextlib import ExitStack
+
+import httpx
+import pytest
+from bs4 import BeautifulSoup
+
+QUESTION = "tell " + " ".join(f"word-{number}" for number in range(400))
+WHOLE = f"Mock response to: {QUESTION}"
+SLOW = ("--backend", "mock", "--mock-delay", "0.005")
+
+
+def messages(server, session_id):
+    """What the session's page shows, as (role, status, text)."""
+    soup = BeautifulSoup(httpx.get(f"{server.url}/sessions/{session_id}").raise_for_status().text, "html.parser")
+    return [
+        (article["data-role"], article["data-status"], article.select_one(".content").get_text(" ", strip=True))
+        for article in soup.select("article.message")
+    ]
+
+
+def ask(server, message=QUESTION, session_id=None):
+    """An open answer as plain text, as it comes."""
+    path = f"/sessions/{session_id}/messages" if session_id else "/messages"
+    headers = {"Accept": "text/plain"}
+    return httpx.stream("POST", server.url + path, data={"message": message}, headers=headers, timeout=20)
+
+
+def read(answer, enough):
+    """The text that came when there were `enough` characters of it."""
+    text = ""
+    for piece in answer.iter_text():
+        text += piece
+        if len(text) >= enough:
+            break
+    return text
+
+
+@pytest.mark.parametrize("time", ["first", "second", "third"])
+def test_after_a_kill_at_any_moment_all_that_was_shown_is_there_and_the_chat_goes_on(serve, time):
+    moment = random.randint(1, 1000)
+    server = serve(*SLOW)
+    with ask(server) as answer:
+        session_id = answer.headers["X-Session-Id"]
+        seen = read(answer, moment)
+        server.kill()
+    server = serve("--backend", "mock", "--mock-delay", "0")
+    question, interrupted = messages(server, session_id)
+    assert question == ("user", "complete", QUESTION)
+    assert interrupted[:2] == ("assistant", "interrupted")
+    assert WHOLE.startswith(interrupted[2])
+    assert interrupted[2].startswith(seen.strip())
+    assert len(interrupted[2]) < len(WHOLE)
+    with ask(server, "and now?", session_id) as answer:
+        assert answer.read().decode() == "Mock response to: and now?"
+    assert messages(server, session_id) == [
+        question,
+        interrupted,
+        ("user", "complete", "and now?"),
+        ("assistant", "complete", "Mock response to: and now?"),
+    ]
+
+
+def test_after_a_kill_before_the_first_piece_the_question_is_there(serve):
+    server = serve(*SLOW)
+    with ask(server, "hi") as answer:
+        session_id = answer.headers["X-Session-Id"]
+        answer.read()
+    accepted = httpx.post(f"{server.url}/sessions/{session_id}/messages", data={"message": QUESTION})
+    assert accepted.status_code == 303
+    server.kill()
+    shown = messages(serve(), session_id)
+    assert [role for role, _, _ in shown] == ["user", "assistant", "user", "assistant"]
+    assert shown[2] == ("user", "complete", QUESTION)
+    assert shown[3][1] == "interrupted"
+
+
+def test_killed_again_and_again_the_sessions_are_all_there(serve):
+    ids = []
+    for _ in range(3):
+        server = serve(*SLOW)
+        with ask(server) as answer:
+            ids.append(answer.headers["X-Session-Id"])
+            read(answer, 20)
+            server.kill()
+    server = serve()
+    listed = httpx.get(f"{server.url}/api/sessions").json()["sessions"]
+    assert [session["session_id"] for session in listed] == ids[::-1]
+    assert [session["is_active"] for session in listed] == [True, False, False]
+    assert all([status for _, status, _ in messages(server, name)] == ["complete", "interrupted"] for name in ids)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_told_to_end_it_ends_at_once_and_well_whatever_is_open(serve, number):
+    server = serve("--backend", "mock", "--mock-delay", "0.05")
+    with ExitStack() as stack:
+        answer = stack.enter_context(ask(server))
+        session_id = answer.headers["X-Session-Id"]
+        seen = read(answer, 30)
+        for _ in range(5):
+            stream = stack.enter_context(httpx.stream("GET", f"{server.url}/events?session={session_id}", timeout=20))
+            assert next(stream.iter_text())
+        begun = time.monotonic()
+        server.process.send_signal(number)
+        assert server.process.wait(timeout=10) == 0
+        assert time.monotonic() - begun < 2
+    server = serve()
+    question, interrupted = messages(server, session_id)
+    assert question[2] == QUESTION
+    assert interrupted[1] == "interrupted"
+    assert interrupted[2].startswith(seen.strip())
+
+
+def test_told_to_end_with_nothing_open_it_ends_at_once_and_well(serve):
+    server = serve()
+    assert httpx.get(server.url).status_code == 200
+    begun = time.monotonic()
+    assert server.terminate() == 0
+    assert time.monotonic() - begun < 2
+    assert "Traceback" not in "".join(server.errors)
+
+
+def test_where_the_port_is_taken_another_is_used_and_said(serve):
+    first = serve()
+    port = first.url.rpartition(":")[2]
+    second = serve("--backend", "mock", "--port", port)
+    assert second.url != first.url
+    said = "".join(second.output)
+    assert f"Port {port} is taken; using {second.url.rpartition(':')[2]} instead." in said
+    for server in (first, second):
+        assert httpx.get(server.url).status_code == 200
+
+
+def test_a_port_that_somebody_else_listens_on_is_left_to_them(serve):
+    with socket.create_server(("127.0.0.1", 0)) as theirs:
+        port = theirs.getsockname()[1]
+        server = serve("--backend", "mock", "--port", str(port))
+        assert httpx.get(server.url).status_code == 200
+        assert not server.url.endswith(f":{port}")
+
+
+def test_two_servers_on_one_folder_see_each_others_sessions_and_answers(serve):
+    first, second = serve(*SLOW), serve(*SLOW)
+    with ask(first) as answer:
+        session_id = answer.headers["X-Session-Id"]
+        seen = read(answer, 30)
+        question, growing = messages(second, session_id)
+        assert (question[2], growing[1]) == (QUESTION, "streaming")
+        assert growing[2].startswith(seen.strip())
+        refused = httpx.post(f"{second.url}/sessions/{session_id}/messages", data={"message": "me too"})
+        assert refused.status_code == 409
+        first.kill()
+    assert messages(second, session_id)[1][1] == "interrupted"
+    with ask(second, "me too", session_id) as answer:
+        assert answer.read().decode() == "Mock response to: me too"
