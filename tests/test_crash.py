@@ -147,7 +147,7 @@ def test_a_port_that_somebody_else_listens_on_is_left_to_them(serve):
 
 
 def test_two_servers_on_one_folder_see_each_others_sessions_and_answers(serve):
-    first, second = serve(*SLOW), serve(*SLOW)
+    first, second = serve("--backend", "mock", "--mock-delay", "0.05"), serve()
     with ask(first) as answer:
         session_id = answer.headers["X-Session-Id"]
         seen = read(answer, 30)
