@@ -18,7 +18,7 @@ from webchat.session_store import WebChatSession
 from webchat.transcript import Message
 from webchat.views import pieces
 from webchat.views.api import session_fields
-from webchat.views.context import chat_of, has_gone, manager, session_link
+from webchat.views.context import chat_of, has_gone, link, manager, session_link
 from webchat.views.inputs import request_fields
 from webchat.views.streams import answering, check_room, memory_reply
 
@@ -144,9 +144,9 @@ def reply(session_id: str) -> Response:
 
 
 def _reply_page(session_id: str, last: Message | None) -> Iterator[str]:
-    head, foot = render_template("webchat/reply.html", session_url=f"{session_link(session_id)}#end").split(
-        "<!--text-->"
-    )
+    # The frame's page may stand at "#end" already: only an address of its own makes the link load it anew.
+    url = link("session", session_id=session_id, answered=last.id if last else None, _anchor="end")
+    head, foot = render_template("webchat/reply.html", session_url=url).split("<!--text-->")
     yield head
     if last is not None and last.in_flight:
         gone = has_gone()

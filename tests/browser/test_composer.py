@@ -1,0 +1,128 @@
+"""The field that a message is written in: what sends, what breaks a line, and where the cursor is."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.past import sessions_from_before
+
+pytestmark = pytest.mark.browser
+
+QUICK = ("--backend", "mock", "--mock-delay", "0")
+COMPOSING = """(field, init) => field.dispatchEvent(
+  new KeyboardEvent("keydown", {key: "Enter", bubbles: true, cancelable: true, ...init})
+)"""
+
+
+def test_the_cursor_is_in_the_field_when_the_page_opens(serve, visit):
+    expect(visit(serve(*QUICK)).field).to_be_focused()
+
+
+def test_shift_and_enter_break_the_line_and_enter_sends(serve, visit):
+    chat = visit(serve(*QUICK))
+    chat.page.keyboard.type("one")
+    chat.page.keyboard.press("Shift+Enter")
+    chat.page.keyboard.type("two")
+    expect(chat.field).to_have_value("one\ntwo")
+    expect(chat.messages).to_have_count(0)
+    chat.page.keyboard.press("Enter")
+    chat.answered()
+    assert chat.texts()[0] == "one\ntwo"
+
+
+@pytest.mark.parametrize("init", [{"isComposing": True}, {"keyCode": 229}], ids=["isComposing", "key code 229"])
+def test_enter_never_sends_while_an_input_method_composes(serve, visit, init):
+    chat = visit(serve(*QUICK))
+    chat.field.fill("にほん")
+    went_on = chat.field.evaluate(COMPOSING, init)
+    assert went_on is True
+    chat.page.keyboard.press("Shift+Enter")
+    expect(chat.field).to_have_value("にほん\n")
+    expect(chat.messages).to_have_count(0)
+    chat.field.fill("日本")
+    chat.page.keyboard.press("Enter")
+    chat.answered()
+    assert chat.texts()[0] == "日本"
+
+
+def test_enter_breaks_the_line_on_a_touch_keyboard_and_the_button_sends(serve, visit):
+    chat = visit(serve(*QUICK), viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    chat.field.tap()
+    chat.page.keyboard.type("one")
+    chat.page.keyboard.press("Enter")
+    chat.page.keyboard.type("two")
+    expect(chat.field).to_have_value("one\ntwo")
+    expect(chat.messages).to_have_count(0)
+    chat.send_button.tap()
+    chat.answered()
+    assert chat.texts()[0] == "one\ntwo"
+
+
+def test_blanks_are_not_sent(serve, visit):
+    chat = visit(serve(*QUICK))
+    chat.ask("   ")
+    chat.ask("something")
+    chat.answered()
+    assert chat.questions.count() == 1
+    assert chat.texts()[0] == "something"
+
+
+def test_a_double_press_sends_once(serve, visit, home):
+    sessions_from_before(home, "hello")
+    chat = visit(serve("--backend", "mock", "--mock-delay", "0.02"))
+    chat.field.fill("once")
+    chat.send_button.dblclick()
+    expect(chat.messages).to_have_count(4)
+    chat.answered()
+    chat.asked("next")
+    assert chat.questions.locator(".content").all_inner_texts() == ["hello", "once", "next"]
+
+
+def test_the_field_grows_with_its_text_up_to_a_limit(serve, visit):
+    chat = visit(serve(*QUICK))
+    one_line = chat.field.bounding_box()["height"]
+    chat.field.fill("one\ntwo\nthree")
+    three_lines = chat.field.bounding_box()["height"]
+    assert one_line * 1.8 < three_lines < one_line * 3.2
+    chat.field.fill("line\n" * 100)
+    assert chat.field.bounding_box()["height"] <= 0.4 * 800 + 1
+    expect(chat.send_button).to_be_in_viewport()
+    chat.ask("short")
+    chat.answered()
+    assert chat.field.bounding_box()["height"] == one_line
+
+
+def test_the_first_keystroke_goes_into_the_field(serve, visit, home):
+    sessions_from_before(home, "hello")
+    chat = visit(serve(*QUICK))
+    chat.answers.last.get_by_role("button", name="Copy").focus()
+    chat.page.keyboard.type("hey")
+    expect(chat.field).to_have_value("hey")
+    chat.page.evaluate("document.activeElement.blur()")
+    chat.page.keyboard.press("Control+c")
+    assert chat.focused() != "messageInput"
+
+
+def test_a_draft_survives_what_happens_in_the_session_meanwhile(serve, visit, home):
+    sessions_from_before(home, "hello")
+    chat = visit(serve(*QUICK))
+    chat.page.keyboard.type("half a thought")
+    chat.page.request.post(f"{chat.page.url}/messages", form={"message": "from elsewhere"})
+    expect(chat.messages).to_have_count(4)
+    chat.answered()
+    expect(chat.field).to_have_value("half a thought")
+    expect(chat.field).to_be_focused()
+
+
+def test_what_is_written_while_an_answer_comes_is_kept(serve, visit):
+    chat = visit(serve("--backend", "mock", "--mock-delay", "0.05"))
+    chat.ask(" ".join(f"w{number}" for number in range(25)))
+    chat.streaming("w1")
+    chat.page.keyboard.type("the next question")
+    chat.page.keyboard.press("Enter")
+    chat.answered()
+    expect(chat.field).to_have_value("the next question")
+    expect(chat.questions).to_have_count(1)
+    chat.page.keyboard.press("Enter")
+    expect(chat.questions).to_have_count(2)

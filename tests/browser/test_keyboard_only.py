@@ -1,0 +1,90 @@
+"""The whole journey by keyboard: ask, start another session, come back, stop."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+
+pytestmark = pytest.mark.browser
+
+
+def tab_to(chat, target, key="Tab") -> None:
+    """Press Tab until the focus is there; a person would give up after thirty."""
+    for _ in range(30):
+        chat.page.keyboard.press(key)
+        if target.evaluate("element => element === document.activeElement"):
+            return
+    raise AssertionError("the focus never came there")
+
+
+def test_everything_can_be_done_without_a_mouse(serve, visit):
+    chat = visit(serve("--backend", "mock", "--mock-delay", "0.03"))
+    keyboard = chat.page.keyboard
+    keyboard.type("apples")
+    keyboard.press("Enter")
+    chat.answered()
+
+    tab_to(chat, chat.sessions_button, "Shift+Tab")
+    keyboard.press("Enter")
+    expect(chat.rows).to_have_count(1)
+    keyboard.press("ArrowDown")
+    expect(chat.panel.get_by_role("button", name="+ New")).to_be_focused()
+    keyboard.press("Enter")
+    expect(chat.note).to_contain_text("New session started")
+    expect(chat.field).to_be_focused()
+
+    keyboard.type("pears " * 150)
+    keyboard.press("Enter")
+    chat.streaming("pears")
+    tab_to(chat, chat.stop_button)
+    keyboard.press("Enter")
+    chat.answered("stopped")
+    expect(chat.field).to_be_focused()
+
+    tab_to(chat, chat.sessions_button, "Shift+Tab")
+    keyboard.press("Enter")
+    expect(chat.rows).to_have_count(2)
+    tab_to(chat, chat.rows.filter(has_text="apples"))
+    keyboard.press("Enter")
+    expect(chat.page).to_have_title("apples · Amplifier")
+    expect(chat.field).to_be_focused()
+    keyboard.type("plums")
+    keyboard.press("Enter")
+    expect(chat.messages).to_have_count(4)
+    chat.answered()
+    assert chat.texts() == ["apples", "Mock response to: apples", "plums", "Mock response to: plums"]
+
+
+def test_what_has_the_focus_is_seen_to_have_it(serve, visit):
+    chat = visit(serve())
+    chat.page.keyboard.press("Shift+Tab")
+    for _ in range(6):
+        outlined = chat.page.evaluate(
+            "() => { const style = getComputedStyle(document.activeElement); return style.outlineStyle !== 'none'; }"
+        )
+        assert outlined, chat.page.evaluate("document.activeElement.outerHTML")
+        chat.page.keyboard.press("Shift+Tab")
+
+
+def test_the_first_tab_stop_leads_past_the_header(serve, visit):
+    chat = visit(serve())
+    skip = chat.page.get_by_role("link", name="Skip to the message field")
+    tab_to(chat, skip, "Shift+Tab")
+    expect(skip).to_be_in_viewport()
+    chat.page.keyboard.press("Enter")
+    expect(chat.field).to_be_focused()
+
+
+def test_a_screen_reader_is_told_that_an_answer_has_ended_and_not_each_word(serve, visit):
+    chat = visit(serve("--backend", "mock", "--mock-delay", "0.02"))
+    chat.page.evaluate(
+        """() => {
+          window.said = [];
+          const announcer = document.getElementById("announcer");
+          new MutationObserver(() => window.said.push(announcer.textContent)).observe(announcer, {childList: true});
+        }"""
+    )
+    chat.asked("one two three four five six seven eight")
+    chat.until("window.said.includes('Answer finished')")
+    assert chat.page.evaluate("window.said") == ["Answering", "Answer finished"]
+    expect(chat.page.get_by_role("log")).to_have_attribute("aria-live", "off")

@@ -1,0 +1,89 @@
+"""With JavaScript off the page is forms and links, and an answer streams in its frame."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.past import sessions_from_before
+
+pytestmark = pytest.mark.browser
+
+OFF = {"java_script_enabled": False}
+WORDS = " ".join(f"w{number}" for number in range(50))
+
+
+def send(chat, text: str) -> None:
+    chat.field.fill(text)
+    chat.send_button.click(no_wait_after=True)
+
+
+def test_a_message_is_sent_and_its_answer_streams_in_its_frame(serve, visit):
+    chat = visit(serve("--backend", "mock", "--mock-delay", "0.05"), **OFF)
+    send(chat, WORDS)
+    answer = chat.page.frame_locator("iframe.reply-frame").locator("body")
+    expect(answer).to_contain_text("w5")
+    assert "w49" not in answer.inner_text()
+    expect(answer).to_contain_text("w49")
+    answer.get_by_role("link", name="The answer is complete").click()
+    chat.answered()
+    assert chat.texts() == [WORDS, f"Mock response to: {WORDS}"]
+    expect(chat.page.locator("iframe")).to_have_count(0)
+    expect(chat.page).to_have_title(
+        "w0 w1 w2 w3 w4 w5 w6 w7 w8 w9 w10 w11 w12 w13 w14 w15 w16 w17 w18 w19… · Amplifier"
+    )
+
+
+def test_an_answer_is_stopped_by_its_form(serve, visit):
+    chat = visit(serve("--backend", "mock", "--mock-delay", "0.1"), **OFF)
+    send(chat, WORDS)
+    expect(chat.page.frame_locator("iframe.reply-frame").locator("body")).to_contain_text("w2")
+    chat.stop_button.click()
+    chat.answered("stopped")
+    expect(chat.answers.last.get_by_text("Answer stopped.")).to_be_visible()
+    chat.answers.last.get_by_role("button", name="Try again").click()
+    expect(chat.page.frame_locator("iframe.reply-frame").locator("body")).to_contain_text("w1")
+
+
+def test_sessions_are_listed_started_and_resumed_by_forms(serve, visit, home):
+    sessions_from_before(home, "apples", "pears")
+    chat = visit(serve("--backend", "mock", "--mock-delay", "0"), **OFF)
+    expect(chat.sessions_button).to_be_hidden()
+    chat.page.get_by_role("link", name="Sessions").click()
+    expect(chat.rows).to_have_count(2)
+    chat.rows.filter(has_text="apples").click()
+    assert chat.texts() == ["apples", "Mock response to: apples"]
+    expect(chat.badge).to_have_attribute("data-connected", "true")
+    chat.page.get_by_role("link", name="Sessions").click()
+    chat.page.get_by_role("button", name="+ New").click()
+    expect(chat.messages).to_have_count(0)
+    send(chat, "plums")
+    expect(chat.questions).to_have_count(1)
+    chat.page.reload()
+    chat.answered()
+    assert chat.texts() == ["plums", "Mock response to: plums"]
+    chat.page.get_by_role("link", name="Sessions").click()
+    expect(chat.rows).to_have_count(3)
+    chat.page.get_by_role("searchbox").fill("pear")
+    chat.page.get_by_role("button", name="Search").click()
+    expect(chat.rows).to_have_count(1)
+
+
+def test_a_refused_message_comes_back_as_it_was_written(serve, visit, home):
+    sessions_from_before(home, "hello")
+    chat = visit(serve("--backend", "mock", "--mock-delay", "0.2"), **OFF)
+    other = chat.tab()
+    send(chat, WORDS)
+    expect(chat.page.frame_locator("iframe.reply-frame").locator("body")).to_contain_text("w0")
+    send(other, "me too")
+    expect(other.page.get_by_role("alert")).to_contain_text("Still answering")
+    expect(other.field).to_have_value("me too")
+
+
+def test_nothing_is_offered_that_only_a_script_could_do(serve, visit, home):
+    sessions_from_before(home, "hello")
+    chat = visit(serve(), **OFF)
+    expect(chat.page.get_by_role("button", name="Copy")).to_have_count(0)
+    expect(chat.to_end).to_be_hidden()
