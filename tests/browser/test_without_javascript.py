@@ -31,9 +31,7 @@ def test_a_message_is_sent_and_its_answer_streams_in_its_frame(serve, visit):
     chat.answered()
     assert chat.texts() == [WORDS, f"Mock response to: {WORDS}"]
     expect(chat.page.locator("iframe")).to_have_count(0)
-    expect(chat.page).to_have_title(
-        "w0 w1 w2 w3 w4 w5 w6 w7 w8 w9 w10 w11 w12 w13 w14 w15 w16 w17 w18 w19… · Amplifier"
-    )
+    expect(chat.page).to_have_title(re.compile("^w0 w1 "))
 
 
 def test_an_answer_is_stopped_by_its_form(serve, visit):
