@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from webchat.fileutil import MemoryFolder
 from webchat.follow import Conversation, Conversations, Position, Waiter, Wakeups, change_since, text_pieces
-from webchat.reply import Replies, settle
+from webchat.reply_log import Replies, settle
 from webchat.transcript import Message, Transcripts
 
 

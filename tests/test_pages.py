@@ -515,7 +515,7 @@ def many(manager, count: int) -> str:
     """A session of `count` messages, m0 the first."""
     session_id = manager.create_session().session_id
     for number in range(0, count, 2):
-        manager.add_exchange(session_id, f"m{number}", f"m{number + 1}", "import")
+        manager.add_exchange(session_id, f"m{number}", lambda n=number: f"m{n + 1}", "import")
     return session_id
 
 

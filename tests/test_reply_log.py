@@ -15,7 +15,7 @@ from webchat.errors import SessionBusy, StorageError
 from webchat.fileutil import DiskFolder, MemoryFolder
 from webchat.follow import Conversations
 from webchat.manager import WebChatSessionManager
-from webchat.reply import Replies, settle
+from webchat.reply_log import Replies, settle
 from webchat.transcript import Message, Transcripts
 
 HEADER = {"id": "answer-1", "parent": "question-1", "started_at": "2026-01-01T00:00:00+00:00", "model": "m"}

@@ -143,8 +143,12 @@ class TestReading:
         assert texts(transcripts.read("s")) == texts(Transcripts(folder).read("s")) == ["question", "first", "back"]
 
     def test_an_explicit_root_begins_anew(self, folder, transcripts):
-        folder.replace("s.jsonl", lines(said("user", "one"), said("user", "other", parent=None)))
+        folder.replace("s.jsonl", lines(said("user", "one"), said("user", "other", type="message", parent=None)))
         assert texts(transcripts.read("s")) == ["other"]
+
+    def test_a_flat_transcript_from_elsewhere_may_have_null_parents(self, folder, transcripts):
+        folder.replace("s.jsonl", lines(said("user", "one", parent=None), said("assistant", "two", parent=None)))
+        assert texts(transcripts.read("s")) == ["one", "two"]
 
     def test_a_parent_that_is_not_there_is_the_message_before(self, folder, transcripts):
         folder.replace("s.jsonl", lines(said("user", "one", id="m"), said("user", "two", parent="gone")))

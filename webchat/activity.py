@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from webchat import jsonlines
 from webchat.fileutil import Folder, Stamp, locked
 
 log = logging.getLogger(__name__)
+REWRITE_PATIENCE = 1.0
+"""Seconds: a message waits for the order of the list no longer than that."""
 COMPACT_ABOVE = 4 * 1024 * 1024
 """Bytes; a larger file is rewritten with one line for each session."""
 
@@ -23,52 +25,54 @@ class Activity:
         """Gives each session's last time from elsewhere, where the log is lost."""
         self._guard = threading.Lock()
         self._latest: dict[str, str] = {}
-        self._stamp: Stamp | None = None
-        self._offset = 0
+        self._reader = jsonlines.LineReader(folder, name)
         self._compact_above = COMPACT_ABOVE
 
     def note(self, session_id: str, what: str) -> None:
-        """Write down that `what` ("message", "reply", "list") happened now. Raises OSError."""
-        if self.stamp() is None:
-            self._rewrite()
-        line = jsonlines.dump({"at": self._clock(), "session": session_id, "what": what})
-        size = self._folder.append_line(self._name, line, sync=False)
-        if size > self._compact_above:
-            self._rewrite()
+        """Write down that `what` ("message", "reply") happened now. What cannot be written is said in the log only."""
+        try:
+            if self.stamp() is None:
+                self._rewrite()
+            line = jsonlines.dump({"at": self._clock(), "session": session_id, "what": what})
+            if self._folder.append_line(self._name, line, sync=False) > self._compact_above:
+                self._rewrite()
+        except OSError:
+            log.warning("the order of the sessions could not be noted", exc_info=True)
 
     def stamp(self) -> Stamp | None:
         """Changes whenever anything is noted, in this process or another."""
-        return self._folder.stamp(self._name)
+        try:
+            return self._folder.stamp(self._name)
+        except OSError:
+            return None
 
     def latest(self) -> Mapping[str, str]:
         """Each session's last time, ISO 8601 in UTC. Reads what is new only."""
         with self._guard:
-            stamp = self.stamp()
-            if stamp != self._stamp:
-                self._read(stamp)
+            try:
+                new = self._reader.read_on()
+            except OSError:
+                log.warning("the order of the sessions could not be read", exc_info=True)
+                new = jsonlines.NewLines(True, [])
+            if new.afresh:
+                self._latest = {} if new.lines else dict(self.rebuild())
+            if new.lines:
+                self._latest = {**self._latest, **_times(new.lines, self._latest)}
             return self._latest
-
-    def _read(self, stamp: Stamp | None) -> None:
-        grown = stamp and self._stamp and stamp.identity == self._stamp.identity and stamp.size >= self._offset
-        latest, offset = (dict(self._latest), self._offset) if grown else ({}, 0)
-        try:
-            data = self._folder.read(self._name, offset)
-        except OSError:
-            log.warning("the order of the sessions could not be read", exc_info=True)
-            data = None
-        if data is None:
-            latest = dict(self.rebuild())
-        self._offset = offset
-        for end, record in jsonlines.parse(data or b""):
-            if record and isinstance(record.get("session"), str) and isinstance(record.get("at"), str):
-                latest[record["session"]] = max(record["at"], latest.get(record["session"], ""))
-            self._offset = offset + end
-        self._latest, self._stamp = latest, stamp
 
     def _rewrite(self) -> None:
         """One line for each session: after a loss, or when the log has grown long."""
-        with locked(self._folder, self._name):
+        with locked(self._folder, self._name, REWRITE_PATIENCE):
             rows = [jsonlines.dump({"at": at, "session": session}) for session, at in self.latest().items()]
             data = b"".join(row + b"\n" for row in rows)
             self._folder.replace(self._name, data)
             self._compact_above = max(COMPACT_ABOVE, 2 * len(data))
+
+
+def _times(lines: Iterable[tuple[int, jsonlines.Record | None]], known: Mapping[str, str]) -> dict[str, str]:
+    times: dict[str, str] = {}
+    for _, record in lines:
+        if record and isinstance(record.get("session"), str) and isinstance(record.get("at"), str):
+            session = record["session"]
+            times[session] = max(record["at"], times.get(session) or known.get(session, ""))
+    return times

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 from webchat.backends import Piece, SessionBackend, SessionInfo, SessionOptions
-from webchat.errors import SessionUnknown
+from webchat.errors import SessionEnded, SessionUnknown
 from webchat.reply import backend_errors
 
 Past = Sequence[Mapping[str, Any]]
@@ -59,21 +59,25 @@ class Answerer:
         """Ask in a session that had these messages before; `again`: the backend has said that it does not know it."""
         if again or self._known.get(session_id, "") != _last(past):
             self.take_up(session_id, past)
+        self._known[session_id] = _asking(past)
         with backend_errors():
             if self.takes:
                 self.backend.configure_session(session_id, options)  # type: ignore[attr-defined]
             return self.backend.send_message(session_id, message)
 
     def end(self, session_id: str) -> None:
-        # A backend that does not know it, after a restart say, has nothing to let go of.
-        with suppress(SessionUnknown), backend_errors():
+        # A backend that does not know it, after a restart say, or has ended it itself has nothing to let go of.
+        with suppress(SessionUnknown, SessionEnded), backend_errors():
             self.backend.end_session(session_id)
         self._known.pop(session_id, None)
 
-    def learned(self, session_id: str, message_id: str | None) -> None:
-        """Note that the backend knows the session up to that message; with None, that nobody can tell."""
-        self._known.pop(session_id, None)
-        if message_id is not None:
+    def learned(self, session_id: str, past: Past, message_id: str | None) -> None:
+        """Note that the backend, asked after `past`, knows the session up to that message; None: nobody can tell.
+
+        Where it was given another history meanwhile, nobody can tell either.
+        """
+        before = self._known.pop(session_id, None)
+        if message_id is not None and before == _asking(past):
             self._known[session_id] = message_id
 
     def list_models(self) -> list[str]:
@@ -130,3 +134,7 @@ class Question:
 
 def _last(past: Past) -> str | None:
     return past[-1]["id"] if past else None
+
+
+def _asking(past: Past) -> str:
+    return f"asked after {_last(past)}"

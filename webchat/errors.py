@@ -73,11 +73,11 @@ class InvalidInput(WebChatError):
 
 
 class StorageError(WebChatError, OSError):
-    """Files could not be read or written. Nothing has changed."""
+    """Files could not be read or written. Nothing has changed, unless the text says otherwise."""
 
-    def __init__(self, what: str, cause: OSError) -> None:
+    def __init__(self, what: str, cause: OSError, then: str = "Nothing has changed") -> None:
         why = os.strerror(cause.errno) if cause.errno else "the disk does not answer as it should"
-        super().__init__(f"{what}: {why}. Nothing has changed.")
+        super().__init__(f"{what}: {why}. {then}.")
 
 
 class ReplyFailed(WebChatError):

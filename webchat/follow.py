@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from webchat.reply import Replies, ReplyView, Status
+from webchat.reply_log import Replies, ReplyView, Status
 from webchat.transcript import Message, Transcripts
 
 POLL_INTERVAL = 0.25
@@ -45,7 +45,6 @@ class Conversation:
     end: int = 0
     damaged: bool = False
     status: Status | None = None
-    size: int = 0
 
     @property
     def last(self) -> Message | None:
@@ -93,7 +92,7 @@ def _with_reply(conversation: Conversation, view: ReplyView, alive: bool) -> Con
     message = view.message(alive=alive)
     before = conversation.up_to(message.parent or "") or conversation.messages
     status = view.status if alive else None
-    return replace(conversation, messages=(*before, message), status=status, size=view.size)
+    return replace(conversation, messages=(*before, message), status=status)
 
 
 class Waiter:

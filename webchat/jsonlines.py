@@ -1,10 +1,17 @@
-"""JSON Lines that may be torn or damaged. Knows no record's meaning."""
+"""JSON Lines that may be torn, damaged, or replaced while they are read. Knows no record's meaning."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
+
+from webchat.fileutil import Folder, Stamp
+
+COMPARED = 200
+"""Bytes at the beginning and at the end of what is known that tell whether a file is still the same."""
+Record = dict[str, Any]
 
 
 def dump(record: Mapping[str, Any]) -> bytes:
@@ -12,7 +19,7 @@ def dump(record: Mapping[str, Any]) -> bytes:
     return json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
-def parse(data: bytes) -> Iterator[tuple[int, dict[str, Any] | None]]:
+def parse(data: bytes) -> Iterator[tuple[int, Record | None]]:
     """Each whole line of `data` as (offset of its end, record); None for a line that is not a JSON object.
 
     A last line without a newline is left for later: its writer may not be done.
@@ -32,9 +39,58 @@ def load(data: bytes) -> Any:  # noqa: ANN401
     return value
 
 
-def parse_line(line: bytes) -> dict[str, Any] | None:
+def parse_line(line: bytes) -> Record | None:
     try:
         record = load(line)
     except (ValueError, RecursionError):
         return None
     return record if isinstance(record, dict) else None
+
+
+@dataclass(frozen=True)
+class NewLines:
+    """What has come since the last look: (offset behind the line in bytes, record, None where it is damaged).
+
+    `afresh`: the file is another one than at the last look, or this is the first; nothing from before counts.
+    """
+
+    afresh: bool
+    lines: list[tuple[int, Record | None]]
+
+
+class LineReader:
+    """Reads a file that grows on from where it was. One that changed underneath is read from its beginning."""
+
+    def __init__(self, folder: Folder, name: str) -> None:
+        self._folder, self._name = folder, name
+        self._stamp: Stamp | None = None
+        self._looked = False
+        self._head = self._tail = b""
+        self.end = 0
+        """Offset behind the last whole line read, in bytes."""
+
+    def read_on(self) -> NewLines:
+        """The whole lines that are new. Raises OSError."""
+        stamp = self._folder.stamp(self._name)
+        if self._looked and stamp == self._stamp:
+            return NewLines(False, [])
+        grown = self._new_bytes(stamp)
+        if grown is None:
+            self.end, self._head, self._tail = 0, b"", b""
+        data = grown if grown is not None else self._folder.read(self._name) or b""
+        start, whole = self.end, data.rfind(b"\n") + 1
+        self.end += whole
+        self._head = (self._head + data[:whole])[:COMPARED]
+        self._tail = (self._tail + data[:whole])[-COMPARED:]
+        self._stamp, self._looked = stamp, True
+        return NewLines(grown is None, [(start + end, record) for end, record in parse(data)])
+
+    def _new_bytes(self, stamp: Stamp | None) -> bytes | None:
+        """What was appended; None where the file is another one. A new file may get the inode of the old one."""
+        before = self._stamp
+        if before is None or stamp is None or before.identity != stamp.identity or stamp.size <= before.size:
+            return None
+        if self._folder.read(self._name, 0, len(self._head)) != self._head:
+            return None
+        data = self._folder.read(self._name, self.end - len(self._tail)) or b""
+        return data[len(self._tail) :] if data.startswith(self._tail) else None

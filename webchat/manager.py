@@ -5,13 +5,12 @@ Knows neither Flask nor files.
 
 from __future__ import annotations
 
+import logging
 import os
-import re
 import threading
-import unicodedata
 import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,17 +22,17 @@ from webchat.errors import (
     InvalidInput,
     SessionBusy,
     SessionEnded,
-    SessionNotFound,
     StorageError,
 )
 from webchat.fileutil import Release
-from webchat.follow import Conversation, Conversations, Waiter, Wakeups, text_pieces
-from webchat.reply import Replies, ReplyRun, settle
+from webchat.follow import POLL_INTERVAL, Conversation, Conversations, Waiter, Wakeups, text_pieces
+from webchat.reply import ReplyRun
+from webchat.reply_log import Replies, settle
 from webchat.session_store import DEFAULT_DESCRIPTION, WebChatSession, WebChatSessionStore, is_session_id, utc_now
+from webchat.texts import checked_message, title_of
 from webchat.transcript import Message, Transcripts, history
 
-TITLE_LENGTH = 80
-"""Characters at most that a session's title takes from its first message."""
+log = logging.getLogger(__name__)
 STOP_PATIENCE = 2.0
 """Seconds that a stop waits for the answer's end, so that what it shows is final."""
 CHOSEN = {"model": 200, "system_prompt": 10_000}
@@ -48,6 +47,14 @@ class Posted:
     question: Message
     reply: Message
     run: ReplyRun
+
+
+@dataclass
+class _Held:
+    """A session's lock, and whether somebody else gives it back."""
+
+    release: Release
+    handed_over: bool = False
 
 
 class WebChatSessionManager:
@@ -80,6 +87,7 @@ class WebChatSessionManager:
         self.store.activity.rebuild = self._transcripts.last_written
         self._runs: dict[str, ReplyRun] = {}
         self._conversations = Conversations(self._transcripts, self._replies, self._runs.__contains__)
+        self._watch_lock, self._watching = threading.Lock(), False
         self.wakeups = Wakeups()
         self.stopping = threading.Event()
         """Set when the server is about to end; every stream watches it."""
@@ -88,8 +96,7 @@ class WebChatSessionManager:
 
     @property
     def active_session_id(self) -> str | None:
-        session = self.active_session()
-        return session.session_id if session else None
+        return self._current_id(None)
 
     def active_session(self, owner: str | None = None) -> WebChatSession | None:
         return self.store.active_session(owner)
@@ -144,11 +151,9 @@ class WebChatSessionManager:
 
         Gives False where there is none to end. Raises SessionNotFound, BackendUnavailable.
         """
+        session_id = session_id or self._current_id(owner)
         if session_id is None:
-            current = self.active_session(owner)
-            if current is None:
-                return False
-            session_id = current.session_id
+            return False
         self.store.require(session_id, owner)
         self.stop(session_id, owner)
         self._answerer.end(session_id)
@@ -178,7 +183,7 @@ class WebChatSessionManager:
 
         Gives None where there is no session to send to. Raises as `post_message`, and what ended the answer early.
         """
-        session_id = session_id or self.active_session_of(owner)
+        session_id = session_id or self._current_id(owner)
         if session_id is None:
             return None
         posted = self.post_message(session_id, message, owner)
@@ -187,24 +192,18 @@ class WebChatSessionManager:
             raise posted.run.error
         return posted.run.message.content
 
-    def active_session_of(self, owner: str | None) -> str | None:
-        session = self.active_session(owner)
-        return session.session_id if session else None
-
     def post_message(self, session_id: str, message: str, owner: str | None = None) -> Posted:
         """Accept a message: it is on the disk when this returns, and the answer is on its way.
 
         Raises SessionNotFound, SessionBusy while an answer is being written, InvalidInput, StorageError.
         """
         session = self.store.require(session_id, owner)
-        question_text = checked_message(message)
-        with self._writing(session_id) as (conversation, hand_over):
-            session = self.store.begin(session_id, title_of(question_text), owner)
-            question = self._message("user", question_text, conversation)
+        text = checked_message(message)
+        with self._writing(session_id) as (conversation, held):
+            question = self._message("user", text, conversation)
             self._transcripts.append(session_id, question)
-            self.store.touch(session_id, "message")
-            run = self._start_reply(session, question, history(conversation.messages), hand_over)
-        self.wakeups.poke(session_id, urgent=True)
+            session = self._begun(session, text)
+            run = self._start_reply(session, question, history(conversation.messages), held)
         self.wakeups.poke_all()
         return Posted(session, question, run.message, run)
 
@@ -214,35 +213,38 @@ class WebChatSessionManager:
         return self.post_message(self.create_session(owner=owner).session_id, message, owner)
 
     def add_exchange(
-        self, session_id: str, question: str, answer: str, kind: str, owner: str | None = None
+        self, session_id: str, question: str, answer: Callable[[], str], kind: str, owner: str | None = None
     ) -> tuple[Message, Message]:
-        """Put a question and its answer into the session that no model saw. Raises as `post_message`."""
-        self.store.require(session_id, owner)
+        """Put a question and its answer into the session that no model saw. Raises as `post_message`.
+
+        `answer` is called when nothing stands in the way any more, so that what it does is not done in vain.
+        """
+        session = self.store.require(session_id, owner)
         with self._writing(session_id) as (conversation, _):
-            self.store.begin(session_id, title_of(question), owner)
             asked = self._message("user", question, conversation, kind)
             answered = Message(
-                uuid.uuid4().hex, "assistant", answer, parent=asked.id, created_at=self._clock(), kind=kind
+                uuid.uuid4().hex, "assistant", answer(), parent=asked.id, created_at=self._clock(), kind=kind
             )
             self._transcripts.append(session_id, asked, answered)
-            self.store.touch(session_id, "message")
+        self._begun(session, question)
         self.wakeups.poke_all()
         return asked, answered
 
     def retry(self, session_id: str, message_id: str, owner: str | None = None) -> Posted:
-        """Ask anew for the answer `message_id`. The old one stays in the transcript, on a branch of its own.
+        """Ask anew: for the last answer, which stays in the transcript on a branch of its own, or for an unanswered
+        last question.
 
-        Raises as `post_message`; InvalidInput where that message is no answer to a question.
+        Raises as `post_message`; InvalidInput where that message is neither.
         """
         session = self.store.require(session_id, owner)
-        with self._writing(session_id) as (conversation, hand_over):
-            shown = conversation.up_to(message_id)
-            if len(shown) < 2 or shown[-1].role != "assistant" or shown[-2].role != "user" or shown[-1].kind:
-                raise InvalidInput("Only an answer to a message can be tried again.")
-            session = self.store.begin(session_id, session.description, owner)
-            run = self._start_reply(session, shown[-2], history(shown[:-2]), hand_over)
-        self.wakeups.poke(session_id, urgent=True)
-        return Posted(session, shown[-2], run.message, run)
+        with self._writing(session_id) as (conversation, held):
+            shown = conversation.messages
+            before = shown[:-1] if shown and shown[-1].role == "assistant" else shown
+            if not before or shown[-1].id != message_id or before[-1].role != "user" or before[-1].kind:
+                raise InvalidInput("Only the last message can be tried again.")
+            session = self._begun(session, before[-1].content)
+            run = self._start_reply(session, before[-1], history(before[:-1]), held)
+        return Posted(session, before[-1], run.message, run)
 
     def stop(self, session_id: str, owner: str | None = None) -> bool:
         """Stop the answer that is being written; what came is kept. Whether there was one.
@@ -251,10 +253,23 @@ class WebChatSessionManager:
         """
         self.store.require(session_id, owner)
         run = self._runs.get(session_id)
-        if run is None:
-            return False
-        run.stop()
-        run.wait(STOP_PATIENCE)
+        if run is not None:
+            run.stop()
+            run.wait(STOP_PATIENCE)
+            return True
+        return self._stop_elsewhere(session_id)
+
+    def _stop_elsewhere(self, session_id: str) -> bool:
+        """Stop what another process writes: it looks for our word every quarter of a second."""
+        with _storage("The answer could not be stopped"):
+            if self._replies.view(session_id) is None or not self._replies.is_alive(session_id):
+                return False
+            self._replies.ask_to_stop(session_id)
+            with self.listen(session_id) as waiter:
+                for _ in range(round(STOP_PATIENCE / POLL_INTERVAL)):
+                    if not self._replies.is_alive(session_id):
+                        break
+                    waiter.wait(POLL_INTERVAL)
         return True
 
     def pieces(self, session_id: str, message_id: str, *, interval: float = 0.05) -> Iterator[tuple[str, Message]]:
@@ -266,11 +281,9 @@ class WebChatSessionManager:
         with self.listen(session_id) as waiter:
             yield from text_pieces(read, waiter, self.stopping, interval)
 
-    @contextmanager
-    def listen(self, session_id: str) -> Iterator[Waiter]:
+    def listen(self, session_id: str) -> AbstractContextManager[Waiter]:
         """A waiter that is woken by what happens in the session."""
-        with self.wakeups.listen(session_id) as waiter:
-            yield waiter
+        return self.wakeups.listen(session_id)
 
     def close(self, patience: float = 1.0) -> None:
         """End all: streams, answers in flight (kept, as interrupted) and the backend. `patience` is in seconds."""
@@ -285,61 +298,86 @@ class WebChatSessionManager:
 
     # Inside
 
+    def _current_id(self, owner: str | None) -> str | None:
+        session = self.active_session(owner)
+        return session.session_id if session else None
+
     def _is_answering(self, session_id: str) -> bool:
         return session_id in self._runs or self._replies.is_alive(session_id)
 
     @contextmanager
-    def _writing(self, session_id: str) -> Iterator[tuple[Conversation, Callable[[], Release]]]:
+    def _writing(self, session_id: str) -> Iterator[tuple[Conversation, _Held]]:
         """Hold the session's lock, with what a dead writer left behind settled.
 
-        Gives the conversation, and a call that hands the lock over to whoever goes on writing.
+        Gives the conversation, and the lock, which may be handed over to whoever goes on writing.
         """
         run = self._runs.get(session_id)
         if run is not None and not run.is_over:
             raise SessionBusy
-        release = self._replies.lock(session_id)
-        kept = True
-
-        def hand_over() -> Release:
-            nonlocal kept
-            kept = False
-            return release
-
+        held = _Held(self._replies.lock(session_id))
         try:
             with _storage("The message could not be saved"):
                 settle(session_id, self._replies, self._transcripts)
-                yield self._conversations.read(session_id), hand_over
+                yield self._conversations.read(session_id), held
         finally:
-            if kept:
-                release()
+            if not held.handed_over:
+                held.release()
 
     def _message(self, role: str, content: str, after: Conversation, kind: str | None = None) -> Message:
         parent = after.last.id if after.last else None
         return Message(uuid.uuid4().hex, role, content, parent=parent, created_at=self._clock(), kind=kind)
 
-    def _start_reply(
-        self, session: WebChatSession, question: Message, past: Past, hand_over: Callable[[], Release]
-    ) -> ReplyRun:
+    def _begun(self, session: WebChatSession, text: str) -> WebChatSession:
+        """Make the session current and begun, and note the message, which is saved: a failure here is no failure."""
+        self.store.touch(session.session_id, "message")
+        try:
+            return self.store.begin(session.session_id, title_of(text), session.owner)
+        except StorageError:
+            log.warning("session %s could not be made current", session.session_id, exc_info=True)
+            return session
+
+    def _start_reply(self, session: WebChatSession, question: Message, past: Past, held: _Held) -> ReplyRun:
         session_id = session.session_id
         answerer = self._engaged()
-        try:
-            asked = Question(answerer, session_id, question.content, past, self._told(session, answerer))
-            header = {"id": uuid.uuid4().hex, "parent": question.id, "started_at": self._clock(), "model": asked.label}
-            self._replies.begin(session_id, header)
-        except BaseException:
-            answerer.leave()
-            raise
+        asked = Question(answerer, session_id, question.content, past, self._told(session, answerer))
+
+        def done(run: ReplyRun) -> None:
+            self._reply_ended(session, run, answerer, past)
 
         def changed(urgent: bool) -> None:
             self.wakeups.poke(session_id, urgent)
 
-        def done(run: ReplyRun) -> None:
-            self._reply_ended(session, run, answerer)
-
+        header = {"id": uuid.uuid4().hex, "parent": question.id, "started_at": self._clock(), "model": asked.label}
         run = ReplyRun(session_id, header, asked, self._replies, self._transcripts, changed, done)
-        self._runs[session_id] = run
-        run.start(hand_over())
+        try:
+            self._replies.begin(session_id, header)
+            self._runs[session_id] = run
+            run.start(held.release)
+        except BaseException as error:
+            self._runs.pop(session_id, None)
+            answerer.leave()
+            raise _not_started(error) from error
+        held.handed_over = True
+        self._watch_for_stops()
         return run
+
+    def _watch_for_stops(self) -> None:
+        """See to it that a stop which another process asks for is heard while this one answers."""
+        with self._watch_lock:
+            if not self._watching:
+                self._watching = True
+                threading.Thread(target=self._heed_stops, name="stops", daemon=True).start()
+
+    def _heed_stops(self) -> None:
+        while not self.stopping.wait(POLL_INTERVAL):
+            for session_id, run in list(self._runs.items()):
+                with suppress(OSError):
+                    if self._replies.is_asked_to_stop(session_id):
+                        run.stop()
+            with self._watch_lock:
+                if not self._runs:
+                    self._watching = False
+                    return
 
     def _engaged(self) -> Answerer:
         """Who answers now, kept until it leaves."""
@@ -352,10 +390,10 @@ class WebChatSessionManager:
         options = options_of(session, answerer.takes)
         return replace(options, context=self._context(session.owner)) if "context" in answerer.takes else options
 
-    def _reply_ended(self, session: WebChatSession, run: ReplyRun, answerer: Answerer) -> None:
+    def _reply_ended(self, session: WebChatSession, run: ReplyRun, answerer: Answerer, past: Past) -> None:
         self._runs.pop(run.session_id, None)
         # After anything but a whole answer nobody knows what the backend remembers: next time it is told.
-        answerer.learned(run.session_id, run.id if run.message.status == "complete" else None)
+        answerer.learned(run.session_id, past, run.id if run.message.status == "complete" else None)
         answerer.leave()
         if isinstance(run.error, SessionEnded):
             self.store.deactivate(run.session_id, session.owner)
@@ -421,32 +459,18 @@ def options_of(session: WebChatSession, takes: Collection[str]) -> SessionOption
     return SessionOptions(**{name: value for name, value in chosen.items() if isinstance(value, str)})
 
 
-def checked_message(message: str) -> str:
-    """The message with its line ends as "\\n". Raises InvalidInput where it cannot be sent."""
-    if not message.strip():
-        raise InvalidInput("Write a message first.")
-    if "\0" in message:
-        raise InvalidInput("The message has a NUL character, which cannot be sent.")
-    return message.replace("\r\n", "\n").replace("\r", "\n")
-
-
-def title_of(message: str) -> str:
-    """A session's title: its first message's first line, of whole words, 80 characters at most."""
-    line = next((line for line in message.splitlines() if line.strip()), "")
-    # Controls, and the marks that turn writing around, would act on what stands beside the title.
-    line = "".join(" " if unicodedata.category(char) in ("Cc", "Cf", "Cs") else char for char in line)
-    line = re.sub(r"\s+", " ", line).strip()
-    if len(line) <= TITLE_LENGTH:
-        return line or DEFAULT_DESCRIPTION
-    cut = line[:TITLE_LENGTH].rsplit(" ", 1)[0] if " " in line[:TITLE_LENGTH] else line[: TITLE_LENGTH - 1]
-    return cut[: TITLE_LENGTH - 1].rstrip() + "…"
+def _not_started(error: BaseException) -> BaseException:
+    if isinstance(error, OSError):
+        what = "Your message is saved, but no answer could be started"
+        return StorageError(what, error, "Try again when that is mended")
+    return error
 
 
 @contextmanager
 def _storage(what: str) -> Iterator[None]:
     try:
         yield
-    except (StorageError, SessionNotFound):
+    except StorageError:
         raise
     except OSError as error:
         raise StorageError(what, error) from error

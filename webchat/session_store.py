@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -89,8 +90,7 @@ class WebChatSessionStore:
         self._registry = _Registry()
         self._stamp: Stamp | None = None
         self._sorted: tuple[object, tuple[WebChatSession, ...]] = (None, ())
-        self.notice: str | None = None
-        """What the person should know of the file's state, a sentence."""
+        self._kept_aside: str | None = None
 
     def add(
         self, session_id: str, description: str, extra: Mapping[str, Any] | None = None, owner: str | None = None
@@ -146,8 +146,12 @@ class WebChatSessionStore:
 
     def deactivate(self, session_id: str, owner: str | None = None) -> None:
         """Make the session no longer current; a no-op where it is missing."""
-        if self.get(session_id, owner) is not None:
-            self._update(lambda rows: {**rows, session_id: {**rows[session_id], "is_active": False}})
+
+        def change(rows: Rows) -> Rows:
+            return {**rows, session_id: {**_owned(rows, session_id, owner), "is_active": False}}
+
+        with suppress(SessionNotFound):
+            self._update(change)
 
     def annotate(self, session_id: str, changes: Mapping[str, Any], owner: str | None = None) -> WebChatSession:
         """Put these into the session's `extra`; None removes one. Raises SessionNotFound."""
@@ -160,12 +164,18 @@ class WebChatSessionStore:
 
         return _session(self._update(change)[session_id])
 
+    @property
+    def notice(self) -> str | None:
+        """What the person should know of the file's state, a sentence, or None."""
+        if self._read().damaged:
+            return "Some of the list of sessions could not be read. It is kept aside before a change."
+        if self._kept_aside:
+            return f"Some of the list of sessions could not be read; a copy of it is in {self._kept_aside}."
+        return None
+
     def touch(self, session_id: str, what: str) -> None:
         """Note that something happened in the session now; costs the same however many sessions there are."""
-        try:
-            self.activity.note(session_id, what)
-        except OSError as error:
-            raise StorageError("The conversation could not be saved", error) from error
+        self.activity.note(session_id, what)
 
     def list_all(self, owner: str | None = None) -> list[WebChatSession]:
         """All sessions of the owner, newest first by last_active."""
@@ -205,14 +215,15 @@ class WebChatSessionStore:
 
     def _update(self, change: Callable[[Rows], Rows]) -> Rows:
         try:
-            with self._guard, locked(self.folder, self._name):
+            # The file's lock alone orders the writers, here and elsewhere: who only reads does not wait for it.
+            with locked(self.folder, self._name):
                 registry = self._read()
                 rows = change(registry.rows)
                 if registry.damaged:
-                    copy = quarantine(self.folder, self._name)
-                    self.notice = f"Some of the list of sessions could not be read; a copy of it is in {copy}."
+                    self._kept_aside = quarantine(self.folder, self._name)
                 self.folder.replace(self._name, _dump(rows))
-                self._registry, self._stamp = _Registry(rows), self.folder.stamp(self._name)
+                with self._guard:
+                    self._registry, self._stamp = _Registry(rows), self.folder.stamp(self._name)
                 return rows
         except StorageError:
             raise
@@ -228,8 +239,6 @@ class WebChatSessionStore:
                     self._registry, self._stamp = _parse(data) if data is not None else _Registry(), stamp
             except OSError as error:
                 raise StorageError("The list of sessions could not be read", error) from error
-            if self._registry.damaged:
-                self.notice = "Some of the list of sessions could not be read. It is kept aside before a change."
             return self._registry
 
 

@@ -76,8 +76,6 @@ class _Tree:
     leaf: str | None = None
     end: int = 0
     damaged: bool = False
-    stamp: Stamp | None = None
-    tail: bytes = b""
 
     def add(self, record: Mapping[str, Any] | None, end: int) -> None:
         message = _message(record, self.leaf, end) if record else None
@@ -107,25 +105,27 @@ class Transcripts:
     def __init__(self, folder: Folder) -> None:
         self._folder = folder
         self._guard = threading.Lock()
-        self._trees: OrderedDict[str, _Tree] = OrderedDict()
+        self._trees: OrderedDict[str, tuple[jsonlines.LineReader, _Tree]] = OrderedDict()
 
     def read(self, session_id: str) -> Branch:
         """The messages shown now; empty where there is no file. Raises OSError."""
-        name = _file(session_id)
         with self._guard:
-            tree = self._trees.get(session_id)
-            stamp = self._folder.stamp(name)
-            if tree is None or stamp != tree.stamp:
-                tree = self._trees[session_id] = self._read_on(name, tree, stamp)
-            self._trees.move_to_end(session_id)
+            known = self._trees.pop(session_id, None)
+            reader, tree = known or (jsonlines.LineReader(self._folder, _file(session_id)), _Tree())
+            new = reader.read_on()
+            tree = _Tree() if new.afresh else tree
+            for end, record in new.lines:
+                tree.add(record, end)
+            tree.end = reader.end
+            self._trees[session_id] = reader, tree
             while len(self._trees) > CACHED_SESSIONS:
                 self._trees.popitem(last=False)
             return tree.branch()
 
     def append(self, session_id: str, *messages: Message) -> None:
         """Append messages; they are on the disk when this returns. Raises OSError."""
-        for message in messages:
-            self._folder.append_line(_file(session_id), jsonlines.dump(message.record()))
+        lines = b"\n".join(jsonlines.dump(message.record()) for message in messages)
+        self._folder.append_line(_file(session_id), lines)
 
     def last_written(self) -> dict[str, str]:
         """When each transcript was last written, ISO 8601 in UTC, by session. Reads no file."""
@@ -139,27 +139,6 @@ class Transcripts:
 
     def stamp(self, session_id: str) -> Stamp | None:
         return self._folder.stamp(_file(session_id))
-
-    def _read_on(self, name: str, tree: _Tree | None, stamp: Stamp | None) -> _Tree:
-        # Some bytes before the known end are read again: a file that changed underneath is read from the start.
-        if tree is None or not _has_grown(tree.stamp, stamp):
-            tree = _Tree()
-        data = self._folder.read(name, tree.end - len(tree.tail)) or b""
-        if not data.startswith(tree.tail):
-            tree, data = _Tree(), self._folder.read(name) or b""
-        start = tree.end
-        data = data[len(tree.tail) :]
-        for end, record in jsonlines.parse(data):
-            tree.add(record, start + end)
-            tree.end = start + end
-        tree.tail = (tree.tail + data[: tree.end - start])[-64:]
-        tree.stamp = stamp
-        return tree
-
-
-def _has_grown(before: Stamp | None, now: Stamp | None) -> bool:
-    """Whether a file may have been appended to and no more; one of the same size was not."""
-    return before is not None and now is not None and before.identity == now.identity and before.size < now.size
 
 
 def history(messages: Sequence[Message]) -> list[dict[str, Any]]:
@@ -186,7 +165,9 @@ def _message(record: Mapping[str, Any], before: str | None, end: int) -> Message
     message_id = record.get("id")
     if not isinstance(message_id, str) or not _MESSAGE_ID.fullmatch(message_id):
         message_id = f"line-{end}"
-    parent = record["parent"] if "parent" in record and _is_optional_text(record["parent"]) else before
+    # A flat transcript from elsewhere may have null on each line; only in a record of our own does it mean "the first".
+    is_root = "type" in record and record.get("parent", before) is None
+    parent = record["parent"] if isinstance(record.get("parent"), str) else None if is_root else before
     notes = record.get("notes")
     message = Message(message_id, record["role"], record["content"], parent=parent, end=end)
     texts = {key: record[key] for key in _TEXTS if isinstance(record.get(key), str)}
@@ -199,7 +180,3 @@ def _message(record: Mapping[str, Any], before: str | None, end: int) -> Message
 
 
 _TEXTS = ("status", "created_at", "model", "kind", "reasoning", "error", "code")
-
-
-def _is_optional_text(value: object) -> bool:
-    return value is None or isinstance(value, str)

@@ -220,5 +220,11 @@ def _remember(session_id: str, message: str) -> tuple[MemoryAnswer, Message, Mes
     assert memory is not None  # noqa: S101  (both were asked for by `_memory_intent`)
     assert intent is not None  # noqa: S101
     manager().get_session(session_id)
-    said = answer(memory, *intent)
-    return said, *manager().add_exchange(session_id, message, said.text, "memory")
+    said: list[MemoryAnswer] = []
+
+    def do() -> str:
+        said.append(answer(memory, *intent))
+        return said[0].text
+
+    exchange = manager().add_exchange(session_id, message, do, "memory")
+    return said[0], *exchange

@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from webchat.follow import Conversation, Position
 from webchat.htmx import partial
-from webchat.reply import Status
+from webchat.reply_log import Status
 from webchat.session_store import WebChatSession
 from webchat.transcript import Message
 from webchat.views.bodies import Body

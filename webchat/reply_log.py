@@ -1,0 +1,155 @@
+"""The log of a reply in flight and the view that its readers share. Knows neither who writes nor who reads."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from webchat import jsonlines
+from webchat.errors import SessionBusy, StorageError
+from webchat.fileutil import Folder, Locked, Release
+from webchat.transcript import Message, Transcripts
+
+PROBE_PATIENCE = 1.0
+"""Seconds that a writer waits for its lock: a reader's probe holds it for a moment."""
+
+
+@dataclass(frozen=True)
+class Status:
+    """What is being done before or between pieces of text; `progress` from 0 to 1 where it is known."""
+
+    text: str
+    progress: float | None = None
+
+
+class ReplyView:
+    """One reply as its log says so far, record by record; shared by all readers in this process."""
+
+    def __init__(self, header: Mapping[str, Any]) -> None:
+        self.id = str(header.get("id", ""))
+        self._header = header
+        self._text: list[str] = []
+        self._reasoning: list[str] = []
+        self._notes: list[str] = []
+        self._model = header.get("model")
+        self._end: Mapping[str, Any] = {}
+        self.status: Status | None = None
+
+    def take(self, record: Mapping[str, Any]) -> None:
+        """Take in one record."""
+        for key, pieces in (("d", self._text), ("r", self._reasoning), ("n", self._notes)):
+            if isinstance(record.get(key), str):
+                pieces.append(record[key])
+        if isinstance(record.get("s"), str):
+            self.status = Status(record["s"], record.get("p"))
+        elif "d" in record or "end" in record:
+            self.status = None
+        if "end" in record:
+            self._end = record
+            self._model = record.get("model") or self._model
+
+    def message(self, *, alive: bool) -> Message:
+        """The message as it stands; `alive` says whether anybody still writes it."""
+        # First: a reader beside this one may take in the rest and the end between two lines.
+        end = self._end
+        text = "".join(self._text)
+        going = "streaming" if text else "waiting"
+        return Message(
+            self.id,
+            "assistant",
+            text,
+            status=end.get("end") or (going if alive else "interrupted"),
+            parent=self._header.get("parent"),
+            created_at=str(self._header.get("started_at", "")),
+            model=self._model,
+            reasoning="".join(self._reasoning),
+            notes=tuple(self._notes),
+            error=end.get("error"),
+            code=end.get("code"),
+        )
+
+
+class Replies:
+    """The logs of the replies in flight in one folder, `<session>.reply` each, at most one for a session."""
+
+    def __init__(self, folder: Folder) -> None:
+        self.folder = folder
+        self._guard = threading.Lock()
+        self._views: dict[str, tuple[jsonlines.LineReader, ReplyView | None]] = {}
+
+    def lock(self, session_id: str) -> Release:
+        """Take the right to write in this session, across processes. Raises SessionBusy, StorageError."""
+        try:
+            return self.folder.lock(session_id, PROBE_PATIENCE)
+        except Locked as error:
+            raise SessionBusy from error
+        except OSError as error:
+            raise StorageError("The message could not be saved", error) from error
+
+    def is_alive(self, session_id: str) -> bool:
+        """Whether somebody, in any process, writes in this session."""
+        return self.folder.is_locked(session_id)
+
+    def stamp(self, session_id: str) -> object:
+        return self.folder.stamp(_file(session_id))
+
+    def begin(self, session_id: str, header: dict[str, Any]) -> None:
+        """Start the log, in one step. The caller holds the lock."""
+        self.folder.remove(_stop_file(session_id))
+        self.folder.replace(_file(session_id), jsonlines.dump(header) + b"\n")
+
+    def write(self, session_id: str, record: dict[str, Any]) -> None:
+        self.folder.append_line(_file(session_id), jsonlines.dump(record), sync=False)
+
+    def remove(self, session_id: str) -> None:
+        self.folder.remove(_file(session_id))
+        self.folder.remove(_stop_file(session_id))
+        with self._guard:
+            self._views.pop(session_id, None)
+
+    def ask_to_stop(self, session_id: str) -> None:
+        """Leave word for the process that writes in this session."""
+        self.folder.replace(_stop_file(session_id), b"")
+
+    def is_asked_to_stop(self, session_id: str) -> bool:
+        return self.folder.stamp(_stop_file(session_id)) is not None
+
+    def view(self, session_id: str) -> ReplyView | None:
+        """The reply in flight, up to date, or None. Only what is new is read."""
+        with self._guard:
+            known = self._views.pop(session_id, None)
+            if self.folder.stamp(_file(session_id)) is None:
+                return None
+            reader, view = known or (jsonlines.LineReader(self.folder, _file(session_id)), None)
+            new = reader.read_on()
+            view = None if new.afresh else view
+            for _, record in new.lines:
+                if view is None:
+                    view = ReplyView(record or {})
+                else:
+                    view.take(record or {})
+            self._views[session_id] = reader, view
+            return view
+
+
+def settle(session_id: str, replies: Replies, transcripts: Transcripts) -> None:
+    """Commit what a dead writer left behind, once. The caller holds the lock. Raises OSError."""
+    view = Replies(replies.folder).view(session_id)  # afresh: what is decided here cannot be taken back
+    shown = transcripts.read(session_id)
+    if view is not None and all(message.id != view.id for message in shown.messages):
+        message = view.message(alive=False)
+        # Where the log's header is damaged the answer still follows what it is shown behind.
+        parent = message.parent or (shown.leaf.id if shown.leaf else None)
+        transcripts.append(session_id, replace(message, id=message.id or uuid.uuid4().hex, parent=parent))
+    replies.remove(session_id)
+
+
+def _file(session_id: str) -> str:
+    return f"{session_id}.reply"
+
+
+def _stop_file(session_id: str) -> str:
+    return f"{session_id}.stop"

@@ -1,0 +1,35 @@
+"""What people write, made fit to keep: messages, and the titles taken from them."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from webchat.errors import InvalidInput
+from webchat.session_store import DEFAULT_DESCRIPTION
+
+TITLE_LENGTH = 80
+"""Characters at most that a session's title takes from its first message."""
+
+
+def checked_message(message: str) -> str:
+    """The message with its line ends as "\\n". Raises InvalidInput where it cannot be sent."""
+    if not message.strip():
+        raise InvalidInput("Write a message first.")
+    if "\0" in message:
+        raise InvalidInput("The message has a NUL character, which cannot be sent.")
+    # Half a character, which no file can hold, becomes "?".
+    whole = message.encode("utf-8", "replace").decode()
+    return whole.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def title_of(message: str) -> str:
+    """A session's title: its first message's first line, of whole words, 80 characters at most."""
+    line = next((line for line in message.splitlines() if line.strip()), "")
+    # Controls, and the marks that turn writing around, would act on what stands beside the title.
+    line = "".join(" " if unicodedata.category(char) in ("Cc", "Cf", "Cs") else char for char in line)
+    line = re.sub(r"\s+", " ", line).strip()
+    if len(line) <= TITLE_LENGTH:
+        return line or DEFAULT_DESCRIPTION
+    cut = line[:TITLE_LENGTH].rsplit(" ", 1)[0] if " " in line[:TITLE_LENGTH] else line[: TITLE_LENGTH - 1]
+    return cut[: TITLE_LENGTH - 1].rstrip() + "…"
