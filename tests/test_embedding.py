@@ -1,0 +1,266 @@
+"""The chat inside somebody else's Flask application, beside templates and routes of the same names."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from bs4 import BeautifulSoup
+from flask import Flask, render_template
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
+from werkzeug.test import Client
+
+from tests.conftest import HTMX, Page
+from tests.scripted import ScriptedBackend
+from tests.tab import OpenTab
+from webchat import ChatModelBackend, WebChatSessionManager, create_app, create_blueprint
+
+PREFIX = "/apps/web-chat"
+ADDRESSES = ("href", "src", "action", "hx-get", "hx-post", "hx-sse:connect", "data-url", "data-source")
+
+
+@pytest.fixture
+def manager() -> WebChatSessionManager:
+    return WebChatSessionManager(ScriptedBackend())
+
+
+@pytest.fixture
+def host(tmp_path) -> Flask:
+    """An application with pages, templates, static files and error pages of its own."""
+    templates, static = tmp_path / "templates", tmp_path / "static"
+    templates.mkdir()
+    static.mkdir()
+    (static / "app.css").write_text("host's own style")
+    for name in ("base.html", "chat.html", "error.html", "_message.html", "settings.html"):
+        (templates / name).write_text("the host's own " + name)
+    app = Flask("host", template_folder=str(templates), static_folder=str(static))
+    app.config["TESTING"] = True
+
+    @app.get("/")
+    def index() -> str:
+        return render_template("base.html")
+
+    @app.get("/sessions")
+    def sessions() -> str:
+        return render_template("chat.html")
+
+    @app.get("/api/session")
+    def session() -> dict[str, str]:
+        return {"whose": "host"}
+
+    @app.post("/messages")
+    def messages() -> str:
+        return "the host's own messages"
+
+    @app.get("/broken")
+    def broken() -> str:
+        raise LookupError("the host's own error")
+
+    @app.errorhandler(404)
+    def not_found(error: Exception) -> tuple[str, int]:
+        return "the host's own 404", 404
+
+    @app.errorhandler(LookupError)
+    def lookup(error: Exception) -> tuple[str, int]:
+        return f"handled: {error}", 418
+
+    return app
+
+
+@pytest.fixture
+def app(host, manager) -> Flask:
+    host.register_blueprint(create_blueprint(manager), url_prefix=PREFIX)
+    yield host
+    manager.close()
+
+
+def addresses(html: str) -> set[str]:
+    soup = BeautifulSoup(html, "html.parser")
+    found = {str(tag[name]) for name in ADDRESSES for tag in soup.select(f"[{name.replace(':', chr(92) + ':')}]")}
+    return {address for address in found if not address.startswith("#")}
+
+
+def shown_of(app: Flask, manager: WebChatSessionManager, base: str = PREFIX) -> list[str]:
+    """Everything with addresses in it: pages and fragments, of a chat in which something was said and went wrong."""
+    client = app.test_client()
+    session_id = manager.create_session().session_id
+    manager.send_message("hello", session_id)
+    client.post(f"{base}/sessions/{session_id}/messages", data={"message": "recall nothing"})
+    here = f"{base}/sessions/{session_id}"
+    shown = [client.get(f"{base}{path}", headers=headers) for path in ("/", "/sessions") for headers in ({}, HTMX)]
+    shown += [client.get(here), client.get(f"{here}/reply"), client.get(f"{base}/sessions/no-such")]
+    shown += [client.post(f"{here}{action}", headers=HTMX) for action in ("/resume", "/stop", "/end")]
+    shown += [client.post(f"{base}/messages", data={"message": text}, headers=HTMX) for text in ("hi", " ")]
+    shown += [client.post(f"{base}/sessions/no-such/messages", data={"message": "kept"})]
+    return [answer.text for answer in shown]
+
+
+def test_every_address_stays_under_the_prefix(app, manager):
+    found = set().union(*map(addresses, shown_of(app, manager)))
+    assert len(found) > 10
+    assert {address for address in found if not address.startswith(f"{PREFIX}/")} == {"/apps/settings/"}
+
+
+def test_redirects_and_pushed_addresses_stay_under_the_prefix(app):
+    client = app.test_client()
+    answer = client.post(f"{PREFIX}/messages", data={"message": "hello"})
+    assert answer.status_code == 303
+    assert answer.headers["Location"].startswith(f"{PREFIX}/sessions/")
+    answer = client.post(f"{PREFIX}/sessions", headers=HTMX)
+    assert answer.headers["HX-Push-Url"].startswith(f"{PREFIX}/sessions/")
+
+
+def test_the_pages_are_the_chat_s_own(app, manager):
+    for html in shown_of(app, manager):
+        assert "the host's own" not in html
+    assert Page(app.test_client().get(f"{PREFIX}/")).soup.select_one("#chatArea")
+
+
+def test_static_files_come_from_the_chat(app):
+    client = app.test_client()
+    page = client.get(f"{PREFIX}/")
+    files = {address for address in addresses(page.text) if "/static/" in address}
+    assert len(files) >= 4
+    for address in files:
+        answer = client.get(address)
+        assert answer.status_code == 200
+        assert "host's own" not in answer.text
+
+
+def test_a_conversation_works_there(app, manager):
+    tab = OpenTab(app.test_client(), f"{PREFIX}/")
+    form = tab.soup.select_one("form:has(#messageInput)")
+    answer = tab.post(form["hx-post"], message="hello")
+    tab = OpenTab(app.test_client(), answer.headers["HX-Push-Url"]).connect()
+    tab.read(lambda tab: tab.last_status == "complete" and len(tab.shown()) == 2)
+    tab.post(tab.soup.select_one("form:has(#messageInput)")["hx-post"], message="again")
+    tab.read(lambda tab: tab.last_status == "complete" and len(tab.shown()) == 4)
+    assert [message.text for message in Page(app.test_client().get(f"{PREFIX}/")).messages][-1] == "You said: again"
+    tab.close()
+
+
+def test_the_json_routes_are_there_as_well(app):
+    client = app.test_client()
+    session_id = client.post(f"{PREFIX}/api/session").json["session_id"]
+    assert client.get(f"{PREFIX}/api/session").json["session_id"] == session_id
+    assert client.post(f"{PREFIX}/api/chat", json={"message": "hello"}).json["response"] == "You said: hello"
+    assert client.post(f"{PREFIX}/api/chat", json={}).json == {"error": "message is required"}
+
+
+def test_the_host_s_own_pages_are_as_before(app):
+    client = app.test_client()
+    assert client.get("/").text == "the host's own base.html"
+    assert client.get("/sessions").text == "the host's own chat.html"
+    assert client.get("/api/session").json == {"whose": "host"}
+    assert client.get("/static/app.css").text == "host's own style"
+
+
+def test_the_host_s_errors_and_headers_are_its_own(app):
+    client = app.test_client()
+    assert client.get("/no-such").text == "the host's own 404"
+    answer = client.get("/broken")
+    assert (answer.status_code, answer.text) == (418, "handled: the host's own error")
+    for path in ("/", "/broken", "/no-such", "/static/app.css"):
+        headers = client.get(path).headers
+        assert not {"Content-Security-Policy", "Referrer-Policy", "Permissions-Policy"} & set(headers.keys())
+        assert "HX-Request" not in headers.get("Vary", "")
+
+
+def test_the_host_s_forms_are_not_checked_by_the_chat(app):
+    answer = app.test_client().post("/messages", headers={"Sec-Fetch-Site": "cross-site"})
+    assert answer.text == "the host's own messages"
+
+
+def test_the_chat_s_own_answers_are_guarded_and_told_in_its_faces(app):
+    client = app.test_client()
+    assert "default-src 'self'" in client.get(f"{PREFIX}/").headers["Content-Security-Policy"]
+    foreign = client.post(f"{PREFIX}/messages", data={"message": "hi"}, headers={"Sec-Fetch-Site": "cross-site"})
+    assert foreign.status_code == 403
+    missing = client.get(f"{PREFIX}/sessions/no-such")
+    assert missing.status_code == 404
+    assert "not found" in Page(missing).problem
+
+
+def test_an_error_that_the_host_handles_by_type_is_the_chat_s_inside_it(app, manager):
+    manager.backend.fail["create_session"] = LookupError("secret")
+    answer = app.test_client().post(f"{PREFIX}/messages", data={"message": "hi"})
+    assert answer.status_code == 500
+    assert "secret" not in answer.text
+    assert "reference" in Page(answer).problem
+
+
+@pytest.mark.parametrize("name", ["chat.example", "10.0.0.7:8443"])
+def test_host_names_are_the_host_s_to_check(app, name):
+    assert app.test_client().get(f"{PREFIX}/", headers={"Host": name}).status_code == 200
+
+
+def test_without_a_memory_its_commands_go_to_the_model(app):
+    client = app.test_client()
+    client.post(f"{PREFIX}/api/session")
+    answer = client.post(f"{PREFIX}/api/chat", json={"message": "remember this: tea"})
+    assert answer.json["response"] == "You said: remember this: tea"
+
+
+def test_in_memory_nothing_touches_the_disk(app, manager, tmp_path):
+    before = sorted(tmp_path.rglob("*"))
+    shown_of(app, manager)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("url", ["", "/account/preferences"])
+def test_the_settings_are_where_the_host_says_or_nowhere(host, manager, url):
+    host.register_blueprint(create_blueprint(manager, settings_url=url), url_prefix=PREFIX)
+    links = Page(host.test_client().get(f"{PREFIX}/")).soup.select("nav a")
+    assert [link["href"] for link in links if "Settings" in link.get_text()] == ([url] if url else [])
+
+
+def test_two_chats_in_one_application_know_nothing_of_each_other(host):
+    managers = {name: WebChatSessionManager(ScriptedBackend()) for name in ("first", "second")}
+    for name, manager in managers.items():
+        chat = create_blueprint(manager, name=name, title=f"The {name}")
+        host.register_blueprint(chat, url_prefix=f"/{name}")
+    client = host.test_client()
+    for name, manager in managers.items():
+        client.post(f"/{name}/messages", data={"message": f"to the {name}"})
+        [session] = manager.list_sessions()
+        assert session.description == f"to the {name}"
+    for name, manager in managers.items():
+        found = set().union(*map(addresses, shown_of(host, manager, f"/{name}")))
+        assert all(address.startswith((f"/{name}/", "/apps/settings/")) for address in found)
+        assert Page(client.get(f"/{name}/sessions")).soup.select_one(".home").get_text() == f"The {name}"
+        assert f"to the {name}" in client.get(f"/{name}/sessions").text
+    assert "to the second" not in client.get("/first/sessions").text
+    foreign = managers["second"].active_session_id
+    assert client.get(f"/first/sessions/{foreign}").status_code == 404
+
+
+def test_a_blueprint_within_a_blueprint_keeps_its_addresses(host, manager):
+    from flask import Blueprint
+
+    outer = Blueprint("outer", "outer", url_prefix="/outer")
+    outer.register_blueprint(create_blueprint(manager), url_prefix="/inner")
+    host.register_blueprint(outer)
+    found = set().union(*map(addresses, shown_of(host, manager, "/outer/inner")))
+    assert all(address.startswith(("/outer/inner/", "/apps/settings/")) for address in found)
+
+
+def test_the_whole_application_can_be_mounted_below_a_path(home):
+    app = create_app({"AMPLIFIER_HOME": str(home)}, backend=ScriptedBackend())
+    client = Client(DispatcherMiddleware(Flask("front"), {"/below": app.wsgi_app}))
+    for path in ("/", "/sessions", "/apps/settings/", "/sessions/no-such", "/no-such"):
+        for headers in ({}, HTMX):
+            found = addresses(client.get(f"/below{path}", headers=headers).text)
+            assert {address for address in found if not address.startswith("/below/")} <= {"/apps/settings/"}, path
+    answer = client.post("/below/messages", data={"message": "hello"})
+    assert re.fullmatch(r"/below/sessions/\w+#end", answer.headers["Location"])
+
+
+def test_any_function_from_messages_to_text_is_a_model(host):
+    def shout(messages):
+        yield from messages[-1]["content"].upper()
+
+    chat = create_blueprint(WebChatSessionManager(ChatModelBackend(shout)))
+    host.register_blueprint(chat, url_prefix=PREFIX)
+    client = host.test_client()
+    client.post(f"{PREFIX}/api/session")
+    assert client.post(f"{PREFIX}/api/chat", json={"message": "hello"}).json["response"] == "HELLO"
