@@ -1,0 +1,74 @@
+"""A long session shows its end at once, and its beginning on demand."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.past import long_session
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def chat(serve, visit, home):
+    """A page on a session of 120 messages."""
+    session_id = long_session(home, 60)
+    return visit(serve("--backend", "mock", "--mock-delay", "0"), f"/sessions/{session_id}")
+
+
+def test_it_opens_at_its_end_with_the_last_fifty_messages(chat):
+    expect(chat.messages).to_have_count(50)
+    assert chat.texts()[0].startswith("question 35,")
+    expect(chat.answer).to_be_in_viewport()
+    assert chat.from_end() < 2
+    expect(chat.to_end).to_be_hidden()
+
+
+def test_earlier_messages_come_on_demand_and_the_place_stays(chat):
+    chat.page.evaluate("scrollTo(0, 0)")
+    first = chat.messages.first.locator(".content")
+    expect(first).to_contain_text("question 35,")
+    mark = chat.page.locator(f"#{chat.messages.first.get_attribute('id')}")
+    before = chat.box(mark)["top"]
+    chat.page.get_by_role("link", name="Show earlier messages (70)").click()
+    expect(chat.messages).to_have_count(100)
+    assert chat.box(mark)["top"] == pytest.approx(before, abs=40)
+    chat.page.evaluate("scrollTo(0, 0)")
+    chat.page.get_by_role("link", name="Show earlier messages (20)").click()
+    expect(chat.messages).to_have_count(120)
+    texts = chat.texts()
+    assert [text for text in texts if text.startswith("question")] == [
+        f"question {number}, with a few words behind it" for number in range(60)
+    ]
+    expect(chat.page.locator("#earlier")).to_have_count(0)
+
+
+def test_it_goes_on_after_the_earlier_messages_were_shown(chat):
+    chat.page.get_by_role("link", name="Show earlier messages (70)").click()
+    expect(chat.messages).to_have_count(100)
+    chat.asked("and on")
+    assert chat.texts()[-2:] == ["and on", "Mock response to: and on"]
+    expect(chat.messages).to_have_count(102)
+    expect(chat.answer).to_be_in_viewport()
+
+
+def test_resuming_it_lands_at_its_end_too(serve, visit, home):
+    long_session(home, 60)
+    chat = visit(serve("--backend", "mock", "--mock-delay", "0"))
+    chat.open_sessions()
+    chat.panel.get_by_role("button", name="+ New").click()
+    expect(chat.note).to_contain_text("New session started")
+    chat.open_sessions()
+    chat.rows.filter(has_text="question 0").click()
+    expect(chat.note).to_contain_text("Resumed session")
+    expect(chat.note).to_be_in_viewport()
+    assert chat.from_end() < 2
+
+
+def test_without_a_script_the_earlier_messages_are_a_link(serve, visit, home):
+    session_id = long_session(home, 60)
+    chat = visit(serve(), f"/sessions/{session_id}", java_script_enabled=False)
+    expect(chat.messages).to_have_count(50)
+    chat.page.get_by_role("link", name="Show earlier messages (70)").click()
+    expect(chat.messages).to_have_count(100)

@@ -1,0 +1,120 @@
+"""On a phone, 390 px wide: nothing scrolls sideways, and everything can be hit with a thumb."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.past import sessions_from_before
+from tests.scripted_server import says
+
+pytestmark = pytest.mark.browser
+
+PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+ANSWER = f"""Look:
+
+```python
+{"x = 'a long line of code' + " * 20}''
+```
+
+| {" | ".join(f"column {number}" for number in range(12))} |
+|{"---|" * 12}
+| {" | ".join(f"value-{number}" for number in range(12))} |
+
+{"W" * 500}
+
+https://example.org/{"path/" * 60}
+
+> > > {"quoted" * 40}
+
+- [ ] {"- " * 40}{"item" * 60}
+"""
+TOO_WIDE = """() => {
+  const width = document.documentElement.clientWidth;
+  const wide = [...document.querySelectorAll("body *")].filter((element) => {
+    const box = element.getBoundingClientRect();
+    const scrolls = element.parentElement.closest(".code pre, .table, .visually-hidden");
+    return !scrolls && box.width && (box.right > width + 1 || box.left < -1);
+  });
+  return {
+    sideways: document.documentElement.scrollWidth - innerWidth,
+    viewport: Math.round(visualViewport.width),
+    wide: wide.map((element) => element.outerHTML.slice(0, 80)),
+  };
+}"""
+SMALL = """() => [...document.querySelectorAll("a[href], button, input, summary, select, textarea")]
+  .filter((element) => element.checkVisibility({visibilityProperty: true}))
+  .filter((element) => !element.closest(".content p, .task-list-item, .visually-hidden, .skip"))
+  .map((element) => element.closest("label") ?? element)
+  .map((element) => [element.outerHTML.slice(0, 70), element.getBoundingClientRect()])
+  .filter(([, box]) => box.width && (box.height < 43.5 || box.width < 43.5))
+  .map(([html, box]) => `${html} ${box.width} x ${box.height}`)"""
+
+
+def fits(chat) -> None:
+    found = chat.page.evaluate(TOO_WIDE)
+    assert found == {"sideways": 0, "viewport": 390, "wide": []}
+
+
+def can_be_hit(chat) -> None:
+    assert chat.page.evaluate(SMALL) == []
+
+
+def test_the_welcome_fits(serve, visit):
+    chat = visit(serve(), **PHONE)
+    expect(chat.page.locator("button.example")).to_have_count(3)
+    fits(chat)
+    can_be_hit(chat)
+
+
+def test_an_answer_fits_whatever_is_in_it(serve_model, model, visit):
+    model.script(says(ANSWER))
+    chat = visit(serve_model(), **PHONE)
+    chat.field.fill("Q" * 500)
+    chat.send_button.tap()
+    chat.answered()
+    fits(chat)
+    can_be_hit(chat)
+    code = chat.answer.locator(".code pre")
+    assert code.evaluate("pre => pre.scrollWidth > pre.clientWidth")
+    assert chat.answer.locator(".table").evaluate("table => table.scrollWidth > table.clientWidth")
+
+
+def test_an_answer_that_is_being_written_fits(serve, visit):
+    chat = visit(serve("--backend", "mock", "--mock-delay", "0.1"), **PHONE)
+    chat.field.fill("W" * 500 + " and words" * 30)
+    chat.send_button.tap()
+    chat.streaming("and words")
+    fits(chat)
+    can_be_hit(chat)
+    chat.stop_button.tap()
+    chat.answered("stopped")
+    fits(chat)
+    can_be_hit(chat)
+
+
+def test_the_dropdown_takes_the_whole_width(serve, visit, home):
+    sessions_from_before(home, "short", "W" * 300, "many words " * 30)
+    chat = visit(serve(), **PHONE)
+    chat.open_sessions()
+    expect(chat.rows).to_have_count(3)
+    assert chat.panel.bounding_box()["width"] == 390
+    fits(chat)
+    can_be_hit(chat)
+
+
+@pytest.mark.parametrize("path", ["/apps/settings/", "/sessions", "/sessions/nobody"])
+def test_the_pages_beside_the_chat_fit(serve, visit, home, path):
+    sessions_from_before(home, "W" * 300)
+    chat = visit(serve(), path, **PHONE)
+    chat.page.request.post(f"{chat.base}/messages", form={"message": "remember this: " + "W" * 300})
+    chat.open(path)
+    fits(chat)
+    can_be_hit(chat)
+
+
+def test_the_header_fits_with_a_long_name(serve, visit, home):
+    sessions_from_before(home, "hello")
+    chat = visit(serve("--backend", "mock", "--title", "The assistant of our whole department"), **PHONE)
+    fits(chat)
+    expect(chat.sessions_button).to_be_in_viewport(ratio=1)
