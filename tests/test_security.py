@@ -111,6 +111,7 @@ WRITERS = [
     "/sessions/x/messages",
 ]
 WRITERS += ["/sessions/x/messages/y/retry", "/sessions/x/messages/y/ask", "/apps/settings/"]
+WRITERS += ["/apps/settings/test", "/apps/settings/memories/x/delete"]
 WRITERS += ["/api/session", "/api/session/resume", "/api/chat", "/api/end"]
 OURS = "http://localhost"
 PASSING = [
@@ -201,7 +202,7 @@ def test_no_answer_lets_another_site_read(app, client):
 
 
 def paths_of(rule: Rule, session_id: str) -> str:
-    values = {"session_id": session_id, "message_id": "no-such", "filename": "app.css"}
+    values = {"session_id": session_id, "message_id": "no-such", "memory_id": "no-such", "filename": "app.css"}
     return re.sub(r"<(?:\w+:)?(\w+)>", lambda match: values[match[1]], rule.rule)
 
 

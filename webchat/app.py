@@ -12,8 +12,10 @@ from webchat import config, errors_http, security
 from webchat.backends import SessionBackend, create_backend
 from webchat.conventions import SERVER_DIR, WEB_CHAT_SESSIONS_FILENAME
 from webchat.fileutil import DiskFolder
+from webchat.live_settings import LiveSettings
 from webchat.manager import WebChatSessionManager
 from webchat.memory import MemoryStore
+from webchat.memory_context import memory_context
 from webchat.views import create_blueprint, finish
 from webchat.views.settings import SettingsPage
 
@@ -26,29 +28,29 @@ def create_app(config_values: Mapping[str, Any] | None = None, *, backend: Sessi
 
     The mapping has Flask's own keys and those of `webchat.config`, as AMPLIFIER_HOME and WEBCHAT_BACKEND; what it does
     not set comes from the environment, the saved settings and the defaults. `backend` stands in for the one that the
-    settings name. The manager is `app.extensions["webchat"]`. Raises InvalidInput for a value that cannot be used.
+    settings name, and is then not theirs to change. The manager is `app.extensions["webchat"]`. Raises InvalidInput
+    for a value that cannot be used.
     """
     # The chat's static files are its blueprint's.
     app = Flask("webchat", static_folder=None, template_folder=None)
     app.config.update(MAX_CONTENT_LENGTH=MAX_BODY, MAX_FORM_MEMORY_SIZE=MAX_BODY)
     app.config.update(config_values or {})
     explicit = {setting.metadata["key"]: app.config.get(setting.metadata["key"]) for setting in config.SETTINGS}
-    page = SettingsPage(explicit, dict(os.environ))
-    settings, _ = page.load()
+    live = LiveSettings(explicit, dict(os.environ), own_backend=backend is not None)
+    settings, _ = live.load()
     home = settings.home.expanduser()
+    memory = MemoryStore(DiskFolder(home))
     manager = WebChatSessionManager(
-        backend or create_backend(settings.backend, settings), home / SERVER_DIR / WEB_CHAT_SESSIONS_FILENAME
+        backend or create_backend(settings.backend, settings),
+        home / SERVER_DIR / WEB_CHAT_SESSIONS_FILENAME,
+        context=lambda owner: memory_context(memory, owner) if live.load()[0].memory_context else "",
     )
     app.extensions["webchat"] = manager
     chat = create_blueprint(
-        manager,
-        memory=MemoryStore(DiskFolder(home)),
-        title=settings.title,
-        theme=page.theme,
-        max_streams=settings.max_streams,
+        manager, memory=memory, title=settings.title, theme=live.theme, max_streams=settings.max_streams
     )
     app.register_blueprint(chat)
-    app.register_blueprint(page.blueprint(), url_prefix="/apps/settings")
+    app.register_blueprint(SettingsPage(live).blueprint(), url_prefix="/apps/settings")
     app.before_request(lambda: security.check_host(request, settings.allow_hosts))
     # What no route of ours takes, and a host that is not ours, is answered in the same faces and with the same headers.
     app.register_error_handler(Exception, errors_http.handle)

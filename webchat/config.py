@@ -54,8 +54,13 @@ def _theme(text: str) -> str:
 
 
 def _temperature(text: str) -> float | None:
-    number = float(text) if text.strip() else None
-    if number is not None and not 0 <= number <= 2:
+    if not text.strip():
+        return None
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1
+    if not 0 <= number <= 2:
         raise ValueError("a number from 0 to 2 is needed")
     return number
 

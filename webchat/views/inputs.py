@@ -31,6 +31,18 @@ class Fields:
             raise InvalidInput(f"{name} has half a character, which UTF-8 cannot hold.")
         return value if value.strip() else None
 
+    def setting(self, name: str) -> str | None:
+        """The field's text, "" where it was sent blank, None where it was not sent. JSON's numbers and truths count.
+
+        Raises InvalidInput as `optional`.
+        """
+        if name not in self._values:
+            return None
+        value = self._values[name]
+        if isinstance(value, bool | int | float):
+            return str(value)
+        return (self.optional(name) or "").replace("\r\n", "\n").strip()
+
     def required(self, name: str, otherwise: str) -> str:
         """The field's text. Raises InvalidInput with the text `otherwise` where it is not given."""
         value = self.optional(name)

@@ -1,59 +1,123 @@
-"""The settings page: what the chat runs on, the theme, and what is remembered."""
+"""The settings page: who answers and how, the theme, and what is remembered."""
 
 from __future__ import annotations
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Blueprint, Response, redirect, render_template, request, url_for
+from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as AnyResponse
 
-from webchat import config
-from webchat.errors import InvalidInput, StorageError
+from webchat.backends.openai.nearby import PORTS, address_at, nearby_servers
+from webchat.errors import InvalidInput, WebChatError
+from webchat.faces import Face, json_answer, wanted_face
 from webchat.htmx import is_htmx, reload_page
+from webchat.live_settings import LiveSettings
 from webchat.views import guard
-from webchat.views.context import chat_of
+from webchat.views.context import chat_of, manager
 from webchat.views.inputs import request_fields
+from webchat.views.settings_form import SettingsForm, posted, tested
 
 
 class SettingsPage:
     """Shows the settings that the application runs with, and saves those that a person may change."""
 
-    def __init__(self, explicit: dict[str, object], environ: dict[str, str]) -> None:
-        """`explicit` and `environ` are the layers above the saved file; what they set is shown as locked."""
-        self._explicit, self._environ = explicit, environ
+    def __init__(self, live: LiveSettings) -> None:
+        self._live = live
 
     def blueprint(self) -> Blueprint:
         blueprint = Blueprint("settings", __name__)
         blueprint.get("/", endpoint="page")(self.page)
         blueprint.post("/", endpoint="save")(self.save)
+        blueprint.post("/test", endpoint="test")(self.test)
+        blueprint.get("/servers", endpoint="servers")(self.servers)
+        blueprint.post("/memories/<memory_id>/delete", endpoint="forget")(self.forget)
         guard(blueprint)
         return blueprint
 
-    def load(self) -> tuple[config.Settings, dict[str, config.Source]]:
-        return config.load(self._explicit, self._environ)
+    def page(self) -> AnyResponse | str:
+        if wanted_face() is Face.JSON:
+            return json_answer(SettingsForm(self._live).described(manager().label))
+        return self._page(saved="saved" in request.args)
 
-    def theme(self) -> str:
-        return self.load()[0].theme
+    def save(self) -> AnyResponse | tuple[str, int]:
+        given = posted(request_fields())
+        try:
+            self._live.save(self._live.changes(given), manager())
+        except InvalidInput as error:
+            if wanted_face() is Face.JSON:
+                raise
+            return self._page(given, problem=str(error)), 422
+        if wanted_face() is Face.JSON:
+            return json_answer(SettingsForm(self._live).described(manager().label))
+        answer = redirect(url_for(".page", saved=""), code=303)
+        return reload_page(answer) if is_htmx() else answer
 
-    def page(self) -> str:
-        settings, sources = self.load()
-        chat = chat_of()
+    def test(self) -> AnyResponse | str:
+        """Ask the server that is filled in which models it has; `server` fills in one of this machine by its port."""
+        fields = request_fields()
+        given, port = posted(fields), _known_port(fields.optional("server"))
+        if port:
+            given |= {"backend": "openai", "base_url": address_at(port)}
+        try:
+            connection: dict[str, Any] = {"models": tested(self._live.with_changes(self._live.changes(given)))}
+        except WebChatError as error:
+            if wanted_face() is Face.JSON:
+                raise
+            connection = {"problem": str(error)}
+        if wanted_face() is Face.JSON:
+            return json_answer(connection)
+        if not is_htmx():
+            return self._page(given, connection=connection)
+        part = "webchat/_settings_server.html" if port else "webchat/_connection.html"
+        return render_template(part, form=SettingsForm(self._live, given), connection=connection)
+
+    def servers(self) -> Response | str:
+        """The model servers on this machine that answer where they usually do."""
+        found = nearby_servers(int(request.environ.get("SERVER_PORT") or 0))
+        if wanted_face() is Face.JSON:
+            return json_answer(
+                {
+                    "servers": [
+                        {"name": one.name, "base_url": address_at(one.port), "models": one.models} for one in found
+                    ]
+                }
+            )
+        if is_htmx():
+            return render_template("webchat/_settings_nearby.html", nearby=found)
+        return self._page(nearby=found)
+
+    def forget(self, memory_id: str) -> AnyResponse | str:
+        memory = chat_of().memory
+        if memory is None or not memory.delete(memory_id):
+            raise NotFound("There is no such memory. It may have been deleted already.")
+        if wanted_face() is Face.JSON:
+            return json_answer({"deleted": memory_id})
+        if is_htmx():
+            return render_template("webchat/_settings_memories.html", memories=_memories())
+        return redirect(url_for(".page", _anchor="memories"), code=303)
+
+    def _page(self, given: Mapping[str, str] | None = None, **more: Any) -> str:  # noqa: ANN401
         return render_template(
             "webchat/_settings.html" if is_htmx() else "webchat/settings.html",
-            settings=settings,
-            sources=sources,
-            themes=config.THEMES,
-            saved="saved" in request.args,
-            memories=chat.memory.list() if chat.memory else [],
-            label=chat.manager.label,
+            form=SettingsForm(self._live, given),
+            label=manager().label,
+            memories=_memories(),
+            takes_context="context" in manager().takes,
+            **more,
         )
 
-    def save(self) -> AnyResponse:
-        settings, sources = self.load()
-        if sources["theme"] in ("flag", "environment"):
-            raise InvalidInput("The theme is fixed where the chat was started.")
-        theme = request_fields().required("theme", "Choose a theme.")
-        try:
-            config.save(settings.home, {"theme": theme})
-        except OSError as error:
-            raise StorageError("The settings could not be saved", error) from error
-        answer = redirect(url_for("settings.page", saved=""), code=303)
-        return reload_page(answer) if is_htmx() else answer
+
+def _memories() -> list[Mapping[str, Any]]:
+    """Newest first."""
+    memory = chat_of().memory
+    return [*reversed(memory.list())] if memory else []
+
+
+def _known_port(text: str | None) -> int | None:
+    if text is None:
+        return None
+    if not text.isdecimal() or int(text) not in PORTS:
+        raise InvalidInput("There is no such server to fill in.")
+    return int(text)

@@ -12,6 +12,7 @@ BAD_ADDRESS = (
     "The address of the model server cannot be used. It begins with http:// or https:// and usually ends in /v1, "
     "for example http://127.0.0.1:11434/v1 for Ollama."
 )
+HIDDEN = "…"
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,17 @@ def parse(base_url: str, key: str, connect_timeout: float, read_timeout: float) 
         connect_timeout,
         read_timeout,
     )
+
+
+def without_password(base_url: str) -> str:
+    """The address as it may be shown. What cannot be read as one is not shown at all."""
+    try:
+        parts = urlsplit(base_url)
+        login, at, where = parts.netloc.rpartition("@")
+    except ValueError:
+        return ""
+    name, colon, _ = login.partition(":")
+    return parts._replace(netloc=f"{name}{colon and ':' + HIDDEN}{at}{where}").geturl()
 
 
 def _split(base_url: str) -> SplitResult:

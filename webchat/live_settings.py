@@ -1,0 +1,134 @@
+"""The settings while the chat runs: what is fixed and by what, what a person may change, and who answers then.
+
+Knows no form and no page.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from webchat import config
+from webchat.backends import SessionBackend, create_backend
+from webchat.backends.openai.endpoint import HIDDEN, without_password
+from webchat.config import KEY_BELONGS_TO, Settings, Source
+from webchat.errors import InvalidInput, StorageError
+from webchat.manager import WebChatSessionManager
+
+LABELS = {
+    "backend": "Who answers",
+    "base_url": "Address",
+    "api_key": "Key",
+    "model": "Model",
+    "system_prompt": "System prompt",
+    "temperature": "Temperature",
+    "memory_context": "Memories",
+    "theme": "Theme",
+}
+"""What people may change, and what it is called on the page."""
+BESIDE_THE_BACKEND = ("memory_context", "theme")
+_SETTINGS = {setting.name: setting for setting in config.SETTINGS}
+Changes = Mapping[str, Any]
+"""By a field's name the value to save; None goes back to the default."""
+
+
+class LiveSettings:
+    """The settings of one application, which may change while it runs.
+
+    `explicit` and `environ` are the layers above the saved file: what they set is fixed. With `own_backend` the
+    application has brought its backend itself, and nothing about that can be changed.
+    """
+
+    def __init__(self, explicit: Mapping[str, Any], environ: Mapping[str, str], *, own_backend: bool = False) -> None:
+        self._explicit, self._environ = explicit, environ
+        self.own_backend = own_backend
+        self._running, _ = self.load()
+        self._saving = threading.Lock()
+
+    def load(self) -> tuple[Settings, dict[str, Source]]:
+        """The settings as they are now, and where each came from."""
+        return config.load(self._explicit, self._environ)
+
+    def theme(self) -> str:
+        return self.load()[0].theme
+
+    def fixed_by(self, name: str) -> str:
+        """The flag or variable that fixes a setting, or "the application"; "" where it may be changed."""
+        if self.own_backend and name not in BESIDE_THE_BACKEND:
+            return "the application"
+        source = self.load()[1][name]
+        if source not in ("flag", "environment"):
+            return ""
+        return str(_SETTINGS[name].metadata["flag" if source == "flag" else "key"])
+
+    def changes(self, given: Mapping[str, str]) -> Changes:
+        """What saving these texts, by a field's name, would change; a blank one goes back to the default.
+
+        A key is kept for the address that it was given for: with another address and no other key it goes.
+        Raises InvalidInput.
+        """
+        settings, _ = self.load()
+        given = {name: text for name, text in given.items() if not _is_shown(name, text, settings)}
+        changes = {name: self._checked(name, text) for name, text in given.items()}
+        address = changes.get("base_url", settings.base_url) or ""
+        if not _same(address, settings.base_url) and not self.fixed_by("api_key"):
+            changes.setdefault("api_key", None)
+        if "api_key" in changes:
+            changes[KEY_BELONGS_TO] = address if changes["api_key"] else None
+        return changes
+
+    def with_changes(self, changes: Changes) -> Settings:
+        """The settings as they would be."""
+        saved = {**config.read_saved(self._running.home), **changes}
+        settings, _ = config.resolve(self._explicit, self._environ, saved)
+        return settings
+
+    def save(self, changes: Changes, manager: WebChatSessionManager) -> None:
+        """Save, and have the next message answered accordingly.
+
+        Raises InvalidInput where nobody can answer with these settings, StorageError; nothing has changed then.
+        """
+        with self._saving:
+            settings = self.with_changes(changes)
+            backend = self._new_backend(settings)
+            try:
+                config.save(settings.home, changes)
+            except OSError as error:
+                close = getattr(backend, "close", None)
+                if close:
+                    close()
+                raise StorageError("The settings could not be saved", error) from error
+            if backend is not None:
+                manager.use_backend(backend)
+                self._running = settings
+
+    def _new_backend(self, settings: Settings) -> SessionBackend | None:
+        """None where the one that answers now will do."""
+        as_now = replace(settings, **{name: getattr(self._running, name) for name in BESIDE_THE_BACKEND})
+        if self.own_backend or as_now == self._running:
+            return None
+        return create_backend(settings.backend, settings)
+
+    def _checked(self, name: str, text: str) -> Any:  # noqa: ANN401
+        """The value to save, None for the default's. Raises InvalidInput."""
+        setting, fixed = _SETTINGS[name], self.fixed_by(name)
+        if fixed:
+            raise InvalidInput(f"{LABELS[name]} cannot be changed here: it is set by {fixed}.")
+        if name == "base_url" and HIDDEN in text:
+            raise InvalidInput("Type the password in the address again, or leave the whole address as it was.")
+        try:
+            value = setting.metadata["parse"](text) if text else setting.default
+        except ValueError as error:
+            raise InvalidInput(f"{LABELS[name]} cannot be “{text[:100]}”: {error}.") from error
+        return None if value == setting.default else value
+
+
+def _is_shown(name: str, text: str, settings: Settings) -> bool:
+    """Whether this is the address as the page shows it, without its password."""
+    return name == "base_url" and bool(text) and text == without_password(settings.base_url)
+
+
+def _same(address: str, other: str) -> bool:
+    return address.strip().rstrip("/") == other.strip().rstrip("/")
