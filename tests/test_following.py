@@ -32,7 +32,7 @@ class TestPosition:
     @given(st.builds(Position, st.integers(0, 10**15 - 1), st.from_regex(r"[A-Za-z0-9_-]{0,128}", fullmatch=True)))
     def test_it_survives_being_written_down(self, position):
         assert Position.parse(str(position)) == position
-        assert Position.parse(str(replace(position, shown=7))) == replace(position, shown=7)
+        assert Position.parse(str(replace(position, count=7))) == replace(position, count=7)
 
     @pytest.mark.parametrize("rubbish", RUBBISH)
     def test_rubbish_is_no_position(self, rubbish):
@@ -53,7 +53,7 @@ class TestChange:
 
     def test_new_messages_are_added(self):
         now = conversation(message("a", 10), message("b", 20), message("c", 30))
-        change = change_since(now, Position(10, "a"))
+        change = change_since(now, Position(10, "a", 1))
         assert (change.replaced, change.current) == (False, None)
         assert [added.id for added in change.added] == ["b", "c"]
 
@@ -63,20 +63,23 @@ class TestChange:
 
     def test_the_answer_that_grows_is_the_current_one(self):
         now = conversation(message("a", 10), message("b", 0, "streaming", "so far"))
-        change = change_since(now, Position(10, "b"))
+        change = change_since(now, Position(10, "b", 2))
         assert (change.current.content, change.added, change.replaced) == ("so far", (), False)
 
     def test_an_answer_that_ended_is_current_once_more_and_then_no_longer(self):
         now = conversation(message("a", 10), message("b", 20))
-        assert change_since(now, Position(10, "b")).current.id == "b"
-        assert change_since(now, Position(20, "b")) is None
+        assert change_since(now, Position(10, "b", 2)).current.id == "b"
+        assert change_since(now, Position(20, "b", 2)) is None
 
     def test_an_answer_that_ended_and_what_came_after_it_come_at_once(self):
         now = conversation(message("a", 10), message("b", 20), message("c", 30), message("d", 0, "waiting"))
-        change = change_since(now, Position(10, "b"))
+        change = change_since(now, Position(10, "b", 2))
         assert (change.current.id, [added.id for added in change.added]) == ("b", ["c", "d"])
 
-    @pytest.mark.parametrize("position", [Position(20, "b"), Position(20, "x"), Position(99, "a"), Position(5, "x")])
+    @pytest.mark.parametrize(
+        "position",
+        [Position(20, "b", 2), Position(20, "x", 1), Position(99, "a", 1), Position(5, "x"), Position(10, "a", 2)],
+    )
     def test_a_page_of_another_branch_or_file_is_replaced(self, position):
         now = conversation(message("a", 10), message("c", 30))
         change = change_since(now, position)
@@ -109,7 +112,7 @@ class Page:
         self.shown += change.added
         last = self.shown[-1]
         ends = [message.end for message in self.shown if not message.in_flight]
-        self.position = str(Position(max([position.offset, *ends]), last.id))
+        self.position = str(Position(max([position.offset, *ends]), last.id, len(self.shown)))
 
 
 class Chat:

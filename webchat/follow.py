@@ -21,14 +21,14 @@ _POSITION = re.compile(r"(\d{1,15})\.([A-Za-z0-9_-]{0,128})\.(\d{1,15})", re.ASC
 
 @dataclass(frozen=True)
 class Position:
-    """How far a reader is: transcript bytes read, the last message shown, characters of it shown for good."""
+    """How far a reader is: transcript bytes read, the last message shown, and how many are shown up to it."""
 
     offset: int = 0
     message_id: str = ""
-    shown: int = 0
+    count: int = 0
 
     def __str__(self) -> str:
-        return f"{self.offset}.{self.message_id}.{self.shown}"
+        return f"{self.offset}.{self.message_id}.{self.count}"
 
     @classmethod
     def parse(cls, text: str | None) -> Position | None:
@@ -52,7 +52,7 @@ class Conversation:
 
     @property
     def position(self) -> Position:
-        return Position(self.end, self.last.id if self.last else "")
+        return Position(self.end, self.last.id if self.last else "", len(self.messages))
 
     def up_to(self, message_id: str) -> tuple[Message, ...]:
         """The messages up to and with that one; () where it is not shown."""
@@ -168,17 +168,15 @@ class Change:
 def change_since(conversation: Conversation, position: Position) -> Change | None:
     """What has changed for a reader at `position`; None where nothing has."""
     messages = conversation.messages
-    if conversation.end < position.offset:
+    fresh = (number for number, message in enumerate(messages) if message.end > position.offset or not message.end)
+    first = next(fresh, len(messages))
+    new, at = messages[first:], position.count - 1
+    known = messages[at].id if 0 <= at < len(messages) else ""
+    if conversation.end < position.offset or known != position.message_id:
         return Change(conversation, replaced=True)
-    first_new = next(
-        (number for number, message in enumerate(messages) if message.end > position.offset or not message.end),
-        len(messages),
-    )
-    new = messages[first_new:]
-    before = messages[first_new - 1].id if first_new else ""
-    if new and new[0].id == position.message_id:
+    if first == at:
         return Change(conversation, current=new[0], added=new[1:])
-    if before != position.message_id:
+    if first != position.count:
         return Change(conversation, replaced=True)
     return Change(conversation, added=new) if new else None
 

@@ -37,7 +37,7 @@ def events() -> Response:
     chat = chat_of()
     session = chat.manager.get_session(request.args.get("session", ""))
     given = request.headers.get("Last-Event-ID") or request.args.get("after")
-    position = Position.parse(given) or pieces.position_of(chat.manager.read_conversation(session.session_id))
+    position = Position.parse(given) or chat.manager.read_conversation(session.session_id).position
     stream = PageStream(chat, session, position, has_gone())
     granted = chat.streams.take()
     body = stream.follow() if granted else stream.once()
@@ -60,6 +60,8 @@ class PageStream:
         self._list_version: object = None
         self._sent: Message | None = None
         """The message that the page showed last, as this stream has sent it."""
+        self._shown = 0
+        """Characters of it that are on the page for good."""
         self._tail: str = ""
         self._status: str = ""
         self._cost = 0
@@ -121,46 +123,45 @@ class PageStream:
     def _whole(self) -> Markup:
         """The messages anew: the transcript is not what the page was made from."""
         conversation = self._manager.read_conversation(self._session_id)
-        self._position, self._sent = pieces.position_of(conversation), conversation.last
+        self._position, self._sent = conversation.position, None
         return partial("messages", "outerHTML", pieces.messages_part(self._session))
 
     def _parts(self, change: Change) -> Markup:
-        html = Markup()
+        html, self._cost = Markup(), 0
         if change.current is not None:
-            self._cost = 0
             html += self._grown(change, change.current)
         if change.added:
             html += pieces.added_partial(change.added, change.conversation, self._session_id)
         for message in change.added:
+            self._position = replace(self._position, count=self._position.count + 1)
+            self._note(message)
             # A form's answer may have put it in before, with less of it; what follows builds on this state.
             if message.role == "assistant":
                 html += self._article(change, message)
-            else:
-                self._note(message, 0)
         return html
 
     def _article(self, change: Change, message: Message) -> Markup:
         """The whole article, from which the page's message grows on."""
         body = self._chat.renderings.body(message)
         html = pieces.article_partial(message, change.conversation, self._session_id, body)
-        self._note(message, body.shown if message.in_flight else 0)
-        self._tail, self._status = body.tail, ""
+        self._note(message)
+        self._shown, self._tail, self._status = body.shown, body.tail, ""
         return html
 
-    def _note(self, message: Message, shown: int) -> None:
-        """Remember that the page has this message as it is now, and `shown` characters of it for good."""
-        offset = self._position.offset if message.in_flight else message.end
-        self._position, self._sent = Position(max(offset, self._position.offset), message.id, shown), message
+    def _note(self, message: Message) -> None:
+        """Remember that the page has this message as it is now."""
+        offset = max(message.end, self._position.offset)
+        self._position, self._sent = replace(self._position, offset=offset, message_id=message.id), message
 
     def _grown(self, change: Change, message: Message) -> Markup:
         """What is new in the message that the page showed last."""
         sent = self._sent if self._sent and self._sent.id == message.id else None
-        body = self._chat.renderings.since(message, self._position.shown) if message.in_flight else None
+        body = self._chat.renderings.since(message, self._shown) if message.in_flight else None
         if body is None or sent is None or _shape(sent) != _shape(message):
             return self._article(change, message)
         status = pieces.status_html(change.conversation.status)
         reasoning = escape(message.reasoning[len(sent.reasoning) :])
-        self._position, self._sent = replace(self._position, shown=body.shown), message
+        self._sent, self._shown = message, body.shown
         parts = {
             ("done", "beforeend"): body.finished,
             ("tail", "innerHTML"): body.tail if body.tail != self._tail or body.finished else "",

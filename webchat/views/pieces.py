@@ -11,7 +11,7 @@ from typing import Any
 from flask import render_template
 from markupsafe import Markup
 
-from webchat.follow import Conversation, Position
+from webchat.follow import Conversation
 from webchat.htmx import partial
 from webchat.reply_log import Status
 from webchat.session_store import WebChatSession
@@ -48,21 +48,13 @@ def chat_context(session: WebChatSession | None, *, show: int = MESSAGES_SHOWN) 
         "earlier": len(conversation.messages) - len(shown),
         "show": show,
         "damaged": conversation.damaged,
-        "position": position_of(conversation),
+        "position": conversation.position,
     }
 
 
 def messages_part(session: WebChatSession) -> str:
     """The messages alone."""
     return render_template("webchat/_messages.html", **chat_context(session))
-
-
-def position_of(conversation: Conversation) -> Position:
-    """Where a page stands that shows this conversation."""
-    last = conversation.last
-    if last is None or not last.in_flight:
-        return conversation.position
-    return Position(conversation.end, last.id, chat_of().renderings.body(last).shown)
 
 
 def message_context(message: Message, conversation: Conversation, body: Body | None = None) -> dict[str, Any]:
