@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 import time
@@ -53,9 +54,11 @@ def main() -> int:
     names = [name for name in given.names or MEASUREMENTS if MEASUREMENTS[name].has_fixed or not given.only_fixed]
     signal.signal(signal.SIGALRM, _out_of_time)
     signal.alarm(LIMIT)
+    load = os.getloadavg()[0]
     rows = [(name, row) for name in names for row in _measured(name) if not given.only_fixed or _is_fixed(row)]
     print(table(rows))
     print("\n* does not depend on the machine")
+    print(f"{os.cpu_count()} processors, load before {load:.1f}, after {os.getloadavg()[0]:.1f}")
     return int(any(isinstance(row, Figure) and row.fixed and row.verdict == "MISS" for _, row in rows))
 
 

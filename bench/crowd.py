@@ -13,7 +13,7 @@ from bench.client import Visitor
 from bench.fake_model import whole_answer
 from bench.figures import Figure, Wrong, of_times, quantile
 
-PIECES, RATE = 100, 20
+PIECES, RATE = 160, 20
 USERS, QUESTIONS, TOKENS, TOKEN_SECONDS = 50, 4, 200, 0.01
 
 
@@ -77,7 +77,7 @@ def _in_time(visitor: str, count: int) -> list[Figure]:
     ]
 
 
-def _at_once(visits: list[dict[str, Any]]) -> int:
+def _at_once(visits: list[dict[str, float]]) -> int:
     """How many replies were under way when most were: one that waits for a thread is not."""
     return max(sum(other["began"] <= one["began"] < other["ended"] for other in visits) for one in visits)
 

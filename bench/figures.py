@@ -54,7 +54,7 @@ def of_times(what: str, values: Sequence[float], budget: float | None, *, judged
 
 def table(rows: Iterable[tuple[str, Figure | str]]) -> str:
     """The figures as text. A row has the measurement's name, and a figure or why there is none."""
-    lines = [("", "measurement", "figure", "median", "p95", "budget", "")]
+    lines: list[tuple[str, ...]] = [("", "measurement", "figure", "median", "p95", "budget", "")]
     for name, row in rows:
         if isinstance(row, str):
             lines.append((name, row, "", "", "", "", "skipped"))

@@ -51,6 +51,6 @@ def _check(html: str) -> None:
 def _text(html: str) -> str:
     parts: list[str] = []
     parser = HTMLParser()
-    parser.handle_data = parts.append  # type: ignore[method-assign]
+    parser.handle_data = parts.append  # type: ignore[assignment, method-assign]
     parser.feed(html)
     return " ".join("".join(parts).split())
