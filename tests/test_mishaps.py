@@ -1,0 +1,174 @@
+"""What must not go wrong when much does: backends that misbehave, disks that refuse, two at once."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import pytest
+
+from tests.scripted import ScriptedBackend
+from webchat.errors import InvalidInput, SessionBusy, SessionEnded, StorageError
+from webchat.manager import WebChatSessionManager
+
+
+@pytest.fixture
+def session_id(manager):
+    return manager.create_session().session_id
+
+
+@pytest.mark.parametrize("error", [asyncio.CancelledError(), SystemExit(1), KeyboardInterrupt()])
+def test_an_answer_ends_also_with_what_is_no_ordinary_exception(manager, backend, session_id, error):
+    backend.plays("so far", error)
+    with pytest.raises(Exception, match="reference"):
+        manager.send_message("one")
+    assert manager.send_message("two") == "You said: two"
+
+
+def test_a_session_is_free_again_when_no_thread_could_be_had(manager, session_id, monkeypatch):
+    monkeypatch.setattr(threading.Thread, "start", lambda self: (_ for _ in ()).throw(RuntimeError("no thread")))
+    with pytest.raises(RuntimeError):
+        manager.post_message(session_id, "one")
+    monkeypatch.undo()
+    assert manager.send_message("two") == "You said: two"
+
+
+def test_a_resume_that_crosses_a_message_costs_no_context(manager, backend, session_id):
+    manager.send_message("one")
+    asked, resumed = threading.Event(), threading.Event()
+    backend.plays(resumed, "answer two")
+    posted = manager.post_message(session_id, "two")
+    while not backend.asked or backend.asked[-1][1] != "two":
+        pass
+    # The backend is given an older history behind the back of the answer in flight.
+    manager._answerer.take_up(session_id, [])
+    resumed.set()
+    posted.run.wait()
+    asked.set()
+    manager.send_message("three")
+    assert [item["content"] for item in backend.histories[-1]] == ["one", "You said: one", "two", "answer two"]
+
+
+def test_a_stop_is_no_failure_whatever_the_backend_makes_of_it(manager, backend, session_id):
+    gate = threading.Event()
+    backend.plays("so far", gate, ValueError("closed"))
+    posted = manager.post_message(session_id, "one")
+    for text, _ in manager.pieces(session_id, posted.reply.id):
+        if text:
+            break
+    posted.run.stop()
+    gate.set()
+    posted.run.wait()
+    assert (posted.run.error, posted.run.message.status) == (None, "stopped")
+    assert manager.active_session_id == session_id
+
+
+def test_half_a_character_in_an_answer_breaks_nothing(manager, backend, session_id):
+    backend.plays("a\ud83d", "b")
+    assert manager.send_message("one") == "a?b"
+    assert manager.conversation(session_id).last.content == "a?b"
+
+
+def test_only_the_last_answer_can_be_tried_again(manager, session_id):
+    manager.send_message("one")
+    first = manager.conversation(session_id).last
+    manager.send_message("two")
+    with pytest.raises(InvalidInput):
+        manager.retry(session_id, first.id)
+    assert len(manager.conversation(session_id).messages) == 4
+
+
+def test_an_unanswered_question_can_be_asked_again(manager, session_id, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(manager._replies, "begin", _no_room)
+        with pytest.raises(StorageError, match="Your message is saved"):
+            manager.post_message(session_id, "one")
+    question = manager.conversation(session_id).last
+    assert question.content == "one"
+    manager.retry(session_id, question.id).run.wait()
+    assert [message.content for message in manager.conversation(session_id).messages] == ["one", "You said: one"]
+
+
+def test_a_question_that_could_not_be_saved_leaves_all_as_it_was(manager, session_id, monkeypatch):
+    other = manager.create_session().session_id
+    monkeypatch.setattr(manager._transcripts, "append", _no_room)
+    with pytest.raises(StorageError):
+        manager.post_message(session_id, "one")
+    assert manager.active_session_id == other
+    assert not manager.get_session(session_id).begun
+
+
+def test_the_order_of_the_list_stops_no_message(manager, session_id, home):
+    log = home / "server" / "web-chat-activity.jsonl"
+    log.unlink(missing_ok=True)
+    log.mkdir()
+    assert manager.send_message("one") == "You said: one"
+    assert [session.session_id for session in manager.list_sessions()] == [session_id]
+
+
+def test_nothing_is_remembered_while_the_page_says_to_wait(client, manager, backend, session_id, home):
+    gate = threading.Event()
+    backend.plays(gate, "done")
+    posted = manager.post_message(session_id, "one")
+    answer = client.post(f"/sessions/{session_id}/messages", data={"message": "remember this: the key is blue"})
+    gate.set()
+    posted.run.wait()
+    assert answer.status_code == 409
+    assert not (home / "memory-store.yaml").exists()
+
+
+def test_an_end_that_the_backend_has_seen_already_is_an_end(manager, backend, session_id):
+    backend.fail["end_session"] = SessionEnded()
+    assert manager.end_session(session_id)
+    assert manager.active_session_id is None
+
+
+def test_a_stop_reaches_the_process_that_answers(manager, backend, session_id, home):
+    backend.plays("so far", threading.Event())
+    posted = manager.post_message(session_id, "one")
+    other = WebChatSessionManager(ScriptedBackend(), home / "server" / "web-chat-sessions.json")
+    while not posted.run.message.content:
+        pass
+    assert other.stop(session_id)
+    assert posted.run.wait(5)
+    assert [message.status for message in other.conversation(session_id).messages] == ["complete", "stopped"]
+    assert backend.cancelled.is_set()
+
+
+def test_a_second_process_cannot_start_a_second_answer(manager, backend, session_id, home):
+    gate = threading.Event()
+    backend.plays(gate, "done")
+    posted = manager.post_message(session_id, "one")
+    other = WebChatSessionManager(ScriptedBackend(), home / "server" / "web-chat-sessions.json")
+    with pytest.raises(SessionBusy):
+        other.post_message(session_id, "two")
+    gate.set()
+    posted.run.wait()
+    assert other.send_message("two", session_id) == "You said: two"
+
+
+def test_who_only_reads_does_not_wait_for_who_writes(manager, session_id):
+    release = manager.store.folder.lock("web-chat-sessions.json", 1)
+    try:
+        assert manager.active_session_id == session_id
+        assert len(manager.list_sessions()) == 1
+    finally:
+        release()
+
+
+def test_an_answer_that_lies_in_a_reused_file_is_not_taken_for_the_one_before(home, manager, session_id, backend):
+    """Two answers of the same length, one after the other, as a file system may put them into the same inode."""
+    other = WebChatSessionManager(ScriptedBackend(), home / "server" / "web-chat-sessions.json")
+    for text in ("first!", "second"):
+        gate = threading.Event()
+        backend.plays(text, gate)
+        posted = manager.post_message(session_id, "one")
+        while not posted.run.message.content:
+            pass
+        assert other.conversation(session_id).last.content == text
+        gate.set()
+        posted.run.wait()
+
+
+def _no_room(*_: object) -> None:
+    raise OSError(28, "No space left on device")
