@@ -1,0 +1,58 @@
+"""The chat inside another Flask application, under a prefix, works live."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+from flask import Flask
+from playwright.sync_api import expect
+from waitress.server import create_server
+
+from webchat import create_blueprint
+from webchat.backends.mock import MockBackend
+from webchat.manager import WebChatSessionManager
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def host(home) -> Iterator[str]:
+    """The address of an application that has settings of its own, and the chat at /apps/web-chat/."""
+    app = Flask("host")
+    app.get("/prefs")(lambda: "<h1>The host's settings</h1>")
+    manager = WebChatSessionManager(MockBackend(0.03), home / "sessions.json")
+    app.register_blueprint(
+        create_blueprint(manager, settings_url="/prefs", title="Helper"), url_prefix="/apps/web-chat"
+    )
+    server = create_server(app, host="127.0.0.1", port=0, threads=20)
+    threading.Thread(target=server.run, daemon=True).start()
+    yield f"http://127.0.0.1:{server.effective_port}"
+    manager.close()
+    server.close()
+
+
+def test_the_chat_works_live_under_a_prefix(host, visit):
+    chat = visit(host, "/apps/web-chat/")
+    expect(chat.page).to_have_title("Helper")
+    chat.ask("one two three four five six seven")
+    chat.streaming("one two")
+    chat.answered()
+    assert "/apps/web-chat/sessions/" in chat.page.url
+    other = chat.tab()
+    other.ask("from the other tab")
+    expect(other.messages).to_have_count(4)
+    chat.page.bring_to_front()
+    expect(chat.messages).to_have_count(4)
+    chat.answered()
+    assert chat.texts() == other.texts()
+    chat.open_sessions()
+    chat.panel.get_by_role("button", name="+ New").click()
+    expect(chat.note).to_contain_text("New session started")
+    chat.open_sessions()
+    chat.rows.filter(has_text="one two").click()
+    expect(chat.note).to_contain_text("Resumed session")
+    expect(chat.messages).to_have_count(4)
+    chat.page.get_by_role("link", name="Settings").click()
+    expect(chat.page.get_by_role("heading", name="The host's settings")).to_be_visible()
