@@ -28,7 +28,7 @@ RUBBISH += ["1.<b>.0", "9" * 16 + ".a.0", "1." + "a" * 129 + ".0", "1.é.0", "Na
 
 
 class TestPosition:
-    @settings(deadline=None)
+    @settings(deadline=None, max_examples=60)
     @given(st.builds(Position, st.integers(0, 10**15 - 1), st.from_regex(r"[A-Za-z0-9_-]{0,128}", fullmatch=True)))
     def test_it_survives_being_written_down(self, position):
         assert Position.parse(str(position)) == position
@@ -38,7 +38,7 @@ class TestPosition:
     def test_rubbish_is_no_position(self, rubbish):
         assert Position.parse(rubbish) is None
 
-    @settings(deadline=None)
+    @settings(deadline=None, max_examples=60)
     @given(st.text() | st.from_regex(r"\d*\.\w*\.\d*", fullmatch=True))
     def test_any_text_is_a_position_or_none(self, text):
         position = Position.parse(text)

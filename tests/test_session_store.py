@@ -585,7 +585,7 @@ def used(store) -> None:
     assert copies == ([content] if damaged else [])
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=60)
 @given(cut=st.integers(0, 2000))
 def test_a_registry_cut_off_anywhere_keeps_its_whole_rows(whole, cut):
     cut = min(cut, len(whole))
@@ -596,7 +596,7 @@ def test_a_registry_cut_off_anywhere_keeps_its_whole_rows(whole, cut):
     used(store)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=60)
 @given(flips=st.lists(st.tuples(st.integers(0, 2000), st.integers(0, 255)), max_size=12))
 def test_a_registry_with_any_bytes_flipped_can_be_read_and_written(whole, flips):
     damaged = bytearray(whole)
@@ -605,7 +605,7 @@ def test_a_registry_with_any_bytes_flipped_can_be_read_and_written(whole, flips)
     used(stored(bytes(damaged)))
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=60)
 @given(content=st.binary(max_size=200))
 def test_a_registry_of_any_bytes_can_be_read_and_written(content):
     used(stored(content))
@@ -619,7 +619,7 @@ values = st.recursive(
 keys = ["session_id", "description", "created_at", "last_active", "is_active", "extra", "begun", "owner", "other"]
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=60)
 @given(
     rows=st.lists(
         values | st.dictionaries(st.sampled_from(keys), values | st.sampled_from(["a", "b", True])), max_size=5
