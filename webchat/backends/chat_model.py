@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import uuid
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -55,12 +55,16 @@ class ChatModelBackend:
     """A SessionBackend over a ChatModel, or over any function from messages to pieces of text.
 
     Keeps the histories of the sessions used last, MAX_SESSIONS of them, in memory; older ones become unknown. A
-    `system_prompt` is said before all else. One answer at a time for each session is the caller's care.
+    `system_prompt` is said before all else. `session_options` names the fields of SessionOptions that may be chosen for
+    one session; "model" needs a model with `named`. One answer at a time for each session is the caller's care.
     """
 
-    def __init__(self, model: ChatModel | Answering, system_prompt: str = "") -> None:
+    def __init__(
+        self, model: ChatModel | Answering, system_prompt: str = "", *, session_options: Collection[str] = ()
+    ) -> None:
         self._model = model
         self._system_prompt = system_prompt
+        self.session_options = frozenset(session_options)
         self._sessions: OrderedDict[str, _Session] = OrderedDict()
         self._sessions_lock = threading.Lock()
 
@@ -71,10 +75,6 @@ class ChatModelBackend:
     @property
     def notice(self) -> str | None:
         return getattr(self._model, "notice", None)
-
-    @property
-    def session_options(self) -> tuple[str, ...]:
-        return ("model", "system_prompt", "context") if hasattr(self._model, "named") else ("system_prompt", "context")
 
     def label_of(self, options: SessionOptions) -> str:
         model = self._chosen(options)
@@ -134,8 +134,8 @@ class ChatModelBackend:
             session = self._sessions.get(session_id)
         return session.info if session and not session.ended else None
 
-    def _chosen(self, options: SessionOptions) -> Any:  # noqa: ANN401
-        return self._model.named(options.model) if options.model and hasattr(self._model, "named") else self._model
+    def _chosen(self, options: SessionOptions) -> Any:  # noqa: ANN401  (a model or a function)
+        return self._model.named(options.model) if options.model else self._model  # type: ignore[union-attr]
 
     def _introduction(self, options: SessionOptions) -> str:
         """What is said to the model before all else."""

@@ -13,7 +13,7 @@ from webchat import errors_http, security
 from webchat.errors import WebChatError
 from webchat.manager import WebChatSessionManager
 from webchat.memory import MemoryStore
-from webchat.views import api, chat, events
+from webchat.views import api, chat, events, options
 from webchat.views.context import Chat, chat_of, link, local_time, static_link
 
 PACKAGE = Path(__file__).parent.parent
@@ -47,7 +47,7 @@ def create_blueprint(
     blueprint.jinja_loader = PrefixLoader({"webchat": FileSystemLoader(resources("templates"))})
     state = Chat(manager, memory, settings_url, name, title, theme, max_streams)
     blueprint.record(lambda setup: _install(cast(Flask, setup.app), state))
-    for module in (chat, events, api):
+    for module in (chat, events, options, api):
         module.register(blueprint)
     guard(blueprint)
     return blueprint

@@ -126,7 +126,7 @@ def from_settings(settings: Settings) -> ChatModelBackend:
         read_timeout=settings.read_timeout,
         temperature=settings.temperature,
     )
-    return ChatModelBackend(model, settings.system_prompt)
+    return ChatModelBackend(model, settings.system_prompt, session_options=("system_prompt", "context"))
 
 
 def _free_disk(folder: Path) -> int:
