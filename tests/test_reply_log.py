@@ -161,8 +161,9 @@ class TestLog:
             header = {**HEADER, "id": f"a{number}", "parent": f"q{number}"}
             files.transcripts.append("s", Message(f"q{number}", "user", "question"))
             release = files.replies.lock("s")
-            files.leave_behind({"d": "the same"}, {"d": " answer"}, header=header)
-            assert shown(other.read())[-1] == (f"a{number}", "the same answer", "streaming")
+            pieces = 20 + number
+            files.leave_behind(*[{"d": "the same answer "}] * pieces, header=header)
+            assert shown(other.read())[-1] == (f"a{number}", "the same answer " * pieces, "streaming")
             files.transcripts.append("s", Message(f"a{number}", "assistant", "x", parent=f"q{number}"))
             files.replies.remove("s")
             release()
