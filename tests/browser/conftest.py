@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
@@ -95,6 +96,15 @@ def model() -> Iterator[ScriptedServer]:
     """A model server that does as it is told."""
     with ScriptedServer() as server:
         yield server
+
+
+@pytest.fixture
+def gates() -> Iterator[list[threading.Event]]:
+    """What a scripted answer may wait for; open in the end, so that no thread is left behind."""
+    gates = [threading.Event() for _ in range(3)]
+    yield gates
+    for gate in gates:
+        gate.set()
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.past import sessions_from_before
+from tests.scripted_server import ended, sends
 
 pytestmark = pytest.mark.browser
 
@@ -115,12 +116,14 @@ def test_a_draft_survives_what_happens_in_the_session_meanwhile(serve, visit, ho
     expect(chat.field).to_be_focused()
 
 
-def test_what_is_written_while_an_answer_comes_is_kept(serve, visit):
-    chat = visit(serve("--backend", "mock", "--mock-delay", "0.05"))
-    chat.ask(" ".join(f"w{number}" for number in range(25)))
-    chat.streaming("w1")
+def test_what_is_written_while_an_answer_comes_is_kept(serve_model, model, visit, gates):
+    model.script(sends("One", gates[0], " two.", ended()))
+    chat = visit(serve_model())
+    chat.ask("count")
+    chat.streaming("One")
     chat.page.keyboard.type("the next question")
     chat.page.keyboard.press("Enter")
+    gates[0].set()
     chat.answered()
     expect(chat.field).to_have_value("the next question")
     expect(chat.questions).to_have_count(1)

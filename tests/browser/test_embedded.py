@@ -36,7 +36,7 @@ def host(home) -> Iterator[str]:
 def test_the_chat_works_live_under_a_prefix(host, visit):
     chat = visit(host, "/apps/web-chat/")
     expect(chat.page).to_have_title("Helper")
-    chat.ask("one two three four five six seven")
+    chat.ask("one two three " * 20)
     chat.streaming("one two")
     chat.answered()
     assert "/apps/web-chat/sessions/" in chat.page.url

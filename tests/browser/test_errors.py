@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import threading
 
 import pytest
 from playwright.sync_api import expect
@@ -84,20 +83,19 @@ def test_a_busy_server_is_said_with_when_to_try_again(serve_model, model, visit)
     expect(problem_of(chat)).to_contain_text("Try again in 7 seconds")
 
 
-def test_what_a_slow_model_is_doing_is_shown_until_its_first_word(serve_model, model, visit):
-    first, second = threading.Event(), threading.Event()
+def test_what_a_slow_model_is_doing_is_shown_until_its_first_word(serve_model, model, visit, gates):
     step = {"choices": [], "prompt_progress": {"total": 100, "cache": 0, "processed": 42}}
-    model.script(sends(step, first, "Here it is.", second, ended()))
+    model.script(sends(step, gates[0], "Here it is.", gates[1], ended()))
     chat = visit(serve_model())
     chat.ask("hello")
     status = chat.answers.last.locator(".status")
     expect(status).to_contain_text("Reading the conversation")
     expect(status.get_by_role("progressbar")).to_have_attribute("value", "0.420")
     expect(status).to_contain_text("42 %")
-    first.set()
+    gates[0].set()
     chat.streaming("Here it is.")
     expect(status).not_to_contain_text("Reading the conversation")
-    second.set()
+    gates[1].set()
     chat.answered()
 
 

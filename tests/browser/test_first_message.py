@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import re
-import threading
 
 import pytest
 from playwright.sync_api import expect
@@ -48,13 +47,12 @@ def test_an_answer_comes_word_by_word(serve, visit):
     assert all(later.startswith(earlier) for earlier, later in itertools.pairwise(grown))
 
 
-def test_dots_show_that_an_answer_is_awaited_until_its_first_word(serve_model, model, visit):
-    go_on = threading.Event()
-    model.script(sends(delta(role="assistant"), go_on, "Here", " it is.", ended()))
+def test_dots_show_that_an_answer_is_awaited_until_its_first_word(serve_model, model, visit, gates):
+    model.script(sends(delta(role="assistant"), gates[0], "Here", " it is.", ended()))
     chat = visit(serve_model())
     chat.ask("hello")
     expect(chat.answers.locator(".dots")).to_be_visible()
-    go_on.set()
+    gates[0].set()
     chat.answered()
     expect(chat.answers.locator(".dots")).to_have_count(0)
     expect(chat.answer).to_have_text("Here it is.")

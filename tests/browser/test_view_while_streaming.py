@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-
 import pytest
 from playwright.sync_api import expect
 
@@ -17,15 +14,6 @@ FIRST = "First paragraph, which is finished.\n\n"
 
 def paragraphs(first: int, last: int) -> list[str]:
     return [f"Paragraph {number} with some words in it.\n\n" for number in range(first, last)]
-
-
-@pytest.fixture
-def gates() -> Iterator[list[threading.Event]]:
-    """What a scripted answer waits for; open in the end, so that no thread is left behind."""
-    gates = [threading.Event() for _ in range(3)]
-    yield gates
-    for gate in gates:
-        gate.set()
 
 
 def test_a_selection_in_finished_text_survives_what_comes_after(serve_model, model, visit, gates):
