@@ -1,0 +1,93 @@
+"""The settings page and a session's own options in a real browser."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+
+from webchat import config
+
+pytestmark = pytest.mark.browser
+
+SETTINGS = "/apps/settings/"
+
+
+@pytest.fixture
+def serve_mock(serve, home):
+    """Starts a chat that the mock answers because that was saved: on the page it can be changed."""
+    config.save(home, {"backend": "mock"})
+    return lambda: serve("--mock-delay", "0")
+
+
+def test_a_test_fills_the_choices_and_keeps_what_was_typed(serve_mock, model, visit):
+    model.models = ["llama3.2", "mistral"]
+    page = visit(serve_mock(), SETTINGS).page
+    page.get_by_label("Who answers").select_option("openai")
+    page.get_by_label("Address").fill(model.url)
+    page.get_by_label("Key", exact=True).fill("sk-planted-key")
+    page.get_by_role("button", name="Test connection").click()
+    expect(page.locator("#connection")).to_contain_text("It works. 2 models: llama3.2, mistral.")
+    expect(page.get_by_label("Key", exact=True)).to_have_value("sk-planted-key")
+    expect(page.locator("#models option")).to_have_count(2)
+    assert page.url.endswith(SETTINGS)
+
+
+def test_enter_in_a_field_saves_and_the_next_message_is_answered_accordingly(serve_mock, model, visit):
+    chat = visit(serve_mock(), SETTINGS)
+    chat.page.get_by_label("Who answers").select_option("openai")
+    chat.page.get_by_label("Address").fill(model.url)
+    chat.page.get_by_label("Address").press("Enter")
+    expect(chat.page.get_by_role("status").filter(has_text="Saved.")).to_be_visible()
+    chat.open("/").asked("hello")
+    expect(chat.answer).to_have_text("Hello there.")
+
+
+def test_only_a_model_server_has_an_address_and_a_key(serve_mock, visit):
+    page = visit(serve_mock(), SETTINGS).page
+    page.get_by_label("Who answers").select_option("local")
+    expect(page.get_by_label("Address")).to_be_hidden()
+    page.get_by_label("Who answers").select_option("openai")
+    expect(page.get_by_label("Address")).to_be_visible()
+
+
+def test_a_memory_is_deleted_where_it_stands(serve, visit):
+    chat = visit(serve("--backend", "mock", "--mock-delay", "0"))
+    for text in ("tea is green", "coffee is black"):
+        chat.asked(f"remember this: {text}")
+    chat.open(SETTINGS)
+    chat.page.get_by_role("button", name="Delete mem-001").click()
+    expect(chat.page.locator(".memories li")).to_have_count(1)
+    expect(chat.page.locator(".memories")).to_contain_text("coffee is black")
+
+
+def test_switching_the_model_keeps_the_draft(serve_model, model, visit):
+    model.models = ["m", "mistral"]
+    chat = visit(serve_model())
+    chat.asked("hello")
+    chat.field.fill("a draft")
+    chat.page.get_by_role("button", name="m at 127.0.0.1").click()
+    panel = chat.page.get_by_role("dialog", name="This session")
+    panel.get_by_label("Model").click()
+    expect(panel.locator("option")).to_have_count(2)
+    panel.get_by_label("Model").fill("mistral")
+    panel.get_by_label("Model").press("Enter")
+    expect(chat.page.locator("#hint")).to_contain_text("mistral at 127.0.0.1")
+    expect(panel).to_be_hidden()
+    expect(chat.field).to_have_value("a draft")
+    chat.asked("again")
+    assert model.questions[-1]["model"] == "mistral"
+
+
+def test_the_options_work_without_javascript(serve_model, model, visit):
+    chat = visit(serve_model(), java_script_enabled=False)
+    chat.field.fill("hello")
+    chat.send_button.click()
+    expect(chat.page.get_by_role("button", name="m at 127.0.0.1")).to_be_visible()
+    chat.page.get_by_role("button", name="m at 127.0.0.1").click()
+    chat.page.get_by_label("System prompt").fill("Be kind.")
+    chat.page.get_by_role("button", name="Save").click()
+    chat.field.fill("again")
+    chat.send_button.click()
+    expect(chat.questions).to_have_count(2)
+    _, asked = model.next_request(), model.next_request()
+    assert asked.body["messages"][0] == {"role": "system", "content": "Be kind."}
