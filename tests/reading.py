@@ -1,8 +1,9 @@
-"""How tests read what is not a page: a folder's bytes and an event stream."""
+"""How tests read what is not a page, a folder's bytes and an event stream, and how they wait."""
 
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,14 @@ def snapshot(folder: Path) -> dict[str, bytes | None]:
         str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None
         for path in sorted(folder.rglob("*"))
     }
+
+
+def until(condition: Callable[[], object], patience: float = 10) -> None:
+    """Return once the condition holds; fails after `patience` seconds."""
+    deadline = time.monotonic() + patience
+    while not condition():
+        assert time.monotonic() < deadline, "it never came to this"
+        time.sleep(0.002)
 
 
 @dataclass(frozen=True)

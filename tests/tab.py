@@ -24,6 +24,7 @@ class EventStream:
     def __init__(self, client: FlaskClient, url: str, headers: dict[str, str]) -> None:
         self._pieces: Queue[str | Exception | None] = Queue()
         self._gone = threading.Event()
+        self._manager = client.application.extensions["webchat"]
         self._thread = threading.Thread(target=self._run, args=(client, url, headers), daemon=True)
         self._thread.start()
 
@@ -47,6 +48,7 @@ class EventStream:
 
     def close(self) -> None:
         self._gone.set()
+        self._manager.wakeups.poke_all()
         self._thread.join(PATIENCE)
         assert not self._thread.is_alive()
 

@@ -10,7 +10,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 from tests.conftest import HTMX
-from tests.reading import parse_events
+from tests.reading import parse_events, until
 from tests.scripted import ScriptedBackend
 from tests.tab import PATIENCE, EventStream, OpenTab
 from webchat import create_app
@@ -175,8 +175,7 @@ def test_a_page_loaded_or_reconnected_in_mid_answer_comes_to_the_same(open_tab, 
     for number in range(late):
         gate.open(number)
     text = "".join(ANSWER[: late + 1])
-    while manager.conversation(session_id).last.content != text:
-        posted.run.wait(0.002)
+    until(lambda: manager.conversation(session_id).last.content == text)
     whole.read(lambda tab: tab.last_status == "streaming")
     # One page is loaded now, the other loses its stream and takes it up again.
     loaded = open_tab()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from itertools import product
 
 import pytest
 from bs4 import BeautifulSoup
@@ -12,6 +13,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import HTMX
+from webchat.manager import title_of
 from webchat.render import GrowingMarkdown, markdown, normal_lines
 
 ELEMENTS = set(
@@ -317,20 +319,12 @@ def test_the_corpus_is_large_enough():
 
 @pytest.mark.parametrize("text", HOSTILE, ids=lambda text: ascii(text)[:50])
 def test_hostile_text_does_no_harm(text):
-    for source in (text, f"a {text} b", f"- {text}\n\n> {text}", f"**{text}**", f"| x |\n|---|\n| {text} |"):
+    for source in (text, f"- a {text}\n\n> **{text}**", f"| x |\n|---|\n| {text} |"):
         assert harm(markdown(source)) == []
         growing = GrowingMarkdown()
-        for end in sorted({1, len(source) // 3, len(source) // 2, len(source)}):
+        for end in sorted({len(source) // 2, len(source)}):
             growing.grow(source[:end])
             assert harm("".join([*growing.blocks, growing.tail])) == []
-
-
-@pytest.mark.parametrize("text", HOSTILE, ids=lambda text: ascii(text)[:50])
-def test_hostile_text_gives_attributes_of_ours_only(text):
-    soup = soup_of(text)
-    for tag in soup.find_all(True):
-        names = [name.lower() for name in tag.attrs]
-        assert not [name for name in names if re.match(r"on|(data-)?hx-|style|srcset|src|id|name|form", name)]
 
 
 def test_the_judge_of_harm_sees_it():
@@ -347,23 +341,22 @@ def test_any_mixture_of_marks_does_no_harm(text):
     assert harm(markdown(text)) == []
 
 
-@pytest.mark.parametrize("text", HOSTILE, ids=lambda text: ascii(text)[:50])
-def test_a_hostile_message_and_its_title_and_answer_are_shown_as_text(client, backend, manager, text):
-    message = text.replace("\0", "")
-    backend.plays(text)
+def test_hostile_messages_their_titles_and_answers_are_shown_as_text(client, backend, manager):
+    messages = [text.replace("\0", "") for text in HOSTILE]
     session_id = manager.create_session().session_id
-    manager.send_message(message, session_id)
-    for path in (f"/sessions/{session_id}", "/sessions", f"/sessions/{session_id}/reply"):
-        for headers in ({}, HTMX):
-            soup = BeautifulSoup(client.get(path, headers=headers).text, "html.parser")
-            assert not soup.select(
-                "script:not([src]), style, img, iframe, object, embed, base, textarea[id=x], [onerror]"
-            )
-            assert all(str(tag["src"]).startswith("/static/") for tag in soup.select("script"))
-            assert all(tag["hx-target"].startswith("#") for tag in soup.find_all("hx-partial"))
-            question = soup.select_one("article[data-role=user] .content")
-            if question:
-                assert question.get_text() == message
+    for text, message in zip(HOSTILE, messages, strict=True):
+        backend.plays(text)
+        manager.send_message(message, session_id)
+        manager.store.add(f"s{len(manager.list_sessions())}", title_of(message))
+    pages = [f"/sessions/{session_id}?show=500", "/sessions", "/sessions?page=1"]
+    for path, headers in product(pages, ({}, HTMX)):
+        soup = BeautifulSoup(client.get(path, headers=headers).text, "html.parser")
+        assert not soup.select("script:not([src]), style, img, object, embed, base, [onerror], [onclick], [style]")
+        assert all(str(tag["src"]).startswith("/static/") for tag in soup.select("[src]"))
+        assert all(tag["hx-target"].startswith("#") for tag in soup.find_all("hx-partial"))
+        assert len(soup.select("#chatArea, #sessionList")) <= 2
+        questions = [found.get_text() for found in soup.select("article[data-role=user] .content")]
+        assert not questions or questions == messages
 
 
 def test_a_hostile_title_stays_in_its_place(client, manager):
@@ -455,7 +448,7 @@ TEXTS = st.one_of(
 
 
 @given(TEXTS, st.lists(st.integers(0, 200), max_size=12))
-@settings(max_examples=600, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 @example("[a]: https://a.example\n\n[a]\n\n- b\n\n  c\n\nd\n", list(range(60)))
 @example("```\na\n\nb\n```\nc\n", list(range(30)))
 @example("a\n\n\x1c\n", list(range(8)))
