@@ -8,7 +8,7 @@ ARGS ?=
 EXTRAS = $(if $(filter-out local,$(BACKEND)),,[local])
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format wheel screenshots clean
+.PHONY: help run test bench lint format wheel screenshots clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,6 +18,9 @@ run: $(VENV)/.run$(subst [,-,$(subst ],,$(EXTRAS))) ## Install and serve the cha
 
 test: $(VENV)/.dev ## Install what is needed and run every test; ARGS="-k resume" picks some
 	@$(BIN)/python -m pytest $(ARGS)
+
+bench: $(VENV)/.dev ## Measure against the budgets; ARGS="users list" measures some, ARGS=--only-fixed what no machine changes
+	@$(BIN)/python -m bench $(ARGS)
 
 lint: $(VENV)/.dev ## Check style and types
 	@$(BIN)/ruff check .

@@ -10,7 +10,7 @@ import json
 import re
 import sys
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import urlencode
@@ -165,14 +165,19 @@ async def user(port: int, session: str, questions: int, answer: str) -> dict[str
     return {"first": first_texts, "right": right}
 
 
-VISITORS = {"plain": plain_reader, "page": page_reader, "essay": essay_reader, "user": user}
+VISITORS: dict[str, Callable[..., Coroutine[Any, Any, dict[str, Any]]]] = {
+    "plain": plain_reader,
+    "page": page_reader,
+    "essay": essay_reader,
+    "user": user,
+}
 
 
 async def run(port: int, visitor: str, sessions: Sequence[str], *rest: Any) -> dict[str, Any]:  # noqa: ANN401
     """One visitor for each session, all at once."""
     start = time.monotonic()
-    visits: Any = [VISITORS[visitor](port, session, *rest) for session in sessions]
-    done = await asyncio.wait_for(asyncio.gather(*visits, return_exceptions=True), PATIENCE)
+    visiting = [VISITORS[visitor](port, session, *rest) for session in sessions]
+    done = await asyncio.wait_for(asyncio.gather(*visiting, return_exceptions=True), PATIENCE)
     visits = [visit if isinstance(visit, dict) else {"right": False, "error": repr(visit)} for visit in done]
     return {"visits": visits, "took": time.monotonic() - start, "own_cpu": time.process_time()}
 

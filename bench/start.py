@@ -13,7 +13,11 @@ STARTS = 10
 
 def first_page() -> list[Figure]:
     """Start to the first answered page."""
-    return [of_times("start to first page", [_start() for _ in range(STARTS)], 600, judged="median")]
+    starts = [_start() for _ in range(STARTS)]
+    return [
+        of_times("start to first page", [took for took, _ in starts], 600, judged="median"),
+        of_times("its CPU", [cpu for _, cpu in starts], None, judged="median"),
+    ]
 
 
 def memory() -> list[Figure]:
@@ -33,7 +37,7 @@ def memory() -> list[Figure]:
     return figures
 
 
-def _start() -> float:
+def _start() -> tuple[float, float]:
     with processes.home() as home, processes.chat(home) as server:
         Visitor(server).get("/")
-        return (time.monotonic() - server.started) * 1000
+        return (time.monotonic() - server.started) * 1000, server.cpu() * 1000
