@@ -173,7 +173,7 @@ def test_a_server_without_models_says_so(server, complaint):
     server.models = []
     assert (
         complaint(model="auto")
-        == f"{server.address} has no model. Install or load one there, or name one with --model."
+        == f"{server.address} has no model. Install or load one there, or name one in the settings."
     )
 
 
@@ -297,7 +297,7 @@ def test_nobody_at_the_address(server):
     with pytest.raises(BackendUnavailable) as caught:
         list(OpenAIModel(f"http://127.0.0.1:{port}/v1", "m").stream(QUESTION))
     assert (
-        str(caught.value) == f"Nothing answers at 127.0.0.1:{port}. Start the model server there, or check --base-url."
+        str(caught.value) == f"Nothing answers at 127.0.0.1:{port}. Start the model server there, or check the address."
     )
     assert caught.value.__cause__ is not None
 
@@ -671,7 +671,7 @@ def test_the_label_names_model_and_host():
 def test_without_a_server_the_notice_says_what_to_do():
     model = OpenAIModel("", "gpt-x")
     assert model.notice == (
-        "No model server is set. Give one with --base-url or WEBCHAT_BASE_URL, "
+        "No model server is set. Give its address in the settings or with --base-url, "
         "for example http://127.0.0.1:11434/v1 for Ollama."
     )
     with pytest.raises(BackendUnavailable, match="No model server is set"):

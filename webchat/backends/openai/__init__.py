@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from webchat.config import Settings
 
 NO_SERVER = (
-    "No model server is set. Give one with --base-url or WEBCHAT_BASE_URL, "
+    "No model server is set. Give its address in the settings or with --base-url, "
     "for example http://127.0.0.1:11434/v1 for Ollama."
 )
 LISTING_PATIENCE = 5.0

@@ -60,13 +60,13 @@ def _of_exception(error: Exception, endpoint: Endpoint, begun: bool) -> str:
 def _not_connected(error: Exception, where: str) -> str:
     causes = list(_causes(error))
     if any(isinstance(cause, socket.gaierror) for cause in causes):
-        return f"No computer called {where} can be found. Check the spelling of --base-url and the network."
+        return f"No computer called {where} can be found. Check the spelling of the address and the network."
     if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
         return f"The certificate of {where} is not trusted. Check the address, or set SSL_CERT_FILE."
     if any(isinstance(cause, ssl.SSLError) for cause in causes):
         return f"{where} does not speak TLS as it should. Check whether its address begins with http:// or https://."
     if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
-        return f"Nothing answers at {where}. Start the model server there, or check --base-url."
+        return f"Nothing answers at {where}. Start the model server there, or check the address."
     return f"{where} cannot be reached from here. Check its address and the network."
 
 
@@ -84,9 +84,9 @@ def of_status(
     if status == 413 or (status in (400, 422) and _TOO_LONG.search(body.decode("utf-8", "replace"))):
         return BackendUnavailable(TOO_LONG)
     if 300 <= status < 400:
-        return BackendUnavailable(f"{where} has moved{_destination(headers)}. Give the new address with --base-url.")
+        return BackendUnavailable(f"{where} has moved{_destination(headers)}. Give the new address in the settings.")
     if status == 401:
-        return BackendUnavailable(f"{where} did not accept the key. Check --api-key or WEBCHAT_API_KEY.")
+        return BackendUnavailable(f"{where} did not accept the key. Check it in the settings.")
     if status == 403:
         return BackendUnavailable(
             f"{where} does not allow this with the key that is set. Check the key's rights.{said}"
@@ -95,13 +95,13 @@ def of_status(
         named = f"the model {model[:100]!r}" if model else "a list of models"
         return BackendUnavailable(
             f"{where} does not have {named}, or its address is wrong. "
-            f"Check --model, and --base-url, which usually ends in /v1.{said}"
+            f"Check both in the settings; the address usually ends in /v1.{said}"
         )
     if status == 429:
         return BackendUnavailable(f"{where} takes no more questions for now. Try again {_when(headers)}.{said}")
     if status >= 500:
         return BackendUnavailable(f"{where} has trouble of its own (HTTP {status}). Try again in a moment.{said}")
-    return BackendUnavailable(f"{where} refused the question (HTTP {status}). Check --model and the settings.{said}")
+    return BackendUnavailable(f"{where} refused the question (HTTP {status}). Check the model and the settings.{said}")
 
 
 def of_report(report: Any, endpoint: Endpoint) -> BackendUnavailable:  # noqa: ANN401
@@ -117,17 +117,17 @@ def malformed(endpoint: Endpoint) -> BackendUnavailable:
 
 
 def oversized(endpoint: Endpoint) -> BackendUnavailable:
-    return BackendUnavailable(f"{endpoint.where} sent more at once than any answer has. Check --base-url.")
+    return BackendUnavailable(f"{endpoint.where} sent more at once than any answer has. Check the address.")
 
 
 def not_a_model(endpoint: Endpoint) -> BackendUnavailable:
     return BackendUnavailable(
-        f"What {endpoint.where} answers is not from a model server. Check --base-url, which usually ends in /v1."
+        f"What {endpoint.where} answers is not from a model server. Check the address, which usually ends in /v1."
     )
 
 
 def no_models(endpoint: Endpoint) -> BackendUnavailable:
-    return BackendUnavailable(f"{endpoint.where} has no model. Install or load one there, or name one with --model.")
+    return BackendUnavailable(f"{endpoint.where} has no model. Install or load one there, or name one in the settings.")
 
 
 def decoded(body: str | bytes) -> Any:  # noqa: ANN401
