@@ -161,7 +161,7 @@ class TestReading:
         assert texts(transcripts.read("s")) == ["one", "two"]
 
     def test_types_of_later_versions_are_passed_over_and_are_no_damage(self, folder, transcripts):
-        later = [{"type": "select", "id": "x"}, {"type": "delete"}, {"type": "extend", "role": "user", "content": "no"}]
+        later = [{"type": "select", "id": "x"}, {"type": "delete"}, {"type": "later", "role": "user", "content": "no"}]
         folder.replace("s.jsonl", lines(said("user", "one"), *later, said("user", "two"), later[0]))
         read = transcripts.read("s")
         assert texts(read) == ["one", "two"]

@@ -37,6 +37,13 @@ class SessionBusy(WebChatError):
         super().__init__(text)
 
 
+class StaleView(WebChatError):
+    """A message was sent from a page that did not show what others have written since."""
+
+    def __init__(self, text: str = "There are newer messages in this session. Look at them, then send again.") -> None:
+        super().__init__(text)
+
+
 class SessionUnknown(WebChatError):
     """Raised by a backend that does not know a session, after a restart say. The manager resumes it, unseen.
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from webchat.reply_log import Replies, ReplyView, Status
+from webchat.reply_log import Replies, ReplyView, Status, is_committed
 from webchat.transcript import Message, Transcripts
 
 POLL_INTERVAL = 0.25
@@ -83,15 +83,21 @@ class Conversations:
         view = self._replies.view(session_id)
         alive = view is not None and (self._is_running(session_id) or self._replies.is_alive(session_id))
         branch = self._transcripts.read(session_id)
-        if view is None or any(message.id == view.id for message in branch.messages):
+        if view is None or is_committed(view, branch.messages):
             return Conversation(branch.messages, branch.end, branch.damaged)
         return _with_reply(Conversation(branch.messages, branch.end, branch.damaged), view, alive)
 
 
 def _with_reply(conversation: Conversation, view: ReplyView, alive: bool) -> Conversation:
     message = view.message(alive=alive)
-    before = conversation.up_to(message.parent or "") or conversation.messages
     status = view.status if alive else None
+    before = conversation.up_to(message.parent or "") or conversation.messages
+    shown = conversation.messages[len(before) : len(before) + 1]
+    if view.extends is not None and shown and shown[0].id == message.id:
+        message = replace(shown[0].extended_by(message), siblings=shown[0].siblings)
+    else:
+        beside = (shown[0].siblings or (shown[0].id,)) if shown else ()
+        message = replace(message, siblings=(*beside, message.id) if beside else ())
     return replace(conversation, messages=(*before, message), status=status)
 
 

@@ -9,10 +9,11 @@ import logging
 import os
 import threading
 import uuid
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from webchat.answerer import Answerer, Past, Question
 from webchat.backends import SessionBackend, SessionInfo, SessionOptions
@@ -22,7 +23,9 @@ from webchat.errors import (
     InvalidInput,
     SessionBusy,
     SessionEnded,
+    StaleView,
     StorageError,
+    WebChatError,
 )
 from webchat.fileutil import Release
 from webchat.follow import POLL_INTERVAL, Conversation, Conversations, Waiter, Wakeups, text_pieces
@@ -33,6 +36,10 @@ from webchat.texts import checked_message, title_of
 from webchat.transcript import Message, Transcripts, history
 
 log = logging.getLogger(__name__)
+GO_ON = (
+    "Continue your last answer exactly where it broke off. Do not repeat anything of it, and do not comment on this."
+)
+"""What the model is asked when its answer is to be continued; it is not part of the conversation."""
 STOP_PATIENCE = 2.0
 """Seconds that a stop waits for the answer's end, so that what it shows is final."""
 CHOSEN = {"model": 200, "system_prompt": 10_000}
@@ -41,12 +48,29 @@ CHOSEN = {"model": 200, "system_prompt": 10_000}
 
 @dataclass(frozen=True)
 class Posted:
-    """A message that was accepted: the question, on disk, and the answer that is being written."""
+    """A message that was accepted: the question, on disk, and its answer, which `run` writes until it is whole.
+
+    `run` is None where the message was sent before and its answer has ended.
+    """
 
     session: WebChatSession
     question: Message
     reply: Message
-    run: ReplyRun
+    run: ReplyRun | None
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait for the answer's end, in seconds; whether it has come."""
+        return self.run is None or self.run.wait(timeout)
+
+    @property
+    def error(self) -> WebChatError | None:
+        """What ended the answer early, after its end."""
+        return self.run.error if self.run else None
+
+    @property
+    def answer(self) -> Message:
+        """The answer as it stands."""
+        return self.run.message if self.run else self.reply
 
 
 @dataclass
@@ -187,30 +211,86 @@ class WebChatSessionManager:
         if session_id is None:
             return None
         posted = self.post_message(session_id, message, owner)
-        posted.run.wait()
-        if posted.run.error:
-            raise posted.run.error
-        return posted.run.message.content
+        posted.wait()
+        if posted.error:
+            raise posted.error
+        return posted.answer.content
 
-    def post_message(self, session_id: str, message: str, owner: str | None = None) -> Posted:
+    def post_message(
+        self,
+        session_id: str,
+        message: str,
+        owner: str | None = None,
+        *,
+        key: str | None = None,
+        seen: str | None = None,
+    ) -> Posted:
         """Accept a message: it is on the disk when this returns, and the answer is on its way.
 
-        Raises SessionNotFound, SessionBusy while an answer is being written, InvalidInput, StorageError.
+        `key` names the message: sent twice with one, it is one message, and what was started is given again. `seen` is
+        the last message that its sender knew. Both may be left out. Raises SessionNotFound, SessionBusy while an answer
+        is being written, StaleView where somebody has written since `seen`, InvalidInput, StorageError.
+        """
+        session = self.store.require(session_id, owner)
+        text = checked_message(message)
+        try:
+            with self._writing(session_id) as (conversation, held):
+                again = self._sent_before(session, conversation, key)
+                if again:
+                    return again
+                _check_seen(conversation, seen)
+                parent = conversation.last.id if conversation.last else None
+                return self._ask(session, self._question(text, parent, key), conversation.messages, held)
+        except SessionBusy:
+            again = self._sent_before(session, self.read_conversation(session_id), key)
+            if again:
+                return again
+            raise
+
+    def edit(
+        self, session_id: str, message_id: str, message: str, owner: str | None = None, *, key: str | None = None
+    ) -> Posted:
+        """Say something else in place of that message of one's own; what was said stays, on a branch of its own.
+
+        Raises as `post_message`; InvalidInput where that message is not shown or not one's own.
         """
         session = self.store.require(session_id, owner)
         text = checked_message(message)
         with self._writing(session_id) as (conversation, held):
-            question = self._message("user", text, conversation)
-            self._transcripts.append(session_id, question)
-            session = self._begun(session, text)
-            run = self._start_reply(session, question, history(conversation.messages), held)
+            again = self._sent_before(session, conversation, key)
+            if again:
+                return again
+            shown = conversation.up_to(message_id)
+            if not shown or shown[-1].role != "user":
+                raise InvalidInput("Only a message of your own can be changed.")
+            return self._ask(session, self._question(text, shown[-1].parent, key), shown[:-1], held)
+
+    def _ask(self, session: WebChatSession, question: Message, before: Sequence[Message], held: _Held) -> Posted:
+        """Put the question behind these messages, and have it answered."""
+        self._transcripts.append(session.session_id, question)
+        session = self._begun(session, question.content)
+        run = self._start_reply(session, question, history(before), held)
         self.wakeups.poke_all()
         return Posted(session, question, run.message, run)
 
-    def start_conversation(self, message: str, owner: str | None = None) -> Posted:
+    def _question(self, text: str, parent: str | None, key: str | None) -> Message:
+        return Message(uuid.uuid4().hex, "user", text, parent=parent, created_at=self._clock(), key=key)
+
+    def _sent_before(self, session: WebChatSession, conversation: Conversation, key: str | None) -> Posted | None:
+        """What came of the message with this key, if it is there."""
+        messages = conversation.messages if key else ()
+        for number, message in enumerate(messages):
+            if message.key == key:
+                reply = messages[number + 1] if number + 1 < len(messages) else message
+                return Posted(session, message, reply, self._runs.get(session.session_id))
+        return None
+
+    def start_conversation(self, message: str, owner: str | None = None, *, key: str | None = None) -> Posted:
         """A new session with its first message. Raises as `create_session` and `post_message`."""
         checked_message(message)
-        return self.post_message(self.create_session(owner=owner).session_id, message, owner)
+        current = self.active_session(owner)
+        again = self._sent_before(current, self.read_conversation(current.session_id), key) if current else None
+        return again or self.post_message(self.create_session(owner=owner).session_id, message, owner, key=key)
 
     def add_exchange(
         self, session_id: str, question: str, answer: Callable[[], str], kind: str, owner: str | None = None
@@ -221,7 +301,8 @@ class WebChatSessionManager:
         """
         session = self.store.require(session_id, owner)
         with self._writing(session_id) as (conversation, _):
-            asked = self._message("user", question, conversation, kind)
+            parent = conversation.last.id if conversation.last else None
+            asked = replace(self._question(question, parent, None), kind=kind)
             answered = Message(
                 uuid.uuid4().hex, "assistant", answer(), parent=asked.id, created_at=self._clock(), kind=kind
             )
@@ -238,13 +319,52 @@ class WebChatSessionManager:
         """
         session = self.store.require(session_id, owner)
         with self._writing(session_id) as (conversation, held):
-            shown = conversation.messages
-            before = shown[:-1] if shown and shown[-1].role == "assistant" else shown
-            if not before or shown[-1].id != message_id or before[-1].role != "user" or before[-1].kind:
-                raise InvalidInput("Only the last message can be tried again.")
-            session = self._begun(session, before[-1].content)
-            run = self._start_reply(session, before[-1], history(before[:-1]), held)
-        return Posted(session, before[-1], run.message, run)
+            question, before = _last_question(conversation, message_id)
+            session = self._begun(session, question.content)
+            run = self._start_reply(session, question, history(before), held)
+        return Posted(session, question, run.message, run)
+
+    def continue_reply(self, session_id: str, message_id: str, owner: str | None = None) -> Posted:
+        """Have the last answer, which was stopped or interrupted, go on where it broke off, in the same message.
+
+        Raises as `post_message`; InvalidInput where that answer is whole, or is not the last.
+        """
+        session = self.store.require(session_id, owner)
+        with self._writing(session_id) as (conversation, held):
+            question, _ = _last_question(conversation, message_id)
+            broken = conversation.messages[-1]
+            if broken.status not in ("stopped", "interrupted") or not broken.content.strip():
+                raise InvalidInput("Only an answer that broke off can be continued.")
+            session = self._begun(session, question.content)
+            on = replace(question, content=GO_ON)
+            run = self._start_reply(session, on, history(conversation.messages), held, broken)
+        return Posted(session, question, self.read_conversation(session_id).messages[-1], run)
+
+    def select(self, session_id: str, message_id: str, owner: str | None = None) -> None:
+        """Show the branch with this message from now on. Raises as `post_message`; InvalidInput for an unknown one."""
+        self.store.require(session_id, owner)
+        with self._writing(session_id):
+            leaf = self._transcripts.leaf_below(session_id, message_id)
+            if leaf is None:
+                raise InvalidInput("There is no such message in this session.")
+            self._transcripts.select(session_id, leaf)
+        self.wakeups.poke(session_id, urgent=True)
+
+    def fork(self, session_id: str, message_id: str, owner: str | None = None) -> WebChatSession:
+        """A new session that begins with what is shown up to this message, and goes its own way. It becomes current.
+
+        Raises SessionNotFound, InvalidInput for a message that is not shown, BackendUnavailable, StorageError.
+        """
+        session = self.store.require(session_id, owner)
+        shown = self.read_conversation(session_id).up_to(message_id)
+        if not shown or shown[-1].in_flight:
+            raise InvalidInput("Only a finished message that is shown can begin a session of its own.")
+        info = self.create_session(description=session.description, owner=owner)
+        parents = (None, *(message.id for message in shown))
+        copies = [replace(message, parent=parent) for message, parent in zip(shown, parents, strict=False)]
+        with _storage("The messages could not be copied"):
+            self._transcripts.append(info.session_id, *copies)
+        return self._begun(self.store.require(info.session_id, owner), shown[0].content)
 
     def stop(self, session_id: str, owner: str | None = None) -> bool:
         """Stop the answer that is being written; what came is kept. Whether there was one.
@@ -323,10 +443,6 @@ class WebChatSessionManager:
             if not held.handed_over:
                 held.release()
 
-    def _message(self, role: str, content: str, after: Conversation, kind: str | None = None) -> Message:
-        parent = after.last.id if after.last else None
-        return Message(uuid.uuid4().hex, role, content, parent=parent, created_at=self._clock(), kind=kind)
-
     def _begun(self, session: WebChatSession, text: str) -> WebChatSession:
         """Make the session current and begun, and note the message, which is saved: a failure here is no failure."""
         self.store.touch(session.session_id, "message")
@@ -336,18 +452,32 @@ class WebChatSessionManager:
             log.warning("session %s could not be made current", session.session_id, exc_info=True)
             return session
 
-    def _start_reply(self, session: WebChatSession, question: Message, past: Past, held: _Held) -> ReplyRun:
+    def _start_reply(
+        self, session: WebChatSession, question: Message, past: Past, held: _Held, broken: Message | None = None
+    ) -> ReplyRun:
+        """Have the question answered by a thread of its own; with `broken`, as more of that answer."""
         session_id = session.session_id
         answerer = self._engaged()
         asked = Question(answerer, session_id, question.content, past, self._told(session, answerer))
 
         def done(run: ReplyRun) -> None:
-            self._reply_ended(session, run, answerer, past)
+            # After anything but a whole answer nobody knows what the backend remembers: next time it is told. After
+            # "go on" it has heard something that is not in the transcript.
+            whole = run.message.status == "complete" and broken is None
+            answerer.learned(session_id, past, run.id if whole else None)
+            self._reply_ended(session, run, answerer)
 
         def changed(urgent: bool) -> None:
             self.wakeups.poke(session_id, urgent)
 
-        header = {"id": uuid.uuid4().hex, "parent": question.id, "started_at": self._clock(), "model": asked.label}
+        header: dict[str, Any] = {
+            "id": uuid.uuid4().hex,
+            "parent": question.id,
+            "started_at": self._clock(),
+            "model": asked.label,
+        }
+        if broken is not None:
+            header |= {"id": broken.id, "extends": broken.extended}
         run = ReplyRun(session_id, header, asked, self._replies, self._transcripts, changed, done)
         try:
             self._replies.begin(session_id, header)
@@ -390,10 +520,8 @@ class WebChatSessionManager:
         options = options_of(session, answerer.takes)
         return replace(options, context=self._context(session.owner)) if "context" in answerer.takes else options
 
-    def _reply_ended(self, session: WebChatSession, run: ReplyRun, answerer: Answerer, past: Past) -> None:
+    def _reply_ended(self, session: WebChatSession, run: ReplyRun, answerer: Answerer) -> None:
         self._runs.pop(run.session_id, None)
-        # After anything but a whole answer nobody knows what the backend remembers: next time it is told.
-        answerer.learned(run.session_id, past, run.id if run.message.status == "complete" else None)
         answerer.leave()
         if isinstance(run.error, SessionEnded):
             self.store.deactivate(run.session_id, session.owner)
@@ -457,6 +585,24 @@ def options_of(session: WebChatSession, takes: Collection[str]) -> SessionOption
     """What was chosen for this session, of what the backend takes."""
     chosen = {name: session.extra.get(name) for name in CHOSEN if name in takes}
     return SessionOptions(**{name: value for name, value in chosen.items() if isinstance(value, str)})
+
+
+def _last_question(conversation: Conversation, message_id: str) -> tuple[Message, Sequence[Message]]:
+    """The last question and what was before it; `message_id` must be it, where it is unanswered, or its answer."""
+    shown = conversation.messages
+    before = shown[:-1] if shown and shown[-1].role == "assistant" else shown
+    if not before or shown[-1].id != message_id or before[-1].role != "user" or before[-1].kind:
+        raise InvalidInput("Only the last answer can be tried again or continued.")
+    return before[-1], before[:-1]
+
+
+def _check_seen(conversation: Conversation, seen: str | None) -> None:
+    """Refuse what is sent from a page on which somebody else's later message was not yet seen."""
+    if seen is not None:
+        known = conversation.up_to(seen)
+        later = conversation.messages[len(known) :]
+        if any(message.role == "user" for message in later):
+            raise StaleView
 
 
 def _not_started(error: BaseException) -> BaseException:

@@ -19,7 +19,7 @@ from webchat.errors import (
     WebChatError,
 )
 from webchat.fileutil import Release
-from webchat.reply_log import PROBE_PATIENCE, Replies, ReplyView
+from webchat.reply_log import PROBE_PATIENCE, Replies, ReplyView, commit
 from webchat.transcript import Message, Transcripts
 
 log = logging.getLogger(__name__)
@@ -182,7 +182,7 @@ class ReplyRun:
         with suppress(OSError):  # the log's end is a courtesy to its readers; the transcript is what counts
             self._replies.write(self.session_id, final)
         self._view.take(final)
-        self._transcripts.append(self.session_id, self.message)
+        commit(self.session_id, self.message, self._view, self._transcripts)
         self._replies.remove(self.session_id)
 
     def _final_status(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -31,6 +31,8 @@ class ReplyView:
     def __init__(self, header: Mapping[str, Any]) -> None:
         self.id = str(header.get("id", ""))
         self._header = header
+        self.extends: int | None = header["extends"] if isinstance(header.get("extends"), int) else None
+        """Where the reply continues an answer: how often that one had been continued before."""
         self._text: list[str] = []
         self._reasoning: list[str] = []
         self._notes: list[str] = []
@@ -139,12 +141,29 @@ def settle(session_id: str, replies: Replies, transcripts: Transcripts) -> None:
     """Commit what a dead writer left behind, once. The caller holds the lock. Raises OSError."""
     view = Replies(replies.folder).view(session_id)  # afresh: what is decided here cannot be taken back
     shown = transcripts.read(session_id)
-    if view is not None and all(message.id != view.id for message in shown.messages):
+    if view is not None and not is_committed(view, shown.messages):
         message = view.message(alive=False)
         # Where the log's header is damaged the answer still follows what it is shown behind.
         parent = message.parent or (shown.leaf.id if shown.leaf else None)
-        transcripts.append(session_id, replace(message, id=message.id or uuid.uuid4().hex, parent=parent))
+        commit(session_id, replace(message, id=message.id or uuid.uuid4().hex, parent=parent), view, transcripts)
     replies.remove(session_id)
+
+
+def commit(session_id: str, message: Message, view: ReplyView, transcripts: Transcripts) -> None:
+    """Write the reply into the transcript, as a message or as more of one. Raises OSError."""
+    if view.extends is None:
+        transcripts.append(session_id, message)
+    else:
+        transcripts.extend(session_id, message)
+
+
+def is_committed(view: ReplyView, messages: Sequence[Message]) -> bool:
+    """Whether the transcript has the reply already."""
+    return any(message.id == view.id and message.extended > _before(view) for message in messages)
+
+
+def _before(view: ReplyView) -> int:
+    return -1 if view.extends is None else view.extends
 
 
 def _file(session_id: str) -> str:

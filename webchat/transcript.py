@@ -25,7 +25,9 @@ class Message:
 
     status: complete, stopped (by the person), interrupted (the server went away), failed (`error` says why); while it
     is being written: waiting, streaming. kind: None, or "memory" for an exchange that no model saw. `reasoning` and
-    `notes` were said beside the answer. `code` names an error that the page offers a way out of ("ended").
+    `notes` were said beside the answer. `code` names an error that the page offers a way out of ("ended"). `key` is
+    what the form that sent it was known by. `extended` counts how often the answer was continued. `siblings` are the
+    ids of all messages that follow the same one, this one among them, oldest first; () where it is the only one.
     """
 
     id: str
@@ -40,18 +42,36 @@ class Message:
     notes: tuple[str, ...] = ()
     error: str | None = None
     code: str | None = None
+    key: str | None = None
+    extended: int = 0
+    siblings: tuple[str, ...] = ()
     end: int = 0
 
     @property
     def in_flight(self) -> bool:
         return self.status in IN_FLIGHT
 
+    def extended_by(self, more: Message) -> Message:
+        """This answer and what was said when it was continued."""
+        return replace(
+            more,
+            id=self.id,
+            role=self.role,
+            parent=self.parent,
+            content=self.content + more.content,
+            reasoning=self.reasoning + more.reasoning,
+            notes=self.notes + more.notes,
+            created_at=self.created_at,
+            model=more.model or self.model,
+            extended=self.extended + 1,
+        )
+
     def record(self) -> dict[str, Any]:
         """The line that stands for this message in the transcript; what is empty is left out."""
         always = {"type": "message", "id": self.id, "parent": self.parent, "role": self.role, "content": self.content}
         always |= {"status": self.status, "created_at": self.created_at}
         more = {"model": self.model, "kind": self.kind, "reasoning": self.reasoning, "notes": list(self.notes)}
-        more |= {"error": self.error, "code": self.code}
+        more |= {"error": self.error, "code": self.code, "key": self.key}
         return always | {key: value for key, value in more.items() if value}
 
 
@@ -73,28 +93,49 @@ class _Tree:
     """What the records of one file say so far. A message without `parent` follows the one before it."""
 
     messages: dict[str, Message] = field(default_factory=dict)
+    children: dict[str | None, list[str]] = field(default_factory=dict)
     leaf: str | None = None
     end: int = 0
     damaged: bool = False
 
     def add(self, record: Mapping[str, Any] | None, end: int) -> None:
-        message = _message(record, self.leaf, end) if record else None
-        if message is None:
-            # Records of types from later versions are no damage.
-            self.damaged |= record is None or record.get("type", "message") == "message"
-        elif message.id in self.messages:
+        kind = record.get("type", "message") if record is not None else None
+        if record is None:
             self.damaged = True
-        else:
-            if message.parent is not None and message.parent not in self.messages:
-                message = replace(message, parent=self.leaf)
-            self.messages[message.id] = message
-            self.leaf = message.id
+        elif kind == "message":
+            self._add_message(_message(record, self.leaf, end))
+        elif kind == "extend":
+            self._extend(record, end)
+        elif kind == "select" and record.get("id") in self.messages:
+            self.leaf = record["id"]
+        # Records of types from later versions are no damage.
+
+    def _add_message(self, message: Message | None) -> None:
+        if message is None or message.id in self.messages:
+            self.damaged = True
+            return
+        if message.parent is not None and message.parent not in self.messages:
+            message = replace(message, parent=self.leaf)
+        self.messages[message.id] = message
+        self.children.setdefault(message.parent, []).append(message.id)
+        self.leaf = message.id
+
+    def _extend(self, record: Mapping[str, Any], end: int) -> None:
+        message = self.messages.get(str(record.get("id")))
+        # The rest of the record reads as a message of its own would.
+        more = _message({**record, "type": "message", "role": "assistant"}, None, end)
+        if message is None or more is None:
+            self.damaged = True
+            return
+        self.messages[message.id] = message.extended_by(more)
 
     def branch(self) -> Branch:
         shown: list[Message] = []
         here, left = self.leaf, len(self.messages)
         while here in self.messages and left:  # `left`: a file edited by hand may have a loop
-            shown.append(self.messages[here])
+            message = self.messages[here]
+            siblings = self.children[message.parent]
+            shown.append(replace(message, siblings=tuple(siblings)) if len(siblings) > 1 else message)
             here, left = shown[-1].parent, left - 1
         return Branch(tuple(reversed(shown)), self.end, self.damaged)
 
@@ -122,10 +163,35 @@ class Transcripts:
                 self._trees.popitem(last=False)
             return tree.branch()
 
+    def leaf_below(self, session_id: str, message_id: str) -> str | None:
+        """The message that is shown last where this one is shown: of several answers the newest, and so on down."""
+        self.read(session_id)
+        with self._guard:
+            tree = self._trees[session_id][1]
+            if message_id not in tree.messages:
+                return None
+            seen = {message_id}
+            while tree.children.get(message_id) and tree.children[message_id][-1] not in seen:
+                message_id = tree.children[message_id][-1]
+                seen.add(message_id)
+            return message_id
+
+    def select(self, session_id: str, message_id: str) -> None:
+        """Show the branch that ends with this message from now on. Raises OSError."""
+        self._append(session_id, {"type": "select", "id": message_id})
+
+    def extend(self, session_id: str, more: Message) -> None:
+        """Add to a message what `more`, which has its id, brings. Raises OSError."""
+        record = more.record()
+        del record["parent"], record["role"]
+        self._append(session_id, {**record, "type": "extend"})
+
     def append(self, session_id: str, *messages: Message) -> None:
         """Append messages; they are on the disk when this returns. Raises OSError."""
-        lines = b"\n".join(jsonlines.dump(message.record()) for message in messages)
-        self._folder.append_line(_file(session_id), lines)
+        self._append(session_id, *(message.record() for message in messages))
+
+    def _append(self, session_id: str, *records: Mapping[str, Any]) -> None:
+        self._folder.append_line(_file(session_id), b"\n".join(map(jsonlines.dump, records)))
 
     def last_written(self) -> dict[str, str]:
         """When each transcript was last written, ISO 8601 in UTC, by session. Reads no file."""
@@ -179,4 +245,4 @@ def _message(record: Mapping[str, Any], before: str | None, end: int) -> Message
     return replace(message, **texts)
 
 
-_TEXTS = ("status", "created_at", "model", "kind", "reasoning", "error", "code")
+_TEXTS = ("status", "created_at", "model", "kind", "reasoning", "error", "code", "key")

@@ -52,11 +52,11 @@ def answering(posted: Posted) -> Response | None:
 def reply_json(posted: Posted) -> Response:
     """The whole answer, when it is there. Raises what ended it early."""
     gone = has_gone()
-    while not posted.run.wait(LOOK_AGAIN) and not gone():
+    while not posted.wait(LOOK_AGAIN) and not gone():
         pass
-    if posted.run.error:
-        raise posted.run.error
-    message = posted.run.message
+    if posted.error:
+        raise posted.error
+    message = posted.answer
     body = {"response": message.content, "session_id": posted.session.session_id, "session_connected": True}
     if message.status != "complete":
         body["status"] = message.status
@@ -74,8 +74,8 @@ def reply_text(posted: Posted) -> Response:
             if piece:
                 yield piece
         # The pieces' last message may be older: the first text and the end can come as one.
-        if not posted.run.wait(1) or posted.run.message.status not in ("complete", "stopped"):
-            raise BrokenOff(posted.run.message.status)
+        if not posted.wait(1) or posted.answer.status not in ("complete", "stopped"):
+            raise BrokenOff(posted.answer.status)
 
     return Response(text(), mimetype="text/plain", headers=_headers(posted))
 
@@ -107,8 +107,8 @@ def _pieces(posted: Posted) -> Iterator[tuple[str, Message]]:
 def _first_text(pieces: Iterator[tuple[str, Any]], posted: Posted) -> str:
     for piece, message in pieces:
         if piece or not message.in_flight:
-            if not piece and posted.run.wait(1) and posted.run.error:
-                raise posted.run.error
+            if not piece and posted.wait(1) and posted.error:
+                raise posted.error
             return piece
     return ""
 
@@ -132,8 +132,8 @@ def reply_events(posted: Posted) -> Response:
 
 
 def _last_event(posted: Posted, status: str | None) -> str:
-    posted.run.wait(1)
-    error = posted.run.error
+    posted.wait(1)
+    error = posted.error
     if isinstance(error, WebChatError):
         return event("error", {"error": str(error), "message_id": posted.reply.id})
     names = {"session_id": posted.session.session_id, "message_id": posted.reply.id}
