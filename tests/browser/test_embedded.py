@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 from flask import Flask
@@ -17,6 +18,12 @@ from webchat.manager import WebChatSessionManager
 pytestmark = pytest.mark.browser
 
 
+def run_quietly(server) -> None:
+    """Serve until another thread closes the sockets, which the server's loop takes for an error."""
+    with suppress(OSError):
+        server.run()
+
+
 @pytest.fixture
 def host(home) -> Iterator[str]:
     """The address of an application that has settings of its own, and the chat at /apps/web-chat/."""
@@ -27,7 +34,7 @@ def host(home) -> Iterator[str]:
         create_blueprint(manager, settings_url="/prefs", title="Helper"), url_prefix="/apps/web-chat"
     )
     server = create_server(app, host="127.0.0.1", port=0, threads=20)
-    threading.Thread(target=server.run, daemon=True).start()
+    threading.Thread(target=run_quietly, args=(server,), daemon=True).start()
     yield f"http://127.0.0.1:{server.effective_port}"
     manager.close()
     server.close()
