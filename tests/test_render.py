@@ -478,6 +478,24 @@ def test_nothing_of_an_unfinished_answer_is_hidden(text):
     assert re.findall(r"\w", shown) == re.findall(r"\w", soup_of(text).get_text())
 
 
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("- a\n\n- b\n\n  c\n", "ul"),
+        ("1. a\n\n   b\n\n2. c\n", "ol"),
+        ("    a\n\n    b\n", "figure"),
+        ("```\na\n\nb\n```\n", "figure"),
+        ("- a\n\n  ```\n  b\n\n  c\n  ```\n", "figure"),
+    ],
+)
+def test_what_goes_on_behind_an_empty_line_stays_one(text, name):
+    growing = GrowingMarkdown()
+    for end in range(len(text)):
+        growing.grow(text[:end])
+    growing.grow(text, final=True)
+    assert len(BeautifulSoup("".join(growing.blocks), "html.parser").select(name)) == 1
+
+
 def test_a_block_is_finished_when_a_later_one_has_begun():
     growing = GrowingMarkdown()
     growing.grow("# a\nb")
