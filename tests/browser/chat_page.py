@@ -57,16 +57,20 @@ class ChatPage:
         """Ask, and wait for the whole answer."""
         before = self.answers.count()
         self.ask(text)
-        expect(self.answers).to_have_count(before + 1)
+        self.answers.nth(before).wait_for(state="attached")
         self.answered()
 
     def answered(self, status: str = "complete") -> None:
-        expect(self.answers.last).to_have_attribute("data-status", status)
+        """Wait until the last message is an answer with that status."""
+        self._last(status).wait_for(state="attached")
 
     def streaming(self, words: str = "") -> None:
         """Wait until an answer is on its way and has these words."""
-        expect(self.answers.last).to_have_attribute("data-status", "streaming")
-        expect(self.answer).to_contain_text(words)
+        self._last("streaming").filter(has=self.page.locator(".content", has_text=words)).wait_for(state="attached")
+
+    def _last(self, status: str) -> Locator:
+        # A locator's own wait looks more often than an expectation does.
+        return self.page.locator(f'article[data-role="assistant"][data-status="{status}"]:not(:has(~ article))')
 
     def open_sessions(self) -> None:
         """Open the dropdown and wait until it is filled."""
