@@ -121,7 +121,7 @@ class Chat:
     def __init__(self):
         self.folder = MemoryFolder()
         self.transcripts, self.replies = Transcripts(self.folder), Replies(self.folder)
-        self.conversations = Conversations(self.transcripts, self.replies, lambda session_id: False)
+        self.conversations = Conversations(self.transcripts, self.replies, lambda session_id: None)
         self.release = None
         self.made = 0
 

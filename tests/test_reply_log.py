@@ -27,7 +27,7 @@ class Files:
     def __init__(self, folder):
         self.folder = folder
         self.transcripts, self.replies = Transcripts(folder), Replies(folder)
-        self.conversations = Conversations(self.transcripts, self.replies, lambda session_id: False)
+        self.conversations = Conversations(self.transcripts, self.replies, lambda session_id: None)
 
     def read(self):
         return self.conversations.read("s")

@@ -112,6 +112,7 @@ WRITERS = [
     "/sessions/x/messages",
 ]
 WRITERS += ["/sessions/x/messages/y/retry", "/sessions/x/messages/y/ask", "/apps/settings/"]
+WRITERS += [f"/sessions/x/messages/y/{what}" for what in ("continue", "edit", "select", "fork")]
 WRITERS += ["/sessions/x/options", "/apps/settings/test", "/apps/settings/memories/x/delete"]
 WRITERS += ["/api/session", "/api/session/resume", "/api/chat", "/api/end"]
 OURS = "http://localhost"

@@ -152,7 +152,7 @@ class Settings:
         (), "WEBCHAT_ALLOW_HOSTS", "--allow-hosts", "Host names to answer to besides loopback, by commas.", _hosts
     )
     max_streams: int = _setting(
-        100, "WEBCHAT_MAX_STREAMS", "--max-streams", "Event streams open at once; above it pages poll.", _count
+        250, "WEBCHAT_MAX_STREAMS", "--max-streams", "Event streams open at once; above it pages poll.", _count
     )
     host: str = _setting("127.0.0.1", "WEBCHAT_HOST", "--host", "Address to listen on.")
     port: int = _setting(8000, "WEBCHAT_PORT", "--port", "Port to listen on; the next free one if taken.", _port)

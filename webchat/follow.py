@@ -68,9 +68,11 @@ class Conversation:
 class Conversations:
     """Puts transcripts and replies in flight together."""
 
-    def __init__(self, transcripts: Transcripts, replies: Replies, is_running: Callable[[str], bool]) -> None:
-        """`is_running` says whether this process writes in a session; others are probed by their lock."""
-        self._transcripts, self._replies, self._is_running = transcripts, replies, is_running
+    def __init__(
+        self, transcripts: Transcripts, replies: Replies, written_here: Callable[[str], ReplyView | None]
+    ) -> None:
+        """`written_here` gives the reply that this process writes in a session; others are read from their log."""
+        self._transcripts, self._replies, self._written_here = transcripts, replies, written_here
 
     def stamp(self, session_id: str) -> object:
         """Differs from an earlier one when the conversation's files have changed."""
@@ -80,8 +82,9 @@ class Conversations:
         """What there is now. Raises OSError."""
         # In this order: log, lock, transcript. A writer commits before it unlocks and unlocks before it is gone,
         # so a free lock means that what is not in the transcript now will not come.
-        view = self._replies.view(session_id)
-        alive = view is not None and (self._is_running(session_id) or self._replies.is_alive(session_id))
+        own = self._written_here(session_id)
+        view = own or self._replies.view(session_id)
+        alive = own is not None or (view is not None and self._replies.is_alive(session_id))
         branch = self._transcripts.read(session_id)
         if view is None or is_committed(view, branch.messages):
             return Conversation(branch.messages, branch.end, branch.damaged)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 import os
 import threading
-import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -30,10 +29,10 @@ from webchat.errors import (
 from webchat.fileutil import Release
 from webchat.follow import POLL_INTERVAL, Conversation, Conversations, Waiter, Wakeups, text_pieces
 from webchat.reply import ReplyRun
-from webchat.reply_log import Replies, settle
+from webchat.reply_log import Replies, ReplyView, settle
 from webchat.session_store import DEFAULT_DESCRIPTION, WebChatSession, WebChatSessionStore, is_session_id, utc_now
 from webchat.texts import checked_message, title_of
-from webchat.transcript import Message, Transcripts, history
+from webchat.transcript import Message, Transcripts, history, new_message_id
 
 log = logging.getLogger(__name__)
 GO_ON = (
@@ -61,6 +60,11 @@ class Posted:
     def wait(self, timeout: float | None = None) -> bool:
         """Wait for the answer's end, in seconds; whether it has come."""
         return self.run is None or self.run.wait(timeout)
+
+    def wait_for_text(self, timeout: float) -> None:
+        """Wait for the answer's first text, in seconds at most."""
+        if self.run:
+            self.run.wait_for_text(timeout)
 
     @property
     def error(self) -> WebChatError | None:
@@ -110,7 +114,7 @@ class WebChatSessionManager:
         self._transcripts, self._replies = Transcripts(folder), Replies(folder)
         self.store.activity.rebuild = self._transcripts.last_written
         self._runs: dict[str, ReplyRun] = {}
-        self._conversations = Conversations(self._transcripts, self._replies, self._runs.__contains__)
+        self._conversations = Conversations(self._transcripts, self._replies, self._written_here)
         self._watch_lock, self._watching = threading.Lock(), False
         self.wakeups = Wakeups()
         self.stopping = threading.Event()
@@ -274,7 +278,7 @@ class WebChatSessionManager:
         return Posted(session, question, run.message, run)
 
     def _question(self, text: str, parent: str | None, key: str | None) -> Message:
-        return Message(uuid.uuid4().hex, "user", text, parent=parent, created_at=self._clock(), key=key)
+        return Message(new_message_id(), "user", text, parent=parent, created_at=self._clock(), key=key)
 
     def _sent_before(self, session: WebChatSession, conversation: Conversation, key: str | None) -> Posted | None:
         """What came of the message with this key, if it is there."""
@@ -304,7 +308,7 @@ class WebChatSessionManager:
             parent = conversation.last.id if conversation.last else None
             asked = replace(self._question(question, parent, None), kind=kind)
             answered = Message(
-                uuid.uuid4().hex, "assistant", answer(), parent=asked.id, created_at=self._clock(), kind=kind
+                new_message_id(), "assistant", answer(), parent=asked.id, created_at=self._clock(), kind=kind
             )
             self._transcripts.append(session_id, asked, answered)
         self._begun(session, question)
@@ -395,7 +399,11 @@ class WebChatSessionManager:
     def pieces(self, session_id: str, message_id: str, *, interval: float = 0.05) -> Iterator[tuple[str, Message]]:
         """The text of one answer as it comes, from its beginning, as (new text, the message now); see `text_pieces`."""
 
+        run = self._runs.get(session_id)
+
         def read() -> Message | None:
+            if run is not None and run.id == message_id and run.view.extends is None:
+                return run.message
             return self.read_conversation(session_id).find(message_id)
 
         with self.listen(session_id) as waiter:
@@ -421,6 +429,10 @@ class WebChatSessionManager:
     def _current_id(self, owner: str | None) -> str | None:
         session = self.active_session(owner)
         return session.session_id if session else None
+
+    def _written_here(self, session_id: str) -> ReplyView | None:
+        run = self._runs.get(session_id)
+        return run.view if run else None
 
     def _is_answering(self, session_id: str) -> bool:
         return session_id in self._runs or self._replies.is_alive(session_id)
@@ -471,7 +483,7 @@ class WebChatSessionManager:
             self.wakeups.poke(session_id, urgent)
 
         header: dict[str, Any] = {
-            "id": uuid.uuid4().hex,
+            "id": new_message_id(),
             "parent": question.id,
             "started_at": self._clock(),
             "model": asked.label,
@@ -488,20 +500,21 @@ class WebChatSessionManager:
             answerer.leave()
             raise _not_started(error) from error
         held.handed_over = True
-        self._watch_for_stops()
+        self._watch()
         return run
 
-    def _watch_for_stops(self) -> None:
-        """See to it that a stop which another process asks for is heard while this one answers."""
+    def _watch(self) -> None:
+        """See to it, while this process answers, that no text waits in it and no stop from elsewhere goes unheard."""
         with self._watch_lock:
             if not self._watching:
                 self._watching = True
-                threading.Thread(target=self._heed_stops, name="stops", daemon=True).start()
+                threading.Thread(target=self._look_after_runs, name="runs", daemon=True).start()
 
-    def _heed_stops(self) -> None:
+    def _look_after_runs(self) -> None:
         while not self.stopping.wait(POLL_INTERVAL):
             for session_id, run in list(self._runs.items()):
                 with suppress(OSError):
+                    run.flush()
                     if self._replies.is_asked_to_stop(session_id):
                         run.stop()
             with self._watch_lock:

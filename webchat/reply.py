@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any, Protocol
@@ -23,6 +24,8 @@ from webchat.reply_log import PROBE_PATIENCE, Replies, ReplyView, commit
 from webchat.transcript import Message, Transcripts
 
 log = logging.getLogger(__name__)
+WRITE_INTERVAL = 0.03
+"""Seconds between two writes of one answer's log; what comes in between is written together."""
 _END: Any = object()
 
 
@@ -56,11 +59,15 @@ class ReplyRun:
         self._ask, self._replies, self._transcripts = ask, replies, transcripts
         self._changed, self._done = changed, done
         self._guard = threading.Lock()
+        self._writing = threading.Lock()
+        self._unwritten: list[dict[str, Any]] = []
+        self._written_at = 0.0
         self._cancel: Callable[[], object] | None = None
         self._ending: str | None = None
+        self._spoken = threading.Event()
         self._answered = threading.Event()
         self._finished = threading.Event()
-        self._view = ReplyView(header)
+        self.view = ReplyView(header)
 
     def start(self, release: Release) -> None:
         """Run in a thread of its own; `release` gives the session's lock back at the end.
@@ -86,7 +93,11 @@ class ReplyRun:
     @property
     def message(self) -> Message:
         """The answer as it stands, with its final status after the end."""
-        return self._view.message(alive=not self._finished.is_set())
+        return self.view.message(alive=not self._finished.is_set())
+
+    def wait_for_text(self, timeout: float) -> None:
+        """Wait for the first piece of text, in seconds at most."""
+        self._spoken.wait(timeout)
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait for the end, in seconds; whether it has come. The next message is accepted then."""
@@ -164,13 +175,26 @@ class ReplyRun:
         record = _record(piece)
         if not record:
             return
-        try:
-            self._replies.write(self.session_id, record)
-        except OSError as error:
-            self.stop("interrupted")
-            raise StorageError("The answer could not be saved", error) from error
-        self._view.take(record)
+        with self._writing:
+            self.view.take(record)
+            self._unwritten.append(record)
+        if time.monotonic() - self._written_at > WRITE_INTERVAL:
+            try:
+                self.flush()
+            except OSError as error:
+                self.stop("interrupted")
+                raise StorageError("The answer could not be saved", error) from error
+        if "d" in record:
+            self._spoken.set()
         self._changed(False)
+
+    def flush(self) -> None:
+        """Put what has come into the log; called from outside too, since the model may fall silent. Raises OSError."""
+        with self._writing:
+            if self._unwritten:
+                self._replies.write(self.session_id, *_joined(self._unwritten))
+                self._unwritten.clear()
+                self._written_at = time.monotonic()
 
     def _commit(self) -> None:
         """Move the finished answer into the transcript, then let go of the log. Raises OSError."""
@@ -180,15 +204,28 @@ class ReplyRun:
         if self.error and not self._ending:
             final |= {"error": str(self.error), "code": "ended" if isinstance(self.error, SessionEnded) else ""}
         with suppress(OSError):  # the log's end is a courtesy to its readers; the transcript is what counts
+            self.flush()
             self._replies.write(self.session_id, final)
-        self._view.take(final)
-        commit(self.session_id, self.message, self._view, self._transcripts)
+        self._spoken.set()
+        self.view.take(final)
+        commit(self.session_id, self.message, self.view, self._transcripts)
         self._replies.remove(self.session_id)
 
     def _final_status(self) -> str:
         if self._ending:
             return self._ending
         return "failed" if self.error else "complete"
+
+
+def _joined(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The same records with text that follows text as one."""
+    joined: list[dict[str, Any]] = []
+    for record in records:
+        if joined and record.keys() == joined[-1].keys() == {"d"}:
+            joined[-1] = {"d": joined[-1]["d"] + record["d"]}
+        else:
+            joined.append(record)
+    return joined
 
 
 def _record(piece: Piece) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 from webchat import jsonlines
 from webchat.errors import SessionBusy, StorageError
 from webchat.fileutil import Folder, Locked, Release
-from webchat.transcript import Message, Transcripts
+from webchat.transcript import Message, Transcripts, new_message_id
 
 PROBE_PATIENCE = 1.0
 """Seconds that a writer waits for its lock: a reader's probe holds it for a moment."""
@@ -103,8 +102,8 @@ class Replies:
         self.folder.remove(_stop_file(session_id))
         self.folder.replace(_file(session_id), jsonlines.dump(header) + b"\n")
 
-    def write(self, session_id: str, record: dict[str, Any]) -> None:
-        self.folder.append_line(_file(session_id), jsonlines.dump(record), sync=False)
+    def write(self, session_id: str, *records: Mapping[str, Any]) -> None:
+        self.folder.append_line(_file(session_id), b"\n".join(map(jsonlines.dump, records)), sync=False)
 
     def remove(self, session_id: str) -> None:
         self.folder.remove(_file(session_id))
@@ -145,7 +144,7 @@ def settle(session_id: str, replies: Replies, transcripts: Transcripts) -> None:
         message = view.message(alive=False)
         # Where the log's header is damaged the answer still follows what it is shown behind.
         parent = message.parent or (shown.leaf.id if shown.leaf else None)
-        commit(session_id, replace(message, id=message.id or uuid.uuid4().hex, parent=parent), view, transcripts)
+        commit(session_id, replace(message, id=message.id or new_message_id(), parent=parent), view, transcripts)
     replies.remove(session_id)
 
 

@@ -118,7 +118,7 @@ class WebChatSessionStore:
         row = self._read().rows.get(session_id)
         if row is None or row.get("owner") != owner:
             return None
-        return self._with_activity(_session(row))
+        return _as_of(_session(row), self.activity.latest())
 
     def require(self, session_id: str, owner: str | None = None) -> WebChatSession:
         """The session. Raises SessionNotFound."""
@@ -184,7 +184,7 @@ class WebChatSessionStore:
     def active_session(self, owner: str | None = None) -> WebChatSession | None:
         """The current session, or None."""
         current = self._read().current.get(owner)
-        return self._with_activity(current) if current else None
+        return _as_of(current, self.activity.latest()) if current else None
 
     def version(self) -> object:
         """Differs from an earlier one when anything in the list may have changed, here or in another process."""
@@ -195,16 +195,11 @@ class WebChatSessionStore:
         known, sessions = self._sorted
         if known != version:
             rows = self._read().rows.values()
-            unsorted = (self._with_activity(_session(row)) for row in rows)
+            latest = self.activity.latest()
+            unsorted = (_as_of(_session(row), latest) for row in rows)
             sessions = tuple(sorted(unsorted, key=_last_active, reverse=True))
             self._sorted = (version, sessions)
         return sessions
-
-    def _with_activity(self, session: WebChatSession) -> WebChatSession:
-        latest = self.activity.latest().get(session.session_id, "")
-        if latest and _seconds(latest) > _seconds(session.last_active):
-            return replace(session, last_active=latest)
-        return session
 
     def _change(self, session_id: str, owner: str | None, changes: Row) -> WebChatSession:
         def change(rows: Rows) -> Rows:
@@ -240,6 +235,12 @@ class WebChatSessionStore:
             except OSError as error:
                 raise StorageError("The list of sessions could not be read", error) from error
             return self._registry
+
+
+def _as_of(session: WebChatSession, latest: Mapping[str, str]) -> WebChatSession:
+    """The session with the time of what last happened in it."""
+    time = latest.get(session.session_id, "")
+    return replace(session, last_active=time) if time and _seconds(time) > _seconds(session.last_active) else session
 
 
 def _owned(rows: Rows, session_id: str, owner: str | None) -> Row:

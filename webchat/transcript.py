@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
@@ -205,6 +206,11 @@ class Transcripts:
 
     def stamp(self, session_id: str) -> Stamp | None:
         return self._folder.stamp(_file(session_id))
+
+
+def new_message_id() -> str:
+    """A random id: 64 bits, since it is told apart within one session only, and it stands in every event."""
+    return secrets.token_hex(8)
 
 
 def history(messages: Sequence[Message]) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ from webchat.manager import WebChatSessionManager
 from webchat.memory import MemoryStore
 from webchat.views import api, chat, events, options
 from webchat.views.context import Chat, chat_of, link, local_time, static_link
+from webchat.views.streams import release_unused
 
 PACKAGE = Path(__file__).parent.parent
 
@@ -33,7 +34,7 @@ def create_blueprint(
     name: str = "webchat",
     title: str = "Amplifier",
     theme: Callable[[], str] = lambda: "system",
-    max_streams: int = 100,
+    max_streams: int = 250,
 ) -> Blueprint:
     """The chat over `manager`: its pages, the JSON routes, the event streams, static files and headers.
 
@@ -49,6 +50,7 @@ def create_blueprint(
     blueprint.record(lambda setup: _install(cast(Flask, setup.app), state))
     for module in (chat, events, options, api):
         module.register(blueprint)
+    blueprint.teardown_request(release_unused)
     guard(blueprint)
     return blueprint
 

@@ -10,7 +10,7 @@ from webchat.memory import answer, check_memory_intent
 from webchat.session_store import DEFAULT_DESCRIPTION, WebChatSession
 from webchat.views.context import chat_of, manager
 from webchat.views.inputs import request_fields
-from webchat.views.streams import answering, check_room, memory_json, memory_reply, reply_json
+from webchat.views.streams import answering, memory_json, memory_reply, reply_json, reserve
 
 
 def register(blueprint: Blueprint) -> None:
@@ -61,7 +61,7 @@ def chat() -> Response:
         return memory_reply(said, session_id, connected=connected) or memory_json(said, connected=connected)
     if session_id is None:
         raise NoActiveSession
-    check_room()
+    reserve()
     posted = manager().post_message(session_id, message)
     return answering(posted) or reply_json(posted)
 

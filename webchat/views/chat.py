@@ -13,14 +13,18 @@ from webchat.errors import InvalidInput
 from webchat.faces import Face, json_answer, wanted_face
 from webchat.follow import Conversation
 from webchat.htmx import fragments, is_htmx, partial
+from webchat.manager import Posted
 from webchat.memory import MemoryAnswer, answer, check_memory_intent
 from webchat.session_store import WebChatSession
-from webchat.transcript import Message
+from webchat.transcript import Message, new_message_id
 from webchat.views import pieces
 from webchat.views.api import session_fields
 from webchat.views.context import chat_of, has_gone, link, manager, session_link
 from webchat.views.inputs import request_fields
-from webchat.views.streams import answering, check_room, memory_reply
+from webchat.views.streams import answering, memory_reply, reserve
+
+FIRST_TEXT = 0.03
+"""Seconds that a form's answer waits for the first piece of text, which then comes with it."""
 
 
 def register(blueprint: Blueprint) -> None:
@@ -37,7 +41,10 @@ def register(blueprint: Blueprint) -> None:
     post("/messages", endpoint="start")(start)
     post("/sessions/<session_id>/messages", endpoint="send")(send)
     get("/sessions/<session_id>/messages/<message_id>", endpoint="source")(source)
-    post("/sessions/<session_id>/messages/<message_id>/retry", endpoint="retry")(retry)
+    get("/sessions/<session_id>/messages/<message_id>/edit", endpoint="edit")(edit)
+    for name, view in (("retry", retry), ("continue", go_on), ("edit", change), ("select", select), ("fork", fork)):
+        endpoint = "change" if view is change else name
+        post(f"/sessions/<session_id>/messages/<message_id>/{name}", endpoint=endpoint)(view)
     post("/sessions/<session_id>/messages/<message_id>/ask", endpoint="ask")(ask)
 
 
@@ -86,8 +93,8 @@ def start() -> AnyResponse:
         said, *_ = _remember(shown.session_id, message)
         reply = memory_reply(said, shown.session_id, connected=True)
         return reply or _shown(manager().get_session(shown.session_id), note="New session started", note_above=True)
-    posted = manager().start_conversation(message)
-    return answering(posted) or _shown(posted.session, note="New session started", note_above=True)
+    posted = manager().start_conversation(message, key=_key())
+    return answering(posted) or _chat_with(posted, note="New session started")
 
 
 def send(session_id: str) -> AnyResponse:
@@ -96,8 +103,8 @@ def send(session_id: str) -> AnyResponse:
     if _memory_intent(message):
         said, asked, answered = _remember(session_id, message)
         return memory_reply(said, session_id, connected=True) or _added(session_id, asked, answered)
-    posted = manager().post_message(session_id, message)
-    return answering(posted) or _added(session_id, posted.question, posted.reply)
+    posted = manager().post_message(session_id, message, key=_key(), seen=request_fields().optional("seen"))
+    return answering(posted) or _added(session_id, posted.question, posted.reply, posted=posted)
 
 
 def source(session_id: str, message_id: str) -> Response:
@@ -109,8 +116,43 @@ def source(session_id: str, message_id: str) -> Response:
 
 
 def retry(session_id: str, message_id: str) -> AnyResponse:
+    reserve()
     posted = manager().retry(session_id, message_id)
-    return answering(posted) or _shown(posted.session)
+    return answering(posted) or _chat_with(posted)
+
+
+def go_on(session_id: str, message_id: str) -> AnyResponse:
+    """Have an answer that broke off go on in the same message."""
+    reserve()
+    posted = manager().continue_reply(session_id, message_id)
+    return answering(posted) or _chat_with(posted)
+
+
+def edit(session_id: str, message_id: str) -> AnyResponse | str:
+    """The form in which a message of one's own is changed."""
+    shown = manager().get_session(session_id)
+    message = manager().read_conversation(session_id).find(message_id)
+    if message is None or message.role != "user":
+        raise NotFound("There is no such message of yours in this session.")
+    page = "webchat/_edit.html" if is_htmx() else "webchat/edit.html"
+    return render_template(page, session=shown, message=message, key=new_message_id())
+
+
+def change(session_id: str, message_id: str) -> AnyResponse:
+    """Say something else in place of a message of one's own."""
+    posted = manager().edit(session_id, message_id, _message_field(), key=_key())
+    return answering(posted) or _chat_with(posted)
+
+
+def select(session_id: str, message_id: str) -> AnyResponse:
+    """Show the branch with this message."""
+    manager().select(session_id, message_id)
+    return _shown(manager().get_session(session_id))
+
+
+def fork(session_id: str, message_id: str) -> AnyResponse:
+    """A new session that begins as this one does, up to that message."""
+    return _shown(manager().fork(session_id, message_id), note="Copied into a new session")
 
 
 def ask(session_id: str, message_id: str) -> AnyResponse:
@@ -118,8 +160,9 @@ def ask(session_id: str, message_id: str) -> AnyResponse:
     asked = manager().conversation(session_id).find(message_id)
     if asked is None or asked.role != "user":
         raise InvalidInput("Only a message can be asked again.")
+    reserve()
     posted = manager().post_message(session_id, asked.content)
-    return answering(posted) or _added(session_id, posted.question, posted.reply)
+    return answering(posted) or _added(session_id, posted.question, posted.reply, posted=posted)
 
 
 def stop(session_id: str) -> AnyResponse:
@@ -181,15 +224,30 @@ def _list_partial() -> Markup:
     return partial("sessionList", "outerHTML", pieces.list_part())
 
 
-def _added(session_id: str, *added: Message) -> AnyResponse:
+def _chat_with(posted: Posted, note: str = "") -> AnyResponse:
+    """The session's chat with an answer that has just begun."""
+    if is_htmx():
+        posted.wait_for_text(FIRST_TEXT)
+    return _shown(posted.session, note=note, note_above=True)
+
+
+def _added(session_id: str, *added: Message, posted: Posted | None = None) -> AnyResponse:
     """The new messages and a fresh composer, or a redirect."""
     if not is_htmx():
         return redirect(f"{session_link(session_id)}#end", code=303)
+    if posted:
+        posted.wait_for_text(FIRST_TEXT)
     conversation = manager().read_conversation(session_id)
-    # The answer may be finished already; the page takes it as it is now.
+    # The answer may have begun already, or be finished; the page takes it as it is now.
     now = [conversation.find(message.id) or message for message in added]
     messages = pieces.added_partial(now, conversation, session_id)
-    composer = render_template("webchat/_composer.html", session=manager().get_session(session_id))
+    last = conversation.last
+    composer = render_template(
+        "webchat/_composer.html",
+        session=manager().get_session(session_id),
+        key=new_message_id(),
+        seen=last.id if last else "",
+    )
     return fragments(messages, partial("composer", "outerHTML", composer))
 
 
@@ -206,8 +264,12 @@ def _earlier(shown: WebChatSession, before: str) -> str:
     )
 
 
+def _key() -> str | None:
+    return request_fields().optional("key")
+
+
 def _message_field() -> str:
-    check_room()
+    reserve()
     return request_fields().required("message", "Write a message first.")
 
 

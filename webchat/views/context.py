@@ -27,10 +27,6 @@ class Slots:
     def __init__(self, limit: int) -> None:
         self._guard, self._free = Lock(), limit
 
-    @property
-    def full(self) -> bool:
-        return self._free <= 0
-
     def take(self) -> bool:
         """Take a slot; whether there was one."""
         with self._guard:
@@ -59,6 +55,11 @@ class Chat:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "streams", Slots(self.max_streams))
+
+    @property
+    def settings_link(self) -> str:
+        """Where the Settings link leads; one that begins with "/" lies below the application's own mount point."""
+        return request.script_root + self.settings_url if self.settings_url.startswith("/") else self.settings_url
 
 
 def chat_of() -> Chat:

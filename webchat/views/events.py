@@ -132,6 +132,7 @@ class PageStream:
             html += self._grown(change, change.current)
         if change.added:
             html += pieces.added_partial(change.added, change.conversation, self._session_id)
+            html += pieces.seen_partial(change.added[-1])
         for message in change.added:
             self._position = replace(self._position, count=self._position.count + 1)
             self._note(message)

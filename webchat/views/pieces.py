@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from itertools import groupby, islice
 from typing import Any
 
@@ -12,10 +13,10 @@ from flask import render_template
 from markupsafe import Markup
 
 from webchat.follow import Conversation
-from webchat.htmx import partial
+from webchat.htmx import is_htmx, partial
 from webchat.reply_log import Status
 from webchat.session_store import WebChatSession
-from webchat.transcript import Message
+from webchat.transcript import Message, new_message_id
 from webchat.views.bodies import Body
 from webchat.views.context import chat_of, day_group, link, local_time
 
@@ -49,6 +50,8 @@ def chat_context(session: WebChatSession | None, *, show: int = MESSAGES_SHOWN) 
         "show": show,
         "damaged": conversation.damaged,
         "position": conversation.position,
+        "key": new_message_id(),
+        "seen": conversation.last.id if conversation.last else "",
     }
 
 
@@ -65,6 +68,8 @@ def message_context(message: Message, conversation: Conversation, body: Body | N
         "body": body or chat_of().renderings.body(message),
         "status": conversation.status if is_last else None,
         "is_last": is_last,
+        # A frame for whoever has no script: in a fragment, which a script puts in, it would really load.
+        "framed": not is_htmx(),
     }
 
 
@@ -92,6 +97,12 @@ def added_partial(messages: Sequence[Message], conversation: Conversation, sessi
     return partial(f"after-{before}", "outerHTML", html)
 
 
+def seen_partial(message: Message) -> Markup:
+    """What the composer says that its page has seen."""
+    return partial("seen", "outerHTML", render_template("webchat/_seen.html", seen=message.id))
+
+
+@lru_cache(maxsize=256)
 def status_html(status: Status | None) -> str:
     return render_template("webchat/_status.html", status=status)
 

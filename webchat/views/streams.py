@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import takewhile
 from typing import Any
 
-from flask import Response
+from flask import Response, g
 
 from webchat.errors import TooBusy, WebChatError
 from webchat.faces import Face, json_answer, wanted_face
@@ -25,10 +25,19 @@ LOOK_AGAIN = 1.0
 """Seconds after which a request that waits for a whole answer looks whether its client is still there."""
 
 
-def check_room() -> None:
-    """Refuse a script that would hold a thread until its answer ends, where too many do. Raises TooBusy."""
-    if wanted_face() in (Face.JSON, Face.TEXT, Face.EVENTS) and chat_of().streams.full:
-        raise TooBusy
+def reserve() -> None:
+    """Take a slot for a script, which holds a thread until its answer ends. Raises TooBusy where there is none."""
+    if wanted_face() in (Face.JSON, Face.TEXT, Face.EVENTS):
+        if not chat_of().streams.take():
+            raise TooBusy
+        g.slot = chat_of().streams
+
+
+def release_unused(_: BaseException | None = None) -> None:
+    """Give a slot back that no answer has taken over."""
+    slot = g.pop("slot", None)
+    if slot:
+        slot.give()
 
 
 def answering(posted: Posted) -> Response | None:
@@ -36,16 +45,10 @@ def answering(posted: Posted) -> Response | None:
     face = wanted_face()
     if face not in (Face.JSON, Face.TEXT, Face.EVENTS):
         return None
-    streams = chat_of().streams
-    granted = streams.take()
-    try:
-        response = {Face.JSON: reply_json, Face.TEXT: reply_text, Face.EVENTS: reply_events}[face](posted)
-    except BaseException:
-        if granted:
-            streams.give()
-        raise
-    if granted:
-        response.call_on_close(streams.give)
+    response = {Face.JSON: reply_json, Face.TEXT: reply_text, Face.EVENTS: reply_events}[face](posted)
+    slot = g.pop("slot", None)
+    if slot:
+        response.call_on_close(slot.give)
     return response
 
 
@@ -74,7 +77,8 @@ def reply_text(posted: Posted) -> Response:
             if piece:
                 yield piece
         # The pieces' last message may be older: the first text and the end can come as one.
-        if not posted.wait(1) or posted.answer.status not in ("complete", "stopped"):
+        posted.wait(1)
+        if posted.answer.status not in ("complete", "stopped"):
             raise BrokenOff(posted.answer.status)
 
     return Response(text(), mimetype="text/plain", headers=_headers(posted))
