@@ -80,7 +80,7 @@ def test_only_the_last_answer_can_be_tried_again(manager, session_id):
 
 def test_an_unanswered_question_can_be_asked_again(manager, session_id, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(manager._replies, "begin", _no_room)
+        patch.setattr(manager._writing.replies, "begin", _no_room)
         with pytest.raises(StorageError, match="Your message is saved"):
             manager.post_message(session_id, "one")
     question = manager.conversation(session_id).last
@@ -91,7 +91,7 @@ def test_an_unanswered_question_can_be_asked_again(manager, session_id, monkeypa
 
 def test_a_question_that_could_not_be_saved_leaves_all_as_it_was(manager, session_id, monkeypatch):
     other = manager.create_session().session_id
-    monkeypatch.setattr(manager._transcripts, "append", _no_room)
+    monkeypatch.setattr(manager._writing.transcripts, "append", _no_room)
     with pytest.raises(StorageError):
         manager.post_message(session_id, "one")
     assert manager.active_session_id == other

@@ -9,8 +9,8 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass, replace
+from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,65 +24,21 @@ from webchat.errors import (
     SessionEnded,
     StaleView,
     StorageError,
-    WebChatError,
 )
-from webchat.fileutil import Release
-from webchat.follow import POLL_INTERVAL, Conversation, Conversations, Waiter, Wakeups, text_pieces
+from webchat.follow import Conversation, Waiter, Wakeups
 from webchat.reply import ReplyRun
-from webchat.reply_log import Replies, ReplyView, settle
 from webchat.session_store import DEFAULT_DESCRIPTION, WebChatSession, WebChatSessionStore, is_session_id, utc_now
 from webchat.texts import checked_message, title_of
-from webchat.transcript import Message, Transcripts, history, new_message_id
+from webchat.transcript import Message, history, new_message_id
+from webchat.writing import Held, Posted, Writing, storing
 
 log = logging.getLogger(__name__)
 GO_ON = (
     "Continue your last answer exactly where it broke off. Do not repeat anything of it, and do not comment on this."
 )
 """What the model is asked when its answer is to be continued; it is not part of the conversation."""
-STOP_PATIENCE = 2.0
-"""Seconds that a stop waits for the answer's end, so that what it shows is final."""
 CHOSEN = {"model": 200, "system_prompt": 10_000}
 """What may be chosen for one session, and of how many characters at most: it lies in the registry."""
-
-
-@dataclass(frozen=True)
-class Posted:
-    """A message that was accepted: the question, on disk, and its answer, which `run` writes until it is whole.
-
-    `run` is None where the message was sent before and its answer has ended.
-    """
-
-    session: WebChatSession
-    question: Message
-    reply: Message
-    run: ReplyRun | None
-
-    def wait(self, timeout: float | None = None) -> bool:
-        """Wait for the answer's end, in seconds; whether it has come."""
-        return self.run is None or self.run.wait(timeout)
-
-    def wait_for_text(self, timeout: float) -> None:
-        """Wait for the answer's first text, in seconds at most."""
-        if self.run:
-            self.run.wait_for_text(timeout)
-
-    @property
-    def error(self) -> WebChatError | None:
-        """What ended the answer early, after its end."""
-        return self.run.error if self.run else None
-
-    @property
-    def answer(self) -> Message:
-        """The answer as it stands."""
-        return self.run.message if self.run else self.reply
-
-
-@dataclass
-class _Held:
-    """A session's lock, and whether somebody else gives it back."""
-
-    release: Release
-    handed_over: bool = False
 
 
 class WebChatSessionManager:
@@ -110,15 +66,8 @@ class WebChatSessionManager:
         self._context = context
         self.store = WebChatSessionStore(persistence_path, clock=clock)
         self._clock = clock
-        folder = self.store.folder.sub(WEB_CHAT_TRANSCRIPTS_DIR)
-        self._transcripts, self._replies = Transcripts(folder), Replies(folder)
-        self.store.activity.rebuild = self._transcripts.last_written
-        self._runs: dict[str, ReplyRun] = {}
-        self._conversations = Conversations(self._transcripts, self._replies, self._written_here)
-        self._watch_lock, self._watching = threading.Lock(), False
-        self.wakeups = Wakeups()
-        self.stopping = threading.Event()
-        """Set when the server is about to end; every stream watches it."""
+        self._writing = Writing(self.store.folder.sub(WEB_CHAT_TRANSCRIPTS_DIR))
+        self.store.activity.rebuild = self._writing.transcripts.last_written
 
     # Sessions
 
@@ -168,7 +117,7 @@ class WebChatSessionManager:
         Raises SessionNotFound; SessionEnded, BackendUnavailable, and then nothing has changed.
         """
         self.store.require(session_id, owner)
-        if not self._is_answering(session_id):
+        if not self._writing.is_answering(session_id):
             self._answerer.take_up(session_id, history(self.conversation(session_id, owner).messages))
         session = self.store.reactivate(session_id, owner)
         self.wakeups.poke_all()
@@ -198,13 +147,11 @@ class WebChatSessionManager:
 
     def read_conversation(self, session_id: str) -> Conversation:
         """The same for a caller that has asked for the session already."""
-        with _storage("The conversation could not be read"):
-            return self._conversations.read(session_id)
+        return self._writing.read(session_id)
 
     def conversation_stamp(self, session_id: str) -> object:
         """Differs from an earlier one when the conversation's files have changed, in any process."""
-        with _storage("The conversation could not be read"):
-            return self._conversations.stamp(session_id)
+        return self._writing.stamp(session_id)
 
     def send_message(self, message: str, session_id: str | None = None, owner: str | None = None) -> str | None:
         """Send a message, to the current session by default, and wait for the whole answer.
@@ -238,7 +185,7 @@ class WebChatSessionManager:
         session = self.store.require(session_id, owner)
         text = checked_message(message)
         try:
-            with self._writing(session_id) as (conversation, held):
+            with self._writing.held(session_id) as (conversation, held):
                 again = self._sent_before(session, conversation, key)
                 if again:
                     return again
@@ -260,7 +207,7 @@ class WebChatSessionManager:
         """
         session = self.store.require(session_id, owner)
         text = checked_message(message)
-        with self._writing(session_id) as (conversation, held):
+        with self._writing.held(session_id) as (conversation, held):
             again = self._sent_before(session, conversation, key)
             if again:
                 return again
@@ -269,9 +216,9 @@ class WebChatSessionManager:
                 raise InvalidInput("Only a message of your own can be changed.")
             return self._ask(session, self._question(text, shown[-1].parent, key), shown[:-1], held)
 
-    def _ask(self, session: WebChatSession, question: Message, before: Sequence[Message], held: _Held) -> Posted:
+    def _ask(self, session: WebChatSession, question: Message, before: Sequence[Message], held: Held) -> Posted:
         """Put the question behind these messages, and have it answered."""
-        self._transcripts.append(session.session_id, question)
+        self._writing.transcripts.append(session.session_id, question)
         session = self._begun(session, question.content)
         run = self._start_reply(session, question, history(before), held)
         self.wakeups.poke_all()
@@ -286,7 +233,8 @@ class WebChatSessionManager:
         for number, message in enumerate(messages):
             if message.key == key:
                 reply = messages[number + 1] if number + 1 < len(messages) else message
-                return Posted(session, message, reply, self._runs.get(session.session_id))
+                run = self._writing.runs.get(session.session_id)
+                return Posted(session, message, reply, run if run and run.id == reply.id else None)
         return None
 
     def start_conversation(self, message: str, owner: str | None = None, *, key: str | None = None) -> Posted:
@@ -304,13 +252,13 @@ class WebChatSessionManager:
         `answer` is called when nothing stands in the way any more, so that what it does is not done in vain.
         """
         session = self.store.require(session_id, owner)
-        with self._writing(session_id) as (conversation, _):
+        with self._writing.held(session_id) as (conversation, _):
             parent = conversation.last.id if conversation.last else None
             asked = replace(self._question(question, parent, None), kind=kind)
             answered = Message(
                 new_message_id(), "assistant", answer(), parent=asked.id, created_at=self._clock(), kind=kind
             )
-            self._transcripts.append(session_id, asked, answered)
+            self._writing.transcripts.append(session_id, asked, answered)
         self._begun(session, question)
         self.wakeups.poke_all()
         return asked, answered
@@ -322,7 +270,7 @@ class WebChatSessionManager:
         Raises as `post_message`; InvalidInput where that message is neither.
         """
         session = self.store.require(session_id, owner)
-        with self._writing(session_id) as (conversation, held):
+        with self._writing.held(session_id) as (conversation, held):
             question, before = _last_question(conversation, message_id)
             session = self._begun(session, question.content)
             run = self._start_reply(session, question, history(before), held)
@@ -334,7 +282,7 @@ class WebChatSessionManager:
         Raises as `post_message`; InvalidInput where that answer is whole, or is not the last.
         """
         session = self.store.require(session_id, owner)
-        with self._writing(session_id) as (conversation, held):
+        with self._writing.held(session_id) as (conversation, held):
             question, _ = _last_question(conversation, message_id)
             broken = conversation.messages[-1]
             if broken.status not in ("stopped", "interrupted") or not broken.content.strip():
@@ -347,11 +295,11 @@ class WebChatSessionManager:
     def select(self, session_id: str, message_id: str, owner: str | None = None) -> None:
         """Show the branch with this message from now on. Raises as `post_message`; InvalidInput for an unknown one."""
         self.store.require(session_id, owner)
-        with self._writing(session_id):
-            leaf = self._transcripts.leaf_below(session_id, message_id)
+        with self._writing.held(session_id):
+            leaf = self._writing.transcripts.leaf_below(session_id, message_id)
             if leaf is None:
                 raise InvalidInput("There is no such message in this session.")
-            self._transcripts.select(session_id, leaf)
+            self._writing.transcripts.select(session_id, leaf)
         self.wakeups.poke(session_id, urgent=True)
 
     def fork(self, session_id: str, message_id: str, owner: str | None = None) -> WebChatSession:
@@ -366,8 +314,8 @@ class WebChatSessionManager:
         info = self.create_session(description=session.description, owner=owner)
         parents = (None, *(message.id for message in shown))
         copies = [replace(message, parent=parent) for message, parent in zip(shown, parents, strict=False)]
-        with _storage("The messages could not be copied"):
-            self._transcripts.append(info.session_id, *copies)
+        with storing("The messages could not be copied"):
+            self._writing.transcripts.append(info.session_id, *copies)
         return self._begun(self.store.require(info.session_id, owner), shown[0].content)
 
     def stop(self, session_id: str, owner: str | None = None) -> bool:
@@ -376,52 +324,29 @@ class WebChatSessionManager:
         Returns when it has ended, or after two seconds where the backend takes longer.
         """
         self.store.require(session_id, owner)
-        run = self._runs.get(session_id)
-        if run is not None:
-            run.stop()
-            run.wait(STOP_PATIENCE)
-            return True
-        return self._stop_elsewhere(session_id)
-
-    def _stop_elsewhere(self, session_id: str) -> bool:
-        """Stop what another process writes: it looks for our word every quarter of a second."""
-        with _storage("The answer could not be stopped"):
-            if self._replies.view(session_id) is None or not self._replies.is_alive(session_id):
-                return False
-            self._replies.ask_to_stop(session_id)
-            with self.listen(session_id) as waiter:
-                for _ in range(round(STOP_PATIENCE / POLL_INTERVAL)):
-                    if not self._replies.is_alive(session_id):
-                        break
-                    waiter.wait(POLL_INTERVAL)
-        return True
+        return self._writing.stop(session_id)
 
     def pieces(self, session_id: str, message_id: str, *, interval: float = 0.05) -> Iterator[tuple[str, Message]]:
         """The text of one answer as it comes, from its beginning, as (new text, the message now); see `text_pieces`."""
-
-        run = self._runs.get(session_id)
-
-        def read() -> Message | None:
-            if run is not None and run.id == message_id and run.view.extends is None:
-                return run.message
-            return self.read_conversation(session_id).find(message_id)
-
-        with self.listen(session_id) as waiter:
-            yield from text_pieces(read, waiter, self.stopping, interval)
+        return self._writing.pieces(session_id, message_id, interval=interval)
 
     def listen(self, session_id: str) -> AbstractContextManager[Waiter]:
         """A waiter that is woken by what happens in the session."""
         return self.wakeups.listen(session_id)
 
+    @property
+    def wakeups(self) -> Wakeups:
+        """What wakes the readers in this process."""
+        return self._writing.wakeups
+
+    @property
+    def stopping(self) -> threading.Event:
+        """Set when the server is about to end; every stream watches it."""
+        return self._writing.stopping
+
     def close(self, patience: float = 1.0) -> None:
         """End all: streams, answers in flight (kept, as interrupted) and the backend. `patience` is in seconds."""
-        self.stopping.set()
-        self.wakeups.poke_all()
-        runs = list(self._runs.values())
-        for run in runs:
-            run.stop("interrupted")
-        for run in runs:
-            run.wait(patience)
+        self._writing.close(patience)
         self._answerer.close()
 
     # Inside
@@ -429,31 +354,6 @@ class WebChatSessionManager:
     def _current_id(self, owner: str | None) -> str | None:
         session = self.active_session(owner)
         return session.session_id if session else None
-
-    def _written_here(self, session_id: str) -> ReplyView | None:
-        run = self._runs.get(session_id)
-        return run.view if run else None
-
-    def _is_answering(self, session_id: str) -> bool:
-        return session_id in self._runs or self._replies.is_alive(session_id)
-
-    @contextmanager
-    def _writing(self, session_id: str) -> Iterator[tuple[Conversation, _Held]]:
-        """Hold the session's lock, with what a dead writer left behind settled.
-
-        Gives the conversation, and the lock, which may be handed over to whoever goes on writing.
-        """
-        run = self._runs.get(session_id)
-        if run is not None and not run.is_over:
-            raise SessionBusy
-        held = _Held(self._replies.lock(session_id))
-        try:
-            with _storage("The message could not be saved"):
-                settle(session_id, self._replies, self._transcripts)
-                yield self._conversations.read(session_id), held
-        finally:
-            if not held.handed_over:
-                held.release()
 
     def _begun(self, session: WebChatSession, text: str) -> WebChatSession:
         """Make the session current and begun, and note the message, which is saved: a failure here is no failure."""
@@ -465,62 +365,31 @@ class WebChatSessionManager:
             return session
 
     def _start_reply(
-        self, session: WebChatSession, question: Message, past: Past, held: _Held, broken: Message | None = None
+        self, session: WebChatSession, question: Message, past: Past, held: Held, broken: Message | None = None
     ) -> ReplyRun:
         """Have the question answered by a thread of its own; with `broken`, as more of that answer."""
-        session_id = session.session_id
-        answerer = self._engaged()
+        session_id, answerer = session.session_id, self._engaged()
         asked = Question(answerer, session_id, question.content, past, self._told(session, answerer))
+        header: dict[str, Any] = {"id": new_message_id(), "parent": question.id, "started_at": self._clock()}
+        header["model"] = asked.label
+        if broken is not None:
+            header |= {"id": broken.id, "extends": broken.extended}
 
-        def done(run: ReplyRun) -> None:
+        def ended(run: ReplyRun) -> None:
             # After anything but a whole answer nobody knows what the backend remembers: next time it is told. After
             # "go on" it has heard something that is not in the transcript.
             whole = run.message.status == "complete" and broken is None
             answerer.learned(session_id, past, run.id if whole else None)
-            self._reply_ended(session, run, answerer)
-
-        def changed(urgent: bool) -> None:
-            self.wakeups.poke(session_id, urgent)
-
-        header: dict[str, Any] = {
-            "id": new_message_id(),
-            "parent": question.id,
-            "started_at": self._clock(),
-            "model": asked.label,
-        }
-        if broken is not None:
-            header |= {"id": broken.id, "extends": broken.extended}
-        run = ReplyRun(session_id, header, asked, self._replies, self._transcripts, changed, done)
-        try:
-            self._replies.begin(session_id, header)
-            self._runs[session_id] = run
-            run.start(held.release)
-        except BaseException as error:
-            self._runs.pop(session_id, None)
             answerer.leave()
-            raise _not_started(error) from error
-        held.handed_over = True
-        self._watch()
-        return run
+            if isinstance(run.error, SessionEnded):
+                self.store.deactivate(session_id, session.owner)
+            self.store.touch(session_id, "reply")
 
-    def _watch(self) -> None:
-        """See to it, while this process answers, that no text waits in it and no stop from elsewhere goes unheard."""
-        with self._watch_lock:
-            if not self._watching:
-                self._watching = True
-                threading.Thread(target=self._look_after_runs, name="runs", daemon=True).start()
-
-    def _look_after_runs(self) -> None:
-        while not self.stopping.wait(POLL_INTERVAL):
-            for session_id, run in list(self._runs.items()):
-                with suppress(OSError):
-                    run.flush()
-                    if self._replies.is_asked_to_stop(session_id):
-                        run.stop()
-            with self._watch_lock:
-                if not self._runs:
-                    self._watching = False
-                    return
+        try:
+            return self._writing.begin(session_id, header, asked, held, ended)
+        except BaseException:
+            answerer.leave()
+            raise
 
     def _engaged(self) -> Answerer:
         """Who answers now, kept until it leaves."""
@@ -532,13 +401,6 @@ class WebChatSessionManager:
         """All that the backend is told of a session beside its messages."""
         options = options_of(session, answerer.takes)
         return replace(options, context=self._context(session.owner)) if "context" in answerer.takes else options
-
-    def _reply_ended(self, session: WebChatSession, run: ReplyRun, answerer: Answerer) -> None:
-        self._runs.pop(run.session_id, None)
-        answerer.leave()
-        if isinstance(run.error, SessionEnded):
-            self.store.deactivate(run.session_id, session.owner)
-        self.store.touch(run.session_id, "reply")
 
     # Who answers
 
@@ -616,20 +478,3 @@ def _check_seen(conversation: Conversation, seen: str | None) -> None:
         later = conversation.messages[len(known) :]
         if any(message.role == "user" for message in later):
             raise StaleView
-
-
-def _not_started(error: BaseException) -> BaseException:
-    if isinstance(error, OSError):
-        what = "Your message is saved, but no answer could be started"
-        return StorageError(what, error, "Try again when that is mended")
-    return error
-
-
-@contextmanager
-def _storage(what: str) -> Iterator[None]:
-    try:
-        yield
-    except StorageError:
-        raise
-    except OSError as error:
-        raise StorageError(what, error) from error

@@ -97,7 +97,7 @@ class Replies:
     def stamp(self, session_id: str) -> object:
         return self.folder.stamp(_file(session_id))
 
-    def begin(self, session_id: str, header: dict[str, Any]) -> None:
+    def begin(self, session_id: str, header: Mapping[str, Any]) -> None:
         """Start the log, in one step. The caller holds the lock."""
         self.folder.remove(_stop_file(session_id))
         self.folder.replace(_file(session_id), jsonlines.dump(header) + b"\n")

@@ -13,7 +13,6 @@ from webchat.errors import InvalidInput
 from webchat.faces import Face, json_answer, wanted_face
 from webchat.follow import Conversation
 from webchat.htmx import fragments, is_htmx, partial
-from webchat.manager import Posted
 from webchat.memory import MemoryAnswer, answer, check_memory_intent
 from webchat.session_store import WebChatSession
 from webchat.transcript import Message, new_message_id
@@ -22,6 +21,7 @@ from webchat.views.api import session_fields
 from webchat.views.context import chat_of, has_gone, link, manager, session_link
 from webchat.views.inputs import request_fields
 from webchat.views.streams import answering, memory_reply, reserve
+from webchat.writing import Posted
 
 FIRST_TEXT = 0.03
 """Seconds that a form's answer waits for the first piece of text, which then comes with it."""

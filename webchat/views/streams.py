@@ -11,10 +11,10 @@ from flask import Response, g
 
 from webchat.errors import TooBusy, WebChatError
 from webchat.faces import Face, json_answer, wanted_face
-from webchat.manager import Posted
 from webchat.memory import MemoryAnswer
 from webchat.transcript import Message
 from webchat.views.context import chat_of, has_gone, manager
+from webchat.writing import Posted
 
 
 class BrokenOff(Exception):

@@ -1,0 +1,224 @@
+"""Who may write in a session, and the answers that this process writes: begun, watched, stopped, read along.
+
+Knows no rule of the chat and no backend.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+from webchat.errors import SessionBusy, StorageError, WebChatError
+from webchat.fileutil import Folder, Release
+from webchat.follow import POLL_INTERVAL, Conversation, Conversations, Wakeups, text_pieces
+from webchat.reply import Ask, ReplyRun
+from webchat.reply_log import Replies, ReplyView, settle
+from webchat.session_store import WebChatSession
+from webchat.transcript import Message, Transcripts
+
+STOP_PATIENCE = 2.0
+"""Seconds that a stop waits for the answer's end, so that what it shows is final."""
+
+
+@dataclass(frozen=True)
+class Posted:
+    """A message that was accepted: the question, on disk, and its answer, which `run` writes until it is whole.
+
+    `run` is None where the message was sent before and its answer has ended.
+    """
+
+    session: WebChatSession
+    question: Message
+    reply: Message
+    run: ReplyRun | None
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait for the answer's end, in seconds; whether it has come."""
+        return self.run is None or self.run.wait(timeout)
+
+    def wait_for_text(self, timeout: float) -> None:
+        """Wait for the answer's first text, in seconds at most."""
+        if self.run:
+            self.run.wait_for_text(timeout)
+
+    @property
+    def error(self) -> WebChatError | None:
+        """What ended the answer early, after its end."""
+        return self.run.error if self.run else None
+
+    @property
+    def answer(self) -> Message:
+        """The answer as it stands."""
+        return self.run.message if self.run else self.reply
+
+
+@dataclass
+class Held:
+    """A session's lock, and whether somebody else gives it back."""
+
+    release: Release
+    handed_over: bool = False
+
+
+class Writing:
+    """The transcripts and the replies of all sessions in one folder, as this process reads and writes them."""
+
+    def __init__(self, folder: Folder) -> None:
+        self.transcripts, self.replies = Transcripts(folder), Replies(folder)
+        self.runs: dict[str, ReplyRun] = {}
+        self._conversations = Conversations(self.transcripts, self.replies, self._written_here)
+        self._watch_lock, self._watching = threading.Lock(), False
+        self.wakeups = Wakeups()
+        self.stopping = threading.Event()
+        """Set when the server is about to end; every stream watches it."""
+
+    def read(self, session_id: str) -> Conversation:
+        """What the session looks like now. Raises StorageError."""
+        with storing("The conversation could not be read"):
+            return self._conversations.read(session_id)
+
+    def stamp(self, session_id: str) -> object:
+        """Differs from an earlier one when the conversation's files have changed, in any process."""
+        with storing("The conversation could not be read"):
+            return self._conversations.stamp(session_id)
+
+    @contextmanager
+    def held(self, session_id: str) -> Iterator[tuple[Conversation, Held]]:
+        """Hold the session's lock, with what a dead writer left behind settled.
+
+        Gives the conversation, and the lock, which may be handed over to whoever goes on writing.
+        """
+        run = self.runs.get(session_id)
+        if run is not None and not run.is_over:
+            raise SessionBusy
+        held = Held(self.replies.lock(session_id))
+        try:
+            with storing("The message could not be saved"):
+                settle(session_id, self.replies, self.transcripts)
+                yield self._conversations.read(session_id), held
+        finally:
+            if not held.handed_over:
+                held.release()
+
+    def begin(
+        self,
+        session_id: str,
+        header: Mapping[str, Any],
+        ask: Ask,
+        held: Held,
+        ended: Callable[[ReplyRun], None],
+    ) -> ReplyRun:
+        """Have an answer written by a thread of its own, which takes over the lock; `ended` is called at its end.
+
+        Raises StorageError, RuntimeError; then nothing was begun and the lock is the caller's still.
+        """
+
+        def done(run: ReplyRun) -> None:
+            self.runs.pop(session_id, None)
+            ended(run)
+
+        def changed(urgent: bool) -> None:
+            self.wakeups.poke(session_id, urgent)
+
+        run = ReplyRun(session_id, header, ask, self.replies, self.transcripts, changed, done)
+        try:
+            self.replies.begin(session_id, header)
+            self.runs[session_id] = run
+            run.start(held.release)
+        except BaseException as error:
+            self.runs.pop(session_id, None)
+            raise _not_started(error) from error
+        held.handed_over = True
+        self._watch()
+        return run
+
+    def is_answering(self, session_id: str) -> bool:
+        return session_id in self.runs or self.replies.is_alive(session_id)
+
+    def stop(self, session_id: str) -> bool:
+        """Stop the answer in this session, whichever process writes it. Whether there was one."""
+        run = self.runs.get(session_id)
+        if run is None:
+            return self._stop_elsewhere(session_id)
+        run.stop()
+        run.wait(STOP_PATIENCE)
+        return True
+
+    def _stop_elsewhere(self, session_id: str) -> bool:
+        """Stop what another process writes: it looks for our word every quarter of a second."""
+        with storing("The answer could not be stopped"):
+            if self.replies.view(session_id) is None or not self.replies.is_alive(session_id):
+                return False
+            self.replies.ask_to_stop(session_id)
+            with self.wakeups.listen(session_id) as waiter:
+                for _ in range(round(STOP_PATIENCE / POLL_INTERVAL)):
+                    if not self.replies.is_alive(session_id):
+                        break
+                    waiter.wait(POLL_INTERVAL)
+        return True
+
+    def pieces(self, session_id: str, message_id: str, *, interval: float = 0.05) -> Iterator[tuple[str, Message]]:
+        """The text of one answer as it comes, from its beginning, as (new text, the message now); see `text_pieces`."""
+        run = self.runs.get(session_id)
+
+        def read() -> Message | None:
+            if run is not None and run.id == message_id and run.view.extends is None:
+                return run.message
+            return self.read(session_id).find(message_id)
+
+        with self.wakeups.listen(session_id) as waiter:
+            yield from text_pieces(read, waiter, self.stopping, interval)
+
+    def close(self, patience: float) -> None:
+        """End all streams, and all answers in flight, which are kept as interrupted. `patience` is in seconds."""
+        self.stopping.set()
+        self.wakeups.poke_all()
+        runs = list(self.runs.values())
+        for run in runs:
+            run.stop("interrupted")
+        for run in runs:
+            run.wait(patience)
+
+    def _written_here(self, session_id: str) -> ReplyView | None:
+        run = self.runs.get(session_id)
+        return run.view if run else None
+
+    def _watch(self) -> None:
+        """See to it, while this process answers, that no text waits in it and no stop from elsewhere goes unheard."""
+        with self._watch_lock:
+            if not self._watching:
+                self._watching = True
+                threading.Thread(target=self._look_after_runs, name="runs", daemon=True).start()
+
+    def _look_after_runs(self) -> None:
+        while not self.stopping.wait(POLL_INTERVAL):
+            for session_id, run in list(self.runs.items()):
+                with suppress(OSError):
+                    run.flush()
+                    if self.replies.is_asked_to_stop(session_id):
+                        run.stop()
+            with self._watch_lock:
+                if not self.runs:
+                    self._watching = False
+                    return
+
+
+def _not_started(error: BaseException) -> BaseException:
+    if isinstance(error, OSError):
+        what = "Your message is saved, but no answer could be started"
+        return StorageError(what, error, "Try again when that is mended")
+    return error
+
+
+@contextmanager
+def storing(what: str) -> Iterator[None]:
+    """Turn what goes wrong with files into a StorageError that begins with `what`."""
+    try:
+        yield
+    except StorageError:
+        raise
+    except OSError as error:
+        raise StorageError(what, error) from error
