@@ -7,6 +7,7 @@ import threading
 
 import pytest
 
+from tests.reading import until
 from tests.scripted import ScriptedBackend
 from webchat.errors import InvalidInput, SessionBusy, SessionEnded, StorageError
 from webchat.manager import WebChatSessionManager
@@ -163,9 +164,7 @@ def test_an_answer_that_lies_in_a_reused_file_is_not_taken_for_the_one_before(ho
         gate = threading.Event()
         backend.plays(text, gate)
         posted = manager.post_message(session_id, "one")
-        while not posted.run.message.content:
-            pass
-        assert other.conversation(session_id).last.content == text
+        until(lambda text=text: other.conversation(session_id).last.content == text)
         gate.set()
         posted.run.wait()
 

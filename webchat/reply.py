@@ -20,10 +20,12 @@ from webchat.errors import (
     WebChatError,
 )
 from webchat.fileutil import Release
-from webchat.reply_log import PROBE_PATIENCE, Replies, ReplyView, commit
+from webchat.reply_log import Replies, ReplyView, commit
 from webchat.transcript import Message, Transcripts
 
 log = logging.getLogger(__name__)
+COMMIT_PATIENCE = 10.0
+"""Seconds that the next message waits for an answer's last step, on a slow disk."""
 WRITE_INTERVAL = 0.03
 """Seconds between two writes of one answer's log; what comes in between is written together."""
 _END: Any = object()
@@ -88,7 +90,7 @@ class ReplyRun:
     @property
     def is_over(self) -> bool:
         """Whether nobody should be told to wait for the answer; gives its last step, the commit, time to end."""
-        return self._answered.is_set() and self.wait(PROBE_PATIENCE)
+        return self._answered.is_set() and self.wait(COMMIT_PATIENCE)
 
     @property
     def message(self) -> Message:
