@@ -8,10 +8,12 @@ from flask import Response, request
 from markupsafe import Markup
 from werkzeug.wrappers import Response as BaseResponse
 
+REQUEST_HEADER = "HX-Request"
+
 
 def is_htmx() -> bool:
     """Whether a fragment is wanted. When htmx goes back in the history it wants the whole page."""
-    return request.headers.get("HX-Request") == "true" and "HX-History-Restore-Request" not in request.headers
+    return request.headers.get(REQUEST_HEADER) == "true" and "HX-History-Restore-Request" not in request.headers
 
 
 def partial(target: str, swap: str, html: str) -> Markup:

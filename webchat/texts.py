@@ -8,6 +8,8 @@ import unicodedata
 from webchat.errors import InvalidInput
 from webchat.session_store import DEFAULT_DESCRIPTION
 
+JOINERS = "\u200c\u200d\u00ad"
+"""They join or part letters, in Persian and in families of emoji say, and are part of the words."""
 TITLE_LENGTH = 80
 """Characters at most that a session's title takes from its first message."""
 
@@ -27,9 +29,14 @@ def title_of(message: str) -> str:
     """A session's title: its first message's first line, of whole words, 80 characters at most."""
     line = next((line for line in message.splitlines() if line.strip()), "")
     # Controls, and the marks that turn writing around, would act on what stands beside the title.
-    line = "".join(" " if unicodedata.category(char) in ("Cc", "Cf", "Cs") else char for char in line)
-    line = re.sub(r"\s+", " ", line).strip()
+    line = "".join(" " if _acts(char) else char for char in line)
+    line = re.sub(r"\s+", " ", line).strip(JOINERS + " ")
     if len(line) <= TITLE_LENGTH:
         return line or DEFAULT_DESCRIPTION
     cut = line[:TITLE_LENGTH].rsplit(" ", 1)[0] if " " in line[:TITLE_LENGTH] else line[: TITLE_LENGTH - 1]
     return cut[: TITLE_LENGTH - 1].rstrip() + "…"
+
+
+def _acts(char: str) -> bool:
+    """Whether a character does something instead of showing."""
+    return unicodedata.category(char) in ("Cc", "Cf", "Cs") and char not in JOINERS

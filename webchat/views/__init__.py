@@ -11,6 +11,7 @@ from jinja2 import FileSystemLoader, PrefixLoader
 
 from webchat import errors_http, security
 from webchat.errors import WebChatError
+from webchat.htmx import REQUEST_HEADER as HTMX_HEADER
 from webchat.manager import WebChatSessionManager
 from webchat.memory import MemoryStore
 from webchat.views import api, chat, events, options
@@ -68,7 +69,7 @@ def finish(response: Response) -> Response:
     if request.endpoint and request.endpoint.endswith(".static") and response.status_code < 400:
         response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
     else:
-        response.vary.update(["HX-Request", "Accept"])
+        response.vary.update([HTMX_HEADER, "Accept"])
     return security.set_headers(response)
 
 
