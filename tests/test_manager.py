@@ -974,7 +974,7 @@ class TestClose:
     def test_an_answer_that_does_not_end_in_time_is_left_to_the_next_start(self, path, backend, gate):
         def deaf(session_id, message):
             yield "half an"
-            gate.wait(PATIENCE)
+            gate.wait(60)
 
         backend.send_message = deaf
         manager = WebChatSessionManager(backend, path)

@@ -112,8 +112,9 @@ def test_the_message_may_be_json_as_well(client, address):
 
 def test_the_answer_tells_its_session_so_that_a_script_can_go_on(client, manager):
     first = client.post("/messages", data={"message": "one"}, headers=TEXT)
+    assert first.text == "You said: one"
     session_id = first.headers["X-Session-Id"]
-    client.post(f"/sessions/{session_id}/messages", data={"message": "two"}, headers=TEXT)
+    assert client.post(f"/sessions/{session_id}/messages", data={"message": "two"}, headers=TEXT).text
     assert [message.content for message in manager.conversation(session_id).messages] == [
         "one",
         "You said: one",

@@ -178,7 +178,6 @@ class ReplyRun:
         if not record:
             return
         with self._writing:
-            self.view.take(record)
             self._unwritten.append(record)
         if time.monotonic() - self._written_at > WRITE_INTERVAL:
             try:
@@ -186,17 +185,24 @@ class ReplyRun:
             except OSError as error:
                 self.stop("interrupted")
                 raise StorageError("The answer could not be saved", error) from error
-        if "d" in record:
-            self._spoken.set()
-        self._changed(False)
 
     def flush(self) -> None:
-        """Put what has come into the log; called from outside too, since the model may fall silent. Raises OSError."""
+        """Write down what has come, then show it: what was on a screen is in the log, however the process ends.
+
+        Called from outside too, since the model may fall silent. Raises OSError.
+        """
         with self._writing:
-            if self._unwritten:
-                self._replies.write(self.session_id, *_joined(self._unwritten))
-                self._unwritten.clear()
-                self._written_at = time.monotonic()
+            records = _joined(self._unwritten)
+            if not records:
+                return
+            self._replies.write(self.session_id, *records)
+            self._unwritten.clear()
+            self._written_at = time.monotonic()
+            for record in records:
+                self.view.take(record)
+        if any("d" in record for record in records):
+            self._spoken.set()
+        self._changed(False)
 
     def _commit(self) -> None:
         """Move the finished answer into the transcript, then let go of the log. Raises OSError."""
@@ -208,6 +214,8 @@ class ReplyRun:
         with suppress(OSError):  # the log's end is a courtesy to its readers; the transcript is what counts
             self.flush()
             self._replies.write(self.session_id, final)
+        for record in self._unwritten:  # what the log could not take may still go into the transcript
+            self.view.take(record)
         self._spoken.set()
         self.view.take(final)
         commit(self.session_id, self.message, self.view, self._transcripts)
