@@ -17,7 +17,7 @@ run: $(VENV)/.run$(subst [,-,$(subst ],,$(EXTRAS))) ## Install and serve the cha
 	@$(BIN)/webchat serve $(if $(BACKEND),--backend $(BACKEND)) $(ARGS)
 
 test: $(VENV)/.dev ## Install what is needed and run every test; ARGS="-k resume" picks some
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses auto --dist worksteal $(ARGS)
 
 bench: $(VENV)/.dev ## Measure against the budgets; ARGS="users list" measures some, ARGS=--only-fixed what no machine changes
 	@$(BIN)/python -m bench $(ARGS)

@@ -15,6 +15,7 @@ import pytest
 from bs4 import BeautifulSoup, Tag
 from flask import Flask
 from flask.testing import FlaskClient
+from jinja2 import BytecodeCache, FileSystemBytecodeCache
 from werkzeug.test import TestResponse
 
 from tests.scripted import ScriptedBackend
@@ -43,9 +44,16 @@ def backend() -> ScriptedBackend:
     return ScriptedBackend()
 
 
+@pytest.fixture(scope="session")
+def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> BytecodeCache:
+    """Each test has an application of its own; compiling its templates anew each time would take most of its time."""
+    return FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
+
+
 @pytest.fixture
-def app(home: Path, backend: ScriptedBackend) -> Iterator[Flask]:
+def app(home: Path, backend: ScriptedBackend, compiled_templates: BytecodeCache) -> Iterator[Flask]:
     app = create_app({"AMPLIFIER_HOME": str(home), "TESTING": True}, backend=backend)
+    app.jinja_env.bytecode_cache = compiled_templates
     yield app
     app.extensions["webchat"].close()
 
