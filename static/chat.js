@@ -35,6 +35,28 @@
     field.style.blockSize = `${field.scrollHeight}px`;
   };
 
+  // What is typed and not sent stays, for each session apart, until it is sent; a month at most.
+  const DRAFT = "webchat-draft:";
+  const MONTH = 30 * 24 * 3600 * 1000;
+  const draftKey = () => DRAFT + ($("chatArea")?.dataset.url ?? "");
+  const keepDraft = (text) => {
+    try {
+      if (text) localStorage.setItem(draftKey(), JSON.stringify({ text, at: Date.now() }));
+      else localStorage.removeItem(draftKey());
+    } catch { /* a browser that keeps nothing for this site does without */ }
+  };
+  const bringDraft = (field) => {
+    try {
+      const kept = JSON.parse(localStorage.getItem(draftKey()));
+      if (kept && !field.value) field.value = kept.text;
+    } catch { /* as above, or somebody else's entry */ }
+  };
+  try {
+    for (const key of Object.keys(localStorage)) {
+      if (key.startsWith(DRAFT) && Date.now() - (JSON.parse(localStorage.getItem(key)).at || 0) > MONTH) localStorage.removeItem(key);
+    }
+  } catch { /* as above */ }
+
   // Opening a session lands at its end, with the cursor in the field. On touch that would raise the keyboard.
   const touch = matchMedia("(pointer: coarse)");
   const focusField = () => { const field = $("messageInput"); if (field && !touch.matches) field.focus({ preventScroll: true }); };
@@ -46,10 +68,16 @@
     const { url } = $("chatArea")?.dataset ?? {};
     if (url && url !== location.pathname) history.replaceState({ htmx: true }, "", url);
     const field = $("messageInput");
-    if (field) fit(field);
+    if (!field) return;
+    bringDraft(field);
+    fit(field);
   };
 
-  document.addEventListener("input", (event) => { if (event.target.id === "messageInput") fit(event.target); });
+  document.addEventListener("input", (event) => {
+    if (event.target.id !== "messageInput") return;
+    fit(event.target);
+    keepDraft(event.target.value);
+  });
 
   document.addEventListener("keydown", (event) => {
     const field = event.target;
@@ -140,6 +168,17 @@
     }
     was = now ? now.id : null;
   };
+
+  // A lost stream is said, quietly; htmx goes on trying, and the stream goes on where it was.
+  const lost = (is) => { const line = $("reconnecting"); if (line) line.hidden = !is; };
+  document.addEventListener("htmx:sse:error", () => lost(true));
+  document.addEventListener("htmx:sse:after:connection", () => lost(false));
+
+  // Sent is sent: the draft goes, also where the answer brings another page than the one it was typed on.
+  document.addEventListener("htmx:before:swap", (event) => {
+    const { sourceElement, response } = event.detail.ctx ?? {};
+    if (sourceElement?.matches?.("form.field, .examples form") && response?.status < 400) keepDraft("");
+  });
 
   let place = $("chatArea");
   document.addEventListener("htmx:after:swap", (event) => {

@@ -1,0 +1,59 @@
+"""What is typed and not sent is kept, for each session apart."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def chat(serve, visit):
+    return visit(serve("--backend", "mock", "--mock-delay", "0"))
+
+
+def test_a_draft_survives_a_reload_and_a_closed_tab(chat):
+    chat.asked("hello")
+    chat.field.fill("half a tho")
+    chat.page.reload()
+    expect(chat.field).to_have_value("half a tho")
+    other = chat.tab()
+    chat.page.close()
+    expect(other.field).to_have_value("half a tho")
+
+
+def test_each_session_has_a_draft_of_its_own(chat):
+    chat.field.fill("for the welcome")
+    chat.page.reload()
+    expect(chat.field).to_have_value("for the welcome")
+    chat.asked("hello")
+    expect(chat.field).to_have_value("")
+    chat.field.fill("for the first")
+    first = chat.page.url
+    chat.open_sessions()
+    chat.page.get_by_role("button", name="+ New").click()
+    expect(chat.note).to_contain_text("New session")
+    expect(chat.field).to_have_value("")
+    chat.page.goto(first)
+    expect(chat.field).to_have_value("for the first")
+
+
+def test_what_was_sent_is_no_draft_any_more(chat):
+    chat.asked("hello")
+    chat.asked("again")
+    chat.page.reload()
+    expect(chat.field).to_have_value("")
+
+
+def test_what_was_refused_stays_a_draft(serve, visit):
+    server = serve("--backend", "mock", "--mock-delay", "0")
+    chat = visit(server)
+    chat.asked("hello")
+    server.kill()
+    chat.ask("are you there?")
+    expect(chat.problem).to_contain_text("does not answer")
+    again = serve("--backend", "mock", "--mock-delay", "0", "--port", chat.base.rpartition(":")[2])
+    assert again.url == chat.base
+    chat.page.reload()
+    expect(chat.field).to_have_value("are you there?")
