@@ -171,3 +171,14 @@ def test_an_answer_that_lies_in_a_reused_file_is_not_taken_for_the_one_before(ho
 
 def _no_room(*_: object) -> None:
     raise OSError(28, "No space left on device")
+
+
+def test_what_the_log_could_not_take_comes_once_and_leaves_nothing_behind(manager, backend, session_id, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(manager._writing.replies, "write", _no_room)
+        backend.plays("all of it")
+        posted = manager.post_message(session_id, "one")
+        posted.wait()
+    posted.run.flush()  # as the look after all answers does, which may come late
+    assert [message.content for message in manager.conversation(session_id).messages] == ["one", "all of it"]
+    assert manager._writing.replies.view(session_id) is None

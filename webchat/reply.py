@@ -214,8 +214,10 @@ class ReplyRun:
         with suppress(OSError):  # the log's end is a courtesy to its readers; the transcript is what counts
             self.flush()
             self._replies.write(self.session_id, final)
-        for record in self._unwritten:  # what the log could not take may still go into the transcript
-            self.view.take(record)
+        with self._writing:
+            for record in self._unwritten:  # what the log could not take may still go into the transcript
+                self.view.take(record)
+            self._unwritten.clear()
         self._spoken.set()
         self.view.take(final)
         commit(self.session_id, self.message, self.view, self._transcripts)
