@@ -17,13 +17,13 @@ from webchat.backends import Event, MockBackend, SessionInfo
 from webchat.errors import (
     BackendUnavailable,
     InvalidInput,
-    ReplyFailed,
     SessionBusy,
     SessionEnded,
     SessionExists,
     SessionNotFound,
     SessionUnknown,
     StorageError,
+    Unforeseen,
     WebChatError,
 )
 from webchat.manager import WebChatSessionManager
@@ -459,7 +459,7 @@ class TestWhatABackendRaises:
     )
     def test_what_nobody_foresaw_ends_no_session_and_shows_nothing_from_below(self, manager, backend, current, error):
         backend.plays("half an", error)
-        with pytest.raises(ReplyFailed) as problem:
+        with pytest.raises(Unforeseen) as problem:
             manager.send_message("hello")
         assert BELOW not in str(problem.value)
         assert manager.active_session_id == current
@@ -496,7 +496,7 @@ class TestWhatABackendRaises:
 
         backend.send_message = lambda session_id, message: gives_up()
         posted = manager.post_message(current, "hello")
-        assert isinstance(ended(posted.run).error, ReplyFailed)
+        assert isinstance(ended(posted.run).error, Unforeseen)
         assert shown(manager, current)[-1] == ("assistant", "half an", "failed")
         del backend.send_message
         assert manager.send_message("again") == "You said: again"
@@ -504,7 +504,7 @@ class TestWhatABackendRaises:
     @pytest.mark.parametrize("answer", [None, 5, [5], [b"bytes"], [None]])
     def test_what_is_no_answer_is_unforeseen(self, manager, backend, current, answer):
         backend.send_message = lambda session_id, message: answer
-        with pytest.raises(ReplyFailed):
+        with pytest.raises(Unforeseen):
             manager.send_message("hello")
         del backend.send_message
         assert manager.send_message("again") == "You said: again"

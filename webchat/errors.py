@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import secrets
+
+log = logging.getLogger(__name__)
 
 
 class WebChatError(Exception):
@@ -87,5 +91,12 @@ class StorageError(WebChatError, OSError):
         super().__init__(f"{what}: {why}. {then}.")
 
 
-class ReplyFailed(WebChatError):
-    """An answer broke off for a reason that nobody foresaw; what came is kept."""
+class Unforeseen(WebChatError):
+    """Something that nobody foresaw. The text has a reference that stands in the log too, and no word of the cause."""
+
+
+def unforeseen(cause: BaseException) -> Unforeseen:
+    """The error to tell people of, with the cause written to the log."""
+    reference = secrets.token_hex(4)
+    log.error("unforeseen, reference %s", reference, exc_info=cause)
+    return Unforeseen(f"Something went wrong that nobody foresaw. The log has more under reference {reference}.")

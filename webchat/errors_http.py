@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import secrets
 
 from flask import Response, render_template, request
 from werkzeug.exceptions import HTTPException
@@ -12,7 +11,6 @@ from webchat.errors import (
     BackendUnavailable,
     InvalidInput,
     NoActiveSession,
-    ReplyFailed,
     SessionBusy,
     SessionEnded,
     SessionExists,
@@ -21,7 +19,9 @@ from webchat.errors import (
     StaleView,
     StorageError,
     TooBusy,
+    Unforeseen,
     WebChatError,
+    unforeseen,
 )
 from webchat.faces import Face, json_answer, wanted_face
 
@@ -39,7 +39,7 @@ STATUS: dict[type[Exception], int] = {
     SessionUnknown: 503,
     InvalidInput: 422,
     StorageError: 507,
-    ReplyFailed: 500,
+    Unforeseen: 500,
 }
 TEXTS = {
     404: "There is nothing at this address.",
@@ -78,9 +78,7 @@ def _told(error: Exception) -> tuple[str, int, list[tuple[str, str]]]:
         own = error.description if error.description != type(error).description else None
         allow = error.get_headers() if code == 405 else []
         return TEXTS.get(code) or own or "This request cannot be used.", code, [h for h in allow if h[0] == "Allow"]
-    reference = secrets.token_hex(4)
-    log.error("unforeseen, reference %s", reference, exc_info=error)
-    return f"Something went wrong that nobody foresaw. The log has more under reference {reference}.", 500, []
+    return str(unforeseen(error)), 500, []
 
 
 def _page(error: Exception, text: str, status: int, face: Face) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import secrets
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -13,11 +12,11 @@ from typing import Any, Protocol
 from webchat.backends import Event, Piece
 from webchat.errors import (
     BackendUnavailable,
-    ReplyFailed,
     SessionEnded,
     SessionUnknown,
     StorageError,
     WebChatError,
+    unforeseen,
 )
 from webchat.fileutil import Release
 from webchat.reply_log import Replies, ReplyView, commit
@@ -111,7 +110,7 @@ class ReplyRun:
         except WebChatError as error:
             self.error = error
         except BaseException as error:  # also asyncio's CancelledError and SystemExit: nobody else would end this
-            self.error = _unforeseen(error)
+            self.error = unforeseen(error)
         self._answered.set()
         try:
             self._commit()
@@ -273,13 +272,7 @@ def backend_errors() -> Iterator[None]:
 
 
 def _unsaved(error: Exception) -> WebChatError:
-    return StorageError("The answer could not be saved", error) if isinstance(error, OSError) else _unforeseen(error)
-
-
-def _unforeseen(error: BaseException) -> ReplyFailed:
-    reference = secrets.token_hex(4)
-    log.error("unforeseen, reference %s", reference, exc_info=error)
-    return ReplyFailed(f"Something went wrong that nobody foresaw. The log has more under reference {reference}.")
+    return StorageError("The answer could not be saved", error) if isinstance(error, OSError) else unforeseen(error)
 
 
 def _quietly(call: Callable[[], object] | None) -> None:

@@ -17,8 +17,9 @@ def test_stop_stands_in_the_place_of_send_and_in_its_size(serve, visit):
     chat.asked("hello")
     send = chat.send_button.bounding_box()
     chat.ask(WORDS)
-    chat.streaming()
+    chat.streaming("w5")
     expect(chat.send_button).to_be_hidden()
+    expect(chat.stop_button).to_be_visible()
     assert chat.stop_button.bounding_box() == pytest.approx(send, abs=1)
 
 

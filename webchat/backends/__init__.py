@@ -45,8 +45,8 @@ class Event:
     note       a sentence about the answer ("Earlier messages were left out …")          yes
     reasoning  a piece of the model's reasoning, appended to the pieces before           yes
     tool       a line about a tool that the agent used                                   yes
-    usage      nothing; `data` has token counts                                          yes
-    finish     why the answer ended: "stop", "length", …                                 yes
+    usage      nothing; `data` has token counts                                          no
+    finish     why the answer ended: "stop", "length", …                                 no
     """
 
     kind: EventKind
