@@ -1,12 +1,9 @@
-"""The server is killed or told to end, in the middle of answers: nothing that was on a screen is lost."""
+"""The server is killed in the middle of answers: nothing that was on a screen is lost."""
 
 from __future__ import annotations
 
 import random
-import signal
 import socket
-import time
-from contextlib import ExitStack
 
 import httpx
 import pytest
@@ -95,36 +92,6 @@ def test_killed_again_and_again_the_sessions_are_all_there(serve):
     assert [session["session_id"] for session in listed] == ids[::-1]
     assert [session["is_active"] for session in listed] == [True, False, False]
     assert all([status for _, status, _ in messages(server, name)] == ["complete", "interrupted"] for name in ids)
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_told_to_end_it_ends_at_once_and_well_whatever_is_open(serve, number):
-    server = serve("--backend", "mock", "--mock-delay", "0.05")
-    with ExitStack() as stack:
-        answer = stack.enter_context(ask(server))
-        session_id = answer.headers["X-Session-Id"]
-        seen = read(answer, 30)
-        for _ in range(5):
-            stream = stack.enter_context(httpx.stream("GET", f"{server.url}/events?session={session_id}", timeout=20))
-            assert next(stream.iter_text())
-        begun = time.monotonic()
-        server.process.send_signal(number)
-        assert server.process.wait(timeout=10) == 0
-        assert time.monotonic() - begun < 2
-    server = serve()
-    question, interrupted = messages(server, session_id)
-    assert question[2] == QUESTION
-    assert interrupted[1] == "interrupted"
-    assert interrupted[2].startswith(seen.strip())
-
-
-def test_told_to_end_with_nothing_open_it_ends_at_once_and_well(serve):
-    server = serve()
-    assert httpx.get(server.url).status_code == 200
-    begun = time.monotonic()
-    assert server.terminate() == 0
-    assert time.monotonic() - begun < 2
-    assert "Traceback" not in "".join(server.errors)
 
 
 def test_where_the_port_is_taken_another_is_used_and_said(serve):

@@ -239,12 +239,13 @@ class TestPieces:
     def test_it_ends_where_the_answer_is_gone(self):
         assert [text for text, _ in self.pieces(message("a", 0, "streaming", "one"))] == ["one"]
 
-    def test_it_ends_with_the_server(self):
+    def test_it_ends_with_the_server_after_one_last_look(self):
         stopping = threading.Event()
-        pieces = self.pieces(*[message("a", 0, "streaming", "one")] * 9, stopping=stopping)
+        states = [message("a", 0, "streaming", text) for text in ("one", "one two", "one two three")]
+        pieces = self.pieces(*states, stopping=stopping)
         next(pieces)
         stopping.set()
-        assert list(pieces) == []
+        assert [text for text, _ in pieces] == [" two"]
 
 
 def poked():

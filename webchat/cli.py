@@ -75,7 +75,7 @@ def _serve(explicit: dict[str, Any]) -> None:
         click.echo(manager.notice)
     manager.start(TerminalProgress())
     sys.stdout.flush()
-    server.run(app, manager, listening, settings.max_streams)
+    server.run(app, manager, listening, max_streams=settings.max_streams, grace=settings.grace)
 
 
 class TerminalProgress:

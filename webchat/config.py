@@ -154,6 +154,9 @@ class Settings:
     max_streams: int = _setting(
         250, "WEBCHAT_MAX_STREAMS", "--max-streams", "Event streams open at once; above it pages poll.", _count
     )
+    grace: float = _setting(
+        10.0, "WEBCHAT_GRACE", "--grace", "Seconds that answers have to finish when the server is ended.", _not_negative
+    )
     host: str = _setting("127.0.0.1", "WEBCHAT_HOST", "--host", "Address to listen on.")
     port: int = _setting(8000, "WEBCHAT_PORT", "--port", "Port to listen on; the next free one if taken.", _port)
 

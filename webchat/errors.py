@@ -79,6 +79,13 @@ class TooBusy(WebChatError):
         super().__init__(text)
 
 
+class Closing(WebChatError):
+    """The server has been told to end and begins nothing any more."""
+
+    def __init__(self) -> None:
+        super().__init__("The server is about to end and takes nothing new. Try again when it is back.")
+
+
 class InvalidInput(WebChatError):
     """What was sent cannot be used as it is."""
 

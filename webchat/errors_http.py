@@ -9,6 +9,7 @@ from werkzeug.exceptions import HTTPException
 
 from webchat.errors import (
     BackendUnavailable,
+    Closing,
     InvalidInput,
     NoActiveSession,
     SessionBusy,
@@ -36,11 +37,14 @@ STATUS: dict[type[Exception], int] = {
     NoActiveSession: 409,
     BackendUnavailable: 503,
     TooBusy: 503,
+    Closing: 503,
     SessionUnknown: 503,
     InvalidInput: 422,
     StorageError: 507,
     Unforeseen: 500,
 }
+RETRY_AFTER = {TooBusy: 5, Closing: 10}
+"""Seconds after which a script may try the same again."""
 TEXTS = {
     404: "There is nothing at this address.",
     405: "This address does not take that kind of request.",
@@ -71,7 +75,8 @@ def _told(error: Exception) -> tuple[str, int, list[tuple[str, str]]]:
     if isinstance(error, WebChatError):
         if error.__cause__:
             log.warning("%s %s: %s", request.method, request.path, error, exc_info=error)
-        return str(error), STATUS.get(type(error), 500), [("Retry-After", "5")] if isinstance(error, TooBusy) else []
+        wait = RETRY_AFTER.get(type(error))
+        return str(error), STATUS.get(type(error), 500), [("Retry-After", str(wait))] if wait else []
     if isinstance(error, HTTPException) and (error.code or 500) < 500:
         code = error.code or 400
         # Werkzeug's own texts are for developers; ours stand in the table or were given with the exception.

@@ -197,10 +197,11 @@ def text_pieces(
 
     `read` gives the message as it is now. Several pieces within `interval` seconds come as one. A pair with an empty
     text comes whenever there was nothing new for `POLL_INTERVAL`, so that the caller can see whether its reader is
-    still there, and at the end.
+    still there, and at the end. When `stopping` is set there is one last look.
     """
-    sent = 0
-    while not stopping.is_set():
+    sent, over = 0, False
+    while not over:
+        over = stopping.is_set()
         waiter.clear()
         message = read()
         if message is None:

@@ -91,8 +91,9 @@ class WebChatSessionManager:
     ) -> SessionInfo:
         """Start a session and make it current; the old one stays so until then.
 
-        Raises InvalidInput where `working_dir` is no folder, BackendUnavailable, StorageError.
+        Raises InvalidInput where `working_dir` is no folder, BackendUnavailable, StorageError, Closing.
         """
+        self._writing.require_open()
         # Unlike a Path's, these calls raise nothing: not for somebody who is not there, nor for a name too long.
         if not os.path.isdir(os.path.expanduser(working_dir)):  # noqa: PTH111, PTH112
             raise InvalidInput(f"There is no folder {working_dir[:200]!r} to work in.")
@@ -344,9 +345,18 @@ class WebChatSessionManager:
         """Set when the server is about to end; every stream watches it."""
         return self._writing.stopping
 
-    def close(self, patience: float = 1.0) -> None:
-        """End all: streams, answers in flight (kept, as interrupted) and the backend. `patience` is in seconds."""
-        self._writing.close(patience)
+    @property
+    def answers_in_flight(self) -> int:
+        """How many answers this process writes right now."""
+        return len(self._writing.runs)
+
+    def close(self, grace: float = 0.0, patience: float = 1.0) -> None:
+        """End all: streams, answers in flight (kept, as interrupted) and the backend.
+
+        For `grace` seconds answers may go on to their end, while nothing new is begun (Closing); those that are left
+        then have `patience` seconds to be kept.
+        """
+        self._writing.close(grace, patience)
         self._answerer.close()
 
     # Inside

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import signal
 import socket
@@ -14,6 +15,8 @@ from flask import Flask
 from waitress.server import create_server
 
 from webchat.manager import WebChatSessionManager
+
+log = logging.getLogger(__name__)
 
 THREADS_FOR_PAGES = 28
 """Threads beside those that open streams hold: pages and forms must never wait for a stream to end."""
@@ -44,10 +47,12 @@ def listen(host: str, port: int) -> socket.socket:
     raise OSError(errno.EADDRINUSE, f"ports {port} to {port + PORTS_TRIED - 1} are all taken")
 
 
-def run(app: Flask, manager: WebChatSessionManager, listening: socket.socket, max_streams: int) -> None:
-    """Serve until SIGTERM or SIGINT; then streams end at once and answers in flight are kept as they are.
+def run(
+    app: Flask, manager: WebChatSessionManager, listening: socket.socket, *, max_streams: int, grace: float
+) -> None:
+    """Serve until SIGTERM or SIGINT; then answers in flight have `grace` seconds to end, and are kept as they are.
 
-    A second signal does not wait for that.
+    Meanwhile nothing new is begun. A second signal does not wait for that.
     """
     server = create_server(
         app,
@@ -66,7 +71,9 @@ def run(app: Flask, manager: WebChatSessionManager, listening: socket.socket, ma
 
     def close() -> None:
         # In a thread of its own, while the server goes on: what was asked for still gets its answer's end.
-        manager.close()
+        if manager.answers_in_flight and grace:
+            log.warning("ending in %g seconds, or when all answers have; once more ends at once", grace)
+        manager.close(grace)
         time.sleep(FLUSH_TIME)
         os.kill(os.getpid(), signal.SIGTERM)
 

@@ -6,12 +6,13 @@ Knows no rule of the chat and no backend.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
-from webchat.errors import SessionBusy, StorageError, WebChatError
+from webchat.errors import Closing, SessionBusy, StorageError, WebChatError
 from webchat.fileutil import Folder, Release
 from webchat.follow import POLL_INTERVAL, Conversation, Conversations, Wakeups, text_pieces
 from webchat.reply import Ask, ReplyRun
@@ -72,8 +73,9 @@ class Writing:
         self._conversations = Conversations(self.transcripts, self.replies, self._written_here)
         self._watch_lock, self._watching = threading.Lock(), False
         self.wakeups = Wakeups()
+        self._closing = False
         self.stopping = threading.Event()
-        """Set when the server is about to end; every stream watches it."""
+        """Set when all answers have ended; every stream watches it."""
 
     def read(self, session_id: str) -> Conversation:
         """What the session looks like now. Raises StorageError."""
@@ -89,8 +91,9 @@ class Writing:
     def held(self, session_id: str) -> Iterator[tuple[Conversation, Held]]:
         """Hold the session's lock, with what a dead writer left behind settled.
 
-        Gives the conversation, and the lock, which may be handed over to whoever goes on writing.
+        Gives the conversation, and the lock, which may be handed over to whoever goes on writing. Raises Closing.
         """
+        self.require_open()
         run = self.runs.get(session_id)
         if run is not None and not run.is_over:
             raise SessionBusy
@@ -135,6 +138,11 @@ class Writing:
         self._watch()
         return run
 
+    def require_open(self) -> None:
+        """Raises Closing when all this is about to end."""
+        if self._closing:
+            raise Closing
+
     def is_answering(self, session_id: str) -> bool:
         return session_id in self.runs or self.replies.is_alive(session_id)
 
@@ -172,15 +180,22 @@ class Writing:
         with self.wakeups.listen(session_id) as waiter:
             yield from text_pieces(read, waiter, self.stopping, interval)
 
-    def close(self, patience: float) -> None:
-        """End all streams, and all answers in flight, which are kept as interrupted. `patience` is in seconds."""
-        self.stopping.set()
-        self.wakeups.poke_all()
+    def close(self, grace: float, patience: float) -> None:
+        """Begin nothing any more; let answers in flight end for `grace` seconds, and read along meanwhile.
+
+        Then end what is still in flight, which is kept as interrupted, within `patience` seconds, and all streams.
+        """
+        self._closing = True
+        end = time.monotonic() + grace
+        for run in list(self.runs.values()):
+            run.wait(max(0.0, end - time.monotonic()))
         runs = list(self.runs.values())
         for run in runs:
             run.stop("interrupted")
         for run in runs:
             run.wait(patience)
+        self.stopping.set()
+        self.wakeups.poke_all()
 
     def _written_here(self, session_id: str) -> ReplyView | None:
         run = self.runs.get(session_id)

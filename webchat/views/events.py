@@ -77,7 +77,9 @@ class PageStream:
         yield ": open\n\n"
         last_sent = time.monotonic()
         with self._manager.listen(self._session_id) as waiter:
-            while not self._manager.stopping.is_set() and not self._gone():
+            over = False
+            while not over and not self._gone():
+                over = self._manager.stopping.is_set()  # then this is the last look
                 waiter.clear()
                 news = self._news()
                 if news:
