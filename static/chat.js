@@ -79,6 +79,47 @@
     keepDraft(event.target.value);
   });
 
+  // Looked up each time: going back in the history replaces all of the page.
+  const panel = () => $("sessionsPanel");
+  const isPanelOpen = () => panel()?.matches(":popover-open");
+
+  // Shortcuts; the list of them is a dialog on the page. Where Control is Command, both do.
+  const showSessions = () => {
+    if (isPanelOpen()) { panel().hidePopover(); return; }
+    panel().showPopover();
+    panel().querySelector("button").focus();
+  };
+  const showShortcuts = () => {
+    if (/Mac|iPhone|iPad/.test(navigator.platform)) document.querySelectorAll("kbd.control").forEach((key) => { key.textContent = "⌘"; });
+    $("shortcuts").showModal();
+  };
+  const SHORTCUTS = {
+    "control k": showSessions,
+    "/": showSessions,
+    "control shift o": () => panel().querySelector("form").requestSubmit(),
+    "control /": showShortcuts,
+    "escape": () => $("stopForm").requestSubmit(),
+    "shift escape": () => $("messageInput").focus(),
+  };
+  const isMeant = (shortcut, target) => {
+    if ($("shortcuts")?.open) return false;
+    if (shortcut === "/") return !target.closest("input, textarea, select, [contenteditable]");
+    // Escape closes what lies above the page first.
+    if (shortcut === "escape") return answering() && !document.querySelector(":popover-open");
+    return shortcut in SHORTCUTS;
+  };
+  document.addEventListener("keydown", (event) => {
+    if (event.isComposing || event.altKey || event.repeat || !$("chatArea")) return;
+    const control = event.ctrlKey || event.metaKey;
+    // "/" needs Shift on many keyboards.
+    const shift = event.shiftKey && event.key !== "/";
+    const shortcut = [control && "control", shift && "shift", event.key.toLowerCase()].filter(Boolean).join(" ");
+    if (!isMeant(shortcut, event.target)) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    SHORTCUTS[shortcut]();
+  });
+
   document.addEventListener("keydown", (event) => {
     const field = event.target;
     if (field.id === "messageInput") {
@@ -115,13 +156,11 @@
     const button = event.target.closest("button");
     if (!button) return;
     if (button.classList.contains("copy")) copy(button).catch(() => says(button, "Not copied"));
+    if (button.id === "shortcutsButton") showShortcuts();
     if (button.id === "toEnd") { following = true; toEnd(); focusField(); }
   });
 
   // The sessions panel: filled when it opens, refreshed while it is open, closed by a choice.
-  // Looked up each time: going back in the history replaces all of the page.
-  const panel = () => $("sessionsPanel");
-  const isPanelOpen = () => panel()?.matches(":popover-open");
   const refreshList = () => htmx.trigger("#sessionList", "refresh");
   document.addEventListener("toggle", (event) => {
     if (event.target === panel() && event.newState === "open") refreshList();

@@ -328,7 +328,7 @@ def test_the_list_is_grouped_by_day(client, page, home):
     client.set_cookie("webchat-timezone", "UTC")
     groups = page("/sessions").soup.select("section.group")
     assert [
-        (group.select_one("h3").get_text(), [row.get_text() for row in group.select(".title")]) for group in groups
+        (group.select_one("h2").get_text(), [row.get_text() for row in group.select(".title")]) for group in groups
     ] == [
         ("Today", ["at 0"]),
         ("Yesterday", ["at 1"]),
@@ -568,7 +568,7 @@ def test_before_an_unknown_message_there_is_nothing(client, manager):
 def test_the_settings_show_what_it_runs_on(page, home, backend, client):
     client.post("/api/chat", json={"message": "remember: <i>green tea</i>"})
     shown = page("/apps/settings/")
-    text = shown.soup.select_one("#settings").get_text(" ", strip=True)
+    text = shown.soup.select_one("main.settings").get_text(" ", strip=True)
     for part in (backend.label, str(home), "mem-001", "<i>green tea</i>"):
         assert part in text
     assert [radio["value"] for radio in shown.soup.select("input[name=theme]")] == ["system", "light", "dark"]
@@ -577,7 +577,7 @@ def test_the_settings_show_what_it_runs_on(page, home, backend, client):
 
 def test_the_settings_with_htmx_are_a_fragment(client):
     soup = BeautifulSoup(client.get("/apps/settings/", headers=HTMX).text, "html.parser")
-    assert soup.find(True)["id"] == "settings"
+    assert soup.find(True)["id"] == "main"
 
 
 def test_a_theme_is_saved_and_used_at_once(client, page):

@@ -149,7 +149,7 @@ def test_the_application_s_own_backend_stays(home):
     app = create_app({"AMPLIFIER_HOME": str(home)}, backend=ScriptedBackend())
     client = app.test_client()
     assert not shown(client).soup.select("#f-model, #f-backend, #f-api_key")
-    assert "Scripted" in shown(client).soup.select_one("#settings").get_text()
+    assert "Scripted" in shown(client).soup.select_one("main.settings").get_text()
     assert client.post(SETTINGS, data={"backend": "mock"}).status_code == 422
     save(client, theme="dark")
     assert isinstance(app.extensions["webchat"].backend, ScriptedBackend)
@@ -579,7 +579,7 @@ def test_the_form_is_filled_with_what_was_chosen_and_works_without_a_script(clie
     session_id = say(client, "hello")["session_id"]
     answer = client.post(f"/sessions/{session_id}/options", data={"model": "llama3.2", "system_prompt": "Be\r\nkind."})
     assert (answer.status_code, answer.headers["Location"]) == (303, f"/sessions/{session_id}#end")
-    form = Page(client.get(f"/sessions/{session_id}")).soup.select_one("#optionsPanel")
+    form = Page(client.get(f"/sessions/{session_id}")).soup.select_one("#optionsPanel form")
     assert form.select_one("[name=model]")["value"] == "llama3.2"
     assert form.select_one("[name=system_prompt]").get_text() == "Be\nkind."
     fragment = client.post(form["action"], data={"model": ""}, headers=HTMX)

@@ -43,6 +43,11 @@ class ChatPage:
         self.page.goto(self.base + path)
         return self
 
+    def ready(self) -> ChatPage:
+        """Wait until htmx has taken over the page's forms; before, they are sent as without it."""
+        self.page.locator("form[data-htmx-powered]").first.wait_for(state="attached")
+        return self
+
     def tab(self, path: str | None = None) -> ChatPage:
         """Another tab of the same person, at this one's address where none is given."""
         other = ChatPage(self.page.context.new_page(), self.base)

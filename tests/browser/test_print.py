@@ -1,0 +1,29 @@
+"""A printed conversation: the words and nothing to press, on white, with no code cut off."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.scripted_server import says
+
+pytestmark = pytest.mark.browser
+
+LINE = "x = " + " + ".join(f"number_{number}" for number in range(60))
+
+
+def test_the_printed_page_is_the_conversation_alone(serve_model, model, visit):
+    model.script(says(f"Look:\n\n```python\n{LINE}\n```\n\nThe end."))
+    chat = visit(serve_model(), color_scheme="dark")
+    chat.asked("write a long line")
+    code = chat.answer.locator("pre")
+    assert code.evaluate("code => code.scrollWidth > code.clientWidth")
+    chat.page.emulate_media(media="print", color_scheme="dark")
+    for hidden in (chat.field, chat.sessions_button, chat.page.get_by_role("button")):
+        for one in hidden.all():
+            expect(one).to_be_hidden()
+    expect(chat.questions.last).to_be_visible()
+    expect(chat.answer.get_by_text("The end.")).to_be_visible()
+    assert code.evaluate("code => code.scrollWidth <= code.clientWidth")
+    ink = chat.answer.evaluate("element => getComputedStyle(element).color")
+    assert sum(int(part) for part in ink.removeprefix("rgb(").removesuffix(")").split(",")) < 200

@@ -1,0 +1,88 @@
+"""Keys that lead somewhere from anywhere on the page, and the list of them."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.past import sessions_from_before
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.mark.parametrize("key", ["Control+k", "Meta+k"])
+def test_sessions_open_and_close_and_the_arrows_lead_into_them(serve, visit, home, key):
+    sessions_from_before(home, "apples", "pears")
+    chat = visit(serve())
+    keyboard = chat.page.keyboard
+    chat.ready().field.fill("half a sentence")
+    keyboard.press(key)
+    expect(chat.rows).to_have_count(2)
+    keyboard.press(key)
+    expect(chat.panel).to_be_hidden()
+    expect(chat.field).to_be_focused()
+    keyboard.press(key)
+    expect(chat.rows).to_have_count(2)
+    keyboard.press("ArrowDown")
+    keyboard.press("ArrowDown")
+    keyboard.press("Enter")
+    expect(chat.page).to_have_title("apples · Amplifier")
+    expect(chat.field).to_be_focused()
+
+
+def test_a_slash_opens_the_sessions_but_in_a_field_is_written(serve, visit):
+    chat = visit(serve())
+    chat.field.press("/")
+    expect(chat.field).to_have_value("/")
+    chat.page.get_by_role("link", name="Settings").focus()
+    chat.page.keyboard.press("/")
+    expect(chat.panel).to_be_visible()
+    expect(chat.field).to_have_value("/")
+
+
+def test_a_new_session_from_anywhere(serve, visit, home):
+    sessions_from_before(home, "apples")
+    chat = visit(serve()).ready()
+    chat.page.keyboard.press("Control+Shift+o")
+    expect(chat.note).to_contain_text("New session started")
+    expect(chat.field).to_be_focused()
+
+
+def test_escape_stops_the_answer_but_closes_what_is_open_first(serve, visit):
+    chat = visit(serve("--backend", "mock", "--mock-delay", "0.05"))
+    keyboard = chat.page.keyboard
+    chat.ask("word " * 200)
+    chat.streaming("word")
+    keyboard.press("Control+k")
+    expect(chat.panel).to_be_visible()
+    keyboard.press("Escape")
+    expect(chat.panel).to_be_hidden()
+    chat.streaming("word word")
+    keyboard.press("Escape")
+    chat.answered("stopped")
+    expect(chat.field).to_be_focused()
+    keyboard.press("Escape")  # nothing to stop: nothing happens
+    chat.answered("stopped")
+
+
+def test_back_to_the_message_field(serve, visit):
+    chat = visit(serve())
+    chat.page.get_by_role("link", name="Settings").focus()
+    chat.page.keyboard.press("Shift+Escape")
+    expect(chat.field).to_be_focused()
+
+
+def test_the_list_of_shortcuts_is_shown_by_key_and_by_mouse(serve, visit):
+    chat = visit(serve())
+    keyboard, listed = chat.page.keyboard, chat.page.get_by_role("dialog", name="Keyboard shortcuts")
+    keyboard.press("Control+/")
+    expect(listed).to_be_visible()
+    keyboard.press("Control+k")  # not behind the list
+    expect(chat.panel).to_be_hidden()
+    keyboard.press("Escape")
+    expect(listed).to_be_hidden()
+    expect(chat.field).to_be_focused()
+    chat.page.get_by_role("button", name="Shortcuts").click()
+    expect(listed).to_be_visible()
+    listed.get_by_role("button", name="Close").click()
+    expect(listed).to_be_hidden()
