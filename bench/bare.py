@@ -32,7 +32,7 @@ def main() -> None:
     manager: Any = SimpleNamespace(stopping=Event(), close=lambda: None)
     listening = server.listen("127.0.0.1", 0)
     print(f"http://127.0.0.1:{listening.getsockname()[1]}", flush=True)
-    server.run(create_app(), manager, listening, MAX_STREAMS)
+    server.run(create_app(), manager, listening, max_streams=MAX_STREAMS, grace=0)
 
 
 if __name__ == "__main__":

@@ -62,7 +62,7 @@ def main() -> None:
     app = create_app({"AMPLIFIER_HOME": sys.argv[1], "WEBCHAT_MAX_STREAMS": MAX_STREAMS}, backend=PacedBackend())
     listening = server.listen("127.0.0.1", 0)
     print(f"http://127.0.0.1:{listening.getsockname()[1]}", flush=True)
-    server.run(app, app.extensions["webchat"], listening, MAX_STREAMS)
+    server.run(app, app.extensions["webchat"], listening, max_streams=MAX_STREAMS, grace=0)
 
 
 if __name__ == "__main__":
