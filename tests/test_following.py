@@ -226,7 +226,7 @@ class TestPieces:
     def pieces(self, *states, stopping=None, waiter=None):
         left = list(states)
         read = lambda: left.pop(0) if left else None  # noqa: E731
-        return text_pieces(read, waiter or poked(), stopping or threading.Event(), 0.0)
+        return text_pieces(read, waiter or poked(), stopping or threading.Event())
 
     def test_it_gets_the_text_from_its_beginning_and_each_piece_once(self):
         states = [message("a", 0, "waiting"), message("a", 0, "streaming", "one")]

@@ -38,6 +38,15 @@ class Locked(OSError):
         super().__init__(errno.EBUSY, f"{name} is locked")
 
 
+class Log(Protocol):
+    """A file that is kept open for its only writer: opening it for each line would cost more than the lines."""
+
+    def append_line(self, line: bytes) -> None:
+        """Append `line` and a newline. Raises OSError; then the file is as it was."""
+
+    def close(self) -> None: ...
+
+
 class Folder(Protocol):
     """A flat folder of named files. One writer of a name at a time is the caller's care, with `lock`.
 
@@ -64,6 +73,9 @@ class Folder(Protocol):
 
         Returns the file's size. With `sync` the line is on the disk when this returns.
         """
+
+    def begin(self, name: str, data: bytes) -> Log:
+        """Put whole lines in the file's place as `replace` does, and keep it open for more."""
 
     def remove(self, name: str) -> None:
         """Remove the file; a no-op where there is none."""
@@ -165,16 +177,16 @@ class DiskFolder:
         with file:
             end = file.seek(0, os.SEEK_END)
             torn = end > 0 and os.pread(file.fileno(), 1, end - 1) != b"\n"
-            data = (b"\n" if torn else b"") + line + b"\n"
-            written = file.write(data) or 0
-            if written != len(data):
-                file.truncate(end)
-                raise OSError(f"only {written} of {len(data)} bytes could be written")
+            size = _append(file, end, (b"\n" if torn else b"") + line + b"\n")
             if sync:
                 os.fsync(file.fileno())
                 if end == 0:
                     self._sync_folder()
-            return end + written
+            return size
+
+    def begin(self, name: str, data: bytes) -> Log:
+        self.replace(name, data)
+        return _DiskLog(self._file(name, "r+b", os.O_APPEND), len(data))
 
     def remove(self, name: str) -> None:
         (self.path / name).unlink(missing_ok=True)
@@ -236,6 +248,26 @@ class DiskFolder:
             os.close(fd)
 
 
+def _append(file: FileIO, end: int, data: bytes) -> int:
+    """Write `data` at the file's end, all of it or nothing; the new size. Raises OSError."""
+    written = file.write(data) or 0
+    if written != len(data):
+        file.truncate(end)
+        raise OSError(f"only {written} of {len(data)} bytes could be written")
+    return end + written
+
+
+class _DiskLog:
+    def __init__(self, file: FileIO, size: int) -> None:
+        self._file, self._size = file, size
+
+    def append_line(self, line: bytes) -> None:
+        self._size = _append(self._file, self._size, line + b"\n")
+
+    def close(self) -> None:
+        self._file.close()
+
+
 class MemoryFolder:
     """The same in memory, for this process alone."""
 
@@ -277,6 +309,10 @@ class MemoryFolder:
             self._files[name] = before + (b"\n" if torn else b"") + line + b"\n"
             return len(self._files[name])
 
+    def begin(self, name: str, data: bytes) -> Log:
+        self.replace(name, data)
+        return _MemoryLog(self, name)
+
     def remove(self, name: str) -> None:
         with self._changes:
             self._files.pop(name, None)
@@ -297,3 +333,14 @@ class MemoryFolder:
     def is_locked(self, name: str) -> bool:
         lock = self._locks.get(name)
         return lock is not None and lock.locked()
+
+
+class _MemoryLog:
+    def __init__(self, folder: MemoryFolder, name: str) -> None:
+        self._folder, self._name = folder, name
+
+    def append_line(self, line: bytes) -> None:
+        self._folder.append_line(self._name, line)
+
+    def close(self) -> None:
+        """Nothing is held."""

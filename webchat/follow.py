@@ -191,13 +191,12 @@ def change_since(conversation: Conversation, position: Position) -> Change | Non
 
 
 def text_pieces(
-    read: Callable[[], Message | None], waiter: Waiter, stopping: threading.Event, interval: float
+    read: Callable[[], Message | None], waiter: Waiter, stopping: threading.Event
 ) -> Iterator[tuple[str, Message]]:
     """One reply's text as it comes, as (new text, the message now), until it has its final status.
 
-    `read` gives the message as it is now. Several pieces within `interval` seconds come as one. A pair with an empty
-    text comes whenever there was nothing new for `POLL_INTERVAL`, so that the caller can see whether its reader is
-    still there, and at the end. When `stopping` is set there is one last look.
+    `read` gives the message as it is now. A pair with an empty text comes whenever there was nothing new for
+    `POLL_INTERVAL`, so that the caller can see whether its reader is still there, and at the end. When `stopping` is set there is one last look.
     """
     sent, over = 0, False
     while not over:
@@ -209,8 +208,5 @@ def text_pieces(
         yield message.content[sent:], message
         if not message.in_flight:
             return
-        grown, sent = len(message.content) > sent, len(message.content)
-        if grown:
-            waiter.wait(interval, urgent=True)
-        else:
-            waiter.wait(POLL_INTERVAL)
+        sent = len(message.content)
+        waiter.wait(POLL_INTERVAL)

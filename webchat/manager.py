@@ -327,9 +327,9 @@ class WebChatSessionManager:
         self.store.require(session_id, owner)
         return self._writing.stop(session_id)
 
-    def pieces(self, session_id: str, message_id: str, *, interval: float = 0.05) -> Iterator[tuple[str, Message]]:
+    def pieces(self, session_id: str, message_id: str) -> Iterator[tuple[str, Message]]:
         """The text of one answer as it comes, from its beginning, as (new text, the message now); see `text_pieces`."""
-        return self._writing.pieces(session_id, message_id, interval=interval)
+        return self._writing.pieces(session_id, message_id)
 
     def listen(self, session_id: str) -> AbstractContextManager[Waiter]:
         """A waiter that is woken by what happens in the session."""

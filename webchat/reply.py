@@ -25,8 +25,9 @@ from webchat.transcript import Message, Transcripts
 log = logging.getLogger(__name__)
 COMMIT_PATIENCE = 10.0
 """Seconds that the next message waits for an answer's last step, on a slow disk."""
-WRITE_INTERVAL = 0.03
-"""Seconds between two writes of one answer's log; what comes in between is written together."""
+WRITE_INTERVAL = 0.1
+"""Seconds between two writes of one answer's log, and so between two updates of who reads along; what comes in between
+is written together. Waking a thread costs more than what it then does."""
 _END: Any = object()
 
 
@@ -127,6 +128,7 @@ class ReplyRun:
         except Exception:
             log.exception("the end of the reply in session %s could not be noted", self.session_id)
         finally:
+            self._replies.leave(self.session_id)
             release()
             self._finished.set()
             self._changed(True)

@@ -9,7 +9,7 @@ from typing import Any
 
 from webchat import jsonlines
 from webchat.errors import SessionBusy, StorageError
-from webchat.fileutil import Folder, Locked, Release
+from webchat.fileutil import Folder, Locked, Log, Release
 from webchat.transcript import Message, Transcripts, new_message_id
 
 PROBE_PATIENCE = 1.0
@@ -80,6 +80,7 @@ class Replies:
         self.folder = folder
         self._guard = threading.Lock()
         self._views: dict[str, tuple[jsonlines.LineReader, ReplyView | None]] = {}
+        self._begun: dict[str, Log] = {}
 
     def lock(self, session_id: str) -> Release:
         """Take the right to write in this session, across processes. Raises SessionBusy, StorageError."""
@@ -98,14 +99,22 @@ class Replies:
         return self.folder.stamp(_file(session_id))
 
     def begin(self, session_id: str, header: Mapping[str, Any]) -> None:
-        """Start the log, in one step. The caller holds the lock."""
+        """Start the log, in one step. The caller holds the lock until it has removed or left the log."""
         self.folder.remove(_stop_file(session_id))
-        self.folder.replace(_file(session_id), jsonlines.dump(header) + b"\n")
+        self._begun[session_id] = self.folder.begin(_file(session_id), jsonlines.dump(header) + b"\n")
 
     def write(self, session_id: str, *records: Mapping[str, Any]) -> None:
-        self.folder.append_line(_file(session_id), b"\n".join(map(jsonlines.dump, records)), sync=False)
+        """Add to the log that was begun here."""
+        self._begun[session_id].append_line(b"\n".join(map(jsonlines.dump, records)))
+
+    def leave(self, session_id: str) -> None:
+        """Write no more in this log; whoever holds the lock next settles it."""
+        begun = self._begun.pop(session_id, None)
+        if begun:
+            begun.close()
 
     def remove(self, session_id: str) -> None:
+        self.leave(session_id)
         self.folder.remove(_file(session_id))
         self.folder.remove(_stop_file(session_id))
         with self._guard:

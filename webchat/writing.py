@@ -133,6 +133,7 @@ class Writing:
             run.start(held.release)
         except BaseException as error:
             self.runs.pop(session_id, None)
+            self.replies.leave(session_id)
             raise _not_started(error) from error
         held.handed_over = True
         self._watch()
@@ -168,7 +169,7 @@ class Writing:
                     waiter.wait(POLL_INTERVAL)
         return True
 
-    def pieces(self, session_id: str, message_id: str, *, interval: float = 0.05) -> Iterator[tuple[str, Message]]:
+    def pieces(self, session_id: str, message_id: str) -> Iterator[tuple[str, Message]]:
         """The text of one answer as it comes, from its beginning, as (new text, the message now); see `text_pieces`."""
         run = self.runs.get(session_id)
 
@@ -178,7 +179,7 @@ class Writing:
             return self.read(session_id).find(message_id)
 
         with self.wakeups.listen(session_id) as waiter:
-            yield from text_pieces(read, waiter, self.stopping, interval)
+            yield from text_pieces(read, waiter, self.stopping)
 
     def close(self, grace: float, patience: float) -> None:
         """Begin nothing any more; let answers in flight end for `grace` seconds, and read along meanwhile.

@@ -17,8 +17,6 @@ from webchat.transcript import Message
 from webchat.views import pieces
 from webchat.views.context import Chat, chat_of, has_gone
 
-UPDATE_INTERVAL = 0.1
-"""Seconds between two updates of a page at least."""
 BYTES_PER_SECOND = 40_000
 """What the growing end of an answer may cost: a long table or code block is sent less often."""
 PING_INTERVAL = 15.0
@@ -88,13 +86,10 @@ class PageStream:
                 elif time.monotonic() - last_sent > PING_INTERVAL:
                     yield ": ping\n\n"
                     last_sent = time.monotonic()
-                self._pause(waiter, bool(news))
-
-    def _pause(self, waiter: Waiter, sent: bool) -> None:
-        if sent:
-            waiter.wait(max(UPDATE_INTERVAL, self._cost / BYTES_PER_SECOND), urgent=True)
-        else:
-            waiter.wait(POLL_INTERVAL)
+                waiter.wait(POLL_INTERVAL)
+                early = last_sent + self._cost / BYTES_PER_SECOND - time.monotonic()
+                if early > 0:
+                    waiter.wait(early, urgent=True)
 
     def _news(self) -> str:
         """Everything that the page lacks, as events; empty where there is nothing."""
