@@ -87,6 +87,7 @@ class WebChatSessionStore:
         self._clock = clock
         self.activity = Activity(self.folder, WEB_CHAT_ACTIVITY_FILENAME, clock)
         self._guard = threading.RLock()
+        self._writers = threading.Lock()
         self._registry = _Registry()
         self._stamp: Stamp | None = None
         self._sorted: tuple[object, tuple[WebChatSession, ...]] = (None, ())
@@ -210,8 +211,9 @@ class WebChatSessionStore:
 
     def _update(self, change: Callable[[Rows], Rows]) -> Rows:
         try:
-            # The file's lock alone orders the writers, here and elsewhere: who only reads does not wait for it.
-            with locked(self.folder, self._name):
+            # The file's lock orders the writers of all processes; those of this one queue before it, since whoever
+            # waits there looks a hundred times a second. Who only reads waits for neither.
+            with self._writers, locked(self.folder, self._name):
                 registry = self._read()
                 rows = change(registry.rows)
                 if registry.damaged:

@@ -21,6 +21,8 @@ BYTES_PER_SECOND = 40_000
 """What the growing end of an answer may cost: a long table or code block is sent less often."""
 PING_INTERVAL = 15.0
 """Seconds of silence after which a comment shows both sides that the connection lives."""
+LIST_INTERVAL = 0.25
+"""Seconds between two looks at the list, which changes with each message in any session."""
 POLL_AGAIN = 5_000
 """Milliseconds after which a page asks again that got no stream of its own."""
 
@@ -56,6 +58,7 @@ class PageStream:
         self._stamp: object = None
         # Nobody knows which state of the list, badge and title the page has: the first look sends them.
         self._list_version: object = None
+        self._list_seen = 0.0
         self._sent: Message | None = None
         """The message that the page showed last, as this stream has sent it."""
         self._shown = 0
@@ -98,15 +101,21 @@ class PageStream:
         if change is not None:
             html = self._whole() if change.replaced else self._parts(change)
             text += self._event(html) if html else ""
+        return text + self._list_news()
+
+    def _list_news(self) -> str:
+        if time.monotonic() - self._list_seen < LIST_INTERVAL:
+            return ""
+        self._list_seen = time.monotonic()
         version = self._manager.store.version()
-        if version != self._list_version:
-            self._list_version = version
-            text += self._shell()
-        return text
+        if version == self._list_version:
+            return ""
+        self._list_version = version
+        return self._shell()
 
     def _change(self) -> Change | None:
-        stamp = self._manager.conversation_stamp(self._session_id)
         in_flight = self._sent is not None and self._sent.in_flight
+        stamp = None if in_flight else self._manager.conversation_stamp(self._session_id)
         if stamp == self._stamp and not in_flight:
             return None
         self._stamp = stamp
