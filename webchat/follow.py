@@ -196,7 +196,8 @@ def text_pieces(
     """One reply's text as it comes, as (new text, the message now), until it has its final status.
 
     `read` gives the message as it is now. A pair with an empty text comes whenever there was nothing new for
-    `POLL_INTERVAL`, so that the caller can see whether its reader is still there, and at the end. When `stopping` is set there is one last look.
+    `POLL_INTERVAL`, so that the caller can see whether its reader is still there, and at the end. When `stopping` is
+    set there is one last look.
     """
     sent, over = 0, False
     while not over:

@@ -91,6 +91,7 @@ class WebChatSessionStore:
         self._registry = _Registry()
         self._stamp: Stamp | None = None
         self._sorted: tuple[object, tuple[WebChatSession, ...]] = (None, ())
+        self._listed: dict[str, _Listed] = {}
         self._kept_aside: str | None = None
 
     def add(
@@ -195,12 +196,20 @@ class WebChatSessionStore:
         version = self.version()
         known, sessions = self._sorted
         if known != version:
-            rows = self._read().rows.values()
-            latest = self.activity.latest()
-            unsorted = (_as_of(_session(row), latest) for row in rows)
-            sessions = tuple(sorted(unsorted, key=_last_active, reverse=True))
+            rows, latest = self._read().rows, self.activity.latest()
+            self._listed = {key: self._as_listed(key, row, latest) for key, row in rows.items()}
+            newest_first = sorted(self._listed.values(), key=_Listed.order, reverse=True)
+            sessions = tuple(listed.session for listed in newest_first)
             self._sorted = (version, sessions)
         return sessions
+
+    def _as_listed(self, session_id: str, row: Row, latest: Mapping[str, str]) -> _Listed:
+        """What was made of the row before, where nothing has happened in it: a message changes one of thousands."""
+        known = self._listed.get(session_id)
+        if known and known.row is row and known.time == latest.get(session_id):
+            return known
+        session = _as_of(_session(row), latest)
+        return _Listed(row, latest.get(session_id), session, _last_active(session))
 
     def _change(self, session_id: str, owner: str | None, changes: Row) -> WebChatSession:
         def change(rows: Rows) -> Rows:
@@ -237,6 +246,19 @@ class WebChatSessionStore:
             except OSError as error:
                 raise StorageError("The list of sessions could not be read", error) from error
             return self._registry
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """A session in the list's order, and what it was made from."""
+
+    row: Row
+    time: str | None
+    session: WebChatSession
+    last_active: tuple[float, str]
+
+    def order(self) -> tuple[float, str]:
+        return self.last_active
 
 
 def _as_of(session: WebChatSession, latest: Mapping[str, str]) -> WebChatSession:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from flask import Blueprint, Response, request, stream_with_context
 from markupsafe import Markup, escape
 
-from webchat.follow import POLL_INTERVAL, Change, Position, Waiter, change_since
+from webchat.follow import POLL_INTERVAL, Change, Position, change_since
 from webchat.htmx import partial
 from webchat.session_store import WebChatSession
 from webchat.transcript import Message
