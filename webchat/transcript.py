@@ -241,14 +241,13 @@ def _message(record: Mapping[str, Any], before: str | None, end: int) -> Message
     is_root = "type" in record and record.get("parent", before) is None
     parent = record["parent"] if isinstance(record.get("parent"), str) else None if is_root else before
     notes = record.get("notes")
-    message = Message(message_id, record["role"], record["content"], parent=parent, end=end)
-    texts = {key: record[key] for key in _TEXTS if isinstance(record.get(key), str)}
+    texts: dict[str, Any] = {key: record[key] for key in _TEXTS if isinstance(record.get(key), str)}
     # A status of a message in flight has no place here, and one that we do not know says nothing.
     if texts.get("status", "complete") not in ("complete", "stopped", "interrupted", "failed"):
         del texts["status"]
     if isinstance(notes, list):
         texts["notes"] = tuple(note for note in notes if isinstance(note, str))
-    return replace(message, **texts)
+    return Message(message_id, record["role"], record["content"], parent=parent, end=end, **texts)
 
 
 _TEXTS = ("status", "created_at", "model", "kind", "reasoning", "error", "code", "key")
