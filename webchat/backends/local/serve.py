@@ -30,6 +30,9 @@ def main() -> None:
 
 
 def _serve(parameters: dict[str, Any]) -> Any:  # noqa: ANN401
+    # Threads that wait for each other must sleep: where another program wants a core too, those that spin (what OpenMP
+    # does unless told) take 50 times as long for an answer. Read when the runtime is loaded.
+    os.environ.update(OMP_WAIT_POLICY="passive", GOMP_SPINCOUNT="0")
     import xllamacpp
 
     wanted = xllamacpp.CommonParams()
