@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 import zipfile
 from contextlib import contextmanager
 from dataclasses import replace
@@ -17,10 +18,14 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from click.testing import CliRunner
 
-from webchat.errors import BackendUnavailable, InvalidInput
+from webchat.cli import main
+from webchat.errors import BackendUnavailable, InvalidInput, ModelBusy
+from webchat.fileutil import DiskFolder, locked
 from webchat.models import MODELS, QWEN_CODER, SMOLLM, EmbeddedModel, Wheel, choose, models_folder, resolve
 from webchat.models.fetch import WAITING, fetch, is_present
+from webchat.models.shelf import Shelf
 
 CONTENT = b"GGUF" + random.Random(7).randbytes(300_000)
 GB = 10**9
@@ -234,7 +239,7 @@ def test_a_damaged_beginning_is_noticed_and_read_anew(official, tmp_path):
 @pytest.mark.parametrize("length", [len(CONTENT), len(CONTENT) - 1, len(CONTENT) + 1])
 def test_wrong_bytes_are_refused_and_deleted(tmp_path, length):
     with Official((b"GGUF" + b"x" * len(CONTENT))[:length]) as official:
-        with pytest.raises(BackendUnavailable, match=r"--model FILE\.gguf"):
+        with pytest.raises(BackendUnavailable, match=r"models get tiny --from FILE"):
             bring(a_model(official.url), tmp_path)
     assert left_in(tmp_path) == ["tiny.gguf.lock"]
 
@@ -451,9 +456,11 @@ def test_a_model_file_of_ones_own_is_checked(tmp_path):
         resolve(str(tmp_path / "missing.gguf"))
 
 
-def test_the_folder_is_the_users_cache_unless_it_is_set(tmp_path):
+def test_the_folder_is_the_users_cache_unless_it_is_set(tmp_path, monkeypatch):
+    monkeypatch.delenv("WEBCHAT_MODELS", raising=False)
     assert models_folder().parts[-2:] == ("webchat", "models")
-    assert models_folder(str(tmp_path)) == tmp_path
+    monkeypatch.setenv("WEBCHAT_MODELS", str(tmp_path))
+    assert models_folder() == tmp_path
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
@@ -461,3 +468,160 @@ def test_the_catalogue_adds_up(model):
     assert sum(wheel.bytes for wheel in model.wheels) == model.bytes
     assert re.fullmatch("[0-9a-f]{64}", model.sha256)
     assert len({wheel.requirement for wheel in model.wheels}) == len(model.wheels)
+
+
+class TestFromElsewhere:
+    """`given` names the one place to take it from: for a machine without a network."""
+
+    def take(self, given, folder, **options):
+        return fetch(a_model(**options), folder, Told(), threading.Event(), given=str(given))
+
+    def test_a_file(self, tmp_path):
+        file = tmp_path / "from-a-stick.gguf"
+        file.write_bytes(CONTENT)
+        assert self.take(file, tmp_path / "models").read_bytes() == CONTENT
+        assert left_in(tmp_path / "models") == COMPLETE
+        assert file.read_bytes() == CONTENT
+
+    def test_a_folder_with_the_file(self, tmp_path):
+        (tmp_path / "tiny.gguf").write_bytes(CONTENT)
+        assert self.take(tmp_path, tmp_path / "models").read_bytes() == CONTENT
+
+    def test_a_folder_with_the_packages_that_carry_it(self, tmp_path, index):
+        assert self.take(index, tmp_path / "models", wheels=WHEELS).read_bytes() == CONTENT
+
+    @pytest.mark.parametrize("end", ["model.gguf", ""])
+    def test_an_address_of_the_file_or_of_its_folder(self, tmp_path, official, end):
+        url = official.url.removesuffix("model.gguf") + end
+        assert self.take(url, tmp_path / "models").read_bytes() == CONTENT
+
+    @pytest.mark.parametrize("content", [b"another file", b"GGUF" + b"x" * (len(CONTENT) - 4)])
+    def test_other_bytes_are_refused_and_the_file_stays(self, tmp_path, content):
+        file = tmp_path / "other.gguf"
+        file.write_bytes(content)
+        with pytest.raises(BackendUnavailable, match=r"another file|wrong sha256"):
+            self.take(file, tmp_path / "models")
+        assert file.read_bytes() == content
+        assert not (tmp_path / "models" / "tiny.gguf").exists()
+
+    def test_nothing_there_is_said(self, tmp_path, official):
+        official.faults = [404]
+        for given in (tmp_path / "missing.gguf", tmp_path, official.url):
+            with pytest.raises(BackendUnavailable, match=r"missing\.gguf|nor the packages|that address answered 404"):
+                self.take(given, tmp_path / "models")
+
+
+class TestShelf:
+    @pytest.fixture
+    def here(self, tmp_path, official):
+        """A shelf with one model, which comes from the official server."""
+        return Shelf(tmp_path / "models", [a_model(official.url)])
+
+    def row(self, shelf):
+        return shelf.rows()[0]
+
+    def until(self, shelf, state):
+        deadline = time.monotonic() + 10
+        while self.row(shelf).state != state:
+            assert time.monotonic() < deadline, self.row(shelf)
+            time.sleep(0.01)
+        return self.row(shelf)
+
+    def test_a_model_comes_and_goes(self, here):
+        assert self.row(here).state == "absent"
+        here.get(here.models[0])
+        assert self.until(here, "here").path.read_bytes() == CONTENT
+        assert here.remove(here.models[0]) == len(CONTENT)
+        assert self.row(here).state == "absent"
+        assert here.remove(here.models[0]) == 0
+
+    def test_cancelled_it_keeps_what_came_and_goes_on_later(self, here, official):
+        official.faults = ["stall"]
+        here.get(here.models[0])
+        here.get(here.models[0])  # asked for twice, fetched once
+        assert official.reached.wait(10)
+        coming = self.row(here)
+        assert (coming.state, coming.can_cancel) == ("coming", True)
+        with pytest.raises(ModelBusy):
+            here.remove(here.models[0])
+        official.go_on.set()
+        here.cancel(here.models[0])
+        partly = self.row(here)
+        assert (partly.state, partly.doing) == ("partly", "")
+        assert partly.progress > 0.1
+        here.get(here.models[0])
+        self.until(here, "here")
+        assert official.ranges_asked[0] is None
+        assert official.ranges_asked[-1] == f"bytes={round(partly.progress * len(CONTENT))}-"
+
+    def test_a_failure_is_said(self, here, official):
+        official.faults = [404]
+        here.get(here.models[0])
+        assert "answered 404" in self.until(here, "absent").doing
+
+    def test_who_waits_for_a_model_shares_the_download_and_its_end(self, here, official):
+        official.faults = ["stall"]
+        told, failures = Told(), []
+
+        def wait():
+            try:
+                here.wait_for(here.models[0], told, threading.Event())
+            except BackendUnavailable as error:
+                failures.append(str(error))
+
+        waiting = threading.Thread(target=wait)
+        waiting.start()
+        assert official.reached.wait(10)
+        official.go_on.set()
+        here.cancel(here.models[0])
+        waiting.join(10)
+        assert failures == ["The download of the model was stopped. The next message goes on with it."]
+        assert here.wait_for(here.models[0], told, threading.Event()).read_bytes() == CONTENT
+        assert len(official.requests) == 2
+
+    def test_another_process_that_fetches_it_is_seen(self, here):
+        here.folder.mkdir()
+        (here.folder / "tiny.gguf.part").write_bytes(CONTENT[:150_002])
+        with locked(DiskFolder(here.folder), "tiny.gguf"):
+            row = self.row(here)
+        assert (row.state, row.can_cancel, row.progress) == ("coming", False, 0.5)
+
+
+class TestCommand:
+    """`webchat models` at a terminal, over the catalogue with one tiny model in it."""
+
+    @pytest.fixture
+    def run(self, tmp_path, official, monkeypatch):
+        monkeypatch.setenv("WEBCHAT_MODELS", str(tmp_path / "models"))
+        catalogue = (a_model(official.url),)
+        monkeypatch.setattr("webchat.models.named.__defaults__", (catalogue, ""))
+        monkeypatch.setattr("webchat.models.shelf.Shelf.__init__.__defaults__", (catalogue,))
+        return lambda *words: CliRunner().invoke(main, ["models", *words])
+
+    def test_a_model_is_listed_got_and_removed(self, run, tmp_path):
+        assert re.fullmatch(rf"tiny +0\.0 GB +MIT *\nIn {tmp_path}/models\n", run().output)
+        got = run("get", "tiny")
+        assert got.exit_code == 0
+        assert f"{tmp_path}/models/tiny.gguf is here and checked." in got.output
+        assert re.match(r"tiny +0\.0 GB +MIT +here\n", run("list").output)
+        assert run("remove", "tiny").exit_code == 0
+        assert run("remove", "tiny").output == "It was not here.\n"
+
+    def test_it_comes_from_a_file(self, run, tmp_path, official):
+        (tmp_path / "stick.gguf").write_bytes(CONTENT)
+        assert run("get", "tiny", "--from", str(tmp_path / "stick.gguf")).exit_code == 0
+        assert official.requests == []
+
+    @pytest.mark.parametrize("words", [("get", "nothing"), ("remove", "nothing"), ("get", "tiny", "--from", "/none")])
+    def test_what_cannot_be_done_is_one_sentence(self, run, words):
+        failed = run(*words)
+        assert failed.exit_code == 1
+        assert failed.output.splitlines()[-1].startswith("Error: ")
+        assert "Traceback" not in failed.output
+
+    def test_stopped_it_says_how_to_go_on(self, run, monkeypatch):
+        def interrupted(*args, **options):
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr("webchat.models.fetch.fetch", interrupted)
+        assert "The same command goes on" in run("get", "tiny").output

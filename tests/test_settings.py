@@ -12,11 +12,15 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.conftest import HTMX, Page
+from tests.reading import until
 from tests.scripted import ScriptedBackend
 from tests.scripted_server import ScriptedServer, delta, ended, refuses, sends
 from webchat import config, create_app
 from webchat.backends.openai import nearby
+from webchat.errors import BackendUnavailable
+from webchat.fileutil import DiskFolder, locked
 from webchat.manager import WebChatSessionManager
+from webchat.models import SMOLLM
 
 SETTINGS = "/apps/settings/"
 JSON = {"Accept": "application/json"}
@@ -472,11 +476,11 @@ def remember(client: FlaskClient, *texts: str) -> None:
 def test_memories_are_listed_newest_first_and_deleted_one_by_one(client):
     remember(client, "tea is green", "coffee is black")
     page = shown(client)
-    assert [item.get_text() for item in page.soup.select(".memories .plain")] == ["coffee is black", "tea is green"]
-    form = page.soup.select_one(".memories form")
+    assert [item.get_text() for item in page.soup.select("#memories .plain")] == ["coffee is black", "tea is green"]
+    form = page.soup.select_one("#memories form")
     answer = client.post(form["action"])
     assert (answer.status_code, answer.headers["Location"]) == (303, "/apps/settings/#memories")
-    assert [item.get_text() for item in shown(client).soup.select(".memories .plain")] == ["tea is green"]
+    assert [item.get_text() for item in shown(client).soup.select("#memories .plain")] == ["tea is green"]
     assert client.post(form["action"]).status_code == 404
 
 
@@ -617,3 +621,102 @@ def test_choosing_makes_no_session_current(client, manager, model):
     first, second = say(client, "hello")["session_id"], say(client, "hello")["session_id"]
     choose(client, first, model="llama3.2")
     assert manager.active_session_id == second
+
+
+class TestModelsOnThisMachine:
+    """The catalogue's models on the settings page, in a folder of this test; nothing is downloaded."""
+
+    NAME = "smollm2-135m"
+
+    @pytest.fixture(autouse=True)
+    def folder(self, tmp_path, monkeypatch):
+        monkeypatch.setenv("WEBCHAT_MODELS", str(tmp_path / "models"))
+        (tmp_path / "models").mkdir()
+        return tmp_path / "models"
+
+    @pytest.fixture
+    def download(self, monkeypatch):
+        """Stands in for the download: half of it has come, and the rest comes when told, or never."""
+        go_on = threading.Event()
+
+        def fetch(model, folder, report, cancelled):
+            report("Downloading the model (first time only)", 0.5)
+            while not go_on.wait(0.01):
+                if cancelled.is_set():
+                    raise BackendUnavailable("stopped")
+            raise BackendUnavailable("The network is <b>away</b>.")
+
+        monkeypatch.setattr("webchat.models.shelf.fetch", fetch)
+        yield go_on
+        go_on.set()
+
+    def address(self, action):
+        return f"{SETTINGS}models/{self.NAME}/{action}"
+
+    def row(self, client):
+        rows = client.get(f"{SETTINGS}models", headers=JSON).json["models"]
+        return next(row for row in rows if row["name"] == self.NAME)
+
+    def section(self, client):
+        return shown(client).soup.select_one("#onDisk")
+
+    def test_they_are_listed_with_size_and_licence(self, client, folder):
+        assert client.get(f"{SETTINGS}models", headers=JSON).json["folder"] == str(folder)
+        assert self.row(client) == {
+            "name": self.NAME,
+            "title": "SmolLM2 135M",
+            "licence": "Apache-2.0",
+            "bytes": 98_362_432,
+            "state": "absent",
+            "progress": None,
+            "doing": "",
+            "path": None,
+        }
+        section = self.section(client)
+        assert "SmolLM2 135M 0.1 GB · Apache-2.0" in section.get_text(" ", strip=True)
+        assert not section.get("hx-get")
+        assert client.get(f"{SETTINGS}models").location.endswith(f"{SETTINGS}#onDisk")
+
+    def test_one_is_fetched_with_progress_and_cancelled(self, client, download):
+        answer = client.post(self.address("get"))
+        assert (answer.status_code, answer.location) == (303, f"{SETTINGS}#onDisk")
+        until(lambda: self.row(client)["progress"] == 0.5)
+        section = self.section(client)
+        assert section["hx-trigger"] == "every 1s"
+        assert section.progress["value"] == "0.500"
+        assert [form["action"] for form in section.select("form")][-1:] == [self.address("cancel")]
+        fragment = client.get(f"{SETTINGS}models", headers=HTMX).text
+        assert fragment.lstrip().startswith('<section id="onDisk"')
+        assert client.post(self.address("cancel"), headers=JSON).json["state"] == "absent"
+
+    def test_a_failure_is_said_in_its_row(self, client, download):
+        download.set()
+        client.post(self.address("get"), headers=HTMX)
+        until(lambda: self.row(client)["doing"] == "The network is <b>away</b>.")
+        assert self.section(client).select_one("[role=alert]").get_text() == "The network is <b>away</b>."
+
+    def test_one_is_removed_where_nobody_fetches_it(self, client, folder):
+        file = SMOLLM.file_name
+        (folder / f"{file}.part").write_bytes(b"x" * 1000)
+        assert self.row(client)["state"] == "partly"
+        assert self.section(client).select_one("details form")["action"] == self.address("remove")
+        with locked(DiskFolder(folder), file):
+            answer = client.post(self.address("remove"), headers=JSON)
+            assert (answer.status_code, answer.json) == (
+                409,
+                {"error": "SmolLM2 135M is being downloaded. Cancel that first."},
+            )
+            assert "Cancel that first" in client.post(self.address("remove"), headers=HTMX).text
+        assert client.post(self.address("remove"), headers=JSON).json["state"] == "absent"
+        assert not (folder / f"{file}.part").exists()
+
+    @pytest.mark.parametrize("action", ["get", "cancel", "remove"])
+    def test_another_name_is_not_found(self, client, action):
+        for name in ("smol", "nothing", "..%2f..%2fetc"):
+            assert client.post(f"{SETTINGS}models/{name}/{action}", headers=JSON).status_code == 404
+
+    def test_an_application_with_its_own_backend_shows_none(self, home):
+        app = create_app({"AMPLIFIER_HOME": str(home)}, backend=ScriptedBackend())
+        client = app.test_client()
+        assert self.section(client) is None
+        assert client.post(self.address("get")).status_code == 404

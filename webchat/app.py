@@ -16,6 +16,8 @@ from webchat.live_settings import LiveSettings
 from webchat.manager import WebChatSessionManager
 from webchat.memory import MemoryStore
 from webchat.memory_context import memory_context
+from webchat.models import models_folder
+from webchat.models.shelf import shelf
 from webchat.views import create_blueprint, finish
 from webchat.views.settings import SettingsPage
 
@@ -50,7 +52,7 @@ def create_app(config_values: Mapping[str, Any] | None = None, *, backend: Sessi
         manager, memory=memory, title=settings.title, theme=live.theme, max_streams=settings.max_streams
     )
     app.register_blueprint(chat)
-    app.register_blueprint(SettingsPage(live).blueprint(), url_prefix="/apps/settings")
+    app.register_blueprint(SettingsPage(live, shelf(models_folder())).blueprint(), url_prefix="/apps/settings")
     app.before_request(lambda: security.check_host(request, settings.allow_hosts))
     # What no route of ours takes, and a host that is not ours, is answered in the same faces and with the same headers.
     app.register_error_handler(Exception, errors_http.handle)

@@ -146,6 +146,13 @@ class Settings:
     context: int = _setting(
         4096, "WEBCHAT_CONTEXT", "--context", "Tokens that the embedded model keeps of one session.", _count
     )
+    idle_unload: float = _setting(
+        15.0,
+        "WEBCHAT_IDLE_UNLOAD",
+        "--idle-unload",
+        "Minutes without a message after which the embedded model leaves the memory; 0 is never.",
+        _not_negative,
+    )
     title: str = _setting("Amplifier", "WEBCHAT_TITLE", "--title", "The name at the top of the page.")
     theme: str = _setting("system", "WEBCHAT_THEME", "--theme", "system, light or dark.", _theme, saved=True)
     allow_hosts: tuple[str, ...] = _setting(

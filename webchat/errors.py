@@ -86,6 +86,13 @@ class Closing(WebChatError):
         super().__init__("The server is about to end and takes nothing new. Try again when it is back.")
 
 
+class ModelBusy(WebChatError):
+    """A model's file is being downloaded."""
+
+    def __init__(self, title: str) -> None:
+        super().__init__(f"{title} is being downloaded. Cancel that first.")
+
+
 class InvalidInput(WebChatError):
     """What was sent cannot be used as it is."""
 

@@ -6,6 +6,8 @@ import pytest
 from playwright.sync_api import expect
 
 from webchat import config
+from webchat.fileutil import DiskFolder, locked
+from webchat.models import SMOLLM
 
 pytestmark = pytest.mark.browser
 
@@ -56,8 +58,8 @@ def test_a_memory_is_deleted_where_it_stands(serve, visit):
         chat.asked(f"remember this: {text}")
     chat.open(SETTINGS)
     chat.page.get_by_role("button", name="Delete mem-001").click()
-    expect(chat.page.locator(".memories li")).to_have_count(1)
-    expect(chat.page.locator(".memories")).to_contain_text("coffee is black")
+    expect(chat.page.locator("#memories li")).to_have_count(1)
+    expect(chat.page.locator("#memories")).to_contain_text("coffee is black")
 
 
 def test_switching_the_model_keeps_the_draft(serve_model, model, visit):
@@ -91,3 +93,23 @@ def test_the_options_work_without_javascript(serve_model, model, visit):
     expect(chat.questions).to_have_count(2)
     _, asked = model.next_request(), model.next_request()
     assert asked.body["messages"][0] == {"role": "system", "content": "Be kind."}
+
+
+def test_a_models_download_is_followed_and_what_came_is_removed(serve_mock, visit, tmp_path, monkeypatch):
+    monkeypatch.setenv("WEBCHAT_MODELS", str(tmp_path))
+    part = tmp_path / f"{SMOLLM.file_name}.part"
+    part.write_bytes(b"x" * (SMOLLM.bytes // 100 + 1))
+    page = visit(serve_mock(), SETTINGS).page
+    row = page.locator("#onDisk li").filter(has_text="SmolLM2")
+    expect(row).to_contain_text("1 % are here.")
+    with locked(DiskFolder(tmp_path), SMOLLM.file_name):  # another process downloads it
+        page.reload()
+        expect(row.get_by_role("progressbar")).to_be_visible()
+        with part.open("ab") as file:
+            file.truncate(SMOLLM.bytes // 2 + 1)
+        expect(row).to_contain_text("50 %")
+    expect(row).to_contain_text("50 % are here.")
+    row.get_by_text("Remove", exact=True).click()
+    row.get_by_role("button", name="Really remove").click()
+    expect(row.get_by_role("button", name="Download")).to_have_text("Download")
+    assert not part.exists()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,8 +82,9 @@ SMOLLM = EmbeddedModel(
 MODELS = (QWEN_CODER, SMOLLM)
 
 
-def models_folder(override: str = "") -> Path:
-    """Where model files live: `override` (the environment's WEBCHAT_MODELS), or the user's cache folder."""
+def models_folder() -> Path:
+    """Where model files live: what WEBCHAT_MODELS in the environment says, or the user's cache folder."""
+    override = os.environ.get("WEBCHAT_MODELS")
     return Path(override).expanduser() if override else user_cache_path("webchat") / "models"
 
 
@@ -107,11 +109,16 @@ def resolve(name_or_path: str) -> EmbeddedModel | Path:
     wanted = name_or_path.strip()
     if wanted.lower().endswith(".gguf"):
         return _checked_file(Path(wanted).expanduser())
-    found = [model for model in MODELS if wanted and wanted.lower() in model.name]
+    return named(wanted, others="; auto; or the path of a FILE.gguf")
+
+
+def named(name: str, models: Sequence[EmbeddedModel] = MODELS, others: str = "") -> EmbeddedModel:
+    """The model of that name, or of the only name that contains it. Raises InvalidInput naming these and `others`."""
+    found = [model for model in models if name and name.lower() in model.name]
     if len(found) != 1:
-        names = ", ".join(model.name for model in MODELS)
+        names = ", ".join(model.name for model in models)
         problem = "fits more than one embedded model" if found else "is not an embedded model"
-        raise InvalidInput(f"{wanted!r} {problem}. Choose one of: {names}; auto; or the path of a FILE.gguf.")
+        raise InvalidInput(f"{name!r} {problem}. Choose one of: {names}{others}.")
     return found[0]
 
 

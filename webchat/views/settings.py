@@ -14,17 +14,20 @@ from webchat.errors import InvalidInput, WebChatError
 from webchat.faces import Face, json_answer, wanted_face
 from webchat.htmx import is_htmx, reload_page
 from webchat.live_settings import LiveSettings
+from webchat.models.shelf import Shelf
 from webchat.views import guard
 from webchat.views.context import chat_of, manager
 from webchat.views.inputs import request_fields
 from webchat.views.settings_form import SettingsForm, posted, tested
+from webchat.views.settings_models import ModelsSection
 
 
 class SettingsPage:
     """Shows the settings that the application runs with, and saves those that a person may change."""
 
-    def __init__(self, live: LiveSettings) -> None:
+    def __init__(self, live: LiveSettings, shelf: Shelf) -> None:
         self._live = live
+        self._models = ModelsSection(shelf)
 
     def blueprint(self) -> Blueprint:
         blueprint = Blueprint("settings", __name__)
@@ -33,6 +36,8 @@ class SettingsPage:
         blueprint.post("/test", endpoint="test")(self.test)
         blueprint.get("/servers", endpoint="servers")(self.servers)
         blueprint.post("/memories/<memory_id>/delete", endpoint="forget")(self.forget)
+        if not self._live.own_backend:
+            self._models.register(blueprint)
         guard(blueprint)
         return blueprint
 
@@ -105,6 +110,7 @@ class SettingsPage:
             label=manager().label,
             memories=_memories(),
             takes_context="context" in manager().takes,
+            **self._models.shown(),
             **more,
         )
 

@@ -20,7 +20,8 @@ from webchat.backends.local.line import Line
 from webchat.backends.local.reply import LocalReply
 from webchat.errors import BackendUnavailable
 from webchat.models import EmbeddedModel, choose, models_folder
-from webchat.models.fetch import Report, fetch, is_present
+from webchat.models.fetch import Report, is_present
+from webchat.models.shelf import shelf
 
 if TYPE_CHECKING:
     from webchat.config import Settings
@@ -31,6 +32,8 @@ NOT_INSTALLED = (
 )
 RUNTIME = ("psutil", "xllamacpp")
 ANSWERS_AT_ONCE = 2
+TEMPERATURE = 0.3
+"""Where the settings name none. With the runtime's 0.8 models as small as these lose the thread."""
 LEAST_CONTEXT = 512  # tokens; with less there is no room for a question and an answer
 
 
@@ -38,7 +41,8 @@ class LocalModel:
     """A ChatModel on this machine: `model` from the catalogue, fetched into `folder`, or a model file.
 
     `context` is in tokens for each conversation, at least 512; `answers_at_once` more wait in the order in which they
-    came; `read_timeout` is in seconds; `temperature` None is the model's own. `program` is what serves the file.
+    came; `read_timeout` is in seconds. After `idle` seconds without a message the model is unloaded; 0 is never.
+    `program` is what serves the file.
     """
 
     def __init__(
@@ -48,7 +52,8 @@ class LocalModel:
         *,
         context: int = 4096,
         read_timeout: float = 120.0,
-        temperature: float | None = None,
+        temperature: float = TEMPERATURE,
+        idle: float = 0.0,
         answers_at_once: int = ANSWERS_AT_ONCE,
         program: Sequence[str] = PROGRAM,
     ) -> None:
@@ -63,7 +68,7 @@ class LocalModel:
             temperature=temperature,
             program=program,
         )
-        self._engine = Engine(self._fetch, start)
+        self._engine = Engine(self._fetch, start, idle)
         self._line = Line(answers_at_once)
         self._cuts = Cuts()
 
@@ -87,13 +92,13 @@ class LocalModel:
         return LocalReply(self._engine, self._line, self._cuts, messages)
 
     def close(self) -> None:
-        """End the model's process, and a download."""
+        """End the model's process. A download goes on, for the next who needs it."""
         self._engine.close()
 
     def _fetch(self, report: Report, cancelled: threading.Event) -> Path:
         if isinstance(self._model, Path):
             return self._model
-        return fetch(self._model, self._folder, report, cancelled)
+        return shelf(self._folder).wait_for(self._model, report, cancelled)
 
 
 class NotInstalled:
@@ -112,7 +117,7 @@ def from_settings(settings: Settings) -> ChatModelBackend:
         return ChatModelBackend(NotInstalled(), settings.system_prompt)
     import psutil
 
-    folder = models_folder(os.environ.get("WEBCHAT_MODELS", ""))
+    folder = models_folder()
     chosen = choose(
         settings.model,
         free_memory=psutil.virtual_memory().available,
@@ -124,7 +129,8 @@ def from_settings(settings: Settings) -> ChatModelBackend:
         folder,
         context=settings.context,
         read_timeout=settings.read_timeout,
-        temperature=settings.temperature,
+        temperature=TEMPERATURE if settings.temperature is None else settings.temperature,
+        idle=settings.idle_unload * 60,
     )
     return ChatModelBackend(model, settings.system_prompt, session_options=("system_prompt", "context"))
 

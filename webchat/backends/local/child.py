@@ -47,12 +47,12 @@ class Child:
         context: int,
         threads: int,
         read_timeout: float,
-        temperature: float | None = None,
+        temperature: float,
         program: Sequence[str] = PROGRAM,
     ) -> None:
         self._key = secrets.token_urlsafe(24)
         self._read_timeout = read_timeout
-        self._wishes = {} if temperature is None else {"temperature": temperature}
+        self._temperature = temperature
         self._address = ""
         self.context = context
         self._process = subprocess.Popen(  # noqa: S603
@@ -115,7 +115,7 @@ class Child:
             "embedded",
             self._key,
             read_timeout=self._read_timeout,
-            extra_body={"max_tokens": max_tokens, "return_progress": True, **self._wishes},
+            extra_body={"max_tokens": max_tokens, "return_progress": True, "temperature": self._temperature},
         )
 
     def count(self, messages: Sequence[HistoryItem]) -> int:

@@ -1,11 +1,15 @@
-"""Has the model ready: fetched, loaded, and anew after a failure. Knows no conversation."""
+"""Has the model ready: fetched, loaded, unloaded when nobody asks it, and anew after that or a failure.
+
+Knows no conversation.
+"""
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from pathlib import Path
 
 from webchat.backends.local.child import Child
@@ -90,12 +94,17 @@ class Attempt:
 
 
 class Engine:
-    """The current attempt: the first message or `start` begins one, the next message after a failure another."""
+    """The current attempt: the first message or `start` begins one, the next message after a failure another.
 
-    def __init__(self, fetch: Fetch, start: Start) -> None:
-        self._fetch, self._start = fetch, start
+    After `idle` seconds in which nobody used it the model is unloaded, and the next message loads it; 0 is never.
+    """
+
+    def __init__(self, fetch: Fetch, start: Start, idle: float = 0.0) -> None:
+        self._fetch, self._start, self._idle = fetch, start, idle
         self._attempt: Attempt | None = None
         self._closed = False
+        self._users = 0
+        self._unloading: threading.Timer | None = None
         self._attempt_lock = threading.Lock()
 
     @property
@@ -111,11 +120,46 @@ class Engine:
                 raise BackendUnavailable(CLOSED)
             if self._attempt is None or self._attempt.has_failed:
                 self._attempt = Attempt(self._fetch, self._start, report)
+                self._unload_later()
             return self._attempt
+
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Keeps the model loaded meanwhile."""
+        with self._attempt_lock:
+            self._users += 1
+        try:
+            yield
+        finally:
+            with self._attempt_lock:
+                self._users -= 1
+                self._unload_later()
 
     def close(self) -> None:
         with self._attempt_lock:
             self._closed = True
             attempt = self._attempt
+            self._unload_later()
         if attempt:
             attempt.end()
+
+    def _unload_later(self) -> None:
+        """Count the idle time from now on. Called with the lock."""
+        if self._unloading:
+            self._unloading.cancel()
+            self._unloading = None
+        if self._idle and self._attempt and not self._closed:
+            self._unloading = threading.Timer(self._idle, self._unload)
+            self._unloading.daemon = True
+            self._unloading.start()
+
+    def _unload(self) -> None:
+        with self._attempt_lock:
+            attempt = self._attempt
+            if self._closed or attempt is None or threading.current_thread() is not self._unloading:
+                return
+            if self._users or not attempt.ready.done():
+                self._unload_later()
+                return
+            self._attempt = None
+        attempt.end()

@@ -44,10 +44,11 @@ class LocalReply:
                 return
             self._line.join(self._place)
         try:
-            child = yield from self._loaded()
-            yield from self._until(self._waiting)
-            if child and not self._cancelled:
-                yield from self._answer(child)
+            with self._engine.in_use():
+                child = yield from self._loaded()
+                yield from self._until(self._waiting)
+                if child and not self._cancelled:
+                    yield from self._answer(child)
         finally:
             self._line.leave(self._place)
 

@@ -1,0 +1,87 @@
+"""The models on this machine, as a part of the settings page: fetched, cancelled and removed there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, redirect, render_template, url_for
+from werkzeug.exceptions import NotFound
+from werkzeug.wrappers import Response
+
+from webchat.errors import WebChatError
+from webchat.faces import Face, json_answer, wanted_face
+from webchat.htmx import is_htmx
+from webchat.models import EmbeddedModel
+from webchat.models.shelf import OnShelf, Shelf
+
+
+class ModelsSection:
+    """Lists the models of a shelf, and does with them what people ask for."""
+
+    def __init__(self, shelf: Shelf) -> None:
+        self._shelf = shelf
+
+    def register(self, blueprint: Blueprint) -> None:
+        blueprint.get("/models", endpoint="models")(self.list)
+        blueprint.post("/models/<name>/get", endpoint="get_model")(self.get)
+        blueprint.post("/models/<name>/cancel", endpoint="cancel_model")(self.cancel)
+        blueprint.post("/models/<name>/remove", endpoint="remove_model")(self.remove)
+
+    def shown(self) -> dict[str, Any]:
+        """What the section's template needs."""
+        rows = self._shelf.rows()
+        return {"shelf": rows, "models_folder": self._shelf.folder, "coming": any(is_coming(row) for row in rows)}
+
+    def list(self) -> Response | str:
+        if wanted_face() is Face.JSON:
+            rows = [_described(row) for row in self._shelf.rows()]
+            return json_answer({"folder": str(self._shelf.folder), "models": rows})
+        if is_htmx():
+            return render_template("webchat/_settings_models.html", **self.shown())
+        return redirect(url_for(".page", _anchor="onDisk"), code=303)
+
+    def get(self, name: str) -> Response | str:
+        self._shelf.get(self._named(name))
+        return self._done(name)
+
+    def cancel(self, name: str) -> Response | str:
+        self._shelf.cancel(self._named(name))
+        return self._done(name)
+
+    def remove(self, name: str) -> Response | str:
+        try:
+            self._shelf.remove(self._named(name))
+        except WebChatError as error:
+            if not is_htmx():
+                raise
+            return render_template("webchat/_settings_models.html", problem=str(error), **self.shown())
+        return self._done(name)
+
+    def _named(self, name: str) -> EmbeddedModel:
+        for model in self._shelf.models:
+            if model.name == name:
+                return model
+        raise NotFound("There is no such model.")
+
+    def _done(self, name: str) -> Response | str:
+        """The model as it is now, or the whole section."""
+        if wanted_face() is Face.JSON:
+            return json_answer(next(_described(row) for row in self._shelf.rows() if row.model.name == name))
+        return self.list()
+
+
+def is_coming(row: OnShelf) -> bool:
+    return row.state == "coming"
+
+
+def _described(row: OnShelf) -> dict[str, Any]:
+    return {
+        "name": row.model.name,
+        "title": row.model.title,
+        "licence": row.model.licence,
+        "bytes": row.model.bytes,
+        "state": row.state,
+        "progress": row.progress,
+        "doing": row.doing,
+        "path": str(row.path) if row.state == "here" else None,
+    }
