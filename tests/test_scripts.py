@@ -292,3 +292,27 @@ def test_a_script_asks_again(client, backend, manager):
     failed = manager.conversation(manager.active_session_id).last
     address = f"/sessions/{manager.active_session_id}/messages/{failed.id}/retry"
     assert client.post(address, headers=TEXT).text == "You said: hi"
+
+
+def test_a_session_is_read_with_all_its_messages(client, manager):
+    client.post("/messages", data={"message": "hi"}, headers=JSON)
+    session_id = manager.active_session_id
+    client.post(f"/sessions/{session_id}/messages/{manager.conversation(session_id).last.id}/retry", headers=JSON)
+    read = client.get(f"/sessions/{session_id}", headers=JSON).json
+    assert read["session_id"] == session_id
+    question, answered = read["messages"]
+    assert (question["role"], question["content"], question["status"]) == ("user", "hi", "complete")
+    assert question["siblings"] == [question["id"]]
+    assert answered["parent"] == question["id"]
+    assert len(answered["siblings"]) == 2
+
+
+def test_the_list_is_searched_and_turned_page_by_page(client, manager):
+    for number in range(52):
+        manager.start_conversation(f"tea {number}").wait(10)
+    manager.start_conversation("coffee").wait(10)
+    first = client.get("/sessions?q=TEA", headers=JSON).json
+    second = client.get("/sessions?q=TEA&page=1", headers=JSON).json
+    assert (len(first["sessions"]), first["has_more"]) == (50, True)
+    assert [row["description"] for row in second["sessions"]] == ["tea 1", "tea 0"]
+    assert second["has_more"] is False

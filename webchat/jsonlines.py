@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,8 @@ from webchat.fileutil import Folder, Stamp
 COMPARED = 200
 """Bytes at the beginning and at the end of what is known that tell whether a file is still the same."""
 Record = dict[str, Any]
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]|\xed[\xa0-\xbf]")
+"""One of a pair or a lone one, escaped or as bytes."""
 
 
 def dump(record: Mapping[str, Any]) -> bytes:
@@ -34,7 +37,7 @@ def parse(data: bytes) -> Iterator[tuple[int, Record | None]]:
 def load(data: bytes) -> Any:  # noqa: ANN401
     """JSON from a file. A lone surrogate, which no page can hold, becomes "?". Raises ValueError, RecursionError."""
     value = json.loads(data)
-    if b"\\u" in data or b"\xed" in data:  # the two ways to write one
+    if _SURROGATE.search(data):
         value = json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
     return value
 

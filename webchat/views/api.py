@@ -41,7 +41,7 @@ def create() -> Response:
 
 def sessions() -> Response:
     """All sessions, newest first."""
-    return json_answer({"sessions": [_listed(session) for session in manager().list_sessions()]})
+    return json_answer({"sessions": [listed_fields(session) for session in manager().list_sessions()]})
 
 
 def resume() -> Response:
@@ -82,7 +82,8 @@ def session_fields(session: WebChatSession) -> dict[str, object]:
     }
 
 
-def _listed(session: WebChatSession) -> dict[str, object]:
+def listed_fields(session: WebChatSession) -> dict[str, object]:
+    """What a list for a script says of a session."""
     return {
         "session_id": session.session_id,
         "description": session.description,

@@ -17,7 +17,7 @@ from webchat.memory import MemoryAnswer, answer, check_memory_intent
 from webchat.session_store import WebChatSession
 from webchat.transcript import Message, new_message_id
 from webchat.views import pieces
-from webchat.views.api import session_fields
+from webchat.views.api import listed_fields, session_fields
 from webchat.views.context import chat_of, has_gone, link, manager, session_link
 from webchat.views.inputs import request_fields
 from webchat.views.streams import answering, memory_reply, reserve
@@ -54,8 +54,11 @@ def index() -> str:
 
 
 def session(session_id: str) -> AnyResponse | str:
-    """One session; to htmx with `before` only the messages before that one."""
+    """One session; to htmx with `before` only the messages before that one; to a script all that are shown."""
     shown = manager().get_session(session_id)
+    if wanted_face() is Face.JSON:
+        messages = manager().read_conversation(session_id).messages
+        return json_answer({**session_fields(shown), "messages": [_message_fields(item) for item in messages]})
     before = request.args.get("before")
     if before and is_htmx():
         return _earlier(shown, before)
@@ -63,9 +66,12 @@ def session(session_id: str) -> AnyResponse | str:
     return fragments(html, push=session_link(session_id)) if is_htmx() else html
 
 
-def sessions() -> str:
-    """The list: rows for the dropdown, a page for whoever has no script."""
+def sessions() -> Response | str:
+    """The list: rows for the dropdown, a page for whoever has no script, JSON for a script."""
     query, page = request.args.get("q", ""), request.args.get("page", 0, type=_page_number)
+    if wanted_face() is Face.JSON:
+        found, has_more = pieces.listed(query, page)
+        return json_answer({"sessions": [listed_fields(item) for item in found], "has_more": has_more})
     if is_htmx():
         return pieces.list_part(query, page)
     return render_template("webchat/sessions.html", **pieces.list_context(query, page))
@@ -198,6 +204,13 @@ def _reply_page(session_id: str, last: Message | None) -> Iterator[str]:
                 return
             yield str(escape(text))
     yield foot
+
+
+def _message_fields(message: Message) -> dict[str, object]:
+    """A message as its record in the transcript has it, and the ids of all that follow the same message."""
+    record = message.record()
+    del record["type"]
+    return {**record, "siblings": [*message.siblings] or [message.id]}
 
 
 def _page(shown: WebChatSession | None, show: int = pieces.MESSAGES_SHOWN) -> str:

@@ -124,21 +124,27 @@ def list_part(query: str = "", page: int = 0) -> str:
 
 
 def list_context(query: str = "", page: int = 0) -> dict[str, Any]:
-    """What `_session_list.html` needs. Sessions without a message are hidden, but for the current one."""
+    """What `_session_list.html` needs."""
+    sessions, has_more = listed(query, page)
+    return {
+        "groups": _groups(sessions),
+        "query": query,
+        "page": page,
+        "more": link("sessions", page=page + 1, q=query or None) if has_more else None,
+        "notice": chat_of().manager.store.notice,
+    }
+
+
+def listed(query: str = "", page: int = 0) -> tuple[list[WebChatSession], bool]:
+    """One page of the list, and whether there are more. Sessions without a message are hidden, but for the current."""
     needle = query.casefold().strip()
-    listed = (
+    found = (
         session
         for session in chat_of().manager.list_sessions()
         if (session.begun or session.is_active) and needle in session.description.casefold()
     )
-    sessions = list(islice(listed, page * SESSIONS_SHOWN, (page + 1) * SESSIONS_SHOWN + 1))
-    return {
-        "groups": _groups(sessions[:SESSIONS_SHOWN]),
-        "query": query,
-        "page": page,
-        "more": link("sessions", page=page + 1, q=query or None) if len(sessions) > SESSIONS_SHOWN else None,
-        "notice": chat_of().manager.store.notice,
-    }
+    sessions = list(islice(found, page * SESSIONS_SHOWN, (page + 1) * SESSIONS_SHOWN + 1))
+    return sessions[:SESSIONS_SHOWN], len(sessions) > SESSIONS_SHOWN
 
 
 def _groups(sessions: list[WebChatSession]) -> list[Group]:

@@ -1,0 +1,34 @@
+"""What docs/scripting.md shows works as it stands there: each command, in order, on a real server."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+PAGE = (Path(__file__).parent.parent / "docs" / "scripting.md").read_text("utf-8")
+STEPS = re.findall(r"```sh\n(.*?)```\n```\n(.*?)```", PAGE, re.DOTALL)
+END_OF_STEP = "-- end of step --"
+
+
+def test_every_command_shows_what_comes_back():
+    assert len(STEPS) == PAGE.count("```sh") >= 10
+
+
+@pytest.mark.skipif(not shutil.which("curl") and not os.environ.get("CI"), reason="curl is not installed")
+def test_every_command_does_what_the_page_says(serve, tmp_path):
+    server = serve("--backend", "mock", "--mock-delay", "0")
+    script = "".join(f"{commands}printf '%s\\n' '{END_OF_STEP}'\n" for commands, _ in STEPS)
+    script = script.replace("localhost:8000", server.url.removeprefix("http://").rstrip("/"))
+    shell = ["bash", "-u", "-o", "pipefail", "-c", script]
+    done = subprocess.run(shell, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert done.stderr == ""
+    said = done.stdout.split(f"{END_OF_STEP}\n")[:-1]
+    assert len(said) == len(STEPS)
+    for (commands, shown), output in zip(STEPS, said, strict=True):
+        expected = re.escape(shown.rstrip("\n")).replace("…", ".+")
+        assert re.fullmatch(expected, output.rstrip("\n")), f"{commands}\n{output}"
