@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from threading import Event
 from types import SimpleNamespace
 from typing import Any
 
@@ -29,7 +28,7 @@ def create_app() -> Flask:
 
 
 def main() -> None:
-    manager: Any = SimpleNamespace(stopping=Event(), close=lambda: None)
+    manager: Any = SimpleNamespace(answers_in_flight=0, close=lambda grace: None)
     listening = server.listen("127.0.0.1", 0)
     print(f"http://127.0.0.1:{listening.getsockname()[1]}", flush=True)
     server.run(create_app(), manager, listening, max_streams=MAX_STREAMS, grace=0)

@@ -37,7 +37,7 @@ def parse(data: bytes) -> Iterator[tuple[int, Record | None]]:
 def load(data: bytes) -> Any:  # noqa: ANN401
     """JSON from a file. A lone surrogate, which no page can hold, becomes "?". Raises ValueError, RecursionError."""
     value = json.loads(data)
-    if _SURROGATE.search(data):
+    if (b"\\u" in data or b"\xed" in data) and _SURROGATE.search(data):  # the first two are quick, and mostly enough
         value = json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
     return value
 
