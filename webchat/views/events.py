@@ -17,6 +17,8 @@ from webchat.transcript import Message
 from webchat.views import pieces
 from webchat.views.context import Chat, chat_of, has_gone
 
+UPDATE_INTERVAL = 0.12
+"""Seconds between two updates of an answer that grows. Each costs the browser about 10 ms to lay out and paint."""
 BYTES_PER_SECOND = 40_000
 """What the growing end of an answer may cost: a long table or code block is sent less often."""
 PING_INTERVAL = 15.0
@@ -90,9 +92,14 @@ class PageStream:
                     yield ": ping\n\n"
                     last_sent = time.monotonic()
                 waiter.wait(POLL_INTERVAL)
-                early = last_sent + self._cost / BYTES_PER_SECOND - time.monotonic()
+                early = last_sent + self._pace() - time.monotonic()
                 if early > 0:
                     waiter.wait(early, urgent=True)
+
+    def _pace(self) -> float:
+        """Seconds that an answer's update comes behind the one before. Its end waits for nothing."""
+        in_flight = self._sent is not None and self._sent.in_flight
+        return max(UPDATE_INTERVAL, self._cost / BYTES_PER_SECOND) if in_flight else 0.0
 
     def _news(self) -> str:
         """Everything that the page lacks, as events; empty where there is nothing."""
