@@ -8,7 +8,7 @@ ARGS ?=
 EXTRAS = $(if $(filter-out local,$(BACKEND)),,[local])
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench lint format wheel screenshots clean
+.PHONY: help run test soak bench lint format wheel screenshots clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,6 +18,9 @@ run: $(VENV)/.run$(subst [,-,$(subst ],,$(EXTRAS))) ## Install and serve the cha
 
 test: $(VENV)/.dev ## Install what is needed and run every test; ARGS="-k resume" picks some
 	@$(BIN)/python -m pytest --numprocesses auto --dist worksteal $(ARGS)
+
+soak: $(VENV)/.dev ## Kill the server 200 times while it answers, with 250 ms to lose, on a machine that does nothing else
+	@$(BIN)/python -m pytest tests/test_kills.py --kills 200 --lateness 0.25 --timeout 1200 $(ARGS)
 
 bench: $(VENV)/.dev ## Measure against the budgets; ARGS="users list" measures some, ARGS=--only-fixed what no machine changes
 	@$(BIN)/python -m bench $(ARGS)

@@ -25,6 +25,12 @@ from webchat.manager import WebChatSessionManager
 HTMX = {"HX-Request": "true"}
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How hard to be on the server; the defaults leave room for a busy machine."""
+    parser.addoption("--kills", type=int, default=10, help="how often it is killed while it answers")
+    parser.addoption("--lateness", type=float, default=1.5, help="seconds of an answer that a kill may cost at most")
+
+
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
