@@ -46,8 +46,9 @@ def test_a_refused_key_is_said_without_the_key_and_try_again_works(serve_model, 
     expect(problem_of(chat)).to_contain_text("key")
     assert "sk-very-secret" not in chat.page.content()
     try_again(chat)
+    # The stream of the page before may show the end sooner than the form's answer does, which has less of it.
+    expect(chat.page.locator("article.message .content")).to_have_text(["hello", "Hello there."])
     chat.answered()
-    assert chat.texts() == ["hello", "Hello there."]
     assert [question["messages"][-1]["content"] for question in model.questions] == ["hello", "hello"]
     expect(chat.field).to_be_focused()
 
@@ -60,8 +61,9 @@ def test_an_answer_that_is_cut_keeps_what_came_and_can_be_tried_again(serve_mode
     expect(chat.answer).to_have_text("The first half")
     expect(problem_of(chat)).to_be_visible()
     try_again(chat)
+    # The stream of the page before may show the end sooner than the form's answer does, which has less of it.
+    expect(chat.page.locator("article.message .content")).to_have_text(["hello", "Hello there."])
     chat.answered()
-    assert chat.texts() == ["hello", "Hello there."]
     chat.page.reload()
     assert chat.texts() == ["hello", "Hello there."]
 
