@@ -8,6 +8,7 @@ import httpx
 from bs4 import BeautifulSoup
 
 QUESTION = "tell " + " ".join(f"word-{number}" for number in range(400))
+WHOLE = f"Mock response to: {QUESTION}"
 SLOW = ("--backend", "mock", "--mock-delay", "0.005")
 
 

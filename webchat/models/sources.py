@@ -295,9 +295,10 @@ def _wait(process: subprocess.Popen[bytes], cancelled: threading.Event, tell: Ca
 
 def _size(folder: Path) -> int:
     total = 0
-    for path in folder.rglob("*"):
-        with suppress(OSError):  # pip moves its files about
-            total += path.stat().st_size
+    for place, _, names in os.walk(folder):  # goes on where pip, which moves its files about, has removed a folder
+        for name in names:
+            with suppress(OSError):
+                total += Path(place, name).stat().st_size
     return total
 
 
