@@ -110,7 +110,7 @@ class SettingsPage:
             label=manager().label,
             memories=_memories(),
             takes_context="context" in manager().takes,
-            **self._models.shown(),
+            **({} if self._live.own_backend else self._models.shown()),
             **more,
         )
 

@@ -8,7 +8,6 @@ from flask import Blueprint, redirect, render_template, url_for
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
-from webchat.errors import WebChatError
 from webchat.faces import Face, json_answer, wanted_face
 from webchat.htmx import is_htmx
 from webchat.models import EmbeddedModel
@@ -29,8 +28,7 @@ class ModelsSection:
 
     def shown(self) -> dict[str, Any]:
         """What the section's template needs."""
-        rows = self._shelf.rows()
-        return {"shelf": rows, "models_folder": self._shelf.folder, "coming": any(is_coming(row) for row in rows)}
+        return {"shelf": self._shelf.rows(), "models_folder": self._shelf.folder}
 
     def list(self) -> Response | str:
         if wanted_face() is Face.JSON:
@@ -49,12 +47,7 @@ class ModelsSection:
         return self._done(name)
 
     def remove(self, name: str) -> Response | str:
-        try:
-            self._shelf.remove(self._named(name))
-        except WebChatError as error:
-            if not is_htmx():
-                raise
-            return render_template("webchat/_settings_models.html", problem=str(error), **self.shown())
+        self._shelf.remove(self._named(name))
         return self._done(name)
 
     def _named(self, name: str) -> EmbeddedModel:
@@ -68,10 +61,6 @@ class ModelsSection:
         if wanted_face() is Face.JSON:
             return json_answer(next(_described(row) for row in self._shelf.rows() if row.model.name == name))
         return self.list()
-
-
-def is_coming(row: OnShelf) -> bool:
-    return row.state == "coming"
 
 
 def _described(row: OnShelf) -> dict[str, Any]:
