@@ -211,7 +211,29 @@
   // A lost stream is said, quietly; htmx goes on trying, and the stream goes on where it was.
   const lost = (is) => { const line = $("reconnecting"); if (line) line.hidden = !is; };
   document.addEventListener("htmx:sse:error", () => lost(true));
-  document.addEventListener("htmx:sse:after:connection", () => lost(false));
+
+  // A connection can die without a word: after sleep, or in another network. The server is never silent for this long.
+  const SILENCE = 40_000;
+  let connection = null;
+  let heard = Date.now();
+  const again = () => {
+    heard = Date.now();
+    connection?.reader?.cancel();
+    connection?.delayCanceller?.();
+  };
+  document.addEventListener("htmx:sse:after:connection", (event) => {
+    connection = event.detail.connection;
+    heard = Date.now();
+    lost(false);
+  });
+  document.addEventListener("htmx:sse:after:message", () => { heard = Date.now(); });
+  setInterval(() => {
+    if (document.hidden || !connection || Date.now() - heard < SILENCE) return;
+    lost(true);
+    again();
+  }, 5000);
+  addEventListener("online", again);
+  addEventListener("pageshow", (event) => { if (event.persisted) again(); });
 
   // Sent is sent: the draft goes, also where the answer brings another page than the one it was typed on.
   document.addEventListener("htmx:before:swap", (event) => {

@@ -26,6 +26,7 @@ from webchat.errors import (
     unforeseen,
 )
 from webchat.faces import Face, json_answer, wanted_face
+from webchat.views import pieces
 
 log = logging.getLogger(__name__)
 
@@ -90,7 +91,7 @@ def _told(error: Exception) -> tuple[str, int, list[tuple[str, str]]]:
 
 def _page(error: Exception, text: str, status: int, face: Face) -> str:
     session_id = (request.view_args or {}).get("session_id")
-    context = {
+    context: dict[str, object] = {
         "text": text,
         "status": status,
         "ended": isinstance(error, SessionEnded),
@@ -98,4 +99,6 @@ def _page(error: Exception, text: str, status: int, face: Face) -> str:
         # The body of a request that was refused for itself is not looked into.
         "draft": request.form.get("message", "") if not isinstance(error, HTTPException) else "",
     }
+    if isinstance(error, StaleView) and face is not Face.FRAGMENT:  # which goes to a page with a stream of its own
+        context |= pieces.newer_context(str(session_id), request.form.get("seen", ""))
     return render_template("webchat/_error.html" if face is Face.FRAGMENT else "webchat/error.html", **context)

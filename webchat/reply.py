@@ -28,6 +28,9 @@ COMMIT_PATIENCE = 10.0
 WRITE_INTERVAL = 0.1
 """Seconds between two writes of one answer's log, and so between two updates of who reads along; what comes in between
 is written together. Waking a thread costs more than what it then does."""
+SILENCE = 10.0
+"""Seconds of a backend's silence after which it is said, and then every `SILENCE_STEP`."""
+SILENCE_STEP = 5.0
 _END: Any = object()
 
 
@@ -64,6 +67,10 @@ class ReplyRun:
         self._writing = threading.Lock()
         self._unwritten: list[dict[str, Any]] = []
         self._written_at = 0.0
+        self._heard_at = time.monotonic()
+        self._silence_said_at = self._heard_at
+        self._doing: Mapping[str, Any] = {}
+        """What the backend said last that it does; empty where text has come since."""
         self._cancel: Callable[[], object] | None = None
         self._ending: str | None = None
         self._spoken = threading.Event()
@@ -180,6 +187,8 @@ class ReplyRun:
             return
         with self._writing:
             self._unwritten.append(record)
+            self._doing = record if "s" in record else {}
+            self._heard_at = self._silence_said_at = time.monotonic()
         if time.monotonic() - self._written_at > WRITE_INTERVAL:
             try:
                 self.flush()
@@ -187,10 +196,21 @@ class ReplyRun:
                 self.stop("interrupted")
                 raise StorageError("The answer could not be saved", error) from error
 
+    def tend(self) -> None:
+        """What is due when the model falls silent: write down what has come, and say for how long. Raises OSError."""
+        now = time.monotonic()
+        with self._writing:
+            silent = now - self._heard_at
+            if silent >= SILENCE and now - self._silence_said_at >= SILENCE_STEP and not self._answered.is_set():
+                self._silence_said_at = now
+                what = f"{self._doing['s']} ·" if self._doing else "No word from the model for"
+                self._unwritten.append({"s": f"{what} {silent:.0f} s", "p": self._doing.get("p")})
+        self.flush()
+
     def flush(self) -> None:
         """Write down what has come, then show it: what was on a screen is in the log, however the process ends.
 
-        Called from outside too, since the model may fall silent. Raises OSError.
+        Raises OSError.
         """
         with self._writing:
             records = _joined(self._unwritten)

@@ -46,7 +46,7 @@ class ReplyView:
                 pieces.append(record[key])
         if isinstance(record.get("s"), str):
             self.status = Status(record["s"], record.get("p"))
-        elif "d" in record or "end" in record:
+        elif record.keys() & {"d", "r", "end"}:
             self.status = None
         if "end" in record:
             self._end = record

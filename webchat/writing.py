@@ -213,7 +213,7 @@ class Writing:
         while not self.stopping.wait(POLL_INTERVAL):
             for session_id, run in list(self.runs.items()):
                 with suppress(OSError):
-                    run.flush()
+                    run.tend()
                     if self.replies.is_asked_to_stop(session_id):
                         run.stop()
             with self._watch_lock:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from flask import Blueprint, Response, request, stream_with_context
 from markupsafe import Markup, escape
 
-from webchat.follow import POLL_INTERVAL, Change, Position, change_since
+from webchat.follow import POLL_INTERVAL, Change, Conversation, Position, change_since
 from webchat.htmx import partial
 from webchat.session_store import WebChatSession
 from webchat.transcript import Message
@@ -22,9 +22,10 @@ UPDATE_INTERVAL = 0.12
 BYTES_PER_SECOND = 40_000
 """What the growing end of an answer may cost: a long table or code block is sent less often."""
 PING_INTERVAL = 15.0
-"""Seconds of silence after which a comment shows both sides that the connection lives."""
+"""Seconds of silence after which an event shows both sides that the connection lives."""
 LIST_INTERVAL = 0.25
 """Seconds between two looks at the list, which changes with each message in any session."""
+PING = "event: ping\ndata:\n\n"
 POLL_AGAIN = 5_000
 """Milliseconds after which a page asks again that got no stream of its own."""
 
@@ -35,12 +36,18 @@ def register(blueprint: Blueprint) -> None:
 
 
 def events() -> Response:
-    """The stream of one session from a position on: Last-Event-ID, else `after`, else the present."""
+    """The stream of one session from a position on: Last-Event-ID, else `after`, else the present.
+
+    Without a session it is that of the welcome, beside which there is the list.
+    """
     chat = chat_of()
-    session = chat.manager.get_session(request.args.get("session", ""))
     given = request.headers.get("Last-Event-ID") or request.args.get("after")
-    position = Position.parse(given) or chat.manager.read_conversation(session.session_id).position
-    stream = PageStream(chat, session, position, has_gone())
+    if "session" in request.args:
+        session = chat.manager.get_session(request.args["session"])
+        position = Position.parse(given) or chat.manager.read_conversation(session.session_id).position
+        stream: ListStream = PageStream(chat, session, position, has_gone())
+    else:
+        stream = ListStream(chat, has_gone())
     granted = chat.streams.take()
     body = stream.follow() if granted else stream.once()
     response = Response(stream_with_context(body), mimetype="text/event-stream", headers={"X-Accel-Buffering": "no"})
@@ -49,30 +56,20 @@ def events() -> Response:
     return response
 
 
-class PageStream:
-    """What one page is sent, as Server-Sent Events whose ids are its position."""
+class ListStream:
+    """What a page without a conversation is sent, as Server-Sent Events: that the list has changed."""
 
-    def __init__(self, chat: Chat, session: WebChatSession, position: Position, gone: Callable[[], bool]) -> None:
+    def __init__(self, chat: Chat, gone: Callable[[], bool], session_id: str = "") -> None:
         self._chat, self._manager = chat, chat.manager
-        self._session, self._session_id = session, session.session_id
-        self._position = position
+        self._session_id = session_id
         self._gone = gone
-        self._stamp: object = None
         # Nobody knows which state of the list, badge and title the page has: the first look sends them.
         self._list_version: object = None
         self._list_seen = 0.0
-        self._sent: Message | None = None
-        """The message that the page showed last, as this stream has sent it."""
-        self._shown = 0
-        """Characters of it that are on the page for good."""
-        self._tail: str = ""
-        self._status: str = ""
-        self._cost = 0
-        """Characters of the growing end, which every update sends again."""
 
     def once(self) -> Iterator[str]:
         """What is new, and that the page should ask again: for a page above the cap on open streams."""
-        yield f"retry: {POLL_AGAIN}\n" + (self._news() or self._event(Markup()))
+        yield f"retry: {POLL_AGAIN}\n" + (self._news() or PING)
 
     def follow(self) -> Iterator[str]:
         """Everything, until the page goes away or the server ends."""
@@ -89,7 +86,7 @@ class PageStream:
                     yield news
                     last_sent = time.monotonic()
                 elif time.monotonic() - last_sent > PING_INTERVAL:
-                    yield ": ping\n\n"
+                    yield PING
                     last_sent = time.monotonic()
                 waiter.wait(POLL_INTERVAL)
                 early = last_sent + self._pace() - time.monotonic()
@@ -97,18 +94,12 @@ class PageStream:
                     waiter.wait(early, urgent=True)
 
     def _pace(self) -> float:
-        """Seconds that an answer's update comes behind the one before. Its end waits for nothing."""
-        in_flight = self._sent is not None and self._sent.in_flight
-        return max(UPDATE_INTERVAL, self._cost / BYTES_PER_SECOND) if in_flight else 0.0
+        """Seconds that one piece of news comes behind the one before."""
+        return 0.0
 
     def _news(self) -> str:
         """Everything that the page lacks, as events; empty where there is nothing."""
-        text = ""
-        change = self._change()
-        if change is not None:
-            html = self._whole() if change.replaced else self._parts(change)
-            text += self._event(html) if html else ""
-        return text + self._list_news()
+        return self._list_news()
 
     def _list_news(self) -> str:
         if time.monotonic() - self._list_seen < LIST_INTERVAL:
@@ -119,6 +110,41 @@ class PageStream:
             return ""
         self._list_version = version
         return self._shell()
+
+    def _shell(self) -> str:
+        """What stands around the messages."""
+        return "event: sessions\ndata:\n\n"
+
+
+class PageStream(ListStream):
+    """What one conversation's page is sent; the ids of these events are its position."""
+
+    def __init__(self, chat: Chat, session: WebChatSession, position: Position, gone: Callable[[], bool]) -> None:
+        super().__init__(chat, gone, session.session_id)
+        self._session = session
+        self._position = position
+        self._stamp: object = None
+        self._sent: Message | None = None
+        """The message that the page showed last, as this stream has sent it."""
+        self._shown = 0
+        """Characters of it that are on the page for good."""
+        self._tail: str = ""
+        self._status: str = ""
+        self._cost = 0
+        """Characters of the growing end, which every update sends again."""
+
+    def _pace(self) -> float:
+        """An answer's end waits for nothing."""
+        in_flight = self._sent is not None and self._sent.in_flight
+        return max(UPDATE_INTERVAL, self._cost / BYTES_PER_SECOND) if in_flight else 0.0
+
+    def _news(self) -> str:
+        change = self._change()
+        text = ""
+        if change is not None:
+            html = self._whole(change.conversation) if change.replaced else self._parts(change)
+            text = self._event(html) if html else ""
+        return text + self._list_news()
 
     def _change(self) -> Change | None:
         in_flight = self._sent is not None and self._sent.in_flight
@@ -131,11 +157,10 @@ class PageStream:
     def _shell(self) -> str:
         session = self._manager.store.get(self._session_id)
         self._session = session or replace(self._session, is_active=False)
-        return self._event(pieces.shell_partials(self._session)) + "event: sessions\ndata:\n\n"
+        return self._event(pieces.shell_partials(self._session)) + super()._shell()
 
-    def _whole(self) -> Markup:
+    def _whole(self, conversation: Conversation) -> Markup:
         """The messages anew: the transcript is not what the page was made from."""
-        conversation = self._manager.read_conversation(self._session_id)
         self._position, self._sent = conversation.position, None
         return partial("messages", "outerHTML", pieces.messages_part(self._session))
 

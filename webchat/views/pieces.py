@@ -55,6 +55,14 @@ def chat_context(session: WebChatSession | None, *, show: int = MESSAGES_SHOWN) 
     }
 
 
+def newer_context(session_id: str, seen: str) -> dict[str, Any]:
+    """The messages behind `seen`, for a page that did not show them, and the last of them."""
+    conversation = chat_of().manager.read_conversation(session_id)
+    newer = conversation.messages[len(conversation.up_to(seen)) :][-MESSAGES_SHOWN:]
+    last = conversation.last.id if conversation.last else ""
+    return {"messages": [message_context(message, conversation) for message in newer], "seen": last}
+
+
 def messages_part(session: WebChatSession) -> str:
     """The messages alone."""
     return render_template("webchat/_messages.html", **chat_context(session))

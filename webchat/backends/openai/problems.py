@@ -167,9 +167,14 @@ def _destination(headers: Mapping[str, str]) -> str:
     return f" to {target.scheme}://{target.hostname}" if target.scheme and target.hostname else ""
 
 
-def _when(headers: Mapping[str, str]) -> str:
+def retry_after(headers: Mapping[str, str]) -> int | None:
+    """In how many seconds the server wants to be asked again; None where it does not say (RFC 9110, 10.2.3)."""
     seconds = headers.get("retry-after", "").strip()
-    if not re.fullmatch(r"\d{1,6}(\.\d+)?", seconds):
+    return math.ceil(float(seconds)) if re.fullmatch(r"\d{1,6}(\.\d+)?", seconds) else None
+
+
+def _when(headers: Mapping[str, str]) -> str:
+    count = retry_after(headers)
+    if count is None:
         return "later"
-    count = math.ceil(float(seconds))
     return f"in {count} second{'' if count == 1 else 's'}"

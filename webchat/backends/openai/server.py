@@ -28,7 +28,7 @@ class Wire:
     """
 
     def __init__(self) -> None:
-        self.is_cut = False
+        self._cut = threading.Event()
         self._sockets: list[socket.socket] = []
         self._sockets_lock = threading.Lock()
 
@@ -37,9 +37,17 @@ class Wire:
         if name == "connection.connect_tcp.complete":
             self._add(info["return_value"].get_extra_info("socket").dup())
 
+    @property
+    def is_cut(self) -> bool:
+        return self._cut.is_set()
+
+    def pause(self, seconds: float) -> None:
+        """Wait, unless and until it is cut."""
+        self._cut.wait(seconds)
+
     def cut(self) -> None:
         with self._sockets_lock:
-            self.is_cut = True
+            self._cut.set()
             for connected in self._sockets:
                 _shut(connected)
 

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 from httpx_sse import EventSource
 
-from webchat.backends import HistoryItem, Piece
+from webchat.backends import Event, HistoryItem, Piece
 from webchat.backends.openai import problems
 from webchat.backends.openai.pieces import AnswerReader, Malformed
 from webchat.backends.openai.server import MAX_BODY, MAX_REFUSAL, Server, Wire, opening, read
@@ -19,6 +19,8 @@ from webchat.errors import BackendUnavailable
 MAX_EVENT = 2**20
 GATHERING = 0.1
 """Seconds that the model server's events may gather before they are read."""
+PATIENCE = 60
+"""Seconds that a server which is too busy may ask us to wait, all waits of one answer together."""
 USAGE = {"stream_options": {"include_usage": True}}
 
 
@@ -45,6 +47,7 @@ class OpenAIStream:
         }
         self._wire = Wire()
         self._begun = False
+        self._patience = PATIENCE
 
     def __iter__(self) -> Iterator[Piece]:
         try:
@@ -81,10 +84,22 @@ class OpenAIStream:
                 yield from self._answer(response)
                 return
             refusal = opening(response, MAX_REFUSAL)
-        if response.status_code not in (400, 422) or not usage or not _is_about_usage(refusal):
+        wait = problems.retry_after(response.headers) if response.status_code in (429, 503) else None
+        if wait is not None and wait <= self._patience:
+            self._patience -= max(wait, 1)
+            yield from self._waited(max(wait, 1))
+        elif response.status_code in (400, 422) and usage and _is_about_usage(refusal):
+            self._server.takes_usage = False
+        else:
             raise problems.of_status(response.status_code, response.headers, refusal, self._server.endpoint, model)
-        self._server.takes_usage = False
         yield from self._pieces()
+
+    def _waited(self, seconds: int) -> Iterator[Piece]:
+        for left in range(seconds, 0, -1):
+            yield Event(
+                "status", f"{self._server.endpoint.where} takes no more questions for now; asking again in {left} s"
+            )
+            self._wire.pause(1)
 
     def _answer(self, response: httpx.Response) -> Iterator[Piece]:
         if "text/event-stream" in response.headers.get("content-type", ""):
