@@ -510,3 +510,12 @@ def test_a_stream_ends_when_the_server_does(open_tab, manager):
 def test_a_stream_that_comes_when_the_server_ends_is_over_at_once(client, session_id, manager):
     manager.stopping.set()
     assert parse_events(client.get(f"/events?session={session_id}").text)[0].comment
+
+
+def test_the_welcome_has_a_stream_that_tells_of_the_list(client, manager):
+    welcome = OpenTab(client.application.test_client(), "/").connect().read(settled)
+    seen = len(welcome.events)
+    manager.start_conversation("from elsewhere").wait()
+    welcome.read(lambda tab: settled(tab) and len(tab.events) > seen)
+    assert {event.name for event in welcome.events if not event.comment} == {"sessions"}
+    welcome.close()

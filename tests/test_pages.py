@@ -950,3 +950,21 @@ def test_the_reply_page_grows_and_leads_back(client, backend, manager):
 def test_without_an_answer_on_its_way_the_reply_page_ends_at_once(client, manager):
     session_id = talk(manager, "one")
     assert "</html>" in client.get(f"/sessions/{session_id}/reply").text
+
+
+def test_a_stale_page_without_a_script_is_shown_what_it_lacks_and_keeps_its_text(client, page, manager):
+    session_id = manager.create_session().session_id
+    manager.send_message("first", session_id)
+    seen = page(f"/sessions/{session_id}").soup.select_one("#seen")["value"]
+    manager.send_message("from another device", session_id)
+    answer = client.post(f"/sessions/{session_id}/messages", data={"message": "mine", "seen": seen, "key": "k1"})
+    assert answer.status_code == 409
+    shown = page(answer)
+    assert shown.field == "mine"
+    assert [message.role for message in shown.messages] == ["user", "assistant"]
+    assert shown.messages[0].text == "from another device"
+    form = shown.soup.select_one("form.again")
+    fields = {field["name"]: field["value"] for field in form.select("input")}
+    again = client.post(form["action"], data={**fields, "message": shown.field})
+    assert again.status_code == 303
+    assert manager.conversation(session_id).messages[-2].content == "mine"

@@ -1,0 +1,68 @@
+"""A network between the browser and the server that fails as told: it cuts pages' streams, or says nothing more."""
+
+from __future__ import annotations
+
+import random
+import socket
+import threading
+from contextlib import suppress
+from urllib.parse import urlsplit
+
+
+class Proxy:
+    """Passes bytes on, as a server on a loopback port of its own.
+
+    The next `cuts` event streams are each cut after a random number of bytes; while `silent`, nothing of an event
+    stream is passed on, and nobody is told. `streams` counts them.
+    """
+
+    def __init__(self, url: str, seed: int = 1) -> None:
+        parts = urlsplit(url)
+        self._address = (parts.hostname, parts.port)
+        self._random = random.Random(seed)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self.silent = threading.Event()
+        self.streams = self.cuts = 0
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        self._listener.close()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+
+    def _serve(self, client: socket.socket) -> None:
+        with suppress(OSError), client, socket.create_connection(self._address) as server:
+            # Of each connection one request: which one is cut depends on what it asks for.
+            head = b""
+            while b"\r\n\r\n" not in head:
+                head += client.recv(65536)
+            is_stream = head.startswith(b"GET /events")
+            self.streams += is_stream
+            server.sendall(head.replace(b"\r\nConnection: keep-alive", b"\r\nConnection: close"))
+            threading.Thread(target=self._pass_on, args=(client, server), daemon=True).start()
+            left = None
+            if is_stream and self.cuts > 0:
+                self.cuts -= 1
+                left = self._random.randrange(200, 3000)
+            while part := server.recv(65536 if left is None else min(left, 65536)):
+                if is_stream and self.silent.is_set():
+                    continue
+                client.sendall(part)
+                if left is not None:
+                    left -= len(part)
+                    if left <= 0:
+                        break
+            # Closing alone is not told: another thread still reads from it.
+            client.shutdown(socket.SHUT_RDWR)
+
+    @staticmethod
+    def _pass_on(client: socket.socket, server: socket.socket) -> None:
+        with suppress(OSError):
+            while part := client.recv(65536):
+                server.sendall(part)
+            server.shutdown(socket.SHUT_RDWR)
