@@ -469,12 +469,12 @@ class TestRealModel:
     def test_a_conversation_beyond_its_context_is_cut_with_a_note(self, smollm):
         said = ["Tell me about the sea and its many fish, please."] * 120 + ["Goodbye"]
         pieces = ask(smollm, *said)
-        assert notes_of(pieces) == [LEFT_OUT]
+        assert notes_of(pieces)[0] == LEFT_OUT  # whether the answer then ends by itself is the model's choice
         assert text_of(pieces).strip()
 
     def test_a_message_beyond_its_context_is_cut_with_a_note(self, smollm):
         pieces = ask(smollm, "word and word " * 2000)
-        assert notes_of(pieces) == [SHORTENED]
+        assert notes_of(pieces)[0] == SHORTENED
 
     def test_stopping_frees_the_processor_while_it_reads_and_while_it_writes(self, smollm):
         process = process_of(smollm)

@@ -78,11 +78,22 @@ def test_a_person_can_simply_go_on_after_a_failure(serve_model, model, visit):
     expect(chat.page.get_by_role("button", name="Try again")).to_have_count(0)
 
 
-def test_a_busy_server_is_said_with_when_to_try_again(serve_model, model, visit):
-    model.script(refuses(429, {"error": {"message": "slow down"}}, {"Retry-After": "7"}))
+def test_the_seconds_until_a_busy_server_is_asked_again_are_counted_down(serve_model, model, visit):
+    model.script(refuses(429, {"error": {"message": "slow down"}}, {"Retry-After": "3"}), sends("Here I am.", ended()))
     chat = visit(serve_model())
     chat.ask("hello")
-    expect(problem_of(chat)).to_contain_text("Try again in 7 seconds")
+    status = chat.answers.last.locator(".status")
+    expect(status).to_contain_text("3 s")
+    expect(status).to_contain_text("1 s")
+    chat.answered()
+    assert chat.texts()[-1] == "Here I am."
+
+
+def test_a_busy_server_is_said_with_when_to_try_again(serve_model, model, visit):
+    model.script(refuses(429, {"error": {"message": "slow down"}}, {"Retry-After": "700"}))
+    chat = visit(serve_model())
+    chat.ask("hello")
+    expect(problem_of(chat)).to_contain_text("Try again in 700 seconds")
 
 
 def test_what_a_slow_model_is_doing_is_shown_until_its_first_word(serve_model, model, visit, gates):
