@@ -21,8 +21,18 @@
     requestAnimationFrame(() => { ownScroll = false; });
   };
   const showArrow = () => { const arrow = $("toEnd"); if (arrow) arrow.hidden = following; };
+  // Who scrolls up to where the page begins gets what was said before; by hand it is a link.
+  const bringEarlier = () => {
+    const link = $("earlier");
+    if (!link || link.dataset.asked || root.scrollTop > innerHeight / 2) return;
+    link.dataset.asked = "yes";
+    link.click();
+  };
   addEventListener("scroll", () => {
-    if (!ownScroll) following = distance() < NEAR;
+    if (!ownScroll) {
+      following = distance() < NEAR;
+      bringEarlier();
+    }
     showArrow();
   }, { passive: true });
   const grown = new ResizeObserver(() => { if (following) toEnd(); else showArrow(); });

@@ -520,8 +520,8 @@ def many(manager, count: int) -> str:
 def test_a_long_session_shows_its_end(page, manager):
     session_id = many(manager, 120)
     shown = page(f"/sessions/{session_id}")
-    assert [message.text for message in shown.messages] == [f"m{number}" for number in range(70, 120)]
-    assert "(70)" in shown.soup.select_one("#earlier").get_text()
+    assert [message.text for message in shown.messages] == [f"m{number}" for number in range(100, 120)]
+    assert "(100)" in shown.soup.select_one("#earlier").get_text()
 
 
 def test_earlier_messages_come_in_their_place_with_htmx(client, page, manager):
@@ -534,7 +534,7 @@ def test_earlier_messages_come_in_their_place_with_htmx(client, page, manager):
         assert not earlier.soup.select("#chatArea, #messages, [id^=after-]")
         seen = [message.text for message in earlier.messages] + seen
         link = earlier.soup.select_one("#earlier")
-    assert seen == [f"m{number}" for number in range(70)]
+    assert seen == [f"m{number}" for number in range(100)]
 
 
 def test_earlier_messages_come_with_a_longer_page_without_a_script(page, manager):
@@ -546,13 +546,13 @@ def test_earlier_messages_come_with_a_longer_page_without_a_script(page, manager
         assert shown.messages[-1].text == "m119"
         link = shown.soup.select_one("#earlier")
         address = link and link["href"]
-    assert sizes == [50, 100, 120]
+    assert sizes == [20, 70, 120]
 
 
-def test_fifty_messages_are_shown_at_once(page, manager):
-    session_id = many(manager, 50)
+def test_twenty_messages_are_shown_at_once(page, manager):
+    session_id = many(manager, 20)
     shown = page(f"/sessions/{session_id}")
-    assert len(shown.messages) == 50
+    assert len(shown.messages) == 20
     assert not shown.soup.select("#earlier")
 
 

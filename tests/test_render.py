@@ -523,3 +523,13 @@ def test_a_reader_gets_the_blocks_behind_what_it_has():
         assert list(growing.since(edge)) == growing.blocks[number:]
     for elsewhere in (1, growing.shown + 1, 10**9, -1):
         assert growing.since(elsewhere) is None
+
+
+def test_lists_quotations_and_tables_from_right_to_left_find_their_side():
+    html = markdown("- أولاً\n\n1. ثانياً\n\n> ثالثاً\n\n| ا | ب |\n|---|---|\n| 1 | 2 |")
+    for tag in ("ul", "ol", "blockquote", "table"):
+        assert f'<{tag} dir="auto">' in html
+
+
+def test_what_has_no_such_script_is_left_as_it_is():
+    assert "dir=" not in markdown("- one\n\n> two\n\n| a |\n|---|\n| 1 |")

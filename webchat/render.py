@@ -23,6 +23,9 @@ Env = MutableMapping[str, Any]
 
 _ENDED_BY_AN_EMPTY_LINE = ("paragraph_open", "heading_open", "hr", "table_open", "blockquote_open", "fence")
 
+_RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
+_WITH_SIDES = ("bullet_list_open", "ordered_list_open", "blockquote_open", "table_open")
+
 _CLASSES = {
     "a": {"image"},
     "button": {"copy"},
@@ -45,7 +48,10 @@ _SAFE = nh3.Cleaner(
         "code": {"data-language"},
         "div": {"role", "tabindex", "aria-label"},
         "input": {"type", "checked", "disabled"},
-        "ol": {"start"},
+        "blockquote": {"dir"},
+        "ol": {"start", "dir"},
+        "table": {"dir"},
+        "ul": {"dir"},
         "span": {"class"},
         "td": {"data-align"},
         "th": {"data-align"},
@@ -149,7 +155,14 @@ def _line_offsets(text: str) -> Iterator[int]:
 
 
 def _html(text: str, env: Env) -> Markup:
-    return Markup(_SAFE.clean(_parser().render(text, env)))  # noqa: S704  (made safe in this very call)
+    parser = _parser()
+    tokens = parser.parse(text, env)
+    if _RIGHT_TO_LEFT.search(text):
+        # A paragraph finds its direction by itself; where the marks and columns of these stand is told to the browser.
+        for token in tokens:
+            if token.type in _WITH_SIDES:
+                token.attrSet("dir", "auto")
+    return Markup(_SAFE.clean(parser.renderer.render(tokens, parser.options, env)))  # noqa: S704  (made safe here)
 
 
 @lru_cache(maxsize=1)
@@ -225,6 +238,11 @@ def _cell(self: RendererHTML, tokens: Sequence[Token], index: int, options: Opti
     return f'<{token.tag} data-align="{align}">' if align in ("left", "center", "right") else f"<{token.tag}>"
 
 
+def _table(self: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: Env) -> str:
+    table = self.renderToken(tokens, index, options, env)
+    return f'<div class="table" role="region" tabindex="0" aria-label="Table">{table}'
+
+
 _RULES = {
     "heading_open": _heading,
     "heading_close": _heading,
@@ -233,6 +251,6 @@ _RULES = {
     "image": _image,
     "th_open": _cell,
     "td_open": _cell,
-    "table_open": lambda *_: '<div class="table" role="region" tabindex="0" aria-label="Table"><table>\n',
+    "table_open": _table,
     "table_close": lambda *_: "</table></div>\n",
 }

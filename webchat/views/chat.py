@@ -267,13 +267,13 @@ def _added(session_id: str, *added: Message, posted: Posted | None = None) -> An
 def _earlier(shown: WebChatSession, before: str) -> str:
     conversation = manager().read_conversation(shown.session_id)
     older = conversation.up_to(before)[:-1]
-    part = Conversation(older[-pieces.MESSAGES_SHOWN :])
+    part = Conversation(older[-pieces.EARLIER_SHOWN :])
     return render_template(
         "webchat/_earlier.html",
         session=shown,
         messages=[{**pieces.message_context(message, part), "is_last": False} for message in part.messages],
         earlier=len(older) - len(part.messages),
-        show=pieces.MESSAGES_SHOWN,
+        show=pieces.EARLIER_SHOWN,
     )
 
 

@@ -20,7 +20,10 @@ from webchat.transcript import Message, new_message_id
 from webchat.views.bodies import Body
 from webchat.views.context import chat_of, day_group, link, local_time
 
-MESSAGES_SHOWN = 50
+MESSAGES_SHOWN = 20
+"""With how many messages a session opens: more than a screen has, and no more than is rendered in a moment."""
+EARLIER_SHOWN = 50
+"""How many more come when somebody scrolls up to them."""
 SESSIONS_SHOWN = 50
 START = "start"
 """The name of the anchor in an empty session, which no message has left."""
@@ -58,7 +61,7 @@ def chat_context(session: WebChatSession | None, *, show: int = MESSAGES_SHOWN) 
 def newer_context(session_id: str, seen: str) -> dict[str, Any]:
     """The messages behind `seen`, for a page that did not show them, and the last of them."""
     conversation = chat_of().manager.read_conversation(session_id)
-    newer = conversation.messages[len(conversation.up_to(seen)) :][-MESSAGES_SHOWN:]
+    newer = conversation.messages[len(conversation.up_to(seen)) :][-EARLIER_SHOWN:]
     last = conversation.last.id if conversation.last else ""
     return {"messages": [message_context(message, conversation) for message in newer], "seen": last}
 
