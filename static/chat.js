@@ -175,7 +175,7 @@
   document.addEventListener("toggle", (event) => {
     if (event.target === panel() && event.newState === "open") refreshList();
   }, true);
-  document.addEventListener("sessions", () => { if (isPanelOpen()) refreshList(); });
+  document.addEventListener("sessions", () => { if (isPanelOpen() && !panel().querySelector(".manage-row")) refreshList(); });
   document.addEventListener("keydown", (event) => {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (!step || !isPanelOpen() || !event.target.closest("#sessionsPanel, #sessionsButton")) return;

@@ -114,6 +114,7 @@ WRITERS = [
 WRITERS += ["/sessions/x/messages/y/retry", "/sessions/x/messages/y/ask", "/apps/settings/"]
 WRITERS += [f"/sessions/x/messages/y/{what}" for what in ("continue", "edit", "select", "fork")]
 WRITERS += ["/sessions/x/options", "/apps/settings/test", "/apps/settings/memories/x/delete"]
+WRITERS += ["/sessions/x/rename", "/sessions/x/delete", "/sessions/delete"]
 WRITERS += ["/api/session", "/api/session/resume", "/api/chat", "/api/end"]
 OURS = "http://localhost"
 PASSING = [
@@ -148,7 +149,7 @@ REFUSED = [
 def writing_rules(app: Flask) -> list[tuple[str, str]]:
     """Every (method, path) of the application that may change something."""
     return [
-        (method, re.sub(r"<[^>]+>", "x", rule.rule))
+        (method, re.sub(r"<[^>]+>", "x", re.sub(r"<any[^>]+>", "delete", rule.rule)))
         for rule in app.url_map.iter_rules()
         for method in sorted(rule.methods - {"GET", "HEAD", "OPTIONS"})
     ]

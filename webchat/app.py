@@ -46,6 +46,7 @@ def create_app(config_values: Mapping[str, Any] | None = None, *, backend: Sessi
         backend or create_backend(settings.backend, settings),
         home / SERVER_DIR / WEB_CHAT_SESSIONS_FILENAME,
         context=lambda owner: memory_context(memory, owner) if live.load()[0].memory_context else "",
+        trash_days=settings.trash_days,
     )
     app.extensions["webchat"] = manager
     chat = create_blueprint(

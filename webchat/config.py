@@ -134,6 +134,13 @@ class Settings:
         _switch,
         saved=True,
     )
+    trash_days: float = _setting(
+        30.0,
+        "WEBCHAT_TRASH_DAYS",
+        "--trash-days",
+        "Days that deleted sessions and memories can be restored.",
+        _not_negative,
+    )
     connect_timeout: float = _setting(
         10.0, "WEBCHAT_CONNECT_TIMEOUT", "--connect-timeout", "Seconds to wait for the model server.", _positive
     )

@@ -16,6 +16,11 @@ def is_htmx() -> bool:
     return request.headers.get(REQUEST_HEADER) == "true" and "HX-History-Restore-Request" not in request.headers
 
 
+def page_address() -> str:
+    """The path of the page that a fragment is for."""
+    return urlsplit(request.headers.get("HX-Current-URL", "")).path
+
+
 def partial(target: str, swap: str, html: str) -> Markup:
     """One swap of several in an answer or an event: `html` goes to the element with that id."""
     return Markup('<hx-partial hx-target="#{}" hx-swap="{}">{}</hx-partial>\n').format(target, swap, Markup(html))  # noqa: S704
@@ -24,7 +29,7 @@ def partial(target: str, swap: str, html: str) -> Markup:
 def fragments(*parts: str, push: str | None = None) -> Response:
     """An answer made of parts; `push` becomes the page's address, a step in its history, where it is not so already."""
     response = Response("".join(parts), mimetype="text/html")
-    if push and urlsplit(request.headers.get("HX-Current-URL", "")).path != push:
+    if push and page_address() != push:
         response.headers["HX-Push-Url"] = push
     return response
 

@@ -26,6 +26,7 @@ from webchat.errors import (
     StorageError,
 )
 from webchat.follow import Conversation, Waiter, Wakeups
+from webchat.housekeeping import TRASH_DAYS, Housekeeping
 from webchat.reply import ReplyRun
 from webchat.session_store import DEFAULT_DESCRIPTION, WebChatSession, WebChatSessionStore, is_session_id, utc_now
 from webchat.texts import checked_message, title_of
@@ -56,10 +57,12 @@ class WebChatSessionManager:
         *,
         clock: Callable[[], str] = utc_now,
         context: Callable[[str | None], str] = lambda owner: "",
+        trash_days: float = TRASH_DAYS,
     ) -> None:
         """`persistence_path` is the registry's file; the transcripts lie in a folder beside it. None: in memory.
 
-        `context` gives what a backend that takes it is told, for an owner, beside each conversation.
+        `context` gives what a backend that takes it is told, for an owner, beside each conversation. `trash_days` is
+        for how long a deleted session can be restored.
         """
         self._answerer = Answerer(backend)
         self._answerer_lock = threading.Lock()
@@ -68,6 +71,9 @@ class WebChatSessionManager:
         self._clock = clock
         self._writing = Writing(self.store.folder.sub(WEB_CHAT_TRANSCRIPTS_DIR))
         self.store.activity.rebuild = self._writing.transcripts.last_written
+        self.housekeeping = Housekeeping(
+            self.store, self._writing, lambda session_id: self._answerer.end(session_id), clock, trash_days
+        )
 
     # Sessions
 

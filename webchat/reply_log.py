@@ -9,7 +9,7 @@ from typing import Any
 
 from webchat import jsonlines
 from webchat.errors import SessionBusy, StorageError
-from webchat.fileutil import Folder, Locked, Log, Release
+from webchat.fileutil import LOCK_SUFFIX, Folder, Locked, Log, Release
 from webchat.transcript import Message, Transcripts, new_message_id
 
 PROBE_PATIENCE = 1.0
@@ -119,6 +119,10 @@ class Replies:
         self.folder.remove(_stop_file(session_id))
         with self._guard:
             self._views.pop(session_id, None)
+
+    def forget(self, session_id: str) -> None:
+        """Remove the lock of a session that is gone; nobody will ask for it again. Raises OSError."""
+        self.folder.remove(session_id + LOCK_SUFFIX)
 
     def ask_to_stop(self, session_id: str) -> None:
         """Leave word for the process that writes in this session."""

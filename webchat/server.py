@@ -14,6 +14,7 @@ from types import FrameType
 from flask import Flask
 from waitress.server import create_server
 
+from webchat.errors import WebChatError
 from webchat.manager import WebChatSessionManager
 
 log = logging.getLogger(__name__)
@@ -24,6 +25,8 @@ PORTS_TRIED = 50
 FLUSH_TIME = 0.2
 """Seconds that the last bytes of streams have to leave, once all answers have ended."""
 BACKLOG = 1024
+HOUSEKEEPING_INTERVAL = 3600.0
+"""Seconds between two looks at the trash."""
 LARGEST_BODY = 16 * 1024 * 1024
 """Bytes; up to here a request that is too large gets the application's own answer."""
 
@@ -85,7 +88,19 @@ def run(
 
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
+    threading.Thread(target=_keep_house, args=(manager,), name="housekeeping", daemon=True).start()
     try:
         server.run()  # until SystemExit, which waitress takes for its end
     finally:
         server.close()
+
+
+def _keep_house(manager: WebChatSessionManager) -> None:
+    """Let what has lain in the trash for its time go, at the start and then every hour."""
+    while True:
+        try:
+            manager.housekeeping.empty_expired()
+        except WebChatError:
+            log.warning("the trash could not be emptied", exc_info=True)
+        if manager.stopping.wait(HOUSEKEEPING_INTERVAL):
+            return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -36,7 +36,10 @@ def utc_now() -> str:
 
 @dataclass(frozen=True)
 class WebChatSession:
-    """One session. Times are ISO 8601; `extra` holds project_id and working_dir; `begun` says that it has a message."""
+    """One session. Times are ISO 8601; `extra` holds project_id and working_dir; `begun` says that it has a message.
+
+    named: a person gave it its title. deleted_at: since when it lies in the trash, None where it does not.
+    """
 
     session_id: str
     description: str
@@ -46,6 +49,10 @@ class WebChatSession:
     extra: Mapping[str, Any] = field(default_factory=dict)
     begun: bool = False
     owner: str | None = None
+    named: bool = False
+    pinned: bool = False
+    archived: bool = False
+    deleted_at: str | None = None
 
     @property
     def short_id(self) -> str:
@@ -116,9 +123,9 @@ class WebChatSessionStore:
         return _session(row)
 
     def get(self, session_id: str, owner: str | None = None) -> WebChatSession | None:
-        """The session, or None where there is none of that id or it is somebody else's."""
+        """The session, or None where there is none of that id, it lies in the trash or is somebody else's."""
         row = self._read().rows.get(session_id)
-        if row is None or row.get("owner") != owner:
+        if row is None or row.get("owner") != owner or row.get("deleted_at"):
             return None
         return _as_of(_session(row), self.activity.latest())
 
@@ -139,9 +146,9 @@ class WebChatSessionStore:
         Raises SessionNotFound.
         """
         session = self.require(session_id, owner)
-        if session.begun and session.is_active:
+        if session.begun and session.is_active and not session.archived:
             return session
-        changes: Row = {"begun": True}
+        changes: Row = {"begun": True, "archived": False}
         if not session.begun and session.description == DEFAULT_DESCRIPTION:
             changes["description"] = title
         return self._change(session_id, owner, changes)
@@ -166,6 +173,64 @@ class WebChatSessionStore:
 
         return _session(self._update(change)[session_id])
 
+    def mark(self, session_ids: Collection[str], changes: Row, owner: str | None = None) -> None:
+        """Change these fields of several sessions' records in one write. Raises SessionNotFound; nothing changed then.
+
+        What is archived or deleted is no longer current.
+        """
+        if changes.get("archived") or changes.get("deleted_at"):
+            changes = {**changes, "is_active": False}
+
+        def change(rows: Rows) -> Rows:
+            return {**rows, **{key: {**_owned(rows, key, owner), **changes} for key in session_ids}}
+
+        self._update(change)
+
+    def name(self, session_id: str, title: str, owner: str | None = None, *, by_person: bool) -> bool:
+        """Give the session a title; anybody else's does not replace a person's. Whether it has it now.
+
+        Raises SessionNotFound.
+        """
+        if not by_person and self.require(session_id, owner).named:
+            return False
+
+        def change(rows: Rows) -> Rows:
+            row = _owned(rows, session_id, owner)
+            if row.get("named") and not by_person:
+                return rows
+            return {**rows, session_id: {**row, "description": title, "named": by_person}}
+
+        return bool(self._update(change)[session_id].get("named")) == by_person
+
+    def trash(self, owner: str | None = None) -> list[WebChatSession]:
+        """The deleted sessions, the last deleted first."""
+        rows = (row for row in self._read().rows.values() if row.get("deleted_at") and row.get("owner") == owner)
+        sessions = (_as_of(_session(row), self.activity.latest()) for row in rows)
+        return sorted(sessions, key=lambda session: _seconds(session.deleted_at or ""), reverse=True)
+
+    def expired(self, age: float) -> list[str]:
+        """The ids of all that have lain in the trash for longer than `age` seconds, whosever they are."""
+        before = _seconds(self._clock()) - age
+        rows = self._read().rows
+        return [key for key, row in rows.items() if row.get("deleted_at") and _seconds(row["deleted_at"]) < before]
+
+    def restore(self, session_ids: Collection[str], owner: str | None = None) -> None:
+        """Bring sessions back from the trash, in one write. Raises SessionNotFound for one that is not there."""
+
+        def change(rows: Rows) -> Rows:
+            return {**rows, **{key: {**_trashed(rows, key, owner), "deleted_at": None} for key in session_ids}}
+
+        self._update(change)
+
+    def remove(self, session_ids: Collection[str]) -> None:
+        """Take these sessions' records out of the registry, whosever they are; those in the trash only."""
+        gone = {*session_ids}
+
+        def change(rows: Rows) -> Rows:
+            return {key: row for key, row in rows.items() if key not in gone or not row.get("deleted_at")}
+
+        self._update(change)
+
     @property
     def notice(self) -> str | None:
         """What the person should know of the file's state, a sentence, or None."""
@@ -180,8 +245,8 @@ class WebChatSessionStore:
         self.activity.note(session_id, what)
 
     def list_all(self, owner: str | None = None) -> list[WebChatSession]:
-        """All sessions of the owner, newest first by last_active."""
-        return [session for session in self._all_sorted() if session.owner == owner]
+        """All sessions of the owner but those in the trash, newest first by last_active."""
+        return [session for session in self._all_sorted() if session.owner == owner and not session.deleted_at]
 
     def active_session(self, owner: str | None = None) -> WebChatSession | None:
         """The current session, or None."""
@@ -268,9 +333,17 @@ def _as_of(session: WebChatSession, latest: Mapping[str, str]) -> WebChatSession
 
 
 def _owned(rows: Rows, session_id: str, owner: str | None) -> Row:
-    if session_id not in rows or rows[session_id].get("owner") != owner:
+    row = rows.get(session_id)
+    if row is None or row.get("owner") != owner or row.get("deleted_at"):
         raise SessionNotFound(session_id)
-    return rows[session_id]
+    return row
+
+
+def _trashed(rows: Rows, session_id: str, owner: str | None) -> Row:
+    row = rows.get(session_id)
+    if row is None or row.get("owner") != owner or not row.get("deleted_at"):
+        raise SessionNotFound(session_id)
+    return row
 
 
 def _without_current(rows: Rows, owner: str | None) -> Rows:
@@ -304,11 +377,16 @@ def _session(row: Row) -> WebChatSession:
         # Records from elsewhere lack the mark; with a title of their own they have been used.
         bool(row.get("begun", row.get("description", DEFAULT_DESCRIPTION) != DEFAULT_DESCRIPTION)),
         row.get("owner"),
+        bool(row.get("named", False)),
+        bool(row.get("pinned", False)),
+        bool(row.get("archived", False)),
+        row.get("deleted_at"),
     )
 
 
 _TYPES: dict[str, type | tuple[type, ...]] = {"description": str, "created_at": str, "last_active": str, "extra": dict}
-_TYPES |= {"is_active": bool, "begun": bool, "owner": (str, type(None))}
+_TYPES |= {"is_active": bool, "begun": bool, "named": bool, "pinned": bool, "archived": bool}
+_TYPES |= {"owner": (str, type(None)), "deleted_at": (str, type(None))}
 
 
 def _is_row(value: object) -> bool:

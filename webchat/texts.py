@@ -10,6 +10,8 @@ from webchat.session_store import DEFAULT_DESCRIPTION
 
 JOINERS = "\u200c\u200d\u00ad"
 """They join or part letters, in Persian and in families of emoji say, and are part of the words."""
+LONGEST_TITLE = 300
+"""Characters at most of a title that a person gives."""
 TITLE_LENGTH = 80
 """Characters at most that a session's title takes from its first message."""
 
@@ -28,13 +30,27 @@ def checked_message(message: str) -> str:
 def title_of(message: str) -> str:
     """A session's title: its first message's first line, of whole words, 80 characters at most."""
     line = next((line for line in message.splitlines() if line.strip()), "")
-    # Controls, and the marks that turn writing around, would act on what stands beside the title.
-    line = "".join(" " if _acts(char) else char for char in line)
-    line = re.sub(r"\s+", " ", line).strip(JOINERS + " ")
+    line = _one_line(line)
     if len(line) <= TITLE_LENGTH:
         return line or DEFAULT_DESCRIPTION
     cut = line[:TITLE_LENGTH].rsplit(" ", 1)[0] if " " in line[:TITLE_LENGTH] else line[: TITLE_LENGTH - 1]
     return cut[: TITLE_LENGTH - 1].rstrip() + "…"
+
+
+def checked_title(title: str) -> str:
+    """A title that a person gives, in one line. Raises InvalidInput where nothing is left of it, or it is too long."""
+    line = _one_line(title)
+    if not line:
+        raise InvalidInput("Write a title first.")
+    if len(line) > LONGEST_TITLE:
+        raise InvalidInput(f"This title is too long: {LONGEST_TITLE} characters at most.")
+    return line
+
+
+def _one_line(text: str) -> str:
+    """Without controls, and without the marks that turn writing around: they would act on what stands beside it."""
+    shown = "".join(" " if _acts(char) else char for char in text)
+    return re.sub(r"\s+", " ", shown).strip(JOINERS + " ")
 
 
 def _acts(char: str) -> bool:

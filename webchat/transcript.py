@@ -191,6 +191,12 @@ class Transcripts:
         """Append messages; they are on the disk when this returns. Raises OSError."""
         self._append(session_id, *(message.record() for message in messages))
 
+    def remove(self, session_id: str) -> None:
+        """Remove the transcript, for good. Raises OSError."""
+        self._folder.remove(_file(session_id))
+        with self._guard:
+            self._trees.pop(session_id, None)
+
     def _append(self, session_id: str, *records: Mapping[str, Any]) -> None:
         self._folder.append_line(_file(session_id), b"\n".join(map(jsonlines.dump, records)))
 

@@ -169,6 +169,18 @@ class Writing:
                     waiter.wait(POLL_INTERVAL)
         return True
 
+    def remove(self, session_id: str) -> None:
+        """Remove all that was said in a session, for good. Raises SessionBusy, StorageError."""
+        release = self.replies.lock(session_id)
+        try:
+            with storing("The conversation could not be removed"):
+                self.replies.remove(session_id)
+                self.transcripts.remove(session_id)
+        finally:
+            release()
+        with suppress(OSError):
+            self.replies.forget(session_id)
+
     def pieces(self, session_id: str, message_id: str) -> Iterator[tuple[str, Message]]:
         """The text of one answer as it comes, from its beginning, as (new text, the message now); see `text_pieces`."""
         run = self.runs.get(session_id)

@@ -92,3 +92,13 @@ def listed_fields(session: WebChatSession) -> dict[str, object]:
         "is_active": session.is_active,
         "project_id": session.project_id,
     }
+
+
+def shelved_fields(session: WebChatSession) -> dict[str, object]:
+    """The same with where in the list it stands."""
+    return {
+        **listed_fields(session),
+        "pinned": session.pinned,
+        "archived": session.archived,
+        "deleted_at": session.deleted_at,
+    }

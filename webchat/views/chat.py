@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from flask import Blueprint, Response, g, redirect, render_template, request, stream_with_context
-from markupsafe import Markup, escape
+from markupsafe import escape
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -16,13 +16,14 @@ from webchat.htmx import fragments, is_htmx, partial
 from webchat.memory import MemoryAnswer, answer, check_memory_intent
 from webchat.session_store import WebChatSession
 from webchat.transcript import Message, new_message_id
-from webchat.views import pieces
-from webchat.views.api import listed_fields, session_fields
+from webchat.views import housekeeping, pieces
+from webchat.views.api import session_fields, shelved_fields
 from webchat.views.context import chat_of, has_gone, link, manager, session_link
 from webchat.views.inputs import request_fields
 from webchat.views.streams import answering, memory_reply, reserve
 from webchat.writing import Posted
 
+SHELVES = ("", "archived", "trash")
 FIRST_TEXT = 0.03
 """Seconds that a form's answer waits for the first piece of text, which then comes with it."""
 
@@ -69,12 +70,17 @@ def session(session_id: str) -> AnyResponse | str:
 def sessions() -> Response | str:
     """The list: rows for the dropdown, a page for whoever has no script, JSON for a script."""
     query, page = request.args.get("q", ""), request.args.get("page", 0, type=_page_number)
+    show = request.args.get("show", "")
+    if show not in SHELVES:
+        raise InvalidInput(f"show is one of {', '.join(filter(None, SHELVES))}, or is left out.")
     if wanted_face() is Face.JSON:
-        found, has_more = pieces.listed(query, page)
-        return json_answer({"sessions": [listed_fields(item) for item in found], "has_more": has_more})
+        found, has_more = pieces.listed(query, page, show)
+        return json_answer({"sessions": [shelved_fields(item) for item in found], "has_more": has_more})
     if is_htmx():
         return pieces.list_part(query, page)
-    return render_template("webchat/sessions.html", **pieces.list_context(query, page))
+    context = pieces.list_context(query, page, show)
+    undo = housekeeping.undo_context(request.args.get("deleted"))
+    return render_template("webchat/sessions.html", **context, **undo, trash_days=manager().housekeeping.trash_days)
 
 
 def _page_number(text: str) -> int:
@@ -229,12 +235,8 @@ def _shown(shown: WebChatSession, note: str = "", *, note_above: bool = False) -
     if not is_htmx():
         return redirect(f"{url}#end", code=303)
     note = note and f"{note} {shown.short_id}"
-    parts = (pieces.chat_part(shown, note, note_above=note_above), pieces.shell_partials(shown), _list_partial())
+    parts = (pieces.chat_part(shown, note, note_above=note_above), pieces.shell_partials(shown), pieces.list_partial())
     return fragments(*parts, push=url)
-
-
-def _list_partial() -> Markup:
-    return partial("sessionList", "outerHTML", pieces.list_part())
 
 
 def _chat_with(posted: Posted, note: str = "") -> AnyResponse:

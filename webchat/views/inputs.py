@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from flask import request
+from werkzeug.datastructures import MultiDict
 
 from webchat.errors import InvalidInput
 
@@ -42,6 +43,14 @@ class Fields:
         if isinstance(value, bool | int | float):
             return str(value)
         return (self.optional(name) or "").replace("\r\n", "\n").strip()
+
+    def several(self, name: str) -> list[str]:
+        """The texts of a field that may come more than once, or as JSON's list. Raises InvalidInput."""
+        many = self._values.getlist(name) if isinstance(self._values, MultiDict) else self._values.get(name)
+        values = many if isinstance(many, list) else [] if many is None else [many]
+        if not all(isinstance(value, str) for value in values):
+            raise InvalidInput(f"{name} must be a list of texts.")
+        return [value for value in dict.fromkeys(values) if value]
 
     def required(self, name: str, otherwise: str) -> str:
         """The field's text. Raises InvalidInput with the text `otherwise` where it is not given."""

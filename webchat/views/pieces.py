@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from itertools import groupby, islice
+from itertools import chain, groupby, islice
 from typing import Any
 
 from flask import render_template
@@ -40,6 +40,11 @@ class Group:
 def chat_part(session: WebChatSession, note: str, *, note_above: bool) -> str:
     """The chat of one session, with a note of what was done above its messages or below."""
     return render_template("webchat/_chat.html", **chat_context(session), note=note, note_above=note_above)
+
+
+def welcome_part() -> str:
+    """The chat of no session."""
+    return render_template("webchat/_chat.html", **chat_context(None))
 
 
 def chat_context(session: WebChatSession | None, *, show: int = MESSAGES_SHOWN) -> dict[str, Any]:
@@ -134,32 +139,52 @@ def list_part(query: str = "", page: int = 0) -> str:
     return render_template("webchat/_session_list.html", **list_context(query, page))
 
 
-def list_context(query: str = "", page: int = 0) -> dict[str, Any]:
+def list_context(query: str = "", page: int = 0, show: str = "") -> dict[str, Any]:
     """What `_session_list.html` needs."""
-    sessions, has_more = listed(query, page)
+    sessions, has_more = listed(query, page, show)
     return {
-        "groups": _groups(sessions),
+        "groups": _groups(sessions, show),
         "query": query,
         "page": page,
-        "more": link("sessions", page=page + 1, q=query or None) if has_more else None,
+        "show": show,
+        "more": link("sessions", page=page + 1, q=query or None, show=show or None) if has_more else None,
         "notice": chat_of().manager.store.notice,
     }
 
 
-def listed(query: str = "", page: int = 0) -> tuple[list[WebChatSession], bool]:
-    """One page of the list, and whether there are more. Sessions without a message are hidden, but for the current."""
+def list_partial() -> Markup:
+    """The rows of the dropdown, anew."""
+    return partial("sessionList", "outerHTML", list_part())
+
+
+def listed(query: str = "", page: int = 0, show: str = "") -> tuple[list[WebChatSession], bool]:
+    """One page of the list, and whether there are more: what is pinned first, then the newest.
+
+    `show` is "" for the list, "archived" or "trash". Sessions without a message are hidden, but for the current.
+    """
     needle = query.casefold().strip()
-    found = (
-        session
-        for session in chat_of().manager.list_sessions()
-        if (session.begun or session.is_active) and needle in session.description.casefold()
-    )
+    found = (session for session in shelved(show) if needle in session.description.casefold())
     sessions = list(islice(found, page * SESSIONS_SHOWN, (page + 1) * SESSIONS_SHOWN + 1))
     return sessions[:SESSIONS_SHOWN], len(sessions) > SESSIONS_SHOWN
 
 
-def _groups(sessions: list[WebChatSession]) -> list[Group]:
+def shelved(show: str) -> Iterable[WebChatSession]:
+    """All sessions of the list, the archive or the trash, in order."""
+    manager = chat_of().manager
+    if show == "trash":
+        return manager.housekeeping.trash()
+    kept = [session for session in manager.list_sessions() if session.archived == (show == "archived")]
+    kept = [session for session in kept if session.begun or session.is_active]
+    return chain((item for item in kept if item.pinned), (item for item in kept if not item.pinned))
+
+
+def _groups(sessions: list[WebChatSession], show: str) -> list[Group]:
     now = local_time(datetime.now().astimezone().isoformat())
     assert now is not None  # noqa: S101  (a time that was just made)
-    by_day = groupby(sessions, key=lambda session: day_group(local_time(session.last_active), now))
-    return [Group(name, tuple(group)) for name, group in by_day]
+
+    def heading(session: WebChatSession) -> str:
+        if show == "trash":
+            return "Deleted"
+        return "Pinned" if session.pinned else day_group(local_time(session.last_active), now)
+
+    return [Group(name, tuple(group)) for name, group in groupby(sessions, key=heading)]

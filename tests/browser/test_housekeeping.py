@@ -1,0 +1,97 @@
+"""Sessions renamed, deleted and brought back in the dropdown and on the page of all sessions."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.past import sessions_from_before
+
+pytestmark = pytest.mark.browser
+
+QUICK = ("--backend", "mock", "--mock-delay", "0")
+
+
+@pytest.fixture
+def chat(serve, visit, home):
+    """A page on the last of three sessions."""
+    sessions_from_before(home, "apples", "pears", "plums")
+    return visit(serve(*QUICK)).ready()
+
+
+def managed(chat, title):
+    """Open the form of the row with that title."""
+    chat.open_sessions()
+    row = chat.panel.locator("li", has_text=title)
+    row.hover()
+    row.get_by_role("link").click()
+    form = chat.panel.locator(".manage-row")
+    expect(form).to_be_visible()
+    return form
+
+
+def test_a_session_is_renamed_in_its_place(chat):
+    form = managed(chat, "plums")
+    expect(form.get_by_label("Title")).to_be_focused()
+    form.get_by_label("Title").fill("Ripe plums")
+    form.get_by_label("Title").press("Enter")
+    expect(chat.rows.first).to_contain_text("Ripe plums")
+    expect(chat.page).to_have_title("Ripe plums · Amplifier")
+    expect(chat.panel).to_be_visible()
+
+
+def test_a_name_that_is_being_typed_is_not_lost_to_news(chat):
+    other = chat.tab("/").ready()
+    form = managed(chat, "apples")
+    form.get_by_label("Title").fill("Half a na")
+    other.asked("news")
+    expect(chat.answers).to_have_count(2)
+    expect(form.get_by_label("Title")).to_have_value("Half a na")
+
+
+def test_a_deletion_is_undone(chat):
+    managed(chat, "plums").get_by_role("button", name="Delete").click()
+    expect(chat.rows).to_have_count(2)
+    expect(chat.page.locator(".welcome")).to_be_visible()
+    chat.page.get_by_role("button", name="Undo").click()
+    expect(chat.page.locator(".undo")).to_have_count(0)
+    chat.open_sessions()
+    expect(chat.rows).to_have_count(3)
+
+
+def test_undo_goes_after_ten_seconds_and_the_trash_has_it_still(chat):
+    managed(chat, "apples").get_by_role("button", name="Delete").click()
+    undo = chat.page.locator(".undo")
+    expect(undo).to_be_visible()
+    expect(undo).to_be_hidden(timeout=12_000)
+    chat.open("/sessions?show=trash")
+    chat.page.get_by_label("Choose apples").check()
+    chat.page.get_by_role("button", name="Restore", exact=True).click()
+    expect(chat.page.locator(".row")).to_have_count(3)
+
+
+def test_another_tab_sees_it_at_once(chat):
+    other = chat.tab("/").ready()
+    other.open_sessions()
+    managed(chat, "pears").get_by_role("button", name="Pin").click()
+    expect(other.rows.first).to_contain_text("pears")
+    chat.page.keyboard.press("Escape")
+    managed(chat, "pears").get_by_role("button", name="Delete").click()
+    expect(other.rows).to_have_count(2)
+
+
+@pytest.mark.parametrize("script", [True, False])
+def test_several_are_archived_and_all_deleted_on_their_page(serve, visit, home, script):
+    sessions_from_before(home, "apples", "pears", "plums")
+    chat = visit(serve(*QUICK), "/sessions", java_script_enabled=script)
+    chat.page.get_by_label("Choose apples").check()
+    chat.page.get_by_label("Choose pears").check()
+    chat.page.get_by_role("button", name="Archive", exact=True).click()
+    expect(chat.page.locator(".row")).to_have_count(1)
+    chat.page.get_by_text("Delete all").click()
+    chat.page.get_by_role("button", name="Yes, all of these").click()
+    expect(chat.page.locator(".row")).to_have_count(0)
+    chat.page.get_by_role("button", name="Undo").click()
+    expect(chat.page.locator(".row")).to_have_count(1)
+    chat.page.get_by_role("link", name="Archive", exact=True).click()
+    expect(chat.page.locator(".row")).to_have_count(2)

@@ -1,0 +1,247 @@
+"""Sessions renamed, pinned, archived, deleted and brought back: by the manager, by forms and from scripts."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.conftest import HTMX
+from tests.scripted import ScriptedBackend
+from webchat.errors import InvalidInput, SessionNotFound
+from webchat.manager import WebChatSessionManager
+
+JSON = {"Accept": "application/json"}
+
+
+@pytest.fixture
+def sessions(manager) -> list[str]:
+    """Three sessions with a message each, "one" to "three", the oldest first."""
+    ids = []
+    for text in ("one", "two", "three"):
+        ids.append(manager.create_session().session_id)
+        manager.send_message(text)
+    return ids
+
+
+def titles(page, address="/sessions"):
+    return [row.title for row in page(address).rows]
+
+
+def transcript(home, session_id):
+    return home / "server" / "web-chat-transcripts" / f"{session_id}.jsonl"
+
+
+# Names
+
+
+def test_a_session_has_the_name_that_a_person_gives_it(client, page, sessions):
+    answer = client.post(f"/sessions/{sessions[0]}/rename", data={"title": "  A better\nname "})
+    assert answer.status_code == 303
+    assert titles(page) == ["three", "two", "A better name"]
+
+
+@pytest.mark.parametrize("title", ["", "  \n", "\u202e", "x" * 301])
+def test_a_name_that_is_none_is_refused(client, page, sessions, title):
+    answer = client.post(f"/sessions/{sessions[0]}/rename", data={"title": title})
+    assert answer.status_code == 422
+    assert titles(page) == ["three", "two", "one"]
+
+
+def test_a_name_is_shown_as_it_is(client, page, sessions):
+    client.post(f"/sessions/{sessions[0]}/rename", data={"title": "<b>bold</b>"})
+    assert titles(page)[-1] == "<b>bold</b>"
+
+
+def test_the_form_for_all_this_is_a_page_and_a_row(client, page, sessions):
+    shown = page(f"/sessions/{sessions[0]}/manage")
+    assert shown.soup.select_one("input[name=title]")["value"] == "one"
+    assert {form["action"].rpartition("/")[2] for form in shown.soup.select("main form")} == {
+        "rename",
+        "pin",
+        "archive",
+        "delete",
+    }
+    row = page(client.get(f"/sessions/{sessions[0]}/manage", headers=HTMX))
+    assert not row.soup.select("html")
+    assert row.soup.select_one("li input[name=title]")
+
+
+# Order
+
+
+def test_what_is_pinned_stands_above_all(client, page, sessions):
+    client.post(f"/sessions/{sessions[0]}/pin")
+    assert titles(page) == ["one", "three", "two"]
+    assert page("/sessions").soup.select_one(".group h2").get_text() == "Pinned"
+    client.post(f"/sessions/{sessions[0]}/unpin")
+    assert titles(page) == ["three", "two", "one"]
+
+
+def test_what_is_archived_has_a_list_of_its_own(client, page, manager, sessions):
+    client.post(f"/sessions/{sessions[2]}/archive")
+    assert titles(page) == ["two", "one"]
+    assert titles(page, "/sessions?show=archived") == ["three"]
+    assert manager.active_session_id is None
+    client.post(f"/sessions/{sessions[2]}/unarchive")
+    assert titles(page) == ["three", "two", "one"]
+
+
+def test_writing_in_an_archived_session_brings_it_back(client, page, manager, sessions):
+    client.post(f"/sessions/{sessions[0]}/archive")
+    manager.send_message("again", sessions[0])
+    assert titles(page) == ["one", "three", "two"]
+
+
+# The trash
+
+
+def test_a_deleted_session_is_gone_and_can_be_brought_back(client, page, manager, home, sessions):
+    answer = client.post(f"/sessions/{sessions[2]}/delete")
+    assert titles(page) == ["two", "one"]
+    assert client.get(f"/sessions/{sessions[2]}").status_code == 404
+    assert manager.active_session_id is None
+    assert sessions[2] not in [row["session_id"] for row in client.get("/api/sessions").json["sessions"]]
+    undo = page(answer.location).soup.select_one(".undo")
+    assert "Session deleted." in undo.get_text()
+    client.post(undo.form["action"], data={undo.button["name"]: undo.button["value"]})
+    assert titles(page) == ["three", "two", "one"]
+    assert manager.send_message("and on", sessions[2]) == "You said: and on"
+    assert transcript(home, sessions[2]).exists()
+
+
+def test_a_deletion_stops_the_answer(client, backend, manager, sessions):
+    with backend.holding() as held:
+        manager.post_message(sessions[0], "long")
+        held.wait_until_asked()
+        client.post(f"/sessions/{sessions[0]}/delete")
+    assert manager.answers_in_flight == 0
+
+
+def test_several_are_deleted_together_and_brought_back_together(client, page, sessions):
+    answer = client.post("/sessions/delete", data={"id": sessions[:2]})
+    assert titles(page) == ["three"]
+    client.post(f"/sessions/{sessions[2]}/delete")
+    undo = page(answer.location).soup.select_one(".undo")
+    assert "2 sessions deleted." in undo.get_text()
+    client.post("/sessions/restore", data={"deleted": undo.button["value"]})
+    assert titles(page) == ["two", "one"]
+
+
+def test_all_or_none_of_several_are_deleted(client, page, sessions):
+    answer = client.post("/sessions/delete", data={"id": [sessions[0], "unknown"]})
+    assert answer.status_code == 404
+    assert titles(page) == ["three", "two", "one"]
+
+
+def test_without_a_choice_nothing_is_deleted(client, page, sessions):
+    assert client.post("/sessions/delete", data={}).status_code == 422
+    assert titles(page) == ["three", "two", "one"]
+
+
+def test_all_are_deleted_and_the_trash_is_emptied(client, page, home, sessions):
+    client.post(f"/sessions/{sessions[0]}/archive")
+    client.post("/sessions/delete", data={"all": "yes"})
+    assert titles(page) == []
+    assert titles(page, "/sessions?show=archived") == ["one"]
+    assert sorted(titles(page, "/sessions?show=trash")) == ["three", "two"]
+    client.post("/sessions/purge", data={"all": "yes"})
+    assert titles(page, "/sessions?show=trash") == []
+    left = sorted(path.name for path in transcript(home, "x").parent.iterdir() if sessions[0] not in path.name)
+    assert left == []
+    assert transcript(home, sessions[0]).exists()
+
+
+def test_only_what_is_in_the_trash_goes_for_good(client, page, home, sessions):
+    assert client.post(f"/sessions/{sessions[0]}/purge").status_code == 404
+    assert transcript(home, sessions[0]).exists()
+    client.post(f"/sessions/{sessions[0]}/delete")
+    client.post(f"/sessions/{sessions[0]}/purge")
+    assert not transcript(home, sessions[0]).exists()
+    assert client.post(f"/sessions/{sessions[0]}/restore").status_code == 404
+
+
+def test_undo_is_offered_for_ten_seconds_only(client, page, sessions):
+    client.post(f"/sessions/{sessions[0]}/delete")
+    long_ago = (datetime.now(UTC) - timedelta(seconds=11)).isoformat()
+    for other in (long_ago, "nonsense", "2026-01-01", "", "9999-12-31T23:59:59+00:00"):
+        assert not page(f"/sessions?deleted={other}").soup.select(".undo")
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = datetime(2026, 3, 1, tzinfo=UTC)
+
+    def __call__(self) -> str:
+        self.now += timedelta(microseconds=1)
+        return self.now.isoformat(timespec="microseconds")
+
+
+def test_what_has_lain_in_the_trash_for_its_time_is_gone(home):
+    clock = Clock()
+    manager = WebChatSessionManager(ScriptedBackend(), home / "server" / "s.json", clock=clock, trash_days=30)
+    house, ids = manager.housekeeping, []
+    for text in ("one", "two"):
+        ids.append(manager.create_session().session_id)
+        manager.send_message(text)
+    house.delete(ids[:1])
+    clock.now += timedelta(days=29)
+    house.delete(ids[1:])
+    house.empty_expired()
+    assert [session.session_id for session in house.trash()] == [ids[1], ids[0]]
+    clock.now += timedelta(days=1, seconds=1)
+    house.empty_expired()
+    assert [session.session_id for session in house.trash()] == [ids[1]]
+    assert not transcript(home, ids[0]).exists()
+    assert transcript(home, ids[1]).exists()
+    with pytest.raises(SessionNotFound):
+        house.restore([ids[0]])
+    house.restore([ids[1]])
+    assert manager.send_message("still here", ids[1]) == "You said: still here"
+
+
+def test_another_owner_touches_nothing(manager, sessions):
+    house = manager.housekeeping
+    for call in (house.delete, house.archive, house.pin):
+        with pytest.raises(SessionNotFound):
+            call([sessions[0]], "somebody")
+    with pytest.raises(SessionNotFound):
+        house.rename(sessions[0], "x", "somebody")
+    house.delete([sessions[0]])
+    assert house.trash("somebody") == []
+    for call in (house.restore, house.purge):
+        with pytest.raises(SessionNotFound):
+            call([sessions[0]], "somebody")
+
+
+def test_nothing_to_sort_is_said(manager):
+    with pytest.raises(InvalidInput):
+        manager.housekeeping.pin([])
+
+
+# From scripts and with htmx
+
+
+def test_a_script_does_it_all(client, sessions):
+    renamed = client.post(f"/sessions/{sessions[0]}/rename", json={"title": "First"}, headers=JSON).json
+    assert renamed["description"] == "First"
+    deleted = client.post("/sessions/delete", json={"id": sessions[:2]}, headers=JSON).json
+    assert deleted["done"] == "delete"
+    assert deleted["sessions"] == sessions[:2]
+    trash = client.get("/sessions?show=trash", headers=JSON).json["sessions"]
+    assert {row["session_id"] for row in trash} == {*sessions[:2]}
+    assert {row["deleted_at"] for row in trash} == {deleted["deleted"]}
+    assert client.post("/sessions/restore", json={"deleted": deleted["deleted"]}, headers=JSON).status_code == 200
+    assert client.get("/sessions?show=nowhere", headers=JSON).status_code == 400
+    assert client.post("/sessions/delete", json={"id": [1]}, headers=JSON).status_code == 400
+
+
+def test_a_page_whose_session_is_deleted_shows_the_welcome(client, page, sessions):
+    here = {**HTMX, "HX-Current-URL": f"http://localhost/sessions/{sessions[0]}"}
+    answer = client.post(f"/sessions/{sessions[0]}/delete", headers=here)
+    assert answer.headers["HX-Push-Url"] == "/"
+    assert page(answer).soup.select("#chatArea .welcome")
+    assert page(answer).soup.select_one(".undo")
+    elsewhere = client.post(f"/sessions/{sessions[1]}/delete", headers=here)
+    assert "HX-Push-Url" not in elsewhere.headers
+    assert not page(elsewhere).soup.select("#chatArea")

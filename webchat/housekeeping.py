@@ -1,0 +1,109 @@
+"""Sessions named, sorted, thrown away and brought back. Knows neither Flask nor files."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection
+
+from webchat.errors import InvalidInput, SessionNotFound, WebChatError
+from webchat.session_store import WebChatSession, WebChatSessionStore
+from webchat.texts import checked_title
+from webchat.writing import Writing
+
+log = logging.getLogger(__name__)
+DAY = 24 * 3600.0
+TRASH_DAYS = 30.0
+"""Days that a deleted session can be restored, where nothing else is set."""
+
+
+class Housekeeping:
+    """What a person does with sessions beside talking in them.
+
+    Each call on several sessions is one write, all or nothing. Raises SessionNotFound for one that is not there, not
+    theirs, or (but for `restore` and `purge`) in the trash, and StorageError.
+    """
+
+    def __init__(
+        self,
+        store: WebChatSessionStore,
+        writing: Writing,
+        end: Callable[[str], None],
+        clock: Callable[[], str],
+        trash_days: float,
+    ) -> None:
+        """`end` has the backend let go of a session; `trash_days` is for how long a deleted one is kept."""
+        self.trash_days = trash_days
+        self._store, self._writing, self._end, self._clock = store, writing, end, clock
+
+    def rename(self, session_id: str, title: str, owner: str | None = None) -> WebChatSession:
+        """Give the session this title, which then stays. Raises InvalidInput."""
+        self._store.name(session_id, checked_title(title), owner, by_person=True)
+        return self._changed(session_id, owner)
+
+    def pin(self, session_ids: Collection[str], owner: str | None = None, *, pinned: bool = True) -> None:
+        """Let sessions stand above all others in the list, or no longer."""
+        self._mark(session_ids, owner, "pinned", pinned)
+
+    def archive(self, session_ids: Collection[str], owner: str | None = None, *, archived: bool = True) -> None:
+        """Keep sessions out of the list, or no longer. Writing in one brings it back too."""
+        self._mark(session_ids, owner, "archived", archived)
+
+    def delete(self, session_ids: Collection[str], owner: str | None = None) -> str:
+        """Put sessions into the trash; their answers stop. Gives the time, which names what was deleted together."""
+        for session_id in session_ids:
+            self._store.require(session_id, owner)
+        for session_id in session_ids:
+            self._writing.stop(session_id)
+            try:
+                self._end(session_id)
+            except WebChatError:  # a backend that is away is no reason to keep what a person wants gone
+                log.warning("the backend did not let go of session %s", session_id, exc_info=True)
+        deleted_at = self._clock()
+        self._store.mark(session_ids, {"deleted_at": deleted_at}, owner)
+        self._writing.wakeups.poke_all()
+        self.empty_expired()
+        return deleted_at
+
+    def trash(self, owner: str | None = None) -> list[WebChatSession]:
+        """What can be restored, the last deleted first."""
+        return self._store.trash(owner)
+
+    def deleted_together(self, deleted_at: str, owner: str | None = None) -> list[str]:
+        """The ids of what was deleted at that time and is still in the trash."""
+        return [session.session_id for session in self.trash(owner) if session.deleted_at == deleted_at]
+
+    def restore(self, session_ids: Collection[str], owner: str | None = None) -> None:
+        """Bring sessions back from the trash."""
+        self._store.restore(session_ids, owner)
+        self._writing.wakeups.poke_all()
+
+    def purge(self, session_ids: Collection[str], owner: str | None = None) -> None:
+        """Let sessions in the trash really go, with their transcripts."""
+        known = {session.session_id for session in self.trash(owner)}
+        for session_id in session_ids:
+            if session_id not in known:
+                raise SessionNotFound(session_id)
+        self._purge(session_ids)
+
+    def empty_expired(self) -> None:
+        """Let all go, of every owner, that has lain in the trash for its time."""
+        expired = self._store.expired(self.trash_days * DAY)
+        if expired:
+            self._purge(expired)
+
+    def _purge(self, session_ids: Collection[str]) -> None:
+        # The words first: a record without them can be thrown away again, words without a record nobody would find.
+        for session_id in session_ids:
+            self._writing.remove(session_id)
+        self._store.remove(session_ids)
+        self._writing.wakeups.poke_all()
+
+    def _mark(self, session_ids: Collection[str], owner: str | None, field: str, value: bool) -> None:
+        if not session_ids:
+            raise InvalidInput("Choose a session first.")
+        self._store.mark(session_ids, {field: value}, owner)
+        self._writing.wakeups.poke_all()
+
+    def _changed(self, session_id: str, owner: str | None) -> WebChatSession:
+        self._writing.wakeups.poke_all()
+        return self._store.require(session_id, owner)
