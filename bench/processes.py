@@ -81,7 +81,20 @@ def home() -> Iterator[Path]:
 def chat(folder: Path, *options: str, backend: str = "mock") -> Server:
     """The chat as it is installed; the mock answers without delay unless the options say otherwise."""
     at_once = ("--mock-delay", "0") if backend == "mock" and "--mock-delay" not in options else ()
-    return Server("webchat", "serve", "--home", str(folder), "--port", "0", "--backend", backend, *at_once, *options)
+    return Server(
+        "webchat",
+        "serve",
+        "--home",
+        str(folder),
+        "--port",
+        "0",
+        "--backend",
+        backend,
+        "--titles",
+        "off",
+        *at_once,
+        *options,
+    )
 
 
 def paced_chat(folder: Path) -> Server:

@@ -36,6 +36,8 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith("WEBCHAT_") and name != "WEBCHAT_MODELS":
             monkeypatch.delenv(name)
+    # Who counts what a model is asked does not count this too; the tests of titles turn it on.
+    monkeypatch.setenv("WEBCHAT_TITLES", "off")
 
 
 @pytest.fixture

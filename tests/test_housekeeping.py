@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -111,11 +112,12 @@ def test_a_deleted_session_is_gone_and_can_be_brought_back(client, page, manager
 
 
 def test_a_deletion_stops_the_answer(client, backend, manager, sessions):
-    with backend.holding() as held:
-        manager.post_message(sessions[0], "long")
-        held.wait_until_asked()
-        client.post(f"/sessions/{sessions[0]}/delete")
+    gate = threading.Event()
+    backend.plays("half an", gate, " answer")
+    manager.post_message(sessions[0], "long")
+    client.post(f"/sessions/{sessions[0]}/delete")
     assert manager.answers_in_flight == 0
+    assert not gate.is_set()
 
 
 def test_several_are_deleted_together_and_brought_back_together(client, page, sessions):

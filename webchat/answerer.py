@@ -65,6 +65,16 @@ class Answerer:
                 self.backend.configure_session(session_id, options)  # type: ignore[attr-defined]
             return self.backend.send_message(session_id, message)
 
+    @property
+    def names_sessions(self) -> bool:
+        return bool(getattr(self.backend, "titles", False))
+
+    def suggest_title(self, past: Past, options: SessionOptions) -> Iterable[Piece]:
+        """What the backend would call a conversation."""
+        with backend_errors():
+            pieces: Iterable[Piece] = self.backend.suggest_title(past, options)  # type: ignore[attr-defined]
+        return pieces
+
     def end(self, session_id: str) -> None:
         # A backend that does not know it, after a restart say, or has ended it itself has nothing to let go of.
         with suppress(SessionUnknown, SessionEnded), backend_errors():

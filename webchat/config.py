@@ -134,6 +134,9 @@ class Settings:
         _switch,
         saved=True,
     )
+    titles: bool = _setting(
+        True, "WEBCHAT_TITLES", "--titles", "Whether the model names new conversations: on or off.", _switch
+    )
     trash_days: float = _setting(
         30.0,
         "WEBCHAT_TRASH_DAYS",

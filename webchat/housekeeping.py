@@ -37,7 +37,7 @@ class Housekeeping:
 
     def rename(self, session_id: str, title: str, owner: str | None = None) -> WebChatSession:
         """Give the session this title, which then stays. Raises InvalidInput."""
-        self._store.name(session_id, checked_title(title), owner, by_person=True)
+        self._store.name(session_id, checked_title(title), owner, by="person")
         return self._changed(session_id, owner)
 
     def pin(self, session_ids: Collection[str], owner: str | None = None, *, pinned: bool = True) -> None:

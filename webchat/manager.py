@@ -8,14 +8,14 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from webchat.answerer import Answerer, Past, Question
-from webchat.backends import SessionBackend, SessionInfo, SessionOptions
+from webchat.backends import Piece, SessionBackend, SessionInfo, SessionOptions
 from webchat.conventions import WEB_CHAT_TRANSCRIPTS_DIR
 from webchat.errors import (
     BackendUnavailable,
@@ -30,6 +30,7 @@ from webchat.housekeeping import TRASH_DAYS, Housekeeping
 from webchat.reply import ReplyRun
 from webchat.session_store import DEFAULT_DESCRIPTION, WebChatSession, WebChatSessionStore, is_session_id, utc_now
 from webchat.texts import checked_message, title_of
+from webchat.titles import Titles
 from webchat.transcript import Message, history, new_message_id
 from webchat.writing import Held, Posted, Writing, storing
 
@@ -38,6 +39,8 @@ GO_ON = (
     "Continue your last answer exactly where it broke off. Do not repeat anything of it, and do not comment on this."
 )
 """What the model is asked when its answer is to be continued; it is not part of the conversation."""
+NAMED_WITHIN = 4
+"""Messages before an answer, at most, for the model to name the session after it."""
 CHOSEN = {"model": 200, "system_prompt": 10_000}
 """What may be chosen for one session, and of how many characters at most: it lies in the registry."""
 
@@ -71,6 +74,7 @@ class WebChatSessionManager:
         self._clock = clock
         self._writing = Writing(self.store.folder.sub(WEB_CHAT_TRANSCRIPTS_DIR))
         self.store.activity.rebuild = self._writing.transcripts.last_written
+        self._titles = Titles(self.store, self.wakeups.poke_all)
         self.housekeeping = Housekeeping(
             self.store, self._writing, lambda session_id: self._answerer.end(session_id), clock, trash_days
         )
@@ -362,6 +366,7 @@ class WebChatSessionManager:
         For `grace` seconds answers may go on to their end, while nothing new is begun (Closing); those that are left
         then have `patience` seconds to be kept.
         """
+        self._titles.close()
         self._writing.close(grace, patience)
         self._answerer.close()
 
@@ -396,16 +401,32 @@ class WebChatSessionManager:
             # "go on" it has heard something that is not in the transcript.
             whole = run.message.status == "complete" and broken is None
             answerer.learned(session_id, past, run.id if whole else None)
-            answerer.leave()
             if isinstance(run.error, SessionEnded):
                 self.store.deactivate(session_id, session.owner)
             self.store.touch(session_id, "reply")
+            if whole and len(past) <= NAMED_WITHIN:
+                self._suggest_title(session_id, session.owner, answerer)
+            answerer.leave()
 
+        self._titles.step_aside(session_id)
         try:
             return self._writing.begin(session_id, header, asked, held, ended)
         except BaseException:
             answerer.leave()
             raise
+
+    def _suggest_title(self, session_id: str, owner: str | None, answerer: Answerer) -> None:
+        """Have a session that nobody has named yet named by the model, some time."""
+        session = self.store.get(session_id, owner)
+        if session is None or session.title_by or not answerer.names_sessions:
+            return
+        told = self._told(session, answerer)
+
+        def ask() -> Iterable[Piece]:
+            return answerer.suggest_title(history(self.read_conversation(session_id).messages), told)
+
+        answerer.enter()
+        self._titles.suggest(session, ask, answerer.leave)
 
     def _engaged(self) -> Answerer:
         """Who answers now, kept until it leaves."""

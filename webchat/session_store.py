@@ -38,7 +38,8 @@ def utc_now() -> str:
 class WebChatSession:
     """One session. Times are ISO 8601; `extra` holds project_id and working_dir; `begun` says that it has a message.
 
-    named: a person gave it its title. deleted_at: since when it lies in the trash, None where it does not.
+    title_by: "person" or "model" where one of them gave it its title, else None. deleted_at: since when it lies in the
+    trash, None where it does not.
     """
 
     session_id: str
@@ -49,7 +50,7 @@ class WebChatSession:
     extra: Mapping[str, Any] = field(default_factory=dict)
     begun: bool = False
     owner: str | None = None
-    named: bool = False
+    title_by: str | None = None
     pinned: bool = False
     archived: bool = False
     deleted_at: str | None = None
@@ -186,21 +187,16 @@ class WebChatSessionStore:
 
         self._update(change)
 
-    def name(self, session_id: str, title: str, owner: str | None = None, *, by_person: bool) -> bool:
-        """Give the session a title; anybody else's does not replace a person's. Whether it has it now.
-
-        Raises SessionNotFound.
-        """
-        if not by_person and self.require(session_id, owner).named:
-            return False
+    def name(self, session_id: str, title: str, owner: str | None = None, *, by: str) -> None:
+        """Give the session a title, by a "person" or by a "model", which replaces nobody's. Raises SessionNotFound."""
 
         def change(rows: Rows) -> Rows:
             row = _owned(rows, session_id, owner)
-            if row.get("named") and not by_person:
+            if by != "person" and row.get("title_by"):
                 return rows
-            return {**rows, session_id: {**row, "description": title, "named": by_person}}
+            return {**rows, session_id: {**row, "description": title, "title_by": by}}
 
-        return bool(self._update(change)[session_id].get("named")) == by_person
+        self._update(change)
 
     def trash(self, owner: str | None = None) -> list[WebChatSession]:
         """The deleted sessions, the last deleted first."""
@@ -377,7 +373,7 @@ def _session(row: Row) -> WebChatSession:
         # Records from elsewhere lack the mark; with a title of their own they have been used.
         bool(row.get("begun", row.get("description", DEFAULT_DESCRIPTION) != DEFAULT_DESCRIPTION)),
         row.get("owner"),
-        bool(row.get("named", False)),
+        row.get("title_by"),
         bool(row.get("pinned", False)),
         bool(row.get("archived", False)),
         row.get("deleted_at"),
@@ -385,8 +381,8 @@ def _session(row: Row) -> WebChatSession:
 
 
 _TYPES: dict[str, type | tuple[type, ...]] = {"description": str, "created_at": str, "last_active": str, "extra": dict}
-_TYPES |= {"is_active": bool, "begun": bool, "named": bool, "pinned": bool, "archived": bool}
-_TYPES |= {"owner": (str, type(None)), "deleted_at": (str, type(None))}
+_TYPES |= {"is_active": bool, "begun": bool, "pinned": bool, "archived": bool}
+_TYPES |= {"owner": (str, type(None)), "deleted_at": (str, type(None)), "title_by": (str, type(None))}
 
 
 def _is_row(value: object) -> bool:

@@ -89,6 +89,9 @@ class SessionBackend(Protocol):
     SessionOptions that it takes, and two methods: `configure_session(session_id, options)`, which is called before
     each message, raises SessionUnknown and holds from that message on; and `label_of(options)`, what `label` is for a
     session with these options. `list_models()` gives the names that `model` may be; raises BackendUnavailable.
+
+    A backend that can name sessions has a true attribute `titles` and `suggest_title(history, options)`, which gives
+    pieces as `send_message` does; their first line becomes the title, where no person has given one.
     """
 
     def create_session(self, working_dir: str, description: str) -> SessionInfo: ...

@@ -14,6 +14,10 @@ from webchat.backends import HistoryItem, Piece, SessionInfo, SessionOptions, pr
 from webchat.errors import SessionEnded, SessionUnknown
 
 MAX_SESSIONS = 200
+NAME_IT = (
+    "Write a title for this conversation: six words at most, in the language of the conversation. "
+    "Answer with the title alone."
+)
 ROLES = ("system", "user", "assistant")
 
 
@@ -56,15 +60,22 @@ class ChatModelBackend:
 
     Keeps the histories of the sessions used last, MAX_SESSIONS of them, in memory; older ones become unknown. A
     `system_prompt` is said before all else. `session_options` names the fields of SessionOptions that may be chosen for
-    one session; "model" needs a model with `named`. One answer at a time for each session is the caller's care.
+    one session; "model" needs a model with `named`. With `titles` the model is also asked to name sessions. One answer
+    at a time for each session is the caller's care.
     """
 
     def __init__(
-        self, model: ChatModel | Answering, system_prompt: str = "", *, session_options: Collection[str] = ()
+        self,
+        model: ChatModel | Answering,
+        system_prompt: str = "",
+        *,
+        session_options: Collection[str] = (),
+        titles: bool = False,
     ) -> None:
         self._model = model
         self._system_prompt = system_prompt
         self.session_options = frozenset(session_options)
+        self.titles = titles
         self._sessions: OrderedDict[str, _Session] = OrderedDict()
         self._sessions_lock = threading.Lock()
 
@@ -123,6 +134,14 @@ class ChatModelBackend:
                 history.extend([question, {"role": "assistant", "content": answer}])
 
         return ChatAnswer(lambda: answer(messages), keep)
+
+    def suggest_title(self, history: Sequence[HistoryItem], options: SessionOptions) -> ChatAnswer:
+        """What the model says when it is asked to name a conversation; the conversation goes on without it."""
+        model = self._chosen(options)
+        question = {"role": "user", "content": NAME_IT}
+        messages = conversation(self._introduction(options), [*history, question])
+        answer: Answering = getattr(model, "stream", model)
+        return ChatAnswer(lambda: answer(messages), lambda text: None)
 
     def end_session(self, session_id: str) -> None:
         with self._sessions_lock:

@@ -132,7 +132,8 @@ def from_settings(settings: Settings) -> ChatModelBackend:
         temperature=TEMPERATURE if settings.temperature is None else settings.temperature,
         idle=settings.idle_unload * 60,
     )
-    return ChatModelBackend(model, settings.system_prompt, session_options=("system_prompt", "context"))
+    options = ("system_prompt", "context")
+    return ChatModelBackend(model, settings.system_prompt, session_options=options, titles=settings.titles)
 
 
 def _free_disk(folder: Path) -> int:

@@ -134,4 +134,5 @@ def from_settings(settings: Settings) -> ChatModelBackend:
         read_timeout=settings.read_timeout,
         extra_body={} if settings.temperature is None else {"temperature": settings.temperature},
     )
-    return ChatModelBackend(model, settings.system_prompt, session_options=("model", "system_prompt", "context"))
+    options = ("model", "system_prompt", "context")
+    return ChatModelBackend(model, settings.system_prompt, session_options=options, titles=settings.titles)

@@ -1,0 +1,161 @@
+"""Sessions named by the model: after the first answer, never in the way, never over a person's name."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from webchat.backends.chat_model import NAME_IT, ChatModelBackend
+from webchat.errors import BackendUnavailable
+from webchat.manager import WebChatSessionManager
+from webchat.titles import cleaned
+
+PATIENCE = 10
+
+
+class Model:
+    """Answers "Yes." to everything, and what a test says when it is asked for a title."""
+
+    label, notice = "Model", None
+
+    def __init__(self) -> None:
+        self.title = ["Tea", " in China"]
+        self.gate = threading.Event()
+        self.gate.set()
+        self.asked: list[list[str]] = []
+        self.naming = threading.Event()
+
+    def stream(self, messages):
+        self.asked.append([message["content"] for message in messages])
+        if messages[-1]["content"] != NAME_IT:
+            return iter(["Yes."])
+        self.naming.set()
+        return self._title()
+
+    def _title(self):
+        for piece in self.title:
+            assert self.gate.wait(PATIENCE)
+            if isinstance(piece, Exception):
+                raise piece
+            yield piece
+
+
+@pytest.fixture
+def model():
+    model = Model()
+    yield model
+    model.gate.set()
+
+
+@pytest.fixture
+def manager(model, home):
+    manager = WebChatSessionManager(ChatModelBackend(model, titles=True), home / "server" / "sessions.json")
+    yield manager
+    manager.close()
+
+
+def named(manager, session_id, title):
+    """Wait until the session has that title."""
+    end = time.monotonic() + PATIENCE
+    while manager.get_session(session_id).description != title:
+        assert time.monotonic() < end, manager.get_session(session_id).description
+        time.sleep(0.01)
+
+
+def asked_for_titles(model):
+    return [messages for messages in model.asked if messages[-1] == NAME_IT]
+
+
+def test_the_first_line_is_the_title_at_once_and_a_short_one_comes(manager, model):
+    model.gate.clear()
+    session_id = manager.create_session().session_id
+    manager.send_message("Tell me of tea", session_id)
+    assert manager.get_session(session_id).description == "Tell me of tea"
+    model.gate.set()
+    named(manager, session_id, "Tea in China")
+    assert asked_for_titles(model) == [["Tell me of tea", "Yes.", NAME_IT]]
+    assert [message.content for message in manager.conversation(session_id).messages] == ["Tell me of tea", "Yes."]
+
+
+def test_it_is_asked_for_once(manager, model):
+    session_id = manager.create_session().session_id
+    manager.send_message("one", session_id)
+    named(manager, session_id, "Tea in China")
+    manager.send_message("two", session_id)
+    manager.send_message("three", session_id)
+    assert len(asked_for_titles(model)) == 1
+    assert model.asked[-1] == ["one", "Yes.", "two", "Yes.", "three"]
+
+
+def test_a_persons_name_is_never_replaced(manager, model):
+    model.gate.clear()
+    session_id = manager.create_session().session_id
+    manager.send_message("one", session_id)
+    assert model.naming.wait(PATIENCE)
+    manager.housekeeping.rename(session_id, "Mine")
+    model.gate.set()
+    other = manager.create_session().session_id
+    manager.send_message("two", other)
+    named(manager, other, "Tea in China")
+    assert manager.get_session(session_id).description == "Mine"
+    manager.send_message("more", session_id)
+    assert len(asked_for_titles(model)) == 2
+
+
+def test_the_next_message_does_not_wait_for_it_and_it_comes_later(manager, model):
+    model.gate.clear()
+    session_id = manager.create_session().session_id
+    manager.send_message("one", session_id)
+    assert model.naming.wait(PATIENCE)
+    assert manager.send_message("two", session_id) == "Yes."
+    model.gate.set()
+    named(manager, session_id, "Tea in China")
+
+
+@pytest.mark.parametrize("said", [[], [""], ["\n\n"], ['""'], [BackendUnavailable("away")], [ValueError("broken")]])
+def test_without_a_good_title_the_first_line_stays(manager, model, said):
+    model.title = said
+    session_id = manager.create_session().session_id
+    manager.send_message("one", session_id)
+    assert model.naming.wait(PATIENCE)
+    manager.close()
+    assert manager.get_session(session_id).description == "one"
+
+
+def test_a_model_that_never_ends_is_not_listened_to_for_ever(manager, model):
+    model.title = ["word "] * 100_000
+    session_id = manager.create_session().session_id
+    manager.send_message("one", session_id)
+    end = time.monotonic() + PATIENCE
+    while manager.get_session(session_id).description == "one":
+        assert time.monotonic() < end
+    assert len(manager.get_session(session_id).description) <= 80
+
+
+def test_a_backend_that_names_nothing_is_not_asked(model, home):
+    manager = WebChatSessionManager(ChatModelBackend(model), home / "server" / "sessions.json")
+    manager.send_message("one", manager.create_session().session_id)
+    manager.close()
+    assert asked_for_titles(model) == []
+
+
+@pytest.mark.parametrize(
+    ("said", "title"),
+    [
+        ("Tea in China", "Tea in China"),
+        ('"Tea in China."', "Tea in China"),
+        ("**Tea in China**", "Tea in China"),
+        ("# Tea in China", "Tea in China"),
+        ("Title: Tea in China", "Tea in China"),
+        ("**Title:** Tea in China", "Tea in China"),
+        ("„Tee in China“", "Tee in China"),
+        ("中国的茶", "中国的茶"),
+        ("\u202eevil", "evil"),
+        ("  ", ""),
+        ('"."', ""),
+    ],
+)
+def test_what_models_put_around_a_title_is_left_out(said, title):
+    assert cleaned(said) == title
