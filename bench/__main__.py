@@ -35,6 +35,7 @@ MEASUREMENTS = {
     "whole-answer": Measurement(waiting.whole_answer),
     "sessions": Measurement(many.message_cost, has_fixed=True),
     "list": Measurement(many.session_list),
+    "search": Measurement(many.search),
     "messages": Measurement(many.long_session),
     "readers": Measurement(crowd.plain_readers),
     "pages": Measurement(crowd.page_readers),

@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 import random
 import statistics
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from bench import processes, texts
 from bench.client import HTMX, Visitor
 from bench.figures import Figure, Wrong, of_times
 
 FEW, MANY = 10, 10_000
+SEARCHED_MESSAGES = 40
+SEARCHES = ("the", "answer", "list of", "python function", "question 17", "nothing at all", "zebra")
 MESSAGES, TIMES, LONG_SESSIONS = 2_000, 200, 20
 _NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -81,6 +85,29 @@ def long_session() -> list[Figure]:
     ]
 
 
+def search() -> list[Figure]:
+    """GET /sessions with a search in 10,000 sessions of 40 messages, once the index has them all."""
+    with processes.home() as home:
+        write_sessions(home, MANY)
+        for number in range(MANY):
+            write_transcript(home, number, SEARCHED_MESSAGES)
+        with processes.chat(home) as server:
+            visitor = Visitor(server)
+            began = time.monotonic()
+            took = []
+            while b"still being read" in visitor.get("/sessions?q=zebra", HTMX).body:
+                took.append(_list(visitor, "/sessions"))
+                time.sleep(0.25)
+            built = time.monotonic() - began
+            queries = [*SEARCHES, *(f"{word[:3]}" for word in SEARCHES), *(f"message {n}" for n in range(20))]
+            searched = [visitor.get(f"/sessions?q={quote(query)}", HTMX).milliseconds for query in queries * 3]
+    return [
+        of_times("a search in 10,000 sessions of 40 messages", searched, 100, judged="p95"),
+        Figure("making its index", built, "s"),
+        of_times("GET /sessions meanwhile", took or [0.0], None, judged="p95"),
+    ]
+
+
 def session_id(number: int) -> str:
     return f"bench-{number:05}"
 
@@ -92,12 +119,12 @@ def write_sessions(home: Path, count: int) -> None:
     (home / "server" / "web-chat-sessions.json").write_text("[\n" + ",\n".join(rows) + "\n]\n")
 
 
-def write_transcript(home: Path, session: int) -> None:
-    """A conversation of 2,000 messages; no two answers are the same."""
+def write_transcript(home: Path, session: int, count: int = MESSAGES) -> None:
+    """A conversation of so many messages; no two answers are the same."""
     folder = home / "server" / "web-chat-transcripts"
     folder.mkdir(mode=0o700, exist_ok=True)
     with (folder / f"{session_id(session)}.jsonl").open("w") as file:
-        for number in range(MESSAGES):
+        for number in range(count):
             role = "assistant" if number % 2 else "user"
             content = texts.answer(session * MESSAGES + number) if number % 2 else f"And what about point {number}?"
             message = {"type": "message", "id": f"m{number}", "parent": f"m{number - 1}" if number else None}

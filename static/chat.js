@@ -97,7 +97,7 @@
   const showSessions = () => {
     if (isPanelOpen()) { panel().hidePopover(); return; }
     panel().showPopover();
-    panel().querySelector("button").focus();
+    $("sessionSearch").focus();
   };
   const showShortcuts = () => {
     if (/Mac|iPhone|iPad/.test(navigator.platform)) document.querySelectorAll("kbd.control").forEach((key) => { key.textContent = "⌘"; });
@@ -173,15 +173,19 @@
   // The sessions panel: filled when it opens, refreshed while it is open, closed by a choice.
   const refreshList = () => htmx.trigger("#sessionList", "refresh");
   document.addEventListener("toggle", (event) => {
-    if (event.target === panel() && event.newState === "open") refreshList();
+    if (event.target !== panel() || event.newState !== "open") return;
+    $("sessionSearch").value = "";
+    htmx.ajax("GET", $("sessionSearch").getAttribute("hx-get"), { source: "#sessionList", target: "#sessionList", swap: "outerMorph" });
   }, true);
   document.addEventListener("sessions", () => { if (isPanelOpen() && !panel().querySelector(".manage-row")) refreshList(); });
   document.addEventListener("keydown", (event) => {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (!step || !isPanelOpen() || !event.target.closest("#sessionsPanel, #sessionsButton")) return;
-    const rows = [...panel().querySelectorAll("button")];
+    const rows = [...panel().querySelectorAll("button, a.row")];
     event.preventDefault();
-    rows[Math.min(rows.length - 1, Math.max(0, rows.indexOf(document.activeElement) + step))]?.focus();
+    // From the search the way leads down into the list, past the button above it.
+    const from = event.target.id === "sessionSearch" ? 0 : rows.indexOf(document.activeElement);
+    rows[Math.min(rows.length - 1, Math.max(0, from + step))]?.focus();
   });
   // Where the failure of what this form or list asks for is said.
   const problemOf = (source) => $(source.closest("#sessionsPanel") ? "sessionsProblem" : "problem");

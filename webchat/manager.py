@@ -16,7 +16,7 @@ from typing import Any
 
 from webchat.answerer import Answerer, Past, Question
 from webchat.backends import Piece, SessionBackend, SessionInfo, SessionOptions
-from webchat.conventions import WEB_CHAT_TRANSCRIPTS_DIR
+from webchat.conventions import WEB_CHAT_SEARCH_FILENAME, WEB_CHAT_TRANSCRIPTS_DIR
 from webchat.errors import (
     BackendUnavailable,
     InvalidInput,
@@ -28,6 +28,7 @@ from webchat.errors import (
 from webchat.follow import Conversation, Waiter, Wakeups
 from webchat.housekeeping import TRASH_DAYS, Housekeeping
 from webchat.reply import ReplyRun
+from webchat.search import Hit, index_beside
 from webchat.session_store import DEFAULT_DESCRIPTION, WebChatSession, WebChatSessionStore, is_session_id, utc_now
 from webchat.texts import checked_message, title_of
 from webchat.titles import Titles
@@ -74,6 +75,8 @@ class WebChatSessionManager:
         self._clock = clock
         self._writing = Writing(self.store.folder.sub(WEB_CHAT_TRANSCRIPTS_DIR))
         self.store.activity.rebuild = self._writing.transcripts.last_written
+        transcripts = self.store.folder.sub(WEB_CHAT_TRANSCRIPTS_DIR)
+        self._index = index_beside(self.store.folder, WEB_CHAT_SEARCH_FILENAME, transcripts)
         self._titles = Titles(self.store, self.wakeups.poke_all)
         self.housekeeping = Housekeeping(
             self.store, self._writing, lambda session_id: self._answerer.end(session_id), clock, trash_days
@@ -95,6 +98,18 @@ class WebChatSessionManager:
     def list_sessions(self, owner: str | None = None) -> list[WebChatSession]:
         """All sessions, newest first."""
         return self.store.list_all(owner)
+
+    def search(self, query: str, limit: int, owner: str | None = None) -> tuple[list[Hit], bool]:
+        """The sessions in which all these words were said, those of late first, each with its latest such message.
+
+        Also gives whether that is all; where the index is not up to date yet, there may be more in a moment.
+        Case and accents do not matter, and a word may be a longer one's beginning.
+        """
+        try:
+            return self._index.find(query, lambda key: self.store.get(key, owner) is not None, limit)
+        except Exception:  # derived data: whatever is wrong with it, the next search finds it made anew
+            log.warning("the search index could not be asked", exc_info=True)
+            return [], False
 
     def create_session(
         self, working_dir: str = "~", description: str = DEFAULT_DESCRIPTION, owner: str | None = None
@@ -367,6 +382,7 @@ class WebChatSessionManager:
         then have `patience` seconds to be kept.
         """
         self._titles.close()
+        self._index.close()
         self._writing.close(grace, patience)
         self._answerer.close()
 

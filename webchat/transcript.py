@@ -6,7 +6,7 @@ import re
 import secrets
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -139,6 +139,14 @@ class _Tree:
             shown.append(replace(message, siblings=tuple(siblings)) if len(siblings) > 1 else message)
             here, left = shown[-1].parent, left - 1
         return Branch(tuple(reversed(shown)), self.end, self.damaged)
+
+
+def messages_in(data: bytes) -> Iterable[Message]:
+    """All messages of a transcript's bytes, those of branches that are not shown among them, in the file's order."""
+    tree = _Tree()
+    for end, record in jsonlines.parse(data):
+        tree.add(record, end)
+    return tree.messages.values()
 
 
 class Transcripts:

@@ -95,3 +95,28 @@ def test_several_are_archived_and_all_deleted_on_their_page(serve, visit, home, 
     expect(chat.page.locator(".row")).to_have_count(1)
     chat.page.get_by_role("link", name="Archive", exact=True).click()
     expect(chat.page.locator(".row")).to_have_count(2)
+
+
+def test_a_search_finds_as_one_types_and_leads_to_the_message(chat):
+    chat.page.keyboard.press("Control+k")
+    search = chat.panel.get_by_label("Search titles and messages")
+    expect(search).to_be_focused()
+    chat.page.keyboard.type("respon", delay=30)
+    hits = chat.panel.locator("a.row")
+    expect(hits).to_have_count(3)
+    expect(hits.first.locator("mark")).to_have_text("respon")
+    search.fill("response apples")
+    expect(hits).to_have_count(1)
+    chat.page.keyboard.press("ArrowDown")
+    chat.page.keyboard.press("Enter")
+    expect(chat.page).to_have_title("apples · Amplifier")
+    expect(chat.page.locator("article:target")).to_contain_text("Mock response to: apples")
+
+
+def test_a_search_leaves_the_list_when_it_is_cleared(chat):
+    chat.open_sessions()
+    search = chat.panel.get_by_label("Search titles and messages")
+    search.fill("pears")
+    expect(chat.rows).to_have_count(1)
+    search.fill("")
+    expect(chat.rows).to_have_count(3)

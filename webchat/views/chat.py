@@ -14,6 +14,7 @@ from webchat.faces import Face, json_answer, wanted_face
 from webchat.follow import Conversation
 from webchat.htmx import fragments, is_htmx, partial
 from webchat.memory import MemoryAnswer, answer, check_memory_intent
+from webchat.search import Hit
 from webchat.session_store import WebChatSession
 from webchat.transcript import Message, new_message_id
 from webchat.views import housekeeping, pieces
@@ -24,6 +25,8 @@ from webchat.views.streams import answering, memory_reply, reserve
 from webchat.writing import Posted
 
 SHELVES = ("", "archived", "trash")
+CONTEXT = 4
+"""Messages that are shown before one that was searched for."""
 FIRST_TEXT = 0.03
 """Seconds that a form's answer waits for the first piece of text, which then comes with it."""
 
@@ -63,8 +66,16 @@ def session(session_id: str) -> AnyResponse | str:
     before = request.args.get("before")
     if before and is_htmx():
         return _earlier(shown, before)
-    html = _page(shown, show=max(pieces.MESSAGES_SHOWN, request.args.get("show", 0, type=int)))
+    html = _page(shown, show=max(_shown_for(session_id), request.args.get("show", 0, type=int)))
     return fragments(html, push=session_link(session_id)) if is_htmx() else html
+
+
+def _shown_for(session_id: str) -> int:
+    """How many messages show the one that the address asks for, and a few before it."""
+    at = request.args.get("at", "")
+    messages = manager().read_conversation(session_id).messages if at else ()
+    number = next((number for number, message in enumerate(messages) if message.id == at), len(messages))
+    return max(pieces.MESSAGES_SHOWN, len(messages) - number + CONTEXT if number < len(messages) else 0)
 
 
 def sessions() -> Response | str:
@@ -75,7 +86,11 @@ def sessions() -> Response | str:
         raise InvalidInput(f"show is one of {', '.join(filter(None, SHELVES))}, or is left out.")
     if wanted_face() is Face.JSON:
         found, has_more = pieces.listed(query, page, show)
-        return json_answer({"sessions": [shelved_fields(item) for item in found], "has_more": has_more})
+        fields: dict[str, object] = {"sessions": [shelved_fields(item) for item in found], "has_more": has_more}
+        if query.strip():
+            hits, complete = pieces.said(query, found) if page == 0 and not show else ([], True)
+            fields |= {"hits": [_hit_fields(item.hit) for item in hits], "complete": complete}
+        return json_answer(fields)
     if is_htmx():
         return pieces.list_part(query, page)
     context = pieces.list_context(query, page, show)
@@ -210,6 +225,14 @@ def _reply_page(session_id: str, last: Message | None) -> Iterator[str]:
                 return
             yield str(escape(text))
     yield foot
+
+
+def _hit_fields(hit: Hit) -> dict[str, object]:
+    return {
+        "session_id": hit.session_id,
+        "message_id": hit.message_id,
+        "text": hit.before + hit.match + hit.after,
+    }
 
 
 def _message_fields(message: Message) -> dict[str, object]:

@@ -15,6 +15,7 @@ from markupsafe import Markup
 from webchat.follow import Conversation
 from webchat.htmx import is_htmx, partial
 from webchat.reply_log import Status
+from webchat.search import Hit, folded, folded_title
 from webchat.session_store import WebChatSession
 from webchat.transcript import Message, new_message_id
 from webchat.views.bodies import Body
@@ -25,6 +26,8 @@ MESSAGES_SHOWN = 20
 EARLIER_SHOWN = 50
 """How many more come when somebody scrolls up to them."""
 SESSIONS_SHOWN = 50
+HITS_SHOWN = 30
+"""Sessions at most that are shown for what was said in them."""
 START = "start"
 """The name of the anchor in an empty session, which no message has left."""
 
@@ -35,6 +38,14 @@ class Group:
 
     name: str
     sessions: tuple[WebChatSession, ...]
+
+
+@dataclass(frozen=True)
+class SaidIn:
+    """A session, and a message in it that was searched for."""
+
+    session: WebChatSession
+    hit: Hit
 
 
 def chat_part(session: WebChatSession, note: str, *, note_above: bool) -> str:
@@ -142,7 +153,10 @@ def list_part(query: str = "", page: int = 0) -> str:
 def list_context(query: str = "", page: int = 0, show: str = "") -> dict[str, Any]:
     """What `_session_list.html` needs."""
     sessions, has_more = listed(query, page, show)
+    hits, complete = said(query, sessions) if page == 0 and not show else ([], True)
     return {
+        "hits": hits,
+        "complete": complete,
         "groups": _groups(sessions, show),
         "query": query,
         "page": page,
@@ -162,18 +176,29 @@ def listed(query: str = "", page: int = 0, show: str = "") -> tuple[list[WebChat
 
     `show` is "" for the list, "archived" or "trash". Sessions without a message are hidden, but for the current.
     """
-    needle = query.casefold().strip()
-    found = (session for session in shelved(show) if needle in session.description.casefold())
+    needle = folded(query).strip()
+    found = (session for session in shelved(show, archived=bool(needle)) if needle in folded_title(session.description))
     sessions = list(islice(found, page * SESSIONS_SHOWN, (page + 1) * SESSIONS_SHOWN + 1))
     return sessions[:SESSIONS_SHOWN], len(sessions) > SESSIONS_SHOWN
 
 
-def shelved(show: str) -> Iterable[WebChatSession]:
+def said(query: str, titled: Sequence[WebChatSession]) -> tuple[list[SaidIn], bool]:
+    """The sessions in which that was said, beside those that have it in their title, and whether these are all."""
+    if not query.strip():
+        return [], True
+    manager, beside = chat_of().manager, {session.session_id for session in titled}
+    hits, complete = manager.search(query, HITS_SHOWN + len(beside))
+    others = [SaidIn(manager.get_session(hit.session_id), hit) for hit in hits if hit.session_id not in beside]
+    return others[:HITS_SHOWN], complete
+
+
+def shelved(show: str, *, archived: bool = False) -> Iterable[WebChatSession]:
     """All sessions of the list, the archive or the trash, in order."""
     manager = chat_of().manager
     if show == "trash":
         return manager.housekeeping.trash()
-    kept = [session for session in manager.list_sessions() if session.archived == (show == "archived")]
+    everything = manager.list_sessions()
+    kept = [session for session in everything if archived or session.archived == (show == "archived")]
     kept = [session for session in kept if session.begun or session.is_active]
     return chain((item for item in kept if item.pinned), (item for item in kept if not item.pinned))
 

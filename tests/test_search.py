@@ -1,0 +1,280 @@
+"""What was said is found, in any script, and the index is made anew whenever it has to be."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+
+import pytest
+
+from tests.conftest import HTMX
+from tests.scripted import ScriptedBackend
+from webchat.manager import WebChatSessionManager
+
+JSON = {"Accept": "application/json"}
+PATIENCE = 10
+
+
+def start(home):
+    return WebChatSessionManager(ScriptedBackend(), home / "server" / "web-chat-sessions.json")
+
+
+@pytest.fixture
+def talk(manager):
+    """Says these texts in a session of their own; its id."""
+
+    def talk(*texts):
+        session_id = manager.create_session().session_id
+        for text in texts:
+            manager.send_message(text, session_id)
+        return session_id
+
+    return talk
+
+
+def found(manager, query, limit=30):
+    """The ids of the sessions found, once the index is up to date."""
+    end = time.monotonic() + PATIENCE
+    while True:
+        hits, complete = manager.search(query, limit)
+        if complete:
+            return [hit.session_id for hit in hits]
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def soon(manager, query, ids):
+    """The same, for what has been said in the last second."""
+    end = time.monotonic() + PATIENCE
+    while found(manager, query) != ids:
+        assert time.monotonic() < end, found(manager, query)
+        time.sleep(0.05)
+
+
+def index_of(home):
+    return home / "server" / "web-chat-search.sqlite"
+
+
+@pytest.mark.parametrize(
+    ("said", "query"),
+    [
+        ("The quick brown fox", "quick"),
+        ("The quick brown fox", "QUICK FOX"),
+        ("The quick brown fox", "qui bro"),
+        ("Un café à Zürich", "cafe zurich"),
+        ("Un cafe a Zurich", "café"),
+        ("Straße", "strasse"),
+        ("ﬁne", "fine"),
+        ("Привет, мир", "ПРИВЕТ"),
+        ("東京タワーに行きました", "タワー"),
+        ("我喜欢喝中国茶", "中国茶"),
+        ("안녕하세요 세계", "안녕"),
+        ("שלום עולם", "עולם"),
+        ("مرحبا بالعالم", "مرحبا"),
+        ("ฉันชอบชา", "ชอบ"),
+        ("call foo_bar(x)", "foo_bar"),
+        ("don't panic", "don't"),
+        ("see https://example.org/a-b", "example.org"),
+    ],
+)
+def test_what_was_said_is_found(manager, talk, said, query):
+    session_id = talk(said)
+    talk("something else")
+    assert found(manager, query) == [session_id]
+
+
+@pytest.mark.parametrize("query", ["", "  ", "nothing", "fox cat", '"', "*", "AND", "NEAR(", "a:b", "'; DROP", "\0"])
+def test_what_was_not_said_is_not_found(manager, talk, query):
+    talk("the quick brown fox")
+    assert found(manager, query) == []
+
+
+def test_the_session_of_late_comes_first_with_its_latest_such_message(manager, talk):
+    first = talk("tea one", "tea two")
+    second = talk("tea three")
+    assert found(manager, "tea") == [second, first]
+    hits, _ = manager.search("tea", 10)
+    assert "tea two" in hits[1].before + hits[1].match + hits[1].after
+    assert found(manager, "tea", limit=1) == [second]
+
+
+def test_the_hit_is_shown_where_it_stands(manager, talk):
+    talk("word " * 100 + "Überraschung ist hier, " + "more " * 100)
+    found(manager, "uberrasch")
+    hit = manager.search("uberrasch", 1)[0][0]
+    assert hit.match == "Überrasch"
+    assert hit.before.startswith("…")
+    assert hit.after.startswith("ung ist hier")
+    assert len(hit.before + hit.match + hit.after) < 200
+
+
+def test_what_is_said_next_is_found_too(manager, talk):
+    session_id = talk("apples")
+    assert found(manager, "apples") == [session_id]
+    manager.send_message("pears", session_id)
+    soon(manager, "pears", [session_id])
+
+
+def test_what_is_deleted_is_not_found_and_is_again_when_it_is_restored(manager, talk):
+    session_id = talk("apples")
+    assert found(manager, "apples") == [session_id]
+    manager.housekeeping.delete([session_id])
+    assert found(manager, "apples") == []
+    manager.housekeeping.restore([session_id])
+    assert found(manager, "apples") == [session_id]
+    manager.housekeeping.delete([session_id])
+    manager.housekeeping.purge([session_id])
+    soon(manager, "apples", [])
+
+
+def test_nobody_finds_what_another_owner_said(manager, talk):
+    talk("a secret")
+    found(manager, "secret")
+    assert manager.search("secret", 10, "somebody")[0] == []
+
+
+def test_a_transcript_changed_by_hand_is_found_as_it_is_now(manager, talk, home):
+    session_id = talk("apples", "pears")
+    assert found(manager, "apples") == [session_id]
+    path = home / "server" / "web-chat-transcripts" / f"{session_id}.jsonl"
+    path.write_text(path.read_text().replace("apples", "cherries"))
+    soon(manager, "cherries", [session_id])
+    assert found(manager, "apples") == []
+    assert found(manager, "pears") == [session_id]
+
+
+# The index
+
+
+def damage_by_bytes(path):
+    path.write_bytes(b"no database at all" * 1000)
+
+
+def damage_in_the_middle(path):
+    data = bytearray(path.read_bytes())
+    data[4096:] = b"\xff" * (len(data) - 4096)
+    path.write_bytes(data)
+
+
+def delete(path):
+    path.unlink()
+
+
+def empty(path):
+    path.write_bytes(b"")
+
+
+def of_another_version(path):
+    with sqlite3.connect(path) as database:
+        database.execute("PRAGMA user_version = 999")
+
+
+def stale(path):
+    with sqlite3.connect(path) as database:
+        database.execute("UPDATE files SET stamp = 'old'")
+        database.execute("DELETE FROM messages")
+
+
+@pytest.mark.parametrize("harm", [damage_by_bytes, damage_in_the_middle, delete, empty, of_another_version])
+def test_a_lost_or_damaged_index_is_made_anew(home, harm):
+    manager = start(home)
+    session_id = manager.create_session().session_id
+    manager.send_message("apples and pears", session_id)
+    assert found(manager, "pears") == [session_id]
+    manager.close()
+    for suffix in ("-wal", "-shm"):
+        index_of(home).with_name(index_of(home).name + suffix).unlink(missing_ok=True)
+    harm(index_of(home))
+    again = start(home)
+    soon(again, "pears", [session_id])
+    again.close()
+
+
+def test_an_index_that_cannot_be_written_is_kept_in_memory(home):
+    index_of(home).mkdir(parents=True)
+    manager = start(home)
+    session_id = manager.create_session().session_id
+    manager.send_message("apples", session_id)
+    assert found(manager, "apples") == [session_id]
+    manager.close()
+
+
+def test_the_index_is_for_its_owner_alone(manager, talk, home):
+    talk("apples")
+    found(manager, "apples")
+    assert index_of(home).stat().st_mode & 0o777 == 0o600
+
+
+def test_two_processes_share_it(home):
+    one, other = start(home), start(home)
+    session_id = one.create_session().session_id
+    one.send_message("apples", session_id)
+    assert found(one, "apples") == [session_id]
+    assert found(other, "apples") == [session_id]
+    other.send_message("pears", session_id)
+    soon(one, "pears", [session_id])
+    one.close()
+    other.close()
+
+
+# On the page
+
+
+def test_the_list_shows_titles_and_what_was_said(client, page, manager, talk):
+    titled = talk("Tea in China")
+    said = talk("Something else", "and now about TEA <b>")
+    talk("no such word")
+    found(manager, "tea")
+    shown = page("/sessions?q=tea")
+    assert [row.title for row in shown.rows] == ["Tea in China"]
+    hit = shown.soup.select_one("a.row")
+    assert "Something else" in hit.get_text()
+    assert hit.select_one("mark").get_text() == "TEA"
+    assert "<b>" in hit.select_one(".excerpt").get_text()
+    target = hit["href"]
+    opened = page(target.partition("#")[0])
+    assert opened.soup.select_one("#" + target.partition("#")[2])
+    fragment = page(client.get("/sessions?q=tea", headers=HTMX))
+    assert fragment.soup.select_one("#sessionList")["hx-get"] == "/sessions?q=tea"
+    answer = client.get("/sessions?q=tea", headers=JSON).json
+    assert [item["session_id"] for item in answer["sessions"]] == [titled]
+    assert [item["session_id"] for item in answer["hits"]] == [said]
+    assert answer["complete"] is True
+
+
+def test_a_title_is_found_whatever_its_accents_and_in_the_archive(page, manager, talk):
+    session_id = talk("Über Äpfel")
+    manager.housekeeping.archive([session_id])
+    assert [row.title for row in page("/sessions?q=uber apfel").rows] == ["Über Äpfel"]
+
+
+def test_a_hit_far_back_opens_the_session_at_that_message(page, manager):
+    session_id = manager.create_session().session_id
+    for number in range(40):
+        manager.add_exchange(session_id, f"question {number}", lambda n=number: f"answer {n}", "import")
+    found(manager, "question 3")
+    hit = manager.search("answer 3", 10)[0]
+    assert hit
+    message = next(m for m in manager.conversation(session_id).messages if m.content == "question 5")
+    shown = page(f"/sessions/{session_id}?at={message.id}")
+    texts = [message.text for message in shown.messages]
+    assert texts[0] == "question 3"
+    assert texts[-1] == "answer 39"
+    assert len(page(f"/sessions/{session_id}?at=unknown").messages) == 20
+
+
+def test_nothing_is_waited_for_while_the_index_is_made(home):
+    transcripts = home / "server" / "web-chat-transcripts"
+    transcripts.mkdir(parents=True)
+    rows = []
+    for number in range(300):
+        lines = [{"role": "user", "content": f"word{number} {'text ' * 50}"} for _ in range(20)]
+        (transcripts / f"s{number}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+        rows.append({"session_id": f"s{number}", "description": f"S {number}"})
+    (home / "server" / "web-chat-sessions.json").write_text(json.dumps(rows))
+    manager = start(home)
+    complete = manager.search("word7", 10)[1]
+    assert not complete
+    soon(manager, "word299", ["s299"])
+    manager.close()
