@@ -28,12 +28,15 @@ class Activity:
         self._reader = jsonlines.LineReader(folder, name)
         self._compact_above = COMPACT_ABOVE
 
-    def note(self, session_id: str, what: str) -> None:
-        """Write down that `what` ("message", "reply") happened now. What cannot be written is said in the log only."""
+    def note(self, session_id: str, what: str, at: str | None = None) -> None:
+        """Write down that `what` ("message", "reply", "import") happened, now or `at` a time, ISO 8601 in UTC.
+
+        What cannot be written is said in the log only.
+        """
         try:
             if self.stamp() is None:
                 self._rewrite()
-            line = jsonlines.dump({"at": self._clock(), "session": session_id, "what": what})
+            line = jsonlines.dump({"at": at or self._clock(), "session": session_id, "what": what})
             if self._folder.append_line(self._name, line, sync=False) > self._compact_above:
                 self._rewrite()
         except OSError:

@@ -15,6 +15,7 @@ from webchat import __version__, config
 from webchat.errors import WebChatError
 
 if TYPE_CHECKING:
+    from webchat.manager import WebChatSessionManager
     from webchat.models.shelf import OnShelf, Shelf
 
 BAR_WIDTH = 30
@@ -80,6 +81,54 @@ def _serve(explicit: dict[str, Any]) -> None:
     manager.start(TerminalProgress())
     sys.stdout.flush()
     server.run(app, manager, listening, max_streams=settings.max_streams, grace=settings.grace)
+
+
+def _home_option(command: Callable[..., None]) -> Callable[..., None]:
+    return click.option("--home", help="Folder that holds all files.", metavar="FOLDER")(command)
+
+
+def _manager(home: str | None) -> WebChatSessionManager:
+    """The sessions in that folder, with nobody to answer."""
+    from webchat.backends.mock import MockBackend
+    from webchat.conventions import SERVER_DIR, WEB_CHAT_SESSIONS_FILENAME
+    from webchat.manager import WebChatSessionManager
+
+    settings, _ = config.load({"AMPLIFIER_HOME": home}, os.environ)
+    return WebChatSessionManager(MockBackend(), settings.home.expanduser() / SERVER_DIR / WEB_CHAT_SESSIONS_FILENAME)
+
+
+@main.command("export")
+@_home_option
+@click.argument("session_ids", nargs=-1, metavar="[SESSION]...")
+@click.option("-o", "--output", type=click.File("wb"), default="-", help="File to write; standard output by default.")
+def export_sessions(home: str | None, session_ids: tuple[str, ...], output: Any) -> None:  # noqa: ANN401
+    """Write sessions, all by default, as JSON Lines."""
+    try:
+        manager = _manager(home)
+        every = sorted(manager.list_sessions(), key=lambda session: (session.created_at, session.session_id))
+        chosen = [manager.get_session(name) for name in session_ids] or [item for item in every if item.begun]
+        for part in manager.archive.export(chosen):
+            output.write(part)
+    except (WebChatError, OSError) as error:
+        raise click.ClickException(str(error)) from error
+
+
+@main.command("import")
+@_home_option
+@click.argument("files", nargs=-1, required=True, type=click.File("rb"))
+def import_sessions(home: str | None, files: tuple[Any, ...]) -> None:
+    """Bring in sessions: our own export, or that of ChatGPT, Claude or Open WebUI, also as a zip."""
+    try:
+        manager, problems = _manager(home), 0
+        for file in files:
+            report = manager.archive.bring_in(file)
+            click.echo(f"{file.name}: {len(report.imported)} brought in, {report.known} here already")
+            for problem in report.problems:
+                click.echo(f"{file.name}: {problem}", err=True)
+            problems += len(report.problems)
+    except (WebChatError, OSError) as error:
+        raise click.ClickException(str(error)) from error
+    sys.exit(1 if problems else 0)
 
 
 @main.group(invoke_without_command=True)

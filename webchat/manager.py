@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from webchat.answerer import Answerer, Past, Question
+from webchat.archive import Archive
 from webchat.backends import Piece, SessionBackend, SessionInfo, SessionOptions
 from webchat.conventions import WEB_CHAT_SEARCH_FILENAME, WEB_CHAT_TRANSCRIPTS_DIR
 from webchat.errors import (
@@ -77,6 +78,7 @@ class WebChatSessionManager:
         self.store.activity.rebuild = self._writing.transcripts.last_written
         transcripts = self.store.folder.sub(WEB_CHAT_TRANSCRIPTS_DIR)
         self._index = index_beside(self.store.folder, WEB_CHAT_SEARCH_FILENAME, transcripts)
+        self.archive = Archive(self.store, self._writing.transcripts)
         self._titles = Titles(self.store, self.wakeups.poke_all)
         self.housekeeping = Housekeeping(
             self.store, self._writing, lambda session_id: self._answerer.end(session_id), clock, trash_days

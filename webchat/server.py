@@ -27,7 +27,7 @@ FLUSH_TIME = 0.2
 BACKLOG = 1024
 HOUSEKEEPING_INTERVAL = 3600.0
 """Seconds between two looks at the trash."""
-LARGEST_BODY = 16 * 1024 * 1024
+LARGEST_BODY = 1024 * 1024 * 1024 + 16 * 1024 * 1024
 """Bytes; up to here a request that is too large gets the application's own answer."""
 
 

@@ -227,6 +227,33 @@ class WebChatSessionStore:
 
         self._update(change)
 
+    def has(self, session_id: str) -> bool:
+        """Whether there is a session of that id, whosever it is, also in the trash."""
+        return session_id in self._read().rows
+
+    def row(self, session_id: str) -> Row:
+        """A session's whole record, with what this version does not know. Raises SessionNotFound."""
+        row = self._read().rows.get(session_id)
+        if row is None:
+            raise SessionNotFound(session_id)
+        return dict(row)
+
+    def put(self, rows: Collection[Row], owner: str | None = None) -> list[str]:
+        """Add records from elsewhere that are not here yet, in one write; none of them is current. Gives their ids."""
+        added: list[str] = []
+
+        def insert(known: Rows) -> Rows:
+            mine = {} if owner is None else {"owner": owner}
+            new = {
+                row["session_id"]: {**row, **mine, "is_active": False} for row in rows if row["session_id"] not in known
+            }
+            added[:] = new
+            return {**known, **new}
+
+        if rows:
+            self._update(insert)
+        return added
+
     @property
     def notice(self) -> str | None:
         """What the person should know of the file's state, a sentence, or None."""
@@ -385,7 +412,8 @@ _TYPES |= {"is_active": bool, "begun": bool, "pinned": bool, "archived": bool}
 _TYPES |= {"owner": (str, type(None)), "deleted_at": (str, type(None)), "title_by": (str, type(None))}
 
 
-def _is_row(value: object) -> bool:
+def is_row(value: object) -> bool:
+    """Whether this may stand in the registry."""
     if not isinstance(value, dict) or not is_session_id(value.get("session_id")):
         return False
     return all(isinstance(value[key], kind) for key, kind in _TYPES.items() if key in value)
@@ -401,7 +429,7 @@ def _parse(data: bytes) -> _Registry:
         damaged = True
     rows: dict[str, Row] = {}
     for item in items if isinstance(items, list) else []:
-        if _is_row(item) and item["session_id"] not in rows:
+        if is_row(item) and item["session_id"] not in rows:
             rows[item["session_id"]] = item
         else:
             damaged = True

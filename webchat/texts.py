@@ -30,7 +30,7 @@ def checked_message(message: str) -> str:
 def title_of(message: str) -> str:
     """A session's title: its first message's first line, of whole words, 80 characters at most."""
     line = next((line for line in message.splitlines() if line.strip()), "")
-    line = _one_line(line)
+    line = one_line(line)
     if len(line) <= TITLE_LENGTH:
         return line or DEFAULT_DESCRIPTION
     cut = line[:TITLE_LENGTH].rsplit(" ", 1)[0] if " " in line[:TITLE_LENGTH] else line[: TITLE_LENGTH - 1]
@@ -39,7 +39,7 @@ def title_of(message: str) -> str:
 
 def checked_title(title: str) -> str:
     """A title that a person gives, in one line. Raises InvalidInput where nothing is left of it, or it is too long."""
-    line = _one_line(title)
+    line = one_line(title)
     if not line:
         raise InvalidInput("Write a title first.")
     if len(line) > LONGEST_TITLE:
@@ -47,7 +47,7 @@ def checked_title(title: str) -> str:
     return line
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
     """Without controls, and without the marks that turn writing around: they would act on what stands beside it."""
     shown = "".join(" " if _acts(char) else char for char in text)
     return re.sub(r"\s+", " ", shown).strip(JOINERS + " ")

@@ -199,6 +199,15 @@ class Transcripts:
         """Append messages; they are on the disk when this returns. Raises OSError."""
         self._append(session_id, *(message.record() for message in messages))
 
+    def raw(self, session_id: str) -> bytes:
+        """The file as it is; b"" where there is none. Raises OSError."""
+        return self._folder.read(_file(session_id)) or b""
+
+    def put(self, session_id: str, data: bytes) -> None:
+        """Make a transcript of these bytes; one that is there stays as it is. Raises OSError."""
+        if data and self._folder.stamp(_file(session_id)) is None:
+            self._folder.replace(_file(session_id), data)
+
     def remove(self, session_id: str) -> None:
         """Remove the transcript, for good. Raises OSError."""
         self._folder.remove(_file(session_id))

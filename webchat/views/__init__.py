@@ -14,7 +14,7 @@ from webchat.errors import WebChatError
 from webchat.htmx import REQUEST_HEADER as HTMX_HEADER
 from webchat.manager import WebChatSessionManager
 from webchat.memory import MemoryStore
-from webchat.views import api, chat, events, housekeeping, options
+from webchat.views import api, archive, chat, events, housekeeping, options
 from webchat.views.context import Chat, chat_of, link, local_time, static_link
 from webchat.views.streams import release_unused
 
@@ -49,7 +49,7 @@ def create_blueprint(
     blueprint.jinja_loader = PrefixLoader({"webchat": FileSystemLoader(resources("templates"))})
     state = Chat(manager, memory, settings_url, name, title, theme, max_streams)
     blueprint.record(lambda setup: _install(cast(Flask, setup.app), state))
-    for module in (chat, events, housekeeping, options, api):
+    for module in (archive, chat, events, housekeeping, options, api):
         module.register(blueprint)
     blueprint.teardown_request(release_unused)
     guard(blueprint)

@@ -1,0 +1,316 @@
+"""Sessions taken along and brought in: our own export to the byte, and what other programs export."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+
+import pytest
+from bs4 import BeautifulSoup
+from click.testing import CliRunner
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.exports import CHATGPT, CLAUDE, OPEN_WEBUI, chatgpt_node
+from tests.scripted import ScriptedBackend
+from webchat.cli import main
+from webchat.manager import WebChatSessionManager
+
+JSON = {"Accept": "application/json"}
+
+
+def start(home):
+    return WebChatSessionManager(ScriptedBackend(), home / "server" / "web-chat-sessions.json")
+
+
+def exported(manager):
+    sessions = sorted(manager.list_sessions(), key=lambda session: (session.created_at, session.session_id))
+    return b"".join(manager.archive.export(sessions))
+
+
+def transcripts(home):
+    folder = home / "server" / "web-chat-transcripts"
+    return {path.name: path.read_bytes() for path in folder.glob("*.jsonl")} if folder.is_dir() else {}
+
+
+def brought_in(manager, data):
+    return manager.archive.bring_in(io.BytesIO(data if isinstance(data, bytes) else json.dumps(data).encode()))
+
+
+def said(manager, session_id):
+    return [(message.role, message.content) for message in manager.conversation(session_id).messages]
+
+
+@pytest.fixture
+def full(manager):
+    """A manager with a few sessions, one with branches, one pinned, one with a name."""
+    ids = []
+    for text in ("one", "two <b>", "Ünï 東京\nsecond line"):
+        ids.append(manager.create_session().session_id)
+        manager.send_message(text)
+    manager.retry(ids[0], manager.conversation(ids[0]).messages[-1].id).wait()
+    manager.housekeeping.pin([ids[1]])
+    manager.housekeeping.rename(ids[2], "Named")
+    return manager
+
+
+# Ours
+
+
+def test_what_is_taken_along_comes_back_to_the_byte(full, home, tmp_path):
+    data = exported(full)
+    other = start(tmp_path / "other")
+    report = brought_in(other, data)
+    assert len(report.imported) == 3
+    assert report.problems == []
+    assert exported(other) == data
+    assert transcripts(tmp_path / "other") == transcripts(home)
+    assert [(s.description, s.pinned) for s in other.list_sessions()] == [
+        (s.description, s.pinned) for s in full.list_sessions()
+    ]
+    assert other.active_session_id is None
+
+
+def test_twice_changes_nothing(full, tmp_path):
+    other = start(tmp_path / "other")
+    brought_in(other, exported(full))
+    before = (tmp_path / "other" / "server" / "web-chat-sessions.json").read_bytes()
+    again = brought_in(other, exported(full))
+    assert (again.imported, again.known, again.problems) == ([], 3, [])
+    assert (tmp_path / "other" / "server" / "web-chat-sessions.json").read_bytes() == before
+
+
+def test_what_is_here_is_left_as_it_is_also_in_the_trash(full, home):
+    data = exported(full)
+    session_id = full.list_sessions()[0].session_id
+    full.send_message("more", session_id)
+    full.housekeeping.delete([full.list_sessions()[1].session_id])
+    before = transcripts(home)
+    assert brought_in(full, data).known == 3
+    assert transcripts(home) == before
+    assert len(full.list_sessions()) == 2
+
+
+LINES = [b"", b" ", b'{"type":"session"}', b'{"type":"raw","base64":"eA=="}', b"\xff", b"{", b"[]"]
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(
+        st.lists(
+            st.one_of(
+                st.binary(max_size=30),
+                st.sampled_from(LINES),
+                st.builds(
+                    lambda text, role: json.dumps({"role": role, "content": text}, ensure_ascii=False).encode(),
+                    st.text(st.characters(exclude_categories=["Cs"]), max_size=30),
+                    st.sampled_from(["user", "assistant"]),
+                ),
+            ).map(lambda line: line.replace(b"\n", b"")),
+            max_size=6,
+        ),
+        min_size=1,
+        max_size=3,
+    ),
+    st.booleans(),
+)
+def test_any_transcript_comes_back_to_the_byte(tmp_path_factory, conversations, torn):
+    here, there = tmp_path_factory.mktemp("here"), tmp_path_factory.mktemp("there")
+    folder = here / "server" / "web-chat-transcripts"
+    folder.mkdir(parents=True)
+    rows = []
+    for number, lines in enumerate(conversations):
+        data = b"\n".join(lines) + (b"" if torn else b"\n")
+        if data.strip(b"\n") or data:
+            (folder / f"s{number}.jsonl").write_bytes(data)
+        row = {"session_id": f"s{number}", "description": f"S {number}", "begun": True}
+        rows.append(row | {"unknown": {"key": number}})
+    (here / "server" / "web-chat-sessions.json").write_text(json.dumps(rows))
+    first, second = start(here), start(there)
+    data = exported(first)
+    for line in data.splitlines():
+        json.loads(line)
+    assert brought_in(second, data).problems == []
+    assert exported(second) == data
+    kept = {name: found for name, found in transcripts(here).items() if found}
+    assert transcripts(there) == kept
+
+
+def damaged(data, how):
+    lines = data.split(b"\n")
+    if how == "cut":
+        return data[: len(data) - len(lines[-2]) - 20]
+    if how == "head":
+        return b"\n".join([b"no json", *lines[1:]])
+    if how == "format":
+        return data.replace(b'"format":1', b'"format":99', 1)
+    return b"\n".join(line for number, line in enumerate(lines) if number != 1)
+
+
+@pytest.mark.parametrize("how", ["cut", "format", "line"])
+def test_of_a_broken_export_what_can_be_read_comes_and_the_rest_is_said(full, tmp_path, how):
+    other = start(tmp_path / "other")
+    report = brought_in(other, damaged(exported(full), how))
+    assert report.problems
+    assert len(report.imported) >= 2
+    assert len([session_id for session_id in report.imported if said(other, session_id)]) >= 2
+
+
+def test_a_session_brought_in_goes_on_with_its_history(full, tmp_path):
+    other = start(tmp_path / "other")
+    session_id = brought_in(other, exported(full)).imported[0]
+    other.send_message("and on", session_id)
+    assert [item["content"] for item in other.backend.histories[-1]] == ["one", "You said: one"]
+
+
+# Theirs
+
+
+def only(report):
+    assert report.problems == []
+    (session_id,) = report.imported
+    return session_id
+
+
+def test_chatgpt(manager):
+    report = brought_in(manager, CHATGPT)
+    assert report.problems == []
+    tea, untitled = report.imported
+    assert manager.get_session(tea).description == "Tea and coffee"
+    assert manager.get_session(tea).created_at.startswith("2023-11-14T22:13:20.5")
+    assert manager.get_session(tea).extra["imported"] == {"from": "chatgpt", "id": "conv-1"}
+    shown = manager.conversation(tea).messages
+    assert [(m.role, m.content) for m in shown] == [
+        ("user", "Which tea?"),
+        ("assistant", "Black,\n\n[image_asset_pointer]\n\nor white."),
+    ]
+    assert shown[1].siblings == ("a1", "a2")
+    manager.select(tea, "a1")
+    assert said(manager, tea)[1:] == [("assistant", "Green."), ("assistant", "After a search: green.")]
+    assert manager.conversation(tea).messages[1].model == "gpt-4"
+    assert manager.get_session(untitled).description == "No title here"
+
+
+def test_claude(manager):
+    session_id = only(brought_in(manager, CLAUDE))
+    assert manager.get_session(session_id).description == "A plan"
+    assert said(manager, session_id) == [("user", "Plan it"), ("assistant", "First.\n\nThen."), ("user", "Better plan")]
+    assert manager.conversation(session_id).messages[-1].siblings == ("m3", "m4")
+
+
+def test_open_webui(manager):
+    session_id = only(brought_in(manager, OPEN_WEBUI))
+    assert said(manager, session_id) == [("user", "Hi"), ("assistant", "Hello")]
+    assert manager.conversation(session_id).messages[1].model == "llama3"
+    assert manager.conversation(session_id).messages[1].siblings == ("n2", "n3")
+
+
+@pytest.mark.parametrize("export", [CHATGPT, CLAUDE, OPEN_WEBUI])
+def test_the_same_file_again_changes_nothing_and_what_came_goes_on(manager, home, export):
+    imported = brought_in(manager, export).imported
+    before = transcripts(home)
+    again = brought_in(manager, export)
+    assert (again.imported, again.known) == ([], len(export))
+    assert transcripts(home) == before
+    manager.send_message("go on", imported[0])
+    assert said(manager, imported[0])[-2:] == [("user", "go on"), ("assistant", "You said: go on")]
+    assert manager.backend.histories[-1]
+
+
+def test_a_zip_as_it_is_downloaded(manager):
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("export/conversations-000.json", json.dumps(CHATGPT[:1]))
+        archive.writestr("export/conversations-001.json", json.dumps(CHATGPT[1:]))
+        archive.writestr("export/user.json", "{}")
+        archive.writestr("export/chat.html", "<script>")
+    assert len(brought_in(manager, packed.getvalue()).imported) == 2
+
+
+LOOP = {"title": "Loop", "id": "l", "mapping": {}, "current_node": "x"}
+LOOP["mapping"] = {"x": chatgpt_node("x", "y", "user", "one"), "y": chatgpt_node("y", "x", "assistant", "two")}
+
+
+@pytest.mark.parametrize(
+    ("broken", "come", "says"),
+    [
+        (b"", 0, "empty"),
+        (b"no json", 0, "damaged"),
+        (b"[]", 0, ""),
+        (json.dumps(CHATGPT)[:-200].encode(), 1, "behind conversation 1"),
+        (json.dumps([CHATGPT[0], 7, {"what": 1}, CHATGPT[1]]).encode(), 2, "conversation 2: it is no JSON object."),
+        (json.dumps([{"mapping": {"a": None, "b": {"message": 3}}}]).encode(), 0, "no message"),
+        (json.dumps([{"chat_messages": [None, 3, {"sender": "human"}]}]).encode(), 0, "no message"),
+        (json.dumps([{"chat": {"history": {"messages": []}}}]).encode(), 0, "no message"),
+        (json.dumps([LOOP]).encode(), 1, ""),
+        (json.dumps(CHATGPT[0]).encode(), 1, ""),
+        (b"PK\x03\x04 and then nothing", 0, "zip is damaged"),
+        (b"\xef\xbb\xbf" + json.dumps(CLAUDE).encode(), 1, ""),
+    ],
+)
+def test_of_a_broken_file_what_can_be_read_comes_and_the_rest_is_said(manager, broken, come, says):
+    report = brought_in(manager, broken)
+    assert len(report.imported) == come
+    assert says in " ".join(report.problems)
+    assert bool(report.problems) is bool(says)
+
+
+def test_a_hostile_conversation_stays_text(manager, page):
+    attack = "<script>alert(1)</script>"
+    tree = {attack: chatgpt_node(attack, None, "user", attack)}
+    item = {"title": f"{attack}\u202e\n\0", "id": "../../etc/passwd", "mapping": tree}
+    session_id = only(brought_in(manager, [item]))
+    shown = page(f"/sessions/{session_id}")
+    assert attack in shown.messages[0].text
+    assert not [script for script in shown.soup.select("script") if not script.get("src")]
+
+
+# By the page, a script and the command line
+
+
+def test_by_the_page(client, page, manager):
+    file = (io.BytesIO(json.dumps(CHATGPT).encode()), "conversations.json")
+    shown = page(client.post("/sessions/import", data={"file": file}, content_type="multipart/form-data"))
+    assert "2 sessions brought in" in shown.soup.get_text()
+    assert {row.title for row in page("/sessions").rows} == {"Tea and coffee", "No title here"}
+    assert client.post("/sessions/import", data={}, content_type="multipart/form-data").status_code == 422
+
+
+def test_by_a_script(client, full):
+    data = client.get("/sessions/export").data
+    assert len(data.splitlines()) > 3
+    answer = client.post("/sessions/import", data=data, headers=JSON).json
+    assert answer == {"imported": [], "known": 3, "problems": []}
+    big = b" " * (2 * 1024 * 1024) + json.dumps(CLAUDE).encode()
+    assert len(client.post("/sessions/import", data=big, headers=JSON).json["imported"]) == 1
+
+
+def test_readable_files(client, full):
+    session = next(session for session in full.list_sessions() if session.description == "two <b>")
+    answer = client.get(f"/sessions/{session.session_id}/export?format=md")
+    assert answer.headers["Content-Disposition"] == "attachment; filename=two-b.md"
+    assert answer.text.startswith("# two <b>\n")
+    assert "You said: two <b>" in answer.text
+    html = client.get("/sessions/export?format=html")
+    soup = BeautifulSoup(html.text, "html.parser")
+    assert [heading.get_text() for heading in soup.select("h1")] == ["one", "two <b>", "Named"]
+    assert not soup.select("script, body b")
+    assert client.get("/sessions/export?format=exe").status_code == 422
+    assert client.get("/sessions/nobody/export").status_code == 404
+
+
+def test_by_the_command_line(full, home, tmp_path):
+    run = CliRunner().invoke
+    file = tmp_path / "all.jsonl"
+    assert run(main, ["export", "--home", str(home), "-o", str(file)]).exit_code == 0
+    assert file.read_bytes() == exported(full)
+    other = str(tmp_path / "other")
+    done = run(main, ["import", "--home", other, str(file)])
+    assert (done.exit_code, "3 brought in, 0 here already" in done.output) == (0, True)
+    one = run(main, ["export", "--home", other, full.list_sessions()[0].session_id])
+    assert one.exit_code == 0
+    assert one.stdout.count('"type":"session"') == 1
+    file.write_bytes(file.read_bytes()[:-30])
+    assert run(main, ["import", "--home", str(tmp_path / "third"), str(file)]).exit_code == 1
+    assert run(main, ["export", "--home", other, "nobody"]).exit_code == 1

@@ -1,0 +1,299 @@
+"""Conversations as ChatGPT, Claude and Open WebUI export them, made ours. Their trees stay trees."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from webchat import jsonlines
+from webchat.session_store import DEFAULT_DESCRIPTION, Row
+from webchat.texts import LONGEST_TITLE, one_line, title_of
+
+IN_A_ZIP = re.compile(r"(^|/)conversations(-\d+)?\.json$")
+_OURS = uuid.UUID("5d3a1c1e-6f0b-4b43-9a55-7a1f0c2d9b10")
+"""The namespace of the ids that sessions from elsewhere get: the same one each time."""
+_ID = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
+
+
+class Unreadable(Exception):
+    """Why one conversation cannot be brought in."""
+
+
+@dataclass(frozen=True)
+class Brought:
+    """One session from a file: its record for the registry, and its transcript."""
+
+    row: Row
+    transcript: bytes
+
+    @property
+    def session_id(self) -> str:
+        return str(self.row["session_id"])
+
+
+@dataclass
+class _Node:
+    """One message of somebody else's tree; without a text it only leads from one to another."""
+
+    key: str
+    parent: str | None
+    role: str = ""
+    content: str = ""
+    time: object = None
+    model: str | None = None
+
+
+def items(file: Any, problem: Callable[[str], None]) -> Iterator[Any]:  # noqa: ANN401  (any readable file)
+    """The conversations of a JSON list, one at a time, or the one that the file is; what is damaged is told."""
+    import ijson
+
+    start = _first_byte(file)
+    count = 0
+    try:
+        for item in ijson.items(file, "item" if start == b"[" else "", use_float=True):
+            count += 1
+            yield item
+    except ijson.JSONError as error:
+        why = " ".join(str(error).split())[:120]
+        problem(f"the file is damaged or ends too early behind conversation {count} ({why}).")
+    except (ValueError, OverflowError, RecursionError):
+        problem(f"the file is damaged behind conversation {count}.")
+
+
+def _first_byte(file: Any) -> bytes:  # noqa: ANN401
+    """What the file begins with behind blanks and a byte order mark; it is read from there on."""
+    place, byte = 0, file.read(1)
+    while byte and byte in b" \t\r\n\xef\xbb\xbf":
+        place, byte = place + 1, file.read(1)
+    file.seek(place)
+    return bytes(byte)
+
+
+def conversation(item: Any) -> Brought:  # noqa: ANN401  (whatever stood there)
+    """One of their conversations as one of our sessions. Raises Unreadable."""
+    if not isinstance(item, dict):
+        raise Unreadable("it is no JSON object")
+    if isinstance(item.get("mapping"), dict):
+        return _chatgpt(item)
+    if isinstance(item.get("chat_messages"), list):
+        return _claude(item)
+    chat = item.get("chat")
+    if isinstance(chat, dict) and isinstance(chat.get("history"), dict):
+        return _open_webui(item, chat["history"])
+    raise Unreadable("it is of no kind that is known here")
+
+
+# ChatGPT
+
+
+def _chatgpt(item: Mapping[str, Any]) -> Brought:
+    nodes = []
+    for key, node in item["mapping"].items():
+        node = node if isinstance(node, dict) else {}
+        nodes.append(_chatgpt_node(str(key), node))
+    current = item.get("current_node")
+    return _brought(
+        "chatgpt",
+        item.get("conversation_id") or item.get("id"),
+        item,
+        str(item.get("title") or ""),
+        item.get("create_time"),
+        nodes,
+        current if isinstance(current, str) else None,
+    )
+
+
+def _chatgpt_node(key: str, node: Mapping[str, Any]) -> _Node:
+    parent = node.get("parent") if isinstance(node.get("parent"), str) else None
+    message = node.get("message")
+    if not isinstance(message, dict):
+        return _Node(key, parent)
+    author, metadata = message.get("author"), message.get("metadata")
+    metadata = metadata if isinstance(metadata, dict) else {}
+    role = str(author.get("role")) if isinstance(author, dict) else ""
+    hidden = metadata.get("is_visually_hidden_from_conversation") or role not in ("user", "assistant")
+    # An assistant that speaks to a tool does not speak to the person.
+    hidden = hidden or message.get("recipient") not in (None, "all")
+    model = metadata.get("model_slug")
+    content = "" if hidden else _chatgpt_content(message.get("content"))
+    return _Node(key, parent, role, content, message.get("create_time"), model if isinstance(model, str) else None)
+
+
+def _chatgpt_content(content: object) -> str:
+    if not isinstance(content, dict) or content.get("content_type") in ("user_editable_context", "thoughts"):
+        return ""
+    if isinstance(content.get("text"), str):
+        return f"```\n{content['text']}\n```" if content.get("content_type") == "code" else content["text"]
+    parts = content.get("parts")
+    return "\n\n".join(filter(None, map(_chatgpt_part, parts))) if isinstance(parts, list) else ""
+
+
+def _chatgpt_part(part: object) -> str:
+    if isinstance(part, str):
+        return part
+    if not isinstance(part, dict):
+        return ""
+    text = part.get("text")
+    return text if isinstance(text, str) else f"[{str(part.get('content_type') or 'attachment')[:60]}]"
+
+
+# Claude
+
+
+def _claude(item: Mapping[str, Any]) -> Brought:
+    nodes: list[_Node] = []
+    for number, message in enumerate(item["chat_messages"]):
+        if not isinstance(message, dict):
+            continue
+        key = str(message.get("uuid") or f"message-{number}")
+        parent = message.get("parent_message_uuid")
+        before = nodes[-1].key if nodes else None
+        role = {"human": "user", "assistant": "assistant"}.get(str(message.get("sender")), "")
+        parent = parent if isinstance(parent, str) else before
+        nodes.append(_Node(key, parent, role, _claude_content(message), message.get("created_at")))
+    # The last in the list is where the person was.
+    current = nodes[-1].key if nodes else None
+    return _brought(
+        "claude", item.get("uuid"), item, str(item.get("name") or ""), item.get("created_at"), nodes, current
+    )
+
+
+def _claude_content(message: Mapping[str, Any]) -> str:
+    blocks = message.get("content")
+    texts = [
+        block["text"]
+        for block in (blocks if isinstance(blocks, list) else [])
+        if isinstance(block, dict) and block.get("type", "text") == "text" and isinstance(block.get("text"), str)
+    ]
+    text = message.get("text")
+    return "\n\n".join(filter(None, texts)) or (text if isinstance(text, str) else "")
+
+
+# Open WebUI
+
+
+def _open_webui(item: Mapping[str, Any], history: Mapping[str, Any]) -> Brought:
+    messages = history.get("messages")
+    nodes = []
+    for key, message in (messages if isinstance(messages, dict) else {}).items():
+        if not isinstance(message, dict):
+            continue
+        parent, content, model = message.get("parentId"), message.get("content"), message.get("model")
+        nodes.append(
+            _Node(
+                str(key),
+                parent if isinstance(parent, str) else None,
+                str(message.get("role")),
+                content if isinstance(content, str) else "",
+                message.get("timestamp"),
+                model if isinstance(model, str) else None,
+            )
+        )
+    current = history.get("currentId")
+    title = item.get("title") or item["chat"].get("title") or ""
+    made = item.get("created_at") or item["chat"].get("timestamp")
+    return _brought(
+        "open-webui", item.get("id"), item, str(title), made, nodes, current if isinstance(current, str) else None
+    )
+
+
+# Ours
+
+
+def _brought(
+    source: str,
+    theirs: object,
+    item: Mapping[str, Any],
+    title: str,
+    made: object,
+    nodes: Iterable[_Node],
+    current: str | None,
+) -> Brought:
+    tree = {node.key: node for node in nodes}
+    kept = {key for key, node in tree.items() if node.role in ("user", "assistant") and node.content.strip()}
+    if not kept:
+        raise Unreadable("there is no message in it")
+    # Without an id of theirs it is known by what it is.
+    name = str(theirs) if isinstance(theirs, str) and theirs else hashlib.sha256(jsonlines.dump(dict(item))).hexdigest()
+    started = _time(made) or next((time for key in tree if (time := _time(tree[key].time))), "")
+    records = [_record(tree[key], _kept_above(tree, tree[key].parent, kept), started) for key in _in_order(tree, kept)]
+    ended = max((record["created_at"] for record in records), default=started) or started
+    shown = _kept_above(tree, current, kept)
+    if shown and records[-1]["id"] != _id(shown):
+        records.append({"type": "select", "id": _id(shown)})
+    first = next((record["content"] for record in records if record.get("role") == "user"), "")
+    row: Row = {
+        "session_id": str(uuid.uuid5(_OURS, f"{source}:{name}")),
+        "description": one_line(title)[:LONGEST_TITLE] or title_of(first),
+        "created_at": started or ended,
+        "last_active": ended or started,
+        "begun": True,
+        "title_by": "person",
+        "extra": {"imported": {"from": source, "id": name}},
+    }
+    if row["description"] == DEFAULT_DESCRIPTION:
+        row["description"] = "Imported conversation"
+    return Brought(row, b"".join(jsonlines.dump(record) + b"\n" for record in records))
+
+
+def _record(node: _Node, parent: str | None, otherwise: str) -> dict[str, Any]:
+    record: dict[str, Any] = {
+        "type": "message",
+        "id": _id(node.key),
+        "parent": _id(parent) if parent else None,
+        "role": node.role,
+        "content": node.content.replace("\r\n", "\n").replace("\r", "\n").replace("\0", ""),
+        "status": "complete",
+        "created_at": _time(node.time) or otherwise,
+    }
+    return record | ({"model": node.model} if node.model and node.role == "assistant" else {})
+
+
+def _in_order(tree: Mapping[str, _Node], kept: set[str]) -> list[str]:
+    """The kept ones, each behind the one that it follows, siblings as they stood in the file."""
+    below: dict[str | None, list[str]] = {}
+    for key in tree:
+        if key in kept:
+            below.setdefault(_kept_above(tree, tree[key].parent, kept), []).append(key)
+    order: list[str] = []
+    seen: set[str] = set()
+    waiting = [*reversed(below.get(None, []))]
+    while waiting:
+        key = waiting.pop()
+        if key not in seen:
+            seen.add(key)
+            order.append(key)
+            waiting.extend(reversed(below.get(key, [])))
+    # What hangs on a loop follows nothing that begins; it is kept all the same.
+    return [*order, *(key for key in tree if key in kept and key not in seen)]
+
+
+def _kept_above(tree: Mapping[str, _Node], key: str | None, kept: set[str]) -> str | None:
+    """The nearest kept one, from that one up."""
+    seen: set[str] = set()
+    while key is not None and key not in kept and key in tree and key not in seen:
+        seen.add(key)
+        key = tree[key].parent
+    return key if key in kept else None
+
+
+def _id(key: str) -> str:
+    return key if _ID.fullmatch(key) else hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()[:32]
+
+
+def _time(value: object) -> str:
+    """A time of theirs, seconds or ISO 8601, as ours; "" where it is none."""
+    try:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            moment = datetime.fromtimestamp(value, UTC)
+        else:
+            moment = datetime.fromisoformat(str(value))
+            moment = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError, OSError):
+        return ""
+    return moment.isoformat(timespec="microseconds")
