@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
 import threading
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -247,3 +250,75 @@ def test_a_page_whose_session_is_deleted_shows_the_welcome(client, page, session
     elsewhere = client.post(f"/sessions/{sessions[1]}/delete", headers=here)
     assert "HX-Push-Url" not in elsewhere.headers
     assert not page(elsewhere).soup.select("#chatArea")
+
+
+# What others put into the folder
+
+
+def drop(home, name, *lines, age=10):
+    """Put a transcript into the folder as somebody else would."""
+    folder = home / "server" / "web-chat-transcripts"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / name
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    long_ago = time.time() - age
+    os.utime(path, (long_ago, long_ago))
+    return path
+
+
+QUESTION = {"role": "user", "content": "Dropped here\nand more"}
+ANSWER = {"role": "assistant", "content": "Found."}
+
+
+def test_a_transcript_put_into_the_folder_is_listed(manager, page, home):
+    drop(home, "from-elsewhere.jsonl", QUESTION, ANSWER)
+    drop(home, "not a session.jsonl", QUESTION)
+    drop(home, "notes.txt", QUESTION)
+    assert manager.housekeeping.adopt() == ["from-elsewhere"]
+    assert titles(page) == ["Dropped here"]
+    assert manager.housekeeping.adopt() == []
+    assert manager.send_message("go on", "from-elsewhere") == "You said: go on"
+    assert [item["content"] for item in manager.backend.histories[-1]] == ["Dropped here\nand more", "Found."]
+
+
+def test_one_that_is_on_its_way_still_is_waited_for(manager, home):
+    path = drop(home, "from-elsewhere.jsonl", QUESTION, age=0)
+    assert manager.housekeeping.adopt() == []
+    os.utime(path, (1, 1))
+    assert manager.housekeeping.adopt() == ["from-elsewhere"]
+
+
+def test_what_is_in_the_trash_is_not_listed_again(client, manager, home, sessions):
+    client.post("/sessions/delete", data={"all": "yes"})
+    for session_id in sessions:
+        os.utime(transcript(home, session_id), (1, 1))
+    assert manager.housekeeping.adopt() == []
+
+
+# Later versions
+
+
+def test_a_transcript_of_a_later_version_is_shown_and_not_changed(client, manager, page, home):
+    path = drop(home, "later.jsonl", {"type": "format", "version": 2}, QUESTION, {"type": "picture", "id": "x"}, ANSWER)
+    manager.housekeeping.adopt()
+    before = path.read_bytes()
+    shown = page("/sessions/later")
+    assert [message.text for message in shown.messages] == ["Dropped here\nand more", "Found."]
+    assert "later version" in shown.soup.get_text()
+    answer = client.post("/sessions/later/messages", data={"message": "hi"})
+    assert answer.status_code == 422
+    assert "later version" in answer.text
+    assert path.read_bytes() == before
+
+
+def test_a_list_of_a_later_version_is_shown_and_not_changed(home, page, client):
+    path = home / "server" / "web-chat-sessions.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rows = [{"session_id": "s1", "description": "From the future", "begun": True}]
+    path.write_text(json.dumps({"format": 2, "sessions": rows}))
+    before = path.read_bytes()
+    assert titles(page) == ["From the future"]
+    assert "later version" in page("/sessions").soup.get_text()
+    assert client.post("/sessions/s1/pin").status_code == 422
+    assert client.post("/messages", data={"message": "hi"}).status_code == 422
+    assert path.read_bytes() == before

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from webchat.reply_log import Replies, ReplyView, Status, is_committed
-from webchat.transcript import Message, Transcripts
+from webchat.transcript import Branch, Message, Transcripts
 
 POLL_INTERVAL = 0.25
 """Seconds after which a reader looks for what another process has written."""
@@ -45,6 +45,7 @@ class Conversation:
     end: int = 0
     damaged: bool = False
     status: Status | None = None
+    newer: bool = False
 
     @property
     def last(self) -> Message | None:
@@ -87,8 +88,12 @@ class Conversations:
         alive = own is not None or (view is not None and self._replies.is_alive(session_id))
         branch = self._transcripts.read(session_id)
         if view is None or is_committed(view, branch.messages):
-            return Conversation(branch.messages, branch.end, branch.damaged)
-        return _with_reply(Conversation(branch.messages, branch.end, branch.damaged), view, alive)
+            return _shown(branch)
+        return _with_reply(_shown(branch), view, alive)
+
+
+def _shown(branch: Branch) -> Conversation:
+    return Conversation(branch.messages, branch.end, branch.damaged, newer=branch.newer)
 
 
 def _with_reply(conversation: Conversation, view: ReplyView, alive: bool) -> Conversation:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection
+import time
+from collections.abc import Callable, Collection, Sequence
+from datetime import datetime
 
 from webchat.errors import InvalidInput, SessionNotFound, WebChatError
-from webchat.session_store import WebChatSession, WebChatSessionStore
-from webchat.texts import checked_title
+from webchat.session_store import DEFAULT_DESCRIPTION, Row, WebChatSession, WebChatSessionStore, is_session_id
+from webchat.texts import checked_title, title_of
+from webchat.transcript import Message
 from webchat.writing import Writing
 
 log = logging.getLogger(__name__)
 DAY = 24 * 3600.0
+SETTLED = 1.0
+"""Seconds for which a file must have been left alone before its session is listed."""
 TRASH_DAYS = 30.0
 """Days that a deleted session can be restored, where nothing else is set."""
 
@@ -34,6 +39,7 @@ class Housekeeping:
         """`end` has the backend let go of a session; `trash_days` is for how long a deleted one is kept."""
         self.trash_days = trash_days
         self._store, self._writing, self._end, self._clock = store, writing, end, clock
+        self._adopted: object = None
 
     def rename(self, session_id: str, title: str, owner: str | None = None) -> WebChatSession:
         """Give the session this title, which then stays. Raises InvalidInput."""
@@ -85,6 +91,25 @@ class Housekeeping:
                 raise SessionNotFound(session_id)
         self._purge(session_ids)
 
+    def adopt(self) -> list[str]:
+        """List the transcripts that somebody put into the folder: copied, restored or synced. Gives their ids."""
+        state = self._writing.transcripts.state()
+        if state is not None and state == self._adopted:
+            return []
+        now, waiting, rows = time.time(), False, []
+        for session_id, written in self._writing.transcripts.last_written().items():
+            if self._store.has(session_id) or not is_session_id(session_id):
+                continue
+            if now - datetime.fromisoformat(written).timestamp() < SETTLED:
+                waiting = True  # it may be on its way still, or its record
+                continue
+            rows.append(_record(session_id, written, self._writing.read(session_id).messages))
+        adopted = self._store.put(rows)
+        self._adopted = None if waiting else state
+        if adopted:
+            self._writing.wakeups.poke_all()
+        return adopted
+
     def empty_expired(self) -> None:
         """Let all go, of every owner, that has lain in the trash for its time."""
         expired = self._store.expired(self.trash_days * DAY)
@@ -107,3 +132,11 @@ class Housekeeping:
     def _changed(self, session_id: str, owner: str | None) -> WebChatSession:
         self._writing.wakeups.poke_all()
         return self._store.require(session_id, owner)
+
+
+def _record(session_id: str, written: str, messages: Sequence[Message]) -> Row:
+    """What the registry says of a transcript that came without a record."""
+    first = next((message.content for message in messages if message.role == "user"), "")
+    created_at = next((message.created_at for message in messages if message.created_at), written)
+    row: Row = {"session_id": session_id, "description": title_of(first) if first else DEFAULT_DESCRIPTION}
+    return row | {"created_at": created_at, "last_active": written, "begun": bool(messages)}

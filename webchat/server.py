@@ -25,6 +25,8 @@ PORTS_TRIED = 50
 FLUSH_TIME = 0.2
 """Seconds that the last bytes of streams have to leave, once all answers have ended."""
 BACKLOG = 1024
+ADOPTION_INTERVAL = 0.5
+"""Seconds between two looks at whether transcripts have come into the folder; one look is one `stat`."""
 HOUSEKEEPING_INTERVAL = 3600.0
 """Seconds between two looks at the trash."""
 LARGEST_BODY = 1024 * 1024 * 1024 + 16 * 1024 * 1024
@@ -96,11 +98,13 @@ def run(
 
 
 def _keep_house(manager: WebChatSessionManager) -> None:
-    """Let what has lain in the trash for its time go, at the start and then every hour."""
-    while True:
+    """List what was put into the folder, and let what has lain in the trash for its time go."""
+    emptied = float("-inf")
+    while not manager.stopping.wait(ADOPTION_INTERVAL):
         try:
-            manager.housekeeping.empty_expired()
-        except WebChatError:
-            log.warning("the trash could not be emptied", exc_info=True)
-        if manager.stopping.wait(HOUSEKEEPING_INTERVAL):
-            return
+            manager.housekeeping.adopt()
+            if time.monotonic() - emptied > HOUSEKEEPING_INTERVAL:
+                emptied = time.monotonic()
+                manager.housekeeping.empty_expired()
+        except (WebChatError, OSError):
+            log.warning("no housekeeping is possible right now", exc_info=True)

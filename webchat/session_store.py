@@ -15,10 +15,11 @@ from typing import Any
 from webchat import jsonlines
 from webchat.activity import Activity
 from webchat.conventions import WEB_CHAT_ACTIVITY_FILENAME, WEB_CHAT_SESSIONS_FILENAME
-from webchat.errors import SessionExists, SessionNotFound, StorageError
+from webchat.errors import InvalidInput, SessionExists, SessionNotFound, StorageError
 from webchat.fileutil import DiskFolder, Folder, MemoryFolder, Stamp, locked, quarantine
 
 DEFAULT_DESCRIPTION = "Web chat session"
+NEWER = "The list of sessions was written by a later version of the chat. It can be read here, and not changed."
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", re.ASCII)
 Row = dict[str, Any]
 Rows = Mapping[str, Row]
@@ -72,6 +73,7 @@ class WebChatSession:
 class _Registry:
     rows: Rows = field(default_factory=dict)
     damaged: bool = False
+    newer: bool = False
 
     @cached_property
     def current(self) -> Mapping[str | None, WebChatSession]:
@@ -257,6 +259,8 @@ class WebChatSessionStore:
     @property
     def notice(self) -> str | None:
         """What the person should know of the file's state, a sentence, or None."""
+        if self._read().newer:
+            return NEWER
         if self._read().damaged:
             return "Some of the list of sessions could not be read. It is kept aside before a change."
         if self._kept_aside:
@@ -312,6 +316,8 @@ class WebChatSessionStore:
             # waits there looks a hundred times a second. Who only reads waits for neither.
             with self._writers, locked(self.folder, self._name):
                 registry = self._read()
+                if registry.newer:
+                    raise InvalidInput(NEWER)
                 rows = change(registry.rows)
                 if registry.damaged:
                     self._kept_aside = quarantine(self.folder, self._name)
@@ -428,12 +434,15 @@ def _parse(data: bytes) -> _Registry:
         items = [jsonlines.parse_line(line.strip().rstrip(b",")) for line in data.splitlines()]
         damaged = True
     rows: dict[str, Row] = {}
+    newer = isinstance(items, dict) and "format" in items
+    if isinstance(items, dict) and isinstance(items.get("sessions"), list):
+        items = items["sessions"]
     for item in items if isinstance(items, list) else []:
         if is_row(item) and item["session_id"] not in rows:
             rows[item["session_id"]] = item
         else:
             damaged = True
-    return _Registry(_one_current(rows), damaged)
+    return _Registry(_one_current(rows), damaged, newer)
 
 
 def _one_current(rows: dict[str, Row]) -> Rows:

@@ -15,6 +15,8 @@ from webchat import jsonlines
 from webchat.fileutil import Folder, Stamp
 
 SUFFIX = ".jsonl"
+FORMAT = 1
+"""Of the transcripts. A later one is told by a record {"type": "format", "version"}; ours have none."""
 CACHED_SESSIONS = 64
 IN_FLIGHT = ("waiting", "streaming")
 _MESSAGE_ID = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
@@ -78,11 +80,15 @@ class Message:
 
 @dataclass(frozen=True)
 class Branch:
-    """The messages that are shown, oldest first; `end` is the offset behind the last record read, in bytes."""
+    """The messages that are shown, oldest first; `end` is the offset behind the last record read, in bytes.
+
+    damaged: some of the file was not understood. newer: it says that a later version has written it.
+    """
 
     messages: tuple[Message, ...] = ()
     end: int = 0
     damaged: bool = False
+    newer: bool = False
 
     @property
     def leaf(self) -> Message | None:
@@ -98,6 +104,7 @@ class _Tree:
     leaf: str | None = None
     end: int = 0
     damaged: bool = False
+    newer: bool = False
 
     def add(self, record: Mapping[str, Any] | None, end: int) -> None:
         kind = record.get("type", "message") if record is not None else None
@@ -109,6 +116,8 @@ class _Tree:
             self._extend(record, end)
         elif kind == "select" and record.get("id") in self.messages:
             self.leaf = record["id"]
+        elif kind == "format":
+            self.newer = self.newer or record.get("version") != FORMAT
         # Records of types from later versions are no damage.
 
     def _add_message(self, message: Message | None) -> None:
@@ -138,7 +147,7 @@ class _Tree:
             siblings = self.children[message.parent]
             shown.append(replace(message, siblings=tuple(siblings)) if len(siblings) > 1 else message)
             here, left = shown[-1].parent, left - 1
-        return Branch(tuple(reversed(shown)), self.end, self.damaged)
+        return Branch(tuple(reversed(shown)), self.end, self.damaged, self.newer)
 
 
 def messages_in(data: bytes) -> Iterable[Message]:
@@ -226,6 +235,10 @@ class Transcripts:
                 moment = datetime.fromtimestamp(stamp.modified_ns / 1e9, UTC)
                 times[name.removesuffix(SUFFIX)] = moment.isoformat(timespec="microseconds")
         return times
+
+    def state(self) -> object:
+        """Differs from an earlier one when files have come or gone; None where that cannot be told."""
+        return self._folder.stamp(".")
 
     def stamp(self, session_id: str) -> Stamp | None:
         return self._folder.stamp(_file(session_id))

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
-from webchat.errors import Closing, SessionBusy, StorageError, WebChatError
+from webchat.errors import Closing, InvalidInput, SessionBusy, StorageError, WebChatError
 from webchat.fileutil import Folder, Release
 from webchat.follow import POLL_INTERVAL, Conversation, Conversations, Wakeups, text_pieces
 from webchat.reply import Ask, ReplyRun
@@ -20,6 +20,7 @@ from webchat.reply_log import Replies, ReplyView, settle
 from webchat.session_store import WebChatSession
 from webchat.transcript import Message, Transcripts
 
+NEWER = "This conversation was written by a later version of the chat. It can be read here, and not changed."
 STOP_PATIENCE = 2.0
 """Seconds that a stop waits for the answer's end, so that what it shows is final."""
 
@@ -100,6 +101,9 @@ class Writing:
         held = Held(self.replies.lock(session_id))
         try:
             with storing("The message could not be saved"):
+                conversation = self._conversations.read(session_id)
+                if conversation.newer:
+                    raise InvalidInput(NEWER)
                 settle(session_id, self.replies, self.transcripts)
                 yield self._conversations.read(session_id), held
         finally:

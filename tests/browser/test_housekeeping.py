@@ -120,3 +120,24 @@ def test_a_search_leaves_the_list_when_it_is_cleared(chat):
     expect(chat.rows).to_have_count(1)
     search.fill("")
     expect(chat.rows).to_have_count(3)
+
+
+def test_what_happens_to_the_files_is_seen_at_once(chat, home):
+    folder = home / "server" / "web-chat-transcripts"
+    chat.open_sessions()
+    (folder / "dropped.jsonl").write_text('{"role": "user", "content": "Dropped here"}\n')
+    expect(chat.rows).to_have_count(4)
+    chat.rows.filter(has_text="Dropped here").click()
+    expect(chat.page).to_have_title("Dropped here · Amplifier")
+    path = folder / "dropped.jsonl"
+    with path.open("a") as file:
+        file.write('{"role": "assistant", "content": "An answer by hand"}\n')
+    expect(chat.answer).to_have_text("An answer by hand")
+    path.write_text(path.read_text().replace("by hand", "that was edited"))
+    expect(chat.answer).to_have_text("An answer that was edited")
+    path.write_text('{"role": "user", "content": "Dropped here"}\n{"role": "assi')
+    expect(chat.messages).to_have_count(1)
+    path.write_text('{"role": "user", "content": "Dropped here"}\nno record\n')
+    expect(chat.page.get_by_text("Some lines of this conversation could not be read.")).to_be_visible()
+    path.unlink()
+    expect(chat.messages).to_have_count(0)

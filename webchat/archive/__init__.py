@@ -22,7 +22,7 @@ from webchat.transcript import Transcripts
 
 FORMAT = 1
 OURS = ("session", "raw")
-AT_ONCE = 200
+AT_ONCE = 20
 """Sessions that are put into the registry with one write."""
 MOST_PROBLEMS = 100
 """Problems that are told one by one."""

@@ -68,6 +68,7 @@ def chat_context(session: WebChatSession | None, *, show: int = MESSAGES_SHOWN) 
         "earlier": len(conversation.messages) - len(shown),
         "show": show,
         "damaged": conversation.damaged,
+        "newer": conversation.newer,
         "position": conversation.position,
         "key": new_message_id(),
         "seen": conversation.last.id if conversation.last else "",
