@@ -65,7 +65,9 @@ class Titles:
             self._asked[session.session_id] = pieces
         text = _first_line(pieces)
         with self._guard:
-            undisturbed = self._asked.pop(session.session_id, None) is pieces
+            undisturbed = self._asked.get(session.session_id) is pieces
+            if undisturbed:
+                del self._asked[session.session_id]
         title = cleaned(text)
         if undisturbed and title:
             self._store.name(session.session_id, title, session.owner, by="model")

@@ -124,6 +124,7 @@ class PageStream(ListStream):
         self._session = session
         self._position = position
         self._stamp: object = None
+        self._state: tuple[bool, bool] | None = None
         self._sent: Message | None = None
         """The message that the page showed last, as this stream has sent it."""
         self._shown = 0
@@ -152,7 +153,11 @@ class PageStream(ListStream):
         if stamp == self._stamp and not in_flight:
             return None
         self._stamp = stamp
-        return change_since(self._manager.read_conversation(self._session_id), self._position)
+        conversation = self._manager.read_conversation(self._session_id)
+        known, self._state = self._state, (conversation.damaged, conversation.newer)
+        if known not in (None, self._state):  # what is said of the file as a whole
+            return Change(conversation, replaced=True)
+        return change_since(conversation, self._position)
 
     def _shell(self) -> str:
         session = self._manager.store.get(self._session_id)
