@@ -89,6 +89,34 @@
     keepDraft(event.target.value);
   });
 
+  // Text files go with a message: chosen, dropped or pasted. Their names stand below the field.
+  const LARGEST = 1024 * 1024;
+  const showFiles = () => {
+    const files = [...($("files")?.files ?? [])];
+    const large = files.find((file) => file.size > LARGEST);
+    const names = files.map((file) => file.name).join(", ");
+    if ($("attached")) $("attached").textContent = large ? `${large.name} is too large: 1 MiB at most.` : names;
+  };
+  const addFiles = (more) => {
+    const all = new DataTransfer();
+    for (const file of [...$("files").files, ...more]) all.items.add(file);
+    $("files").files = all.files;
+    showFiles();
+    focusField();
+  };
+  document.addEventListener("change", (event) => { if (event.target.id === "files") showFiles(); });
+  document.addEventListener("dragover", (event) => { if ($("files") && event.dataTransfer?.types.includes("Files")) event.preventDefault(); });
+  document.addEventListener("drop", (event) => {
+    if (!$("files") || !event.dataTransfer?.files.length) return;
+    event.preventDefault();
+    addFiles(event.dataTransfer.files);
+  });
+  document.addEventListener("paste", (event) => {
+    if (event.target.id !== "messageInput" || !event.clipboardData?.files.length) return;
+    event.preventDefault();
+    addFiles(event.clipboardData.files);
+  });
+
   // Looked up each time: going back in the history replaces all of the page.
   const panel = () => $("sessionsPanel");
   const isPanelOpen = () => panel()?.matches(":popover-open");

@@ -31,7 +31,7 @@ from webchat.housekeeping import TRASH_DAYS, Housekeeping
 from webchat.reply import ReplyRun
 from webchat.search import Hit, index_beside
 from webchat.session_store import DEFAULT_DESCRIPTION, WebChatSession, WebChatSessionStore, is_session_id, utc_now
-from webchat.texts import checked_message, title_of
+from webchat.texts import checked_files, checked_message, title_of
 from webchat.titles import Titles
 from webchat.transcript import Message, history, new_message_id
 from webchat.writing import Held, Posted, Writing, storing
@@ -203,15 +203,17 @@ class WebChatSessionManager:
         *,
         key: str | None = None,
         seen: str | None = None,
+        files: Sequence[tuple[str, str]] = (),
     ) -> Posted:
         """Accept a message: it is on the disk when this returns, and the answer is on its way.
 
         `key` names the message: sent twice with one, it is one message, and what was started is given again. `seen` is
-        the last message that its sender knew. Both may be left out. Raises SessionNotFound, SessionBusy while an answer
-        is being written, StaleView where somebody has written since `seen`, InvalidInput, StorageError.
+        the last message that its sender knew. `files` go with it, (name, text) each. All may be left out. Raises
+        SessionNotFound, SessionBusy while an answer is being written, StaleView where somebody has written since
+        `seen`, InvalidInput, StorageError.
         """
         session = self.store.require(session_id, owner)
-        text = checked_message(message)
+        text, sent = checked_message(message), checked_files(files)
         try:
             with self._writing.held(session_id) as (conversation, held):
                 again = self._sent_before(session, conversation, key)
@@ -219,7 +221,8 @@ class WebChatSessionManager:
                     return again
                 _check_seen(conversation, seen)
                 parent = conversation.last.id if conversation.last else None
-                return self._ask(session, self._question(text, parent, key), conversation.messages, held)
+                question = replace(self._question(text, parent, key), files=sent)
+                return self._ask(session, question, conversation.messages, held)
         except SessionBusy:
             again = self._sent_before(session, self.read_conversation(session_id), key)
             if again:
@@ -242,7 +245,8 @@ class WebChatSessionManager:
             shown = conversation.up_to(message_id)
             if not shown or shown[-1].role != "user":
                 raise InvalidInput("Only a message of your own can be changed.")
-            return self._ask(session, self._question(text, shown[-1].parent, key), shown[:-1], held)
+            question = replace(self._question(text, shown[-1].parent, key), files=shown[-1].files)
+            return self._ask(session, question, shown[:-1], held)
 
     def _ask(self, session: WebChatSession, question: Message, before: Sequence[Message], held: Held) -> Posted:
         """Put the question behind these messages, and have it answered."""
@@ -265,12 +269,22 @@ class WebChatSessionManager:
                 return Posted(session, message, reply, run if run and run.id == reply.id else None)
         return None
 
-    def start_conversation(self, message: str, owner: str | None = None, *, key: str | None = None) -> Posted:
+    def start_conversation(
+        self,
+        message: str,
+        owner: str | None = None,
+        *,
+        key: str | None = None,
+        files: Sequence[tuple[str, str]] = (),
+    ) -> Posted:
         """A new session with its first message. Raises as `create_session` and `post_message`."""
         checked_message(message)
+        checked_files(files)
         current = self.active_session(owner)
         again = self._sent_before(current, self.read_conversation(current.session_id), key) if current else None
-        return again or self.post_message(self.create_session(owner=owner).session_id, message, owner, key=key)
+        if again:
+            return again
+        return self.post_message(self.create_session(owner=owner).session_id, message, owner, key=key, files=files)
 
     def add_exchange(
         self, session_id: str, question: str, answer: Callable[[], str], kind: str, owner: str | None = None
@@ -316,7 +330,7 @@ class WebChatSessionManager:
             if broken.status not in ("stopped", "interrupted") or not broken.content.strip():
                 raise InvalidInput("Only an answer that broke off can be continued.")
             session = self._begun(session, question.content)
-            on = replace(question, content=GO_ON)
+            on = replace(question, content=GO_ON, files=())
             run = self._start_reply(session, on, history(conversation.messages), held, broken)
         return Posted(session, question, self.read_conversation(session_id).messages[-1], run)
 
@@ -408,7 +422,7 @@ class WebChatSessionManager:
     ) -> ReplyRun:
         """Have the question answered by a thread of its own; with `broken`, as more of that answer."""
         session_id, answerer = session.session_id, self._engaged()
-        asked = Question(answerer, session_id, question.content, past, self._told(session, answerer))
+        asked = Question(answerer, session_id, question.told, past, self._told(session, answerer))
         header: dict[str, Any] = {"id": new_message_id(), "parent": question.id, "started_at": self._clock()}
         header["model"] = asked.label
         if broken is not None:

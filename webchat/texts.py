@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 
 from webchat.errors import InvalidInput
 from webchat.session_store import DEFAULT_DESCRIPTION
+from webchat.transcript import File
 
 JOINERS = "\u200c\u200d\u00ad"
 """They join or part letters, in Persian and in families of emoji say, and are part of the words."""
+LARGEST_FILE, MOST_FILES, LONGEST_FILE_NAME = 1024 * 1024, 10, 120
+"""Of the files that go with a message: bytes of one, how many, and characters of a name."""
 LONGEST_TITLE = 300
 """Characters at most of a title that a person gives."""
 TITLE_LENGTH = 80
@@ -25,6 +29,22 @@ def checked_message(message: str) -> str:
     # Half a character, which no file can hold, becomes "?".
     whole = message.encode("utf-8", "replace").decode()
     return whole.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def checked_files(given: Sequence[tuple[str, str]]) -> tuple[File, ...]:
+    """The files that go with a message, (name, content) each. Raises InvalidInput where one cannot be sent."""
+    if len(given) > MOST_FILES:
+        raise InvalidInput(f"{MOST_FILES} files at most can go with a message.")
+    files = []
+    for name, content in given:
+        shown = one_line(re.split(r"[/\\]", name)[-1])[:LONGEST_FILE_NAME] or "file.txt"
+        file = File(shown, content.encode("utf-8", "replace").decode())
+        if "\0" in content:
+            raise InvalidInput(f"{shown} is not a text file.")
+        if file.size > LARGEST_FILE:
+            raise InvalidInput(f"{shown} is too large: 1 MiB at most.")
+        files.append(file)
+    return tuple(files)
 
 
 def title_of(message: str) -> str:

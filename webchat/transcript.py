@@ -23,6 +23,19 @@ _MESSAGE_ID = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
 
 
 @dataclass(frozen=True)
+class File:
+    """A text file that was sent with a message."""
+
+    name: str
+    content: str
+
+    @property
+    def size(self) -> int:
+        """In bytes."""
+        return len(self.content.encode("utf-8", "replace"))
+
+
+@dataclass(frozen=True)
 class Message:
     """One message as it is shown. `end` is the offset in the transcript behind its last record, in bytes.
 
@@ -31,6 +44,7 @@ class Message:
     `notes` were said beside the answer. `code` names an error that the page offers a way out of ("ended"). `key` is
     what the form that sent it was known by. `extended` counts how often the answer was continued. `siblings` are the
     ids of all messages that follow the same one, this one among them, oldest first; () where it is the only one.
+    `files` went with it.
     """
 
     id: str
@@ -48,11 +62,17 @@ class Message:
     key: str | None = None
     extended: int = 0
     siblings: tuple[str, ...] = ()
+    files: tuple[File, ...] = ()
     end: int = 0
 
     @property
     def in_flight(self) -> bool:
         return self.status in IN_FLIGHT
+
+    @property
+    def told(self) -> str:
+        """What a model is told: the text, and each file in a fence behind it."""
+        return "\n\n".join([self.content, *(f"{file.name}:\n\n{_fenced(file.content)}" for file in self.files)])
 
     def extended_by(self, more: Message) -> Message:
         """This answer and what was said when it was continued."""
@@ -73,8 +93,14 @@ class Message:
         """The line that stands for this message in the transcript; what is empty is left out."""
         always = {"type": "message", "id": self.id, "parent": self.parent, "role": self.role, "content": self.content}
         always |= {"status": self.status, "created_at": self.created_at}
-        more = {"model": self.model, "kind": self.kind, "reasoning": self.reasoning, "notes": list(self.notes)}
+        more: dict[str, Any] = {
+            "model": self.model,
+            "kind": self.kind,
+            "reasoning": self.reasoning,
+            "notes": list(self.notes),
+        }
         more |= {"error": self.error, "code": self.code, "key": self.key}
+        more["files"] = [{"name": file.name, "content": file.content} for file in self.files]
         return always | {key: value for key, value in more.items() if value}
 
 
@@ -251,7 +277,7 @@ def new_message_id() -> str:
 
 def history(messages: Sequence[Message]) -> list[dict[str, Any]]:
     """What the model is told of these messages, oldest first: no memory exchanges, no failed or empty answers."""
-    return [{"id": item.id, "role": item.role, "content": item.content} for item in _told(messages)]
+    return [{"id": item.id, "role": item.role, "content": item.told} for item in _told(messages)]
 
 
 def _told(messages: Sequence[Message]) -> Iterator[Message]:
@@ -283,7 +309,25 @@ def _message(record: Mapping[str, Any], before: str | None, end: int) -> Message
         del texts["status"]
     if isinstance(notes, list):
         texts["notes"] = tuple(note for note in notes if isinstance(note, str))
-    return Message(message_id, record["role"], record["content"], parent=parent, end=end, **texts)
+    files = _files(record.get("files"))
+    return Message(message_id, record["role"], record["content"], parent=parent, files=files, end=end, **texts)
+
+
+def _files(found: object) -> tuple[File, ...]:
+    rows = [row for row in found if isinstance(row, dict)] if isinstance(found, list) else []
+    return tuple(
+        File(row["name"], row["content"])
+        for row in rows
+        if isinstance(row.get("name"), str) and isinstance(row.get("content"), str)
+    )
+
+
+def _fenced(text: str) -> str:
+    """The text in a fence that nothing in it closes."""
+    longest = max((len(run) for run in re.findall("`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    end = "" if text.endswith("\n") else "\n"
+    return f"{fence}\n{text}{end}{fence}"
 
 
 _TEXTS = ("status", "created_at", "model", "kind", "reasoning", "error", "code", "key")

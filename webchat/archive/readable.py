@@ -39,7 +39,7 @@ def as_markdown(told: Told, assistant: str) -> Iterator[str]:
     for session, messages in told:
         yield f"# {session.description}\n\n{session.created_at[:10]} · {session.session_id}\n\n"
         for message in messages:
-            yield f"## {_who(message, assistant)}\n\n{normal_lines(message.content).rstrip()}\n\n"
+            yield f"## {_who(message, assistant)}\n\n{normal_lines(message.told).rstrip()}\n\n"
 
 
 def as_html(told: Told, assistant: str, title: str) -> Iterator[str]:
@@ -49,7 +49,7 @@ def as_html(told: Told, assistant: str, title: str) -> Iterator[str]:
         yield f'<h1 dir="auto">{escape(session.description)}</h1>\n'
         yield f"<p>{escape(session.created_at[:10])} · <code>{escape(session.session_id)}</code></p>\n"
         for message in messages:
-            text = markdown(normal_lines(message.content))
+            text = markdown(normal_lines(message.told))
             kind = "user" if message.role == "user" else "answer"
             yield f'<h2>{escape(_who(message, assistant))}</h2>\n<div class="{kind}" dir="auto">{text}</div>\n'
     yield "</body>\n</html>\n"

@@ -25,6 +25,8 @@ from webchat.views.streams import answering, memory_reply, reserve
 from webchat.writing import Posted
 
 SHELVES = ("", "archived", "trash")
+WITH_FILES = 11 * 1024 * 1024
+"""Bytes of a form that brings files; its text may still be as long as everywhere."""
 CONTEXT = 4
 """Messages that are shown before one that was searched for."""
 FIRST_TEXT = 0.03
@@ -45,6 +47,7 @@ def register(blueprint: Blueprint) -> None:
     post("/messages", endpoint="start")(start)
     post("/sessions/<session_id>/messages", endpoint="send")(send)
     get("/sessions/<session_id>/messages/<message_id>", endpoint="source")(source)
+    get("/sessions/<session_id>/messages/<message_id>/files/<int:number>", endpoint="file")(file)
     get("/sessions/<session_id>/messages/<message_id>/edit", endpoint="edit")(edit)
     for name, view in (("retry", retry), ("continue", go_on), ("edit", change), ("select", select), ("fork", fork)):
         endpoint = "change" if view is change else name
@@ -120,7 +123,7 @@ def start() -> AnyResponse:
         said, *_ = _remember(shown.session_id, message)
         reply = memory_reply(said, shown.session_id, connected=True)
         return reply or _shown(manager().get_session(shown.session_id), note="New session started", note_above=True)
-    posted = manager().start_conversation(message, key=_key())
+    posted = manager().start_conversation(message, key=_key(), files=request_fields().files())
     return answering(posted) or _chat_with(posted, note="New session started")
 
 
@@ -130,7 +133,8 @@ def send(session_id: str) -> AnyResponse:
     if _memory_intent(message):
         said, asked, answered = _remember(session_id, message)
         return memory_reply(said, session_id, connected=True) or _added(session_id, asked, answered)
-    posted = manager().post_message(session_id, message, key=_key(), seen=request_fields().optional("seen"))
+    fields = request_fields()
+    posted = manager().post_message(session_id, message, key=_key(), seen=fields.optional("seen"), files=fields.files())
     return answering(posted) or _added(session_id, posted.question, posted.reply, posted=posted)
 
 
@@ -140,6 +144,15 @@ def source(session_id: str, message_id: str) -> Response:
     if message is None:
         raise NotFound("There is no such message in this session.")
     return Response(message.content, mimetype="text/plain")
+
+
+def file(session_id: str, message_id: str, number: int) -> Response:
+    """A file that went with a message, as text; in its fold, where a script asks."""
+    message = manager().conversation(session_id).find(message_id)
+    if message is None or number >= len(message.files):
+        raise NotFound("There is no such file in this session.")
+    content = message.files[number].content
+    return fragments(escape(content)) if is_htmx() else Response(content, mimetype="text/plain")
 
 
 def retry(session_id: str, message_id: str) -> AnyResponse:
@@ -188,7 +201,8 @@ def ask(session_id: str, message_id: str) -> AnyResponse:
     if asked is None or asked.role != "user":
         raise InvalidInput("Only a message can be asked again.")
     reserve()
-    posted = manager().post_message(session_id, asked.content)
+    files = [(file.name, file.content) for file in asked.files]
+    posted = manager().post_message(session_id, asked.content, files=files)
     return answering(posted) or _added(session_id, posted.question, posted.reply, posted=posted)
 
 
@@ -307,6 +321,8 @@ def _key() -> str | None:
 
 
 def _message_field() -> str:
+    if request.mimetype == "multipart/form-data":
+        request.max_content_length = WITH_FILES
     reserve()
     return request_fields().required("message", "Write a message first.")
 

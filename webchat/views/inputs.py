@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from flask import request
-from werkzeug.datastructures import MultiDict
+from werkzeug.datastructures import FileStorage, MultiDict
 
 from webchat.errors import InvalidInput
 
@@ -52,6 +52,19 @@ class Fields:
             raise InvalidInput(f"{name} must be a list of texts.")
         return [value for value in dict.fromkeys(values) if value]
 
+    def files(self) -> list[tuple[str, str]]:
+        """The text files of a form, or of JSON's `files` [{name, content}], as (name, content).
+
+        Raises InvalidInput.
+        """
+        if isinstance(self._values, MultiDict):
+            return [(file.filename or "", _text_of(file)) for file in request.files.getlist("file") if file.filename]
+        rows = self._values.get("files") or []
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            raise InvalidInput("files must be a list of objects with name and content.")
+        of_rows = [Fields(row) for row in rows]
+        return [(row.optional("name") or "", row.optional("content") or "") for row in of_rows]
+
     def required(self, name: str, otherwise: str) -> str:
         """The field's text. Raises InvalidInput with the text `otherwise` where it is not given."""
         value = self.optional(name)
@@ -64,13 +77,23 @@ def request_fields() -> Fields:
     """The request's fields; none where there is no body. Raises InvalidInput where the body cannot be read."""
     body = request.get_data(cache=True)
     if request.mimetype in ("application/x-www-form-urlencoded", "multipart/form-data"):
-        _check_text(unquote_to_bytes(body) if request.mimetype.endswith("urlencoded") else body)
+        if request.mimetype.endswith("urlencoded"):
+            _check_text(unquote_to_bytes(body))
+        elif not request.files:
+            _check_text(body)
         return Fields(request.form)
     if not body.strip():
         return Fields({})
     if not request.is_json:
         raise InvalidInput("Send a form, or JSON with Content-Type: application/json.")
     return Fields(_object(body))
+
+
+def _text_of(file: FileStorage) -> str:
+    try:
+        return file.stream.read().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InvalidInput(f"{(file.filename or '')[:100]} is not a text file in UTF-8.") from error
 
 
 def _check_text(body: bytes) -> None:

@@ -1,0 +1,66 @@
+"""Text files chosen, dropped and pasted into a message."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+
+pytestmark = pytest.mark.browser
+
+QUICK = ("--backend", "mock", "--mock-delay", "0")
+NOTES = {"name": "notes.txt", "mimeType": "text/plain", "buffer": b"<b>line one</b>\nline two\n"}
+GIVE = """([kind, name, text]) => {
+  const data = new DataTransfer();
+  data.items.add(new File([text], name, {type: "text/plain"}));
+  const field = document.getElementById("messageInput");
+  const event = kind === "paste"
+    ? new ClipboardEvent("paste", {clipboardData: data, bubbles: true, cancelable: true})
+    : new DragEvent("drop", {dataTransfer: data, bubbles: true, cancelable: true});
+  field.dispatchEvent(event);
+}"""
+
+
+def test_a_chosen_file_is_sent_and_folded_below_the_message(serve, visit):
+    chat = visit(serve(*QUICK)).ready()
+    chat.page.set_input_files("#files", [NOTES])
+    expect(chat.page.locator("#attached")).to_have_text("notes.txt")
+    chat.asked("Read this")
+    expect(chat.page.locator("#attached")).to_have_text("")
+    fold = chat.questions.last.locator("details.file")
+    expect(fold).to_contain_text("notes.txt")
+    fold.locator("summary").click()
+    expect(fold.locator("pre")).to_have_text("<b>line one</b>\nline two\n")
+    expect(chat.answer).to_contain_text("line two")
+    chat.page.reload()
+    expect(chat.page.locator("details.file")).to_have_count(1)
+
+
+@pytest.mark.parametrize("kind", ["drop", "paste"])
+def test_a_file_is_dropped_or_pasted(serve, visit, kind):
+    chat = visit(serve(*QUICK)).ready()
+    chat.page.set_input_files("#files", [NOTES])
+    chat.page.evaluate(GIVE, [kind, "more.txt", "something more"])
+    expect(chat.page.locator("#attached")).to_have_text("notes.txt, more.txt")
+    chat.asked("Read these")
+    expect(chat.page.locator("details.file")).to_have_count(2)
+    expect(chat.answer).to_contain_text("something more")
+
+
+def test_what_is_no_text_is_refused_and_everything_stays(serve, visit):
+    chat = visit(serve(*QUICK)).ready()
+    chat.page.set_input_files("#files", [{"name": "p.png", "mimeType": "image/png", "buffer": b"\x89PNG\xff"}])
+    chat.ask("Look")
+    expect(chat.problem).to_contain_text("p.png is not a text file")
+    expect(chat.field).to_have_value("Look")
+    expect(chat.page.locator("#attached")).to_have_text("p.png")
+
+
+def test_without_javascript_by_a_plain_field(serve, visit):
+    chat = visit(serve(*QUICK), java_script_enabled=False)
+    chat.page.set_input_files("#files", [NOTES])
+    chat.field.fill("Read this")
+    chat.send_button.click()
+    fold = chat.page.locator("details.file")
+    fold.locator("summary").click()
+    fold.get_by_role("link", name="Show notes.txt").click()
+    expect(chat.page.locator("body")).to_contain_text("line two")
