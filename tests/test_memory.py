@@ -443,3 +443,51 @@ def test_recall_says_when_there_is_nothing(store):
     store.remember("tea", owner="bob")
     said = answer(store, "recall", "tea", owner="ada")
     assert (said.text, said.result) == ("No memories found matching 'tea'.", [])
+
+
+# The trash
+
+
+def test_a_deleted_memory_can_be_brought_back_to_its_place(tmp_path):
+    store = MemoryStore(DiskFolder(tmp_path))
+    for text in ("one", "two", "three"):
+        store.remember(text)
+    assert store.delete("mem-002")
+    assert [memory["content"] for memory in store.list()] == ["one", "three"]
+    assert store.recall("two") == []
+    assert [memory["content"] for memory in store.trash()] == ["two"]
+    assert store.restore("mem-002")
+    assert [memory["content"] for memory in store.list()] == ["one", "two", "three"]
+    assert store.trash() == []
+    assert not store.restore("mem-002")
+    assert store.remember("four")["id"] == "mem-004"
+
+
+def test_one_in_the_trash_goes_for_good_at_once_or_after_its_time(tmp_path):
+    now = ["2026-03-01T00:00:00+00:00"]
+    store = MemoryStore(DiskFolder(tmp_path), clock=lambda: now[0], trash_days=30)
+    for text in ("apples", "pears", "plums"):
+        store.remember(text)
+    store.delete("mem-001")
+    assert not store.purge("mem-002")
+    assert store.purge("mem-001")
+    assert "apples" not in (tmp_path / "memory-store.yaml").read_text()
+    store.delete("mem-002")
+    now[0] = "2026-03-30T00:00:00+00:00"
+    store.delete("mem-003")
+    now[0] = "2026-03-31T00:00:01+00:00"
+    assert [memory["content"] for memory in store.trash()] == ["plums"]
+    assert "pears" in (tmp_path / "memory-store.yaml").read_text()
+    store.empty_expired()
+    assert "pears" not in (tmp_path / "memory-store.yaml").read_text()
+    assert store.restore("mem-003")
+
+
+def test_nobody_brings_back_what_another_deleted(tmp_path):
+    store = MemoryStore(DiskFolder(tmp_path))
+    store.remember("a secret", "ada")
+    store.delete("mem-001", "ada")
+    assert store.trash() == []
+    assert not store.restore("mem-001")
+    assert not store.purge("mem-001")
+    assert store.restore("mem-001", "ada")

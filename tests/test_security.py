@@ -88,7 +88,7 @@ def test_the_refusal_says_what_to_do_in_the_face_that_was_asked_for(client):
 
 
 def test_more_names_can_be_allowed(home):
-    values = {"AMPLIFIER_HOME": str(home), "WEBCHAT_ALLOW_HOSTS": "chat.example, Other.Example"}
+    values = {"number": "0", "AMPLIFIER_HOME": str(home), "WEBCHAT_ALLOW_HOSTS": "chat.example, Other.Example"}
     client = create_app(values, backend=ScriptedBackend()).test_client()
     for host in ("chat.example", "CHAT.example:443", "other.example", "localhost"):
         assert client.get("/", headers={"Host": host}).status_code == 200
@@ -207,7 +207,9 @@ def test_no_answer_lets_another_site_read(app, client):
 
 def paths_of(rule: Rule, session_id: str) -> str:
     values = {"session_id": session_id, "message_id": "no-such", "memory_id": "no-such", "filename": "app.css"}
-    return re.sub(r"<(?:\w+:)?(\w+)>", lambda match: values[match[1]], rule.rule)
+    values["number"] = "0"
+    path = re.sub(r"<any\((\w+)[^>]*>", r"\1", rule.rule)  # the first of several words
+    return re.sub(r"<(?:\w+:)?(\w+)>", lambda match: values[match[1]], path)
 
 
 def every_answer(app: Flask, session_id: str):

@@ -488,8 +488,14 @@ def test_deleting_a_memory_answers_htmx_and_scripts(client):
     remember(client, "tea is green", "coffee is black")
     part = Page(client.post(f"{SETTINGS}memories/mem-001/delete", headers=HTMX))
     assert part.soup.find(True)["id"] == "memories"
-    assert "tea is green" not in part.soup.get_text()
+    assert [item.get_text() for item in part.soup.select("#memories .plain")] == ["coffee is black"]
     assert client.post(f"{SETTINGS}memories/mem-002/delete", headers=JSON).json == {"deleted": "mem-002"}
+    assert client.post(f"{SETTINGS}memories/mem-002/restore", headers=JSON).json == {"restored": "mem-002"}
+    back = Page(client.post(f"{SETTINGS}memories/mem-001/restore", headers=HTMX))
+    assert [item.get_text() for item in back.soup.select("#memories .plain")] == ["coffee is black", "tea is green"]
+    client.post(f"{SETTINGS}memories/mem-001/delete")
+    assert client.post(f"{SETTINGS}memories/mem-001/purge", headers=JSON).json == {"purged": "mem-001"}
+    assert client.post(f"{SETTINGS}memories/mem-001/restore", headers=JSON).status_code == 404
 
 
 def system_of(model: ScriptedServer) -> str:

@@ -41,13 +41,14 @@ def create_app(config_values: Mapping[str, Any] | None = None, *, backend: Sessi
     live = LiveSettings(explicit, dict(os.environ), own_backend=backend is not None)
     settings, _ = live.load()
     home = settings.home.expanduser()
-    memory = MemoryStore(DiskFolder(home))
+    memory = MemoryStore(DiskFolder(home), trash_days=settings.trash_days)
     manager = WebChatSessionManager(
         backend or create_backend(settings.backend, settings),
         home / SERVER_DIR / WEB_CHAT_SESSIONS_FILENAME,
         context=lambda owner: memory_context(memory, owner) if live.load()[0].memory_context else "",
         trash_days=settings.trash_days,
     )
+    manager.housekeeping.chores.append(memory.empty_expired)
     app.extensions["webchat"] = manager
     chat = create_blueprint(
         manager, memory=memory, title=settings.title, theme=live.theme, max_streams=settings.max_streams

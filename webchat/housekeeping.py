@@ -40,6 +40,8 @@ class Housekeeping:
         self.trash_days = trash_days
         self._store, self._writing, self._end, self._clock = store, writing, end, clock
         self._adopted: object = None
+        self.chores: list[Callable[[], None]] = []
+        """What is to be done beside, whenever what has expired goes."""
 
     def rename(self, session_id: str, title: str, owner: str | None = None) -> WebChatSession:
         """Give the session this title, which then stays. Raises InvalidInput."""
@@ -115,6 +117,8 @@ class Housekeeping:
         expired = self._store.expired(self.trash_days * DAY)
         if expired:
             self._purge(expired)
+        for chore in self.chores:
+            chore()
 
     def _purge(self, session_ids: Collection[str]) -> None:
         # The words first: a record without them can be thrown away again, words without a record nobody would find.

@@ -6,7 +6,7 @@ import re
 import string
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 from itertools import islice
@@ -139,9 +139,11 @@ class MemoryStore:
     An owner sees what was remembered with the same owner only; None is an owner like any other.
     """
 
-    def __init__(self, folder: Folder, *, clock: Callable[[], str] = _utc_now) -> None:
+    def __init__(self, folder: Folder, *, clock: Callable[[], str] = _utc_now, trash_days: float = 30.0) -> None:
+        """`trash_days` is for how long a deleted memory can be restored."""
         self._folder = folder
         self._clock = clock
+        self._trash_days = trash_days
 
     def remember(self, content: str, owner: str | None = None) -> Memory:
         """Store a text under an id that was never used before.
@@ -171,15 +173,55 @@ class MemoryStore:
             return [_view(row) for row in self._read().rows if row.get("owner") == owner]
 
     def delete(self, memory_id: str, owner: str | None = None) -> bool:
-        """Forget a memory; False where there is none. Its id is not used again. Raises StorageError."""
+        """Put a memory into the trash; False where there is none. Its id is not used again. Raises StorageError."""
         with self._writing():
             file = self._read()
-            kept = [row for row in file.rows if str(row["id"]) != memory_id or row.get("owner") != owner]
-            found = len(kept) < len(file.rows)
-            if found:
-                file.rows = kept
+            gone, file.rows = _parted(file.rows, memory_id, owner)
+            if gone:
+                file.trash += [{**row, "deleted_at": self._clock()} for row in gone]
                 self._replace(file)
-        return found
+        return bool(gone)
+
+    def trash(self, owner: str | None = None) -> Memories:
+        """The deleted memories that can be restored, oldest first. Raises StorageError."""
+        with _storage_errors("The memories could not be read"):
+            rows = self._read().trash
+        return [_view(row) for row in rows if row.get("owner") == owner and not self._is_expired(row)]
+
+    def restore(self, memory_id: str, owner: str | None = None) -> bool:
+        """Bring a memory back from the trash; False where it is not there. Raises StorageError."""
+        with self._writing():
+            file = self._read()
+            back, file.trash = _parted(file.trash, memory_id, owner)
+            if back:
+                file.rows += [{key: value for key, value in row.items() if key != "deleted_at"} for row in back]
+                file.rows.sort(key=lambda row: (str(row.get("timestamp") or ""), len(str(row["id"])), str(row["id"])))
+                self._replace(file)
+        return bool(back)
+
+    def purge(self, memory_id: str, owner: str | None = None) -> bool:
+        """Let a memory in the trash go for good; False where it is not there. Raises StorageError."""
+        with self._writing():
+            file = self._read()
+            gone, file.trash = _parted(file.trash, memory_id, owner)
+            if gone:
+                self._replace(file)
+        return bool(gone)
+
+    def empty_expired(self) -> None:
+        """Let all go that has lain in the trash for its time, of every owner. Raises StorageError."""
+        with _storage_errors("The memories could not be read"):
+            if not any(map(self._is_expired, self._read().trash)):
+                return
+        with self._writing():
+            self._replace(self._read())
+
+    def _is_expired(self, row: dict[str, Any]) -> bool:
+        try:
+            age = datetime.fromisoformat(self._clock()) - datetime.fromisoformat(str(row.get("deleted_at")))
+        except (ValueError, TypeError):  # a time that somebody wrote by hand: kept
+            return False
+        return age.total_seconds() > self._trash_days * 24 * 3600
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -191,7 +233,9 @@ class MemoryStore:
         return _MemoryFile({}, [], 1) if data is None else _parse(data)
 
     def _replace(self, file: _MemoryFile) -> None:
-        data = _dump(file.top | {"memories": file.rows, "next_id": file.next_id})
+        trash = [row for row in file.trash if not self._is_expired(row)]
+        top = {key: value for key, value in file.top.items() if key != "trash"} | ({"trash": trash} if trash else {})
+        data = _dump(top | {"memories": file.rows, "next_id": file.next_id})
         if file.damaged:
             quarantine(self._folder, MEMORY_STORE_FILENAME)
         self._folder.replace(MEMORY_STORE_FILENAME, data)
@@ -230,6 +274,7 @@ class _MemoryFile:
     rows: list[dict[str, Any]]
     next_id: int
     damaged: bool = False
+    trash: list[dict[str, Any]] = field(default_factory=list)
 
     def new_row(self, timestamp: str, content: str, owner: str | None) -> dict[str, Any]:
         row = {
@@ -257,7 +302,18 @@ def _parse(data: bytes) -> _MemoryFile:
     rows = [row for row in found if _is_memory(row)] if isinstance(found, list) else []
     damaged = not isinstance(top, dict | None) or rows != found
     ids = data.decode(errors="replace") if damaged else "\n".join(str(row["id"]) for row in rows)
-    return _MemoryFile(keys, rows, _next_id(keys.get("next_id"), ids), damaged)
+    thrown = keys.get("trash") or []
+    trash = [row for row in thrown if _is_memory(row)] if isinstance(thrown, list) else []
+    damaged = damaged or trash != thrown
+    return _MemoryFile(keys, rows, _next_id(keys.get("next_id"), ids), damaged, trash)
+
+
+def _parted(
+    rows: list[dict[str, Any]], memory_id: str, owner: str | None
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """That memory's rows, and the others."""
+    meant = [row for row in rows if str(row["id"]) == memory_id and row.get("owner") == owner]
+    return meant, [row for row in rows if row not in meant]
 
 
 def _is_memory(row: object) -> bool:

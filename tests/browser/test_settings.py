@@ -58,8 +58,9 @@ def test_a_memory_is_deleted_where_it_stands(serve, visit):
         chat.asked(f"remember this: {text}")
     chat.open(SETTINGS)
     chat.page.get_by_role("button", name="Delete mem-001").click()
-    expect(chat.page.locator("#memories li")).to_have_count(1)
-    expect(chat.page.locator("#memories")).to_contain_text("coffee is black")
+    expect(chat.page.locator("#memories .plain")).to_have_text(["coffee is black"])
+    chat.page.get_by_role("button", name="Undo mem-001").click()
+    expect(chat.page.locator("#memories .plain")).to_have_text(["coffee is black", "tea is green"])
 
 
 def test_switching_the_model_keeps_the_draft(serve_model, model, visit):

@@ -14,6 +14,7 @@ from webchat.errors import InvalidInput, WebChatError
 from webchat.faces import Face, json_answer, wanted_face
 from webchat.htmx import is_htmx, reload_page
 from webchat.live_settings import LiveSettings
+from webchat.memory import Memory
 from webchat.models.shelf import Shelf
 from webchat.views import guard
 from webchat.views.context import chat_of, manager
@@ -35,7 +36,8 @@ class SettingsPage:
         blueprint.post("/", endpoint="save")(self.save)
         blueprint.post("/test", endpoint="test")(self.test)
         blueprint.get("/servers", endpoint="servers")(self.servers)
-        blueprint.post("/memories/<memory_id>/delete", endpoint="forget")(self.forget)
+        action = "<any(delete, restore, purge):action>"
+        blueprint.post(f"/memories/<memory_id>/{action}", endpoint="tidy_memory")(self.tidy_memory)
         if not self._live.own_backend:
             self._models.register(blueprint)
         guard(blueprint)
@@ -93,14 +95,16 @@ class SettingsPage:
             return render_template("webchat/_settings_nearby.html", nearby=found)
         return self._page(nearby=found)
 
-    def forget(self, memory_id: str) -> AnyResponse | str:
+    def tidy_memory(self, memory_id: str, action: str) -> AnyResponse | str:
+        """Delete a memory, bring it back, or let it go for good."""
         memory = chat_of().memory
-        if memory is None or not memory.delete(memory_id):
+        if memory is None or not getattr(memory, action)(memory_id):
             raise NotFound("There is no such memory. It may have been deleted already.")
         if wanted_face() is Face.JSON:
-            return json_answer({"deleted": memory_id})
+            return json_answer({f"{action}d": memory_id})
         if is_htmx():
-            return render_template("webchat/_settings_memories.html", memories=_memories())
+            gone = memory_id if action == "delete" else None
+            return render_template("webchat/_settings_memories.html", **_memories(), gone=gone)
         return redirect(url_for(".page", _anchor="memories"), code=303)
 
     def _page(self, given: Mapping[str, str] | None = None, **more: Any) -> str:  # noqa: ANN401
@@ -108,17 +112,20 @@ class SettingsPage:
             "webchat/_settings.html" if is_htmx() else "webchat/settings.html",
             form=SettingsForm(self._live, given),
             label=manager().label,
-            memories=_memories(),
+            **_memories(),
             takes_context="context" in manager().takes,
             **({} if self._live.own_backend else self._models.shown()),
             **more,
         )
 
 
-def _memories() -> list[Mapping[str, Any]]:
-    """Newest first."""
+def _memories() -> dict[str, list[Memory]]:
+    """What is remembered and what is in the trash, newest first."""
     memory = chat_of().memory
-    return [*reversed(memory.list())] if memory else []
+    return {
+        "memories": [*reversed(memory.list())] if memory else [],
+        "trash": [*reversed(memory.trash())] if memory else [],
+    }
 
 
 def _known_port(text: str | None) -> int | None:
