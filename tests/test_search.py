@@ -278,3 +278,25 @@ def test_nothing_is_waited_for_while_the_index_is_made(home):
     assert not complete
     soon(manager, "word299", ["s299"])
     manager.close()
+
+
+def test_a_hit_in_another_version_of_the_conversation_leads_there(client, page, manager):
+    session_id = manager.create_session().session_id
+    manager.send_message("apples", session_id)
+    first = manager.conversation(session_id).messages[0]
+    manager.edit(session_id, first.id, "pears").wait()
+    found(manager, "apples")
+    shown = page(f"/sessions/{session_id}?at={first.id}")
+    assert [message.text for message in shown.messages] == ["pears", "You said: pears"]
+    note = shown.soup.find("div", class_="note")
+    assert "another version" in note.get_text()
+    back = client.post(note.form["action"])
+    assert [message.text for message in page(back.location.partition("#")[0]).messages][0] == "apples"
+    assert "another version" not in page(f"/sessions/{session_id}?at={first.id}").soup.get_text()
+    assert "another version" not in page(f"/sessions/{session_id}?at=unknown").soup.get_text()
+
+
+def test_what_is_in_a_file_that_went_with_a_message_is_found(manager):
+    session_id = manager.create_session().session_id
+    manager.post_message(session_id, "Look", files=[("notes.txt", "a pineapple in it")]).wait()
+    soon(manager, "pineapple", [session_id])

@@ -173,6 +173,11 @@ class WebChatSessionManager:
         self.store.require(session_id, owner)
         return self.read_conversation(session_id)
 
+    def is_aside(self, session_id: str, message_id: str) -> bool:
+        """Whether the session has that message on a branch that is not shown."""
+        shown = self.read_conversation(session_id).find(message_id)
+        return shown is None and self._writing.transcripts.leaf_below(session_id, message_id) is not None
+
     def read_conversation(self, session_id: str) -> Conversation:
         """The same for a caller that has asked for the session already."""
         return self._writing.read(session_id)

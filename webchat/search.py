@@ -153,7 +153,7 @@ class SearchIndex:
     def _take_in(self, session_id: str, stamp: Stamp | None) -> None:
         """Make the index say of one session what its transcript does; without a stamp it is gone."""
         data = self._folder.read(session_id + SUFFIX) if stamp else None
-        said = {message.id: message.content for message in messages_in(data or b"") if message.content.strip()}
+        said = {message.id: message.told for message in messages_in(data or b"") if message.told.strip()}
         with self._using() as database:
             rows = database.execute("SELECT id, message, text FROM messages WHERE session = ?", (session_id,))
             old = {message: (row, text) for row, message, text in rows.fetchall()}

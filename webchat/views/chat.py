@@ -69,13 +69,14 @@ def session(session_id: str) -> AnyResponse | str:
     before = request.args.get("before")
     if before and is_htmx():
         return _earlier(shown, before)
-    html = _page(shown, show=max(_shown_for(session_id), request.args.get("show", 0, type=int)))
+    at = request.args.get("at", "")
+    aside = at if at and manager().is_aside(session_id, at) else ""
+    html = _page(shown, max(_shown_for(session_id, at), request.args.get("show", 0, type=int)), aside)
     return fragments(html, push=session_link(session_id)) if is_htmx() else html
 
 
-def _shown_for(session_id: str) -> int:
+def _shown_for(session_id: str, at: str) -> int:
     """How many messages show the one that the address asks for, and a few before it."""
-    at = request.args.get("at", "")
     messages = manager().read_conversation(session_id).messages if at else ()
     number = next((number for number, message in enumerate(messages) if message.id == at), len(messages))
     return max(pieces.MESSAGES_SHOWN, len(messages) - number + CONTEXT if number < len(messages) else 0)
@@ -256,8 +257,8 @@ def _message_fields(message: Message) -> dict[str, object]:
     return {**record, "siblings": [*message.siblings] or [message.id]}
 
 
-def _page(shown: WebChatSession | None, show: int = pieces.MESSAGES_SHOWN) -> str:
-    context = pieces.chat_context(shown, show=show)
+def _page(shown: WebChatSession | None, show: int = pieces.MESSAGES_SHOWN, aside: str = "") -> str:
+    context = pieces.chat_context(shown, show=show) | {"aside": aside}
     if is_htmx():
         # Not with "+": it would take the chat, a plain text, for something to escape.
         return "".join((render_template("webchat/_chat.html", **context), pieces.shell_partials(shown)))
