@@ -291,7 +291,7 @@ def test_a_hit_in_another_version_of_the_conversation_leads_there(client, page, 
     note = shown.soup.find("div", class_="note")
     assert "another version" in note.get_text()
     back = client.post(note.form["action"])
-    assert [message.text for message in page(back.location.partition("#")[0]).messages][0] == "apples"
+    assert page(back.location.partition("#")[0]).messages[0].text == "apples"
     assert "another version" not in page(f"/sessions/{session_id}?at={first.id}").soup.get_text()
     assert "another version" not in page(f"/sessions/{session_id}?at=unknown").soup.get_text()
 
