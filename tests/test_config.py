@@ -70,10 +70,10 @@ class TestOrder:
 
     def test_each_value_has_its_type(self, home):
         given = {"WEBCHAT_PORT": "80", "WEBCHAT_MOCK_DELAY": "0", "WEBCHAT_READ_TIMEOUT": "2.5"}
-        given |= {"WEBCHAT_ALLOW_HOSTS": " Chat.Example ,, other ", "WEBCHAT_MAX_STREAMS": "3"}
+        given |= {"WEBCHAT_ALLOW_HOST": " Chat.Example ,, other ", "WEBCHAT_MAX_STREAMS": "3"}
         settings, _ = config.load({"AMPLIFIER_HOME": str(home)}, given)
         assert (settings.port, settings.mock_delay, settings.read_timeout) == (80, 0.0, 2.5)
-        assert (settings.allow_hosts, settings.max_streams) == (("chat.example", "other"), 3)
+        assert (settings.allow_host, settings.max_streams) == (("chat.example", "other"), 3)
 
 
 class TestBadValues:

@@ -82,13 +82,13 @@ def test_a_foreign_name_is_refused_everywhere(client, path):
 
 def test_the_refusal_says_what_to_do_in_the_face_that_was_asked_for(client):
     foreign = {"Host": "evil.example"}
-    assert "--allow-hosts" in client.get("/", headers=foreign).text
-    assert "--allow-hosts" in client.get("/api/session", headers=foreign).json["error"]
+    assert "--allow-host" in client.get("/", headers=foreign).text
+    assert "--allow-host" in client.get("/api/session", headers=foreign).json["error"]
     assert "evil.example" not in client.get("/", headers=foreign).text
 
 
 def test_more_names_can_be_allowed(home):
-    values = {"number": "0", "AMPLIFIER_HOME": str(home), "WEBCHAT_ALLOW_HOSTS": "chat.example, Other.Example"}
+    values = {"number": "0", "AMPLIFIER_HOME": str(home), "WEBCHAT_ALLOW_HOST": "chat.example, Other.Example"}
     client = create_app(values, backend=ScriptedBackend()).test_client()
     for host in ("chat.example", "CHAT.example:443", "other.example", "localhost"):
         assert client.get("/", headers={"Host": host}).status_code == 200

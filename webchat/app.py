@@ -6,9 +6,11 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from flask import Flask, request
+from flask import Flask, g, request
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from webchat import config, errors_http, security
+from webchat.auth import Access, is_loopback
 from webchat.backends import SessionBackend, create_backend
 from webchat.conventions import SERVER_DIR, WEB_CHAT_SESSIONS_FILENAME
 from webchat.fileutil import DiskFolder
@@ -20,6 +22,7 @@ from webchat.models import models_folder
 from webchat.models.shelf import shelf
 from webchat.views import create_blueprint, finish
 from webchat.views.settings import SettingsPage
+from webchat.views.sign_in import SignIn
 
 MAX_BODY = 1024 * 1024
 """Bytes of a request's body at most."""
@@ -51,12 +54,27 @@ def create_app(config_values: Mapping[str, Any] | None = None, *, backend: Sessi
     manager.housekeeping.chores.append(memory.empty_expired)
     app.extensions["webchat"] = manager
     chat = create_blueprint(
-        manager, memory=memory, title=settings.title, theme=live.theme, max_streams=settings.max_streams
+        manager,
+        memory=memory,
+        title=settings.title,
+        theme=live.theme,
+        max_streams=settings.max_streams,
+        owner=lambda: g.get("owner"),
     )
     app.register_blueprint(chat)
+    way_in = SignIn(Access(settings.token, settings.auth_header, settings.trusted_proxies))
+    if settings.token:
+        app.register_blueprint(way_in.blueprint())
     app.register_blueprint(SettingsPage(live, shelf(models_folder())).blueprint(), url_prefix="/apps/settings")
-    app.before_request(lambda: security.check_host(request, settings.allow_hosts))
+    beyond = not is_loopback(settings.host)
+    app.before_request(lambda: security.check_host(request, settings.allow_host, any_address=beyond))
+    app.before_request(way_in.before)
     # What no route of ours takes, and a host that is not ours, is answered in the same faces and with the same headers.
     app.register_error_handler(Exception, errors_http.handle)
     app.after_request(finish)
+    if settings.proxies:
+        hops = settings.proxies
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+            app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops, x_prefix=hops
+        )
     return app

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from webchat import __version__, config
-from webchat.errors import WebChatError
+from webchat.errors import InvalidInput, WebChatError
 
 if TYPE_CHECKING:
     from webchat.manager import WebChatSessionManager
@@ -66,21 +67,56 @@ def _serve(explicit: dict[str, Any]) -> None:
     from webchat import server
     from webchat.app import create_app
 
-    settings, _ = config.load(explicit, os.environ)
+    made = _make_token(explicit)
+    settings = _with_a_way_in(explicit)
     app = create_app(explicit)
     manager = app.extensions["webchat"]
     listening = server.listen(settings.host, settings.port)
     port = listening.getsockname()[1]
     if port != settings.port and settings.port:
         click.echo(f"Port {settings.port} is taken; using {port} instead.")
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    click.echo(f"{settings.title} is at http://{host}:{port}/  (Ctrl+C ends it)")
+    for line in _addresses(settings, port, f"?token={made}" if made else ""):
+        click.echo(line)
     click.echo(f"Sessions are kept in {settings.home.expanduser()}")
     if manager.notice:
         click.echo(manager.notice)
     manager.start(TerminalProgress())
     sys.stdout.flush()
     server.run(app, manager, listening, max_streams=settings.max_streams, grace=settings.grace)
+
+
+def _make_token(explicit: dict[str, Any]) -> str:
+    """A token where one is to be made, put in the flag's place; "" where one was given or none is wanted."""
+    if config.load(explicit, os.environ)[0].token != "auto":  # noqa: S105  (a word, not a token)
+        return ""
+    explicit["WEBCHAT_TOKEN"] = secrets.token_urlsafe(24)
+    return str(explicit["WEBCHAT_TOKEN"])
+
+
+def _with_a_way_in(explicit: dict[str, Any]) -> config.Settings:
+    """The settings. Raises InvalidInput where others could reach the chat and nothing keeps them out."""
+    from webchat.auth import is_loopback
+
+    settings, _ = config.load(explicit, os.environ)
+    if not is_loopback(settings.host) and not settings.token and not settings.auth_header:
+        raise InvalidInput(
+            f"At {settings.host} others could reach this chat, and through it your files and your model. Say who may: "
+            "--token auto makes a token and a link, --auth-header takes a signed-in person's name from a proxy."
+        )
+    return settings
+
+
+def _addresses(settings: config.Settings, port: int, way_in: str) -> Iterator[str]:
+    """Where the chat is, for the terminal. `way_in` has a token that was made, which is told here and nowhere else."""
+    from webchat.auth import is_loopback
+
+    everywhere = settings.host in ("0.0.0.0", "::")  # noqa: S104
+    host = "127.0.0.1" if everywhere else f"[{settings.host}]" if ":" in settings.host else settings.host
+    yield f"{settings.title} is at http://{host}:{port}/{way_in}  (Ctrl+C ends it)"
+    if everywhere:
+        yield "Other machines reach it by this one's address; its names must be allowed with --allow-host."
+    if not is_loopback(settings.host) and not settings.proxies:
+        yield "WARNING: there is no TLS, so the network can read along. Put a proxy before the chat: docs/deploy.md."
 
 
 def _home_option(command: Callable[..., None]) -> Callable[..., None]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
@@ -13,6 +15,7 @@ from webchat.errors import InvalidInput
 from webchat.fileutil import DiskFolder, atomic_write, locked, quarantine
 
 Source = Literal["flag", "environment", "file", "default"]
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 THEMES = ("system", "light", "dark")
 WORDS = {"on": True, "true": True, "yes": True, "1": True, "off": False, "false": False, "no": False, "0": False}
 KEY_BELONGS_TO = "api_key_for"
@@ -45,6 +48,24 @@ def _count(text: str) -> int:
     if number < 1:
         raise ValueError("a whole number from 1 on is needed")
     return number
+
+
+def _whole(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise ValueError("a whole number from 0 on is needed")
+    return number
+
+
+def _header_name(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9-]*", text):
+        raise ValueError("a header's name is needed, as X-Remote-User")
+    return text
+
+
+def networks(text: str) -> tuple[Network, ...]:
+    """Addresses and networks (10.0.0.0/8) by commas. Raises ValueError."""
+    return tuple(ipaddress.ip_network(part.strip()) for part in text.split(",") if part.strip())
 
 
 def _theme(text: str) -> str:
@@ -165,8 +186,36 @@ class Settings:
     )
     title: str = _setting("Amplifier", "WEBCHAT_TITLE", "--title", "The name at the top of the page.")
     theme: str = _setting("system", "WEBCHAT_THEME", "--theme", "system, light or dark.", _theme, saved=True)
-    allow_hosts: tuple[str, ...] = _setting(
-        (), "WEBCHAT_ALLOW_HOSTS", "--allow-hosts", "Host names to answer to besides loopback, by commas.", _hosts
+    allow_host: tuple[str, ...] = _setting(
+        (), "WEBCHAT_ALLOW_HOST", "--allow-host", "Host names to answer to besides loopback, by commas.", _hosts
+    )
+    token: str = _setting(
+        "",
+        "WEBCHAT_TOKEN",
+        "--token",
+        "Who has it is let in, by a link or as a script's Bearer token; auto makes one.",
+        secret=True,
+    )
+    auth_header: str = _setting(
+        "",
+        "WEBCHAT_AUTH_HEADER",
+        "--auth-header",
+        "Header in which a proxy names who has signed in there; each person has their own sessions.",
+        _header_name,
+    )
+    trusted_proxies: tuple[Network, ...] = _setting(
+        networks("127.0.0.1,::1"),
+        "WEBCHAT_TRUSTED_PROXIES",
+        "--trusted-proxies",
+        "Addresses or networks from which that header is believed, by commas.",
+        networks,
+    )
+    proxies: int = _setting(
+        0,
+        "WEBCHAT_PROXIES",
+        "--proxies",
+        "How many proxies stand before the chat; their X-Forwarded- headers are believed.",
+        _whole,
     )
     max_streams: int = _setting(
         250, "WEBCHAT_MAX_STREAMS", "--max-streams", "Event streams open at once; above it pages poll.", _count

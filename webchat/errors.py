@@ -86,6 +86,21 @@ class Closing(WebChatError):
         super().__init__("The server is about to end and takes nothing new. Try again when it is back.")
 
 
+class NotSignedIn(WebChatError):
+    """Who asks has to show first that they may."""
+
+    def __init__(self, text: str = "Sign in first: open the link that the terminal shows, or enter the token.") -> None:
+        super().__init__(text)
+
+
+class TooManyGuesses(WebChatError):
+    """An address has sent too many wrong tokens; it may try again in `wait` seconds."""
+
+    def __init__(self, wait: int) -> None:
+        super().__init__(f"Too many wrong tokens. Try again in {wait} seconds.")
+        self.wait = wait
+
+
 class ModelBusy(WebChatError):
     """A model's file is being downloaded."""
 

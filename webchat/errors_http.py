@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from flask import Response, render_template, request
+from flask import Response, g, render_template, request
 from werkzeug.exceptions import HTTPException
 
 from webchat.errors import (
@@ -13,6 +13,7 @@ from webchat.errors import (
     InvalidInput,
     ModelBusy,
     NoActiveSession,
+    NotSignedIn,
     SessionBusy,
     SessionEnded,
     SessionExists,
@@ -21,6 +22,7 @@ from webchat.errors import (
     StaleView,
     StorageError,
     TooBusy,
+    TooManyGuesses,
     Unforeseen,
     WebChatError,
     unforeseen,
@@ -39,6 +41,8 @@ STATUS: dict[type[Exception], int] = {
     NoActiveSession: 409,
     ModelBusy: 409,
     BackendUnavailable: 503,
+    NotSignedIn: 401,
+    TooManyGuesses: 429,
     TooBusy: 503,
     Closing: 503,
     SessionUnknown: 503,
@@ -78,8 +82,11 @@ def _told(error: Exception) -> tuple[str, int, list[tuple[str, str]]]:
     if isinstance(error, WebChatError):
         if error.__cause__:
             log.warning("%s %s: %s", request.method, request.path, error, exc_info=error)
-        wait = RETRY_AFTER.get(type(error))
-        return str(error), STATUS.get(type(error), 500), [("Retry-After", str(wait))] if wait else []
+        wait = getattr(error, "wait", None) or RETRY_AFTER.get(type(error))
+        headers = [("Retry-After", str(wait))] if wait else []
+        if isinstance(error, NotSignedIn):
+            headers.append(("WWW-Authenticate", "Bearer"))
+        return str(error), STATUS.get(type(error), 500), headers
     if isinstance(error, HTTPException) and (error.code or 500) < 500:
         code = error.code or 400
         # Werkzeug's own texts are for developers; ours stand in the table or were given with the exception.
@@ -99,6 +106,14 @@ def _page(error: Exception, text: str, status: int, face: Face) -> str:
         # The body of a request that was refused for itself is not looked into.
         "draft": request.form.get("message", "") if not isinstance(error, HTTPException) else "",
     }
+    if isinstance(error, NotSignedIn | TooManyGuesses) and g.get("way_in") == "token" and face is not Face.FRAGMENT:
+        return render_template("webchat/sign_in.html", **context, next=_way_back())
     if isinstance(error, StaleView) and face is not Face.FRAGMENT:  # which goes to a page with a stream of its own
         context |= pieces.newer_context(str(session_id), request.form.get("seen", ""))
     return render_template("webchat/_error.html" if face is Face.FRAGMENT else "webchat/error.html", **context)
+
+
+def _way_back() -> str:
+    """Where to go on after signing in: to the page that was asked for."""
+    wanted = request.form.get("next") or (request.full_path if request.method == "GET" else "")
+    return request.script_root + wanted.rstrip("?") if "token=" not in wanted else request.script_root + request.path

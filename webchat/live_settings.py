@@ -51,13 +51,20 @@ class LiveSettings:
         """The settings as they are now, and where each came from."""
         return config.load(self._explicit, self._environ)
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether several people sign in: what counts for all of them is no single one's to change."""
+        return bool(self._running.auth_header)
+
     def theme(self) -> str:
         return self.load()[0].theme
 
     def fixed_by(self, name: str) -> str:
-        """The flag or variable that fixes a setting, or "the application"; "" where it may be changed."""
+        """The flag, the variable or who else fixes a setting; "" where it may be changed."""
         if self.own_backend and name not in BESIDE_THE_BACKEND:
             return "the application"
+        if self.is_shared:
+            return "who runs the server"
         source = self.load()[1][name]
         if source not in ("flag", "environment"):
             return ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Collection
 from urllib.parse import urlsplit
 
@@ -35,16 +36,28 @@ def check_same_site(request: Request) -> None:
         raise Forbidden("This request comes from another site's page, which may not write here.")
 
 
-def check_host(request: Request, allowed: Collection[str]) -> None:
-    """Refuse a name that is not ours: a page of another site may have made it point here. Raises MisdirectedRequest."""
+def check_host(request: Request, allowed: Collection[str], *, any_address: bool = False) -> None:
+    """Refuse a name that is not ours: a page of another site may have made it point here. Raises MisdirectedRequest.
+
+    `any_address`: the chat is reached from elsewhere, so that an IP address is ours; only a name can be made to point
+    to another one.
+    """
     try:
-        name = urlsplit(f"//{request.host}").hostname
+        name = urlsplit(f"//{request.host}").hostname or ""
     except ValueError:
-        name = None
-    if name not in LOOPBACK_NAMES and name not in allowed:
+        name = ""
+    if name not in LOOPBACK_NAMES and name not in allowed and not (any_address and _is_address(name)):
         raise MisdirectedRequest(
-            "This address is not known here. Open the one that the terminal shows, or add the name with --allow-hosts."
+            "This address is not known here. Open the one that the terminal shows, or add the name with --allow-host."
         )
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 def set_headers(response: Response) -> Response:

@@ -70,6 +70,8 @@ def run(
         # Without a look-ahead a closed browser is noticed only when something is written to it.
         channel_request_lookahead=5,
         ident=None,
+        # Whether X-Forwarded- headers are believed is the application's to decide.
+        clear_untrusted_proxy_headers=False,
     )
 
     ending = threading.Event()

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import base64
 import io
+import uuid
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import IO, Any
 
 from webchat import jsonlines
@@ -27,6 +28,8 @@ AT_ONCE = 20
 MOST_PROBLEMS = 100
 """Problems that are told one by one."""
 LONGEST_LINE = 64 * 1024 * 1024
+_COPIES = uuid.UUID("0a6c0d53-52a5-4c0f-8d0e-0a9a3a2f6c41")
+"""The namespace of the ids that sessions get which somebody else has too."""
 NOT_TAKEN_ALONG = ("is_active", "owner", "deleted_at")
 
 
@@ -63,11 +66,13 @@ class Archive:
     def bring_in(self, file: IO[bytes], owner: str | None = None) -> Report:
         """Take in what such a file has: ours, or what ChatGPT, Claude or Open WebUI export, also as a zip.
 
-        A session that is here already, also in the trash, is left as it is.
+        A session that is here already, also in the trash, is left as it is; one that is somebody else's is brought in
+        under another id, the same one each time.
         """
         report = Report()
         batch: list[Row] = []
-        for brought in _conversations(file, report):
+        for found in _conversations(file, report):
+            brought = self._made_for(owner, found)
             if self._store.has(brought.session_id) or any(row["session_id"] == brought.session_id for row in batch):
                 report.known += 1
                 continue
@@ -81,6 +86,12 @@ class Archive:
                 batch = []
         report.imported += self._store.put(batch, owner)
         return report
+
+    def _made_for(self, owner: str | None, brought: Brought) -> Brought:
+        name = brought.session_id
+        if not self._store.has(name) or self._store.row(name).get("owner") == owner:
+            return brought
+        return replace(brought, row={**brought.row, "session_id": str(uuid.uuid5(_COPIES, f"{owner}:{name}"))})
 
 
 def _taken_along(row: Mapping[str, Any]) -> Row:

@@ -8,7 +8,7 @@ from webchat.errors import NoActiveSession
 from webchat.faces import json_answer
 from webchat.memory import answer, check_memory_intent
 from webchat.session_store import DEFAULT_DESCRIPTION, WebChatSession
-from webchat.views.context import chat_of, manager
+from webchat.views.context import chat_of, manager, owner
 from webchat.views.inputs import request_fields
 from webchat.views.streams import answering, memory_json, memory_reply, reply_json, reserve
 
@@ -25,7 +25,7 @@ def register(blueprint: Blueprint) -> None:
 
 def current() -> Response:
     """The current session. Reads the registry only."""
-    session = manager().active_session()
+    session = manager().active_session(owner())
     if session is None:
         return json_answer({"connected": False, "session_id": None, "message": "No active session."})
     return json_answer({"connected": True, **session_fields(session)})
@@ -34,43 +34,48 @@ def current() -> Response:
 def create() -> Response:
     fields = request_fields()
     info = manager().create_session(
-        fields.optional("working_dir") or "~", fields.optional("description") or DEFAULT_DESCRIPTION
+        fields.optional("working_dir") or "~", fields.optional("description") or DEFAULT_DESCRIPTION, owner()
     )
-    return json_answer(session_fields(manager().get_session(info.session_id)))
+    return json_answer(session_fields(manager().get_session(info.session_id, owner())))
 
 
 def sessions() -> Response:
     """All sessions, newest first."""
-    return json_answer({"sessions": [listed_fields(session) for session in manager().list_sessions()]})
+    return json_answer({"sessions": [listed_fields(session) for session in manager().list_sessions(owner())]})
 
 
 def resume() -> Response:
     session_id = request_fields().required("session_id", "session_id is required")
-    return json_answer({"session_id": manager().resume_session(session_id).session_id, "resumed": True})
+    return json_answer({"session_id": manager().resume_session(session_id, owner()).session_id, "resumed": True})
 
 
 def chat() -> Response:
     """Answer a message, or a memory command, which needs no session."""
     fields = request_fields()
     message = fields.required("message", "message is required")
-    session_id = fields.optional("session_id") or manager().active_session_id
+    session_id = fields.optional("session_id") or _current_id()
     memory, intent = chat_of().memory, check_memory_intent(message)
     if memory is not None and intent is not None:
-        said = answer(memory, *intent)
-        connected = session_id is not None and manager().store.get(session_id) is not None
+        said = answer(memory, *intent, owner())
+        connected = session_id is not None and manager().store.get(session_id, owner()) is not None
         return memory_reply(said, session_id, connected=connected) or memory_json(said, connected=connected)
     if session_id is None:
         raise NoActiveSession
     reserve()
-    posted = manager().post_message(session_id, message)
+    posted = manager().post_message(session_id, message, owner())
     return answering(posted) or reply_json(posted)
 
 
 def end() -> Response:
-    session_id = request_fields().optional("session_id") or manager().active_session_id
-    if session_id is None or not manager().end_session(session_id):
+    session_id = request_fields().optional("session_id") or _current_id()
+    if session_id is None or not manager().end_session(session_id, owner()):
         return json_answer({"ended": False, "message": "No active session."})
     return json_answer({"ended": True, "session_id": session_id})
+
+
+def _current_id() -> str | None:
+    session = manager().active_session(owner())
+    return session.session_id if session else None
 
 
 def session_fields(session: WebChatSession) -> dict[str, object]:

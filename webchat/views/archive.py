@@ -14,7 +14,7 @@ from webchat.errors import InvalidInput
 from webchat.faces import Face, json_answer, wanted_face
 from webchat.session_store import WebChatSession
 from webchat.transcript import Message
-from webchat.views.context import chat_of, manager
+from webchat.views.context import chat_of, manager, owner
 
 LARGEST_IMPORT = 1024 * 1024 * 1024
 """Bytes of a file at most; the command line takes larger ones."""
@@ -29,13 +29,13 @@ def register(blueprint: Blueprint) -> None:
 
 
 def export(session_id: str) -> Response:
-    session = manager().get_session(session_id)
+    session = manager().get_session(session_id, owner())
     return _file([session], re.sub(r"[^\w-]+", "-", session.description)[:60].strip("-") or session.short_id)
 
 
 def export_all() -> Response:
     """All sessions but those in the trash, the oldest first."""
-    sessions = sorted(manager().list_sessions(), key=lambda session: (session.created_at, session.session_id))
+    sessions = sorted(manager().list_sessions(owner()), key=lambda session: (session.created_at, session.session_id))
     return _file([session for session in sessions if session.begun], f"webchat-{datetime.now(UTC):%Y-%m-%d}")
 
 
@@ -49,7 +49,7 @@ def bring_in() -> Response | str:
         raise InvalidInput("Choose a file first.")
     report = Report()
     for file in files:
-        one = manager().archive.bring_in(file)
+        one = manager().archive.bring_in(file, owner())
         report.imported += one.imported
         report.known += one.known
         report.problems += one.problems

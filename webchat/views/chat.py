@@ -19,7 +19,7 @@ from webchat.session_store import WebChatSession
 from webchat.transcript import Message, new_message_id
 from webchat.views import housekeeping, pieces
 from webchat.views.api import session_fields, shelved_fields
-from webchat.views.context import chat_of, has_gone, link, manager, session_link
+from webchat.views.context import chat_of, has_gone, link, manager, owner, session_link
 from webchat.views.inputs import request_fields
 from webchat.views.streams import answering, memory_reply, reserve
 from webchat.writing import Posted
@@ -57,12 +57,12 @@ def register(blueprint: Blueprint) -> None:
 
 def index() -> str:
     """The current session's chat, or the welcome."""
-    return _page(manager().active_session())
+    return _page(manager().active_session(owner()))
 
 
 def session(session_id: str) -> AnyResponse | str:
     """One session; to htmx with `before` only the messages before that one; to a script all that are shown."""
-    shown = manager().get_session(session_id)
+    shown = manager().get_session(session_id, owner())
     if wanted_face() is Face.JSON:
         messages = manager().read_conversation(session_id).messages
         return json_answer({**session_fields(shown), "messages": [_message_fields(item) for item in messages]})
@@ -109,22 +109,24 @@ def _page_number(text: str) -> int:
 
 
 def new() -> AnyResponse:
-    return _shown(manager().new_session(), note="New session started", note_above=True)
+    return _shown(manager().new_session(owner()), note="New session started", note_above=True)
 
 
 def resume(session_id: str) -> AnyResponse:
-    return _shown(manager().resume_session(session_id), note="Resumed session")
+    return _shown(manager().resume_session(session_id, owner()), note="Resumed session")
 
 
 def start() -> AnyResponse:
     """The first message: a new session, and the answer on its way."""
     message = _message_field()
     if _memory_intent(message):
-        shown = manager().get_session(manager().create_session().session_id)
+        shown = manager().get_session(manager().create_session(owner=owner()).session_id, owner())
         said, *_ = _remember(shown.session_id, message)
         reply = memory_reply(said, shown.session_id, connected=True)
-        return reply or _shown(manager().get_session(shown.session_id), note="New session started", note_above=True)
-    posted = manager().start_conversation(message, key=_key(), files=request_fields().files())
+        return reply or _shown(
+            manager().get_session(shown.session_id, owner()), note="New session started", note_above=True
+        )
+    posted = manager().start_conversation(message, owner(), key=_key(), files=request_fields().files())
     return answering(posted) or _chat_with(posted, note="New session started")
 
 
@@ -135,13 +137,15 @@ def send(session_id: str) -> AnyResponse:
         said, asked, answered = _remember(session_id, message)
         return memory_reply(said, session_id, connected=True) or _added(session_id, asked, answered)
     fields = request_fields()
-    posted = manager().post_message(session_id, message, key=_key(), seen=fields.optional("seen"), files=fields.files())
+    posted = manager().post_message(
+        session_id, message, owner(), key=_key(), seen=fields.optional("seen"), files=fields.files()
+    )
     return answering(posted) or _added(session_id, posted.question, posted.reply, posted=posted)
 
 
 def source(session_id: str, message_id: str) -> Response:
     """One message as it was written, for copying."""
-    message = manager().conversation(session_id).find(message_id)
+    message = manager().conversation(session_id, owner()).find(message_id)
     if message is None:
         raise NotFound("There is no such message in this session.")
     return Response(message.content, mimetype="text/plain")
@@ -149,7 +153,7 @@ def source(session_id: str, message_id: str) -> Response:
 
 def file(session_id: str, message_id: str, number: int) -> Response:
     """A file that went with a message, as text; in its fold, where a script asks."""
-    message = manager().conversation(session_id).find(message_id)
+    message = manager().conversation(session_id, owner()).find(message_id)
     if message is None or number >= len(message.files):
         raise NotFound("There is no such file in this session.")
     content = message.files[number].content
@@ -158,20 +162,20 @@ def file(session_id: str, message_id: str, number: int) -> Response:
 
 def retry(session_id: str, message_id: str) -> AnyResponse:
     reserve()
-    posted = manager().retry(session_id, message_id)
+    posted = manager().retry(session_id, message_id, owner())
     return answering(posted) or _chat_with(posted)
 
 
 def go_on(session_id: str, message_id: str) -> AnyResponse:
     """Have an answer that broke off go on in the same message."""
     reserve()
-    posted = manager().continue_reply(session_id, message_id)
+    posted = manager().continue_reply(session_id, message_id, owner())
     return answering(posted) or _chat_with(posted)
 
 
 def edit(session_id: str, message_id: str) -> AnyResponse | str:
     """The form in which a message of one's own is changed."""
-    shown = manager().get_session(session_id)
+    shown = manager().get_session(session_id, owner())
     message = manager().read_conversation(session_id).find(message_id)
     if message is None or message.role != "user":
         raise NotFound("There is no such message of yours in this session.")
@@ -181,48 +185,48 @@ def edit(session_id: str, message_id: str) -> AnyResponse | str:
 
 def change(session_id: str, message_id: str) -> AnyResponse:
     """Say something else in place of a message of one's own."""
-    posted = manager().edit(session_id, message_id, _message_field(), key=_key())
+    posted = manager().edit(session_id, message_id, _message_field(), owner(), key=_key())
     return answering(posted) or _chat_with(posted)
 
 
 def select(session_id: str, message_id: str) -> AnyResponse:
     """Show the branch with this message."""
-    manager().select(session_id, message_id)
-    return _shown(manager().get_session(session_id))
+    manager().select(session_id, message_id, owner())
+    return _shown(manager().get_session(session_id, owner()))
 
 
 def fork(session_id: str, message_id: str) -> AnyResponse:
     """A new session that begins as this one does, up to that message."""
-    return _shown(manager().fork(session_id, message_id), note="Copied into a new session")
+    return _shown(manager().fork(session_id, message_id, owner()), note="Copied into a new session")
 
 
 def ask(session_id: str, message_id: str) -> AnyResponse:
     """Ask the model what was taken for a memory command."""
-    asked = manager().conversation(session_id).find(message_id)
+    asked = manager().conversation(session_id, owner()).find(message_id)
     if asked is None or asked.role != "user":
         raise InvalidInput("Only a message can be asked again.")
     reserve()
     files = [(file.name, file.content) for file in asked.files]
-    posted = manager().post_message(session_id, asked.content, files=files)
+    posted = manager().post_message(session_id, asked.content, owner(), files=files)
     return answering(posted) or _added(session_id, posted.question, posted.reply, posted=posted)
 
 
 def stop(session_id: str) -> AnyResponse:
-    manager().stop(session_id)
+    manager().stop(session_id, owner())
     conversation = manager().read_conversation(session_id)
     if not is_htmx() or conversation.last is None:
-        return _shown(manager().get_session(session_id))
+        return _shown(manager().get_session(session_id, owner()))
     return fragments(pieces.article_partial(conversation.last, conversation, session_id))
 
 
 def end(session_id: str) -> AnyResponse:
-    manager().end_session(session_id)
-    return _shown(manager().get_session(session_id), note="Ended session")
+    manager().end_session(session_id, owner())
+    return _shown(manager().get_session(session_id, owner()), note="Ended session")
 
 
 def reply(session_id: str) -> Response:
     """The reply in flight as a page that grows: what a frame shows where no script runs."""
-    last = manager().conversation(session_id).last
+    last = manager().conversation(session_id, owner()).last
     g.framed = True
     # An iterator takes its context at the first piece, when this request's is gone.
     return Response(stream_with_context(_reply_page(session_id, last)), mimetype="text/html")
@@ -297,7 +301,7 @@ def _added(session_id: str, *added: Message, posted: Posted | None = None) -> An
     last = conversation.last
     composer = render_template(
         "webchat/_composer.html",
-        session=manager().get_session(session_id),
+        session=manager().get_session(session_id, owner()),
         key=new_message_id(),
         seen=last.id if last else "",
     )
@@ -336,12 +340,12 @@ def _remember(session_id: str, message: str) -> tuple[MemoryAnswer, Message, Mes
     memory, intent = chat_of().memory, check_memory_intent(message)
     assert memory is not None  # noqa: S101  (both were asked for by `_memory_intent`)
     assert intent is not None  # noqa: S101
-    manager().get_session(session_id)
-    said: list[MemoryAnswer] = []
+    manager().get_session(session_id, owner())
+    whose, said = owner(), list[MemoryAnswer]()
 
     def do() -> str:
-        said.append(answer(memory, *intent))
+        said.append(answer(memory, *intent, whose))
         return said[0].text
 
-    exchange = manager().add_exchange(session_id, message, do, "memory")
+    exchange = manager().add_exchange(session_id, message, do, "memory", whose)
     return said[0], *exchange

@@ -50,6 +50,7 @@ class Chat:
     title: str
     theme: Callable[[], str]
     max_streams: int
+    owner: Callable[[], str | None]
     renderings: Renderings = field(default_factory=Renderings)
     streams: Slots = field(init=False)
 
@@ -75,6 +76,11 @@ def has_gone() -> Callable[[], bool]:
     """Says whether this request's client has closed the connection, where the server can tell."""
     gone: Callable[[], bool] = request.environ.get("waitress.client_disconnected", lambda: False)
     return gone
+
+
+def owner() -> str | None:
+    """Whose sessions this request is about; None where nobody has to sign in."""
+    return chat_of().owner()
 
 
 def manager() -> WebChatSessionManager:

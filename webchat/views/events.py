@@ -15,7 +15,7 @@ from webchat.htmx import partial
 from webchat.session_store import WebChatSession
 from webchat.transcript import Message
 from webchat.views import pieces
-from webchat.views.context import Chat, chat_of, has_gone
+from webchat.views.context import Chat, chat_of, has_gone, owner
 
 UPDATE_INTERVAL = 0.12
 """Seconds between two updates of an answer that grows. Each costs the browser about 10 ms to lay out and paint."""
@@ -43,7 +43,7 @@ def events() -> Response:
     chat = chat_of()
     given = request.headers.get("Last-Event-ID") or request.args.get("after")
     if "session" in request.args:
-        session = chat.manager.get_session(request.args["session"])
+        session = chat.manager.get_session(request.args["session"], owner())
         position = Position.parse(given) or chat.manager.read_conversation(session.session_id).position
         stream: ListStream = PageStream(chat, session, position, has_gone())
     else:
@@ -160,7 +160,7 @@ class PageStream(ListStream):
         return change_since(conversation, self._position)
 
     def _shell(self) -> str:
-        session = self._manager.store.get(self._session_id)
+        session = self._manager.store.get(self._session_id, self._session.owner)
         self._session = session or replace(self._session, is_active=False)
         return self._event(pieces.shell_partials(self._session)) + super()._shell()
 

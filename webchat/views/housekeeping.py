@@ -15,7 +15,7 @@ from webchat.faces import Face, json_answer, wanted_face
 from webchat.htmx import fragments, is_htmx, page_address, partial
 from webchat.views import pieces
 from webchat.views.api import shelved_fields
-from webchat.views.context import link, manager, session_link
+from webchat.views.context import link, manager, owner, session_link
 from webchat.views.inputs import request_fields
 
 UNDO_TIME = 10.0
@@ -35,12 +35,12 @@ def register(blueprint: Blueprint) -> None:
 def manage(session_id: str) -> str:
     """What can be done with a session: in its row's place, a page for whoever has no script."""
     page = "webchat/_manage.html" if is_htmx() else "webchat/manage.html"
-    return render_template(page, item=manager().get_session(session_id))
+    return render_template(page, item=manager().get_session(session_id, owner()))
 
 
 def rename(session_id: str) -> AnyResponse:
     title = request_fields().required("title", "Write a title first.")
-    session = manager().housekeeping.rename(session_id, title)
+    session = manager().housekeeping.rename(session_id, title, owner())
     if wanted_face() is Face.JSON:
         return json_answer(shelved_fields(session))
     return _done()
@@ -60,7 +60,7 @@ def tidy_several(action: str) -> AnyResponse:
     session_ids = fields.several("id")
     deleted = fields.optional("deleted")
     if deleted and action == "restore":
-        session_ids = manager().housekeeping.deleted_together(deleted)
+        session_ids = manager().housekeeping.deleted_together(deleted, owner())
     if fields.optional("all"):
         in_trash = action in ("restore", "purge")
         show = "trash" if in_trash else "archived" if fields.optional("show") == "archived" else ""
@@ -76,7 +76,7 @@ def undo_context(deleted_at: str | None) -> dict[str, Any]:
         return {}
     if not 0 <= age < UNDO_TIME:
         return {}
-    count = len(manager().housekeeping.deleted_together(deleted_at or ""))
+    count = len(manager().housekeeping.deleted_together(deleted_at or "", owner()))
     return {"deleted": deleted_at, "count": count} if count else {}
 
 
@@ -85,13 +85,13 @@ def _do(action: str, session_ids: Collection[str]) -> AnyResponse:
         raise InvalidInput("Choose a session first.")
     house, deleted_at = manager().housekeeping, None
     if action == "delete":
-        deleted_at = house.delete(session_ids)
+        deleted_at = house.delete(session_ids, owner())
     elif action in ("pin", "unpin"):
-        house.pin(session_ids, pinned=action == "pin")
+        house.pin(session_ids, owner(), pinned=action == "pin")
     elif action in ("archive", "unarchive"):
-        house.archive(session_ids, archived=action == "archive")
+        house.archive(session_ids, owner(), archived=action == "archive")
     else:
-        (house.restore if action == "restore" else house.purge)(session_ids)
+        (house.restore if action == "restore" else house.purge)(session_ids, owner())
     if wanted_face() is Face.JSON:
         return json_answer(
             {"done": action, "sessions": [*session_ids]} | ({"deleted": deleted_at} if deleted_at else {})

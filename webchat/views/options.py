@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from webchat.faces import Face, json_answer, wanted_face
 from webchat.htmx import fragments, is_htmx, partial
 from webchat.manager import CHOSEN, options_of
-from webchat.views.context import manager, session_link
+from webchat.views.context import manager, owner, session_link
 from webchat.views.inputs import request_fields
 
 
@@ -23,7 +23,7 @@ def choose(session_id: str) -> AnyResponse:
     """What is left empty is the default again; what is not sent stays."""
     fields = request_fields()
     given = {name: text for name in CHOSEN if (text := fields.setting(name)) is not None}
-    session = manager().set_options(session_id, given)
+    session = manager().set_options(session_id, given, owner())
     if wanted_face() is Face.JSON:
         chosen = options_of(session, CHOSEN)
         told = {"model": chosen.model, "system_prompt": chosen.system_prompt, "answers": manager().label_of(session)}
@@ -35,7 +35,7 @@ def choose(session_id: str) -> AnyResponse:
 
 def models(session_id: str) -> Response:
     """The models that the session may choose from: JSON, to htmx the choices of its field."""
-    manager().get_session(session_id)
+    manager().get_session(session_id, owner())
     names = manager().list_models()
     if not is_htmx():
         return json_answer({"models": names})

@@ -19,7 +19,7 @@ from webchat.search import Hit, folded, folded_title
 from webchat.session_store import WebChatSession
 from webchat.transcript import Message, new_message_id
 from webchat.views.bodies import Body
-from webchat.views.context import chat_of, day_group, link, local_time
+from webchat.views.context import chat_of, day_group, link, local_time, owner
 
 MESSAGES_SHOWN = 20
 """With how many messages a session opens: more than a screen has, and no more than is rendered in a moment."""
@@ -188,8 +188,8 @@ def said(query: str, titled: Sequence[WebChatSession]) -> tuple[list[SaidIn], bo
     if not query.strip():
         return [], True
     manager, beside = chat_of().manager, {session.session_id for session in titled}
-    hits, complete = manager.search(query, HITS_SHOWN + len(beside))
-    others = [SaidIn(manager.get_session(hit.session_id), hit) for hit in hits if hit.session_id not in beside]
+    hits, complete = manager.search(query, HITS_SHOWN + len(beside), owner())
+    others = [SaidIn(manager.get_session(hit.session_id, owner()), hit) for hit in hits if hit.session_id not in beside]
     return others[:HITS_SHOWN], complete
 
 
@@ -197,8 +197,8 @@ def shelved(show: str, *, archived: bool = False) -> Iterable[WebChatSession]:
     """All sessions of the list, the archive or the trash, in order."""
     manager = chat_of().manager
     if show == "trash":
-        return manager.housekeeping.trash()
-    everything = manager.list_sessions()
+        return manager.housekeeping.trash(owner())
+    everything = manager.list_sessions(owner())
     kept = [session for session in everything if archived or session.archived == (show == "archived")]
     kept = [session for session in kept if session.begun or session.is_active]
     return chain((item for item in kept if item.pinned), (item for item in kept if not item.pinned))

@@ -17,7 +17,7 @@ from webchat.live_settings import LiveSettings
 from webchat.memory import Memory
 from webchat.models.shelf import Shelf
 from webchat.views import guard
-from webchat.views.context import chat_of, manager
+from webchat.views.context import chat_of, manager, owner
 from webchat.views.inputs import request_fields
 from webchat.views.settings_form import SettingsForm, posted, tested
 from webchat.views.settings_models import ModelsSection
@@ -38,7 +38,7 @@ class SettingsPage:
         blueprint.get("/servers", endpoint="servers")(self.servers)
         action = "<any(delete, restore, purge):action>"
         blueprint.post(f"/memories/<memory_id>/{action}", endpoint="tidy_memory")(self.tidy_memory)
-        if not self._live.own_backend:
+        if self._has_models:
             self._models.register(blueprint)
         guard(blueprint)
         return blueprint
@@ -98,7 +98,7 @@ class SettingsPage:
     def tidy_memory(self, memory_id: str, action: str) -> AnyResponse | str:
         """Delete a memory, bring it back, or let it go for good."""
         memory = chat_of().memory
-        if memory is None or not getattr(memory, action)(memory_id):
+        if memory is None or not getattr(memory, action)(memory_id, owner()):
             raise NotFound("There is no such memory. It may have been deleted already.")
         if wanted_face() is Face.JSON:
             return json_answer({f"{action}d": memory_id})
@@ -114,17 +114,23 @@ class SettingsPage:
             label=manager().label,
             **_memories(),
             takes_context="context" in manager().takes,
-            **({} if self._live.own_backend else self._models.shown()),
+            **(self._models.shown() if self._has_models else {}),
+            signed_in_as=owner(),
             **more,
         )
+
+    @property
+    def _has_models(self) -> bool:
+        """Whether the models on this machine are for whoever sees the page to get and remove."""
+        return not self._live.own_backend and not self._live.is_shared
 
 
 def _memories() -> dict[str, list[Memory]]:
     """What is remembered and what is in the trash, newest first."""
     memory = chat_of().memory
     return {
-        "memories": [*reversed(memory.list())] if memory else [],
-        "trash": [*reversed(memory.trash())] if memory else [],
+        "memories": [*reversed(memory.list(owner()))] if memory else [],
+        "trash": [*reversed(memory.trash(owner()))] if memory else [],
     }
 
 

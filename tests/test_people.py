@@ -1,0 +1,200 @@
+"""Several people, whom a proxy signs in: each sees and touches their own alone, on every route."""
+
+from __future__ import annotations
+
+import io
+import re
+
+import pytest
+
+from tests.reading import snapshot
+from tests.scripted import ScriptedBackend
+from webchat import create_app
+
+HEADER = "X-Remote-User"
+ADA, BOB = {HEADER: "ada"}, {HEADER: "bob"}
+WORD = "quinquereme"
+"""It stands in all that is Ada's, and nowhere else."""
+
+
+@pytest.fixture
+def app(home, compiled_templates):
+    app = create_app({"AMPLIFIER_HOME": str(home), "WEBCHAT_AUTH_HEADER": HEADER}, backend=ScriptedBackend())
+    app.jinja_env.bytecode_cache = compiled_templates
+    yield app
+    app.extensions["webchat"].close()
+
+
+@pytest.fixture
+def adas(app, manager):
+    """What Ada has: a session with a file, one in the trash, a memory; and the names of it all."""
+    client = app.test_client()
+    files = {"message": f"the {WORD}", "file": (io.BytesIO(WORD.encode()), f"{WORD}.txt")}
+    assert client.post("/messages", data=files, headers=ADA).status_code == 303
+    session = manager.active_session("ada")
+    manager._writing.runs.get(session.session_id, _Over()).wait(5)
+    client.post("/sessions", headers=ADA)
+    client.post("/messages", data={"message": f"gone {WORD}"}, headers=ADA | {"Accept": "application/json"})
+    gone = manager.active_session("ada").session_id
+    deleted = client.post(f"/sessions/{gone}/delete", headers=ADA | {"Accept": "application/json"}).json["deleted"]
+    assert client.post("/api/chat", json={"message": f"remember: the {WORD}"}, headers=ADA).status_code == 200
+    client.post(f"/sessions/{session.session_id}/resume", headers=ADA)
+    question, answer = manager.conversation(session.session_id, "ada").messages
+    return {"s": session.session_id, "q": question.id, "a": answer.id, "gone": gone, "deleted": deleted}
+
+
+class _Over:
+    def wait(self, _):
+        return True
+
+
+NOT_THERE, OWN = 404, 200
+ROWS = {
+    "webchat.index": ("GET", "/", OWN),
+    "webchat.sessions": ("GET", f"/sessions?q={WORD[:5]}", OWN),
+    "webchat.sessions trash": ("GET", "/sessions?show=trash", OWN),
+    "webchat.sessions undo": ("GET", "/sessions?deleted={deleted}", OWN),
+    "webchat.new": ("POST", "/sessions", 303),
+    "webchat.session": ("GET", "/sessions/{s}", NOT_THERE),
+    "webchat.session earlier": ("GET", "/sessions/{s}?before={a}", NOT_THERE),
+    "webchat.session at": ("GET", "/sessions/{s}?at={a}", NOT_THERE),
+    "webchat.reply": ("GET", "/sessions/{s}/reply", NOT_THERE),
+    "webchat.resume": ("POST", "/sessions/{s}/resume", NOT_THERE),
+    "webchat.stop": ("POST", "/sessions/{s}/stop", NOT_THERE),
+    "webchat.end": ("POST", "/sessions/{s}/end", NOT_THERE),
+    "webchat.start": ("POST", "/messages", 303, {"message": "hello"}),
+    "webchat.send": ("POST", "/sessions/{s}/messages", NOT_THERE, {"message": "hello"}),
+    "webchat.send stale": ("POST", "/sessions/{s}/messages", NOT_THERE, {"message": "hello", "seen": "{q}"}),
+    "webchat.send memory": ("POST", "/sessions/{s}/messages", NOT_THERE, {"message": f"recall {WORD[:5]}"}),
+    "webchat.source": ("GET", "/sessions/{s}/messages/{q}", NOT_THERE),
+    "webchat.file": ("GET", "/sessions/{s}/messages/{q}/files/0", NOT_THERE),
+    "webchat.edit": ("GET", "/sessions/{s}/messages/{q}/edit", NOT_THERE),
+    "webchat.retry": ("POST", "/sessions/{s}/messages/{a}/retry", NOT_THERE),
+    "webchat.continue": ("POST", "/sessions/{s}/messages/{a}/continue", NOT_THERE),
+    "webchat.change": ("POST", "/sessions/{s}/messages/{q}/edit", NOT_THERE, {"message": "hello"}),
+    "webchat.select": ("POST", "/sessions/{s}/messages/{q}/select", NOT_THERE),
+    "webchat.fork": ("POST", "/sessions/{s}/messages/{a}/fork", NOT_THERE),
+    "webchat.ask": ("POST", "/sessions/{s}/messages/{q}/ask", NOT_THERE),
+    "webchat.events": ("GET", "/events?session={s}", NOT_THERE),
+    "webchat.manage": ("GET", "/sessions/{s}/manage", NOT_THERE),
+    "webchat.rename": ("POST", "/sessions/{s}/rename", NOT_THERE, {"title": "mine"}),
+    "webchat.tidy": ("POST", "/sessions/{s}/pin", NOT_THERE),
+    "webchat.tidy archive": ("POST", "/sessions/{s}/archive", NOT_THERE),
+    "webchat.tidy delete": ("POST", "/sessions/{s}/delete", NOT_THERE),
+    "webchat.tidy restore": ("POST", "/sessions/{gone}/restore", NOT_THERE),
+    "webchat.tidy purge": ("POST", "/sessions/{gone}/purge", NOT_THERE),
+    "webchat.tidy_several": ("POST", "/sessions/delete", NOT_THERE, {"id": "{s}"}),
+    "webchat.tidy_several all": ("POST", "/sessions/delete", 303, {"all": "yes"}),
+    "webchat.tidy_several together": ("POST", "/sessions/restore", 422, {"deleted": "{deleted}"}),
+    "webchat.tidy_several purge": ("POST", "/sessions/purge", 303, {"all": "yes"}),
+    "webchat.options": ("POST", "/sessions/{s}/options", NOT_THERE, {"model": "x"}),
+    "webchat.models": ("GET", "/sessions/{s}/models", NOT_THERE),
+    "webchat.export": ("GET", "/sessions/{s}/export", NOT_THERE),
+    "webchat.export_all": ("GET", "/sessions/export", OWN),
+    "webchat.import": ("POST", "/sessions/import", 422),
+    "webchat.api_session": ("GET", "/api/session", OWN),
+    "webchat.api_create": ("POST", "/api/session", OWN),
+    "webchat.api_sessions": ("GET", "/api/sessions", OWN),
+    "webchat.api_resume": ("POST", "/api/session/resume", NOT_THERE, {"session_id": "{s}"}),
+    "webchat.api_chat": ("POST", "/api/chat", NOT_THERE, {"message": "hello", "session_id": "{s}"}),
+    "webchat.api_chat current": ("POST", "/api/chat", 409, {"message": "hello"}),
+    "webchat.api_chat memory": ("POST", "/api/chat", OWN, {"message": f"recall {WORD[:5]}"}),
+    "webchat.api_end": ("POST", "/api/end", NOT_THERE, {"session_id": "{s}"}),
+    "webchat.api_end current": ("POST", "/api/end", OWN),
+    "settings.page": ("GET", "/apps/settings/", OWN),
+    "settings.save": ("POST", "/apps/settings/", 422, {"theme": "dark"}),
+    "settings.test": ("POST", "/apps/settings/test", OWN),
+    "settings.servers": ("GET", "/apps/settings/servers", OWN),
+    "settings.tidy_memory": ("POST", "/apps/settings/memories/mem-001/delete", NOT_THERE),
+}
+
+
+def test_every_route_has_a_row(app):
+    known = {name.partition(" ")[0] for name in ROWS}
+    without_people = {"webchat.static"}
+    assert {rule.endpoint for rule in app.url_map.iter_rules()} - without_people == known
+
+
+@pytest.mark.parametrize("name", ROWS)
+@pytest.mark.parametrize(
+    "face", [{}, {"HX-Request": "true"}, {"Accept": "application/json"}], ids=["page", "htmx", "json"]
+)
+def test_nothing_of_somebody_else_is_shown_or_touched(app, adas, manager, name, face):
+    method, path, expected, *rest = ROWS[name]
+    data = {key: value.format(**adas) for key, value in (rest[0] if rest else {}).items()}
+    before = state(manager)
+    answer = app.test_client().open(path.format(**adas), method=method, data=data or None, headers=BOB | face)
+    if not face:
+        assert answer.status_code == expected
+    assert expected in (OWN, 303) or answer.status_code >= 400
+    assert WORD not in answer.text
+    assert adas["s"] not in answer.text.replace(path.format(**adas), "") or expected == NOT_THERE
+    assert state(manager) == before
+
+
+def state(manager):
+    """All that is Ada's, as she sees it."""
+    memory = manager.housekeeping.chores[0].__self__
+    sessions = [*manager.list_sessions("ada"), *manager.housekeeping.trash("ada")]
+    texts = [manager.read_conversation(session.session_id) for session in sessions]
+    return sessions, texts, memory.list("ada")
+
+
+def test_each_has_their_own_and_sees_it(app, adas):
+    client = app.test_client()
+    assert WORD in client.get("/", headers=ADA).text
+    assert WORD in client.get(f"/sessions/{adas['s']}", headers=ADA).text
+    assert WORD not in client.get("/", headers=BOB).text
+    client.post("/messages", data={"message": "Bob was here"}, headers=BOB)
+    assert "Bob was here" in client.get("/sessions", headers=BOB).text
+    assert "Bob was here" not in client.get("/sessions", headers=ADA).text
+    assert [item["is_active"] for item in client.get("/api/sessions", headers=ADA).json["sessions"]].count(True) == 1
+
+
+def test_what_is_shared_is_nobodys_to_change(app, home):
+    client = app.test_client()
+    page = client.get("/apps/settings/", headers=BOB).text
+    assert "bob" in page
+    assert str(home) not in page
+    before = snapshot(home)
+    assert "who runs the server" in client.post("/apps/settings/", data={"theme": "dark"}, headers=BOB).text
+    assert snapshot(home) == before
+
+
+def test_without_a_name_nobody_is_let_in(app):
+    client = app.test_client()
+    for name in ({}, {HEADER: " "}, {HEADER: "a\x07b"}, {HEADER: "x" * 201}):
+        assert client.get("/", headers=name).status_code == 401
+    assert "Sign in there" in client.get("/api/session").json["error"]
+
+
+def test_a_name_is_believed_from_the_proxy_alone(app):
+    answer = app.test_client().get("/", headers=ADA, environ_base={"REMOTE_ADDR": "192.0.2.7"})
+    assert answer.status_code == 403
+    assert "through its proxy" in answer.text
+
+
+def test_the_proxies_that_are_believed_can_be_told(home):
+    values = {"AMPLIFIER_HOME": str(home), "WEBCHAT_AUTH_HEADER": HEADER, "WEBCHAT_TRUSTED_PROXIES": "192.0.2.0/28"}
+    app = create_app(values | {"WEBCHAT_PROXIES": "1"}, backend=ScriptedBackend())
+    client = app.test_client()
+    forwarded = ADA | {"X-Forwarded-For": "198.51.100.9"}
+    assert client.get("/", headers=forwarded, environ_base={"REMOTE_ADDR": "192.0.2.7"}).status_code == 200
+    assert client.get("/", headers=forwarded, environ_base={"REMOTE_ADDR": "192.0.2.77"}).status_code == 403
+    app.extensions["webchat"].close()
+
+
+def test_the_same_export_can_be_brought_in_by_each(app, adas):
+    client = app.test_client()
+    taken = client.get("/sessions/export", headers=ADA).data
+    for _ in range(2):
+        brought = client.post("/sessions/import", data={"file": (io.BytesIO(taken), "all.jsonl")}, headers=BOB)
+        assert brought.status_code == 200
+    mine = client.get("/api/sessions", headers=BOB).json["sessions"]
+    assert len(mine) == 1
+    assert mine[0]["session_id"] != adas["s"]
+    assert WORD in client.get(f"/sessions/{mine[0]['session_id']}", headers=BOB).text
+    assert re.search(
+        "0 sessions brought in, 1 here already",
+        client.post("/sessions/import", data={"file": (io.BytesIO(taken), "a.jsonl")}, headers=BOB).text,
+    )
