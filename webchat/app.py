@@ -14,6 +14,7 @@ from webchat.auth import Access, is_loopback
 from webchat.backends import SessionBackend, create_backend
 from webchat.conventions import SERVER_DIR, WEB_CHAT_SESSIONS_FILENAME
 from webchat.fileutil import DiskFolder
+from webchat.limits import MIB, Limits
 from webchat.live_settings import LiveSettings
 from webchat.manager import WebChatSessionManager
 from webchat.memory import MemoryStore
@@ -23,9 +24,6 @@ from webchat.models.shelf import shelf
 from webchat.views import create_blueprint, finish
 from webchat.views.settings import SettingsPage
 from webchat.views.sign_in import SignIn
-
-MAX_BODY = 1024 * 1024
-"""Bytes of a request's body at most."""
 
 
 def create_app(config_values: Mapping[str, Any] | None = None, *, backend: SessionBackend | None = None) -> Flask:
@@ -38,11 +36,12 @@ def create_app(config_values: Mapping[str, Any] | None = None, *, backend: Sessi
     """
     # The chat's static files are its blueprint's.
     app = Flask("webchat", static_folder=None, template_folder=None)
-    app.config.update(MAX_CONTENT_LENGTH=MAX_BODY, MAX_FORM_MEMORY_SIZE=MAX_BODY)
     app.config.update(config_values or {})
     explicit = {setting.metadata["key"]: app.config.get(setting.metadata["key"]) for setting in config.SETTINGS}
     live = LiveSettings(explicit, dict(os.environ), own_backend=backend is not None)
     settings, _ = live.load()
+    for name in ("MAX_CONTENT_LENGTH", "MAX_FORM_MEMORY_SIZE"):
+        app.config[name] = (config_values or {}).get(name, int(settings.max_body * MIB))
     home = settings.home.expanduser()
     memory = MemoryStore(DiskFolder(home), trash_days=settings.trash_days)
     manager = WebChatSessionManager(
@@ -50,6 +49,7 @@ def create_app(config_values: Mapping[str, Any] | None = None, *, backend: Sessi
         home / SERVER_DIR / WEB_CHAT_SESSIONS_FILENAME,
         context=lambda owner: memory_context(memory, owner) if live.load()[0].memory_context else "",
         trash_days=settings.trash_days,
+        limits=_limits(settings),
     )
     manager.housekeeping.chores.append(memory.empty_expired)
     app.extensions["webchat"] = manager
@@ -78,3 +78,15 @@ def create_app(config_values: Mapping[str, Any] | None = None, *, backend: Sessi
             app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops, x_prefix=hops
         )
     return app
+
+
+def _limits(settings: config.Settings) -> Limits:
+    return Limits(
+        message=settings.max_message,
+        title=settings.max_title,
+        sessions=settings.max_sessions,
+        replies=settings.max_replies,
+        replies_per_client=settings.max_replies_per_client,
+        answer_time=settings.answer_time,
+        free_disk=int(settings.min_free * MIB),
+    )

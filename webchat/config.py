@@ -220,6 +220,38 @@ class Settings:
     max_streams: int = _setting(
         250, "WEBCHAT_MAX_STREAMS", "--max-streams", "Event streams open at once; above it pages poll.", _count
     )
+    max_body: float = _setting(
+        1.0, "WEBCHAT_MAX_BODY", "--max-body", "MiB of a request at most, without the files that go with it.", _positive
+    )
+    max_message: int = _setting(
+        1_048_576, "WEBCHAT_MAX_MESSAGE", "--max-message", "Characters of a message at most; 0 is no limit.", _whole
+    )
+    max_title: int = _setting(
+        300, "WEBCHAT_MAX_TITLE", "--max-title", "Characters of a title at most; 0 is no limit.", _whole
+    )
+    max_sessions: int = _setting(
+        100_000, "WEBCHAT_MAX_SESSIONS", "--max-sessions", "Sessions of one person at most; 0 is no limit.", _whole
+    )
+    max_replies: int = _setting(
+        250, "WEBCHAT_MAX_REPLIES", "--max-replies", "Answers written at once, in all; 0 is no limit.", _whole
+    )
+    max_replies_per_client: int = _setting(
+        100,
+        "WEBCHAT_MAX_REPLIES_PER_CLIENT",
+        "--max-replies-per-client",
+        "The same for each person or address; 0 is no limit.",
+        _whole,
+    )
+    answer_time: float = _setting(
+        3600.0, "WEBCHAT_ANSWER_TIME", "--answer-time", "Seconds that an answer may take; 0 is no limit.", _not_negative
+    )
+    min_free: float = _setting(
+        100.0,
+        "WEBCHAT_MIN_FREE",
+        "--min-free",
+        "MiB of the disk that stay free; with less nothing new is taken.",
+        _not_negative,
+    )
     grace: float = _setting(
         10.0, "WEBCHAT_GRACE", "--grace", "Seconds that answers have to finish when the server is ended.", _not_negative
     )

@@ -112,6 +112,14 @@ class InvalidInput(WebChatError):
     """What was sent cannot be used as it is."""
 
 
+class TooLarge(WebChatError):
+    """What was sent is more than the chat takes."""
+
+
+class LimitReached(WebChatError):
+    """There is as much of something as the chat keeps."""
+
+
 class StorageError(WebChatError, OSError):
     """Files could not be read or written. Nothing has changed, unless the text says otherwise."""
 

@@ -11,6 +11,7 @@ from webchat.errors import (
     BackendUnavailable,
     Closing,
     InvalidInput,
+    LimitReached,
     ModelBusy,
     NoActiveSession,
     NotSignedIn,
@@ -22,12 +23,14 @@ from webchat.errors import (
     StaleView,
     StorageError,
     TooBusy,
+    TooLarge,
     TooManyGuesses,
     Unforeseen,
     WebChatError,
     unforeseen,
 )
 from webchat.faces import Face, json_answer, wanted_face
+from webchat.limits import MIB
 from webchat.views import pieces
 
 log = logging.getLogger(__name__)
@@ -47,6 +50,8 @@ STATUS: dict[type[Exception], int] = {
     Closing: 503,
     SessionUnknown: 503,
     InvalidInput: 422,
+    LimitReached: 409,
+    TooLarge: 413,
     StorageError: 507,
     Unforeseen: 500,
 }
@@ -55,7 +60,6 @@ RETRY_AFTER = {TooBusy: 5, Closing: 10}
 TEXTS = {
     404: "There is nothing at this address.",
     405: "This address does not take that kind of request.",
-    413: "This is too large. A request may have 1 MiB at most.",
     415: "This kind of content is not understood here.",
 }
 
@@ -92,8 +96,13 @@ def _told(error: Exception) -> tuple[str, int, list[tuple[str, str]]]:
         # Werkzeug's own texts are for developers; ours stand in the table or were given with the exception.
         own = error.description if error.description != type(error).description else None
         allow = error.get_headers() if code == 405 else []
-        return TEXTS.get(code) or own or "This request cannot be used.", code, [h for h in allow if h[0] == "Allow"]
+        text = _too_large() if code == 413 else TEXTS.get(code) or own or "This request cannot be used."
+        return text, code, [h for h in allow if h[0] == "Allow"]
     return str(unforeseen(error)), 500, []
+
+
+def _too_large() -> str:
+    return f"This is too large. A request may have {(request.max_content_length or 0) / MIB:g} MiB at most."
 
 
 def _page(error: Exception, text: str, status: int, face: Face) -> str:

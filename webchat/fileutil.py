@@ -80,6 +80,9 @@ class Folder(Protocol):
     def remove(self, name: str) -> None:
         """Remove the file; a no-op where there is none."""
 
+    def free(self) -> int | None:
+        """Bytes that can still be written; None where nobody can tell."""
+
     def copy(self, name: str, to: str) -> None: ...
 
     def lock(self, name: str, timeout: float) -> Release:
@@ -190,6 +193,13 @@ class DiskFolder:
 
     def remove(self, name: str) -> None:
         (self.path / name).unlink(missing_ok=True)
+
+    def free(self) -> int | None:
+        for folder in (self.path, *self.path.parents):  # where it is not made yet
+            with suppress(OSError):
+                state = os.statvfs(folder)
+                return state.f_bavail * state.f_frsize
+        return None
 
     def copy(self, name: str, to: str) -> None:
         data = self.read(name)
@@ -317,6 +327,9 @@ class MemoryFolder:
         with self._changes:
             self._files.pop(name, None)
             self._identities.pop(name, None)
+
+    def free(self) -> int | None:
+        return None
 
     def copy(self, name: str, to: str) -> None:
         data = self.read(name)

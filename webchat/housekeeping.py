@@ -35,9 +35,10 @@ class Housekeeping:
         end: Callable[[str], None],
         clock: Callable[[], str],
         trash_days: float,
+        longest_title: int,
     ) -> None:
         """`end` has the backend let go of a session; `trash_days` is for how long a deleted one is kept."""
-        self.trash_days = trash_days
+        self.trash_days, self._longest_title = trash_days, longest_title
         self._store, self._writing, self._end, self._clock = store, writing, end, clock
         self._adopted: object = None
         self.chores: list[Callable[[], None]] = []
@@ -45,7 +46,7 @@ class Housekeeping:
 
     def rename(self, session_id: str, title: str, owner: str | None = None) -> WebChatSession:
         """Give the session this title, which then stays. Raises InvalidInput."""
-        self._store.name(session_id, checked_title(title), owner, by="person")
+        self._store.name(session_id, checked_title(title, self._longest_title), owner, by="person")
         return self._changed(session_id, owner)
 
     def pin(self, session_ids: Collection[str], owner: str | None = None, *, pinned: bool = True) -> None:

@@ -9,7 +9,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,20 +21,23 @@ from webchat.conventions import WEB_CHAT_SEARCH_FILENAME, WEB_CHAT_TRANSCRIPTS_D
 from webchat.errors import (
     BackendUnavailable,
     InvalidInput,
+    LimitReached,
     SessionBusy,
     SessionEnded,
     StaleView,
     StorageError,
+    TooBusy,
 )
 from webchat.follow import Conversation, Waiter, Wakeups
 from webchat.housekeeping import TRASH_DAYS, Housekeeping
+from webchat.limits import Limits
 from webchat.reply import ReplyRun
 from webchat.search import Hit, index_beside
 from webchat.session_store import DEFAULT_DESCRIPTION, WebChatSession, WebChatSessionStore, is_session_id, utc_now
 from webchat.texts import checked_files, checked_message, title_of
 from webchat.titles import Titles
 from webchat.transcript import Message, history, new_message_id
-from webchat.writing import Held, Posted, Writing, storing
+from webchat.writing import Posted, Writing, storing
 
 log = logging.getLogger(__name__)
 GO_ON = (
@@ -63,25 +66,32 @@ class WebChatSessionManager:
         clock: Callable[[], str] = utc_now,
         context: Callable[[str | None], str] = lambda owner: "",
         trash_days: float = TRASH_DAYS,
+        limits: Limits | None = None,
     ) -> None:
         """`persistence_path` is the registry's file; the transcripts lie in a folder beside it. None: in memory.
 
         `context` gives what a backend that takes it is told, for an owner, beside each conversation. `trash_days` is
         for how long a deleted session can be restored.
         """
+        self.limits = limits or Limits()
         self._answerer = Answerer(backend)
         self._answerer_lock = threading.Lock()
         self._context = context
         self.store = WebChatSessionStore(persistence_path, clock=clock)
         self._clock = clock
-        self._writing = Writing(self.store.folder.sub(WEB_CHAT_TRANSCRIPTS_DIR))
+        self._writing = Writing(self.store.folder.sub(WEB_CHAT_TRANSCRIPTS_DIR), self.limits)
         self.store.activity.rebuild = self._writing.transcripts.last_written
         transcripts = self.store.folder.sub(WEB_CHAT_TRANSCRIPTS_DIR)
         self._index = index_beside(self.store.folder, WEB_CHAT_SEARCH_FILENAME, transcripts)
         self.archive = Archive(self.store, self._writing.transcripts)
         self._titles = Titles(self.store, self.wakeups.poke_all)
         self.housekeeping = Housekeeping(
-            self.store, self._writing, lambda session_id: self._answerer.end(session_id), clock, trash_days
+            self.store,
+            self._writing,
+            lambda session_id: self._answerer.end(session_id),
+            clock,
+            trash_days,
+            self.limits.title,
         )
 
     # Sessions
@@ -118,9 +128,13 @@ class WebChatSessionManager:
     ) -> SessionInfo:
         """Start a session and make it current; the old one stays so until then.
 
-        Raises InvalidInput where `working_dir` is no folder, BackendUnavailable, StorageError, Closing.
+        Raises InvalidInput where `working_dir` is no folder, LimitReached where there are as many as there may be,
+        BackendUnavailable, StorageError, Closing.
         """
         self._writing.require_open()
+        self._writing.require_disk()
+        if 0 < self.limits.sessions <= len(self.list_sessions(owner)):
+            raise LimitReached(f"There are {self.limits.sessions:,} sessions, as many as are kept. Delete some first.")
         # Unlike a Path's, these calls raise nothing: not for somebody who is not there, nor for a name too long.
         if not os.path.isdir(os.path.expanduser(working_dir)):  # noqa: PTH111, PTH112
             raise InvalidInput(f"There is no folder {working_dir[:200]!r} to work in.")
@@ -209,18 +223,20 @@ class WebChatSessionManager:
         key: str | None = None,
         seen: str | None = None,
         files: Sequence[tuple[str, str]] = (),
+        client: str | None = None,
     ) -> Posted:
         """Accept a message: it is on the disk when this returns, and the answer is on its way.
 
         `key` names the message: sent twice with one, it is one message, and what was started is given again. `seen` is
-        the last message that its sender knew. `files` go with it, (name, text) each. All may be left out. Raises
-        SessionNotFound, SessionBusy while an answer is being written, StaleView where somebody has written since
-        `seen`, InvalidInput, StorageError.
+        the last message that its sender knew. `files` go with it, (name, text) each. `client` is whose answers are
+        counted together. All may be left out. Raises SessionNotFound, SessionBusy while an answer is being written,
+        TooBusy where too many are, StaleView where somebody has written since `seen`, InvalidInput, TooLarge,
+        StorageError.
         """
         session = self.store.require(session_id, owner)
-        text, sent = checked_message(message), checked_files(files)
+        text, sent = checked_message(message, self.limits.message), checked_files(files)
         try:
-            with self._writing.held(session_id) as (conversation, held):
+            with self._writing.held_to_answer(session_id, client) as (conversation, held):
                 again = self._sent_before(session, conversation, key)
                 if again:
                     return again
@@ -228,22 +244,29 @@ class WebChatSessionManager:
                 parent = conversation.last.id if conversation.last else None
                 question = replace(self._question(text, parent, key), files=sent)
                 return self._ask(session, question, conversation.messages, held)
-        except SessionBusy:
+        except (SessionBusy, TooBusy):
             again = self._sent_before(session, self.read_conversation(session_id), key)
             if again:
                 return again
             raise
 
     def edit(
-        self, session_id: str, message_id: str, message: str, owner: str | None = None, *, key: str | None = None
+        self,
+        session_id: str,
+        message_id: str,
+        message: str,
+        owner: str | None = None,
+        *,
+        key: str | None = None,
+        client: str | None = None,
     ) -> Posted:
         """Say something else in place of that message of one's own; what was said stays, on a branch of its own.
 
         Raises as `post_message`; InvalidInput where that message is not shown or not one's own.
         """
         session = self.store.require(session_id, owner)
-        text = checked_message(message)
-        with self._writing.held(session_id) as (conversation, held):
+        text = checked_message(message, self.limits.message)
+        with self._writing.held_to_answer(session_id, client) as (conversation, held):
             again = self._sent_before(session, conversation, key)
             if again:
                 return again
@@ -253,7 +276,7 @@ class WebChatSessionManager:
             question = replace(self._question(text, shown[-1].parent, key), files=shown[-1].files)
             return self._ask(session, question, shown[:-1], held)
 
-    def _ask(self, session: WebChatSession, question: Message, before: Sequence[Message], held: Held) -> Posted:
+    def _ask(self, session: WebChatSession, question: Message, before: Sequence[Message], held: ExitStack) -> Posted:
         """Put the question behind these messages, and have it answered."""
         self._writing.transcripts.append(session.session_id, question)
         session = self._begun(session, question.content)
@@ -281,15 +304,17 @@ class WebChatSessionManager:
         *,
         key: str | None = None,
         files: Sequence[tuple[str, str]] = (),
+        client: str | None = None,
     ) -> Posted:
         """A new session with its first message. Raises as `create_session` and `post_message`."""
-        checked_message(message)
+        checked_message(message, self.limits.message)
         checked_files(files)
         current = self.active_session(owner)
         again = self._sent_before(current, self.read_conversation(current.session_id), key) if current else None
         if again:
             return again
-        return self.post_message(self.create_session(owner=owner).session_id, message, owner, key=key, files=files)
+        session_id = self.create_session(owner=owner).session_id
+        return self.post_message(session_id, message, owner, key=key, files=files, client=client)
 
     def add_exchange(
         self, session_id: str, question: str, answer: Callable[[], str], kind: str, owner: str | None = None
@@ -310,26 +335,28 @@ class WebChatSessionManager:
         self.wakeups.poke_all()
         return asked, answered
 
-    def retry(self, session_id: str, message_id: str, owner: str | None = None) -> Posted:
+    def retry(self, session_id: str, message_id: str, owner: str | None = None, *, client: str | None = None) -> Posted:
         """Ask anew: for the last answer, which stays in the transcript on a branch of its own, or for an unanswered
         last question.
 
         Raises as `post_message`; InvalidInput where that message is neither.
         """
         session = self.store.require(session_id, owner)
-        with self._writing.held(session_id) as (conversation, held):
+        with self._writing.held_to_answer(session_id, client) as (conversation, held):
             question, before = _last_question(conversation, message_id)
             session = self._begun(session, question.content)
             run = self._start_reply(session, question, history(before), held)
         return Posted(session, question, run.message, run)
 
-    def continue_reply(self, session_id: str, message_id: str, owner: str | None = None) -> Posted:
+    def continue_reply(
+        self, session_id: str, message_id: str, owner: str | None = None, *, client: str | None = None
+    ) -> Posted:
         """Have the last answer, which was stopped or interrupted, go on where it broke off, in the same message.
 
         Raises as `post_message`; InvalidInput where that answer is whole, or is not the last.
         """
         session = self.store.require(session_id, owner)
-        with self._writing.held(session_id) as (conversation, held):
+        with self._writing.held_to_answer(session_id, client) as (conversation, held):
             question, _ = _last_question(conversation, message_id)
             broken = conversation.messages[-1]
             if broken.status not in ("stopped", "interrupted") or not broken.content.strip():
@@ -423,7 +450,7 @@ class WebChatSessionManager:
             return session
 
     def _start_reply(
-        self, session: WebChatSession, question: Message, past: Past, held: Held, broken: Message | None = None
+        self, session: WebChatSession, question: Message, past: Past, held: ExitStack, broken: Message | None = None
     ) -> ReplyRun:
         """Have the question answered by a thread of its own; with `broken`, as more of that answer."""
         session_id, answerer = session.session_id, self._engaged()

@@ -67,7 +67,7 @@ class ReplyRun:
         self._writing = threading.Lock()
         self._unwritten: list[dict[str, Any]] = []
         self._written_at = 0.0
-        self._heard_at = time.monotonic()
+        self._heard_at = self._began_at = time.monotonic()
         self._silence_said_at = self._heard_at
         self._doing: Mapping[str, Any] = {}
         """What the backend said last that it does; empty where text has come since."""
@@ -196,9 +196,15 @@ class ReplyRun:
                 self.stop("interrupted")
                 raise StorageError("The answer could not be saved", error) from error
 
-    def tend(self) -> None:
-        """What is due when the model falls silent: write down what has come, and say for how long. Raises OSError."""
+    def tend(self, longest: float) -> None:
+        """What is due from time to time: write down what has come, say for how long the model is silent, and end what
+        takes more than `longest` seconds (0 is any time). Raises OSError.
+        """
         now = time.monotonic()
+        if 0 < longest < now - self._began_at and not self._ending:
+            with self._writing:
+                self._unwritten.append({"n": f"Ended after {longest:g} seconds: an answer may take no longer here."})
+            self.stop()
         with self._writing:
             silent = now - self._heard_at
             if silent >= SILENCE and now - self._silence_said_at >= SILENCE_STEP and not self._answered.is_set():

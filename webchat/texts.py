@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-from webchat.errors import InvalidInput
+from webchat.errors import InvalidInput, TooLarge
 from webchat.session_store import DEFAULT_DESCRIPTION
 from webchat.transcript import File
 
@@ -14,16 +14,18 @@ JOINERS = "\u200c\u200d\u00ad"
 """They join or part letters, in Persian and in families of emoji say, and are part of the words."""
 LARGEST_FILE, MOST_FILES, LONGEST_FILE_NAME = 1024 * 1024, 10, 120
 """Of the files that go with a message: bytes of one, how many, and characters of a name."""
-LONGEST_TITLE = 300
-"""Characters at most of a title that a person gives."""
 TITLE_LENGTH = 80
 """Characters at most that a session's title takes from its first message."""
 
 
-def checked_message(message: str) -> str:
-    """The message with its line ends as "\\n". Raises InvalidInput where it cannot be sent."""
+def checked_message(message: str, most: int = 0) -> str:
+    """The message with its line ends as "\\n". Raises InvalidInput where it cannot be sent, TooLarge above `most`
+    characters (0 is any number).
+    """
     if not message.strip():
         raise InvalidInput("Write a message first.")
+    if 0 < most < len(message):
+        raise TooLarge(f"This message is too long: {most:,} characters at most. Send the rest as a file.")
     if "\0" in message:
         raise InvalidInput("The message has a NUL character, which cannot be sent.")
     # Half a character, which no file can hold, becomes "?".
@@ -57,13 +59,15 @@ def title_of(message: str) -> str:
     return cut[: TITLE_LENGTH - 1].rstrip() + "…"
 
 
-def checked_title(title: str) -> str:
-    """A title that a person gives, in one line. Raises InvalidInput where nothing is left of it, or it is too long."""
+def checked_title(title: str, most: int) -> str:
+    """A title that a person gives, in one line. Raises InvalidInput where nothing is left of it, or it has more than
+    `most` characters (0 is any number).
+    """
     line = one_line(title)
     if not line:
         raise InvalidInput("Write a title first.")
-    if len(line) > LONGEST_TITLE:
-        raise InvalidInput(f"This title is too long: {LONGEST_TITLE} characters at most.")
+    if 0 < most < len(line):
+        raise InvalidInput(f"This title is too long: {most} characters at most.")
     return line
 
 

@@ -5,16 +5,18 @@ Knows no rule of the chat and no backend.
 
 from __future__ import annotations
 
+import errno
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
 from webchat.errors import Closing, InvalidInput, SessionBusy, StorageError, WebChatError
-from webchat.fileutil import Folder, Release
+from webchat.fileutil import Folder
 from webchat.follow import POLL_INTERVAL, Conversation, Conversations, Wakeups, text_pieces
+from webchat.limits import Limits, Places
 from webchat.reply import Ask, ReplyRun
 from webchat.reply_log import Replies, ReplyView, settle
 from webchat.session_store import WebChatSession
@@ -57,18 +59,11 @@ class Posted:
         return self.run.message if self.run else self.reply
 
 
-@dataclass
-class Held:
-    """A session's lock, and whether somebody else gives it back."""
-
-    release: Release
-    handed_over: bool = False
-
-
 class Writing:
     """The transcripts and the replies of all sessions in one folder, as this process reads and writes them."""
 
-    def __init__(self, folder: Folder) -> None:
+    def __init__(self, folder: Folder, limits: Limits) -> None:
+        self._folder, self._limits, self._places = folder, limits, Places(limits)
         self.transcripts, self.replies = Transcripts(folder), Replies(folder)
         self.runs: dict[str, ReplyRun] = {}
         self._conversations = Conversations(self.transcripts, self.replies, self._written_here)
@@ -89,33 +84,41 @@ class Writing:
             return self._conversations.stamp(session_id)
 
     @contextmanager
-    def held(self, session_id: str) -> Iterator[tuple[Conversation, Held]]:
+    def held(self, session_id: str) -> Iterator[tuple[Conversation, ExitStack]]:
         """Hold the session's lock, with what a dead writer left behind settled.
 
-        Gives the conversation, and the lock, which may be handed over to whoever goes on writing. Raises Closing.
+        Gives the conversation, and what is given back at the end, which `begin` hands over to whoever goes on writing.
+        Raises Closing, SessionBusy, StorageError where the disk is as good as full.
         """
         self.require_open()
+        self.require_disk()
         run = self.runs.get(session_id)
         if run is not None and not run.is_over:
             raise SessionBusy
-        held = Held(self.replies.lock(session_id))
-        try:
+        with ExitStack() as held:
+            held.callback(self.replies.lock(session_id))
             with storing("The message could not be saved"):
                 conversation = self._conversations.read(session_id)
                 if conversation.newer:
                     raise InvalidInput(NEWER)
                 settle(session_id, self.replies, self.transcripts)
                 yield self._conversations.read(session_id), held
-        finally:
-            if not held.handed_over:
-                held.release()
+
+    @contextmanager
+    def held_to_answer(self, session_id: str, client: str | None) -> Iterator[tuple[Conversation, ExitStack]]:
+        """The same with a place for one more answer. Raises TooBusy where there is none, in all or for this client."""
+        with ExitStack() as place:
+            place.callback(self._places.take(client))
+            with self.held(session_id) as (conversation, held):
+                held.push(place.pop_all())
+                yield conversation, held
 
     def begin(
         self,
         session_id: str,
         header: Mapping[str, Any],
         ask: Ask,
-        held: Held,
+        held: ExitStack,
         ended: Callable[[ReplyRun], None],
     ) -> ReplyRun:
         """Have an answer written by a thread of its own, which takes over the lock; `ended` is called at its end.
@@ -131,17 +134,24 @@ class Writing:
             self.wakeups.poke(session_id, urgent)
 
         run = ReplyRun(session_id, header, ask, self.replies, self.transcripts, changed, done)
+        handed_over = held.pop_all()
         try:
             self.replies.begin(session_id, header)
             self.runs[session_id] = run
-            run.start(held.release)
+            run.start(handed_over.close)
         except BaseException as error:
+            held.push(handed_over)
             self.runs.pop(session_id, None)
             self.replies.leave(session_id)
             raise _not_started(error) from error
-        held.handed_over = True
         self._watch()
         return run
+
+    def require_disk(self) -> None:
+        """Raises StorageError where less of the disk is free than has to be: what is begun could not be ended."""
+        free = self._folder.free()
+        if free is not None and free < self._limits.free_disk:
+            raise StorageError("Nothing new can be saved", OSError(errno.ENOSPC, "as good as full"))
 
     def require_open(self) -> None:
         """Raises Closing when all this is about to end."""
@@ -229,7 +239,7 @@ class Writing:
         while not self.stopping.wait(POLL_INTERVAL):
             for session_id, run in list(self.runs.items()):
                 with suppress(OSError):
-                    run.tend()
+                    run.tend(self._limits.answer_time)
                     if self.replies.is_asked_to_stop(session_id):
                         run.stop()
             with self._watch_lock:

@@ -12,9 +12,10 @@ from typing import Any
 
 from webchat import jsonlines
 from webchat.session_store import DEFAULT_DESCRIPTION, Row
-from webchat.texts import LONGEST_TITLE, one_line, title_of
+from webchat.texts import one_line, title_of
 
 IN_A_ZIP = re.compile(r"(^|/)conversations(-\d+)?\.json$")
+LONGEST_TITLE = 300
 _OURS = uuid.UUID("5d3a1c1e-6f0b-4b43-9a55-7a1f0c2d9b10")
 """The namespace of the ids that sessions from elsewhere get: the same one each time."""
 _ID = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)

@@ -8,7 +8,7 @@ from webchat.errors import NoActiveSession
 from webchat.faces import json_answer
 from webchat.memory import answer, check_memory_intent
 from webchat.session_store import DEFAULT_DESCRIPTION, WebChatSession
-from webchat.views.context import chat_of, manager, owner
+from webchat.views.context import chat_of, client, manager, owner
 from webchat.views.inputs import request_fields
 from webchat.views.streams import answering, memory_json, memory_reply, reply_json, reserve
 
@@ -62,7 +62,7 @@ def chat() -> Response:
     if session_id is None:
         raise NoActiveSession
     reserve()
-    posted = manager().post_message(session_id, message, owner())
+    posted = manager().post_message(session_id, message, owner(), client=client())
     return answering(posted) or reply_json(posted)
 
 

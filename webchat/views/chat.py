@@ -19,7 +19,7 @@ from webchat.session_store import WebChatSession
 from webchat.transcript import Message, new_message_id
 from webchat.views import housekeeping, pieces
 from webchat.views.api import session_fields, shelved_fields
-from webchat.views.context import chat_of, has_gone, link, manager, owner, session_link
+from webchat.views.context import chat_of, client, has_gone, link, manager, owner, session_link
 from webchat.views.inputs import request_fields
 from webchat.views.streams import answering, memory_reply, reserve
 from webchat.writing import Posted
@@ -126,7 +126,7 @@ def start() -> AnyResponse:
         return reply or _shown(
             manager().get_session(shown.session_id, owner()), note="New session started", note_above=True
         )
-    posted = manager().start_conversation(message, owner(), key=_key(), files=request_fields().files())
+    posted = manager().start_conversation(message, owner(), key=_key(), files=request_fields().files(), client=client())
     return answering(posted) or _chat_with(posted, note="New session started")
 
 
@@ -138,7 +138,13 @@ def send(session_id: str) -> AnyResponse:
         return memory_reply(said, session_id, connected=True) or _added(session_id, asked, answered)
     fields = request_fields()
     posted = manager().post_message(
-        session_id, message, owner(), key=_key(), seen=fields.optional("seen"), files=fields.files()
+        session_id,
+        message,
+        owner(),
+        key=_key(),
+        seen=fields.optional("seen"),
+        files=fields.files(),
+        client=client(),
     )
     return answering(posted) or _added(session_id, posted.question, posted.reply, posted=posted)
 
@@ -162,14 +168,14 @@ def file(session_id: str, message_id: str, number: int) -> Response:
 
 def retry(session_id: str, message_id: str) -> AnyResponse:
     reserve()
-    posted = manager().retry(session_id, message_id, owner())
+    posted = manager().retry(session_id, message_id, owner(), client=client())
     return answering(posted) or _chat_with(posted)
 
 
 def go_on(session_id: str, message_id: str) -> AnyResponse:
     """Have an answer that broke off go on in the same message."""
     reserve()
-    posted = manager().continue_reply(session_id, message_id, owner())
+    posted = manager().continue_reply(session_id, message_id, owner(), client=client())
     return answering(posted) or _chat_with(posted)
 
 
@@ -185,7 +191,7 @@ def edit(session_id: str, message_id: str) -> AnyResponse | str:
 
 def change(session_id: str, message_id: str) -> AnyResponse:
     """Say something else in place of a message of one's own."""
-    posted = manager().edit(session_id, message_id, _message_field(), owner(), key=_key())
+    posted = manager().edit(session_id, message_id, _message_field(), owner(), key=_key(), client=client())
     return answering(posted) or _chat_with(posted)
 
 
@@ -207,7 +213,7 @@ def ask(session_id: str, message_id: str) -> AnyResponse:
         raise InvalidInput("Only a message can be asked again.")
     reserve()
     files = [(file.name, file.content) for file in asked.files]
-    posted = manager().post_message(session_id, asked.content, owner(), files=files)
+    posted = manager().post_message(session_id, asked.content, owner(), files=files, client=client())
     return answering(posted) or _added(session_id, posted.question, posted.reply, posted=posted)
 
 

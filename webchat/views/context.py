@@ -83,6 +83,11 @@ def owner() -> str | None:
     return chat_of().owner()
 
 
+def client() -> str:
+    """Whose answers are counted together: a person's, where people sign in, else those of an address."""
+    return owner() or str(request.remote_addr)
+
+
 def manager() -> WebChatSessionManager:
     return chat_of().manager
 

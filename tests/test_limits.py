@@ -1,0 +1,167 @@
+"""What one chat takes on: each limit is a setting, and who reaches it is told so and loses nothing."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from tests.conftest import HTMX, Page
+from tests.reading import until
+from webchat import create_app
+from webchat.errors import TooBusy
+from webchat.limits import Limits, Places
+
+JSON = {"Accept": "application/json"}
+
+
+@pytest.fixture
+def limited(home, backend, compiled_templates):
+    """Makes an application with these limits."""
+    apps = []
+
+    def make(**values):
+        apps.append(create_app({"AMPLIFIER_HOME": str(home), **values}, backend=backend))
+        apps[-1].jinja_env.bytecode_cache = compiled_templates
+        return apps[-1].test_client()
+
+    yield make
+    for app in apps:
+        app.extensions["webchat"].close()
+
+
+@pytest.fixture
+def gate(backend):
+    """Answers that do not end before this is set."""
+    gate = threading.Event()
+    for _ in range(10):
+        backend.plays("well", gate, " done")
+    yield gate
+    gate.set()
+
+
+def test_a_message_may_have_so_many_characters(limited, manager):
+    client = limited(WEBCHAT_MAX_MESSAGE="10")
+    assert client.post("/api/session").status_code == 200
+    assert client.post("/api/chat", json={"message": "x" * 10}).status_code == 200
+    refused = client.post("/api/chat", json={"message": "x" * 11})
+    assert (refused.status_code, refused.json["error"][:48]) == (
+        413,
+        "This message is too long: 10 characters at most.",
+    )
+    page = Page(client.post("/messages", data={"message": "y" * 11}))
+    assert (page.response.status_code, page.field) == (413, "y" * 11)
+
+
+def test_a_request_may_have_so_many_bytes(limited):
+    client = limited(WEBCHAT_MAX_BODY="0.5")
+    assert client.post("/messages", data={"message": "x" * 400_000}).status_code == 413  # for its characters
+    refused = client.post("/messages", data={"message": "x" * 600_000}, headers=HTMX)
+    assert refused.status_code == 413
+    assert "0.5 MiB" in refused.text
+
+
+def test_a_title_may_have_so_many_characters(limited):
+    client = limited(WEBCHAT_MAX_TITLE="5")
+    session_id = client.post("/api/session").json["session_id"]
+    assert client.post(f"/sessions/{session_id}/rename", json={"title": "12345"}, headers=JSON).status_code == 200
+    refused = client.post(f"/sessions/{session_id}/rename", json={"title": "123456"}, headers=JSON)
+    assert (refused.status_code, refused.json["error"]) == (400, "This title is too long: 5 characters at most.")
+
+
+def test_a_person_may_have_so_many_sessions_and_delete_some(limited):
+    client = limited(WEBCHAT_MAX_SESSIONS="2")
+    ids = [client.post("/api/session").json["session_id"] for _ in range(2)]
+    client.post("/api/chat", json={"message": "hello"})
+    refused = client.post("/api/session")
+    assert (refused.status_code, "Delete some first" in refused.json["error"]) == (409, True)
+    assert Page(client.post("/messages", data={"message": "kept"})).field == "kept"
+    client.post(f"/sessions/{ids[0]}/delete")
+    assert client.post("/api/session").status_code == 200
+
+
+def test_so_many_answers_are_written_at_once(limited, gate):
+    client = limited(WEBCHAT_MAX_REPLIES="2")
+    ids = [client.post("/api/session").json["session_id"] for _ in range(3)]
+    for session_id in ids[:2]:
+        assert client.post(f"/sessions/{session_id}/messages", data={"message": "hello"}).status_code == 303
+    refused = client.post(f"/sessions/{ids[2]}/messages", data={"message": "hello"}, headers=JSON)
+    assert (refused.status_code, refused.headers["Retry-After"]) == (503, "5")
+    assert Page(client.post(f"/sessions/{ids[2]}/messages", data={"message": "kept"})).field == "kept"
+    assert client.get(f"/sessions/{ids[2]}", headers=JSON).json["messages"] == []
+    gate.set()
+    until(lambda: client.application.extensions["webchat"].answers_in_flight == 0)
+    assert client.post(f"/sessions/{ids[2]}/messages", data={"message": "hello"}).status_code == 303
+
+
+def test_one_address_leaves_places_for_others(limited, gate):
+    client = limited(WEBCHAT_MAX_REPLIES_PER_CLIENT="1")
+    assert client.post("/messages", data={"message": "hello"}).status_code == 303
+    refused = client.post("/messages", data={"message": "hello", "key": "k"})
+    assert refused.status_code == 503
+    assert "Too many of your messages" in refused.text
+    elsewhere = {"environ_base": {"REMOTE_ADDR": "192.0.2.9"}}
+    assert client.post("/messages", data={"message": "hello"}, **elsewhere).status_code == 303
+
+
+def test_a_message_sent_twice_is_one_also_where_no_place_is_left(limited, gate):
+    client = limited(WEBCHAT_MAX_REPLIES="1")
+    session_id = client.post("/api/session").json["session_id"]
+    for _ in range(2):
+        assert client.post(f"/sessions/{session_id}/messages", data={"message": "hello", "key": "k"}).status_code == 303
+
+
+@pytest.mark.parametrize("error", [ValueError("over"), RuntimeError("down"), OSError("gone"), KeyError("what")])
+def test_a_place_is_given_back_whatever_becomes_of_the_answer(limited, backend, error):
+    client = limited(WEBCHAT_MAX_REPLIES="1")
+    session_id = client.post("/api/session").json["session_id"]
+    backend.plays(error)
+    assert client.post("/api/chat", json={"message": "hello", "session_id": session_id}).status_code >= 400
+    assert client.post("/api/chat", json={"message": " ", "session_id": session_id}).status_code == 400
+    assert client.post("/api/chat", json={"message": "hello", "session_id": session_id}).status_code == 200
+
+
+def test_places_are_counted_exactly():
+    places = Places(Limits(replies=3, replies_per_client=2))
+    mine = [places.take("me"), places.take("me")]
+    with pytest.raises(TooBusy, match="your"):
+        places.take("me")
+    places.take(None)
+    with pytest.raises(TooBusy):
+        places.take("you")
+    mine[0]()
+    places.take("you")
+
+
+def test_an_answer_may_take_so_long(limited, backend, gate):
+    client = limited(WEBCHAT_ANSWER_TIME="0.4")
+    session_id = client.post("/api/session").json["session_id"]
+    answer = client.post("/api/chat", json={"message": "hello"})
+    assert answer.json["response"] == "well"
+    assert backend.cancelled.is_set()
+    page = Page(client.get(f"/sessions/{session_id}"))
+    assert page.messages[-1].status == "stopped"
+    assert "Ended after 0.4 seconds" in page.messages[-1].article.get_text()
+
+
+def test_with_too_little_disk_left_nothing_new_is_taken_and_old_things_go(limited, monkeypatch, home):
+    client = limited(WEBCHAT_MIN_FREE="100")
+    session_id = client.post("/api/session").json["session_id"]
+    client.post("/api/chat", json={"message": "hello"})
+    free = {"bytes": 99 * 1024 * 1024}
+    monkeypatch.setattr("webchat.fileutil.DiskFolder.free", lambda self: free["bytes"])
+    refused = Page(client.post(f"/sessions/{session_id}/messages", data={"message": "kept"}))
+    assert (refused.response.status_code, refused.field) == (507, "kept")
+    assert "No space left" in refused.problem
+    assert client.post("/api/session").status_code == 507
+    assert client.get(f"/sessions/{session_id}").status_code == 200
+    assert client.post(f"/sessions/{session_id}/delete").status_code == 303
+    free["bytes"] *= 2
+    assert client.post("/api/session").status_code == 200
+
+
+def test_the_disk_is_asked_for_real(tmp_path):
+    from webchat.fileutil import DiskFolder, MemoryFolder
+
+    assert DiskFolder(tmp_path / "not" / "yet").free() > 0
+    assert MemoryFolder().free() is None
