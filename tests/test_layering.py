@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "webchat"
-WEB = ("app", "auth", "cli", "errors_http", "faces", "htmx", "security", "server", "views")
+WEB = ("app", "auth", "cli", "connections", "errors_http", "faces", "htmx", "security", "server", "views")
 MODULES = {".".join(path.relative_to(PACKAGE).with_suffix("").parts): path for path in PACKAGE.rglob("*.py")}
 FILES = (
     "activity",

@@ -12,8 +12,8 @@ import time
 from types import FrameType
 
 from flask import Flask
-from waitress.server import create_server
 
+from webchat.connections import Server
 from webchat.errors import WebChatError
 from webchat.manager import WebChatSessionManager
 
@@ -59,21 +59,7 @@ def run(
 
     Meanwhile nothing new is begun. A second signal does not wait for that.
     """
-    server = create_server(
-        app,
-        sockets=[listening],
-        threads=max_streams + THREADS_FOR_PAGES,
-        connection_limit=1000,
-        max_request_body_size=LARGEST_BODY,
-        # select() ends the process at 1,024 descriptors; poll() does not.
-        asyncore_use_poll=True,
-        # Without a look-ahead a closed browser is noticed only when something is written to it.
-        channel_request_lookahead=5,
-        ident=None,
-        # Whether X-Forwarded- headers are believed is the application's to decide.
-        clear_untrusted_proxy_headers=False,
-    )
-
+    server = Server(app, listening, max_streams + THREADS_FOR_PAGES, LARGEST_BODY)
     ending = threading.Event()
 
     def close() -> None:

@@ -1,0 +1,104 @@
+"""Who sends a request byte by byte, reads no more, or holds many connections, holds no other up and is let go."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+
+import httpx
+import pytest
+
+from tests.processes import another_process, says
+
+SERVE = """
+import sys
+from webchat import connections, create_app, server
+connections.REQUEST_PATIENCE, connections.READER_PATIENCE = 0.5, 0.5
+connections.MOST_CONNECTIONS, connections.KEPT_FREE = 40, 10
+app = create_app({"AMPLIFIER_HOME": sys.argv[1], "WEBCHAT_BACKEND": "mock", "WEBCHAT_MAX_STREAMS": 2})
+listening = server.listen("127.0.0.1", 0)
+print(listening.getsockname()[1])
+server.run(app, app.extensions["webchat"], listening, max_streams=2, grace=0)
+"""
+LARGE = 24 * 1024 * 1024
+"""Bytes; more than the system keeps for a reader that does not read."""
+
+
+@pytest.fixture
+def port(home) -> Iterator[int]:
+    with another_process(SERVE, home) as process:
+        yield int(says(process))
+
+
+def connect(port: int) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", port), timeout=30)
+
+
+def answers(port: int) -> bool:
+    return httpx.get(f"http://127.0.0.1:{port}/", timeout=10).status_code == 200
+
+
+def is_let_go(slow: socket.socket) -> bool:
+    """Whether the server closes the connection, within what the socket waits at most."""
+    try:
+        while slow.recv(65536):
+            pass
+    except ConnectionError:
+        return True
+    return True
+
+
+@pytest.mark.parametrize(
+    "start", [b"GET / HTTP/1.1\r\nX: ", b"POST /messages HTTP/1.1\r\nContent-Length: 9999\r\n\r\n"]
+)
+def test_a_request_that_comes_byte_by_byte_is_given_up(port, start):
+    with connect(port) as slow:
+        slow.sendall(start)
+        with suppress(ConnectionError):
+            for _ in range(400):
+                slow.sendall(b"x")
+                time.sleep(0.02)
+            pytest.fail("it was let go on")
+    assert answers(port)
+
+
+def test_a_long_request_that_gets_on_is_taken(port):
+    body = b"message=" + b"x" * 8000
+    with connect(port) as steady:
+        steady.sendall(b"POST /api/session HTTP/1.1\r\nHost: localhost\r\nContent-Length: 8008\r\n")
+        steady.sendall(b"Content-Type: application/x-www-form-urlencoded\r\n\r\n")
+        for start in range(0, len(body), 500):
+            steady.sendall(body[start : start + 500])
+            time.sleep(0.1)
+        assert steady.recv(100).startswith(b"HTTP/1.1 200")
+
+
+def test_a_reader_that_reads_no_more_is_let_go_and_its_thread_is_free(port, home):
+    transcripts = home / "server" / "web-chat-transcripts"
+    transcripts.mkdir(parents=True)
+    (transcripts / "big.jsonl").write_text(json.dumps({"role": "user", "content": "x" * LARGE}) + "\n")
+    (home / "server" / "web-chat-sessions.json").write_text(json.dumps([{"session_id": "big", "description": "Big"}]))
+    with ExitStack() as stack:
+        stuck = [stack.enter_context(connect(port)) for _ in range(3)]
+        for slow in stuck:
+            slow.sendall(b"GET /sessions/big/export HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert answers(port)
+        # Nothing is read for longer than its patience; then there is less than what was asked for, and the end.
+        time.sleep(3)
+        for slow in stuck:
+            received = 0
+            with suppress(ConnectionError):
+                while data := slow.recv(1024 * 1024):
+                    received += len(data)
+            assert received < LARGE
+    assert answers(port)
+
+
+def test_idle_connections_make_room_for_others(port):
+    with ExitStack() as stack:
+        idle = [stack.enter_context(connect(port)) for _ in range(60)]
+        assert answers(port)
+        assert is_let_go(idle[0])
