@@ -1,0 +1,147 @@
+"""The nginx configuration in docs/deploy.md, run by a real nginx before a real server."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.reading import until
+
+DOCS = (Path(__file__).parent.parent / "docs" / "deploy.md").read_text("utf-8")
+TOKEN = "a-token-of-many-characters"
+
+
+def block(name: str) -> str:
+    return re.search(rf"<!-- {name} -->\n```nginx\n(.*?)```", DOCS, re.DOTALL)[1]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture
+def nginx(tmp_path):
+    """Runs nginx with a `server` block of the page, made to fit this machine; gives its address."""
+    program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
+    if program is None:
+        pytest.fail("nginx is missing") if os.environ.get("CI") else pytest.skip("there is no nginx here")
+    started = []
+
+    def start(server: str, backend: str) -> str:
+        port = free_port()
+        subject = ["-subj", "/CN=localhost", "-days", "1", "-keyout", tmp_path / "key", "-out", tmp_path / "cert"]
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", *subject], check=True, capture_output=True
+        )
+        server = server.replace("listen 443 ssl", f"listen 127.0.0.1:{port} ssl").replace("127.0.0.1:8000", backend)
+        server = re.sub(r"/etc/ssl/private/\S+;", f"{tmp_path}/key;", server)
+        server = re.sub(r"/etc/ssl/\S+;", f"{tmp_path}/cert;", server)
+        server = server.replace("/etc/nginx/chat.htpasswd", f"{tmp_path}/people")
+        (tmp_path / "people").write_text("ada:{PLAIN}lovelace\nbob:{PLAIN}builder\n")
+        temporary = "\n".join(
+            f"{kind}_temp_path {tmp_path}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+        )
+        user = "user root;" if os.geteuid() == 0 else ""
+        (tmp_path / "nginx.conf").write_text(
+            f"{user} daemon off; pid {tmp_path}/pid; error_log {tmp_path}/errors;"
+            f"events {{}} http {{ access_log off; {temporary} {server} }}"
+        )
+        process = subprocess.Popen([program, "-c", tmp_path / "nginx.conf", "-e", tmp_path / "errors"])
+        started.append(process)
+        until(lambda: listens(port) or process.poll() is not None)
+        assert process.poll() is None, (tmp_path / "errors").read_text()
+        return f"https://localhost:{port}"
+
+    yield start
+    for process in started:
+        process.terminate()
+        process.wait(10)
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def behind(nginx, serve, config: str, **env: str) -> str:
+    options = ("--backend", "mock", "--mock-delay", "0.3", "--proxies", "1", "--allow-host", "chat.example.org")
+    server = serve(*options, env=env)
+    return nginx(config, server.url.removeprefix("http://"))
+
+
+@pytest.fixture
+def browser():
+    with httpx.Client(verify=False, timeout=20, follow_redirects=True) as client:
+        yield client
+
+
+def test_the_whole_chat_behind_nginx_with_a_token(nginx, serve, browser):
+    url = behind(nginx, serve, block("nginx"), WEBCHAT_TOKEN=TOKEN)
+    assert browser.get(url).status_code == 401
+    answer = browser.get(f"{url}/?token={TOKEN}")
+    assert (answer.status_code, str(answer.url)) == (200, f"{url}/")
+    assert "Secure" in answer.history[0].headers["Set-Cookie"]
+    assert (
+        browser.post(
+            f"{url}/messages", data={"message": "hello"}, headers={"Origin": "https://evil.example"}
+        ).status_code
+        == 403
+    )
+    sent = browser.post(f"{url}/messages", data={"message": "hello"}, headers={"Origin": url})
+    assert sent.status_code == 200
+    assert sent.history[0].headers["Location"].startswith(("/sessions/", f"{url}/sessions/"))
+    assert "hello" in sent.text
+    assert browser.get(url, headers={"Host": "evil.example"}).status_code == 421
+
+
+def test_an_answer_comes_through_nginx_piece_by_piece(nginx, serve, browser):
+    url = behind(nginx, serve, block("nginx"))
+    for accept in ("text/plain", "text/event-stream"):
+        form = {"data": {"message": "one two three"}, "headers": {"Accept": accept}}
+        with browser.stream("POST", f"{url}/messages", **form) as answer:
+            arrivals = [time.monotonic() for _ in answer.iter_raw()]
+        # Gathered, it would come in one piece, and at once.
+        assert len(arrivals) > 2
+        assert arrivals[-1] - arrivals[0] > 0.3
+
+
+def test_below_a_path_every_address_has_it(nginx, serve, browser):
+    config = block("nginx").replace("location / {\n        proxy_pass http://127.0.0.1:8000;", "")
+    below = block("nginx below a path")
+    config = re.sub(r'\n\s*proxy_set_header X-Forwarded-Prefix "";', "", config).replace("\n\n    \n", f"\n{below}")
+    assert "location /chat/" in config
+    url = behind(nginx, serve, config, WEBCHAT_TOKEN=TOKEN)
+    page = browser.get(f"{url}/chat/?token={TOKEN}")
+    assert (page.status_code, str(page.url)) == (200, f"{url}/chat/")
+    addresses = set(re.findall(r'(?:href|src|action|hx-post|hx-get|hx-sse:connect)="(/[^"]*)"', page.text))
+    assert addresses
+    assert all(address.startswith("/chat/") for address in addresses)
+    assert all(browser.get(url + address).status_code == 200 for address in addresses if "/static/" in address)
+    sent = browser.post(f"{url}/chat/messages", data={"message": "hello"}, headers={"Origin": url})
+    assert str(sent.url).startswith(f"{url}/chat/sessions/")
+
+
+def test_nginx_signs_people_in(nginx, serve, browser):
+    people = block("nginx with people")
+    config = re.sub(r'\n\s*proxy_set_header X-Remote-User "";', "\n" + people.rstrip(), block("nginx"))
+    url = behind(nginx, serve, config, WEBCHAT_AUTH_HEADER="X-Remote-User")
+    assert browser.get(url).status_code == 401
+    ada, bob = ("ada", "lovelace"), ("bob", "builder")
+    said = {
+        "data": {"message": "I am Ada"},
+        "headers": {"Origin": url, "Accept": "application/json", "X-Remote-User": "bob"},
+    }
+    session_id = browser.post(f"{url}/messages", auth=ada, **said).json()["session_id"]
+    assert browser.get(f"{url}/sessions/{session_id}", auth=ada).status_code == 200
+    assert browser.get(f"{url}/sessions/{session_id}", auth=bob).status_code == 404
+    assert browser.get(f"{url}/", auth=bob, headers={"X-Remote-User": "ada"}).text.count("I am Ada") == 0
