@@ -42,8 +42,8 @@ class Visitor:
         form = {"Content-Type": "application/x-www-form-urlencoded"}
         return self._ask("POST", path, urlencode(fields), {**form, **(headers or {})})
 
-    def new_session(self) -> str:
-        return str(json.loads(self.post("/api/session").body)["session_id"])
+    def new_session(self, headers: Mapping[str, str] | None = None) -> str:
+        return str(json.loads(self.post("/api/session", headers).body)["session_id"])
 
     def say(self, session_id: str, message: str) -> Answer:
         """Send a message to the mock and wait for the whole answer, which is checked."""

@@ -12,6 +12,7 @@ from bench import processes
 from bench.client import Visitor
 from bench.fake_model import whole_answer
 from bench.figures import Figure, Wrong, of_times, quantile
+from bench.load import PERSON
 
 PIECES, RATE = 160, 20
 USERS, QUESTIONS, TOKENS, TOKEN_SECONDS = 50, 4, 200, 0.01
@@ -28,10 +29,12 @@ def page_readers() -> list[Figure]:
 
 
 def users() -> list[Figure]:
-    """50 users who ask four questions each, with an OpenAI-compatible server behind the chat."""
+    """50 people, each with a session, who ask four questions each, with an OpenAI-compatible server behind the chat."""
     with processes.home() as home, processes.fake_model(TOKENS, TOKEN_SECONDS) as model:
-        with processes.chat(home, "--base-url", f"{model.url}/v1", "--model", "fake", backend="openai") as server:
-            sessions = _sessions(server, USERS)
+        options = ("--base-url", f"{model.url}/v1", "--model", "fake", "--auth-header", PERSON)
+        with processes.chat(home, *options, backend="openai") as server:
+            visitor, people = Visitor(server), [f"user{number}" for number in range(USERS)]
+            sessions = [f"{person} {visitor.new_session({PERSON: person})}" for person in people]
             visit(server, "user", sessions[:1], 1, whole_answer(TOKENS))
             before = server.cpu()
             outcome = visit(server, "user", sessions, QUESTIONS, whole_answer(TOKENS))

@@ -17,6 +17,8 @@ from urllib.parse import urlencode
 
 STAMP = re.compile(r"(\d+)x(\d+)(?=\s|<)")
 PATIENCE = 60.0
+PERSON = "X-Remote-User"
+"""The header in which a proxy names who has signed in."""
 
 
 class Stream:
@@ -59,14 +61,17 @@ class Stream:
 
 
 @asynccontextmanager
-async def asked(port: int, method: str, path: str, accept: str, **fields: str) -> AsyncIterator[Stream]:
-    """An answer to a request."""
+async def asked(
+    port: int, method: str, path: str, accept: str, person: str = "", **fields: str
+) -> AsyncIterator[Stream]:
+    """An answer to a request; `person` has signed in, as a proxy says."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     body = urlencode(fields).encode()
     kind = f"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(body)}\r\n" if body else ""
     head = f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAccept: {accept}\r\n{kind}"
-    htmx = "HX-Request: true\r\n" if accept == "text/html" else ""
-    writer.write(f"{head}{htmx}\r\n".encode() + body)
+    head += "HX-Request: true\r\n" if accept == "text/html" else ""
+    head += f"{PERSON}: {person}\r\n" if person else ""
+    writer.write(f"{head}\r\n".encode() + body)
     try:
         yield Stream(reader)
     finally:
@@ -150,12 +155,13 @@ async def _send(port: int, session: str, message: str) -> int:
 
 
 async def user(port: int, session: str, questions: int, answer: str) -> dict[str, Any]:
-    """Ask one question after another, each when the answer before it is whole."""
+    """Ask one question after another, each when the answer before it is whole. `session`: whose it is, and its id."""
+    person, session_id = session.split()
     first_texts, right = [], True
     for number in range(questions):
         start, text = time.monotonic(), b""
-        path = f"/sessions/{session}/messages"
-        async with asked(port, "POST", path, "text/plain", message=f"question {number}") as stream:
+        path = f"/sessions/{session_id}/messages"
+        async with asked(port, "POST", path, "text/plain", person, message=f"question {number}") as stream:
             status = await stream.status()
             async for data in stream.texts():
                 if not text:
