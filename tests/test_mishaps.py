@@ -182,3 +182,20 @@ def test_what_the_log_could_not_take_comes_once_and_leaves_nothing_behind(manage
     posted.run.flush()  # as the look after all answers does, which may come late
     assert [message.content for message in manager.conversation(session_id).messages] == ["one", "all of it"]
     assert manager._writing.replies.view(session_id) is None
+
+
+def test_a_slow_end_of_an_answer_costs_the_next_message_time_and_nothing_else(manager, session_id, monkeypatch):
+    # On a busy machine seconds may pass between an answer's last word and its thread's last step.
+    touch, ending = manager.store.touch, threading.Event()
+
+    def slowly(session_id, what):
+        if what == "reply":
+            ending.set()
+            threading.Event().wait(1.0)
+        touch(session_id, what)
+
+    monkeypatch.setattr(manager.store, "touch", slowly)
+    monkeypatch.setattr("webchat.reply_log.PROBE_PATIENCE", 0.2)
+    manager.post_message(session_id, "one")
+    assert ending.wait(5)
+    assert manager.send_message("two", session_id) == "You said: two"

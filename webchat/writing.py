@@ -126,19 +126,21 @@ class Writing:
         Raises StorageError, RuntimeError; then nothing was begun and the lock is the caller's still.
         """
 
-        def done(run: ReplyRun) -> None:
-            self.runs.pop(session_id, None)
-            ended(run)
-
         def changed(urgent: bool) -> None:
             self.wakeups.poke(session_id, urgent)
 
-        run = ReplyRun(session_id, header, ask, self.replies, self.transcripts, changed, done)
+        def let_go() -> None:
+            # In this order: whoever comes meanwhile finds the answer, and waits for its end and not for the lock.
+            handed_over.close()
+            if self.runs.get(session_id) is run:
+                del self.runs[session_id]
+
+        run = ReplyRun(session_id, header, ask, self.replies, self.transcripts, changed, ended)
         handed_over = held.pop_all()
         try:
             self.replies.begin(session_id, header)
             self.runs[session_id] = run
-            run.start(handed_over.close)
+            run.start(let_go)
         except BaseException as error:
             held.push(handed_over)
             self.runs.pop(session_id, None)
