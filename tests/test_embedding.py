@@ -6,7 +6,7 @@ import re
 
 import pytest
 from bs4 import BeautifulSoup
-from flask import Flask, render_template
+from flask import Flask, render_template, request
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.test import Client
 
@@ -264,3 +264,15 @@ def test_any_function_from_messages_to_text_is_a_model(host):
     client = host.test_client()
     client.post(f"{PREFIX}/api/session")
     assert client.post(f"{PREFIX}/api/chat", json={"message": "hello"}).json["response"] == "HELLO"
+
+
+def test_each_person_of_the_application_has_their_own_sessions(manager):
+    app = Flask("host")
+    chat = create_blueprint(manager, settings_url="", owner=lambda: request.headers.get("X-Person"))
+    app.register_blueprint(chat, url_prefix=PREFIX)
+    client, ada, bob = app.test_client(), {"X-Person": "ada"}, {"X-Person": "bob"}
+    sent = client.post(f"{PREFIX}/messages", data={"message": "I am Ada"}, headers=ada)
+    assert client.get(sent.location, headers=ada).status_code == 200
+    assert client.get(sent.location, headers=bob).status_code == 404
+    assert client.get(sent.location).status_code == 404
+    assert "I am Ada" not in client.get(f"{PREFIX}/sessions", headers=bob).text

@@ -198,3 +198,18 @@ def test_the_same_export_can_be_brought_in_by_each(app, adas):
         "0 sessions brought in, 1 here already",
         client.post("/sessions/import", data={"file": (io.BytesIO(taken), "a.jsonl")}, headers=BOB).text,
     )
+
+
+def test_the_command_line_takes_along_whose_it_is_told(app, adas, home):
+    from click.testing import CliRunner
+
+    from webchat.cli import main
+
+    def exported(*options: str) -> str:
+        result = CliRunner().invoke(main, ["export", "--home", str(home), *options])
+        assert result.exit_code == 0
+        return result.output
+
+    assert WORD in exported("--owner", "ada")
+    assert exported("--owner", "bob") == exported() == ""
+    assert CliRunner().invoke(main, ["export", "--home", str(home), "--owner", "bob", adas["s"]]).exit_code == 1

@@ -123,6 +123,10 @@ def _home_option(command: Callable[..., None]) -> Callable[..., None]:
     return click.option("--home", help="Folder that holds all files.", metavar="FOLDER")(command)
 
 
+def _owner_option(command: Callable[..., None]) -> Callable[..., None]:
+    return click.option("--owner", help="Whose sessions, where people sign in.", metavar="NAME")(command)
+
+
 def _manager(home: str | None) -> WebChatSessionManager:
     """The sessions in that folder, with nobody to answer."""
     from webchat.backends.mock import MockBackend
@@ -135,14 +139,15 @@ def _manager(home: str | None) -> WebChatSessionManager:
 
 @main.command("export")
 @_home_option
+@_owner_option
 @click.argument("session_ids", nargs=-1, metavar="[SESSION]...")
 @click.option("-o", "--output", type=click.File("wb"), default="-", help="File to write; standard output by default.")
-def export_sessions(home: str | None, session_ids: tuple[str, ...], output: Any) -> None:  # noqa: ANN401
+def export_sessions(home: str | None, owner: str | None, session_ids: tuple[str, ...], output: Any) -> None:  # noqa: ANN401
     """Write sessions, all by default, as JSON Lines."""
     try:
         manager = _manager(home)
-        every = sorted(manager.list_sessions(), key=lambda session: (session.created_at, session.session_id))
-        chosen = [manager.get_session(name) for name in session_ids] or [item for item in every if item.begun]
+        every = sorted(manager.list_sessions(owner), key=lambda session: (session.created_at, session.session_id))
+        chosen = [manager.get_session(name, owner) for name in session_ids] or [item for item in every if item.begun]
         for part in manager.archive.export(chosen):
             output.write(part)
     except (WebChatError, OSError) as error:
@@ -151,13 +156,14 @@ def export_sessions(home: str | None, session_ids: tuple[str, ...], output: Any)
 
 @main.command("import")
 @_home_option
+@_owner_option
 @click.argument("files", nargs=-1, required=True, type=click.File("rb"))
-def import_sessions(home: str | None, files: tuple[Any, ...]) -> None:
+def import_sessions(home: str | None, owner: str | None, files: tuple[Any, ...]) -> None:
     """Bring in sessions: our own export, or that of ChatGPT, Claude or Open WebUI, also as a zip."""
     try:
         manager, problems = _manager(home), 0
         for file in files:
-            report = manager.archive.bring_in(file)
+            report = manager.archive.bring_in(file, owner)
             click.echo(f"{file.name}: {len(report.imported)} brought in, {report.known} here already")
             for problem in report.problems:
                 click.echo(f"{file.name}: {problem}", err=True)
