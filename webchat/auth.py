@@ -16,7 +16,7 @@ from werkzeug.exceptions import Forbidden
 from werkzeug.wrappers import Response
 
 from webchat.config import Network
-from webchat.errors import InvalidInput, NotSignedIn, TooManyGuesses
+from webchat.errors import InvalidInput, NotSignedIn, TooManyGuesses, WrongToken
 from webchat.security import LOOPBACK_NAMES, SAFE_METHODS
 
 SHORTEST_TOKEN = 16
@@ -118,12 +118,12 @@ class Access:
         return URLSafeTimedSerializer(self.token, salt="webchat-access")
 
     def _has_bearer(self, request: Request) -> bool:
-        """Whether the request brings the token itself. Raises NotSignedIn for a wrong one, TooManyGuesses."""
+        """Whether the request brings the token itself. Raises WrongToken, TooManyGuesses."""
         given = request.authorization
         if given is None or given.type != "bearer":
             return False
         if not self.is_right(given.token or "", str(request.remote_addr)):
-            raise NotSignedIn("This token is not the right one.")
+            raise WrongToken
         return True
 
     def _named_by_proxy(self, request: Request) -> str:

@@ -93,6 +93,13 @@ class NotSignedIn(WebChatError):
         super().__init__(text)
 
 
+class WrongToken(NotSignedIn):
+    """A token was sent, and is not the one."""
+
+    def __init__(self) -> None:
+        super().__init__("This token is not the right one.")
+
+
 class TooManyGuesses(WebChatError):
     """An address has sent too many wrong tokens; it may try again in `wait` seconds."""
 

@@ -27,6 +27,7 @@ from webchat.errors import (
     TooManyGuesses,
     Unforeseen,
     WebChatError,
+    WrongToken,
     unforeseen,
 )
 from webchat.faces import Face, json_answer, wanted_face
@@ -45,6 +46,7 @@ STATUS: dict[type[Exception], int] = {
     ModelBusy: 409,
     BackendUnavailable: 503,
     NotSignedIn: 401,
+    WrongToken: 401,
     TooManyGuesses: 429,
     TooBusy: 503,
     Closing: 503,
@@ -116,7 +118,9 @@ def _page(error: Exception, text: str, status: int, face: Face) -> str:
         "draft": request.form.get("message", "") if not isinstance(error, HTTPException) else "",
     }
     if isinstance(error, NotSignedIn | TooManyGuesses) and g.get("way_in") == "token" and face is not Face.FRAGMENT:
-        return render_template("webchat/sign_in.html", **context, next=_way_back())
+        return render_template(
+            "webchat/sign_in.html", **context, next=_way_back(), asked=type(error) is not NotSignedIn
+        )
     if isinstance(error, StaleView) and face is not Face.FRAGMENT:  # which goes to a page with a stream of its own
         context |= pieces.newer_context(str(session_id), request.form.get("seen", ""))
     return render_template("webchat/_error.html" if face is Face.FRAGMENT else "webchat/error.html", **context)

@@ -8,7 +8,7 @@ from flask import Blueprint, g, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from webchat.auth import Access
-from webchat.errors import NotSignedIn
+from webchat.errors import WrongToken
 from webchat.faces import Face, json_answer, wanted_face
 from webchat.views import guard
 from webchat.views.inputs import request_fields
@@ -56,7 +56,7 @@ class SignIn:
 
     def _let_in(self, token: str, address: str) -> AnyResponse:
         if not self._access.token or not self._access.is_right(token, str(request.remote_addr)):
-            raise NotSignedIn("This token is not the right one.")
+            raise WrongToken
         response = json_answer({"signed_in": True}) if wanted_face() is Face.JSON else redirect(address, code=303)
         self._access.sign_in(request, response)
         return response
