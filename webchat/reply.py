@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 from webchat.backends import Event, Piece
 from webchat.errors import (
@@ -163,13 +163,12 @@ class ReplyRun:
 
     def _until_stopped(self, iterator: Iterator[Piece]) -> Iterator[Piece]:
         while not self._ending:
-            try:
-                with backend_errors():
-                    piece = next(iterator, _END)
-            except Exception:
+            try:  # without `backend_errors`, which would cost as much as a piece
+                piece = next(iterator, _END)
+            except Exception as error:
                 if self._ending:  # a connection that a stop has closed is no failure
                     return
-                raise
+                _raise_as_ours(error)
             if piece is _END:
                 return
             yield piece
@@ -288,15 +287,17 @@ def backend_errors() -> Iterator[None]:
     """
     try:
         yield
-    except WebChatError:
-        raise
-    except ValueError as error:
-        if type(error) is not ValueError:
-            raise
+    except Exception as error:
+        _raise_as_ours(error)
+
+
+def _raise_as_ours(error: Exception) -> NoReturn:
+    if type(error) is ValueError:
         raise SessionEnded from error
-    except (RuntimeError, OSError) as error:
+    if isinstance(error, RuntimeError | OSError) and not isinstance(error, WebChatError):
         log.warning("the backend failed", exc_info=error)
         raise BackendUnavailable from error
+    raise error
 
 
 def _unsaved(error: Exception) -> WebChatError:

@@ -34,13 +34,17 @@ class AnswerReader:
         """The pieces of one `chat.completion.chunk`, or of a whole `chat.completion`."""
         if not isinstance(chunk, dict):
             raise Malformed("chunk")
-        self._usage = _mapping(chunk.get("usage")) or self._usage
-        yield from _progress(_mapping(chunk.get("prompt_progress")))
+        # Most chunks are a token and nothing else: what a chunk does not have costs nothing.
+        if usage := chunk.get("usage"):
+            self._usage = _mapping(usage)
+        if progress := chunk.get("prompt_progress"):
+            yield from _progress(_mapping(progress))
         choices = chunk.get("choices") or []
         if not isinstance(choices, list):
             raise Malformed("choices")
         for choice in map(_mapping, choices[:1]):
-            self.finish_reason = _text(choice.get("finish_reason")) or self.finish_reason
+            if reason := choice.get("finish_reason"):
+                self.finish_reason = _text(reason)
             yield from self._said(_mapping(choice.get("delta") or choice.get("message")))
 
     def held_back(self) -> Iterator[Piece]:
@@ -58,10 +62,10 @@ class AnswerReader:
             yield Event("finish", self.finish_reason)
 
     def _said(self, delta: Mapping[str, Any]) -> Iterator[Piece]:
-        if reasoning := _text(delta.get("reasoning_content") or delta.get("reasoning")):
-            yield Event("reasoning", reasoning)
-        if content := _text(delta.get("content")):
-            yield from self._thinking.split(content)
+        if reasoning := delta.get("reasoning_content") or delta.get("reasoning"):
+            yield Event("reasoning", _text(reasoning))
+        if content := delta.get("content"):
+            yield from self._thinking.split(_text(content))
 
 
 class ThinkSplitter:
@@ -139,8 +143,6 @@ def _mapping(value: Any) -> Mapping[str, Any]:  # noqa: ANN401
 
 def _text(value: Any) -> str:  # noqa: ANN401
     """JSON can name half a code point, which no file can hold."""
-    if value is None:
-        return ""
     if not isinstance(value, str):
         raise Malformed(type(value).__name__)
     try:

@@ -17,8 +17,8 @@ from webchat.backends.openai.server import MAX_BODY, MAX_REFUSAL, Server, Wire, 
 from webchat.errors import BackendUnavailable
 
 MAX_EVENT = 2**20
-GATHERING = 0.1
-"""Seconds that the model server's events may gather before they are read."""
+GATHERING = 0.12
+"""Seconds that the model server's events may gather before they are read: as often as pages are told of an answer."""
 PATIENCE = 60
 """Seconds that a server which is too busy may ask us to wait, all waits of one answer together."""
 USAGE = {"stream_options": {"include_usage": True}}
@@ -163,7 +163,7 @@ class OpenAIStream:
 def _gathered(parts: Iterator[bytes]) -> Iterator[bytes]:
     """The same parts; after one that had to be waited for the next ones have time to gather.
 
-    A thread that wakes up for each token costs four times what it does then. Who reads along sees ten updates a second.
+    A thread that wakes up for each token costs four times what it does then.
     """
     asked = time.monotonic()
     for part in parts:
