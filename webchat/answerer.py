@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -11,6 +12,7 @@ from webchat.backends import Piece, SessionBackend, SessionInfo, SessionOptions
 from webchat.errors import SessionEnded, SessionUnknown
 from webchat.reply import backend_errors
 
+log = logging.getLogger(__name__)
 Past = Sequence[Mapping[str, Any]]
 """Messages with `id`, `role` and `content`, oldest first."""
 
@@ -95,6 +97,17 @@ class Answerer:
         listed = getattr(self.backend, "list_models", None)
         with backend_errors():
             return list(listed()) if listed else []
+
+    def check(self) -> str | None:
+        """What keeps the backend from answering, as it says itself; one that says nothing is taken to be well."""
+        look = getattr(self.backend, "check", None)
+        try:
+            with backend_errors():
+                reason = look() if look else None
+        except Exception:
+            log.warning("the backend could not say how it is", exc_info=True)
+            return "The model could not be asked how it is."
+        return str(reason) if reason else None
 
     def start(self, report: Callable[[str, float | None], None]) -> None:
         """Let the backend begin what is better done before the first message; returns at once."""

@@ -83,7 +83,9 @@ class SessionBackend(Protocol):
     Optional attributes that the page shows: `label` (str: which model answers and where) and `notice` (str or None:
     what keeps the backend from answering and what to do). Optional methods that the server calls: `start(report)` once
     at its start, returning at once, for what is better done before the first message; `report(text, progress)` tells
-    the terminal of it, `progress` from 0 to 1 or None. `close()` once at its end.
+    the terminal of it, `progress` from 0 to 1 or None. `close()` once at its end. `check()` when somebody asks
+    whether the chat is ready, every few seconds at most: what keeps the backend from answering, a sentence without
+    names, addresses and secrets, or None; it loads and generates nothing.
 
     A backend that answers one session otherwise than another has `session_options`, the names of those fields of
     SessionOptions that it takes, and two methods: `configure_session(session_id, options)`, which is called before

@@ -25,8 +25,8 @@ class ChatModel(Protocol):
     """A model without memory: it gets the whole conversation and answers.
 
     `label` says which model it is and where; `notice` what keeps it from answering and what to do, or None.
-    It may have `start(report)`, `close()` and `list_models()` as a SessionBackend may; and `named(name)`, another model
-    of the same server, which lets people choose one for each session.
+    It may have `start(report)`, `close()`, `check()` and `list_models()` as a SessionBackend may; and `named(name)`,
+    another model of the same server, which lets people choose one for each session.
     """
 
     @property
@@ -93,6 +93,10 @@ class ChatModelBackend:
 
     def list_models(self) -> list[str]:
         return list(self._model.list_models()) if hasattr(self._model, "list_models") else []
+
+    def check(self) -> str | None:
+        look = getattr(self._model, "check", None)
+        return look() if look else None
 
     def start(self, report: Callable[[str, float | None], None]) -> None:
         if hasattr(self._model, "start"):

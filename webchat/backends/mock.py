@@ -45,6 +45,9 @@ class MockBackend:
             raise SessionUnknown(session_id)
         return MockReply(f"Mock response to: {message}", self._delay)
 
+    def check(self) -> str | None:
+        return None
+
     def end_session(self, session_id: str) -> None:
         if self._sessions.pop(session_id, None):
             self._ended.add(session_id)

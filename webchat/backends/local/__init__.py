@@ -83,6 +83,12 @@ class LocalModel:
     def notice(self) -> str | None:
         return self._engine.failure
 
+    def check(self) -> str | None:
+        """Whether the model's file is here; it is not loaded for that."""
+        path = self._model
+        here = os.access(path, os.R_OK) if isinstance(path, Path) else is_present(path, self._folder)
+        return None if here else "The model's file is not here."
+
     def start(self, report: Report) -> None:
         """Begin to fetch and load the model, and return at once."""
         self._engine.attempt(report)
@@ -106,6 +112,9 @@ class NotInstalled:
 
     label = "No embedded model"
     notice = NOT_INSTALLED
+
+    def check(self) -> str | None:
+        return "The embedded model's runtime is not installed."
 
     def stream(self, messages: Sequence[HistoryItem]) -> Iterable[Piece]:
         raise BackendUnavailable(NOT_INSTALLED)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from copy import copy
 from typing import TYPE_CHECKING, Any
 
@@ -81,15 +82,15 @@ class OpenAIModel:
 
     def list_models(self, within: float = LISTING_PATIENCE) -> list[str]:
         """The names of the server's models, in its order; `within` so many seconds. Raises BackendUnavailable."""
-        from webchat.backends.openai.server import Wire
-
-        wire = Wire()
-        limit = threading.Timer(within, wire.cut)
-        limit.start()
-        try:
+        with _cut_after(within) as wire:
             return self._connection.server().models(wire)
-        finally:
-            limit.cancel()
+
+    def check(self, within: float = LISTING_PATIENCE) -> str | None:
+        """Why the server could not be asked now, without its name; None where it could."""
+        if self._endpoint is None:
+            return "No model server is set."
+        with _cut_after(within) as wire:
+            return self._connection.server().check(wire)
 
     def close(self) -> None:
         self._connection.close()
@@ -98,6 +99,20 @@ class OpenAIModel:
         if not self._name:
             self._name = self._connection.server().first_model(wire)
         return self._name
+
+
+@contextmanager
+def _cut_after(seconds: float) -> Iterator[Wire]:
+    """A wire that is cut when that is not over in time."""
+    from webchat.backends.openai.server import Wire
+
+    wire = Wire()
+    limit = threading.Timer(seconds, wire.cut)
+    limit.start()
+    try:
+        yield wire
+    finally:
+        limit.cancel()
 
 
 class _Connection:

@@ -21,6 +21,7 @@ BROKEN_OFF = "The connection to the model broke off in the middle of the answer.
 TOO_LONG = (
     "The conversation is longer than the model can read. Start a new session, or choose a model with a longer context."
 )
+LATE = "The model server does not answer in time."
 QUOTED_CHARACTERS = 200
 
 # OpenAI's and llama.cpp's codes, then the words that others use.
@@ -178,3 +179,26 @@ def _when(headers: Mapping[str, str]) -> str:
     if count is None:
         return "later"
     return f"in {count} second{'' if count == 1 else 's'}"
+
+
+def of_check(error: Exception) -> str:
+    """The sentence for what httpx raised, without a name or an address: anybody may read it."""
+    reasons = list(_causes(error))
+    if isinstance(error, httpx.TimeoutException):
+        return LATE
+    if any(isinstance(reason, socket.gaierror) for reason in reasons):
+        return "The model server's name is not known."
+    if any(isinstance(reason, ssl.SSLError) for reason in reasons):
+        return "No secure connection to the model server is possible."
+    return "The model server does not take connections."
+
+
+def of_checked_status(status: int) -> str | None:
+    """The same for the status that a list of models came with. Not every server that answers has such a list."""
+    if status < 300 or status in (404, 405):
+        return None
+    if status in (401, 403):
+        return "The model server does not accept the key."
+    if status == 429:
+        return "The model server takes no more questions for now."
+    return f"The model server answers with HTTP status {status}."

@@ -81,6 +81,17 @@ class Server:
         url = f"{self.endpoint.url}/chat/completions"
         return self._client.stream("POST", url, json=question, extensions={"trace": wire.trace})
 
+    def check(self, wire: Wire) -> str | None:
+        """What keeps the server from answering, as far as its list of models shows; None where nothing does."""
+        url, seconds = f"{self.endpoint.url}/models", self.endpoint.connect_timeout
+        try:
+            with self._client.stream("GET", url, timeout=seconds, extensions={"trace": wire.trace}) as response:
+                return problems.of_checked_status(response.status_code)
+        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+            return problems.LATE if wire.is_cut else problems.of_check(error)
+        finally:
+            wire.release()
+
     def models(self, wire: Wire) -> list[str]:
         """The names from GET /models, in the server's order. Raises BackendUnavailable."""
         seconds = self.endpoint.connect_timeout
