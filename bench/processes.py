@@ -90,6 +90,8 @@ def chat(folder: Path, *options: str, backend: str = "mock") -> Server:
         "0",
         "--backend",
         backend,
+        "--log-level",
+        "warning",  # a line for each request would drown the figures
         "--titles",
         "off",
         *at_once,

@@ -7,8 +7,17 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
+
+
+class Whole(FlaskClient):
+    """A client that takes each answer to its end before it looks at it."""
+
+    def open(self, *args: Any, **kwargs: Any) -> TestResponse:
+        return super().open(*args, buffered=True, **kwargs)
 
 
 def snapshot(folder: Path) -> dict[str, bytes | None]:

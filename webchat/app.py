@@ -9,7 +9,7 @@ from typing import Any
 from flask import Flask, g, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from webchat import config, errors_http, security
+from webchat import config, errors_http, request_log, security
 from webchat.auth import Access, is_loopback
 from webchat.backends import SessionBackend, create_backend
 from webchat.conventions import SERVER_DIR, WEB_CHAT_SESSIONS_FILENAME
@@ -21,6 +21,7 @@ from webchat.memory import MemoryStore
 from webchat.memory_context import memory_context
 from webchat.models import models_folder
 from webchat.models.shelf import shelf
+from webchat.request_log import RequestLog
 from webchat.views import create_blueprint, finish
 from webchat.views.settings import SettingsPage
 from webchat.views.sign_in import SignIn
@@ -67,6 +68,7 @@ def create_app(config_values: Mapping[str, Any] | None = None, *, backend: Sessi
         app.register_blueprint(way_in.blueprint())
     app.register_blueprint(SettingsPage(live, shelf(models_folder())).blueprint(), url_prefix="/apps/settings")
     beyond = not is_loopback(settings.host)
+    _watch(app)
     app.before_request(lambda: security.check_host(request, settings.allow_host, any_address=beyond))
     app.before_request(way_in.before)
     # What no route of ours takes, and a host that is not ours, is answered in the same faces and with the same headers.
@@ -90,3 +92,13 @@ def _limits(settings: config.Settings) -> Limits:
         answer_time=settings.answer_time,
         free_disk=int(settings.min_free * MIB),
     )
+
+
+def _watch(app: Flask) -> None:
+    """Have each request logged."""
+
+    def name_route() -> None:
+        request.environ[request_log.ROUTE] = request.endpoint or ""
+
+    app.before_request(name_route)
+    app.wsgi_app = RequestLog(app.wsgi_app)  # type: ignore[method-assign]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import secrets
 import sys
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from webchat import __version__, config
+from webchat import __version__, config, logs
 from webchat.errors import InvalidInput, WebChatError
 
 if TYPE_CHECKING:
@@ -48,14 +47,13 @@ def _setting_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.version_option(__version__)
 def main() -> None:
     """A chat in the browser over any agent or model. Without a command it serves."""
+    logs.set_up()
 
 
 @main.command()
 @_setting_options
 def serve(**given: str | None) -> None:
     """Serve the chat on this machine."""
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a full queue is said to those who wait in it
     explicit = {setting.metadata["key"]: given[setting.name] for setting in config.SETTINGS}
     try:
         _serve(explicit)
@@ -69,6 +67,7 @@ def _serve(explicit: dict[str, Any]) -> None:
 
     made = _make_token(explicit)
     settings = _with_a_way_in(explicit)
+    logs.set_up(settings.log_format, settings.log_level)
     app = create_app(explicit)
     manager = app.extensions["webchat"]
     listening = server.listen(settings.host, settings.port)

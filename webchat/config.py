@@ -17,6 +17,8 @@ from webchat.fileutil import DiskFolder, atomic_write, locked, quarantine
 Source = Literal["flag", "environment", "file", "default"]
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 THEMES = ("system", "light", "dark")
+LOG_FORMATS = ("human", "json")
+LOG_LEVELS = ("debug", "info", "warning", "error")
 WORDS = {"on": True, "true": True, "yes": True, "1": True, "off": False, "false": False, "no": False, "0": False}
 KEY_BELONGS_TO = "api_key_for"
 """Beside a saved key: the address that it was saved for. No other server is ever sent it."""
@@ -72,6 +74,18 @@ def _theme(text: str) -> str:
     if text not in THEMES:
         raise ValueError(f"choose one of {', '.join(THEMES)}")
     return text
+
+
+def _log_format(text: str) -> str:
+    if text not in LOG_FORMATS:
+        raise ValueError(f"choose one of {', '.join(LOG_FORMATS)}")
+    return text
+
+
+def _log_level(text: str) -> str:
+    if text.lower() not in LOG_LEVELS:
+        raise ValueError(f"choose one of {', '.join(LOG_LEVELS)}")
+    return text.lower()
 
 
 def _temperature(text: str) -> float | None:
@@ -254,6 +268,16 @@ class Settings:
     )
     grace: float = _setting(
         10.0, "WEBCHAT_GRACE", "--grace", "Seconds that answers have to finish when the server is ended.", _not_negative
+    )
+    log_format: str = _setting(
+        "human", "WEBCHAT_LOG_FORMAT", "--log-format", "How the log is written: human or json.", _log_format
+    )
+    log_level: str = _setting(
+        "info",
+        "WEBCHAT_LOG_LEVEL",
+        "--log-level",
+        "What is logged: debug, info (each request and reply), warning or error.",
+        _log_level,
     )
     host: str = _setting("127.0.0.1", "WEBCHAT_HOST", "--host", "Address to listen on.")
     port: int = _setting(8000, "WEBCHAT_PORT", "--port", "Port to listen on; the next free one if taken.", _port)

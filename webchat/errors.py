@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-import secrets
+
+from webchat import reference
 
 log = logging.getLogger(__name__)
 
@@ -140,7 +141,7 @@ class Unforeseen(WebChatError):
 
 
 def unforeseen(cause: BaseException) -> Unforeseen:
-    """The error to tell people of, with the cause written to the log."""
-    reference = secrets.token_hex(4)
-    log.error("unforeseen, reference %s", reference, exc_info=cause)
-    return Unforeseen(f"Something went wrong that nobody foresaw. The log has more under reference {reference}.")
+    """The error to tell people of, with the cause written to the log; both under the reference of the request."""
+    name = reference.current.get() or reference.new()
+    log.error("unforeseen, reference %s", name, exc_info=cause)
+    return Unforeseen(f"Something went wrong that nobody foresaw. The log has more under reference {name}.")

@@ -32,6 +32,7 @@ from webchat.errors import (
 )
 from webchat.faces import Face, json_answer, wanted_face
 from webchat.limits import MIB
+from webchat.request_log import ERROR
 from webchat.views import pieces
 
 log = logging.getLogger(__name__)
@@ -69,6 +70,7 @@ TEXTS = {
 def handle(error: Exception) -> Response:
     """Answer with the error's text and status, in the face that was asked for."""
     text, status, headers = _told(error)
+    request.environ[ERROR] = type(error).__name__ if isinstance(error, WebChatError | HTTPException) else "Unforeseen"
     face = wanted_face()
     if face is Face.JSON:
         status = 400 if status == 422 else status

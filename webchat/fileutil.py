@@ -17,6 +17,8 @@ from typing import Literal, Protocol
 
 from filelock import FileLock, Timeout
 
+from webchat.observer import NOBODY, Observer, timed
+
 FOLDER_MODE, FILE_MODE = 0o700, 0o600
 LOCK_SUFFIX = ".lock"
 Release = Callable[[], None]
@@ -125,13 +127,17 @@ def quarantine(folder: Folder, name: str) -> str | None:
 
 
 class DiskFolder:
-    """A folder on disk. Links are not followed: a link in a file's place is an error, not a way out."""
+    """A folder on disk. Links are not followed: a link in a file's place is an error, not a way out.
 
-    def __init__(self, path: Path | str) -> None:
+    The observer is told how long writes take.
+    """
+
+    def __init__(self, path: Path | str, observer: Observer = NOBODY) -> None:
         self.path = Path(path)
+        self._observer = observer
 
     def sub(self, name: str) -> DiskFolder:
-        return DiskFolder(self.path / name)
+        return DiskFolder(self.path / name, self._observer)
 
     def names(self) -> list[str]:
         with suppress(FileNotFoundError):
@@ -156,6 +162,10 @@ class DiskFolder:
             return file.read(-1 if size is None else size)
 
     def replace(self, name: str, data: bytes) -> None:
+        with timed(self._observer, "replace"):
+            self._replace(name, data)
+
+    def _replace(self, name: str, data: bytes) -> None:
         self._make()
         fd, temporary = tempfile.mkstemp(prefix=f".{name}.", dir=self.path)  # 0600 from the start
         try:
@@ -171,6 +181,10 @@ class DiskFolder:
         self._sync_folder()
 
     def append_line(self, name: str, line: bytes, *, sync: bool = True) -> int:
+        with timed(self._observer, "append"):
+            return self._append_line(name, line, sync)
+
+    def _append_line(self, name: str, line: bytes, sync: bool) -> int:
         flags = os.O_APPEND | os.O_CREAT
         try:
             file = self._file(name, "r+b", flags)
@@ -189,7 +203,7 @@ class DiskFolder:
 
     def begin(self, name: str, data: bytes) -> Log:
         self.replace(name, data)
-        return _DiskLog(self._file(name, "r+b", os.O_APPEND), len(data))
+        return _DiskLog(self._file(name, "r+b", os.O_APPEND), len(data), self._observer)
 
     def remove(self, name: str) -> None:
         (self.path / name).unlink(missing_ok=True)
@@ -268,11 +282,12 @@ def _append(file: FileIO, end: int, data: bytes) -> int:
 
 
 class _DiskLog:
-    def __init__(self, file: FileIO, size: int) -> None:
-        self._file, self._size = file, size
+    def __init__(self, file: FileIO, size: int, observer: Observer) -> None:
+        self._file, self._size, self._observer = file, size, observer
 
     def append_line(self, line: bytes) -> None:
-        self._size = _append(self._file, self._size, line + b"\n")
+        with timed(self._observer, "reply"):
+            self._size = _append(self._file, self._size, line + b"\n")
 
     def close(self) -> None:
         self._file.close()

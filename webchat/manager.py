@@ -31,6 +31,7 @@ from webchat.errors import (
 from webchat.follow import Conversation, Waiter, Wakeups
 from webchat.housekeeping import TRASH_DAYS, Housekeeping
 from webchat.limits import Limits
+from webchat.observer import NOBODY, Observer
 from webchat.reply import ReplyRun
 from webchat.search import Hit, index_beside
 from webchat.session_store import DEFAULT_DESCRIPTION, WebChatSession, WebChatSessionStore, is_session_id, utc_now
@@ -67,19 +68,20 @@ class WebChatSessionManager:
         context: Callable[[str | None], str] = lambda owner: "",
         trash_days: float = TRASH_DAYS,
         limits: Limits | None = None,
+        observer: Observer = NOBODY,
     ) -> None:
         """`persistence_path` is the registry's file; the transcripts lie in a folder beside it. None: in memory.
 
         `context` gives what a backend that takes it is told, for an owner, beside each conversation. `trash_days` is
-        for how long a deleted session can be restored.
+        for how long a deleted session can be restored. `observer` is told how replies and writes go.
         """
         self.limits = limits or Limits()
         self._answerer = Answerer(backend)
         self._answerer_lock = threading.Lock()
         self._context = context
-        self.store = WebChatSessionStore(persistence_path, clock=clock)
+        self.store = WebChatSessionStore(persistence_path, clock=clock, observer=observer)
         self._clock = clock
-        self._writing = Writing(self.store.folder.sub(WEB_CHAT_TRANSCRIPTS_DIR), self.limits)
+        self._writing = Writing(self.store.folder.sub(WEB_CHAT_TRANSCRIPTS_DIR), self.limits, observer)
         self.store.activity.rebuild = self._writing.transcripts.last_written
         transcripts = self.store.folder.sub(WEB_CHAT_TRANSCRIPTS_DIR)
         self._index = index_beside(self.store.folder, WEB_CHAT_SEARCH_FILENAME, transcripts)
@@ -423,6 +425,11 @@ class WebChatSessionManager:
         """How many answers this process writes right now."""
         return len(self._writing.runs)
 
+    @property
+    def is_closing(self) -> bool:
+        """Whether nothing new is begun any more."""
+        return self._writing.is_closing
+
     def close(self, grace: float = 0.0, patience: float = 1.0) -> None:
         """End all: streams, answers in flight (kept, as interrupted) and the backend.
 
@@ -524,6 +531,10 @@ class WebChatSessionManager:
     def takes(self) -> frozenset[str]:
         """The options that a session may have with this backend: "model", "system_prompt", "context"."""
         return self._answerer.takes
+
+    def check_backend(self) -> str | None:
+        """Why the backend could not answer now, a sentence without names and addresses; None where it could."""
+        return self._answerer.check()
 
     def list_models(self) -> list[str]:
         """The names that a session's model may have; [] where it cannot be told. Raises BackendUnavailable."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any, NoReturn, Protocol
 
+from webchat import reference
 from webchat.backends import Event, Piece
 from webchat.errors import (
     BackendUnavailable,
@@ -19,7 +20,9 @@ from webchat.errors import (
     unforeseen,
 )
 from webchat.fileutil import Release
+from webchat.observer import NOBODY, Observer, ReplyReport, line_of
 from webchat.reply_log import Replies, ReplyView, commit
+from webchat.session_store import short_id
 from webchat.transcript import Message, Transcripts
 
 log = logging.getLogger(__name__)
@@ -56,13 +59,19 @@ class ReplyRun:
         transcripts: Transcripts,
         changed: Callable[[bool], None],
         done: Callable[[ReplyRun], None],
+        *,
+        observer: Observer = NOBODY,
     ) -> None:
         """`changed(urgent)` is called after each piece, `done(self)` in the thread's end, before others may write."""
         self.session_id = session_id
         self.id = str(header["id"])
         self.error: WebChatError | None = None
         self._ask, self._replies, self._transcripts = ask, replies, transcripts
-        self._changed, self._done = changed, done
+        self._changed, self._done, self._observer = changed, done, observer
+        # The thread works for the request that began it, and is found under its reference.
+        self._reference = reference.current.get()
+        self._spoke_after: float | None = None
+        self._pieces = 0
         self._guard = threading.Lock()
         self._writing = threading.Lock()
         self._unwritten: list[dict[str, Any]] = []
@@ -113,6 +122,8 @@ class ReplyRun:
         return self._finished.wait(timeout)
 
     def _run(self, release: Release) -> None:
+        reference.current.set(self._reference)
+        self._observer.reply_began()
         try:
             self._answer()
         except WebChatError as error:
@@ -135,10 +146,27 @@ class ReplyRun:
         except Exception:
             log.exception("the end of the reply in session %s could not be noted", self.session_id)
         finally:
+            self._report()
             self._replies.leave(self.session_id)
             release()
             self._finished.set()
             self._changed(True)
+
+    def _report(self) -> None:
+        """Say how it went: no word of what was said."""
+        report = ReplyReport(
+            session=short_id(self.session_id),
+            status=self._final_status(),
+            model=self.message.model or "",
+            first_piece=self._spoke_after,
+            seconds=time.monotonic() - self._began_at,
+            pieces=self._pieces,
+            error=type(self.error).__name__ if self.error else "",
+        )
+        log.info(*line_of(report))
+        if self.error:  # whose text may quote the model's server, and that what was said
+            log.debug("why the reply in %s failed", report.session, exc_info=self.error)
+        self._observer.reply_ended(report)
 
     def _answer(self) -> None:
         try:
@@ -184,6 +212,8 @@ class ReplyRun:
         record = _record(piece)
         if not record:
             return
+        if record.keys() & {"d", "r"}:
+            self._count_piece()
         with self._writing:
             self._unwritten.append(record)
             self._doing = record if "s" in record else {}
@@ -194,6 +224,12 @@ class ReplyRun:
             except OSError as error:
                 self.stop("interrupted")
                 raise StorageError("The answer could not be saved", error) from error
+
+    def _count_piece(self) -> None:
+        self._pieces += 1
+        if self._spoke_after is None:
+            self._spoke_after = time.monotonic() - self._began_at
+            self._observer.reply_spoke(self._spoke_after)
 
     def tend(self, longest: float) -> None:
         """What is due from time to time: write down what has come, say for how long the model is silent, and end what

@@ -17,6 +17,7 @@ from webchat.activity import Activity
 from webchat.conventions import WEB_CHAT_ACTIVITY_FILENAME, WEB_CHAT_SESSIONS_FILENAME
 from webchat.errors import InvalidInput, SessionExists, SessionNotFound, StorageError
 from webchat.fileutil import DiskFolder, Folder, MemoryFolder, Stamp, locked, quarantine
+from webchat.observer import NOBODY, Observer
 
 DEFAULT_DESCRIPTION = "Web chat session"
 NEWER = "The list of sessions was written by a later version of the chat. It can be read here, and not changed."
@@ -28,6 +29,11 @@ Rows = Mapping[str, Row]
 def is_session_id(value: object) -> bool:
     """Whether this may name a session: it is safe as a file's name, in a URL and in HTML."""
     return isinstance(value, str) and _ID.fullmatch(value) is not None
+
+
+def short_id(session_id: str) -> str:
+    """What people are shown of an id."""
+    return session_id.removeprefix("mock-session-")[:8]
 
 
 def utc_now() -> str:
@@ -58,7 +64,7 @@ class WebChatSession:
 
     @property
     def short_id(self) -> str:
-        return self.session_id.removeprefix("mock-session-")[:8]
+        return short_id(self.session_id)
 
     @property
     def project_id(self) -> str:
@@ -90,9 +96,15 @@ class WebChatSessionStore:
     call to one person's sessions; None is the one person of a chat without sign-in.
     """
 
-    def __init__(self, persistence_path: Path | str | None = None, *, clock: Callable[[], str] = utc_now) -> None:
+    def __init__(
+        self,
+        persistence_path: Path | str | None = None,
+        *,
+        clock: Callable[[], str] = utc_now,
+        observer: Observer = NOBODY,
+    ) -> None:
         path = Path(persistence_path).expanduser() if persistence_path is not None else None
-        self.folder: Folder = DiskFolder(path.parent) if path else MemoryFolder()
+        self.folder: Folder = DiskFolder(path.parent, observer) if path else MemoryFolder()
         self._name = path.name if path else WEB_CHAT_SESSIONS_FILENAME
         self._clock = clock
         self.activity = Activity(self.folder, WEB_CHAT_ACTIVITY_FILENAME, clock)

@@ -17,6 +17,7 @@ from webchat.errors import Closing, InvalidInput, SessionBusy, StorageError, Web
 from webchat.fileutil import Folder
 from webchat.follow import POLL_INTERVAL, Conversation, Conversations, Wakeups, text_pieces
 from webchat.limits import Limits, Places
+from webchat.observer import NOBODY, Observer
 from webchat.reply import Ask, ReplyRun
 from webchat.reply_log import Replies, ReplyView, settle
 from webchat.session_store import WebChatSession
@@ -62,8 +63,9 @@ class Posted:
 class Writing:
     """The transcripts and the replies of all sessions in one folder, as this process reads and writes them."""
 
-    def __init__(self, folder: Folder, limits: Limits) -> None:
+    def __init__(self, folder: Folder, limits: Limits, observer: Observer = NOBODY) -> None:
         self._folder, self._limits, self._places = folder, limits, Places(limits)
+        self._observer = observer
         self.transcripts, self.replies = Transcripts(folder), Replies(folder)
         self.runs: dict[str, ReplyRun] = {}
         self._conversations = Conversations(self.transcripts, self.replies, self._written_here)
@@ -135,7 +137,7 @@ class Writing:
             if self.runs.get(session_id) is run:
                 del self.runs[session_id]
 
-        run = ReplyRun(session_id, header, ask, self.replies, self.transcripts, changed, ended)
+        run = ReplyRun(session_id, header, ask, self.replies, self.transcripts, changed, ended, observer=self._observer)
         handed_over = held.pop_all()
         try:
             self.replies.begin(session_id, header)
@@ -159,6 +161,10 @@ class Writing:
         """Raises Closing when all this is about to end."""
         if self._closing:
             raise Closing
+
+    @property
+    def is_closing(self) -> bool:
+        return self._closing
 
     def is_answering(self, session_id: str) -> bool:
         return session_id in self.runs or self.replies.is_alive(session_id)

@@ -1,0 +1,87 @@
+"""How the log is written when the chat is a program of its own. An application that embeds it has its own way.
+
+Whatever is logged, what a terminal would obey or what reads as another line is written as an escape. Lines whose
+arguments are a mapping have these as fields in JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from webchat import reference
+
+CLEAR_LINE = "\r\x1b[K"
+"""Takes a progress bar away, which the terminal is shown again at its next step."""
+INDENT = "    "
+
+
+def set_up(form: str = "human", level: str = "warning") -> None:
+    """Log to standard error, in that form ("human" or "json"): of the chat from `level` on, of libraries from warnings.
+
+    A library's finer words are nobody's: an HTTP client's tell keys.
+    """
+    root, own = logging.getLogger(), logging.getLogger("webchat")
+    for old in [handler for handler in root.handlers if isinstance(handler, _Terminal)]:
+        root.removeHandler(old)
+    handler = _Terminal()
+    handler.setFormatter(JsonLines() if form == "json" else HumanLines())
+    root.addHandler(handler)
+    own.setLevel(level.upper())
+    root.setLevel(max(own.level, logging.WARNING))
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a full queue is said to those who wait in it
+
+
+def printable(text: str) -> str:
+    """The text on one line, with control, direction and invisible characters as escapes."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+class HumanLines(logging.Formatter):
+    """A line for each record, and the lines of its traceback below it, indented: none can pass for a record."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        time = datetime.fromtimestamp(record.created).strftime("%Y-%m-%d %H:%M:%S")
+        text, name = record.getMessage(), reference.current.get()
+        named = f" [{name}]" if name and name not in text else ""
+        head = f"{time} {record.levelname} {record.name}: {printable(text)}{named}"
+        return "\n".join([head, *(INDENT + printable(line) for line in self._trace(record).splitlines())])
+
+    def _trace(self, record: logging.LogRecord) -> str:
+        return self.formatException(record.exc_info) if record.exc_info else ""
+
+
+class JsonLines(logging.Formatter):
+    """A JSON object for each record: at, level, logger, text, reference, trace where there is one, and its fields."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, Any] = dict(record.args) if isinstance(record.args, Mapping) else {}
+        line |= {
+            "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "text": record.getMessage(),
+        }
+        if reference.current.get():
+            line["reference"] = reference.current.get()
+        if record.exc_info:
+            line["trace"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=str)  # in which all but printable ASCII is an escape
+
+
+class _Terminal(logging.Handler):
+    """Standard error as it is at the moment, whoever has put another in its place."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            text = self.format(record)
+            sys.stderr.write((CLEAR_LINE if sys.stderr.isatty() else "") + text + "\n")
+            sys.stderr.flush()
+        except Exception:
+            self.handleError(record)
