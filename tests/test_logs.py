@@ -65,6 +65,15 @@ def test_what_is_refused_is_a_line_too(client, lines):
     ]
 
 
+def test_probes_do_not_fill_the_log(client, lines, caplog):
+    client.get("/healthz")
+    client.get("/readyz")
+    assert lines("request") == []
+    caplog.set_level(logging.DEBUG, "webchat")
+    client.get("/healthz")
+    assert [line["path"] for line in lines("request")] == ["/healthz"]
+
+
 @pytest.mark.parametrize("given", ["abcd-1234", "f" * 64, "00000000-0000-4000-8000-000000000000"])
 def test_a_reference_that_a_proxy_gives_is_taken(client, given):
     assert client.get("/", headers={"X-Request-ID": given}).headers["X-Request-ID"] == given

@@ -8,21 +8,25 @@ from typing import Any
 
 from flask import Flask, g, request
 from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.wrappers import Response as AnyResponse
 
 from webchat import config, errors_http, request_log, security
 from webchat.auth import Access, is_loopback
 from webchat.backends import SessionBackend, create_backend
 from webchat.conventions import SERVER_DIR, WEB_CHAT_SESSIONS_FILENAME
 from webchat.fileutil import DiskFolder
+from webchat.health import Health
 from webchat.limits import MIB, Limits
 from webchat.live_settings import LiveSettings
 from webchat.manager import WebChatSessionManager
 from webchat.memory import MemoryStore
 from webchat.memory_context import memory_context
+from webchat.metrics import Metrics
 from webchat.models import models_folder
 from webchat.models.shelf import shelf
+from webchat.observer import NOBODY
 from webchat.request_log import RequestLog
-from webchat.views import create_blueprint, finish
+from webchat.views import create_blueprint, finish, health
 from webchat.views.settings import SettingsPage
 from webchat.views.sign_in import SignIn
 
@@ -44,6 +48,7 @@ def create_app(config_values: Mapping[str, Any] | None = None, *, backend: Sessi
     for name in ("MAX_CONTENT_LENGTH", "MAX_FORM_MEMORY_SIZE"):
         app.config[name] = (config_values or {}).get(name, int(settings.max_body * MIB))
     home = settings.home.expanduser()
+    metrics = Metrics() if settings.metrics else None
     memory = MemoryStore(DiskFolder(home), trash_days=settings.trash_days)
     manager = WebChatSessionManager(
         backend or create_backend(settings.backend, settings),
@@ -51,6 +56,7 @@ def create_app(config_values: Mapping[str, Any] | None = None, *, backend: Sessi
         context=lambda owner: memory_context(memory, owner) if live.load()[0].memory_context else "",
         trash_days=settings.trash_days,
         limits=_limits(settings),
+        observer=metrics or NOBODY,
     )
     manager.housekeeping.chores.append(memory.empty_expired)
     app.extensions["webchat"] = manager
@@ -67,10 +73,9 @@ def create_app(config_values: Mapping[str, Any] | None = None, *, backend: Sessi
     if settings.token:
         app.register_blueprint(way_in.blueprint())
     app.register_blueprint(SettingsPage(live, shelf(models_folder())).blueprint(), url_prefix="/apps/settings")
-    beyond = not is_loopback(settings.host)
-    _watch(app)
-    app.before_request(lambda: security.check_host(request, settings.allow_host, any_address=beyond))
-    app.before_request(way_in.before)
+    app.register_blueprint(health.blueprint(Health(manager), metrics))
+    _watch(app, metrics)
+    _guard(app, settings, way_in)
     # What no route of ours takes, and a host that is not ours, is answered in the same faces and with the same headers.
     app.register_error_handler(Exception, errors_http.handle)
     app.after_request(finish)
@@ -94,11 +99,27 @@ def _limits(settings: config.Settings) -> Limits:
     )
 
 
-def _watch(app: Flask) -> None:
-    """Have each request logged."""
+def _guard(app: Flask, settings: config.Settings, way_in: SignIn) -> None:
+    """Put the check of the host's name and the way in before all views but a probe's."""
+    beyond = not is_loopback(settings.host)
+
+    def check() -> AnyResponse | None:
+        if request.endpoint in health.PROBES:
+            return None
+        security.check_host(request, settings.allow_host, any_address=beyond)
+        return way_in.before()
+
+    app.before_request(check)
+
+
+def _watch(app: Flask, metrics: Metrics | None) -> None:
+    """Have each request logged, and counted where somebody asked for that."""
 
     def name_route() -> None:
         request.environ[request_log.ROUTE] = request.endpoint or ""
 
     app.before_request(name_route)
-    app.wsgi_app = RequestLog(app.wsgi_app)  # type: ignore[method-assign]
+    logged = RequestLog(app.wsgi_app, health.QUIET, metrics.request_ended if metrics else lambda report: None)
+    app.wsgi_app = logged  # type: ignore[method-assign]
+    if metrics:
+        metrics.watch_streams(lambda: sum(chat.streams.taken for chat in app.extensions["webchat.chats"].values()))

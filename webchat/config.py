@@ -279,6 +279,9 @@ class Settings:
         "What is logged: debug, info (each request and reply), warning or error.",
         _log_level,
     )
+    metrics: bool = _setting(
+        False, "WEBCHAT_METRICS", "--metrics", "Whether Prometheus can read /metrics: on or off.", _switch
+    )
     host: str = _setting("127.0.0.1", "WEBCHAT_HOST", "--host", "Address to listen on.")
     port: int = _setting(8000, "WEBCHAT_PORT", "--port", "Port to listen on; the next free one if taken.", _port)
 

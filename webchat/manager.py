@@ -532,6 +532,10 @@ class WebChatSessionManager:
         """The options that a session may have with this backend: "model", "system_prompt", "context"."""
         return self._answerer.takes
 
+    def require_disk(self) -> None:
+        """Raises StorageError where less of the disk is free than `limits` wants."""
+        self._writing.require_disk()
+
     def check_backend(self) -> str | None:
         """Why the backend could not answer now, a sentence without names and addresses; None where it could."""
         return self._answerer.check()

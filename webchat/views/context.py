@@ -25,7 +25,7 @@ class Slots:
     """How many requests may hold a thread for long: pages' streams, and scripts that wait for an answer."""
 
     def __init__(self, limit: int) -> None:
-        self._guard, self._free = Lock(), limit
+        self._guard, self._free, self._limit = Lock(), limit, limit
 
     def take(self) -> bool:
         """Take a slot; whether there was one."""
@@ -37,6 +37,10 @@ class Slots:
     def give(self) -> None:
         with self._guard:
             self._free += 1
+
+    @property
+    def taken(self) -> int:
+        return self._limit - self._free
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,95 @@
+"""Whether the chat could take a message now, and if not, why: sentences that anybody may read. Knows no page."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable, Mapping
+from time import monotonic
+
+from webchat.errors import StorageError
+from webchat.manager import WebChatSessionManager
+
+log = logging.getLogger(__name__)
+PROBE = ".webchat-probe"
+PROBE_BYTES = b"written to see whether the disk takes writes\n" * 100
+"""More than a file system might keep beside the file's name: a full disk has no room for it."""
+KEPT = 5.0
+"""Seconds for which an answer holds: whoever asks more often is given it again."""
+PATIENCE = 2.0
+"""Seconds that somebody waits for an answer."""
+STALE = 30.0
+"""Seconds for which the last answer stands in for one that is late: what is slow may be well, what hangs is not."""
+
+
+class Health:
+    """What a load balancer or a supervisor asks of one chat."""
+
+    def __init__(
+        self, manager: WebChatSessionManager, clock: Callable[[], float] = monotonic, patience: float = PATIENCE
+    ) -> None:
+        self._manager, self._patience = manager, patience
+        looks = {"store": lambda: _why_no_writing(manager), "backend": manager.check_backend}
+        self._checks = {name: _Check(look, clock) for name, look in looks.items()}
+
+    def reasons(self) -> Mapping[str, str | None]:
+        """For the server, the store and the backend what is wrong with it, or None; in `patience` seconds at most."""
+        closing = "The server is about to end." if self._manager.is_closing else None
+        for check in self._checks.values():
+            check.begin()
+        end = monotonic() + self._patience
+        return {"server": closing} | {name: check.reason(end - monotonic()) for name, check in self._checks.items()}
+
+
+class _Check:
+    """One question, put at most every few seconds, in a thread of its own: what hangs there holds nobody here."""
+
+    def __init__(self, look: Callable[[], str | None], clock: Callable[[], float]) -> None:
+        self._look, self._clock = look, clock
+        self._guard = threading.Lock()
+        self._last: tuple[float, str | None] = (float("-inf"), None)
+        """When there was an answer, and which."""
+        self._idle = threading.Event()
+        self._idle.set()
+
+    def begin(self) -> None:
+        """Put the question, unless that is being done or has just been."""
+        with self._guard:
+            if self._idle.is_set() and self._clock() - self._last[0] > KEPT:
+                self._idle.clear()
+                try:
+                    threading.Thread(target=self._ask, name="health", daemon=True).start()
+                except RuntimeError:  # no more threads are to be had; the next who asks tries again
+                    self._last = self._clock(), "There are too many threads."
+                    self._idle.set()
+
+    def reason(self, patience: float) -> str | None:
+        """What is wrong, or None."""
+        in_time = self._idle.wait(max(0.0, patience))
+        answered_at, reason = self._last
+        late = not in_time and self._clock() - answered_at > STALE
+        return "It has not answered in time." if late else reason
+
+    def _ask(self) -> None:
+        try:
+            reason = self._look()
+        except Exception:
+            log.exception("a check failed")
+            reason = "The check itself failed; the log says why."
+        self._last = self._clock(), reason
+        self._idle.set()
+
+
+def _why_no_writing(manager: WebChatSessionManager) -> str | None:
+    folder = manager.store.folder
+    try:
+        manager.require_disk()
+        folder.replace(PROBE, PROBE_BYTES)
+        folder.remove(PROBE)
+    except StorageError:
+        return "Too little of the disk is free."
+    except OSError as error:
+        why = os.strerror(error.errno) if error.errno else "it does not answer as it should"
+        return f"The disk takes no writes: {why}."
+    return None
