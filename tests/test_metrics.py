@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import httpx
 import pytest
@@ -16,6 +18,8 @@ from tests.scripted import ScriptedBackend
 from webchat import create_app
 from webchat.errors import BackendUnavailable, InvalidInput
 from webchat.metrics import NOT_INSTALLED
+
+DOCUMENTATION = Path(__file__).parent.parent / "docs" / "reliability.md"
 
 
 @pytest.fixture
@@ -47,6 +51,15 @@ def read(text):
 @pytest.fixture
 def session_id(manager):
     return manager.create_session().session_id
+
+
+def test_the_documentation_lists_every_figure(client, manager, session_id):
+    manager.send_message("one", session_id)
+    described = set(re.findall(r"^\| `(webchat_\w+)", DOCUMENTATION.read_text("utf-8"), re.M))
+    families = text_string_to_metric_families(client.get("/metrics").text)
+    kinds = {"counter": "_total", "gauge": "", "histogram": ""}
+    given = {family.name + kinds[family.type] for family in families if not family.name.startswith("process_")}
+    assert {name for name in given if not name.endswith("_created")} == described
 
 
 def test_nobody_is_told_who_has_not_asked_for_it(home, backend):
