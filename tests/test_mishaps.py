@@ -11,6 +11,7 @@ from tests.reading import until
 from tests.scripted import ScriptedBackend
 from webchat.errors import InvalidInput, SessionBusy, SessionEnded, StorageError
 from webchat.manager import WebChatSessionManager
+from webchat.observer import NoObserver, ReplyReport
 
 
 @pytest.fixture
@@ -24,6 +25,17 @@ def test_an_answer_ends_also_with_what_is_no_ordinary_exception(manager, backend
     with pytest.raises(Exception, match="reference"):
         manager.send_message("one")
     assert manager.send_message("two") == "You said: two"
+
+
+def test_a_session_is_free_again_when_who_counts_fails(backend):
+    class Broken(NoObserver):
+        def reply_ended(self, report: ReplyReport) -> None:
+            raise KeyError(report.status)
+
+    manager = WebChatSessionManager(backend, observer=Broken())
+    session_id = manager.create_session().session_id
+    assert manager.send_message("one", session_id) == "You said: one"
+    assert manager.send_message("two", session_id) == "You said: two"
 
 
 def test_a_session_is_free_again_when_no_thread_could_be_had(manager, session_id, monkeypatch):

@@ -142,11 +142,13 @@ class ReplyRun:
     def _let_go(self, release: Release) -> None:
         """Let others write in the session, whatever fails on the way: nobody else would."""
         try:
-            self._done(self)
+            try:
+                self._done(self)
+            finally:
+                self._report()
         except Exception:
             log.exception("the end of the reply in session %s could not be noted", self.session_id)
         finally:
-            self._report()
             self._replies.leave(self.session_id)
             release()
             self._finished.set()
