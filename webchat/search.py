@@ -31,12 +31,14 @@ FRESH = 1.0
 """Seconds after which somebody who searches has the transcripts looked through for what is new."""
 PATIENCE = 0.05
 """Seconds that a search waits for that look; what it then has is what it gives."""
-ROWS = 600
-"""Messages looked at for one search, the latest."""
+ROWS = 20_000
+"""Messages looked at for one search, the latest: many may be in few sessions, or in the trash."""
 EXCERPT = 70
 """Characters shown on each side of what was found."""
 LOOKED_AT = 20_000
-"""Characters of a message that are looked through for what to show of it."""
+"""Characters of a message that are looked through at once for what to show of it."""
+LONGEST_WORD = 200
+"""Characters of a word that may stand where two such parts meet."""
 _SCHEMA = f"""
 PRAGMA user_version = {VERSION};
 CREATE TABLE files (session TEXT PRIMARY KEY, stamp TEXT);
@@ -94,14 +96,18 @@ class SearchIndex:
         if not words:
             return [], True
         self._look_for_news()
-        found: dict[str, Hit] = {}
+        looked_at: set[str] = set()
+        hits: list[Hit] = []
         with self._using() as database:
-            for session_id, message_id, text in database.execute(_QUERY, (_expression(words), ROWS)):
-                if session_id not in found and wanted(session_id):
-                    found[session_id] = Hit(session_id, message_id, *_excerpt(text, words))
-                if len(found) == limit:
+            for row, session_id, message_id in database.execute(_QUERY, (_expression(words), ROWS)):
+                if session_id not in looked_at:
+                    looked_at.add(session_id)
+                    if wanted(session_id):
+                        text = database.execute("SELECT text FROM messages WHERE id = ?", (row,)).fetchone()[0]
+                        hits.append(Hit(session_id, message_id, *_excerpt(text, words)))
+                if len(hits) == limit:
                     break
-        return [*found.values()], self._fresh.is_set()
+        return hits, self._fresh.is_set()
 
     def close(self) -> None:
         with self._lock:
@@ -236,7 +242,7 @@ class SearchIndex:
 
 
 _QUERY = """
-SELECT session, message, messages.text FROM words JOIN messages ON messages.id = words.rowid
+SELECT messages.id, session, message FROM words JOIN messages ON messages.id = words.rowid
 WHERE words MATCH ? ORDER BY words.rowid DESC LIMIT ?
 """
 
@@ -267,20 +273,30 @@ def _expression(words: Iterable[str]) -> str:
 
 def _excerpt(text: str, words: list[str]) -> tuple[str, str, str]:
     """What is shown of a message: what stands before the first of the words, that word, and what follows."""
-    text = text[:LOOKED_AT]
+    for start in range(0, len(text), LOOKED_AT):
+        place = _place(text[start : start + LOOKED_AT + LONGEST_WORD], words)
+        if place:
+            begin, end = start + place[0], start + place[1]
+            before = text[max(0, begin - EXCERPT) : begin]
+            after = text[end : end + 2 * EXCERPT - len(before)]
+            lead, trail = "…" if begin > EXCERPT else "", "…" if end + len(after) < len(text) else ""
+            return lead + _one_line(before), text[begin:end], _one_line(after) + trail
+    return "", "", _one_line(text[: 2 * EXCERPT])
+
+
+def _place(text: str, words: list[str]) -> tuple[int, int] | None:
+    """From where to where the first of these words stands in the text, at a word's beginning if there is such a one."""
+    flat = folded(text)
+    if not any(word in flat for word in words):
+        return None
     parts = [folded(char) for char in text] if not text.isascii() else None
-    flat = "".join(parts) if parts else text.lower()
+    flat = "".join(parts) if parts else flat
     found = (re.search(rf"(?<!\w){re.escape(word)}", flat) for word in words)
-    starts = [match.start() for match in found if match]
-    start = min(starts, default=flat.find(words[0]))
-    if start < 0:
-        return "", "", _one_line(text[: 2 * EXCERPT])
-    length = max(len(word) for word in words if flat.startswith(word, start))
-    begin, end = _places(parts, start, start + length)
-    before = text[max(0, begin - EXCERPT) : begin]
-    after = text[end : end + 2 * EXCERPT - len(before)]
-    lead, trail = "…" if begin > EXCERPT else "", "…" if end + len(after) < len(text) else ""
-    return lead + _one_line(before), text[begin:end], _one_line(after) + trail
+    starts = [match.start() for match in found if match] or [place for word in words if (place := flat.find(word)) >= 0]
+    if not starts:
+        return None
+    start = min(starts)
+    return _places(parts, start, start + max(len(word) for word in words if flat.startswith(word, start)))
 
 
 def _places(parts: list[str] | None, start: int, end: int) -> tuple[int, int]:

@@ -29,7 +29,7 @@ SESSIONS_SHOWN = 50
 HITS_SHOWN = 30
 """Sessions at most that are shown for what was said in them."""
 START = "start"
-"""The name of the anchor in an empty session, which no message has left."""
+"""The name of the anchor in an empty session, which no message has left; who has seen that has seen no message."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,11 @@ class SaidIn:
 
     session: WebChatSession
     hit: Hit
+
+    @property
+    def is_title(self) -> bool:
+        """Whether it is where the session's title was taken from."""
+        return (self.hit.before + self.hit.match + self.hit.after).startswith(self.session.description.rstrip("…"))
 
 
 def chat_part(session: WebChatSession, note: str, *, note_above: bool) -> str:
@@ -71,7 +76,7 @@ def chat_context(session: WebChatSession | None, *, show: int = MESSAGES_SHOWN) 
         "newer": conversation.newer,
         "position": conversation.position,
         "key": new_message_id(),
-        "seen": conversation.last.id if conversation.last else "",
+        "seen": conversation.last.id if conversation.last else START,
     }
 
 
@@ -178,18 +183,29 @@ def listed(query: str = "", page: int = 0, show: str = "") -> tuple[list[WebChat
     `show` is "" for the list, "archived" or "trash". Sessions without a message are hidden, but for the current.
     """
     needle = folded(query).strip()
-    found = (session for session in shelved(show, archived=bool(needle)) if needle in folded_title(session.description))
+    found = (item for item in shelved(show, archived=bool(needle)) if _is_titled(item, needle))
     sessions = list(islice(found, page * SESSIONS_SHOWN, (page + 1) * SESSIONS_SHOWN + 1))
     return sessions[:SESSIONS_SHOWN], len(sessions) > SESSIONS_SHOWN
 
 
+def _is_titled(session: WebChatSession, needle: str) -> bool:
+    """Whether a title has that, or words that begin with each of its words."""
+    title = folded_title(session.description)
+    return needle in title or all(f" {word}" in f" {title}" for word in needle.split())
+
+
 def said(query: str, titled: Sequence[WebChatSession]) -> tuple[list[SaidIn], bool]:
-    """The sessions in which that was said, beside those that have it in their title, and whether these are all."""
+    """The sessions in which that was said, and whether these are all.
+
+    Those that have it in their title come last, and not where what was said is the message that the title is from.
+    """
     if not query.strip():
         return [], True
     manager, beside = chat_of().manager, {session.session_id for session in titled}
     hits, complete = manager.search(query, HITS_SHOWN + len(beside), owner())
-    others = [SaidIn(manager.get_session(hit.session_id, owner()), hit) for hit in hits if hit.session_id not in beside]
+    said_in = [SaidIn(manager.get_session(hit.session_id, owner()), hit) for hit in hits]
+    others = [item for item in said_in if item.hit.session_id not in beside]
+    others += [item for item in said_in if item.hit.session_id in beside and not item.is_title]
     return others[:HITS_SHOWN], complete
 
 
