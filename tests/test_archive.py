@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import threading
 import zipfile
 
 import pytest
@@ -148,7 +149,7 @@ def damaged(data, how):
     return b"\n".join(line for number, line in enumerate(lines) if number != 1)
 
 
-@pytest.mark.parametrize("how", ["cut", "format", "line"])
+@pytest.mark.parametrize("how", ["cut", "format", "head", "line"])
 def test_of_a_broken_export_what_can_be_read_comes_and_the_rest_is_said(full, tmp_path, how):
     other = start(tmp_path / "other")
     report = brought_in(other, damaged(exported(full), how))
@@ -162,6 +163,49 @@ def test_a_session_brought_in_goes_on_with_its_history(full, tmp_path):
     session_id = brought_in(other, exported(full)).imported[0]
     other.send_message("and on", session_id)
     assert [item["content"] for item in other.backend.histories[-1]] == ["one", "You said: one"]
+
+
+def test_a_session_of_a_later_version_is_said_to_be_one(full, tmp_path):
+    report = brought_in(start(tmp_path / "other"), damaged(exported(full), "format"))
+    assert report.problems == ["line 1: a later version of the chat has written this session; it is left out."]
+
+
+def test_an_answer_in_flight_or_left_behind_is_taken_along(manager, backend, home, tmp_path):
+    session_id = manager.create_session().session_id
+    backend.plays("half an ans", threading.Event())
+    posted = manager.post_message(session_id, "question")
+    posted.wait_for_text(5)
+    data = exported(manager)
+    other = start(tmp_path / "other")
+    brought_in(other, data)
+    assert said(other, session_id) == [("user", "question"), ("assistant", "half an ans")]
+    assert other.conversation(session_id).last.status == "interrupted"
+    assert exported(other) == data
+    manager.stop(session_id)
+    backend.plays("wer", threading.Event())
+    manager.continue_reply(session_id, posted.reply.id)
+    for text, _ in manager.pieces(session_id, posted.reply.id):
+        if text.endswith("wer"):
+            break
+    third = start(tmp_path / "third")
+    brought_in(third, exported(manager))
+    assert said(third, session_id)[-1] == ("assistant", "half an answer")
+    manager.stop(session_id)
+
+
+def test_a_transcript_that_comes_in_is_not_listed_by_its_first_line_before_its_record(full, tmp_path, monkeypatch):
+    """The server looks for transcripts without a record twice a second, and an import may be slow."""
+    monkeypatch.setattr("webchat.housekeeping.SETTLED", 0.0)
+    other = start(tmp_path / "other")
+
+    class Slow(io.BytesIO):
+        def readline(self, *size):
+            other.housekeeping.adopt()
+            return super().readline(*size)
+
+    report = other.archive.bring_in(Slow(exported(full)))
+    assert len(report.imported) == 3
+    assert {session.description for session in other.list_sessions()} >= {"Named"}
 
 
 # Theirs

@@ -141,6 +141,16 @@ def test_a_fork_goes_its_own_way(manager, backend, session_id):
     assert (manager.active_session_id, fork.description) == (fork.session_id, "one")
 
 
+def test_a_fork_is_answered_as_the_session_it_is_from(manager, session_id):
+    manager.send_message("one")
+    manager.store.annotate(session_id, {"model": "another", "system_prompt": "Be brief."})
+    fork = manager.fork(session_id, manager.conversation(session_id).last.id)
+    assert {name: fork.extra.get(name) for name in ("model", "system_prompt")} == {
+        "model": "another",
+        "system_prompt": "Be brief.",
+    }
+
+
 def test_a_message_sent_twice_with_one_key_is_one_message(manager, session_id):
     first = manager.post_message(session_id, "one", key="k1")
     first.wait()

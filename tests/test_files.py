@@ -116,6 +116,20 @@ def test_a_script_sends_files_as_a_form_or_as_json(posted, client):
         assert answer.status_code == 400
 
 
+def test_a_script_sends_a_file_of_1_mib_as_json_too(client):
+    files = [{"name": "b.txt", "content": "x" * 1024 * 1024}]
+    for address in ("/messages", "/api/chat"):
+        answer = client.post(address, json={"message": "Look", "files": files}, headers={"Accept": "application/json"})
+        assert answer.status_code == 200
+        assert answer.json["response"].count("x") >= 1024 * 1024
+    answer = client.post("/messages", json={"message": "x" * (1024 * 1024 + 1)}, headers={"Accept": "application/json"})
+    assert answer.status_code == 413
+    assert answer.json["error"].startswith("This message is too long")
+    files *= 12
+    answer = client.post("/messages", json={"message": "Look", "files": files}, headers={"Accept": "application/json"})
+    assert (answer.status_code, "11 MiB" in answer.json["error"]) == (413, True)
+
+
 def test_a_transcript_with_damaged_files_is_read_all_the_same(manager, home, page):
     folder = home / "server" / "web-chat-transcripts"
     session_id = manager.create_session().session_id

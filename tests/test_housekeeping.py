@@ -252,6 +252,23 @@ def test_a_page_whose_session_is_deleted_shows_the_welcome(client, page, session
     assert not page(elsewhere).soup.select("#chatArea")
 
 
+def test_a_second_click_deletes_and_undoes_no_more(client, page, sessions):
+    first, again = (client.post(f"/sessions/{sessions[0]}/delete") for _ in range(2))
+    assert first.location == again.location
+    assert page(again.location).soup.select_one(".undo")
+    deleted = client.get("/sessions?show=trash", headers=JSON).json["sessions"][0]["deleted_at"]
+    for _ in range(2):
+        assert client.post("/sessions/restore", data={"deleted": deleted}).status_code == 303
+        assert client.post("/sessions/restore", data={"id": sessions[0]}).status_code == 303
+    assert len(page("/sessions").rows) == len(sessions)
+
+
+def test_all_of_what_was_searched_for_is_not_all(page, sessions):
+    assert page("/sessions").soup.select_one("button[name=all]")
+    assert page("/sessions?q=one").rows
+    assert not page("/sessions?q=one").soup.select_one("button[name=all]")
+
+
 # What others put into the folder
 
 
@@ -288,6 +305,33 @@ def test_one_that_is_on_its_way_still_is_waited_for(manager, home):
     assert manager.housekeeping.adopt() == ["from-elsewhere"]
 
 
+def test_a_file_that_lacks_its_last_newline_is_whole(manager, page, home):
+    path = drop(home, "by-hand.jsonl", QUESTION, ANSWER)
+    path.write_bytes(path.read_bytes().rstrip())
+    os.utime(path, (1, 1))
+    manager.housekeeping.adopt()
+    shown = page("/sessions/by-hand")
+    assert [message.text for message in shown.messages] == ["Dropped here\nand more", "Found."]
+    assert "could not be read" not in shown.soup.get_text()
+    manager.send_message("go on", "by-hand")
+    assert [message.text for message in page("/sessions/by-hand").messages][1:3] == ["Found.", "go on"]
+
+
+@pytest.mark.parametrize("data", [b'{"role":"user","content":"one"}\n{"role":"assis', b"\xff\xfe no words\n at all"])
+def test_a_damaged_file_is_listed_and_says_so(manager, page, home, data):
+    path = drop(home, "damaged.jsonl")
+    path.write_bytes(data)
+    os.utime(path, (1, 1))
+    manager.housekeeping.adopt()
+    assert len(titles(page)) == 1
+    assert "could not be read" in page("/sessions/damaged").soup.get_text()
+
+
+def test_a_file_from_a_machine_whose_clock_is_ahead_is_listed(manager, home):
+    drop(home, "ahead.jsonl", QUESTION, age=-3600)
+    assert manager.housekeeping.adopt() == ["ahead"]
+
+
 def test_what_is_in_the_trash_is_not_listed_again(client, manager, home, sessions):
     client.post("/sessions/delete", data={"all": "yes"})
     for session_id in sessions:
@@ -321,4 +365,19 @@ def test_a_list_of_a_later_version_is_shown_and_not_changed(home, page, client):
     assert "later version" in page("/sessions").soup.get_text()
     assert client.post("/sessions/s1/pin").status_code == 422
     assert client.post("/messages", data={"message": "hi"}).status_code == 422
+    assert client.post("/sessions/s1/messages", data={"message": "hi"}).status_code == 422
+    assert client.post("/sessions/s1/messages", data={"message": "remember: it"}).status_code == 422
+    assert not transcript(home, "s1").exists()
+    drop(home, "dropped.jsonl", QUESTION)
+    assert client.application.extensions["webchat"].housekeeping.adopt() == []
     assert path.read_bytes() == before
+
+
+def test_nothing_goes_for_good_from_a_list_of_a_later_version(home, manager):
+    path = drop(home, "s1.jsonl", QUESTION).parent.parent / "web-chat-sessions.json"
+    rows = [{"session_id": "s1", "description": "Old", "begun": True, "deleted_at": "2000-01-01T00:00:00+00:00"}]
+    path.write_text(json.dumps({"format": 2, "sessions": rows}))
+    manager.housekeeping.empty_expired()
+    with pytest.raises(InvalidInput):
+        manager.housekeeping.purge(["s1"])
+    assert transcript(home, "s1").exists()

@@ -22,6 +22,7 @@ from webchat.errors import (
     SessionExists,
     SessionNotFound,
     SessionUnknown,
+    StaleView,
     StorageError,
     Unforeseen,
     WebChatError,
@@ -828,12 +829,13 @@ class TestRetry:
     def test_nothing_but_the_last_message_can_be_tried_again(self, manager, current, answered):
         messages = manager.conversation(current).messages
         for name in (*(message.id for message in messages[:-1]), "gone", ""):
-            with pytest.raises(InvalidInput):
+            with pytest.raises((InvalidInput, StaleView)):
                 manager.retry(current, name)
         _, memory = manager.add_exchange(current, "remember this", lambda: "I will", "memory")
-        for name in (answered.id, memory.id):
-            with pytest.raises(InvalidInput):
-                manager.retry(current, name)
+        with pytest.raises(StaleView):
+            manager.retry(current, answered.id)
+        with pytest.raises(InvalidInput):
+            manager.retry(current, memory.id)
         assert manager.send_message("three") == "You said: three"
 
 

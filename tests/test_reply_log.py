@@ -148,10 +148,11 @@ class TestLog:
         release = files.replies.lock("s")
         for cut in range(len(whole) + 1):
             files.folder.replace("s.reply", whole[:cut])
-            pieces = max(0, whole[:cut].count(b"\n") - 1)
+            records = (whole[:cut] + b"\n").count(b"}\n")
+            pieces = max(0, records - 1)
             for reader in (files, Files(files.folder)):
                 said = [message.content for message in reader.read().messages[1:]]
-                assert said == (["".join(["one", "two"][:pieces])] if b"\n" in whole[:cut] else [])
+                assert said == (["".join(["one", "two"][:pieces])] if records else [])
         release()
 
     def test_the_next_reply_is_never_taken_for_the_one_before(self, files):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import threading
+from dataclasses import replace
 
 import pytest
 
@@ -12,6 +14,8 @@ from tests.conftest import HTMX
 from tests.reading import chunks, parse_events, read_until
 from webchat.backends import Event
 from webchat.errors import BackendUnavailable, SessionEnded
+from webchat.fileutil import DiskFolder
+from webchat.memory import MemoryStore
 from webchat.views.streams import BrokenOff, reply_text
 
 TEXT = {"Accept": "text/plain"}
@@ -316,3 +320,84 @@ def test_the_list_is_searched_and_turned_page_by_page(client, manager):
     assert (len(first["sessions"]), first["has_more"]) == (50, True)
     assert [row["description"] for row in second["sessions"]] == ["tea 1", "tea 0"]
     assert second["has_more"] is False
+
+
+FIELDS = {
+    "message": "hello",
+    "title": "A title",
+    "working_dir": "~",
+    "description": "Described",
+    "system_prompt": "",
+}
+
+
+def posts(app):
+    """Each route that takes a post, and each of a route's actions, as (endpoint, rule, action)."""
+    for rule in app.url_map.iter_rules():
+        if "POST" in (rule.methods or ()):
+            found = re.search(r"<any\((.*)\):action>", rule.rule)
+            for action in found[1].split(", ") if found else [""]:
+                yield rule.endpoint, rule, action
+
+
+def address_of(rule, action, manager, memory):
+    """The route's address for something with which it can be done."""
+    posted = manager.start_conversation("recall tea" if rule.endpoint.endswith(".ask") else "question")
+    posted.wait()
+    session_id = posted.session.session_id
+    message_id = (posted.question if rule.endpoint.endswith((".change", ".ask")) else posted.reply).id
+    if rule.endpoint.endswith(".continue"):
+        broken = replace(posted.answer, content="", status="stopped")
+        manager._writing.transcripts.extend(session_id, broken)
+    if action in ("restore", "purge") and "<session_id>" in rule.rule:
+        manager.housekeeping.delete([session_id])
+    memory_id = memory.remember("tea")["id"]
+    if action in ("restore", "purge"):
+        memory.delete(memory_id)
+    values = {"session_id": session_id, "message_id": message_id, "action": action, "memory_id": memory_id}
+    return session_id, rule.build({name: values[name] for name in rule.arguments}, append_unknown=False)[1]
+
+
+@pytest.mark.parametrize("face", [JSON, TEXT, EVENTS], ids=["json", "text", "events"])
+def test_every_route_that_a_form_posts_to_answers_a_script(app, client, manager, home, face):
+    tried = 0
+    for endpoint, rule, action in posts(app):
+        if endpoint == "settings.test":  # asks a server: see tests/test_settings.py
+            continue
+        session_id, address = address_of(rule, action, manager, MemoryStore(DiskFolder(home)))
+        ids = {"id": session_id} if rule.rule.startswith("/sessions/<any") else {}
+        if ids and action in ("restore", "purge"):
+            manager.housekeeping.delete([session_id])
+        fields = {**FIELDS, "session_id": session_id, **ids}
+        if endpoint == "settings.save":
+            fields = {"theme": "dark"}
+        if endpoint.endswith(".import"):
+            fields = {"file": (io.BytesIO(b'[{"uuid": "c", "chat_messages": []}]'), "c.json")}
+        answer = client.post(address, data=fields, headers=face)
+        assert answer.status_code == 200, (endpoint, action, answer.text)
+        own = [face["Accept"], "application/json"] if "/api/" in address else [face["Accept"]]
+        assert answer.mimetype in own, (endpoint, action)
+        tried += 1
+    assert tried > 35
+
+
+@pytest.mark.parametrize("face", [JSON, TEXT, EVENTS], ids=["json", "text", "events"])
+def test_every_such_route_tells_a_script_what_is_wrong(app, client, face):
+    for endpoint, rule, action in posts(app):
+        values = dict.fromkeys(rule.arguments, "no-such") | ({"action": action} if action else {})
+        fields = {"temperature": "hot", "session_id": "no-such"}
+        answer = client.post(rule.build(values, append_unknown=False)[1], data=fields, headers=face)
+        if answer.status_code == 200:
+            assert endpoint in ("webchat.new", "webchat.api_create", "webchat.api_end", "webchat.import"), endpoint
+        else:
+            assert answer.status_code in ((400, 404, 409) if face is JSON else (404, 409, 422)), (endpoint, answer.text)
+            assert answer.mimetype == ("application/json" if face is JSON else "text/plain")
+
+
+def test_what_is_done_is_told_as_lines_or_as_one_event(client, manager):
+    posted = manager.start_conversation("question")
+    posted.wait()
+    address = f"/sessions/{posted.session.session_id}/rename"
+    assert "description: Näme\n" in client.post(address, data={"title": "Näme"}, headers=TEXT).text
+    ((name, data),) = names_and_data(client.post(address, data={"title": "Näme"}, headers=EVENTS).text)
+    assert (name, data["description"], data["pinned"]) == ("done", "Näme", False)

@@ -11,6 +11,7 @@ import pytest
 from tests.conftest import HTMX
 from tests.scripted import ScriptedBackend
 from webchat.manager import WebChatSessionManager
+from webchat.transcript import Message
 
 JSON = {"Accept": "application/json"}
 PATIENCE = 10
@@ -176,7 +177,7 @@ def stale(path):
         database.execute("DELETE FROM messages")
 
 
-@pytest.mark.parametrize("harm", [damage_by_bytes, damage_in_the_middle, delete, empty, of_another_version])
+@pytest.mark.parametrize("harm", [damage_by_bytes, damage_in_the_middle, delete, empty, of_another_version, stale])
 def test_a_lost_or_damaged_index_is_made_anew(home, harm):
     manager = start(home)
     session_id = manager.create_session().session_id
@@ -239,7 +240,9 @@ def test_the_list_shows_titles_and_what_was_said(client, page, manager, talk):
     assert fragment.soup.select_one("#sessionList")["hx-get"] == "/sessions?q=tea"
     answer = client.get("/sessions?q=tea", headers=JSON).json
     assert [item["session_id"] for item in answer["sessions"]] == [titled]
-    assert [item["session_id"] for item in answer["hits"]] == [said]
+    # Where the title is the first message itself it is not shown twice; what is said further on is.
+    assert [(item["session_id"], item["text"]) for item in answer["hits"][1:]] == [(titled, "You said: Tea in China")]
+    assert answer["hits"][0]["session_id"] == said
     assert answer["complete"] is True
 
 
@@ -300,3 +303,43 @@ def test_what_is_in_a_file_that_went_with_a_message_is_found(manager):
     session_id = manager.create_session().session_id
     manager.post_message(session_id, "Look", files=[("notes.txt", "a pineapple in it")]).wait()
     soon(manager, "pineapple", [session_id])
+
+
+def test_a_title_is_found_by_its_words_in_any_order(page, manager):
+    manager.create_session(description="Green tea in China")
+    assert [row.title for row in page("/sessions?q=chin tea").rows] == ["Green tea in China"]
+    assert not page("/sessions?q=chin coffee").rows
+
+
+@pytest.mark.parametrize("filler", ["word ", "Wörter "])
+def test_a_hit_deep_in_a_long_message_is_shown_where_it_stands(manager, filler):
+    session_id = manager.create_session().session_id
+    manager.post_message(session_id, filler * 20_000 + "the zebra at last").wait()
+    soon(manager, "zebra", [session_id])
+    hit = manager.search("zebra", 1)[0][0]
+    assert (hit.before[-4:], hit.match, hit.after) == ("the ", "zebra", " at last")
+
+
+def test_what_lies_in_the_trash_does_not_stand_before_what_does_not(manager, talk):
+    kept = talk("an old aardvark")
+    gone = manager.create_session().session_id
+    records = [Message(f"m{number}", "user", f"aardvark {number}") for number in range(1000)]
+    manager._writing.transcripts.append(gone, *records)
+    manager.post_message(gone, "the last aardvark").wait()
+    soon(manager, "aardvark", [gone, kept])
+    manager.housekeeping.delete([gone])
+    assert found(manager, "aardvark") == [kept]
+
+
+def test_an_answer_that_a_dead_server_left_behind_is_found(home):
+    manager = start(home)
+    session_id = manager.create_session().session_id
+    manager.post_message(session_id, "question").wait()
+    asked = manager.conversation(session_id).messages[0].id
+    header = {"id": "left", "parent": asked, "started_at": "2026-01-01T00:00:00+00:00"}
+    left = home / "server" / "web-chat-transcripts" / f"{session_id}.reply"
+    left.write_text(json.dumps(header) + "\n" + json.dumps({"d": "a quokka"}) + "\n")
+    manager.settle_left()
+    soon(manager, "quokka", [session_id])
+    assert not left.exists()
+    manager.close()

@@ -104,6 +104,19 @@ def test_a_persons_name_is_never_replaced(manager, model):
     assert len(asked_for_titles(model)) == 2
 
 
+def test_nor_one_that_it_was_made_with_nor_in_a_session_that_was_forked(manager, model):
+    made = manager.create_session(description="Given").session_id
+    manager.send_message("one", made)
+    manager.housekeeping.rename(made, "Mine")
+    fork = manager.fork(made, manager.conversation(made).last.id)
+    manager.send_message("two", fork.session_id)
+    last = manager.create_session().session_id
+    manager.send_message("three", last)
+    named(manager, last, "Tea in China")
+    assert manager.get_session(fork.session_id).description == "Mine"
+    assert len(asked_for_titles(model)) == 1
+
+
 def test_the_next_message_does_not_wait_for_it_and_it_comes_later(manager, model):
     model.gate.clear()
     session_id = manager.create_session().session_id

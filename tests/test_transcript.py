@@ -230,7 +230,8 @@ class TestReading:
         for cut in range(len(whole) + 1):
             folder.replace("s.jsonl", whole[:cut])
             read = transcripts.read("s")
-            assert texts(read) == ["one", "two"][: whole[:cut].count(b"\n")]
+            # A record is whole without its newline, too: so some editors leave a file.
+            assert texts(read) == ["one", "two"][: (whole[:cut] + b"\n").count(b"}\n")]
             assert not read.damaged
 
 

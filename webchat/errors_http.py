@@ -124,7 +124,8 @@ def _page(error: Exception, text: str, status: int, face: Face) -> str:
             "webchat/sign_in.html", **context, next=_way_back(), asked=type(error) is not NotSignedIn
         )
     if isinstance(error, StaleView) and face is not Face.FRAGMENT:  # which goes to a page with a stream of its own
-        context |= pieces.newer_context(str(session_id), request.form.get("seen", ""))
+        seen = request.form.get("seen") or (request.view_args or {}).get("message_id", "")
+        context |= pieces.newer_context(str(session_id), seen)
     return render_template("webchat/_error.html" if face is Face.FRAGMENT else "webchat/error.html", **context)
 
 

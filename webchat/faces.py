@@ -32,6 +32,31 @@ def wanted_face() -> Face:
     return Face(best)
 
 
+def script_answer(body: dict[str, Any]) -> Response | None:
+    """What a script is told of something that is done, in the face that it asked for; None for a page.
+
+    As text there is a line for each field, as events there is one, `done`, with the JSON.
+    """
+    face = wanted_face()
+    if face is Face.JSON:
+        return json_answer(body)
+    if face is Face.TEXT:
+        lines = (f"{name}: {_as_text(value)}\n" for name, value in body.items())
+        return Response("".join(lines), mimetype=face.value)
+    if face is Face.EVENTS:
+        return Response(f"event: done\ndata: {json.dumps(body, ensure_ascii=False)}\n\n", mimetype=face.value)
+    return None
+
+
+def is_script() -> bool:
+    """Whether the request asks for what a script reads."""
+    return wanted_face() in (Face.JSON, Face.TEXT, Face.EVENTS)
+
+
+def _as_text(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
 def json_answer(body: dict[str, Any], status: int = 200) -> Response:
     """An answer in JSON, written in one way everywhere."""
     return Response(json.dumps(body, ensure_ascii=False) + "\n", status, mimetype="application/json")

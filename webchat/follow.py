@@ -86,14 +86,13 @@ class Conversations:
         own = self._written_here(session_id)
         view = own or self._replies.view(session_id)
         alive = own is not None or (view is not None and self._replies.is_alive(session_id))
-        branch = self._transcripts.read(session_id)
-        if view is None or is_committed(view, branch.messages):
-            return _shown(branch)
-        return _with_reply(_shown(branch), view, alive)
+        shown = self._shown(session_id, self._transcripts.read(session_id))
+        return shown if view is None or is_committed(view, shown.messages) else _with_reply(shown, view, alive)
 
-
-def _shown(branch: Branch) -> Conversation:
-    return Conversation(branch.messages, branch.end, branch.damaged, newer=branch.newer)
+    def _shown(self, session_id: str, branch: Branch) -> Conversation:
+        # What ends in the middle of a line is damaged, unless somebody is writing just that line.
+        damaged = branch.damaged or (branch.torn and not self._replies.is_alive(session_id))
+        return Conversation(branch.messages, branch.end, damaged, newer=branch.newer)
 
 
 def _with_reply(conversation: Conversation, view: ReplyView, alive: bool) -> Conversation:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from datetime import datetime
 
 from webchat.errors import InvalidInput, SessionNotFound, WebChatError
+from webchat.follow import Conversation
 from webchat.session_store import DEFAULT_DESCRIPTION, Row, WebChatSession, WebChatSessionStore, is_session_id
 from webchat.texts import checked_title, title_of
-from webchat.transcript import Message
 from webchat.writing import Writing
 
 log = logging.getLogger(__name__)
@@ -58,17 +58,25 @@ class Housekeeping:
         self._mark(session_ids, owner, "archived", archived)
 
     def delete(self, session_ids: Collection[str], owner: str | None = None) -> str:
-        """Put sessions into the trash; their answers stop. Gives the time, which names what was deleted together."""
-        for session_id in session_ids:
+        """Put sessions into the trash; their answers stop. Gives the time, which names what was deleted together.
+
+        What lies there already is no error: of all of it, sent twice, the time is given again.
+        """
+        there = {session.session_id: session.deleted_at or "" for session in self.trash(owner)}
+        left = [session_id for session_id in session_ids if session_id not in there]
+        if not left and session_ids:
+            return max(there[session_id] for session_id in session_ids)
+        self._store.require_known()
+        for session_id in left:
             self._store.require(session_id, owner)
-        for session_id in session_ids:
+        for session_id in left:
             self._writing.stop(session_id)
             try:
                 self._end(session_id)
             except WebChatError:  # a backend that is away is no reason to keep what a person wants gone
                 log.warning("the backend did not let go of session %s", session_id, exc_info=True)
         deleted_at = self._clock()
-        self._store.mark(session_ids, {"deleted_at": deleted_at}, owner)
+        self._store.mark(left, {"deleted_at": deleted_at}, owner)
         self._writing.wakeups.poke_all()
         self.empty_expired()
         return deleted_at
@@ -82,8 +90,10 @@ class Housekeeping:
         return [session.session_id for session in self.trash(owner) if session.deleted_at == deleted_at]
 
     def restore(self, session_ids: Collection[str], owner: str | None = None) -> None:
-        """Bring sessions back from the trash."""
-        self._store.restore(session_ids, owner)
+        """Bring sessions back from the trash; one that is back already is no error."""
+        left = [session_id for session_id in session_ids if self._store.get(session_id, owner) is None]
+        if left:
+            self._store.restore(left, owner)
         self._writing.wakeups.poke_all()
 
     def purge(self, session_ids: Collection[str], owner: str | None = None) -> None:
@@ -97,16 +107,17 @@ class Housekeeping:
     def adopt(self) -> list[str]:
         """List the transcripts that somebody put into the folder: copied, restored or synced. Gives their ids."""
         state = self._writing.transcripts.state()
-        if state is not None and state == self._adopted:
+        if (state is not None and state == self._adopted) or self._store.read_only:
             return []
         now, waiting, rows = time.time(), False, []
         for session_id, written in self._writing.transcripts.last_written().items():
             if self._store.has(session_id) or not is_session_id(session_id):
                 continue
-            if now - datetime.fromisoformat(written).timestamp() < SETTLED:
+            # One from the future comes from another machine, whose clock is ahead.
+            if 0 <= now - datetime.fromisoformat(written).timestamp() < SETTLED:
                 waiting = True  # it may be on its way still, or its record
                 continue
-            rows.append(_record(session_id, written, self._writing.read(session_id).messages))
+            rows.append(_record(session_id, written, self._writing.read(session_id)))
         adopted = self._store.put(rows)
         self._adopted = None if waiting else state
         if adopted:
@@ -116,12 +127,13 @@ class Housekeeping:
     def empty_expired(self) -> None:
         """Let all go, of every owner, that has lain in the trash for its time."""
         expired = self._store.expired(self.trash_days * DAY)
-        if expired:
+        if expired and not self._store.read_only:
             self._purge(expired)
         for chore in self.chores:
             chore()
 
     def _purge(self, session_ids: Collection[str]) -> None:
+        self._store.require_known()
         # The words first: a record without them can be thrown away again, words without a record nobody would find.
         for session_id in session_ids:
             self._writing.remove(session_id)
@@ -139,9 +151,11 @@ class Housekeeping:
         return self._store.require(session_id, owner)
 
 
-def _record(session_id: str, written: str, messages: Sequence[Message]) -> Row:
-    """What the registry says of a transcript that came without a record."""
+def _record(session_id: str, written: str, conversation: Conversation) -> Row:
+    """What the registry says of a transcript that came without a record. One that is damaged is listed, too."""
+    messages = conversation.messages
+    begun = bool(messages) or conversation.damaged or conversation.newer
     first = next((message.content for message in messages if message.role == "user"), "")
     created_at = next((message.created_at for message in messages if message.created_at), written)
     row: Row = {"session_id": session_id, "description": title_of(first) if first else DEFAULT_DESCRIPTION}
-    return row | {"created_at": created_at, "last_active": written, "begun": bool(messages)}
+    return row | {"created_at": created_at, "last_active": written, "begun": begun}

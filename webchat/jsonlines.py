@@ -25,13 +25,19 @@ def dump(record: Mapping[str, Any]) -> bytes:
 def parse(data: bytes) -> Iterator[tuple[int, Record | None]]:
     """Each whole line of `data` as (offset of its end, record); None for a line that is not a JSON object.
 
-    A last line without a newline is left for later: its writer may not be done.
+    A last line without a newline that is no whole record is left for later: its writer may not be done.
     """
-    end = 0
+    end, data = 0, _ended(data)
     while (newline := data.find(b"\n", end)) >= 0:
         line, end = data[end:newline], newline + 1
         if line.strip():
             yield end, parse_line(line)
+
+
+def _ended(data: bytes) -> bytes:
+    """The data with the newline that its last line lacks, where that is a whole record: so editors leave a file."""
+    rest = data[data.rfind(b"\n") + 1 :]
+    return data + b"\n" if rest.strip() and parse_line(rest) is not None else data
 
 
 def load(data: bytes) -> Any:  # noqa: ANN401
@@ -71,6 +77,8 @@ class LineReader:
         self._head = self._tail = b""
         self.end = 0
         """Offset behind the last whole line read, in bytes."""
+        self.torn = False
+        """Whether something stands behind it that is no whole record."""
 
     def read_on(self) -> NewLines:
         """The whole lines that are new. Raises OSError."""
@@ -80,9 +88,11 @@ class LineReader:
         grown = self._new_bytes(stamp)
         if grown is None:
             self.end, self._head, self._tail = 0, b"", b""
-        data = grown if grown is not None else self._folder.read(self._name) or b""
+        # Where the last line lacks its newline, whoever appends next begins with it: it counts as being there.
+        data = _ended(grown if grown is not None else self._folder.read(self._name) or b"")
         start, whole = self.end, data.rfind(b"\n") + 1
         self.end += whole
+        self.torn = bool(data[whole:].strip())
         self._head = (self._head + data[:whole])[:COMPARED]
         self._tail = (self._tail + data[:whole])[-COMPARED:]
         self._stamp, self._looked = stamp, True

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from webchat.errors import (
     LimitReached,
     SessionBusy,
     SessionEnded,
+    SessionExists,
     StaleView,
     StorageError,
     TooBusy,
@@ -85,7 +87,7 @@ class WebChatSessionManager:
         self.store.activity.rebuild = self._writing.transcripts.last_written
         transcripts = self.store.folder.sub(WEB_CHAT_TRANSCRIPTS_DIR)
         self._index = index_beside(self.store.folder, WEB_CHAT_SEARCH_FILENAME, transcripts)
-        self.archive = Archive(self.store, self._writing.transcripts)
+        self.archive = Archive(self.store, self._writing.transcripts, self._writing.whole)
         self._titles = Titles(self.store, self.wakeups.poke_all)
         self.housekeeping = Housekeeping(
             self.store,
@@ -126,25 +128,53 @@ class WebChatSessionManager:
             return [], False
 
     def create_session(
-        self, working_dir: str = "~", description: str = DEFAULT_DESCRIPTION, owner: str | None = None
+        self,
+        working_dir: str = "~",
+        description: str = DEFAULT_DESCRIPTION,
+        owner: str | None = None,
+        *,
+        key: str | None = None,
     ) -> SessionInfo:
         """Start a session and make it current; the old one stays so until then.
 
-        Raises InvalidInput where `working_dir` is no folder, LimitReached where there are as many as there may be,
-        BackendUnavailable, StorageError, Closing.
+        With a `key` there is one session however often this is called with it. Raises InvalidInput where `working_dir`
+        is no folder, LimitReached where there are as many as there may be, BackendUnavailable, StorageError, Closing.
         """
-        self._writing.require_open()
-        self._writing.require_disk()
-        if 0 < self.limits.sessions <= len(self.list_sessions(owner)):
-            raise LimitReached(f"There are {self.limits.sessions:,} sessions, as many as are kept. Delete some first.")
         # Unlike a Path's, these calls raise nothing: not for somebody who is not there, nor for a name too long.
         if not os.path.isdir(os.path.expanduser(working_dir)):  # noqa: PTH111, PTH112
             raise InvalidInput(f"There is no folder {working_dir[:200]!r} to work in.")
+        title_by = "person" if description != DEFAULT_DESCRIPTION else None
+        return self._made(working_dir, description, owner, key, title_by, {})
+
+    def _made(
+        self,
+        working_dir: str,
+        description: str,
+        owner: str | None,
+        key: str | None,
+        title_by: str | None,
+        chosen: Mapping[str, Any],
+    ) -> SessionInfo:
+        """A new session, or the one that there is with this key."""
+        self._writing.require_open()
+        made = self.store.made_with(key, owner) if key else None
+        if made:
+            return _info_of(made)
+        self._writing.require_disk()
+        if 0 < self.limits.sessions <= len(self.list_sessions(owner)):
+            raise LimitReached(f"There are {self.limits.sessions:,} sessions, as many as are kept. Delete some first.")
         info = self._answerer.create(working_dir, description)
         if not is_session_id(info.session_id):
             raise BackendUnavailable("The backend gave the new session a name that cannot be used.")
-        extra = {"project_id": info.project_id, "working_dir": info.working_dir}
-        self.store.add(info.session_id, description, extra, owner)
+        extra = {"project_id": info.project_id, "working_dir": info.working_dir, **chosen}
+        try:
+            self.store.add(info.session_id, description, extra, owner, key=key, title_by=title_by)
+        except SessionExists:
+            made = self.store.made_with(key, owner) if key else None
+            if made is None:
+                raise
+            self._answerer.end(info.session_id)  # somebody else was quicker with the same
+            return _info_of(made)
         self.wakeups.poke_all()
         return info
 
@@ -237,20 +267,14 @@ class WebChatSessionManager:
         """
         session = self.store.require(session_id, owner)
         text, sent = checked_message(message, self.limits.message), checked_files(files)
-        try:
-            with self._writing.held_to_answer(session_id, client) as (conversation, held):
-                again = self._sent_before(session, conversation, key)
-                if again:
-                    return again
-                _check_seen(conversation, seen)
-                parent = conversation.last.id if conversation.last else None
-                question = replace(self._question(text, parent, key), files=sent)
-                return self._ask(session, question, conversation.messages, held)
-        except (SessionBusy, TooBusy):
-            again = self._sent_before(session, self.read_conversation(session_id), key)
-            if again:
-                return again
-            raise
+
+        def write(conversation: Conversation, held: ExitStack) -> Posted:
+            _check_seen(conversation, seen)
+            parent = conversation.last.id if conversation.last else None
+            question = replace(self._question(text, parent, key), files=sent)
+            return self._ask(session, question, conversation.messages, held)
+
+        return self._once(session, client, key, text, write)
 
     def edit(
         self,
@@ -260,23 +284,45 @@ class WebChatSessionManager:
         owner: str | None = None,
         *,
         key: str | None = None,
+        seen: str | None = None,
         client: str | None = None,
     ) -> Posted:
         """Say something else in place of that message of one's own; what was said stays, on a branch of its own.
 
-        Raises as `post_message`; InvalidInput where that message is not shown or not one's own.
+        `key` and `seen` are as those of `post_message`. Raises as that; InvalidInput where that message is not shown or
+        not one's own.
         """
         session = self.store.require(session_id, owner)
         text = checked_message(message, self.limits.message)
-        with self._writing.held_to_answer(session_id, client) as (conversation, held):
-            again = self._sent_before(session, conversation, key)
-            if again:
-                return again
+
+        def write(conversation: Conversation, held: ExitStack) -> Posted:
+            _check_seen(conversation, seen)
             shown = conversation.up_to(message_id)
             if not shown or shown[-1].role != "user":
                 raise InvalidInput("Only a message of your own can be changed.")
             question = replace(self._question(text, shown[-1].parent, key), files=shown[-1].files)
             return self._ask(session, question, shown[:-1], held)
+
+        return self._once(session, client, key, text, write)
+
+    def _once(
+        self,
+        session: WebChatSession,
+        client: str | None,
+        key: str | None,
+        text: str | None,
+        write: Callable[[Conversation, ExitStack], Posted],
+    ) -> Posted:
+        """What `write` does under the session's lock, or what it did when it was called with this key and text."""
+        self.store.require_known()
+        try:
+            with self._writing.held_to_answer(session.session_id, client) as (conversation, held):
+                return self._sent_before(session, conversation, key, text) or write(conversation, held)
+        except (SessionBusy, TooBusy):
+            again = self._sent_before(session, self.read_conversation(session.session_id), key, text)
+            if again:
+                return again
+            raise
 
     def _ask(self, session: WebChatSession, question: Message, before: Sequence[Message], held: ExitStack) -> Posted:
         """Put the question behind these messages, and have it answered."""
@@ -289,14 +335,20 @@ class WebChatSessionManager:
     def _question(self, text: str, parent: str | None, key: str | None) -> Message:
         return Message(new_message_id(), "user", text, parent=parent, created_at=self._clock(), key=key)
 
-    def _sent_before(self, session: WebChatSession, conversation: Conversation, key: str | None) -> Posted | None:
-        """What came of the message with this key, if it is there."""
-        messages = conversation.messages if key else ()
-        for number, message in enumerate(messages):
-            if message.key == key:
-                reply = messages[number + 1] if number + 1 < len(messages) else message
-                run = self._writing.runs.get(session.session_id)
-                return Posted(session, message, reply, run if run and run.id == reply.id else None)
+    def _sent_before(
+        self, session: WebChatSession, conversation: Conversation, key: str | None, text: str | None
+    ) -> Posted | None:
+        """What came of the message with this key, if it is there. With another text it is another message.
+
+        A browser that goes back shows the key of a form that was sent, and not always what had been in it.
+        """
+        if key is None:
+            return None
+        run, last = self._writing.runs.get(session.session_id), conversation.last
+        for question, reply in self._writing.sent_with(session.session_id, conversation, key):
+            if text is None or question.content == text:
+                current = last if last and question.key == key and last.parent == question.id else reply
+                return Posted(session, question, current, run if run and run.id == current.id else None)
         return None
 
     def start_conversation(
@@ -308,27 +360,37 @@ class WebChatSessionManager:
         files: Sequence[tuple[str, str]] = (),
         client: str | None = None,
     ) -> Posted:
-        """A new session with its first message. Raises as `create_session` and `post_message`."""
-        checked_message(message, self.limits.message)
+        """A new session with its first message; one only, sent twice. Raises as `create_session`, `post_message`."""
+        text = checked_message(message, self.limits.message)
         checked_files(files)
-        current = self.active_session(owner)
-        again = self._sent_before(current, self.read_conversation(current.session_id), key) if current else None
-        if again:
-            return again
-        session_id = self.create_session(owner=owner).session_id
-        return self.post_message(session_id, message, owner, key=key, files=files, client=client)
+        made = self.create_session(owner=owner, key=once(key, "start", text))
+        return self.post_message(made.session_id, message, owner, key=key, files=files, client=client)
 
     def add_exchange(
-        self, session_id: str, question: str, answer: Callable[[], str], kind: str, owner: str | None = None
+        self,
+        session_id: str,
+        question: str,
+        answer: Callable[[], str],
+        kind: str,
+        owner: str | None = None,
+        *,
+        key: str | None = None,
+        seen: str | None = None,
     ) -> tuple[Message, Message]:
         """Put a question and its answer into the session that no model saw. Raises as `post_message`.
 
-        `answer` is called when nothing stands in the way any more, so that what it does is not done in vain.
+        `answer` is called when nothing stands in the way any more, so that what it does is not done in vain; not for a
+        question that came before with this `key`, whose answer is given again.
         """
         session = self.store.require(session_id, owner)
+        self.store.require_known()
         with self._writing.held(session_id) as (conversation, _):
+            again = self._sent_before(session, conversation, key, question)
+            if again:
+                return again.question, again.reply
+            _check_seen(conversation, seen)
             parent = conversation.last.id if conversation.last else None
-            asked = replace(self._question(question, parent, None), kind=kind)
+            asked = replace(self._question(question, parent, key), kind=kind)
             answered = Message(
                 new_message_id(), "assistant", answer(), parent=asked.id, created_at=self._clock(), kind=kind
             )
@@ -337,36 +399,56 @@ class WebChatSessionManager:
         self.wakeups.poke_all()
         return asked, answered
 
-    def retry(self, session_id: str, message_id: str, owner: str | None = None, *, client: str | None = None) -> Posted:
+    def retry(
+        self,
+        session_id: str,
+        message_id: str,
+        owner: str | None = None,
+        *,
+        key: str | None = None,
+        client: str | None = None,
+    ) -> Posted:
         """Ask anew: for the last answer, which stays in the transcript on a branch of its own, or for an unanswered
         last question.
 
-        Raises as `post_message`; InvalidInput where that message is neither.
+        Raises as `post_message`, StaleView where others have written behind it; InvalidInput where it is neither.
         """
         session = self.store.require(session_id, owner)
-        with self._writing.held_to_answer(session_id, client) as (conversation, held):
+
+        def write(conversation: Conversation, held: ExitStack) -> Posted:
             question, before = _last_question(conversation, message_id)
-            session = self._begun(session, question.content)
-            run = self._start_reply(session, question, history(before), held)
-        return Posted(session, question, run.message, run)
+            begun = self._begun(session, question.content)
+            run = self._start_reply(begun, question, history(before), held, key=key)
+            return Posted(begun, question, run.message, run)
+
+        return self._once(session, client, key, None, write)
 
     def continue_reply(
-        self, session_id: str, message_id: str, owner: str | None = None, *, client: str | None = None
+        self,
+        session_id: str,
+        message_id: str,
+        owner: str | None = None,
+        *,
+        key: str | None = None,
+        client: str | None = None,
     ) -> Posted:
         """Have the last answer, which was stopped or interrupted, go on where it broke off, in the same message.
 
-        Raises as `post_message`; InvalidInput where that answer is whole, or is not the last.
+        Raises as `retry`; InvalidInput where that answer is whole.
         """
         session = self.store.require(session_id, owner)
-        with self._writing.held_to_answer(session_id, client) as (conversation, held):
+
+        def write(conversation: Conversation, held: ExitStack) -> Posted:
             question, _ = _last_question(conversation, message_id)
             broken = conversation.messages[-1]
             if broken.status not in ("stopped", "interrupted") or not broken.content.strip():
                 raise InvalidInput("Only an answer that broke off can be continued.")
-            session = self._begun(session, question.content)
+            begun = self._begun(session, question.content)
             on = replace(question, content=GO_ON, files=())
-            run = self._start_reply(session, on, history(conversation.messages), held, broken)
-        return Posted(session, question, self.read_conversation(session_id).messages[-1], run)
+            run = self._start_reply(begun, on, history(conversation.messages), held, broken, key=key)
+            return Posted(begun, question, self.read_conversation(session_id).messages[-1], run)
+
+        return self._once(session, client, key, None, write)
 
     def select(self, session_id: str, message_id: str, owner: str | None = None) -> None:
         """Show the branch with this message from now on. Raises as `post_message`; InvalidInput for an unknown one."""
@@ -378,21 +460,28 @@ class WebChatSessionManager:
             self._writing.transcripts.select(session_id, leaf)
         self.wakeups.poke(session_id, urgent=True)
 
-    def fork(self, session_id: str, message_id: str, owner: str | None = None) -> WebChatSession:
+    def fork(
+        self, session_id: str, message_id: str, owner: str | None = None, *, key: str | None = None
+    ) -> WebChatSession:
         """A new session that begins with what is shown up to this message, and goes its own way. It becomes current.
 
+        With a `key` there is one however often this is called with it.
         Raises SessionNotFound, InvalidInput for a message that is not shown, BackendUnavailable, StorageError.
         """
         session = self.store.require(session_id, owner)
         shown = self.read_conversation(session_id).up_to(message_id)
         if not shown or shown[-1].in_flight:
             raise InvalidInput("Only a finished message that is shown can begin a session of its own.")
-        info = self.create_session(description=session.description, owner=owner)
+        chosen = {name: session.extra[name] for name in CHOSEN if name in session.extra}
+        this = once(key, "fork", session_id, message_id)
+        info = self._made(session.working_dir, session.description, owner, this, session.title_by, chosen)
+        forked = info.session_id
         parents = (None, *(message.id for message in shown))
         copies = [replace(message, parent=parent) for message, parent in zip(shown, parents, strict=False)]
-        with storing("The messages could not be copied"):
-            self._writing.transcripts.append(info.session_id, *copies)
-        return self._begun(self.store.require(info.session_id, owner), shown[0].content)
+        with self._writing.held(forked) as (conversation, _), storing("The messages could not be copied"):
+            if not conversation.messages:
+                self._writing.transcripts.append(forked, *copies)
+        return self._begun(self.store.require(forked, owner), shown[0].content)
 
     def stop(self, session_id: str, owner: str | None = None) -> bool:
         """Stop the answer that is being written; what came is kept. Whether there was one.
@@ -430,6 +519,10 @@ class WebChatSessionManager:
         """Whether nothing new is begun any more."""
         return self._writing.is_closing
 
+    def settle_left(self) -> None:
+        """Take answers that processes which are gone have left behind into their transcripts: then they are found."""
+        self._writing.settle_left()
+
     def close(self, grace: float = 0.0, patience: float = 1.0) -> None:
         """End all: streams, answers in flight (kept, as interrupted) and the backend.
 
@@ -457,13 +550,22 @@ class WebChatSessionManager:
             return session
 
     def _start_reply(
-        self, session: WebChatSession, question: Message, past: Past, held: ExitStack, broken: Message | None = None
+        self,
+        session: WebChatSession,
+        question: Message,
+        past: Past,
+        held: ExitStack,
+        broken: Message | None = None,
+        *,
+        key: str | None = None,
     ) -> ReplyRun:
         """Have the question answered by a thread of its own; with `broken`, as more of that answer."""
         session_id, answerer = session.session_id, self._engaged()
         asked = Question(answerer, session_id, question.told, past, self._told(session, answerer))
         header: dict[str, Any] = {"id": new_message_id(), "parent": question.id, "started_at": self._clock()}
         header["model"] = asked.label
+        if key is not None:
+            header["key"] = key
         if broken is not None:
             header |= {"id": broken.id, "extends": broken.extended}
 
@@ -578,10 +680,21 @@ def options_of(session: WebChatSession, takes: Collection[str]) -> SessionOption
     return SessionOptions(**{name: value for name, value in chosen.items() if isinstance(value, str)})
 
 
+def once(key: str | None, *what: str) -> str | None:
+    """A key for just this, made of the one that a form carries; None where it carries none."""
+    return sha256("\0".join((key, *what)).encode()).hexdigest()[:32] if key else None
+
+
+def _info_of(session: WebChatSession) -> SessionInfo:
+    return SessionInfo(session.session_id, session.project_id, session.working_dir)
+
+
 def _last_question(conversation: Conversation, message_id: str) -> tuple[Message, Sequence[Message]]:
     """The last question and what was before it; `message_id` must be it, where it is unanswered, or its answer."""
     shown = conversation.messages
     before = shown[:-1] if shown and shown[-1].role == "assistant" else shown
+    if conversation.find(message_id):
+        _check_seen(conversation, message_id)
     if not before or shown[-1].id != message_id or before[-1].role != "user" or before[-1].kind:
         raise InvalidInput("Only the last answer can be tried again or continued.")
     return before[-1], before[:-1]

@@ -399,6 +399,14 @@ def answer(store: MemoryStore, action: Action, text: str, owner: str | None = No
     return MemoryAnswer(_found_text(found) if found else f"No memories found matching '{text}'.", action, found)
 
 
+def answered_before(store: MemoryStore, action: Action, text: str, said: str, owner: str | None = None) -> MemoryAnswer:
+    """What `answer` gave already, said once more; nothing is stored again. Raises what the store raises."""
+    if action == "recall":
+        return MemoryAnswer(said, action, store.recall(text, owner))
+    stored = [memory for memory in store.list(owner) if memory["content"] == text]
+    return MemoryAnswer(said, action, stored[-1] if stored else [])
+
+
 def _stored_text(memory: Memory) -> str:
     return f"Remembered! Stored as {memory['id']} (category: {memory['category']}, tags: {', '.join(memory['tags'])})"
 

@@ -10,8 +10,9 @@ from typing import Any
 from webchat import jsonlines
 from webchat.errors import SessionBusy, StorageError
 from webchat.fileutil import LOCK_SUFFIX, Folder, Locked, Log, Release
-from webchat.transcript import Message, Transcripts, new_message_id
+from webchat.transcript import Message, Transcripts, extension, messages_in, new_message_id
 
+SUFFIX = ".reply"
 PROBE_PATIENCE = 1.0
 """Seconds that a writer waits for its lock: a reader's probe holds it for a moment."""
 
@@ -70,6 +71,7 @@ class ReplyView:
             notes=tuple(self._notes),
             error=end.get("error"),
             code=end.get("code"),
+            key=self._header.get("key"),
         )
 
 
@@ -131,6 +133,10 @@ class Replies:
     def is_asked_to_stop(self, session_id: str) -> bool:
         return self.folder.stamp(_stop_file(session_id)) is not None
 
+    def sessions(self) -> list[str]:
+        """The sessions that have such a log. Raises OSError."""
+        return [name.removesuffix(SUFFIX) for name in self.folder.names() if name.endswith(SUFFIX)]
+
     def view(self, session_id: str) -> ReplyView | None:
         """The reply in flight, up to date, or None. Only what is new is read."""
         with self._guard:
@@ -154,11 +160,28 @@ def settle(session_id: str, replies: Replies, transcripts: Transcripts) -> None:
     view = Replies(replies.folder).view(session_id)  # afresh: what is decided here cannot be taken back
     shown = transcripts.read(session_id)
     if view is not None and not is_committed(view, shown.messages):
-        message = view.message(alive=False)
-        # Where the log's header is damaged the answer still follows what it is shown behind.
-        parent = message.parent or (shown.leaf.id if shown.leaf else None)
-        commit(session_id, replace(message, id=message.id or new_message_id(), parent=parent), view, transcripts)
+        commit(session_id, _left(view, shown.messages), view, transcripts)
     replies.remove(session_id)
+
+
+def whole(session_id: str, replies: Replies, transcripts: Transcripts) -> bytes:
+    """The transcript as it will be when the answer in flight, or left behind, is in it as it is now. Raises OSError."""
+    view = replies.view(session_id)
+    data = transcripts.raw(session_id)
+    messages = [*messages_in(data)] if view else []
+    if view is None or is_committed(view, messages):
+        return data
+    message = _left(view, messages)
+    record = message.record() if view.extends is None else extension(message)
+    return data + (b"\n" if data and not data.endswith(b"\n") else b"") + jsonlines.dump(record) + b"\n"
+
+
+def _left(view: ReplyView, messages: Sequence[Message]) -> Message:
+    """What the log has of its answer, as the transcript keeps it behind these messages."""
+    message = view.message(alive=False)
+    # Where the log's header is damaged the answer still follows what it is shown behind.
+    parent = message.parent or (messages[-1].id if messages else None)
+    return replace(message, id=message.id or new_message_id(), parent=parent)
 
 
 def commit(session_id: str, message: Message, view: ReplyView, transcripts: Transcripts) -> None:
@@ -179,7 +202,7 @@ def _before(view: ReplyView) -> int:
 
 
 def _file(session_id: str) -> str:
-    return f"{session_id}.reply"
+    return session_id + SUFFIX
 
 
 def _stop_file(session_id: str) -> str:

@@ -88,6 +88,7 @@ def run(
 def _keep_house(manager: WebChatSessionManager) -> None:
     """List what was put into the folder, and let what has lain in the trash for its time go."""
     emptied = float("-inf")
+    manager.settle_left()
     while not manager.stopping.wait(ADOPTION_INTERVAL):
         try:
             manager.housekeeping.adopt()

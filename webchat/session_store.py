@@ -87,6 +87,12 @@ class _Registry:
         active = (_session(row) for row in self.rows.values() if row.get("is_active"))
         return {session.owner: session for session in active}
 
+    @cached_property
+    def keyed(self) -> Mapping[tuple[str | None, str], str]:
+        """The sessions that were made with a key, by their owner and that."""
+        rows = (row for row in self.rows.values() if isinstance(row.get("key"), str) and not row.get("deleted_at"))
+        return {(row.get("owner"), row["key"]): row["session_id"] for row in rows}
+
 
 class WebChatSessionStore:
     """The registry of sessions: a JSON list in a file, one record on a line, or in memory where there is no path.
@@ -117,21 +123,31 @@ class WebChatSessionStore:
         self._kept_aside: str | None = None
 
     def add(
-        self, session_id: str, description: str, extra: Mapping[str, Any] | None = None, owner: str | None = None
+        self,
+        session_id: str,
+        description: str,
+        extra: Mapping[str, Any] | None = None,
+        owner: str | None = None,
+        *,
+        key: str | None = None,
+        title_by: str | None = None,
     ) -> WebChatSession:
         """Store a new session and make it the current one, in one write.
 
-        Raises SessionExists ("already exists"), StorageError.
+        Raises SessionExists ("already exists"), also where there is one with this `key`; StorageError.
         """
         now = self._clock()
         row: Row = {"session_id": session_id, "description": description, "created_at": now, "last_active": now}
         row |= {"is_active": True, "begun": False, "extra": dict(extra or {})}
-        if owner is not None:
-            row["owner"] = owner
+        more = {"owner": owner, "key": key, "title_by": title_by}
+        row |= {name: value for name, value in more.items() if value is not None}
 
         def insert(rows: Rows) -> Rows:
             if session_id in rows:
                 raise SessionExists(session_id)
+            known = _Registry(rows).keyed.get((owner, key)) if key else None
+            if known:
+                raise SessionExists(known)
             return {**_without_current(rows, owner), session_id: row}
 
         self._update(insert)
@@ -143,6 +159,11 @@ class WebChatSessionStore:
         if row is None or row.get("owner") != owner or row.get("deleted_at"):
             return None
         return _as_of(_session(row), self.activity.latest())
+
+    def made_with(self, key: str, owner: str | None = None) -> WebChatSession | None:
+        """The session that was made with this key, or None."""
+        session_id = self._read().keyed.get((owner, key))
+        return self.get(session_id, owner) if session_id else None
 
     def require(self, session_id: str, owner: str | None = None) -> WebChatSession:
         """The session. Raises SessionNotFound."""
@@ -241,6 +262,16 @@ class WebChatSessionStore:
 
         self._update(change)
 
+    @property
+    def read_only(self) -> bool:
+        """Whether a later version has written the list: then nothing is to be changed."""
+        return self._read().newer
+
+    def require_known(self) -> None:
+        """Raises InvalidInput where the list is `read_only`."""
+        if self.read_only:
+            raise InvalidInput(NEWER)
+
     def has(self, session_id: str) -> bool:
         """Whether there is a session of that id, whosever it is, also in the trash."""
         return session_id in self._read().rows
@@ -328,8 +359,7 @@ class WebChatSessionStore:
             # waits there looks a hundred times a second. Who only reads waits for neither.
             with self._writers, locked(self.folder, self._name):
                 registry = self._read()
-                if registry.newer:
-                    raise InvalidInput(NEWER)
+                self.require_known()
                 rows = change(registry.rows)
                 if registry.damaged:
                     self._kept_aside = quarantine(self.folder, self._name)

@@ -42,9 +42,9 @@ class Message:
     status: complete, stopped (by the person), interrupted (the server went away), failed (`error` says why); while it
     is being written: waiting, streaming. kind: None, or "memory" for an exchange that no model saw. `reasoning` and
     `notes` were said beside the answer. `code` names an error that the page offers a way out of ("ended"). `key` is
-    what the form that sent it was known by. `extended` counts how often the answer was continued. `siblings` are the
-    ids of all messages that follow the same one, this one among them, oldest first; () where it is the only one.
-    `files` went with it.
+    what the form that sent it, or asked for it, was known by. `extended` counts how often the answer was continued.
+    `siblings` are the ids of all messages that follow the same one, this one among them, oldest first; () where it is
+    the only one. `files` went with it.
     """
 
     id: str
@@ -108,13 +108,15 @@ class Message:
 class Branch:
     """The messages that are shown, oldest first; `end` is the offset behind the last record read, in bytes.
 
-    damaged: some of the file was not understood. newer: it says that a later version has written it.
+    damaged: some of the file was not understood. torn: something stands behind the last line that is no whole record;
+    somebody may be writing it. newer: it says that a later version has written it.
     """
 
     messages: tuple[Message, ...] = ()
     end: int = 0
     damaged: bool = False
     newer: bool = False
+    torn: bool = False
 
     @property
     def leaf(self) -> Message | None:
@@ -127,9 +129,11 @@ class _Tree:
 
     messages: dict[str, Message] = field(default_factory=dict)
     children: dict[str | None, list[str]] = field(default_factory=dict)
+    keyed: dict[str, list[str]] = field(default_factory=dict)
     leaf: str | None = None
     end: int = 0
     damaged: bool = False
+    torn: bool = False
     newer: bool = False
 
     def add(self, record: Mapping[str, Any] | None, end: int) -> None:
@@ -154,6 +158,7 @@ class _Tree:
             message = replace(message, parent=self.leaf)
         self.messages[message.id] = message
         self.children.setdefault(message.parent, []).append(message.id)
+        self._note_key(message)
         self.leaf = message.id
 
     def _extend(self, record: Mapping[str, Any], end: int) -> None:
@@ -164,6 +169,11 @@ class _Tree:
             self.damaged = True
             return
         self.messages[message.id] = message.extended_by(more)
+        self._note_key(replace(more, id=message.id))
+
+    def _note_key(self, message: Message) -> None:
+        if message.key:
+            self.keyed.setdefault(message.key, []).append(message.id)
 
     def branch(self) -> Branch:
         shown: list[Message] = []
@@ -173,7 +183,7 @@ class _Tree:
             siblings = self.children[message.parent]
             shown.append(replace(message, siblings=tuple(siblings)) if len(siblings) > 1 else message)
             here, left = shown[-1].parent, left - 1
-        return Branch(tuple(reversed(shown)), self.end, self.damaged, self.newer)
+        return Branch(tuple(reversed(shown)), self.end, self.damaged, self.newer, self.torn)
 
 
 def messages_in(data: bytes) -> Iterable[Message]:
@@ -201,7 +211,7 @@ class Transcripts:
             tree = _Tree() if new.afresh else tree
             for end, record in new.lines:
                 tree.add(record, end)
-            tree.end = reader.end
+            tree.end, tree.torn = reader.end, reader.torn
             self._trees[session_id] = reader, tree
             while len(self._trees) > CACHED_SESSIONS:
                 self._trees.popitem(last=False)
@@ -220,15 +230,29 @@ class Transcripts:
                 seen.add(message_id)
             return message_id
 
+    def sent_with(self, session_id: str, key: str) -> list[tuple[Message, Message]]:
+        """The questions that came with this key, on whatever branch, each with its latest answer, or itself again.
+
+        Where an answer was asked for with it, that one and its question.
+        """
+        self.read(session_id)
+        with self._guard:
+            tree = self._trees[session_id][1]
+            found = [tree.messages[message_id] for message_id in tree.keyed.get(key, ())]
+            return [
+                (message, tree.messages[tree.children.get(message.id, [message.id])[-1]])
+                if message.role == "user"
+                else (tree.messages.get(message.parent or "", message), message)
+                for message in found
+            ]
+
     def select(self, session_id: str, message_id: str) -> None:
         """Show the branch that ends with this message from now on. Raises OSError."""
         self._append(session_id, {"type": "select", "id": message_id})
 
     def extend(self, session_id: str, more: Message) -> None:
         """Add to a message what `more`, which has its id, brings. Raises OSError."""
-        record = more.record()
-        del record["parent"], record["role"]
-        self._append(session_id, {**record, "type": "extend"})
+        self._append(session_id, extension(more))
 
     def append(self, session_id: str, *messages: Message) -> None:
         """Append messages; they are on the disk when this returns. Raises OSError."""
@@ -268,6 +292,13 @@ class Transcripts:
 
     def stamp(self, session_id: str) -> Stamp | None:
         return self._folder.stamp(_file(session_id))
+
+
+def extension(more: Message) -> dict[str, Any]:
+    """The line that adds to a message what `more`, which has its id, brings."""
+    record = more.record() | {"type": "extend"}
+    del record["parent"], record["role"]
+    return record
 
 
 def new_message_id() -> str:

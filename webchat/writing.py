@@ -19,7 +19,7 @@ from webchat.follow import POLL_INTERVAL, Conversation, Conversations, Wakeups, 
 from webchat.limits import Limits, Places
 from webchat.observer import NOBODY, Observer
 from webchat.reply import Ask, ReplyRun
-from webchat.reply_log import Replies, ReplyView, settle
+from webchat.reply_log import Replies, ReplyView, settle, whole
 from webchat.session_store import WebChatSession
 from webchat.transcript import Message, Transcripts
 
@@ -190,6 +190,26 @@ class Writing:
                         break
                     waiter.wait(POLL_INTERVAL)
         return True
+
+    def sent_with(self, session_id: str, conversation: Conversation, key: str) -> Iterator[tuple[Message, Message]]:
+        """The questions that came with this key and their answers; see `Transcripts.sent_with`."""
+        last = conversation.last
+        if last and last.key == key and last.role != "user":  # it may be in flight still
+            yield conversation.find(last.parent or "") or last, last
+        with storing("The conversation could not be read"):
+            yield from self.transcripts.sent_with(session_id, key)
+
+    def whole(self, session_id: str) -> bytes:
+        """The session's transcript as bytes, with the answer that is not in it yet. Raises StorageError."""
+        with storing("The conversation could not be read"):
+            return whole(session_id, self.replies, self.transcripts)
+
+    def settle_left(self) -> None:
+        """Take into the transcripts what processes that are gone have left behind."""
+        for session_id in self.replies.sessions():
+            if not self.is_answering(session_id):
+                with suppress(WebChatError), self.held(session_id):
+                    pass  # which settles it
 
     def remove(self, session_id: str) -> None:
         """Remove all that was said in a session, for good. Raises SessionBusy, StorageError."""

@@ -11,7 +11,7 @@ import base64
 import io
 import uuid
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import IO, Any
 
@@ -24,7 +24,9 @@ from webchat.transcript import Transcripts
 FORMAT = 1
 OURS = ("session", "raw")
 AT_ONCE = 20
-"""Sessions that are put into the registry with one write."""
+"""Sessions that are put into the registry with one write, at most;"""
+BYTES_AT_ONCE = 4 * 1024 * 1024
+"""and of their transcripts, about."""
 MOST_PROBLEMS = 100
 """Problems that are told one by one."""
 LONGEST_LINE = 64 * 1024 * 1024
@@ -49,13 +51,14 @@ class Report:
 class Archive:
     """Reads and writes sessions as files for elsewhere. Raises StorageError, OSError."""
 
-    def __init__(self, store: WebChatSessionStore, transcripts: Transcripts) -> None:
-        self._store, self._transcripts = store, transcripts
+    def __init__(self, store: WebChatSessionStore, transcripts: Transcripts, whole: Callable[[str], bytes]) -> None:
+        """`whole` gives a session's transcript, with an answer that is not in its file yet."""
+        self._store, self._transcripts, self._whole = store, transcripts, whole
 
     def export(self, sessions: Iterable[WebChatSession]) -> Iterator[bytes]:
         """The sessions as JSON Lines, one session after the other."""
         for session in sessions:
-            lines, torn = _lines(self._transcripts.raw(session.session_id))
+            lines, torn = _lines(self._whole(session.session_id))
             row = {
                 key: value for key, value in self._store.row(session.session_id).items() if key not in NOT_TAKEN_ALONG
             }
@@ -70,22 +73,27 @@ class Archive:
         under another id, the same one each time.
         """
         report = Report()
-        batch: list[Row] = []
+        batch: dict[str, Brought] = {}
         for found in _conversations(file, report):
             brought = self._made_for(owner, found)
-            if self._store.has(brought.session_id) or any(row["session_id"] == brought.session_id for row in batch):
+            if self._store.has(brought.session_id) or brought.session_id in batch:
                 report.known += 1
                 continue
+            batch[brought.session_id] = brought
+            if len(batch) == AT_ONCE or sum(len(one.transcript) for one in batch.values()) > BYTES_AT_ONCE:
+                report.imported += self._put(batch.values(), owner)
+                batch = {}
+        report.imported += self._put(batch.values(), owner)
+        return report
+
+    def _put(self, batch: Collection[Brought], owner: str | None) -> list[str]:
+        """Keep these sessions. One behind the other, so that nobody takes a transcript for one without a record."""
+        for brought in batch:
             # The words first: a record without them would be an empty session.
             if brought.row.get("last_active"):  # before the file, whose own time is that of today
                 self._store.activity.note(brought.session_id, "import", brought.row["last_active"])
             self._transcripts.put(brought.session_id, brought.transcript)
-            batch.append(brought.row)
-            if len(batch) == AT_ONCE:
-                report.imported += self._store.put(batch, owner)
-                batch = []
-        report.imported += self._store.put(batch, owner)
-        return report
+        return self._store.put([brought.row for brought in batch], owner)
 
     def _made_for(self, owner: str | None, brought: Brought) -> Brought:
         name = brought.session_id
@@ -137,10 +145,22 @@ def _conversations(file: IO[bytes], report: Report) -> Iterator[Brought]:
         report.problem("The file is empty.")
         return
     record = jsonlines.parse_line(first)
-    if record is not None and record.get("type") == "session":
+    ours = record.get("type") == "session" if record else _has_ours(file)
+    file.seek(0)
+    if ours:
         yield from _ours(file, report)
     else:
         yield from _of_others(file, "", report)
+
+
+def _has_ours(file: IO[bytes]) -> bool:
+    """Whether a later line begins a session of ours, in a file whose first line is damaged."""
+    for line in _read_lines(file):
+        if line.startswith(b'{"type":"session"'):
+            return True
+        if line.startswith(b"["):  # so do all others
+            return False
+    return False
 
 
 def _zipped(file: IO[bytes], report: Report) -> Iterator[Brought]:
@@ -178,9 +198,11 @@ def _ours(file: IO[bytes], report: Report) -> Iterator[Brought]:
             report.problem(f"line {number}: {head['lines'] - len(lines)} lines of the session before are missing.")
         if head is not None:
             yield _whole(head, lines)
-        head, lines = _head(line), []
-        if head is None:
-            report.problem(f"line {number}: this is not the beginning of a session; it is left out.")
+        before, (head, lines) = head, (_head(line), [])
+        if head is None and _is_newer(line):
+            report.problem(f"line {number}: a later version of the chat has written this session; it is left out.")
+        elif head is None and (before is not None or number == 1):
+            report.problem(f"line {number}: this is not the beginning of a session; what follows is left out.")
     if head is not None:
         if len(lines) < head["lines"]:
             report.problem(f"The file ends {head['lines'] - len(lines)} lines too early.")
@@ -197,6 +219,11 @@ def _head(line: bytes) -> Mapping[str, Any] | None:
     count, row = record.get("lines"), record.get("session")
     known = record.get("type") == "session" and record.get("format") == FORMAT
     return record if known and type(count) is int and count >= 0 and is_row(row) else None
+
+
+def _is_newer(line: bytes) -> bool:
+    record = jsonlines.parse_line(line) or {}
+    return record.get("type") == "session" and record.get("format") != FORMAT
 
 
 def _unwrapped(line: bytes, record: Mapping[str, Any] | None) -> bytes:

@@ -14,6 +14,7 @@ from webchat.errors import WebChatError
 from webchat.htmx import REQUEST_HEADER as HTMX_HEADER
 from webchat.manager import WebChatSessionManager
 from webchat.memory import MemoryStore
+from webchat.transcript import new_message_id
 from webchat.views import api, archive, chat, events, housekeeping, options
 from webchat.views.context import Chat, chat_of, link, local_time, static_link
 from webchat.views.streams import release_unused
@@ -79,4 +80,5 @@ def _install(app: Flask, state: Chat) -> None:
     app.extensions.setdefault("webchat", state.manager)
     app.extensions.setdefault("webchat.chats", {})[state.name] = state
     tools: dict[str, Any] = {"link": link, "static_link": static_link, "local_time": local_time, "chat": chat_of}
+    tools["new_key"] = new_message_id
     app.jinja_env.globals.update({f"webchat_{name}": tool for name, tool in tools.items()})

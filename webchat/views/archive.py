@@ -11,13 +11,12 @@ from flask import Blueprint, Response, render_template, request, stream_with_con
 from webchat.archive import Report
 from webchat.archive.readable import as_html, as_markdown
 from webchat.errors import InvalidInput
-from webchat.faces import Face, json_answer, wanted_face
+from webchat.faces import script_answer
 from webchat.session_store import WebChatSession
 from webchat.transcript import Message
 from webchat.views.context import chat_of, manager, owner
+from webchat.views.inputs import LARGEST_IMPORT
 
-LARGEST_IMPORT = 1024 * 1024 * 1024
-"""Bytes of a file at most; the command line takes larger ones."""
 KINDS = {"jsonl": "application/jsonl", "md": "text/markdown", "html": "text/html"}
 
 
@@ -54,9 +53,8 @@ def bring_in() -> Response | str:
         report.known += one.known
         report.problems += one.problems
     manager().wakeups.poke_all()
-    if wanted_face() is Face.JSON:
-        return json_answer({"imported": report.imported, "known": report.known, "problems": report.problems})
-    return render_template("webchat/imported.html", report=report)
+    told = {"imported": report.imported, "known": report.known, "problems": report.problems}
+    return script_answer(told) or render_template("webchat/imported.html", report=report)
 
 
 def _file(sessions: Sequence[WebChatSession], name: str) -> Response:

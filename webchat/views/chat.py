@@ -10,23 +10,22 @@ from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as AnyResponse
 
 from webchat.errors import InvalidInput
-from webchat.faces import Face, json_answer, wanted_face
+from webchat.faces import Face, json_answer, script_answer, wanted_face
 from webchat.follow import Conversation
 from webchat.htmx import fragments, is_htmx, partial
-from webchat.memory import MemoryAnswer, answer, check_memory_intent
+from webchat.manager import once
+from webchat.memory import MemoryAnswer, answer, answered_before, check_memory_intent
 from webchat.search import Hit
 from webchat.session_store import WebChatSession
 from webchat.transcript import Message, new_message_id
 from webchat.views import housekeeping, pieces
 from webchat.views.api import session_fields, shelved_fields
 from webchat.views.context import chat_of, client, has_gone, link, manager, owner, session_link
-from webchat.views.inputs import request_fields
+from webchat.views.inputs import allow_files, request_fields
 from webchat.views.streams import answering, memory_reply, reserve
 from webchat.writing import Posted
 
 SHELVES = ("", "archived", "trash")
-WITH_FILES = 11 * 1024 * 1024
-"""Bytes of a form that brings files; its text may still be as long as everywhere."""
 CONTEXT = 4
 """Messages that are shown before one that was searched for."""
 FIRST_TEXT = 0.03
@@ -120,7 +119,8 @@ def start() -> AnyResponse:
     """The first message: a new session, and the answer on its way."""
     message = _message_field()
     if _memory_intent(message):
-        shown = manager().get_session(manager().create_session(owner=owner()).session_id, owner())
+        made = manager().create_session(owner=owner(), key=once(_key(), "start", message))
+        shown = manager().get_session(made.session_id, owner())
         said, *_ = _remember(shown.session_id, message)
         reply = memory_reply(said, shown.session_id, connected=True)
         return reply or _shown(
@@ -136,15 +136,9 @@ def send(session_id: str) -> AnyResponse:
     if _memory_intent(message):
         said, asked, answered = _remember(session_id, message)
         return memory_reply(said, session_id, connected=True) or _added(session_id, asked, answered)
-    fields = request_fields()
+    files = request_fields().files()
     posted = manager().post_message(
-        session_id,
-        message,
-        owner(),
-        key=_key(),
-        seen=fields.optional("seen"),
-        files=fields.files(),
-        client=client(),
+        session_id, message, owner(), key=_key(), seen=_seen(), files=files, client=client()
     )
     return answering(posted) or _added(session_id, posted.question, posted.reply, posted=posted)
 
@@ -168,30 +162,33 @@ def file(session_id: str, message_id: str, number: int) -> Response:
 
 def retry(session_id: str, message_id: str) -> AnyResponse:
     reserve()
-    posted = manager().retry(session_id, message_id, owner(), client=client())
+    posted = manager().retry(session_id, message_id, owner(), key=_key(), client=client())
     return answering(posted) or _chat_with(posted)
 
 
 def go_on(session_id: str, message_id: str) -> AnyResponse:
     """Have an answer that broke off go on in the same message."""
     reserve()
-    posted = manager().continue_reply(session_id, message_id, owner(), client=client())
+    posted = manager().continue_reply(session_id, message_id, owner(), key=_key(), client=client())
     return answering(posted) or _chat_with(posted)
 
 
 def edit(session_id: str, message_id: str) -> AnyResponse | str:
     """The form in which a message of one's own is changed."""
     shown = manager().get_session(session_id, owner())
-    message = manager().read_conversation(session_id).find(message_id)
-    if message is None or message.role != "user":
+    conversation = manager().read_conversation(session_id)
+    message = conversation.find(message_id)
+    if message is None or message.role != "user" or conversation.last is None:
         raise NotFound("There is no such message of yours in this session.")
     page = "webchat/_edit.html" if is_htmx() else "webchat/edit.html"
-    return render_template(page, session=shown, message=message, key=new_message_id())
+    seen = None if is_htmx() else conversation.last.id  # a page with a stream knows better what it has seen by then
+    return render_template(page, session=shown, message=message, key=new_message_id(), seen=seen)
 
 
 def change(session_id: str, message_id: str) -> AnyResponse:
     """Say something else in place of a message of one's own."""
-    posted = manager().edit(session_id, message_id, _message_field(), owner(), key=_key(), client=client())
+    message = _message_field()
+    posted = manager().edit(session_id, message_id, message, owner(), key=_key(), seen=_seen(), client=client())
     return answering(posted) or _chat_with(posted)
 
 
@@ -203,7 +200,7 @@ def select(session_id: str, message_id: str) -> AnyResponse:
 
 def fork(session_id: str, message_id: str) -> AnyResponse:
     """A new session that begins as this one does, up to that message."""
-    return _shown(manager().fork(session_id, message_id, owner()), note="Copied into a new session")
+    return _shown(manager().fork(session_id, message_id, owner(), key=_key()), note="Copied into a new session")
 
 
 def ask(session_id: str, message_id: str) -> AnyResponse:
@@ -213,7 +210,9 @@ def ask(session_id: str, message_id: str) -> AnyResponse:
         raise InvalidInput("Only a message can be asked again.")
     reserve()
     files = [(file.name, file.content) for file in asked.files]
-    posted = manager().post_message(session_id, asked.content, owner(), files=files, client=client())
+    posted = manager().post_message(
+        session_id, asked.content, owner(), files=files, key=_key(), seen=_seen(), client=client()
+    )
     return answering(posted) or _added(session_id, posted.question, posted.reply, posted=posted)
 
 
@@ -278,8 +277,9 @@ def _page(shown: WebChatSession | None, show: int = pieces.MESSAGES_SHOWN, aside
 def _shown(shown: WebChatSession, note: str = "", *, note_above: bool = False) -> AnyResponse:
     """The session's chat after something was done with it: chat, list and badge in one swap, or a redirect."""
     url = session_link(shown.session_id)
-    if wanted_face() is Face.JSON:
-        return json_answer(session_fields(shown))
+    told = script_answer(session_fields(shown))
+    if told:
+        return told
     if not is_htmx():
         return redirect(f"{url}#end", code=303)
     note = note and f"{note} {shown.short_id}"
@@ -309,7 +309,7 @@ def _added(session_id: str, *added: Message, posted: Posted | None = None) -> An
         "webchat/_composer.html",
         session=manager().get_session(session_id, owner()),
         key=new_message_id(),
-        seen=last.id if last else "",
+        seen=last.id if last else pieces.START,
     )
     return fragments(messages, partial("composer", "outerHTML", composer))
 
@@ -331,9 +331,12 @@ def _key() -> str | None:
     return request_fields().optional("key")
 
 
+def _seen() -> str | None:
+    return request_fields().optional("seen")
+
+
 def _message_field() -> str:
-    if request.mimetype == "multipart/form-data":
-        request.max_content_length = WITH_FILES
+    allow_files()
     reserve()
     return request_fields().required("message", "Write a message first.")
 
@@ -353,5 +356,5 @@ def _remember(session_id: str, message: str) -> tuple[MemoryAnswer, Message, Mes
         said.append(answer(memory, *intent, whose))
         return said[0].text
 
-    exchange = manager().add_exchange(session_id, message, do, "memory", whose)
-    return said[0], *exchange
+    asked, answered = manager().add_exchange(session_id, message, do, "memory", whose, key=_key(), seen=_seen())
+    return said[0] if said else answered_before(memory, *intent, answered.content, whose), asked, answered

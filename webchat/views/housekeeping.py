@@ -11,7 +11,7 @@ from flask import Blueprint, redirect, render_template
 from werkzeug.wrappers import Response as AnyResponse
 
 from webchat.errors import InvalidInput
-from webchat.faces import Face, json_answer, wanted_face
+from webchat.faces import script_answer
 from webchat.htmx import fragments, is_htmx, page_address, partial
 from webchat.views import pieces
 from webchat.views.api import shelved_fields
@@ -41,9 +41,7 @@ def manage(session_id: str) -> str:
 def rename(session_id: str) -> AnyResponse:
     title = request_fields().required("title", "Write a title first.")
     session = manager().housekeeping.rename(session_id, title, owner())
-    if wanted_face() is Face.JSON:
-        return json_answer(shelved_fields(session))
-    return _done()
+    return script_answer(shelved_fields(session)) or _done()
 
 
 def tidy(session_id: str, action: str) -> AnyResponse:
@@ -81,7 +79,8 @@ def undo_context(deleted_at: str | None) -> dict[str, Any]:
 
 
 def _do(action: str, session_ids: Collection[str]) -> AnyResponse:
-    if not session_ids and not request_fields().optional("all"):
+    fields = request_fields()
+    if not session_ids and not fields.optional("all") and not fields.optional("deleted"):
         raise InvalidInput("Choose a session first.")
     house, deleted_at = manager().housekeeping, None
     if action == "delete":
@@ -92,11 +91,8 @@ def _do(action: str, session_ids: Collection[str]) -> AnyResponse:
         house.archive(session_ids, owner(), archived=action == "archive")
     else:
         (house.restore if action == "restore" else house.purge)(session_ids, owner())
-    if wanted_face() is Face.JSON:
-        return json_answer(
-            {"done": action, "sessions": [*session_ids]} | ({"deleted": deleted_at} if deleted_at else {})
-        )
-    return _done(session_ids, deleted_at, show="trash" if action == "purge" else None)
+    told = {"done": action, "sessions": [*session_ids]} | ({"deleted": deleted_at} if deleted_at else {})
+    return script_answer(told) or _done(session_ids, deleted_at, show="trash" if action == "purge" else None)
 
 
 def _done(session_ids: Collection[str] = (), deleted_at: str | None = None, show: str | None = None) -> AnyResponse:

@@ -12,6 +12,11 @@ from werkzeug.datastructures import FileStorage, MultiDict
 
 from webchat.errors import InvalidInput
 
+WITH_FILES = 11 * 1024 * 1024
+"""Bytes of a request that may bring files; its message may still be as long as everywhere."""
+LARGEST_IMPORT = 1024 * 1024 * 1024
+"""Bytes of a file that is brought in; the command line takes larger ones."""
+
 
 class Fields:
     """The fields of one request; a field that is missing, null or blank counts as not given."""
@@ -71,6 +76,12 @@ class Fields:
         if value is None:
             raise InvalidInput(otherwise)
         return value
+
+
+def allow_files() -> None:
+    """Take more from this request than from others, where it can bring files."""
+    if request.mimetype == "multipart/form-data" or request.is_json:
+        request.max_content_length = WITH_FILES
 
 
 def request_fields() -> Fields:

@@ -6,7 +6,7 @@ from flask import Blueprint, Response, redirect, render_template
 from markupsafe import Markup
 from werkzeug.wrappers import Response as AnyResponse
 
-from webchat.faces import Face, json_answer, wanted_face
+from webchat.faces import json_answer, script_answer
 from webchat.htmx import fragments, is_htmx, partial
 from webchat.manager import CHOSEN, options_of
 from webchat.views.context import manager, owner, session_link
@@ -24,13 +24,11 @@ def choose(session_id: str) -> AnyResponse:
     fields = request_fields()
     given = {name: text for name in CHOSEN if (text := fields.setting(name)) is not None}
     session = manager().set_options(session_id, given, owner())
-    if wanted_face() is Face.JSON:
-        chosen = options_of(session, CHOSEN)
-        told = {"model": chosen.model, "system_prompt": chosen.system_prompt, "answers": manager().label_of(session)}
-        return json_answer({"session_id": session_id, **told})
     if is_htmx():
         return fragments(partial("hint", "outerHTML", render_template("webchat/_hint.html", session=session)))
-    return redirect(f"{session_link(session_id)}#end", code=303)
+    chosen = options_of(session, CHOSEN)
+    told = {"model": chosen.model, "system_prompt": chosen.system_prompt, "answers": manager().label_of(session)}
+    return script_answer({"session_id": session_id, **told}) or redirect(f"{session_link(session_id)}#end", code=303)
 
 
 def models(session_id: str) -> Response:

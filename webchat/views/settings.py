@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from webchat.backends.openai.nearby import PORTS, address_at, nearby_servers
 from webchat.errors import InvalidInput, WebChatError
-from webchat.faces import Face, json_answer, wanted_face
+from webchat.faces import Face, is_script, json_answer, script_answer, wanted_face
 from webchat.htmx import is_htmx, reload_page
 from webchat.live_settings import LiveSettings
 from webchat.memory import Memory
@@ -53,13 +53,13 @@ class SettingsPage:
         try:
             self._live.save(self._live.changes(given), manager())
         except InvalidInput as error:
-            if wanted_face() is Face.JSON:
+            if is_script():
                 raise
             return self._page(given, problem=str(error)), 422
-        if wanted_face() is Face.JSON:
-            return json_answer(SettingsForm(self._live).described(manager().label))
         answer = redirect(url_for(".page", saved=""), code=303)
-        return reload_page(answer) if is_htmx() else answer
+        if is_htmx():
+            return reload_page(answer)
+        return script_answer(SettingsForm(self._live).described(manager().label)) or answer
 
     def test(self) -> AnyResponse | str:
         """Ask the server that is filled in which models it has; `server` fills in one of this machine by its port."""
@@ -70,11 +70,12 @@ class SettingsPage:
         try:
             connection: dict[str, Any] = {"models": tested(self._live.with_changes(self._live.changes(given)))}
         except WebChatError as error:
-            if wanted_face() is Face.JSON:
+            if is_script():
                 raise
             connection = {"problem": str(error)}
-        if wanted_face() is Face.JSON:
-            return json_answer(connection)
+        told = script_answer(connection)
+        if told:
+            return told
         if not is_htmx():
             return self._page(given, connection=connection)
         part = "webchat/_settings_server.html" if port else "webchat/_connection.html"
@@ -100,12 +101,11 @@ class SettingsPage:
         memory = chat_of().memory
         if memory is None or not getattr(memory, action)(memory_id, owner()):
             raise NotFound("There is no such memory. It may have been deleted already.")
-        if wanted_face() is Face.JSON:
-            return json_answer({f"{action}d": memory_id})
         if is_htmx():
             gone = memory_id if action == "delete" else None
             return render_template("webchat/_settings_memories.html", **_memories(), gone=gone)
-        return redirect(url_for(".page", _anchor="memories"), code=303)
+        page = redirect(url_for(".page", _anchor="memories"), code=303)
+        return script_answer({f"{action}d": memory_id}) or page
 
     def _page(self, given: Mapping[str, str] | None = None, **more: Any) -> str:  # noqa: ANN401
         return render_template(

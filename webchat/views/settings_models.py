@@ -8,7 +8,7 @@ from flask import Blueprint, redirect, render_template, url_for
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
-from webchat.faces import Face, json_answer, wanted_face
+from webchat.faces import Face, json_answer, script_answer, wanted_face
 from webchat.htmx import is_htmx
 from webchat.models import EmbeddedModel
 from webchat.models.shelf import OnShelf, Shelf
@@ -58,9 +58,8 @@ class ModelsSection:
 
     def _done(self, name: str) -> Response | str:
         """The model as it is now, or the whole section."""
-        if wanted_face() is Face.JSON:
-            return json_answer(next(_described(row) for row in self._shelf.rows() if row.model.name == name))
-        return self.list()
+        told = script_answer(next(_described(row) for row in self._shelf.rows() if row.model.name == name))
+        return told or self.list()
 
 
 def _described(row: OnShelf) -> dict[str, Any]:
