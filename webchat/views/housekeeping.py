@@ -68,14 +68,19 @@ def tidy_several(action: str) -> AnyResponse:
 
 def undo_context(deleted_at: str | None) -> dict[str, Any]:
     """What `_undo.html` needs for a page that was just led here by a deletion; nothing where that is long ago."""
-    try:
-        age = (datetime.now(UTC) - datetime.fromisoformat(deleted_at or "")).total_seconds()
-    except (ValueError, TypeError):
-        return {}
-    if not 0 <= age < UNDO_TIME:
+    if not is_just_now(deleted_at):
         return {}
     count = len(manager().housekeeping.deleted_together(deleted_at or "", owner()))
     return {"deleted": deleted_at, "count": count} if count else {}
+
+
+def is_just_now(deleted_at: str | None) -> bool:
+    """Whether that time, ISO 8601, is so short ago that a deletion can be undone on the page."""
+    try:
+        age = (datetime.now(UTC) - datetime.fromisoformat(deleted_at or "")).total_seconds()
+    except (ValueError, TypeError):
+        return False
+    return 0 <= age < UNDO_TIME
 
 
 def _do(action: str, session_ids: Collection[str]) -> AnyResponse:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from flask import Blueprint, Response, redirect, render_template, request, url_for
@@ -18,6 +19,7 @@ from webchat.memory import Memory
 from webchat.models.shelf import Shelf
 from webchat.views import guard
 from webchat.views.context import chat_of, manager, owner
+from webchat.views.housekeeping import is_just_now
 from webchat.views.inputs import request_fields
 from webchat.views.settings_form import SettingsForm, posted, tested
 from webchat.views.settings_models import ModelsSection
@@ -46,7 +48,8 @@ class SettingsPage:
     def page(self) -> AnyResponse | str:
         if wanted_face() is Face.JSON:
             return json_answer(SettingsForm(self._live).described(manager().label))
-        return self._page(saved="saved" in request.args)
+        gone = request.args.get("gone") if is_just_now(request.args.get("deleted")) else None
+        return self._page(saved="saved" in request.args, gone=gone)
 
     def save(self) -> AnyResponse | tuple[str, int]:
         given = posted(request_fields())
@@ -104,7 +107,8 @@ class SettingsPage:
         if is_htmx():
             gone = memory_id if action == "delete" else None
             return render_template("webchat/_settings_memories.html", **_memories(), gone=gone)
-        page = redirect(url_for(".page", _anchor="memories"), code=303)
+        gone, deleted = (memory_id, datetime.now(UTC).isoformat()) if action == "delete" else (None, None)
+        page = redirect(url_for(".page", gone=gone, deleted=deleted, _anchor="memories"), code=303)
         return script_answer({f"{action}d": memory_id}) or page
 
     def _page(self, given: Mapping[str, str] | None = None, **more: Any) -> str:  # noqa: ANN401
