@@ -4,6 +4,8 @@
 
   const $ = (id) => document.getElementById(id);
   const root = document.documentElement;
+  // The one live region: what a screen reader says beside what has the focus.
+  const say = (text) => { $("announcer").textContent = text; };
   const answering = () => document.querySelector('article[data-status="waiting"], article[data-status="streaming"]');
 
   // Times in the list and under messages are written by the server, in this time zone.
@@ -95,7 +97,10 @@
     const files = [...($("files")?.files ?? [])];
     const large = files.find((file) => file.size > LARGEST);
     const names = files.map((file) => file.name).join(", ");
-    if ($("attached")) $("attached").textContent = large ? `${large.name} is too large: 1 MiB at most.` : names;
+    if (!$("attached")) return;
+    $("attached").hidden = !files.length;
+    $("attachedNames").textContent = large ? `${large.name} is too large: 1 MiB at most.` : names;
+    say($("attachedNames").textContent);
   };
   const addFiles = (more) => {
     const all = new DataTransfer();
@@ -195,6 +200,7 @@
     if (!button) return;
     if (button.classList.contains("copy")) copy(button).catch(() => says(button, "Not copied"));
     if (button.id === "shortcutsButton") showShortcuts();
+    if (button.id === "detach") { $("files").value = ""; showFiles(); focusField(); }
     if (button.id === "toEnd") { following = true; toEnd(); focusField(); }
   });
 
@@ -231,27 +237,32 @@
     box.className = "problem";
     box.setAttribute("role", "alert");
     const unsent = source.matches(".field") ? "Your text is still here; send it again in a moment." : "Try again in a moment.";
-    box.textContent = `The chat's server does not answer. ${unsent}`;
+    const text = document.createElement("p");
+    text.textContent = `The chat's server does not answer. ${unsent}`;
+    box.append(text);
     place.replaceChildren(box);
     if (source.id === "sessionList") source.querySelector(".empty")?.remove();
   });
 
-  // A screen reader is told once that an answer has ended, not each of its words.
-  let was = null;
-  const announce = () => {
-    const now = answering();
-    if (was && !now) {
-      const article = $(was);
-      const said = { complete: "Answer finished", stopped: "Answer stopped", failed: "The answer failed" };
-      $("announcer").textContent = said[article?.dataset.status] ?? "";
-    } else if (!was && now) {
-      $("announcer").textContent = "Answering";
+  // A screen reader is told once that an answer has ended, not each of its words, and what notes come onto the page.
+  let told = "";
+  const announce = (quietly) => {
+    for (const note of document.querySelectorAll("[data-say]")) {
+      note.removeAttribute("data-say");
+      say(note.textContent);
     }
-    was = now ? now.id : null;
+    const last = [...document.querySelectorAll('article[data-role="assistant"]')].at(-1);
+    const status = answering() ? "answering" : last?.dataset.status;
+    const now = `${last?.id} ${status}`;
+    if (last && now !== told && !quietly) {
+      const words = { answering: "Answering", complete: "Answer finished", stopped: "Answer stopped" };
+      say(words[status] ?? last.querySelector(".problem p")?.textContent ?? "");
+    }
+    told = now;
   };
 
   // A lost stream is said, quietly; htmx goes on trying, and the stream goes on where it was.
-  const lost = (is) => { const line = $("reconnecting"); if (line) line.hidden = !is; };
+  const lost = (is) => { const line = $("reconnecting"); if (line && line.hidden === is) { line.hidden = !is; say(is ? line.textContent : ""); } };
   document.addEventListener("htmx:sse:error", () => lost(true));
 
   // A connection can die without a word: after sleep, or in another network. The server is never silent for this long.
@@ -277,16 +288,20 @@
   addEventListener("online", again);
   addEventListener("pageshow", (event) => { if (event.persisted) again(); });
 
+  // Whether something was asked with what is swapped next: afterwards its form may be gone.
+  let asked = false;
   // Sent is sent: the draft goes, also where the answer brings another page than the one it was typed on.
   document.addEventListener("htmx:before:swap", (event) => {
     const { sourceElement, response } = event.detail.ctx ?? {};
     if (sourceElement?.matches?.("form.field, .examples form") && response?.status < 400) keepDraft("");
+    asked = sourceElement?.matches?.("form:is(.field, .edit, .again-form), .examples form");
   });
 
   let place = $("chatArea");
   document.addEventListener("htmx:after:swap", (event) => {
     const chat = $("chatArea");
-    if (chat !== place) {
+    const isOther = chat !== place;
+    if (isOther) {
       // Another session, or a new one, is on the page.
       place = chat;
       if (isPanelOpen()) panel().hidePopover();
@@ -298,7 +313,8 @@
       toEnd();
       focusField();
     }
-    announce();
+    // An answer that stands in a session which is opened is no news.
+    announce(isOther && !asked);
   });
 
   // Earlier messages come in above: what is being read stays where it is.
@@ -311,5 +327,5 @@
   });
 
   if (!location.hash || location.hash === "#end") opened(); else watch();
-  announce();
+  announce(true);
 })();

@@ -949,7 +949,9 @@ def test_the_reply_page_grows_and_leads_back(client, backend, manager):
 
 def test_without_an_answer_on_its_way_the_reply_page_ends_at_once(client, manager):
     session_id = talk(manager, "one")
-    assert "</html>" in client.get(f"/sessions/{session_id}/reply").text
+    whole = client.get(f"/sessions/{session_id}/reply").text
+    assert "</html>" in whole
+    assert "You said: one" in whole
 
 
 def test_a_stale_page_without_a_script_is_shown_what_it_lacks_and_keeps_its_text(client, page, manager):

@@ -525,10 +525,14 @@ def test_a_reader_gets_the_blocks_behind_what_it_has():
         assert growing.since(elsewhere) is None
 
 
-def test_lists_quotations_and_tables_from_right_to_left_find_their_side():
-    html = markdown("- أولاً\n\n1. ثانياً\n\n> ثالثاً\n\n| ا | ب |\n|---|---|\n| 1 | 2 |")
-    for tag in ("ul", "ol", "blockquote", "table"):
+def test_blocks_from_right_to_left_find_their_side():
+    html = markdown("# ا\n\nب\n\n- أولاً\n\n1. ثانياً\n\n> ثالثاً\n\n| ا | ب |\n|---|---|\n| 1 | 2 |")
+    for tag in ("h3", "p", "ul", "ol", "blockquote", "table"):
         assert f'<{tag} dir="auto">' in html
+
+
+def test_a_quotation_from_right_to_left_takes_its_side_from_the_lines_in_it():
+    assert markdown("> ثالثاً").count("dir=") == 1
 
 
 def test_what_has_no_such_script_is_left_as_it_is():

@@ -25,6 +25,7 @@ _ENDED_BY_AN_EMPTY_LINE = ("paragraph_open", "heading_open", "hr", "table_open",
 
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
 _WITH_SIDES = ("bullet_list_open", "ordered_list_open", "blockquote_open", "table_open")
+_LINES = ("paragraph_open", "heading_open")
 
 _CLASSES = {
     "a": {"image"},
@@ -48,10 +49,8 @@ _SAFE = nh3.Cleaner(
         "code": {"data-language"},
         "div": {"role", "tabindex", "aria-label"},
         "input": {"type", "checked", "disabled"},
-        "blockquote": {"dir"},
+        **{tag: {"dir"} for tag in ("blockquote", "h3", "h4", "h5", "h6", "p", "table", "ul")},
         "ol": {"start", "dir"},
-        "table": {"dir"},
-        "ul": {"dir"},
         "span": {"class"},
         "td": {"data-align"},
         "th": {"data-align"},
@@ -158,9 +157,10 @@ def _html(text: str, env: Env) -> Markup:
     parser = _parser()
     tokens = parser.parse(text, env)
     if _RIGHT_TO_LEFT.search(text):
-        # A paragraph finds its direction by itself; where the marks and columns of these stand is told to the browser.
+        # A line finds its direction by itself; on which side a block and its marks stand is told to the browser.
         for token in tokens:
-            if token.type in _WITH_SIDES:
+            # Not lines within these: a block that looks for its direction passes over what has one of its own.
+            if token.type in _WITH_SIDES or (token.type in _LINES and token.level == 0):
                 token.attrSet("dir", "auto")
     return Markup(_SAFE.clean(parser.renderer.render(tokens, parser.options, env)))  # noqa: S704  (made safe here)
 
@@ -190,8 +190,8 @@ def _dialect() -> MarkdownIt:
 
 def _heading(self: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: Env) -> str:
     # The page's own headings are h1 and h2; an answer's come below them.
-    tag = f"h{min(6, int(tokens[index].tag[1]) + 2)}"
-    return f"<{'/' if tokens[index].nesting < 0 else ''}{tag}>" + ("\n" if tokens[index].nesting < 0 else "")
+    tokens[index].tag = f"h{min(6, int(tokens[index].tag[1]) + 2)}"
+    return self.renderToken(tokens, index, options, env)
 
 
 def _fence(self: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: Env) -> str:

@@ -19,7 +19,7 @@ def free_port() -> int:
 
 
 def problem_of(chat):
-    return chat.answers.last.get_by_role("alert")
+    return chat.answers.last.locator(".problem")
 
 
 def try_again(chat):

@@ -23,9 +23,9 @@ GIVE = """([kind, name, text]) => {
 def test_a_chosen_file_is_sent_and_folded_below_the_message(serve, visit):
     chat = visit(serve(*QUICK)).ready()
     chat.page.set_input_files("#files", [NOTES])
-    expect(chat.page.locator("#attached")).to_have_text("notes.txt")
+    expect(chat.page.locator("#attachedNames")).to_have_text("notes.txt")
     chat.asked("Read this")
-    expect(chat.page.locator("#attached")).to_have_text("")
+    expect(chat.page.locator("#attachedNames")).to_have_text("")
     fold = chat.questions.last.locator("details.file")
     expect(fold).to_contain_text("notes.txt")
     fold.locator("summary").click()
@@ -35,12 +35,24 @@ def test_a_chosen_file_is_sent_and_folded_below_the_message(serve, visit):
     expect(chat.page.locator("details.file")).to_have_count(1)
 
 
+def test_files_that_were_chosen_by_mistake_are_taken_away(serve, visit):
+    chat = visit(serve(*QUICK)).ready()
+    remove = chat.page.get_by_role("button", name="Remove")
+    expect(remove).to_be_hidden()
+    chat.page.set_input_files("#files", [NOTES])
+    remove.click()
+    expect(remove).to_be_hidden()
+    expect(chat.field).to_be_focused()
+    chat.asked("Read this")
+    expect(chat.page.locator("details.file")).to_have_count(0)
+
+
 @pytest.mark.parametrize("kind", ["drop", "paste"])
 def test_a_file_is_dropped_or_pasted(serve, visit, kind):
     chat = visit(serve(*QUICK)).ready()
     chat.page.set_input_files("#files", [NOTES])
     chat.page.evaluate(GIVE, [kind, "more.txt", "something more"])
-    expect(chat.page.locator("#attached")).to_have_text("notes.txt, more.txt")
+    expect(chat.page.locator("#attachedNames")).to_have_text("notes.txt, more.txt")
     chat.asked("Read these")
     expect(chat.page.locator("details.file")).to_have_count(2)
     expect(chat.answer).to_contain_text("something more")
@@ -52,7 +64,7 @@ def test_what_is_no_text_is_refused_and_everything_stays(serve, visit):
     chat.ask("Look")
     expect(chat.problem).to_contain_text("p.png is not a text file")
     expect(chat.field).to_have_value("Look")
-    expect(chat.page.locator("#attached")).to_have_text("p.png")
+    expect(chat.page.locator("#attachedNames")).to_have_text("p.png")
 
 
 def test_without_javascript_by_a_plain_field(serve, visit):

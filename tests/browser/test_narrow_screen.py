@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.past import sessions_from_before
-from tests.scripted_server import says
+from tests.scripted_server import delta, ended, refuses, says, sends
 
 pytestmark = pytest.mark.browser
 
@@ -91,6 +91,54 @@ def test_an_answer_that_is_being_written_fits(serve, visit):
     chat.answered("stopped")
     fits(chat)
     can_be_hit(chat)
+
+
+def test_what_stands_around_an_answer_fits(serve_model, model, visit):
+    thought = sends(delta(reasoning_content="Let me think."), "one ", ended())
+    model.script(thought, refuses(500), thought)
+    chat = visit(serve_model(), **PHONE)
+    chat.field.fill("hello")
+    chat.send_button.tap()
+    chat.answered()
+    chat.page.get_by_role("button", name="Ask for another answer").tap()
+    chat.answered("failed")
+    fits(chat)
+    can_be_hit(chat)
+    chat.page.get_by_role("button", name="Try again").tap()
+    chat.answered()
+    expect(chat.page.locator(".siblings")).to_have_text("‹3 / 3")
+    fits(chat)
+    can_be_hit(chat)
+    chat.page.set_input_files("#files", [{"name": "W" * 90 + ".txt", "mimeType": "text/plain", "buffer": b"x"}])
+    fits(chat)
+    can_be_hit(chat)
+
+
+def test_a_list_of_a_thousand_keeps_its_numbers_on_the_page(serve_model, model, visit):
+    model.script(says("".join(f"{number}. line\n" for number in range(1, 1201))))
+    chat = visit(serve_model(), **PHONE)
+    chat.field.fill("hello")
+    chat.send_button.tap()
+    chat.answered()
+    # A number stands outside of its line's box: what is kept free before it is what it has.
+    left = chat.answer.locator("li").last.bounding_box()["x"]
+    assert left >= 60
+
+
+def test_a_session_is_managed_on_a_page_that_fits(serve, visit, home):
+    sessions_from_before(home, "many words " * 20)
+    chat = visit(serve(), "/sessions", **PHONE)
+    chat.page.locator("a.manage").first.tap()
+    expect(chat.page.get_by_role("textbox", name="Title")).to_be_visible()
+    fits(chat)
+    can_be_hit(chat)
+
+
+def test_without_javascript_the_file_field_has_its_own_line(serve, visit):
+    chat = visit(serve(), java_script_enabled=False, **PHONE)
+    field, files = chat.field.bounding_box(), chat.page.locator("#files").bounding_box()
+    assert files["y"] >= field["y"] + field["height"]
+    assert files["x"] + files["width"] <= 390
 
 
 def test_the_dropdown_takes_the_whole_width(serve, visit, home):

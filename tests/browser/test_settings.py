@@ -102,14 +102,14 @@ def test_a_models_download_is_followed_and_what_came_is_removed(serve_mock, visi
     part.write_bytes(b"x" * (SMOLLM.bytes // 100 + 1))
     page = visit(serve_mock(), SETTINGS).page
     row = page.locator("#onDisk li").filter(has_text="SmolLM2")
-    expect(row).to_contain_text("1 % are here.")
+    expect(row).to_contain_text("1 % downloaded.")
     with locked(DiskFolder(tmp_path), SMOLLM.file_name):  # another process downloads it
         page.reload()
         expect(row.get_by_role("progressbar")).to_be_visible()
         with part.open("ab") as file:
             file.truncate(SMOLLM.bytes // 2 + 1)
         expect(row).to_contain_text("50 %")
-    expect(row).to_contain_text("50 % are here.")
+    expect(row).to_contain_text("50 % downloaded.")
     row.get_by_text("Remove", exact=True).click()
     row.get_by_role("button", name="Really remove").click()
     expect(row.get_by_role("button", name="Download")).to_have_text("Download")

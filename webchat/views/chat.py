@@ -248,6 +248,8 @@ def _reply_page(session_id: str, last: Message | None) -> Iterator[str]:
             if gone():
                 return
             yield str(escape(text))
+    elif last is not None and last.role == "assistant":
+        yield str(escape(last.content))
     yield foot
 
 
