@@ -47,6 +47,7 @@ def nginx(tmp_path):
         server = re.sub(r"/etc/ssl/private/\S+;", f"{tmp_path}/key;", server)
         server = re.sub(r"/etc/ssl/\S+;", f"{tmp_path}/cert;", server)
         server = server.replace("/etc/nginx/chat.htpasswd", f"{tmp_path}/people")
+        server = server.replace("/var/log/nginx/chat.log", f"{tmp_path}/log")
         (tmp_path / "people").write_text("ada:{PLAIN}lovelace\nbob:{PLAIN}builder\n")
         temporary = "\n".join(
             f"{kind}_temp_path {tmp_path}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
@@ -54,7 +55,7 @@ def nginx(tmp_path):
         user = "user root;" if os.geteuid() == 0 else ""
         (tmp_path / "nginx.conf").write_text(
             f"{user} daemon off; pid {tmp_path}/pid; error_log {tmp_path}/errors;"
-            f"events {{}} http {{ access_log off; {temporary} {server} }}"
+            f"events {{}} http {{ {temporary} {server} }}"
         )
         process = subprocess.Popen([program, "-c", tmp_path / "nginx.conf", "-e", tmp_path / "errors"])
         started.append(process)
@@ -85,7 +86,7 @@ def browser():
         yield client
 
 
-def test_the_whole_chat_behind_nginx_with_a_token(nginx, serve, browser):
+def test_the_whole_chat_behind_nginx_with_a_token(nginx, serve, browser, tmp_path):
     url = behind(nginx, serve, block("nginx"), WEBCHAT_TOKEN=TOKEN)
     assert browser.get(url).status_code == 401
     answer = browser.get(f"{url}/?token={TOKEN}")
@@ -102,12 +103,16 @@ def test_the_whole_chat_behind_nginx_with_a_token(nginx, serve, browser):
     assert sent.history[0].headers["Location"].startswith(("/sessions/", f"{url}/sessions/"))
     assert "hello" in sent.text
     assert browser.get(url, headers={"Host": "evil.example"}).status_code == 421
+    log = (tmp_path / "log").read_text()
+    assert '"GET /" 303' in log
+    assert TOKEN not in log
 
 
 def test_an_answer_comes_through_nginx_piece_by_piece(nginx, serve, browser):
-    url = behind(nginx, serve, block("nginx"))
+    url = behind(nginx, serve, block("nginx"), WEBCHAT_TOKEN=TOKEN)
     for accept in ("text/plain", "text/event-stream"):
-        form = {"data": {"message": "one two three"}, "headers": {"Accept": accept}}
+        headers = {"Accept": accept, "Authorization": f"Bearer {TOKEN}"}
+        form = {"data": {"message": "one two three"}, "headers": headers}
         with browser.stream("POST", f"{url}/messages", **form) as answer:
             arrivals = [time.monotonic() for _ in answer.iter_raw()]
         # Gathered, it would come in one piece, and at once.

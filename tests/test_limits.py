@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 
 import pytest
@@ -10,7 +11,7 @@ from tests.conftest import HTMX, Page
 from tests.reading import until
 from webchat import create_app
 from webchat.errors import TooBusy
-from webchat.limits import Limits, Places
+from webchat.limits import Places
 
 JSON = {"Accept": "application/json"}
 
@@ -71,8 +72,7 @@ def test_a_title_may_have_so_many_characters(limited):
 
 def test_a_person_may_have_so_many_sessions_and_delete_some(limited):
     client = limited(WEBCHAT_MAX_SESSIONS="2")
-    ids = [client.post("/api/session").json["session_id"] for _ in range(2)]
-    client.post("/api/chat", json={"message": "hello"})
+    ids = [client.post("/messages", json={"message": "hello"}, headers=JSON).json["session_id"] for _ in range(2)]
     refused = client.post("/api/session")
     assert (refused.status_code, "Delete some first" in refused.json["error"]) == (409, True)
     assert Page(client.post("/messages", data={"message": "kept"})).field == "kept"
@@ -122,7 +122,7 @@ def test_a_place_is_given_back_whatever_becomes_of_the_answer(limited, backend, 
 
 
 def test_places_are_counted_exactly():
-    places = Places(Limits(replies=3, replies_per_client=2))
+    places = Places(3, 2, "Too many of your own.")
     mine = [places.take("me"), places.take("me")]
     with pytest.raises(TooBusy, match="your"):
         places.take("me")
@@ -165,3 +165,37 @@ def test_the_disk_is_asked_for_real(tmp_path):
 
     assert DiskFolder(tmp_path / "not" / "yet").free() > 0
     assert MemoryFolder().free() is None
+
+
+def test_there_is_no_way_around_the_number_of_sessions(limited, manager):
+    client = limited(WEBCHAT_MAX_SESSIONS="2")
+    for number in range(2):
+        client.post("/messages", data={"message": f"hello {number}"})
+    taken = client.get("/sessions/export").data
+    first = json.loads(taken.splitlines()[0])["session"]["session_id"]
+    other = taken.replace(first.encode(), b"another")
+    assert client.post("/sessions/import", data=other, headers=JSON).status_code == 409
+    assert "another" not in [item["session_id"] for item in client.get("/api/sessions").json["sessions"]]
+    assert client.post(f"/sessions/{first}/delete").status_code == 303
+    assert client.post("/messages", data={"message": "third"}).status_code == 303
+    assert client.post(f"/sessions/{first}/restore", headers=JSON).status_code == 409
+    assert client.post("/api/session", json={"description": "x" * 301}).status_code == 400
+
+
+def test_who_finds_no_place_leaves_no_empty_session_behind(limited, gate):
+    client = limited(WEBCHAT_MAX_REPLIES="1")
+    client.post("/messages", data={"message": "hello"})
+    before = client.get("/api/sessions").json
+    for _ in range(3):
+        assert client.post("/messages", data={"message": "more", "key": "k"}).status_code == 503
+    assert client.get("/api/sessions").json == before
+
+
+def test_a_frame_takes_a_place_as_any_stream_does(limited, gate):
+    client = limited(WEBCHAT_MAX_STREAMS="1")
+    session_id = client.post("/messages", data={"message": "hello"}).location.split("/")[2].partition("#")[0]
+    frame = client.get(f"/sessions/{session_id}/reply")
+    assert client.get(f"/sessions/{session_id}/reply").status_code == 503
+    gate.set()
+    frame.close()
+    assert client.get(f"/sessions/{session_id}/reply").status_code == 200

@@ -46,7 +46,7 @@ def test_without_the_token_no_route_is_open_but_those_that_lead_in(guarded, visi
     open_to_all = {
         endpoint for endpoint, method, path in routes(guarded) if visitor.open(path, method=method).status_code != 401
     }
-    assert open_to_all == {"access.form", "webchat.static", "health.alive", "health.ready"} | {"access.sign_in"}
+    assert open_to_all == {"webchat.static", "health.alive", "health.ready"}
 
 
 def test_what_is_said_to_a_stranger_has_the_face_that_was_asked_for(visitor):
@@ -200,3 +200,66 @@ def test_a_token_that_was_given_is_not_shown(serve):
     assert httpx.get(server.url, headers=BEARER).status_code == 200
     assert server.terminate() == 0
     assert TOKEN not in "".join([*server.output, *server.errors])
+
+
+def test_a_picture_in_another_page_uses_up_no_tries(guarded, visitor):
+    for number in range(GUESSES + 1):
+        assert visitor.get(f"/?token=guess{number}", headers={"Sec-Fetch-Dest": "image"}).status_code == 401
+    assert visitor.get(f"/?token={TOKEN}", headers={"Sec-Fetch-Dest": "document"}).status_code == 303
+
+
+def test_who_has_many_addresses_of_one_network_has_the_tries_of_one(guarded):
+    visitor = guarded.test_client()
+    answers = [
+        visitor.post("/sign-in", data={"token": "guess"}, environ_base={"REMOTE_ADDR": f"2001:db8::{number:x}"})
+        for number in range(GUESSES + 1)
+    ]
+    assert answers[-1].status_code == 429
+    elsewhere = visitor.post("/sign-in", data={"token": "guess"}, environ_base={"REMOTE_ADDR": "2001:db8:0:1::1"})
+    assert elsewhere.status_code == 401
+
+
+def test_what_was_written_is_kept_where_the_cookie_has_ended(visitor):
+    page = Page(
+        visitor.post("/sessions/some/messages", data={"message": "not lost"}, headers={"Origin": "http://localhost"})
+    )
+    assert page.response.status_code == 401
+    assert page.soup.select_one("textarea[readonly]").get_text() == "not lost"
+    assert page.soup.select_one("input[name=next]")["value"] == "/sessions/some"
+
+
+def test_a_body_that_nobody_may_send_is_not_read(visitor):
+    refused = visitor.post("/messages", data={"message": "x" * 3_000_000})
+    assert refused.status_code == 401
+
+
+def test_below_a_path_several_tries_lead_to_the_same_page(home):
+    app = create_app({"AMPLIFIER_HOME": str(home), "WEBCHAT_TOKEN": TOKEN}, backend=ScriptedBackend())
+    visitor, below = app.test_client(), {"SCRIPT_NAME": "/chat"}
+    page = Page(visitor.get("/apps/settings/", environ_overrides=below))
+    for _ in range(2):
+        wanted = page.soup.select_one("input[name=next]")["value"]
+        assert wanted == "/chat/apps/settings/"
+        page = Page(visitor.post("/sign-in", data={"token": "", "next": wanted}, environ_overrides=below))
+    app.extensions["webchat"].close()
+
+
+def test_behind_a_proxy_it_does_not_start_without_a_way_in(home):
+    refused = run("--proxies", "1", "--allow-host", "chat.example", "--home", str(home))
+    assert refused.returncode == 1
+    assert "Behind a proxy" in refused.stderr
+
+
+def test_only_a_proxy_says_whom_it_speaks_for(home):
+    values = {"AMPLIFIER_HOME": str(home), "WEBCHAT_TOKEN": TOKEN, "WEBCHAT_PROXIES": "1"}
+    app = create_app(values, backend=ScriptedBackend())
+    visitor = app.test_client()
+    forwarded = {"X-Forwarded-Host": "localhost", "X-Forwarded-Prefix": "//evil.example", "Host": "evil.example"}
+    past = {"REMOTE_ADDR": "192.0.2.66"}
+    assert visitor.get("/", headers=forwarded, environ_base=past).status_code == 421
+    for number in range(GUESSES + 1):
+        spoofed = {"X-Forwarded-For": f"198.51.100.{number}"}
+        answer = visitor.post("/sign-in", data={"token": "guess"}, headers=spoofed, environ_base=past)
+    assert answer.status_code == 429
+    assert visitor.get("/", headers={"X-Forwarded-Host": "evil.example"}).status_code == 421
+    app.extensions["webchat"].close()

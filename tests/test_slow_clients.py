@@ -102,3 +102,20 @@ def test_idle_connections_make_room_for_others(port):
         idle = [stack.enter_context(connect(port)) for _ in range(60)]
         assert answers(port)
         assert is_let_go(idle[0])
+
+
+def test_who_asks_without_waiting_for_answers_is_let_go(port):
+    with connect(port) as eager:
+        eager.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n" * 100)
+        assert is_let_go(eager)
+    assert answers(port)
+
+
+def test_a_large_body_is_taken_for_an_import_alone(port):
+    for path, refused in (("/messages", True), ("/sessions/import", False)):
+        with connect(port) as large:
+            large.sendall(f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999\r\n\r\n".encode())
+            large.settimeout(0.4)
+            with suppress(TimeoutError):
+                assert large.recv(100).startswith(b"HTTP/1.1 413") == refused
+                assert refused

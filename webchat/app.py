@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from flask import Flask, g, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.wrappers import Response as AnyResponse
 
 from webchat import config, errors_http, request_log, security
-from webchat.auth import Access, is_loopback
+from webchat.addresses import is_among, is_loopback
+from webchat.auth import Access
 from webchat.backends import SessionBackend, create_backend
 from webchat.conventions import SERVER_DIR, WEB_CHAT_SESSIONS_FILENAME
 from webchat.fileutil import DiskFolder
@@ -29,6 +30,9 @@ from webchat.request_log import RequestLog
 from webchat.views import create_blueprint, finish, health
 from webchat.views.settings import SettingsPage
 from webchat.views.sign_in import SignIn
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 
 def create_app(config_values: Mapping[str, Any] | None = None, *, backend: SessionBackend | None = None) -> Flask:
@@ -66,6 +70,7 @@ def create_app(config_values: Mapping[str, Any] | None = None, *, backend: Sessi
         title=settings.title,
         theme=live.theme,
         max_streams=settings.max_streams,
+        max_streams_per_client=settings.max_streams_per_client,
         owner=lambda: g.get("owner"),
     )
     app.register_blueprint(chat)
@@ -80,11 +85,20 @@ def create_app(config_values: Mapping[str, Any] | None = None, *, backend: Sessi
     app.register_error_handler(Exception, errors_http.handle)
     app.after_request(finish)
     if settings.proxies:
-        hops = settings.proxies
-        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
-            app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops, x_prefix=hops
-        )
+        app.wsgi_app = _behind(app.wsgi_app, settings)  # type: ignore[assignment, method-assign]
     return app
+
+
+def _behind(application: WSGIApplication, settings: config.Settings) -> WSGIApplication:
+    """The application behind its proxies, which say whom they speak for; whoever else says so is not believed."""
+    hops = settings.proxies
+    behind = ProxyFix(application, x_for=hops, x_proto=hops, x_host=hops, x_prefix=hops)
+
+    def choose(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        trusted = is_among(environ.get("REMOTE_ADDR"), settings.trusted_proxies)
+        return (behind if trusted else application)(environ, start_response)
+
+    return choose
 
 
 def _limits(settings: config.Settings) -> Limits:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hmac
-import ipaddress
 import threading
 import time
 from collections import OrderedDict
@@ -15,7 +14,7 @@ from itsdangerous import BadSignature, URLSafeTimedSerializer
 from werkzeug.exceptions import Forbidden
 from werkzeug.wrappers import Response
 
-from webchat.config import Network
+from webchat.addresses import Network, client_at, host_and_port, is_among
 from webchat.errors import InvalidInput, NotSignedIn, TooManyGuesses, WrongToken
 from webchat.security import LOOPBACK_NAMES, SAFE_METHODS
 
@@ -122,45 +121,43 @@ class Access:
         given = request.authorization
         if given is None or given.type != "bearer":
             return False
-        if not self.is_right(given.token or "", str(request.remote_addr)):
+        if not self.is_right(given.token or "", client_at(request.remote_addr)):
             raise WrongToken
         return True
 
     def _named_by_proxy(self, request: Request) -> str:
-        peer = ipaddress.ip_address(_peer(request).partition("%")[0])
-        if not any(peer in network for network in self.trusted_proxies):
+        if not is_among(_peer(request), self.trusted_proxies):
             raise Forbidden("This chat is reached through its proxy, which signs people in.")
-        name = request.headers.get(self.auth_header, "").strip()
+        name = _text(request.headers.get(self.auth_header, "")).strip(" \t")
         if not name or len(name) > LONGEST_NAME or not name.isprintable():
             raise NotSignedIn("The proxy has not said who you are. Sign in there, then come back.")
         return name
 
 
-def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches an address to listen on."""
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 def _peer(request: Request) -> str:
     """Who is at the other end of the connection, whatever a proxy says of whom it speaks for."""
     behind = request.environ.get("werkzeug.proxy_fix.orig") or request.environ
-    return str(behind.get("REMOTE_ADDR") or "0.0.0.0")  # noqa: S104  (nobody's address)
+    return str(behind.get("REMOTE_ADDR") or "")
+
+
+def _text(header: str) -> str:
+    """A header as it was meant: its bytes, which come as Latin-1, are UTF-8 wherever they can be."""
+    try:
+        return header.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return header
 
 
 def _may_be_made_to_write(request: Request) -> bool:
     silent = "Sec-Fetch-Site" not in request.headers and "Origin" not in request.headers
-    name = request.host.rpartition(":")[0] or request.host
-    return request.method not in SAFE_METHODS and silent and name.strip("[]") not in LOOPBACK_NAMES
+    name, _ = host_and_port(request.host)
+    return request.method not in SAFE_METHODS and silent and name not in LOOPBACK_NAMES
 
 
 def _cookie(request: Request) -> str:
     # Cookies belong to a host with all its ports: two chats on one machine must not sign each other out.
-    return f"webchat-access-{request.host.rpartition(':')[2] if ':' in request.host else 'default'}".replace("]", "")
+    _, port = host_and_port(request.host)
+    return f"webchat-access-{port or request.scheme}"
 
 
 def _put_cookie(request: Request, response: Response, value: str, seconds: int) -> None:

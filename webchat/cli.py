@@ -94,12 +94,14 @@ def _make_token(explicit: dict[str, Any]) -> str:
 
 def _with_a_way_in(explicit: dict[str, Any]) -> config.Settings:
     """The settings. Raises InvalidInput where others could reach the chat and nothing keeps them out."""
-    from webchat.auth import is_loopback
+    from webchat.addresses import is_loopback
 
     settings, _ = config.load(explicit, os.environ)
-    if not is_loopback(settings.host) and not settings.token and not settings.auth_header:
+    reachable = not is_loopback(settings.host) or settings.proxies > 0
+    if reachable and not settings.token and not settings.auth_header:
+        where = "Behind a proxy" if settings.proxies else f"At {settings.host}"
         raise InvalidInput(
-            f"At {settings.host} others could reach this chat, and through it your files and your model. Say who may: "
+            f"{where} others could reach this chat, and through it your files and your model. Say who may: "
             "--token auto makes a token and a link, --auth-header takes a signed-in person's name from a proxy."
         )
     return settings
@@ -107,7 +109,7 @@ def _with_a_way_in(explicit: dict[str, Any]) -> config.Settings:
 
 def _addresses(settings: config.Settings, port: int, way_in: str) -> Iterator[str]:
     """Where the chat is, for the terminal. `way_in` has a token that was made, which is told here and nowhere else."""
-    from webchat.auth import is_loopback
+    from webchat.addresses import is_loopback
 
     everywhere = settings.host in ("0.0.0.0", "::")  # noqa: S104
     host = "127.0.0.1" if everywhere else f"[{settings.host}]" if ":" in settings.host else settings.host

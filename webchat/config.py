@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -11,11 +10,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from webchat import conventions
+from webchat.addresses import Network, networks
 from webchat.errors import InvalidInput
 from webchat.fileutil import DiskFolder, atomic_write, locked, quarantine
 
 Source = Literal["flag", "environment", "file", "default"]
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 THEMES = ("system", "light", "dark")
 LOG_FORMATS = ("human", "json")
 LOG_LEVELS = ("debug", "info", "warning", "error")
@@ -63,11 +62,6 @@ def _header_name(text: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9-]*", text):
         raise ValueError("a header's name is needed, as X-Remote-User")
     return text
-
-
-def networks(text: str) -> tuple[Network, ...]:
-    """Addresses and networks (10.0.0.0/8) by commas. Raises ValueError."""
-    return tuple(ipaddress.ip_network(part.strip()) for part in text.split(",") if part.strip())
 
 
 def _theme(text: str) -> str:
@@ -221,18 +215,25 @@ class Settings:
         networks("127.0.0.1,::1"),
         "WEBCHAT_TRUSTED_PROXIES",
         "--trusted-proxies",
-        "Addresses or networks from which that header is believed, by commas.",
+        "Addresses or networks of proxies, by commas: what others say of whom they speak for is not believed.",
         networks,
     )
     proxies: int = _setting(
         0,
         "WEBCHAT_PROXIES",
         "--proxies",
-        "How many proxies stand before the chat; their X-Forwarded- headers are believed.",
+        "How many proxies stand before the chat, whose X-Forwarded- headers are believed.",
         _whole,
     )
     max_streams: int = _setting(
         250, "WEBCHAT_MAX_STREAMS", "--max-streams", "Event streams open at once; above it pages poll.", _count
+    )
+    max_streams_per_client: int = _setting(
+        100,
+        "WEBCHAT_MAX_STREAMS_PER_CLIENT",
+        "--max-streams-per-client",
+        "The same for each person or address; 0 is no limit.",
+        _whole,
     )
     max_body: float = _setting(
         1.0, "WEBCHAT_MAX_BODY", "--max-body", "MiB of a request at most, without the files that go with it.", _positive

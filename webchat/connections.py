@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from copy import copy
 from socket import socket
 from typing import Any
 
 from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
+from waitress.parser import HTTPRequestParser
 from waitress.server import TcpWSGIServer
 from waitress.task import ThreadedTaskDispatcher
 
@@ -18,6 +20,10 @@ READER_PATIENCE = 60.0
 """Seconds that a reader may take nothing of what waits for it."""
 IDLE_PATIENCE = 60
 """Seconds that a connection may be kept open between two requests."""
+LARGE_AT, LARGEST_FORM = "/sessions/import", 64 * 1024 * 1024
+"""Where a body may be as large as the server takes, and bytes of all others; the application itself takes less."""
+MOST_AHEAD = 10
+"""Requests that may wait on one connection for the one before: no browser sends any, and each may want a thread."""
 LOOK_INTERVAL = 1
 """Seconds between two looks at the connections."""
 MOST_CONNECTIONS = 1000
@@ -25,32 +31,44 @@ KEPT_FREE = 50
 """Connections below that number from which on the longest idle ones make room for others."""
 
 
+class Request(HTTPRequestParser):
+    """A request whose body may be large only where it has to be: what is refused later lies on the disk until then."""
+
+    def parse_header(self, header_plus: bytes) -> None:
+        """Read the headers. Raises what waitress makes a refusal of."""
+        super().parse_header(header_plus)
+        if not str(self.path).endswith(LARGE_AT):  # type: ignore[attr-defined]
+            self.adj = copy(self.adj)
+            self.adj.max_request_body_size = min(self.adj.max_request_body_size, LARGEST_FORM)
+
+
 class Connection(HTTPChannel):
     """One connection, which knows for how long it has held somebody up."""
 
-    _request_began: float | None = None
+    parser_class = Request
+    _request_began = 0.0
 
     def received(self, data: bytes) -> bool:
         """Take in what came of a request."""
+        before = self.request
         taken: bool = super().received(data)
-        if self.request is None:
-            self._request_began = None
-        elif self._request_began is None:
+        if self.request is None or self.request is not before:
             self._request_began = time.time()
+        if len(self.requests) > MOST_AHEAD:
+            self.handle_close()
         return taken
 
     def holds_up(self, now: float) -> bool:
         """Whether its request does not get on, or its reader takes nothing of what waits for it."""
-        request, began = self.request, self._request_began
-        if request is not None and began is not None:
-            arrived = request.header_bytes_received + request.body_bytes_received
-            if now - began > REQUEST_PATIENCE + arrived / SLOWEST:
+        if self.request is not None:
+            arrived = self.request.header_bytes_received + self.request.body_bytes_received
+            if now - self._request_began > REQUEST_PATIENCE + arrived / SLOWEST:
                 return True
         return bool(self.total_outbufs_len) and now - self.last_activity > READER_PATIENCE
 
     @property
-    def is_idle(self) -> bool:
-        """Whether nothing that it asked for is being done."""
+    def waits(self) -> bool:
+        """Whether nothing that was asked on it is being done."""
         return not self.requests and not self.total_outbufs_len
 
 
@@ -101,6 +119,6 @@ class Server(TcpWSGIServer):
     def _make_room(self, connections: list[Connection]) -> None:
         too_many = len(connections) - (MOST_CONNECTIONS - KEPT_FREE)
         if too_many > 0:
-            idle = sorted((one for one in connections if one.is_idle), key=lambda one: float(one.last_activity))
-            for connection in idle[:too_many]:
+            waiting = [connection for connection in connections if connection.waits]
+            for connection in sorted(waiting, key=lambda one: (one.request is not None, one.last_activity))[:too_many]:
                 connection.handle_close()

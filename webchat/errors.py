@@ -125,7 +125,10 @@ class TooLarge(WebChatError):
 
 
 class LimitReached(WebChatError):
-    """There is as much of something as the chat keeps."""
+    """A person has as many sessions as the chat keeps."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"There are {most:,} sessions, as many as are kept. Delete some first.")
 
 
 class StorageError(WebChatError, OSError):

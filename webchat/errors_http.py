@@ -34,6 +34,7 @@ from webchat.faces import Face, json_answer, wanted_face
 from webchat.limits import MIB
 from webchat.request_log import ERROR
 from webchat.views import pieces
+from webchat.views.context import link
 
 log = logging.getLogger(__name__)
 
@@ -117,19 +118,29 @@ def _page(error: Exception, text: str, status: int, face: Face) -> str:
         "ended": isinstance(error, SessionEnded),
         "session_id": session_id if status != 404 else None,
         # The body of a request that was refused for itself is not looked into.
-        "draft": request.form.get("message", "") if not isinstance(error, HTTPException) else "",
+        "draft": _field("message") if not isinstance(error, HTTPException) else "",
     }
     if isinstance(error, NotSignedIn | TooManyGuesses) and g.get("way_in") == "token" and face is not Face.FRAGMENT:
         return render_template(
             "webchat/sign_in.html", **context, next=_way_back(), asked=type(error) is not NotSignedIn
         )
     if isinstance(error, StaleView) and face is not Face.FRAGMENT:  # which goes to a page with a stream of its own
-        seen = request.form.get("seen") or (request.view_args or {}).get("message_id", "")
+        seen = _field("seen") or (request.view_args or {}).get("message_id", "")
         context |= pieces.newer_context(str(session_id), seen)
     return render_template("webchat/_error.html" if face is Face.FRAGMENT else "webchat/error.html", **context)
 
 
+def _field(name: str) -> str:
+    """A field of the form that was sent; "" where there is none, or it cannot be read."""
+    try:
+        return request.form.get(name, "")
+    except HTTPException:
+        return ""
+
+
 def _way_back() -> str:
-    """Where to go on after signing in: to the page that was asked for."""
-    wanted = request.form.get("next") or (request.full_path if request.method == "GET" else "")
-    return request.script_root + wanted.rstrip("?") if "token=" not in wanted else request.script_root + request.path
+    """Where to go on after signing in: to the page that was asked for, or whose form was sent."""
+    session_id = (request.view_args or {}).get("session_id")
+    if request.method == "GET":
+        return request.script_root + (request.full_path.rstrip("?") if "token" not in request.args else request.path)
+    return _field("next") or (link("session", session_id=session_id) if session_id else "")

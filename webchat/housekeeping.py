@@ -158,4 +158,4 @@ def _record(session_id: str, written: str, conversation: Conversation) -> Row:
     first = next((message.content for message in messages if message.role == "user"), "")
     created_at = next((message.created_at for message in messages if message.created_at), written)
     row: Row = {"session_id": session_id, "description": title_of(first) if first else DEFAULT_DESCRIPTION}
-    return row | {"created_at": created_at, "last_active": written, "begun": begun}
+    return row | {"created_at": created_at, "last_active": written, "begun": begun, "adopted": True}

@@ -32,29 +32,33 @@ class Limits:
 
 
 class Places:
-    """The answers that may be written at once, in all and for each client."""
+    """What may be held at once, in all and by each client: answers, streams."""
 
-    def __init__(self, limits: Limits) -> None:
-        self._limits = limits
+    def __init__(self, most: int, most_of_one: int, busy: str) -> None:
+        """0 is any number. `busy` is what one client is told that holds as many as it may."""
+        self._most, self._most_of_one, self._busy = most, most_of_one, busy
         self._guard = threading.Lock()
-        self._all = 0
-        self._of: Counter[str] = Counter()
+        self._of: Counter[str | None] = Counter()
+
+    def require(self, client: str | None) -> None:
+        """Raises TooBusy where there is no place right now."""
+        if 0 < self._most <= self.taken:
+            raise TooBusy
+        if client is not None and 0 < self._most_of_one <= self._of[client]:
+            raise TooBusy(self._busy)
 
     def take(self, client: str | None) -> Callable[[], None]:
         """Take a place; gives what gives it back. `client` None counts in all only. Raises TooBusy."""
         with self._guard:
-            if 0 < self._limits.replies <= self._all:
-                raise TooBusy
-            if client is not None and 0 < self._limits.replies_per_client <= self._of[client]:
-                raise TooBusy("Too many of your messages are being answered right now. Wait for one, then send again.")
-            self._all += 1
-            if client is not None:
-                self._of[client] += 1
+            self.require(client)
+            self._of[client] += 1
         return partial(self._give, client)
 
     def _give(self, client: str | None) -> None:
         with self._guard:
-            self._all -= 1
-            if client is not None:
-                self._of[client] -= 1
-                self._of += Counter()  # which drops what is at 0
+            self._of[client] -= 1
+            self._of += Counter()  # which drops what is at 0
+
+    @property
+    def taken(self) -> int:
+        return self._of.total()

@@ -22,7 +22,6 @@ from webchat.conventions import WEB_CHAT_SEARCH_FILENAME, WEB_CHAT_TRANSCRIPTS_D
 from webchat.errors import (
     BackendUnavailable,
     InvalidInput,
-    LimitReached,
     SessionBusy,
     SessionEnded,
     SessionExists,
@@ -37,7 +36,7 @@ from webchat.observer import NOBODY, Observer
 from webchat.reply import ReplyRun
 from webchat.search import Hit, index_beside
 from webchat.session_store import DEFAULT_DESCRIPTION, WebChatSession, WebChatSessionStore, is_session_id, utc_now
-from webchat.texts import checked_files, checked_message, title_of
+from webchat.texts import checked_files, checked_message, checked_title, title_of
 from webchat.titles import Titles
 from webchat.transcript import Message, history, new_message_id
 from webchat.writing import Posted, Writing, storing
@@ -81,13 +80,13 @@ class WebChatSessionManager:
         self._answerer = Answerer(backend)
         self._answerer_lock = threading.Lock()
         self._context = context
-        self.store = WebChatSessionStore(persistence_path, clock=clock, observer=observer)
+        self.store = WebChatSessionStore(persistence_path, clock=clock, observer=observer, most=self.limits.sessions)
         self._clock = clock
         self._writing = Writing(self.store.folder.sub(WEB_CHAT_TRANSCRIPTS_DIR), self.limits, observer)
         self.store.activity.rebuild = self._writing.transcripts.last_written
         transcripts = self.store.folder.sub(WEB_CHAT_TRANSCRIPTS_DIR)
         self._index = index_beside(self.store.folder, WEB_CHAT_SEARCH_FILENAME, transcripts)
-        self.archive = Archive(self.store, self._writing.transcripts, self._writing.whole)
+        self.archive = Archive(self.store, self._writing)
         self._titles = Titles(self.store, self.wakeups.poke_all)
         self.housekeeping = Housekeeping(
             self.store,
@@ -143,7 +142,9 @@ class WebChatSessionManager:
         # Unlike a Path's, these calls raise nothing: not for somebody who is not there, nor for a name too long.
         if not os.path.isdir(os.path.expanduser(working_dir)):  # noqa: PTH111, PTH112
             raise InvalidInput(f"There is no folder {working_dir[:200]!r} to work in.")
-        title_by = "person" if description != DEFAULT_DESCRIPTION else None
+        title_by = None
+        if description != DEFAULT_DESCRIPTION:
+            title_by, description = "person", checked_title(description, self.limits.title)
         return self._made(working_dir, description, owner, key, title_by, {})
 
     def _made(
@@ -161,8 +162,7 @@ class WebChatSessionManager:
         if made:
             return _info_of(made)
         self._writing.require_disk()
-        if 0 < self.limits.sessions <= len(self.list_sessions(owner)):
-            raise LimitReached(f"There are {self.limits.sessions:,} sessions, as many as are kept. Delete some first.")
+        self.store.require_room(owner)
         info = self._answerer.create(working_dir, description)
         if not is_session_id(info.session_id):
             raise BackendUnavailable("The backend gave the new session a name that cannot be used.")
@@ -363,7 +363,10 @@ class WebChatSessionManager:
         """A new session with its first message; one only, sent twice. Raises as `create_session`, `post_message`."""
         text = checked_message(message, self.limits.message)
         checked_files(files)
-        made = self.create_session(owner=owner, key=once(key, "start", text))
+        this = once(key, "start", text)
+        if this is None or self.store.made_with(this, owner) is None:
+            self._writing.places.require(client)  # before a session is made that nobody could use
+        made = self.create_session(owner=owner, key=this)
         return self.post_message(made.session_id, message, owner, key=key, files=files, client=client)
 
     def add_exchange(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Collection
-from urllib.parse import urlsplit
 
 from flask import Request, Response, g
 from werkzeug.exceptions import Forbidden, MisdirectedRequest
+
+from webchat.addresses import address_in, host_and_port
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -42,22 +42,11 @@ def check_host(request: Request, allowed: Collection[str], *, any_address: bool 
     `any_address`: the chat is reached from elsewhere, so that an IP address is ours; only a name can be made to point
     to another one.
     """
-    try:
-        name = urlsplit(f"//{request.host}").hostname or ""
-    except ValueError:
-        name = ""
-    if name not in LOOPBACK_NAMES and name not in allowed and not (any_address and _is_address(name)):
+    name, _ = host_and_port(request.host)
+    if name not in LOOPBACK_NAMES and name not in allowed and not (any_address and address_in(name)):
         raise MisdirectedRequest(
             "This address is not known here. Open the one that the terminal shows, or add the name with --allow-host."
         )
-
-
-def _is_address(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True
 
 
 def set_headers(response: Response) -> Response:

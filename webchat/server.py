@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import resource
 import signal
 import socket
 import threading
@@ -27,6 +28,7 @@ FLUSH_TIME = 0.2
 BACKLOG = 1024
 ADOPTION_INTERVAL = 0.5
 """Seconds between two looks at whether transcripts have come into the folder; one look is one `stat`."""
+OPEN_FILES = 16_384
 HOUSEKEEPING_INTERVAL = 3600.0
 """Seconds between two looks at the trash."""
 LARGEST_BODY = 1024 * 1024 * 1024 + 16 * 1024 * 1024
@@ -59,6 +61,7 @@ def run(
 
     Meanwhile nothing new is begun. A second signal does not wait for that.
     """
+    _allow_files()
     server = Server(app, listening, max_streams + THREADS_FOR_PAGES, LARGEST_BODY)
     ending = threading.Event()
 
@@ -83,6 +86,14 @@ def run(
         server.run()  # until SystemExit, which waitress takes for its end
     finally:
         server.close()
+
+
+def _allow_files() -> None:
+    """Enough open files for all connections and uploads, where the system lets us: many begin with 1,024."""
+    now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    enough = OPEN_FILES if most == resource.RLIM_INFINITY else min(OPEN_FILES, most)
+    if now != resource.RLIM_INFINITY and now < enough:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (enough, most))
 
 
 def _keep_house(manager: WebChatSessionManager) -> None:

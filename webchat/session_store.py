@@ -15,7 +15,7 @@ from typing import Any
 from webchat import jsonlines
 from webchat.activity import Activity
 from webchat.conventions import WEB_CHAT_ACTIVITY_FILENAME, WEB_CHAT_SESSIONS_FILENAME
-from webchat.errors import InvalidInput, SessionExists, SessionNotFound, StorageError
+from webchat.errors import InvalidInput, LimitReached, SessionExists, SessionNotFound, StorageError
 from webchat.fileutil import DiskFolder, Folder, MemoryFolder, Stamp, locked, quarantine
 from webchat.observer import NOBODY, Observer
 
@@ -108,7 +108,10 @@ class WebChatSessionStore:
         *,
         clock: Callable[[], str] = utc_now,
         observer: Observer = NOBODY,
+        most: int = 0,
     ) -> None:
+        """`most` is how many sessions one person may have, without the trash; 0 is any number."""
+        self._most = most
         path = Path(persistence_path).expanduser() if persistence_path is not None else None
         self.folder: Folder = DiskFolder(path.parent, observer) if path else MemoryFolder()
         self._name = path.name if path else WEB_CHAT_SESSIONS_FILENAME
@@ -134,7 +137,7 @@ class WebChatSessionStore:
     ) -> WebChatSession:
         """Store a new session and make it the current one, in one write.
 
-        Raises SessionExists ("already exists"), also where there is one with this `key`; StorageError.
+        Raises SessionExists ("already exists"), also where there is one with this `key`; LimitReached, StorageError.
         """
         now = self._clock()
         row: Row = {"session_id": session_id, "description": description, "created_at": now, "last_active": now}
@@ -148,6 +151,7 @@ class WebChatSessionStore:
             known = _Registry(rows).keyed.get((owner, key)) if key else None
             if known:
                 raise SessionExists(known)
+            self._check_room(rows, owner)
             return {**_without_current(rows, owner), session_id: row}
 
         self._update(insert)
@@ -246,9 +250,13 @@ class WebChatSessionStore:
         return [key for key, row in rows.items() if row.get("deleted_at") and _seconds(row["deleted_at"]) < before]
 
     def restore(self, session_ids: Collection[str], owner: str | None = None) -> None:
-        """Bring sessions back from the trash, in one write. Raises SessionNotFound for one that is not there."""
+        """Bring sessions back from the trash, in one write.
+
+        Raises SessionNotFound for one that is not there, LimitReached.
+        """
 
         def change(rows: Rows) -> Rows:
+            self._check_room(rows, owner, len(session_ids))
             return {**rows, **{key: {**_trashed(rows, key, owner), "deleted_at": None} for key in session_ids}}
 
         self._update(change)
@@ -284,20 +292,33 @@ class WebChatSessionStore:
         return dict(row)
 
     def put(self, rows: Collection[Row], owner: str | None = None) -> list[str]:
-        """Add records from elsewhere that are not here yet, in one write; none of them is current. Gives their ids."""
+        """Add records from elsewhere that are not here yet, in one write; none of them is current. Gives their ids.
+
+        A record that was made of a transcript alone (`adopted`) gives way to one that comes behind it.
+        """
         added: list[str] = []
+
+        def gives_way(known: Row | None, row: Row) -> bool:
+            return known is None or (bool(known.get("adopted")) and not row.get("adopted"))
 
         def insert(known: Rows) -> Rows:
             mine = {} if owner is None else {"owner": owner}
-            new = {
-                row["session_id"]: {**row, **mine, "is_active": False} for row in rows if row["session_id"] not in known
-            }
+            fresh = [row for row in rows if gives_way(known.get(row["session_id"]), row)]
+            new = {row["session_id"]: {**row, **mine, "is_active": False} for row in fresh}
             added[:] = new
             return {**known, **new}
 
         if rows:
             self._update(insert)
         return added
+
+    def require_room(self, owner: str | None = None, more: int = 1) -> None:
+        """Raises LimitReached where this person may not have so many more sessions."""
+        self._check_room(self._read().rows, owner, more)
+
+    def _check_room(self, rows: Rows, owner: str | None, more: int = 1) -> None:
+        if self._most and _count_of(rows, owner) + more > self._most:
+            raise LimitReached(self._most)
 
     @property
     def notice(self) -> str | None:
@@ -415,6 +436,12 @@ def _trashed(rows: Rows, session_id: str, owner: str | None) -> Row:
     if row is None or row.get("owner") != owner or not row.get("deleted_at"):
         raise SessionNotFound(session_id)
     return row
+
+
+def _count_of(rows: Rows, owner: str | None) -> int:
+    """How many sessions a person has that can be seen: of those without a message only the current one."""
+    mine = (row for row in rows.values() if row.get("owner") == owner and not row.get("deleted_at"))
+    return sum(1 for row in mine if row.get("is_active") or _session(row).begun)
 
 
 def _without_current(rows: Rows, owner: str | None) -> Rows:

@@ -24,6 +24,7 @@ from webchat.session_store import WebChatSession
 from webchat.transcript import Message, Transcripts
 
 NEWER = "This conversation was written by a later version of the chat. It can be read here, and not changed."
+TOO_MANY = "Too many of your messages are being answered right now. Wait for one, then send again."
 STOP_PATIENCE = 2.0
 """Seconds that a stop waits for the answer's end, so that what it shows is final."""
 
@@ -64,7 +65,8 @@ class Writing:
     """The transcripts and the replies of all sessions in one folder, as this process reads and writes them."""
 
     def __init__(self, folder: Folder, limits: Limits, observer: Observer = NOBODY) -> None:
-        self._folder, self._limits, self._places = folder, limits, Places(limits)
+        self._folder, self._limits = folder, limits
+        self.places = Places(limits.replies, limits.replies_per_client, TOO_MANY)
         self._observer = observer
         self.transcripts, self.replies = Transcripts(folder), Replies(folder)
         self.runs: dict[str, ReplyRun] = {}
@@ -110,7 +112,7 @@ class Writing:
     def held_to_answer(self, session_id: str, client: str | None) -> Iterator[tuple[Conversation, ExitStack]]:
         """The same with a place for one more answer. Raises TooBusy where there is none, in all or for this client."""
         with ExitStack() as place:
-            place.callback(self._places.take(client))
+            place.callback(self.places.take(client))
             with self.held(session_id) as (conversation, held):
                 held.push(place.pop_all())
                 yield conversation, held

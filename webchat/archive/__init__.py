@@ -11,7 +11,7 @@ import base64
 import io
 import uuid
 import zipfile
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import IO, Any
 
@@ -19,7 +19,7 @@ from webchat import jsonlines
 from webchat.archive import others
 from webchat.archive.others import Brought, Unreadable
 from webchat.session_store import Row, WebChatSession, WebChatSessionStore, is_row
-from webchat.transcript import Transcripts
+from webchat.writing import Writing
 
 FORMAT = 1
 OURS = ("session", "raw")
@@ -51,14 +51,13 @@ class Report:
 class Archive:
     """Reads and writes sessions as files for elsewhere. Raises StorageError, OSError."""
 
-    def __init__(self, store: WebChatSessionStore, transcripts: Transcripts, whole: Callable[[str], bytes]) -> None:
-        """`whole` gives a session's transcript, with an answer that is not in its file yet."""
-        self._store, self._transcripts, self._whole = store, transcripts, whole
+    def __init__(self, store: WebChatSessionStore, writing: Writing) -> None:
+        self._store, self._writing = store, writing
 
     def export(self, sessions: Iterable[WebChatSession]) -> Iterator[bytes]:
         """The sessions as JSON Lines, one session after the other."""
         for session in sessions:
-            lines, torn = _lines(self._whole(session.session_id))
+            lines, torn = _lines(self._writing.whole(session.session_id))
             row = {
                 key: value for key, value in self._store.row(session.session_id).items() if key not in NOT_TAKEN_ALONG
             }
@@ -70,7 +69,7 @@ class Archive:
         """Take in what such a file has: ours, or what ChatGPT, Claude or Open WebUI export, also as a zip.
 
         A session that is here already, also in the trash, is left as it is; one that is somebody else's is brought in
-        under another id, the same one each time.
+        under another id, the same one each time. Raises LimitReached, StorageError; what came before is in then.
         """
         report = Report()
         batch: dict[str, Brought] = {}
@@ -87,19 +86,23 @@ class Archive:
         return report
 
     def _put(self, batch: Collection[Brought], owner: str | None) -> list[str]:
-        """Keep these sessions. One behind the other, so that nobody takes a transcript for one without a record."""
+        """Keep these sessions, all of them or none."""
+        if batch:
+            self._writing.require_disk()
+            self._store.require_room(owner, len(batch))
         for brought in batch:
             # The words first: a record without them would be an empty session.
             if brought.row.get("last_active"):  # before the file, whose own time is that of today
                 self._store.activity.note(brought.session_id, "import", brought.row["last_active"])
-            self._transcripts.put(brought.session_id, brought.transcript)
+            self._writing.transcripts.put(brought.session_id, brought.transcript)
         return self._store.put([brought.row for brought in batch], owner)
 
     def _made_for(self, owner: str | None, brought: Brought) -> Brought:
+        """The session under its own id or, where that is somebody else's, under one that nobody has."""
         name = brought.session_id
-        if not self._store.has(name) or self._store.row(name).get("owner") == owner:
-            return brought
-        return replace(brought, row={**brought.row, "session_id": str(uuid.uuid5(_COPIES, f"{owner}:{name}"))})
+        while self._store.has(name) and self._store.row(name).get("owner") != owner:
+            name = str(uuid.uuid5(_COPIES, f"{owner}:{name}"))
+        return replace(brought, row={**brought.row, "session_id": name})
 
 
 def _taken_along(row: Mapping[str, Any]) -> Row:

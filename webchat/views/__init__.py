@@ -37,20 +37,22 @@ def create_blueprint(
     title: str = "Amplifier",
     theme: Callable[[], str] = lambda: "system",
     max_streams: int = 250,
+    max_streams_per_client: int = 100,
     owner: Callable[[], str | None] = lambda: None,
 ) -> Blueprint:
     """The chat over `manager`: its pages, the JSON routes, the event streams, static files and headers.
 
     `memory` answers "remember …" and "recall …"; without it they go to the model. `settings_url` is where the
     Settings link leads; an empty one leaves it out. `name` sets two chats in one application apart. `theme` gives
-    "system", "light" or "dark". Above `max_streams` open event streams pages poll; keep the server's threads above it.
+    "system", "light" or "dark". Above `max_streams` open event streams pages poll, in all or
+    above `max_streams_per_client` of one client (0 is any number); keep the server's threads above the former.
     `owner` says whose sessions a request is about, where the host application has several people: each has their own.
     Host names are the host application's to check.
     """
     blueprint = Blueprint(name, "webchat", static_folder=str(resources("static")), static_url_path="/static")
     # Under a prefix of their own: a host application's base.html must not stand in for ours.
     blueprint.jinja_loader = PrefixLoader({"webchat": FileSystemLoader(resources("templates"))})
-    state = Chat(manager, memory, settings_url, name, title, theme, max_streams, owner)
+    state = Chat(manager, memory, settings_url, name, title, theme, max_streams, max_streams_per_client, owner)
     blueprint.record(lambda setup: _install(cast(Flask, setup.app), state))
     for module in (archive, chat, events, housekeeping, options, api):
         module.register(blueprint)

@@ -33,9 +33,9 @@ def current() -> Response:
 
 def create() -> Response:
     fields = request_fields()
-    info = manager().create_session(
-        fields.optional("working_dir") or "~", fields.optional("description") or DEFAULT_DESCRIPTION, owner()
-    )
+    # The server's folders are one person's who runs it, and not for others to look for.
+    working_dir = None if owner() else fields.optional("working_dir")
+    info = manager().create_session(working_dir or "~", fields.optional("description") or DEFAULT_DESCRIPTION, owner())
     return json_answer(session_fields(manager().get_session(info.session_id, owner())))
 
 

@@ -22,7 +22,7 @@ from webchat.views import housekeeping, pieces
 from webchat.views.api import session_fields, shelved_fields
 from webchat.views.context import chat_of, client, has_gone, link, manager, owner, session_link
 from webchat.views.inputs import allow_files, request_fields
-from webchat.views.streams import answering, memory_reply, reserve
+from webchat.views.streams import answering, holding, memory_reply, reserve
 from webchat.writing import Posted
 
 SHELVES = ("", "archived", "trash")
@@ -233,8 +233,10 @@ def reply(session_id: str) -> Response:
     """The reply in flight as a page that grows: what a frame shows where no script runs."""
     last = manager().conversation(session_id, owner()).last
     g.framed = True
+    if last is not None and last.in_flight:
+        g.place = chat_of().streams.take(client())
     # An iterator takes its context at the first piece, when this request's is gone.
-    return Response(stream_with_context(_reply_page(session_id, last)), mimetype="text/html")
+    return holding(Response(stream_with_context(_reply_page(session_id, last)), mimetype="text/html"))
 
 
 def _reply_page(session_id: str, last: Message | None) -> Iterator[str]:

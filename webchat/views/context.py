@@ -8,39 +8,19 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
 from pathlib import Path
-from threading import Lock
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from flask import current_app, request, url_for
 
+from webchat.addresses import client_at
+from webchat.limits import Places
 from webchat.manager import WebChatSessionManager
 from webchat.memory import MemoryStore
 from webchat.views.bodies import Renderings
 
 TIMEZONE_COOKIE = "webchat-timezone"
-
-
-class Slots:
-    """How many requests may hold a thread for long: pages' streams, and scripts that wait for an answer."""
-
-    def __init__(self, limit: int) -> None:
-        self._guard, self._free, self._limit = Lock(), limit, limit
-
-    def take(self) -> bool:
-        """Take a slot; whether there was one."""
-        with self._guard:
-            granted = self._free > 0
-            self._free -= granted
-            return granted
-
-    def give(self) -> None:
-        with self._guard:
-            self._free += 1
-
-    @property
-    def taken(self) -> int:
-        return self._limit - self._free
+TOO_MANY = "Too many of your requests wait for answers right now. Wait for one, then try again."
 
 
 @dataclass(frozen=True)
@@ -54,12 +34,14 @@ class Chat:
     title: str
     theme: Callable[[], str]
     max_streams: int
+    max_streams_per_client: int
     owner: Callable[[], str | None]
     renderings: Renderings = field(default_factory=Renderings)
-    streams: Slots = field(init=False)
+    streams: Places = field(init=False)
+    """The threads that are held for long: by pages' streams, and by scripts that wait for an answer."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "streams", Slots(self.max_streams))
+        object.__setattr__(self, "streams", Places(self.max_streams, self.max_streams_per_client, TOO_MANY))
 
     @property
     def settings_link(self) -> str:
@@ -89,7 +71,7 @@ def owner() -> str | None:
 
 def client() -> str:
     """Whose answers are counted together: a person's, where people sign in, else those of an address."""
-    return owner() or str(request.remote_addr)
+    return owner() or client_at(request.remote_addr)
 
 
 def manager() -> WebChatSessionManager:

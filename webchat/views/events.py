@@ -10,12 +10,13 @@ from dataclasses import replace
 from flask import Blueprint, Response, request, stream_with_context
 from markupsafe import Markup, escape
 
+from webchat.errors import TooBusy
 from webchat.follow import POLL_INTERVAL, Change, Conversation, Position, change_since
 from webchat.htmx import partial
 from webchat.session_store import WebChatSession
 from webchat.transcript import Message
 from webchat.views import pieces
-from webchat.views.context import Chat, chat_of, has_gone, owner
+from webchat.views.context import Chat, chat_of, client, has_gone, owner
 
 UPDATE_INTERVAL = 0.12
 """Seconds between two updates of an answer that grows. Each costs the browser about 10 ms to lay out and paint."""
@@ -48,12 +49,17 @@ def events() -> Response:
         stream: ListStream = PageStream(chat, session, position, has_gone())
     else:
         stream = ListStream(chat, has_gone())
-    granted = chat.streams.take()
-    body = stream.follow() if granted else stream.once()
-    response = Response(stream_with_context(body), mimetype="text/event-stream", headers={"X-Accel-Buffering": "no"})
-    if granted:
-        response.call_on_close(chat.streams.give)
+    try:
+        give = chat.streams.take(client())
+    except TooBusy:
+        return _events(stream.once())
+    response = _events(stream.follow())
+    response.call_on_close(give)
     return response
+
+
+def _events(body: Iterator[str]) -> Response:
+    return Response(stream_with_context(body), mimetype="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
 
 class ListStream:

@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from flask import request
+from flask import current_app, request
 from werkzeug.datastructures import FileStorage, MultiDict
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from webchat.errors import InvalidInput
 
-WITH_FILES = 11 * 1024 * 1024
+WITH_FILES = 10 * 1024 * 1024
 """Bytes of a request that may bring files; its message may still be as long as everywhere."""
 LARGEST_IMPORT = 1024 * 1024 * 1024
 """Bytes of a file that is brought in; the command line takes larger ones."""
@@ -81,7 +82,7 @@ class Fields:
 def allow_files() -> None:
     """Take more from this request than from others, where it can bring files."""
     if request.mimetype == "multipart/form-data" or request.is_json:
-        request.max_content_length = WITH_FILES
+        request.max_content_length = WITH_FILES + (request.max_content_length or 0)
 
 
 def request_fields() -> Fields:
@@ -92,12 +93,23 @@ def request_fields() -> Fields:
             _check_text(unquote_to_bytes(body))
         elif not request.files:
             _check_text(body)
+        _check_size(body, with_files=bool(request.files))
         return Fields(request.form)
     if not body.strip():
         return Fields({})
     if not request.is_json:
         raise InvalidInput("Send a form, or JSON with Content-Type: application/json.")
-    return Fields(_object(body))
+    values = _object(body)
+    _check_size(body, with_files=bool(values.get("files")))
+    return Fields(values)
+
+
+def _check_size(body: bytes, *, with_files: bool) -> None:
+    """Refuse a large body that was let in for its files and has none. Raises RequestEntityTooLarge."""
+    most = current_app.config["MAX_CONTENT_LENGTH"]
+    if most is not None and len(body) > most and not with_files:
+        request.max_content_length = most
+        raise RequestEntityTooLarge
 
 
 def _text_of(file: FileStorage) -> str:

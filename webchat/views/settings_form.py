@@ -19,6 +19,7 @@ BACKENDS = {
     "openai": "A model server (OpenAI-compatible)",
     "mock": "Nobody: what you say is repeated",
 }
+NOT_SHARED = ("base_url", "api_key", "system_prompt")
 TEST_PATIENCE = 5.0
 """Seconds that a person waits for a test."""
 
@@ -52,6 +53,11 @@ class SettingsForm:
     def is_own_backend(self) -> bool:
         return self._live.own_backend
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether several people see the page: who runs the server and how is then not theirs to know."""
+        return self._live.is_shared
+
     def fixed_by(self, name: str) -> str:
         return self._live.fixed_by(name)
 
@@ -75,7 +81,14 @@ class SettingsForm:
         shown: dict[str, object] = {name: getattr(self._settings, name) for name in LABELS}
         shown |= {"base_url": without_password(self._settings.base_url), "api_key": self.has_key}
         fixed = {name: by for name in LABELS if (by := self.fixed_by(name))}
-        return {"settings": shown, "fixed_by": fixed, "answers": label, "home": self.home}
+        if self.is_shared:
+            shown = {name: value for name, value in shown.items() if name not in NOT_SHARED}
+        return {
+            "settings": shown,
+            "fixed_by": fixed,
+            "answers": label,
+            **({} if self.is_shared else {"home": self.home}),
+        }
 
 
 def posted(fields: Fields) -> dict[str, str]:

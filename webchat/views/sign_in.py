@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from urllib.parse import urlencode
 
-from flask import Blueprint, g, redirect, render_template, request, url_for
+from flask import Blueprint, g, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
+from webchat.addresses import client_at
 from webchat.auth import Access
 from webchat.errors import WrongToken
 from webchat.faces import Face, json_answer, wanted_face
 from webchat.views import guard
 from webchat.views.inputs import request_fields
 
-ALWAYS_OPEN = ("access.sign_in", "access.form", "webchat.static")
+ALWAYS_OPEN = ("access.sign_in", "webchat.static")
 """The endpoints that whoever is not in yet needs."""
 
 
@@ -36,17 +37,17 @@ class SignIn:
         g.way_in = "header" if self._access.auth_header else "token" if self._access.token else ""
         if request.endpoint in ALWAYS_OPEN:
             return None
-        if self._access.token and request.method == "GET" and "token" in request.args:
+        if self._access.token and request.method == "GET" and "token" in request.args and _is_followed():
             return self._let_in(request.args["token"], _without_token())
         self._access.admit(request)
         return None
 
-    def form(self) -> str:
-        return render_template("webchat/sign_in.html", next=_local(request.args.get("next", "")))
+    def form(self) -> AnyResponse:
+        return redirect(_local(request.args.get("next", "")), code=303)  # whoever is not in was shown the form instead
 
     def sign_in(self) -> AnyResponse:
         fields = request_fields()
-        return self._let_in(fields.required("token", "Enter the token first."), _local(fields.optional("next") or ""))
+        return self._let_in(fields.optional("token") or "", _local(fields.optional("next") or ""))
 
     def sign_out(self) -> AnyResponse:
         as_json = wanted_face() is Face.JSON
@@ -55,11 +56,16 @@ class SignIn:
         return response
 
     def _let_in(self, token: str, address: str) -> AnyResponse:
-        if not self._access.token or not self._access.is_right(token, str(request.remote_addr)):
+        if not self._access.is_right(token, client_at(request.remote_addr)):
             raise WrongToken
         response = json_answer({"signed_in": True}) if wanted_face() is Face.JSON else redirect(address, code=303)
         self._access.sign_in(request, response)
         return response
+
+
+def _is_followed() -> bool:
+    """Whether somebody follows a link. A picture in another site's page must not use up a person's tries."""
+    return request.headers.get("Sec-Fetch-Dest", "document") == "document"
 
 
 def _without_token() -> str:

@@ -9,11 +9,11 @@ from typing import Any
 
 from flask import Response, g
 
-from webchat.errors import TooBusy, WebChatError
+from webchat.errors import WebChatError
 from webchat.faces import Face, json_answer, wanted_face
 from webchat.memory import MemoryAnswer
 from webchat.transcript import Message
-from webchat.views.context import chat_of, has_gone, manager
+from webchat.views.context import chat_of, client, has_gone, manager
 from webchat.writing import Posted
 
 
@@ -26,18 +26,16 @@ LOOK_AGAIN = 1.0
 
 
 def reserve() -> None:
-    """Take a slot for a script, which holds a thread until its answer ends. Raises TooBusy where there is none."""
+    """Take a place for a script, which holds a thread until its answer ends. Raises TooBusy where there is none."""
     if wanted_face() in (Face.JSON, Face.TEXT, Face.EVENTS):
-        if not chat_of().streams.take():
-            raise TooBusy
-        g.slot = chat_of().streams
+        g.place = chat_of().streams.take(client())
 
 
 def release_unused(_: BaseException | None = None) -> None:
-    """Give a slot back that no answer has taken over."""
-    slot = g.pop("slot", None)
-    if slot:
-        slot.give()
+    """Give a place back that no answer has taken over."""
+    give = g.pop("place", None)
+    if give:
+        give()
 
 
 def answering(posted: Posted) -> Response | None:
@@ -46,9 +44,14 @@ def answering(posted: Posted) -> Response | None:
     if face not in (Face.JSON, Face.TEXT, Face.EVENTS):
         return None
     response = {Face.JSON: reply_json, Face.TEXT: reply_text, Face.EVENTS: reply_events}[face](posted)
-    slot = g.pop("slot", None)
-    if slot:
-        response.call_on_close(slot.give)
+    return holding(response)
+
+
+def holding(response: Response) -> Response:
+    """An answer that gives the request's place back at its end."""
+    give = g.pop("place", None)
+    if give:
+        response.call_on_close(give)
     return response
 
 

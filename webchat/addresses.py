@@ -1,0 +1,55 @@
+"""IP addresses and host names, as requests bring them. Knows no request."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+ONE_CLIENT = 64
+"""Bits of an IPv6 address that are one client's: the rest it may choose as it likes."""
+
+
+def address_in(text: str | None) -> Address | None:
+    """The IP address in a text, an IPv4 one as such where it came over IPv6; None where it is none."""
+    try:
+        address = ipaddress.ip_address((text or "").partition("%")[0])
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def networks(text: str) -> tuple[Network, ...]:
+    """Addresses and networks (10.0.0.0/8) by commas. Raises ValueError."""
+    return tuple(ipaddress.ip_network(part.strip()) for part in text.split(",") if part.strip())
+
+
+def is_among(text: str | None, among: Sequence[Network]) -> bool:
+    """Whether this is an address in one of the networks."""
+    address = address_in(text)
+    return address is not None and any(address in network for network in among)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches an address to listen on."""
+    address = address_in(host)
+    return host.lower() == "localhost" or (address is not None and address.is_loopback)
+
+
+def client_at(text: str | None) -> str:
+    """Whose requests from this address are counted together."""
+    address = address_in(text)
+    if isinstance(address, ipaddress.IPv6Address):
+        return str(ipaddress.ip_network((address, ONE_CLIENT), strict=False))
+    return str(address or text or "")
+
+
+def host_and_port(host: str) -> tuple[str, str]:
+    """The name and the port in a Host header, "" each where there is none or it cannot be read."""
+    try:
+        parts = urlsplit(f"//{host}")
+        return parts.hostname or "", str(parts.port or "")
+    except ValueError:
+        return "", ""
