@@ -9,7 +9,8 @@ import pytest
 
 from tests.reading import until
 from tests.scripted import ScriptedBackend
-from webchat.errors import InvalidInput, SessionBusy, SessionEnded, StorageError
+from webchat.backends import Event
+from webchat.errors import BackendUnavailable, InvalidInput, SessionBusy, SessionEnded, StorageError
 from webchat.manager import WebChatSessionManager
 from webchat.observer import NoObserver, ReplyReport
 
@@ -211,3 +212,23 @@ def test_a_slow_end_of_an_answer_costs_the_next_message_time_and_nothing_else(ma
     manager.post_message(session_id, "one")
     assert ending.wait(5)
     assert manager.send_message("two", session_id) == "You said: two"
+
+
+def test_an_answer_that_is_too_long_is_kept_to_its_limit_and_ended_at_the_backend(manager, backend, session_id):
+    backend.plays("ä" * 2**20, "ä" * 2**21, "and on", threading.Event())
+    with pytest.raises(BackendUnavailable, match="longer than the 4 MiB"):
+        manager.send_message("one")
+    assert backend.cancelled.is_set()
+    assert manager.conversation(session_id).last.content == "ä" * 2**21
+    assert manager.send_message("two") == "You said: two"
+
+
+def test_of_many_statuses_in_a_row_only_the_last_is_written_down(manager, backend, session_id, home):
+    shown = threading.Event()
+    backend.plays(*[Event("status", f"step {number}") for number in range(10_000)], "text", shown)
+    posted = manager.post_message(session_id, "one")
+    until(lambda: manager.conversation(session_id).last.content == "text")
+    log = (home / "server" / "web-chat-transcripts" / f"{session_id}.reply").read_text()
+    assert log.count("step") < 1000
+    shown.set()
+    assert posted.wait(10)

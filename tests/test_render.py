@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import HTMX
+from webchat import render
 from webchat.manager import title_of
 from webchat.render import GrowingMarkdown, markdown, normal_lines
 
@@ -537,3 +538,15 @@ def test_a_quotation_from_right_to_left_takes_its_side_from_the_lines_in_it():
 
 def test_what_has_no_such_script_is_left_as_it_is():
     assert "dir=" not in markdown("- one\n\n> two\n\n| a |\n|---|\n| 1 |")
+
+
+def test_what_is_kept_of_rendered_texts_is_bounded_by_its_size(monkeypatch):
+    kept = render._Kept(1400)
+    monkeypatch.setattr(render, "_kept", kept)
+    first, second = markdown("a" * 300), markdown("b" * 300)
+    assert markdown("a" * 300) is first  # used last: it is the other one that goes
+    markdown("c" * 100)
+    assert markdown("a" * 300) is first
+    assert markdown("b" * 300) is not second
+    markdown("d" * 2000)  # larger than all that may be kept
+    assert kept._size == 0

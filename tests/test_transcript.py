@@ -381,3 +381,12 @@ def test_any_record_fits_on_a_line(record):
     ((end, read),) = jsonlines.parse(line + b"\n")
     assert end == len(line) + 1
     assert read == json.loads(json.dumps(record, ensure_ascii=False).encode("utf-8", "replace"))
+
+
+def test_of_long_transcripts_few_are_kept_in_memory(transcripts, monkeypatch):
+    monkeypatch.setattr("webchat.transcript.CACHED_BYTES", 1000)
+    for name in ("one", "two"):
+        transcripts.append(name, Message(name, "user", "x" * 900))
+        assert transcripts.read(name).leaf.content == "x" * 900
+    assert [*transcripts._trees] == ["two"]
+    assert transcripts.read("one").leaf.content == "x" * 900

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import threading
+from collections import OrderedDict
 from collections.abc import Iterator, MutableMapping, Sequence
 from functools import lru_cache
 from itertools import pairwise
@@ -19,6 +21,8 @@ from mdit_py_plugins.tasklists import tasklists_plugin
 
 HIGHLIGHT_AT_MOST = 30_000
 """Characters of a code block; longer ones stay plain, since some lexers take their time."""
+KEPT_CHARACTERS = 16 * 2**20
+"""Of the texts rendered last and their HTML, together."""
 Env = MutableMapping[str, Any]
 
 _ENDED_BY_AN_EMPTY_LINE = ("paragraph_open", "heading_open", "hr", "table_open", "blockquote_open", "fence")
@@ -113,12 +117,41 @@ class GrowingMarkdown:
             return None
 
 
-@lru_cache(maxsize=512)
 def markdown(text: str) -> Markup:
-    """A whole text as safe HTML, the same as `GrowingMarkdown` comes to."""
-    growing = GrowingMarkdown()
-    growing.grow(text, final=True)
-    return Markup("").join(growing.blocks)
+    """A whole text as safe HTML, the same as `GrowingMarkdown` comes to. Those asked for last are kept."""
+    html = _kept.find(text)
+    if html is None:
+        growing = GrowingMarkdown()
+        growing.grow(text, final=True)
+        html = Markup("").join(growing.blocks)
+        _kept.put(text, html)
+    return html
+
+
+class _Kept:
+    """HTML by its text, bounded by size: one long answer may be as large as a thousand others."""
+
+    def __init__(self, most: int) -> None:
+        self._most, self._size = most, 0
+        self._guard = threading.Lock()
+        self._found: OrderedDict[str, Markup] = OrderedDict()
+
+    def find(self, text: str) -> Markup | None:
+        with self._guard:
+            if text in self._found:
+                self._found.move_to_end(text)
+            return self._found.get(text)
+
+    def put(self, text: str, html: Markup) -> None:
+        with self._guard:
+            if text not in self._found:
+                self._found[text] = html
+                self._size += len(text) + len(html)
+            while self._size > self._most:
+                self._size -= sum(map(len, self._found.popitem(last=False)))
+
+
+_kept = _Kept(KEPT_CHARACTERS)
 
 
 def normal_lines(text: str) -> str:
@@ -199,7 +232,8 @@ def _fence(self: RendererHTML, tokens: Sequence[Token], index: int, options: Opt
     words = token.info.split()
     language = words[0][:30] if words else ""
     # An open fence's code changes with every line; it is coloured when it is whole.
-    code = escapeHtml(token.content) if env.get("open") else _highlighted(token.content, language)
+    plain = env.get("open") or len(token.content) > HIGHLIGHT_AT_MOST
+    code = escapeHtml(token.content) if plain else _highlighted(token.content, language)
     label = escapeHtml(language)
     return (
         f'<figure class="code"><figcaption><span>{label or "text"}</span>'
@@ -215,7 +249,7 @@ def _highlighted(code: str, language: str) -> str:
     from pygments.lexers import get_lexer_by_name
     from pygments.util import ClassNotFound
 
-    if not language or len(code) > HIGHLIGHT_AT_MOST:
+    if not language:
         return escapeHtml(code)
     try:
         lexer = get_lexer_by_name(language, stripnl=False, ensurenl=False)

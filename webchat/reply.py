@@ -34,6 +34,11 @@ is written together. Waking a thread costs more than what it then does."""
 SILENCE = 10.0
 """Seconds of a backend's silence after which it is said, and then every `SILENCE_STEP`."""
 SILENCE_STEP = 5.0
+MAX_ANSWER = 4 * 2**20
+"""Bytes of one answer with all that is said beside it. A whole book has one; whatever sends more has lost its way."""
+TOO_LONG = (
+    "The answer was cut off: it is longer than the {:.3g} MiB that one answer may have. Try again, or ask for less."
+)
 _END: Any = object()
 
 
@@ -61,8 +66,12 @@ class ReplyRun:
         done: Callable[[ReplyRun], None],
         *,
         observer: Observer = NOBODY,
+        max_answer: int = MAX_ANSWER,
     ) -> None:
-        """`changed(urgent)` is called after each piece, `done(self)` in the thread's end, before others may write."""
+        """`changed(urgent)` is called after each piece, `done(self)` in the thread's end, before others may write.
+
+        An answer of more than `max_answer` bytes is cut off there.
+        """
         self.session_id = session_id
         self.id = str(header["id"])
         self.error: WebChatError | None = None
@@ -72,6 +81,7 @@ class ReplyRun:
         self._reference = reference.current.get()
         self._spoke_after: float | None = None
         self._pieces = 0
+        self._max_answer = self._room = max_answer
         self._guard = threading.Lock()
         self._writing = threading.Lock()
         self._unwritten: list[dict[str, Any]] = []
@@ -99,9 +109,13 @@ class ReplyRun:
         """End the answer now, at the backend too; what came is kept with this status."""
         with self._guard:
             self._ending = self._ending or status
+        self._hang_up()
+
+    def _hang_up(self) -> None:
+        """End the answer at the backend."""
+        with self._guard:
             cancel, self._cancel = self._cancel, None
-        if cancel:
-            _quietly(cancel)
+        _quietly(cancel)
 
     @property
     def is_over(self) -> bool:
@@ -216,6 +230,8 @@ class ReplyRun:
             return
         if record.keys() & {"d", "r"}:
             self._count_piece()
+        record, size = _fitting(record, self._room)
+        self._room -= size
         with self._writing:
             self._unwritten.append(record)
             self._doing = record if "s" in record else {}
@@ -226,6 +242,9 @@ class ReplyRun:
             except OSError as error:
                 self.stop("interrupted")
                 raise StorageError("The answer could not be saved", error) from error
+        if self._room < 0:
+            self._hang_up()
+            raise BackendUnavailable(TOO_LONG.format(self._max_answer / 2**20))
 
     def _count_piece(self) -> None:
         self._pieces += 1
@@ -294,11 +313,13 @@ class ReplyRun:
 
 
 def _joined(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The same records with text that follows text as one."""
+    """The same records with text that follows text as one, and the last alone of statuses in a row."""
     joined: list[dict[str, Any]] = []
     for record in records:
         if joined and record.keys() == joined[-1].keys() == {"d"}:
             joined[-1] = {"d": joined[-1]["d"] + record["d"]}
+        elif joined and "s" in record and "s" in joined[-1]:
+            joined[-1] = record
         else:
             joined.append(record)
     return joined
@@ -315,6 +336,16 @@ def _record(piece: Piece) -> dict[str, Any]:
         return {"s": piece.text, "p": piece.progress}
     key = {"reasoning": "r", "note": "n", "tool": "n"}.get(piece.kind)
     return {key: piece.text} if key else {}
+
+
+def _fitting(record: dict[str, Any], room: int) -> tuple[dict[str, Any], int]:
+    """The record with as much of its text as has room, in bytes, and how many bytes its whole text has."""
+    key = next(iter(record))
+    text = record[key]
+    size = len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
+    if size > room:
+        record = {**record, key: text.encode("utf-8", "replace")[:room].decode("utf-8", "ignore")}
+    return record, size
 
 
 @contextmanager

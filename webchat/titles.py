@@ -63,12 +63,13 @@ class Titles:
         pieces = ask()
         with self._guard:
             self._asked[session.session_id] = pieces
-        text = _first_line(pieces)
-        with self._guard:
-            undisturbed = self._asked.get(session.session_id) is pieces
-            if undisturbed:
-                del self._asked[session.session_id]
-        title = cleaned(text)
+        try:
+            title = cleaned(_first_line(pieces))
+        finally:
+            with self._guard:
+                undisturbed = self._asked.get(session.session_id) is pieces
+                if undisturbed:
+                    del self._asked[session.session_id]
         if undisturbed and title:
             self._store.name(session.session_id, title, session.owner, by="model")
             self._changed()

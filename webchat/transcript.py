@@ -18,6 +18,8 @@ SUFFIX = ".jsonl"
 FORMAT = 1
 """Of the transcripts. A later one is told by a record {"type": "format", "version"}; ours have none."""
 CACHED_SESSIONS = 64
+CACHED_BYTES = 64 * 2**20
+"""Of all transcripts that are kept as they were read; the one read last is kept whatever its size."""
 IN_FLIGHT = ("waiting", "streaming")
 _MESSAGE_ID = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
 
@@ -213,8 +215,9 @@ class Transcripts:
                 tree.add(record, end)
             tree.end, tree.torn = reader.end, reader.torn
             self._trees[session_id] = reader, tree
-            while len(self._trees) > CACHED_SESSIONS:
-                self._trees.popitem(last=False)
+            size = sum(kept.end for _, kept in self._trees.values())
+            while len(self._trees) > CACHED_SESSIONS or (size > CACHED_BYTES and len(self._trees) > 1):
+                size -= self._trees.popitem(last=False)[1][1].end
             return tree.branch()
 
     def leaf_below(self, session_id: str, message_id: str) -> str | None:

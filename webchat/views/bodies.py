@@ -36,6 +36,8 @@ class Renderings:
             return Body(Markup('<p class="plain">{}</p>').format(escape(message.content)))
         text = normal_lines(message.content)
         if not message.in_flight:
+            with self._guard:
+                self._growing.pop(message.id, None)
             return Body(markdown(text), shown=len(text))
         with self._guard:
             growing = self._grown(message.id, text)

@@ -18,6 +18,7 @@ from webchat.backends.openai.endpoint import BAD_ADDRESS, Endpoint
 from webchat.errors import BackendUnavailable
 
 BROKEN_OFF = "The connection to the model broke off in the middle of the answer. Try again."
+NOT_A_MODEL = "What {} answers is not from a model server. Check the address, which usually ends in /v1."
 TOO_LONG = (
     "The conversation is longer than the model can read. Start a new session, or choose a model with a longer context."
 )
@@ -55,6 +56,8 @@ def _of_exception(error: Exception, endpoint: Endpoint, begun: bool) -> str:
         return BAD_ADDRESS
     if begun:
         return BROKEN_OFF
+    if isinstance(error, httpx.RemoteProtocolError) and not str(error).startswith("Server disconnected"):
+        return NOT_A_MODEL.format(where)
     return f"{where} closed the connection without an answer. Try again; if it stays so, check the address."
 
 
@@ -122,9 +125,7 @@ def oversized(endpoint: Endpoint) -> BackendUnavailable:
 
 
 def not_a_model(endpoint: Endpoint) -> BackendUnavailable:
-    return BackendUnavailable(
-        f"What {endpoint.where} answers is not from a model server. Check the address, which usually ends in /v1."
-    )
+    return BackendUnavailable(NOT_A_MODEL.format(endpoint.where))
 
 
 def no_models(endpoint: Endpoint) -> BackendUnavailable:

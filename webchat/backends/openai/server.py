@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 
 from webchat.backends.openai import problems
-from webchat.backends.openai.endpoint import Endpoint
+from webchat.backends.openai.endpoint import BAD_ADDRESS, Endpoint
 from webchat.errors import BackendUnavailable
 
 MAX_BODY = 16 * 2**20
@@ -69,11 +69,12 @@ def _shut(connected: socket.socket) -> None:
 
 
 class Server:
-    """One model server; any number of threads may call it at once."""
+    """One model server; any number of threads may call it at once. Raises BackendUnavailable where none can be."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
         self.takes_usage = True
+        _check_host(endpoint.url)
         self._client = _client(endpoint)
 
     def ask(self, question: Mapping[str, Any], wire: Wire) -> AbstractContextManager[httpx.Response]:
@@ -147,6 +148,15 @@ def opening(response: httpx.Response, limit: int) -> bytes:
         if len(body) > limit:
             break
     return bytes(body[:limit])
+
+
+def _check_host(url: str) -> None:
+    """Raises BackendUnavailable for "a..b" or "xn--a", which would later make a UnicodeError of a question."""
+    try:
+        asked = httpx.URL(url)
+        _ = asked.host, asked.raw_host.decode("ascii").encode("idna")
+    except (httpx.InvalidURL, UnicodeError) as error:
+        raise BackendUnavailable(BAD_ADDRESS) from error
 
 
 def _client(endpoint: Endpoint) -> httpx.Client:

@@ -1,0 +1,281 @@
+"""A model server that fails, through the whole chat: which sentence a person reads, what is kept, and the way out."""
+
+from __future__ import annotations
+
+import gc
+import socket
+import ssl
+import threading
+from contextlib import contextmanager, nullcontext, suppress
+from itertools import repeat
+from pathlib import Path
+
+import pytest
+
+from tests.reading import until
+from tests.scripted_server import SILENCE, Answer, ScriptedServer, delta, refuses, says, sends
+from webchat import config, create_app
+
+SELF_SIGNED = Path(__file__).with_name("self_signed.pem")
+READ_TIMEOUT = "0.4"
+HTML = {"Content-Type": "text/html"}
+
+
+@pytest.fixture(autouse=True)
+def _no_proxies(monkeypatch):
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+
+
+@pytest.fixture
+def server():
+    with ScriptedServer() as server:
+        yield server
+
+
+@pytest.fixture
+def app(server, home, compiled_templates):
+    """The chat as it is, over the scripted server."""
+    config.save(home, {"base_url": server.url})
+    values = {"WEBCHAT_BACKEND": "openai", "WEBCHAT_MODEL": "m"}
+    values |= {"WEBCHAT_READ_TIMEOUT": READ_TIMEOUT, "WEBCHAT_CONNECT_TIMEOUT": "5"}
+    app = create_app({"AMPLIFIER_HOME": str(home), "TESTING": True, **values})
+    app.jinja_env.bytecode_cache = compiled_templates
+    yield app
+    app.extensions["webchat"].close()
+
+
+def held():
+    """Threads and open files and sockets of this process."""
+    gc.collect()
+    descriptors = set()
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):  # the listing's own
+            descriptors.add(str(descriptor.readlink()))
+    return {thread.ident for thread in threading.enumerate()}, descriptors
+
+
+@pytest.fixture
+def chat(client, server, page):
+    """A session with a good answer. What it then holds is what it holds in the end, whatever has failed between."""
+    chat = Chat(client, page)
+    chat.say("first")
+    until(lambda: not [thread for thread in threading.enumerate() if thread.name.startswith(("reply", "runs"))])
+    threads, descriptors = held()
+    yield chat
+
+    def nothing_left():
+        now = held()
+        return now[0] <= threads and now[1] <= descriptors
+
+    until(nothing_left)
+
+
+class Chat:
+    """One session of one person, without JavaScript."""
+
+    def __init__(self, client, page):
+        self._client, self._page = client, page
+        self.url = ""
+
+    def post(self, path, **fields):
+        answer = self._client.post(path, data=fields)
+        assert answer.status_code == 303, answer.text
+        self.url = self.url or answer.location.partition("#")[0]
+
+    def say(self, message):
+        """Send a message and wait for its answer's end."""
+        self.post(f"{self.url}/messages" if self.url else "/messages", message=message)
+        return self.ended()
+
+    def ended(self):
+        until(lambda: self.shown().messages[-1].status not in ("waiting", "streaming"), 30)
+        return self.shown()
+
+    def shown(self):
+        return self._page(self.url)
+
+    def try_again(self):
+        form = next(form for form in self.shown().soup.select("article form") if "Try again" in form.get_text())
+        self.post(form["action"])
+        return self.ended()
+
+
+SERVER_FAULTS = {
+    "401": (refuses(401, {"error": {"message": "bad key"}}), "did not accept the key. Check it in the settings."),
+    "404": (refuses(404, {"error": {"message": "no m"}}), "does not have the model 'm', or its address is wrong."),
+    "429": (refuses(429, {}, {"Retry-After": "700"}), "takes no more questions for now. Try again in 700 seconds."),
+    "429 without a time": (refuses(429, {}), "takes no more questions for now. Try again later."),
+    "500": (refuses(500, "<html>oops</html>"), "has trouble of its own (HTTP 500). Try again in a moment."),
+    "no HTTP": (Answer(before=[b"220 mail.example ready\r\n"], chunked=False), "is not from a model server."),
+    "cut": (sends("So far. ", ends="cut"), "broke off in the middle of the answer. Try again."),
+    "reset": (sends("So far. ", ends="reset"), "broke off in the middle of the answer. Try again."),
+    "ended without an end": (sends("So far. "), "broke off in the middle of the answer. Try again."),
+    "malformed": (sends("So far. ", b"data: {not json\n\n"), "sent something that cannot be understood. Try again."),
+    "wrong types": (sends("So far. ", b'data: {"choices": 7}\n\n'), "sent something that cannot be understood."),
+    "error event": (sends("So far. ", b'data: {"error": {"message": "GPU lost"}}\n\n'), "“GPU lost”"),
+    "silent": (Answer(before=[SILENCE]), "has been silent for 0.4 seconds."),
+    "silent in the middle": (sends("So far. ", SILENCE), "has been silent for 0.4 seconds."),
+    "an endless event": (sends("So far. ", *[b"data: x" * 9000] * 40), "sent more at once than any answer has."),
+    "a page": (Answer([b"<html>Log in</html>"], headers=HTML), "is not from a model server. Check the address"),
+    "another API": (refuses(200, {"ok": True}), "is not from a model server. Check the address"),
+}
+
+
+@pytest.mark.parametrize("name", SERVER_FAULTS)
+def test_a_fault_is_told_what_came_is_kept_and_trying_again_works(chat, server, name):
+    answer, sentence = SERVER_FAULTS[name]
+    server.script(answer)
+    failed = chat.say("second").messages
+    assert [message.status for message in failed] == ["complete", "complete", "complete", "failed"]
+    assert sentence in failed[-1].article.select_one(".problem").get_text()
+    assert failed[-1].text == ("So far." if "So far. " in answer.steps else "")
+    assert [message.text for message in failed[:3]] == ["first", "Hello there.", "second"]
+    again = chat.try_again().messages
+    assert [message.text for message in again] == ["first", "Hello there.", "second", "Hello there."]
+    # The one that failed is still there, beside it, and the model was not told of it.
+    assert "2 / 2" in again[-1].article.get_text(" ")
+    told = server.questions[-1]["messages"]
+    assert [item["content"] for item in told] == ["first", "Hello there.", "second"]
+
+
+@contextmanager
+def listening(answer):
+    """Gives the address of a raw server that does this with each connection."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve():
+            with suppress(OSError):
+                while True:
+                    connection, _ = listener.accept()
+                    with connection, suppress(OSError):
+                        answer(connection)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield f"127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join()
+
+
+def untrusted(connection):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(SELF_SIGNED)
+    with context.wrap_socket(connection, server_side=True) as wrapped:
+        wrapped.recv(1)
+
+
+@contextmanager
+def nobody():
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        address = f"127.0.0.1:{closed.getsockname()[1]}"
+    yield address
+
+
+ADDRESS_FAULTS = {
+    "refused": ("http", nobody, "Start the model server there, or check the address."),
+    "no such computer": ("http", lambda: nullcontext("no-such-computer.invalid"), "No computer called no-such-"),
+    "no computer's name": ("http", lambda: nullcontext("a..b"), "The address of the model server cannot be used."),
+    "certificate": ("https", lambda: listening(untrusted), "is not trusted. Check the address, or set SSL_CERT_FILE."),
+    "no TLS": ("https", lambda: listening(lambda connection: connection.send(b"HTTP/1.1 400 No\r\n\r\n")), "speak TLS"),
+    "hangs up": ("http", lambda: listening(lambda connection: connection.recv(1)), "closed the connection without"),
+    "TLS where none is expected": ("http", lambda: listening(untrusted), "closed the connection without"),
+}
+
+
+@pytest.mark.parametrize("name", ADDRESS_FAULTS)
+def test_a_server_that_is_not_there_is_told_and_the_settings_are_the_way_out(chat, client, server, name):
+    scheme, there, sentence = ADDRESS_FAULTS[name]
+    with there() as address:
+        client.post("/apps/settings/", data={"base_url": f"{scheme}://{address}/v1"})
+        failed = chat.say("second").messages[-1]
+        assert failed.status == "failed"
+        assert sentence in failed.article.select_one(".problem").get_text()
+        assert failed.article.select_one('a[href="/apps/settings/"]')
+    client.post("/apps/settings/", data={"base_url": server.url})
+    assert chat.try_again().messages[-1].text == "Hello there."
+
+
+def drips(said, sent):
+    """Some text, then a byte now and then, for ever: too often for a time-out. Counts the bytes in `sent`."""
+    yield said
+    for byte in repeat(b":"):
+        yield byte
+        sent.append(byte)
+        yield 0.05
+
+
+@pytest.mark.parametrize("before", ["the answer", "the end of a refusal"])
+def test_a_byte_a_second_is_ended_by_stop_at_once_and_at_the_server(chat, server, before):
+    sent = []
+    if before == "the answer":
+        server.script(Answer(drips("So far. ", sent)))
+    else:
+        server.script(Answer(drips(b"Internal", sent), 500, HTML))
+    server.next_request()
+    chat.post(f"{chat.url}/messages", message="second")
+    asked = server.next_request()
+    until(lambda: len(sent) > 3 * float(READ_TIMEOUT) / 0.05)  # longer than silence would be borne
+    assert chat.shown().messages[-1].status in ("waiting", "streaming")
+    chat.post(f"{chat.url}/stop")
+    stopped = chat.shown().messages[-1]
+    assert (stopped.status, stopped.text) == ("stopped", "So far." if before == "the answer" else "")
+    assert asked.wait_until_gone()
+    assert chat.try_again().messages[-1].text == "Hello there."
+
+
+LINE = "0123456789abcde\n"
+PART = LINE * 4096
+
+
+def flood(sent):
+    """100 MB of an answer, in a fence: that is quickly rendered. Counts the bytes in `sent`."""
+    yield "```\n"
+    for _ in range(100 * 2**20 // len(PART)):
+        yield PART
+        sent.append(len(PART))
+
+
+@pytest.mark.parametrize("kind", ["content", "reasoning"])
+def test_an_answer_without_end_is_cut_off_and_no_more_of_it_is_read(chat, client, server, kind):
+    sent = []
+    steps = flood(sent) if kind == "content" else (delta(reasoning=step) for step in flood(sent))
+    server.script(Answer(steps))
+    server.next_request()
+    failed = chat.say("second").messages[-1]
+    assert failed.status == "failed"
+    assert "longer than the 4 MiB that one answer may have." in failed.article.select_one(".problem").get_text()
+    assert server.next_request().wait_until_gone()
+    assert sum(sent) < 32 * 2**20  # the rest lay in sockets
+    text = client.get(chat.url, headers={"Accept": "application/json"}).json["messages"][-1]["content"]
+    whole = text if kind == "content" else failed.article.select_one(".reasoning .plain").get_text()
+    assert 4 * 2**20 - 4 < len(whole) <= 4 * 2**20
+    assert ("```\n" + PART * 65).startswith(whole)
+    assert chat.try_again().messages[-1].text == "Hello there."
+
+
+def test_a_page_of_100_mb_is_no_answer(chat, server):
+    sent = []
+
+    def page():
+        for _ in range(100):
+            yield b"x" * 2**20
+            sent.append(2**20)
+
+    server.script(Answer(page(), headers=HTML))
+    assert "sent more at once than any answer has." in chat.say("second").problem
+    assert sum(sent) < 32 * 2**20
+    assert chat.try_again().messages[-1].text == "Hello there."
+
+
+def test_a_server_without_time_is_waited_for_and_the_page_says_how_long(chat, server):
+    server.script(refuses(429, {}, {"Retry-After": "30"}))
+    chat.post(f"{chat.url}/messages", message="second")
+    until(lambda: "asking again in " in chat.shown().messages[-1].article.get_text())
+    chat.post(f"{chat.url}/stop")
+    assert chat.shown().messages[-1].status == "stopped"
+    server.script(refuses(429, {}, {"Retry-After": "1"}), says("Now."))
+    assert chat.try_again().messages[-1].text == "Now."
