@@ -19,6 +19,7 @@ from jinja2 import BytecodeCache, FileSystemBytecodeCache
 from werkzeug.test import TestResponse
 
 from tests.scripted import ScriptedBackend
+from tests.stand_in import stand_in as stand_in
 from webchat import create_app
 from webchat.manager import WebChatSessionManager
 

@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from webchat import config, errors_http, request_log, security
 from webchat.addresses import is_among, is_loopback
 from webchat.auth import Access
-from webchat.backends import SessionBackend, create_backend
+from webchat.backends import SessionBackend
 from webchat.conventions import SERVER_DIR, WEB_CHAT_SESSIONS_FILENAME
 from webchat.fileutil import DiskFolder
 from webchat.health import Health
@@ -55,7 +55,7 @@ def create_app(config_values: Mapping[str, Any] | None = None, *, backend: Sessi
     metrics = Metrics() if settings.metrics else None
     memory = MemoryStore(DiskFolder(home), trash_days=settings.trash_days)
     manager = WebChatSessionManager(
-        backend or create_backend(settings.backend, settings),
+        backend or live.first_backend(),
         home / SERVER_DIR / WEB_CHAT_SESSIONS_FILENAME,
         context=lambda owner: memory_context(memory, owner) if live.load()[0].memory_context else "",
         trash_days=settings.trash_days,

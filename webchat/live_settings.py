@@ -12,6 +12,7 @@ from typing import Any
 
 from webchat import config
 from webchat.backends import SessionBackend, create_backend
+from webchat.backends.chat_model import ChatModelBackend, Nobody
 from webchat.backends.openai.endpoint import HIDDEN, without_password
 from webchat.config import KEY_BELONGS_TO, Settings, Source
 from webchat.errors import InvalidInput, StorageError
@@ -29,6 +30,9 @@ LABELS = {
 }
 """What people may change, and what it is called on the page."""
 BESIDE_THE_BACKEND = ("memory_context", "theme")
+WHO = ("backend", "model", "base_url", "api_key")
+UNUSABLE = "The model that the settings name cannot be used."
+MEND = "Choose another in the settings, or save them as they are when it is back."
 _SETTINGS = {setting.name: setting for setting in config.SETTINGS}
 Changes = Mapping[str, Any]
 """By a field's name the value to save; None goes back to the default."""
@@ -45,6 +49,7 @@ class LiveSettings:
         self._explicit, self._environ = explicit, environ
         self.own_backend = own_backend
         self._running, _ = self.load()
+        self._nobody_answers = False
         self._saving = threading.Lock()
 
     def load(self) -> tuple[Settings, dict[str, Source]]:
@@ -55,6 +60,20 @@ class LiveSettings:
     def is_shared(self) -> bool:
         """Whether several people sign in: what counts for all of them is no single one's to change."""
         return bool(self._running.auth_header)
+
+    def first_backend(self) -> SessionBackend:
+        """Who answers at the start. Saved settings that cannot be used any more keep no chat from starting.
+
+        Then nobody answers, and the page says why and has the settings. Raises InvalidInput where nothing was saved.
+        """
+        settings, sources = self.load()
+        try:
+            return create_backend(settings.backend, settings)
+        except InvalidInput as error:
+            if not any(sources[name] == "file" for name in WHO):
+                raise
+            self._nobody_answers = True
+            return ChatModelBackend(Nobody("Nobody", f"{error} {MEND}", UNUSABLE))
 
     def theme(self) -> str:
         return self.load()[0].theme
@@ -109,12 +128,12 @@ class LiveSettings:
                 raise StorageError("The settings could not be saved", error) from error
             if backend is not None:
                 manager.use_backend(backend)
-                self._running = settings
+                self._running, self._nobody_answers = settings, False
 
     def _new_backend(self, settings: Settings) -> SessionBackend | None:
         """None where the one that answers now will do."""
         as_now = replace(settings, **{name: getattr(self._running, name) for name in BESIDE_THE_BACKEND})
-        if self.own_backend or as_now == self._running:
+        if self.own_backend or (as_now == self._running and not self._nobody_answers):
             return None
         return create_backend(settings.backend, settings)
 

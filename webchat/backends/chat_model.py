@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from webchat.backends import HistoryItem, Piece, SessionInfo, SessionOptions, project_id_of
-from webchat.errors import SessionEnded, SessionUnknown
+from webchat.errors import BackendUnavailable, SessionEnded, SessionUnknown
 
 MAX_SESSIONS = 200
 NAME_IT = (
@@ -41,6 +41,21 @@ class ChatModel(Protocol):
         What is returned may have `cancel()`, which any thread may call and which ends the answer at once. Raises
         BackendUnavailable, when called or while it is iterated.
         """
+
+
+class Nobody:
+    """A ChatModel that stands in for one that cannot be had; `notice` says why, and what to do."""
+
+    def __init__(self, label: str, notice: str, reason: str) -> None:
+        """`reason` is what `check` says to machines: without what only the person at the page should read."""
+        self.label, self.notice, self._reason = label, notice, reason
+
+    def check(self) -> str | None:
+        return self._reason
+
+    def stream(self, messages: Sequence[HistoryItem]) -> Iterable[Piece]:
+        """Raises BackendUnavailable."""
+        raise BackendUnavailable(self.notice)
 
 
 Answering = Callable[[list[HistoryItem]], Iterable[Piece]]

@@ -108,7 +108,7 @@ def resolve(name_or_path: str) -> EmbeddedModel | Path:
     """
     wanted = name_or_path.strip()
     if wanted.lower().endswith(".gguf"):
-        return _checked_file(Path(wanted).expanduser())
+        return checked_file(Path(wanted).expanduser())
     return named(wanted, others="; auto; or the path of a FILE.gguf")
 
 
@@ -122,7 +122,8 @@ def named(name: str, models: Sequence[EmbeddedModel] = MODELS, others: str = "")
     return found[0]
 
 
-def _checked_file(path: Path) -> Path:
+def checked_file(path: Path) -> Path:
+    """That model file, without links in its path. Raises InvalidInput where it cannot be read or is none."""
     try:
         with path.open("rb") as file:
             magic = file.read(len(GGUF_MAGIC))

