@@ -56,7 +56,7 @@ def _of_exception(error: Exception, endpoint: Endpoint, begun: bool) -> str:
         return BAD_ADDRESS
     if begun:
         return BROKEN_OFF
-    if isinstance(error, httpx.RemoteProtocolError) and not str(error).startswith("Server disconnected"):
+    if isinstance(error, httpx.RemoteProtocolError) and str(error).startswith("illegal"):
         return NOT_A_MODEL.format(where)
     return f"{where} closed the connection without an answer. Try again; if it stays so, check the address."
 
