@@ -15,7 +15,7 @@ from types import FrameType
 from flask import Flask
 
 from webchat.connections import Server
-from webchat.errors import WebChatError
+from webchat.errors import InvalidInput, WebChatError
 from webchat.manager import WebChatSessionManager
 
 log = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ LARGEST_BODY = 1024 * 1024 * 1024 + 16 * 1024 * 1024
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening socket on that port, or on the next free one. Raises OSError where there is none."""
+    """A listening socket on that port, or on the next free one. Raises InvalidInput where there is none."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     for candidate in range(port, port + PORTS_TRIED) if port else (0,):
         listening = socket.socket(family, socket.SOCK_STREAM)
@@ -48,10 +48,11 @@ def listen(host: str, port: int) -> socket.socket:
         except OSError as error:
             listening.close()
             if error.errno != errno.EADDRINUSE:
-                raise
+                why = f"{host} cannot be listened on: {error.strerror}. Choose another address with --host or --port."
+                raise InvalidInput(why) from error
             continue
         return listening
-    raise OSError(errno.EADDRINUSE, f"ports {port} to {port + PORTS_TRIED - 1} are all taken")
+    raise InvalidInput(f"Ports {port} to {port + PORTS_TRIED - 1} are all taken. Choose another with --port.")
 
 
 def run(
