@@ -23,11 +23,17 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 class Server:
     """A program that prints its address and serves until it is ended."""
 
-    def __init__(self, module: str, *options: str) -> None:
+    def __init__(self, module: str, *options: str, log: IO[bytes] | None = None) -> None:
+        """`log` takes what it complains of; the terminal does where there is none."""
         environment = {name: value for name, value in os.environ.items() if not name.startswith("WEBCHAT_")}
         self.started = time.monotonic()
         self.process = subprocess.Popen(  # noqa: S603
-            [sys.executable, "-m", module, *options], stdout=subprocess.PIPE, text=True, env=environment, cwd=ROOT
+            [sys.executable, "-m", module, *options],
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            env=environment,
+            cwd=ROOT,
         )
         self.url = self._address()
 
@@ -58,6 +64,17 @@ class Server:
         found = re.search(r"^Rss:\s+(\d+) kB", text, re.MULTILINE)
         assert found is not None  # noqa: S101
         return int(found[1]) / 1024
+
+    def threads(self) -> int:
+        return len(list(Path(f"/proc/{self.process.pid}/task").iterdir()))
+
+    def descriptors(self) -> int:
+        """How many files and sockets it has open."""
+        return len(list(Path(f"/proc/{self.process.pid}/fd").iterdir()))
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
 
     def _address(self) -> str:
         for line in _stdout(self.process):

@@ -13,6 +13,7 @@ from webchat.fileutil import MemoryFolder
 from webchat.follow import Conversation, Conversations, Position, Waiter, Wakeups, change_since, text_pieces
 from webchat.reply_log import Replies, settle
 from webchat.transcript import Message, Transcripts
+from webchat.views.bodies import Renderings
 
 
 def message(name, end, status="complete", content=""):
@@ -300,3 +301,13 @@ class TestWakeups:
         with wakeups.listen("a") as waiter:
             threading.Thread(target=wakeups.poke, args=("a", False), daemon=True).start()
             assert waiter.wait(5)
+
+
+def test_of_long_answers_in_flight_few_are_kept_rendered(monkeypatch):
+    monkeypatch.setattr("webchat.views.bodies.KEPT_CHARACTERS", 1000)
+    renderings = Renderings()
+    for name in ("one", "two"):
+        renderings.body(Message(name, "assistant", "x" * 900, status="streaming"))
+    assert [*renderings._growing] == ["two"]
+    renderings.body(Message("two", "assistant", "x" * 900))
+    assert not renderings._growing

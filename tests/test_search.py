@@ -9,6 +9,7 @@ import time
 import pytest
 
 from tests.conftest import HTMX
+from tests.reading import until
 from tests.scripted import ScriptedBackend
 from webchat.manager import WebChatSessionManager
 from webchat.transcript import Message
@@ -343,3 +344,22 @@ def test_an_answer_that_a_dead_server_left_behind_is_found(home):
     soon(manager, "quokka", [session_id])
     assert not left.exists()
     manager.close()
+
+
+def test_what_is_deleted_for_good_leaves_the_index_though_nobody_searches(manager, talk, home):
+    kept, gone = talk("kept words"), talk("secret words")
+    soon(manager, "words", [gone, kept])
+    manager.housekeeping.delete([gone])
+    manager.housekeeping.purge([gone])
+    index = index_of(home)
+    until(lambda: b"secret" not in b"".join(path.read_bytes() for path in index.parent.glob(f"{index.name}*")))
+    manager.housekeeping.delete([kept])
+    manager.housekeeping.purge([kept])
+    until(lambda: not index.exists())
+
+
+def test_nobody_makes_an_index_who_only_deletes(manager, talk, home):
+    session_id = talk("words")
+    manager.housekeeping.delete([session_id])
+    manager.housekeeping.purge([session_id])
+    assert not index_of(home).exists()

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from tests.reading import until
 from webchat.backends.chat_model import NAME_IT, ChatModelBackend
 from webchat.errors import BackendUnavailable
 from webchat.manager import WebChatSessionManager
@@ -172,3 +173,29 @@ def test_a_backend_that_names_nothing_is_not_asked(model, home):
 )
 def test_what_models_put_around_a_title_is_left_out(said, title):
     assert cleaned(said) == title
+
+
+class Endless:
+    """A server that goes on for ever and says nothing, until it is told to end."""
+
+    def __init__(self):
+        self.over = threading.Event()
+
+    def __iter__(self):
+        while not self.over.wait(0.01):
+            yield ""
+
+    def cancel(self):
+        self.over.set()
+
+
+def test_a_model_that_never_comes_to_a_title_is_not_listened_to_for_ever(manager, model, monkeypatch):
+    monkeypatch.setattr("webchat.titles.LONGEST", 0.05)
+    monkeypatch.setattr("webchat.titles.MOST_PIECES", 10**9)
+    endless = Endless()
+    monkeypatch.setattr(model, "_title", lambda: endless)
+    session_id = manager.create_session().session_id
+    manager.send_message("tea?")
+    assert endless.over.wait(PATIENCE)
+    until(lambda: not [thread for thread in threading.enumerate() if thread.name.startswith("title-")])
+    assert manager.get_session(session_id).description == "tea?"

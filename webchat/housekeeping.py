@@ -43,6 +43,8 @@ class Housekeeping:
         self._adopted: object = None
         self.chores: list[Callable[[], None]] = []
         """What is to be done beside, whenever what has expired goes."""
+        self.purged: Callable[[], None] = lambda: None
+        """Told when sessions have really gone."""
 
     def rename(self, session_id: str, title: str, owner: str | None = None) -> WebChatSession:
         """Give the session this title, which then stays. Raises InvalidInput."""
@@ -138,6 +140,7 @@ class Housekeeping:
         for session_id in session_ids:
             self._writing.remove(session_id)
         self._store.remove(session_ids)
+        self.purged()
         self._writing.wakeups.poke_all()
 
     def _mark(self, session_ids: Collection[str], owner: str | None, field: str, value: bool) -> None:

@@ -96,6 +96,7 @@ class WebChatSessionManager:
             trash_days,
             self.limits.title,
         )
+        self.housekeeping.purged = self._index.forget_gone
 
     # Sessions
 

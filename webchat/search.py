@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 VERSION = 1
+MERGED_AT_ONCE = 32 * 2**20
+"""Bytes of an index that is merged as soon as something has gone from it; a second's work."""
+JOURNAL = 2**20
+"""Bytes that SQLite's journal keeps on the disk when it is not needed."""
 """Of the index's own format; another one is made anew."""
 FRESH = 1.0
 """Seconds after which somebody who searches has the transcripts looked through for what is new."""
@@ -109,6 +113,11 @@ class SearchIndex:
                     break
         return hits, self._fresh.is_set()
 
+    def forget_gone(self) -> None:
+        """Let what was said in sessions that are gone go from the index too, where there is one; returns at once."""
+        if self._database or (self._path and self._path.exists()):
+            self._wake()
+
     def close(self) -> None:
         with self._lock:
             self._closed = True
@@ -120,13 +129,16 @@ class SearchIndex:
     def _look_for_news(self) -> None:
         if time.monotonic() - self._looked < FRESH and self._fresh.is_set():
             return
+        self._wake()
+        self._fresh.wait(PATIENCE)
+
+    def _wake(self) -> None:
         with self._lock:
             self._fresh.clear()
             self._wanted.set()
             if not self._running and not self._closed:
                 self._running = True
                 threading.Thread(target=self._keep_up, name="search", daemon=True).start()
-        self._fresh.wait(PATIENCE)
 
     def _keep_up(self) -> None:
         while True:
@@ -147,8 +159,11 @@ class SearchIndex:
             known = dict(database.execute("SELECT session, stamp FROM files"))
         names = [name for name in self._folder.names() if name.endswith(SUFFIX)]
         stamps = {name.removesuffix(SUFFIX): stamp for name in names if (stamp := self._folder.stamp(name))}
-        for session_id in known.keys() - stamps.keys():
+        gone = known.keys() - stamps.keys()
+        for session_id in gone:
             self._take_in(session_id, None)
+        if gone:
+            self._shrink(empty=not stamps)
         # The oldest first: what was said last is found first.
         changed = [key for key, stamp in stamps.items() if known.get(key) != _told(stamp)]
         for session_id in sorted(changed, key=lambda key: stamps[key].modified_ns):
@@ -176,6 +191,22 @@ class SearchIndex:
             database.execute("DELETE FROM files WHERE session = ?", (session_id,))
             if stamp:
                 database.execute("INSERT INTO files VALUES (?, ?)", (session_id, _told(stamp)))
+
+    def _shrink(self, *, empty: bool) -> None:
+        """Give back to the disk what nothing needs any more.
+
+        The words of what has gone stay until FTS5 merges what they are in, which takes too long where there is much.
+        """
+        if empty:
+            with self._lock:
+                self._throw_away()
+            return
+        with self._using() as database:
+            if self._path and self._path.stat().st_size < MERGED_AT_ONCE:
+                database.execute("INSERT INTO words (words) VALUES ('optimize')")
+        with self._using() as database:
+            database.execute("PRAGMA incremental_vacuum").fetchall()
+            database.execute("PRAGMA wal_checkpoint (TRUNCATE)").fetchall()
 
     @contextmanager
     def _using(self) -> Iterator[sqlite3.Connection]:
@@ -217,7 +248,10 @@ class SearchIndex:
                 os.close(os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o600))
         database = sqlite3.connect(name, check_same_thread=False, timeout=5)
         try:
+            database.execute("PRAGMA auto_vacuum = INCREMENTAL")
+            database.execute("PRAGMA secure_delete = FAST")
             database.execute("PRAGMA journal_mode = WAL")
+            database.execute(f"PRAGMA journal_size_limit = {JOURNAL}")
             database.execute("PRAGMA synchronous = OFF")  # what is lost is made anew
             version = database.execute("PRAGMA user_version").fetchone()[0]
             if version != VERSION:

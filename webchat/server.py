@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import logging
 import os
@@ -10,6 +11,7 @@ import signal
 import socket
 import threading
 import time
+from contextlib import suppress
 from types import FrameType
 
 from flask import Flask
@@ -23,6 +25,8 @@ log = logging.getLogger(__name__)
 THREADS_FOR_PAGES = 28
 """Threads beside those that open streams hold: pages and forms must never wait for a stream to end."""
 PORTS_TRIED = 50
+MALLOC = ((-8, 2), (-3, 256 * 1024))
+"""M_ARENA_MAX and M_MMAP_THRESHOLD, see mallopt(3)."""
 FLUSH_TIME = 0.2
 """Seconds that the last bytes of streams have to leave, once all answers have ended."""
 BACKLOG = 1024
@@ -55,6 +59,17 @@ def listen(host: str, port: int) -> socket.socket:
     raise InvalidInput(f"Ports {port} to {port + PORTS_TRIED - 1} are all taken. Choose another with --port.")
 
 
+def give_memory_back() -> None:
+    """Have glibc give large blocks back at once, and have its threads share their heaps.
+
+    Left alone, each of many heaps keeps what one answer of 4 MiB took in it once: 250 MiB where 80 do.
+    """
+    with suppress(OSError, AttributeError):
+        libc = ctypes.CDLL("libc.so.6")
+        for option, value in MALLOC:
+            libc.mallopt(option, value)
+
+
 def run(
     app: Flask, manager: WebChatSessionManager, listening: socket.socket, *, max_streams: int, grace: float
 ) -> None:
@@ -63,6 +78,7 @@ def run(
     Meanwhile nothing new is begun. A second signal does not wait for that.
     """
     _allow_files()
+    give_memory_back()
     server = Server(app, listening, max_streams + THREADS_FOR_PAGES, LARGEST_BODY)
     ending = threading.Event()
 

@@ -18,6 +18,8 @@ LONGEST_SUGGESTION = 400
 """Characters after which a model that was asked for a title is not listened to any more."""
 MOST_PIECES = 4_000
 """The same for pieces, most of which may be reasoning."""
+LONGEST = 60.0
+"""The same for seconds."""
 _BEFORE = re.compile(r"^(?:#+\s*|[*_]*title[*_]*\s*[:：]\s*[*_]*)+", re.IGNORECASE)
 _MARKS = "\"'“”‘’«»„`*_# ."
 
@@ -63,9 +65,14 @@ class Titles:
         pieces = ask()
         with self._guard:
             self._asked[session.session_id] = pieces
+        # A server that never stops saying nothing would be listened to for ever.
+        limit = threading.Timer(LONGEST, self.step_aside, (session.session_id,))
+        limit.daemon = True
         try:
+            limit.start()
             title = cleaned(_first_line(pieces))
         finally:
+            limit.cancel()
             with self._guard:
                 undisturbed = self._asked.get(session.session_id) is pieces
                 if undisturbed:

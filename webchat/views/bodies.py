@@ -12,6 +12,8 @@ from webchat.render import GrowingMarkdown, markdown, normal_lines
 from webchat.transcript import Message
 
 KEPT = 256
+KEPT_CHARACTERS = 8 * 2**20
+"""Of the answers in flight, all together; the one asked for last is kept whatever its length."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,8 @@ class Renderings:
         if growing is None or growing.shown > len(text):
             growing = self._growing[message_id] = GrowingMarkdown()
         self._growing.move_to_end(message_id)
-        while len(self._growing) > KEPT:
-            self._growing.popitem(last=False)
         growing.grow(text)
+        size = sum(kept.length for kept in self._growing.values())
+        while len(self._growing) > KEPT or (size > KEPT_CHARACTERS and len(self._growing) > 1):
+            size -= self._growing.popitem(last=False)[1].length
         return growing
