@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 BACKEND ?=
 ARGS ?=
+MINUTES ?= 30
 EXTRAS = $(if $(filter-out local,$(BACKEND)),,[local])
 
 .DEFAULT_GOAL := help
@@ -19,8 +20,9 @@ run: $(VENV)/.run$(subst [,-,$(subst ],,$(EXTRAS))) ## Install and serve the cha
 test: $(VENV)/.dev ## Install what is needed and run every test; ARGS="-k resume" picks some
 	@$(BIN)/python -m pytest --numprocesses auto --dist worksteal $(ARGS)
 
-soak: $(VENV)/.dev ## Kill the server 200 times while it answers, with 250 ms to lose, on a machine that does nothing else
-	@$(BIN)/python -m pytest tests/test_kills.py --kills 200 --lateness 0.25 --timeout 1200 $(ARGS)
+soak: $(VENV)/.dev ## Use it in all ways while all kinds of things fail, for MINUTES=30, then flood it and kill it while it answers
+	@$(BIN)/python -m bench.soak $(MINUTES)
+	@$(BIN)/python -m pytest tests/test_server_faults.py tests/test_kills.py --flood 20 --kills $(shell expr $(MINUTES) \* 7) --lateness 0.25 --timeout 1200 $(ARGS)
 
 bench: $(VENV)/.dev ## Measure against the budgets; ARGS="users list" measures some, ARGS=--only-fixed what no machine changes
 	@$(BIN)/python -m bench $(ARGS)
