@@ -14,8 +14,9 @@ from tests.reading import snapshot, until
 from tests.scripted_server import SILENCE, Answer, ScriptedServer, refuses
 from tests.test_crash import SLOW, ask
 from webchat import create_app, create_blueprint
-from webchat.backends.local import LocalModel, NotInstalled
+from webchat.backends.local import LocalModel, from_settings
 from webchat.backends.openai import OpenAIModel
+from webchat.config import Settings
 from webchat.errors import BackendUnavailable
 from webchat.health import Health
 from webchat.models import SMOLLM
@@ -210,13 +211,14 @@ def test_without_a_model_server_there_is_nobody_to_answer():
     assert OpenAIModel("").check() == "No model server is set."
 
 
-def test_the_embedded_model_is_ready_when_its_file_is_here(tmp_path):
+def test_the_embedded_model_is_ready_when_its_file_is_here(tmp_path, monkeypatch):
     model = LocalModel(tmp_path / "model.gguf", tmp_path)
     assert model.check() == "The model's file is not here."
     (tmp_path / "model.gguf").write_bytes(b"GGUF")
     assert model.check() is None
     assert LocalModel(SMOLLM, tmp_path).check() == "The model's file is not here."
-    assert NotInstalled().check() == "The embedded model's runtime is not installed."
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert from_settings(Settings()).check() == "The embedded model's runtime is not installed."
 
 
 def test_an_embedding_application_has_probes_of_its_own(manager):

@@ -10,7 +10,7 @@ import pytest
 from tests.reading import until
 from tests.scripted import ScriptedBackend
 from webchat.backends import Event
-from webchat.errors import BackendUnavailable, InvalidInput, SessionBusy, SessionEnded, StorageError
+from webchat.errors import BackendUnavailable, SessionBusy, SessionEnded, StaleView, StorageError
 from webchat.manager import WebChatSessionManager
 from webchat.observer import NoObserver, ReplyReport
 
@@ -87,7 +87,7 @@ def test_only_the_last_answer_can_be_tried_again(manager, session_id):
     manager.send_message("one")
     first = manager.conversation(session_id).last
     manager.send_message("two")
-    with pytest.raises(InvalidInput):
+    with pytest.raises(StaleView):
         manager.retry(session_id, first.id)
     assert len(manager.conversation(session_id).messages) == 4
 
