@@ -12,7 +12,7 @@ from typing import Any, Literal
 from webchat import conventions
 from webchat.addresses import Network, networks
 from webchat.errors import InvalidInput
-from webchat.fileutil import DiskFolder, atomic_write, locked, quarantine
+from webchat.fileutil import DiskFolder, locked, quarantine
 
 Source = Literal["flag", "environment", "file", "default"]
 THEMES = ("system", "light", "dark")
@@ -292,7 +292,11 @@ SETTINGS: tuple[Field[Any], ...] = fields(Settings)
 
 def settings_path(home: Path) -> Path:
     """Where the settings page saves."""
-    return home.expanduser() / conventions.SERVER_DIR / conventions.WEB_CHAT_SETTINGS_FILENAME
+    return _folder(home).path / conventions.WEB_CHAT_SETTINGS_FILENAME
+
+
+def _folder(home: Path) -> DiskFolder:
+    return DiskFolder(home.expanduser()).sub(conventions.SERVER_DIR)
 
 
 def load(
@@ -364,9 +368,8 @@ def read_saved(home: Path) -> dict[str, Any]:
 def _read(home: Path) -> tuple[dict[str, Any], bool]:
     """The saved settings, and whether all of the file was understood."""
     try:
-        saved = json.loads(settings_path(home).read_text("utf-8"))
-    except FileNotFoundError:
-        return {}, True
+        data = _folder(home).read(conventions.WEB_CHAT_SETTINGS_FILENAME)
+        saved = {} if data is None else json.loads(data.decode("utf-8"))
     except (OSError, ValueError, RecursionError):
         return {}, False
     if not isinstance(saved, dict):
@@ -385,11 +388,10 @@ def save(home: Path, changes: Mapping[str, Any]) -> None:
     for setting in SETTINGS:
         if changes.get(setting.name) is not None:
             _parsed(setting, changes[setting.name])
-    path = settings_path(home)
-    folder = DiskFolder(path.parent)
-    with locked(folder, path.name):
+    folder, name = _folder(home), conventions.WEB_CHAT_SETTINGS_FILENAME
+    with locked(folder, name):
         saved, understood = _read(home)
         if not understood:
-            quarantine(folder, path.name)
-        kept = {name: value for name, value in {**saved, **changes}.items() if value is not None}
-        atomic_write(path, json.dumps(kept, ensure_ascii=False, indent=1) + "\n")
+            quarantine(folder, name)
+        kept = {key: value for key, value in {**saved, **changes}.items() if value is not None}
+        folder.replace(name, (json.dumps(kept, ensure_ascii=False, indent=1) + "\n").encode())

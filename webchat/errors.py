@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 
@@ -135,8 +136,14 @@ class StorageError(WebChatError, OSError):
     """Files could not be read or written. Nothing has changed, unless the text says otherwise."""
 
     def __init__(self, what: str, cause: OSError, then: str = "Nothing has changed") -> None:
-        why = os.strerror(cause.errno) if cause.errno else "the disk does not answer as it should"
-        super().__init__(f"{what}: {why}. {then}.")
+        super().__init__(f"{what}: {why(cause)}. {then}.")
+
+
+def why(cause: OSError) -> str:
+    """What the system says of a file, in a few words."""
+    if cause.errno in (errno.ELOOP, errno.EISDIR, errno.ENOTDIR):
+        return "something else lies in a file's or a folder's place (“webchat doctor” says where)"
+    return os.strerror(cause.errno) if cause.errno else "the disk does not answer as it should"
 
 
 class Unforeseen(WebChatError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import stat
 import tempfile
 import threading
 import time
@@ -38,6 +39,13 @@ class Locked(OSError):
 
     def __init__(self, name: str) -> None:
         super().__init__(errno.EBUSY, f"{name} is locked")
+
+
+class NotAFile(OSError):
+    """A link, a pipe or a device lies where a file or a folder of ours should."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(errno.ELOOP, f"{name} is not what it should be")
 
 
 class Log(Protocol):
@@ -127,29 +135,38 @@ def quarantine(folder: Folder, name: str) -> str | None:
 
 
 class DiskFolder:
-    """A folder on disk. Links are not followed: a link in a file's place is an error, not a way out.
+    """A folder on disk. What lies in it is never a way out: a link, in a file's place or a subfolder's, is an error.
 
     The observer is told how long writes take.
     """
 
-    def __init__(self, path: Path | str, observer: Observer = NOBODY) -> None:
-        self.path = Path(path)
+    def __init__(self, path: Path | str, observer: Observer = NOBODY, *, above: DiskFolder | None = None) -> None:
+        """`above` is the folder that this one must really lie in; without it the path may lead over links."""
+        self.path, self._above = Path(path), above
         self._observer = observer
 
     def sub(self, name: str) -> DiskFolder:
-        return DiskFolder(self.path / name, self._observer)
+        return DiskFolder(self.path / name, self._observer, above=self)
 
     def names(self) -> list[str]:
         with suppress(FileNotFoundError):
+            self.require_no_link()
             return [entry.name for entry in os.scandir(self.path) if entry.is_file(follow_symlinks=False)]
         return []
 
+    def require_no_link(self) -> None:
+        """Raises NotAFile where this folder is a link, and so not in the one above it."""
+        if self._above is not None:
+            self._above.require_no_link()
+            if os.path.islink(self.path):  # noqa: PTH114  (twice as fast)
+                raise NotAFile(self.path.name)
+
     def stamp(self, name: str) -> Stamp | None:
         try:
-            stat = os.stat(self.path / name, follow_symlinks=False)  # noqa: PTH116  (Path.stat is twice as slow)
+            found = os.stat(self.path / name, follow_symlinks=False)  # noqa: PTH116  (Path.stat is twice as slow)
         except FileNotFoundError:
             return None
-        return Stamp(stat.st_size, stat.st_mtime_ns, stat.st_ino)
+        return Stamp(found.st_size, found.st_mtime_ns, found.st_ino)
 
     def read(self, name: str, offset: int = 0, size: int | None = None) -> bytes | None:
         try:
@@ -194,11 +211,9 @@ class DiskFolder:
         with file:
             end = file.seek(0, os.SEEK_END)
             torn = end > 0 and os.pread(file.fileno(), 1, end - 1) != b"\n"
-            size = _append(file, end, (b"\n" if torn else b"") + line + b"\n")
-            if sync:
-                os.fsync(file.fileno())
-                if end == 0:
-                    self._sync_folder()
+            size = _append(file, end, (b"\n" if torn else b"") + line + b"\n", sync=sync)
+            if sync and end == 0:
+                self._sync_folder()
             return size
 
     def begin(self, name: str, data: bytes) -> Log:
@@ -206,6 +221,7 @@ class DiskFolder:
         return _DiskLog(self._file(name, "r+b", os.O_APPEND), len(data), self._observer)
 
     def remove(self, name: str) -> None:
+        self.require_no_link()
         (self.path / name).unlink(missing_ok=True)
 
     def free(self) -> int | None:
@@ -250,9 +266,21 @@ class DiskFolder:
         return open(self.path / name, mode, buffering=0, opener=lambda _, wanted: self._open(name, wanted | flags))
 
     def _open(self, name: str, flags: int) -> int:
-        return os.open(self.path / name, flags | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
+        self.require_no_link()
+        # Not blocking: the opening of a pipe would otherwise wait for ever for its other end.
+        fd = os.open(self.path / name, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, FILE_MODE)
+        mode = os.fstat(fd).st_mode
+        if not stat.S_ISREG(mode):
+            os.close(fd)
+            raise (
+                IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), name)
+                if stat.S_ISDIR(mode)
+                else NotAFile(name)
+            )
+        return fd
 
     def _make(self) -> None:
+        self.require_no_link()
         # Not mkdir(parents=True): that makes the parents with the umask's mode, readable by others.
         missing = []
         folder = self.path
@@ -272,12 +300,18 @@ class DiskFolder:
             os.close(fd)
 
 
-def _append(file: FileIO, end: int, data: bytes) -> int:
+def _append(file: FileIO, end: int, data: bytes, *, sync: bool = False) -> int:
     """Write `data` at the file's end, all of it or nothing; the new size. Raises OSError."""
-    written = file.write(data) or 0
-    if written != len(data):
-        file.truncate(end)
-        raise OSError(f"only {written} of {len(data)} bytes could be written")
+    written = 0
+    try:
+        while written < len(data):  # a disk that is all but full takes a part, and says at the next what is wrong
+            written += file.write(data[written:]) or 0
+        if sync:
+            os.fsync(file.fileno())
+    except OSError:
+        with suppress(OSError):
+            file.truncate(end)
+        raise
     return end + written
 
 

@@ -5,6 +5,7 @@ Knows no HTML and no HTTP. A reader's position is derived from the files alone, 
 
 from __future__ import annotations
 
+import logging
 import re
 import threading
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ from dataclasses import dataclass, replace
 from webchat.reply_log import Replies, ReplyView, Status, is_committed
 from webchat.transcript import Branch, Message, Transcripts
 
+log = logging.getLogger(__name__)
 POLL_INTERVAL = 0.25
 """Seconds after which a reader looks for what another process has written."""
 _POSITION = re.compile(r"(\d{1,15})\.([A-Za-z0-9_-]{0,128})\.(\d{1,15})", re.ASCII)
@@ -83,15 +85,21 @@ class Conversations:
         """What there is now. Raises OSError."""
         # In this order: log, lock, transcript. A writer commits before it unlocks and unlocks before it is gone,
         # so a free lock means that what is not in the transcript now will not come.
-        own = self._written_here(session_id)
-        view = own or self._replies.view(session_id)
-        alive = own is not None or (view is not None and self._replies.is_alive(session_id))
-        shown = self._shown(session_id, self._transcripts.read(session_id))
-        return shown if view is None or is_committed(view, shown.messages) else _with_reply(shown, view, alive)
+        own, damaged = self._written_here(session_id), False
+        try:
+            view = own or self._replies.view(session_id)
+            alive = own is not None or (view is not None and self._replies.is_alive(session_id))
+        except OSError:  # no reason to hide what was said before; whoever wants to write is told
+            log.info("the reply in session %s cannot be read", session_id, exc_info=True)
+            view, alive, damaged = None, False, True
+        branch = self._transcripts.read(session_id)
+        if view is None or is_committed(view, branch.messages):
+            return self._shown(session_id, branch, damaged)
+        return _with_reply(self._shown(session_id, branch, view.damaged), view, alive)
 
-    def _shown(self, session_id: str, branch: Branch) -> Conversation:
+    def _shown(self, session_id: str, branch: Branch, damaged: bool) -> Conversation:
         # What ends in the middle of a line is damaged, unless somebody is writing just that line.
-        damaged = branch.damaged or (branch.torn and not self._replies.is_alive(session_id))
+        damaged = damaged or branch.damaged or (branch.torn and not self._replies.is_alive(session_id))
         return Conversation(branch.messages, branch.end, damaged, newer=branch.newer)
 
 

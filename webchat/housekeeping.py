@@ -139,6 +139,7 @@ class Housekeeping:
         # The words first: a record without them can be thrown away again, words without a record nobody would find.
         for session_id in session_ids:
             self._writing.remove(session_id)
+        self._writing.remove_copies(session_ids)
         self._store.remove(session_ids)
         self.purged()
         self._writing.wakeups.poke_all()

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from webchat import jsonlines
 from webchat.errors import SessionBusy, StorageError
-from webchat.fileutil import LOCK_SUFFIX, Folder, Locked, Log, Release
-from webchat.transcript import Message, Transcripts, extension, messages_in, new_message_id
+from webchat.fileutil import LOCK_SUFFIX, Folder, Locked, Log, Release, quarantine
+from webchat.transcript import FINAL, Message, Transcripts, extension, is_message_id, messages_in, new_message_id
 
 SUFFIX = ".reply"
 PROBE_PATIENCE = 1.0
 """Seconds that a writer waits for its lock: a reader's probe holds it for a moment."""
+_TYPES: dict[str, Any] = dict.fromkeys(("d", "r", "n", "s", "end", "error", "code", "model"), str)
+_TYPES |= {
+    "parent": (str, type(None)),
+    "key": (str, type(None)),
+    "started_at": str,
+    "extends": int,
+    "p": (int, float, type(None)),
+}
 
 
 @dataclass(frozen=True)
@@ -28,30 +36,46 @@ class Status:
 class ReplyView:
     """One reply as its log says so far, record by record; shared by all readers in this process."""
 
-    def __init__(self, header: Mapping[str, Any]) -> None:
-        self.id = str(header.get("id", ""))
+    def __init__(self, header: Mapping[str, Any] | None) -> None:
+        """`header` is the log's first line, None where that is not to be read."""
+        self.damaged = not is_message_id((header or {}).get("id"))
+        """Whether some of the log was not understood."""
+        header = self._understood(header)
+        self.id: str = header["id"] if not self.damaged else ""
         self._header = header
-        self.extends: int | None = header["extends"] if isinstance(header.get("extends"), int) else None
+        self.extends: int | None = header.get("extends")
         """Where the reply continues an answer: how often that one had been continued before."""
         self._text: list[str] = []
         self._reasoning: list[str] = []
         self._notes: list[str] = []
-        self._model = header.get("model")
+        self._model: str | None = header.get("model")
         self._end: Mapping[str, Any] = {}
         self.status: Status | None = None
 
-    def take(self, record: Mapping[str, Any]) -> None:
-        """Take in one record."""
+    def take(self, line: Mapping[str, Any] | None) -> None:
+        """Take in one record, None for a line that is not to be read."""
+        record = self._understood(line)
         for key, pieces in (("d", self._text), ("r", self._reasoning), ("n", self._notes)):
-            if isinstance(record.get(key), str):
+            if key in record:
                 pieces.append(record[key])
-        if isinstance(record.get("s"), str):
+        if "s" in record:
             self.status = Status(record["s"], record.get("p"))
         elif record.keys() & {"d", "r", "end"}:
             self.status = None
         if "end" in record:
             self._end = record
             self._model = record.get("model") or self._model
+
+    def _understood(self, record: Mapping[str, Any] | None) -> Mapping[str, Any]:
+        """What of a record is as we write it."""
+        if record is None:
+            self.damaged = True
+            return {}
+        known = {key: value for key, value in record.items() if isinstance(value, _TYPES.get(key, object))}
+        if known.get("end", "failed") not in FINAL:
+            del known["end"]
+        self.damaged = self.damaged or len(known) < len(record)
+        return known
 
     def message(self, *, alive: bool) -> Message:
         """The message as it stands; `alive` says whether anybody still writes it."""
@@ -122,9 +146,23 @@ class Replies:
         with self._guard:
             self._views.pop(session_id, None)
 
+    def is_understood(self, session_id: str) -> bool:
+        """Whether the view of the log, which was just read, has all that is in it."""
+        reader, view = self._views.get(session_id, (None, None))
+        stamp = self.folder.stamp(_file(session_id))
+        return stamp is None or (reader is not None and reader.end == stamp.size and not (view is None or view.damaged))
+
     def forget(self, session_id: str) -> None:
         """Remove the lock of a session that is gone; nobody will ask for it again. Raises OSError."""
         self.folder.remove(session_id + LOCK_SUFFIX)
+
+    def remove_copies(self, session_ids: Collection[str]) -> None:
+        """Remove what was kept aside of damaged logs in these sessions, which are gone. Raises OSError."""
+        gone = {*session_ids}
+        for name in self.folder.names():
+            session_id, kept_aside, _ = name.partition(".reply.corrupt-")
+            if kept_aside and session_id in gone:
+                self.folder.remove(name)
 
     def ask_to_stop(self, session_id: str) -> None:
         """Leave word for the process that writes in this session."""
@@ -148,16 +186,22 @@ class Replies:
             view = None if new.afresh else view
             for _, record in new.lines:
                 if view is None:
-                    view = ReplyView(record or {})
+                    view = ReplyView(record)
                 else:
-                    view.take(record or {})
+                    view.take(record)
             self._views[session_id] = reader, view
             return view
 
 
 def settle(session_id: str, replies: Replies, transcripts: Transcripts) -> None:
-    """Commit what a dead writer left behind, once. The caller holds the lock. Raises OSError."""
-    view = Replies(replies.folder).view(session_id)  # afresh: what is decided here cannot be taken back
+    """Commit what a dead writer left behind, once. The caller holds the lock. Raises OSError.
+
+    A log of which not all was understood is first copied to `<name>.corrupt-<time>`.
+    """
+    afresh = Replies(replies.folder)  # what is decided here cannot be taken back
+    view = afresh.view(session_id)
+    if not afresh.is_understood(session_id):
+        quarantine(replies.folder, _file(session_id))
     shown = transcripts.read(session_id)
     if view is not None and not is_committed(view, shown.messages):
         commit(session_id, _left(view, shown.messages), view, transcripts)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import stat
 import threading
 import time
 import unicodedata
@@ -18,7 +19,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from webchat.fileutil import DiskFolder, Folder, Stamp
+from webchat.fileutil import DiskFolder, Folder, NotAFile, Stamp
 from webchat.transcript import SUFFIX, messages_in
 
 if TYPE_CHECKING:
@@ -154,7 +155,10 @@ class SearchIndex:
             self._fresh.set()
 
     def update(self) -> None:
-        """Take in what has changed in the transcripts since the last time. Raises OSError, sqlite3.Error."""
+        """Take in what has changed in the transcripts since the last time. Raises OSError, sqlite3.Error.
+
+        A transcript that cannot be read is left out.
+        """
         with self._using() as database:
             known = dict(database.execute("SELECT session, stamp FROM files"))
         names = [name for name in self._folder.names() if name.endswith(SUFFIX)]
@@ -169,7 +173,10 @@ class SearchIndex:
         for session_id in sorted(changed, key=lambda key: stamps[key].modified_ns):
             if self._closed:
                 return
-            self._take_in(session_id, stamps[session_id])
+            try:
+                self._take_in(session_id, stamps[session_id])
+            except OSError:
+                log.warning("session %s cannot be read and is not searched", session_id, exc_info=True)
 
     def _take_in(self, session_id: str, stamp: Stamp | None) -> None:
         """Make the index say of one session what its transcript does; without a stamp it is gone."""
@@ -231,7 +238,7 @@ class SearchIndex:
 
         try:
             return self._connected(str(self._path) if self._path else ":memory:")
-        except sqlite3.OperationalError:
+        except (sqlite3.OperationalError, NotAFile):
             log.warning("the search index cannot be kept in a file", exc_info=True)
             return self._connected(":memory:")
         except sqlite3.DatabaseError:
@@ -243,6 +250,7 @@ class SearchIndex:
         import sqlite3
 
         if self._path and name != ":memory:":
+            self._require_files()
             with suppress(OSError):  # SQLite's own files get the mode of this one
                 self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
                 os.close(os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o600))
@@ -264,14 +272,24 @@ class SearchIndex:
             raise
         return database
 
+    def _require_files(self) -> None:
+        """SQLite would follow a link out of the folder. Raises NotAFile."""
+        if isinstance(self._folder, DiskFolder):
+            self._folder.require_no_link()
+        for path in self._paths():
+            if os.path.lexists(path) and not stat.S_ISREG(path.lstat().st_mode):
+                raise NotAFile(path.name)
+
+    def _paths(self) -> list[Path]:
+        return [self._path.with_name(self._path.name + suffix) for suffix in ("", "-wal", "-shm")] if self._path else []
+
     def _throw_away(self) -> None:
         if self._database:
             self._database.close()
             self._database = None
-        for suffix in ("", "-wal", "-shm"):
-            if self._path:
-                with suppress(OSError):
-                    self._path.with_name(self._path.name + suffix).unlink()
+        for path in self._paths():
+            with suppress(OSError):
+                path.unlink()
         self._looked = 0.0
 
 

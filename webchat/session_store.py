@@ -14,7 +14,7 @@ from typing import Any
 
 from webchat import jsonlines
 from webchat.activity import Activity
-from webchat.conventions import WEB_CHAT_ACTIVITY_FILENAME, WEB_CHAT_SESSIONS_FILENAME
+from webchat.conventions import SERVER_DIR, WEB_CHAT_ACTIVITY_FILENAME, WEB_CHAT_SESSIONS_FILENAME
 from webchat.errors import InvalidInput, LimitReached, SessionExists, SessionNotFound, StorageError
 from webchat.fileutil import DiskFolder, Folder, MemoryFolder, Stamp, locked, quarantine
 from webchat.observer import NOBODY, Observer
@@ -113,7 +113,7 @@ class WebChatSessionStore:
         """`most` is how many sessions one person may have, without the trash; 0 is any number."""
         self._most = most
         path = Path(persistence_path).expanduser() if persistence_path is not None else None
-        self.folder: Folder = DiskFolder(path.parent, observer) if path else MemoryFolder()
+        self.folder: Folder = _folder_of(path, observer) if path else MemoryFolder()
         self._name = path.name if path else WEB_CHAT_SESSIONS_FILENAME
         self._clock = clock
         self.activity = Activity(self.folder, WEB_CHAT_ACTIVITY_FILENAME, clock)
@@ -346,7 +346,7 @@ class WebChatSessionStore:
 
     def version(self) -> object:
         """Differs from an earlier one when anything in the list may have changed, here or in another process."""
-        return self.folder.stamp(self._name), self.activity.stamp()
+        return self._stamp_now(), self.activity.stamp()
 
     def _all_sorted(self) -> tuple[WebChatSession, ...]:
         version = self.version()
@@ -393,10 +393,16 @@ class WebChatSessionStore:
         except OSError as error:
             raise StorageError("The list of sessions could not be saved", error) from error
 
+    def _stamp_now(self) -> Stamp | None:
+        try:
+            return self.folder.stamp(self._name)
+        except OSError as error:
+            raise StorageError("The list of sessions could not be read", error) from error
+
     def _read(self) -> _Registry:
         with self._guard:
+            stamp = self._stamp_now()
             try:
-                stamp = self.folder.stamp(self._name)
                 if stamp != self._stamp:
                     data = self.folder.read(self._name)
                     self._registry, self._stamp = _parse(data) if data is not None else _Registry(), stamp
@@ -416,6 +422,14 @@ class _Listed:
 
     def order(self) -> tuple[float, str]:
         return self.last_active
+
+
+def _folder_of(path: Path, observer: Observer) -> DiskFolder:
+    """The registry's folder. A home's own folder for it must not be a link that leads out of the home."""
+    folder = path.parent
+    if folder.name == SERVER_DIR:
+        return DiskFolder(folder.parent, observer).sub(SERVER_DIR)
+    return DiskFolder(folder, observer)
 
 
 def _as_of(session: WebChatSession, latest: Mapping[str, str]) -> WebChatSession:

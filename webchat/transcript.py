@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeGuard
 
 from webchat import jsonlines
 from webchat.fileutil import Folder, Stamp
@@ -21,6 +21,7 @@ CACHED_SESSIONS = 64
 CACHED_BYTES = 64 * 2**20
 """Of all transcripts that are kept as they were read; the one read last is kept whatever its size."""
 IN_FLIGHT = ("waiting", "streaming")
+FINAL = ("complete", "stopped", "interrupted", "failed")
 _MESSAGE_ID = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
 
 
@@ -146,8 +147,8 @@ class _Tree:
             self._add_message(_message(record, self.leaf, end))
         elif kind == "extend":
             self._extend(record, end)
-        elif kind == "select" and record.get("id") in self.messages:
-            self.leaf = record["id"]
+        elif kind == "select" and str(record.get("id")) in self.messages:
+            self.leaf = str(record["id"])
         elif kind == "format":
             self.newer = self.newer or record.get("version") != FORMAT
         # Records of types from later versions are no damage.
@@ -309,6 +310,11 @@ def new_message_id() -> str:
     return secrets.token_hex(8)
 
 
+def is_message_id(value: object) -> TypeGuard[str]:
+    """Whether this may name a message: it is safe in HTML and in a reader's position."""
+    return isinstance(value, str) and _MESSAGE_ID.fullmatch(value) is not None
+
+
 def history(messages: Sequence[Message]) -> list[dict[str, Any]]:
     """What the model is told of these messages, oldest first: no memory exchanges, no failed or empty answers."""
     return [{"id": item.id, "role": item.role, "content": item.told} for item in _told(messages)]
@@ -331,7 +337,7 @@ def _message(record: Mapping[str, Any], before: str | None, end: int) -> Message
     if not isinstance(record.get("content"), str):
         return None
     message_id = record.get("id")
-    if not isinstance(message_id, str) or not _MESSAGE_ID.fullmatch(message_id):
+    if not is_message_id(message_id):
         message_id = f"line-{end}"
     # A flat transcript from elsewhere may have null on each line; only in a record of our own does it mean "the first".
     is_root = "type" in record and record.get("parent", before) is None
@@ -339,7 +345,7 @@ def _message(record: Mapping[str, Any], before: str | None, end: int) -> Message
     notes = record.get("notes")
     texts: dict[str, Any] = {key: record[key] for key in _TEXTS if isinstance(record.get(key), str)}
     # A status of a message in flight has no place here, and one that we do not know says nothing.
-    if texts.get("status", "complete") not in ("complete", "stopped", "interrupted", "failed"):
+    if texts.get("status", "complete") not in FINAL:
         del texts["status"]
     if isinstance(notes, list):
         texts["notes"] = tuple(note for note in notes if isinstance(note, str))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -224,6 +224,11 @@ class Writing:
             release()
         with suppress(OSError):
             self.replies.forget(session_id)
+
+    def remove_copies(self, session_ids: Collection[str]) -> None:
+        """Remove what was kept aside in sessions that are gone; what cannot be removed stays."""
+        with suppress(OSError):
+            self.replies.remove_copies(session_ids)
 
     def pieces(self, session_id: str, message_id: str) -> Iterator[tuple[str, Message]]:
         """The text of one answer as it comes, from its beginning, as (new text, the message now); see `text_pieces`."""
