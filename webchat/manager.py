@@ -318,7 +318,12 @@ class WebChatSessionManager:
         self.store.require_known()
         try:
             with self._writing.held_to_answer(session.session_id, client) as (conversation, held):
-                return self._sent_before(session, conversation, key, text) or write(conversation, held)
+                again = self._sent_before(session, conversation, key, text)
+                last = conversation.last
+                if again and again.is_unanswered and last and last.id == again.question.id:
+                    # It was saved, and then the disk had no room for its answer, say.
+                    return self._asked(session, again.question, conversation.messages[:-1], held)
+                return again or write(conversation, held)
         except (SessionBusy, TooBusy):
             again = self._sent_before(session, self.read_conversation(session.session_id), key, text)
             if again:
@@ -328,6 +333,10 @@ class WebChatSessionManager:
     def _ask(self, session: WebChatSession, question: Message, before: Sequence[Message], held: ExitStack) -> Posted:
         """Put the question behind these messages, and have it answered."""
         self._writing.transcripts.append(session.session_id, question)
+        return self._asked(session, question, before, held)
+
+    def _asked(self, session: WebChatSession, question: Message, before: Sequence[Message], held: ExitStack) -> Posted:
+        """Have a question that is saved answered."""
         session = self._begun(session, question.content)
         run = self._start_reply(session, question, history(before), held)
         self.wakeups.poke_all()

@@ -1,0 +1,320 @@
+"""A disk that is full, read-only, gone, closed to us or slow: what a person sees, and that it recovers by itself."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import subprocess
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from bs4 import BeautifulSoup
+
+from tests.conftest import HTMX
+from tests.reading import snapshot, until
+
+NOBODY = 65534
+PAGES = ("/", "/sessions", "/api/sessions", "/apps/settings/")
+
+
+def _mounted(path: Path) -> bool:
+    path.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=400k,mode=0700", "tmpfs", str(path)]
+    try:
+        return subprocess.run(command, capture_output=True, check=False).returncode == 0
+    except OSError:
+        return False
+
+
+@pytest.fixture
+def disk(tmp_path):
+    """A small disk of this test's own, or a folder where none can be mounted."""
+    path = tmp_path / "disk"
+    mounted = _mounted(path)
+    yield path
+    if mounted:
+        subprocess.run(["umount", "--lazy", str(path)], check=True)
+
+
+def require_disk(disk: Path) -> None:
+    if not disk.is_mount():
+        pytest.skip("a disk can be mounted by root only")
+
+
+class Full:
+    """Takes all room that is left on the disk, but for so many bytes."""
+
+    says = "No space left on device"
+
+    def __init__(self, disk: Path) -> None:
+        require_disk(disk)
+        self._filler = disk / "filler"
+
+    def begin(self, leave: int = 0) -> None:
+        with self._filler.open("wb", buffering=0) as file:
+            try:
+                while file.write(b"x" * 4096):
+                    pass
+            except OSError:
+                file.truncate(max(0, file.tell() - leave))
+
+    def end(self) -> None:
+        self._filler.unlink()
+
+
+class ReadOnly:
+    says = "Read-only file system"
+
+    def __init__(self, disk: Path) -> None:
+        require_disk(disk)
+        self._disk = disk
+
+    def begin(self) -> None:
+        # On top of what is there: a file that is open for writing, as the search index is, would forbid it otherwise.
+        subprocess.run(["mount", "--bind", str(self._disk), str(self._disk)], check=True)
+        subprocess.run(["mount", "-o", "remount,bind,ro", str(self._disk)], check=True)
+
+    def end(self) -> None:
+        subprocess.run(["umount", "--lazy", str(self._disk)], check=True)
+
+
+class Closed:
+    """The folder is somebody else's now. Root may do anything: it becomes nobody meanwhile."""
+
+    says = "Permission denied"
+
+    def __init__(self, disk: Path) -> None:
+        self._disk = disk
+
+    def begin(self) -> None:
+        if os.geteuid():
+            self._disk.chmod(0)
+        else:
+            os.seteuid(NOBODY)
+
+    def end(self) -> None:
+        if os.getuid():
+            self._disk.chmod(0o700)
+        else:
+            os.seteuid(0)
+
+
+class Failing:
+    """The disk takes what is written and then cannot keep it."""
+
+    says = "Input/output error"
+
+    def __init__(self, disk: Path) -> None:
+        self._patch = pytest.MonkeyPatch()
+
+    def begin(self) -> None:
+        def fail(fd: int) -> None:
+            raise OSError(errno.EIO, "no")
+
+        self._patch.setattr(os, "fsync", fail)
+
+    def end(self) -> None:
+        self._patch.undo()
+
+
+@pytest.fixture(params=[Full, ReadOnly, Closed, Failing], ids=["full", "read-only", "permission lost", "failing"])
+def fault(request, disk):
+    fault = request.param(disk)
+    yield fault
+    if isinstance(fault, Closed | Failing):
+        fault.end()
+
+
+@pytest.fixture
+def home(disk):
+    return disk / "home"
+
+
+def text_of(answer):
+    return BeautifulSoup(answer.get_data(as_text=True), "html.parser").get_text(" ", strip=True)
+
+
+@pytest.fixture
+def session_id(client, manager):
+    """A session with an exchange; what is loaded with the first page is loaded."""
+    client.post("/messages", data={"message": "one"}, headers=HTMX)
+    until(lambda: not manager.answers_in_flight)
+    assert [client.get(url).status_code for url in (*PAGES, "/sessions?q=one")] == [200] * 5
+    assert client.get("/sessions/nowhere").status_code == 404
+    client.post("/sessions/nowhere/messages", data={"message": "one"})
+    return manager.active_session_id
+
+
+def contents(home):
+    """All files but the empty locks."""
+    return {name: data for name, data in snapshot(home).items() if not name.endswith(".lock")}
+
+
+def test_a_message_that_cannot_be_saved_stays_with_its_sender(client, manager, home, session_id, fault):
+    before, url = contents(home), f"/sessions/{session_id}/messages"
+    message = "two " * 2000
+    fault.begin()
+
+    fragment = client.post(url, data={"message": message}, headers=HTMX)
+    page = client.post(url, data={"message": message})
+    json = client.post("/api/chat", json={"message": message, "session_id": session_id})
+    fresh = client.post("/messages", data={"message": message}, headers=HTMX)
+    made = client.post("/api/session", json={})
+    answers = (fragment, page, json, fresh, made)
+    assert [answer.status_code for answer in answers] == [507] * 5
+    assert all(fault.says in text for text in map(text_of, (fragment, page, fresh)))
+    assert fault.says in json.get_json()["error"]
+    # An error to htmx goes to its own place beside the composer; the page without a script has the text in its form.
+    assert "messageInput" not in fragment.get_data(as_text=True)
+    assert BeautifulSoup(page.data, "html.parser").select_one("#messageInput").get_text() == message
+
+    fault.end()
+    assert contents(home) == before
+    assert client.post(url, data={"message": message}, headers=HTMX).status_code == 200
+    until(lambda: not manager.answers_in_flight)
+    shown = [item.content.strip() for item in manager.conversation(session_id).messages]
+    assert shown == ["one", "You said: one", message.strip(), f"You said: {message}".strip()]
+
+
+def test_what_else_cannot_be_saved_says_so_and_changes_nothing(client, manager, home, session_id, fault):
+    client.post("/api/chat", json={"message": "remember: the key is blue"})
+    before = contents(home)
+    fault.begin()
+    answers = [
+        client.post(f"/sessions/{session_id}/rename", data={"title": "x" * 150}, headers=HTMX),
+        client.post("/apps/settings/", data={"theme": "dark"}, headers=HTMX),
+        client.post("/api/chat", json={"message": "remember: the door is red"}),
+        client.post("/api/end", json={}),
+        client.post("/sessions/delete", data={"id": session_id}, headers=HTMX),
+    ]
+    fault.end()
+    assert [answer.status_code for answer in answers] == [507] * 5
+    assert contents(home) == before
+    assert client.post("/apps/settings/", data={"theme": "dark"}, headers=HTMX).status_code == 200
+
+
+@pytest.mark.parametrize("fault", [Full, ReadOnly], ids=["full", "read-only"], indirect=True)
+def test_what_is_there_can_be_read(client, session_id, fault):
+    fault.begin()
+    for url in (*PAGES, f"/sessions/{session_id}", "/sessions?q=one"):
+        assert client.get(url).status_code == 200, url
+    assert "You said: one" in text_of(client.get(f"/sessions/{session_id}"))
+    fault.end()
+
+
+def test_what_may_not_be_read_says_so_until_it_may(client, session_id, disk):
+    closed = Closed(disk)
+    closed.begin()
+    try:
+        answers = [client.get(url) for url in ("/", "/sessions", f"/sessions/{session_id}", "/api/sessions")]
+    finally:
+        closed.end()
+    assert [answer.status_code for answer in answers] == [507] * 4
+    assert all(Closed.says in answer.get_data(as_text=True) for answer in answers)
+    assert "You said: one" in text_of(client.get(f"/sessions/{session_id}"))
+
+
+@pytest.mark.parametrize("room", [0, 4096])
+def test_a_question_that_was_saved_without_an_answer_is_answered_when_it_is_sent_again(
+    client, manager, home, session_id, disk, room
+):
+    """A short question may find room where its answer does not."""
+    full, url = Full(disk), f"/sessions/{session_id}/messages"
+    full.begin(leave=room)
+    form = {"message": "two", "key": "k1"}
+    refused = client.post(url, data=form, headers=HTMX)
+    full.end()
+    if room == 0:
+        assert refused.status_code == 507
+    assert client.post(url, data=form, headers=HTMX).status_code == 200
+    until(lambda: not manager.answers_in_flight)
+    shown = [item.content for item in manager.conversation(session_id).messages]
+    assert shown == ["one", "You said: one", "two", "You said: two"]
+
+
+def test_an_answer_that_fills_the_disk_is_kept_as_far_as_it_came(client, manager, backend, session_id, disk):
+    full, gate = Full(disk), threading.Event()
+    backend.plays("so far ", gate, "x" * 20_000, "y" * 20_000)
+    posted = manager.post_message(session_id, "two")
+    until(lambda: posted.run.message.content)
+    full.begin()
+    gate.set()
+    assert posted.run.wait(10)
+    assert Full.says in str(posted.error)
+    shown = manager.conversation(session_id).last
+    assert (shown.status, shown.content[:7]) == ("interrupted", "so far ")
+    full.end()
+    assert manager.send_message("three", session_id) == "You said: three"
+    kept = manager.conversation(session_id).messages
+    assert [item.content[:7] for item in kept[-4:]] == ["two", "so far ", "three", "You sai"]
+
+
+class TestFolderGone:
+    @pytest.fixture
+    def home(self, tmp_path):
+        return tmp_path / "home"
+
+    def test_a_folder_that_was_removed_is_made_anew_by_the_next_message(self, client, manager, home, session_id):
+        shutil.rmtree(home)
+        assert [client.get(url).status_code for url in PAGES] == [200] * 4
+        lost = client.post(f"/sessions/{session_id}/messages", data={"message": "two"})
+        assert lost.status_code == 404
+        assert BeautifulSoup(lost.data, "html.parser").select_one("#messageInput").get_text() == "two"
+        assert client.post("/messages", data={"message": "two"}, headers=HTMX).status_code == 200
+        until(lambda: not manager.answers_in_flight)
+        assert manager.conversation(manager.active_session_id).last.content == "You said: two"
+        assert {path.stat().st_mode & 0o777 for path in (home, home / "server")} == {0o700}
+
+    def test_an_answer_outlives_its_folder(self, manager, backend, home, session_id):
+        gate = threading.Event()
+        backend.plays("so far", gate, " and on")
+        posted = manager.post_message(session_id, "two")
+        until(lambda: posted.run.message.content)
+        shutil.rmtree(home)
+        gate.set()
+        assert posted.run.wait(10)
+        assert posted.error is None
+        assert manager.read_conversation(session_id).last.content == "so far and on"
+
+    def test_a_disk_that_was_away_is_all_there_when_it_is_back(self, client, manager, home, session_id):
+        away = home.with_name("away")
+        home.rename(away)
+        home.write_text("no folder: nothing can be made here")
+        answers = [client.get("/"), client.post(f"/sessions/{session_id}/messages", data={"message": "two"})]
+        home.unlink()
+        away.rename(home)
+        assert [answer.status_code for answer in answers] == [507, 507]
+        assert "You said: one" in text_of(client.get("/"))
+        assert manager.send_message("two", session_id) == "You said: two"
+
+
+class TestSlow:
+    @pytest.fixture
+    def home(self, tmp_path):
+        return tmp_path / "home"
+
+    def test_who_waits_for_the_disk_holds_no_other_up(self, app, client, manager, session_id, monkeypatch):
+        other = manager.create_session().session_id
+        waiting, gate, fsync = threading.Event(), threading.Event(), os.fsync
+
+        def slow(fd):
+            waiting.set()
+            gate.wait(30)
+            fsync(fd)
+
+        monkeypatch.setattr(os, "fsync", slow)
+        with ThreadPoolExecutor(1) as pool:
+            url = f"/sessions/{session_id}/messages"
+            posting = pool.submit(app.test_client().post, url, data={"message": "two"}, headers=HTMX)
+            assert waiting.wait(10)
+            for page in (*PAGES, f"/sessions/{session_id}", f"/sessions/{other}"):
+                assert client.get(page).status_code == 200
+            assert not posting.done()
+            assert client.post(url, data={"message": "meanwhile"}, headers=HTMX).status_code == 409
+            gate.set()
+            assert posting.result(30).status_code == 200
+        until(lambda: not manager.answers_in_flight)
+        assert manager.conversation(session_id).last.content == "You said: two"
