@@ -452,6 +452,7 @@ class TestFile:
     def test_an_activity_that_cannot_be_read_hides_nothing(self, store, path):
         store.add("a", "First")
         store.add("b", "Second")
+        (path.parent / "web-chat-activity.jsonl").unlink()
         (path.parent / "web-chat-activity.jsonl").mkdir()
         assert ids(store) == ["b", "a"]
         assert store.active_session().session_id == "b"

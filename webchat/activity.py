@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from typing import NamedTuple
 
 from webchat import jsonlines
 from webchat.fileutil import Folder, Stamp, locked
@@ -16,6 +18,18 @@ COMPACT_ABOVE = 4 * 1024 * 1024
 """Bytes; a larger file is rewritten with one line for each session."""
 
 
+class Moment(NamedTuple):
+    """When something last happened in a session. These compare as what happened did, whatever the clock said.
+
+    `seconds` is the time, but never before that of anything noted earlier: a clock may be set back. `number` counts
+    what was noted; `at` is what the clock said, ISO 8601 in UTC.
+    """
+
+    seconds: float
+    number: int
+    at: str
+
+
 class Activity:
     """An append-only log of {at, session, what}: a message's cost does not depend on how many sessions there are."""
 
@@ -24,12 +38,15 @@ class Activity:
         self.rebuild: Callable[[], Mapping[str, str]] = dict
         """Gives each session's last time from elsewhere, where the log is lost."""
         self._guard = threading.Lock()
-        self._latest: dict[str, str] = {}
+        self._latest: dict[str, Moment] = {}
+        self._newest, self._count = float("-inf"), 0
         self._reader = jsonlines.LineReader(folder, name)
         self._compact_above = COMPACT_ABOVE
 
     def note(self, session_id: str, what: str, at: str | None = None) -> None:
-        """Write down that `what` ("message", "reply", "import") happened, now or `at` a time, ISO 8601 in UTC.
+        """Write down that `what` happened, now or `at` a time, ISO 8601 in UTC: "new", "resume", "message", "reply".
+
+        An "import" happened when it says, and all else after what was noted before.
 
         What cannot be written is said in the log only.
         """
@@ -49,8 +66,8 @@ class Activity:
         except OSError:
             return None
 
-    def latest(self) -> Mapping[str, str]:
-        """Each session's last time, ISO 8601 in UTC. Reads what is new only."""
+    def latest(self) -> Mapping[str, Moment]:
+        """When something last happened in each session. Reads what is new only."""
         with self._guard:
             try:
                 new = self._reader.read_on()
@@ -58,24 +75,44 @@ class Activity:
                 log.warning("the order of the sessions could not be read", exc_info=True)
                 new = jsonlines.NewLines(True, [])
             if new.afresh:
-                self._latest = {} if new.lines else dict(self.rebuild())
+                self._newest, self._count = float("-inf"), 0
+                self._latest = {} if new.lines else self._rebuilt()
             if new.lines:
-                self._latest = {**self._latest, **_times(new.lines, self._latest)}
+                self._latest = {**self._latest, **self._moments(new.lines)}
             return self._latest
+
+    def _moments(self, lines: Iterable[tuple[int, jsonlines.Record | None]]) -> dict[str, Moment]:
+        moments: dict[str, Moment] = {}
+        for _, record in lines:
+            session, at = (record or {}).get("session"), (record or {}).get("at")
+            if not isinstance(session, str) or not isinstance(at, str):
+                continue
+            self._count += 1
+            moment = Moment(seconds_of(at), self._count, at)
+            if record and record.get("what") != "import":
+                self._newest = max(self._newest, moment.seconds)
+                moment = moment._replace(seconds=self._newest)
+            before = moments.get(session) or self._latest.get(session)
+            moments[session] = max(before, moment) if before else moment
+        return moments
+
+    def _rebuilt(self) -> dict[str, Moment]:
+        return {session: Moment(seconds_of(at), 0, at) for session, at in self.rebuild().items()}
 
     def _rewrite(self) -> None:
         """One line for each session: after a loss, or when the log has grown long."""
         with locked(self._folder, self._name, REWRITE_PATIENCE):
-            rows = [jsonlines.dump({"at": at, "session": session}) for session, at in self.latest().items()]
+            in_order = sorted(self.latest().items(), key=lambda item: item[1])
+            rows = [jsonlines.dump({"at": moment.at, "session": session}) for session, moment in in_order]
             data = b"".join(row + b"\n" for row in rows)
             self._folder.replace(self._name, data)
             self._compact_above = max(COMPACT_ABOVE, 2 * len(data))
 
 
-def _times(lines: Iterable[tuple[int, jsonlines.Record | None]], known: Mapping[str, str]) -> dict[str, str]:
-    times: dict[str, str] = {}
-    for _, record in lines:
-        if record and isinstance(record.get("session"), str) and isinstance(record.get("at"), str):
-            session = record["session"]
-            times[session] = max(record["at"], times.get(session) or known.get(session, ""))
-    return times
+def seconds_of(time: str) -> float:
+    """A stored time as a number; without a zone it is UTC, and what is no time is older than all."""
+    try:
+        moment = datetime.fromisoformat(time)
+    except ValueError:
+        return float("-inf")
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

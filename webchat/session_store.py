@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from webchat import jsonlines
-from webchat.activity import Activity
+from webchat.activity import Activity, Moment, seconds_of
 from webchat.conventions import SERVER_DIR, WEB_CHAT_ACTIVITY_FILENAME, WEB_CHAT_SESSIONS_FILENAME
 from webchat.errors import InvalidInput, LimitReached, SessionExists, SessionNotFound, StorageError
 from webchat.fileutil import DiskFolder, Folder, MemoryFolder, Stamp, locked, quarantine
@@ -155,6 +155,7 @@ class WebChatSessionStore:
             return {**_without_current(rows, owner), session_id: row}
 
         self._update(insert)
+        self.activity.note(session_id, "new", now)
         return _session(row)
 
     def get(self, session_id: str, owner: str | None = None) -> WebChatSession | None:
@@ -178,7 +179,10 @@ class WebChatSessionStore:
 
     def reactivate(self, session_id: str, owner: str | None = None) -> WebChatSession:
         """Make the session current, the others not, and bump its last_active, in one write. Raises SessionNotFound."""
-        return self._change(session_id, owner, {"last_active": self._clock()})
+        now = self._clock()
+        session = self._change(session_id, owner, {"last_active": now})
+        self.activity.note(session_id, "resume", now)
+        return session
 
     def begin(self, session_id: str, title: str, owner: str | None = None) -> WebChatSession:
         """Make the session current and mark it as begun; `title` replaces a default description. One write at most.
@@ -241,13 +245,13 @@ class WebChatSessionStore:
         """The deleted sessions, the last deleted first."""
         rows = (row for row in self._read().rows.values() if row.get("deleted_at") and row.get("owner") == owner)
         sessions = (_as_of(_session(row), self.activity.latest()) for row in rows)
-        return sorted(sessions, key=lambda session: _seconds(session.deleted_at or ""), reverse=True)
+        return sorted(sessions, key=lambda session: seconds_of(session.deleted_at or ""), reverse=True)
 
     def expired(self, age: float) -> list[str]:
         """The ids of all that have lain in the trash for longer than `age` seconds, whosever they are."""
-        before = _seconds(self._clock()) - age
+        before = seconds_of(self._clock()) - age
         rows = self._read().rows
-        return [key for key, row in rows.items() if row.get("deleted_at") and _seconds(row["deleted_at"]) < before]
+        return [key for key, row in rows.items() if row.get("deleted_at") and seconds_of(row["deleted_at"]) < before]
 
     def restore(self, session_ids: Collection[str], owner: str | None = None) -> None:
         """Bring sessions back from the trash, in one write.
@@ -359,13 +363,13 @@ class WebChatSessionStore:
             self._sorted = (version, sessions)
         return sessions
 
-    def _as_listed(self, session_id: str, row: Row, latest: Mapping[str, str]) -> _Listed:
+    def _as_listed(self, session_id: str, row: Row, latest: Mapping[str, Moment]) -> _Listed:
         """What was made of the row before, where nothing has happened in it: a message changes one of thousands."""
-        known = self._listed.get(session_id)
-        if known and known.row is row and known.time == latest.get(session_id):
+        known, moment = self._listed.get(session_id), latest.get(session_id)
+        if known and known.row is row and known.moment == moment:
             return known
         session = _as_of(_session(row), latest)
-        return _Listed(row, latest.get(session_id), session, _last_active(session))
+        return _Listed(row, moment, session, moment or _last_active(session))
 
     def _change(self, session_id: str, owner: str | None, changes: Row) -> WebChatSession:
         def change(rows: Rows) -> Rows:
@@ -416,12 +420,12 @@ class _Listed:
     """A session in the list's order, and what it was made from."""
 
     row: Row
-    time: str | None
+    moment: Moment | None
     session: WebChatSession
-    last_active: tuple[float, str]
+    last: Moment
 
-    def order(self) -> tuple[float, str]:
-        return self.last_active
+    def order(self) -> Moment:
+        return self.last
 
 
 def _folder_of(path: Path, observer: Observer) -> DiskFolder:
@@ -432,10 +436,10 @@ def _folder_of(path: Path, observer: Observer) -> DiskFolder:
     return DiskFolder(folder, observer)
 
 
-def _as_of(session: WebChatSession, latest: Mapping[str, str]) -> WebChatSession:
+def _as_of(session: WebChatSession, latest: Mapping[str, Moment]) -> WebChatSession:
     """The session with the time of what last happened in it."""
-    time = latest.get(session.session_id, "")
-    return replace(session, last_active=time) if time and _seconds(time) > _seconds(session.last_active) else session
+    moment = latest.get(session.session_id)
+    return replace(session, last_active=moment.at) if moment else session
 
 
 def _owned(rows: Rows, session_id: str, owner: str | None) -> Row:
@@ -465,17 +469,8 @@ def _without_current(rows: Rows, owner: str | None) -> Rows:
     }
 
 
-def _last_active(session: WebChatSession) -> tuple[float, str]:
-    return _seconds(session.last_active), session.last_active
-
-
-def _seconds(time: str) -> float:
-    """A stored time as a number; without a zone it is UTC, and what is no time is older than all."""
-    try:
-        moment = datetime.fromisoformat(time)
-    except ValueError:
-        return float("-inf")
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+def _last_active(session: WebChatSession) -> Moment:
+    return Moment(seconds_of(session.last_active), 0, session.last_active)
 
 
 def _session(row: Row) -> WebChatSession:

@@ -19,6 +19,8 @@ from webchat.manager import WebChatSessionManager
 from webchat.memory import MemoryStore
 from webchat.views.bodies import Renderings
 
+DAYS = ("Older", "Previous 7 days", "Yesterday", "Today")
+"""The headings of the list."""
 TIMEZONE_COOKIE = "webchat-timezone"
 TOO_MANY = "Too many of your requests wait for answers right now. Wait for one, then try again."
 

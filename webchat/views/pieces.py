@@ -19,7 +19,7 @@ from webchat.search import Hit, folded, folded_title
 from webchat.session_store import WebChatSession
 from webchat.transcript import Message, new_message_id
 from webchat.views.bodies import Body
-from webchat.views.context import chat_of, day_group, link, local_time, owner
+from webchat.views.context import DAYS, chat_of, day_group, link, local_time, owner
 
 MESSAGES_SHOWN = 20
 """With how many messages a session opens: more than a screen has, and no more than is rendered in a moment."""
@@ -221,12 +221,25 @@ def shelved(show: str, *, archived: bool = False) -> Iterable[WebChatSession]:
 
 
 def _groups(sessions: list[WebChatSession], show: str) -> list[Group]:
-    now = local_time(datetime.now().astimezone().isoformat())
-    assert now is not None  # noqa: S101  (a time that was just made)
+    days = _days([session for session in sessions if not session.pinned])
 
     def heading(session: WebChatSession) -> str:
         if show == "trash":
             return "Deleted"
-        return "Pinned" if session.pinned else day_group(local_time(session.last_active), now)
+        return "Pinned" if session.pinned else days[session.session_id]
 
     return [Group(name, tuple(group)) for name, group in groupby(sessions, key=heading)]
+
+
+def _days(sessions: Sequence[WebChatSession]) -> dict[str, str]:
+    """Under which day each of these stands, the newest first: none under an older one than what stands below it.
+
+    What was said while the clock was behind stands where it belongs, with a time that is too early.
+    """
+    now = local_time(datetime.now().astimezone().isoformat())
+    assert now is not None  # noqa: S101  (a time that was just made)
+    newest, days = 0, {}
+    for session in reversed(sessions):
+        newest = max(newest, DAYS.index(day_group(local_time(session.last_active), now)))
+        days[session.session_id] = DAYS[newest]
+    return days

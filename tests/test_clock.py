@@ -1,0 +1,123 @@
+"""A clock that is set back, or was a day ahead: the list's order, the messages' order and ids stay sane."""
+
+from __future__ import annotations
+
+import os
+import time
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.reading import until
+from tests.scripted import ScriptedBackend
+from webchat import create_app
+from webchat.fileutil import DiskFolder, quarantine
+from webchat.manager import WebChatSessionManager
+from webchat.memory import MemoryStore
+
+
+class Clock:
+    """Goes on by a second each time that somebody looks, and is set by the test."""
+
+    def __init__(self) -> None:
+        self.now = datetime.now(UTC)
+
+    def __call__(self) -> str:
+        self.now += timedelta(seconds=1)
+        return self.now.isoformat(timespec="microseconds")
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def path(home):
+    return home / "server" / "web-chat-sessions.json"
+
+
+@pytest.fixture
+def manager(path, clock):
+    manager = WebChatSessionManager(ScriptedBackend(), path, clock=clock)
+    yield manager
+    manager.close()
+
+
+def say(manager, text, session_id=None):
+    session_id = session_id or manager.create_session().session_id
+    manager.send_message(text, session_id)
+    until(lambda: not manager.answers_in_flight)
+    return session_id
+
+
+def order(manager):
+    return [session.session_id for session in manager.list_sessions()]
+
+
+JUMPS = [timedelta(days=-1), timedelta(days=1), timedelta(days=-20_000), timedelta(days=400), timedelta(seconds=-30)]
+
+
+@pytest.mark.parametrize("jump", JUMPS, ids=str)
+def test_what_happened_last_stands_first_wherever_the_clock_was_set_meanwhile(manager, clock, path, jump):
+    first, second = say(manager, "one"), say(manager, "two")
+    clock.now += jump
+    third = say(manager, "three")
+    assert order(manager) == [third, second, first]
+    clock.now -= jump
+    say(manager, "more", first)
+    assert order(manager) == [first, third, second]
+    manager.resume_session(second)
+    assert order(manager) == [second, first, third]
+    fourth = manager.create_session().session_id
+    expected = [fourth, second, first, third]
+    assert order(manager) == expected
+    # Another process, and one that comes when the log has been made short, see the same.
+    assert order(WebChatSessionManager(ScriptedBackend(), path)) == expected
+    manager.store.activity._rewrite()
+    assert order(manager) == order(WebChatSessionManager(ScriptedBackend(), path)) == expected
+
+
+@pytest.mark.parametrize("jump", JUMPS, ids=str)
+def test_messages_stay_in_their_order_and_ids_differ(manager, clock, jump):
+    session_id = say(manager, "one")
+    clock.now += jump
+    say(manager, "two", session_id)
+    messages = manager.conversation(session_id).messages
+    assert [message.content for message in messages] == ["one", "You said: one", "two", "You said: two"]
+    assert len({message.id for message in messages}) == 4
+
+
+def test_times_are_those_that_the_clock_told(manager, clock):
+    say(manager, "one")
+    clock.now -= timedelta(days=1)
+    session_id = say(manager, "two")
+    assert manager.get_session(session_id).last_active.startswith(clock.now.date().isoformat())
+
+
+def test_each_day_of_the_list_stands_there_once(home, path, clock, compiled_templates, page):
+    manager = WebChatSessionManager(ScriptedBackend(), path, clock=clock)
+    for days in (0, -1, 0, 1, -3, 0):
+        clock.now = datetime.now(UTC) + timedelta(days=days)
+        say(manager, "hello")
+    headings = [heading.get_text() for heading in page("/sessions").soup.select("main section.group h2")]
+    assert headings == ["Today"]
+
+
+def test_memories_and_copies_get_names_of_their_own(home, clock):
+    store = MemoryStore(DiskFolder(home), clock=clock)
+    ids = [store.remember("one")["id"]]
+    clock.now -= timedelta(days=1)
+    ids += [store.remember("two")["id"]]
+    assert ids == ["mem-001", "mem-002"]
+    names = {quarantine(DiskFolder(home), "memory-store.yaml") for _ in range(3)}
+    assert len(names) == 3
+
+
+def test_a_file_from_a_clock_that_is_ahead_is_listed_at_once(home):
+    app = create_app({"AMPLIFIER_HOME": str(home)}, backend=ScriptedBackend())
+    file = home / "server" / "web-chat-transcripts" / "brought.jsonl"
+    file.parent.mkdir(parents=True)
+    file.write_text('{"role": "user", "content": "hello"}\n')
+    os.utime(file, (time.time() + 86_400,) * 2)
+    assert app.extensions["webchat"].housekeeping.adopt() == ["brought"]
