@@ -52,10 +52,10 @@ class Activity:
         """
         try:
             if self.stamp() is None:
-                self._rewrite()
+                self.rewrite()
             line = jsonlines.dump({"at": at or self._clock(), "session": session_id, "what": what})
             if self._folder.append_line(self._name, line, sync=False) > self._compact_above:
-                self._rewrite()
+                self.rewrite()
         except OSError:
             log.warning("the order of the sessions could not be noted", exc_info=True)
 
@@ -99,8 +99,8 @@ class Activity:
     def _rebuilt(self) -> dict[str, Moment]:
         return {session: Moment(seconds_of(at), 0, at) for session, at in self.rebuild().items()}
 
-    def _rewrite(self) -> None:
-        """One line for each session: after a loss, or when the log has grown long."""
+    def rewrite(self) -> None:
+        """One line for each session: after a loss or a damage, or when the log has grown long. Raises OSError."""
         with locked(self._folder, self._name, REWRITE_PATIENCE):
             in_order = sorted(self.latest().items(), key=lambda item: item[1])
             rows = [jsonlines.dump({"at": moment.at, "session": session}) for session, moment in in_order]

@@ -94,8 +94,6 @@ def _make_token(explicit: dict[str, Any]) -> str:
 
 def _with_a_way_in(explicit: dict[str, Any]) -> config.Settings:
     """The settings. Raises InvalidInput where others could reach the chat and nothing keeps them out."""
-    from webchat.addresses import is_loopback
-
     settings, _ = config.load(explicit, os.environ)
     reachable = not is_loopback(settings.host) or settings.proxies > 0
     if reachable and not settings.token and not settings.auth_header:
@@ -109,8 +107,6 @@ def _with_a_way_in(explicit: dict[str, Any]) -> config.Settings:
 
 def _addresses(settings: config.Settings, port: int, way_in: str) -> Iterator[str]:
     """Where the chat is, for the terminal. `way_in` has a token that was made, which is told here and nowhere else."""
-    from webchat.addresses import is_loopback
-
     everywhere = settings.host in ("0.0.0.0", "::")  # noqa: S104
     host = "127.0.0.1" if everywhere else f"[{settings.host}]" if ":" in settings.host else settings.host
     yield f"{settings.title} is at http://{host}:{port}/{way_in}  (Ctrl+C ends it)"
@@ -172,6 +168,30 @@ def import_sessions(home: str | None, owner: str | None, files: tuple[Any, ...])
     except (WebChatError, OSError) as error:
         raise click.ClickException(str(error)) from error
     sys.exit(1 if problems else 0)
+
+
+@main.command()
+@_home_option
+@click.option("--repair", is_flag=True, help="Mend what is safe, after a copy of it.")
+def doctor(home: str | None, repair: bool) -> None:
+    """Say what is wrong with the folder, its files, the model and the settings, and what to do."""
+    from webchat.doctor import Doctor
+    from webchat.models import models_folder
+
+    try:
+        settings, _ = config.load({"AMPLIFIER_HOME": home}, os.environ)
+        looking = Doctor(settings, models_folder())
+        for name, what in looking.repair() if repair else ():
+            click.echo(f"{name}: {what}")
+        examined = list(looking.examine())
+    except (WebChatError, OSError) as error:
+        raise click.ClickException(str(error)) from error
+    for one in examined:
+        for finding in one.findings:
+            click.echo(f"{'note' if finding.is_note else 'WRONG':8} {one.name}: {finding.problem}; {finding.advice}.")
+        if not one.findings:
+            click.echo(f"{'fine':8} {one.name}")
+    sys.exit(any(not finding.is_note for one in examined for finding in one.findings))
 
 
 @main.group(invoke_without_command=True)

@@ -365,6 +365,11 @@ def read_saved(home: Path) -> dict[str, Any]:
     return _read(home)[0]
 
 
+def is_understood(home: Path) -> bool:
+    """Whether all of the saved settings can be used; also where there are none."""
+    return _read(home)[1]
+
+
 def _read(home: Path) -> tuple[dict[str, Any], bool]:
     """The saved settings, and whether all of the file was understood."""
     try:

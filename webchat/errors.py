@@ -9,6 +9,7 @@ import os
 from webchat import reference
 
 log = logging.getLogger(__name__)
+DOCTOR_SAYS = " (“webchat doctor” says where)"
 
 
 class WebChatError(Exception):
@@ -142,7 +143,7 @@ class StorageError(WebChatError, OSError):
 def why(cause: OSError) -> str:
     """What the system says of a file, in a few words."""
     if cause.errno in (errno.ELOOP, errno.EISDIR, errno.ENOTDIR):
-        return "something else lies in a file's or a folder's place (“webchat doctor” says where)"
+        return f"something else lies in a file's or a folder's place{DOCTOR_SAYS}"
     return os.strerror(cause.errno) if cause.errno else "the disk does not answer as it should"
 
 

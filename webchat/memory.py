@@ -208,6 +208,16 @@ class MemoryStore:
                 self._replace(file)
         return bool(gone)
 
+    def is_whole(self) -> bool:
+        """Whether all of the file is understood. Raises StorageError."""
+        with _storage_errors("The memories could not be read"):
+            return not self._read().damaged
+
+    def mend(self) -> None:
+        """Write the file anew from what was understood of it; a copy of a damaged one is kept. Raises StorageError."""
+        with self._writing():
+            self._replace(self._read())
+
     def empty_expired(self) -> None:
         """Let all go that has lain in the trash for its time, of every owner. Raises StorageError."""
         with _storage_errors("The memories could not be read"):

@@ -335,6 +335,20 @@ class WebChatSessionStore:
             return f"Some of the list of sessions could not be read; a copy of it is in {self._kept_aside}."
         return None
 
+    @property
+    def is_damaged(self) -> bool:
+        """Whether some of the file is not understood. Raises StorageError."""
+        return self._read().damaged
+
+    @property
+    def is_newer(self) -> bool:
+        """Whether a later version has written the file, which this one then leaves alone. Raises StorageError."""
+        return self._read().newer
+
+    def mend(self) -> None:
+        """Write the file anew from what was understood of it; a copy of a damaged one is kept. Raises StorageError."""
+        self._update(lambda rows: rows)
+
     def touch(self, session_id: str, what: str) -> None:
         """Note that something happened in the session now; costs the same however many sessions there are."""
         self.activity.note(session_id, what)
