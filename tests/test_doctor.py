@@ -214,6 +214,13 @@ def test_what_is_a_persons_to_decide_is_told_and_left(healthy, outside, file, ha
     assert snapshot(healthy) == before
 
 
+def test_a_files_name_gives_the_terminal_no_orders(healthy):
+    damage.lines(healthy / damage.FOLDER / "\x1b[2Jx.jsonl", {"type": "format", "version": 2})
+    lines, _ = doctor(healthy)
+    assert "\x1b" not in "".join(lines)
+    assert any("?[2Jx" in line for line in lines)
+
+
 def test_who_cannot_answer_is_told(healthy, monkeypatch):
     monkeypatch.setenv("WEBCHAT_BACKEND", "nobody")
     assert "who answers: There is no backend 'nobody'. Choose one of:" in doctor(healthy)[0][0]

@@ -182,16 +182,22 @@ def doctor(home: str | None, repair: bool) -> None:
         settings, _ = config.load({"AMPLIFIER_HOME": home}, os.environ)
         looking = Doctor(settings, models_folder())
         for name, what in looking.repair() if repair else ():
-            click.echo(f"{name}: {what}")
+            click.echo(_plain(f"{name}: {what}"))
         examined = list(looking.examine())
     except (WebChatError, OSError) as error:
         raise click.ClickException(str(error)) from error
     for one in examined:
         for finding in one.findings:
-            click.echo(f"{'note' if finding.is_note else 'WRONG':8} {one.name}: {finding.problem}; {finding.advice}.")
+            kind = "note" if finding.is_note else "WRONG"
+            click.echo(_plain(f"{kind:8} {one.name}: {finding.problem}; {finding.advice}."))
         if not one.findings:
             click.echo(f"{'fine':8} {one.name}")
     sys.exit(any(not finding.is_note for one in examined for finding in one.findings))
+
+
+def _plain(line: str) -> str:
+    """A line without what a terminal would obey: a file's name may have anything in it."""
+    return "".join(char if char.isprintable() else "?" for char in line)
 
 
 @main.group(invoke_without_command=True)

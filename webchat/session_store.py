@@ -340,11 +340,6 @@ class WebChatSessionStore:
         """Whether some of the file is not understood. Raises StorageError."""
         return self._read().damaged
 
-    @property
-    def is_newer(self) -> bool:
-        """Whether a later version has written the file, which this one then leaves alone. Raises StorageError."""
-        return self._read().newer
-
     def mend(self) -> None:
         """Write the file anew from what was understood of it; a copy of a damaged one is kept. Raises StorageError."""
         self._update(lambda rows: rows)

@@ -27,6 +27,7 @@ from webchat.limits import MIB
 from webchat.manager import WebChatSessionManager
 from webchat.memory import MemoryStore
 from webchat.reply_log import Replies
+from webchat.session_store import is_session_id
 from webchat.transcript import SUFFIX, Transcripts
 
 NAMED = 3
@@ -99,12 +100,12 @@ class Files:
 
     def _check_registry(self) -> Iterator[Finding]:
         store, path = self._manager.store, self._server / WEB_CHAT_SESSIONS_FILENAME
-        if store.is_newer:
+        if store.read_only:
             yield Finding("a later version of the chat has written it", "update webchat")
         elif store.is_damaged:
             yield Finding("some of it cannot be read", mend=store.mend, files=(path,))
-        unlisted = [name for name in self._sessions(SUFFIX) if not store.has(name)]
-        if unlisted and not store.is_newer:
+        unlisted = [name for name in self._sessions(SUFFIX) if is_session_id(name) and not store.has(name)]
+        if unlisted and not store.read_only:
             what = f"it lacks {_named(unlisted)}, whose transcripts are there"
             yield Finding(what, mend=self._manager.housekeeping.adopt, files=(path,))
         begun = [session.session_id for session in store.list_all() if session.begun]
