@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import stat
 
+import httpx
 import pytest
 
 from tests import damage
@@ -162,3 +163,26 @@ def test_what_was_kept_aside_of_an_answer_goes_with_its_session(home, opened):
     manager.housekeeping.delete(["second"])
     manager.housekeeping.purge(["second"])
     assert list(folder.glob("second*")) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "harm"),
+    [
+        (damage.REGISTRY, damage.pipe),
+        (damage.REPLY, damage.pipe),
+        (damage.REPLY, damage.content(b"\0")),
+        (f"{damage.FOLDER}/second.lock", damage.folder),
+        (damage.FOLDER, damage.file_in_a_folders_place),
+        ("server", damage.link_to_folder),
+        (damage.SETTINGS, damage.pipe),
+    ],
+    ids=lambda value: value.rpartition("/")[2] if isinstance(value, str) else value.__name__,
+)
+def test_a_server_starts_on_it_and_answers(home, outside, serve, file, harm):
+    damage.make(home)
+    harm(home / file, outside)
+    server = serve("--backend", "mock")
+    answer = httpx.get(f"{server.url}/", timeout=20)
+    assert answer.status_code in (200, 507)
+    assert httpx.get(f"{server.url}/apps/settings/", timeout=20).status_code == 200
+    assert server.process.poll() is None

@@ -10,11 +10,14 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import httpx
 import pytest
 from bs4 import BeautifulSoup
 
 from tests.conftest import HTMX
 from tests.reading import snapshot, until
+from tests.scripted import ScriptedBackend
+from webchat.manager import WebChatSessionManager
 
 NOBODY = 65534
 PAGES = ("/", "/sessions", "/api/sessions", "/apps/settings/")
@@ -241,7 +244,10 @@ def test_a_question_that_was_saved_without_an_answer_is_answered_when_it_is_sent
     assert shown == ["one", "You said: one", "two", "You said: two"]
 
 
-def test_an_answer_that_fills_the_disk_is_kept_as_far_as_it_came(client, manager, backend, session_id, disk):
+def test_an_answer_that_fills_the_disk_is_kept_whole_and_says_why_it_ended(
+    client, manager, backend, session_id, disk, page, monkeypatch
+):
+    monkeypatch.setattr("webchat.reply.WRITE_INTERVAL", 0)
     full, gate = Full(disk), threading.Event()
     backend.plays("so far ", gate, "x" * 20_000, "y" * 20_000)
     posted = manager.post_message(session_id, "two")
@@ -250,12 +256,40 @@ def test_an_answer_that_fills_the_disk_is_kept_as_far_as_it_came(client, manager
     gate.set()
     assert posted.run.wait(10)
     assert Full.says in str(posted.error)
-    shown = manager.conversation(session_id).last
-    assert (shown.status, shown.content[:7]) == ("interrupted", "so far ")
+    shown = page(f"/sessions/{session_id}").messages[-1]
+    assert shown.status == "interrupted"
+    assert shown.text.startswith("so far x")
+    note = shown.article.select_one(".note").get_text()
+    assert "The answer could not be saved: No space left on device. What came is kept" in note
     full.end()
     assert manager.send_message("three", session_id) == "You said: three"
     kept = manager.conversation(session_id).messages
-    assert [item.content[:7] for item in kept[-4:]] == ["two", "so far ", "three", "You sai"]
+    assert [item.content[:8] for item in kept[-4:]] == ["two", "so far x", "three", "You said"]
+    assert kept[-3].content == shown.text
+    # Another process has it too: it is on the disk.
+    other = WebChatSessionManager(ScriptedBackend(), disk / "home" / "server" / "web-chat-sessions.json")
+    assert other.conversation(session_id).messages[-3].content == kept[-3].content
+
+
+def test_a_whole_answer_that_cannot_be_saved_is_saved_with_the_next_message(
+    manager, backend, session_id, page, monkeypatch
+):
+    gate = threading.Event()
+    backend.plays("all ", gate, "of it")
+    posted = manager.post_message(session_id, "two")
+    until(lambda: posted.run.message.content)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", lambda fd: (_ for _ in ()).throw(OSError(errno.EIO, "no")))
+        gate.set()
+        assert posted.run.wait(10)
+    assert "Input/output error" in str(posted.error)
+    shown = page(f"/sessions/{session_id}").messages[-1]
+    assert (shown.status, shown.text) == ("complete", "all of it")
+    assert "The answer could not be saved: Input/output error." in shown.article.select_one(".note").get_text()
+    assert manager.send_message("three", session_id) == "You said: three"
+    contents = [item.content for item in manager.conversation(session_id).messages]
+    assert contents == ["one", "You said: one", "two", "all of it", "three", "You said: three"]
+    assert "could not be saved" not in text_of(page(f"/sessions/{session_id}").response)
 
 
 class TestFolderGone:
@@ -295,6 +329,19 @@ class TestFolderGone:
         assert [answer.status_code for answer in answers] == [507, 507]
         assert "You said: one" in text_of(client.get("/"))
         assert manager.send_message("two", session_id) == "You said: two"
+
+
+def test_a_running_servers_housekeeping_goes_on_when_its_folder_is_mended(tmp_path, serve):
+    folder = tmp_path / "disk" / "home" / "server" / "web-chat-transcripts"
+    folder.parent.mkdir(parents=True)
+    folder.write_text("no folder")
+    server = serve("--backend", "mock")
+    until(lambda: any("no housekeeping" in line for line in server.errors))
+    folder.unlink()
+    folder.mkdir()
+    (folder / "brought.jsonl").write_text('{"role": "user", "content": "hello"}\n')
+    until(lambda: httpx.get(f"{server.url}/api/sessions").json()["sessions"])
+    assert sum("no housekeeping" in line for line in server.errors) == 1
 
 
 class TestSlow:

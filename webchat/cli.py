@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from webchat import __version__, config, logs
+from webchat.addresses import is_loopback
 from webchat.errors import InvalidInput, WebChatError
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Collection
 from datetime import datetime
 
-from webchat.errors import InvalidInput, SessionNotFound, WebChatError
+from webchat.errors import InvalidInput, SessionNotFound, StorageError, WebChatError
 from webchat.follow import Conversation
 from webchat.session_store import DEFAULT_DESCRIPTION, Row, WebChatSession, WebChatSessionStore, is_session_id
 from webchat.texts import checked_title, title_of
@@ -119,7 +119,10 @@ class Housekeeping:
             if 0 <= now - datetime.fromisoformat(written).timestamp() < SETTLED:
                 waiting = True  # it may be on its way still, or its record
                 continue
-            rows.append(_record(session_id, written, self._writing.read(session_id)))
+            try:
+                rows.append(_record(session_id, written, self._writing.read(session_id)))
+            except StorageError:  # it keeps no other from being listed, and is tried again
+                waiting = True
         adopted = self._store.put(rows)
         self._adopted = None if waiting else state
         if adopted:

@@ -75,6 +75,8 @@ class ReplyRun:
         self.session_id = session_id
         self.id = str(header["id"])
         self.error: WebChatError | None = None
+        self.is_saved = False
+        """Whether the transcript has the answer."""
         self._ask, self._replies, self._transcripts = ask, replies, transcripts
         self._changed, self._done, self._observer = changed, done, observer
         # The thread works for the request that began it, and is found under its reference.
@@ -150,6 +152,7 @@ class ReplyRun:
         except Exception as error:
             log.exception("the reply in session %s could not be saved", self.session_id)
             self.error = self.error or _unsaved(error)
+            self.view.take({"end": self.message.status, "error": str(self.error)})
         finally:
             self._let_go(release)
 
@@ -241,7 +244,7 @@ class ReplyRun:
                 self.flush()
             except OSError as error:
                 self.stop("interrupted")
-                raise StorageError("The answer could not be saved", error) from error
+                raise _unsaved(error) from error
         if self._room < 0:
             self._hang_up()
             raise BackendUnavailable(TOO_LONG.format(self._max_answer / 2**20))
@@ -292,7 +295,7 @@ class ReplyRun:
         final = {"end": self._final_status()}
         with suppress(Exception):  # a backend that cannot say who it was is no reason to lose what it said
             final["model"] = self._ask.label
-        if self.error and not self._ending:
+        if self.error and (not self._ending or isinstance(self.error, StorageError)):
             final |= {"error": str(self.error), "code": "ended" if isinstance(self.error, SessionEnded) else ""}
         with suppress(OSError):  # the log's end is a courtesy to its readers; the transcript is what counts
             self.flush()
@@ -304,6 +307,7 @@ class ReplyRun:
         self._spoken.set()
         self.view.take(final)
         commit(self.session_id, self.message, self.view, self._transcripts)
+        self.is_saved = True
         self._replies.remove(self.session_id)
 
     def _final_status(self) -> str:
@@ -370,7 +374,10 @@ def _raise_as_ours(error: Exception) -> NoReturn:
 
 
 def _unsaved(error: Exception) -> WebChatError:
-    return StorageError("The answer could not be saved", error) if isinstance(error, OSError) else unforeseen(error)
+    kept = "What came is kept as long as the server runs, and saved with your next message"
+    return (
+        StorageError("The answer could not be saved", error, kept) if isinstance(error, OSError) else unforeseen(error)
+    )
 
 
 def _quietly(call: Callable[[], object] | None) -> None:

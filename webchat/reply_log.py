@@ -193,18 +193,22 @@ class Replies:
             return view
 
 
-def settle(session_id: str, replies: Replies, transcripts: Transcripts) -> None:
+def settle(session_id: str, replies: Replies, transcripts: Transcripts, unsaved: ReplyView | None = None) -> None:
     """Commit what a dead writer left behind, once. The caller holds the lock. Raises OSError.
 
-    A log of which not all was understood is first copied to `<name>.corrupt-<time>`.
+    `unsaved` is what this process knows of an answer that found no room. A log of which not all was understood is
+    first copied to `<name>.corrupt-<time>`.
     """
     afresh = Replies(replies.folder)  # what is decided here cannot be taken back
     view = afresh.view(session_id)
+    if unsaved and (view is None or view.id == unsaved.id):
+        view = unsaved
     if not afresh.is_understood(session_id):
         quarantine(replies.folder, _file(session_id))
     shown = transcripts.read(session_id)
     if view is not None and not is_committed(view, shown.messages):
-        commit(session_id, _left(view, shown.messages), view, transcripts)
+        left = _left(view, shown.messages)
+        commit(session_id, replace(left, error=None) if view is unsaved else left, view, transcripts)
     replies.remove(session_id)
 
 

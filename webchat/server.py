@@ -114,14 +114,21 @@ def _allow_files() -> None:
 
 
 def _keep_house(manager: WebChatSessionManager) -> None:
-    """List what was put into the folder, and let what has lain in the trash for its time go."""
-    emptied = float("-inf")
-    manager.settle_left()
-    while not manager.stopping.wait(ADOPTION_INTERVAL):
+    """Take in what was left behind and what was put into the folder, and let what has lain in the trash long go."""
+    settled, emptied, failing = False, float("-inf"), False
+    while True:
         try:
+            if not settled:
+                manager.settle_left()
+                settled = True
             manager.housekeeping.adopt()
             if time.monotonic() - emptied > HOUSEKEEPING_INTERVAL:
                 emptied = time.monotonic()
                 manager.housekeeping.empty_expired()
+            failing = False
         except (WebChatError, OSError):
-            log.warning("no housekeeping is possible right now", exc_info=True)
+            if not failing:  # said once: it is tried twice a second
+                log.warning("no housekeeping is possible right now", exc_info=True)
+            failing = True
+        if manager.stopping.wait(ADOPTION_INTERVAL):
+            return

@@ -75,6 +75,8 @@ class Writing:
         self._observer = observer
         self.transcripts, self.replies = Transcripts(folder), Replies(folder)
         self.runs: dict[str, ReplyRun] = {}
+        self._unsaved: dict[str, ReplyView] = {}
+        """Answers that ended and could not be saved, until the next message in their session."""
         self._conversations = Conversations(self.transcripts, self.replies, self._written_here)
         self._watch_lock, self._watching = threading.Lock(), False
         self.wakeups = Wakeups()
@@ -110,7 +112,8 @@ class Writing:
                 conversation = self._conversations.read(session_id)
                 if conversation.newer:
                     raise InvalidInput(NEWER)
-                settle(session_id, self.replies, self.transcripts)
+                settle(session_id, self.replies, self.transcripts, self._unsaved.get(session_id))
+                self._unsaved.pop(session_id, None)
                 yield self._conversations.read(session_id), held
 
     @contextmanager
@@ -140,6 +143,8 @@ class Writing:
 
         def let_go() -> None:
             # In this order: whoever comes meanwhile finds the answer, and waits for its end and not for the lock.
+            if not run.is_saved:
+                self._unsaved[session_id] = run.view
             handed_over.close()
             if self.runs.get(session_id) is run:
                 del self.runs[session_id]
@@ -214,9 +219,10 @@ class Writing:
     def settle_left(self) -> None:
         """Take into the transcripts what processes that are gone have left behind."""
         for session_id in self.replies.sessions():
-            if not self.is_answering(session_id):
-                with suppress(WebChatError), self.held(session_id):
-                    pass  # which settles it
+            with suppress(WebChatError, OSError):
+                if not self.is_answering(session_id):
+                    with self.held(session_id):
+                        pass  # which settles it
 
     def remove(self, session_id: str) -> None:
         """Remove all that was said in a session, for good. Raises SessionBusy, StorageError."""
@@ -225,6 +231,7 @@ class Writing:
             with storing("The conversation could not be removed"):
                 self.replies.remove(session_id)
                 self.transcripts.remove(session_id)
+                self._unsaved.pop(session_id, None)
         finally:
             release()
         with suppress(OSError):
@@ -265,8 +272,10 @@ class Writing:
         self.wakeups.poke_all()
 
     def _written_here(self, session_id: str) -> ReplyView | None:
-        run = self.runs.get(session_id)
-        return run.view if run else None
+        run, unsaved = self.runs.get(session_id), self._unsaved.get(session_id)
+        if run:
+            return run.view
+        return unsaved if unsaved and not self.replies.is_alive(session_id) else None
 
     def _watch(self) -> None:
         """See to it, while this process answers, that no text waits in it and no stop from elsewhere goes unheard."""
