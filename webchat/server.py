@@ -33,6 +33,7 @@ BACKLOG = 1024
 ADOPTION_INTERVAL = 0.5
 """Seconds between two looks at whether transcripts have come into the folder; one look is one `stat`."""
 OPEN_FILES = 16_384
+NO_HOUSEKEEPING = "no housekeeping is possible right now"
 HOUSEKEEPING_INTERVAL = 3600.0
 """Seconds between two looks at the trash."""
 LARGEST_BODY = 1024 * 1024 * 1024 + 16 * 1024 * 1024
@@ -98,7 +99,9 @@ def run(
 
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
-    threading.Thread(target=_keep_house, args=(manager,), name="housekeeping", daemon=True).start()
+    # Before the first page is shown: while an answer is taken in, it looks as if somebody was writing it.
+    settled = _settled(manager)
+    threading.Thread(target=_keep_house, args=(manager, settled), name="housekeeping", daemon=True).start()
     try:
         server.run()  # until SystemExit, which waitress takes for its end
     finally:
@@ -113,10 +116,13 @@ def _allow_files() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (enough, most))
 
 
-def _keep_house(manager: WebChatSessionManager) -> None:
-    """Take in what was left behind and what was put into the folder, and let what has lain in the trash long go."""
-    settled, emptied, failing = False, float("-inf"), False
-    while True:
+def _keep_house(manager: WebChatSessionManager, settled: bool) -> None:
+    """List what was put into the folder, and let what has lain in the trash for its time go.
+
+    `settled` says whether what was left behind is taken in already.
+    """
+    emptied, failing = float("-inf"), not settled
+    while not manager.stopping.wait(ADOPTION_INTERVAL):
         try:
             if not settled:
                 manager.settle_left()
@@ -128,7 +134,15 @@ def _keep_house(manager: WebChatSessionManager) -> None:
             failing = False
         except (WebChatError, OSError):
             if not failing:  # said once: it is tried twice a second
-                log.warning("no housekeeping is possible right now", exc_info=True)
+                log.warning(NO_HOUSEKEEPING, exc_info=True)
             failing = True
-        if manager.stopping.wait(ADOPTION_INTERVAL):
-            return
+
+
+def _settled(manager: WebChatSessionManager) -> bool:
+    """Take in what servers that died have left behind; whether that could be done."""
+    try:
+        manager.settle_left()
+    except (WebChatError, OSError):
+        log.warning(NO_HOUSEKEEPING, exc_info=True)
+        return False
+    return True
