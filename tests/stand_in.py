@@ -26,6 +26,9 @@ if mode == "killed":
 if mode == "hungry":
     resource.setrlimit(resource.RLIMIT_AS, (400 * 2**20, 400 * 2**20))
     bytearray(2**30)
+if mode == "loads for ever":
+    open(folder + "/loading", "w").close()
+    sys.stdin.read()
 if mode == "stuck":
     sys.stdin.read()
     os._exit(0)

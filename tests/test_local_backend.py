@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from tests.backend_contract import BackendContract, Case
+from tests.reading import until
 from webchat.backends import Event
 from webchat.backends.chat_model import ChatModelBackend
 from webchat.backends.local import NOT_INSTALLED, LocalModel, from_settings
@@ -206,6 +207,19 @@ def test_stopping_while_the_model_loads_ends_the_wait_at_once(stand_in, monkeypa
     asking.until_ended()
     assert asking.error is None
     never.set()
+
+
+def test_a_model_that_is_closed_while_it_loads_is_no_failure(stand_in, tmp_path, caplog):
+    model = stand_in("loads for ever")
+    told = []
+    model.start(lambda text, _: told.append(text))
+    asking = Asking(model, "hello")
+    asking.until(lambda: asking.shown().startswith("Loading"))
+    until((tmp_path / "loading").exists)
+    model.close()
+    assert "Send the message again" in str(asking.until_ended().error)
+    assert told == ["Loading the model"]
+    assert caplog.text == ""
 
 
 def test_a_reply_that_is_stopped_before_it_began_asks_nothing(stand_in, tmp_path):

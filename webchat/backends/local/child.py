@@ -36,6 +36,7 @@ NO_MEMORY = (
     "Close other programs and send the message again, or choose a smaller model in the settings."
 )
 STOPPED = "The embedded model has stopped, most likely for lack of memory. Send the message again: that starts it anew."
+ENDED = "The model was unloaded before it was ready. Send the message again."
 UNCOUNTED = "The embedded model does not answer as it should. Send the message again."
 
 
@@ -60,6 +61,7 @@ class Child:
         self._read_timeout = read_timeout
         self._temperature = temperature
         self._address = ""
+        self._is_unwanted = False
         self.context = context
         self._process = subprocess.Popen(  # noqa: S603
             program,
@@ -80,7 +82,10 @@ class Child:
         return self._process.pid
 
     def wait_ready(self) -> None:
-        """Return when the model is loaded. Raises BackendUnavailable, and then the process has ended."""
+        """Return when the model is loaded. Raises BackendUnavailable, and then the process has ended.
+
+        Also where `end` was called meanwhile: then nothing is wrong, and the log says nothing.
+        """
         assert self._process.stdout  # noqa: S101
         try:
             said = json.loads(self._process.stdout.readline() or "{}")
@@ -90,6 +95,8 @@ class Child:
                 return
         except (OSError, ValueError, HTTPException) as error:
             said = {"error": repr(error)}
+        if self._is_unwanted:
+            raise BackendUnavailable(ENDED)
         was_killed = self.has_ended(DYING) and self._process.returncode == -signal.SIGKILL
         self.end()
         log.error("the model was not loaded: %s, exit %s\n%s", said, self._process.returncode, "".join(self._printed))
@@ -105,6 +112,7 @@ class Child:
 
     def end(self) -> None:
         """End the process, at once where it does not go by itself."""
+        self._is_unwanted = True
         assert self._process.stdin  # noqa: S101
         with suppress(OSError):
             self._process.stdin.close()

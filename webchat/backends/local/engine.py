@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 LOOKING = "Looking for the model"
 LOADING = "Loading the model"
-CLOSED = "The chat is being shut down."
+CLOSED = "This model is not in use any more. Send the message again."
 Fetch = Callable[[Report, threading.Event], Path]
 Start = Callable[[Path], Child]
 
@@ -67,7 +67,8 @@ class Attempt:
         try:
             self.ready.set_result(self._prepared())
         except WebChatError as error:
-            self._tell(str(error), None)
+            if not self._cancelled.is_set():
+                self._tell(str(error), None)
             self.ready.set_exception(error)
         except Exception as error:
             log.exception("the model could not be made ready")
