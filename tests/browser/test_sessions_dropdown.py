@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -179,3 +180,20 @@ def test_more_than_fifty_sessions_come_as_one_scrolls(serve, visit, home):
     chat.panel.locator(".panel-body").evaluate("body => body.scrollTo(0, body.scrollHeight)")
     expect(chat.rows).to_have_count(60)
     expect(chat.rows.nth(59)).to_contain_text("session 0")
+
+
+def test_a_search_goes_on_by_itself_while_the_conversations_are_still_read(serve, visit, home):
+    transcripts = home / "server" / "web-chat-transcripts"
+    transcripts.mkdir(parents=True)
+    rows = []
+    for number in range(400):
+        lines = [{"role": "user", "content": f"word{number} {'text ' * 50}"} for _ in range(20)]
+        (transcripts / f"s{number}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+        rows.append({"session_id": f"s{number}", "description": f"S {number}"})
+    (home / "server" / "web-chat-sessions.json").write_text(json.dumps(rows))
+    chat = visit(serve())
+    chat.open_sessions()
+    chat.page.get_by_role("searchbox").fill("word399")
+    expect(chat.panel.locator("mark")).to_have_text("word399")
+    expect(chat.panel.get_by_text("still being read")).to_have_count(0)
+    expect(chat.page.get_by_role("searchbox")).to_be_focused()
