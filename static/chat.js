@@ -297,6 +297,21 @@
     asked = sourceElement?.matches?.("form:is(.field, .edit, .again-form), .examples form");
   });
 
+  // What has the focus may be swapped away: then what has come in its place takes it, or what is nearest around that.
+  let around = [];
+  document.addEventListener("htmx:before:swap", () => {
+    around = [];
+    for (let at = document.activeElement?.closest("[id]"); at; at = at.parentElement?.closest("[id]")) around.push(at.id);
+  });
+  const keepFocus = () => {
+    if (!around.length || document.activeElement !== document.body || touch.matches) return;
+    const stops = around.flatMap((id) => [...($(id)?.querySelectorAll("button, a[href], input") ?? [])]);
+    const stop = stops.find((each) => each.checkVisibility());
+    if (stop) stop.focus({ preventScroll: true });
+    else if (isPanelOpen()) $("sessionSearch").focus();
+    else focusField();
+  };
+
   let place = $("chatArea");
   document.addEventListener("htmx:after:swap", (event) => {
     const chat = $("chatArea");
@@ -315,6 +330,7 @@
     }
     // An answer that stands in a session which is opened is no news.
     announce(isOther && !asked);
+    keepFocus();
   });
 
   // Earlier messages come in above: what is being read stays where it is.

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.past import sessions_from_before
+
 pytestmark = pytest.mark.browser
 
 
@@ -89,3 +91,52 @@ def test_a_screen_reader_is_told_that_an_answer_has_ended_and_not_each_word(serv
     told = [text for text in chat.page.evaluate("window.said") if not text.startswith("New session")]
     assert told == ["Answering", "Answer finished"]
     expect(chat.page.get_by_role("log")).to_have_attribute("aria-live", "off")
+
+
+def press(chat, target) -> None:
+    target.focus()
+    chat.page.keyboard.press("Enter")
+
+
+def test_the_focus_stays_where_something_was_done_with_a_session(serve, visit, home):
+    sessions_from_before(home, "apples", "pears", "plums")
+    chat = visit(serve()).ready()
+    chat.page.keyboard.press("Control+k")
+    expect(chat.rows).to_have_count(3)
+    manage = chat.page.get_by_role("link", name="Rename, sort or delete apples")
+    row = chat.rows.filter(has_text="apples")
+
+    press(chat, manage)
+    press(chat, chat.panel.get_by_role("link", name="Cancel"))
+    expect(chat.panel.locator(":focus")).to_have_count(1)
+    press(chat, manage)
+    expect(chat.page.get_by_role("textbox", name="Title")).to_be_focused()
+    chat.page.keyboard.type("apples and more")
+    chat.page.keyboard.press("Enter")
+    expect(row).to_be_focused()
+    press(chat, manage)
+    press(chat, chat.panel.get_by_role("button", name="Pin"))
+    expect(row).to_be_focused()
+    press(chat, manage)
+    press(chat, chat.panel.get_by_role("button", name="Delete"))
+    expect(chat.rows).to_have_count(2)
+    expect(chat.rows.first).to_be_focused()
+    press(chat, chat.page.get_by_role("button", name="Undo"))
+    expect(chat.rows).to_have_count(3)
+    expect(chat.page.locator("#sessionSearch")).to_be_focused()
+    chat.page.keyboard.press("Escape")
+    expect(chat.field).to_be_focused()
+
+
+def test_the_focus_stays_where_an_option_was_chosen_or_a_memory_deleted(serve_model, visit):
+    chat = visit(serve_model())
+    chat.asked("remember this: tea is green")
+    options = chat.page.get_by_title("Model and system prompt of this session")
+    press(chat, options)
+    chat.page.get_by_label("Model").fill("another")
+    chat.page.keyboard.press("Enter")
+    expect(options).to_contain_text("another")
+    expect(options).to_be_focused()
+    chat.open("/apps/settings/").ready()
+    press(chat, chat.page.get_by_role("button", name="Delete mem-001"))
+    expect(chat.page.get_by_role("button", name="Undo mem-001")).to_be_focused()
