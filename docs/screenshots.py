@@ -72,6 +72,7 @@ def _converse(page: Page, address: str) -> None:
     page.keyboard.press("Enter")
     page.wait_for_selector('article[data-role="assistant"][data-status="complete"]')
     page.mouse.move(450, 300)
+    page.wait_for_timeout(300)  # what appears below the pointer's message is there
 
 
 main()

@@ -101,6 +101,7 @@ def press(chat, target) -> None:
 def test_the_focus_stays_where_something_was_done_with_a_session(serve, visit, home):
     sessions_from_before(home, "apples", "pears", "plums")
     chat = visit(serve()).ready()
+    expect(chat.field).to_be_focused()
     chat.page.keyboard.press("Control+k")
     expect(chat.rows).to_have_count(3)
     manage = chat.page.get_by_role("link", name="Rename, sort or delete apples")
