@@ -211,3 +211,17 @@ def test_the_settings_while_they_are_changed(serve, model, visit, home, tmp_path
     chat.page.get_by_role("button", name="Test connection").click()
     expect(chat.page.locator("#connection .problem")).to_be_visible()
     assert complaints(chat) == []
+
+
+def test_the_sign_in(serve, visit):
+    chat = visit(serve("--backend", "mock", "--token", "a-token-of-some-length"))
+    assert complaints(chat) == []
+    chat.page.get_by_label("Token").fill("another")
+    chat.page.get_by_role("button", name="Sign in").click()
+    expect(chat.page.get_by_role("alert")).to_be_visible()
+    assert complaints(chat) == []
+    chat.page.get_by_label("Token").fill("a-token-of-some-length")
+    chat.page.get_by_role("button", name="Sign in").click()
+    chat.open("/apps/settings/")
+    expect(chat.page.get_by_role("button", name="Sign out")).to_be_visible()
+    assert complaints(chat) == []
