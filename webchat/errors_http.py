@@ -124,10 +124,13 @@ def _page(error: Exception, text: str, status: int, face: Face) -> str:
         return render_template(
             "webchat/sign_in.html", **context, next=_way_back(), asked=type(error) is not NotSignedIn
         )
-    if isinstance(error, StaleView) and face is not Face.FRAGMENT:  # which goes to a page with a stream of its own
-        seen = _field("seen") or (request.view_args or {}).get("message_id", "")
-        context |= pieces.newer_context(str(session_id), seen)
-    return render_template("webchat/_error.html" if face is Face.FRAGMENT else "webchat/error.html", **context)
+    template = "webchat/_error.html" if face is Face.FRAGMENT else "webchat/error.html"
+    if not isinstance(error, StaleView):
+        return render_template(template, **context)
+    seen = _field("seen") or (request.view_args or {}).get("message_id", "")
+    if face is Face.FRAGMENT:
+        return "".join((render_template(template, **context), pieces.newer_partials(str(session_id), seen)))
+    return render_template(template, **context | pieces.newer_context(str(session_id), seen))
 
 
 def _field(name: str) -> str:

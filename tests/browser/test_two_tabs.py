@@ -90,3 +90,68 @@ def test_a_second_tab_never_writes_into_the_wrong_session(serve, visit, home):
     assert one.texts() == ["pears", "Mock response to: pears", "more pears", "Mock response to: more pears"]
     expect(one.badge).to_have_attribute("data-connected", "true")
     expect(two.messages).to_have_count(2)
+
+
+def test_a_message_is_changed_while_another_tab_writes(serve, visit, home):
+    sessions_from_before(home, "apples")
+    chat = visit(serve("--backend", "mock", "--mock-delay", "0"), "/").ready()
+    chat.questions.first.get_by_role("link", name="Edit").click()
+    chat.page.get_by_label("Your message").fill("pears")
+    other = chat.tab().ready()
+    other.asked("plums")
+    expect(chat.questions).to_have_count(2)
+    expect(chat.page.get_by_label("Your message")).to_have_value("pears")
+    # What came meanwhile was seen, so it is no reason to refuse the change.
+    chat.page.locator("form.edit").get_by_role("button", name="Send").click()
+    chat.answered()
+    assert chat.texts() == ["pears", "Mock response to: pears"]
+    # The other tab follows, to the same branch.
+    expect(other.questions.locator(".content")).to_have_text(["pears"])
+
+
+@pytest.fixture
+def cut_off(serve, visit, home):
+    """A tab that hears of nothing, and another one that has just written."""
+    sessions_from_before(home, "apples")
+    chat = visit(serve("--backend", "mock", "--mock-delay", "0"), "/").ready()
+    chat.page.route("**/events*", lambda route: route.abort())
+    chat.page.reload()
+    chat.ready()
+    return chat
+
+
+def somebody_writes(chat):
+    chat.tab().ready().asked("plums")
+
+
+def test_what_a_tab_that_was_cut_off_sends_is_kept_and_what_it_lacks_is_shown(cut_off):
+    somebody_writes(cut_off)
+    cut_off.ask("mine")
+    expect(cut_off.problem).to_contain_text("newer messages")
+    expect(cut_off.field).to_have_value("mine")
+    expect(cut_off.questions.locator(".content")).to_have_text(["apples", "plums"])
+    expect(cut_off.answer).to_have_text("Mock response to: plums")
+    cut_off.ask("mine")
+    expect(cut_off.questions.locator(".content")).to_have_text(["apples", "plums", "mine"])
+
+
+def test_where_the_conversation_went_another_way_it_is_shown_as_it_is(cut_off):
+    other = cut_off.tab().ready()
+    other.questions.first.get_by_role("link", name="Edit").click()
+    other.page.get_by_label("Your message").fill("plums")
+    other.page.locator("form.edit").get_by_role("button", name="Send").click()
+    other.answered()
+    expect(other.questions.locator(".content")).to_have_text(["plums"])
+    cut_off.ask("mine")
+    expect(cut_off.questions.locator(".content")).to_have_text(["plums"])
+    expect(cut_off.field).to_have_value("mine")
+
+
+def test_a_change_from_a_tab_that_was_cut_off_is_refused_and_kept(cut_off):
+    cut_off.questions.first.get_by_role("link", name="Edit").click()
+    cut_off.page.get_by_label("Your message").fill("pears")
+    somebody_writes(cut_off)
+    cut_off.page.locator("form.edit").get_by_role("button", name="Send").click()
+    expect(cut_off.problem).to_contain_text("newer messages")
+    expect(cut_off.page.get_by_label("Your message")).to_have_value("pears")
+    expect(cut_off.questions).to_have_count(2)

@@ -88,6 +88,19 @@ def newer_context(session_id: str, seen: str) -> dict[str, Any]:
     return {"messages": [message_context(message, conversation) for message in newer], "seen": last}
 
 
+def newer_partials(session_id: str, seen: str) -> Markup:
+    """The same for a page with a script: put behind what it shows, or in its place where that is no longer shown."""
+    manager = chat_of().manager
+    conversation = manager.read_conversation(session_id)
+    newer = conversation.messages[len(conversation.up_to(seen)) :]
+    if not newer:
+        return Markup()
+    if seen == START or len(newer) < len(conversation.messages):
+        return added_partial(newer, conversation, session_id) + seen_partial(newer[-1])
+    messages = messages_part(manager.get_session(session_id, owner()))
+    return partial("messages", "outerHTML", messages) + seen_partial(newer[-1])
+
+
 def messages_part(session: WebChatSession) -> str:
     """The messages alone."""
     return render_template("webchat/_messages.html", **chat_context(session))
