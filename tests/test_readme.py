@@ -1,11 +1,19 @@
-"""What the README shows works as it stands there."""
+"""What the README and the page on the files show works as it stands there."""
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
-README = (Path(__file__).parent.parent / "README.md").read_text("utf-8")
+import pytest
+
+from webchat import create_app
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text("utf-8")
 
 
 def test_the_embedding_example_answers(tmp_path, monkeypatch):
@@ -23,3 +31,21 @@ def test_the_embedding_example_answers(tmp_path, monkeypatch):
 def test_the_pages_that_it_links_to_exist():
     for target in re.findall(r"(?:\]\(|src(?:set)?=\")(docs/[^)#\"]+)", README):
         assert (Path(__file__).parent.parent / target).exists(), target
+
+
+@pytest.mark.skipif(not shutil.which("jq") and not os.environ.get("CI"), reason="jq is not installed")
+def test_the_files_are_read_as_the_page_on_them_shows(tmp_path):
+    """Also a transcript with a line that is damaged."""
+    app = create_app({"AMPLIFIER_HOME": str(tmp_path / ".amplifier"), "WEBCHAT_BACKEND": "mock", "TESTING": True})
+    session_id = app.extensions["webchat"].start_conversation("a word").session.session_id
+    app.extensions["webchat"].close(grace=10)
+    with (tmp_path / f".amplifier/server/web-chat-transcripts/{session_id}.jsonl").open("a") as transcript:
+        transcript.write("damaged\n")
+    page = (ROOT / "docs" / "files.md").read_text("utf-8")
+    commands = "\n".join(re.findall(r"^    ((?:cd|jq|grep) .*)", page, re.MULTILINE))
+    commands = commands.replace("ID.jsonl", f"{session_id}.jsonl")
+    shell = ["bash", "-eu", "-o", "pipefail", "-c", commands]
+    done = subprocess.run(shell, env={**os.environ, "HOME": str(tmp_path)}, capture_output=True, text=True, check=True)
+    assert f"{session_id}  a word" in done.stdout
+    assert "user: a word\nassistant: Mock response to: a word" in done.stdout
+    assert done.stdout.endswith(f"web-chat-transcripts/{session_id}.jsonl\n")
