@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import pytest
 
+from tests.scripted import ScriptedBackend
+from webchat import create_app
 from webchat.manager import WebChatSessionManager
 
 JSON = {"Accept": "application/json"}
@@ -50,6 +52,22 @@ def test_a_first_message_whose_session_was_deleted_makes_a_new_one(manager):
     one.wait()
     manager.housekeeping.delete([one.session.session_id])
     assert manager.start_conversation("one", key="k").session.session_id != one.session.session_id
+
+
+def test_sent_again_to_another_process_the_whole_answer_is_given(app, manager, backend, home, session_id):
+    gate = threading.Event()
+    backend.plays("One ", gate, "two.")
+    manager.post_message(session_id, "count", key="k").run.wait_for_text(5)
+    other = create_app({"AMPLIFIER_HOME": str(home), "TESTING": True}, backend=ScriptedBackend())
+    with ThreadPoolExecutor(1) as pool:
+        fields = {"message": "count", "key": "k"}
+        answer = pool.submit(
+            lambda: other.test_client().post(f"/sessions/{session_id}/messages", data=fields, headers=JSON)
+        )
+        wait([answer], timeout=1.5)  # which a process that does not know of it would not take
+        gate.set()
+        assert answer.result().json["response"] == "One two."
+    other.extensions["webchat"].close()
 
 
 def test_a_key_with_another_text_is_another_message(manager, session_id, shown):

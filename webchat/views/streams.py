@@ -57,16 +57,25 @@ def holding(response: Response) -> Response:
 
 def reply_json(posted: Posted) -> Response:
     """The whole answer, when it is there. Raises what ended it early."""
-    gone = has_gone()
-    while not posted.wait(LOOK_AGAIN) and not gone():
-        pass
-    if posted.error:
-        raise posted.error
-    message = posted.answer
+    message = _whole(posted)
     body = {"response": message.content, "session_id": posted.session.session_id, "session_connected": True}
     if message.status != "complete":
         body["status"] = message.status
     return json_answer(body)
+
+
+def _whole(posted: Posted) -> Message:
+    """The answer when it is whole, also one that another process writes. Raises what ended it early."""
+    message, gone = posted.answer, has_gone()
+    if posted.run is None:
+        for _, now in _pieces(posted):
+            message = now
+        return message
+    while not posted.wait(LOOK_AGAIN) and not gone():
+        pass
+    if posted.error:
+        raise posted.error
+    return posted.answer
 
 
 def reply_text(posted: Posted) -> Response:
