@@ -195,6 +195,7 @@ def test_what_has_lain_in_the_trash_for_its_time_is_gone(home):
     house.empty_expired()
     assert [session.session_id for session in house.trash()] == [ids[1], ids[0]]
     clock.now += timedelta(days=1, seconds=1)
+    assert [session.session_id for session in house.trash()] == [ids[1]]  # also before somebody has emptied it
     house.empty_expired()
     assert [session.session_id for session in house.trash()] == [ids[1]]
     assert not transcript(home, ids[0]).exists()
@@ -337,6 +338,29 @@ def test_what_is_in_the_trash_is_not_listed_again(client, manager, home, session
     for session_id in sessions:
         os.utime(transcript(home, session_id), (1, 1))
     assert manager.housekeeping.adopt() == []
+
+
+def test_the_house_is_kept_by_a_thread_of_its_own(home, monkeypatch):
+    """It goes on where something could not be done."""
+    monkeypatch.setattr("webchat.housekeeping.LOOK_INTERVAL", 0.01)
+    monkeypatch.setattr("webchat.housekeeping.AFTER_TROUBLE", 0.01)
+    manager = WebChatSessionManager(ScriptedBackend(), home / "server" / "web-chat-sessions.json")
+    drop(home, "from-elsewhere.jsonl", QUESTION, ANSWER)
+    failed = threading.Event()
+
+    def chore():
+        failed.set()
+        raise RuntimeError("a chore that fails")
+
+    manager.housekeeping.chores.append(chore)
+    manager.keep_house()
+    assert failed.wait(10)
+    drop(home, "another.jsonl", QUESTION)
+    end = time.monotonic() + 10
+    while len(manager.list_sessions()) < 2:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    manager.close()
 
 
 # Later versions

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Collection
 from datetime import datetime
@@ -17,6 +18,12 @@ log = logging.getLogger(__name__)
 DAY = 24 * 3600.0
 SETTLED = 1.0
 """Seconds for which a file must have been left alone before its session is listed."""
+LOOK_INTERVAL = 0.5
+"""Seconds between two looks at whether transcripts have come into the folder; one look is one `stat`."""
+EMPTY_INTERVAL = 3600.0
+"""Seconds between two looks at the trash."""
+AFTER_TROUBLE = 2.0
+"""Seconds after which it is tried again where files cannot be read or written."""
 TRASH_DAYS = 30.0
 """Days that a deleted session can be restored, where nothing else is set."""
 
@@ -41,6 +48,7 @@ class Housekeeping:
         self.trash_days, self._longest_title = trash_days, longest_title
         self._store, self._writing, self._end, self._clock = store, writing, end, clock
         self._adopted: object = None
+        self._taken_in = False
         self.chores: list[Callable[[], None]] = []
         """What is to be done beside, whenever what has expired goes."""
         self.purged: Callable[[], None] = lambda: None
@@ -85,7 +93,8 @@ class Housekeeping:
 
     def trash(self, owner: str | None = None) -> list[WebChatSession]:
         """What can be restored, the last deleted first."""
-        return self._store.trash(owner)
+        expired = {*self._store.expired(self.trash_days * DAY)}
+        return [session for session in self._store.trash(owner) if session.session_id not in expired]
 
     def deleted_together(self, deleted_at: str, owner: str | None = None) -> list[str]:
         """The ids of what was deleted at that time and is still in the trash."""
@@ -100,7 +109,7 @@ class Housekeeping:
 
     def purge(self, session_ids: Collection[str], owner: str | None = None) -> None:
         """Let sessions in the trash really go, with their transcripts."""
-        known = {session.session_id for session in self.trash(owner)}
+        known = {session.session_id for session in self._store.trash(owner)}
         for session_id in session_ids:
             if session_id not in known:
                 raise SessionNotFound(session_id)
@@ -141,6 +150,28 @@ class Housekeeping:
             self._purge(expired)
         for chore in self.chores:
             chore()
+
+    def keep(self, stopping: threading.Event) -> None:
+        """Take in what comes into the folder, and let go what has expired, until `stopping` is set."""
+        emptied, failing = float("-inf"), False
+        while not stopping.wait(AFTER_TROUBLE if failing else LOOK_INTERVAL):
+            try:
+                self.take_in()
+                self.adopt()
+                if time.monotonic() - emptied > EMPTY_INTERVAL:
+                    self.empty_expired()
+                    emptied = time.monotonic()
+                failing = False
+            except Exception:  # nobody else would do this
+                if not failing:  # which is said once
+                    log.warning("no housekeeping is possible right now", exc_info=True)
+                failing = True
+
+    def take_in(self) -> None:
+        """Take what dead processes left behind into the transcripts, once. Raises StorageError."""
+        if not self._taken_in:
+            self._writing.settle_left()
+            self._taken_in = True
 
     def _purge(self, session_ids: Collection[str]) -> None:
         self._store.require_known()

@@ -9,7 +9,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -28,6 +28,7 @@ from webchat.errors import (
     StaleView,
     StorageError,
     TooBusy,
+    WebChatError,
 )
 from webchat.follow import Conversation, Waiter, Wakeups
 from webchat.housekeeping import TRASH_DAYS, Housekeeping
@@ -532,9 +533,17 @@ class WebChatSessionManager:
         """Whether nothing new is begun any more."""
         return self._writing.is_closing
 
-    def settle_left(self) -> None:
-        """Take answers that processes which are gone have left behind into their transcripts: then they are found."""
-        self._writing.settle_left()
+    def keep_house(self) -> None:
+        """Have a thread look after the files until `close`: once in a process that serves, after it has forked.
+
+        It lists what is put into the folder, empties the trash in time, and takes answers that processes which are gone
+        have left behind into their transcripts, where they are found.
+        """
+        with suppress(WebChatError, OSError):  # the thread tries again, and says why
+            # Before the first page is shown: while an answer is taken in, it looks as if somebody was writing it.
+            self.housekeeping.take_in()
+        args = (self.stopping,)
+        threading.Thread(target=self.housekeeping.keep, args=args, name="housekeeping", daemon=True).start()
 
     def close(self, grace: float = 0.0, patience: float = 1.0) -> None:
         """End all: streams, answers in flight (kept, as interrupted) and the backend.

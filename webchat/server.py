@@ -17,7 +17,7 @@ from types import FrameType
 from flask import Flask
 
 from webchat.connections import Server
-from webchat.errors import InvalidInput, WebChatError
+from webchat.errors import InvalidInput
 from webchat.manager import WebChatSessionManager
 
 log = logging.getLogger(__name__)
@@ -30,12 +30,7 @@ MALLOC = ((-8, 2), (-3, 256 * 1024))
 FLUSH_TIME = 0.2
 """Seconds that the last bytes of streams have to leave, once all answers have ended."""
 BACKLOG = 1024
-ADOPTION_INTERVAL = 0.5
-"""Seconds between two looks at whether transcripts have come into the folder; one look is one `stat`."""
 OPEN_FILES = 16_384
-NO_HOUSEKEEPING = "no housekeeping is possible right now"
-HOUSEKEEPING_INTERVAL = 3600.0
-"""Seconds between two looks at the trash."""
 LARGEST_BODY = 1024 * 1024 * 1024 + 16 * 1024 * 1024
 """Bytes; up to here a request that is too large gets the application's own answer."""
 
@@ -99,9 +94,7 @@ def run(
 
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
-    # Before the first page is shown: while an answer is taken in, it looks as if somebody was writing it.
-    settled = _settled(manager)
-    threading.Thread(target=_keep_house, args=(manager, settled), name="housekeeping", daemon=True).start()
+    manager.keep_house()
     try:
         server.run()  # until SystemExit, which waitress takes for its end
     finally:
@@ -114,35 +107,3 @@ def _allow_files() -> None:
     enough = OPEN_FILES if most == resource.RLIM_INFINITY else min(OPEN_FILES, most)
     if now != resource.RLIM_INFINITY and now < enough:
         resource.setrlimit(resource.RLIMIT_NOFILE, (enough, most))
-
-
-def _keep_house(manager: WebChatSessionManager, settled: bool) -> None:
-    """List what was put into the folder, and let what has lain in the trash for its time go.
-
-    `settled` says whether what was left behind is taken in already.
-    """
-    emptied, failing = float("-inf"), not settled
-    while not manager.stopping.wait(ADOPTION_INTERVAL):
-        try:
-            if not settled:
-                manager.settle_left()
-                settled = True
-            manager.housekeeping.adopt()
-            if time.monotonic() - emptied > HOUSEKEEPING_INTERVAL:
-                emptied = time.monotonic()
-                manager.housekeeping.empty_expired()
-            failing = False
-        except (WebChatError, OSError):
-            if not failing:  # said once: it is tried twice a second
-                log.warning(NO_HOUSEKEEPING, exc_info=True)
-            failing = True
-
-
-def _settled(manager: WebChatSessionManager) -> bool:
-    """Take in what servers that died have left behind; whether that could be done."""
-    try:
-        manager.settle_left()
-    except (WebChatError, OSError):
-        log.warning(NO_HOUSEKEEPING, exc_info=True)
-        return False
-    return True
