@@ -290,10 +290,29 @@
 
   // Whether something was asked with what is swapped next: afterwards its form may be gone.
   let asked = false;
+  // What is typed while a message is on its way belongs to the next one.
+  let sending = null;
+  let typedOn = "";
+  document.addEventListener("htmx:before:request", (event) => {
+    const field = event.target.matches?.("form.field") && $("messageInput");
+    if (field) sending = { field, text: field.value };
+  });
+  const bringTypedOn = () => {
+    const field = $("messageInput");
+    if (!typedOn || !field || field.value) return;
+    field.value = typedOn;
+    typedOn = "";
+    fit(field);
+    keepDraft(field.value);
+  };
   // Sent is sent: the draft goes, also where the answer brings another page than the one it was typed on.
   document.addEventListener("htmx:before:swap", (event) => {
     const { sourceElement, response } = event.detail.ctx ?? {};
-    if (sourceElement?.matches?.("form.field, .examples form") && response?.status < 400) keepDraft("");
+    if (sourceElement?.matches?.("form.field, .examples form") && response?.status < 400) {
+      keepDraft("");
+      if (sending) typedOn = sending.field.value.startsWith(sending.text) ? sending.field.value.slice(sending.text.length) : sending.field.value;
+      sending = null;
+    }
     asked = sourceElement?.matches?.("form:is(.field, .edit, .again-form), .examples form");
   });
 
@@ -328,6 +347,7 @@
       toEnd();
       focusField();
     }
+    bringTypedOn();
     // An answer that stands in a session which is opened is no news.
     announce(isOther && !asked);
     keepFocus();

@@ -243,6 +243,14 @@ def test_claude(manager):
     assert manager.conversation(session_id).messages[-1].siblings == ("m3", "m4")
 
 
+def test_a_text_that_went_with_a_message_of_claude_comes_along(manager):
+    attached = {"file_name": "../notes\n.txt", "extracted_content": "tea <b>"}
+    message = {"uuid": "m1", "sender": "human", "text": "", "attachments": [attached, {"file_name": "a.png"}, 1]}
+    session_id = only(brought_in(manager, json.dumps([{"uuid": "c", "chat_messages": [message]}]).encode()))
+    (shown,) = manager.conversation(session_id).messages
+    assert [(file.name, file.content) for file in shown.files] == [("../notes .txt", "tea <b>")]
+
+
 def test_open_webui(manager):
     session_id = only(brought_in(manager, OPEN_WEBUI))
     assert said(manager, session_id) == [("user", "Hi"), ("assistant", "Hello")]

@@ -57,3 +57,21 @@ def test_what_was_refused_stays_a_draft(serve, visit):
     assert again.url == chat.base
     chat.page.reload()
     expect(chat.field).to_have_value("are you there?")
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["first message", "further message"])
+def test_what_is_typed_while_a_message_is_on_its_way_stays(chat, first):
+    if not first:
+        chat.asked("hello")
+    held = []
+    chat.page.route("**/messages", lambda route: held.append(route))
+    chat.ask("one")
+    chat.field.press_sequentially(" and two")
+    assert chat.field.input_value() == "one and two"
+    held[0].continue_()
+    chat.page.unroute("**/messages")
+    chat.answered()
+    expect(chat.questions.last.locator(".content")).to_have_text("one")
+    expect(chat.field).to_have_value(" and two")
+    chat.page.reload()
+    expect(chat.field).to_have_value(" and two")

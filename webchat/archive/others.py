@@ -13,6 +13,7 @@ from typing import Any
 from webchat import jsonlines
 from webchat.session_store import DEFAULT_DESCRIPTION, Row
 from webchat.texts import one_line, title_of
+from webchat.transcript import File
 
 IN_A_ZIP = re.compile(r"(^|/)conversations(-\d+)?\.json$")
 LONGEST_TITLE = 300
@@ -47,6 +48,11 @@ class _Node:
     content: str = ""
     time: object = None
     model: str | None = None
+    files: tuple[File, ...] = ()
+
+    @property
+    def says_something(self) -> bool:
+        return self.role in ("user", "assistant") and bool(self.content.strip() or self.files)
 
 
 def items(file: Any, problem: Callable[[str], None]) -> Iterator[Any]:  # noqa: ANN401  (any readable file)
@@ -156,7 +162,8 @@ def _claude(item: Mapping[str, Any]) -> Brought:
         before = nodes[-1].key if nodes else None
         role = {"human": "user", "assistant": "assistant"}.get(str(message.get("sender")), "")
         parent = parent if isinstance(parent, str) else before
-        nodes.append(_Node(key, parent, role, _claude_content(message), message.get("created_at")))
+        files = _claude_files(message.get("attachments"))
+        nodes.append(_Node(key, parent, role, _claude_content(message), message.get("created_at"), files=files))
     # The last in the list is where the person was.
     current = nodes[-1].key if nodes else None
     return _brought(
@@ -173,6 +180,13 @@ def _claude_content(message: Mapping[str, Any]) -> str:
     ]
     text = message.get("text")
     return "\n\n".join(filter(None, texts)) or (text if isinstance(text, str) else "")
+
+
+def _claude_files(found: object) -> tuple[File, ...]:
+    """The texts that went with a message; of other files there is only the name in such an export."""
+    rows = [row for row in found if isinstance(row, dict)] if isinstance(found, list) else []
+    texts = ((str(row.get("file_name") or "file.txt"), row.get("extracted_content")) for row in rows)
+    return tuple(File(one_line(name) or "file.txt", text) for name, text in texts if isinstance(text, str) and text)
 
 
 # Open WebUI
@@ -216,7 +230,7 @@ def _brought(
     current: str | None,
 ) -> Brought:
     tree = {node.key: node for node in nodes}
-    kept = {key for key, node in tree.items() if node.role in ("user", "assistant") and node.content.strip()}
+    kept = {key for key, node in tree.items() if node.says_something}
     if not kept:
         raise Unreadable("there is no message in it")
     # Without an id of theirs it is known by what it is.
@@ -252,6 +266,8 @@ def _record(node: _Node, parent: str | None, otherwise: str) -> dict[str, Any]:
         "status": "complete",
         "created_at": _time(node.time) or otherwise,
     }
+    files = [{"name": file.name, "content": file.content.replace("\0", "")} for file in node.files]
+    record |= {"files": files} if files else {}
     return record | ({"model": node.model} if node.model and node.role == "assistant" else {})
 
 
