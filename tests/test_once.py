@@ -10,6 +10,7 @@ import pytest
 from tests.scripted import ScriptedBackend
 from webchat import create_app
 from webchat.manager import WebChatSessionManager
+from webchat.transcript import Message
 
 JSON = {"Accept": "application/json"}
 
@@ -68,6 +69,17 @@ def test_sent_again_to_another_process_the_whole_answer_is_given(app, manager, b
         gate.set()
         assert answer.result().json["response"] == "One two."
     other.extensions["webchat"].close()
+
+
+def test_a_question_that_a_dead_server_left_unanswered_is_answered_when_it_is_sent_again(client, manager, session_id):
+    last = ids(manager, session_id)[-1]
+    question = Message("q", "user", "are you there?", parent=last, key="k")
+    manager._writing.transcripts.append(session_id, question)
+    fields = {"message": "are you there?", "key": "k"}
+    for _ in range(2):
+        answer = client.post(f"/sessions/{session_id}/messages", data=fields, headers=JSON)
+        assert answer.json["response"] == "You said: are you there?"
+    assert len(ids(manager, session_id)) == 4
 
 
 def test_a_key_with_another_text_is_another_message(manager, session_id, shown):

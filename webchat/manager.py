@@ -320,8 +320,7 @@ class WebChatSessionManager:
         try:
             with self._writing.held_to_answer(session.session_id, client) as (conversation, held):
                 again = self._sent_before(session, conversation, key, text)
-                last = conversation.last
-                if again and again.is_unanswered and last and last.id == again.question.id:
+                if again and conversation.last and conversation.last.id == again.question.id:
                     # It was saved, and then the disk had no room for its answer, say.
                     return self._asked(session, again.question, conversation.messages[:-1], held)
                 return again or write(conversation, held)
