@@ -144,12 +144,12 @@ def test_everything_is_taken_along_and_brought_in_again(chat, tmp_path):
     chat.page.get_by_text("Empty the trash").click()
     press(chat, "Yes, for good")
     follow(chat, "Sessions")
-    chat.page.get_by_label("File to bring in").set_input_files(tmp_path / "all.jsonl")
+    chat.page.get_by_label("Files to import").set_input_files(tmp_path / "all.jsonl")
     press(chat, "Import")
-    expect(chat.page.locator("main").get_by_role("status")).to_contain_text("2 sessions brought in")
+    expect(chat.page.locator("main")).to_contain_text("2 sessions brought in")
     follow(chat, "All sessions")
     expect(chat.rows).to_have_count(2)
-    chat.page.get_by_label("File to bring in").set_input_files(
+    chat.page.get_by_label("Files to import").set_input_files(
         {"name": "broken.json", "mimeType": "application/json", "buffer": json.dumps([{"x": 1}]).encode()}
     )
     press(chat, "Import")

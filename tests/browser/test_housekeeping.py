@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from playwright.sync_api import expect
 
@@ -141,3 +143,17 @@ def test_what_happens_to_the_files_is_seen_at_once(chat, home):
     expect(chat.page.get_by_text("Some lines of this conversation could not be read.")).to_be_visible()
     path.unlink()
     expect(chat.messages).to_have_count(0)
+
+
+def test_what_is_still_being_read_for_the_search_comes_by_itself(chat, home):
+    """A great many words are in the folder that the search does not know yet."""
+    folder = home / "server" / "web-chat-transcripts"
+    line = json.dumps({"role": "user", "content": "pumpernickel " + "word " * 2000}) + "\n"
+    for name in [path.stem for path in folder.glob("*.jsonl")]:
+        with (folder / f"{name}.jsonl").open("a") as transcript:
+            transcript.write(line * 60)
+    chat.page.keyboard.press("Control+k")
+    chat.page.keyboard.type("pumper")
+    expect(chat.panel.locator("a.row")).to_have_count(3)
+    expect(chat.panel.get_by_text("still being read")).to_have_count(0)
+    expect(chat.panel.get_by_label("Search titles and messages")).to_have_value("pumper")
