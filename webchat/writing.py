@@ -51,11 +51,6 @@ class Posted:
             self.run.wait_for_text(timeout)
 
     @property
-    def is_unanswered(self) -> bool:
-        """Whether nobody has begun an answer."""
-        return self.reply is self.question
-
-    @property
     def error(self) -> WebChatError | None:
         """What ended the answer early, after its end."""
         return self.run.error if self.run else None
