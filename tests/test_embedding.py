@@ -173,7 +173,7 @@ def test_the_host_s_forms_are_not_checked_by_the_chat(app):
 
 def test_the_chat_s_own_answers_are_guarded_and_told_in_its_faces(app):
     client = app.test_client()
-    assert "default-src 'self'" in client.get(f"{PREFIX}/").headers["Content-Security-Policy"]
+    assert "default-src 'none'" in client.get(f"{PREFIX}/").headers["Content-Security-Policy"]
     foreign = client.post(f"{PREFIX}/messages", data={"message": "hi"}, headers={"Sec-Fetch-Site": "cross-site"})
     assert foreign.status_code == 403
     missing = client.get(f"{PREFIX}/sessions/no-such")

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 from bs4 import BeautifulSoup
 from flask import Flask
-from werkzeug.routing import Rule
 
 from tests.conftest import HTMX
 from tests.reading import snapshot
@@ -200,95 +199,6 @@ def test_no_answer_lets_another_site_read(app, client):
     for _, path in [("GET", "/"), ("GET", "/api/sessions"), ("GET", "/static/app.css")]:
         answer = client.get(path, headers={"Origin": "http://evil.example"})
         assert not [name for name, _ in answer.headers if name.lower().startswith("access-control-")]
-
-
-# Headers
-
-
-def paths_of(rule: Rule, session_id: str) -> str:
-    values = {"session_id": session_id, "message_id": "no-such", "memory_id": "no-such", "filename": "app.css"}
-    values["number"] = "0"
-    path = re.sub(r"<any\((\w+)[^>]*>", r"\1", rule.rule)  # the first of several words
-    return re.sub(r"<(?:\w+:)?(\w+)>", lambda match: values[match[1]], path)
-
-
-def every_answer(app: Flask, session_id: str):
-    """An answer of each route with each of its methods, and of several that are none."""
-    client = app.test_client()
-    for rule in app.url_map.iter_rules():
-        for method in sorted(rule.methods):
-            path = paths_of(rule, session_id)
-            path += f"?session={session_id}" if rule.endpoint.endswith(".events") else ""
-            with client.open(path, method=method, data={"message": "hi"}, buffered=False) as answer:
-                yield f"{method} {path}", answer
-    refused: list[tuple[str, str, dict[str, str]]] = [
-        ("GET", "/no/such/page", {}),
-        ("GET", "/static/no-such.css", {}),
-        ("GET", "/sessions/no-such", {}),
-        ("GET", "/messages", {}),
-        ("GET", "/apps/settings", {}),
-        ("DELETE", "/api/session", {}),
-        ("POST", "/messages", {}),
-        ("POST", "/messages", HTMX),
-        ("POST", "/messages", {"Sec-Fetch-Site": "cross-site"}),
-        ("GET", "/", {"Host": "evil.example"}),
-        ("POST", "/messages", {"Content-Length": str(2**21)}),
-    ]
-    for method, path, headers in refused:
-        with client.open(path, method=method, headers=headers) as answer:
-            assert answer.status_code >= 300
-            yield f"{method} {path} {headers}", answer
-
-
-@pytest.fixture
-def answers(app, manager):
-    manager.create_session()
-    manager.send_message("hello")
-    manager.stopping.set()  # the event streams end at once
-    return list(every_answer(app, manager.active_session_id))
-
-
-def test_every_answer_has_the_security_headers(answers):
-    assert len(answers) > 40
-    for name, answer in answers:
-        headers = answer.headers
-        assert headers["X-Content-Type-Options"] == "nosniff", name
-        assert headers["Referrer-Policy"] == "same-origin", name
-        assert headers["Cross-Origin-Opener-Policy"] == "same-origin", name
-        assert headers["Cross-Origin-Resource-Policy"] == "same-origin", name
-        assert "Permissions-Policy" in headers, name
-        assert not {"Server", "X-Powered-By", "Set-Cookie"} & set(headers.keys()), name
-
-
-def test_every_answer_has_a_policy_that_lets_nothing_foreign_in(answers):
-    for name, answer in answers:
-        directives = (part.split(maxsplit=1) for part in answer.headers["Content-Security-Policy"].split("; "))
-        policy = dict(directives)
-        frames = "'self'" if re.match("(GET|HEAD) .*/reply$", name) else "'none'"
-        assert policy == {
-            "default-src": "'self'",
-            "base-uri": "'none'",
-            "form-action": "'self'",
-            "frame-ancestors": frames,
-            "object-src": "'none'",
-        }, name
-
-
-def test_only_static_files_may_be_kept_by_a_browser(answers):
-    for name, answer in answers:
-        kept = "immutable" in answer.headers["Cache-Control"]
-        assert kept == ("/static/app.css" in name and answer.status_code == 200), name
-        if not kept:
-            assert answer.headers["Cache-Control"] == "no-store", name
-            assert {"HX-Request", "Accept"} <= set(answer.vary), name
-
-
-def test_an_unforeseen_error_has_the_headers_too(client, backend):
-    backend.fail["create_session"] = KeyError("secret")
-    answer = client.post("/messages", data={"message": "hi"})
-    assert answer.status_code == 500
-    assert "default-src 'self'" in answer.headers["Content-Security-Policy"]
-    assert answer.headers["Cache-Control"] == "no-store"
 
 
 # Nothing inline

@@ -12,12 +12,19 @@ from webchat.addresses import address_in, host_and_port
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 POLICY = {
-    "default-src": "'self'",
-    "base-uri": "'none'",
+    # What is not named below is forbidden: fonts, media, workers, manifests, plug-ins.
+    "default-src": "'none'",
+    "script-src": "'self'",
+    "style-src": "'self'",
+    "img-src": "'self'",
+    "connect-src": "'self'",
+    "frame-src": "'self'",
     "form-action": "'self'",
+    "base-uri": "'none'",
     "frame-ancestors": "'none'",
-    "object-src": "'none'",
 }
+NOT_NEEDED = "camera display-capture geolocation hid local-fonts microphone midi payment serial usb".split()
+"""What no page may ask the browser for; the clipboard is needed for copying."""
 
 
 def check_same_site(request: Request) -> None:
@@ -59,6 +66,6 @@ def set_headers(response: Response) -> Response:
     headers["Referrer-Policy"] = "same-origin"
     headers["Cross-Origin-Opener-Policy"] = "same-origin"
     headers["Cross-Origin-Resource-Policy"] = "same-origin"
-    headers["Permissions-Policy"] = "camera=(), geolocation=(), microphone=()"
+    headers["Permissions-Policy"] = ", ".join(f"{name}=()" for name in NOT_NEEDED)
     headers.setdefault("Cache-Control", "no-store")
     return response

@@ -1,0 +1,249 @@
+"""What every answer says of itself: on each route, in each face, and when it is an error."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator
+
+import pytest
+from flask import Flask
+from werkzeug.routing import Rule
+from werkzeug.test import TestResponse
+
+from tests.conftest import HTMX
+from tests.reading import until
+from tests.scripted import ScriptedBackend
+from webchat import create_app
+
+FACES = {
+    "page": {"Accept": "text/html"},
+    "fragment": HTMX,
+    "JSON": {"Accept": "application/json"},
+    "text": {"Accept": "text/plain"},
+    "events": {"Accept": "text/event-stream"},
+}
+KINDS = {
+    "H": "text/html",
+    "J": "application/json",
+    "T": "text/plain",
+    "E": "text/event-stream",
+    "L": "application/jsonl",
+    "C": "text/css",
+}
+# For each route the kinds of its answer in the five faces, in their order. A new route needs a row.
+ROUTES = {
+    "GET /": "HHHHH",
+    "POST /api/chat": "JHJTT",
+    "POST /api/end": "JJJJJ",
+    "GET /api/session": "JJJJJ",
+    "POST /api/session": "JJJJJ",
+    "POST /api/session/resume": "JHJTT",
+    "GET /api/sessions": "JJJJJ",
+    "GET /apps/settings/": "HHJHH",
+    "POST /apps/settings/": "HHJHH",
+    "POST /apps/settings/memories/<memory_id>/<action>": "HHJTT",
+    "GET /apps/settings/models": "HHJHH",
+    "POST /apps/settings/models/<name>/cancel": "HHJTT",
+    "POST /apps/settings/models/<name>/get": "HHJTT",
+    "POST /apps/settings/models/<name>/remove": "HHJTT",
+    "GET /apps/settings/servers": "HHJHH",
+    "POST /apps/settings/test": "HHJHH",
+    "GET /events": "EEEEE",
+    "POST /messages": "HHJTE",
+    "GET /sessions": "HHJHH",
+    "POST /sessions": "HHJHH",
+    "POST /sessions/<action>": "HHJTT",
+    "GET /sessions/<session_id>": "HHJHH",
+    "POST /sessions/<session_id>/<action>": "HHJHH",
+    "POST /sessions/<session_id>/end": "HHJHH",
+    "GET /sessions/<session_id>/export": "LLLLL",
+    "GET /sessions/<session_id>/manage": "HHHHH",
+    "POST /sessions/<session_id>/messages": "HHJTE",
+    "GET /sessions/<session_id>/messages/<message_id>": "TTTTT",
+    "POST /sessions/<session_id>/messages/<message_id>/ask": "HHJTT",
+    "POST /sessions/<session_id>/messages/<message_id>/continue": "HHJTT",
+    "GET /sessions/<session_id>/messages/<message_id>/edit": "HHHHH",
+    "POST /sessions/<session_id>/messages/<message_id>/edit": "HHJTT",
+    "GET /sessions/<session_id>/messages/<message_id>/files/<int:number>": "THTTT",
+    "POST /sessions/<session_id>/messages/<message_id>/fork": "HHJTT",
+    "POST /sessions/<session_id>/messages/<message_id>/retry": "HHJTT",
+    "POST /sessions/<session_id>/messages/<message_id>/select": "HHJTT",
+    "GET /sessions/<session_id>/models": "JHJJJ",
+    "POST /sessions/<session_id>/options": "HHJHH",
+    "POST /sessions/<session_id>/rename": "HHJTT",
+    "GET /sessions/<session_id>/reply": "HHHHH",
+    "POST /sessions/<session_id>/resume": "HHJHH",
+    "POST /sessions/<session_id>/stop": "HHJHH",
+    "GET /sessions/export": "LLLLL",
+    "POST /sessions/import": "HHJHH",
+    "GET /static/<path:filename>": "CCCCC",
+}
+FRAMED = "/sessions/<session_id>/reply"
+POLICY = {
+    "default-src": "'none'",
+    "script-src": "'self'",
+    "style-src": "'self'",
+    "img-src": "'self'",
+    "connect-src": "'self'",
+    "frame-src": "'self'",
+    "form-action": "'self'",
+    "base-uri": "'none'",
+    "frame-ancestors": "'none'",
+}
+
+
+def routes(app: Flask) -> dict[str, tuple[str, Rule]]:
+    """Each route by method and rule, the words of its choices left out."""
+    return {
+        f"{method} {re.sub(r'<any[^>]+>', '<action>', rule.rule)}": (method, rule)
+        for rule in app.url_map.iter_rules()
+        for method in sorted(rule.methods - {"HEAD", "OPTIONS"})
+    }
+
+
+def path_of(rule: Rule, session_id: str, message_id: str) -> str:
+    values = {"session_id": session_id, "message_id": message_id, "memory_id": "no-such", "filename": "app.css"}
+    values |= {"number": "0", "name": "no-such"}
+    path = re.sub(r"<any\((\w+)[^>]*>", r"\1", rule.rule)  # the first of several words
+    return re.sub(r"<(?:\w+:)?(\w+)>", lambda match: values[match[1]], path)
+
+
+@pytest.fixture
+def whole_app(home, tmp_path, monkeypatch, compiled_templates) -> Iterator[Flask]:
+    """With all routes: an application that brings no backend of its own has the models' routes too."""
+    monkeypatch.setenv("WEBCHAT_MODELS", str(tmp_path / "models"))
+    values = {"AMPLIFIER_HOME": str(home), "WEBCHAT_BACKEND": "mock", "WEBCHAT_MOCK_DELAY": "0"}
+    app = create_app(values | {"TESTING": True})
+    app.jinja_env.bytecode_cache = compiled_templates
+    yield app
+    app.extensions["webchat"].close()
+
+
+@pytest.fixture
+def answers(whole_app) -> list[tuple[str, str, TestResponse]]:
+    """Each route's answer by its name, in each face; what reads comes last, when the streams may end at once."""
+    manager, client = whole_app.extensions["webchat"], whole_app.test_client()
+    client.post("/messages", data={"message": "hello", "file": (io.BytesIO(b"<b>"), "a.txt")}, headers=FACES["JSON"])
+    session_id = manager.active_session_id
+    message_id = manager.conversation(session_id).messages[0].id
+    found = []
+    for name, (method, rule) in sorted(routes(whole_app).items(), reverse=True):
+        if method == "GET":
+            manager.stopping.set()
+        # What writes is refused: a message that is being answered would let one face be answered as another is not.
+        path = path_of(rule, session_id, message_id if method == "GET" else "no-such")
+        path += f"?session={session_id}" if rule.rule == "/events" else ""
+        for face, headers in FACES.items():
+            for way in (method, "HEAD", "OPTIONS") if method == "GET" else (method,):
+                with client.open(path, method=way, headers=headers, data={"message": "hi"}, buffered=False) as answer:
+                    found.append((name, f"{way} as {face}", answer))
+                until(lambda: not manager.answers_in_flight)
+    return found
+
+
+@pytest.fixture
+def busy_app(home, compiled_templates) -> Iterator[Flask]:
+    """An application whose backend fails in a way that nobody has foreseen."""
+    backend = ScriptedBackend()
+    app = create_app({"AMPLIFIER_HOME": str(home), "TESTING": True}, backend=backend)
+    app.jinja_env.bytecode_cache = compiled_templates
+    manager = app.extensions["webchat"]
+    manager.create_session()
+    manager.send_message("hello")
+    backend.fail["create_session"] = KeyError("secret")
+    yield app
+    manager.close()
+
+
+ERRORS = {
+    404: ("GET", "/no/such/page", {}),
+    405: ("DELETE", "/sessions", {}),
+    409: ("POST", "/sessions/SESSION/messages", {"data": {"message": "hi", "seen": "out-of-date"}}),
+    413: ("POST", "/messages", {"data": {"message": "x" * 2**21}}),
+    422: ("POST", "/messages", {"data": {"message": " "}}),
+    403: ("POST", "/messages", {"headers": {"Sec-Fetch-Site": "cross-site"}}),
+    421: ("GET", "/", {"headers": {"Host": "evil.example"}}),
+    500: ("POST", "/messages", {"data": {"message": "hi"}}),
+}
+
+
+@pytest.fixture
+def refusals(busy_app) -> list[tuple[int, str, TestResponse]]:
+    session_id, client = busy_app.extensions["webchat"].active_session_id, busy_app.test_client()
+    return [
+        (
+            status,
+            face,
+            client.open(
+                path.replace("SESSION", session_id),
+                method=method,
+                data=more.get("data"),
+                headers=headers | more.get("headers", {}),
+            ),
+        )
+        for status, (method, path, more) in ERRORS.items()
+        for face, headers in FACES.items()
+    ]
+
+
+def assert_guarded(answer: TestResponse, name: str, *, framed: bool = False) -> None:
+    headers = answer.headers
+    assert headers["X-Content-Type-Options"] == "nosniff", name
+    assert headers["Referrer-Policy"] == "same-origin", name
+    assert headers["Cross-Origin-Opener-Policy"] == "same-origin", name
+    assert headers["Cross-Origin-Resource-Policy"] == "same-origin", name
+    assert {"camera=()", "geolocation=()", "microphone=()", "usb=()"} <= set(headers["Permissions-Policy"].split(", "))
+    assert not {"Server", "X-Powered-By", "Set-Cookie"} & set(headers.keys()), name
+    policy = dict(part.split(maxsplit=1) for part in headers["Content-Security-Policy"].split("; "))
+    assert policy == POLICY | ({"frame-ancestors": "'self'"} if framed else {}), name
+    assert "unsafe" not in headers["Content-Security-Policy"], name
+    assert len(headers.getlist("Content-Security-Policy")) == 1, name
+
+
+def test_the_table_of_routes_is_whole(whole_app):
+    assert sorted(routes(whole_app)) == sorted(ROUTES)
+
+
+def test_every_route_answers_in_its_faces(answers):
+    kinds = dict.fromkeys(ROUTES, "")
+    letters = {kind: letter for letter, kind in KINDS.items()}
+    for name, way, answer in answers:
+        if not way.startswith(("HEAD", "OPTIONS")):
+            kinds[name] = kinds.get(name, "") + letters[answer.mimetype]
+    assert kinds == ROUTES
+
+
+def test_every_answer_has_the_security_headers(answers):
+    assert len(answers) > 400
+    for name, way, answer in answers:
+        framed = FRAMED in name and not way.startswith("OPTIONS")
+        assert_guarded(answer, f"{name}, {way}", framed=framed)
+
+
+def test_only_static_files_may_be_kept_by_a_browser(answers):
+    for name, way, answer in answers:
+        kept = "immutable" in answer.headers["Cache-Control"]
+        assert kept == ("/static/" in name), (name, way)
+        if not kept:
+            assert answer.headers["Cache-Control"] == "no-store", (name, way)
+            assert {"HX-Request", "Accept"} <= set(answer.vary), (name, way)
+
+
+def test_every_error_has_its_face_and_the_security_headers(refusals):
+    for status, face, answer in refusals:
+        name = f"{status} as {face}"
+        wanted = 400 if status == 422 and face == "JSON" else status
+        assert (answer.status_code, answer.mimetype) == (wanted, _kind_of_error(face)), name
+        assert_guarded(answer, name)
+        assert answer.headers["Cache-Control"] == "no-store", name
+
+
+def _kind_of_error(face: str) -> str:
+    """Who wants events gets an error as text: its status says that there are none."""
+    return {"JSON": "application/json", "text": "text/plain", "events": "text/plain"}.get(face, "text/html")
+
+
+def test_what_is_not_there_has_the_headers_too(client):
+    for path in ("/static/no-such.css", "/sessions/no-such", "/apps/settings"):
+        assert_guarded(client.get(path), path)
