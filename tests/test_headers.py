@@ -77,8 +77,13 @@ ROUTES = {
     "POST /sessions/<session_id>/stop": "HHJHH",
     "GET /sessions/export": "LLLLL",
     "POST /sessions/import": "HHJHH",
+    "GET /sign-in": "HHHHH",
+    "POST /sign-in": "HHJTT",
+    "POST /sign-out": "HHJHH",
     "GET /static/<path:filename>": "CCCCC",
 }
+TOKEN = "a-token-of-many-characters"
+SETS_A_COOKIE = "POST /sign-out"
 FRAMED = "/sessions/<session_id>/reply"
 POLICY = {
     "default-src": "'none'",
@@ -111,9 +116,9 @@ def path_of(rule: Rule, session_id: str, message_id: str) -> str:
 
 @pytest.fixture
 def whole_app(home, tmp_path, monkeypatch, compiled_templates) -> Iterator[Flask]:
-    """With all routes: an application that brings no backend of its own has the models' routes too."""
+    """With all routes: those of the models are there where no backend was brought, those of the way in with a token."""
     monkeypatch.setenv("WEBCHAT_MODELS", str(tmp_path / "models"))
-    values = {"AMPLIFIER_HOME": str(home), "WEBCHAT_BACKEND": "mock", "WEBCHAT_MOCK_DELAY": "0"}
+    values = {"AMPLIFIER_HOME": str(home), "WEBCHAT_BACKEND": "mock", "WEBCHAT_MOCK_DELAY": "0", "WEBCHAT_TOKEN": TOKEN}
     app = create_app(values | {"TESTING": True})
     app.jinja_env.bytecode_cache = compiled_templates
     yield app
@@ -124,6 +129,7 @@ def whole_app(home, tmp_path, monkeypatch, compiled_templates) -> Iterator[Flask
 def answers(whole_app) -> list[tuple[str, str, TestResponse]]:
     """Each route's answer by its name, in each face; what reads comes last, when the streams may end at once."""
     manager, client = whole_app.extensions["webchat"], whole_app.test_client()
+    client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {TOKEN}"
     client.post("/messages", data={"message": "hello", "file": (io.BytesIO(b"<b>"), "a.txt")}, headers=FACES["JSON"])
     session_id = manager.active_session_id
     message_id = manager.conversation(session_id).messages[0].id
@@ -194,7 +200,8 @@ def assert_guarded(answer: TestResponse, name: str, *, framed: bool = False) -> 
     assert headers["Cross-Origin-Opener-Policy"] == "same-origin", name
     assert headers["Cross-Origin-Resource-Policy"] == "same-origin", name
     assert {"camera=()", "geolocation=()", "microphone=()", "usb=()"} <= set(headers["Permissions-Policy"].split(", "))
-    assert not {"Server", "X-Powered-By", "Set-Cookie"} & set(headers.keys()), name
+    assert not {"Server", "X-Powered-By"} & set(headers.keys()), name
+    assert ("Set-Cookie" in headers) == name.startswith(SETS_A_COOKIE), name
     policy = dict(part.split(maxsplit=1) for part in headers["Content-Security-Policy"].split("; "))
     assert policy == POLICY | ({"frame-ancestors": "'self'"} if framed else {}), name
     assert "unsafe" not in headers["Content-Security-Policy"], name
@@ -242,6 +249,14 @@ def test_every_error_has_its_face_and_the_security_headers(refusals):
 def _kind_of_error(face: str) -> str:
     """Who wants events gets an error as text: its status says that there are none."""
     return {"JSON": "application/json", "text": "text/plain", "events": "text/plain"}.get(face, "text/html")
+
+
+def test_what_a_stranger_is_told_has_the_headers_too(whole_app):
+    client = whole_app.test_client()
+    for name, (method, rule) in routes(whole_app).items():
+        path = path_of(rule, "no-such", "no-such")
+        for face, headers in FACES.items():
+            assert_guarded(client.open(path, method=method, headers=headers), f"a stranger's {name} as {face}")
 
 
 def test_what_is_not_there_has_the_headers_too(client):
