@@ -196,7 +196,7 @@ def test_finished_blocks_are_sent_once_and_never_change(open_tab, session_id, ba
     for number in range(len(ANSWER)):
         gate.open(number)
         tab.read(lambda tab: len(tab.shown()) == 4)
-        done = tab.soup.select("#messages article .blocks[id$=-done]")[-1].decode_contents()
+        done = tab.soup.select("#messages article .blocks[id^=done-]")[-1].decode_contents()
         assert done.startswith(finished)
         finished = done
     tab.read(complete)

@@ -15,6 +15,7 @@ from typing import Any, Literal, TypedDict
 from webchat.conventions import MEMORY_STORE_FILENAME
 from webchat.errors import InvalidInput, StorageError
 from webchat.fileutil import Folder, locked, quarantine
+from webchat.plain import one_line
 
 Action = Literal["remember", "recall"]
 
@@ -342,9 +343,9 @@ def _view(row: dict[str, Any]) -> Memory:
     return {
         "id": str(row["id"]),
         "timestamp": str(row.get("timestamp") or ""),
-        "category": str(row.get("category") or "general"),
+        "category": one_line(str(row.get("category") or "general")),
         "content": str(row["content"]),
-        "tags": [str(tag) for tag in tags] if isinstance(tags, list) else [str(tags)],
+        "tags": [one_line(str(tag)) for tag in (tags if isinstance(tags, list) else [tags])],
     }
 
 

@@ -19,6 +19,8 @@ from markdown_it.utils import OptionsDict
 from markupsafe import Markup
 from mdit_py_plugins.tasklists import tasklists_plugin
 
+from webchat.plain import TURNING, one_line
+
 HIGHLIGHT_AT_MOST = 30_000
 """Characters of a code block; longer ones stay plain, since some lexers take their time."""
 KEPT_CHARACTERS = 16 * 2**20
@@ -72,6 +74,8 @@ def _checked(tag: str, name: str, value: str) -> str | None:
         return value if re.fullmatch(r"[a-z0-9]{1,4}", value) else None
     if tag == "input" and name == "type":
         return "checkbox"
+    if name == "title":
+        return one_line(value)
     if tag == "a" and name == "href" and not re.match(r"https?://|mailto:", value, re.IGNORECASE):
         return None  # a relative link in an answer would lead into this application
     return value
@@ -196,7 +200,9 @@ def _html(text: str, env: Env) -> Markup:
             # Not lines within these: a block that looks for its direction passes over what has one of its own.
             if token.type in _WITH_SIDES or (token.type in _LINES and token.level == 0):
                 token.attrSet("dir", "auto")
-    return Markup(_SAFE.clean(parser.renderer.render(tokens, parser.options, env)))  # noqa: S704  (made safe here)
+    safe = _SAFE.clean(parser.renderer.render(tokens, parser.options, env))
+    # Each mark in a box of its own, where it turns nothing, and is still there when the text is copied.
+    return Markup(TURNING.sub(r'<span class="bidi">\g<0></span>', safe))  # noqa: S704  (made safe here)
 
 
 @lru_cache(maxsize=1)

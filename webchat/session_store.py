@@ -18,6 +18,7 @@ from webchat.conventions import SERVER_DIR, WEB_CHAT_ACTIVITY_FILENAME, WEB_CHAT
 from webchat.errors import InvalidInput, LimitReached, SessionExists, SessionNotFound, StorageError
 from webchat.fileutil import DiskFolder, Folder, MemoryFolder, Stamp, locked, quarantine
 from webchat.observer import NOBODY, Observer
+from webchat.plain import one_line
 
 DEFAULT_DESCRIPTION = "Web chat session"
 NEWER = "The list of sessions was written by a later version of the chat. It can be read here, and not changed."
@@ -485,7 +486,7 @@ def _last_active(session: WebChatSession) -> Moment:
 def _session(row: Row) -> WebChatSession:
     return WebChatSession(
         row["session_id"],
-        row.get("description", DEFAULT_DESCRIPTION),
+        one_line(row.get("description", DEFAULT_DESCRIPTION)),
         row.get("created_at", ""),
         row.get("last_active") or row.get("created_at", ""),
         bool(row.get("is_active", False)),

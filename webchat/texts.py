@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Sequence
 
 from webchat.errors import InvalidInput, TooLarge
+from webchat.plain import one_line
 from webchat.session_store import DEFAULT_DESCRIPTION
 from webchat.transcript import File
 
-JOINERS = "\u200c\u200d\u00ad"
-"""They join or part letters, in Persian and in families of emoji say, and are part of the words."""
 LARGEST_FILE, MOST_FILES, LONGEST_FILE_NAME = 1024 * 1024, 10, 120
 """Of the files that go with a message: bytes of one, how many, and characters of a name."""
 TITLE_LENGTH = 80
@@ -69,14 +67,3 @@ def checked_title(title: str, most: int) -> str:
     if 0 < most < len(line):
         raise InvalidInput(f"This title is too long: {most} characters at most.")
     return line
-
-
-def one_line(text: str) -> str:
-    """Without controls, and without the marks that turn writing around: they would act on what stands beside it."""
-    shown = "".join(" " if _acts(char) else char for char in text)
-    return re.sub(r"\s+", " ", shown).strip(JOINERS + " ")
-
-
-def _acts(char: str) -> bool:
-    """Whether a character does something instead of showing."""
-    return unicodedata.category(char) in ("Cc", "Cf", "Cs") and char not in JOINERS

@@ -13,6 +13,7 @@ from typing import Any, TypeGuard
 
 from webchat import jsonlines
 from webchat.fileutil import Folder, Stamp
+from webchat.plain import one_line
 
 SUFFIX = ".jsonl"
 FORMAT = 1
@@ -356,7 +357,7 @@ def _message(record: Mapping[str, Any], before: str | None, end: int) -> Message
 def _files(found: object) -> tuple[File, ...]:
     rows = [row for row in found if isinstance(row, dict)] if isinstance(found, list) else []
     return tuple(
-        File(row["name"], row["content"])
+        File(one_line(row["name"]) or "file.txt", row["content"])
         for row in rows
         if isinstance(row.get("name"), str) and isinstance(row.get("content"), str)
     )

@@ -18,6 +18,7 @@ from typing import IO, Any
 from webchat import jsonlines
 from webchat.archive import others
 from webchat.archive.others import Brought, Unreadable
+from webchat.plain import one_line
 from webchat.session_store import Row, WebChatSession, WebChatSessionStore, is_row
 from webchat.writing import Writing
 
@@ -45,7 +46,7 @@ class Report:
 
     def problem(self, text: str) -> None:
         if len(self.problems) < MOST_PROBLEMS:
-            self.problems.append(text)
+            self.problems.append(one_line(text))
 
 
 class Archive:

@@ -11,8 +11,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from webchat import jsonlines
+from webchat.plain import one_line
 from webchat.session_store import DEFAULT_DESCRIPTION, Row
-from webchat.texts import one_line, title_of
+from webchat.texts import title_of
 from webchat.transcript import File
 
 IN_A_ZIP = re.compile(r"(^|/)conversations(-\d+)?\.json$")

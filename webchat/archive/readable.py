@@ -28,6 +28,7 @@ h1 { font-size: 1.4rem; margin-top: 3rem; } h2 { font-size: 0.8rem; opacity: 0.7
 pre { overflow-x: auto; padding: 0.75rem; border-radius: 10px; border: 1px solid; }
 button { display: none; } table { border-collapse: collapse; } td, th { border: 1px solid; padding: 4px 8px; }
 figure { margin: 1rem 0; } blockquote { border-left: 3px solid; margin-left: 0; padding-left: 1rem; opacity: 0.8; }
+.bidi { display: inline-block; }
 </style>
 </head>
 <body>

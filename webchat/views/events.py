@@ -219,7 +219,7 @@ class PageStream(ListStream):
             ("reasoning", "beforeend"): reasoning,
         }
         self._tail, self._status, self._cost = body.tail, status, len(body.tail)
-        changed = [partial(f"m-{message.id}-{name}", swap, html) for (name, swap), html in parts.items() if html]
+        changed = [partial(f"{name}-{message.id}", swap, html) for (name, swap), html in parts.items() if html]
         return Markup().join(changed)
 
     def _event(self, html: Markup) -> str:

@@ -94,7 +94,10 @@ class Server:
             wire.release()
 
     def models(self, wire: Wire) -> list[str]:
-        """The names from GET /models, in the server's order. Raises BackendUnavailable."""
+        """The names from GET /models, in the server's order; no model's has characters that do not show.
+
+        Raises BackendUnavailable.
+        """
         seconds = self.endpoint.connect_timeout
         with told(self.endpoint, wire):
             url, trace = f"{self.endpoint.url}/models", {"trace": wire.trace}
@@ -106,7 +109,8 @@ class Server:
         entries = listed.get("data") if isinstance(listed, dict) else None
         if not isinstance(entries, list):
             raise problems.not_a_model(self.endpoint)
-        return [entry["id"] for entry in entries if isinstance(entry, dict) and isinstance(entry.get("id"), str)]
+        names = [entry.get("id") for entry in entries if isinstance(entry, dict)]
+        return [name for name in names if isinstance(name, str) and name.isprintable()]
 
     def first_model(self, wire: Wire) -> str:
         """The name of the first model. Raises BackendUnavailable, also where there is none."""
