@@ -486,7 +486,7 @@ def _last_active(session: WebChatSession) -> Moment:
 def _session(row: Row) -> WebChatSession:
     return WebChatSession(
         row["session_id"],
-        one_line(row.get("description", DEFAULT_DESCRIPTION)),
+        one_line(row.get("description", "")) or DEFAULT_DESCRIPTION,
         row.get("created_at", ""),
         row.get("last_active") or row.get("created_at", ""),
         bool(row.get("is_active", False)),
