@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from webchat import __version__, config, logs
+from webchat import __version__, config, logs, secret_flags
 from webchat.addresses import is_loopback
 from webchat.errors import InvalidInput, WebChatError
+from webchat.logs import printable
+from webchat.plain import one_line
 
 if TYPE_CHECKING:
     from webchat.manager import WebChatSessionManager
@@ -55,11 +57,13 @@ def main() -> None:
 @_setting_options
 def serve(**given: str | None) -> None:
     """Serve the chat on this machine."""
+    given |= secret_flags.handed_on(os.environ)
+    secret_flags.hide(given)
     explicit = {setting.metadata["key"]: given[setting.name] for setting in config.SETTINGS}
     try:
         _serve(explicit)
     except (WebChatError, OSError) as error:
-        raise click.ClickException(str(error)) from error
+        raise _refusal(error) from error
 
 
 def _serve(explicit: dict[str, Any]) -> None:
@@ -77,9 +81,9 @@ def _serve(explicit: dict[str, Any]) -> None:
         click.echo(f"Port {settings.port} is taken; using {port} instead.")
     for line in _addresses(settings, port, f"?token={made}" if made else ""):
         click.echo(line)
-    click.echo(f"Sessions are kept in {settings.home.expanduser()}")
+    click.echo(printable(f"Sessions are kept in {settings.home.expanduser()}"))
     if manager.notice:
-        click.echo(manager.notice)
+        click.echo(printable(manager.notice))
     manager.start(TerminalProgress())
     sys.stdout.flush()
     server.run(app, manager, listening, max_streams=settings.max_streams, grace=settings.grace)
@@ -117,6 +121,10 @@ def _addresses(settings: config.Settings, port: int, way_in: str) -> Iterator[st
         yield "WARNING: there is no TLS, so the network can read along. Put a proxy before the chat: docs/deploy.md."
 
 
+def _refusal(error: Exception) -> click.ClickException:
+    return click.ClickException(printable(str(error)))
+
+
 def _home_option(command: Callable[..., None]) -> Callable[..., None]:
     return click.option("--home", help="Folder that holds all files.", metavar="FOLDER")(command)
 
@@ -149,7 +157,7 @@ def export_sessions(home: str | None, owner: str | None, session_ids: tuple[str,
         for part in manager.archive.export(chosen):
             output.write(part)
     except (WebChatError, OSError) as error:
-        raise click.ClickException(str(error)) from error
+        raise _refusal(error) from error
 
 
 @main.command("import")
@@ -162,12 +170,13 @@ def import_sessions(home: str | None, owner: str | None, files: tuple[Any, ...])
         manager, problems = _manager(home), 0
         for file in files:
             report = manager.archive.bring_in(file, owner)
-            click.echo(f"{file.name}: {len(report.imported)} brought in, {report.known} here already")
+            name = one_line(file.name)
+            click.echo(f"{name}: {len(report.imported)} brought in, {report.known} here already")
             for problem in report.problems:
-                click.echo(f"{file.name}: {problem}", err=True)
+                click.echo(f"{name}: {problem}", err=True)
             problems += len(report.problems)
     except (WebChatError, OSError) as error:
-        raise click.ClickException(str(error)) from error
+        raise _refusal(error) from error
     sys.exit(1 if problems else 0)
 
 
@@ -229,7 +238,7 @@ def get_model(name: str, given: str | None) -> None:
     try:
         path = fetch(named(name), _shelf().folder, TerminalProgress(), threading.Event(), given=given)
     except WebChatError as error:
-        raise click.ClickException(str(error)) from error
+        raise _refusal(error) from error
     except KeyboardInterrupt as error:
         raise click.ClickException("Stopped. The same command goes on where this one was.") from error
     click.echo(f"{path} is here and checked.")
@@ -244,7 +253,7 @@ def remove_model(name: str) -> None:
     try:
         freed = _shelf().remove(named(name))
     except WebChatError as error:
-        raise click.ClickException(str(error)) from error
+        raise _refusal(error) from error
     click.echo(f"{freed / 1e9:.1f} GB freed." if freed else "It was not here.")
 
 
@@ -269,6 +278,7 @@ class TerminalProgress:
 
     def __call__(self, text: str, progress: float | None = None) -> None:
         """Show `text`, with a bar where `progress` from 0 to 1 is known."""
+        text = one_line(text)
         if text != self._text:
             click.echo(("\n" if self._text and self._moving else "") + text, err=True, nl=not self._moving)
             self._text = text

@@ -1,4 +1,4 @@
-"""Text from elsewhere, made fit to stand in one line, or in a terminal. Knows nothing of what it says."""
+"""Text from elsewhere, made fit to stand in one line. Knows nothing of what it says."""
 
 from __future__ import annotations
 
@@ -19,19 +19,5 @@ def one_line(text: str) -> str:
     return re.sub(r"\s+", " ", shown).strip(JOINERS + " ")
 
 
-def escaped(text: str) -> str:
-    """With what does something instead of showing written out, as \\x1b; lines stay lines.
-
-    For terminals and logs: what a request or a file brings must not move a cursor, set a title or hide a line.
-    """
-    if text.isprintable():
-        return text
-    return "".join(char if char.isprintable() or char in "\n\t" else _written_out(char) for char in text)
-
-
 def _acts(char: str) -> bool:
     return unicodedata.category(char) in ("Cc", "Cf", "Cs") and char not in JOINERS
-
-
-def _written_out(char: str) -> str:
-    return char.encode("unicode_escape").decode()

@@ -1,0 +1,43 @@
+"""Secrets that came as flags, taken off the command line, which everybody on the machine can read."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping, MutableMapping
+
+from webchat.config import SETTINGS
+
+VARIABLE = "WEBCHAT_HANDED_ON"
+"""Brings the secrets to the program that this one becomes; only this user can read another process's environment."""
+_SECRET = frozenset(setting.name for setting in SETTINGS if setting.metadata["secret"])
+
+
+def handed_on(environ: MutableMapping[str, str]) -> dict[str, str]:
+    """The secret flags of the command line that this process had before, by a setting's name; then forgotten there."""
+    try:
+        brought = json.loads(environ.pop(VARIABLE, "{}"))
+    except ValueError:
+        return {}
+    return {name: str(brought[name]) for name in _SECRET & brought.keys()} if isinstance(brought, dict) else {}
+
+
+def hide(given: Mapping[str, str | None]) -> None:
+    """Where this process's command line has a secret, become the same program, in the same process, without it.
+
+    `given` is what the flags of `serve` were set to, by a setting's name.
+    """
+    secrets = {name: value for name, value in given.items() if name in _SECRET and value}
+    arguments = sys.argv[1:]
+    is_shown = any(value in argument for value in secrets.values() for argument in arguments)
+    if not is_shown or os.name != "posix" or sys.orig_argv[-len(arguments) :] != arguments:
+        return
+    program = sys.orig_argv[1 : -len(arguments)]
+    flags = {setting.name: setting.metadata["flag"] for setting in SETTINGS}
+    others = [f"{flags[name]}={value}" for name, value in given.items() if value is not None and name not in secrets]
+    os.execve(  # noqa: S606
+        sys.executable,
+        [sys.executable, *program, "serve", *others],
+        {**os.environ, VARIABLE: json.dumps(secrets)},
+    )
