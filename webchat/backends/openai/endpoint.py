@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
+from base64 import b64encode
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from webchat.errors import InvalidInput
 
@@ -26,6 +28,8 @@ class Endpoint:
     login: tuple[str, str] | None = field(repr=False)
     connect_timeout: float
     read_timeout: float
+    secrets: tuple[str, ...] = field(repr=False)
+    """What must not be shown, whoever repeats it."""
 
     @property
     def is_loopback(self) -> bool:
@@ -36,27 +40,31 @@ class Endpoint:
         except ValueError:
             return False
 
-    @property
-    def secrets(self) -> list[str]:
-        """What must not be shown, whoever repeats it."""
-        return [secret for secret in (self.key, self.login and self.login[1]) if secret]
-
 
 def parse(base_url: str, key: str, connect_timeout: float, read_timeout: float) -> Endpoint:
     """The endpoint at `base_url`; a login in it is taken out. Raises InvalidInput, which quotes nothing."""
     parts = _split(base_url)
     where = parts.netloc.rpartition("@")[2]
     path = parts.path.rstrip("/").removesuffix("/chat/completions")
-    login = (unquote(parts.username), unquote(parts.password or "")) if parts.username and not key.strip() else None
+    login = (unquote(parts.username), unquote(parts.password or "")) if parts.username else None
+    key = _checked(key)
     return Endpoint(
         f"{parts.scheme}://{where}{path}",
         parts.hostname or "",
         where,
-        _checked(key),
-        login,
+        key,
+        None if key else login,
         connect_timeout,
         read_timeout,
+        tuple(filter(None, (key, *_secrets(login)))),
     )
+
+
+def _secrets(login: tuple[str, str] | None) -> Iterator[str]:
+    """The password as it is and in the ways in which it travels. A name without one is a key in its place."""
+    if login:
+        secret = login[1] or login[0]
+        yield from (secret, quote(secret, safe=""), b64encode(":".join(login).encode()).decode())
 
 
 def without_password(base_url: str) -> str:
@@ -66,8 +74,11 @@ def without_password(base_url: str) -> str:
         login, at, where = parts.netloc.rpartition("@")
     except ValueError:
         return ""
+    if "@" in base_url and not parts.netloc:
+        return ""
     name, colon, _ = login.partition(":")
-    return parts._replace(netloc=f"{name}{colon and ':' + HIDDEN}{at}{where}").geturl()
+    shown = f"{name}:{HIDDEN}" if colon else HIDDEN  # a name alone is a key
+    return parts._replace(netloc=f"{shown if at else ''}{at}{where}").geturl()
 
 
 def _split(base_url: str) -> SplitResult:
