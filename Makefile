@@ -9,7 +9,7 @@ MINUTES ?= 30
 EXTRAS = $(if $(filter-out local,$(BACKEND)),,[local])
 
 .DEFAULT_GOAL := help
-.PHONY: help run test soak bench lint format wheel screenshots clean
+.PHONY: help run test soak bench lint format audit wheel screenshots clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,10 @@ lint: $(VENV)/.dev ## Check style and types
 format: $(VENV)/.dev ## Put the code into shape
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format --quiet .
+
+audit: $(VENV)/.dev ## Look for known vulnerabilities in all that is installed; needs PyPI's list of them
+	@$(BIN)/python -m pip freeze --all --exclude-editable | $(BIN)/pip-audit --strict --disable-pip --no-deps \
+		--progress-spinner off --requirement /dev/stdin $(ARGS)
 
 screenshots: $(VENV)/.dev ## Take the README's pictures, in Chromium
 	@$(BIN)/python docs/screenshots.py
