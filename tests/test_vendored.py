@@ -4,34 +4,60 @@ from __future__ import annotations
 
 import hashlib
 import re
+import shutil
+from pathlib import Path
 
 import pytest
 
 from webchat.views import resources
 
-VENDOR = resources("static") / "vendor"
+STATIC = resources("static")
+VENDOR = STATIC / "vendor"
 NOTE = (VENDOR / "README.md").read_text("utf-8")
-FILES = sorted(path.name for path in VENDOR.iterdir() if path.name != "README.md")
+NOTED = dict(re.findall(r"^\| `([^`]+)` \|.*\| `([0-9a-f]{64})` \|$", NOTE, re.MULTILINE))
+OURS = {"app.css", "chat.js", "icon.svg"}
 
 
-def noted(file: str) -> str:
-    """The sha256 that the note gives for a file."""
-    [found] = re.findall(rf"^\| `{re.escape(file)}` \|.*\| `([0-9a-f]{{64}})` \|$", NOTE, re.MULTILINE)
-    return found
+def hashes(folder: Path) -> dict[str, str]:
+    """The sha256 of each file of others below a folder, by its path there."""
+    files = [path for path in folder.rglob("*") if path.is_file() and path.name != "README.md"]
+    return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
-@pytest.mark.parametrize("file", FILES)
-def test_a_file_of_others_is_the_one_that_its_note_tells(file):
-    assert hashlib.sha256((VENDOR / file).read_bytes()).hexdigest() == noted(file)
+def test_the_files_of_others_are_those_that_the_note_tells():
+    assert hashes(VENDOR) == NOTED
 
 
-def test_the_note_tells_of_no_file_that_is_not_there():
-    assert re.findall(r"^\| `([^`]+)` \|", NOTE, re.MULTILINE) == FILES
+@pytest.mark.parametrize("change", ["a byte", "a file more", "a file less", "a file in a folder"])
+def test_whatever_is_changed_is_noticed(tmp_path, change):
+    copy = Path(shutil.copytree(VENDOR, tmp_path / "vendor"))
+    file = copy / next(iter(NOTED))
+    if change == "a byte":
+        data = bytearray(file.read_bytes())
+        data[len(data) // 2] ^= 1
+        file.write_bytes(data)
+    elif change == "a file less":
+        file.unlink()
+    else:
+        other = copy / ("deep/other.js" if change.endswith("folder") else "other.js")
+        other.parent.mkdir(exist_ok=True)
+        other.write_text("")
+    assert hashes(copy) != NOTED
+
+
+def test_beside_them_there_is_only_what_we_have_written():
+    assert {path.name for path in STATIC.iterdir() if path.is_file()} == OURS
+    assert [path.name for path in STATIC.iterdir() if path.is_dir()] == ["vendor"]
+
+
+def test_the_note_says_where_they_are_from_and_how_to_make_them_again():
+    assert re.search(r"^Source: .+ \d+\.\d+\.\d+", NOTE, re.MULTILINE)
+    assert "npm pack htmx.org@" in NOTE
 
 
 def test_the_pages_load_the_version_that_the_note_tells(client):
     loaded = re.findall(r"/static/vendor/([^\"?]+)", client.get("/").text)
-    assert loaded == [file for file in FILES if file.endswith(".js")]
+    assert loaded == [file for file in NOTED if file.endswith(".js")]
     for file in loaded:
         version = re.search(r"-(\d+\.\d+\.\d+)\.min\.js$", file)[1]
         assert f"htmx.org {version}" in NOTE
