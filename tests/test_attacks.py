@@ -11,9 +11,10 @@ from bs4 import BeautifulSoup, Tag
 
 from tests import attacks
 from tests.attacks import CORPUS
+from webchat import colours
 from webchat.archive.readable import as_html
 from webchat.plain import TURNING, one_line
-from webchat.render import GrowingMarkdown, markdown, normal_lines
+from webchat.render import TASKS_AT_MOST, GrowingMarkdown, markdown, normal_lines
 from webchat.session_store import DEFAULT_DESCRIPTION, WebChatSession
 from webchat.transcript import Message
 
@@ -95,6 +96,22 @@ def test_marks_that_turn_writing_around_stand_in_boxes_of_their_own():
 def test_code_with_such_marks_is_copied_as_it_was():
     code = "if admin\u202e \u2066// then\u2069"
     assert code in BeautifulSoup(markdown(f"```\n{code}\n```"), "html.parser").code.text
+
+
+def test_code_that_takes_too_long_to_colour_stays_plain(monkeypatch):
+    code = "s{x\n" * 20
+    assert "<span" in colours.coloured(code, "perl")
+    colours._coloured.cache_clear()
+    monkeypatch.setattr(colours, "PATIENCE", -1)
+    assert colours.coloured(code, "perl") == code
+    monkeypatch.undo()
+    colours._coloured.cache_clear()
+    assert "<span" not in colours.coloured("x = 1 # " + "(" * colours.LONGEST_LINE, "python")
+
+
+def test_more_boxes_than_anybody_ticks_stay_text():
+    assert markdown("- [ ] x\n" * TASKS_AT_MOST).count("<input") == TASKS_AT_MOST
+    assert "<input" not in markdown("- [ ] x\n" * (TASKS_AT_MOST + 1))
 
 
 def test_a_name_is_one_line_that_acts_on_nothing():

@@ -19,16 +19,18 @@ from markdown_it.utils import OptionsDict
 from markupsafe import Markup
 from mdit_py_plugins.tasklists import tasklists_plugin
 
+from webchat.colours import coloured
 from webchat.plain import TURNING, one_line
 
-HIGHLIGHT_AT_MOST = 30_000
-"""Characters of a code block; longer ones stay plain, since some lexers take their time."""
 KEPT_CHARACTERS = 16 * 2**20
 """Of the texts rendered last and their HTML, together."""
+TASKS_AT_MOST = 500
+"""Check boxes in one list; where there are more they stay text, since finding them takes the square of their number."""
 Env = MutableMapping[str, Any]
 
 _ENDED_BY_AN_EMPTY_LINE = ("paragraph_open", "heading_open", "hr", "table_open", "blockquote_open", "fence")
 
+_TASK = re.compile(r"\[[ xX]\]")
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
 _WITH_SIDES = ("bullet_list_open", "ordered_list_open", "blockquote_open", "table_open")
 _LINES = ("paragraph_open", "heading_open")
@@ -192,7 +194,7 @@ def _line_offsets(text: str) -> Iterator[int]:
 
 
 def _html(text: str, env: Env) -> Markup:
-    parser = _parser()
+    parser = _parser(tasks=0 < len(_TASK.findall(text)) <= TASKS_AT_MOST)
     tokens = parser.parse(text, env)
     if _RIGHT_TO_LEFT.search(text):
         # A line finds its direction by itself; on which side a block and its marks stand is told to the browser.
@@ -211,9 +213,9 @@ def _outline() -> MarkdownIt:
     return _dialect().disable("inline")
 
 
-@lru_cache(maxsize=1)
-def _parser() -> MarkdownIt:
-    parser = _dialect().use(tasklists_plugin)
+@lru_cache(maxsize=2)
+def _parser(*, tasks: bool) -> MarkdownIt:
+    parser = _dialect().use(tasklists_plugin) if tasks else _dialect()
     parser.options["linkify"] = True
     parser.enable("linkify")
     if parser.linkify:
@@ -239,30 +241,12 @@ def _fence(self: RendererHTML, tokens: Sequence[Token], index: int, options: Opt
     words = token.info.split()
     language = words[0][:30] if words else ""
     # An open fence's code changes with every line; it is coloured when it is whole.
-    plain = env.get("open") or len(token.content) > HIGHLIGHT_AT_MOST
-    code = escapeHtml(token.content) if plain else _highlighted(token.content, language)
+    code = escapeHtml(token.content) if env.get("open") else coloured(token.content, language)
     label = escapeHtml(language)
     return (
         f'<figure class="code"><figcaption><span>{label or "text"}</span>'
         f'<button type="button" class="copy">Copy</button></figcaption><pre><code>{code}</code></pre></figure>\n'
     )
-
-
-@lru_cache(maxsize=256)
-def _highlighted(code: str, language: str) -> str:
-    # Pygments takes 20 MB that a chat without code does not need.
-    from pygments import highlight
-    from pygments.formatters import HtmlFormatter
-    from pygments.lexers import get_lexer_by_name
-    from pygments.util import ClassNotFound
-
-    if not language:
-        return escapeHtml(code)
-    try:
-        lexer = get_lexer_by_name(language, stripnl=False, ensurenl=False)
-    except ClassNotFound:
-        return escapeHtml(code)
-    return highlight(code, lexer, HtmlFormatter(nowrap=True))
 
 
 def _image(self: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: Env) -> str:

@@ -1,0 +1,50 @@
+"""Code as HTML with its words marked for colours, within a time. Knows no page."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
+
+from markdown_it.common.utils import escapeHtml
+
+COLOURED_AT_MOST, LONGEST_LINE = 30_000, 2_000
+"""Characters of a block of code and of a line in it; longer ones stay plain."""
+PATIENCE = 0.5
+"""Seconds of computing for one block. Some lexers take the square of what is written to make them."""
+
+
+class _TooSlow(Exception):
+    """The time is up."""
+
+
+def coloured(code: str, language: str) -> str:
+    """The code as HTML, plain where the language is not known, the code is long, or colouring it takes too long."""
+    if not language or len(code) > COLOURED_AT_MOST or max(map(len, code.split("\n"))) > LONGEST_LINE:
+        return escapeHtml(code)
+    return _coloured(code, language)
+
+
+@lru_cache(maxsize=256)
+def _coloured(code: str, language: str) -> str:
+    # Pygments takes 20 MB that a chat without code does not need.
+    from pygments import format
+    from pygments.formatters import HtmlFormatter
+    from pygments.lexers import get_lexer_by_name
+    from pygments.util import ClassNotFound
+
+    try:
+        lexer = get_lexer_by_name(language, stripnl=False, ensurenl=False)
+        return str(format(_in_time(lexer.get_tokens(code)), HtmlFormatter(nowrap=True)))
+    except (ClassNotFound, _TooSlow):
+        return escapeHtml(code)
+
+
+def _in_time(tokens: Iterator[Any]) -> Iterator[Any]:
+    # The thread's own time: how busy the machine is does not change what is shown.
+    deadline = time.thread_time() + PATIENCE
+    for token in tokens:
+        if time.thread_time() > deadline:
+            raise _TooSlow
+        yield token
