@@ -41,22 +41,25 @@ ROUTES = {
     "POST /api/session/resume": "JHJTT",
     "GET /api/sessions": "JJJJJ",
     "GET /apps/settings/": "HHJHH",
-    "POST /apps/settings/": "HHJHH",
+    "POST /apps/settings/": "HHJTE",
     "POST /apps/settings/memories/<memory_id>/<action>": "HHJTT",
     "GET /apps/settings/models": "HHJHH",
     "POST /apps/settings/models/<name>/cancel": "HHJTT",
     "POST /apps/settings/models/<name>/get": "HHJTT",
     "POST /apps/settings/models/<name>/remove": "HHJTT",
     "GET /apps/settings/servers": "HHJHH",
-    "POST /apps/settings/test": "HHJHH",
+    "POST /apps/settings/test": "HHJTT",
     "GET /events": "EEEEE",
+    "GET /healthz": "JJJTJ",
     "POST /messages": "HHJTE",
+    "GET /metrics": "TTTTT",
+    "GET /readyz": "JJJTJ",
     "GET /sessions": "HHJHH",
-    "POST /sessions": "HHJHH",
+    "POST /sessions": "HHJTE",
     "POST /sessions/<action>": "HHJTT",
     "GET /sessions/<session_id>": "HHJHH",
-    "POST /sessions/<session_id>/<action>": "HHJHH",
-    "POST /sessions/<session_id>/end": "HHJHH",
+    "POST /sessions/<session_id>/<action>": "HHJTE",
+    "POST /sessions/<session_id>/end": "HHJTE",
     "GET /sessions/<session_id>/export": "LLLLL",
     "GET /sessions/<session_id>/manage": "HHHHH",
     "POST /sessions/<session_id>/messages": "HHJTE",
@@ -70,13 +73,13 @@ ROUTES = {
     "POST /sessions/<session_id>/messages/<message_id>/retry": "HHJTT",
     "POST /sessions/<session_id>/messages/<message_id>/select": "HHJTT",
     "GET /sessions/<session_id>/models": "JHJJJ",
-    "POST /sessions/<session_id>/options": "HHJHH",
+    "POST /sessions/<session_id>/options": "HHJTE",
     "POST /sessions/<session_id>/rename": "HHJTT",
     "GET /sessions/<session_id>/reply": "HHHHH",
-    "POST /sessions/<session_id>/resume": "HHJHH",
-    "POST /sessions/<session_id>/stop": "HHJHH",
+    "POST /sessions/<session_id>/resume": "HHJTE",
+    "POST /sessions/<session_id>/stop": "HHJTE",
     "GET /sessions/export": "LLLLL",
-    "POST /sessions/import": "HHJHH",
+    "POST /sessions/import": "HHJTE",
     "GET /sign-in": "HHHHH",
     "POST /sign-in": "HHJTT",
     "POST /sign-out": "HHJHH",
@@ -118,7 +121,13 @@ def path_of(rule: Rule, session_id: str, message_id: str) -> str:
 def whole_app(home, tmp_path, monkeypatch, compiled_templates) -> Iterator[Flask]:
     """With all routes: those of the models are there where no backend was brought, those of the way in with a token."""
     monkeypatch.setenv("WEBCHAT_MODELS", str(tmp_path / "models"))
-    values = {"AMPLIFIER_HOME": str(home), "WEBCHAT_BACKEND": "mock", "WEBCHAT_MOCK_DELAY": "0", "WEBCHAT_TOKEN": TOKEN}
+    values = {
+        "AMPLIFIER_HOME": str(home),
+        "WEBCHAT_BACKEND": "mock",
+        "WEBCHAT_MOCK_DELAY": "0",
+        "WEBCHAT_TOKEN": TOKEN,
+        "WEBCHAT_METRICS": "on",
+    }
     app = create_app(values | {"TESTING": True})
     app.jinja_env.bytecode_cache = compiled_templates
     yield app
