@@ -28,7 +28,7 @@ def hide(given: Mapping[str, str | None]) -> None:
 
     `given` is what the flags of `serve` were set to, by a setting's name.
     """
-    secrets = {name: value for name, value in given.items() if name in _SECRET and value}
+    secrets = {name: value for name, value in given.items() if value and _is_secret(name, value)}
     arguments = sys.argv[1:]
     is_shown = any(value in argument for value in secrets.values() for argument in arguments)
     if not is_shown or os.name != "posix" or sys.orig_argv[-len(arguments) :] != arguments:
@@ -41,3 +41,8 @@ def hide(given: Mapping[str, str | None]) -> None:
         [sys.executable, *program, "serve", *others],
         {**os.environ, VARIABLE: json.dumps(secrets)},
     )
+
+
+def _is_secret(name: str, value: str) -> bool:
+    # An address is one only with a login in it; else it may well be seen.
+    return name in _SECRET and (name != "base_url" or "@" in value)
