@@ -9,7 +9,7 @@ from webchat.faces import json_answer
 from webchat.memory import answer, check_memory_intent
 from webchat.session_store import DEFAULT_DESCRIPTION, WebChatSession
 from webchat.views.context import chat_of, client, manager, owner
-from webchat.views.inputs import allow_files, request_fields
+from webchat.views.inputs import request_fields
 from webchat.views.streams import answering, memory_json, memory_reply, reply_json, reserve
 
 
@@ -51,7 +51,6 @@ def resume() -> Response:
 
 def chat() -> Response:
     """Answer a message, or a memory command, which needs no session."""
-    allow_files()
     fields = request_fields()
     message = fields.required("message", "message is required")
     session_id = fields.optional("session_id") or _current_id()
@@ -64,9 +63,7 @@ def chat() -> Response:
         raise NoActiveSession
     reserve()
     key, seen = fields.optional("key"), fields.optional("seen")
-    posted = manager().post_message(
-        session_id, message, owner(), key=key, seen=seen, files=fields.files(), client=client()
-    )
+    posted = manager().post_message(session_id, message, owner(), key=key, seen=seen, client=client())
     return answering(posted) or reply_json(posted)
 
 
