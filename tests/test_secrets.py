@@ -211,6 +211,7 @@ def test_what_the_page_saves_is_for_this_user_alone(serve, model, address, home)
     [
         ["export", "no-such"],
         ["models"],
+        ["doctor"],
         ["serve", "--help"],
         ["serve", "--port", "x"],
         ["serve", "--base-url", f"{LOGIN}@nowhere"],
