@@ -246,6 +246,7 @@
 
   // A screen reader is told once that an answer has ended, not each of its words, and what notes come onto the page.
   let told = "";
+  const finished = new Set();
   const announce = (quietly) => {
     for (const note of document.querySelectorAll("[data-say]")) {
       note.removeAttribute("data-say");
@@ -254,11 +255,13 @@
     const last = [...document.querySelectorAll('article[data-role="assistant"]')].at(-1);
     const status = answering() ? "answering" : last?.dataset.status;
     const now = `${last?.id} ${status}`;
-    if (last && now !== told && !quietly) {
+    if (last && now !== told && !quietly && !finished.has(last.id)) {
       const words = { answering: "Answering", complete: "Answer finished", stopped: "Answer stopped" };
       say(words[status] ?? last.querySelector(".problem p")?.textContent ?? "");
     }
-    told = now;
+    // What is swapped in late may show an answer as it was before its end.
+    if (status === "complete") finished.add(last.id);
+    if (last) told = now;  // between two swaps there may be no answer on the page
   };
 
   // A lost stream is said, quietly; htmx goes on trying, and the stream goes on where it was.
