@@ -28,8 +28,9 @@ from webchat.errors import (
     WebChatError,
 )
 from webchat.manager import WebChatSessionManager
+from webchat.plain import JOINERS
 from webchat.reply import ReplyRun
-from webchat.texts import JOINERS, title_of
+from webchat.texts import title_of
 
 BELOW = "secret detail of the backend"
 PATIENCE = 10

@@ -283,3 +283,15 @@ def test_what_is_brought_in_is_whose_it_is_also_where_its_words_were_found_first
     assert "1 session brought in" in brought.text
     assert [item.session_id for item in manager.list_sessions("bob")] == ["another"]
     assert manager.list_sessions() == []
+
+
+def test_answers_of_one_id_in_two_sessions_are_two_texts():
+    from webchat.transcript import Message
+    from webchat.views.bodies import Renderings
+
+    renderings = Renderings()
+    for text in ("Ada's first.\n\nAda's second", "Bob's first.\n\nBob's second", "Ada's", "Bob's"):
+        body = renderings.body(Message("a1", "assistant", text, status="streaming"))
+        shown = str(body.finished) + str(body.tail)
+        assert text[:5] in shown.replace("&#39;", "'")
+        assert ("Ada" in shown) != ("Bob" in shown)

@@ -88,7 +88,7 @@ class GrowingMarkdown:
 
     `blocks` are the finished ones' HTML, `starts` where in the text each begins, `shown` where the first unfinished
     one begins, all in characters; `tail` is the HTML of what is unfinished. Line ends must be "\\n".
-    `length` is that of the whole text.
+    `text` is the whole of it so far.
     """
 
     def __init__(self) -> None:
@@ -97,11 +97,11 @@ class GrowingMarkdown:
         self.shown = 0
         self.tail = Markup()
         self._env: Env = {}
-        self.length = -1
+        self.text: str | None = None
 
     def grow(self, text: str, *, final: bool = False) -> None:
         """Take in the whole text so far; with `final` nothing will follow and all blocks are finished."""
-        if len(text) == self.length and not final:
+        if text == self.text and not final:
             return
         # A line that still grows may turn out to be something else; only whole lines finish a block.
         whole = len(text) if final else text.rfind("\n") + 1
@@ -112,7 +112,11 @@ class GrowingMarkdown:
             self.shown = end
         rest = text[self.shown :]
         self.tail = _html(rest, {**self._env, "references": dict(self._env.get("references", {})), "open": True})
-        self.length = len(text)
+        self.text = text
+
+    def fits(self, text: str) -> bool:
+        """Whether that text begins with what is finished of this one: message ids are told apart in a session only."""
+        return self.text is None or text.startswith(self.text[: self.shown])
 
     def since(self, position: int) -> Sequence[Markup] | None:
         """The finished blocks from that character on; None where no block begins or ends there."""

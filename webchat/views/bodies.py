@@ -54,11 +54,11 @@ class Renderings:
 
     def _grown(self, message_id: str, text: str) -> GrowingMarkdown:
         growing = self._growing.get(message_id)
-        if growing is None or growing.shown > len(text):
+        if growing is None or not growing.fits(text):
             growing = self._growing[message_id] = GrowingMarkdown()
         self._growing.move_to_end(message_id)
         growing.grow(text)
-        size = sum(kept.length for kept in self._growing.values())
+        size = sum(len(kept.text or "") for kept in self._growing.values())
         while len(self._growing) > KEPT or (size > KEPT_CHARACTERS and len(self._growing) > 1):
-            size -= self._growing.popitem(last=False)[1].length
+            size -= len(self._growing.popitem(last=False)[1].text or "")
         return growing
