@@ -311,3 +311,23 @@ def test_of_long_answers_in_flight_few_are_kept_rendered(monkeypatch):
     assert [*renderings._growing] == ["two"]
     renderings.body(Message("two", "assistant", "x" * 900))
     assert not renderings._growing
+
+
+def test_a_stream_that_the_garbage_collector_closes_while_readers_are_woken_holds_nobody_up():
+    wakeups = Wakeups()
+    abandoned, kept = wakeups.listen("s"), wakeups.listen("s")
+    abandoned.__enter__()
+    with kept as waiter:
+
+        def collected_at_the_worst_moment():
+            with wakeups._guard:
+                abandoned.__exit__(None, None, None)
+
+        thread = threading.Thread(target=collected_at_the_worst_moment, daemon=True)
+        thread.start()
+        thread.join(5)
+        assert not thread.is_alive()
+        wakeups.poke("s", urgent=False)
+        assert waiter.wait(0)
+        assert [*wakeups._waiters["s"]] == [waiter]
+    assert not wakeups._waiters

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import re
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -137,11 +138,16 @@ class Waiter:
 
 
 class Wakeups:
-    """Tells the readers in this process at once what its writers do."""
+    """Tells the readers in this process at once what its writers do.
+
+    Who stops listening waits for nobody: the garbage collector closes a stream that was abandoned, in any thread and at
+    any moment, also in one that holds the lock here.
+    """
 
     def __init__(self) -> None:
         self._guard = threading.Lock()
         self._waiters: dict[str, set[Waiter]] = {}
+        self._left: deque[tuple[str, Waiter]] = deque()
 
     @contextmanager
     def listen(self, session_id: str) -> Iterator[Waiter]:
@@ -151,15 +157,26 @@ class Wakeups:
         try:
             yield waiter
         finally:
-            with self._guard:
-                waiters = self._waiters[session_id]
-                waiters.discard(waiter)
-                if not waiters:
-                    del self._waiters[session_id]
+            self._left.append((session_id, waiter))
+            if self._guard.acquire(blocking=False):
+                try:
+                    self._forget()
+                finally:
+                    self._guard.release()
+
+    def _forget(self) -> None:
+        """Let go of those that do not listen any more. Called with the lock."""
+        while self._left:
+            session_id, waiter = self._left.popleft()
+            waiters = self._waiters[session_id]
+            waiters.discard(waiter)
+            if not waiters:
+                del self._waiters[session_id]
 
     def poke(self, session_id: str, urgent: bool) -> None:
         """Something changed in this session."""
         with self._guard:
+            self._forget()
             waiters = tuple(self._waiters.get(session_id, ()))
         for waiter in waiters:
             waiter.poke(urgent)
@@ -167,6 +184,7 @@ class Wakeups:
     def poke_all(self) -> None:
         """Something changed that every page shows, or the server is about to end."""
         with self._guard:
+            self._forget()
             waiters = [waiter for group in self._waiters.values() for waiter in group]
         for waiter in waiters:
             waiter.poke(True)
