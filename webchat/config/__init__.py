@@ -1,0 +1,132 @@
+"""The settings: flag over environment variable over file over default. Knows nothing of who uses them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import Field
+from pathlib import Path
+from typing import Any, Literal
+
+from webchat import conventions
+from webchat.config.settings import SETTINGS, Settings
+from webchat.config.values import THEMES, WORDS
+from webchat.errors import InvalidInput
+from webchat.fileutil import DiskFolder, locked, quarantine
+
+__all__ = ["SETTINGS", "THEMES", "WORDS", "Settings"]
+Source = Literal["flag", "environment", "file", "default"]
+KEY_BELONGS_TO = "api_key_for"
+"""Beside a saved key: the address that it was saved for. No other server is ever sent it."""
+
+
+def settings_path(home: Path) -> Path:
+    """Where the settings page saves."""
+    return _folder(home).path / conventions.WEB_CHAT_SETTINGS_FILENAME
+
+
+def _folder(home: Path) -> DiskFolder:
+    return DiskFolder(home.expanduser()).sub(conventions.SERVER_DIR)
+
+
+def load(
+    explicit: Mapping[str, Any] | None = None, environ: Mapping[str, str] | None = None
+) -> tuple[Settings, dict[str, Source]]:
+    """The settings, and for each field's name where its value came from.
+
+    `explicit` has the flags, or Flask's config, by a setting's key; `None` there means "not given". Values are parsed
+    where they are text. Raises InvalidInput naming the setting whose value cannot be used.
+    """
+    explicit, environ = explicit or {}, environ or {}
+    home = explicit.get("AMPLIFIER_HOME") or environ.get("AMPLIFIER_HOME") or conventions.AMPLIFIER_HOME
+    return resolve(explicit, environ, read_saved(Path(home)))
+
+
+def resolve(
+    explicit: Mapping[str, Any], environ: Mapping[str, str], saved: Mapping[str, Any]
+) -> tuple[Settings, dict[str, Source]]:
+    """What `load` gives with these saved settings. A saved key counts for the address that it was saved for alone."""
+    found = {setting.name: _find(setting, explicit, environ, saved) for setting in SETTINGS}
+    address = found["base_url"][0]
+    if found["api_key"][1] == "file" and saved.get(KEY_BELONGS_TO, address) != address:
+        found["api_key"] = "", "default"
+    sources = {name: source for name, (_, source) in found.items()}
+    return Settings(**{name: value for name, (value, _) in found.items()}), sources
+
+
+def _find(
+    setting: Field[Any], explicit: Mapping[str, Any], environ: Mapping[str, str], saved: Mapping[str, Any]
+) -> tuple[Any, Source]:
+    """A setting's value, and which layer gave it: the first that has one."""
+    key = setting.metadata["key"]
+    if explicit.get(key) is not None:
+        return _parsed(setting, explicit[key]), "flag"
+    if environ.get(key):
+        return _parsed(setting, environ[key]), "environment"
+    if setting.name in saved and _is_usable(setting, saved[setting.name]):
+        return _parsed(setting, str(saved[setting.name])), "file"
+    return setting.default, "default"
+
+
+def _parsed(setting: Field[Any], given: Any) -> Any:  # noqa: ANN401
+    if not isinstance(given, str):
+        return given
+    try:
+        return setting.metadata["parse"](given)
+    except ValueError as error:
+        shown = "this value" if setting.metadata["secret"] else repr(given)
+        raise InvalidInput(f"{setting.metadata['key']} cannot be {shown}: {error}.") from error
+
+
+def _is_usable(setting: Field[Any], given: object) -> bool:
+    """Whether a saved value counts. A file that was edited by hand must not keep the chat from starting."""
+    if not setting.metadata["saved"] or not isinstance(given, str | int | float):
+        return False
+    try:
+        str(given).encode()
+        setting.metadata["parse"](str(given))
+    except ValueError:
+        return False
+    return True
+
+
+def read_saved(home: Path) -> dict[str, Any]:
+    """What the settings page saved, by a field's name; {} where it cannot be read."""
+    return _read(home)[0]
+
+
+def is_understood(home: Path) -> bool:
+    """Whether all of the saved settings can be used; also where there are none."""
+    return _read(home)[1]
+
+
+def _read(home: Path) -> tuple[dict[str, Any], bool]:
+    """The saved settings, and whether all of the file was understood."""
+    try:
+        data = _folder(home).read(conventions.WEB_CHAT_SETTINGS_FILENAME)
+        saved = {} if data is None else json.loads(data.decode("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}, False
+    if not isinstance(saved, dict):
+        return {}, False
+    known = [setting for setting in SETTINGS if setting.metadata["saved"] and setting.name in saved]
+    unusable = {setting.name for setting in known if not _is_usable(setting, saved[setting.name])}
+    return {name: value for name, value in saved.items() if name not in unusable}, not unusable
+
+
+def save(home: Path, changes: Mapping[str, Any]) -> None:
+    """Save settings by a field's name; None removes one. What else is in the file stays.
+
+    A file that was not understood is first copied to `<name>.corrupt-<time>`. Raises InvalidInput, OSError; then
+    nothing has changed.
+    """
+    for setting in SETTINGS:
+        if changes.get(setting.name) is not None:
+            _parsed(setting, changes[setting.name])
+    folder, name = _folder(home), conventions.WEB_CHAT_SETTINGS_FILENAME
+    with locked(folder, name):
+        saved, understood = _read(home)
+        if not understood:
+            quarantine(folder, name)
+        kept = {key: value for key, value in {**saved, **changes}.items() if value is not None}
+        folder.replace(name, (json.dumps(kept, ensure_ascii=False, indent=1) + "\n").encode())

@@ -1,0 +1,95 @@
+"""What a setting's text means. Each raises ValueError, which says what is needed instead."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+
+THEMES = ("system", "light", "dark")
+LOG_FORMATS = ("human", "json")
+LOG_LEVELS = ("debug", "info", "warning", "error")
+WORDS = {"on": True, "true": True, "yes": True, "1": True, "off": False, "false": False, "no": False, "0": False}
+
+
+def port(text: str) -> int:
+    """0 is any free one."""
+    number = int(text)
+    if not 0 <= number <= 65535:
+        raise ValueError("a port is a number from 0 to 65535")
+    return number
+
+
+def positive(text: str) -> float:
+    """Any number above 0."""
+    number = float(text)
+    if not 0 < number < float("inf"):
+        raise ValueError("a number above 0 is needed")
+    return number
+
+
+def not_negative(text: str) -> float:
+    """Any number from 0 on."""
+    number = float(text)
+    if not 0 <= number < float("inf"):
+        raise ValueError("a number from 0 on is needed")
+    return number
+
+
+def whole_from(least: int) -> Callable[[str], int]:
+    """A whole number, `least` or more."""
+
+    def parse(text: str) -> int:
+        number = int(text)
+        if number < least:
+            raise ValueError(f"a whole number from {least} on is needed")
+        return number
+
+    return parse
+
+
+def one_of(choices: Sequence[str]) -> Callable[[str], str]:
+    """One of these words."""
+
+    def parse(text: str) -> str:
+        if text not in choices:
+            raise ValueError(f"choose one of {', '.join(choices)}")
+        return text
+
+    return parse
+
+
+def header_name(text: str) -> str:
+    """The name of an HTTP header; "" for none."""
+    if not re.fullmatch(r"[A-Za-z0-9-]*", text):
+        raise ValueError("a header's name is needed, as X-Remote-User")
+    return text
+
+
+def temperature(text: str) -> float | None:
+    """How freely a model chooses its words; None for its own way."""
+    if not text.strip():
+        return None
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1
+    if not 0 <= number <= 2:
+        raise ValueError("a number from 0 to 2 is needed")
+    return number
+
+
+def switch(text: str) -> bool:
+    """On or off."""
+    if text.lower() not in WORDS:
+        raise ValueError("on or off is needed")
+    return WORDS[text.lower()]
+
+
+def names(text: str) -> tuple[str, ...]:
+    """Names by commas, in lower case."""
+    return tuple(name.strip().lower() for name in text.split(",") if name.strip())
+
+
+def log_level(text: str) -> str:
+    """From which weight on something is logged."""
+    return one_of(LOG_LEVELS)(text.lower())
