@@ -8,49 +8,31 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from webchat.answerer import Answerer, Past, Question
+from webchat.answerer import Answerer
+from webchat.answering import CHOSEN, Answering, options_of
 from webchat.archive import Archive
-from webchat.backends import Piece, SessionBackend, SessionInfo, SessionOptions
+from webchat.backends import SessionBackend, SessionInfo, SessionOptions
 from webchat.conventions import WEB_CHAT_SEARCH_FILENAME, WEB_CHAT_TRANSCRIPTS_DIR
-from webchat.errors import (
-    BackendUnavailable,
-    InvalidInput,
-    SessionBusy,
-    SessionEnded,
-    SessionExists,
-    StaleView,
-    StorageError,
-    TooBusy,
-    WebChatError,
-)
+from webchat.conversing import Conversing
+from webchat.errors import BackendUnavailable, InvalidInput, SessionExists, WebChatError
 from webchat.follow import Conversation, Waiter, Wakeups
 from webchat.housekeeping import TRASH_DAYS, Housekeeping
 from webchat.limits import Limits
 from webchat.observer import NOBODY, Observer
-from webchat.reply import ReplyRun
 from webchat.search import Hit, index_beside
 from webchat.session_store import DEFAULT_DESCRIPTION, WebChatSession, WebChatSessionStore, is_session_id, utc_now
-from webchat.texts import checked_files, checked_message, checked_title, title_of
-from webchat.titles import Titles
-from webchat.transcript import Message, history, new_message_id
+from webchat.texts import checked_files, checked_message, checked_title
+from webchat.transcript import Message, history
 from webchat.writing import Posted, Writing, storing
 
 log = logging.getLogger(__name__)
-GO_ON = (
-    "Continue your last answer exactly where it broke off. Do not repeat anything of it, and do not comment on this."
-)
-"""What the model is asked when its answer is to be continued; it is not part of the conversation."""
-NAMED_WITHIN = 4
-"""Messages before an answer, at most, for the model to name the session after it."""
-CHOSEN = {"model": 200, "system_prompt": 10_000}
-"""What may be chosen for one session, and of how many characters at most: it lies in the registry."""
 
 
 class WebChatSessionManager:
@@ -78,17 +60,17 @@ class WebChatSessionManager:
         for how long a deleted session can be restored. `observer` is told how replies and writes go.
         """
         self.limits = limits or Limits()
-        self._answerer = Answerer(backend)
-        self._answerer_lock = threading.Lock()
-        self._context = context
         self.store = WebChatSessionStore(persistence_path, clock=clock, observer=observer, most=self.limits.sessions)
-        self._clock = clock
-        self._writing = Writing(self.store.folder.sub(WEB_CHAT_TRANSCRIPTS_DIR), self.limits, observer)
-        self.store.activity.rebuild = self._writing.transcripts.last_written
         transcripts = self.store.folder.sub(WEB_CHAT_TRANSCRIPTS_DIR)
+        self._writing = Writing(transcripts, self.limits, observer)
+        self.store.activity.rebuild = self._writing.transcripts.last_written
         self._index = index_beside(self.store.folder, WEB_CHAT_SEARCH_FILENAME, transcripts)
         self.archive = Archive(self.store, self._writing)
-        self._titles = Titles(self.store, self.wakeups.poke_all)
+        self._answering = Answering(backend, self.store, self._writing, clock, context)
+        # What is said in a session has rules of its own, and is asked of the manager as all else.
+        talk = Conversing(self.store, self._writing, self._answering, clock, self.limits.message)
+        self.post_message, self.edit, self.add_exchange = talk.post_message, talk.edit, talk.add_exchange
+        self.retry, self.continue_reply, self.select = talk.retry, talk.continue_reply, talk.select
         self.housekeeping = Housekeeping(
             self.store,
             self._writing,
@@ -248,119 +230,6 @@ class WebChatSessionManager:
             raise posted.error
         return posted.answer.content
 
-    def post_message(
-        self,
-        session_id: str,
-        message: str,
-        owner: str | None = None,
-        *,
-        key: str | None = None,
-        seen: str | None = None,
-        files: Sequence[tuple[str, str]] = (),
-        client: str | None = None,
-    ) -> Posted:
-        """Accept a message: it is on the disk when this returns, and the answer is on its way.
-
-        `key` names the message: sent twice with one, it is one message, and what was started is given again. `seen` is
-        the last message that its sender knew. `files` go with it, (name, text) each. `client` is whose answers are
-        counted together. All may be left out. Raises SessionNotFound, SessionBusy while an answer is being written,
-        TooBusy where too many are, StaleView where somebody has written since `seen`, InvalidInput, TooLarge,
-        StorageError.
-        """
-        session = self.store.require(session_id, owner)
-        text, sent = checked_message(message, self.limits.message), checked_files(files)
-
-        def write(conversation: Conversation, held: ExitStack) -> Posted:
-            _check_seen(conversation, seen)
-            parent = conversation.last.id if conversation.last else None
-            question = replace(self._question(text, parent, key), files=sent)
-            return self._ask(session, question, conversation.messages, held)
-
-        return self._once(session, client, key, text, write)
-
-    def edit(
-        self,
-        session_id: str,
-        message_id: str,
-        message: str,
-        owner: str | None = None,
-        *,
-        key: str | None = None,
-        seen: str | None = None,
-        client: str | None = None,
-    ) -> Posted:
-        """Say something else in place of that message of one's own; what was said stays, on a branch of its own.
-
-        `key` and `seen` are as those of `post_message`. Raises as that; InvalidInput where that message is not shown or
-        not one's own.
-        """
-        session = self.store.require(session_id, owner)
-        text = checked_message(message, self.limits.message)
-
-        def write(conversation: Conversation, held: ExitStack) -> Posted:
-            _check_seen(conversation, seen)
-            shown = conversation.up_to(message_id)
-            if not shown or shown[-1].role != "user":
-                raise InvalidInput("Only a message of your own can be changed.")
-            question = replace(self._question(text, shown[-1].parent, key), files=shown[-1].files)
-            return self._ask(session, question, shown[:-1], held)
-
-        return self._once(session, client, key, text, write)
-
-    def _once(
-        self,
-        session: WebChatSession,
-        client: str | None,
-        key: str | None,
-        text: str | None,
-        write: Callable[[Conversation, ExitStack], Posted],
-    ) -> Posted:
-        """What `write` does under the session's lock, or what it did when it was called with this key and text."""
-        self.store.require_known()
-        try:
-            with self._writing.held_to_answer(session.session_id, client) as (conversation, held):
-                again = self._sent_before(session, conversation, key, text)
-                if again and conversation.last and conversation.last.id == again.question.id:
-                    # It was saved, and then the disk had no room for its answer, say.
-                    return self._asked(session, again.question, conversation.messages[:-1], held)
-                return again or write(conversation, held)
-        except (SessionBusy, TooBusy):
-            again = self._sent_before(session, self.read_conversation(session.session_id), key, text)
-            if again:
-                return again
-            raise
-
-    def _ask(self, session: WebChatSession, question: Message, before: Sequence[Message], held: ExitStack) -> Posted:
-        """Put the question behind these messages, and have it answered."""
-        self._writing.transcripts.append(session.session_id, question)
-        return self._asked(session, question, before, held)
-
-    def _asked(self, session: WebChatSession, question: Message, before: Sequence[Message], held: ExitStack) -> Posted:
-        """Have a question that is saved answered."""
-        session = self._begun(session, question.content)
-        run = self._start_reply(session, question, history(before), held)
-        self.wakeups.poke_all()
-        return Posted(session, question, run.message, run)
-
-    def _question(self, text: str, parent: str | None, key: str | None) -> Message:
-        return Message(new_message_id(), "user", text, parent=parent, created_at=self._clock(), key=key)
-
-    def _sent_before(
-        self, session: WebChatSession, conversation: Conversation, key: str | None, text: str | None
-    ) -> Posted | None:
-        """What came of the message with this key, if it is there. With another text it is another message.
-
-        A browser that goes back shows the key of a form that was sent, and not always what had been in it.
-        """
-        if key is None:
-            return None
-        run, last = self._writing.runs.get(session.session_id), conversation.last
-        for question, reply in self._writing.sent_with(session.session_id, conversation, key):
-            if text is None or question.content == text:
-                current = last if last and question.key == key and last.parent == question.id else reply
-                return Posted(session, question, current, run if run and run.id == current.id else None)
-        return None
-
     def start_conversation(
         self,
         message: str,
@@ -378,100 +247,6 @@ class WebChatSessionManager:
             self._writing.places.require(client)  # before a session is made that nobody could use
         made = self.create_session(owner=owner, key=this)
         return self.post_message(made.session_id, message, owner, key=key, files=files, client=client)
-
-    def add_exchange(
-        self,
-        session_id: str,
-        question: str,
-        answer: Callable[[], str],
-        kind: str,
-        owner: str | None = None,
-        *,
-        key: str | None = None,
-        seen: str | None = None,
-    ) -> tuple[Message, Message]:
-        """Put a question and its answer into the session that no model saw. Raises as `post_message`.
-
-        `answer` is called when nothing stands in the way any more, so that what it does is not done in vain; not for a
-        question that came before with this `key`, whose answer is given again.
-        """
-        session = self.store.require(session_id, owner)
-        self.store.require_known()
-        with self._writing.held(session_id) as (conversation, _):
-            again = self._sent_before(session, conversation, key, question)
-            if again:
-                return again.question, again.reply
-            _check_seen(conversation, seen)
-            parent = conversation.last.id if conversation.last else None
-            asked = replace(self._question(question, parent, key), kind=kind)
-            answered = Message(
-                new_message_id(), "assistant", answer(), parent=asked.id, created_at=self._clock(), kind=kind
-            )
-            self._writing.transcripts.append(session_id, asked, answered)
-        self._begun(session, question)
-        self.wakeups.poke_all()
-        return asked, answered
-
-    def retry(
-        self,
-        session_id: str,
-        message_id: str,
-        owner: str | None = None,
-        *,
-        key: str | None = None,
-        client: str | None = None,
-    ) -> Posted:
-        """Ask anew: for the last answer, which stays in the transcript on a branch of its own, or for an unanswered
-        last question.
-
-        Raises as `post_message`, StaleView where others have written behind it; InvalidInput where it is neither.
-        """
-        session = self.store.require(session_id, owner)
-
-        def write(conversation: Conversation, held: ExitStack) -> Posted:
-            question, before = _last_question(conversation, message_id)
-            begun = self._begun(session, question.content)
-            run = self._start_reply(begun, question, history(before), held, key=key)
-            return Posted(begun, question, run.message, run)
-
-        return self._once(session, client, key, None, write)
-
-    def continue_reply(
-        self,
-        session_id: str,
-        message_id: str,
-        owner: str | None = None,
-        *,
-        key: str | None = None,
-        client: str | None = None,
-    ) -> Posted:
-        """Have the last answer, which was stopped or interrupted, go on where it broke off, in the same message.
-
-        Raises as `retry`; InvalidInput where that answer is whole.
-        """
-        session = self.store.require(session_id, owner)
-
-        def write(conversation: Conversation, held: ExitStack) -> Posted:
-            question, _ = _last_question(conversation, message_id)
-            broken = conversation.messages[-1]
-            if broken.status not in ("stopped", "interrupted") or not broken.content.strip():
-                raise InvalidInput("Only an answer that broke off can be continued.")
-            begun = self._begun(session, question.content)
-            on = replace(question, content=GO_ON, files=())
-            run = self._start_reply(begun, on, history(conversation.messages), held, broken, key=key)
-            return Posted(begun, question, self.read_conversation(session_id).messages[-1], run)
-
-        return self._once(session, client, key, None, write)
-
-    def select(self, session_id: str, message_id: str, owner: str | None = None) -> None:
-        """Show the branch with this message from now on. Raises as `post_message`; InvalidInput for an unknown one."""
-        self.store.require(session_id, owner)
-        with self._writing.held(session_id):
-            leaf = self._writing.transcripts.leaf_below(session_id, message_id)
-            if leaf is None:
-                raise InvalidInput("There is no such message in this session.")
-            self._writing.transcripts.select(session_id, leaf)
-        self.wakeups.poke(session_id, urgent=True)
 
     def fork(
         self, session_id: str, message_id: str, owner: str | None = None, *, key: str | None = None
@@ -494,7 +269,7 @@ class WebChatSessionManager:
         with self._writing.held(forked) as (conversation, _), storing("The messages could not be copied"):
             if not conversation.messages:
                 self._writing.transcripts.append(forked, *copies)
-        return self._begun(self.store.require(forked, owner), shown[0].content)
+        return self._answering.begun(self.store.require(forked, owner), shown[0].content)
 
     def stop(self, session_id: str, owner: str | None = None) -> bool:
         """Stop the answer that is being written; what came is kept. Whether there was one.
@@ -550,88 +325,20 @@ class WebChatSessionManager:
         For `grace` seconds answers may go on to their end, while nothing new is begun (Closing); those that are left
         then have `patience` seconds to be kept.
         """
-        self._titles.close()
+        self._answering.close()
         self._index.close()
         self._writing.close(grace, patience)
         self._answerer.close()
 
     # Inside
 
+    @property
+    def _answerer(self) -> Answerer:
+        return self._answering.answerer
+
     def _current_id(self, owner: str | None) -> str | None:
         session = self.active_session(owner)
         return session.session_id if session else None
-
-    def _begun(self, session: WebChatSession, text: str) -> WebChatSession:
-        """Make the session current and begun, and note the message, which is saved: a failure here is no failure."""
-        self.store.touch(session.session_id, "message")
-        try:
-            return self.store.begin(session.session_id, title_of(text), session.owner)
-        except StorageError:
-            log.warning("session %s could not be made current", session.session_id, exc_info=True)
-            return session
-
-    def _start_reply(
-        self,
-        session: WebChatSession,
-        question: Message,
-        past: Past,
-        held: ExitStack,
-        broken: Message | None = None,
-        *,
-        key: str | None = None,
-    ) -> ReplyRun:
-        """Have the question answered by a thread of its own; with `broken`, as more of that answer."""
-        session_id, answerer = session.session_id, self._engaged()
-        asked = Question(answerer, session_id, question.told, past, self._told(session, answerer))
-        header: dict[str, Any] = {"id": new_message_id(), "parent": question.id, "started_at": self._clock()}
-        header["model"] = asked.label
-        if key is not None:
-            header["key"] = key
-        if broken is not None:
-            header |= {"id": broken.id, "extends": broken.extended}
-
-        def ended(run: ReplyRun) -> None:
-            # After anything but a whole answer nobody knows what the backend remembers: next time it is told. After
-            # "go on" it has heard something that is not in the transcript.
-            whole = run.message.status == "complete" and broken is None
-            answerer.learned(session_id, past, run.id if whole else None)
-            if isinstance(run.error, SessionEnded):
-                self.store.deactivate(session_id, session.owner)
-            self.store.touch(session_id, "reply")
-            if whole and len(past) <= NAMED_WITHIN:
-                self._suggest_title(session_id, session.owner, answerer)
-            answerer.leave()
-
-        self._titles.step_aside(session_id)
-        try:
-            return self._writing.begin(session_id, header, asked, held, ended)
-        except BaseException:
-            answerer.leave()
-            raise
-
-    def _suggest_title(self, session_id: str, owner: str | None, answerer: Answerer) -> None:
-        """Have a session that nobody has named yet named by the model, some time."""
-        session = self.store.get(session_id, owner)
-        if session is None or session.title_by or not answerer.names_sessions:
-            return
-        told = self._told(session, answerer)
-
-        def ask() -> Iterable[Piece]:
-            return answerer.suggest_title(history(self.read_conversation(session_id).messages), told)
-
-        answerer.enter()
-        self._titles.suggest(session, ask, answerer.leave)
-
-    def _engaged(self) -> Answerer:
-        """Who answers now, kept until it leaves."""
-        with self._answerer_lock:
-            self._answerer.enter()
-            return self._answerer
-
-    def _told(self, session: WebChatSession, answerer: Answerer) -> SessionOptions:
-        """All that the backend is told of a session beside its messages."""
-        options = options_of(session, answerer.takes)
-        return replace(options, context=self._context(session.owner)) if "context" in answerer.takes else options
 
     # Who answers
 
@@ -641,9 +348,7 @@ class WebChatSessionManager:
 
     def use_backend(self, backend: SessionBackend) -> None:
         """Ask this one from the next message on. Answers in flight end with the old one, which is then closed."""
-        with self._answerer_lock:
-            old, self._answerer = self._answerer, Answerer(backend)
-        old.retire()
+        self._answering.use(backend)
         self.start(lambda text, progress: None)
 
     def start(self, report: Callable[[str, float | None], None]) -> None:
@@ -695,12 +400,6 @@ class WebChatSessionManager:
         return getattr(self.backend, "notice", None)
 
 
-def options_of(session: WebChatSession, takes: Collection[str]) -> SessionOptions:
-    """What was chosen for this session, of what the backend takes."""
-    chosen = {name: session.extra.get(name) for name in CHOSEN if name in takes}
-    return SessionOptions(**{name: value for name, value in chosen.items() if isinstance(value, str)})
-
-
 def once(key: str | None, *what: str) -> str | None:
     """A key for just this, made of the one that a form carries; None where it carries none."""
     return sha256("\0".join((key, *what)).encode()).hexdigest()[:32] if key else None
@@ -708,23 +407,3 @@ def once(key: str | None, *what: str) -> str | None:
 
 def _info_of(session: WebChatSession) -> SessionInfo:
     return SessionInfo(session.session_id, session.project_id, session.working_dir)
-
-
-def _last_question(conversation: Conversation, message_id: str) -> tuple[Message, Sequence[Message]]:
-    """The last question and what was before it; `message_id` must be it, where it is unanswered, or its answer."""
-    shown = conversation.messages
-    before = shown[:-1] if shown and shown[-1].role == "assistant" else shown
-    if conversation.find(message_id):
-        _check_seen(conversation, message_id)
-    if not before or shown[-1].id != message_id or before[-1].role != "user" or before[-1].kind:
-        raise InvalidInput("Only the last answer can be tried again or continued.")
-    return before[-1], before[:-1]
-
-
-def _check_seen(conversation: Conversation, seen: str | None) -> None:
-    """Refuse what is sent from a page on which somebody else's later message was not yet seen."""
-    if seen is not None:
-        known = conversation.up_to(seen)
-        later = conversation.messages[len(known) :]
-        if any(message.role == "user" for message in later):
-            raise StaleView

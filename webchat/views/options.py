@@ -6,9 +6,9 @@ from flask import Blueprint, Response, redirect, render_template
 from markupsafe import Markup
 from werkzeug.wrappers import Response as AnyResponse
 
+from webchat.answering import CHOSEN, options_of
 from webchat.faces import json_answer, script_answer
 from webchat.htmx import fragments, is_htmx, partial
-from webchat.manager import CHOSEN, options_of
 from webchat.views.context import manager, owner, session_link
 from webchat.views.inputs import request_fields
 
