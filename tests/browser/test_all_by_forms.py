@@ -37,12 +37,13 @@ def send(chat, text):
 
 def settled(chat):
     """The page once the answer is whole: without a script it has to be loaded anew."""
-    chat.page.reload()
     for _ in range(50):
+        chat.page.wait_for_load_state()
+        # Not `reload`, which a navigation that is under way breaks.
+        chat.page.goto(chat.page.url.partition("#")[0])
         if not chat.page.locator("article[aria-busy]").count():
             return
         chat.page.wait_for_timeout(100)
-        chat.page.reload()
 
 
 def test_an_answer_is_tried_again_a_message_changed_and_the_arrows_lead_back(chat):

@@ -81,6 +81,7 @@ def enter(visit: Callable[..., ChatPage]) -> Iterator[Callable[..., tuple[ChatPa
 
     def opened(server, path: str = "/") -> ChatPage:
         chat = visit(server, path, bypass_csp=True)
+        chat.page.set_default_timeout(60_000)  # much of it is slow to lay out
         guards.append(Guard(chat.page.context, server.url))
         chat.page.goto(server.url + path)
         return chat
