@@ -17,16 +17,33 @@ WORD = "quinquereme"
 """It stands in all that is Ada's, and nowhere else."""
 
 
-@pytest.fixture
-def app(home, compiled_templates):
+def opened(home, compiled_templates):
     app = create_app({"AMPLIFIER_HOME": str(home), "WEBCHAT_AUTH_HEADER": HEADER}, backend=ScriptedBackend())
     app.jinja_env.bytecode_cache = compiled_templates
+    return app
+
+
+@pytest.fixture
+def app(home, compiled_templates):
+    app = opened(home, compiled_templates)
     yield app
     app.extensions["webchat"].close()
 
 
 @pytest.fixture
 def adas(app, manager):
+    return possessions(app, manager)
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory, compiled_templates):
+    """One application for all that Bob tries in vain, and what Ada has in it."""
+    app = opened(tmp_path_factory.mktemp("shared"), compiled_templates)
+    yield app, possessions(app, app.extensions["webchat"])
+    app.extensions["webchat"].close()
+
+
+def possessions(app, manager):
     """What Ada has: a session with a file, one in the trash, a memory; and the names of it all."""
     client = app.test_client()
     files = {"message": f"the {WORD}", "file": (io.BytesIO(WORD.encode()), f"{WORD}.txt")}
@@ -119,11 +136,15 @@ def test_every_route_has_a_row(app):
 @pytest.mark.parametrize(
     "face", [{}, {"HX-Request": "true"}, {"Accept": "application/json"}], ids=["page", "htmx", "json"]
 )
-def test_nothing_of_somebody_else_is_shown_or_touched(app, adas, manager, name, face):
+def test_nothing_of_somebody_else_is_shown_or_touched(shared, name, face):
+    app, adas = shared
+    manager = app.extensions["webchat"]
     method, path, expected, *rest = ROWS[name]
     data = {key: value.format(**adas) for key, value in (rest[0] if rest else {}).items()}
+    client = app.test_client()
+    client.post("/api/end", headers=BOB)  # whatever he began before this
     before = state(manager)
-    answer = app.test_client().open(path.format(**adas), method=method, data=data or None, headers=BOB | face)
+    answer = client.open(path.format(**adas), method=method, data=data or None, headers=BOB | face)
     if not face:
         assert answer.status_code == expected
     assert expected in (OWN, 303) or answer.status_code >= 400

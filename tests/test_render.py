@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from tests.conftest import HTMX
 from webchat import render
-from webchat.manager import title_of
 from webchat.render import GrowingMarkdown, markdown, normal_lines
+from webchat.texts import title_of
 
 ELEMENTS = set(
     "a blockquote br button code del div em figcaption figure h3 h4 h5 h6 hr input li ol p pre s span strong table "

@@ -53,17 +53,17 @@ def raised(error: Exception):
 
 
 @pytest.mark.parametrize("form", [HumanLines(), JsonLines()])
-@pytest.mark.parametrize("attack", CORPUS, ids=range(len(CORPUS)))
-def test_nothing_in_the_log_acts_or_poses_as_an_entry(attack, form):
-    texts = [
-        logged(form, attack),
-        logged(form, "%s of %r", attack, attack),
-        logged(form, "x", error=ValueError(attack)),
-    ]
-    for text in texts:
-        assert not acts(text)
-        assert "webchat" in text.split("\n")[0]
-        assert all(line.startswith("    ") for line in text.split("\n")[1:])
+def test_nothing_in_the_log_acts_or_poses_as_an_entry(form):
+    for attack in CORPUS:
+        texts = [
+            logged(form, attack),
+            logged(form, "%s of %r", attack, attack),
+            logged(form, "x", error=ValueError(attack)),
+        ]
+        for text in texts:
+            assert not acts(text), attack
+            assert "webchat" in text.split("\n")[0], attack
+            assert all(line.startswith("    ") for line in text.split("\n")[1:]), attack
 
 
 def hostile_files(folder):
