@@ -28,7 +28,7 @@ def create_app() -> Flask:
 
 
 def main() -> None:
-    manager: Any = SimpleNamespace(answers_in_flight=0, close=lambda grace: None)
+    manager: Any = SimpleNamespace(answers_in_flight=0, close=lambda grace: None, keep_house=lambda: None)
     listening = server.listen("127.0.0.1", 0)
     print(f"http://127.0.0.1:{listening.getsockname()[1]}", flush=True)
     server.run(create_app(), manager, listening, max_streams=MAX_STREAMS, grace=0)
