@@ -29,7 +29,7 @@ HTMX = {"HX-Request": "true"}
 def pytest_addoption(parser: pytest.Parser) -> None:
     """How hard to be on the server; the defaults leave room for a busy machine."""
     parser.addoption("--kills", type=int, default=10, help="how often it is killed while it answers")
-    parser.addoption("--flood", type=float, default=3, help="for how many seconds it gets 100 posts a second")
+    parser.addoption("--flood", type=float, default=2, help="for how many seconds it gets 100 posts a second")
     parser.addoption("--lateness", type=float, default=1.5, help="seconds of an answer that a kill may cost at most")
 
 

@@ -417,8 +417,11 @@ class TestRealModel:
         assert notes_of(asking.pieces)[0] == LEFT_OUT
 
     def test_a_message_beyond_its_context_is_cut_with_a_note(self, smollm):
-        pieces = ask(smollm, "word and word " * 2000)
-        assert notes_of(pieces)[0] == SHORTENED
+        asking = Asking(smollm, "word and word " * 2000)
+        asking.until(lambda: asking.text.strip())
+        asking.reply.cancel()
+        asking.until_ended()
+        assert notes_of(asking.pieces)[0] == SHORTENED
 
     def test_stopping_frees_the_processor_while_it_reads_and_while_it_writes(self, smollm):
         process = process_of(smollm)

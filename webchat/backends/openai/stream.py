@@ -17,8 +17,9 @@ from webchat.backends.openai.server import MAX_BODY, MAX_REFUSAL, Server, Wire, 
 from webchat.errors import BackendUnavailable
 
 MAX_EVENT = 2**20
-GATHERING = 0.12
-"""Seconds that the model server's events may gather before they are read: as often as pages are told of an answer."""
+GATHERING = 0.1
+"""Seconds that the model server's events may gather before they are read. Twice that may be lost to a kill: they are
+written down with the next ones."""
 PATIENCE = 60
 """Seconds that a server which is too busy may ask us to wait, all waits of one answer together."""
 USAGE = {"stream_options": {"include_usage": True}}
