@@ -122,6 +122,10 @@ class ScriptedServer:
     def script(self, *answers: Answer) -> None:
         self._answers.extend(answers)
 
+    def forget(self) -> None:
+        """Drop the answers that nobody has asked for."""
+        self._answers.clear()
+
     def next_request(self) -> Request:
         """Waits for the next request that no call before has returned."""
         return self._arrived.get(timeout=PATIENCE)
