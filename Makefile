@@ -5,8 +5,6 @@ VENV := .venv
 BIN := $(VENV)/bin
 BACKEND ?=
 ARGS ?=
-# More than there are processors: many tests wait for a server, a browser or the clock.
-WORKERS ?= $(shell $(PYTHON) -c "import os; print((3 * (os.cpu_count() or 1) + 1) // 2)")
 MINUTES ?= 30
 EXTRAS = $(if $(filter-out local,$(BACKEND)),,[local])
 
@@ -20,7 +18,7 @@ run: $(VENV)/.run$(subst [,-,$(subst ],,$(EXTRAS))) ## Install and serve the cha
 	@$(BIN)/webchat serve $(if $(BACKEND),--backend $(BACKEND)) $(ARGS)
 
 test: $(VENV)/.dev ## Install what is needed and run every test; ARGS="-k resume" picks some
-	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses auto --dist worksteal $(ARGS)
 
 soak: $(VENV)/.dev ## Use it in all ways while all kinds of things fail, for MINUTES=30, then flood it and kill it while it answers
 	@$(BIN)/python -m bench.soak $(MINUTES)
