@@ -59,10 +59,7 @@ class Archive:
         """The sessions as JSON Lines, one session after the other."""
         for session in sessions:
             lines, torn = _lines(self._writing.whole(session.session_id))
-            row = {
-                key: value for key, value in self._store.row(session.session_id).items() if key not in NOT_TAKEN_ALONG
-            }
-            row["last_active"] = session.last_active
+            row = {**_taken_along(self._store.row(session.session_id)), "last_active": session.last_active}
             head = {"type": "session", "format": FORMAT, "session": row, "lines": len(lines)}
             yield b"".join(line + b"\n" for line in (jsonlines.dump(head | ({"torn": True} if torn else {})), *lines))
 
