@@ -293,13 +293,15 @@
 
   // Whether something was asked with what is swapped next: afterwards its form may be gone.
   let asked = false;
-  // What is typed while a message is on its way belongs to the next one.
+  // What is typed while a message is on its way belongs to the next one, and follows it where that was asked for.
   let sending = null;
   let typedOn = "";
+  let sendOn = false;
   document.addEventListener("htmx:before:request", (event) => {
     const field = event.target.matches?.("form.field") && $("messageInput");
     if (field) sending = { field, text: field.value };
   });
+  document.addEventListener("submit", (event) => { sendOn = Boolean(sending) && event.target.matches("form.field"); }, true);
   const bringTypedOn = () => {
     const field = $("messageInput");
     if (!typedOn || !field || field.value) return;
@@ -307,6 +309,7 @@
     typedOn = "";
     fit(field);
     keepDraft(field.value);
+    if (sendOn && field.value.trim() && !answering()) field.form.requestSubmit();
   };
   // Sent is sent: the draft goes, also where the answer brings another page than the one it was typed on.
   document.addEventListener("htmx:before:swap", (event) => {
@@ -317,6 +320,9 @@
       sending = null;
     }
     asked = sourceElement?.matches?.("form:is(.field, .edit, .again-form), .examples form");
+  });
+  document.addEventListener("htmx:finally:request", (event) => {
+    if (event.detail.ctx.sourceElement === sending?.field.form) sending = null;
   });
 
   // What has the focus may be swapped away: then what has come in its place takes it, or what is nearest around that.

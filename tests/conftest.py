@@ -169,8 +169,12 @@ class Server:
         self.output: list[str] = []
         self.errors: list[str] = []
         self.url = self._address()
-        for stream, lines in ((self.process.stdout, self.output), (self.process.stderr, self.errors)):
-            threading.Thread(target=lines.extend, args=(stream,), daemon=True).start()
+        self._readers = [
+            threading.Thread(target=lines.extend, args=(stream,), daemon=True)
+            for stream, lines in ((self.process.stdout, self.output), (self.process.stderr, self.errors))
+        ]
+        for reader in self._readers:
+            reader.start()
 
     def _address(self) -> str:
         assert self.process.stdout is not None
@@ -185,8 +189,12 @@ class Server:
         self.process.wait()
 
     def terminate(self) -> int:
+        """End it politely: its exit code. All that it printed has been read then."""
         self.process.terminate()
-        return self.process.wait(timeout=15)
+        code = self.process.wait(timeout=15)
+        for reader in self._readers:
+            reader.join(timeout=5)
+        return code
 
 
 @pytest.fixture

@@ -75,3 +75,21 @@ def test_what_is_typed_while_a_message_is_on_its_way_stays(chat, first):
     expect(chat.field).to_have_value(" and two")
     chat.page.reload()
     expect(chat.field).to_have_value(" and two")
+
+
+def test_what_is_sent_while_a_message_is_on_its_way_follows_it(chat):
+    """The answer is there by the stream already, and the form's own is still under way."""
+    chat.asked("hello")
+    held = []
+    chat.page.route("**/messages", lambda route: held.append(route), times=1)
+    chat.ask("one")
+    expect(chat.questions).to_have_count(1)
+    answer = held[0].fetch()
+    expect(chat.questions).to_have_count(2)
+    chat.answered()
+    chat.ask("two")
+    held[0].fulfill(response=answer)
+    expect(chat.questions).to_have_count(3)
+    chat.answered()
+    assert chat.texts()[4:] == ["two", "Mock response to: two"]
+    expect(chat.field).to_have_value("")
