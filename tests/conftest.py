@@ -10,14 +10,18 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from bs4 import BeautifulSoup, Tag
 from flask import Flask
 from flask.testing import FlaskClient
 from jinja2 import BytecodeCache, FileSystemBytecodeCache
+from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
+from tests.preloaded import ForkedProcess, Preloaded
+from tests.processes import ROOT
 from tests.scripted import ScriptedBackend
 from tests.stand_in import stand_in as stand_in
 from webchat import create_app
@@ -58,6 +62,23 @@ def backend() -> ScriptedBackend:
 def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> BytecodeCache:
     """Each test has an application of its own; compiling its templates anew each time would take most of its time."""
     return FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _routes_compiled_once() -> Iterator[None]:
+    """Each test has an application of its own; compiling the same routes anew would take most of its making."""
+    compiled: dict[Any, Callable[..., Any]] = {}
+    compile_builder = Rule._compile_builder
+
+    def remembered(rule: Rule, append_unknown: bool = True) -> Callable[..., Any]:
+        key = (rule.rule, rule.subdomain, rule.host, append_unknown, tuple(sorted((rule.defaults or {}).items())))
+        if key not in compiled:
+            compiled[key] = compile_builder(rule, append_unknown)
+        return compiled[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Rule, "_compile_builder", remembered)
+        yield
 
 
 @pytest.fixture
@@ -156,16 +177,8 @@ def page(client: FlaskClient) -> Callable[[str | TestResponse], Page]:
 class Server:
     """A real `webchat serve` in a process of its own, on a free port."""
 
-    def __init__(self, home: Path, *options: str, env: dict[str, str] | None = None) -> None:
-        command = [sys.executable, "-m", "webchat", "serve", "--home", str(home), "--port", "0", *options]
-        self.process = subprocess.Popen(
-            command,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "PYTHONUNBUFFERED": "1", **(env or {})},
-            cwd=Path(__file__).parent.parent,
-        )
+    def __init__(self, process: ForkedProcess | subprocess.Popen[str]) -> None:
+        self.process = process
         self.output: list[str] = []
         self.errors: list[str] = []
         self.url = self._address()
@@ -197,13 +210,30 @@ class Server:
         return code
 
 
+@pytest.fixture(scope="session")
+def preloaded() -> Iterator[Preloaded]:
+    preloaded = Preloaded()
+    yield preloaded
+    preloaded.close()
+
+
 @pytest.fixture
-def serve(home: Path) -> Iterator[Callable[..., Server]]:
-    """Starts real servers on this test's folder, and ends them with the test."""
+def serve(home: Path, preloaded: Preloaded) -> Iterator[Callable[..., Server]]:
+    """Starts real servers on this test's folder, and ends them with the test.
+
+    With `afresh` the process is what the command makes, for who looks at its command line or environment.
+    """
     started: list[Server] = []
 
-    def start(*options: str, env: dict[str, str] | None = None) -> Server:
-        started.append(Server(home, *(options or ("--backend", "mock")), env=env))
+    def start(*options: str, env: dict[str, str] | None = None, afresh: bool = False) -> Server:
+        arguments = ["serve", "--home", str(home), "--port", "0", *(options or ("--backend", "mock"))]
+        env = {**os.environ, **(env or {})}
+        if afresh:
+            command = [sys.executable, "-um", "webchat", *arguments]
+            pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+            started.append(Server(subprocess.Popen(command, text=True, env=env, cwd=ROOT, **pipes)))
+        else:
+            started.append(Server(preloaded.start(arguments, env)))
         return started[-1]
 
     yield start

@@ -48,7 +48,7 @@ def app(server, home, compiled_templates):
 
 def held():
     """Threads and open files and sockets of this process."""
-    gc.collect()
+    gc.collect()  # quick between `freeze` and `unfreeze`
     descriptors = set()
     for descriptor in Path("/proc/self/fd").iterdir():
         with suppress(FileNotFoundError):  # the listing's own
@@ -59,6 +59,7 @@ def held():
 @pytest.fixture
 def chat(client, server, page):
     """A session with a good answer. What it then holds is what it holds in the end, whatever has failed between."""
+    gc.freeze()
     chat = Chat(client, page)
     chat.say("first")
     until(lambda: not [thread for thread in threading.enumerate() if thread.name.startswith(("reply", "runs"))])
@@ -70,6 +71,7 @@ def chat(client, server, page):
         return now[0] <= threads and now[1] <= descriptors
 
     until(nothing_left)
+    gc.unfreeze()
 
 
 class Chat:

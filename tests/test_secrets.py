@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
@@ -96,6 +97,12 @@ class Search:
             if messages[-1]["role"] == "assistant" and messages[-1]["status"] not in ("waiting", "streaming"):
                 return
         raise AssertionError("no answer has ended")
+
+
+@pytest.fixture
+def serve(serve):
+    """Real commands: the process list is searched."""
+    return partial(serve, afresh=True)
 
 
 def failures(where: str, *sent: str) -> list[Answer]:

@@ -14,6 +14,7 @@ import pytest
 from tests import test_attacks
 from tests.attacks import CORPUS, ESC
 from tests.processes import ROOT
+from tests.reading import until
 from webchat.logs import HumanLines, JsonLines
 
 ACTING = [chr(code) for code in (*range(9), *range(11, 32), *range(127, 160), *range(0x202A, 0x202F))]
@@ -98,6 +99,7 @@ def test_an_error_names_what_was_asked_for_without_acting(home):
 
 def test_a_folder_is_named_without_acting(tmp_path, serve):
     server = serve("--backend", "mock", "--home", str(tmp_path / f"{ESC}[2Jhome"))
+    until(lambda: len(server.output) > 1)
     server.terminate()
     assert "home" in "".join(server.output)
     assert not acts("".join(server.output + server.errors))
