@@ -18,7 +18,7 @@ run: $(VENV)/.run$(subst [,-,$(subst ],,$(EXTRAS))) ## Install and serve the cha
 	@$(BIN)/webchat serve $(if $(BACKEND),--backend $(BACKEND)) $(ARGS)
 
 test: $(VENV)/.dev ## Install what is needed and run every test; ARGS="-k resume" picks some
-	@$(BIN)/python -m pytest --numprocesses auto --dist worksteal $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --dist worksteal $(ARGS)
 
 soak: $(VENV)/.dev ## Use it in all ways while all kinds of things fail, for MINUTES=30, then flood it and kill it while it answers
 	@$(BIN)/python -m bench.soak $(MINUTES)

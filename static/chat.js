@@ -206,10 +206,11 @@
 
   // The sessions panel: filled when it opens, refreshed while it is open, closed by a choice.
   const refreshList = () => htmx.trigger("#sessionList", "refresh");
-  document.addEventListener("toggle", (event) => {
+  document.addEventListener("beforetoggle", (event) => {
     if (event.target !== panel() || event.newState !== "open") return;
+    // Before the first letter that is typed; and as a search, so that one for letters takes its place.
     $("sessionSearch").value = "";
-    htmx.ajax("GET", $("sessionSearch").getAttribute("hx-get"), { source: "#sessionList", target: "#sessionList", swap: "outerMorph" });
+    htmx.trigger("#sessionSearch", "search");
   }, true);
   document.addEventListener("sessions", () => { if (isPanelOpen() && !panel().querySelector(".manage-row")) refreshList(); });
   document.addEventListener("keydown", (event) => {
@@ -222,15 +223,16 @@
     rows[Math.min(rows.length - 1, Math.max(0, from + step))]?.focus();
   });
   // Where the failure of what this form or list asks for is said.
+  const ASKS = "form, #sessionList, #sessionSearch";
   const problemOf = (source) => $(source.closest("#sessionsPanel") ? "sessionsProblem" : "problem");
   document.addEventListener("htmx:before:request", (event) => {
-    if (event.target.matches?.("form, #sessionList")) problemOf(event.target)?.replaceChildren();
+    if (event.target.matches?.(ASKS)) problemOf(event.target)?.replaceChildren();
   });
 
   // A connection that cannot be made is said where the answer would be; the text stays in the field.
   document.addEventListener("htmx:error", (event) => {
     const source = event.target;
-    if (!source.matches?.("form, #sessionList")) return;
+    if (!source.matches?.(ASKS)) return;
     const place = problemOf(source);
     if (!place) return;
     const box = document.createElement("div");
@@ -241,7 +243,7 @@
     text.textContent = `The chat's server does not answer. ${unsent}`;
     box.append(text);
     place.replaceChildren(box);
-    if (source.id === "sessionList") source.querySelector(".empty")?.remove();
+    if (source.id === "sessionSearch") $("sessionList").querySelector(".empty")?.remove();
   });
 
   // A screen reader is told once that an answer has ended, not each of its words, and what notes come onto the page.

@@ -405,6 +405,19 @@ def test_a_transcript_that_changed_underneath_brings_the_messages_anew(open_tab,
     assert tab.shown() == open_tab().shown()
 
 
+def test_damage_between_page_and_stream_is_said_and_said_once(open_tab, session_id, home):
+    tab, healthy = open_tab(), open_tab()
+    with transcript(home, session_id).open("a") as file:
+        file.write("no record\n")
+    tab.connect().read(lambda tab: "#messages" in tab.targets)
+    assert "could not be read" in tab.soup.select_one("#messages .note").get_text()
+    tab.events.clear()
+    tab.last_id = ""
+    tab.connect().read(settled)
+    assert about_messages(tab) == []
+    assert "could not be read" not in healthy.soup.get_text()
+
+
 @pytest.fixture
 def other(home):
     """Another process's application over the same files."""

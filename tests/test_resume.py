@@ -8,7 +8,7 @@ from tests.conftest import HTMX
 def test_resume_brings_the_conversation_back(client, page):
     client.post("/messages", data={"message": "my name is Ada"})
     client.post("/messages", data={"message": "something else"})
-    first = page("/sessions").rows[-1]
+    first = next(row for row in page("/sessions").rows if row.title == "my name is Ada")
     chat = page(client.post(first.resume_url, follow_redirects=True))
     assert chat.messages[0].text == "my name is Ada"
     assert chat.badge.endswith(first.short_id)

@@ -49,8 +49,17 @@ class ChatPage:
         return self
 
     def tab(self, path: str | None = None) -> ChatPage:
-        """Another tab of the same person, at this one's address where none is given."""
-        other = ChatPage(self.page.context.new_page(), self.base)
+        """Another window of the same person, at this one's address where none is given: both are seen at once.
+
+        What is done in a tab behind another one is done in two seconds, so slowly does Chromium draw it.
+        """
+        context = self.page.context
+        assert context.browser is not None
+        target = context.new_cdp_session(self.page).send("Target.getTargetInfo")["targetInfo"]
+        window = {"url": "about:blank", "newWindow": True, "browserContextId": target["browserContextId"]}
+        with context.expect_page() as opened:
+            context.browser.new_browser_cdp_session().send("Target.createTarget", window)
+        other = ChatPage(opened.value, self.base)
         other.page.goto(self.page.url if path is None else self.base + path)
         return other
 

@@ -46,7 +46,8 @@ def events() -> Response:
     if "session" in request.args:
         session = chat.manager.get_session(request.args["session"], owner())
         position = Position.parse(given) or chat.manager.read_conversation(session.session_id).position
-        stream: ListStream = PageStream(chat, session, position, has_gone())
+        said = ("damaged" in request.args, "newer" in request.args) if "after" in request.args else None
+        stream: ListStream = PageStream(chat, session, position, said, has_gone())
     else:
         stream = ListStream(chat, has_gone())
     try:
@@ -125,12 +126,20 @@ class ListStream:
 class PageStream(ListStream):
     """What one conversation's page is sent; the ids of these events are its position."""
 
-    def __init__(self, chat: Chat, session: WebChatSession, position: Position, gone: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        chat: Chat,
+        session: WebChatSession,
+        position: Position,
+        said: tuple[bool, bool] | None,
+        gone: Callable[[], bool],
+    ) -> None:
+        """`said` is what the page says of the file: that some of it is damaged, that it is of a newer format."""
         super().__init__(chat, gone, session.session_id)
         self._session = session
         self._position = position
         self._stamp: object = None
-        self._state: tuple[bool, bool] | None = None
+        self._said = said
         self._sent: Message | None = None
         """The message that the page showed last, as this stream has sent it."""
         self._shown = 0
@@ -160,8 +169,8 @@ class PageStream(ListStream):
             return None
         self._stamp = stamp
         conversation = self._manager.read_conversation(self._session_id)
-        known, self._state = self._state, (conversation.damaged, conversation.newer)
-        if known not in (None, self._state):  # what is said of the file as a whole
+        said, self._said = self._said, (conversation.damaged, conversation.newer)
+        if said not in (None, self._said):
             return Change(conversation, replaced=True)
         return change_since(conversation, self._position)
 
