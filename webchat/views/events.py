@@ -47,7 +47,7 @@ def events() -> Response:
         session = chat.manager.get_session(request.args["session"], owner())
         position = Position.parse(given) or chat.manager.read_conversation(session.session_id).position
         said = ("damaged" in request.args, "newer" in request.args) if "after" in request.args else None
-        stream: ListStream = PageStream(chat, session, position, said, has_gone())
+        stream: ListStream = PageStream(chat, session, position, has_gone(), said=said)
     else:
         stream = ListStream(chat, has_gone())
     try:
@@ -131,10 +131,11 @@ class PageStream(ListStream):
         chat: Chat,
         session: WebChatSession,
         position: Position,
-        said: tuple[bool, bool] | None,
         gone: Callable[[], bool],
+        *,
+        said: tuple[bool, bool] | None = None,
     ) -> None:
-        """`said` is what the page says of the file: that some of it is damaged, that it is of a newer format."""
+        """`said` is what the page says of the file, where that is known: damaged, and of a newer format."""
         super().__init__(chat, gone, session.session_id)
         self._session = session
         self._position = position
