@@ -31,6 +31,8 @@ COMMIT_PATIENCE = 10.0
 WRITE_INTERVAL = 0.1
 """Seconds between two writes of one answer's log, and so between two updates of who reads along; what comes in between
 is written together. Waking a thread costs more than what it then does."""
+QUIET = 0.005
+"""Seconds without a piece after which what came together, as a model server's gathered events do, is all there."""
 SILENCE = 10.0
 """Seconds of a backend's silence after which it is said, and then every `SILENCE_STEP`."""
 SILENCE_STEP = 5.0
@@ -87,7 +89,7 @@ class ReplyRun:
         self._guard = threading.Lock()
         self._writing = threading.Lock()
         self._unwritten: list[dict[str, Any]] = []
-        self._written_at = 0.0
+        self._written_at = self._unwritten_since = 0.0
         self._heard_at = self._began_at = time.monotonic()
         self._silence_said_at = self._heard_at
         self._doing: Mapping[str, Any] = {}
@@ -235,11 +237,15 @@ class ReplyRun:
             self._count_piece()
         record, size = _fitting(record, self._room)
         self._room -= size
+        now = time.monotonic()
         with self._writing:
+            if not self._unwritten:
+                self._unwritten_since = now
             self._unwritten.append(record)
             self._doing = record if "s" in record else {}
-            self._heard_at = self._silence_said_at = time.monotonic()
-        if time.monotonic() - self._written_at > WRITE_INTERVAL:
+            self._heard_at = self._silence_said_at = now
+        # The first at once; else `flush_if_due` is called all the time, and this thread would do the same twice.
+        if now - self._written_at > 3 * WRITE_INTERVAL:
             try:
                 self.flush()
             except OSError as error:
@@ -271,6 +277,15 @@ class ReplyRun:
                 what = f"{self._doing['s']} ·" if self._doing else "No word from the model for"
                 self._unwritten.append({"s": f"{what} {silent:.0f} s", "p": self._doing.get("p")})
         self.flush()
+
+    def flush_if_due(self) -> None:
+        """Write down what has come, where it is complete for now or has waited for long enough. Raises OSError."""
+        if not self._unwritten:
+            return
+        now = time.monotonic()
+        complete = now - self._heard_at >= QUIET and now - self._written_at >= WRITE_INTERVAL
+        if complete or now - self._unwritten_since >= WRITE_INTERVAL:
+            self.flush()
 
     def flush(self) -> None:
         """Write down what has come, then show it: what was on a screen is in the log, however the process ends.

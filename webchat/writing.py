@@ -25,6 +25,8 @@ from webchat.transcript import Message, Transcripts
 
 NEWER = "This conversation was written by a later version of the chat. It can be read here, and not changed."
 TOO_MANY = "Too many of your messages are being answered right now. Wait for one, then send again."
+LOOK_INTERVAL = 0.02
+"""Seconds between two looks at whether what answers have brought is to be written down: one thread does so for all."""
 STOP_PATIENCE = 2.0
 """Seconds that a stop waits for the answer's end, so that what it shows is final."""
 
@@ -280,16 +282,25 @@ class Writing:
                 threading.Thread(target=self._look_after_runs, name="runs", daemon=True).start()
 
     def _look_after_runs(self) -> None:
-        while not self.stopping.wait(POLL_INTERVAL):
+        tended = time.monotonic()
+        while not self.stopping.wait(LOOK_INTERVAL):
+            is_time = time.monotonic() - tended >= POLL_INTERVAL
             for session_id, run in list(self.runs.items()):
                 with suppress(OSError):
-                    run.tend(self._limits.answer_time)
-                    if self.replies.is_asked_to_stop(session_id):
-                        run.stop()
+                    run.flush_if_due()
+                    if is_time:
+                        self._tend(session_id, run)
+            if is_time:
+                tended = time.monotonic()
             with self._watch_lock:
                 if not self.runs:
                     self._watching = False
                     return
+
+    def _tend(self, session_id: str, run: ReplyRun) -> None:
+        run.tend(self._limits.answer_time)
+        if self.replies.is_asked_to_stop(session_id):
+            run.stop()
 
 
 def _not_started(error: BaseException) -> BaseException:

@@ -6,7 +6,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import httpx
@@ -74,13 +74,25 @@ class Server:
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
         self.takes_usage = True
+        self._asked: set[Wire] = set()
         _check_host(endpoint.url)
         self._client = _client(endpoint)
 
-    def ask(self, question: Mapping[str, Any], wire: Wire) -> AbstractContextManager[httpx.Response]:
+    @property
+    def answers(self) -> int:
+        """How many are asked for or read at this moment."""
+        return len(self._asked)
+
+    @contextmanager
+    def ask(self, question: Mapping[str, Any], wire: Wire) -> Iterator[httpx.Response]:
         """The response to POST /chat/completions, not read yet. Raises what httpx raises."""
         url = f"{self.endpoint.url}/chat/completions"
-        return self._client.stream("POST", url, json=question, extensions={"trace": wire.trace})
+        self._asked.add(wire)
+        try:
+            with self._client.stream("POST", url, json=question, extensions={"trace": wire.trace}) as response:
+                yield response
+        finally:
+            self._asked.discard(wire)
 
     def check(self, wire: Wire) -> str | None:
         """What keeps the server from answering, as far as its list of models shows; None where nothing does."""
