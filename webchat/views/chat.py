@@ -278,8 +278,8 @@ def _page(shown: WebChatSession | None, show: int = pieces.MESSAGES_SHOWN, aside
     return render_template("webchat/chat.html", **context, title=pieces.page_title(shown))
 
 
-def _shown(shown: WebChatSession, note: str = "", *, note_above: bool = False) -> AnyResponse:
-    """The session's chat after something was done with it: chat, list and badge in one swap, or a redirect."""
+def _shown(shown: WebChatSession, note: str = "", *, note_above: bool = False, with_list: bool = True) -> AnyResponse:
+    """The session's chat after something was done with it: chat, badge and list in one swap, or a redirect."""
     url = session_link(shown.session_id)
     told = script_answer(session_fields(shown))
     if told:
@@ -287,15 +287,15 @@ def _shown(shown: WebChatSession, note: str = "", *, note_above: bool = False) -
     if not is_htmx():
         return redirect(f"{url}#end", code=303)
     note = note and f"{note} {shown.short_id}"
-    parts = (pieces.chat_part(shown, note, note_above=note_above), pieces.shell_partials(shown), pieces.list_partial())
-    return fragments(*parts, push=url)
+    parts = [pieces.chat_part(shown, note, note_above=note_above), pieces.shell_partials(shown)]
+    return fragments(*parts, *([pieces.list_partial()] if with_list else []), push=url)
 
 
 def _chat_with(posted: Posted, note: str = "") -> AnyResponse:
-    """The session's chat with an answer that has just begun."""
+    """The session's chat with an answer that has just begun. A list that is open hears of it by its page's stream."""
     if is_htmx():
         posted.wait_for_text(FIRST_TEXT)
-    return _shown(posted.session, note=note, note_above=True)
+    return _shown(posted.session, note=note, note_above=True, with_list=False)
 
 
 def _added(session_id: str, *added: Message, posted: Posted | None = None) -> AnyResponse:
