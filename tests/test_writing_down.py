@@ -1,0 +1,86 @@
+"""What an answer brings is written down soon, and together where it came together."""
+
+from __future__ import annotations
+
+import threading
+import time
+from types import SimpleNamespace
+
+import pytest
+
+from tests.reading import until
+from tests.scripted_server import ScriptedServer, says
+from webchat.backends.openai import OpenAIModel, stream
+from webchat.backends.openai.server import Server
+from webchat.reply_log import Replies
+
+FLOOD = 200
+
+
+@pytest.fixture
+def written(monkeypatch):
+    """The text that goes into the logs of answers, write by write."""
+    writes: list[str] = []
+    write = Replies.write
+
+    def spy(replies, session_id, *records):
+        writes.append("".join(record.get("d", "") for record in records))
+        write(replies, session_id, *records)
+
+    monkeypatch.setattr(Replies, "write", spy)
+    return writes
+
+
+@pytest.fixture
+def gates():
+    gates = [threading.Event() for _ in range(3)]
+    yield gates
+    for gate in gates:
+        gate.set()
+
+
+@pytest.fixture
+def model():
+    with ScriptedServer() as server:
+        yield server
+
+
+def test_what_came_together_is_written_at_once_and_together(manager, backend, written, gates):
+    backend.plays("The first ", gates[0], "and ", "the ", "next ", gates[1], "and the last.", gates[2])
+    posted = manager.start_conversation("hello")
+    until(lambda: written == ["The first "])
+    time.sleep(0.15)
+    gates[0].set()
+    # Nothing more comes that could take it along.
+    until(lambda: written == ["The first ", "and the next "])
+    gates[1].set()
+    until(lambda: posted.run.message.content.endswith("the last."))
+    assert written[2:] == ["and the last."]
+
+
+def test_a_flood_of_pieces_is_written_ten_times_a_second(manager, backend, written):
+    step = 0.002
+
+    def flood():
+        for _ in range(FLOOD):
+            time.sleep(step)
+            yield "x"
+
+    backend.send_message = lambda session_id, message: flood()
+    began = time.monotonic()
+    posted = manager.start_conversation("hello")
+    assert posted.run.wait(20)
+    took = time.monotonic() - began
+    assert posted.answer.content == "x" * FLOOD
+    assert 2 <= len([text for text in written if text]) <= took / 0.1 + 3
+
+
+@pytest.mark.parametrize(("answers", "seconds"), [(1, 0.102), (20, 0.14), (50, 0.2), (500, 0.2)])
+def test_many_answers_gather_for_longer_than_one(model, monkeypatch, answers, seconds):
+    slept: list[float] = []
+    monkeypatch.setattr(stream, "time", SimpleNamespace(monotonic=time.monotonic, sleep=slept.append))
+    monkeypatch.setattr(Server, "answers", answers)
+    model.script(says("a", "b", "c", delay=0.05))
+    pieces = OpenAIModel(model.url, "m").stream([{"role": "user", "content": "hello"}])
+    assert "".join(piece for piece in pieces if isinstance(piece, str)) == "abc"
+    assert slept == [pytest.approx(seconds)] * len(slept) != []
