@@ -199,16 +199,27 @@
     const button = event.target.closest("button");
     if (!button) return;
     if (button.classList.contains("copy")) copy(button).catch(() => says(button, "Not copied"));
+    // Stop comes into Send's place: who sends with a double click means no stop with its second half.
+    if (button.matches(".stop") && event.detail > 1) event.preventDefault();
     if (button.id === "shortcutsButton") showShortcuts();
     if (button.id === "detach") { $("files").value = ""; showFiles(); focusField(); }
     if (button.id === "toEnd") { following = true; toEnd(); focusField(); }
   });
 
   // The sessions panel: filled when it opens, refreshed while it is open, closed by a choice.
-  const refreshList = () => htmx.trigger("#sessionList", "refresh");
+  // What changes while it is asked for is asked for afterwards.
+  let listing = false;
+  let stale = false;
+  const refreshList = () => { if (listing) stale = true; else htmx.trigger("#sessionSearch", "search"); };
+  document.addEventListener("htmx:before:request", (event) => { if (event.target.id === "sessionSearch") { listing = true; stale = false; } });
+  document.addEventListener("htmx:finally:request", (event) => {
+    if (event.target.id !== "sessionSearch") return;
+    listing = false;
+    if (stale && isPanelOpen()) refreshList();
+  });
   document.addEventListener("beforetoggle", (event) => {
     if (event.target !== panel() || event.newState !== "open") return;
-    // Before the first letter that is typed; and as a search, so that one for letters takes its place.
+    // Before the first letter that is typed.
     $("sessionSearch").value = "";
     htmx.trigger("#sessionSearch", "search");
   }, true);
@@ -223,7 +234,7 @@
     rows[Math.min(rows.length - 1, Math.max(0, from + step))]?.focus();
   });
   // Where the failure of what this form or list asks for is said.
-  const ASKS = "form, #sessionList, #sessionSearch";
+  const ASKS = "form, #sessionSearch";
   const problemOf = (source) => $(source.closest("#sessionsPanel") ? "sessionsProblem" : "problem");
   document.addEventListener("htmx:before:request", (event) => {
     if (event.target.matches?.(ASKS)) problemOf(event.target)?.replaceChildren();
@@ -295,17 +306,21 @@
 
   // Whether something was asked with what is swapped next: afterwards its form may be gone.
   let asked = false;
-  // What is typed while a message is on its way belongs to the next one, and follows it where that was asked for.
+  // What is typed and chosen while a message is on its way belongs to the next one. Where that was sent as well, it
+  // follows at once, unless the answer to the first is still growing: then it stays in the field, as anything does.
   let sending = null;
   let typedOn = "";
+  let chosenOn = [];
   let sendOn = false;
   document.addEventListener("htmx:before:request", (event) => {
     const field = event.target.matches?.("form.field") && $("messageInput");
-    if (field) sending = { field, text: field.value };
+    if (field) sending = { field, text: field.value, files: [...$("files").files] };
   });
   document.addEventListener("submit", (event) => { sendOn = Boolean(sending) && event.target.matches("form.field"); }, true);
+  document.addEventListener("input", () => { sendOn = false; });
   const bringTypedOn = () => {
     const field = $("messageInput");
+    if (chosenOn.length && $("files")) addFiles(chosenOn.splice(0));
     if (!typedOn || !field || field.value) return;
     field.value = typedOn;
     typedOn = "";
@@ -318,7 +333,11 @@
     const { sourceElement, response } = event.detail.ctx ?? {};
     if (sourceElement?.matches?.("form.field, .examples form") && response?.status < 400) {
       keepDraft("");
-      if (sending) typedOn = sending.field.value.startsWith(sending.text) ? sending.field.value.slice(sending.text.length) : sending.field.value;
+      if (sending) {
+        const { field, text, files } = sending;
+        typedOn = field.value.startsWith(text) ? field.value.slice(text.length) : field.value;
+        chosenOn = [...field.form.elements.file.files].filter((file) => !files.includes(file));
+      }
       sending = null;
     }
     asked = sourceElement?.matches?.("form:is(.field, .edit, .again-form), .examples form");

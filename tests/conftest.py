@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import subprocess
@@ -44,6 +45,18 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
     # Who counts what a model is asked does not count this too; the tests of titles turn it on.
     monkeypatch.setenv("WEBCHAT_TITLES", "off")
+
+
+@pytest.fixture(autouse=True)
+def _log_of_commands_ends_with_them() -> Iterator[None]:
+    """A command that a test runs in this process sets the log up for a program of its own."""
+    root, own = logging.getLogger(), logging.getLogger("webchat")
+    levels = root.level, own.level
+    yield
+    for handler in [handler for handler in root.handlers if type(handler).__module__ == "webchat.logs"]:
+        root.removeHandler(handler)
+    root.setLevel(levels[0])
+    own.setLevel(levels[1])
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """`webchat` commands in processes of their own that have the program loaded: forks of one process that loads it once.
 
 Loading takes most of a start's time, and a whole run starts hundreds of servers. Only the process list tells the
-difference: it shows the first process's command line and environment.
+difference: it shows the first process's command line and environment. The interpreter is that one's, too.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from typing import Any, TextIO
 from tests.processes import ROOT
 
 LARGEST = 2**18
+"""Bytes of a request, arguments and environment; more cannot be sent in one packet either."""
 
 
 class Preloaded:
@@ -51,11 +52,10 @@ class ForkedProcess:
     """One command; what of subprocess.Popen the tests use."""
 
     def __init__(self, address: str, arguments: Sequence[str], env: Mapping[str, str]) -> None:
-        self._keeper = socket.socket(socket.AF_UNIX)
+        self._keeper = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._keeper.connect(address)
         output, errors = os.pipe(), os.pipe()
         request = json.dumps({"arguments": [*arguments], "env": dict(env)}).encode()
-        assert len(request) < LARGEST
         socket.send_fds(self._keeper, [request], [output[1], errors[1]])
         os.close(output[1])
         os.close(errors[1])
@@ -81,10 +81,10 @@ class ForkedProcess:
         return self.returncode
 
     def _told(self) -> int:
-        line = b""
-        while not line.endswith(b"\n"):  # byte by byte: what comes later is read later
-            line += self._keeper.recv(1)
-        return int(line)
+        told = self._keeper.recv(16)
+        if not told:
+            raise EOFError("the process that keeps this one has died")
+        return int(told)
 
     def send_signal(self, number: int) -> None:
         if self.poll() is None:
@@ -105,7 +105,7 @@ def _fork_on_demand(address: str) -> Any:
 
     gc.freeze()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for a keeper
-    with socket.socket(socket.AF_UNIX) as listening:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listening:
         listening.bind(address)
         listening.listen()
         print("ready", flush=True)
@@ -129,10 +129,10 @@ def _keep(pid: int, teller: socket.socket, outputs: list[int]) -> None:
     for output in (1, 2, *outputs):  # else who reads them would wait for this process, too
         os.close(output)
     with suppress(BrokenPipeError):
-        teller.sendall(b"%d\n" % pid)
+        teller.sendall(b"%d" % pid)
     _, status = os.waitpid(pid, 0)
     with suppress(BrokenPipeError):
-        teller.sendall(b"%d\n" % os.waitstatus_to_exitcode(status))
+        teller.sendall(b"%d" % os.waitstatus_to_exitcode(status))
     os._exit(0)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import threading
 
@@ -12,6 +13,7 @@ from tests.reading import until
 from webchat import create_app
 from webchat.errors import TooBusy
 from webchat.limits import Places
+from webchat.reply_log import Replies
 
 JSON = {"Accept": "application/json"}
 
@@ -142,6 +144,24 @@ def test_an_answer_may_take_so_long(limited, backend, gate):
     page = Page(client.get(f"/sessions/{session_id}"))
     assert page.messages[-1].status == "stopped"
     assert "Ended after 0.4 seconds" in page.messages[-1].article.get_text()
+
+
+def test_an_answer_is_ended_in_time_also_where_it_cannot_be_written(limited, backend, gate, monkeypatch):
+    client = limited(WEBCHAT_ANSWER_TIME="0.6")
+    backend.scripts.clear()
+    backend.plays("well ", "and ", gate)
+    room = iter([Replies.write])
+
+    def write(replies, *rest):
+        if not (has_room := next(room, None)):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        has_room(replies, *rest)
+
+    monkeypatch.setattr(Replies, "write", write)
+    client.post("/api/session")
+    client.post("/api/chat", json={"message": "hello"})
+    assert backend.cancelled.is_set()
+    assert not gate.is_set()
 
 
 def test_with_too_little_disk_left_nothing_new_is_taken_and_old_things_go(limited, monkeypatch, home):

@@ -70,8 +70,10 @@ def chat(client, server, page):
         now = held()
         return now[0] <= threads and now[1] <= descriptors
 
-    until(nothing_left)
-    gc.unfreeze()
+    try:
+        until(nothing_left)
+    finally:
+        gc.unfreeze()
 
 
 class Chat:

@@ -130,7 +130,8 @@ class Waiter:
         self._is_urgent = False
 
     def poke(self, urgent: bool) -> None:
-        self._is_urgent = self._is_urgent or urgent
+        if urgent:
+            self._is_urgent = True
         if self._pokes.empty():  # who has one to take looks after that at all that has changed
             self._pokes.put(None)
 
@@ -141,7 +142,7 @@ class Waiter:
             self._pokes.get()
 
     def wait(self, timeout: float, *, urgent: bool = False) -> bool:
-        """Wait for a change, or an urgent one, since `clear`, in seconds at most; whether there was one."""
+        """Wait for a change that no wait has told, or for an urgent one since `clear`, in seconds at most."""
         end = time.monotonic() + timeout
         while not self._is_urgent:
             try:

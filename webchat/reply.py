@@ -1,4 +1,4 @@
-"""A reply in flight: the one thread that asks and writes. Knows neither who answers nor who reads."""
+"""A reply in flight: asked for and written down in time. Knows neither who answers nor who reads."""
 
 from __future__ import annotations
 
@@ -55,7 +55,10 @@ class Ask(Protocol):
 
 
 class ReplyRun:
-    """The one thread that asks the backend and writes what comes. No request owns it: it outlives them all."""
+    """The one thread that asks the backend and takes what comes. No request owns it: it outlives them all.
+
+    Whoever began it calls `flush_if_due` all the time and `tend` now and then, until it has ended.
+    """
 
     def __init__(
         self,
@@ -70,7 +73,7 @@ class ReplyRun:
         observer: Observer = NOBODY,
         max_answer: int = MAX_ANSWER,
     ) -> None:
-        """`changed(urgent)` is called after each piece, `done(self)` in the thread's end, before others may write.
+        """`changed(urgent)` is called after each write, `done(self)` in the thread's end, before others may write.
 
         An answer of more than `max_answer` bytes is cut off there.
         """
@@ -89,7 +92,7 @@ class ReplyRun:
         self._guard = threading.Lock()
         self._writing = threading.Lock()
         self._unwritten: list[dict[str, Any]] = []
-        self._written_at = self._unwritten_since = 0.0
+        self._written_at = self._tried_at = self._unwritten_since = 0.0
         self._heard_at = self._began_at = time.monotonic()
         self._silence_said_at = self._heard_at
         self._doing: Mapping[str, Any] = {}
@@ -239,12 +242,13 @@ class ReplyRun:
         self._room -= size
         now = time.monotonic()
         with self._writing:
+            self._heard_at = self._silence_said_at = now
             if not self._unwritten:
                 self._unwritten_since = now
             self._unwritten.append(record)
             self._doing = record if "s" in record else {}
-            self._heard_at = self._silence_said_at = now
-        # The first at once; else `flush_if_due` is called all the time, and this thread would do the same twice.
+        # The first piece goes at once, and so does one that `flush_if_due` should have taken: where a disk fails, here
+        # is where the answer ends.
         if now - self._written_at > 3 * WRITE_INTERVAL:
             try:
                 self.flush()
@@ -266,7 +270,7 @@ class ReplyRun:
         takes more than `longest` seconds (0 is any time). Raises OSError.
         """
         now = time.monotonic()
-        if 0 < longest < now - self._began_at and not self._ending:
+        if 0 < longest < now - self._began_at and not self._ending and not self._answered.is_set():
             with self._writing:
                 self._unwritten.append({"n": f"Ended after {longest:g} seconds: an answer may take no longer here."})
             self.stop()
@@ -280,9 +284,9 @@ class ReplyRun:
 
     def flush_if_due(self) -> None:
         """Write down what has come, where it is complete for now or has waited for long enough. Raises OSError."""
-        if not self._unwritten:
-            return
         now = time.monotonic()
+        if not self._unwritten or now - self._tried_at < WRITE_INTERVAL:
+            return
         complete = now - self._heard_at >= QUIET and now - self._written_at >= WRITE_INTERVAL
         if complete or now - self._unwritten_since >= WRITE_INTERVAL:
             self.flush()
@@ -296,6 +300,7 @@ class ReplyRun:
             records = _joined(self._unwritten)
             if not records:
                 return
+            self._tried_at = time.monotonic()
             self._replies.write(self.session_id, *records)
             self._unwritten.clear()
             self._written_at = time.monotonic()
@@ -351,6 +356,8 @@ def _record(piece: Piece) -> dict[str, Any]:
         return {"d": piece.encode("utf-8", "replace").decode()} if piece else {}
     if not isinstance(piece, Event):
         raise TypeError(f"a backend gave a {type(piece).__name__}, not text or an Event")
+    if not isinstance(piece.text, str) or not isinstance(piece.progress, int | float | None):
+        raise TypeError(f"a backend gave an Event of {piece.text!r:.50} and {piece.progress!r:.50}")
     if piece.kind == "status":
         return {"s": piece.text, "p": piece.progress}
     key = {"reasoning": "r", "note": "n", "tool": "n"}.get(piece.kind)

@@ -76,6 +76,7 @@ def run(
     """
     _allow_files()
     give_memory_back()
+    gc.collect()
     gc.freeze()  # what is loaded stays: looking through it again and again takes a tenth of many answers' time
     server = Server(app, listening, max_streams + THREADS_FOR_PAGES, LARGEST_BODY)
     ending = threading.Event()

@@ -6,6 +6,7 @@ Knows no rule of the chat and no backend.
 from __future__ import annotations
 
 import errno
+import logging
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -23,6 +24,7 @@ from webchat.reply_log import Replies, ReplyView, settle, whole
 from webchat.session_store import WebChatSession
 from webchat.transcript import Message, Transcripts
 
+log = logging.getLogger(__name__)
 NEWER = "This conversation was written by a later version of the chat. It can be read here, and not changed."
 TOO_MANY = "Too many of your messages are being answered right now. Wait for one, then send again."
 LOOK_INTERVAL = 0.02
@@ -278,18 +280,15 @@ class Writing:
         """See to it, while this process answers, that no text waits in it and no stop from elsewhere goes unheard."""
         with self._watch_lock:
             if not self._watching:
-                self._watching = True
                 threading.Thread(target=self._look_after_runs, name="runs", daemon=True).start()
+                self._watching = True
 
     def _look_after_runs(self) -> None:
         tended = time.monotonic()
         while not self.stopping.wait(LOOK_INTERVAL):
             is_time = time.monotonic() - tended >= POLL_INTERVAL
             for session_id, run in list(self.runs.items()):
-                with suppress(OSError):
-                    run.flush_if_due()
-                    if is_time:
-                        self._tend(session_id, run)
+                self._look_after(session_id, run, is_time)
             if is_time:
                 tended = time.monotonic()
             with self._watch_lock:
@@ -297,10 +296,18 @@ class Writing:
                     self._watching = False
                     return
 
-    def _tend(self, session_id: str, run: ReplyRun) -> None:
-        run.tend(self._limits.answer_time)
-        if self.replies.is_asked_to_stop(session_id):
-            run.stop()
+    def _look_after(self, session_id: str, run: ReplyRun, is_time: bool) -> None:
+        try:
+            if not is_time:
+                run.flush_if_due()
+                return
+            if self.replies.is_asked_to_stop(session_id):
+                run.stop()
+            run.tend(self._limits.answer_time)
+        except OSError:
+            log.debug("an answer could not be written down", exc_info=True)  # its own thread meets that too
+        except Exception:  # which must not keep the other answers from being written
+            log.exception("the reply in session %s could not be looked after", session_id)
 
 
 def _not_started(error: BaseException) -> BaseException:

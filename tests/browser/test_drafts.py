@@ -77,19 +77,49 @@ def test_what_is_typed_while_a_message_is_on_its_way_stays(chat, first):
     expect(chat.field).to_have_value(" and two")
 
 
-def test_what_is_sent_while_a_message_is_on_its_way_follows_it(chat):
-    """The answer is there by the stream already, and the form's own is still under way."""
-    chat.asked("hello")
-    held = []
-    chat.page.route("**/messages", lambda route: held.append(route), times=1)
-    chat.ask("one")
-    expect(chat.questions).to_have_count(1)
-    answer = held[0].fetch()
-    expect(chat.questions).to_have_count(2)
-    chat.answered()
+@pytest.fixture
+def late(chat):
+    """Ask "one" so that its answer comes by the stream; the form's own comes when what is returned is called."""
+
+    def ask_one():
+        held = []
+        chat.asked("hello")
+        chat.page.route("**/messages", lambda route: held.append(route), times=1)
+        chat.ask("one")
+        expect(chat.questions).to_have_count(1)
+        answer = held[0].fetch()
+        expect(chat.questions).to_have_count(2)
+        chat.answered()
+        return lambda: held[0].fulfill(response=answer)
+
+    return ask_one
+
+
+def test_what_is_sent_while_a_message_is_on_its_way_follows_it(chat, late):
+    arrive = late()
     chat.ask("two")
-    held[0].fulfill(response=answer)
+    arrive()
     expect(chat.questions).to_have_count(3)
     chat.answered()
     assert chat.texts()[4:] == ["two", "Mock response to: two"]
     expect(chat.field).to_have_value("")
+
+
+def test_what_is_typed_after_it_was_sent_is_not_sent(chat, late):
+    arrive = late()
+    chat.ask("two")
+    chat.field.press_sequentially(" and three")
+    arrive()
+    expect(chat.field).to_have_value("two and three")
+    chat.page.wait_for_timeout(300)
+    expect(chat.questions).to_have_count(2)
+
+
+def test_a_file_that_is_chosen_while_a_message_is_on_its_way_goes_with_the_next(chat, late):
+    arrive = late()
+    chat.page.locator("#files").set_input_files({"name": "a.txt", "mimeType": "text/plain", "buffer": b"apples"})
+    chat.ask("two")
+    arrive()
+    expect(chat.questions).to_have_count(3)
+    expect(chat.questions.last).to_contain_text("a.txt")
+    expect(chat.page.locator("#attached")).to_be_hidden()

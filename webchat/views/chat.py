@@ -279,7 +279,7 @@ def _page(shown: WebChatSession | None, show: int = pieces.MESSAGES_SHOWN, aside
 
 
 def _shown(shown: WebChatSession, note: str = "", *, note_above: bool = False, with_list: bool = True) -> AnyResponse:
-    """The session's chat after something was done with it: chat, badge and list in one swap, or a redirect."""
+    """The session's chat after something was done with it, with badge and, mostly, list in one swap, or a redirect."""
     url = session_link(shown.session_id)
     told = script_answer(session_fields(shown))
     if told:

@@ -17,7 +17,7 @@ from webchat.backends.openai.server import MAX_BODY, MAX_REFUSAL, Server, Wire, 
 from webchat.errors import BackendUnavailable
 
 MAX_EVENT = 2**20
-GATHERING, FOR_EACH, LONGEST_GATHERING = 0.1, 0.002, 0.2
+GATHERING, FOR_EACH, LONGEST_GATHERING = 0.1, 0.002, 0.18
 """Seconds that the model server's events may gather before they are read, for each answer that is read at once as many
 more, and at most. What gathers may be lost to a kill. Many answers share the processor, and half as many wake-ups save
 a quarter of what they cost."""
@@ -155,7 +155,7 @@ class OpenAIStream:
             waited = time.monotonic() - asked
             yield part
             if waited > 0.001:
-                time.sleep(min(GATHERING + FOR_EACH * self._server.answers, LONGEST_GATHERING))
+                self._wire.pause(min(GATHERING + FOR_EACH * self._server.answers, LONGEST_GATHERING))
             asked = time.monotonic()
 
     def _bounded(self, parts: Iterable[bytes]) -> Iterator[bytes]:
