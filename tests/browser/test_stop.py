@@ -24,9 +24,9 @@ def test_stop_stands_in_the_place_of_send_and_in_its_size(serve, visit):
 
 
 def test_the_second_half_of_a_double_click_on_send_is_no_stop(serve, visit):
-    chat = visit(serve("--backend", "mock", "--mock-delay", "0.02"))
-    chat.ask("a few words that take a while")
-    chat.streaming("words")
+    chat = visit(serve("--backend", "mock", "--mock-delay", "0.01"))
+    chat.ask(WORDS)
+    chat.streaming("w5")
     chat.stop_button.dispatch_event("click", {"detail": 2})
     chat.answered()
 
