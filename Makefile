@@ -8,6 +8,9 @@ ARGS ?=
 MINUTES ?= 30
 EXTRAS = $(if $(filter-out local,$(BACKEND)),,[local])
 
+# Hundreds of processes load the same modules: what an environment may forbid, to keep them compiled, saves much here.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .PHONY: help run test soak bench lint format audit wheel screenshots clean
 
