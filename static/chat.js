@@ -210,12 +210,15 @@
   // What changes while it is asked for is asked for afterwards.
   let listing = false;
   let stale = false;
-  const refreshList = () => { if (listing) stale = true; else htmx.trigger("#sessionSearch", "search"); };
+  const refreshList = () => {
+    if (!isPanelOpen() || panel().querySelector(".manage-row")) return;
+    if (listing) stale = true; else htmx.trigger("#sessionSearch", "search");
+  };
   document.addEventListener("htmx:before:request", (event) => { if (event.target.id === "sessionSearch") { listing = true; stale = false; } });
   document.addEventListener("htmx:finally:request", (event) => {
     if (event.target.id !== "sessionSearch") return;
     listing = false;
-    if (stale && isPanelOpen()) refreshList();
+    if (stale) refreshList();
   });
   document.addEventListener("beforetoggle", (event) => {
     if (event.target !== panel() || event.newState !== "open") return;
@@ -223,7 +226,7 @@
     $("sessionSearch").value = "";
     htmx.trigger("#sessionSearch", "search");
   }, true);
-  document.addEventListener("sessions", () => { if (isPanelOpen() && !panel().querySelector(".manage-row")) refreshList(); });
+  document.addEventListener("sessions", refreshList);
   document.addEventListener("keydown", (event) => {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (!step || !isPanelOpen() || !event.target.closest("#sessionsPanel, #sessionsButton")) return;
