@@ -270,9 +270,12 @@ class ReplyRun:
         takes more than `longest` seconds (0 is any time). Raises OSError.
         """
         now = time.monotonic()
-        if 0 < longest < now - self._began_at and not self._ending and not self._answered.is_set():
-            with self._writing:
+        is_late = 0 < longest < now - self._began_at and not self._ending
+        with self._writing:
+            is_late = is_late and not self._answered.is_set()  # after that nobody would write the note
+            if is_late:
                 self._unwritten.append({"n": f"Ended after {longest:g} seconds: an answer may take no longer here."})
+        if is_late:
             self.stop()
         with self._writing:
             silent = now - self._heard_at
