@@ -31,6 +31,8 @@ COMMIT_PATIENCE = 10.0
 WRITE_INTERVAL = 0.1
 """Seconds between two writes of one answer's log, and so between two updates of who reads along; what comes in between
 is written together. Waking a thread costs more than what it then does."""
+OWN_WRITE = 0.3
+"""Seconds since the last write after which a reply's own thread writes."""
 QUIET = 0.005
 """Seconds without a piece after which what came together, as a model server's gathered events do, is all there."""
 SILENCE = 10.0
@@ -249,7 +251,7 @@ class ReplyRun:
             self._doing = record if "s" in record else {}
         # The first piece goes at once, and so does one that `flush_if_due` should have taken: where a disk fails, here
         # is where the answer ends.
-        if now - self._written_at > 3 * WRITE_INTERVAL:
+        if now - self._written_at > OWN_WRITE:
             try:
                 self.flush()
             except OSError as error:
@@ -287,12 +289,17 @@ class ReplyRun:
 
     def flush_if_due(self) -> None:
         """Write down what has come, where it is complete for now or has waited for long enough. Raises OSError."""
-        now = time.monotonic()
-        if not self._unwritten or now - self._tried_at < WRITE_INTERVAL:
-            return
-        complete = now - self._heard_at >= QUIET and now - self._written_at >= WRITE_INTERVAL
-        if complete or now - self._unwritten_since >= WRITE_INTERVAL:
+        if self._unwritten and self.due_in() <= 0:
             self.flush()
+
+    def due_in(self) -> float:
+        """Seconds until `flush_if_due` may have something to do."""
+        now = time.monotonic()
+        earliest = self._tried_at + WRITE_INTERVAL
+        if not self._unwritten:
+            return earliest - now if now < self._written_at + OWN_WRITE else OWN_WRITE
+        complete = max(self._heard_at + QUIET, earliest)
+        return min(complete, max(self._unwritten_since, self._tried_at) + WRITE_INTERVAL) - now
 
     def flush(self) -> None:
         """Write down what has come, then show it: what was on a screen is in the log, however the process ends.

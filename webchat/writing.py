@@ -27,8 +27,9 @@ from webchat.transcript import Message, Transcripts
 log = logging.getLogger(__name__)
 NEWER = "This conversation was written by a later version of the chat. It can be read here, and not changed."
 TOO_MANY = "Too many of your messages are being answered right now. Wait for one, then send again."
-LOOK_INTERVAL = 0.02
-"""Seconds between two looks at whether what answers have brought is to be written down: one thread does so for all."""
+LOOK_INTERVAL, LONGEST_LOOK = 0.02, 0.1
+"""Seconds at least, and at most, between two looks at whether what answers have brought is to be written down, which one
+thread does for all."""
 STOP_PATIENCE = 2.0
 """Seconds that a stop waits for the answer's end, so that what it shows is final."""
 
@@ -284,13 +285,15 @@ class Writing:
                 self._watching = True
 
     def _look_after_runs(self) -> None:
-        tended = time.monotonic()
-        while not self.stopping.wait(LOOK_INTERVAL):
+        tended, pause = time.monotonic(), LOOK_INTERVAL
+        while not self.stopping.wait(pause):
             is_time = time.monotonic() - tended >= POLL_INTERVAL
             for session_id, run in list(self.runs.items()):
                 self._look_after(session_id, run, is_time)
             if is_time:
                 tended = time.monotonic()
+            due = [run.due_in() for run in list(self.runs.values())]
+            pause = max(LOOK_INTERVAL, min([LONGEST_LOOK, *due]))
             with self._watch_lock:
                 if not self.runs:
                     self._watching = False
