@@ -238,7 +238,7 @@ class ReplyRun:
         record = _record(piece)
         if not record:
             return
-        if record.keys() & {"d", "r"}:
+        if "d" in record or "r" in record:
             self._count_piece()
         record, size = _fitting(record, self._room)
         self._room -= size

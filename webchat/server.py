@@ -76,8 +76,10 @@ def run(
     """
     _allow_files()
     give_memory_back()
+    # What is loaded stays, and what an answer makes is mostly gone by itself: both are looked through in vain, often.
     gc.collect()
-    gc.freeze()  # what is loaded stays: looking through it again and again takes a tenth of many answers' time
+    gc.freeze()
+    gc.set_threshold(20_000)
     server = Server(app, listening, max_streams + THREADS_FOR_PAGES, LARGEST_BODY)
     ending = threading.Event()
 

@@ -28,8 +28,9 @@ log = logging.getLogger(__name__)
 NEWER = "This conversation was written by a later version of the chat. It can be read here, and not changed."
 TOO_MANY = "Too many of your messages are being answered right now. Wait for one, then send again."
 LOOK_INTERVAL, LONGEST_LOOK = 0.02, 0.1
-"""Seconds at least, and at most, between two looks at whether what answers have brought is to be written down, which one
-thread does for all."""
+"""Seconds at least, and at most, between two looks at whether what answers have brought is to be written down. One
+thread does so for all.
+"""
 STOP_PATIENCE = 2.0
 """Seconds that a stop waits for the answer's end, so that what it shows is final."""
 

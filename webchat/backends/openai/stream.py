@@ -161,6 +161,10 @@ class OpenAIStream:
     def _bounded(self, parts: Iterable[bytes]) -> Iterator[bytes]:
         size, tail = 0, b""
         for part in parts:
+            if part.endswith(b"\n\n"):  # as nearly all do
+                size, tail = 0, b""
+                yield part
+                continue
             known = tail + part
             blank_line = max(known.rfind(end) for end in (b"\n\n", b"\r\n\r\n", b"\r\r"))
             size = size + len(part) if blank_line < 0 else len(known) - blank_line
