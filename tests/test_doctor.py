@@ -226,6 +226,8 @@ def test_who_cannot_answer_is_told(healthy, monkeypatch):
     assert "who answers: There is no backend 'nobody'. Choose one of:" in doctor(healthy)[0][0]
     monkeypatch.setenv("WEBCHAT_BACKEND", "openai")
     assert "WRONG    who answers: " in doctor(healthy)[0][0]
+    monkeypatch.setenv("WEBCHAT_BASE_URL", "http://127.0.0.1:9/v1")
+    assert "WRONG    who answers: The model server does not take connections" in doctor(healthy)[0][0]
 
 
 def test_a_model_that_is_not_as_it_was_checked_is_told(healthy, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from copy import copy
 from socket import socket
 from typing import Any
@@ -11,7 +12,7 @@ from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser
 from waitress.server import TcpWSGIServer
-from waitress.task import ThreadedTaskDispatcher
+from waitress.task import ErrorTask, ThreadedTaskDispatcher
 
 REQUEST_PATIENCE = 30.0
 """Seconds that a request may take to arrive, and one more for each `SLOWEST` bytes of it."""
@@ -42,10 +43,20 @@ class Request(HTTPRequestParser):
             self.adj.max_request_body_size = min(self.adj.max_request_body_size, LARGEST_FORM)
 
 
+class Refusal(ErrorTask):
+    """The answer to what is no request, or a far too large one, which the application never sees."""
+
+    def execute(self) -> None:
+        """Answer."""
+        self.response_headers.extend(self.channel.server.refusal_headers.items())  # type: ignore[attr-defined]
+        super().execute()
+
+
 class Connection(HTTPChannel):
     """One connection, which knows for how long it has held somebody up."""
 
     parser_class = Request
+    error_task_class = Refusal
     _request_began = 0.0
 
     def received(self, data: bytes) -> bool:
@@ -73,11 +84,22 @@ class Connection(HTTPChannel):
 
 
 class Server(TcpWSGIServer):
-    """A server on a socket that listens already. Above 950 connections idle ones make room for new ones."""
+    """A server on a socket that listens already. Above 950 connections idle ones make room for new ones.
+
+    `refusal_headers` are on what it answers without the application.
+    """
 
     channel_class = Connection
 
-    def __init__(self, application: Any, listening: socket, threads: int, largest_body: int) -> None:  # noqa: ANN401
+    def __init__(
+        self,
+        application: Any,  # noqa: ANN401
+        listening: socket,
+        threads: int,
+        largest_body: int,
+        refusal_headers: Mapping[str, str] | None = None,
+    ) -> None:
+        self.refusal_headers = refusal_headers or {}
         settings = Adjustments(
             sockets=[listening],
             threads=threads,

@@ -56,16 +56,22 @@ def check_host(request: Request, allowed: Collection[str], *, any_address: bool 
         )
 
 
+def headers(*, framed: bool = False) -> dict[str, str]:
+    """What every answer carries; `framed` is for a page that ours show in a frame."""
+    policy = POLICY | ({"frame-ancestors": "'self'"} if framed else {})
+    return {
+        "Content-Security-Policy": "; ".join(f"{name} {value}" for name, value in policy.items()),
+        "X-Content-Type-Options": "nosniff",
+        # Not no-referrer: browsers would then send "Origin: null" with our own forms.
+        "Referrer-Policy": "same-origin",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "Permissions-Policy": ", ".join(f"{name}=()" for name in NOT_NEEDED),
+    }
+
+
 def set_headers(response: Response) -> Response:
-    """What every answer carries; a view may have set `g.framed`, for a page that ours show in a frame, and caching."""
-    headers = response.headers
-    policy = POLICY | ({"frame-ancestors": "'self'"} if g.get("framed") else {})
-    headers["Content-Security-Policy"] = "; ".join(f"{name} {value}" for name, value in policy.items())
-    headers["X-Content-Type-Options"] = "nosniff"
-    # Not no-referrer: browsers would then send "Origin: null" with our own forms.
-    headers["Referrer-Policy"] = "same-origin"
-    headers["Cross-Origin-Opener-Policy"] = "same-origin"
-    headers["Cross-Origin-Resource-Policy"] = "same-origin"
-    headers["Permissions-Policy"] = ", ".join(f"{name}=()" for name in NOT_NEEDED)
-    headers.setdefault("Cache-Control", "no-store")
+    """Put them on an answer; a view may have set `g.framed`, and how long a browser may keep it."""
+    response.headers.update(headers(framed=g.get("framed", False)))
+    response.headers.setdefault("Cache-Control", "no-store")
     return response

@@ -17,6 +17,7 @@ from types import FrameType
 
 from flask import Flask
 
+from webchat import security
 from webchat.connections import Server
 from webchat.errors import InvalidInput
 from webchat.manager import WebChatSessionManager
@@ -80,7 +81,7 @@ def run(
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000)
-    server = Server(app, listening, max_streams + THREADS_FOR_PAGES, LARGEST_BODY)
+    server = Server(app, listening, max_streams + THREADS_FOR_PAGES, LARGEST_BODY, security.headers())
     ending = threading.Event()
 
     def close() -> None:

@@ -11,9 +11,23 @@ LOG_LEVELS = ("debug", "info", "warning", "error")
 WORDS = {"on": True, "true": True, "yes": True, "1": True, "off": False, "false": False, "no": False, "0": False}
 
 
+def _whole(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError("a whole number is needed") from None
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError("a number is needed") from None
+
+
 def port(text: str) -> int:
     """0 is any free one."""
-    number = int(text)
+    number = _whole(text)
     if not 0 <= number <= 65535:
         raise ValueError("a port is a number from 0 to 65535")
     return number
@@ -21,7 +35,7 @@ def port(text: str) -> int:
 
 def positive(text: str) -> float:
     """Any number above 0."""
-    number = float(text)
+    number = _number(text)
     if not 0 < number < float("inf"):
         raise ValueError("a number above 0 is needed")
     return number
@@ -29,7 +43,7 @@ def positive(text: str) -> float:
 
 def not_negative(text: str) -> float:
     """Any number from 0 on."""
-    number = float(text)
+    number = _number(text)
     if not 0 <= number < float("inf"):
         raise ValueError("a number from 0 on is needed")
     return number
@@ -39,7 +53,7 @@ def whole_from(least: int) -> Callable[[str], int]:
     """A whole number, `least` or more."""
 
     def parse(text: str) -> int:
-        number = int(text)
+        number = _whole(text)
         if number < least:
             raise ValueError(f"a whole number from {least} on is needed")
         return number

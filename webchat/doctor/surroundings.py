@@ -17,7 +17,7 @@ from webchat.models.shelf import Shelf
 
 
 class Surroundings:
-    """Looks at what the settings name; nobody is asked anything over the network, and nothing is started."""
+    """Looks at what the settings name. A model server is asked for its models; nothing is started."""
 
     def __init__(self, settings: Settings, models: Path) -> None:
         self._settings, self._models = settings, models
@@ -29,9 +29,12 @@ class Surroundings:
     def _check_backend(self) -> Iterator[Finding]:
         backend = create_backend(self._settings.backend, self._settings)
         try:
-            notice = getattr(backend, "notice", None)
-            if notice:
-                yield Finding(str(notice).rstrip("."), "nobody can answer until then")
+            problem = getattr(backend, "notice", None)
+            if not problem and self._settings.backend != "local":  # which fetches and starts its model itself
+                check = getattr(backend, "check", None)
+                problem = check() if check else None
+            if problem:
+                yield Finding(str(problem).rstrip("."), "nobody can answer until then")
         finally:
             close = getattr(backend, "close", None)
             if close:
