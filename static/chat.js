@@ -320,7 +320,10 @@
     if (field) sending = { field, text: field.value, files: [...$("files").files] };
   });
   document.addEventListener("submit", (event) => { sendOn = Boolean(sending) && event.target.matches("form.field"); }, true);
-  document.addEventListener("input", () => { sendOn = false; });
+  document.addEventListener("input", () => {
+    sendOn = false;
+    if (sending) sending.isTouched = true;
+  });
   const bringTypedOn = () => {
     const field = $("messageInput");
     if (chosenOn.length && $("files")) addFiles(chosenOn.splice(0));
@@ -337,8 +340,9 @@
     if (sourceElement?.matches?.("form.field, .examples form") && response?.status < 400) {
       keepDraft("");
       if (sending) {
-        const { field, text, files } = sending;
-        typedOn = field.value.startsWith(text) ? field.value.slice(text.length) : field.value;
+        const { field, text, files, isTouched } = sending;
+        const isSaidAgain = sendOn && isTouched && field.value === text;
+        typedOn = field.value.startsWith(text) && !isSaidAgain ? field.value.slice(text.length) : field.value;
         chosenOn = [...field.form.elements.file.files].filter((file) => !files.includes(file));
       }
       sending = null;

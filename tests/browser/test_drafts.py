@@ -105,6 +105,24 @@ def test_what_is_sent_while_a_message_is_on_its_way_follows_it(chat, late):
     expect(chat.field).to_have_value("")
 
 
+def test_the_same_words_may_be_said_again(chat, late):
+    arrive = late()
+    chat.ask("one")
+    arrive()
+    expect(chat.questions).to_have_count(3)
+    chat.answered()
+    assert chat.texts()[4:] == ["one", "Mock response to: one"]
+
+
+def test_a_second_enter_says_nothing_twice(chat, late):
+    arrive = late()
+    chat.field.press("Enter")
+    arrive()
+    expect(chat.field).to_have_value("")
+    chat.page.wait_for_timeout(300)
+    expect(chat.questions).to_have_count(2)
+
+
 def test_what_is_typed_after_it_was_sent_is_not_sent(chat, late):
     arrive = late()
     chat.ask("two")
