@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import re
 import socket
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ from flask import Flask
 from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
-from tests.conftest import HTMX, Server
+from tests.conftest import HTMX
 from tests.reading import until
 from tests.scripted import ScriptedBackend
 from webchat import create_app, security
@@ -250,24 +249,15 @@ def test_every_answer_has_the_security_headers(answers):
         (b"GET / HTTP/1.1\r\nX: " + b"x" * 400_000, 431),
     ],
 )
-def test_so_has_what_the_server_answers_without_the_application(server, sent, status):
-    with socket.create_connection(server, timeout=10) as connection:
+def test_so_has_what_the_server_answers_without_the_application(serve, sent, status):
+    port = int(serve().url.rpartition(":")[2])
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
         with suppress(ConnectionError):
             connection.sendall(sent)
         answer = HTTPResponse(connection)
         answer.begin()
     assert answer.status == status
     assert {name: answer.getheader(name) for name in security.headers()} == security.headers()
-
-
-@pytest.fixture(scope="module")
-def server(preloaded, tmp_path_factory) -> Iterator[tuple[str, int]]:
-    process = preloaded.start(
-        ["serve", "--backend", "mock", "--port", "0", "--home", str(tmp_path_factory.mktemp("home"))], os.environ
-    )
-    served = Server(process)
-    yield "127.0.0.1", int(served.url.rpartition(":")[2])
-    served.kill()
 
 
 def test_only_static_files_may_be_kept_by_a_browser(answers):

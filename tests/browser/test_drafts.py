@@ -95,23 +95,15 @@ def late(chat):
     return ask_one
 
 
-def test_what_is_sent_while_a_message_is_on_its_way_follows_it(chat, late):
+@pytest.mark.parametrize("words", ["two", "one"], ids=["other words", "the same words"])
+def test_what_is_sent_while_a_message_is_on_its_way_follows_it(chat, late, words):
     arrive = late()
-    chat.ask("two")
+    chat.ask(words)
     arrive()
     expect(chat.questions).to_have_count(3)
     chat.answered()
-    assert chat.texts()[4:] == ["two", "Mock response to: two"]
+    assert chat.texts()[4:] == [words, f"Mock response to: {words}"]
     expect(chat.field).to_have_value("")
-
-
-def test_the_same_words_may_be_said_again(chat, late):
-    arrive = late()
-    chat.ask("one")
-    arrive()
-    expect(chat.questions).to_have_count(3)
-    chat.answered()
-    assert chat.texts()[4:] == ["one", "Mock response to: one"]
 
 
 def test_a_second_enter_says_nothing_twice(chat, late):
