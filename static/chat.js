@@ -307,8 +307,8 @@
   addEventListener("online", again);
   addEventListener("pageshow", (event) => { if (event.persisted) again(); });
 
-  // Whether something was asked with what is swapped next: afterwards its form may be gone.
-  let asked = false;
+  // What is known before a swap and needed after it. Another swap may begin before the first is through.
+  const swaps = new WeakMap();
   // What is typed and chosen while a message is on its way belongs to the next one. Where that was sent as well, it
   // follows at once, unless the answer to the first is still growing: then it stays in the field, as anything does.
   let sending = null;
@@ -336,7 +336,7 @@
   };
   // Sent is sent: the draft goes, also where the answer brings another page than the one it was typed on.
   document.addEventListener("htmx:before:swap", (event) => {
-    const { sourceElement, response } = event.detail.ctx ?? {};
+    const { sourceElement, response } = event.detail.ctx;
     if (sourceElement?.matches?.("form.field, .examples form") && response?.status < 400) {
       keepDraft("");
       if (sending) {
@@ -347,19 +347,24 @@
       }
       sending = null;
     }
-    asked = sourceElement?.matches?.("form:is(.field, .edit, .again-form), .examples form");
   });
   document.addEventListener("htmx:finally:request", (event) => {
     if (event.detail.ctx.sourceElement === sending?.field.form) sending = null;
   });
 
-  // What has the focus may be swapped away: then what has come in its place takes it, or what is nearest around that.
-  let around = [];
-  document.addEventListener("htmx:before:swap", () => {
-    around = [];
+  document.addEventListener("htmx:before:swap", (event) => {
+    const { ctx } = event.detail;
+    const around = [];
     for (let at = document.activeElement?.closest("[id]"); at; at = at.parentElement?.closest("[id]")) around.push(at.id);
+    swaps.set(ctx, {
+      around,
+      isAsked: ctx.sourceElement?.matches?.("form:is(.field, .edit, .again-form), .examples form"),
+      fromEnd: event.target.id === "earlier" ? distance() : null,
+    });
   });
-  const keepFocus = () => {
+
+  // What has the focus may be swapped away: then what has come in its place takes it, or what is nearest around that.
+  const keepFocus = (around) => {
     if (!around.length || document.activeElement !== document.body || touch.matches) return;
     const stops = around.flatMap((id) => [...($(id)?.querySelectorAll("button, a[href], input") ?? [])]);
     const stop = stops.find((each) => each.checkVisibility());
@@ -370,6 +375,7 @@
 
   let place = $("chatArea");
   document.addEventListener("htmx:after:swap", (event) => {
+    const { around, isAsked, fromEnd } = swaps.get(event.detail.ctx);
     const chat = $("chatArea");
     const isOther = chat !== place;
     if (isOther) {
@@ -378,7 +384,7 @@
       if (isPanelOpen()) panel().hidePopover();
       opened();
       focusField();
-    } else if (event.detail.ctx?.sourceElement?.matches?.("form.field, #stopForm")) {
+    } else if (event.detail.ctx.sourceElement?.matches?.("form.field, #stopForm")) {
       // Not the event's target: the form has just made room for a fresh one.
       following = true;
       toEnd();
@@ -386,17 +392,10 @@
     }
     bringTypedOn();
     // An answer that stands in a session which is opened is no news.
-    announce(isOther && !asked);
-    keepFocus();
-  });
-
-  // Earlier messages come in above: what is being read stays where it is.
-  let fromEnd = null;
-  document.addEventListener("htmx:before:swap", (event) => { fromEnd = event.target.id === "earlier" ? distance() : null; });
-  document.addEventListener("htmx:after:swap", () => {
-    if (fromEnd === null) return;
-    root.scrollTop = root.scrollHeight - root.clientHeight - fromEnd;
-    fromEnd = null;
+    announce(isOther && !isAsked);
+    keepFocus(around);
+    // Earlier messages come in above: what is being read stays where it is.
+    if (fromEnd !== null) root.scrollTop = root.scrollHeight - root.clientHeight - fromEnd;
   });
 
   if (!location.hash || location.hash === "#end") opened(); else watch();

@@ -141,3 +141,20 @@ def test_the_focus_stays_where_an_option_was_chosen_or_a_memory_deleted(serve_mo
     chat.open("/apps/settings/").ready()
     press(chat, chat.page.get_by_role("button", name="Delete mem-001"))
     expect(chat.page.get_by_role("button", name="Undo mem-001")).to_be_focused()
+
+
+def test_the_focus_stays_where_another_answer_arrives_in_the_middle_of_a_swap(serve_model, visit):
+    chat = visit(serve_model())
+    chat.asked("hello there")
+    options = chat.page.get_by_title("Model and system prompt of this session")
+    # As the models' names do that the field below asks for: between the fragment's arrival on the page and the end of its swap.
+    chat.page.evaluate("""() => new MutationObserver((changes, observer) => {
+        observer.disconnect();
+        htmx.swap({ text: "<option>late", target: "#attachedNames", swap: "innerHTML", sourceElement: document.body });
+    }).observe(document.getElementById("composer"), { childList: true })""")
+    press(chat, options)
+    chat.page.get_by_label("System prompt").fill("Be brief.")
+    chat.page.keyboard.press("Tab")
+    chat.page.keyboard.press("Enter")
+    expect(chat.page.locator("#attachedNames")).to_have_text("late")
+    expect(options).to_be_focused()
