@@ -147,7 +147,7 @@ def test_the_focus_stays_where_another_answer_arrives_in_the_middle_of_a_swap(se
     chat = visit(serve_model())
     chat.asked("hello there")
     options = chat.page.get_by_title("Model and system prompt of this session")
-    # As the models' names do that the field below asks for: between the fragment's arrival on the page and the end of its swap.
+    # As the models' names do, which the field below asks for: between the fragment's arrival and the end of its swap.
     chat.page.evaluate("""() => new MutationObserver((changes, observer) => {
         observer.disconnect();
         htmx.swap({ text: "<option>late", target: "#attachedNames", swap: "innerHTML", sourceElement: document.body });
