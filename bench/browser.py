@@ -80,6 +80,7 @@ def wait_for_answers(page: Any, count: int) -> None:  # noqa: ANN401
     page.wait_for_function(
         f"count => document.querySelectorAll('{WHOLE}').length === count",
         arg=count,
+        polling=250,  # and not with each frame, which would have the browser make sixty a second to be looked at
     )
 
 

@@ -15,12 +15,11 @@
   // The view follows the answer while it is at the end, and only then. What a person scrolls away from stays put.
   const NEAR = 48;
   let following = true;
-  let ownScroll = false;
+  let followedTo = -1;
   const distance = () => root.scrollHeight - root.scrollTop - root.clientHeight;
   const toEnd = () => {
-    ownScroll = true;
     root.scrollTop = root.scrollHeight;
-    requestAnimationFrame(() => { ownScroll = false; });
+    followedTo = root.scrollTop;
   };
   const showArrow = () => { const arrow = $("toEnd"); if (arrow) arrow.hidden = following; };
   // Who scrolls up to where the page begins gets what was said before; by hand it is a link.
@@ -31,13 +30,13 @@
     link.click();
   };
   addEventListener("scroll", () => {
-    if (!ownScroll) {
+    if (!following || root.scrollTop !== followedTo) {
       following = distance() < NEAR;
       bringEarlier();
     }
     showArrow();
   }, { passive: true });
-  const grown = new ResizeObserver(() => { if (following) toEnd(); else showArrow(); });
+  const grown = new ResizeObserver(() => { if (!following) showArrow(); else if (distance() >= 1) toEnd(); });
   const watch = () => { const chat = $("chatArea"); if (chat) { grown.disconnect(); grown.observe(chat); } };
 
   // The message field grows with its text, where CSS cannot do that by itself.
@@ -389,6 +388,9 @@
       following = true;
       toEnd();
       focusField();
+    } else if (following && $("messages")) {
+      // Before the frame that shows what has grown: after it, scrolling would take a second one.
+      toEnd();
     }
     bringTypedOn();
     // An answer that stands in a session which is opened is no news.
