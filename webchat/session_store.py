@@ -124,6 +124,8 @@ class WebChatSessionStore:
         self._stamp: Stamp | None = None
         self._sorted: tuple[object, tuple[WebChatSession, ...]] = (None, ())
         self._listed: dict[str, _Listed] = {}
+        self._lines: dict[str, tuple[Row, bytes]] = {}
+        """Each row as it was written last, and its line. Most of thousands are the same in the next write."""
         self._kept_aside: str | None = None
 
     def add(
@@ -322,7 +324,8 @@ class WebChatSessionStore:
         self._check_room(self._read().rows, owner, more)
 
     def _check_room(self, rows: Rows, owner: str | None, more: int = 1) -> None:
-        if self._most and _count_of(rows, owner) + more > self._most:
+        # Counting looks at each one; where even all of them are not too many, nobody's are.
+        if self._most and len(rows) + more > self._most and _count_of(rows, owner) + more > self._most:
             raise LimitReached(self._most)
 
     @property
@@ -398,7 +401,7 @@ class WebChatSessionStore:
                 rows = change(registry.rows)
                 if registry.damaged:
                     self._kept_aside = quarantine(self.folder, self._name)
-                self.folder.replace(self._name, _dump(rows))
+                self.folder.replace(self._name, self._dump(rows))
                 with self._guard:
                     self._registry, self._stamp = _Registry(rows), self.folder.stamp(self._name)
                 return rows
@@ -406,6 +409,15 @@ class WebChatSessionStore:
             raise
         except OSError as error:
             raise StorageError("The list of sessions could not be saved", error) from error
+
+    def _dump(self, rows: Rows) -> bytes:
+        lines = {key: self._line(key, row) for key, row in rows.items()}
+        self._lines = lines
+        return b"[\n" + b",\n".join(line for _, line in lines.values()) + b"\n]\n" if lines else b"[]\n"
+
+    def _line(self, session_id: str, row: Row) -> tuple[Row, bytes]:
+        known = self._lines.get(session_id)
+        return known if known and known[0] is row else (row, jsonlines.dump(row))
 
     def _stamp_now(self) -> Stamp | None:
         try:
@@ -539,7 +551,3 @@ def _one_current(rows: dict[str, Row]) -> Rows:
     latest = {row.get("owner"): row["session_id"] for row in active}
     others = [row for row in active if latest[row.get("owner")] != row["session_id"]]
     return {**rows, **{row["session_id"]: {**row, "is_active": False} for row in others}}
-
-
-def _dump(rows: Rows) -> bytes:
-    return b"[\n" + b",\n".join(jsonlines.dump(row) for row in rows.values()) + b"\n]\n" if rows else b"[]\n"
