@@ -279,7 +279,7 @@ class TestWakeups:
             assert not waiter.wait(0)
             assert not waiter.wait(0, urgent=True)
 
-    def test_what_every_page_shows_wakes_all_at_once(self):
+    def test_the_end_of_the_server_wakes_all_at_once(self):
         wakeups = Wakeups()
         with wakeups.listen("a") as first, wakeups.listen("b") as second:
             wakeups.poke_all()

@@ -619,6 +619,13 @@ class TestStop:
         waiting.join(PATIENCE)
         assert answers == ["half an"]
 
+    def test_a_message_wakes_nobody_who_reads_elsewhere(self, manager, current):
+        elsewhere = manager.create_session().session_id
+        with manager.listen(current) as here, manager.listen(elsewhere) as there:
+            ended(manager.post_message(current, "hello").run)
+            assert here.wait(0, urgent=True)
+            assert not there.wait(0)
+
     def test_a_plain_generator_stops_at_its_next_piece(self, manager, backend, current, gate):
         came = []
 

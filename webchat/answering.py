@@ -41,7 +41,7 @@ class Answering:
         self._store, self._writing, self._clock, self._context = store, writing, clock, context
         self.answerer = Answerer(backend)
         self._exchange = threading.Lock()
-        self._titles = Titles(store, writing.wakeups.poke_all)
+        self._titles = Titles(store, lambda session_id: writing.wakeups.poke(session_id, urgent=True))
 
     def use(self, backend: SessionBackend) -> None:
         """Ask this one from now on. Answers in flight end with the old one, which is then closed."""

@@ -125,7 +125,7 @@ class Conversing:
         """Have a question that is saved answered."""
         session = self._answering.begun(session, question.content)
         run = self._answering.begin(session, question, history(before), held)
-        self._writing.wakeups.poke_all()
+        self._writing.wakeups.poke(session.session_id, urgent=True)
         return Posted(session, question, run.message, run)
 
     def _question(self, text: str, parent: str | None, key: str | None) -> Message:
@@ -177,7 +177,7 @@ class Conversing:
             )
             self._writing.transcripts.append(session_id, asked, answered)
         self._answering.begun(session, question)
-        self._writing.wakeups.poke_all()
+        self._writing.wakeups.poke(session_id, urgent=True)
         return asked, answered
 
     def retry(

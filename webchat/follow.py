@@ -20,7 +20,8 @@ from webchat.transcript import Branch, Message, Transcripts
 
 log = logging.getLogger(__name__)
 POLL_INTERVAL = 0.25
-"""Seconds after which a reader looks for what another process has written."""
+"""Seconds after which a reader looks for what another process has written, or what happened in other sessions: to wake
+all readers for each message of anybody would cost more than the messages."""
 _POSITION = re.compile(r"(\d{1,15})\.([A-Za-z0-9_-]{0,128})\.(\d{1,15})", re.ASCII)
 
 
@@ -199,7 +200,7 @@ class Wakeups:
             waiter.poke(urgent)
 
     def poke_all(self) -> None:
-        """Something changed that every page shows, or the server is about to end."""
+        """The server is about to end."""
         with self._guard:
             self._forget()
             waiters = [waiter for group in self._waiters.values() for waiter in group]

@@ -87,7 +87,7 @@ class Housekeeping:
                 log.warning("the backend did not let go of session %s", session_id, exc_info=True)
         deleted_at = self._clock()
         self._store.mark(left, {"deleted_at": deleted_at}, owner)
-        self._writing.wakeups.poke_all()
+        self._tell(left)
         self.empty_expired()
         return deleted_at
 
@@ -105,7 +105,7 @@ class Housekeeping:
         left = [session_id for session_id in session_ids if self._store.get(session_id, owner) is None]
         if left:
             self._store.restore(left, owner)
-        self._writing.wakeups.poke_all()
+        self._tell(left)
 
     def purge(self, session_ids: Collection[str], owner: str | None = None) -> None:
         """Let sessions in the trash really go, with their transcripts."""
@@ -134,8 +134,6 @@ class Housekeeping:
                 waiting = True
         adopted = self._store.put(rows)
         self._adopted = None if waiting else state
-        if adopted:
-            self._writing.wakeups.poke_all()
         return adopted
 
     def settle(self, session_id: str) -> None:
@@ -181,17 +179,22 @@ class Housekeeping:
         self._writing.remove_copies(session_ids)
         self._store.remove(session_ids)
         self.purged()
-        self._writing.wakeups.poke_all()
+        self._tell(session_ids)
 
     def _mark(self, session_ids: Collection[str], owner: str | None, field: str, value: bool) -> None:
         if not session_ids:
             raise InvalidInput("Choose a session first.")
         self._store.mark(session_ids, {field: value}, owner)
-        self._writing.wakeups.poke_all()
+        self._tell(session_ids)
 
     def _changed(self, session_id: str, owner: str | None) -> WebChatSession:
-        self._writing.wakeups.poke_all()
+        self._tell([session_id])
         return self._store.require(session_id, owner)
+
+    def _tell(self, session_ids: Collection[str]) -> None:
+        """Wake the pages of these sessions; others see a change of the list when they look the next time."""
+        for session_id in session_ids:
+            self._writing.wakeups.poke(session_id, urgent=True)
 
 
 def _record(session_id: str, written: str, conversation: Conversation) -> Row:

@@ -159,7 +159,6 @@ class WebChatSessionManager:
                 raise
             self._answerer.end(info.session_id)  # somebody else was quicker with the same
             return _info_of(made)
-        self.wakeups.poke_all()
         return info
 
     def new_session(self, owner: str | None = None) -> WebChatSession:
@@ -178,7 +177,7 @@ class WebChatSessionManager:
         if not self._writing.is_answering(session_id):
             self._answerer.take_up(session_id, history(self.conversation(session_id, owner).messages))
         session = self.store.reactivate(session_id, owner)
-        self.wakeups.poke_all()
+        self.wakeups.poke(session_id, urgent=True)
         return session
 
     def end_session(self, session_id: str | None = None, owner: str | None = None) -> bool:
@@ -193,7 +192,7 @@ class WebChatSessionManager:
         self.stop(session_id, owner)
         self._answerer.end(session_id)
         self.store.deactivate(session_id, owner)
-        self.wakeups.poke_all()
+        self.wakeups.poke(session_id, urgent=True)
         return True
 
     # Messages

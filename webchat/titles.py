@@ -27,7 +27,8 @@ _MARKS = "\"'“”‘’«»„`*_# ."
 class Titles:
     """Asks for a title, in a thread of its own for each session; nothing waits for one."""
 
-    def __init__(self, store: WebChatSessionStore, changed: Callable[[], None]) -> None:
+    def __init__(self, store: WebChatSessionStore, changed: Callable[[str], None]) -> None:
+        """`changed(session_id)` is called when a session has got its name."""
         self._store, self._changed = store, changed
         self._guard = threading.Lock()
         self._asked: dict[str, Iterable[Piece]] = {}
@@ -79,7 +80,7 @@ class Titles:
                     del self._asked[session.session_id]
         if undisturbed and title:
             self._store.name(session.session_id, title, session.owner, by="model")
-            self._changed()
+            self._changed(session.session_id)
 
 
 def cleaned(text: str) -> str:

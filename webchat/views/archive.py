@@ -52,7 +52,6 @@ def bring_in() -> Response | str:
         report.imported += one.imported
         report.known += one.known
         report.problems += one.problems
-    manager().wakeups.poke_all()
     told = {"imported": report.imported, "known": report.known, "problems": report.problems}
     return script_answer(told) or render_template("webchat/imported.html", report=report)
 
