@@ -209,10 +209,15 @@
   // What changes while it is asked for is asked for afterwards.
   let listing = false;
   let stale = false;
+  const isManaging = () => panel()?.querySelector(".manage-row");
   const refreshList = () => {
-    if (!isPanelOpen() || panel().querySelector(".manage-row")) return;
-    if (listing) stale = true; else htmx.trigger("#sessionSearch", "search");
+    if (!isPanelOpen() || isManaging()) return;
+    if (listing) stale = true; else htmx.trigger("#sessionSearch", "search", { isRefresh: true });
   };
+  // Where a person has begun to change a session meanwhile, a fresh list would take that away.
+  document.addEventListener("htmx:before:swap", (event) => {
+    if (event.detail.ctx.sourceEvent?.detail?.isRefresh && isManaging()) event.preventDefault();
+  });
   document.addEventListener("htmx:before:request", (event) => { if (event.target.id === "sessionSearch") { listing = true; stale = false; } });
   document.addEventListener("htmx:finally:request", (event) => {
     if (event.target.id !== "sessionSearch") return;
@@ -388,8 +393,9 @@
       following = true;
       toEnd();
       focusField();
-    } else if (following && $("messages")) {
-      // Before the frame that shows what has grown: after it, scrolling would take a second one.
+    } else if (following && root.scrollTop === followedTo && $("messages")) {
+      // Before the frame that shows what has grown: after it, scrolling would take a second one. Only from where we left
+      // it: a page that opens at a message, or that somebody has begun to scroll, knows of that with its next frame.
       toEnd();
     }
     bringTypedOn();

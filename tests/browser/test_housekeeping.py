@@ -32,6 +32,27 @@ def managed(chat, title):
     return form
 
 
+def test_a_fresh_list_that_comes_late_takes_no_form_away(chat):
+    chat.open_sessions()
+    expect(chat.rows).to_have_count(3)
+    held = []
+    chat.page.route("**/sessions?q=", lambda route: held.append(route), times=1)
+    with chat.page.expect_request("**/sessions?q="):
+        chat.page.evaluate("document.dispatchEvent(new Event('sessions'))")
+    row = chat.panel.locator("li", has_text="plums")
+    row.hover()
+    row.get_by_role("link").click()
+    title = chat.panel.get_by_label("Title", exact=True)
+    title.fill("Ripe plums")
+    with chat.page.expect_response("**/sessions?q=") as answer:
+        held[0].continue_()
+    answer.value.finished()
+    chat.page.evaluate("new Promise((done) => requestAnimationFrame(() => setTimeout(done, 50)))")
+    expect(title).to_have_value("Ripe plums")
+    title.press("Enter")
+    expect(chat.rows.first).to_contain_text("Ripe plums")
+
+
 def test_a_session_is_renamed_in_its_place(chat):
     form = managed(chat, "plums")
     expect(form.get_by_label("Title")).to_be_focused()
