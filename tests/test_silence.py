@@ -7,6 +7,7 @@ import threading
 import pytest
 
 from tests.reading import until
+from tests.scripted import ScriptedReply
 from tests.scripted_server import ScriptedServer, refuses, says
 from webchat.backends import Event
 from webchat.backends.openai import OpenAIModel
@@ -50,6 +51,22 @@ def test_what_the_model_does_for_long_is_said_with_the_time(manager, backend, im
     assert manager.conversation(session_id).status.progress == 0.5
     end.set()
     assert posted.wait(10)
+
+
+def test_a_stop_that_the_model_does_not_hear_is_said(manager, backend, monkeypatch):
+    monkeypatch.delattr(ScriptedReply, "cancel")
+    end = threading.Event()
+    backend.plays("text", end)
+    session_id = manager.create_session().session_id
+    posted = manager.post_message(session_id, "hello")
+    posted.wait_for_text(10)
+    assert posted.run
+    posted.run.stop()
+    until(lambda: status_of(manager, session_id).startswith("Stopping"))
+    end.set()
+    assert posted.wait(10)
+    assert status_of(manager, session_id) == ""
+    assert (posted.answer.status, posted.answer.content) == ("stopped", "text")
 
 
 def test_a_server_that_has_no_time_is_asked_again_when_it_said():

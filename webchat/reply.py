@@ -43,6 +43,8 @@ MAX_ANSWER = 4 * 2**20
 TOO_LONG = (
     "The answer was cut off: it is longer than the {:.3g} MiB that one answer may have. Try again, or ask for less."
 )
+STOPPING = {"s": "Stopping at the model's next word", "p": None}
+"""Said where a backend cannot be cut short, or takes its time."""
 _END: Any = object()
 
 
@@ -268,8 +270,8 @@ class ReplyRun:
             self._observer.reply_spoke(self._spoke_after)
 
     def tend(self, longest: float) -> None:
-        """What is due from time to time: write down what has come, say for how long the model is silent, and end what
-        takes more than `longest` seconds (0 is any time). Raises OSError.
+        """What is due from time to time: write down what has come, say for how long the model is silent or that it is
+        being stopped, and end what takes more than `longest` seconds (0 is any time). Raises OSError.
         """
         now = time.monotonic()
         is_late = 0 < longest < now - self._began_at and not self._ending
@@ -280,6 +282,9 @@ class ReplyRun:
         if is_late:
             self.stop()
         with self._writing:
+            if self._ending and self._doing != STOPPING and not self._answered.is_set():
+                self._unwritten.append(STOPPING)
+                self._doing = STOPPING
             silent = now - self._heard_at
             if silent >= SILENCE and now - self._silence_said_at >= SILENCE_STEP and not self._answered.is_set():
                 self._silence_said_at = now
