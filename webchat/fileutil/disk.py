@@ -1,4 +1,4 @@
-"""Files that survive a crash: a folder of named files, on disk or in memory. Knows nothing of what they hold."""
+"""A folder on disk, whose files survive a crash."""
 
 from __future__ import annotations
 
@@ -7,131 +7,17 @@ import fcntl
 import os
 import stat
 import tempfile
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import suppress
 from io import FileIO
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal
 
 from filelock import FileLock, Timeout
 
+from webchat.fileutil.folder import LOCK_SUFFIX, Locked, Log, NotAFile, Release, Stamp
 from webchat.observer import NOBODY, Observer, timed
 
 FOLDER_MODE, FILE_MODE = 0o700, 0o600
-LOCK_SUFFIX = ".lock"
-Release = Callable[[], None]
-
-
-@dataclass(frozen=True)
-class Stamp:
-    """What tells one state of a file from another: its size in bytes, and whatever else the file system says."""
-
-    size: int
-    modified_ns: int
-    identity: int
-
-
-class Locked(OSError):
-    """Somebody else holds the lock."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(errno.EBUSY, f"{name} is locked")
-
-
-class NotAFile(OSError):
-    """A link, a pipe or a device lies where a file or a folder of ours should."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(errno.ELOOP, f"{name} is not what it should be")
-
-
-class Log(Protocol):
-    """A file that is kept open for its only writer: opening it for each line would cost more than the lines."""
-
-    def append_line(self, line: bytes) -> None:
-        """Append `line` and a newline. Raises OSError; then the file is as it was."""
-
-    def close(self) -> None: ...
-
-
-class Folder(Protocol):
-    """A flat folder of named files. One writer of a name at a time is the caller's care, with `lock`.
-
-    Names are plain file names, checked by the caller. Reading raises OSError for everything but "no such file";
-    writing raises OSError, and then a replaced file is as it was.
-    """
-
-    def sub(self, name: str) -> Folder:
-        """The folder of that name in this one; it is made with its first file."""
-
-    def names(self) -> list[str]:
-        """The files' names, in no order; [] where the folder does not exist."""
-
-    def stamp(self, name: str) -> Stamp | None: ...
-
-    def read(self, name: str, offset: int = 0, size: int | None = None) -> bytes | None:
-        """The bytes from `offset` on, `size` at most, or None where there is no such file."""
-
-    def replace(self, name: str, data: bytes) -> None:
-        """Put `data` in the file's place in one step; it is on the disk when this returns."""
-
-    def append_line(self, name: str, line: bytes, *, sync: bool = True) -> int:
-        """Append `line` and a newline, after a newline of its own where a crash left a torn last line.
-
-        Returns the file's size. With `sync` the line is on the disk when this returns.
-        """
-
-    def begin(self, name: str, data: bytes) -> Log:
-        """Put whole lines in the file's place as `replace` does, and keep it open for more."""
-
-    def remove(self, name: str) -> None:
-        """Remove the file; a no-op where there is none."""
-
-    def free(self) -> int | None:
-        """Bytes that can still be written; None where nobody can tell."""
-
-    def copy(self, name: str, to: str) -> None: ...
-
-    def lock(self, name: str, timeout: float) -> Release:
-        """Lock `name` across processes, and give back what unlocks it, from any thread. Raises Locked in time."""
-
-    def is_locked(self, name: str) -> bool:
-        """Whether anybody, in this process or another, holds that lock. The probe is momentary."""
-
-
-@contextmanager
-def locked(folder: Folder, name: str, timeout: float = 30.0) -> Iterator[None]:
-    """Hold a folder's lock for a block. Raises Locked after `timeout` seconds."""
-    release = folder.lock(name, timeout)
-    try:
-        yield
-    finally:
-        release()
-
-
-def atomic_write(path: Path | str, text: str) -> None:
-    """Replace a file by `text` (UTF-8, mode 0600, its folder 0700) in one step, on the disk when this returns.
-
-    Raises OSError; the file is then as it was and nothing is left over.
-    """
-    path = Path(path)
-    DiskFolder(path.parent).replace(path.name, text.encode("utf-8"))
-
-
-def quarantine(folder: Folder, name: str) -> str | None:
-    """Copy a file that was not understood to `<name>.corrupt-<time>`; gives the copy's name, None without a file."""
-    if folder.stamp(name) is None:
-        return None
-    base = f"{name}.corrupt-{time.strftime('%Y%m%dT%H%M%S')}"
-    copy, number = base, 1
-    while folder.stamp(copy) is not None:
-        number += 1
-        copy = f"{base}-{number}"
-    folder.copy(name, copy)
-    return copy
 
 
 class DiskFolder:
@@ -325,84 +211,3 @@ class _DiskLog:
 
     def close(self) -> None:
         self._file.close()
-
-
-class MemoryFolder:
-    """The same in memory, for this process alone."""
-
-    def __init__(self) -> None:
-        self._files: dict[str, bytes] = {}
-        self._versions: dict[str, int] = {}
-        self._identities: dict[str, int] = {}
-        self._subs: dict[str, MemoryFolder] = {}
-        self._locks: dict[str, threading.Lock] = {}
-        self._changes = threading.Lock()
-
-    def sub(self, name: str) -> MemoryFolder:
-        with self._changes:
-            return self._subs.setdefault(name, MemoryFolder())
-
-    def names(self) -> list[str]:
-        return list(self._files)
-
-    def stamp(self, name: str) -> Stamp | None:
-        with self._changes:
-            data = self._files.get(name)
-            return None if data is None else Stamp(len(data), self._versions[name], self._identities[name])
-
-    def read(self, name: str, offset: int = 0, size: int | None = None) -> bytes | None:
-        data = self._files.get(name)
-        return None if data is None else data[offset : None if size is None else offset + size]
-
-    def replace(self, name: str, data: bytes) -> None:
-        with self._changes:
-            self._identities[name] = self._versions[name] = self._versions.get(name, 0) + 1
-            self._files[name] = data
-
-    def append_line(self, name: str, line: bytes, *, sync: bool = True) -> int:
-        with self._changes:
-            self._versions[name] = self._versions.get(name, 0) + 1
-            self._identities.setdefault(name, self._versions[name])
-            before = self._files.get(name, b"")
-            torn = before and not before.endswith(b"\n")
-            self._files[name] = before + (b"\n" if torn else b"") + line + b"\n"
-            return len(self._files[name])
-
-    def begin(self, name: str, data: bytes) -> Log:
-        self.replace(name, data)
-        return _MemoryLog(self, name)
-
-    def remove(self, name: str) -> None:
-        with self._changes:
-            self._files.pop(name, None)
-            self._identities.pop(name, None)
-
-    def free(self) -> int | None:
-        return None
-
-    def copy(self, name: str, to: str) -> None:
-        data = self.read(name)
-        if data is not None:
-            self.replace(to, data)
-
-    def lock(self, name: str, timeout: float) -> Release:
-        with self._changes:
-            lock = self._locks.setdefault(name, threading.Lock())
-        if not lock.acquire(timeout=timeout):
-            raise Locked(name)
-        return lock.release
-
-    def is_locked(self, name: str) -> bool:
-        lock = self._locks.get(name)
-        return lock is not None and lock.locked()
-
-
-class _MemoryLog:
-    def __init__(self, folder: MemoryFolder, name: str) -> None:
-        self._folder, self._name = folder, name
-
-    def append_line(self, line: bytes) -> None:
-        self._folder.append_line(self._name, line)
-
-    def close(self) -> None:
-        """Nothing is held."""

@@ -1,0 +1,35 @@
+"""Files that survive a crash: a folder of named files, on disk or in memory. Knows nothing of what they hold."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from webchat.fileutil.disk import FILE_MODE, FOLDER_MODE, DiskFolder
+from webchat.fileutil.folder import LOCK_SUFFIX, Folder, Locked, Log, NotAFile, Release, Stamp, locked, quarantine
+from webchat.fileutil.memory import MemoryFolder
+
+__all__ = [
+    "FILE_MODE",
+    "FOLDER_MODE",
+    "LOCK_SUFFIX",
+    "DiskFolder",
+    "Folder",
+    "Locked",
+    "Log",
+    "MemoryFolder",
+    "NotAFile",
+    "Release",
+    "Stamp",
+    "atomic_write",
+    "locked",
+    "quarantine",
+]
+
+
+def atomic_write(path: Path | str, text: str) -> None:
+    """Replace a file by `text` (UTF-8, mode 0600, its folder 0700) in one step, on the disk when this returns.
+
+    Raises OSError; the file is then as it was and nothing is left over.
+    """
+    path = Path(path)
+    DiskFolder(path.parent).replace(path.name, text.encode("utf-8"))

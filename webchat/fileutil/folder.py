@@ -1,0 +1,113 @@
+"""A folder of named files: its shape, and what is done alike on disk and in memory."""
+
+from __future__ import annotations
+
+import errno
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+LOCK_SUFFIX = ".lock"
+Release = Callable[[], None]
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """What tells one state of a file from another: its size in bytes, and whatever else the file system says."""
+
+    size: int
+    modified_ns: int
+    identity: int
+
+
+class Locked(OSError):
+    """Somebody else holds the lock."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(errno.EBUSY, f"{name} is locked")
+
+
+class NotAFile(OSError):
+    """A link, a pipe or a device lies where a file or a folder of ours should."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(errno.ELOOP, f"{name} is not what it should be")
+
+
+class Log(Protocol):
+    """A file that is kept open for its only writer: opening it for each line would cost more than the lines."""
+
+    def append_line(self, line: bytes) -> None:
+        """Append `line` and a newline. Raises OSError; then the file is as it was."""
+
+    def close(self) -> None: ...
+
+
+class Folder(Protocol):
+    """A flat folder of named files. One writer of a name at a time is the caller's care, with `lock`.
+
+    Names are plain file names, checked by the caller. Reading raises OSError for everything but "no such file";
+    writing raises OSError, and then a replaced file is as it was.
+    """
+
+    def sub(self, name: str) -> Folder:
+        """The folder of that name in this one; it is made with its first file."""
+
+    def names(self) -> list[str]:
+        """The files' names, in no order; [] where the folder does not exist."""
+
+    def stamp(self, name: str) -> Stamp | None: ...
+
+    def read(self, name: str, offset: int = 0, size: int | None = None) -> bytes | None:
+        """The bytes from `offset` on, `size` at most, or None where there is no such file."""
+
+    def replace(self, name: str, data: bytes) -> None:
+        """Put `data` in the file's place in one step; it is on the disk when this returns."""
+
+    def append_line(self, name: str, line: bytes, *, sync: bool = True) -> int:
+        """Append `line` and a newline, after a newline of its own where a crash left a torn last line.
+
+        Returns the file's size. With `sync` the line is on the disk when this returns.
+        """
+
+    def begin(self, name: str, data: bytes) -> Log:
+        """Put whole lines in the file's place as `replace` does, and keep it open for more."""
+
+    def remove(self, name: str) -> None:
+        """Remove the file; a no-op where there is none."""
+
+    def free(self) -> int | None:
+        """Bytes that can still be written; None where nobody can tell."""
+
+    def copy(self, name: str, to: str) -> None: ...
+
+    def lock(self, name: str, timeout: float) -> Release:
+        """Lock `name` across processes, and give back what unlocks it, from any thread. Raises Locked in time."""
+
+    def is_locked(self, name: str) -> bool:
+        """Whether anybody, in this process or another, holds that lock. The probe is momentary."""
+
+
+@contextmanager
+def locked(folder: Folder, name: str, timeout: float = 30.0) -> Iterator[None]:
+    """Hold a folder's lock for a block. Raises Locked after `timeout` seconds."""
+    release = folder.lock(name, timeout)
+    try:
+        yield
+    finally:
+        release()
+
+
+def quarantine(folder: Folder, name: str) -> str | None:
+    """Copy a file that was not understood to `<name>.corrupt-<time>`; gives the copy's name, None without a file."""
+    if folder.stamp(name) is None:
+        return None
+    base = f"{name}.corrupt-{time.strftime('%Y%m%dT%H%M%S')}"
+    copy, number = base, 1
+    while folder.stamp(copy) is not None:
+        number += 1
+        copy = f"{base}-{number}"
+    folder.copy(name, copy)
+    return copy

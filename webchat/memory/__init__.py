@@ -1,0 +1,22 @@
+"""What a person asked to be remembered: the commands, the store and the answers. Knows no backend and no session."""
+
+from __future__ import annotations
+
+from webchat.memory.answers import MemoryAnswer, answer, answered_before
+from webchat.memory.file import Memories, Memory
+from webchat.memory.intent import Action, check_memory_intent
+from webchat.memory.store import MemoryStore
+from webchat.memory.words import categorise, tags_of
+
+__all__ = [
+    "Action",
+    "Memories",
+    "Memory",
+    "MemoryAnswer",
+    "MemoryStore",
+    "answer",
+    "answered_before",
+    "categorise",
+    "check_memory_intent",
+    "tags_of",
+]

@@ -1,0 +1,44 @@
+"""What a memory command does, and what it says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from webchat.memory.file import Memories, Memory
+from webchat.memory.intent import Action
+from webchat.memory.store import MemoryStore
+
+
+@dataclass(frozen=True)
+class MemoryAnswer:
+    """What a memory command gives: the text for people, and the memory stored or the list of those found."""
+
+    text: str
+    action: Action
+    result: Memory | Memories
+
+
+def answer(store: MemoryStore, action: Action, text: str, owner: str | None = None) -> MemoryAnswer:
+    """Do what `check_memory_intent` understood. Raises what the store raises."""
+    if action == "remember":
+        memory = store.remember(text, owner)
+        return MemoryAnswer(_stored_text(memory), action, memory)
+    found = store.recall(text, owner)
+    return MemoryAnswer(_found_text(found) if found else f"No memories found matching '{text}'.", action, found)
+
+
+def answered_before(store: MemoryStore, action: Action, text: str, said: str, owner: str | None = None) -> MemoryAnswer:
+    """What `answer` gave already, said once more; nothing is stored again. Raises what the store raises."""
+    if action == "recall":
+        return MemoryAnswer(said, action, store.recall(text, owner))
+    stored = [memory for memory in store.list(owner) if memory["content"] == text]
+    return MemoryAnswer(said, action, stored[-1] if stored else [])
+
+
+def _stored_text(memory: Memory) -> str:
+    return f"Remembered! Stored as {memory['id']} (category: {memory['category']}, tags: {', '.join(memory['tags'])})"
+
+
+def _found_text(found: Memories) -> str:
+    lines = [f"- [{memory['id']}] ({memory['category']}) {memory['content']}" for memory in found]
+    return "\n".join([f"Found {len(found)} memory(ies):", "", *lines])

@@ -1,0 +1,131 @@
+"""The memories' file, YAML that people may edit: what is understood of it, and what is kept of the rest."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, TypedDict
+
+from webchat.memory.words import categorise, tags_of
+from webchat.plain import one_line
+
+
+class Memory(TypedDict):
+    """One memory as callers see it; every value can be written as JSON."""
+
+    id: str
+    timestamp: str
+    category: str
+    content: str
+    tags: list[str]
+
+
+Memories = list[Memory]
+
+_ID = re.compile(r"mem-([0-9]{1,9})")
+
+
+@dataclass
+class MemoryFile:
+    """The file's content: the rows that were understood, and all other keys as they were found."""
+
+    top: dict[str, Any]
+    rows: list[dict[str, Any]]
+    next_id: int
+    damaged: bool = False
+    trash: list[dict[str, Any]] = field(default_factory=list)
+
+    def new_row(self, timestamp: str, content: str, owner: str | None) -> dict[str, Any]:
+        row = {
+            "id": f"mem-{self.next_id:03}",
+            "timestamp": timestamp,
+            "category": categorise(content),
+            "content": content,
+            "tags": tags_of(content),
+        }
+        if owner is not None:
+            row["owner"] = owner
+        self.rows.append(row)
+        self.next_id += 1
+        return row
+
+
+def parse(data: bytes) -> MemoryFile:
+    """What is understood of a file; `damaged` where that is not all of it, and then its text is searched for ids."""
+    try:
+        top = _load(data)
+    except Exception:  # PyYAML lets through what its constructors raise: ValueError, LookupError, RecursionError, …
+        top = "no YAML"
+    keys = top if isinstance(top, dict) else {}
+    found = keys.get("memories") or []
+    rows = [row for row in found if _is_memory(row)] if isinstance(found, list) else []
+    damaged = not isinstance(top, dict | None) or rows != found
+    ids = data.decode(errors="replace") if damaged else "\n".join(str(row["id"]) for row in rows)
+    thrown = keys.get("trash") or []
+    trash = [row for row in thrown if _is_memory(row)] if isinstance(thrown, list) else []
+    damaged = damaged or trash != thrown
+    return MemoryFile(keys, rows, _next_id(keys.get("next_id"), ids), damaged, trash)
+
+
+def _is_memory(row: object) -> bool:
+    return isinstance(row, dict) and all(isinstance(row.get(key), str | int | float) for key in ("id", "content"))
+
+
+def _next_id(kept: object, ids: str) -> int:
+    """The number kept in the file, but above every id in `ids`: rows written by hand, all text of a damaged file."""
+    highest = max((int(match[1]) for match in _ID.finditer(ids)), default=0)
+    return max(kept if type(kept) is int else 1, highest + 1)
+
+
+def view(row: dict[str, Any]) -> Memory:
+    """A row as callers see it. Written by hand, it may lack keys or hold numbers where texts are meant."""
+    tags = row.get("tags") or []
+    return {
+        "id": str(row["id"]),
+        "timestamp": str(row.get("timestamp") or ""),
+        "category": one_line(str(row.get("category") or "general")),
+        "content": str(row["content"]),
+        "tags": [one_line(str(tag)) for tag in (tags if isinstance(tags, list) else [tags])],
+    }
+
+
+_TIMESTAMP, _STRING = "tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:str"
+_NEEDS_ESCAPES = re.compile("[^\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+
+
+def _load(data: bytes) -> Any:  # noqa: ANN401  (whatever somebody wrote there)
+    import yaml
+
+    return yaml.load(data, Loader=_yaml_classes()[0])  # noqa: S506  (a subclass of the safe loader)
+
+
+def dump(content: dict[str, Any]) -> bytes:
+    """The file's new text."""
+    import yaml
+
+    return yaml.dump(content, Dumper=_yaml_classes()[1], allow_unicode=True, sort_keys=False, encoding="utf-8")
+
+
+@cache
+def _yaml_classes() -> tuple[Any, Any]:
+    """PyYAML's safe loader without dates (JSON has none), and its safe dumper with a style that loses no character.
+
+    The C classes are up to a hundred times faster. Imported with the first memory: the chat starts without.
+    """
+    import yaml
+
+    loader: Any = type("Loader", (getattr(yaml, "CSafeLoader", yaml.SafeLoader),), {})
+    loader.yaml_implicit_resolvers = {
+        first: [rule for rule in rules if rule[0] != _TIMESTAMP]
+        for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+    dumper: Any = type("Dumper", (getattr(yaml, "CSafeDumper", yaml.SafeDumper),), {})
+    dumper.add_representer(str, _represent_text)
+    return loader, dumper
+
+
+def _represent_text(dumper: Any, text: str) -> Any:  # noqa: ANN401  (PyYAML's classes differ with the platform)
+    """Without its C library PyYAML picks quotes that lose line ends such as U+0085; only escapes are exact."""
+    style = '"' if _NEEDS_ESCAPES.search(text) else "|" if "\n" in text else None
+    return dumper.represent_scalar(_STRING, text, style=style)

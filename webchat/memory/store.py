@@ -1,0 +1,164 @@
+"""The store of what a person asked to be remembered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from webchat.conventions import MEMORY_STORE_FILENAME
+from webchat.errors import InvalidInput, StorageError
+from webchat.fileutil import Folder, locked, quarantine
+from webchat.memory.file import Memories, Memory, MemoryFile, dump, parse, view
+from webchat.memory.words import significant_words
+
+
+def _utc_now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+class MemoryStore:
+    """The memories in a folder's `memory-store.yaml`. Several processes may share it.
+
+    An owner sees what was remembered with the same owner only; None is an owner like any other.
+    """
+
+    def __init__(self, folder: Folder, *, clock: Callable[[], str] = _utc_now, trash_days: float = 30.0) -> None:
+        """`trash_days` is for how long a deleted memory can be restored."""
+        self._folder = folder
+        self._clock = clock
+        self._trash_days = trash_days
+
+    def remember(self, content: str, owner: str | None = None) -> Memory:
+        """Store a text under an id that was never used before.
+
+        Raises InvalidInput for a text that UTF-8 cannot hold; StorageError, and then nothing has changed.
+        """
+        _require_utf8(content)
+        with self._writing():
+            file = self._read()
+            row = file.new_row(self._clock(), content, owner)
+            self._replace(file)
+        return view(row)
+
+    def recall(self, query: str, owner: str | None = None) -> Memories:
+        """The memories that match, oldest first, whatever the case. Raises StorageError.
+
+        A memory matches when its content, category and tags contain the whole query, or else every significant word of
+        it ("my favourite tea" finds "Tea: green is my favourite"). A part of a word counts: "dog" finds "dogs".
+        """
+        query = query.casefold()
+        words = list(significant_words(query))
+        return [memory for memory in self.list(owner) if _matches(memory, query, words)]
+
+    def list(self, owner: str | None = None) -> Memories:
+        """All memories, oldest first. Raises StorageError."""
+        with _storage_errors("The memories could not be read"):
+            return [view(row) for row in self._read().rows if row.get("owner") == owner]
+
+    def delete(self, memory_id: str, owner: str | None = None) -> bool:
+        """Put a memory into the trash; False where there is none. Its id is not used again. Raises StorageError."""
+        with self._writing():
+            file = self._read()
+            gone, file.rows = _parted(file.rows, memory_id, owner)
+            if gone:
+                file.trash += [{**row, "deleted_at": self._clock()} for row in gone]
+                self._replace(file)
+        return bool(gone)
+
+    def trash(self, owner: str | None = None) -> Memories:
+        """The deleted memories that can be restored, oldest first. Raises StorageError."""
+        with _storage_errors("The memories could not be read"):
+            rows = self._read().trash
+        return [view(row) for row in rows if row.get("owner") == owner and not self._is_expired(row)]
+
+    def restore(self, memory_id: str, owner: str | None = None) -> bool:
+        """Bring a memory back from the trash; False where it is not there. Raises StorageError."""
+        with self._writing():
+            file = self._read()
+            back, file.trash = _parted(file.trash, memory_id, owner)
+            if back:
+                file.rows += [{key: value for key, value in row.items() if key != "deleted_at"} for row in back]
+                file.rows.sort(key=lambda row: (str(row.get("timestamp") or ""), len(str(row["id"])), str(row["id"])))
+                self._replace(file)
+        return bool(back)
+
+    def purge(self, memory_id: str, owner: str | None = None) -> bool:
+        """Let a memory in the trash go for good; False where it is not there. Raises StorageError."""
+        with self._writing():
+            file = self._read()
+            gone, file.trash = _parted(file.trash, memory_id, owner)
+            if gone:
+                self._replace(file)
+        return bool(gone)
+
+    def is_whole(self) -> bool:
+        """Whether all of the file is understood. Raises StorageError."""
+        with _storage_errors("The memories could not be read"):
+            return not self._read().damaged
+
+    def mend(self) -> None:
+        """Write the file anew from what was understood of it; a copy of a damaged one is kept. Raises StorageError."""
+        with self._writing():
+            self._replace(self._read())
+
+    def empty_expired(self) -> None:
+        """Let all go that has lain in the trash for its time, of every owner. Raises StorageError."""
+        with _storage_errors("The memories could not be read"):
+            if not any(map(self._is_expired, self._read().trash)):
+                return
+        with self._writing():
+            self._replace(self._read())
+
+    def _is_expired(self, row: dict[str, Any]) -> bool:
+        try:
+            age = datetime.fromisoformat(self._clock()) - datetime.fromisoformat(str(row.get("deleted_at")))
+        except (ValueError, TypeError):  # a time that somebody wrote by hand: kept
+            return False
+        return age.total_seconds() > self._trash_days * 24 * 3600
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        with _storage_errors("The memories could not be saved"), locked(self._folder, MEMORY_STORE_FILENAME):
+            yield
+
+    def _read(self) -> MemoryFile:
+        data = self._folder.read(MEMORY_STORE_FILENAME)
+        return MemoryFile({}, [], 1) if data is None else parse(data)
+
+    def _replace(self, file: MemoryFile) -> None:
+        trash = [row for row in file.trash if not self._is_expired(row)]
+        top = {key: value for key, value in file.top.items() if key != "trash"} | ({"trash": trash} if trash else {})
+        data = dump(top | {"memories": file.rows, "next_id": file.next_id})
+        if file.damaged:
+            quarantine(self._folder, MEMORY_STORE_FILENAME)
+        self._folder.replace(MEMORY_STORE_FILENAME, data)
+
+
+def _require_utf8(content: str) -> None:
+    try:
+        content.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidInput("The text has half a character in it and cannot be kept. Type it again.") from error
+
+
+@contextmanager
+def _storage_errors(what: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(what, error) from error
+
+
+def _matches(memory: Memory, query: str, words: list[str]) -> bool:
+    text = "\n".join((memory["content"], memory["category"], *memory["tags"])).casefold()
+    return query in text or (bool(words) and all(word in text for word in words))
+
+
+def _parted(
+    rows: list[dict[str, Any]], memory_id: str, owner: str | None
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """That memory's rows, and the others."""
+    meant = [row for row in rows if str(row["id"]) == memory_id and row.get("owner") == owner]
+    return meant, [row for row in rows if row not in meant]
