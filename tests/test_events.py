@@ -338,6 +338,15 @@ def test_messages_from_several_tabs_come_in_their_order(open_tab, session_id, ma
         assert len(tab.shown()) == 8
 
 
+def test_what_follows_a_tabs_own_message_comes_even_where_the_stream_was_behind_both(open_tab, session_id, manager):
+    tab = open_tab()
+    tab.post(f"/sessions/{session_id}/messages", message="mine")
+    until(lambda: manager.conversation(session_id).last.status == "complete")
+    manager.post_message(session_id, "from elsewhere").wait(10)
+    tab.connect().read(lambda tab: len(tab.shown()) == 6 and complete(tab))
+    assert tab.shown() == open_tab().shown()
+
+
 def test_a_memory_exchange_comes_to_the_other_tab_too(open_tab, session_id):
     here, there = open_tab(), open_tab().connect()
     here.post(f"/sessions/{session_id}/messages", message="remember: green tea")

@@ -157,11 +157,10 @@ class PageStream(ListStream):
 
     def _news(self) -> str:
         change = self._change()
-        text = ""
-        if change is not None:
-            html = self._whole(change.conversation) if change.replaced else self._parts(change)
-            text = self._event(html) if html else ""
-        return text + self._list_news()
+        if change is None:
+            return self._list_news()
+        parts = self._parts(change) if not change.replaced else iter([self._whole(change.conversation)])
+        return "".join(self._event(html) for html in parts if html) + self._list_news()
 
     def _change(self) -> Change | None:
         in_flight = self._sent is not None and self._sent.in_flight
@@ -185,20 +184,24 @@ class PageStream(ListStream):
         self._position, self._sent = conversation.position, None
         return partial("messages", "outerHTML", pieces.messages_part(self._session))
 
-    def _parts(self, change: Change) -> Markup:
-        html, self._cost = Markup(), 0
+    def _parts(self, change: Change) -> Iterator[Markup]:
+        """What is new, an event each; between two of them the position is that of the one before.
+
+        A message of the page's own form may be there already, and the next one not: htmx looks for all of an event's
+        targets before it puts the first part in, so messages that came together would all be left out.
+        """
+        self._cost = 0
         if change.current is not None:
-            html += self._grown(change, change.current)
-        if change.added:
-            html += pieces.added_partial(change.added, change.conversation, self._session_id)
-            html += pieces.seen_partial(change.added[-1])
+            yield self._grown(change, change.current)
         for message in change.added:
-            self._position = replace(self._position, count=self._position.count + 1)
-            self._note(message)
-            # A form's answer may have put it in before, with less of it; what follows builds on this state.
-            if message.role == "assistant":
-                html += self._article(change, message)
-        return html
+            yield self._added(change, message)
+
+    def _added(self, change: Change, message: Message) -> Markup:
+        html = pieces.added_partial([message], change.conversation, self._session_id) + pieces.seen_partial(message)
+        self._position = replace(self._position, count=self._position.count + 1)
+        self._note(message)
+        # A form's answer may have put it in before, with less of it; what follows builds on this state.
+        return html + self._article(change, message) if message.role == "assistant" else html
 
     def _article(self, change: Change, message: Message) -> Markup:
         """The whole article, from which the page's message grows on."""
