@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from webchat import reference
 
@@ -138,6 +140,17 @@ class StorageError(WebChatError, OSError):
 
     def __init__(self, what: str, cause: OSError, then: str = "Nothing has changed") -> None:
         super().__init__(f"{what}: {why(cause)}. {then}.")
+
+
+@contextmanager
+def storing(what: str) -> Iterator[None]:
+    """Turn what goes wrong with files into a StorageError that begins with `what`."""
+    try:
+        yield
+    except StorageError:
+        raise
+    except OSError as error:
+        raise StorageError(what, error) from error
 
 
 def why(cause: OSError) -> str:

@@ -21,7 +21,7 @@ from webchat.archive import Archive
 from webchat.backends import SessionBackend, SessionInfo, SessionOptions
 from webchat.conventions import WEB_CHAT_SEARCH_FILENAME, WEB_CHAT_TRANSCRIPTS_DIR
 from webchat.conversing import Conversing
-from webchat.errors import BackendUnavailable, InvalidInput, SessionExists, WebChatError
+from webchat.errors import BackendUnavailable, InvalidInput, SessionExists, WebChatError, storing
 from webchat.follow import Conversation, Waiter, Wakeups
 from webchat.housekeeping import TRASH_DAYS, Housekeeping
 from webchat.limits import Limits
@@ -30,7 +30,7 @@ from webchat.search import Hit, index_beside
 from webchat.session_store import DEFAULT_DESCRIPTION, WebChatSession, WebChatSessionStore, is_session_id, utc_now
 from webchat.texts import checked_files, checked_message, checked_title
 from webchat.transcript import Message, history
-from webchat.writing import Posted, Writing, storing
+from webchat.writing import Posted, Writing
 
 log = logging.getLogger(__name__)
 

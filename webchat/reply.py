@@ -282,15 +282,20 @@ class ReplyRun:
         if is_late:
             self.stop()
         with self._writing:
-            if self._ending and self._doing != STOPPING and not self._answered.is_set():
-                self._unwritten.append(STOPPING)
-                self._doing = STOPPING
-            silent = now - self._heard_at
-            if silent >= SILENCE and now - self._silence_said_at >= SILENCE_STEP and not self._answered.is_set():
-                self._silence_said_at = now
-                what = f"{self._doing['s']} ·" if self._doing else "No word from the model for"
-                self._unwritten.append({"s": f"{what} {silent:.0f} s", "p": self._doing.get("p")})
+            if not self._answered.is_set():
+                self._say_what_is_waited_for(now)
         self.flush()
+
+    def _say_what_is_waited_for(self, now: float) -> None:
+        """Called with the lock, until the answer has ended."""
+        if self._ending and self._doing != STOPPING:
+            self._unwritten.append(STOPPING)
+            self._doing = STOPPING
+        silent = now - self._heard_at
+        if silent >= SILENCE and now - self._silence_said_at >= SILENCE_STEP:
+            self._silence_said_at = now
+            what = f"{self._doing['s']} ·" if self._doing else "No word from the model for"
+            self._unwritten.append({"s": f"{what} {silent:.0f} s", "p": self._doing.get("p")})
 
     def flush_if_due(self) -> None:
         """Write down what has come, where it is complete for now or has waited for long enough. Raises OSError."""

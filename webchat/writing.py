@@ -14,7 +14,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
-from webchat.errors import Closing, InvalidInput, SessionBusy, StorageError, WebChatError
+from webchat.errors import Closing, InvalidInput, SessionBusy, StorageError, WebChatError, storing
 from webchat.fileutil import Folder
 from webchat.follow import POLL_INTERVAL, Conversation, Conversations, Wakeups, text_pieces
 from webchat.limits import Limits, Places
@@ -319,14 +319,3 @@ def _not_started(error: BaseException) -> BaseException:
         what = "Your message is saved, but no answer could be started"
         return StorageError(what, error, "Try again when that is mended")
     return error
-
-
-@contextmanager
-def storing(what: str) -> Iterator[None]:
-    """Turn what goes wrong with files into a StorageError that begins with `what`."""
-    try:
-        yield
-    except StorageError:
-        raise
-    except OSError as error:
-        raise StorageError(what, error) from error

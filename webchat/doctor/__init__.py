@@ -9,7 +9,7 @@ from pathlib import Path
 
 from webchat.config import Settings
 from webchat.conventions import SERVER_DIR
-from webchat.errors import DOCTOR_SAYS, StorageError, WebChatError
+from webchat.errors import DOCTOR_SAYS, WebChatError, storing
 from webchat.fileutil import DiskFolder
 
 REPAIR = "“webchat doctor --repair” mends it"
@@ -86,12 +86,10 @@ class Doctor:
             target = DiskFolder(self._home).sub(folder)
             for part in inside:
                 target = target.sub(part)
-            try:
+            with storing("No copy of what would be mended could be made"):
                 data = DiskFolder(path.parent).read(path.name)
                 if data is not None and target.stamp(path.name) is None:  # the first copy is the one that counts
                     target.replace(path.name, data)
-            except OSError as error:
-                raise StorageError("No copy of what would be mended could be made", error) from error
             copied = copied or data is not None
         return copied
 

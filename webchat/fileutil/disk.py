@@ -14,13 +14,13 @@ from typing import Literal
 
 from filelock import FileLock, Timeout
 
-from webchat.fileutil.folder import LOCK_SUFFIX, Locked, Log, NotAFile, Release, Stamp
+from webchat.fileutil.folder import LOCK_SUFFIX, Folder, Locked, Log, NotAFile, Release, Stamp
 from webchat.observer import NOBODY, Observer, timed
 
 FOLDER_MODE, FILE_MODE = 0o700, 0o600
 
 
-class DiskFolder:
+class DiskFolder(Folder):
     """A folder on disk. What lies in it is never a way out: a link, in a file's place or a subfolder's, is an error.
 
     The observer is told how long writes take.
@@ -116,11 +116,6 @@ class DiskFolder:
                 state = os.statvfs(folder)
                 return state.f_bavail * state.f_frsize
         return None
-
-    def copy(self, name: str, to: str) -> None:
-        data = self.read(name)
-        if data is not None:
-            self.replace(to, data)
 
     def lock(self, name: str, timeout: float) -> Release:
         self._make()

@@ -81,7 +81,11 @@ class Folder(Protocol):
     def free(self) -> int | None:
         """Bytes that can still be written; None where nobody can tell."""
 
-    def copy(self, name: str, to: str) -> None: ...
+    def copy(self, name: str, to: str) -> None:
+        """Copy a file over another; nothing where there is none. The same for every folder."""
+        data = self.read(name)
+        if data is not None:
+            self.replace(to, data)
 
     def lock(self, name: str, timeout: float) -> Release:
         """Lock `name` across processes, and give back what unlocks it, from any thread. Raises Locked in time."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import threading
 
-from webchat.fileutil.folder import Locked, Log, Release, Stamp
+from webchat.fileutil.folder import Folder, Locked, Log, Release, Stamp
 
 
-class MemoryFolder:
+class MemoryFolder(Folder):
     """The same in memory, for this process alone."""
 
     def __init__(self) -> None:
@@ -59,11 +59,6 @@ class MemoryFolder:
 
     def free(self) -> int | None:
         return None
-
-    def copy(self, name: str, to: str) -> None:
-        data = self.read(name)
-        if data is not None:
-            self.replace(to, data)
 
     def lock(self, name: str, timeout: float) -> Release:
         with self._changes:

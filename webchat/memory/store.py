@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from webchat.conventions import MEMORY_STORE_FILENAME
-from webchat.errors import InvalidInput, StorageError
+from webchat.errors import InvalidInput, storing
 from webchat.fileutil import Folder, locked, quarantine
 from webchat.memory.file import Memories, Memory, MemoryFile, dump, parse, view
 from webchat.memory.words import significant_words
@@ -54,7 +54,7 @@ class MemoryStore:
 
     def list(self, owner: str | None = None) -> Memories:
         """All memories, oldest first. Raises StorageError."""
-        with _storage_errors("The memories could not be read"):
+        with storing("The memories could not be read"):
             return [view(row) for row in self._read().rows if row.get("owner") == owner]
 
     def delete(self, memory_id: str, owner: str | None = None) -> bool:
@@ -69,7 +69,7 @@ class MemoryStore:
 
     def trash(self, owner: str | None = None) -> Memories:
         """The deleted memories that can be restored, oldest first. Raises StorageError."""
-        with _storage_errors("The memories could not be read"):
+        with storing("The memories could not be read"):
             rows = self._read().trash
         return [view(row) for row in rows if row.get("owner") == owner and not self._is_expired(row)]
 
@@ -95,7 +95,7 @@ class MemoryStore:
 
     def is_whole(self) -> bool:
         """Whether all of the file is understood. Raises StorageError."""
-        with _storage_errors("The memories could not be read"):
+        with storing("The memories could not be read"):
             return not self._read().damaged
 
     def mend(self) -> None:
@@ -105,7 +105,7 @@ class MemoryStore:
 
     def empty_expired(self) -> None:
         """Let all go that has lain in the trash for its time, of every owner. Raises StorageError."""
-        with _storage_errors("The memories could not be read"):
+        with storing("The memories could not be read"):
             if not any(map(self._is_expired, self._read().trash)):
                 return
         with self._writing():
@@ -120,7 +120,7 @@ class MemoryStore:
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        with _storage_errors("The memories could not be saved"), locked(self._folder, MEMORY_STORE_FILENAME):
+        with storing("The memories could not be saved"), locked(self._folder, MEMORY_STORE_FILENAME):
             yield
 
     def _read(self) -> MemoryFile:
@@ -141,14 +141,6 @@ def _require_utf8(content: str) -> None:
         content.encode()
     except UnicodeEncodeError as error:
         raise InvalidInput("The text has half a character in it and cannot be kept. Type it again.") from error
-
-
-@contextmanager
-def _storage_errors(what: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise StorageError(what, error) from error
 
 
 def _matches(memory: Memory, query: str, words: list[str]) -> bool:

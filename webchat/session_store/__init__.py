@@ -9,7 +9,7 @@ from typing import Any
 
 from webchat.activity import Activity, seconds_of
 from webchat.conventions import SERVER_DIR, WEB_CHAT_ACTIVITY_FILENAME, WEB_CHAT_SESSIONS_FILENAME
-from webchat.errors import InvalidInput, LimitReached, SessionExists, SessionNotFound
+from webchat.errors import LimitReached, SessionExists, SessionNotFound
 from webchat.fileutil import DiskFolder, Folder, MemoryFolder
 from webchat.observer import NOBODY, Observer
 from webchat.session_store.listing import Listing, as_of
@@ -209,8 +209,7 @@ class WebChatSessionStore:
 
     def require_known(self) -> None:
         """Raises InvalidInput where the list is `read_only`."""
-        if self.read_only:
-            raise InvalidInput(NEWER)
+        self._file.read().require_known()
 
     def has(self, session_id: str) -> bool:
         """Whether there is a session of that id, whosever it is, also in the trash."""
@@ -292,8 +291,10 @@ class WebChatSessionStore:
 
     def _newest_first(self) -> Sequence[WebChatSession]:
         # In this order: what changes meanwhile has another version than the one that is noted.
-        version = self.version()
-        return self._listing.newest_first(self._file.read().rows, self.activity.latest(), version)
+        version, listing = self.version(), self._listing
+        if listing.version != version:
+            listing = self._listing = listing.renewed(version, self._file.read().rows, self.activity.latest())
+        return listing.sessions
 
     def _change(self, session_id: str, owner: str | None, changes: Row) -> WebChatSession:
         def change(rows: Rows) -> Rows:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from webchat.activity import Moment
 from webchat.session_store.registry import Row, Rows, last_active, session_of
@@ -23,26 +23,23 @@ class _Listed:
         return self.last
 
 
+@dataclass(frozen=True)
 class Listing:
-    """The list as it was made last."""
+    """All sessions, newest first, as they were at some `version` of the list."""
 
-    def __init__(self) -> None:
-        self._sorted: tuple[object, tuple[WebChatSession, ...]] = (None, ())
-        self._listed: dict[str, _Listed] = {}
+    version: object = None
+    sessions: tuple[WebChatSession, ...] = ()
+    listed: Mapping[str, _Listed] = field(default_factory=dict)
 
-    def newest_first(self, rows: Rows, latest: Mapping[str, Moment], version: object) -> Sequence[WebChatSession]:
-        """All sessions; `version` differs from an earlier one when rows or moments may have changed."""
-        known, sessions = self._sorted
-        if known != version:
-            self._listed = {key: self._as_listed(key, row, latest) for key, row in rows.items()}
-            newest_first = sorted(self._listed.values(), key=_Listed.order, reverse=True)
-            sessions = tuple(listed.session for listed in newest_first)
-            self._sorted = (version, sessions)
-        return sessions
+    def renewed(self, version: object, rows: Rows, latest: Mapping[str, Moment]) -> Listing:
+        """The list as it is now."""
+        listed = {key: self._as_listed(key, row, latest) for key, row in rows.items()}
+        newest_first = sorted(listed.values(), key=_Listed.order, reverse=True)
+        return Listing(version, tuple(each.session for each in newest_first), listed)
 
     def _as_listed(self, session_id: str, row: Row, latest: Mapping[str, Moment]) -> _Listed:
         """What was made of the row before, where nothing has happened in it: a message changes one of thousands."""
-        known, moment = self._listed.get(session_id), latest.get(session_id)
+        known, moment = self.listed.get(session_id), latest.get(session_id)
         if known and known.row is row and known.moment == moment:
             return known
         session = as_of(session_of(row), latest)

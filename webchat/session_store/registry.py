@@ -10,7 +10,7 @@ from typing import Any
 
 from webchat import jsonlines
 from webchat.activity import Moment, seconds_of
-from webchat.errors import InvalidInput, StorageError
+from webchat.errors import InvalidInput, storing
 from webchat.fileutil import Folder, Stamp, locked, quarantine
 from webchat.plain import one_line
 from webchat.session_store.session import DEFAULT_DESCRIPTION, WebChatSession, is_session_id
@@ -43,6 +43,11 @@ class Registry:
         rows = (row for row in self.rows.values() if isinstance(row.get("key"), str) and not row.get("deleted_at"))
         return {(row.get("owner"), row["key"]): row["session_id"] for row in rows}
 
+    def require_known(self) -> None:
+        """Raises InvalidInput where a later version wrote it: then nothing is to be changed."""
+        if self.newer:
+            raise InvalidInput(NEWER)
+
 
 class RegistryFile:
     """The file, which any process may write at any time: its writers take a lock and reread first."""
@@ -60,22 +65,17 @@ class RegistryFile:
 
     def read(self) -> Registry:
         """What there is now. Raises StorageError."""
-        with self._guard:
+        with self._guard, storing("The list of sessions could not be read"):
             stamp = self.stamp()
-            try:
-                if stamp != self._stamp:
-                    data = self._folder.read(self._name)
-                    self._registry, self._stamp = _parse(data) if data is not None else Registry(), stamp
-            except OSError as error:
-                raise StorageError("The list of sessions could not be read", error) from error
+            if stamp != self._stamp:
+                data = self._folder.read(self._name)
+                self._registry, self._stamp = _parse(data) if data is not None else Registry(), stamp
             return self._registry
 
     def stamp(self) -> Stamp | None:
         """Differs from an earlier one when the file has changed. Raises StorageError."""
-        try:
+        with storing("The list of sessions could not be read"):
             return self._folder.stamp(self._name)
-        except OSError as error:
-            raise StorageError("The list of sessions could not be read", error) from error
 
     def update(self, change: Callable[[Rows], Rows]) -> Rows:
         """Write what `change` makes of the rows as they are now; gives that.
@@ -83,24 +83,18 @@ class RegistryFile:
         Raises what it raises, StorageError, and InvalidInput where a later version has written the list; nothing has
         changed then.
         """
-        try:
-            # The file's lock orders the writers of all processes; those of this one queue before it, since whoever
-            # waits there looks a hundred times a second. Who only reads waits for neither.
-            with self._writers, locked(self._folder, self._name):
-                registry = self.read()
-                if registry.newer:
-                    raise InvalidInput(NEWER)
-                rows = change(registry.rows)
-                if registry.damaged:
-                    self.kept_aside = quarantine(self._folder, self._name)
-                self._folder.replace(self._name, self._dump(rows))
-                with self._guard:
-                    self._registry, self._stamp = Registry(rows), self._folder.stamp(self._name)
-                return rows
-        except StorageError:
-            raise
-        except OSError as error:
-            raise StorageError("The list of sessions could not be saved", error) from error
+        # The file's lock orders the writers of all processes; those of this one queue before it, since whoever waits
+        # there looks a hundred times a second. Who only reads waits for neither.
+        with storing("The list of sessions could not be saved"), self._writers, locked(self._folder, self._name):
+            registry = self.read()
+            registry.require_known()
+            rows = change(registry.rows)
+            if registry.damaged:
+                self.kept_aside = quarantine(self._folder, self._name)
+            self._folder.replace(self._name, self._dump(rows))
+            with self._guard:
+                self._registry, self._stamp = Registry(rows), self._folder.stamp(self._name)
+            return rows
 
     def _dump(self, rows: Rows) -> bytes:
         self._lines = {key: self._line(key, row) for key, row in rows.items()}

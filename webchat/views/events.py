@@ -157,9 +157,7 @@ class PageStream(ListStream):
 
     def _news(self) -> str:
         change = self._change()
-        if change is None:
-            return self._list_news()
-        parts = self._parts(change) if not change.replaced else iter([self._whole(change.conversation)])
+        parts = self._parts(change) if change else ()
         return "".join(self._event(html) for html in parts if html) + self._list_news()
 
     def _change(self) -> Change | None:
@@ -191,6 +189,8 @@ class PageStream(ListStream):
         targets before it puts the first part in, so messages that came together would all be left out.
         """
         self._cost = 0
+        if change.replaced:
+            yield self._whole(change.conversation)
         if change.current is not None:
             yield self._grown(change, change.current)
         for message in change.added:
