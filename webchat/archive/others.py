@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from webchat import jsonlines
+from webchat.archive.brought import Brought, Unreadable
 from webchat.plain import one_line
 from webchat.session_store import DEFAULT_DESCRIPTION, Row
 from webchat.texts import title_of
@@ -21,22 +22,6 @@ LONGEST_TITLE = 300
 _OURS = uuid.UUID("5d3a1c1e-6f0b-4b43-9a55-7a1f0c2d9b10")
 """The namespace of the ids that sessions from elsewhere get: the same one each time."""
 _ID = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
-
-
-class Unreadable(Exception):
-    """Why one conversation cannot be brought in."""
-
-
-@dataclass(frozen=True)
-class Brought:
-    """One session from a file: its record for the registry, and its transcript."""
-
-    row: Row
-    transcript: bytes
-
-    @property
-    def session_id(self) -> str:
-        return str(self.row["session_id"])
 
 
 @dataclass

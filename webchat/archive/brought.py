@@ -1,0 +1,40 @@
+"""What reading a file of sessions gives: the sessions, and a report of what went wrong. Reads no file itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from webchat.plain import one_line
+from webchat.session_store import Row
+
+MOST_PROBLEMS = 100
+"""Problems that are told one by one."""
+
+
+class Unreadable(Exception):
+    """Why one conversation cannot be brought in."""
+
+
+@dataclass(frozen=True)
+class Brought:
+    """One session from a file: its record for the registry, and its transcript."""
+
+    row: Row
+    transcript: bytes
+
+    @property
+    def session_id(self) -> str:
+        return str(self.row["session_id"])
+
+
+@dataclass
+class Report:
+    """What came of an import: how many sessions were new, how many here already, and what could not be read."""
+
+    imported: list[str] = field(default_factory=list)
+    known: int = 0
+    problems: list[str] = field(default_factory=list)
+
+    def problem(self, text: str) -> None:
+        if len(self.problems) < MOST_PROBLEMS:
+            self.problems.append(one_line(text))
