@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import io
+import json
 import os
 import shutil
 import subprocess
@@ -15,6 +17,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 from tests.conftest import HTMX
+from tests.exports import CLAUDE
 from tests.reading import snapshot, until
 from tests.scripted import ScriptedBackend
 from webchat.manager import WebChatSessionManager
@@ -198,11 +201,33 @@ def test_what_else_cannot_be_saved_says_so_and_changes_nothing(client, manager, 
         client.post("/api/chat", json={"message": "remember: the door is red"}),
         client.post("/api/end", json={}),
         client.post("/sessions/delete", data={"id": session_id}, headers=HTMX),
+        client.post("/sessions/import", data=json.dumps(CLAUDE), headers={"Accept": "application/json"}),
+        client.post("/sessions/import", data={"file": (io.BytesIO(json.dumps(CLAUDE).encode()), "c.json")}),
     ]
     fault.end()
-    assert [answer.status_code for answer in answers] == [507] * 5
+    assert [answer.status_code for answer in answers] == [507] * 7
     assert contents(home) == before
     assert client.post("/apps/settings/", data={"theme": "dark"}, headers=HTMX).status_code == 200
+
+
+def test_an_import_that_fills_the_disk_says_how_far_it_came_and_goes_on_with_the_same_file(
+    client, manager, home, session_id, disk, monkeypatch
+):
+    monkeypatch.setattr("webchat.archive.AT_ONCE", 2)
+    full = Full(disk)
+    file = json.dumps([{**CLAUDE[0], "uuid": str(number), "name": "n" * 6000} for number in range(12)])
+    file = file.replace("Plan it", "x" * 12_000)
+    full.begin(leave=100_000)
+    refused = client.post("/sessions/import", data=file, headers={"Accept": "application/json"})
+    assert refused.status_code == 507
+    came = len(manager.list_sessions()) - 1
+    assert 2 <= came < 12
+    assert f"{came} sessions were imported before that" in refused.json["error"]
+    full.end()
+    assert manager.store.claims.all() == []
+    again = client.post("/sessions/import", data=file, headers={"Accept": "application/json"}).json
+    assert (len(again["imported"]), again["known"], again["problems"]) == (12 - came, came, [])
+    assert len([name for name in contents(home) if name.endswith(".jsonl") and "transcripts" in name]) == 13
 
 
 @pytest.mark.parametrize("fault", [Full, ReadOnly], ids=["full", "read-only"], indirect=True)

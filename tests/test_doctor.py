@@ -15,6 +15,7 @@ from tests.reading import snapshot
 from webchat import cli
 from webchat.fileutil import DiskFolder
 from webchat.models import SMOLLM
+from webchat.session_store.claims import CLAIMED
 
 
 @pytest.fixture
@@ -115,6 +116,20 @@ def test_a_mended_list_has_all_sessions_again(healthy):
         "second": "And a pear?",
     }
     assert backup(healthy)[damage.REGISTRY] == b"nothing of it is left"
+
+
+def test_what_an_import_has_left_is_removed(healthy):
+    """An import claims its sessions, writes their transcripts and completes the records; this one broke off."""
+    path = healthy / "server" / "web-chat-sessions.json"
+    path.write_text(json.dumps([*json.loads(path.read_text()), {"session_id": "left", "owner": CLAIMED}]))
+    transcript = healthy / "server" / "web-chat-transcripts" / "left.jsonl"
+    transcript.write_text('{"role": "user", "content": "left"}\n')
+    transcript.chmod(0o600)
+    told = "list of sessions: an import that broke off has left left; “webchat doctor --repair” mends it."
+    assert doctor(healthy) == ([f"WRONG    {told}"], True)
+    doctor(healthy, "--repair")
+    assert not transcript.exists()
+    assert doctor(healthy) == ([], 0)
 
 
 def test_an_answer_left_behind_comes_into_its_transcript(healthy):

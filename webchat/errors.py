@@ -131,8 +131,9 @@ class TooLarge(WebChatError):
 class LimitReached(WebChatError):
     """A person has as many sessions as the chat keeps."""
 
-    def __init__(self, most: int) -> None:
-        super().__init__(f"There are {most:,} sessions, as many as are kept. Delete some first.")
+    def __init__(self, most: int, then: str = "Delete some first") -> None:
+        super().__init__(f"There are {most:,} sessions, as many as are kept. {then}.")
+        self.most = most
 
 
 class StorageError(WebChatError, OSError):
@@ -140,6 +141,7 @@ class StorageError(WebChatError, OSError):
 
     def __init__(self, what: str, cause: OSError, then: str = "Nothing has changed") -> None:
         super().__init__(f"{what}: {why(cause)}. {then}.")
+        self.what, self.cause = what, cause
 
 
 @contextmanager

@@ -132,7 +132,7 @@ class Housekeeping:
                 rows.append(_record(session_id, written, self._writing.read(session_id)))
             except StorageError:  # it keeps no other from being listed, and is tried again
                 waiting = True
-        adopted = self._store.put(rows)
+        adopted = self._store.adopt(rows, lambda name: self._writing.transcripts.stamp(name) is not None)
         self._adopted = None if waiting else state
         return adopted
 
@@ -204,4 +204,4 @@ def _record(session_id: str, written: str, conversation: Conversation) -> Row:
     first = next((message.content for message in messages if message.role == "user"), "")
     created_at = next((message.created_at for message in messages if message.created_at), written)
     row: Row = {"session_id": session_id, "description": title_of(first) if first else DEFAULT_DESCRIPTION}
-    return row | {"created_at": created_at, "last_active": written, "begun": begun, "adopted": True}
+    return row | {"created_at": created_at, "last_active": written, "begun": begun}

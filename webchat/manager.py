@@ -80,6 +80,7 @@ class WebChatSessionManager:
             self.limits.title,
         )
         self.housekeeping.purged = self._index.forget_gone
+        self.housekeeping.chores.append(self.archive.importer.discard_left)
 
     # Sessions
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 import secrets
 import threading
@@ -268,8 +270,10 @@ class Transcripts:
         return self._folder.read(_file(session_id)) or b""
 
     def put(self, session_id: str, data: bytes) -> None:
-        """Make a transcript of these bytes; one that is there stays as it is. Raises OSError."""
-        if data and self._folder.stamp(_file(session_id)) is None:
+        """Make a transcript of these bytes. Raises OSError, FileExistsError if there is one."""
+        if self._folder.stamp(_file(session_id)) is not None:
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), _file(session_id))
+        if data:
             self._folder.replace(_file(session_id), data)
 
     def remove(self, session_id: str) -> None:

@@ -217,6 +217,10 @@ class Writing:
         with storing("The conversation could not be read"):
             return whole(session_id, self.replies, self.transcripts)
 
+    def has_files(self, session_id: str) -> bool:
+        """Whether a transcript or a reply of that session lies in the folder. Raises OSError."""
+        return self.transcripts.stamp(session_id) is not None or self.replies.stamp(session_id) is not None
+
     def settle_left(self) -> None:
         """Take into the transcripts what processes that are gone have left behind."""
         for session_id in self.replies.sessions():

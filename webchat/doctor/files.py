@@ -108,6 +108,10 @@ class Files:
         if unlisted and not store.read_only:
             what = f"it lacks {_named(unlisted)}, whose transcripts are there"
             yield Finding(what, mend=self._manager.housekeeping.adopt, files=(path,))
+        left = self._manager.archive.importer.left
+        if left and not store.read_only:
+            mend = self._manager.archive.importer.discard_left
+            yield Finding(f"an import that broke off has left {_named(left)}", mend=mend, files=(path,))
         begun = [session.session_id for session in store.list_all() if session.begun]
         lost = [name for name in begun if self._transcripts.stamp(name) is None]
         if lost:

@@ -12,13 +12,16 @@ from webchat.conventions import SERVER_DIR, WEB_CHAT_ACTIVITY_FILENAME, WEB_CHAT
 from webchat.errors import LimitReached, SessionExists, SessionNotFound
 from webchat.fileutil import DiskFolder, Folder, MemoryFolder
 from webchat.observer import NOBODY, Observer
+from webchat.session_store.claims import Claims
 from webchat.session_store.listing import Listing, as_of
 from webchat.session_store.registry import NEWER, Registry, RegistryFile, Row, Rows, is_row, session_of
+from webchat.session_store.rules import count_of, owned, trashed, without_current
 from webchat.session_store.session import DEFAULT_DESCRIPTION, WebChatSession, is_session_id, short_id, utc_now
 
 __all__ = [
     "DEFAULT_DESCRIPTION",
     "Row",
+    "Rows",
     "WebChatSession",
     "WebChatSessionStore",
     "is_row",
@@ -51,6 +54,7 @@ class WebChatSessionStore:
         self._clock = clock
         self.activity = Activity(self.folder, WEB_CHAT_ACTIVITY_FILENAME, clock)
         self._file = RegistryFile(self.folder, path.name if path else WEB_CHAT_SESSIONS_FILENAME)
+        self.claims = Claims(self._file, self._require_room)
         self._listing = Listing()
 
     def add(
@@ -79,8 +83,8 @@ class WebChatSessionStore:
             known = Registry(rows).keyed.get((owner, key)) if key else None
             if known:
                 raise SessionExists(known)
-            self._check_room(rows, owner)
-            return {**_without_current(rows, owner), session_id: row}
+            self._require_room(rows, owner)
+            return {**without_current(rows, owner), session_id: row}
 
         self._file.update(insert)
         self.activity.note(session_id, "new", now)
@@ -129,7 +133,7 @@ class WebChatSessionStore:
         """Make the session no longer current; a no-op where it is missing."""
 
         def change(rows: Rows) -> Rows:
-            return {**rows, session_id: {**_owned(rows, session_id, owner), "is_active": False}}
+            return {**rows, session_id: {**owned(rows, session_id, owner), "is_active": False}}
 
         with suppress(SessionNotFound):
             self._file.update(change)
@@ -138,7 +142,7 @@ class WebChatSessionStore:
         """Put these into the session's `extra`; None removes one. Raises SessionNotFound."""
 
         def change(rows: Rows) -> Rows:
-            row = _owned(rows, session_id, owner)
+            row = owned(rows, session_id, owner)
             extra = {**row.get("extra", {}), **changes}
             kept = {name: value for name, value in extra.items() if value is not None}
             return {**rows, session_id: {**row, "extra": kept}}
@@ -154,7 +158,7 @@ class WebChatSessionStore:
             changes = {**changes, "is_active": False}
 
         def change(rows: Rows) -> Rows:
-            return {**rows, **{key: {**_owned(rows, key, owner), **changes} for key in session_ids}}
+            return {**rows, **{key: {**owned(rows, key, owner), **changes} for key in session_ids}}
 
         self._file.update(change)
 
@@ -162,7 +166,7 @@ class WebChatSessionStore:
         """Give the session a title, by a "person" or by a "model", which replaces nobody's. Raises SessionNotFound."""
 
         def change(rows: Rows) -> Rows:
-            row = _owned(rows, session_id, owner)
+            row = owned(rows, session_id, owner)
             if by != "person" and row.get("title_by"):
                 return rows
             return {**rows, session_id: {**row, "description": title, "title_by": by}}
@@ -188,8 +192,8 @@ class WebChatSessionStore:
         """
 
         def change(rows: Rows) -> Rows:
-            self._check_room(rows, owner, len(session_ids))
-            return {**rows, **{key: {**_trashed(rows, key, owner), "deleted_at": None} for key in session_ids}}
+            self._require_room(rows, owner, len(session_ids))
+            return {**rows, **{key: {**trashed(rows, key, owner), "deleted_at": None} for key in session_ids}}
 
         self._file.update(change)
 
@@ -222,34 +226,35 @@ class WebChatSessionStore:
             raise SessionNotFound(session_id)
         return dict(row)
 
-    def put(self, rows: Collection[Row], owner: str | None = None) -> list[str]:
-        """Add records from elsewhere that are not here yet, in one write; none of them is current. Gives their ids.
+    @property
+    def rows(self) -> Rows:
+        """All records, whosever they are, by session."""
+        return self._file.read().rows
 
-        A record that was made of a transcript alone (`adopted`) gives way to one that comes behind it.
+    def adopt(self, new: Collection[Row], is_there: Callable[[str], bool]) -> list[str]:
+        """Add records made from transcripts, in one write; gives their ids.
+
+        `is_there` says whether a transcript still exists: who removes a session removes its record last.
         """
         added: list[str] = []
 
-        def gives_way(known: Row | None, row: Row) -> bool:
-            return known is None or (bool(known.get("adopted")) and not row.get("adopted"))
+        def change(rows: Rows) -> Rows:
+            fresh = {row["session_id"]: row for row in new if row["session_id"] not in rows}
+            fresh = {name: row for name, row in fresh.items() if is_there(name)}
+            added[:] = fresh
+            return {**rows, **fresh}
 
-        def insert(known: Rows) -> Rows:
-            mine = {} if owner is None else {"owner": owner}
-            fresh = [row for row in rows if gives_way(known.get(row["session_id"]), row)]
-            new = {row["session_id"]: {**row, **mine, "is_active": False} for row in fresh}
-            added[:] = new
-            return {**known, **new}
-
-        if rows:
-            self._file.update(insert)
+        if new:
+            self._file.update(change)
         return added
 
     def require_room(self, owner: str | None = None, more: int = 1) -> None:
         """Raises LimitReached where this person may not have so many more sessions."""
-        self._check_room(self._file.read().rows, owner, more)
+        self._require_room(self._file.read().rows, owner, more)
 
-    def _check_room(self, rows: Rows, owner: str | None, more: int = 1) -> None:
+    def _require_room(self, rows: Rows, owner: str | None, more: int = 1) -> None:
         # Counting looks at each one; where even all of them are not too many, nobody's are.
-        if self._most and len(rows) + more > self._most and _count_of(rows, owner) + more > self._most:
+        if self._most and len(rows) + more > self._most and count_of(rows, owner) + more > self._most:
             raise LimitReached(self._most)
 
     @property
@@ -298,8 +303,8 @@ class WebChatSessionStore:
 
     def _change(self, session_id: str, owner: str | None, changes: Row) -> WebChatSession:
         def change(rows: Rows) -> Rows:
-            row = _owned(rows, session_id, owner)
-            return {**_without_current(rows, owner), session_id: {**row, **changes, "is_active": True}}
+            row = owned(rows, session_id, owner)
+            return {**without_current(rows, owner), session_id: {**row, **changes, "is_active": True}}
 
         return session_of(self._file.update(change)[session_id])
 
@@ -310,30 +315,3 @@ def _folder_of(path: Path, observer: Observer) -> DiskFolder:
     if folder.name == SERVER_DIR:
         return DiskFolder(folder.parent, observer).sub(SERVER_DIR)
     return DiskFolder(folder, observer)
-
-
-def _owned(rows: Rows, session_id: str, owner: str | None) -> Row:
-    row = rows.get(session_id)
-    if row is None or row.get("owner") != owner or row.get("deleted_at"):
-        raise SessionNotFound(session_id)
-    return row
-
-
-def _trashed(rows: Rows, session_id: str, owner: str | None) -> Row:
-    row = rows.get(session_id)
-    if row is None or row.get("owner") != owner or not row.get("deleted_at"):
-        raise SessionNotFound(session_id)
-    return row
-
-
-def _count_of(rows: Rows, owner: str | None) -> int:
-    """How many sessions a person has that can be seen: of those without a message only the current one."""
-    mine = (row for row in rows.values() if row.get("owner") == owner and not row.get("deleted_at"))
-    return sum(1 for row in mine if row.get("is_active") or session_of(row).begun)
-
-
-def _without_current(rows: Rows, owner: str | None) -> Rows:
-    return {
-        key: {**row, "is_active": False} if row.get("is_active") and row.get("owner") == owner else row
-        for key, row in rows.items()
-    }
