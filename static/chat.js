@@ -46,27 +46,57 @@
     field.style.blockSize = `${field.scrollHeight}px`;
   };
 
-  // What is typed and not sent stays, for each session apart, until it is sent; a month at most.
+  // What is typed and not sent is kept for each session until it is sent; a month at most. The key of its form is kept
+  // with it: sent again, it is the same message. `sent` is what is on its way with that key.
   const DRAFT = "webchat-draft:";
+  let sending = null;
   const MONTH = 30 * 24 * 3600 * 1000;
-  const draftKey = () => DRAFT + ($("chatArea")?.dataset.url ?? "");
-  const keepDraft = (text) => {
+  const draftName = () => DRAFT + ($("chatArea")?.dataset.url ?? "");
+  const keyOf = (field) => field?.form?.elements.key;
+  const newKey = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  const keepDraft = (text, name = draftName()) => {
+    const draft = { text, key: keyOf($("messageInput"))?.value, sent: sending?.text, at: Date.now() };
     try {
-      if (text) localStorage.setItem(draftKey(), JSON.stringify({ text, at: Date.now() }));
-      else localStorage.removeItem(draftKey());
+      if (text) localStorage.setItem(name, JSON.stringify(draft)); else localStorage.removeItem(name);
     } catch { /* a browser that keeps nothing for this site does without */ }
   };
-  const bringDraft = (field) => {
-    try {
-      const kept = JSON.parse(localStorage.getItem(draftKey()));
-      if (kept && !field.value) field.value = kept.text;
-    } catch { /* as above, or somebody else's entry */ }
+  const draftOf = (name) => {
+    try { return JSON.parse(localStorage.getItem(name)); } catch { return null; /* as above, or somebody else's entry */ }
   };
   try {
-    for (const key of Object.keys(localStorage)) {
-      if (key.startsWith(DRAFT) && Date.now() - (JSON.parse(localStorage.getItem(key)).at || 0) > MONTH) localStorage.removeItem(key);
+    for (const name of Object.keys(localStorage)) {
+      if (name.startsWith(DRAFT) && Date.now() - (draftOf(name)?.at || 0) > MONTH) localStorage.removeItem(name);
     }
   } catch { /* as above */ }
+
+  // A draft whose message is on the page has been sent: what was typed behind it stays. The form's own answer may not
+  // have come to this page, or be slower than the stream.
+  const rest = (sent, now) => (now.startsWith(sent) ? now.slice(sent.length) : now);
+  const isShown = (key) => [...document.querySelectorAll("article[data-key]")].some((message) => message.dataset.key === key);
+  const dropSent = () => {
+    if (sending) return;
+    const field = $("messageInput");
+    for (const name of new Set([draftName(), DRAFT])) {
+      const draft = draftOf(name);
+      if (!draft?.sent || !isShown(draft.key)) continue;
+      const left = rest(draft.sent, draft.text);
+      const key = keyOf(field);
+      if (key?.value === draft.key) {
+        key.value = newKey();
+        if (field.value === draft.text) field.value = left;
+        fit(field);
+      }
+      keepDraft(left, name);
+    }
+  };
+  const bringDraft = (field) => {
+    const draft = draftOf(draftName());
+    const key = keyOf(field);
+    if (!draft || !key) return;
+    if (draft.key) key.value = draft.key;
+    // Somebody may have begun to type before this script was there.
+    if (field.value !== draft.text) field.value = draft.text + field.value;
+  };
 
   // Opening a session lands at its end, with the cursor in the field. On touch that would raise the keyboard.
   const touch = matchMedia("(pointer: coarse)");
@@ -78,10 +108,6 @@
     // What "/" shows changes with the current session; the address of this one leads back to it.
     const { url } = $("chatArea")?.dataset ?? {};
     if (url && url !== location.pathname) history.replaceState({ htmx: true }, "", url);
-    const field = $("messageInput");
-    if (!field) return;
-    bringDraft(field);
-    fit(field);
   };
 
   document.addEventListener("input", (event) => {
@@ -311,51 +337,81 @@
   addEventListener("online", again);
   addEventListener("pageshow", (event) => { if (event.persisted) again(); });
 
-  // What is known before a swap and needed after it. Another swap may begin before the first is through.
-  const swaps = new WeakMap();
-  // What is typed and chosen while a message is on its way belongs to the next one. Where that was sent as well, it
+  // htmx takes over a form a moment after it has put it in. What is sent in that moment is sent then, not by the browser.
+  const isPowered = (form) => !window.htmx || !form.hasAttribute("hx-post") || form.hasAttribute("data-htmx-powered") || form.closest("[hx-ignore]");
+  let early = null;
+  document.addEventListener("submit", (event) => {
+    if (isPowered(event.target)) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    early = { form: event.target, submitter: event.submitter };
+  }, true);
+  document.addEventListener("htmx:after:init", (event) => {
+    if (event.target !== early?.form) return;
+    const { form, submitter } = early;
+    early = null;
+    form.requestSubmit(submitter);
+  });
+
+  // What is typed and chosen while a message is on its way belongs to the next one. If that was sent as well, it
   // follows at once, unless the answer to the first is still growing: then it stays in the field, as anything does.
-  let sending = null;
-  let typedOn = "";
-  let chosenOn = [];
   let sendOn = false;
   document.addEventListener("htmx:before:request", (event) => {
     const field = event.target.matches?.("form.field") && $("messageInput");
-    if (field) sending = { field, text: field.value, files: [...$("files").files] };
+    if (!field) return;
+    sending = { field, text: field.value, files: [...$("files").files] };
+    keepDraft(field.value);
   });
   document.addEventListener("submit", (event) => { sendOn = Boolean(sending) && event.target.matches("form.field"); }, true);
-  document.addEventListener("input", () => {
+  document.addEventListener("input", (event) => {
     sendOn = false;
+    if (early?.form === event.target.form) early = null;
     if (sending) sending.isTouched = true;
   });
-  const bringTypedOn = () => {
-    const field = $("messageInput");
-    if (chosenOn.length && $("files")) addFiles(chosenOn.splice(0));
-    if (!typedOn || !field || field.value) return;
-    field.value = typedOn;
-    typedOn = "";
-    fit(field);
-    keepDraft(field.value);
-    if (sendOn && field.value.trim() && !answering()) field.form.requestSubmit();
-  };
-  // Sent is sent: the draft goes, also where the answer brings another page than the one it was typed on.
+  // Sent is sent: only what is left goes from this composer to the one that comes with the form's own answer.
+  let left = null;
   document.addEventListener("htmx:before:swap", (event) => {
     const { sourceElement, response } = event.detail.ctx;
-    if (sourceElement?.matches?.("form.field, .examples form") && response?.status < 400) {
-      keepDraft("");
-      if (sending) {
-        const { field, text, files, isTouched } = sending;
-        const isSaidAgain = sendOn && isTouched && field.value === text;
-        typedOn = field.value.startsWith(text) && !isSaidAgain ? field.value.slice(text.length) : field.value;
-        chosenOn = [...field.form.elements.file.files].filter((file) => !files.includes(file));
-      }
-      sending = null;
-    }
+    if (!sourceElement?.matches?.("form.field, .examples form") || response?.status >= 400) return;
+    const field = $("messageInput");
+    const { text, files, isTouched } = sending ?? { text: "", files: [] };
+    const isSaidAgain = sendOn && isTouched && field.value === text;
+    left = {
+      text: isSaidAgain ? text : rest(text, field.value),
+      files: [...$("files").files].filter((file) => !files.includes(file)),
+      isSent: sendOn,
+      name: draftName(),
+    };
+    sending = null;
+    keepDraft(left.text);
   });
   document.addEventListener("htmx:finally:request", (event) => {
     if (event.detail.ctx.sourceElement === sending?.field.form) sending = null;
   });
+  const bringLeft = (field) => {
+    const { text, files, isSent, name } = left;
+    left = null;
+    field.value = text;
+    if (files.length) addFiles(files);
+    if (name !== draftName()) keepDraft("", name);
+    keepDraft(text);
+    if (isSent && text.trim() && !answering()) field.form.requestSubmit();
+  };
 
+  // A composer that has come is filled at once, before anybody can type into it.
+  let composer = null;
+  const filled = () => {
+    const field = $("messageInput");
+    if (!field || field === composer) return;
+    composer = field;
+    if (left) bringLeft(field); else bringDraft(field);
+    dropSent();
+    fit(field);
+  };
+  document.addEventListener("htmx:before:settle", filled);
+
+  // What is known before a swap and needed after it. Another swap may begin before the first is through.
+  const swaps = new WeakMap();
   document.addEventListener("htmx:before:swap", (event) => {
     const { ctx } = event.detail;
     const around = [];
@@ -398,7 +454,7 @@
       // it: a page that opens at a message, or that somebody has begun to scroll, knows of that with its next frame.
       toEnd();
     }
-    bringTypedOn();
+    dropSent();
     // An answer that stands in a session which is opened is no news.
     announce(isOther && !isAsked);
     keepFocus(around);
@@ -407,5 +463,6 @@
   });
 
   if (!location.hash || location.hash === "#end") opened(); else watch();
+  filled();
   announce(true);
 })();

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 STILL = """(() => {
   const was = window.lastScrollTop;
@@ -119,6 +119,14 @@ class ChatPage:
         """Wait until nothing scrolls any more: a wheel's turn goes on for a moment by itself."""
         self.page.evaluate("delete window.lastScrollTop")
         self.until(STILL)
+
+    def wait_for(self, held: list[Route]) -> None:
+        """Wait until a request is held that a route puts into this list."""
+        for _ in range(500):
+            if held:
+                return
+            self.page.evaluate("new Promise((next) => setTimeout(next, 20))")
+        raise AssertionError("no request came")
 
     def box(self, locator: Locator) -> dict[str, float]:
         return locator.evaluate(BOX)
