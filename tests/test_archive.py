@@ -199,9 +199,9 @@ def test_a_transcript_that_comes_in_is_not_listed_by_its_first_line_before_its_r
     other = start(tmp_path / "other")
 
     class Slow(io.BytesIO):
-        def readline(self, *size):
+        def read(self, *size):
             other.housekeeping.adopt()
-            return super().readline(*size)
+            return super().read(*size)
 
     report = other.archive.bring_in(Slow(exported(full)))
     assert len(report.imported) == 3

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import IO
 
 from webchat.archive import ours
+from webchat.archive.bounds import Watch
 from webchat.archive.brought import Brought, Report
 from webchat.archive.importer import Importer
 from webchat.archive.reading import conversations
@@ -34,22 +35,24 @@ class Archive:
             row = {**self._store.row(session.session_id), "last_active": session.last_active}
             yield ours.session_lines(row, self._writing.whole(session.session_id))
 
-    def bring_in(self, file: IO[bytes], owner: str | None = None) -> Report:
+    def bring_in(self, file: IO[bytes], owner: str | None = None, watch: Watch | None = None) -> Report:
         """Import what such a file has: ours, or what ChatGPT, Claude or Open WebUI export, also as a zip.
+
+        `watch` is told how far it is, bounds it and may end it.
 
         A session that is here already, also in the trash, is left as it is; one that is somebody else's is imported
         under another id, the same one each time. Raises LimitReached, StorageError; what came before is in then.
         """
-        report = Report()
+        report, watch = Report(), watch or Watch()
         batch: list[Brought] = []
-        for found in conversations(file, report):
+        for found in conversations(file, report, watch):
             if self.importer.is_here(found, owner):
                 report.known += 1
                 continue
             batch.append(found)
             if len(batch) == AT_ONCE or sum(len(one.transcript) for one in batch) > BYTES_AT_ONCE:
                 self._add(batch, owner, report)
-                batch = []
+                watch.added, batch = len(report.imported), []
         self._add(batch, owner, report)
         return report
 

@@ -34,7 +34,14 @@ class Report:
     imported: list[str] = field(default_factory=list)
     known: int = 0
     problems: list[str] = field(default_factory=list)
+    stopped: bool = False
+    """Whether it ended before the file did."""
 
     def problem(self, text: str) -> None:
         if len(self.problems) < MOST_PROBLEMS:
             self.problems.append(one_line(text))
+
+    def stop(self, why: str) -> None:
+        """Say that the import ended early. What is in by then stays."""
+        self.stopped = True
+        self.problems.insert(0, f"Stopped: {why}. What is in stays; import the file again for the rest.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -19,6 +19,8 @@ from webchat.transcript import File
 
 IN_A_ZIP = re.compile(r"(^|/)conversations(-\d+)?\.json$")
 LONGEST_TITLE = 300
+MOST_OF_A_TITLE = 10 * LONGEST_TITLE
+"""Characters of a title that are looked at: blanks and controls among them are left out."""
 _OURS = uuid.UUID("5d3a1c1e-6f0b-4b43-9a55-7a1f0c2d9b10")
 """The namespace of the ids that sessions from elsewhere get: the same one each time."""
 _ID = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
@@ -39,32 +41,6 @@ class _Node:
     @property
     def says_something(self) -> bool:
         return self.role in ("user", "assistant") and bool(self.content.strip() or self.files)
-
-
-def items(file: Any, problem: Callable[[str], None]) -> Iterator[Any]:  # noqa: ANN401  (any readable file)
-    """The conversations of a JSON list, one at a time, or the one that the file is; what is damaged is told."""
-    import ijson
-
-    start = _first_byte(file)
-    count = 0
-    try:
-        for item in ijson.items(file, "item" if start == b"[" else "", use_float=True):
-            count += 1
-            yield item
-    except ijson.JSONError as error:
-        why = " ".join(str(error).split())[:120]
-        problem(f"the file is damaged or ends too early behind conversation {count} ({why}).")
-    except (ValueError, OverflowError, RecursionError):
-        problem(f"the file is damaged behind conversation {count}.")
-
-
-def _first_byte(file: Any) -> bytes:  # noqa: ANN401
-    """What the file begins with behind blanks and a byte order mark; it is read from there on."""
-    place, byte = 0, file.read(1)
-    while byte and byte in b" \t\r\n\xef\xbb\xbf":
-        place, byte = place + 1, file.read(1)
-    file.seek(place)
-    return bytes(byte)
 
 
 def conversation(item: Any) -> Brought:  # noqa: ANN401  (whatever stood there)
@@ -216,21 +192,24 @@ def _brought(
     current: str | None,
 ) -> Brought:
     tree = {node.key: node for node in nodes}
+    shown_above = _kept_above(tree)
     kept = {key for key, node in tree.items() if node.says_something}
     if not kept:
         raise Unreadable("there is no message in it")
     # Without an id of theirs it is known by what it is.
-    name = str(theirs) if isinstance(theirs, str) and theirs else hashlib.sha256(jsonlines.dump(dict(item))).hexdigest()
+    name = theirs if isinstance(theirs, str) and theirs else hashlib.sha256(jsonlines.dump(dict(item))).hexdigest()
+    name = name.encode("utf-8", "replace").decode()
     started = _time(made) or next((time for key in tree if (time := _time(tree[key].time))), "")
-    records = [_record(tree[key], _kept_above(tree, tree[key].parent, kept), started) for key in _in_order(tree, kept)]
+    parents = {key: shown_above.get(tree[key].parent) for key in kept}
+    records = [_record(tree[key], parents[key], started) for key in _in_order(tree, parents)]
     ended = max((record["created_at"] for record in records), default=started) or started
-    shown = _kept_above(tree, current, kept)
+    shown = shown_above.get(current)
     if shown and records[-1]["id"] != _id(shown):
         records.append({"type": "select", "id": _id(shown)})
     first = next((record["content"] for record in records if record.get("role") == "user"), "")
     row: Row = {
         "session_id": str(uuid.uuid5(_OURS, f"{source}:{name}")),
-        "description": one_line(title)[:LONGEST_TITLE] or title_of(first),
+        "description": one_line(title[:MOST_OF_A_TITLE])[:LONGEST_TITLE] or title_of(first[:MOST_OF_A_TITLE]),
         "created_at": started or ended,
         "last_active": ended or started,
         "begun": True,
@@ -257,12 +236,12 @@ def _record(node: _Node, parent: str | None, otherwise: str) -> dict[str, Any]:
     return record | ({"model": node.model} if node.model and node.role == "assistant" else {})
 
 
-def _in_order(tree: Mapping[str, _Node], kept: set[str]) -> list[str]:
+def _in_order(tree: Mapping[str, _Node], parents: Mapping[str, str | None]) -> list[str]:
     """The kept ones, each behind the one that it follows, siblings as they stood in the file."""
     below: dict[str | None, list[str]] = {}
     for key in tree:
-        if key in kept:
-            below.setdefault(_kept_above(tree, tree[key].parent, kept), []).append(key)
+        if key in parents:
+            below.setdefault(parents[key], []).append(key)
     order: list[str] = []
     seen: set[str] = set()
     waiting = [*reversed(below.get(None, []))]
@@ -273,16 +252,21 @@ def _in_order(tree: Mapping[str, _Node], kept: set[str]) -> list[str]:
             order.append(key)
             waiting.extend(reversed(below.get(key, [])))
     # What hangs on a loop follows nothing that begins; it is kept all the same.
-    return [*order, *(key for key in tree if key in kept and key not in seen)]
+    return [*order, *(key for key in tree if key in parents and key not in seen)]
 
 
-def _kept_above(tree: Mapping[str, _Node], key: str | None, kept: set[str]) -> str | None:
-    """The nearest kept one, from that one up."""
-    seen: set[str] = set()
-    while key is not None and key not in kept and key in tree and key not in seen:
-        seen.add(key)
-        key = tree[key].parent
-    return key if key in kept else None
+def _kept_above(tree: Mapping[str, _Node]) -> dict[str | None, str | None]:
+    """For each message the nearest one that says something, from that one up. Each is looked at once."""
+    found: dict[str | None, str | None] = {key: key for key, node in tree.items() if node.says_something}
+    for key in tree:
+        path: list[str] = []
+        above: str | None = key
+        while above is not None and above in tree and above not in found:
+            found[above] = None  # until more is known: a loop leads nowhere
+            path.append(above)
+            above = tree[above].parent
+        found |= dict.fromkeys(path, found.get(above))
+    return found
 
 
 def _id(key: str) -> str:

@@ -12,12 +12,13 @@ from collections.abc import Iterator, Mapping
 from typing import IO, Any
 
 from webchat import jsonlines
+from webchat.archive.bounds import Bounds, size_of
 from webchat.archive.brought import Brought, Report
+from webchat.archive.elements import fault
 from webchat.session_store import Row, is_row
 
 FORMAT = 1
 OURS = ("session", "raw")
-LONGEST_LINE = 64 * 1024 * 1024
 NOT_TAKEN_ALONG = ("is_active", "owner", "deleted_at")
 
 
@@ -28,36 +29,79 @@ def session_lines(row: Row, transcript: bytes) -> bytes:
     return b"".join(line + b"\n" for line in (jsonlines.dump(head | ({"torn": True} if torn else {})), *lines))
 
 
-def sessions(file: IO[bytes], report: Report) -> Iterator[Brought]:
+def sessions(file: IO[bytes], report: Report, bounds: Bounds) -> Iterator[Brought]:
     """The sessions of an export of ours, one at a time; what is damaged is told."""
-    head: Mapping[str, Any] | None = None
-    lines: list[bytes] = []
-    for number, line in enumerate(read_lines(file), 1):
-        if head is not None and len(lines) < head["lines"]:
-            record = jsonlines.parse_line(line)
-            if record is None:
-                report.problem(f"line {number} is damaged and is kept as it stands.")
-            if record is None or record.get("type") != "session":
-                lines.append(_unwrapped(line, record))
-                continue
-            report.problem(f"line {number}: {head['lines'] - len(lines)} lines of the session before are missing.")
-        if head is not None:
-            yield _whole(head, lines)
-        before, (head, lines) = head, (_head(line), [])
-        if head is None and _is_newer(line):
-            report.problem(f"line {number}: a later version of the chat has written this session; it is left out.")
-        elif head is None and (before is not None or number == 1):
-            report.problem(f"line {number}: this is not the beginning of a session; what follows is left out.")
-    if head is not None:
-        if len(lines) < head["lines"]:
-            report.problem(f"The file ends {head['lines'] - len(lines)} lines too early.")
-        yield _whole(head, lines)
+    reader = _Reader(report, bounds)
+    for number, line in enumerate(_read_lines(file, bounds), 1):
+        if found := reader.read(number, line):
+            yield found
+    if found := reader.ended():
+        yield found
 
 
-def read_lines(file: IO[bytes]) -> Iterator[bytes]:
-    """The lines without their ends; a longer one than `LONGEST_LINE` comes in parts."""
-    while line := file.readline(LONGEST_LINE):
+def _read_lines(file: IO[bytes], bounds: Bounds) -> Iterator[bytes]:
+    """The lines without their ends; of a line that is too long only a part, which is too long as well."""
+    while line := file.readline(bounds.conversation + 2):
+        part = line
+        while len(part) > bounds.conversation + 1 and not part.endswith(b"\n"):
+            part = file.readline(bounds.conversation + 2)
         yield line.removesuffix(b"\n")
+
+
+class _Reader:
+    """Puts the lines of an export together again."""
+
+    def __init__(self, report: Report, bounds: Bounds) -> None:
+        self._report, self._bounds = report, bounds
+        self._head: Mapping[str, Any] | None = None
+        self._lines: list[bytes] = []
+        self._size = 0
+
+    def read(self, number: int, line: bytes) -> Brought | None:
+        """Take the next line; gives the session that ends in front of it, if one does."""
+        why = fault(line, self._bounds)
+        record = None if why else jsonlines.parse_line(line)
+        self._size += len(line)
+        if not why and self._size > self._bounds.session:
+            why = f"the session is larger than {size_of(self._bounds.session)}"
+        if self._head is not None and len(self._lines) < self._head["lines"]:
+            if why:
+                self._report.problem(f"line {number}: {why}. Its session is left out.")
+                self._head = None
+                return None
+            if record is None:
+                self._report.problem(f"line {number} is damaged and is kept as it stands.")
+            if record is None or record.get("type") != "session":
+                self._lines.append(_unwrapped(line, record))
+                return None
+            missing = self._head["lines"] - len(self._lines)
+            self._report.problem(f"line {number}: {missing} lines of the session before are missing.")
+        return self._begin(number, record or {})
+
+    def _begin(self, number: int, record: Mapping[str, Any]) -> Brought | None:
+        """The session before has ended: this line should begin another one."""
+        whole = self._whole()
+        self._head, self._lines, self._size = _head(record), [], 0
+        if self._head is None and _is_newer(record):
+            why = "a later version of the chat has written this session; it is left out."
+            self._report.problem(f"line {number}: {why}")
+        elif self._head is None and (whole is not None or number == 1):
+            why = "this is not the beginning of a session; what follows is left out."
+            self._report.problem(f"line {number}: {why}")
+        return whole
+
+    def ended(self) -> Brought | None:
+        """There are no more lines; gives the last session, if there is one."""
+        if self._head is not None and len(self._lines) < self._head["lines"]:
+            self._report.problem(f"The file ends {self._head['lines'] - len(self._lines)} lines too early.")
+        return self._whole()
+
+    def _whole(self) -> Brought | None:
+        if self._head is None:
+            return None
+        data = b"\n".join(self._lines)
+        ends = b"" if self._head.get("torn") or not self._lines else b"\n"
+        return Brought(_taken_along(self._head["session"]), data + ends)
 
 
 def _lines(data: bytes) -> tuple[list[bytes], bool]:
@@ -83,15 +127,13 @@ def _is_utf8(line: bytes) -> bool:
     return True
 
 
-def _head(line: bytes) -> Mapping[str, Any] | None:
-    record = jsonlines.parse_line(line) or {}
+def _head(record: Mapping[str, Any]) -> Mapping[str, Any] | None:
     count, row = record.get("lines"), record.get("session")
     known = record.get("type") == "session" and record.get("format") == FORMAT
     return record if known and type(count) is int and count >= 0 and is_row(row) else None
 
 
-def _is_newer(line: bytes) -> bool:
-    record = jsonlines.parse_line(line) or {}
+def _is_newer(record: Mapping[str, Any]) -> bool:
     return record.get("type") == "session" and record.get("format") != FORMAT
 
 
@@ -102,11 +144,6 @@ def _unwrapped(line: bytes, record: Mapping[str, Any] | None) -> bytes:
         return base64.b64decode(record["base64"], validate=True).replace(b"\n", b" ")
     except ValueError:
         return line
-
-
-def _whole(head: Mapping[str, Any], lines: list[bytes]) -> Brought:
-    data = b"\n".join(lines)
-    return Brought(_taken_along(head["session"]), data if head.get("torn") or not lines else data + b"\n")
 
 
 def _taken_along(row: Mapping[str, Any]) -> Row:

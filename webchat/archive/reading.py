@@ -2,67 +2,114 @@
 
 from __future__ import annotations
 
-import io
+import os
+import re
+import shutil
 import zipfile
+import zlib
 from collections.abc import Iterator
-from typing import IO, Any
+from contextlib import ExitStack
+from tempfile import TemporaryFile
+from typing import IO
 
 from webchat import jsonlines
 from webchat.archive import others, ours
+from webchat.archive.bounds import MIB, PIECE, Bounds, CountedFile, Stopped, TooMuchAtOnce, Watch
 from webchat.archive.brought import Brought, Report, Unreadable
+from webchat.archive.elements import Fault, elements, fault, skip_blanks
+
+LONGEST_FIRST_LINE = MIB
+_OURS = re.compile(rb'^\{"type":"session"', re.MULTILINE)
+_UNPACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""The others may need any amount of memory, or are seen nowhere."""
 
 
-def conversations(file: IO[bytes], report: Report) -> Iterator[Brought]:
-    """The sessions of the file, one at a time; what cannot be read is told in the report."""
-    if not file.seekable():
-        file = io.BytesIO(file.read())
+def conversations(file: IO[bytes], report: Report, watch: Watch) -> Iterator[Brought]:
+    """The sessions of the file, one at a time; what cannot be read is told in the report, and so is an early end."""
+    with ExitStack() as stack:
+        try:
+            if not file.seekable():
+                file = _spooled(file, stack.enter_context(TemporaryFile()))
+            watch.begin(file.seek(0, os.SEEK_END))
+            file.seek(0)
+            yield from _conversations(CountedFile(file, watch.count), report, watch)
+        except Stopped as reason:
+            report.stop(str(reason))
+
+
+def _spooled(file: IO[bytes], to: IO[bytes]) -> IO[bytes]:
+    """What can be read once only, on disk."""
+    shutil.copyfileobj(file, to, PIECE)
+    return to
+
+
+def _conversations(file: IO[bytes], report: Report, watch: Watch) -> Iterator[Brought]:
     start = file.read(4)
     file.seek(0)
     if start == b"PK\x03\x04":
-        yield from _zipped(file, report)
+        yield from _zipped(file, report, watch)
         return
-    first = file.readline(ours.LONGEST_LINE)
-    while first and not first.strip():
-        first = file.readline(ours.LONGEST_LINE)
-    file.seek(0)
+    first = skip_blanks(file)
     if not first:
         report.problem("The file is empty.")
         return
-    record = jsonlines.parse_line(first)
-    is_ours = record.get("type") == "session" if record else _has_ours(file)
+    is_ours = first != b"[" and _is_ours(file, watch.bounds)
     file.seek(0)
     if is_ours:
-        yield from ours.sessions(file, report)
+        yield from ours.sessions(file, report, watch.bounds)
     else:
-        yield from _of_others(file, "", report)
+        yield from _of_others(file, "", report, watch.bounds)
 
 
-def _has_ours(file: IO[bytes]) -> bool:
-    """Whether a later line begins a session of ours, in a file whose first line is damaged."""
-    for line in ours.read_lines(file):
-        if line.startswith(b'{"type":"session"'):
+def _is_ours(file: IO[bytes], bounds: Bounds) -> bool:
+    """Whether a session of ours begins here or, if what is here is damaged, anywhere later at the start of a line."""
+    line = file.readline(LONGEST_FIRST_LINE)
+    record = None if fault(line, bounds) else jsonlines.parse_line(line)
+    if record:
+        return record.get("type") == "session"
+    file.seek(0)
+    rest = b""
+    while piece := file.read(PIECE):
+        if _OURS.search(rest + piece):
             return True
-        if line.startswith(b"["):  # so do all others
-            return False
+        rest = (rest + piece)[-40:]
+        rest = rest[rest.rfind(b"\n") :] if b"\n" in rest else b"-"
     return False
 
 
-def _zipped(file: IO[bytes], report: Report) -> Iterator[Brought]:
+def _zipped(file: IO[bytes], report: Report, watch: Watch) -> Iterator[Brought]:
     try:
         with zipfile.ZipFile(file) as archive:
-            names = [name for name in archive.namelist() if others.IN_A_ZIP.search(name)]
-            if not names:
+            members = sorted(
+                (info for info in archive.infolist() if others.IN_A_ZIP.search(info.filename)),
+                key=lambda info: info.filename,
+            )
+            if not members:
                 report.problem("The zip has no conversations.json.")
-            for name in sorted(names):
-                with archive.open(name) as member:
-                    yield from _of_others(member, f"{name}: ", report)
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
+            watch.expect(sum(info.compress_size for info in members))
+            for info in members:
+                yield from _unpacked(archive, info, report, watch)
+    except TooMuchAtOnce:
+        report.problem("The zip has too many files.")
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
         report.problem(f"The zip is damaged or not whole ({error}).")
 
 
-def _of_others(file: Any, where: str, report: Report) -> Iterator[Brought]:  # noqa: ANN401  (a member of a zip, too)
-    for number, item in enumerate(others.items(file, lambda problem: report.problem(where + problem)), 1):
+def _unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo, report: Report, watch: Watch) -> Iterator[Brought]:
+    name = info.filename[:200]
+    if info.compress_type not in _UNPACKED:
+        report.problem(f"{name} is packed in a way that is not read here. Unpack the zip, and import that file.")
+        return
+    with archive.open(info) as member:
+        yield from _of_others(CountedFile(member, watch.unpack), f"{name}: ", report, watch.bounds)
+
+
+def _of_others(file: IO[bytes], where: str, report: Report, bounds: Bounds) -> Iterator[Brought]:
+    found = elements(file, bounds, lambda problem: report.problem(where + problem))
+    for number, item in enumerate(found, 1):
         try:
+            if isinstance(item, Fault):
+                raise Unreadable(item.why)
             yield others.conversation(item)
         except Unreadable as error:
             report.problem(f"{where}conversation {number}: {error}.")

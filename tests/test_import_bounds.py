@@ -1,0 +1,282 @@
+"""What an import takes: files of any size and shape, in bounded memory, with an end."""
+
+from __future__ import annotations
+
+import io
+import json
+import tracemalloc
+import zipfile
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from tests.exports import CHATGPT, CLAUDE, chatgpt_node
+from webchat.archive import bounds, elements
+from webchat.archive.bounds import Bounds, CountedFile, Watch
+from webchat.archive.elements import Fault
+
+JSON = {"Accept": "application/json"}
+
+
+def conversation(name, text, **more):
+    return {"id": name, "title": name, "mapping": {"a": chatgpt_node("a", None, "user", text)}, **more}
+
+
+def nested(depth):
+    return json.loads("[" * depth + "]" * depth)
+
+
+def titles(manager):
+    return sorted(session.description for session in manager.list_sessions())
+
+
+@pytest.fixture
+def bring_in(manager):
+    """Imports conversations, or the bytes of a file, within these bounds."""
+
+    def bring(data, **most):
+        file = io.BytesIO(data if isinstance(data, bytes) else json.dumps(data).encode())
+        return manager.archive.bring_in(file, None, Watch(Bounds(**most)))
+
+    return bring
+
+
+# Finding the elements of a list
+
+TEXTS = st.one_of(st.text(), st.sampled_from(["\\", '"', '\\"', '\\\\"', "[", "},{", '","', "]", "\\u005c", "a\\"]))
+VALUES = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), TEXTS),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(TEXTS, inner, max_size=3)),
+)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(VALUES, max_size=8), st.sampled_from([None, 1]), st.booleans(), st.integers(1, 9), st.integers(1, 40))
+@example([{"a": "\\"}, 7, "]", [[]]], None, True, 1, 1)
+def test_the_elements_of_a_list_are_found_however_it_is_cut(monkeypatch, values, indent, ascii_only, block, piece):
+    monkeypatch.setattr(elements, "BLOCK", block)
+    monkeypatch.setattr(elements, "PIECE", piece)
+    monkeypatch.setattr(elements, "LEAST_PIECE", piece)
+    text = json.dumps(values, indent=indent, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass")
+    problems = []
+    found = list(elements.elements(io.BytesIO(b"  " + text + b"\n"), Bounds(), problems.append))
+    assert (found, problems) == (json.loads(text.decode("utf-8", "surrogatepass")), [])
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(VALUES, max_size=8), st.integers(1, 9), st.integers(1, 40), st.data())
+def test_of_a_list_that_breaks_off_the_whole_elements_are_found(monkeypatch, values, block, piece, data):
+    monkeypatch.setattr(elements, "BLOCK", block)
+    monkeypatch.setattr(elements, "PIECE", piece)
+    monkeypatch.setattr(elements, "LEAST_PIECE", piece)
+    parts = [json.dumps(value) for value in values]
+    whole = data.draw(st.integers(0, len(values)))
+    text = "[" + "".join(f"{part}," for part in parts[:whole])
+    problems = []
+    found = list(elements.elements(io.BytesIO(text.encode()), Bounds(), problems.append))
+    assert found == values[:whole]
+    assert problems == [f"the file is damaged or ends too early behind conversation {whole}."]
+
+
+def test_small_elements_between_large_ones_are_found(monkeypatch):
+    monkeypatch.setattr(elements, "LEAST_PIECE", 16)
+    values = ["small", "x" * 100, "y", {"z": ["w" * 200]}, 1, 2, "x" * 99]
+    found = list(elements.elements(io.BytesIO(json.dumps(values).encode()), Bounds(conversation=64), pytest.fail))
+    assert [value if not isinstance(value, Fault) else None for value in found] == [
+        "small",
+        None,
+        "y",
+        None,
+        1,
+        2,
+        None,
+    ]
+
+
+# What is out of bounds is told, and the rest comes
+
+
+@pytest.mark.parametrize(
+    ("most", "odd", "why"),
+    [
+        ({"depth": 20}, {"more": nested(30)}, "it is nested more than 20 deep"),
+        ({"conversation": 1024 * 1024}, {"more": "x" * 1_100_000}, "it is larger than 1 MiB"),
+        ({"values": 200}, {"more": [0] * 300}, "it has more than 200 values"),
+    ],
+)
+@pytest.mark.parametrize("where", ["alone", "among others"])
+def test_a_conversation_out_of_bounds_is_told_and_the_others_come(bring_in, manager, most, odd, why, where):
+    large = conversation("odd", "hello", **odd)
+    if where == "alone":
+        report = bring_in(large, **most)
+        assert (report.imported, report.problems) == ([], [f"conversation 1: {why}."])
+        return
+    commas = conversation("commas", "a,{[b" * 150)  # they are a text and no values
+    report = bring_in([conversation("first", "hello"), large, commas], **most)
+    assert report.problems == [f"conversation 2: {why}."]
+    assert titles(manager) == ["commas", "first"]
+
+
+def test_a_conversation_that_is_damaged_takes_no_other_with_it(bring_in, manager):
+    parts = [json.dumps(conversation(name, "hello")) for name in ("first", "second", "third")]
+    parts[1] = parts[1].replace(":", "", 1)
+    report = bring_in(f"[{', '.join(parts)}]".encode())
+    assert report.problems == ["conversation 2: it is damaged."]
+    assert titles(manager) == ["first", "third"]
+
+
+def test_what_follows_a_list_or_a_conversation_is_told(bring_in):
+    assert bring_in(json.dumps(CLAUDE).encode() + b"\n \n").problems == []
+    assert bring_in(json.dumps(CHATGPT).encode() + b"}").problems == ["the file is damaged behind conversation 2."]
+    two = json.dumps(conversation("one", "hello")).encode() * 2
+    assert bring_in(two).problems == ["the file is damaged behind conversation 1."]
+
+
+def ours(*lines):
+    head = {"type": "session", "format": 1, "lines": len(lines)}
+    row = {"session_id": f"s{len(lines)}", "description": f"{len(lines)} lines", "begun": True}
+    return b"".join(json.dumps(line).encode() + b"\n" for line in (head | {"session": row}, *lines))
+
+
+@pytest.mark.parametrize(
+    ("most", "odd", "why"),
+    [
+        ({"depth": 20}, nested(30), "it is nested more than 20 deep"),
+        ({"conversation": 1024 * 1024}, "x" * 2_500_000, "it is larger than 1 MiB"),
+        ({"values": 200}, [0] * 300, "it has more than 200 values"),
+        ({"session": 1024 * 1024}, "x" * 1_100_000, "the session is larger than 1 MiB"),
+    ],
+)
+def test_a_session_of_ours_out_of_bounds_is_told_and_the_others_come(bring_in, manager, most, odd, why):
+    said = {"role": "user", "content": "hello"}
+    report = bring_in(
+        ours(said) + ours(said, {"role": "user", "content": "x", "more": odd}) + ours(said, said, said), **most
+    )
+    assert report.problems == [f"line 5: {why}. Its session is left out."]
+    assert titles(manager) == ["1 lines", "3 lines"]
+
+
+def zipped(**files):
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in files.items():
+            archive.writestr(f"{name}.json", text)
+    return packed.getvalue()
+
+
+def test_a_zip_that_unpacks_to_too_much_ends_with_what_came(bring_in, manager):
+    many = json.dumps([conversation(f"c{number}", "x" * 20_000) for number in range(200)])
+    report = bring_in(zipped(conversations=many), unpacked=2 * 1024 * 1024)
+    assert report.stopped
+    assert report.problems == [
+        "Stopped: the zip unpacks to more than 2 MiB. What is in stays; import the file again for the rest."
+    ]
+    assert 50 < len(report.imported) == len(manager.list_sessions()) < 105
+
+
+def test_a_zip_with_too_long_a_list_of_files(bring_in, monkeypatch):
+    monkeypatch.setattr(bounds, "LARGEST_READ", 70_000)
+    data = zipped(conversations="[]", **{f"picture-{number:0100}": "" for number in range(500)})
+    assert bring_in(data).problems == ["The zip has too many files."]
+
+
+def test_a_zip_packed_in_another_way_or_damaged_is_told(bring_in):
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("conversations.json", json.dumps(CHATGPT))
+    (problem,) = bring_in(packed.getvalue()).problems
+    assert problem.startswith("conversations.json is packed in a way that is not read here.")
+    data = bytearray(zipped(conversations=json.dumps(CHATGPT)))
+    data[80:90] = bytes(10)
+    (problem,) = bring_in(bytes(data)).problems
+    assert problem.startswith("The zip is damaged or not whole")
+
+
+def test_an_import_ends_in_time(bring_in):
+    report = bring_in(CHATGPT, seconds=-1.0)
+    assert (report.imported, report.stopped) == ([], True)
+    assert report.problems[0].startswith("Stopped: it took longer than")
+
+
+# How much is read at once, and how often
+
+
+class Reads(io.BytesIO):
+    """A file that knows how it was read."""
+
+    def __init__(self, data):
+        super().__init__(data)
+        self.sizes = []
+
+    def read(self, size=-1):
+        self.sizes.append(size)
+        return super().read(size)
+
+    def readline(self, size=-1):
+        pytest.fail("read by the line")
+
+
+@pytest.mark.parametrize("blank", [b" ", b"\n", b"\xef\xbb\xbf"])
+def test_blanks_are_read_in_large_pieces(manager, blank):
+    file = Reads(blank * 1_000_000 + json.dumps(CLAUDE).encode())
+    report = manager.archive.bring_in(file)
+    assert (len(report.imported), report.problems) == (1, [])
+    assert len(file.sizes) < 40
+
+
+def test_a_file_is_read_in_pieces_and_not_more_than_twice(manager):
+    data = json.dumps([conversation(f"c{number}", "x" * 50_000) for number in range(100)]).encode()
+    file = Reads(data)
+    manager.archive.bring_in(file)
+    assert max(file.sizes) <= bounds.PIECE
+    assert sum(file.sizes) < 2 * len(data)
+
+
+def test_what_can_be_read_once_only_is_not_held_in_memory(manager):
+    class Pipe(io.RawIOBase):
+        left = 20_000_000
+
+        def readable(self):
+            return True
+
+        def readinto(self, buffer):
+            size = min(self.left, len(buffer))
+            buffer[:size] = b" " * size
+            self.left -= size
+            return size
+
+    tracemalloc.start()
+    try:
+        report = manager.archive.bring_in(Pipe())
+        assert tracemalloc.get_traced_memory()[1] < 5_000_000
+    finally:
+        tracemalloc.stop()
+    assert report.problems == ["The file is empty."]
+
+
+def test_each_message_is_looked_at_a_few_times_however_deep_it_hangs(manager, monkeypatch):
+    """Many messages below many that say nothing: each search for what stands above must not go up again."""
+    from webchat.archive import others
+
+    looked = []
+
+    class Counted(others._Node):
+        def __getattribute__(self, name):
+            looked.append(name == "parent")
+            return super().__getattribute__(name)
+
+    monkeypatch.setattr(others, "_Node", Counted)
+    silent = [chatgpt_node(f"n{number}", f"n{number - 1}") for number in range(500)]
+    said = [chatgpt_node(f"m{number}", "n499", "user", "hello") for number in range(500)]
+    tree = {node["id"]: node for node in (*said, *silent)}
+    report = manager.archive.bring_in(io.BytesIO(json.dumps([{"id": "c", "mapping": tree}]).encode()))
+    assert len(report.imported) == 1
+    assert sum(looked) < 5 * len(tree)
+
+
+def test_a_counted_file_reads_as_a_file(tmp_path):
+    counts = []
+    file = CountedFile(io.BytesIO(b"one\ntwo"), counts.append)
+    assert (file.readline(), file.read(), file.read(1)) == (b"one\n", b"two", b"")
+    assert sum(counts) == 7

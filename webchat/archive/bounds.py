@@ -1,0 +1,145 @@
+"""How much one import may take, and whether it is to end. Knows no format."""
+
+from __future__ import annotations
+
+import io
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import IO, Any
+
+MIB = 1024 * 1024
+PIECE = 256 * 1024
+"""Bytes that are read at once."""
+LARGEST_READ = 16 * MIB
+"""Bytes that a library may ask for at once. A zip's list of files is read whole: this holds some 100,000 of them."""
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """The most of each.
+
+    conversation: bytes of one conversation of another program. session: bytes of one of our own, each line of which has
+    the bounds of a conversation. values: objects, lists, texts and numbers in one. depth: how deep they are nested.
+    unpacked: bytes that a zip unpacks to. seconds: for one import.
+    """
+
+    conversation: int = 32 * MIB
+    session: int = 128 * MIB
+    values: int = 1_000_000
+    depth: int = 100
+    unpacked: int = 8 * 1024 * MIB
+    seconds: float = float("inf")
+
+
+class Stopped(Exception):
+    """An import ends before its file does; the text says why."""
+
+
+class TooMuchAtOnce(ValueError):
+    """A library wants to read more in one piece than an import may hold."""
+
+
+@dataclass
+class Watch:
+    """One import as it goes on: how far it is, and whether it is to end. Any thread may look at it, and cancel it.
+
+    `has_gone` says whether the person who asked for it has left; `told` is called each time some more has been read.
+    """
+
+    bounds: Bounds = Bounds()
+    has_gone: Callable[[], bool] = lambda: False
+    told: Callable[[Watch], None] = lambda watch: None
+    files: int = 1
+    added: int = 0
+    """Sessions that are in."""
+    _files_read: int = -1
+    _read: int = 0
+    _size: int = 0
+    _unpacked: int = 0
+    _cancelled: threading.Event = field(default_factory=threading.Event)
+    _started: float = field(default_factory=time.monotonic)
+
+    def begin(self, size: int) -> None:
+        """The next file is read now, and has so many bytes."""
+        self._files_read += 1
+        self._unpacked = 0
+        self.expect(size)
+
+    def expect(self, size: int) -> None:
+        """So many bytes of the file are left to be read."""
+        self._read, self._size = 0, size
+
+    @property
+    def progress(self) -> float:
+        """From 0 to 1."""
+        return (max(0, self._files_read) + min(1.0, self._read / max(1, self._size))) / self.files
+
+    def cancel(self) -> None:
+        """Have it end soon. What is in by then stays."""
+        self._cancelled.set()
+
+    def count(self, size: int) -> None:
+        """Some more bytes of the file have been read. Raises Stopped."""
+        self._read += size
+        self._check()
+
+    def unpack(self, size: int) -> None:
+        """Some more bytes have come out of a zip. Raises Stopped."""
+        self._unpacked += size
+        if self._unpacked > self.bounds.unpacked:
+            raise Stopped(f"the zip unpacks to more than {size_of(self.bounds.unpacked)}")
+        self._check()
+
+    def _check(self) -> None:
+        if self._cancelled.is_set():
+            raise Stopped("it was cancelled")
+        if self.has_gone():
+            raise Stopped("the connection was closed")
+        if time.monotonic() - self._started > self.bounds.seconds:
+            raise Stopped(f"it took longer than {self.bounds.seconds:g} seconds")
+        self.told(self)
+
+
+class _Raw(io.RawIOBase):
+    """A file that tells how much of it has been read."""
+
+    def __init__(self, file: IO[bytes], count: Callable[[int], None]) -> None:
+        self._file, self._count = file, count
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return self._file.seek(offset, whence)
+
+    def readinto(self, buffer: Any) -> int:  # noqa: ANN401  (mypy knows the protocol from Python 3.12 on)
+        data = self._file.read(len(buffer))
+        buffer[: len(data)] = data
+        self._count(len(data))
+        return len(data)
+
+
+class CountedFile(io.BufferedReader):
+    """A seekable file; `count` is told of all that is read of it, and may raise."""
+
+    def __init__(self, file: IO[bytes], count: Callable[[int], None]) -> None:
+        super().__init__(_Raw(file, count), PIECE)
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """As a file's `read`. Raises TooMuchAtOnce."""
+        most = LARGEST_READ + 1
+        wanted = most if size is None or size < 0 else size
+        data = super().read(wanted) if wanted <= most else b""
+        if wanted > most or len(data) == most:
+            raise TooMuchAtOnce
+        return data
+
+
+def size_of(count: int) -> str:
+    """A number of bytes as people read it."""
+    return f"{count / MIB:g} MiB"
