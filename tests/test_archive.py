@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from tests.exports import CHATGPT, CLAUDE, OPEN_WEBUI, chatgpt_node
 from tests.scripted import ScriptedBackend
+from webchat.archive.export import refuse
 from webchat.cli import main
 from webchat.manager import WebChatSessionManager
 
@@ -27,7 +28,7 @@ def start(home):
 
 def exported(manager):
     sessions = sorted(manager.list_sessions(), key=lambda session: (session.created_at, session.session_id))
-    return b"".join(manager.archive.export(sessions))
+    return b"".join(manager.archive.export(sessions, refuse))
 
 
 def transcripts(home):
@@ -350,6 +351,68 @@ def test_readable_files(client, full):
     assert not soup.select("script, body b")
     assert client.get("/sessions/export?format=exe").status_code == 422
     assert client.get("/sessions/nobody/export").status_code == 404
+
+
+@pytest.fixture
+def unreadable(full, home):
+    """The title of a session whose transcript is a folder: it cannot be read, whoever tries."""
+    path = home / "server" / "web-chat-transcripts" / f"{full.list_sessions()[1].session_id}.jsonl"
+    path.unlink()
+    path.mkdir()
+    return full.list_sessions()[1].description
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "md", "html"])
+def test_a_session_that_cannot_be_read_is_left_out_and_named_in_the_file_and_on_the_page(
+    client, page, full, unreadable, kind
+):
+    answer = client.get(f"/sessions/export?format={kind}")
+    assert answer.status_code == 200
+    text = BeautifulSoup(answer.text, "html.parser").get_text() if kind == "html" else answer.text
+    assert unreadable in text
+    assert "something else lies in a file's or a folder's place" in text
+    for session in full.list_sessions():
+        assert session.description in text
+    assert "You said: one" in text
+    shown = page("/sessions").soup.get_text(" ", strip=True)
+    assert "The last export could not read 1 session" in shown
+    assert f"“{unreadable}”" in shown
+
+
+def test_the_page_names_no_session_when_an_export_was_whole_again(client, page, full, unreadable, home):
+    client.get("/sessions/export")
+    full.housekeeping.delete([full.list_sessions()[1].session_id])
+    client.get("/sessions/export")
+    assert "could not read" not in page("/sessions").soup.get_text()
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "md", "html"])
+def test_one_session_that_cannot_be_read_is_an_error_and_no_file(client, page, full, unreadable, kind):
+    answer = client.get(f"/sessions/{full.list_sessions()[1].session_id}/export?format={kind}")
+    assert answer.status_code == 507
+    assert "Content-Disposition" not in answer.headers
+    assert "could not be read" in page(answer).problem
+
+
+def test_an_import_says_what_the_export_had_to_leave_out_and_takes_the_rest(client, full, unreadable, tmp_path):
+    data = client.get("/sessions/export").data
+    lines = data.splitlines(keepends=True)
+    (left_out,) = [line for line in lines if b"left-out" in line]
+    lines.remove(left_out)
+    for number, file in enumerate((data, left_out + b"".join(lines))):
+        other = start(tmp_path / f"other-{number}")
+        report = brought_in(other, file)
+        assert len(report.imported) == 2
+        (problem,) = report.problems
+        assert f"the export lacks the session “{unreadable}”" in problem
+
+
+def test_the_command_line_exports_the_rest_names_what_it_left_out_and_fails(full, unreadable, home, tmp_path):
+    file = tmp_path / "all.jsonl"
+    done = CliRunner().invoke(main, ["export", "--home", str(home), "-o", str(file)])
+    assert done.exit_code == 1
+    assert f"“{unreadable}”" in done.stderr
+    assert len(brought_in(start(tmp_path / "other"), file.read_bytes()).imported) == 2
 
 
 def test_by_the_command_line(full, home, tmp_path):

@@ -18,6 +18,7 @@ from webchat.logs import printable
 from webchat.plain import one_line
 
 if TYPE_CHECKING:
+    from webchat.archive.export import LeftOut
     from webchat.manager import WebChatSessionManager
     from webchat.models.shelf import OnShelf, Shelf
 
@@ -154,10 +155,14 @@ def export_sessions(home: str | None, owner: str | None, session_ids: tuple[str,
         manager = _manager(home)
         every = sorted(manager.list_sessions(owner), key=lambda session: (session.created_at, session.session_id))
         chosen = [manager.get_session(name, owner) for name in session_ids] or [item for item in every if item.begun]
-        for part in manager.archive.export(chosen):
+        left_out: list[LeftOut] = []
+        for part in manager.archive.export(chosen, left_out.append):
             output.write(part)
     except (WebChatError, OSError) as error:
         raise _refusal(error) from error
+    for one in left_out:
+        click.echo(printable(one.told), err=True)
+    sys.exit(1 if left_out else 0)
 
 
 @main.command("import")

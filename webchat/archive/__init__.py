@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import IO
 
 from webchat.archive import ours
 from webchat.archive.bounds import Watch
 from webchat.archive.brought import Brought, Report
+from webchat.archive.export import LeftOut, NoteLeftOut, read_each
 from webchat.archive.importer import Importer
 from webchat.archive.reading import conversations
 from webchat.errors import LimitReached, StorageError
@@ -28,12 +29,26 @@ class Archive:
     def __init__(self, store: WebChatSessionStore, writing: Writing) -> None:
         self._store, self._writing = store, writing
         self.importer = Importer(store, writing)
+        self._left_out: dict[str | None, list[LeftOut]] = {}
 
-    def export(self, sessions: Iterable[WebChatSession]) -> Iterator[bytes]:
-        """The sessions as JSON Lines, one session after the other."""
-        for session in sessions:
-            row = {**self._store.row(session.session_id), "last_active": session.last_active}
-            yield ours.session_lines(row, self._writing.whole(session.session_id))
+    def export(self, sessions: Iterable[WebChatSession], note: NoteLeftOut) -> Iterator[bytes]:
+        """The sessions as JSON Lines, one at a time. One that cannot be read is named there, and `note` is told."""
+        for _, lines in read_each(sessions, self.lines, note):
+            yield ours.left_out_line(lines) if isinstance(lines, LeftOut) else lines
+
+    def begin_export(self, owner: str | None) -> NoteLeftOut:
+        """Gives what notes the sessions that this export of all a person's sessions leaves out."""
+        self._left_out.pop(owner, None)
+        return lambda left_out: self._left_out.setdefault(owner, []).append(left_out)
+
+    def left_out(self, owner: str | None) -> Sequence[LeftOut]:
+        """The sessions that this person's last export of all had to leave out, as far as this process knows."""
+        return self._left_out.get(owner, ())
+
+    def lines(self, session: WebChatSession) -> bytes:
+        """One session as it stands in an export. Raises SessionNotFound, StorageError."""
+        row = {**self._store.row(session.session_id), "last_active": session.last_active}
+        return ours.session_lines(row, self._writing.whole(session.session_id))
 
     def bring_in(self, file: IO[bytes], owner: str | None = None, watch: Watch | None = None) -> Report:
         """Import what such a file has: ours, or what ChatGPT, Claude or Open WebUI export, also as a zip.

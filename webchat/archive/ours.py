@@ -2,7 +2,8 @@
 
 Each session is a line `{"type": "session", "format": 1, "session": {…}, "lines": N, "torn": …}`, whose `session` is its
 record in the registry, followed by the N lines of its transcript as they are. A line that could be mistaken for ours,
-or that is no JSON object, is written as `{"type": "raw", "base64": "…"}`. Nothing is lost on the way.
+or that is no JSON object, is written as `{"type": "raw", "base64": "…"}`. Nothing is lost on the way. A session that
+could not be read is a line `{"type": "left-out", "session_id": …, "description": …, "why": …}`.
 """
 
 from __future__ import annotations
@@ -15,10 +16,12 @@ from webchat import jsonlines
 from webchat.archive.bounds import Bounds, size_of
 from webchat.archive.brought import Brought, Report
 from webchat.archive.elements import fault
+from webchat.archive.export import LeftOut
 from webchat.session_store import Row, is_row
 
 FORMAT = 1
-OURS = ("session", "raw")
+LEFT_OUT = "left-out"
+OURS = ("session", "raw", LEFT_OUT)
 NOT_TAKEN_ALONG = ("is_active", "owner", "deleted_at")
 
 
@@ -27,6 +30,13 @@ def session_lines(row: Row, transcript: bytes) -> bytes:
     lines, torn = _lines(transcript)
     head = {"type": "session", "format": FORMAT, "session": _taken_along(row), "lines": len(lines)}
     return b"".join(line + b"\n" for line in (jsonlines.dump(head | ({"torn": True} if torn else {})), *lines))
+
+
+def left_out_line(left_out: LeftOut) -> bytes:
+    """The line that stands in an export for a session that could not be read."""
+    session = left_out.session
+    named = {"session_id": session.session_id, "description": session.description, "why": left_out.why}
+    return jsonlines.dump({"type": LEFT_OUT, "format": FORMAT, **named}) + b"\n"
 
 
 def sessions(file: IO[bytes], report: Report, bounds: Bounds) -> Iterator[Brought]:
@@ -82,6 +92,10 @@ class _Reader:
         """The session before has ended: this line should begin another one."""
         whole = self._whole()
         self._head, self._lines, self._size = _head(record), [], 0
+        if is_left_out(record):
+            named = (str(record.get(key))[:300] for key in ("description", "session_id", "why"))
+            self._report.problem("line {}: the export lacks the session “{}” ({}). {}".format(number, *named))
+            return whole
         if self._head is None and _is_newer(record):
             why = "a later version of the chat has written this session; it is left out."
             self._report.problem(f"line {number}: {why}")
@@ -131,6 +145,11 @@ def _head(record: Mapping[str, Any]) -> Mapping[str, Any] | None:
     count, row = record.get("lines"), record.get("session")
     known = record.get("type") == "session" and record.get("format") == FORMAT
     return record if known and type(count) is int and count >= 0 and is_row(row) else None
+
+
+def is_left_out(record: Mapping[str, Any]) -> bool:
+    """Whether this line stands for a session that could not be exported."""
+    return record.get("type") == LEFT_OUT
 
 
 def _is_newer(record: Mapping[str, Any]) -> bool:

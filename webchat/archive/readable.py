@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
 
 from markupsafe import escape
 
+from webchat.archive.export import LeftOut
+from webchat.plain import one_line
 from webchat.render import markdown, normal_lines
 from webchat.session_store import WebChatSession
 from webchat.transcript import Message
 
-Told = Iterable[tuple[WebChatSession, Sequence[Message]]]
-"""Sessions with the messages that are shown."""
+Told = Iterable[tuple[WebChatSession, Sequence[Message] | LeftOut]]
+"""Sessions with the messages that are shown, or why they could not be read."""
 _HEAD = """<!doctype html>
 <html lang="en">
 <head>
@@ -39,16 +42,24 @@ def as_markdown(told: Told, assistant: str) -> Iterator[str]:
     """The sessions one after the other. `assistant` is what answers are headed with."""
     for session, messages in told:
         yield f"# {session.description}\n\n{session.created_at[:10]} · {session.session_id}\n\n"
+        if isinstance(messages, LeftOut):
+            yield f"{one_line(messages.told)}\n\n"
+            continue
         for message in messages:
             yield f"## {_who(message, assistant)}\n\n{normal_lines(message.told).rstrip()}\n\n"
 
 
 def as_html(told: Told, assistant: str, title: str) -> Iterator[str]:
     """The same as one HTML file."""
+    told = iter(told)
+    first = [*islice(told, 1)]  # what is wrong with it is found before anything is written
     yield _HEAD % escape(title)
-    for session, messages in told:
+    for session, messages in chain(first, told):
         yield f'<h1 dir="auto">{escape(session.description)}</h1>\n'
         yield f"<p>{escape(session.created_at[:10])} · <code>{escape(session.session_id)}</code></p>\n"
+        if isinstance(messages, LeftOut):
+            yield f"<p><strong>{escape(messages.told)}</strong></p>\n"
+            continue
         for message in messages:
             text = markdown(normal_lines(message.told))
             kind = "user" if message.role == "user" else "answer"

@@ -66,7 +66,7 @@ def _is_ours(file: IO[bytes], bounds: Bounds) -> bool:
     line = file.readline(LONGEST_FIRST_LINE)
     record = None if fault(line, bounds) else jsonlines.parse_line(line)
     if record:
-        return record.get("type") == "session"
+        return record.get("type") == "session" or ours.is_left_out(record)
     file.seek(0)
     rest = b""
     while piece := file.read(PIECE):

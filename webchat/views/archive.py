@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from itertools import chain, islice
 
 from flask import Blueprint, Response, render_template, request, stream_with_context
 
 from webchat.archive import Report
+from webchat.archive.export import NoteLeftOut, read_each, refuse
 from webchat.archive.readable import as_html, as_markdown
-from webchat.errors import InvalidInput
+from webchat.errors import InvalidInput, storing
 from webchat.faces import script_answer
 from webchat.session_store import WebChatSession
 from webchat.transcript import Message
@@ -28,27 +30,32 @@ def register(blueprint: Blueprint) -> None:
 
 
 def export(session_id: str) -> Response:
+    """One session. Raises SessionNotFound, StorageError if it cannot be read."""
     session = manager().get_session(session_id, owner())
-    return _file([session], re.sub(r"[^\w-]+", "-", session.description)[:60].strip("-") or session.short_id)
+    name = re.sub(r"[^\w-]+", "-", session.description)[:60].strip("-") or session.short_id
+    return _file([session], name, refuse)
 
 
 def export_all() -> Response:
-    """All sessions but those in the trash, the oldest first."""
+    """All sessions but those in the trash, oldest first. The file and the page name those that cannot be read."""
     sessions = sorted(manager().list_sessions(owner()), key=lambda session: (session.created_at, session.session_id))
-    return _file([session for session in sessions if session.begun], f"webchat-{datetime.now(UTC):%Y-%m-%d}")
+    begun = [session for session in sessions if session.begun]
+    return _file(begun, f"webchat-{datetime.now(UTC):%Y-%m-%d}", manager().archive.begin_export(owner()))
 
 
 def bring_in() -> Response | str:
     """Take in the files of a form, or the body of a request."""
     request.max_content_length = LARGEST_IMPORT
-    files = [file.stream for file in request.files.getlist("file") if file.filename]
+    with storing("The upload could not be kept"):  # it comes into a temporary file
+        files = [file.stream for file in request.files.getlist("file") if file.filename]
     if not files and request.mimetype != "multipart/form-data" and request.content_length:
         files = [request.stream]
     if not files:
         raise InvalidInput("Choose a file first.")
     report = Report()
     for file in files:
-        one = manager().archive.bring_in(file, owner())
+        with storing("The import could not go on"):
+            one = manager().archive.bring_in(file, owner())
         report.imported += one.imported
         report.known += one.known
         report.problems += one.problems
@@ -56,23 +63,26 @@ def bring_in() -> Response | str:
     return script_answer(told) or render_template("webchat/imported.html", report=report)
 
 
-def _file(sessions: Sequence[WebChatSession], name: str) -> Response:
+def _file(sessions: Sequence[WebChatSession], name: str, note: NoteLeftOut) -> Response:
     kind = request.args.get("format", "jsonl")
     if kind not in KINDS:
         raise InvalidInput(f"format is one of {', '.join(KINDS)}.")
-    title = chat_of().title
-    body: Iterable[bytes | str]
-    if kind == "jsonl":
-        body = manager().archive.export(sessions)
-    elif kind == "md":
-        body = as_markdown(_told(sessions), title)
-    else:
-        body = as_html(_told(sessions), title, sessions[0].description if len(sessions) == 1 else title)
-    response = Response(stream_with_context(body), mimetype=KINDS[kind])
+    parts = _parts(kind, sessions, note)
+    first = [*islice(parts, 1)]  # what goes wrong with the first part is an error page
+    response = Response(stream_with_context(chain(first, parts)), mimetype=KINDS[kind])
     response.headers.set("Content-Disposition", "attachment", filename=f"{name}.{kind}")
     return response
 
 
-def _told(sessions: Iterable[WebChatSession]) -> Iterator[tuple[WebChatSession, Sequence[Message]]]:
-    for session in sessions:
-        yield session, manager().read_conversation(session.session_id).messages
+def _parts(kind: str, sessions: Sequence[WebChatSession], note: NoteLeftOut) -> Iterator[bytes]:
+    title = chat_of().title
+    if kind == "jsonl":
+        return manager().archive.export(sessions, note)
+    told = read_each(sessions, _messages, note)
+    heading = sessions[0].description if len(sessions) == 1 else title
+    text = as_markdown(told, title) if kind == "md" else as_html(told, title, heading)
+    return (part.encode() for part in text)
+
+
+def _messages(session: WebChatSession) -> Sequence[Message]:
+    return manager().read_conversation(session.session_id).messages

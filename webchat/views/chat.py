@@ -98,7 +98,8 @@ def sessions() -> Response | str:
         return pieces.list_part(query, page)
     context = pieces.list_context(query, page, show)
     undo = housekeeping.undo_context(request.args.get("deleted"))
-    return render_template("webchat/sessions.html", **context, **undo, trash_days=manager().housekeeping.trash_days)
+    context |= {"left_out": manager().archive.left_out(owner()), "trash_days": manager().housekeeping.trash_days}
+    return render_template("webchat/sessions.html", **context, **undo)
 
 
 def _page_number(text: str) -> int:
