@@ -17,7 +17,6 @@ import pytest
 from bs4 import BeautifulSoup, Tag
 from flask import Flask
 from flask.testing import FlaskClient
-from jinja2 import BytecodeCache, FileSystemBytecodeCache
 from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
@@ -71,12 +70,6 @@ def backend() -> ScriptedBackend:
     return ScriptedBackend()
 
 
-@pytest.fixture(scope="session")
-def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> BytecodeCache:
-    """Each test has an application of its own; compiling its templates anew each time would take most of its time."""
-    return FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
-
-
 @pytest.fixture(scope="session", autouse=True)
 def _routes_compiled_once() -> Iterator[None]:
     """Each test has an application of its own; compiling the same routes anew would take most of its making."""
@@ -95,9 +88,8 @@ def _routes_compiled_once() -> Iterator[None]:
 
 
 @pytest.fixture
-def app(home: Path, backend: ScriptedBackend, compiled_templates: BytecodeCache) -> Iterator[Flask]:
+def app(home: Path, backend: ScriptedBackend) -> Iterator[Flask]:
     app = create_app({"AMPLIFIER_HOME": str(home), "TESTING": True}, backend=backend)
-    app.jinja_env.bytecode_cache = compiled_templates
     yield app
     app.extensions["webchat"].close()
 

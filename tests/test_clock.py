@@ -95,7 +95,7 @@ def test_times_are_those_that_the_clock_told(manager, clock):
     assert manager.get_session(session_id).last_active.startswith(clock.now.date().isoformat())
 
 
-def test_each_day_of_the_list_stands_there_once(home, path, clock, compiled_templates, page):
+def test_each_day_of_the_list_stands_there_once(home, path, clock, page):
     manager = WebChatSessionManager(ScriptedBackend(), path, clock=clock)
     for days in (0, -1, 0, 1, -3, 0):
         clock.now = datetime.now(UTC) + timedelta(days=days)

@@ -34,13 +34,12 @@ def outside(tmp_path):
 
 
 @pytest.fixture
-def opened(home, compiled_templates):
+def opened(home):
     """Opens the application on what is in the folder now."""
     apps = []
 
     def open_it():
         app = create_app({"AMPLIFIER_HOME": str(home), "TESTING": True}, backend=ScriptedBackend())
-        app.jinja_env.bytecode_cache = compiled_templates
         apps.append(app)
         return app.test_client()
 

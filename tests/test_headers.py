@@ -121,7 +121,7 @@ def path_of(rule: Rule, session_id: str, message_id: str) -> str:
 
 
 @pytest.fixture
-def whole_app(home, tmp_path, monkeypatch, compiled_templates) -> Iterator[Flask]:
+def whole_app(home, tmp_path, monkeypatch) -> Iterator[Flask]:
     """With all routes: those of the models are there where no backend was brought, those of the way in with a token."""
     monkeypatch.setenv("WEBCHAT_MODELS", str(tmp_path / "models"))
     values = {
@@ -132,7 +132,6 @@ def whole_app(home, tmp_path, monkeypatch, compiled_templates) -> Iterator[Flask
         "WEBCHAT_METRICS": "on",
     }
     app = create_app(values | {"TESTING": True})
-    app.jinja_env.bytecode_cache = compiled_templates
     yield app
     app.extensions["webchat"].close()
 
@@ -161,11 +160,10 @@ def answers(whole_app) -> list[tuple[str, str, TestResponse]]:
 
 
 @pytest.fixture
-def busy_app(home, compiled_templates) -> Iterator[Flask]:
+def busy_app(home) -> Iterator[Flask]:
     """An application whose backend fails in a way that nobody has foreseen."""
     backend = ScriptedBackend()
     app = create_app({"AMPLIFIER_HOME": str(home), "TESTING": True}, backend=backend)
-    app.jinja_env.bytecode_cache = compiled_templates
     manager = app.extensions["webchat"]
     manager.create_session()
     manager.send_message("hello")

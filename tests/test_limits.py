@@ -19,13 +19,12 @@ JSON = {"Accept": "application/json"}
 
 
 @pytest.fixture
-def limited(home, backend, compiled_templates):
+def limited(home, backend):
     """Makes an application with these limits."""
     apps = []
 
     def make(**values):
         apps.append(create_app({"AMPLIFIER_HOME": str(home), **values}, backend=backend))
-        apps[-1].jinja_env.bytecode_cache = compiled_templates
         return apps[-1].test_client()
 
     yield make

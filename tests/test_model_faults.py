@@ -35,13 +35,12 @@ def server():
 
 
 @pytest.fixture
-def app(server, home, compiled_templates):
+def app(server, home):
     """The chat as it is, over the scripted server."""
     config.save(home, {"base_url": server.url})
     values = {"WEBCHAT_BACKEND": "openai", "WEBCHAT_MODEL": "m"}
     values |= {"WEBCHAT_READ_TIMEOUT": READ_TIMEOUT, "WEBCHAT_CONNECT_TIMEOUT": "5"}
     app = create_app({"AMPLIFIER_HOME": str(home), "TESTING": True, **values})
-    app.jinja_env.bytecode_cache = compiled_templates
     yield app
     app.extensions["webchat"].close()
 

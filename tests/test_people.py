@@ -17,15 +17,14 @@ WORD = "quinquereme"
 """It stands in all that is Ada's, and nowhere else."""
 
 
-def opened(home, compiled_templates):
+def opened(home):
     app = create_app({"AMPLIFIER_HOME": str(home), "WEBCHAT_AUTH_HEADER": HEADER}, backend=ScriptedBackend())
-    app.jinja_env.bytecode_cache = compiled_templates
     return app
 
 
 @pytest.fixture
-def app(home, compiled_templates):
-    app = opened(home, compiled_templates)
+def app(home):
+    app = opened(home)
     yield app
     app.extensions["webchat"].close()
 
@@ -36,9 +35,9 @@ def adas(app, manager):
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory, compiled_templates):
+def shared(tmp_path_factory):
     """One application for all that Bob tries in vain, and what Ada has in it."""
-    app = opened(tmp_path_factory.mktemp("shared"), compiled_templates)
+    app = opened(tmp_path_factory.mktemp("shared"))
     yield app, possessions(app, app.extensions["webchat"])
     app.extensions["webchat"].close()
 

@@ -22,9 +22,8 @@ BEARER = {"Authorization": f"Bearer {TOKEN}"}
 
 
 @pytest.fixture
-def guarded(home, compiled_templates):
+def guarded(home):
     app = create_app({"AMPLIFIER_HOME": str(home), "WEBCHAT_TOKEN": TOKEN}, backend=ScriptedBackend())
-    app.jinja_env.bytecode_cache = compiled_templates
     yield app
     app.extensions["webchat"].close()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from flask import Response, g, render_template, request
+from flask import Response, g, request
 from werkzeug.exceptions import HTTPException
 
 from webchat.errors import (
@@ -35,6 +35,7 @@ from webchat.limits import MIB
 from webchat.request_log import ERROR
 from webchat.views import pieces
 from webchat.views.context import link
+from webchat.views.templates import render_template
 
 log = logging.getLogger(__name__)
 

@@ -3,29 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from flask import Blueprint, Flask, Response, request
-from jinja2 import FileSystemLoader, PrefixLoader
 
 from webchat import errors_http, security
 from webchat.errors import WebChatError
 from webchat.htmx import REQUEST_HEADER as HTMX_HEADER
 from webchat.manager import WebChatSessionManager
 from webchat.memory import MemoryStore
-from webchat.transcript import new_message_id
 from webchat.views import api, archive, chat, events, housekeeping, options
-from webchat.views.context import Chat, chat_of, link, local_time, static_link
+from webchat.views.context import Chat, resources
 from webchat.views.streams import release_unused
 
-PACKAGE = Path(__file__).parent.parent
-
-
-def resources(name: str) -> Path:
-    """The folder `templates` or `static`: inside the package in an installed wheel, beside it in a checkout."""
-    inside = PACKAGE / name
-    return inside if inside.is_dir() else PACKAGE.parent / name
+__all__ = ["create_blueprint", "finish", "guard", "resources"]
 
 
 def create_blueprint(
@@ -50,8 +41,6 @@ def create_blueprint(
     Host names are the host application's to check.
     """
     blueprint = Blueprint(name, "webchat", static_folder=str(resources("static")), static_url_path="/static")
-    # Under a prefix of their own: a host application's base.html must not stand in for ours.
-    blueprint.jinja_loader = PrefixLoader({"webchat": FileSystemLoader(resources("templates"))})
     state = Chat(manager, memory, settings_url, name, title, theme, max_streams, max_streams_per_client, owner)
     blueprint.record(lambda setup: _install(cast(Flask, setup.app), state))
     for module in (archive, chat, events, housekeeping, options, api):
@@ -81,6 +70,3 @@ def finish(response: Response) -> Response:
 def _install(app: Flask, state: Chat) -> None:
     app.extensions.setdefault("webchat", state.manager)
     app.extensions.setdefault("webchat.chats", {})[state.name] = state
-    tools: dict[str, Any] = {"link": link, "static_link": static_link, "local_time": local_time, "chat": chat_of}
-    tools["new_key"] = new_message_id
-    app.jinja_env.globals.update({f"webchat_{name}": tool for name, tool in tools.items()})

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import chain, islice
 
-from flask import Blueprint, Response, render_template, request, stream_with_context
+from flask import Blueprint, Response, request, stream_with_context
 
 from webchat.archive import Report
 from webchat.archive.export import NoteLeftOut, read_each, refuse
@@ -18,6 +18,7 @@ from webchat.session_store import WebChatSession
 from webchat.transcript import Message
 from webchat.views.context import chat_of, manager, owner
 from webchat.views.inputs import LARGEST_IMPORT
+from webchat.views.templates import render_template
 
 KINDS = {"jsonl": "application/jsonl", "md": "text/markdown", "html": "text/html"}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from flask import Blueprint, Response, g, redirect, render_template, request, stream_with_context
+from flask import Blueprint, Response, g, redirect, request, stream_with_context
 from markupsafe import escape
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as AnyResponse
@@ -23,6 +23,7 @@ from webchat.views.api import session_fields, shelved_fields
 from webchat.views.context import chat_of, client, has_gone, link, manager, owner, session_link
 from webchat.views.inputs import allow_files, request_fields
 from webchat.views.streams import answering, holding, memory_reply, reserve
+from webchat.views.templates import render_template
 from webchat.writing import Posted
 
 SHELVES = ("", "archived", "trash")

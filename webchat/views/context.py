@@ -25,6 +25,15 @@ TIMEZONE_COOKIE = "webchat-timezone"
 TOO_MANY = "Too many of your requests wait for answers right now. Wait for one, then try again."
 
 
+PACKAGE = Path(__file__).parent.parent
+
+
+def resources(name: str) -> Path:
+    """The folder `templates` or `static`: inside the package in an installed wheel, beside it in a checkout."""
+    inside = PACKAGE / name
+    return inside if inside.is_dir() else PACKAGE.parent / name
+
+
 @dataclass(frozen=True)
 class Chat:
     """One mounted chat: whom it speaks through and how it presents itself."""
@@ -93,8 +102,6 @@ def session_link(session_id: str) -> str:
 
 def static_link(filename: str) -> str:
     """A static file's URL, which changes with the file's content: browsers may keep it for ever."""
-    from webchat.views import resources
-
     path = resources("static") / filename
     return link("static", filename=filename, v=_fingerprint(path, path.stat().st_mtime_ns))
 

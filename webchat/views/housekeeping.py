@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Blueprint, redirect, render_template
+from flask import Blueprint, redirect
 from werkzeug.wrappers import Response as AnyResponse
 
 from webchat.errors import InvalidInput
@@ -17,6 +17,7 @@ from webchat.views import pieces
 from webchat.views.api import shelved_fields
 from webchat.views.context import link, manager, owner, session_link
 from webchat.views.inputs import request_fields
+from webchat.views.templates import render_template
 
 UNDO_TIME = 10.0
 """Seconds that the page offers to undo a deletion; the trash does so for longer."""

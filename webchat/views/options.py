@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, redirect, render_template
+from flask import Blueprint, Response, redirect
 from markupsafe import Markup
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -11,6 +11,7 @@ from webchat.faces import json_answer, script_answer
 from webchat.htmx import fragments, is_htmx, partial
 from webchat.views.context import manager, owner, session_link
 from webchat.views.inputs import request_fields
+from webchat.views.templates import render_template
 
 
 def register(blueprint: Blueprint) -> None:

@@ -9,7 +9,6 @@ from functools import lru_cache
 from itertools import chain, groupby, islice
 from typing import Any
 
-from flask import render_template
 from markupsafe import Markup
 
 from webchat.follow import Conversation
@@ -20,6 +19,7 @@ from webchat.session_store import WebChatSession
 from webchat.transcript import Message, new_message_id
 from webchat.views.bodies import Body
 from webchat.views.context import DAYS, chat_of, day_group, link, local_time, owner
+from webchat.views.templates import render_template
 
 MESSAGES_SHOWN = 20
 """With how many messages a session opens: more than a screen has, and no more than is rendered in a moment."""

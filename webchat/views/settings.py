@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from flask import Blueprint, Response, redirect, render_template, request, url_for
+from flask import Blueprint, Response, redirect, request, url_for
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -23,6 +23,7 @@ from webchat.views.housekeeping import is_just_now
 from webchat.views.inputs import request_fields
 from webchat.views.settings_form import SettingsForm, posted, tested
 from webchat.views.settings_models import ModelsSection
+from webchat.views.templates import render_template
 
 
 class SettingsPage:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, redirect, render_template, url_for
+from flask import Blueprint, redirect, url_for
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
@@ -12,6 +12,7 @@ from webchat.faces import Face, json_answer, script_answer, wanted_face
 from webchat.htmx import is_htmx
 from webchat.models import EmbeddedModel
 from webchat.models.shelf import OnShelf, Shelf
+from webchat.views.templates import render_template
 
 
 class ModelsSection:
