@@ -151,9 +151,10 @@ class PageStream(ListStream):
         """Characters of the growing end, which every update sends again."""
 
     def _pace(self) -> float:
-        """An answer's end waits for nothing."""
-        in_flight = self._sent is not None and self._sent.in_flight
-        return max(UPDATE_INTERVAL, self._cost / BYTES_PER_SECOND) if in_flight else 0.0
+        """An answer's first text and its end wait for nothing."""
+        sent = self._sent
+        grows = sent is not None and sent.in_flight and bool(sent.content or sent.reasoning)
+        return max(UPDATE_INTERVAL, self._cost / BYTES_PER_SECOND) if grows else 0.0
 
     def _news(self) -> str:
         change = self._change()

@@ -13,6 +13,7 @@ import httpx
 
 from webchat.backends.openai import problems
 from webchat.backends.openai.endpoint import BAD_ADDRESS, Endpoint
+from webchat.backends.openai.gathering import Gatherer
 from webchat.errors import BackendUnavailable
 
 MAX_BODY = 16 * 2**20
@@ -35,7 +36,9 @@ class Wire:
     def trace(self, name: str, info: Mapping[str, Any]) -> None:
         """For httpx's `trace` extension, which tells of each step of a request."""
         if name == "connection.connect_tcp.complete":
-            self._add(info["return_value"].get_extra_info("socket").dup())
+            connected = info["return_value"].get_extra_info("socket").dup()
+            connected.settimeout(0)  # a duplicate takes over the time that the other waits
+            self._add(connected)
 
     @property
     def is_cut(self) -> bool:
@@ -44,6 +47,11 @@ class Wire:
     def pause(self, seconds: float) -> None:
         """Wait, unless and until it is cut."""
         self._cut.wait(seconds)
+
+    def gather(self, gatherer: Gatherer, seconds: float, *, closes: bool) -> None:
+        """Let what the server sends gather, unless and until it is cut."""
+        if self._sockets and not self.is_cut:
+            gatherer.gather(self._sockets[-1], seconds, closes=closes)
 
     def cut(self) -> None:
         with self._sockets_lock:
@@ -74,6 +82,7 @@ class Server:
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
         self.takes_usage = True
+        self.gatherer = Gatherer()
         self._asked: set[Wire] = set()
         _check_host(endpoint.url)
         self._client = _client(endpoint)
@@ -181,10 +190,11 @@ def _client(endpoint: Endpoint) -> httpx.Client:
     The environment (HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE) counts for a server elsewhere. A loopback server is never
     asked through a proxy, which would send the conversation away to a machine that cannot answer; httpx would do so
     where NO_PROXY does not say otherwise. Redirects are not followed: the key is for this address alone. A connection
-    serves one answer, so that cutting it hits no other and none has gone stale since the last. Where there can be no
-    TLS, no certificates are loaded: that saves 20 ms and 1 MB.
+    serves one answer, so that cutting it hits no other and none has gone stale since the last; the server is asked to
+    close it, which shows us at once that the answer has ended. Where there can be no TLS, no certificates are loaded:
+    that saves 20 ms and 1 MB.
     """
-    headers = {"Accept-Encoding": "identity", "User-Agent": "webchat"}
+    headers = {"Accept-Encoding": "identity", "Connection": "close", "User-Agent": "webchat"}
     if endpoint.key:
         headers["Authorization"] = f"Bearer {endpoint.key}"
     try:

@@ -12,6 +12,7 @@ from httpx_sse import EventSource
 
 from webchat.backends import Event, HistoryItem, Piece
 from webchat.backends.openai import problems
+from webchat.backends.openai.gathering import PLENTY
 from webchat.backends.openai.pieces import AnswerReader, Malformed
 from webchat.backends.openai.server import MAX_BODY, MAX_REFUSAL, Server, Wire, opening, read
 from webchat.errors import BackendUnavailable
@@ -19,8 +20,9 @@ from webchat.errors import BackendUnavailable
 MAX_EVENT = 2**20
 GATHERING, FOR_EACH, LONGEST_GATHERING = 0.1, 0.002, 0.18
 """Seconds that the model server's events may gather before they are read, for each answer that is read at once as many
-more, and at most. What gathers may be lost to a kill. Many answers share the processor, and half as many wake-ups save
-a quarter of what they cost."""
+more, and at most. What gathers may be lost to a kill. Waking a thread for each token costs four times as much."""
+UNSEEN_END = 0.04
+"""The same at most where we are woken neither by the answer's end nor see it coming."""
 PATIENCE = 60
 """Seconds that a server which is too busy may ask us to wait, all waits of one answer together."""
 USAGE = {"stream_options": {"include_usage": True}}
@@ -49,6 +51,8 @@ class OpenAIStream:
         }
         self._wire = Wire()
         self._begun = False
+        self._spoken = False
+        """Whether the answer's first text, or reasoning, is out."""
         self._patience = PATIENCE
 
     def __iter__(self) -> Iterator[Piece]:
@@ -58,6 +62,7 @@ class OpenAIStream:
                     if self._wire.is_cut:
                         return
                     yield piece
+                    self._spoken = self._spoken or isinstance(piece, str) or piece.kind == "reasoning"
         except BackendUnavailable:
             if not self._wire.is_cut:
                 raise
@@ -139,24 +144,36 @@ class OpenAIStream:
         """The data of each event. The bytes are bounded on their way into the parser, which would keep any number."""
         # Nearly all servers send as asked, without an encoding; httpx's look for one costs a quarter of the reading.
         is_encoded = "content-encoding" in response.headers
-        parts = self._gathered(response.iter_bytes() if is_encoded else response.iter_raw())
+        self._let_gather(response)
+        parts = response.iter_bytes() if is_encoded else response.iter_raw()
         bounded = httpx.Response(200, headers={"Content-Type": "text/event-stream"}, content=self._bounded(parts))
         for event in EventSource(bounded).iter_sse():
             if event.data.strip():
                 yield event.data.strip()
 
-    def _gathered(self, parts: Iterator[bytes]) -> Iterator[bytes]:
-        """The same parts; after one that had to be waited for the next ones have time to gather.
+    def _let_gather(self, response: httpx.Response) -> None:
+        """Have the connection read less often and more at once: once the first text is out, what follows may gather.
 
-        A thread that wakes up for each token costs four times what it does then.
+        Within the connection's own `read`, since only there it is known that all that was read before is used up.
+        Where the server is slower than that, what it sends is read when it comes.
         """
-        asked = time.monotonic()
-        for part in parts:
-            waited = time.monotonic() - asked
-            yield part
-            if waited > 0.001:
-                self._wire.pause(min(GATHERING + FOR_EACH * self._server.answers, LONGEST_GATHERING))
+        stream: Any = response.extensions["network_stream"]
+        closes = "close" in response.headers.get("connection", "").lower() or response.http_version == "HTTP/1.0"
+        can_see_end = closes or response.url.scheme == "http"
+        read_at_once, took, size = stream.read, 0.0, 0
+
+        def read(max_bytes: int, timeout: float | None = None) -> bytes:
+            nonlocal took, size
+            longest = min(GATHERING + FOR_EACH * self._server.answers, LONGEST_GATHERING)
+            if self._spoken and took < longest and size < PLENTY:
+                seconds = longest if can_see_end else UNSEEN_END
+                self._wire.gather(self._server.gatherer, seconds, closes=closes)
             asked = time.monotonic()
+            data: bytes = read_at_once(max_bytes, timeout)
+            took, size = time.monotonic() - asked, len(data)
+            return data
+
+        stream.read = read
 
     def _bounded(self, parts: Iterable[bytes]) -> Iterator[bytes]:
         size, tail = 0, b""
