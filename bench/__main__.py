@@ -31,7 +31,7 @@ MEASUREMENTS = {
     "visits": Measurement(weight.second_visit, has_fixed=True),
     "start": Measurement(start.first_page),
     "memory": Measurement(start.memory),
-    "first-text": Measurement(waiting.first_text),
+    "first-text": Measurement(waiting.first_text, has_fixed=True),
     "whole-answer": Measurement(waiting.whole_answer),
     "sessions": Measurement(many.message_cost, has_fixed=True),
     "list": Measurement(many.session_list),
@@ -40,6 +40,7 @@ MEASUREMENTS = {
     "readers": Measurement(crowd.plain_readers),
     "pages": Measurement(crowd.page_readers),
     "users": Measurement(crowd.users),
+    "script": Measurement(crowd.whole_answers),
     "long-answer": Measurement(long_answer.wire, has_fixed=True),
     "renderer": Measurement(long_answer.renderer),
 }

@@ -6,16 +6,18 @@ import json
 import statistics
 import subprocess
 import sys
+import time
 from typing import Any
 
 from bench import processes
-from bench.client import Visitor
-from bench.fake_model import whole_answer
+from bench.client import WHOLE, Visitor
+from bench.fake_model import parted, words
 from bench.figures import Figure, Wrong, of_times, quantile
 from bench.load import PERSON
 
 PIECES, RATE = 160, 20
 USERS, QUESTIONS, TOKENS, TOKEN_SECONDS = 50, 4, 200, 0.01
+SCRIPT_QUESTIONS, SCRIPT_TOKENS = 25, 37
 
 
 def plain_readers() -> list[Figure]:
@@ -35,17 +37,43 @@ def users() -> list[Figure]:
         with processes.chat(home, *options, backend="openai") as server:
             visitor, people = Visitor(server), [f"user{number}" for number in range(USERS)]
             sessions = [f"{person} {visitor.new_session({PERSON: person})}" for person in people]
-            visit(server, "user", sessions[:1], 1, whole_answer(TOKENS))
+            visit(server, "user", sessions[:1], 1, words(TOKENS))
             before = server.cpu()
-            outcome = visit(server, "user", sessions, QUESTIONS, whole_answer(TOKENS))
+            outcome = visit(server, "user", sessions, QUESTIONS, words(TOKENS))
             cpu = (server.cpu() - before) * 1000
     answers = USERS * QUESTIONS
-    first = [moment for user in outcome["visits"] for moment in user["first"]]
+    first, late = ([moment for user in outcome["visits"] for moment in user[key]] for key in ("first", "late"))
     return [
         Figure("answers a second, of 25 possible", answers / outcome["took"], "/s", 20, at_least=True),
         of_times("first token", first, 100, judged="median"),
+        of_times("an answer's end, after the model's", late, None, judged="median"),
         Figure("server's CPU for an answer", cpu / answers, "ms", 20),
     ]
+
+
+def whole_answers() -> list[Figure]:
+    """A script that asks for whole answers: how long after the model's end it has them."""
+    with processes.home() as home, processes.fake_model(SCRIPT_TOKENS, TOKEN_SECONDS) as model:
+        options = ("--base-url", f"{model.url}/v1", "--model", "fake")
+        with processes.chat(home, *options, backend="openai") as server:
+            visitor = Visitor(server)
+            session = visitor.new_session()
+            _lateness(visitor, session, 0)
+            before = server.cpu()
+            late = [_lateness(visitor, session, number) for number in range(SCRIPT_QUESTIONS)]
+            cpu = (server.cpu() - before) * 1000
+    return [
+        of_times("a script's whole answer, after the model's end", late, 30, judged="median"),
+        Figure("server's CPU for it", cpu / SCRIPT_QUESTIONS, "ms"),
+    ]
+
+
+def _lateness(visitor: Visitor, session: str, number: int) -> float:
+    answer = visitor.post(f"/sessions/{session}/messages", WHOLE, message=f"question {number}")
+    text, ended = parted(json.loads(answer.body)["response"])
+    if text != words(SCRIPT_TOKENS):
+        raise Wrong(f"a script got {text[:100]!r}")
+    return (time.monotonic() - ended) * 1000
 
 
 def visit(server: processes.Server, visitor: str, sessions: list[str], *rest: object) -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""A model server that costs next to nothing: the OpenAI API's streamed answers, at a pace, to as many as ask."""
+"""A model server that costs next to nothing: the OpenAI API's streamed answers, at a pace, to as many as ask.
+
+As real servers do, it begins with a chunk that has a role and no text, and closes a connection when asked to.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +9,31 @@ import asyncio
 import json
 import re
 import sys
+import time
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+CLOSE = b"\r\nConnection: close\r\n\r\n"
 
 
 def token(number: int) -> str:
     return f"token{number} "
 
 
-def whole_answer(tokens: int) -> str:
-    """What an answer comes to."""
+def words(tokens: int) -> str:
+    """What an answer comes to, without the stamp at its end."""
     return "".join(map(token, range(tokens)))
+
+
+def parted(answer: str) -> tuple[str, float]:
+    """An answer without its stamp, and when the server sent its end, on the system's monotonic clock."""
+    text, _, stamp = answer.rpartition("end")
+    return text, int(stamp) / 1e6
+
+
+def _last_chunks() -> bytes:
+    """The stamp, why the answer ended, and the stream's end."""
+    stamp = _chunk(delta={"content": f"end{time.monotonic_ns() // 1000}"}, finish_reason=None)
+    return stamp + _chunk(delta={}, finish_reason="stop") + _framed(b"data: [DONE]\n\n") + b"0\r\n\r\n"
 
 
 def _chunk(**choice: object) -> bytes:
@@ -35,6 +52,7 @@ class Connection(asyncio.Protocol):
         self._chunks, self._delay = chunks, delay
         self._received = b""
         self._open = True
+        self._is_last = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)  # noqa: S101
@@ -49,7 +67,9 @@ class Connection(asyncio.Protocol):
         length = re.search(rb"content-length: *(\d+)", head, re.IGNORECASE)
         if end and len(body) >= (int(length[1]) if length else 0):
             self._received = b""
-            self._transport.write(HEAD)
+            self._is_last = b"connection: close" in head.lower()
+            self._transport.write(HEAD.replace(b"\r\n\r\n", CLOSE) if self._is_last else HEAD)
+            self._transport.write(_chunk(delta={"role": "assistant", "content": ""}, finish_reason=None))
             loop = asyncio.get_running_loop()
             loop.call_later(self._delay, self._say, 0, loop.time() + self._delay)
 
@@ -60,12 +80,15 @@ class Connection(asyncio.Protocol):
         if number + 1 < len(self._chunks):
             due += self._delay
             asyncio.get_running_loop().call_at(due, self._say, number + 1, due)
+            return
+        self._transport.write(_last_chunks())
+        if self._is_last:
+            self._transport.close()
 
 
 async def serve(tokens: int, delay: float) -> None:
     """Answer everything that is asked until the process is ended; the first token comes after one delay."""
     chunks = [_chunk(delta={"content": token(number)}, finish_reason=None) for number in range(tokens)]
-    chunks[-1] += _chunk(delta={}, finish_reason="stop") + _framed(b"data: [DONE]\n\n") + b"0\r\n\r\n"
     server = await asyncio.get_running_loop().create_server(lambda: Connection(chunks, delay), "127.0.0.1", 0)
     print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)
     await server.serve_forever()

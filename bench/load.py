@@ -15,6 +15,8 @@ from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import urlencode
 
+from bench.fake_model import parted
+
 STAMP = re.compile(r"(\d+)x(\d+)(?=\s|<)")
 PATIENCE = 60.0
 PERSON = "X-Remote-User"
@@ -157,7 +159,7 @@ async def _send(port: int, session: str, message: str) -> int:
 async def user(port: int, session: str, questions: int, answer: str) -> dict[str, Any]:
     """Ask one question after another, each when the answer before it is whole. `session`: whose it is, and its id."""
     person, session_id = session.split()
-    first_texts, right = [], True
+    first_texts, late, right = [], [], True
     for number in range(questions):
         start, text = time.monotonic(), b""
         path = f"/sessions/{session_id}/messages"
@@ -167,8 +169,10 @@ async def user(port: int, session: str, questions: int, answer: str) -> dict[str
                 if not text:
                     first_texts.append((time.monotonic() - start) * 1000)
                 text += data
-        right &= status == 200 and stream.whole and text.decode() == answer
-    return {"first": first_texts, "right": right}
+        said, ended = parted(text.decode())
+        late.append((time.monotonic() - ended) * 1000)
+        right &= status == 200 and stream.whole and said == answer
+    return {"first": first_texts, "late": late, "right": right}
 
 
 VISITORS: dict[str, Callable[..., Coroutine[Any, Any, dict[str, Any]]]] = {

@@ -121,9 +121,9 @@ def paced_chat(folder: Path) -> Server:
     return Server("bench.paced", str(folder))
 
 
-def bare_page() -> Server:
-    """A Flask page that does next to nothing, on the server that the chat runs on."""
-    return Server("bench.bare")
+def bare_page(model: Server) -> Server:
+    """A Flask page that streams what a model server says, and nothing else, on the server that the chat runs on."""
+    return Server("bench.bare", str(model.port))
 
 
 def fake_model(tokens: int, delay: float) -> Server:

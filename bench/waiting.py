@@ -19,30 +19,44 @@ NEXT_ANSWER = """(() => {
 })()"""
 HAS_TEXT = NEXT_ANSWER.replace("CONDITION", "answers[count].querySelector('.content').textContent.trim() !== ''")
 IS_WHOLE = NEXT_ANSWER.replace("CONDITION", "answers[count].dataset.status === 'complete'")
-BARE_TEXT = "(() => { const was = answer.textContent; return () => answer.textContent !== was; })()"
+BARE_TEXT = "() => answer.textContent !== ''"
+BARE_WHOLE = "() => answer.dataset.status === 'complete'"
+MOST = 1.6
+"""Times the bare page's time, for the chat's first text."""
 
 
 def first_text() -> list[Figure]:
-    """Enter to the first text of an answer, above what a bare page takes to show one."""
-    with processes.home() as home, processes.chat(home) as server, processes.bare_page() as bare:
-        with browser.chromium() as chromium:
+    """Enter to the first text of an answer, with a model server behind, beside a bare page before the same server."""
+    with processes.home() as home, processes.fake_model(20, 0.005) as model, processes.bare_page(model) as bare:
+        options = ("--base-url", f"{model.url}/v1", "--model", "fake")
+        with processes.chat(home, *options, backend="openai") as server, browser.chromium() as chromium:
             simple, chat = browser.open_page(chromium, bare.url), browser.open_page(chromium, server.url)
+            _bare(simple)
             browser.ask(chat, "warm up")
             browser.wait_for_answers(chat, 1)
-            round_trips, further = [], []
+            bare_times, further = [], []
             for number in range(TIMES):
-                simple.bring_to_front()
-                round_trips.append(browser.ask_and_time(simple, f"message {number}", BARE_TEXT))
+                bare_times.append(_bare(simple))
                 chat.bring_to_front()
                 further.append(browser.ask_and_time(chat, f"message {number}", HAS_TEXT))
                 browser.wait_for_answers(chat, number + 2)
             first = [_first_message(chat, server) for _ in range(TIMES // 2)]
-    bare_median = statistics.median(round_trips)
+    times = statistics.median(further) / statistics.median(bare_times)
     return [
-        of_times("Enter to text, the bare page", round_trips, None, judged="median"),
-        of_times("Enter to first text, above that", [took - bare_median for took in further], 25, judged="median"),
-        of_times("the same for a session's first", [took - bare_median for took in first], 25, judged="median"),
+        of_times("Enter to first text, a bare streaming page", bare_times, None, judged="median"),
+        of_times("Enter to first text", further, None, judged="median"),
+        Figure("to the bare page's", times, "", MOST, fixed=True),
+        of_times("the same for a session's first", first, None, judged="median"),
     ]
+
+
+def _bare(page: Any) -> float:  # noqa: ANN401
+    """Ask the bare page, wait for the whole answer, and clear it away."""
+    page.bring_to_front()
+    page.evaluate("() => { answer.textContent = ''; delete answer.dataset.status; }")
+    took = browser.ask_and_time(page, "message", BARE_TEXT)
+    page.wait_for_function(BARE_WHOLE)
+    return took
 
 
 def whole_answer() -> list[Figure]:
