@@ -68,20 +68,22 @@ class DiskFolder(Folder):
         with timed(self._observer, "replace"):
             self._replace(name, data)
 
-    def _replace(self, name: str, data: bytes) -> None:
+    def _replace(self, name: str, data: bytes, *, sync: bool = True) -> None:
         self._make()
         fd, temporary = tempfile.mkstemp(prefix=f".{name}.", dir=self.path)  # 0600 from the start
         try:
             with open(fd, "wb") as file:
                 file.write(data)
                 file.flush()
-                os.fsync(file.fileno())
+                if sync:
+                    os.fsync(file.fileno())
             os.replace(temporary, self.path / name)  # noqa: PTH105
         except BaseException:
             with suppress(OSError):
                 os.unlink(temporary)  # noqa: PTH108
             raise
-        self._sync_folder()
+        if sync:
+            self._sync_folder()
 
     def append_line(self, name: str, line: bytes, *, sync: bool = True) -> int:
         with timed(self._observer, "append"):
@@ -103,7 +105,8 @@ class DiskFolder(Folder):
             return size
 
     def begin(self, name: str, data: bytes) -> Log:
-        self.replace(name, data)
+        with timed(self._observer, "replace"):
+            self._replace(name, data, sync=False)
         return _DiskLog(self._file(name, "r+b", os.O_APPEND), len(data), self._observer)
 
     def remove(self, name: str) -> None:
