@@ -8,6 +8,16 @@
   const say = (text) => { $("announcer").textContent = text; };
   const answering = () => document.querySelector('article[data-status="waiting"], article[data-status="streaming"]');
 
+  // Only an answer of ours counts; all of them carry this header. What a host's or a proxy's sign-in answers instead, with
+  // status 200, fails like a connection that cannot be made: before anything is swapped in, in streams as well.
+  const fetched = window.fetch.bind(window);
+  window.fetch = async (...request) => {
+    const response = await fetched(...request);
+    if (response.headers.has("Webchat-Answer")) return response;
+    response.body?.cancel();
+    throw Object.assign(new Error(`not an answer of the chat: ${response.status}`), { foreign: response });
+  };
+
   // Times in the list and under messages are written by the server, in this time zone.
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
   if (zone) document.cookie = `webchat-timezone=${zone}; path=/; max-age=31536000; samesite=lax`;
@@ -273,20 +283,48 @@
     if (event.target.matches?.(ASKS)) problemOf(event.target)?.replaceChildren();
   });
 
-  // A connection that cannot be made is said where the answer would be; the text stays in the field.
-  document.addEventListener("htmx:error", (event) => {
-    const source = event.target;
-    if (!source.matches?.(ASKS)) return;
-    const place = problemOf(source);
-    if (!place) return;
+  // What answered in the chat's place, if anything did. A sign-in at another address fails without an answer to look at:
+  // there, asking for this page without following says it.
+  const answererOf = async (error) => {
+    if (error?.foreign) return error.foreign;
+    const response = await fetched(location.href, { method: "HEAD", redirect: "manual" }).catch(() => null);
+    return response?.headers.has("Webchat-Answer") ? null : response;
+  };
+  const isSignIn = ({ type, redirected, ok, status }) => type === "opaqueredirect" || redirected || ok || [401, 403].includes(status);
+  const tell = (place, text, kind, ...more) => {
     const box = document.createElement("div");
-    box.className = "problem";
+    box.className = `problem ${kind}`;
     box.setAttribute("role", "alert");
-    const unsent = source.matches(".field") ? "Your text is still here; send it again in a moment." : "Try again in a moment.";
-    const text = document.createElement("p");
-    text.textContent = `The chat's server does not answer. ${unsent}`;
-    box.append(text);
+    const words = document.createElement("p");
+    words.textContent = text;
+    box.append(words, ...more);
     place.replaceChildren(box);
+  };
+  // Signing in happens in another tab: what is written and chosen here stays. With the stream's return the chat is back.
+  const tellSignedOut = (place, source) => {
+    if (place.querySelector(".signed-out")) return;
+    const link = Object.assign(document.createElement("a"), { href: location.href, target: "_blank", className: "button small", textContent: "Sign in" });
+    const then = source.matches?.("form") ? "Nothing you wrote is lost: sign in, then send it again." : "Sign in to go on.";
+    tell(place, `You have been signed out. ${then}`, "signed-out", link);
+  };
+  document.addEventListener("htmx:sse:after:connection", () => {
+    for (const box of document.querySelectorAll(".signed-out")) box.remove();
+  });
+
+  // A request that failed is reported where its answer would be; the text stays in the field.
+  document.addEventListener("htmx:error", async (event) => {
+    const source = event.target;
+    const answerer = await answererOf(event.detail.error);
+    const place = source.closest && problemOf(source);
+    if (!place) return;
+    if (answerer && isSignIn(answerer)) {
+      // Going back in the history asks for the whole page: the browser shows what there is.
+      if (source === document.body) location.reload(); else tellSignedOut(place, source);
+      return;
+    }
+    if (!source.matches(ASKS)) return;
+    const failed = answerer && answerer.status < 500 ? `This was refused before it reached the chat (${answerer.status}).` : "The chat's server does not answer.";
+    tell(place, `${failed} ${source.matches(".field") ? "Your text is still here; send it again in a moment." : "Try again in a moment."}`, "");
     if (source.id === "sessionSearch") $("sessionList").querySelector(".empty")?.remove();
   });
 
@@ -312,7 +350,11 @@
 
   // A lost stream is said, quietly; htmx goes on trying, and the stream goes on where it was.
   const lost = (is) => { const line = $("reconnecting"); if (line && line.hidden === is) { line.hidden = !is; say(is ? line.textContent : ""); } };
-  document.addEventListener("htmx:sse:error", () => lost(true));
+  document.addEventListener("htmx:sse:error", async ({ target, detail }) => {
+    lost(true);
+    const answerer = detail.status ? null : await answererOf(detail.error);
+    if (answerer && isSignIn(answerer) && $("problem")) tellSignedOut($("problem"), target);
+  });
 
   // A connection can die without a word: after sleep, or in another network. The server is never silent for this long.
   const SILENCE = 40_000;
@@ -404,6 +446,8 @@
     const field = $("messageInput");
     if (!field || field === composer) return;
     composer = field;
+    // Drafts do this for each session. Without a script the browser does, for who goes back from a sign-in or an error.
+    field.autocomplete = "off";
     if (left) bringLeft(field); else bringDraft(field);
     dropSent();
     fit(field);

@@ -6,14 +6,15 @@ import re
 
 import pytest
 from bs4 import BeautifulSoup
-from flask import Flask, render_template, request
+from flask import Blueprint, Flask, abort, redirect, render_template, request
+from werkzeug.exceptions import TooManyRequests
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.test import Client
 
 from tests.conftest import HTMX, Page
 from tests.scripted import ScriptedBackend
 from tests.tab import OpenTab
-from webchat import ChatModelBackend, WebChatSessionManager, create_app, create_blueprint
+from webchat import ChatModelBackend, WebChatSessionManager, create_app, create_blueprint, security
 
 PREFIX = "/apps/web-chat"
 ADDRESSES = ("href", "src", "action", "hx-get", "hx-post", "hx-sse:connect", "data-url", "data-source")
@@ -235,8 +236,6 @@ def test_two_chats_in_one_application_know_nothing_of_each_other(host):
 
 
 def test_a_blueprint_within_a_blueprint_keeps_its_addresses(host, manager):
-    from flask import Blueprint
-
     outer = Blueprint("outer", "outer", url_prefix="/outer")
     outer.register_blueprint(create_blueprint(manager), url_prefix="/inner")
     host.register_blueprint(outer)
@@ -276,3 +275,58 @@ def test_each_person_of_the_application_has_their_own_sessions(manager):
     assert client.get(sent.location, headers=bob).status_code == 404
     assert client.get(sent.location).status_code == 404
     assert "I am Ada" not in client.get(f"{PREFIX}/sessions", headers=bob).text
+
+
+SIGN_INS = {
+    "a redirect": lambda: redirect("/"),
+    "a page": lambda: "the host's own sign-in",
+    "a page with a status": lambda: ("the host's own sign-in", 401),
+}
+
+
+@pytest.mark.parametrize("way", SIGN_INS)
+@pytest.mark.parametrize("where", ["application", "blueprint"])
+def test_what_the_host_answers_in_a_view_s_place_is_not_marked_as_ours(host, manager, way, where):
+    chat = create_blueprint(manager)
+    (host if where == "application" else chat).before_request(SIGN_INS[way])
+    host.register_blueprint(chat, url_prefix=PREFIX)
+    for headers in ({}, HTMX):
+        answer = host.test_client().post(f"{PREFIX}/messages", data={"message": "hi"}, headers=headers)
+        assert "the host's own" in answer.text or answer.status_code == 302
+        assert security.ANSWER_HEADER not in answer.headers
+
+
+@pytest.mark.parametrize("outer", ["", "outer."])
+def test_ours_are_marked_inside_another_application(host, manager, outer):
+    chat = create_blueprint(manager)
+    if outer:
+        around = Blueprint("outer", "outer", url_prefix="/outer")
+        around.register_blueprint(chat, url_prefix="/inner")
+        host.register_blueprint(around)
+    else:
+        host.register_blueprint(chat, url_prefix="/outer/inner")
+    client = host.test_client()
+    for path in ("/", "/sessions", "/sessions/no-such", "/static/app.css"):
+        assert client.get(f"/outer/inner{path}").headers[security.ANSWER_HEADER] == "yes", path
+    assert security.ANSWER_HEADER not in client.get("/").headers
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 429, 503])
+def test_a_text_that_the_host_refuses_is_on_the_page_again(host, app, status):
+    host.before_request(lambda: abort(status))
+    client, text = app.test_client(), {"message": "still mine", "key": "k"}
+    refused = client.post(f"{PREFIX}/messages", data=text)
+    assert Page(refused).field == "still mine"
+    assert Page(refused).soup.select_one('[name="key"]')["value"] == "k"
+    foreign = client.post(f"{PREFIX}/messages", data=text, headers={"Sec-Fetch-Site": "cross-site"})
+    assert "still mine" not in foreign.text
+
+
+def test_when_to_come_back_is_passed_on(host, app):
+    @host.before_request
+    def refuse() -> None:
+        raise TooManyRequests(retry_after=7)
+
+    answer = app.test_client().post(f"{PREFIX}/messages", data={"message": "hi"})
+    assert (answer.status_code, answer.headers["Retry-After"]) == (429, "7")
+    assert "Wait a moment" in Page(answer).problem

@@ -258,6 +258,15 @@ def test_so_has_what_the_server_answers_without_the_application(serve, sent, sta
     assert {name: answer.getheader(name) for name in security.headers()} == security.headers()
 
 
+def test_every_answer_says_that_it_is_ours(answers, refusals):
+    for name, way, answer in answers:
+        # What Flask answers in a view's place no page asks for.
+        if not way.startswith("OPTIONS"):
+            assert answer.headers[security.ANSWER_HEADER] == "yes", (name, way)
+    for status, face, answer in refusals:
+        assert answer.headers[security.ANSWER_HEADER] == "yes", (status, face)
+
+
 def test_only_static_files_may_be_kept_by_a_browser(answers):
     for name, way, answer in answers:
         kept = "immutable" in answer.headers["Cache-Control"]
@@ -286,7 +295,9 @@ def test_what_a_stranger_is_told_has_the_headers_too(whole_app):
     for name, (method, rule) in routes(whole_app).items():
         path = path_of(rule, "no-such", "no-such")
         for face, headers in FACES.items():
-            assert_guarded(client.open(path, method=method, headers=headers), f"a stranger's {name} as {face}")
+            answer = client.open(path, method=method, headers=headers)
+            assert_guarded(answer, f"a stranger's {name} as {face}")
+            assert security.ANSWER_HEADER in answer.headers, (name, face)
 
 
 def test_what_is_not_there_has_the_headers_too(client):

@@ -33,6 +33,7 @@ from webchat.errors import (
 from webchat.faces import Face, json_answer, wanted_face
 from webchat.limits import MIB
 from webchat.request_log import ERROR
+from webchat.security import is_same_site, mark_as_ours
 from webchat.views import pieces
 from webchat.views.context import link
 from webchat.views.templates import render_template
@@ -66,11 +67,15 @@ TEXTS = {
     404: "There is nothing at this address.",
     405: "This address does not take that kind of request.",
     415: "This kind of content is not understood here.",
+    429: "Too many requests. Wait a moment, then try again.",
 }
+REFUSED_BY_HOST = {400, 401, 403, 429, 503}
+"""What a host application may answer to a form of ours, as where its own sign-in or its token has expired."""
 
 
 def handle(error: Exception) -> Response:
     """Answer with the error's text and status, in the face that was asked for."""
+    mark_as_ours()
     text, status, headers = _told(error)
     request.environ[ERROR] = type(error).__name__ if isinstance(error, WebChatError | HTTPException) else "Unforeseen"
     face = wanted_face()
@@ -101,9 +106,9 @@ def _told(error: Exception) -> tuple[str, int, list[tuple[str, str]]]:
         code = error.code or 400
         # Werkzeug's own texts are for developers; ours stand in the table or were given with the exception.
         own = error.description if error.description != type(error).description else None
-        allow = error.get_headers() if code == 405 else []
+        own_headers = error.get_headers() if code in (405, 429) else []
         text = _too_large() if code == 413 else TEXTS.get(code) or own or "This request cannot be used."
-        return text, code, [h for h in allow if h[0] == "Allow"]
+        return text, code, [h for h in own_headers if h[0] in ("Allow", "Retry-After")]
     return str(unforeseen(error)), 500, []
 
 
@@ -118,8 +123,7 @@ def _page(error: Exception, text: str, status: int, face: Face) -> str:
         "status": status,
         "ended": isinstance(error, SessionEnded),
         "session_id": session_id if status != 404 else None,
-        # The body of a request that was refused for itself is not looked into.
-        "draft": _field("message") if not isinstance(error, HTTPException) else "",
+        "draft": _field("message") if _is_text_given_back(error) else "",
     }
     if isinstance(error, NotSignedIn | TooManyGuesses) and g.get("way_in") == "token" and face is not Face.FRAGMENT:
         return render_template(
@@ -132,6 +136,13 @@ def _page(error: Exception, text: str, status: int, face: Face) -> str:
     if face is Face.FRAGMENT:
         return "".join((render_template(template, **context), pieces.newer_partials(str(session_id), seen)))
     return render_template(template, **context | pieces.newer_context(str(session_id), seen))
+
+
+def _is_text_given_back(error: Exception) -> bool:
+    """Whether the page offers the message to be sent again. What was refused for itself is not looked into."""
+    if isinstance(error, HTTPException):
+        return error.code in REFUSED_BY_HOST and is_same_site(request)
+    return True
 
 
 def _field(name: str) -> str:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from functools import wraps
+from typing import Any, cast
 
 from flask import Request, Response, g
+from flask.blueprints import BlueprintSetupState
 from werkzeug.exceptions import Forbidden, MisdirectedRequest
 
 from webchat.addresses import address_in, host_and_port
@@ -26,20 +29,25 @@ POLICY = {
 NOT_NEEDED = "camera display-capture geolocation hid local-fonts microphone midi payment serial usb".split()
 """What no page may ask the browser for; the clipboard is needed for copying."""
 
+ANSWER_HEADER = "Webchat-Answer"
+"""Marks what a view or an error handler of ours answered. Pages take nothing else for an answer: a host application or
+a proxy may put its sign-in page in the place of one."""
 
-def check_same_site(request: Request) -> None:
-    """Refuse a writing request that another site's page sends. Raises Forbidden.
+
+def is_same_site(request: Request) -> bool:
+    """Whether a request comes from a page of ours, or from a script.
 
     Browsers say where a request comes from in Sec-Fetch-Site, older ones in Origin; a script sends neither.
     """
-    if request.method in SAFE_METHODS:
-        return
     site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
     if site is not None:
-        foreign = site not in ("same-origin", "none")
-    else:
-        foreign = origin is not None and origin != f"{request.scheme}://{request.host}"
-    if foreign:
+        return site in ("same-origin", "none")
+    return origin is None or origin == f"{request.scheme}://{request.host}"
+
+
+def check_same_site(request: Request) -> None:
+    """Refuse a writing request that another site's page sends. Raises Forbidden."""
+    if request.method not in SAFE_METHODS and not is_same_site(request):
         raise Forbidden("This request comes from another site's page, which may not write here.")
 
 
@@ -73,5 +81,31 @@ def headers(*, framed: bool = False) -> dict[str, str]:
 def set_headers(response: Response) -> Response:
     """Put them on an answer; a view may have set `g.framed`, and how long a browser may keep it."""
     response.headers.update(headers(framed=g.get("framed", False)))
+    if g.get("is_ours"):
+        response.headers[ANSWER_HEADER] = "yes"
     response.headers.setdefault("Cache-Control", "no-store")
     return response
+
+
+def mark_as_ours() -> None:
+    """Have the answer to this request carry `ANSWER_HEADER`."""
+    g.is_ours = True
+
+
+def mark_views(setup: BlueprintSetupState) -> None:
+    """Mark the answers of all views that a blueprint has when it is registered."""
+    prefix = f"{setup.name_prefix}.{setup.name}.".lstrip(".")
+    views = setup.app.view_functions
+    for name in [name for name in views if name.startswith(prefix)]:
+        views[name] = _marked(cast(Callable[..., Any], views[name]))
+
+
+def _marked(view: Callable[..., Any]) -> Callable[..., Any]:
+    """The view, with its answers marked. What a host application answers before it is called is not."""
+
+    def marked(**values: object) -> object:
+        answer = view(**values)
+        mark_as_ours()
+        return answer
+
+    return wraps(view)(marked)

@@ -52,6 +52,7 @@ def create_blueprint(
 
 def guard(blueprint: Blueprint) -> None:
     """Give a blueprint the checks, headers and error faces that all of ours have."""
+    blueprint.record(security.mark_views)
     blueprint.before_request(lambda: security.check_same_site(request))
     blueprint.after_request(finish)
     blueprint.register_error_handler(WebChatError, errors_http.handle)

@@ -7,6 +7,7 @@ from flask import Blueprint, Response, request
 from webchat.faces import json_answer
 from webchat.health import Health
 from webchat.metrics import Metrics
+from webchat.security import mark_views
 
 NAME = "health"
 PROBES = frozenset({f"{NAME}.alive", f"{NAME}.ready"})
@@ -39,6 +40,7 @@ def blueprint(health: Health, metrics: Metrics | None) -> Blueprint:
             text, content_type = metrics.text()
             return Response(text, content_type=content_type)
 
+    watched.record(mark_views)
     return watched
 
 
