@@ -12,6 +12,7 @@ from typing import Any
 from webchat.answerer import Answerer, Past, Question
 from webchat.backends import Piece, SessionBackend, SessionOptions
 from webchat.errors import SessionEnded, StorageError
+from webchat.limits import CHOSEN
 from webchat.reply import ReplyRun
 from webchat.session_store import WebChatSession, WebChatSessionStore
 from webchat.texts import title_of
@@ -22,8 +23,6 @@ from webchat.writing import Writing
 log = logging.getLogger(__name__)
 NAMED_WITHIN = 4
 """Messages before an answer, at most, for the model to name the session after it."""
-CHOSEN = {"model": 200, "system_prompt": 10_000}
-"""What may be chosen for one session, and of how many characters at most: it lies in the registry."""
 
 
 class Answering:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from webchat.answerer import Answerer
-from webchat.answering import CHOSEN, Answering, options_of
+from webchat.answering import Answering, options_of
 from webchat.archive import Archive
 from webchat.backends import SessionBackend, SessionInfo, SessionOptions
 from webchat.conventions import WEB_CHAT_SEARCH_FILENAME, WEB_CHAT_TRANSCRIPTS_DIR
@@ -24,7 +24,7 @@ from webchat.conversing import Conversing
 from webchat.errors import BackendUnavailable, InvalidInput, SessionExists, WebChatError, storing
 from webchat.follow import Conversation, Waiter, Wakeups
 from webchat.housekeeping import TRASH_DAYS, Housekeeping
-from webchat.limits import Limits
+from webchat.limits import CHOSEN, Limits
 from webchat.observer import NOBODY, Observer
 from webchat.search import Hit, index_beside
 from webchat.session_store import DEFAULT_DESCRIPTION, WebChatSession, WebChatSessionStore, is_session_id, utc_now
@@ -65,7 +65,7 @@ class WebChatSessionManager:
         self._writing = Writing(transcripts, self.limits, observer)
         self.store.activity.rebuild = self._writing.transcripts.last_written
         self._index = index_beside(self.store.folder, WEB_CHAT_SEARCH_FILENAME, transcripts)
-        self.archive = Archive(self.store, self._writing)
+        self.archive = Archive(self.store, self._writing, self.limits.title)
         self._answering = Answering(backend, self.store, self._writing, clock, context)
         # What is said in a session has rules of its own, and is asked of the manager as all else.
         talk = Conversing(self.store, self._writing, self._answering, clock, self.limits.message)
@@ -124,9 +124,7 @@ class WebChatSessionManager:
         With a `key` there is one session however often this is called with it. Raises InvalidInput where `working_dir`
         is no folder, LimitReached where there are as many as there may be, BackendUnavailable, StorageError, Closing.
         """
-        # Unlike a Path's, these calls raise nothing: not for somebody who is not there, nor for a name too long.
-        if not os.path.isdir(os.path.expanduser(working_dir)):  # noqa: PTH111, PTH112
-            raise InvalidInput(f"There is no folder {working_dir[:200]!r} to work in.")
+        _require_folder(working_dir)
         title_by = None
         if description != DEFAULT_DESCRIPTION:
             title_by, description = "person", checked_title(description, self.limits.title)
@@ -254,12 +252,14 @@ class WebChatSessionManager:
         """A new session that begins with what is shown up to this message, and goes its own way. It becomes current.
 
         With a `key` there is one however often this is called with it.
-        Raises SessionNotFound, InvalidInput for a message that is not shown, BackendUnavailable, StorageError.
+        Raises SessionNotFound, InvalidInput for a message that is not shown or where the session's folder is gone,
+        BackendUnavailable, StorageError.
         """
         session = self.store.require(session_id, owner)
         shown = self.read_conversation(session_id).up_to(message_id)
         if not shown or shown[-1].in_flight:
             raise InvalidInput("Only a finished message that is shown can begin a session of its own.")
+        _require_folder(session.working_dir)
         chosen = {name: session.extra[name] for name in CHOSEN if name in session.extra}
         this = once(key, "fork", session_id, message_id)
         info = self._made(session.working_dir, session.description, owner, this, session.title_by, chosen)
@@ -403,6 +403,13 @@ class WebChatSessionManager:
 def once(key: str | None, *what: str) -> str | None:
     """A key for just this, made of the one that a form carries; None where it carries none."""
     return sha256("\0".join((key, *what)).encode()).hexdigest()[:32] if key else None
+
+
+def _require_folder(working_dir: str) -> None:
+    """Raises InvalidInput if there is no such folder."""
+    # Unlike a Path's, these calls raise nothing: not for somebody who is not there, nor for a name too long.
+    if not os.path.isdir(os.path.expanduser(working_dir)):  # noqa: PTH111, PTH112
+        raise InvalidInput(f"There is no folder {working_dir[:200]!r} to work in.")
 
 
 def _info_of(session: WebChatSession) -> SessionInfo:

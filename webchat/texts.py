@@ -50,11 +50,15 @@ def checked_files(given: Sequence[tuple[str, str]]) -> tuple[File, ...]:
 def title_of(message: str) -> str:
     """A session's title: its first message's first line, of whole words, 80 characters at most."""
     line = next((line for line in message.splitlines() if line.strip()), "")
-    line = one_line(line)
-    if len(line) <= TITLE_LENGTH:
-        return line or DEFAULT_DESCRIPTION
-    cut = line[:TITLE_LENGTH].rsplit(" ", 1)[0] if " " in line[:TITLE_LENGTH] else line[: TITLE_LENGTH - 1]
-    return cut[: TITLE_LENGTH - 1].rstrip() + "…"
+    return shortened(one_line(line), TITLE_LENGTH) or DEFAULT_DESCRIPTION
+
+
+def shortened(line: str, most: int) -> str:
+    """The line, of whole words if it has to be cut, in `most` characters."""
+    if len(line) <= most:
+        return line
+    cut = line[:most].rsplit(" ", 1)[0] if " " in line[:most] else line[: most - 1]
+    return cut[: most - 1].rstrip() + "…"
 
 
 def checked_title(title: str, most: int) -> str:

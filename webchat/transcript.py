@@ -25,6 +25,8 @@ CACHED_BYTES = 64 * 2**20
 """Of all transcripts that are kept as they were read; the one read last is kept whatever its size."""
 IN_FLIGHT = ("waiting", "streaming")
 FINAL = ("complete", "stopped", "interrupted", "failed")
+LONGEST_NAME, LONGEST_NOTE, MOST_NOTES = 200, 2000, 50
+"""Characters that are read of the name of a model or a file, and of a note or an error; and notes of one message."""
 _MESSAGE_ID = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
 
 
@@ -339,7 +341,7 @@ def _file(session_id: str) -> str:
 def _message(record: Mapping[str, Any], before: str | None, end: int) -> Message | None:
     if record.get("type", "message") != "message" or not isinstance(record.get("role"), str):
         return None
-    if not isinstance(record.get("content"), str):
+    if not isinstance(record.get("content"), str) or len(record["role"]) > LONGEST_NAME:
         return None
     message_id = record.get("id")
     if not is_message_id(message_id):
@@ -348,12 +350,13 @@ def _message(record: Mapping[str, Any], before: str | None, end: int) -> Message
     is_root = "type" in record and record.get("parent", before) is None
     parent = record["parent"] if isinstance(record.get("parent"), str) else None if is_root else before
     notes = record.get("notes")
-    texts: dict[str, Any] = {key: record[key] for key in _TEXTS if isinstance(record.get(key), str)}
+    given = {key: record[key] for key in _TEXTS if isinstance(record.get(key), str)}
+    texts: dict[str, Any] = {key: text[: _TEXTS[key]] for key, text in given.items()}
     # A status of a message in flight has no place here, and one that we do not know says nothing.
     if texts.get("status", "complete") not in FINAL:
         del texts["status"]
     if isinstance(notes, list):
-        texts["notes"] = tuple(note for note in notes if isinstance(note, str))
+        texts["notes"] = tuple(note[:LONGEST_NOTE] for note in notes[:MOST_NOTES] if isinstance(note, str))
     files = _files(record.get("files"))
     return Message(message_id, record["role"], record["content"], parent=parent, files=files, end=end, **texts)
 
@@ -361,7 +364,7 @@ def _message(record: Mapping[str, Any], before: str | None, end: int) -> Message
 def _files(found: object) -> tuple[File, ...]:
     rows = [row for row in found if isinstance(row, dict)] if isinstance(found, list) else []
     return tuple(
-        File(one_line(row["name"]) or "file.txt", row["content"])
+        File(one_line(row["name"][:LONGEST_NAME]) or "file.txt", row["content"])
         for row in rows
         if isinstance(row.get("name"), str) and isinstance(row.get("content"), str)
     )
@@ -375,4 +378,14 @@ def _fenced(text: str) -> str:
     return f"{fence}\n{text}{end}{fence}"
 
 
-_TEXTS = ("status", "created_at", "model", "kind", "reasoning", "error", "code", "key")
+_TEXTS = {
+    "status": LONGEST_NAME,
+    "created_at": LONGEST_NAME,
+    "model": LONGEST_NAME,
+    "kind": LONGEST_NAME,
+    "reasoning": None,
+    "error": LONGEST_NOTE,
+    "code": LONGEST_NAME,
+    "key": None,
+}
+"""A message's texts beside its content, and how many characters of each are read: the file may be from anywhere."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import IO
 
 from webchat.archive import ours
 from webchat.archive.bounds import Watch
 from webchat.archive.brought import Brought, Report
 from webchat.archive.export import LeftOut, NoteLeftOut, read_each
+from webchat.archive.fitting import fitted
 from webchat.archive.importer import Importer
 from webchat.archive.reading import conversations
 from webchat.errors import LimitReached, StorageError
@@ -26,8 +28,8 @@ BYTES_AT_ONCE = 4 * 1024 * 1024
 class Archive:
     """Reads and writes sessions as files for elsewhere. Raises StorageError, OSError."""
 
-    def __init__(self, store: WebChatSessionStore, writing: Writing) -> None:
-        self._store, self._writing = store, writing
+    def __init__(self, store: WebChatSessionStore, writing: Writing, longest_title: int) -> None:
+        self._store, self._writing, self._longest_title = store, writing, longest_title
         self.importer = Importer(store, writing)
         self._left_out: dict[str | None, list[LeftOut]] = {}
 
@@ -64,7 +66,8 @@ class Archive:
             if self.importer.is_here(found, owner):
                 report.known += 1
                 continue
-            batch.append(found)
+            row = fitted(found.row, owner, self._longest_title, report.problem)
+            batch.append(replace(found, row=row))
             if len(batch) == AT_ONCE or sum(len(one.transcript) for one in batch) > BYTES_AT_ONCE:
                 self._add(batch, owner, report)
                 watch.added, batch = len(report.imported), []

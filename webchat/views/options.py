@@ -6,9 +6,10 @@ from flask import Blueprint, Response, redirect
 from markupsafe import Markup
 from werkzeug.wrappers import Response as AnyResponse
 
-from webchat.answering import CHOSEN, options_of
+from webchat.answering import options_of
 from webchat.faces import json_answer, script_answer
 from webchat.htmx import fragments, is_htmx, partial
+from webchat.limits import CHOSEN
 from webchat.views.context import manager, owner, session_link
 from webchat.views.inputs import request_fields
 from webchat.views.templates import render_template

@@ -1,0 +1,113 @@
+"""What comes in by an import or as a file is held to the limits that hold for what people enter."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from webchat.archive.fitting import LARGEST_RECORD
+from webchat.cli import main
+from webchat.errors import InvalidInput
+
+BIG = "x" * 300_000
+JSON = {"Accept": "application/json"}
+
+
+def file_of(row, **message):
+    row = {"session_id": "s", "description": "S", "begun": True, **row}
+    said = {"type": "message", "id": "m", "parent": None, "role": "user", "content": "hello", **message}
+    head = {"type": "session", "format": 1, "session": row, "lines": 1}
+    return "".join(json.dumps(line) + "\n" for line in (head, said)).encode()
+
+
+def brought_in(manager, data, owner=None):
+    report = manager.archive.bring_in(io.BytesIO(data), owner)
+    assert report.imported == ["s"]
+    return report
+
+
+@pytest.mark.parametrize(
+    ("row", "says"),
+    [
+        ({"description": BIG}, "a part of the title"),
+        ({"extra": {"model": BIG}}, "model"),
+        ({"extra": {"system_prompt": BIG}}, "system prompt"),
+        ({"extra": {"working_dir": BIG}}, "working dir"),
+        ({"extra": {"project_id": BIG}}, "project id"),
+        ({"extra": {"model": ["no", "text"]}}, "model"),
+        ({"extra": {"imported": {"from": "x", "id": BIG}}}, "what this version does not know"),
+        ({"extra": {"more": {"deep": [BIG]}}}, "what this version does not know"),
+        ({"unknown": BIG}, "what this version does not know"),
+        ({"created_at": BIG}, "created at"),
+        ({"last_active": BIG}, "last active"),
+        ({"key": BIG}, "key"),
+    ],
+)
+def test_a_record_keeps_within_the_limits_and_what_had_to_go_is_said(manager, home, row, says):
+    report = brought_in(manager, file_of(row))
+    assert report.problems == [f"session s: {says} had to be left out, since it is too long."]
+    assert (home / "server" / "web-chat-sessions.json").stat().st_size < LARGEST_RECORD
+    assert [message.content for message in manager.conversation("s").messages] == ["hello"]
+    assert len(manager.get_session("s").description) <= manager.limits.title
+
+
+def test_what_is_within_the_limits_comes_as_it_is(manager, home):
+    row = {"description": "t" * 300, "extra": {"model": "m" * 200, "system_prompt": "p" * 10_000}, "unknown": [1]}
+    assert brought_in(manager, file_of(row)).problems == []
+    (kept,) = json.loads((home / "server" / "web-chat-sessions.json").read_text())
+    assert {name: kept[name] for name in row} == row
+
+
+@pytest.mark.parametrize("field", ["model", "created_at", "error", "kind", "code", "status", "role"])
+def test_of_what_stands_beside_a_message_no_more_is_shown_than_fits(client, manager, field):
+    brought_in(manager, file_of({}, **{"role": "assistant", "status": "failed"} | {field: BIG}))
+    assert len(client.get("/sessions/s").data) < 60_000
+
+
+def test_notes_and_files_names_are_bounded_as_well(client, manager):
+    brought_in(manager, file_of({}, notes=[BIG] * 60, files=[{"name": BIG, "content": "x"}]))
+    assert len(client.get("/sessions/s").data) < 200_000
+
+
+def test_a_transcript_put_into_the_folder_makes_a_record_within_the_limits(manager, home, monkeypatch):
+    monkeypatch.setattr("webchat.housekeeping.SETTLED", 0.0)
+    folder = home / "server" / "web-chat-transcripts"
+    folder.mkdir(parents=True)
+    line = {"role": "user", "content": BIG, "created_at": BIG}
+    (folder / "put.jsonl").write_text(json.dumps(line) + "\n")
+    assert manager.housekeeping.adopt() == ["put"]
+    assert (home / "server" / "web-chat-sessions.json").stat().st_size < 2000
+
+
+def test_the_command_line_ends_with_1_where_something_had_to_go(home, tmp_path):
+    file = tmp_path / "one.jsonl"
+    file.write_bytes(file_of({"description": BIG}))
+    done = CliRunner().invoke(main, ["import", "--home", str(home), str(file)])
+    assert done.exit_code == 1
+    assert "a part of the title" in done.stderr
+
+
+# The folder of a session
+
+
+def test_a_session_whose_folder_is_not_here_cannot_be_forked(client, manager, backend, tmp_path):
+    gone = str(tmp_path / "not-here")
+    brought_in(manager, file_of({"extra": {"working_dir": gone}}))
+    with pytest.raises(InvalidInput, match="There is no folder"):
+        manager.fork("s", "m")
+    answer = client.post("/sessions/s/messages/m/fork", headers=JSON)
+    assert answer.status_code == 400
+    assert "There is no folder" in answer.json["error"]
+    assert [session.session_id for session in manager.list_sessions()] == ["s"]
+    (tmp_path / "not-here").mkdir()
+    assert manager.fork("s", "m").working_dir == gone
+
+
+def test_who_signs_in_chooses_no_folder_by_an_import_either(manager, tmp_path):
+    """A new session of theirs begins in the home folder, whatever they send."""
+    brought_in(manager, file_of({"extra": {"working_dir": str(tmp_path), "project_id": "p", "more": 1}}), "ada")
+    assert manager.get_session("s", "ada").extra == {"more": 1}
+    assert manager.fork("s", "m", "ada").working_dir == "~"

@@ -1,0 +1,52 @@
+"""Records from elsewhere, held to the limits that hold for what people enter. Knows no file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from webchat import jsonlines
+from webchat.limits import CHOSEN
+from webchat.session_store import Row
+from webchat.texts import shortened
+
+LARGEST_RECORD = 64 * 1024
+"""Bytes of one record, with what this version does not know. The registry is written whole with each change."""
+LONGEST_PATH = 4096
+_TEXTS = {"created_at": 64, "last_active": 64, "title_by": 64, "key": 64}
+_EXTRA = {"project_id": LONGEST_PATH, "working_dir": LONGEST_PATH, **CHOSEN}
+"""Characters at most of a record's texts."""
+_KNOWN = {"session_id", "description", "begun", "pinned", "archived", "extra", *_TEXTS}
+
+
+def fitted(row: Row, owner: str | None, longest_title: int, problem: Callable[[str], None]) -> Row:
+    """The record within the limits; `problem` is told what had to go.
+
+    Who signs in chooses no folder for a session (see `views.api`), so neither does what they import.
+    """
+    gone: list[str] = []
+    extra = _within(row.get("extra", {}), _EXTRA, gone)
+    if owner is not None and extra.get("working_dir") != "~":
+        extra = {name: value for name, value in extra.items() if name not in ("working_dir", "project_id")}
+    new = _within(row, _TEXTS, gone) | ({"extra": extra} if "extra" in row else {})
+    title = row.get("description", "")
+    if 0 < longest_title < len(title):
+        gone.append("a part of the title")
+        new["description"] = shortened(title, longest_title)
+    if len(jsonlines.dump(new)) > LARGEST_RECORD:
+        gone.append("what this version does not know")
+        new = {name: value for name, value in new.items() if name in _KNOWN}
+        new["extra"] = {name: value for name, value in extra.items() if name in _EXTRA}
+    if gone:
+        problem(f"session {row['session_id']}: {', '.join(gone)} had to be left out, since it is too long.")
+    return new
+
+
+def _within(fields: Mapping[str, Any], longest: Mapping[str, int], gone: list[str]) -> dict[str, Any]:
+    """The fields without the texts that are too long, or are no texts."""
+
+    def fits(name: str, value: object) -> bool:
+        return name not in longest or value is None or (isinstance(value, str) and len(value) <= longest[name])
+
+    gone += [name.replace("_", " ") for name, value in fields.items() if not fits(name, value)]
+    return {name: value for name, value in fields.items() if fits(name, value)}
