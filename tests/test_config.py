@@ -133,6 +133,20 @@ class TestBadValues:
         assert (settings.api_key, sources["api_key"]) == ("", "default")
         assert config.load(elsewhere, {"WEBCHAT_API_KEY": "sk-mine"})[0].api_key == "sk-mine"
 
+    def test_a_key_that_was_saved_before_its_address_was_noted_is_for_the_address_saved_beside_it(self, home):
+        saved(home, api_key=SECRET, base_url="https://one.example/v1/")
+        here = {"AMPLIFIER_HOME": str(home)}
+        assert config.load(here, {})[0].api_key == SECRET
+        assert config.load({**here, "WEBCHAT_BASE_URL": "https://one.example/v1"}, {})[0].api_key == SECRET
+        assert config.load({**here, "WEBCHAT_BASE_URL": "https://two.example/v1"}, {})[0].api_key == ""
+        assert config.load(here, {"WEBCHAT_BASE_URL": "https://two.example/v1"})[0].api_key == ""
+
+    @pytest.mark.parametrize("noted", [{}, {"api_key_for": None}, {"api_key_for": 7}, {"api_key_for": ""}])
+    def test_a_key_whose_address_nobody_knows_goes_to_none(self, home, noted):
+        saved(home, api_key=SECRET, **noted)
+        elsewhere = {"AMPLIFIER_HOME": str(home), "WEBCHAT_BASE_URL": "https://two.example/v1"}
+        assert config.load(elsewhere, {})[0].api_key == ""
+
 
 class TestSaving:
     def test_what_was_saved_is_loaded(self, home):

@@ -9,6 +9,7 @@ import pytest
 
 from tests.reading import snapshot
 from tests.scripted import ScriptedBackend
+from tests.scripted_server import ScriptedServer
 from webchat import create_app
 
 HEADER = "X-Remote-User"
@@ -27,6 +28,12 @@ def app(home):
     app = opened(home)
     yield app
     app.extensions["webchat"].close()
+
+
+@pytest.fixture
+def model_server():
+    with ScriptedServer() as server:
+        yield server
 
 
 @pytest.fixture
@@ -119,8 +126,8 @@ ROWS = {
     "webchat.api_end current": ("POST", "/api/end", OWN),
     "settings.page": ("GET", "/apps/settings/", OWN),
     "settings.save": ("POST", "/apps/settings/", 422, {"theme": "dark"}),
-    "settings.test": ("POST", "/apps/settings/test", OWN),
-    "settings.servers": ("GET", "/apps/settings/servers", OWN),
+    "settings.test": ("POST", "/apps/settings/test", 403),
+    "settings.servers": ("GET", "/apps/settings/servers", 403),
     "settings.tidy_memory": ("POST", "/apps/settings/memories/mem-001/delete", NOT_THERE),
 }
 
@@ -264,11 +271,30 @@ def test_who_is_no_address_is_no_proxy(app, peer):
     assert app.test_client().get("/", headers=ADA, environ_base={"REMOTE_ADDR": peer}).status_code == 403
 
 
+@pytest.mark.parametrize("face", [{}, {"HX-Request": "true"}, {"Accept": "application/json"}])
+def test_nobody_learns_of_the_server_s_network_from_the_settings_page(home, model_server, face):
+    values = {"AMPLIFIER_HOME": str(home), "WEBCHAT_AUTH_HEADER": HEADER, "WEBCHAT_BACKEND": "openai"}
+    app = create_app({**values, "WEBCHAT_BASE_URL": model_server.url})
+    asked = len(model_server.requests)
+    for path, status in (("/apps/settings/test", 403), ("/apps/settings/", 422)):
+        told = [
+            app.test_client().post(path, data={"base_url": address}, headers=ADA | face)
+            for address in (model_server.url, model_server.url.replace("/v1", "/v2"))
+        ]
+        assert {answer.status_code for answer in told} == {400 if status == 422 and "Accept" in face else status}
+        assert told[0].text == told[1].text
+        assert "who" in told[0].text
+    servers = app.test_client().get("/apps/settings/servers", headers=ADA | face)
+    assert servers.status_code == 403
+    assert len(model_server.requests) == asked
+    app.extensions["webchat"].close()
+
+
 def test_nobody_is_told_how_the_server_is_run(app, home):
     client = app.test_client()
     told = client.get("/apps/settings/", headers=ADA | {"Accept": "application/json"}).json
     assert "home" not in told
-    assert not {"base_url", "api_key", "system_prompt"} & told["settings"].keys()
+    assert told["settings"].keys() == {"theme", "memory_context"}
     made = client.post("/api/session", json={"working_dir": "/nowhere"}, headers=ADA)
     assert (made.status_code, made.json["working_dir"]) == (200, "~")
 

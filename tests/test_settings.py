@@ -286,6 +286,14 @@ def test_a_saved_key_goes_to_no_server_that_a_flag_names(client, start, model, o
     assert model.requests[-1].headers["authorization"] == f"Bearer {KEY}"
 
 
+def test_a_key_saved_without_its_address_goes_to_no_server_that_a_flag_names(home, start, model, other):
+    config.save(home, {"backend": "openai", "base_url": model.url, "api_key": KEY})
+    start(WEBCHAT_BASE_URL=other.url).post("/messages", data={"message": "hello"}, headers=JSON)
+    assert "authorization" not in other.requests[-1].headers
+    start().post("/messages", data={"message": "hello"}, headers=JSON)
+    assert model.requests[-1].headers["authorization"] == f"Bearer {KEY}"
+
+
 def test_a_test_of_another_address_is_not_given_the_key(client, model, other):
     use(client, model, api_key=KEY)
     client.post(f"{SETTINGS}test", data={"base_url": other.url})

@@ -96,10 +96,12 @@ class LiveSettings:
         Raises InvalidInput.
         """
         settings, _ = self.load()
-        given = {name: text for name, text in given.items() if not _is_shown(name, text, settings)}
+        # Where several people share the chat nobody is shown the address, and nobody may find it by guessing.
+        if not self.is_shared:
+            given = {name: text for name, text in given.items() if not _is_shown(name, text, settings)}
         changes = {name: self._checked(name, text) for name, text in given.items()}
         address = changes.get("base_url", settings.base_url) or ""
-        if not _same(address, settings.base_url) and not self.fixed_by("api_key"):
+        if not config.is_same_address(address, settings.base_url) and not self.fixed_by("api_key"):
             changes.setdefault("api_key", None)
         if "api_key" in changes:
             changes[KEY_BELONGS_TO] = address if changes["api_key"] else None
@@ -154,7 +156,3 @@ class LiveSettings:
 def _is_shown(name: str, text: str, settings: Settings) -> bool:
     """Whether this is the address as the page shows it, without its password."""
     return name == "base_url" and bool(text) and text == without_password(settings.base_url)
-
-
-def _same(address: str, other: str) -> bool:
-    return address.strip().rstrip("/") == other.strip().rstrip("/")

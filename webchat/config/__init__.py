@@ -17,7 +17,7 @@ from webchat.fileutil import DiskFolder, locked, quarantine
 __all__ = ["SETTINGS", "THEMES", "WORDS", "Settings"]
 Source = Literal["flag", "environment", "file", "default"]
 KEY_BELONGS_TO = "api_key_for"
-"""Beside a saved key: the address that it was saved for. No other server is ever sent it."""
+"""Saved beside a key: the address it was saved for. The key is never sent to another server."""
 
 
 def settings_path(home: Path) -> Path:
@@ -45,13 +45,19 @@ def load(
 def resolve(
     explicit: Mapping[str, Any], environ: Mapping[str, str], saved: Mapping[str, Any]
 ) -> tuple[Settings, dict[str, Source]]:
-    """What `load` gives with these saved settings. A saved key counts for the address that it was saved for alone."""
+    """What `load` gives with these saved settings. A saved key is used only for the address it was saved for."""
     found = {setting.name: _find(setting, explicit, environ, saved) for setting in SETTINGS}
-    address = found["base_url"][0]
-    if found["api_key"][1] == "file" and saved.get(KEY_BELONGS_TO, address) != address:
+    # A key without that note was saved before the note existed, or by hand: it belongs to the address beside it.
+    belongs_to = saved.get(KEY_BELONGS_TO) or saved.get("base_url") or ""
+    if found["api_key"][1] == "file" and not is_same_address(str(belongs_to), found["base_url"][0]):
         found["api_key"] = "", "default"
     sources = {name: source for name, (_, source) in found.items()}
     return Settings(**{name: value for name, (value, _) in found.items()}), sources
+
+
+def is_same_address(one: str, other: str) -> bool:
+    """Whether two base URLs name the same server; spaces around them and a slash at the end do not matter."""
+    return one.strip().rstrip("/") == other.strip().rstrip("/")
 
 
 def _find(

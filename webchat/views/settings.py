@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from flask import Blueprint, Response, redirect, request, url_for
-from werkzeug.exceptions import NotFound
+from werkzeug.exceptions import Forbidden, NotFound
 from werkzeug.wrappers import Response as AnyResponse
 
 from webchat.backends.openai.nearby import PORTS, address_at, nearby_servers
@@ -66,7 +66,8 @@ class SettingsPage:
         return script_answer(SettingsForm(self._live).described(manager().label)) or answer
 
     def test(self) -> AnyResponse | str:
-        """Ask the server that is filled in which models it has; `server` fills in one of this machine by its port."""
+        """Ask the server in the form for its models; `server` fills in the one at that port of this machine."""
+        self._refuse_where_shared()
         fields = request_fields()
         given, port = posted(fields), _known_port(fields.optional("server"))
         if port:
@@ -86,7 +87,8 @@ class SettingsPage:
         return render_template(part, form=SettingsForm(self._live, given), connection=connection)
 
     def servers(self) -> Response | str:
-        """The model servers on this machine that answer where they usually do."""
+        """The model servers on this machine that answer on their usual ports."""
+        self._refuse_where_shared()
         found = nearby_servers(int(request.environ.get("SERVER_PORT") or 0))
         if wanted_face() is Face.JSON:
             return json_answer(
@@ -99,6 +101,11 @@ class SettingsPage:
         if is_htmx():
             return render_template("webchat/_settings_nearby.html", nearby=found)
         return self._page(nearby=found)
+
+    def _refuse_where_shared(self) -> None:
+        """Let nobody explore the server's network from a page that several people see."""
+        if self._live.is_shared:
+            raise Forbidden("Only the person who runs this server can look for model servers or test one.")
 
     def tidy_memory(self, memory_id: str, action: str) -> AnyResponse | str:
         """Delete a memory, bring it back, or let it go for good."""

@@ -11,7 +11,7 @@ from webchat.backends.openai.endpoint import without_password
 from webchat.backends.openai.nearby import address_at
 from webchat.config import Settings
 from webchat.errors import InvalidInput
-from webchat.live_settings import LABELS, LiveSettings
+from webchat.live_settings import BESIDE_THE_BACKEND, LABELS, LiveSettings
 from webchat.views.inputs import Fields
 
 BACKENDS = {
@@ -19,7 +19,6 @@ BACKENDS = {
     "openai": "A model server (OpenAI-compatible)",
     "mock": "Nobody: what you say is repeated",
 }
-NOT_SHARED = ("base_url", "api_key", "system_prompt")
 TEST_PATIENCE = 5.0
 """Seconds that a person waits for a test."""
 
@@ -82,7 +81,7 @@ class SettingsForm:
         shown |= {"base_url": without_password(self._settings.base_url), "api_key": self.has_key}
         fixed = {name: by for name in LABELS if (by := self.fixed_by(name))}
         if self.is_shared:
-            shown = {name: value for name, value in shown.items() if name not in NOT_SHARED}
+            shown = {name: shown[name] for name in BESIDE_THE_BACKEND}
         return {
             "settings": shown,
             "fixed_by": fixed,
