@@ -6,9 +6,10 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from datetime import datetime
 
-from webchat.errors import InvalidInput, SessionNotFound, StorageError, WebChatError
+from webchat.errors import InvalidInput, SessionBusy, SessionNotFound, StorageError, WebChatError
 from webchat.follow import Conversation
 from webchat.session_store import DEFAULT_DESCRIPTION, Row, WebChatSession, WebChatSessionStore, is_session_id
 from webchat.texts import checked_title, title_of
@@ -104,7 +105,8 @@ class Housekeeping:
         """Bring sessions back from the trash; one that is back already is no error."""
         left = [session_id for session_id in session_ids if self._store.get(session_id, owner) is None]
         if left:
-            self._store.restore(left, owner)
+            with self._writing.purge.alone(self._store.has):
+                self._store.restore(left, owner)
         self._tell(left)
 
     def purge(self, session_ids: Collection[str], owner: str | None = None) -> None:
@@ -143,9 +145,9 @@ class Housekeeping:
 
     def empty_expired(self) -> None:
         """Let all go, of every owner, that has lain in the trash for its time."""
-        expired = self._store.expired(self.trash_days * DAY)
-        if expired and not self._store.read_only:
-            self._purge(expired)
+        if not self._store.read_only:
+            self._writing.purge.settle_left(self._store.has)
+            self._purge_expired(self._store.expired(self.trash_days * DAY))
         for chore in self.chores:
             chore()
 
@@ -168,16 +170,24 @@ class Housekeeping:
     def take_in(self) -> None:
         """Take what dead processes left behind into the transcripts, once. Raises StorageError."""
         if not self._taken_in:
+            if not self._store.read_only:
+                self._writing.purge.settle_left(self._store.has)
             self._writing.settle_left()
             self._taken_in = True
 
+    def _purge_expired(self, session_ids: Collection[str]) -> None:
+        """Purge all together or, if one of them is still written to, each of the others."""
+        try:
+            if session_ids:
+                self._purge(session_ids)
+        except SessionBusy:
+            for session_id in session_ids if len(session_ids) > 1 else ():
+                with suppress(SessionBusy):
+                    self._purge([session_id])
+
     def _purge(self, session_ids: Collection[str]) -> None:
         self._store.require_known()
-        # The words first: a record without them can be thrown away again, words without a record nobody would find.
-        for session_id in session_ids:
-            self._writing.remove(session_id)
-        self._writing.remove_copies(session_ids)
-        self._store.remove(session_ids)
+        self._writing.remove_all(session_ids, lambda: self._store.remove(session_ids), self._store.has)
         self.purged()
         self._tell(session_ids)
 

@@ -19,6 +19,7 @@ from webchat.fileutil import Folder
 from webchat.follow import POLL_INTERVAL, Conversation, Conversations, Wakeups, text_pieces
 from webchat.limits import Limits, Places
 from webchat.observer import NOBODY, Observer
+from webchat.purge import Purge
 from webchat.reply import Ask, ReplyRun
 from webchat.reply_log import Replies, ReplyView, settle, whole
 from webchat.session_store import WebChatSession
@@ -75,6 +76,7 @@ class Writing:
         self.places = Places(limits.replies, limits.replies_per_client, TOO_MANY)
         self._observer = observer
         self.transcripts, self.replies = Transcripts(folder), Replies(folder)
+        self.purge = Purge(folder, self.replies)
         self.runs: dict[str, ReplyRun] = {}
         self._unsaved: dict[str, ReplyView] = {}
         """Answers that ended and could not be saved, until the next message in their session."""
@@ -242,10 +244,13 @@ class Writing:
         with suppress(OSError):
             self.replies.forget(session_id)
 
-    def remove_copies(self, session_ids: Collection[str]) -> None:
-        """Remove what was kept aside in sessions that are gone; what cannot be removed stays."""
-        with suppress(OSError):
-            self.replies.remove_copies(session_ids)
+    def remove_all(
+        self, session_ids: Collection[str], forget: Callable[[], None], is_listed: Callable[[str], bool]
+    ) -> None:
+        """Remove all that was said in these sessions, or nothing; see `Purge.run`."""
+        self.purge.run(session_ids, forget, is_listed)
+        for session_id in session_ids:
+            self._unsaved.pop(session_id, None)
 
     def pieces(self, session_id: str, message_id: str) -> Iterator[tuple[str, Message]]:
         """The text of one answer as it comes, from its beginning, as (new text, the message now); see `text_pieces`."""

@@ -113,6 +113,12 @@ class DiskFolder(Folder):
         self.require_no_link()
         (self.path / name).unlink(missing_ok=True)
 
+    def rename(self, name: str, to: str) -> None:
+        self.require_no_link()
+        with suppress(FileNotFoundError):
+            os.replace(self.path / name, self.path / to)  # noqa: PTH105
+            self._sync_folder()
+
     def free(self) -> int | None:
         for folder in (self.path, *self.path.parents):  # where it is not made yet
             with suppress(OSError):

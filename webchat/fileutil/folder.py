@@ -78,6 +78,9 @@ class Folder(Protocol):
     def remove(self, name: str) -> None:
         """Remove the file; a no-op where there is none."""
 
+    def rename(self, name: str, to: str) -> None:
+        """Give the file another name, of which there may be one; a no-op if there is no such file."""
+
     def free(self) -> int | None:
         """Bytes that can still be written; None where nobody can tell."""
 

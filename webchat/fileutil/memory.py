@@ -57,6 +57,12 @@ class MemoryFolder(Folder):
             self._files.pop(name, None)
             self._identities.pop(name, None)
 
+    def rename(self, name: str, to: str) -> None:
+        with self._changes:
+            for kept in (self._files, self._versions, self._identities):
+                if name in kept:
+                    kept[to] = kept.pop(name)  # type: ignore[assignment]
+
     def free(self) -> int | None:
         return None
 

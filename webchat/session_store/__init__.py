@@ -198,11 +198,16 @@ class WebChatSessionStore:
         self._file.update(change)
 
     def remove(self, session_ids: Collection[str]) -> None:
-        """Take these sessions' records out of the registry, whosever they are; those in the trash only."""
+        """Take these sessions' records out of the registry, whosever they are.
+
+        Raises SessionNotFound if one of them is not in the trash.
+        """
         gone = {*session_ids}
 
         def change(rows: Rows) -> Rows:
-            return {key: row for key, row in rows.items() if key not in gone or not row.get("deleted_at")}
+            for session_id in gone:
+                trashed(rows, session_id, rows.get(session_id, {}).get("owner"))
+            return {key: row for key, row in rows.items() if key not in gone}
 
         self._file.update(change)
 
