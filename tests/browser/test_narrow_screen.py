@@ -114,6 +114,27 @@ def test_what_stands_around_an_answer_fits(serve_model, model, visit):
     can_be_hit(chat)
 
 
+def test_another_version_further_up_is_reached_with_a_finger(serve_model, model, visit):
+    model.script(says("one"), says("two"), says("three"))
+    chat = visit(serve_model(), **PHONE).ready()
+    chat.field.fill("hello")
+    chat.send_button.tap()
+    chat.answered()
+    chat.page.get_by_role("button", name="Ask for another answer").tap()
+    expect(chat.answer).to_have_text("two")
+    chat.answered()
+    chat.field.fill("go on")
+    chat.send_button.tap()
+    expect(chat.questions).to_have_count(2)
+    chat.answered()
+    fits(chat)
+    can_be_hit(chat)
+    # What is seldom wanted still stands below the last message alone.
+    expect(chat.answers.first.get_by_role("button", name="Go on from here in a new session")).to_be_hidden()
+    chat.answers.first.get_by_role("button", name="Show the one before").tap()
+    expect(chat.page.locator("article .content")).to_have_text(["hello", "one"])
+
+
 def test_a_list_of_a_thousand_keeps_its_numbers_on_the_page(serve_model, model, visit):
     model.script(says("".join(f"{number}. line\n" for number in range(1, 1201))))
     chat = visit(serve_model(), **PHONE)
