@@ -152,9 +152,13 @@
     addFiles(event.dataTransfer.files);
   });
   document.addEventListener("paste", (event) => {
-    if (event.target.id !== "messageInput" || !event.clipboardData?.files.length) return;
+    const { files } = event.clipboardData ?? {};
+    if (event.target.id !== "messageInput" || !files?.length) return;
+    // Spreadsheets and word processors copy a picture of their text as well: the text is what is meant.
+    const isPicture = [...files].every((file) => file.type.startsWith("image/"));
+    if (isPicture && event.clipboardData.getData("text/plain")) return;
     event.preventDefault();
-    addFiles(event.clipboardData.files);
+    addFiles(files);
   });
 
   // Looked up each time: going back in the history replaces all of the page.

@@ -58,6 +58,48 @@ def test_a_file_is_dropped_or_pasted(serve, visit, kind):
     expect(chat.answer).to_contain_text("something more")
 
 
+PASTE_TABLE = """([kind, text]) => {
+  const data = new DataTransfer();
+  if (text) data.setData("text/plain", text);
+  data.items.add(new File(["a picture"], "image.png", {type: kind}));
+  const event = new ClipboardEvent("paste", {clipboardData: data, bubbles: true, cancelable: true});
+  return document.getElementById("messageInput").dispatchEvent(event);
+}"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "is_text_pasted"),
+    [
+        ("image/png", "a\t1\nb\t2", True),
+        ("image/png", "", False),
+        # File managers give a copied file's name as text.
+        ("text/plain", "notes.txt", False),
+    ],
+    ids=["from a spreadsheet", "a picture", "a file"],
+)
+def test_a_text_is_not_lost_for_its_picture(serve, visit, kind, text, is_text_pasted):
+    chat = visit(serve(*QUICK)).ready()
+    # The browser pastes the text itself unless the page forbids it.
+    assert chat.page.evaluate(PASTE_TABLE, [kind, text]) is is_text_pasted
+    expect(chat.page.locator("#attachedNames")).to_have_text("" if is_text_pasted else "image.png")
+
+
+COPY_TABLE = """async () => {
+  const canvas = document.createElement("canvas");
+  const picture = await new Promise((done) => canvas.toBlob(done, "image/png"));
+  const text = new Blob(["a\\t1"], {type: "text/plain"});
+  await navigator.clipboard.write([new ClipboardItem({"text/plain": text, "image/png": picture})]);
+}"""
+
+
+def test_what_a_spreadsheet_copies_is_pasted_as_text(serve, visit):
+    chat = visit(serve(*QUICK), permissions=["clipboard-read", "clipboard-write"]).ready()
+    chat.page.evaluate(COPY_TABLE)
+    chat.field.press("Control+v")
+    expect(chat.field).to_have_value("a\t1")
+    expect(chat.page.locator("#attached")).to_be_hidden()
+
+
 def test_what_is_no_text_is_refused_and_everything_stays(serve, visit):
     chat = visit(serve(*QUICK)).ready()
     chat.page.set_input_files("#files", [{"name": "p.png", "mimeType": "image/png", "buffer": b"\x89PNG\xff"}])
