@@ -10,7 +10,7 @@ import pytest
 from tests.reading import until
 from tests.scripted import ScriptedBackend
 from webchat.backends import Event
-from webchat.errors import BackendUnavailable, SessionBusy, SessionEnded, StaleView, StorageError
+from webchat.errors import BackendUnavailable, NoThreads, SessionBusy, SessionEnded, StaleView, StorageError
 from webchat.manager import WebChatSessionManager
 from webchat.observer import NoObserver, ReplyReport
 
@@ -41,7 +41,7 @@ def test_a_session_is_free_again_when_who_counts_fails(backend):
 
 def test_a_session_is_free_again_when_no_thread_could_be_had(manager, session_id, monkeypatch):
     monkeypatch.setattr(threading.Thread, "start", lambda self: (_ for _ in ()).throw(RuntimeError("no thread")))
-    with pytest.raises(RuntimeError):
+    with pytest.raises(NoThreads):
         manager.post_message(session_id, "one")
     monkeypatch.undo()
     assert manager.send_message("two") == "You said: two"

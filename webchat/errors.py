@@ -84,6 +84,13 @@ class TooBusy(WebChatError):
         super().__init__(text)
 
 
+class NoThreads(WebChatError):
+    """The system gives this process no more threads."""
+
+    def __init__(self, then: str = "Try again in a few seconds.") -> None:
+        super().__init__(f"The server has no thread left. {then}")
+
+
 class Closing(WebChatError):
     """The server has been told to end and begins nothing any more."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 
 from flask import Response, g, request
@@ -14,6 +15,7 @@ from webchat.errors import (
     LimitReached,
     ModelBusy,
     NoActiveSession,
+    NoThreads,
     NotSignedIn,
     SessionBusy,
     SessionEnded,
@@ -53,6 +55,7 @@ STATUS: dict[type[Exception], int] = {
     WrongToken: 401,
     TooManyGuesses: 429,
     TooBusy: 503,
+    NoThreads: 503,
     Closing: 503,
     SessionUnknown: 503,
     InvalidInput: 422,
@@ -61,8 +64,9 @@ STATUS: dict[type[Exception], int] = {
     StorageError: 507,
     Unforeseen: 500,
 }
-RETRY_AFTER = {TooBusy: 5, Closing: 10}
+RETRY_AFTER = {TooBusy: 5, NoThreads: 5, Closing: 10}
 """Seconds after which a script may try the same again."""
+NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE)
 TEXTS = {
     404: "There is nothing at this address.",
     405: "This address does not take that kind of request.",
@@ -102,6 +106,9 @@ def _told(error: Exception) -> tuple[str, int, list[tuple[str, str]]]:
         if isinstance(error, NotSignedIn):
             headers.append(("WWW-Authenticate", "Bearer"))
         return str(error), STATUS.get(type(error), 500), headers
+    if isinstance(error, OSError) and error.errno in NO_DESCRIPTORS:
+        log.warning("%s %s: no descriptor left", request.method, request.path, exc_info=error)
+        return "The server has too many files open. Try again in a few seconds.", 503, [("Retry-After", "5")]
     if isinstance(error, HTTPException) and (error.code or 500) < 500:
         code = error.code or 400
         # Werkzeug's own texts are for developers; ours stand in the table or were given with the exception.

@@ -8,7 +8,8 @@ import threading
 from collections.abc import Callable, Mapping
 from time import monotonic
 
-from webchat.errors import StorageError
+from webchat import threads
+from webchat.errors import NoThreads, StorageError
 from webchat.manager import WebChatSessionManager
 
 log = logging.getLogger(__name__)
@@ -59,8 +60,8 @@ class _Check:
             if self._idle.is_set() and self._clock() - self._last[0] > KEPT:
                 self._idle.clear()
                 try:
-                    threading.Thread(target=self._ask, name="health", daemon=True).start()
-                except RuntimeError:  # no more threads are to be had; the next who asks tries again
+                    threads.start(self._ask, "health")
+                except NoThreads:  # the next who asks tries again
                     self._last = self._clock(), "There are too many threads."
                     self._idle.set()
 

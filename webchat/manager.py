@@ -15,6 +15,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from webchat import threads
 from webchat.answerer import Answerer
 from webchat.answering import Answering, options_of
 from webchat.archive import Archive
@@ -316,8 +317,7 @@ class WebChatSessionManager:
         with suppress(WebChatError, OSError):  # the thread tries again, and says why
             # Before the first page is shown: while an answer is taken in, it looks as if somebody was writing it.
             self.housekeeping.take_in()
-        args = (self.stopping,)
-        threading.Thread(target=self.housekeeping.keep, args=args, name="housekeeping", daemon=True).start()
+        threads.start(self.housekeeping.keep, "housekeeping", self.stopping)
 
     def close(self, grace: float = 0.0, patience: float = 1.0) -> None:
         """End all: streams, answers in flight (kept, as interrupted) and the backend.

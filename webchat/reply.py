@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any, NoReturn, Protocol
 
-from webchat import reference
+from webchat import reference, threads
 from webchat.backends import Event, Piece
 from webchat.errors import (
     BackendUnavailable,
@@ -111,10 +111,9 @@ class ReplyRun:
     def start(self, release: Release) -> None:
         """Run in a thread of its own; `release` gives the session's lock back at the end.
 
-        Raises RuntimeError where no thread can be had; the lock is the caller's still then.
+        Raises NoThreads; the lock is the caller's still then.
         """
-        name = f"reply-{self.session_id[:20]}"
-        threading.Thread(target=self._run, args=(release,), name=name, daemon=True).start()
+        threads.start(self._run, f"reply-{self.session_id[:20]}", release)
 
     def stop(self, status: str = "stopped") -> None:
         """End the answer now, at the backend too; what came is kept with this status."""

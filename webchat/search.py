@@ -19,6 +19,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from webchat import threads
+from webchat.errors import NoThreads
 from webchat.fileutil import DiskFolder, Folder, NotAFile, Stamp
 from webchat.transcript import SUFFIX, messages_in
 
@@ -138,8 +140,15 @@ class SearchIndex:
             self._fresh.clear()
             self._wanted.set()
             if not self._running and not self._closed:
-                self._running = True
-                threading.Thread(target=self._keep_up, name="search", daemon=True).start()
+                self._start()
+
+    def _start(self) -> None:
+        """Start the thread that keeps the index up to date; where there is none to be had, the next search tries."""
+        try:
+            threads.start(self._keep_up, "search")
+            self._running = True
+        except NoThreads:
+            log.warning("the search index cannot be brought up to date: there is no thread left")
 
     def _keep_up(self) -> None:
         while True:

@@ -8,8 +8,9 @@ import threading
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 
+from webchat import threads
 from webchat.backends import Piece
-from webchat.errors import WebChatError
+from webchat.errors import NoThreads, WebChatError
 from webchat.session_store import DEFAULT_DESCRIPTION, WebChatSession, WebChatSessionStore
 from webchat.texts import title_of
 
@@ -47,8 +48,8 @@ class Titles:
                 done()
 
         try:
-            threading.Thread(target=run, name=f"title-{session.session_id[:20]}", daemon=True).start()
-        except RuntimeError:
+            threads.start(run, f"title-{session.session_id[:20]}")
+        except NoThreads:
             done()
 
     def step_aside(self, session_id: str) -> None:

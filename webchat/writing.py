@@ -14,7 +14,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
-from webchat.errors import Closing, InvalidInput, SessionBusy, StorageError, WebChatError, storing
+from webchat import threads
+from webchat.errors import Closing, InvalidInput, NoThreads, SessionBusy, StorageError, WebChatError, storing
 from webchat.fileutil import Folder
 from webchat.follow import POLL_INTERVAL, Conversation, Conversations, Wakeups, text_pieces
 from webchat.limits import Limits, Places
@@ -138,7 +139,7 @@ class Writing:
     ) -> ReplyRun:
         """Have an answer written by a thread of its own, which takes over the lock; `ended` is called at its end.
 
-        Raises StorageError, RuntimeError; then nothing was begun and the lock is the caller's still.
+        Raises StorageError, NoThreads; then nothing was begun and the lock is the caller's still.
         """
 
         def changed(urgent: bool) -> None:
@@ -157,14 +158,21 @@ class Writing:
         try:
             self.replies.begin(session_id, header)
             self.runs[session_id] = run
+            self._watch()
             run.start(let_go)
         except BaseException as error:
             held.push(handed_over)
-            self.runs.pop(session_id, None)
-            self.replies.leave(session_id)
+            self._take_back(session_id)
             raise _not_started(error) from error
-        self._watch()
         return run
+
+    def _take_back(self, session_id: str) -> None:
+        """Remove an answer that was begun and has no thread: left there, it would count as an answer."""
+        self.runs.pop(session_id, None)
+        try:
+            self.replies.remove(session_id)
+        except OSError:
+            log.warning("the log of an answer that did not start could not be removed", exc_info=True)
 
     def require_disk(self) -> None:
         """Raises StorageError where less of the disk is free than has to be: what is begun could not be ended."""
@@ -291,7 +299,7 @@ class Writing:
         """See to it, while this process answers, that no text waits in it and no stop from elsewhere goes unheard."""
         with self._watch_lock:
             if not self._watching:
-                threading.Thread(target=self._look_after_runs, name="runs", daemon=True).start()
+                threads.start(self._look_after_runs, "runs")
                 self._watching = True
 
     def _look_after_runs(self) -> None:
@@ -324,6 +332,8 @@ class Writing:
 
 
 def _not_started(error: BaseException) -> BaseException:
+    if isinstance(error, NoThreads):
+        return NoThreads("Your message is saved, but no answer could be started. Send it again in a few seconds.")
     if isinstance(error, OSError):
         what = "Your message is saved, but no answer could be started"
         return StorageError(what, error, "Try again when that is mended")

@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
+from webchat import threads
 from webchat.errors import BackendUnavailable, unforeseen
 from webchat.fileutil import DiskFolder
 from webchat.models import MODELS, EmbeddedModel
@@ -112,7 +113,7 @@ class _Fetch:
         self.path: Path | None = None
         self.failure = ""
         self._cancelled, self._ended = threading.Event(), threading.Event()
-        threading.Thread(target=self._run, args=(model, folder), name=f"fetch {model.name}", daemon=True).start()
+        threads.start(self._run, f"fetch {model.name}", model, folder)
 
     @property
     def problem(self) -> str:

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from webchat.backends.openai import OpenAIModel
-from webchat.errors import BackendUnavailable
+from webchat.errors import BackendUnavailable, NoThreads
 
 PORTS = {11434: "Ollama", 1234: "LM Studio", 8080: "llama.cpp", 8000: "vLLM"}
 PATIENCE = 0.3  # seconds; a server on this machine answers within a few milliseconds
@@ -26,10 +26,13 @@ def address_at(port: int) -> str:
 
 
 def nearby_servers(own_port: int) -> list[NearbyServer]:
-    """Those that answer within a moment, all asked at once; never the chat's own port."""
+    """Those that answer within a moment, all asked at once; never the chat's own port. Raises NoThreads."""
     ports = [port for port in PORTS if port != own_port]
     with ThreadPoolExecutor(len(ports)) as pool:
-        found = pool.map(_ask, ports)
+        try:
+            found = pool.map(_ask, ports)
+        except RuntimeError as error:
+            raise NoThreads from error
     return [server for server in found if server]
 
 

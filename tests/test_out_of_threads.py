@@ -1,0 +1,155 @@
+"""The system gives no more threads, or no more descriptors: what was sent is kept, and all goes on when it does."""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+from collections.abc import Callable
+
+import httpx
+import pytest
+
+from tests.processes import another_process, says, tell
+from tests.reading import until
+from webchat import WebChatSessionManager
+from webchat.errors import NoThreads
+
+JSON = {"Accept": "application/json"}
+
+
+@pytest.fixture
+def no_thread_for(monkeypatch) -> Callable[[str], None]:
+    """Has the start of threads whose name begins so fail, as it does where there are too many."""
+    refused: list[str] = []
+    start = threading.Thread.start
+
+    def begin(thread: threading.Thread) -> None:
+        if any(thread.name.startswith(name) for name in refused):
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", begin)
+
+    def refuse(*names: str) -> None:
+        refused[:] = names
+
+    return refuse
+
+
+@pytest.fixture
+def session_id(manager):
+    return manager.create_session().session_id
+
+
+@pytest.mark.parametrize("name", ["reply-", "runs"])
+def test_a_saved_message_is_answered_when_it_is_sent_again(manager, session_id, home, no_thread_for, name):
+    no_thread_for(name)
+    with pytest.raises(NoThreads, match="Your message is saved"):
+        manager.post_message(session_id, "one", key="k")
+    assert not [*home.rglob("*.reply")]
+    assert [message.content for message in manager.read_conversation(session_id).messages] == ["one"]
+    no_thread_for()
+    again = manager.post_message(session_id, "one", key="k")
+    assert again.wait(10)
+    assert again.answer.content == "You said: one"
+    assert [message.role for message in manager.read_conversation(session_id).messages] == ["user", "assistant"]
+
+
+def test_a_script_and_a_page_are_told_to_send_it_again(client, page, session_id, no_thread_for):
+    no_thread_for("reply-")
+    fields = {"message": "one", "key": "k"}
+    told = client.post(f"/sessions/{session_id}/messages", data=fields, headers=JSON)
+    assert (told.status_code, told.headers["Retry-After"]) == (503, "5")
+    assert "Send it again" in told.json["error"]
+    shown = page(client.post(f"/sessions/{session_id}/messages", data=fields))
+    assert (shown.response.status_code, shown.field) == (503, "one")
+    no_thread_for()
+    told = client.post(f"/sessions/{session_id}/messages", data=fields, headers=JSON)
+    assert (told.status_code, told.json["response"]) == (200, "You said: one")
+
+
+@pytest.mark.parametrize("name", ["reply-", "runs"])
+def test_a_backend_that_nobody_asked_is_closed_once_when_another_takes_its_place(backend, no_thread_for, name):
+    closed = []
+    backend.close = lambda: closed.append(True)
+    manager = WebChatSessionManager(backend)
+    session_id = manager.create_session().session_id
+    no_thread_for(name)
+    with pytest.raises(NoThreads):
+        manager.post_message(session_id, "one")
+    no_thread_for()
+    manager.use_backend(type(backend)())
+    assert closed == [True]
+    manager.close()
+
+
+def test_a_title_that_gets_no_thread_holds_no_backend(backend, no_thread_for):
+    closed = []
+    backend.close, backend.titles = lambda: closed.append(True), True
+    manager = WebChatSessionManager(backend)
+    no_thread_for("title-")
+    manager.start_conversation("one").wait()
+    manager.use_backend(type(backend)())
+    assert closed == [True]
+    manager.close()
+
+
+def test_the_search_goes_on_after_a_failed_start(manager, session_id, no_thread_for):
+    manager.send_message("a needle", session_id)
+    no_thread_for("search")
+    assert manager.search("needle", 5) == ([], False)
+    manager.housekeeping.delete([manager.create_session().session_id])  # which has the index forget what is gone
+    no_thread_for()
+    until(lambda: manager.search("needle", 5)[0])
+
+
+def test_looking_for_servers_without_threads_is_no_fault(client, no_thread_for):
+    no_thread_for("ThreadPoolExecutor")
+    told = client.get("/apps/settings/servers", headers=JSON)
+    assert told.status_code == 503
+    assert "no thread left" in told.json["error"]
+
+
+SERVE = """
+import os, pathlib, resource, sys, threading
+from webchat import create_app, logs, server
+logs.set_up()
+app = create_app({"AMPLIFIER_HOME": sys.argv[1], "WEBCHAT_BACKEND": "mock"})
+listening = server.listen("127.0.0.1", 0)
+print(listening.getsockname()[1])
+
+def limit():
+    soft, hard = resource.getrlimit(resource.RLIMIT_NPROC)
+    for line in sys.stdin:
+        if os.geteuid() == 0:  # whom the kernel does not hold to this limit
+            for path in (sys.argv[1], *pathlib.Path(sys.argv[1]).rglob("*")):
+                os.chown(path, 54321, 54321)
+            os.setgroups([]), os.setgid(54321), os.setuid(54321)
+        resource.setrlimit(resource.RLIMIT_NPROC, (1 if line.strip() == "full" else soft, hard))
+        print(line.strip())
+
+threading.Thread(target=limit, daemon=True).start()
+server.run(app, app.extensions["webchat"], listening, max_streams=2, grace=0)
+"""
+
+
+def test_a_real_server_that_gets_no_threads_loses_nothing_and_goes_on():
+    # Not pytest's folder, into which nobody else may look.
+    with tempfile.TemporaryDirectory() as home, another_process(SERVE, home) as process:
+        url = f"http://127.0.0.1:{says(process)}"
+        session_id = httpx.post(f"{url}/api/session").json()["session_id"]
+        # What is loaded at a first message is loaded: who serves from now on may not read this interpreter's files.
+        assert httpx.post(f"{url}/sessions/{session_id}/messages", data={"message": "0"}, headers=JSON).is_success
+        assert httpx.post(f"{url}/messages", headers=JSON).status_code == 400
+        assert httpx.get(f"{url}/sessions/{session_id}").status_code == 200
+        send = {"url": f"{url}/sessions/{session_id}/messages", "data": {"message": "one", "key": "k"}, "headers": JSON}
+        tell(process, "full")
+        assert says(process) == "full"
+        told = httpx.post(**send)
+        assert told.status_code == 503, told.text
+        assert httpx.get(f"{url}/healthz").status_code == 200
+        assert httpx.get(f"{url}/sessions/{session_id}").status_code == 200
+        tell(process, "free")
+        assert says(process) == "free"
+        told = httpx.post(**send)
+        assert (told.status_code, told.json()["response"]) == (200, "Mock response to: one")
