@@ -497,10 +497,32 @@ def test_a_session_that_the_backend_ended_is_no_longer_current(client, backend, 
     backend.plays(error)
     answer = client.post("/api/chat", json={"message": "hello"})
     assert answer.status_code == 409
-    assert error_of(answer).startswith("Session no longer exists.")
+    assert answer.json.keys() == {"error", "session_connected"}
+    assert answer.json["error"].startswith("Session no longer exists.")
+    assert answer.json["session_connected"] is False
     assert client.get("/api/session").json["connected"] is False
     [row] = client.get("/api/sessions").json["sessions"]
     assert (row["session_id"], row["is_active"]) == (session_id, False)
+
+
+@pytest.mark.parametrize("path", ["/api/chat", "/sessions/SESSION/messages"])
+def test_a_retry_is_told_as_well_that_the_backend_ended_the_session(client, backend, path):
+    session_id = client.post("/api/session").json["session_id"]
+    backend.plays(SessionEnded())
+    sent = {"message": "hello", "session_id": session_id, "key": "one-key"}
+    answers = [client.post(path.replace("SESSION", session_id), json=sent, headers={"Accept": JSON}) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [409, 409]
+    assert answers[1].json == answers[0].json == {"error": str(SessionEnded()), "session_connected": False}
+    assert backend.asked == [(session_id, "hello")]
+
+
+def test_a_resume_that_the_backend_refuses_says_that_the_session_is_not_connected(client, backend):
+    session_id = client.post("/api/session").json["session_id"]
+    client.post("/api/end")
+    backend.fail["resume_session"] = SessionEnded()
+    answer = client.post("/api/session/resume", json={"session_id": session_id})
+    assert (answer.status_code, answer.json["session_connected"]) == (409, False)
+    assert client.get("/api/session").json["connected"] is False
 
 
 def test_an_ended_session_can_be_resumed_and_answers(client, backend):

@@ -164,6 +164,14 @@ def test_each_failure_has_its_status(client, backend, address, error, status):
     assert "secret" not in answer.text
 
 
+def test_events_say_that_the_backend_ended_the_session(client, backend, address):
+    for error, connected in ((SessionEnded(), False), (BackendUnavailable(), None)):
+        backend.plays(error)
+        answer = client.post(address, data={"message": "hi"}, headers=EVENTS)
+        [*_, (name, data)] = names_and_data(answer.text)
+        assert (name, data.get("session_connected")) == ("error", connected)
+
+
 def test_a_later_failure_breaks_plain_text_off(client, backend, address):
     going_on = threading.Event()
     backend.plays("half", going_on, RuntimeError("secret"))

@@ -32,7 +32,7 @@ from webchat.errors import (
     WrongToken,
     unforeseen,
 )
-from webchat.faces import Face, json_answer, wanted_face
+from webchat.faces import Face, error_fields, json_answer, wanted_face
 from webchat.limits import MIB
 from webchat.request_log import ERROR
 from webchat.security import is_same_site, mark_as_ours
@@ -85,10 +85,7 @@ def handle(error: Exception) -> Response:
     face = wanted_face()
     if face is Face.JSON:
         status = 400 if status == 422 else status
-        body: dict[str, object] = {"error": text}
-        if isinstance(error, NoActiveSession):
-            body["session_connected"] = False
-        response = json_answer(body, status)
+        response = json_answer(error_fields(error, text), status)
     elif face in (Face.TEXT, Face.EVENTS):
         response = Response(text + "\n", status, mimetype="text/plain")
     else:

@@ -8,6 +8,7 @@ from typing import Any
 
 from flask import Response, request
 
+from webchat.errors import NoActiveSession, SessionEnded
 from webchat.htmx import is_htmx
 
 
@@ -46,6 +47,12 @@ def script_answer(body: dict[str, Any]) -> Response | None:
     if face is Face.EVENTS:
         return Response(f"event: done\ndata: {json.dumps(body, ensure_ascii=False)}\n\n", mimetype=face.value)
     return None
+
+
+def error_fields(error: Exception, text: str) -> dict[str, object]:
+    """What a script is told of an error, and that no session is connected where that is the cause."""
+    connection = {"session_connected": False} if isinstance(error, NoActiveSession | SessionEnded) else {}
+    return {"error": text, **connection}
 
 
 def is_script() -> bool:

@@ -9,8 +9,8 @@ from typing import Any
 
 from flask import Response, g
 
-from webchat.errors import WebChatError
-from webchat.faces import Face, json_answer, wanted_face
+from webchat.errors import SessionEnded, WebChatError
+from webchat.faces import Face, error_fields, json_answer, wanted_face
 from webchat.memory import MemoryAnswer
 from webchat.transcript import Message
 from webchat.views.context import chat_of, client, has_gone, manager
@@ -70,12 +70,17 @@ def _whole(posted: Posted) -> Message:
     if posted.run is None:
         for _, now in _pieces(posted):
             message = now
-        return message
     while not posted.wait(LOOK_AGAIN) and not gone():
         pass
-    if posted.error:
-        raise posted.error
-    return posted.answer
+    message = posted.answer if posted.run else message
+    if error := _error(posted, message):
+        raise error
+    return message
+
+
+def _error(posted: Posted, message: Message) -> WebChatError | None:
+    """What ended the answer early. When it was written before, only that the backend had ended the session is known."""
+    return posted.error or (SessionEnded() if message.code == "ended" else None)
 
 
 def reply_text(posted: Posted) -> Response:
@@ -123,8 +128,8 @@ def _pieces(posted: Posted) -> Iterator[tuple[str, Message]]:
 def _first_text(pieces: Iterator[tuple[str, Any]], posted: Posted) -> str:
     for piece, message in pieces:
         if piece or not message.in_flight:
-            if not piece and posted.wait(1) and posted.error:
-                raise posted.error
+            if not piece and posted.wait(1) and (error := _error(posted, message)):
+                raise error
             return piece
     return ""
 
@@ -134,26 +139,26 @@ def reply_events(posted: Posted) -> Response:
     pieces = _pieces(posted)
 
     def events() -> Iterator[str]:
-        said = None
+        said, last = None, None
         for piece, message in pieces:
+            last = message
             if piece:
                 yield event("delta", {"text": piece})
             status = message.status
             if status != said and message.in_flight:
                 yield event("status", {"status": status})
             said = status
-        yield _last_event(posted, said)
+        yield _last_event(posted, last)
 
     return Response(events(), mimetype="text/event-stream", headers=_headers(posted))
 
 
-def _last_event(posted: Posted, status: str | None) -> str:
+def _last_event(posted: Posted, last: Message | None) -> str:
     posted.wait(1)
-    error = posted.error
-    if isinstance(error, WebChatError):
-        return event("error", {"error": str(error), "message_id": posted.reply.id})
+    if error := _error(posted, last or posted.reply):
+        return event("error", {**error_fields(error, str(error)), "message_id": posted.reply.id})
     names = {"session_id": posted.session.session_id, "message_id": posted.reply.id}
-    return event("done", {"status": status or "interrupted", **names})
+    return event("done", {"status": last.status if last else "interrupted", **names})
 
 
 def event(name: str, data: dict[str, Any]) -> str:
