@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from webchat.fileutil import MemoryFolder
 from webchat.follow import Conversation, Conversations, Position, Waiter, Wakeups, change_since, text_pieces
+from webchat.render import GrowingMarkdown
 from webchat.reply_log import Replies, settle
 from webchat.transcript import Message, Transcripts
 from webchat.views.bodies import Renderings
@@ -311,6 +313,26 @@ def test_of_long_answers_in_flight_few_are_kept_rendered(monkeypatch):
     assert [*renderings._growing] == ["two"]
     renderings.body(Message("two", "assistant", "x" * 900))
     assert not renderings._growing
+
+
+def test_an_answer_that_is_being_rendered_holds_up_no_other(monkeypatch):
+    begun, go_on, grow = threading.Event(), threading.Event(), GrowingMarkdown.grow
+
+    def slowly(growing, text, **options):
+        if text == "slow":
+            begun.set()
+            assert go_on.wait(10)
+        grow(growing, text, **options)
+
+    monkeypatch.setattr(GrowingMarkdown, "grow", slowly)
+    renderings = Renderings()
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(renderings.body, Message("one", "assistant", "slow", status="streaming"))
+        assert begun.wait(10)
+        assert "quick" in renderings.body(Message("two", "assistant", "quick", status="streaming")).tail
+        assert "quick" in renderings.since(Message("two", "assistant", "quick", status="streaming"), 0).tail
+        go_on.set()
+        assert "slow" in slow.result(10).tail
 
 
 def test_a_stream_that_the_garbage_collector_closes_while_readers_are_woken_holds_nobody_up():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 
@@ -11,10 +12,13 @@ import pytest
 from bs4 import BeautifulSoup
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from linkify_it import LinkifyIt
+from markupsafe import Markup
 
 from tests.conftest import HTMX
-from webchat import render
+from webchat import links, render
 from webchat.render import GrowingMarkdown, markdown, normal_lines
+from webchat.rendered import Rendered
 from webchat.texts import title_of
 
 ELEMENTS = set(
@@ -139,6 +143,91 @@ def test_a_link_opens_elsewhere_and_tells_nothing(source, address):
 @pytest.mark.parametrize("text", ["main.py", "example.com", "www.example.com", "ada@example.com", "a.b/c", "127.0.0.1"])
 def test_only_what_is_written_as_an_address_is_a_link(text):
     assert not soup_of(text).select("a")
+
+
+LONG_ADDRESS = "https://a.example/" + "x" * links.LONGEST
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        LONG_ADDRESS,
+        f"see {LONG_ADDRESS} there",
+        f"https://a.example,{'x' * links.LONGEST}",
+        f"mailto:{'x' * 5000}@a.example",
+    ],
+)
+def test_an_address_that_is_too_long_stays_text(text):
+    soup = soup_of(text)
+    assert not soup.select("a")
+    assert soup.get_text().strip() == text
+
+
+def test_addresses_beside_one_that_is_too_long_are_links():
+    soup = soup_of(f"https://b.example {LONG_ADDRESS} (https://c.example/d) mailto:ada@a.example")
+    assert [link["href"] for link in soup.select("a")] == [
+        "https://b.example",
+        "https://c.example/d",
+        "mailto:ada@a.example",
+    ]
+
+
+def test_after_an_address_that_is_none_nothing_in_the_same_run_is_looked_at(monkeypatch):
+    looked_at = []
+    match = LinkifyIt.match_at_start
+    monkeypatch.setattr(LinkifyIt, "match_at_start", lambda self, text: looked_at.append(text) or match(self, text))
+    assert not soup_of("http:///x,http:///y,http:///z " * 3).select("a")
+    assert len(looked_at) == 3
+    assert max(map(len, looked_at)) < links.LONGEST
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("**https://a.example/b**", "https://a.example/b"),
+        ("(https://a.example/b_c_d)", "https://a.example/b_c_d"),
+        ("1.https://a.example", "https://a.example"),
+        ("| https://a.example/b | c |\n|---|---|", "https://a.example/b"),
+        ("mailto:ada@a.example", "mailto:ada@a.example"),
+    ],
+)
+def test_an_address_in_a_text_is_a_link(text, address):
+    assert soup_of(text).select_one("a")["href"] == address
+
+
+def test_one_thread_renders_a_text_for_all_who_wait_and_none_waits_for_another_text():
+    begun, go_on, calls = threading.Event(), threading.Event(), []
+
+    def slowly(text):
+        calls.append(text)
+        if text == "slow":
+            begun.set()
+            assert go_on.wait(10)
+        return Markup(text)
+
+    kept = Rendered(slowly, 1000)
+    with ThreadPoolExecutor(4) as pool:
+        waiting = [pool.submit(kept.get, "slow") for _ in range(4)]
+        assert begun.wait(10)
+        assert kept.get("other") == "other"
+        go_on.set()
+        assert [future.result(10) for future in waiting] == ["slow"] * 4
+    assert calls == ["slow", "other"]
+
+
+def test_a_text_that_could_not_be_rendered_is_tried_again():
+    outcomes = [RuntimeError("broken"), Markup("fine")]
+
+    def render_or_fail(text):
+        outcome = outcomes.pop(0)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    kept = Rendered(render_or_fail, 1000)
+    with pytest.raises(RuntimeError):
+        kept.get("text")
+    assert kept.get("text") == "fine"
 
 
 @pytest.mark.parametrize(
@@ -541,7 +630,7 @@ def test_what_has_no_such_script_is_left_as_it_is():
 
 
 def test_what_is_kept_of_rendered_texts_is_bounded_by_its_size(monkeypatch):
-    kept = render._Kept(1400)
+    kept = Rendered(render._rendered, 1400)
     monkeypatch.setattr(render, "_kept", kept)
     first, second = markdown("a" * 300), markdown("b" * 300)
     assert markdown("a" * 300) is first  # used last: it is the other one that goes

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import threading
-from collections import OrderedDict
 from collections.abc import Iterator, MutableMapping, Sequence
 from functools import lru_cache
 from itertools import pairwise
@@ -20,7 +18,9 @@ from markupsafe import Markup
 from mdit_py_plugins.tasklists import tasklists_plugin
 
 from webchat.colours import coloured
+from webchat.links import link_addresses
 from webchat.plain import TURNING, one_line
+from webchat.rendered import Rendered
 
 KEPT_CHARACTERS = 16 * 2**20
 """Of the texts rendered last and their HTML, together."""
@@ -130,39 +130,16 @@ class GrowingMarkdown:
 
 def markdown(text: str) -> Markup:
     """A whole text as safe HTML, the same as `GrowingMarkdown` comes to. Those asked for last are kept."""
-    html = _kept.find(text)
-    if html is None:
-        growing = GrowingMarkdown()
-        growing.grow(text, final=True)
-        html = Markup("").join(growing.blocks)
-        _kept.put(text, html)
-    return html
+    return _kept.get(text)
 
 
-class _Kept:
-    """HTML by its text, bounded by size: one long answer may be as large as a thousand others."""
-
-    def __init__(self, most: int) -> None:
-        self._most, self._size = most, 0
-        self._guard = threading.Lock()
-        self._found: OrderedDict[str, Markup] = OrderedDict()
-
-    def find(self, text: str) -> Markup | None:
-        with self._guard:
-            if text in self._found:
-                self._found.move_to_end(text)
-            return self._found.get(text)
-
-    def put(self, text: str, html: Markup) -> None:
-        with self._guard:
-            if text not in self._found:
-                self._found[text] = html
-                self._size += len(text) + len(html)
-            while self._size > self._most:
-                self._size -= sum(map(len, self._found.popitem(last=False)))
+def _rendered(text: str) -> Markup:
+    growing = GrowingMarkdown()
+    growing.grow(text, final=True)
+    return Markup("").join(growing.blocks)
 
 
-_kept = _Kept(KEPT_CHARACTERS)
+_kept = Rendered(_rendered, KEPT_CHARACTERS)
 
 
 def normal_lines(text: str) -> str:
@@ -220,11 +197,7 @@ def _outline() -> MarkdownIt:
 @lru_cache(maxsize=2)
 def _parser(*, tasks: bool) -> MarkdownIt:
     parser = _dialect().use(tasklists_plugin) if tasks else _dialect()
-    parser.options["linkify"] = True
-    parser.enable("linkify")
-    if parser.linkify:
-        # Only what is written as a URL: "main.py" is a file, not a host in Paraguay.
-        parser.linkify.set({"fuzzy_link": False, "fuzzy_email": False})
+    link_addresses(parser)
     for rule, render in _RULES.items():
         parser.add_render_rule(rule, render)
     return parser

@@ -1,0 +1,69 @@
+"""Turns addresses that are written out in a text into links, in time that grows with the text's length only."""
+
+from __future__ import annotations
+
+import re
+
+from markdown_it import MarkdownIt
+from markdown_it.rules_inline import StateInline
+
+LONGEST = 2048
+"""Characters of an address that becomes a link; a longer run of text without a blank stays as it is."""
+_SCHEME = re.compile(r"(?:^|[^a-z0-9+-])(https?|mailto)$", re.IGNORECASE)
+_BEFORE = 10
+"""Characters in which a scheme is looked for, and what stands before it."""
+_RUN = re.compile(rf"\S{{1,{LONGEST}}}")
+_BLANK = re.compile(r"\s")
+
+
+def link_addresses(parser: MarkdownIt) -> None:
+    """Have the parser link addresses. Instead of its own two rules, which look at the whole text again and again."""
+    if parser.linkify:
+        # Only what is written as a URL: "main.py" is a file, not a host in Paraguay.
+        parser.linkify.set({"fuzzy_link": False, "fuzzy_email": False})
+    parser.inline.ruler.at("linkify", _address)
+    parser.inline.ruler.enable("linkify")
+
+
+def _address(state: StateInline, silent: bool) -> bool:
+    """The rule for one place, at the colon behind a scheme."""
+    if state.src[state.pos] != ":" or state.linkLevel > 0:
+        return False
+    scheme = _SCHEME.search(state.src[max(0, state.pos - _BEFORE) : state.pos])
+    if scheme is None or not state.pending.lower().endswith(scheme[1].lower()):
+        return False
+    begin = state.pos - len(scheme[1])
+    url = _url_at(state, begin)
+    address = state.md.normalizeLink(url)
+    if not url or not state.md.validateLink(address):
+        return False
+    if not silent:
+        state.pending = state.pending[: -len(scheme[1])]
+        _push_link(state, address, url)
+    state.pos = begin + len(url)
+    return True
+
+
+def _url_at(state: StateInline, begin: int) -> str:
+    """The address that begins there; "" if there is none. One miss is enough for a run of text without a blank."""
+    missed_in, until = state.env.get("no address", ("", 0))
+    if missed_in is state.src and begin < until:
+        return ""
+    run = _RUN.match(state.src, begin)
+    assert run is not None  # noqa: S101  (a scheme begins there)
+    linkify = state.md.linkify
+    found = linkify.match_at_start(run[0]) if linkify and len(run[0]) < LONGEST else None
+    if found is None:
+        end = _BLANK.search(state.src, run.end())
+        state.env["no address"] = state.src, end.start() if end else len(state.src)
+        return ""
+    return str(found.raw).rstrip("*")  # which are emphasis
+
+
+def _push_link(state: StateInline, address: str, text: str) -> None:
+    opening = state.push("link_open", "a", 1)
+    opening.attrs = {"href": address}
+    opening.markup, opening.info = "linkify", "auto"
+    state.push("text", "", 0).content = state.md.normalizeLinkText(text)
+    closing = state.push("link_close", "a", -1)
+    closing.markup, closing.info = "linkify", "auto"
