@@ -121,3 +121,61 @@ def test_a_file_from_a_clock_that_is_ahead_is_listed_at_once(home):
     file.write_text('{"role": "user", "content": "hello"}\n')
     os.utime(file, (time.time() + 86_400,) * 2)
     assert app.extensions["webchat"].housekeeping.adopt() == ["brought"]
+
+
+def test_what_is_deleted_while_the_clock_is_behind_stays_in_the_trash_for_its_time(manager, clock, path):
+    house, (first, second) = manager.housekeeping, [say(manager, text) for text in ("one", "two")]
+    right = clock.now
+    clock.now -= timedelta(days=40)
+    house.delete([first])
+    clock.now += timedelta(seconds=5)
+    house.delete([second])
+    clock.now = right
+    house.empty_expired()
+    after = WebChatSessionManager(ScriptedBackend(), path, clock=clock).housekeeping
+    assert {session.session_id for session in after.trash()} == {first, second}
+    clock.now = right + timedelta(days=29, hours=23)
+    after.empty_expired()
+    assert len(after.trash()) == 2
+    clock.now = right + timedelta(days=30, hours=1)
+    after.empty_expired()
+    assert after.trash() == []
+
+
+def test_a_session_brought_back_and_deleted_again_counts_from_then(manager, clock):
+    house, session_id = manager.housekeeping, say(manager, "one")
+    clock.now -= timedelta(days=1)
+    house.delete([session_id])
+    house.restore([session_id])
+    clock.now += timedelta(days=100)
+    house.delete([session_id])
+    clock.now += timedelta(days=29)
+    house.empty_expired()
+    assert len(house.trash()) == 1
+
+
+def test_a_memory_deleted_while_the_clock_is_behind_stays_in_the_trash_for_its_time(home, clock):
+    store = MemoryStore(DiskFolder(home), clock=clock)
+    store.remember("one"), store.remember("two")
+    right = clock.now
+    clock.now -= timedelta(days=40)
+    store.delete("mem-001"), store.delete("mem-002")
+    clock.now = right + timedelta(days=29)
+    store.empty_expired()
+    assert len(store.trash()) == 2
+    assert store.restore("mem-001")
+    assert "kept_since" not in (home / "memory-store.yaml").read_text().partition("trash:")[0]
+    clock.now = right + timedelta(days=31)
+    store.empty_expired()
+    assert store.trash() == []
+
+
+def test_a_memory_counts_from_the_newest_moment_of_the_sessions(home, clock):
+    """Seen from the clock of now, that moment is 40 days ahead: the clock is behind."""
+    app = create_app({"AMPLIFIER_HOME": str(home)}, backend=ScriptedBackend())
+    MemoryStore(DiskFolder(home)).remember("one")
+    clock.now += timedelta(days=40)
+    say(WebChatSessionManager(ScriptedBackend(), home / "server" / "web-chat-sessions.json", clock=clock), "hello")
+    assert app.test_client().post("/apps/settings/memories/mem-001/delete").status_code == 303
+    clock.now += timedelta(days=29)
+    assert [memory["id"] for memory in MemoryStore(DiskFolder(home), clock=clock).trash()] == ["mem-001"]

@@ -81,6 +81,15 @@ class Activity:
                 self._latest = {**self._latest, **self._moments(new.lines)}
             return self._latest
 
+    @property
+    def newest(self) -> float:
+        """The newest moment that was noted, in seconds since 1970; imports do not count."""
+        latest = self.latest()
+        with self._guard:
+            if self._newest > float("-inf"):
+                return self._newest
+        return max((moment.seconds for moment in latest.values()), default=float("-inf"))
+
     def _moments(self, lines: Iterable[tuple[int, jsonlines.Record | None]]) -> dict[str, Moment]:
         moments: dict[str, Moment] = {}
         for _, record in lines:
@@ -107,6 +116,11 @@ class Activity:
             data = b"".join(row + b"\n" for row in rows)
             self._folder.replace(self._name, data)
             self._compact_above = max(COMPACT_ABOVE, 2 * len(data))
+
+
+def time_of(seconds: float) -> str:
+    """The stored form of a time in seconds since 1970."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds")
 
 
 def seconds_of(time: str) -> float:

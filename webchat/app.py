@@ -53,7 +53,7 @@ def create_app(config_values: Mapping[str, Any] | None = None, *, backend: Sessi
         app.config[name] = (config_values or {}).get(name, int(settings.max_body * MIB))
     home = settings.home.expanduser()
     metrics = Metrics() if settings.metrics else None
-    memory = MemoryStore(DiskFolder(home), trash_days=settings.trash_days)
+    memory = MemoryStore(DiskFolder(home), trash_days=settings.trash_days, newest=lambda: manager.store.activity.newest)
     manager = WebChatSessionManager(
         backend or live.first_backend(),
         home / SERVER_DIR / WEB_CHAT_SESSIONS_FILENAME,

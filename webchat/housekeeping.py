@@ -86,11 +86,11 @@ class Housekeeping:
                 self._end(session_id)
             except WebChatError:  # a backend that is away is no reason to keep what a person wants gone
                 log.warning("the backend did not let go of session %s", session_id, exc_info=True)
-        deleted_at = self._clock()
-        self._store.mark(left, {"deleted_at": deleted_at}, owner)
+        mark = self._store.trash_mark()
+        self._store.mark(left, mark, owner)
         self._tell(left)
         self.empty_expired()
-        return deleted_at
+        return str(mark["deleted_at"])
 
     def trash(self, owner: str | None = None) -> list[WebChatSession]:
         """What can be restored, the last deleted first."""

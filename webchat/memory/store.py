@@ -7,11 +7,14 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
+from webchat.activity import seconds_of, time_of
 from webchat.conventions import MEMORY_STORE_FILENAME
 from webchat.errors import InvalidInput, storing
 from webchat.fileutil import Folder, locked, quarantine
 from webchat.memory.file import Memories, Memory, MemoryFile, dump, parse, view
 from webchat.memory.words import significant_words
+
+TRASH_KEYS = ("deleted_at", "kept_since")
 
 
 def _utc_now() -> str:
@@ -24,9 +27,19 @@ class MemoryStore:
     An owner sees what was remembered with the same owner only; None is an owner like any other.
     """
 
-    def __init__(self, folder: Folder, *, clock: Callable[[], str] = _utc_now, trash_days: float = 30.0) -> None:
-        """`trash_days` is for how long a deleted memory can be restored."""
-        self._folder = folder
+    def __init__(
+        self,
+        folder: Folder,
+        *,
+        clock: Callable[[], str] = _utc_now,
+        trash_days: float = 30.0,
+        newest: Callable[[], float] = lambda: float("-inf"),
+    ) -> None:
+        """`trash_days` is for how long a deleted memory can be restored.
+
+        `newest` gives the newest moment known from elsewhere, in seconds since 1970: the clock may be behind.
+        """
+        self._folder, self._newest = folder, newest
         self._clock = clock
         self._trash_days = trash_days
 
@@ -63,7 +76,7 @@ class MemoryStore:
             file = self._read()
             gone, file.rows = _parted(file.rows, memory_id, owner)
             if gone:
-                file.trash += [{**row, "deleted_at": self._clock()} for row in gone]
+                file.trash += [{**row, **self._trash_mark(file)} for row in gone]
                 self._replace(file)
         return bool(gone)
 
@@ -79,7 +92,7 @@ class MemoryStore:
             file = self._read()
             back, file.trash = _parted(file.trash, memory_id, owner)
             if back:
-                file.rows += [{key: value for key, value in row.items() if key != "deleted_at"} for row in back]
+                file.rows += [{key: value for key, value in row.items() if key not in TRASH_KEYS} for row in back]
                 file.rows.sort(key=lambda row: (str(row.get("timestamp") or ""), len(str(row["id"])), str(row["id"])))
                 self._replace(file)
         return bool(back)
@@ -112,11 +125,16 @@ class MemoryStore:
             self._replace(self._read())
 
     def _is_expired(self, row: dict[str, Any]) -> bool:
-        try:
-            age = datetime.fromisoformat(self._clock()) - datetime.fromisoformat(str(row.get("deleted_at")))
-        except (ValueError, TypeError):  # a time that somebody wrote by hand: kept
-            return False
-        return age.total_seconds() > self._trash_days * 24 * 3600
+        since = _kept_since(row)
+        # A time that somebody wrote by hand may be none: such a memory is kept.
+        return since > float("-inf") and seconds_of(self._clock()) - since > self._trash_days * 24 * 3600
+
+    def _trash_mark(self, file: MemoryFile) -> dict[str, str]:
+        """What is noted of a memory that is deleted now. If the clock is behind, the newest moment known counts."""
+        now = self._clock()
+        remembered = (seconds_of(str(row.get("timestamp"))) for row in (*file.rows, *file.trash))
+        newest = max([self._newest(), *remembered, *map(_kept_since, file.trash)])
+        return {"deleted_at": now} | ({"kept_since": time_of(newest)} if newest > seconds_of(now) else {})
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -134,6 +152,11 @@ class MemoryStore:
         if file.damaged:
             quarantine(self._folder, MEMORY_STORE_FILENAME)
         self._folder.replace(MEMORY_STORE_FILENAME, data)
+
+
+def _kept_since(row: dict[str, Any]) -> float:
+    """Since when a memory lies in the trash, in seconds since 1970."""
+    return max(seconds_of(str(row.get(key))) for key in TRASH_KEYS)
 
 
 def _require_utf8(content: str) -> None:

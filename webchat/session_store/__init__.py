@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from webchat.activity import Activity, seconds_of
+from webchat.activity import Activity, seconds_of, time_of
 from webchat.conventions import SERVER_DIR, WEB_CHAT_ACTIVITY_FILENAME, WEB_CHAT_SESSIONS_FILENAME
 from webchat.errors import LimitReached, SessionExists, SessionNotFound
 from webchat.fileutil import DiskFolder, Folder, MemoryFolder
@@ -15,7 +15,7 @@ from webchat.observer import NOBODY, Observer
 from webchat.session_store.claims import Claims
 from webchat.session_store.listing import Listing, as_of
 from webchat.session_store.registry import NEWER, Registry, RegistryFile, Row, Rows, is_row, session_of
-from webchat.session_store.rules import count_of, owned, trashed, without_current
+from webchat.session_store.rules import count_of, kept_since, owned, trashed, without_current
 from webchat.session_store.session import DEFAULT_DESCRIPTION, WebChatSession, is_session_id, short_id, utc_now
 
 __all__ = [
@@ -183,7 +183,17 @@ class WebChatSessionStore:
         """The ids of all that have lain in the trash for longer than `age` seconds, whosever they are."""
         before = seconds_of(self._clock()) - age
         rows = self._file.read().rows
-        return [key for key, row in rows.items() if row.get("deleted_at") and seconds_of(row["deleted_at"]) < before]
+        return [key for key, row in rows.items() if row.get("deleted_at") and kept_since(row) < before]
+
+    def trash_mark(self) -> Row:
+        """What is noted in the record of a session that is deleted now.
+
+        If the clock is behind, `kept_since` is the newest moment known: from then on the trash counts.
+        """
+        now = self._clock()
+        trash = (kept_since(row) for row in self._file.read().rows.values() if row.get("deleted_at"))
+        newest = max([self.activity.newest, *trash])
+        return {"deleted_at": now, "kept_since": time_of(newest) if newest > seconds_of(now) else None}
 
     def restore(self, session_ids: Collection[str], owner: str | None = None) -> None:
         """Bring sessions back from the trash, in one write.
@@ -193,7 +203,8 @@ class WebChatSessionStore:
 
         def change(rows: Rows) -> Rows:
             self._require_room(rows, owner, len(session_ids))
-            return {**rows, **{key: {**trashed(rows, key, owner), "deleted_at": None} for key in session_ids}}
+            not_deleted = {"deleted_at": None, "kept_since": None}
+            return {**rows, **{key: {**trashed(rows, key, owner), **not_deleted} for key in session_ids}}
 
         self._file.update(change)
 

@@ -20,6 +20,7 @@ Row = dict[str, Any]
 Rows = Mapping[str, Row]
 _TYPES: dict[str, type | tuple[type, ...]] = {"description": str, "created_at": str, "last_active": str, "extra": dict}
 _TYPES |= {"is_active": bool, "begun": bool, "pinned": bool, "archived": bool}
+_TYPES |= {"kept_since": (str, type(None))}
 _TYPES |= {"owner": (str, type(None)), "deleted_at": (str, type(None)), "title_by": (str, type(None))}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from webchat.activity import seconds_of
 from webchat.errors import SessionNotFound
 from webchat.session_store.registry import Row, Rows, session_of
 
@@ -20,6 +21,11 @@ def trashed(rows: Rows, session_id: str, owner: str | None) -> Row:
     if row is None or row.get("owner") != owner or not row.get("deleted_at"):
         raise SessionNotFound(session_id)
     return row
+
+
+def kept_since(row: Row) -> float:
+    """Since when a session lies in the trash, in seconds since 1970."""
+    return max(seconds_of(row["deleted_at"]), seconds_of(row.get("kept_since") or ""))
 
 
 def count_of(rows: Rows, owner: str | None) -> int:
