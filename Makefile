@@ -46,9 +46,9 @@ audit: $(VENV)/.dev ## Look for known vulnerabilities in all that is installed; 
 screenshots: $(VENV)/.dev ## Take the README's pictures, in Chromium
 	@$(BIN)/python docs/screenshots.py
 
-wheel: $(VENV)/.dev ## Build the wheel into dist/
+wheel: $(VENV)/.dev ## Build the source archive, and the wheel from it, into dist/
 	@rm -rf dist
-	@$(BIN)/python -m build --wheel --no-isolation --outdir dist
+	@$(BIN)/python -m build --no-isolation --outdir dist
 
 clean: ## Remove what was installed and built
 	@rm -rf $(VENV) dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
