@@ -132,11 +132,11 @@ def exported(*sessions: tuple[dict, list[dict]]) -> bytes:
 
 
 def as_titles() -> bytes:
-    """A session for each attack, which is its title."""
+    """A session for each attack, which is its title as far as a title goes."""
     message = {"id": "m", "role": "user", "content": "x", "created_at": "2026-01-01T00:00:00+00:00"}
     return exported(
         *(
-            ({"session_id": f"title-{number}", "description": text, "begun": True}, [message])
+            ({"session_id": f"title-{number}", "description": text[:300], "begun": True}, [message])
             for number, text in enumerate(CORPUS)
         )
     )
@@ -159,7 +159,7 @@ def bring_in(client, data: bytes) -> None:
 
 
 def shown(title: str) -> str:
-    return one_line(title) or DEFAULT_DESCRIPTION
+    return one_line(title[:300]) or DEFAULT_DESCRIPTION
 
 
 def test_titles_stay_text_in_the_list(client):

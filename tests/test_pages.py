@@ -549,6 +549,72 @@ def test_earlier_messages_come_with_a_longer_page_without_a_script(page, manager
     assert sizes == [20, 70, 120]
 
 
+@pytest.fixture
+def very_long(manager, home):
+    """A session of 3000 messages, m0 the first, put in as a file."""
+    lines = [json.dumps({"id": f"m{n}", "role": ("user", "assistant")[n % 2], "content": f"m{n}"}) for n in range(3000)]
+    data = b"\n".join(line.encode() for line in lines) + b"\n"
+    session_id = manager.create_session().session_id
+    (home / "server" / "web-chat-transcripts").mkdir(parents=True)
+    (home / "server" / "web-chat-transcripts" / f"{session_id}.jsonl").write_bytes(data)
+    return session_id
+
+
+def texts_of(page):
+    return [message.text for message in page.messages]
+
+
+def texts(first, end):
+    return [f"m{number}" for number in range(first, end)]
+
+
+@pytest.mark.parametrize("query", ["show=20000", "at=m0", "at=m2400&show=3000", "show=20000&at=m10"])
+def test_no_address_brings_more_than_600_messages(page, very_long, query):
+    shown = page(f"/sessions/{very_long}?{query}")
+    assert len(shown.messages) <= 600
+    assert shown.messages[-1].text == "m2999"
+    assert shown.soup.select_one("#after-m2999")
+
+
+def test_a_message_far_up_is_shown_with_what_is_around_it_and_the_end(page, very_long):
+    shown = page(f"/sessions/{very_long}?at=m1000")
+    assert texts_of(shown) == texts(996, 1046) + texts(2980, 3000)
+    assert "(996)" in shown.soup.select_one("#earlier").get_text()
+    between = shown.soup.select_one("#between")
+    assert "(1934)" in between.get_text()
+    assert between.find_previous("article")["id"] == "m-m1045"
+    assert between.find_next("article")["id"] == "m-m2980"
+
+
+def test_what_lies_between_comes_with_htmx_until_nothing_is_missing(client, page, very_long):
+    link, seen = page(f"/sessions/{very_long}?at=m2350").soup.select_one("#between"), []
+    assert "(584)" in link.get_text()
+    while link:
+        part = page(client.get(link["hx-get"], headers=HTMX))
+        assert len(part.messages) <= 50
+        assert not part.soup.select("#earlier")
+        seen = texts_of(part) + seen
+        link = part.soup.select_one("#between")
+    assert seen == texts(2396, 2980)
+
+
+@pytest.mark.parametrize(("link", "first"), [("#earlier", 0), ("#between", 2999)])
+def test_without_a_script_links_lead_through_all_of_it(page, very_long, link, first):
+    """Up from the end to the first message, and down again."""
+    address, seen, pages = f"/sessions/{very_long}?at=m{2999 - first}", [], 0
+    while address and pages < 100:
+        shown = page(address)
+        part = texts_of(shown)
+        seen, pages = [*seen, *part], pages + 1
+        more = shown.soup.select_one(link)
+        address = more and more["href"]
+        if address and "#" in address:
+            assert shown.response.status_code == 200
+            address = address.partition("#")[0]
+    assert {*seen} == {*texts(0, 3000)}
+    assert pages < 100
+
+
 def test_twenty_messages_are_shown_at_once(page, manager):
     session_id = many(manager, 20)
     shown = page(f"/sessions/{session_id}")

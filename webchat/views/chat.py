@@ -24,11 +24,10 @@ from webchat.views.context import chat_of, client, has_gone, link, manager, owne
 from webchat.views.inputs import allow_files, request_fields
 from webchat.views.streams import answering, holding, memory_reply, reserve
 from webchat.views.templates import render_template
+from webchat.views.window import window_before
 from webchat.writing import Posted
 
 SHELVES = ("", "archived", "trash")
-CONTEXT = 4
-"""Messages that are shown before one that was searched for."""
 FIRST_TEXT = 0.03
 """Seconds that a form's answer waits for the first piece of text, which then comes with it."""
 
@@ -68,18 +67,11 @@ def session(session_id: str) -> AnyResponse | str:
         return json_answer({**session_fields(shown), "messages": [_message_fields(item) for item in messages]})
     before = request.args.get("before")
     if before and is_htmx():
-        return _earlier(shown, before)
+        return _earlier(shown, before, request.args.get("after", ""))
     at = request.args.get("at", "")
     aside = at if at and manager().is_aside(session_id, at) else ""
-    html = _page(shown, max(_shown_for(session_id, at), request.args.get("show", 0, type=int)), aside)
+    html = _page(shown, request.args.get("show", 0, type=int), at, aside)
     return fragments(html, push=session_link(session_id)) if is_htmx() else html
-
-
-def _shown_for(session_id: str, at: str) -> int:
-    """How many messages show the one that the address asks for, and a few before it."""
-    messages = manager().read_conversation(session_id).messages if at else ()
-    number = next((number for number, message in enumerate(messages) if message.id == at), len(messages))
-    return max(pieces.MESSAGES_SHOWN, len(messages) - number + CONTEXT if number < len(messages) else 0)
 
 
 def sessions() -> Response | str:
@@ -272,8 +264,8 @@ def _message_fields(message: Message) -> dict[str, object]:
     return {**record, "siblings": [*message.siblings] or [message.id]}
 
 
-def _page(shown: WebChatSession | None, show: int = pieces.MESSAGES_SHOWN, aside: str = "") -> str:
-    context = pieces.chat_context(shown, show=show) | {"aside": aside}
+def _page(shown: WebChatSession | None, show: int = 0, at: str = "", aside: str = "") -> str:
+    context = pieces.chat_context(shown, show=show, at=at) | {"aside": aside}
     if is_htmx():
         # Not with "+": it would take the chat, a plain text, for something to escape.
         return "".join((render_template("webchat/_chat.html", **context), pieces.shell_partials(shown)))
@@ -320,17 +312,10 @@ def _added(session_id: str, *added: Message, posted: Posted | None = None) -> An
     return fragments(messages, partial("composer", "outerHTML", composer))
 
 
-def _earlier(shown: WebChatSession, before: str) -> str:
-    conversation = manager().read_conversation(shown.session_id)
-    older = conversation.up_to(before)[:-1]
-    part = Conversation(older[-pieces.EARLIER_SHOWN :])
-    return render_template(
-        "webchat/_earlier.html",
-        session=shown,
-        messages=[{**pieces.message_context(message, part), "is_last": False} for message in part.messages],
-        earlier=len(older) - len(part.messages),
-        show=pieces.EARLIER_SHOWN,
-    )
+def _earlier(shown: WebChatSession, before: str, after: str) -> str:
+    part = window_before(manager().read_conversation(shown.session_id).messages, before, after)
+    context = pieces.window_context(part, Conversation())  # none of them is the last
+    return render_template("webchat/_earlier.html", session=shown, **context)
 
 
 def _key() -> str | None:

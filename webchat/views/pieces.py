@@ -20,11 +20,8 @@ from webchat.transcript import Message, new_message_id
 from webchat.views.bodies import Body
 from webchat.views.context import DAYS, chat_of, day_group, link, local_time, owner
 from webchat.views.templates import render_template
+from webchat.views.window import EARLIER_SHOWN, Window, window
 
-MESSAGES_SHOWN = 20
-"""With how many messages a session opens: more than a screen has, and no more than is rendered in a moment."""
-EARLIER_SHOWN = 50
-"""How many more come when somebody scrolls up to them."""
 SESSIONS_SHOWN = 50
 HITS_SHOWN = 30
 """Sessions at most that are shown for what was said in them."""
@@ -63,20 +60,28 @@ def welcome_part() -> str:
     return render_template("webchat/_chat.html", **chat_context(None))
 
 
-def chat_context(session: WebChatSession | None, *, show: int = MESSAGES_SHOWN) -> dict[str, Any]:
+def chat_context(session: WebChatSession | None, *, show: int = 0, at: str = "") -> dict[str, Any]:
     """What `_chat.html` needs, and with it the page around."""
     conversation = chat_of().manager.read_conversation(session.session_id) if session else Conversation()
-    shown = conversation.messages[-show:]
+    shown = window(conversation.messages, show, at)
     return {
         "session": session,
-        "messages": [message_context(message, conversation) for message in shown],
-        "earlier": len(conversation.messages) - len(shown),
-        "show": show,
+        **window_context(shown, conversation),
         "damaged": conversation.damaged,
         "newer": conversation.newer,
         "position": conversation.position,
         "key": new_message_id(),
         "seen": conversation.last.id if conversation.last else START,
+    }
+
+
+def window_context(shown: Window, conversation: Conversation) -> dict[str, Any]:
+    """What `_earlier.html` needs: the messages, and the links to those that are not shown."""
+    return {
+        "messages": [message_context(message, conversation) for message in shown.messages],
+        "earlier": shown.earlier,
+        "between": shown.between,
+        "gap": shown.gap,
     }
 
 
