@@ -49,12 +49,20 @@
   const grown = new ResizeObserver(() => { if (!following) showArrow(); else if (distance() >= 1) toEnd(); });
   const watch = () => { const chat = $("chatArea"); if (chat) { grown.disconnect(); grown.observe(chat); } };
 
-  // The message field grows with its text, where CSS cannot do that by itself.
+  // Where CSS cannot do it by itself, a box grows with its text: typed, brought by htmx, or shown with its popover.
+  // By its rows: htmx would copy a style to what comes in its place, which the page's policy forbids.
   const fit = (field) => {
-    if (CSS.supports("field-sizing", "content")) return;
-    field.style.blockSize = "auto";
-    field.style.blockSize = `${field.scrollHeight}px`;
+    if (CSS.supports("field-sizing", "content") || !field.scrollHeight) return;
+    const least = Number(field.dataset.rows ??= field.rows);
+    field.rows = least;
+    const { lineHeight, paddingBlockStart, paddingBlockEnd } = getComputedStyle(field);
+    const lines = field.scrollHeight - parseFloat(paddingBlockStart) - parseFloat(paddingBlockEnd);
+    field.rows = Math.max(least, Math.round(lines / parseFloat(lineHeight)));
   };
+  const fitAll = (part) => part.querySelectorAll?.("textarea").forEach(fit);
+  document.addEventListener("htmx:before:settle", (event) => event.detail.newContent.forEach(fitAll));
+  document.addEventListener("toggle", (event) => fitAll(event.target), true);
+  addEventListener("resize", () => fitAll(document));
 
   // What is typed and not sent is kept for each session until it is sent; a month at most. The key of its form is kept
   // with it: sent again, it is the same message. `sent` is what is on its way with that key.
@@ -121,9 +129,8 @@
   };
 
   document.addEventListener("input", (event) => {
-    if (event.target.id !== "messageInput") return;
-    fit(event.target);
-    keepDraft(event.target.value);
+    if (event.target.matches("textarea")) fit(event.target);
+    if (event.target.id === "messageInput") keepDraft(event.target.value);
   });
 
   // Text files go with a message: chosen, dropped or pasted. Their names stand below the field.
@@ -190,6 +197,13 @@
     if (shortcut === "escape") return answering() && !document.querySelector(":popover-open");
     return shortcut in SHORTCUTS;
   };
+  // A click beside the dialog closes it, also where `closedby` is unknown.
+  document.addEventListener("click", (event) => {
+    if (!event.target.matches("dialog")) return;
+    const { left, right, top, bottom } = event.target.getBoundingClientRect();
+    const isInside = event.clientX >= left && event.clientX <= right && event.clientY >= top && event.clientY <= bottom;
+    if (!isInside) event.target.close();
+  });
   document.addEventListener("keydown", (event) => {
     if (event.isComposing || event.altKey || event.repeat || !$("chatArea")) return;
     const control = event.ctrlKey || event.metaKey;
@@ -227,17 +241,36 @@
     if (!response.ok) throw new Error(response.statusText);
     return response.text();
   };
+  // Safari lets a page write within the click alone: a message's source, which comes later, is handed over as a promise.
+  const copySource = async (source) => {
+    const { clipboard } = navigator;
+    try {
+      await clipboard.write([new ClipboardItem({ "text/plain": source.then((text) => new Blob([text], { type: "text/plain" })) })]);
+    } catch { // older browsers know no promise there, and let a page write for some seconds after the click
+      await clipboard.writeText(await source);
+    }
+  };
+  // A page that is neither local nor https has no clipboard: there, the text that is shown is copied in the old way.
+  const copyShown = (text) => {
+    addEventListener("copy", (event) => {
+      event.clipboardData.setData("text/plain", text);
+      event.preventDefault();
+    }, { once: true });
+    if (!document.execCommand("copy")) throw new Error("the browser does not let this page copy");
+  };
   const copy = async (button) => {
     const code = button.closest("figure")?.querySelector("code");
-    const text = code ? code.textContent : await sourceOf(button.dataset.source);
-    await navigator.clipboard.writeText(text);
+    const text = code?.textContent ?? button.closest("article").querySelector(".content").innerText;
+    if (!navigator.clipboard) copyShown(text);
+    else if (code) await navigator.clipboard.writeText(text);
+    else await copySource(sourceOf(button.dataset.source));
     says(button, "Copied");
   };
 
   document.addEventListener("click", (event) => {
     const button = event.target.closest("button");
     if (!button) return;
-    if (button.classList.contains("copy")) copy(button).catch(() => says(button, "Not copied"));
+    if (button.matches("figure .copy, [data-source]")) copy(button).catch(() => says(button, "Not copied"));
     // Stop comes into Send's place: who sends with a double click means no stop with its second half.
     if (button.matches(".stop") && event.detail > 1) event.preventDefault();
     if (button.id === "shortcutsButton") showShortcuts();
@@ -271,6 +304,12 @@
     htmx.trigger("#sessionSearch", "search");
   }, true);
   document.addEventListener("sessions", refreshList);
+  // WebKit empties a search field with Escape, and leaves the panel open.
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || event.target.id !== "sessionSearch" || event.isComposing) return;
+    event.preventDefault();
+    panel().hidePopover();
+  });
   document.addEventListener("keydown", (event) => {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (!step || !isPanelOpen() || !event.target.closest("#sessionsPanel, #sessionsButton")) return;
@@ -321,6 +360,7 @@
     const answerer = await answererOf(event.detail.error);
     const place = source.closest && problemOf(source);
     if (!place) return;
+    if (source.id === "sessionSearch") $("sessionList").querySelector(".empty")?.remove();
     if (answerer && isSignIn(answerer)) {
       // Going back in the history asks for the whole page: the browser shows what there is.
       if (source === document.body) location.reload(); else tellSignedOut(place, source);
@@ -329,7 +369,6 @@
     if (!source.matches(ASKS)) return;
     const failed = answerer && answerer.status < 500 ? `This was refused before it reached the chat (${answerer.status}).` : "The chat's server does not answer.";
     tell(place, `${failed} ${source.matches(".field") ? "Your text is still here; send it again in a moment." : "Try again in a moment."}`, "");
-    if (source.id === "sessionSearch") $("sessionList").querySelector(".empty")?.remove();
   });
 
   // A screen reader is told once that an answer has ended, not each of its words, and what notes come onto the page.
@@ -451,7 +490,7 @@
     if (!field || field === composer) return;
     composer = field;
     // Drafts do this for each session. Without a script the browser does, for who goes back from a sign-in or an error.
-    field.autocomplete = "off";
+    field.setAttribute("autocomplete", "off");
     if (left) bringLeft(field); else bringDraft(field);
     dropSent();
     fit(field);
@@ -512,5 +551,6 @@
 
   if (!location.hash || location.hash === "#end") opened(); else watch();
   filled();
+  fitAll(document);
   announce(true);
 })();

@@ -43,3 +43,55 @@ def test_a_question_is_copied_as_it_was_written(chat):
     chat.questions.last.get_by_role("button", name="Copy").click()
     expect(chat.questions.last.get_by_role("button", name="Copied")).to_be_visible()
     assert clipboard(chat) == "how?\n  And *why*?"
+
+
+def copied(message) -> None:
+    message.hover()
+    message.locator("footer").get_by_role("button", name="Copy").click()
+    expect(message.locator("footer").get_by_role("button", name="Copied")).to_be_visible()
+
+
+# What other browsers refuse or lack.
+NOT_AFTER_THE_CLICK = "() => { navigator.clipboard.writeText = () => Promise.reject(new Error('not in the click')); }"
+NO_PROMISES = "() => { window.ClipboardItem = class { constructor() { throw new TypeError('no promises'); } }; }"
+NO_CLIPBOARD = "() => Object.defineProperty(navigator, 'clipboard', {value: undefined})"
+
+
+@pytest.mark.parametrize("lacks", [NOT_AFTER_THE_CLICK, NO_PROMISES], ids=["only within the click", "no promises"])
+def test_a_message_is_copied_in_other_browsers_too(chat, lacks):
+    chat.page.evaluate(lacks)
+    copied(chat.answers.last)
+    assert clipboard(chat) == ANSWER
+
+
+def test_without_a_clipboard_what_is_shown_is_copied(chat):
+    chat.page.evaluate(NO_CLIPBOARD)
+    copied(chat.questions.last)
+    chat.field.press("Control+v")
+    expect(chat.field).to_have_value("how?\n  And *why*?")
+    chat.field.fill("")
+    chat.answer.get_by_role("button", name="Copy").click()
+    expect(chat.answer.get_by_role("button", name="Copied")).to_be_visible()
+    chat.field.press("Control+v")
+    expect(chat.field).to_have_value("if a < b:\n    print('&')\n")
+
+
+def test_a_message_that_cannot_be_fetched_is_not_copied(chat):
+    chat.page.route("**/messages/*", lambda route: route.abort())
+    chat.answers.last.hover()
+    chat.answers.last.locator("footer").get_by_role("button", name="Copy").click()
+    expect(chat.answers.last.locator("footer").get_by_role("button", name="Not copied")).to_be_visible()
+
+
+def test_other_buttons_copy_nothing(chat):
+    asked = []
+    chat.page.on("request", lambda request: asked.append(request.url))
+    chat.page.set_input_files("#files", [{"name": "a.txt", "mimeType": "text/plain", "buffer": b"apples"}])
+    remove = chat.page.locator("#detach")
+    remove.click()
+    expect(remove).to_be_hidden()
+    chat.answers.last.hover()
+    chat.page.get_by_role("button", name="Ask for another answer").click()
+    expect(chat.page.locator(".siblings")).to_be_visible()
+    expect(remove).to_have_text("Remove")
+    assert not [url for url in asked if url.endswith("undefined")]

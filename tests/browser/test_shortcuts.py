@@ -86,3 +86,25 @@ def test_the_list_of_shortcuts_is_shown_by_key_and_by_mouse(serve, visit):
     expect(listed).to_be_visible()
     listed.get_by_role("button", name="Close").click()
     expect(listed).to_be_hidden()
+
+
+def test_a_click_beside_the_list_closes_it_also_where_the_browser_does_not(serve, visit):
+    chat = visit(serve())
+    listed = chat.page.get_by_role("dialog", name="Keyboard shortcuts")
+    chat.page.locator("#shortcuts").evaluate("dialog => dialog.removeAttribute('closedby')")
+    chat.page.get_by_role("button", name="Shortcuts").click()
+    box = listed.bounding_box()
+    chat.page.mouse.click(box["x"] + 3, box["y"] + 3)
+    listed.get_by_role("heading").click()
+    expect(listed).to_be_visible()
+    chat.page.mouse.click(box["x"] - 20, box["y"] + 20)
+    expect(listed).to_be_hidden()
+
+
+def test_escape_in_the_search_closes_the_sessions_whatever_the_browser_does_with_it(serve, visit):
+    chat = visit(serve()).ready()
+    chat.open_sessions()
+    chat.page.locator("#sessionSearch").fill("apples")
+    # A key that the browser itself does nothing with.
+    chat.page.locator("#sessionSearch").dispatch_event("keydown", {"key": "Escape"})
+    expect(chat.panel).to_be_hidden()
