@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,13 +13,19 @@ from webchat.fileutil import Folder, Stamp
 COMPARED = 200
 """Bytes at the beginning and at the end of what is known that tell whether a file is still the same."""
 Record = dict[str, Any]
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]|\xed[\xa0-\xbf]")
 """One of a pair or a lone one, escaped or as bytes."""
 
 
 def dump(record: Mapping[str, Any]) -> bytes:
     """One record as a line without its newline; lone surrogates, which UTF-8 cannot hold, become "?"."""
-    return json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    return _encode(record).encode("utf-8", "replace")
+
+
+def dump_all(records: Iterable[Mapping[str, Any]]) -> bytes:
+    """Records as whole lines."""
+    return "".join(f"{_encode(record)}\n" for record in records).encode("utf-8", "replace")
 
 
 def parse(data: bytes) -> Iterator[tuple[int, Record | None]]:

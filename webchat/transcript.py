@@ -8,7 +8,7 @@ import re
 import secrets
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, TypeGuard
@@ -283,6 +283,12 @@ class Transcripts:
         self._folder.remove(_file(session_id))
         with self._guard:
             self._trees.pop(session_id, None)
+
+    def remove_unfinished(self, session_ids: Collection[str]) -> None:
+        """Remove what a killed writer left of these transcripts; nobody may be writing them. Raises OSError."""
+        for name in self._folder.names():
+            if name.startswith(".") and name[1:].partition(SUFFIX)[0] in session_ids:
+                self._folder.remove(name)
 
     def _append(self, session_id: str, *records: Mapping[str, Any]) -> None:
         self._folder.append_line(_file(session_id), b"\n".join(map(jsonlines.dump, records)))

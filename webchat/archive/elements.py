@@ -15,7 +15,7 @@ from typing import IO, Any
 
 from webchat.archive.bounds import PIECE, Bounds, size_of
 
-BLOCK = 8 * 1024
+BLOCK = 4 * 1024
 """Bytes whose brackets are counted together. Only those where an element may end are looked through one by one."""
 LEAST_PIECE = 1024
 BLANKS = b" \t\r\n"
@@ -61,10 +61,10 @@ def fault(element: bytes, bounds: Bounds) -> str:
     """Why this JSON is not to be parsed, "" if it may be."""
     if len(element) > bounds.conversation:
         return f"it is larger than {size_of(bounds.conversation)}"
-    if element.count(b"{") + element.count(b"[") <= bounds.depth and _most_values(element) <= bounds.values:
+    if element.count(b"{") + element.count(b"[") <= bounds.depth and not _may_exceed(element, bounds.values):
         return ""
     marks, _ = _outside(_without_escapes(element), False, _ALL_BUT_MARKS)
-    if _most_values(marks) > bounds.values:
+    if _may_exceed(marks, bounds.values):
         return f"it has more than {bounds.values:,} values"
     if _nested(marks.replace(b",", b""), bounds.depth)[0] > bounds.depth:
         return f"it is nested more than {bounds.depth} deep"
@@ -130,20 +130,20 @@ class _List:
                 self._is_skipping = True
                 yield Fault(f"it is larger than {size_of(self._bounds.conversation)}")
             return
-        text = bytes(self._pending) + piece.data[begin:cut]
-        self._pending = bytearray(piece.data[cut + 1 :])
+        self._pending += memoryview(piece.data)[begin:cut]
+        text, self._pending = self._pending, bytearray(memoryview(piece.data)[cut + 1 :])
         yield from self._parsed(text)
         self._is_deep = piece.is_deep
 
-    def _parsed(self, text: bytes) -> Iterable[Any]:
+    def _parsed(self, text: bytearray) -> Iterable[Any]:
         """The elements of this part of the list: all at once, or one by one where something is wrong with one."""
-        is_large = _most_values(text) > self._bounds.values or len(text) > self._bounds.conversation
+        is_large = len(text) > self._bounds.conversation or _may_exceed(text, self._bounds.values)
         if self._is_deep or is_large:
-            return self._one_by_one(text)
+            return self._one_by_one(bytes(text))
         try:
-            values: list[Any] = json.loads(f"[{text.decode()}]")
+            values: list[Any] = json.loads(b"".join((b"[", text, b"]")).decode())
         except ValueError:
-            return self._one_by_one(text)
+            return self._one_by_one(bytes(text))
         return values
 
     def _one_by_one(self, text: bytes) -> Iterator[Any]:
@@ -257,9 +257,9 @@ def _nested(brackets: bytes, most: int) -> tuple[int, bytes]:
     return rounds, brackets
 
 
-def _most_values(text: bytes) -> int:
-    """How many values a text can have: one more than a comma in front of each, and one in each bracket."""
-    return sum(map(text.count, (b",", b"{", b"["))) + 1
+def _may_exceed(text: bytes | bytearray, values: int) -> bool:
+    """Whether this may be more values: there is one more than commas, and one more in each bracket."""
+    return len(text) > values and sum(map(text.count, (b",", b"{", b"["))) >= values
 
 
 def _ends(masked: bytes, offset: int, depth: int, in_string: bool) -> tuple[list[int], int | None]:

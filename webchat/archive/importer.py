@@ -6,6 +6,7 @@ import logging
 import threading
 import uuid
 from collections.abc import Collection, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 
@@ -19,6 +20,8 @@ log = logging.getLogger(__name__)
 LOCK = "web-chat-import"
 PATIENCE = 120.0
 """Seconds that one import waits for the batches of others."""
+WRITERS = 8
+"""Transcripts that are written at once."""
 _COPIES = uuid.UUID("0a6c0d53-52a5-4c0f-8d0e-0a9a3a2f6c41")
 """The namespace of the ids that sessions get if somebody else already has theirs."""
 
@@ -51,8 +54,7 @@ class Importer:
         with storing("The sessions could not be imported"), self._threads, locked(self._store.folder, LOCK, PATIENCE):
             self._discard(self._store.claims.all())
             with self._claimed(batch, owner) as chosen:
-                for brought in chosen.new.values():
-                    self._write(brought)
+                self._write(chosen.new.values())
                 self._store.claims.complete([brought.row for brought in chosen.new.values()], owner)
         report.imported += chosen.new
         report.known += chosen.known
@@ -120,9 +122,16 @@ class Importer:
         # Files without a record are adopted for the owner None.
         return owner is not None and self._writing.has_files(name)
 
-    def _write(self, brought: Brought) -> None:
-        if brought.row.get("last_active"):  # before the file, whose own time is that of today
-            self._store.activity.note(brought.session_id, "import", brought.row["last_active"])
+    def _write(self, batch: Collection[Brought]) -> None:
+        for brought in batch:
+            if brought.row.get("last_active"):  # before the file, whose own time is that of today
+                self._store.activity.note(brought.session_id, "import", brought.row["last_active"])
+        # Disks that take long until a file is safe take no longer for several files at once.
+        with ThreadPoolExecutor(WRITERS, "import") as pool:
+            for _ in pool.map(self._put, batch):
+                pass
+
+    def _put(self, brought: Brought) -> None:
         self._writing.transcripts.put(brought.session_id, brought.transcript)
 
     def _discard(self, session_ids: Collection[str]) -> None:
@@ -130,4 +139,5 @@ class Importer:
         for session_id in session_ids:
             self._writing.remove(session_id)
         if session_ids:
+            self._writing.transcripts.remove_unfinished(session_ids)
             self._store.claims.drop(session_ids)

@@ -26,7 +26,7 @@ _OURS = uuid.UUID("5d3a1c1e-6f0b-4b43-9a55-7a1f0c2d9b10")
 _ID = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
 
 
-@dataclass
+@dataclass(slots=True)
 class _Node:
     """One message of somebody else's tree; without a text it only leads from one to another."""
 
@@ -40,7 +40,8 @@ class _Node:
 
     @property
     def says_something(self) -> bool:
-        return self.role in ("user", "assistant") and bool(self.content.strip() or self.files)
+        has_text = self.content and not self.content.isspace()
+        return self.role in ("user", "assistant") and bool(has_text or self.files)
 
 
 def conversation(item: Any) -> Brought:  # noqa: ANN401  (whatever stood there)
@@ -192,20 +193,20 @@ def _brought(
     current: str | None,
 ) -> Brought:
     tree = {node.key: node for node in nodes}
-    shown_above = _kept_above(tree)
-    kept = {key for key, node in tree.items() if node.says_something}
-    if not kept:
+    ids = {key: _id(key) for key, node in tree.items() if node.says_something}
+    if not ids:
         raise Unreadable("there is no message in it")
     # Without an id of theirs it is known by what it is.
     name = theirs if isinstance(theirs, str) and theirs else hashlib.sha256(jsonlines.dump(dict(item))).hexdigest()
     name = name.encode("utf-8", "replace").decode()
     started = _time(made) or next((time for key in tree if (time := _time(tree[key].time))), "")
-    parents = {key: shown_above.get(tree[key].parent) for key in kept}
-    records = [_record(tree[key], parents[key], started) for key in _in_order(tree, parents)]
+    shown_above = _kept_above(tree, ids)
+    parents = {key: shown_above.get(tree[key].parent) for key in ids}
+    records = [_record(tree[key], ids[key], ids.get(parents[key] or ""), started) for key in _in_order(parents)]
     ended = max((record["created_at"] for record in records), default=started) or started
     shown = shown_above.get(current)
-    if shown and records[-1]["id"] != _id(shown):
-        records.append({"type": "select", "id": _id(shown)})
+    if shown and records[-1]["id"] != ids[shown]:
+        records.append({"type": "select", "id": ids[shown]})
     first = next((record["content"] for record in records if record.get("role") == "user"), "")
     row: Row = {
         "session_id": str(uuid.uuid5(_OURS, f"{source}:{name}")),
@@ -218,30 +219,31 @@ def _brought(
     }
     if row["description"] == DEFAULT_DESCRIPTION:
         row["description"] = "Imported conversation"
-    return Brought(row, b"".join(jsonlines.dump(record) + b"\n" for record in records))
+    return Brought(row, jsonlines.dump_all(records))
 
 
-def _record(node: _Node, parent: str | None, otherwise: str) -> dict[str, Any]:
+def _record(node: _Node, name: str, parent: str | None, otherwise: str) -> dict[str, Any]:
     record: dict[str, Any] = {
         "type": "message",
-        "id": _id(node.key),
-        "parent": _id(parent) if parent else None,
+        "id": name,
+        "parent": parent,
         "role": node.role,
         "content": node.content.replace("\r\n", "\n").replace("\r", "\n").replace("\0", ""),
         "status": "complete",
         "created_at": _time(node.time) or otherwise,
     }
-    files = [{"name": file.name, "content": file.content.replace("\0", "")} for file in node.files]
-    record |= {"files": files} if files else {}
-    return record | ({"model": node.model} if node.model and node.role == "assistant" else {})
+    if node.files:
+        record["files"] = [{"name": file.name, "content": file.content.replace("\0", "")} for file in node.files]
+    if node.model and node.role == "assistant":
+        record["model"] = node.model
+    return record
 
 
-def _in_order(tree: Mapping[str, _Node], parents: Mapping[str, str | None]) -> list[str]:
-    """The kept ones, each behind the one that it follows, siblings as they stood in the file."""
+def _in_order(parents: Mapping[str, str | None]) -> list[str]:
+    """Each message behind the one that it follows, siblings as they stood in the file."""
     below: dict[str | None, list[str]] = {}
-    for key in tree:
-        if key in parents:
-            below.setdefault(parents[key], []).append(key)
+    for key, parent in parents.items():
+        below.setdefault(parent, []).append(key)
     order: list[str] = []
     seen: set[str] = set()
     waiting = [*reversed(below.get(None, []))]
@@ -252,13 +254,13 @@ def _in_order(tree: Mapping[str, _Node], parents: Mapping[str, str | None]) -> l
             order.append(key)
             waiting.extend(reversed(below.get(key, [])))
     # What hangs on a loop follows nothing that begins; it is kept all the same.
-    return [*order, *(key for key in tree if key in parents and key not in seen)]
+    return [*order, *(key for key in parents if key not in seen)]
 
 
-def _kept_above(tree: Mapping[str, _Node]) -> dict[str | None, str | None]:
-    """For each message the nearest one that says something, from that one up. Each is looked at once."""
-    found: dict[str | None, str | None] = {key: key for key, node in tree.items() if node.says_something}
-    for key in tree:
+def _kept_above(tree: Mapping[str, _Node], kept: Iterable[str]) -> dict[str | None, str | None]:
+    """For each message the nearest one that is kept, from that one up. Each is looked at once."""
+    found: dict[str | None, str | None] = {key: key for key in kept}
+    for key in tree.keys() - found.keys():
         path: list[str] = []
         above: str | None = key
         while above is not None and above in tree and above not in found:
