@@ -216,7 +216,8 @@ def as_memories() -> str:
 def test_memories_stay_text(client, home):
     home.mkdir()
     (home / "memory-store.yaml").write_text(as_memories())
-    rows = BeautifulSoup(client.get("/apps/settings/").text, "html.parser").select("#memories li")
+    pages = [client.get(f"/apps/settings/?memories={number}").text for number in range(4)]
+    rows = [row for page in pages for row in BeautifulSoup(page, "html.parser").select("#memories li")]
     assert len(rows) == len(CORPUS)
     assert len({tuple(shape(row)) for row in rows}) == 1
 

@@ -13,7 +13,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from webchat.errors import InvalidInput, StorageError
+from webchat.errors import InvalidInput, LimitReached, StorageError, TooLarge
 from webchat.fileutil import DiskFolder, MemoryFolder, locked
 from webchat.memory import MemoryStore, answer, categorise, check_memory_intent, tags_of
 
@@ -28,8 +28,8 @@ HOSTILE = {
     "control characters": "".join(map(chr, range(1, 0xA0))),
     "line ends": "\n a\r\nb\x85c \u2028 d\u2029\n\n  e\t\n",
     "alias": "*all & <<: x",
-    "long": "0123456789abcde\n" * 65536,
-    "long line": "x" * 2**20,
+    "long": "0123456789abcde\n" * 625,
+    "long line": "x" * 10_000,
 }
 
 
@@ -491,3 +491,70 @@ def test_nobody_brings_back_what_another_deleted(tmp_path):
     assert not store.restore("mem-001")
     assert not store.purge("mem-001")
     assert store.restore("mem-001", "ada")
+
+
+# Limits
+
+
+def memories_file(count, content="tea", **more):
+    rows = [{"id": f"mem-{number:03}", "timestamp": "", "content": content, **more} for number in range(1, count + 1)]
+    return json.dumps({"memories": rows, "next_id": count + 1}).encode()
+
+
+def test_a_text_that_is_too_long_is_not_remembered(folder):
+    store = MemoryStore(folder)
+    with pytest.raises(TooLarge, match="10,000 characters at most"):
+        store.remember("x" * 10_001)
+    assert store.list() == []
+    assert store.remember("x" * 10_000)["id"] == "mem-001"
+
+
+def test_one_person_has_2000_memories_at_most_with_those_in_the_trash(folder):
+    folder.replace(NAME, memories_file(1999))
+    store = MemoryStore(folder)
+    store.remember("the last")
+    store.delete("mem-001")
+    with pytest.raises(LimitReached, match="There are 2,000 memories, as many as are kept"):
+        store.remember("one more")
+    store.remember("somebody else's", "ada")
+    store.purge("mem-001")
+    assert store.remember("one more")["content"] == "one more"
+
+
+def test_all_of_one_persons_memories_have_a_million_characters_at_most(folder):
+    folder.replace(NAME, memories_file(100, "x" * 10_000))
+    store = MemoryStore(folder)
+    with pytest.raises(LimitReached, match="1,000,000 characters in memories"):
+        store.remember("y")
+    store.remember("y", "ada")
+
+
+def test_of_many_that_match_the_newest_are_listed_and_the_others_counted(folder):
+    folder.replace(NAME, memories_file(300))
+    said = answer(MemoryStore(folder), "recall", "tea")
+    assert said.text.startswith("Found 300 memory(ies):\n\n- [mem-251]")
+    assert said.text.endswith(
+        "- [mem-300] (general) tea\n\nThese are the newest; 250 more match. Ask with more words to find fewer."
+    )
+    assert len(said.result) == 300
+
+
+def test_what_cannot_be_remembered_stays_in_the_field(client, page):
+    text = "remember: " + "x" * 10_001
+    refused = client.post("/messages", data={"message": text})
+    assert refused.status_code == 413
+    assert page(refused).field == text
+    assert client.post("/api/chat", json={"message": text}).status_code == 413
+
+
+def test_the_settings_page_shows_a_hundred_at_a_time(client, page, home):
+    home.mkdir()
+    (home / NAME).write_bytes(memories_file(250))
+    address, sizes = "/apps/settings/", []
+    while address:
+        soup = page(address).soup
+        sizes.append(len(soup.select("#memories .plain")))
+        link = soup.find("a", string=lambda text: text and text.startswith("Show older memories"))
+        address = link and link["href"].partition("#")[0]
+    assert sizes == [100, 100, 50]
+    assert "Show the newest memories" in page("/apps/settings/?memories=9").soup.get_text()

@@ -136,10 +136,10 @@ class TooLarge(WebChatError):
 
 
 class LimitReached(WebChatError):
-    """A person has as many sessions as the chat keeps."""
+    """A person has as many of something as the chat keeps."""
 
-    def __init__(self, most: int, then: str = "Delete some first") -> None:
-        super().__init__(f"There are {most:,} sessions, as many as are kept. {then}.")
+    def __init__(self, most: int, then: str = "Delete some first", what: str = "sessions") -> None:
+        super().__init__(f"There are {most:,} {what}, as many as are kept. {then}.")
         self.most = most
 
 

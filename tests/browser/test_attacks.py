@@ -177,9 +177,12 @@ def test_in_memories(serve, home, enter):
     home.mkdir()
     (home / "memory-store.yaml").write_text(test_attacks.as_memories())
     chat = enter(serve("--backend", "mock", "--mock-delay", "0"), "/apps/settings/")
-    expect(chat.page.locator("#memories li")).to_have_count(len(CORPUS))
-    assert chat.page.locator("#memories li .plain *").count() == 0
-    assert_unharmed(chat)
+    for older in (len(CORPUS) - 100, len(CORPUS) - 200, 0):
+        expect(chat.page.locator("#memories li")).to_have_count(100 if older else len(CORPUS) - 200)
+        assert chat.page.locator("#memories li .plain *").count() == 0
+        assert_unharmed(chat)
+        if older:
+            chat.page.get_by_role("link", name=f"Show older memories ({older})").click()
     chat.open("/")
     chat.asked("recall pwned")
     assert_unharmed(chat)

@@ -8,6 +8,9 @@ from webchat.memory.file import Memories, Memory
 from webchat.memory.intent import Action
 from webchat.memory.store import MemoryStore
 
+MOST_TOLD = 50
+"""Memories that are listed for one question."""
+
 
 @dataclass(frozen=True)
 class MemoryAnswer:
@@ -40,5 +43,7 @@ def _stored_text(memory: Memory) -> str:
 
 
 def _found_text(found: Memories) -> str:
-    lines = [f"- [{memory['id']}] ({memory['category']}) {memory['content']}" for memory in found]
-    return "\n".join([f"Found {len(found)} memory(ies):", "", *lines])
+    lines = [f"- [{memory['id']}] ({memory['category']}) {memory['content']}" for memory in found[-MOST_TOLD:]]
+    more = len(found) - len(lines)
+    rest = ["", f"These are the newest; {more} more match. Ask with more words to find fewer."] if more else []
+    return "\n".join([f"Found {len(found)} memory(ies):", "", *lines, *rest])

@@ -9,11 +9,14 @@ from typing import Any
 
 from webchat.activity import seconds_of, time_of
 from webchat.conventions import MEMORY_STORE_FILENAME
-from webchat.errors import InvalidInput, storing
+from webchat.errors import InvalidInput, LimitReached, TooLarge, storing
 from webchat.fileutil import Folder, locked, quarantine
 from webchat.memory.file import Memories, Memory, MemoryFile, dump, parse, view
 from webchat.memory.words import significant_words
 
+LONGEST, MOST, MOST_TEXT = 10_000, 2_000, 1_000_000
+"""Characters of a memory; memories of one person with those in the trash, and characters of all of them: the file is
+read whole for each."""
 TRASH_KEYS = ("deleted_at", "kept_since")
 
 
@@ -46,11 +49,15 @@ class MemoryStore:
     def remember(self, content: str, owner: str | None = None) -> Memory:
         """Store a text under an id that was never used before.
 
-        Raises InvalidInput for a text that UTF-8 cannot hold; StorageError, and then nothing has changed.
+        Raises InvalidInput for a text that UTF-8 cannot hold, TooLarge, LimitReached; StorageError, and then nothing
+        has changed.
         """
         _require_utf8(content)
+        if len(content) > LONGEST:
+            raise TooLarge(f"This is too long to remember: {LONGEST:,} characters at most.")
         with self._writing():
             file = self._read()
+            self._require_room(file, content, owner)
             row = file.new_row(self._clock(), content, owner)
             self._replace(file)
         return view(row)
@@ -123,6 +130,15 @@ class MemoryStore:
                 return
         with self._writing():
             self._replace(self._read())
+
+    def _require_room(self, file: MemoryFile, content: str, owner: str | None) -> None:
+        kept = [*file.rows, *(row for row in file.trash if not self._is_expired(row))]
+        mine = [row for row in kept if row.get("owner") == owner]
+        then = "Delete some for good on the settings page first"
+        if len(mine) >= MOST:
+            raise LimitReached(MOST, then, "memories")
+        if sum(len(str(row["content"])) for row in mine) + len(content) > MOST_TEXT:
+            raise LimitReached(MOST_TEXT, then, "characters in memories")
 
     def _is_expired(self, row: dict[str, Any]) -> bool:
         since = _kept_since(row)

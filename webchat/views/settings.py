@@ -15,7 +15,6 @@ from webchat.errors import InvalidInput, WebChatError
 from webchat.faces import Face, is_script, json_answer, script_answer, wanted_face
 from webchat.htmx import is_htmx, reload_page
 from webchat.live_settings import LiveSettings
-from webchat.memory import Memory
 from webchat.models.shelf import Shelf
 from webchat.views import guard
 from webchat.views.context import chat_of, manager, owner
@@ -24,6 +23,9 @@ from webchat.views.inputs import request_fields
 from webchat.views.settings_form import SettingsForm, posted, tested
 from webchat.views.settings_models import ModelsSection
 from webchat.views.templates import render_template
+
+MEMORIES_SHOWN = 100
+"""Memories on one page."""
 
 
 class SettingsPage:
@@ -137,13 +139,15 @@ class SettingsPage:
         return not self._live.own_backend and not self._live.is_shared
 
 
-def _memories() -> dict[str, list[Memory]]:
-    """What is remembered and what is in the trash, newest first."""
+def _memories() -> dict[str, Any]:
+    """A page of what is remembered, what is in the trash, newest first, and the number of the next page, if any."""
     memory = chat_of().memory
-    return {
-        "memories": [*reversed(memory.list(owner()))] if memory else [],
-        "trash": [*reversed(memory.trash(owner()))] if memory else [],
-    }
+    page = max(0, request.args.get("memories", 0, type=int))
+    found = [*reversed(memory.list(owner()))] if memory else []
+    shown = found[page * MEMORIES_SHOWN : (page + 1) * MEMORIES_SHOWN]
+    older = max(0, len(found) - (page + 1) * MEMORIES_SHOWN)
+    trash = [*reversed(memory.trash(owner()))][:MEMORIES_SHOWN] if memory else []
+    return {"memories": shown, "older": older, "memories_page": page, "trash": trash}
 
 
 def _known_port(text: str | None) -> int | None:
