@@ -15,19 +15,24 @@ from urllib.parse import quote
 from bench import processes, texts
 from bench.client import HTMX, Visitor
 from bench.figures import Figure, Wrong, of_times
+from webchat.housekeeping import LOOK_INTERVAL
 
 FEW, MANY = 10, 10_000
 SEARCHED_MESSAGES = 40
 SEARCHES = ("the", "answer", "list of", "python function", "question 17", "nothing at all", "zebra")
 MESSAGES, TIMES, LONG_SESSIONS = 2_000, 200, 20
+SHORT = 4
+"""Messages of a session where there are thousands."""
 _NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 def message_cost() -> list[Figure]:
     """A message with 10,000 sessions against a message with 10, asked in turns."""
     with processes.home() as small, processes.home() as large:
-        write_sessions(small, FEW)
-        write_sessions(large, MANY)
+        for home, count in ((small, FEW), (large, MANY)):
+            write_sessions(home, count)
+            for number in range(count):
+                write_transcript(home, number, SHORT)
         with processes.chat(small) as few, processes.chat(large) as many:
             took: dict[str, list[float]] = {few.url: [], many.url: []}
             visitors = [(server, Visitor(server)) for server in (few, many)]
@@ -38,6 +43,7 @@ def message_cost() -> list[Figure]:
                 random.shuffle(visitors)
                 for server, visitor in visitors:
                     took[server.url].append(visitor.say(session_id(0), f"message {number}").milliseconds)
+                time.sleep(LOOK_INTERVAL / 10)  # so that housekeeping looks at least once every ten messages
             cpu = {server.url: server.cpu() - before[server.url] for server, _ in visitors}
     ratio = statistics.median(took[many.url]) / statistics.median(took[few.url])
     return [

@@ -13,7 +13,7 @@ from typing import Any
 REGISTRY = "server/web-chat-sessions.json"
 FOLDER = "server/web-chat-transcripts"
 TRANSCRIPT = f"{FOLDER}/first.jsonl"
-REPLY = f"{FOLDER}/second.reply"
+REPLY = f"{FOLDER}/replies/second.reply"
 ACTIVITY = "server/web-chat-activity.jsonl"
 SEARCH = "server/web-chat-search.sqlite"
 SETTINGS = "server/web-chat-settings.json"
@@ -28,7 +28,7 @@ LEFT_BEHIND = ({"id": "a2", "parent": "q2", "started_at": "2026-01-02T00:00:00+0
 
 def make(home: Path) -> None:
     """Two sessions, the second with an answer that its server did not end; a memory, settings, an order."""
-    (home / FOLDER).mkdir(parents=True, mode=0o700)
+    (home / FOLDER / "replies").mkdir(parents=True, mode=0o700)
     write(home / REGISTRY, [record("first", "Apples"), record("second", "Pears", is_active=True)])
     lines(home / TRANSCRIPT, *MESSAGES)
     lines(home / FOLDER / "second.jsonl", {"type": "message", "id": "q2", "role": "user", "content": "And a pear?"})

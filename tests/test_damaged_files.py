@@ -157,7 +157,7 @@ def test_what_was_kept_aside_of_an_answer_goes_with_its_session(home, opened):
     client = opened()
     folder = home / damage.FOLDER
     assert send(client, "/sessions/second/messages") == 200
-    assert [path.name for path in folder.glob("*.corrupt-*")] != []
+    assert [path.name for path in folder.rglob("*.corrupt-*")] != []
     manager = client.application.extensions["webchat"]
     manager.housekeeping.delete(["second"])
     manager.housekeeping.purge(["second"])

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.conftest import HTMX
+from tests.reading import until
 from tests.scripted import ScriptedBackend
 from webchat.errors import InvalidInput, SessionNotFound
 from webchat.manager import WebChatSessionManager
@@ -153,7 +154,7 @@ def test_all_are_deleted_and_the_trash_is_emptied(client, page, home, sessions):
     client.post("/sessions/purge", data={"all": "yes"})
     assert titles(page, "/sessions?show=trash") == []
     left = sorted(path.name for path in transcript(home, "x").parent.iterdir() if sessions[0] not in path.name)
-    assert left == [".purge.lock"]
+    assert left == [".purge.lock", "replies"]
     assert transcript(home, sessions[0]).exists()
 
 
@@ -297,6 +298,46 @@ def test_a_transcript_put_into_the_folder_is_listed(manager, page, home):
     assert manager.housekeeping.adopt() == []
     assert manager.send_message("go on", "from-elsewhere") == "You said: go on"
     assert [item["content"] for item in manager.backend.histories[-1]] == ["Dropped here\nand more", "Found."]
+
+
+def test_an_answer_has_no_transcript_looked_for(manager, home, sessions, monkeypatch):
+    """A look while nothing was put into the folder is one `stat`, however many answers come and go."""
+    until(lambda: not manager.answers_in_flight)
+    manager.housekeeping.adopt()
+    looked_at, scandir = [], os.scandir
+    monkeypatch.setattr(os, "scandir", lambda path: looked_at.append(path) or scandir(path))
+    for number in range(3):
+        manager.send_message(f"again {number}", sessions[number])
+        until(lambda: not manager.answers_in_flight)
+        assert manager.housekeeping.adopt() == []
+    assert looked_at == []
+    drop(home, "from-elsewhere.jsonl", QUESTION, ANSWER)
+    assert manager.housekeeping.adopt() == ["from-elsewhere"]
+    assert len(looked_at) == 1
+
+
+def test_known_transcripts_are_not_examined_again(manager, home, sessions, monkeypatch):
+    until(lambda: not manager.answers_in_flight)
+    drop(home, "from-elsewhere.jsonl", QUESTION, ANSWER)
+    examined, stat = [], os.stat
+    monkeypatch.setattr(os, "stat", lambda path, **options: examined.append(str(path)) or stat(path, **options))
+    assert manager.housekeeping.adopt() == ["from-elsewhere"]
+    monkeypatch.undo()
+    assert not [path for path in examined for name in sessions if f"{name}.jsonl" in path]
+
+
+def test_an_answer_that_an_earlier_version_left_is_taken_in(manager, home, sessions):
+    log = transcript(home, sessions[0]).with_suffix(".reply")
+    header = {
+        "id": "left",
+        "parent": manager.conversation(sessions[0]).last.id,
+        "started_at": "2026-01-01T00:00:00+00:00",
+    }
+    log.write_text("".join(json.dumps(line) + "\n" for line in (header, {"d": "half an"})))
+    manager.housekeeping.take_in()
+    last = manager.conversation(sessions[0]).last
+    assert (last.content, last.status) == ("half an", "interrupted")
+    assert not log.exists()
 
 
 def test_one_that_is_on_its_way_still_is_waited_for(manager, home):

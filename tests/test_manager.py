@@ -912,7 +912,7 @@ class TestStorage:
         backend.plays("half an", gate, " answer", " of many", " pieces")
         posted = on_disk.post_message(session_id, "hello")
         began(on_disk, posted, "half an")
-        log = path.parent / "web-chat-transcripts" / f"{session_id}.reply"
+        log = path.parent / "web-chat-transcripts" / "replies" / f"{session_id}.reply"
         log.rename(log.with_suffix(".aside"))
         log.mkdir()
         gate.set()

@@ -228,7 +228,7 @@ def test_of_many_statuses_in_a_row_only_the_last_is_written_down(manager, backen
     backend.plays(*[Event("status", f"step {number}") for number in range(10_000)], "text", shown)
     posted = manager.post_message(session_id, "one")
     until(lambda: manager.conversation(session_id).last.content == "text")
-    log = (home / "server" / "web-chat-transcripts" / f"{session_id}.reply").read_text()
+    log = (home / "server" / "web-chat-transcripts" / "replies" / f"{session_id}.reply").read_text()
     assert log.count("step") < 1000
     shown.set()
     assert posted.wait(10)

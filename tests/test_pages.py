@@ -728,7 +728,7 @@ def test_reading_writes_nothing_into_a_new_home(client, home):
 def test_what_a_dead_writer_left_is_shown_as_interrupted_and_not_touched(client, page, home, manager):
     session_id = talk(manager, "one")
     question = manager.conversation(session_id).messages[0]
-    left = home / "server" / "web-chat-transcripts" / f"{session_id}.reply"
+    left = home / "server" / "web-chat-transcripts" / "replies" / f"{session_id}.reply"
     left.write_text(
         json.dumps({"id": "abc", "parent": question.id, "started_at": "", "model": "m"}) + '\n{"d":"half"}\n'
     )

@@ -28,7 +28,8 @@ def with_sessions(home, texts=("one", "two", "three")):
         ids.append(manager.create_session().session_id)
         manager.send_message(text)
     until(lambda: not manager.answers_in_flight)
-    (home / "server" / "web-chat-transcripts" / f"{ids[0]}.reply.corrupt-20260101T000000").write_text("words")
+    replies = home / "server" / "web-chat-transcripts" / "replies"
+    (replies / f"{ids[0]}.reply.corrupt-20260101T000000").write_text("words")
     return manager, ids
 
 
@@ -77,7 +78,7 @@ def test_a_file_that_cannot_be_moved_keeps_them_all(home, folder, monkeypatch, n
         assert manager.housekeeping.trash() == []
         broken.clear()
         manager.housekeeping.empty_expired()
-        assert not [path for path in folder.iterdir() if path.suffix != ".lock"]
+        assert not [path for path in folder.rglob("*.*") if path.suffix != ".lock"]
 
 
 def test_a_list_that_cannot_be_written_keeps_them_all(home, monkeypatch):
@@ -133,7 +134,7 @@ def test_a_crash_at_any_step_leaves_all_or_nothing(tmp_path):
         if gone:
             assert after.housekeeping.adopt() == []
             folder = home / "server" / "web-chat-transcripts"
-            assert not [path for path in folder.iterdir() if path.suffix != ".lock"]
+            assert not [path for path in folder.rglob("*.*") if path.suffix != ".lock"]
         else:
             require_whole(after, ids)
         outcomes.append(gone)
@@ -166,4 +167,4 @@ def test_a_purge_that_runs_is_not_settled_by_another_process(home, folder, monke
     go_on.set()
     thread.join()
     assert not manager.housekeeping.trash()
-    assert not [path for path in folder.iterdir() if path.suffix != ".lock"]
+    assert not [path for path in folder.rglob("*.*") if path.suffix != ".lock"]

@@ -147,7 +147,7 @@ class TestLog:
         files.transcripts.append("s", Message("question-1", "user", "question"))
         release = files.replies.lock("s")
         for cut in range(len(whole) + 1):
-            files.folder.replace("s.reply", whole[:cut])
+            files.replies.logs.replace("s.reply", whole[:cut])
             records = (whole[:cut] + b"\n").count(b"}\n")
             pieces = max(0, records - 1)
             for reader in (files, Files(files.folder)):
@@ -200,7 +200,7 @@ class TestLeftBehind:
         files.settle()
         Files(files.folder).settle()
         assert shown(files.read()) == [("question-1", "question", "complete"), ("answer-1", "half an", "interrupted")]
-        assert "s.reply" not in files.folder.names()
+        assert "s.reply" not in files.replies.logs.names()
         assert files.folder.read("s.jsonl").count(b"half an") == 1
 
     def test_an_end_that_was_not_committed_is_kept(self, files):
@@ -216,15 +216,15 @@ class TestLeftBehind:
         before = files.folder.read("s.jsonl")
         files.settle()
         assert files.folder.read("s.jsonl") == before
-        assert "s.reply" not in files.folder.names()
+        assert "s.reply" not in files.replies.logs.names()
 
     def test_without_a_header_there_is_nothing_to_commit(self, files):
         files.transcripts.append("s", Message("question-1", "user", "question"))
-        files.folder.replace("s.reply", b'{"id": "answer-1"')
+        files.replies.logs.replace("s.reply", b'{"id": "answer-1"')
         assert shown(files.read()) == [("question-1", "question", "complete")]
         files.settle()
         assert shown(files.read()) == [("question-1", "question", "complete")]
-        assert "s.reply" not in files.folder.names()
+        assert "s.reply" not in files.replies.logs.names()
 
 
 LOG = jsonlines.dump(HEADER) + b"".join(jsonlines.dump({"d": f"Stück {number} 🌍"}) + b"\n" for number in range(5))
@@ -239,7 +239,7 @@ def test_a_damaged_log_can_be_shown_and_committed(cut, flips):
         data[place] = value
     files = Files(MemoryFolder())
     files.transcripts.append("s", Message("question-1", "user", "question"))
-    files.folder.replace("s.reply", bytes(data[:cut]))
+    files.replies.logs.replace("s.reply", bytes(data[:cut]))
     before = files.read()
     header, newline, _ = bytes(data[:cut]).partition(b"\n")
     whole = bool(newline) or jsonlines.parse_line(header) is not None
@@ -247,7 +247,7 @@ def test_a_damaged_log_can_be_shown_and_committed(cut, flips):
     assert not before.last.in_flight
     files.settle()
     assert [message.content for message in Files(files.folder).read().messages] == [m.content for m in before.messages]
-    assert "s.reply" not in files.folder.names()
+    assert "s.reply" not in files.replies.logs.names()
 
 
 WRITER = """

@@ -338,7 +338,7 @@ def test_an_answer_that_a_dead_server_left_behind_is_found(home):
     manager.post_message(session_id, "question").wait()
     asked = manager.conversation(session_id).messages[0].id
     header = {"id": "left", "parent": asked, "started_at": "2026-01-01T00:00:00+00:00"}
-    left = home / "server" / "web-chat-transcripts" / f"{session_id}.reply"
+    left = home / "server" / "web-chat-transcripts" / "replies" / f"{session_id}.reply"
     left.write_text(json.dumps(header) + "\n" + json.dumps({"d": "a quokka"}) + "\n")
     manager.keep_house()
     soon(manager, "quokka", [session_id])

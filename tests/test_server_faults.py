@@ -98,7 +98,7 @@ def test_of_many_posts_none_that_was_accepted_is_lost_and_pages_answer(serve, ho
 
 
 def no_reply_is_left(home):
-    return not [*(home / SERVER_DIR / WEB_CHAT_TRANSCRIPTS_DIR).glob("*.reply")]
+    return not [*(home / SERVER_DIR / WEB_CHAT_TRANSCRIPTS_DIR / "replies").glob("*.reply")]
 
 
 def test_with_more_streams_than_the_cap_pages_poll_and_everything_answers(serve):

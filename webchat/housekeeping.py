@@ -123,8 +123,8 @@ class Housekeeping:
         if (state is not None and state == self._adopted) or self._store.read_only:
             return []
         now, waiting, rows = time.time(), False, []
-        for session_id, written in self._writing.transcripts.last_written().items():
-            if self._store.has(session_id) or not is_session_id(session_id):
+        for session_id, written in self._writing.transcripts.last_written(but=self._store.rows).items():
+            if not is_session_id(session_id):
                 continue
             # One from the future comes from another machine, whose clock is ahead.
             if 0 <= now - datetime.fromisoformat(written).timestamp() < SETTLED:

@@ -15,7 +15,6 @@ log = logging.getLogger(__name__)
 ASIDE = ".purged"
 """Ends the name of a file that has been set aside."""
 LOCK = ".purge"
-_SUFFIXES = (transcript.SUFFIX, reply_log.SUFFIX)
 
 
 class Purge:
@@ -27,6 +26,7 @@ class Purge:
 
     def __init__(self, folder: Folder, replies: Replies) -> None:
         self._folder, self._replies = folder, replies
+        self._kinds = ((folder, transcript.SUFFIX), (replies.logs, reply_log.SUFFIX))
 
     def run(self, session_ids: Collection[str], forget: Callable[[], None], is_listed: Callable[[str], bool]) -> None:
         """Remove these sessions' files; `forget` removes their records.
@@ -56,15 +56,15 @@ class Purge:
             self._settle(self._left(), is_listed)
 
     def _left(self) -> set[str]:
-        names = (name.removesuffix(ASIDE) for name in self._folder.names() if name.endswith(ASIDE))
-        return {name.removesuffix(suffix) for name in names for suffix in _SUFFIXES if name.endswith(suffix)}
+        kinds = [(folder.names(), suffix + ASIDE) for folder, suffix in self._kinds]
+        return {name.removesuffix(end) for names, end in kinds for name in names if name.endswith(end)}
 
     def _set_aside(self, session_id: str) -> None:
         release = self._replies.lock(session_id)
         try:
             self._replies.leave(session_id)
-            for suffix in _SUFFIXES:
-                self._folder.rename(session_id + suffix, session_id + suffix + ASIDE)
+            for folder, suffix in self._kinds:
+                folder.rename(session_id + suffix, session_id + suffix + ASIDE)
         finally:
             release()
 
@@ -78,16 +78,16 @@ class Purge:
             log.warning("what was set aside of purged sessions could not be settled", exc_info=True)
 
     def _put_back(self, session_id: str) -> None:
-        for suffix in _SUFFIXES:
+        for folder, suffix in self._kinds:
             name = session_id + suffix
-            if self._folder.stamp(name) is None:  # never over what somebody has put there meanwhile
-                self._folder.rename(name + ASIDE, name)
+            if folder.stamp(name) is None:  # never over what somebody has put there meanwhile
+                folder.rename(name + ASIDE, name)
 
     def _remove(self, session_ids: Collection[str]) -> None:
         if session_ids:
             self._replies.remove_copies(session_ids)
         for session_id in session_ids:
             self._replies.remove(session_id)
-            for suffix in _SUFFIXES:
-                self._folder.remove(session_id + suffix + ASIDE)
+            for folder, suffix in self._kinds:
+                folder.remove(session_id + suffix + ASIDE)
             self._replies.forget(session_id)

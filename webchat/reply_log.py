@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,6 +14,8 @@ from webchat.fileutil import LOCK_SUFFIX, Folder, Locked, Log, Release, quaranti
 from webchat.transcript import FINAL, Message, Transcripts, extension, is_message_id, messages_in, new_message_id
 
 SUFFIX = ".reply"
+LOGS = "replies"
+"""The logs' folder in that of the transcripts, which so changes only when transcripts come or go."""
 PROBE_PATIENCE = 1.0
 """Seconds that a writer waits for its lock: a reader's probe holds it for a moment."""
 _TYPES: dict[str, Any] = dict.fromkeys(("d", "r", "n", "s", "end", "error", "code", "model"), str)
@@ -100,10 +103,11 @@ class ReplyView:
 
 
 class Replies:
-    """The logs of the replies in flight in one folder, `<session>.reply` each, at most one for a session."""
+    """The logs of the replies in flight, `<session>.reply` each, at most one for a session."""
 
     def __init__(self, folder: Folder) -> None:
-        self.folder = folder
+        """`folder` is that of the transcripts, in which the locks lie; the logs have a folder of their own in it."""
+        self.folder, self.logs = folder, folder.sub(LOGS)
         self._guard = threading.Lock()
         self._views: dict[str, tuple[jsonlines.LineReader, ReplyView | None]] = {}
         self._begun: dict[str, Log] = {}
@@ -122,12 +126,12 @@ class Replies:
         return self.folder.is_locked(session_id)
 
     def stamp(self, session_id: str) -> object:
-        return self.folder.stamp(_file(session_id))
+        return self.logs.stamp(_file(session_id))
 
     def begin(self, session_id: str, header: Mapping[str, Any]) -> None:
         """Start the log, in one step. The caller holds the lock until it has removed or left the log."""
-        self.folder.remove(_stop_file(session_id))
-        self._begun[session_id] = self.folder.begin(_file(session_id), jsonlines.dump(header) + b"\n")
+        self.logs.remove(_stop_file(session_id))
+        self._begun[session_id] = self.logs.begin(_file(session_id), jsonlines.dump(header) + b"\n")
 
     def write(self, session_id: str, *records: Mapping[str, Any]) -> None:
         """Add to the log that was begun here."""
@@ -141,15 +145,15 @@ class Replies:
 
     def remove(self, session_id: str) -> None:
         self.leave(session_id)
-        self.folder.remove(_file(session_id))
-        self.folder.remove(_stop_file(session_id))
+        self.logs.remove(_file(session_id))
+        self.logs.remove(_stop_file(session_id))
         with self._guard:
             self._views.pop(session_id, None)
 
     def is_understood(self, session_id: str) -> bool:
         """Whether the view of the log, which was just read, has all that is in it."""
         reader, view = self._views.get(session_id, (None, None))
-        stamp = self.folder.stamp(_file(session_id))
+        stamp = self.logs.stamp(_file(session_id))
         return stamp is None or (reader is not None and reader.end == stamp.size and not (view is None or view.damaged))
 
     def forget(self, session_id: str) -> None:
@@ -159,29 +163,43 @@ class Replies:
     def remove_copies(self, session_ids: Collection[str]) -> None:
         """Remove what was kept aside of damaged logs in these sessions, which are gone. Raises OSError."""
         gone = {*session_ids}
-        for name in self.folder.names():
-            session_id, kept_aside, _ = name.partition(".reply.corrupt-")
-            if kept_aside and session_id in gone:
-                self.folder.remove(name)
+        for folder in (self.logs, self.folder):  # where earlier versions kept them
+            for name in folder.names():
+                session_id, kept_aside, _ = name.partition(".reply.corrupt-")
+                if kept_aside and session_id in gone:
+                    folder.remove(name)
 
     def ask_to_stop(self, session_id: str) -> None:
         """Leave word for the process that writes in this session."""
-        self.folder.replace(_stop_file(session_id), b"")
+        self.logs.replace(_stop_file(session_id), b"")
 
     def is_asked_to_stop(self, session_id: str) -> bool:
-        return self.folder.stamp(_stop_file(session_id)) is not None
+        return self.logs.stamp(_stop_file(session_id)) is not None
 
     def sessions(self) -> list[str]:
         """The sessions that have such a log. Raises OSError."""
-        return [name.removesuffix(SUFFIX) for name in self.folder.names() if name.endswith(SUFFIX)]
+        return [name.removesuffix(SUFFIX) for name in self.logs.names() if name.endswith(SUFFIX)]
+
+    def take_in_older(self) -> None:
+        """Move logs that earlier versions left beside the transcripts to where they belong. Raises OSError."""
+        for name in self.folder.names():
+            if not name.endswith(SUFFIX):
+                continue
+            with suppress(SessionBusy):  # it is being written still
+                release = self.lock(name.removesuffix(SUFFIX))
+                try:
+                    self.logs.replace(name, self.folder.read(name) or b"")
+                    self.folder.remove(name)
+                finally:
+                    release()
 
     def view(self, session_id: str) -> ReplyView | None:
         """The reply in flight, up to date, or None. Only what is new is read."""
         with self._guard:
             known = self._views.pop(session_id, None)
-            if self.folder.stamp(_file(session_id)) is None:
+            if self.logs.stamp(_file(session_id)) is None:
                 return None
-            reader, view = known or (jsonlines.LineReader(self.folder, _file(session_id)), None)
+            reader, view = known or (jsonlines.LineReader(self.logs, _file(session_id)), None)
             new = reader.read_on()
             view = None if new.afresh else view
             for _, record in new.lines:
@@ -204,7 +222,7 @@ def settle(session_id: str, replies: Replies, transcripts: Transcripts, unsaved:
     if unsaved and (view is None or view.id == unsaved.id):
         view = unsaved
     if not afresh.is_understood(session_id):
-        quarantine(replies.folder, _file(session_id))
+        quarantine(replies.logs, _file(session_id))
     shown = transcripts.read(session_id)
     if view is not None and not is_committed(view, shown.messages):
         left = _left(view, shown.messages)

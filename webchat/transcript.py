@@ -8,7 +8,7 @@ import re
 import secrets
 import threading
 from collections import OrderedDict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, TypeGuard
@@ -293,14 +293,15 @@ class Transcripts:
     def _append(self, session_id: str, *records: Mapping[str, Any]) -> None:
         self._folder.append_line(_file(session_id), b"\n".join(map(jsonlines.dump, records)))
 
-    def last_written(self) -> dict[str, str]:
-        """When each transcript was last written, ISO 8601 in UTC, by session. Reads no file."""
+    def last_written(self, but: Container[str] = ()) -> dict[str, str]:
+        """When each transcript was last written, ISO 8601 in UTC, by session; not of those in `but`. Reads no file."""
         times: dict[str, str] = {}
-        for name in self._folder.names():
-            stamp = self._folder.stamp(name) if name.endswith(SUFFIX) else None
+        names = (name.removesuffix(SUFFIX) for name in self._folder.names() if name.endswith(SUFFIX))
+        for session_id in names:
+            stamp = None if session_id in but else self.stamp(session_id)
             if stamp:
                 moment = datetime.fromtimestamp(stamp.modified_ns / 1e9, UTC)
-                times[name.removesuffix(SUFFIX)] = moment.isoformat(timespec="microseconds")
+                times[session_id] = moment.isoformat(timespec="microseconds")
         return times
 
     def state(self) -> object:

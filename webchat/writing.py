@@ -233,6 +233,7 @@ class Writing:
 
     def settle_left(self) -> None:
         """Take into the transcripts what processes that are gone have left behind."""
+        self.replies.take_in_older()
         for session_id in self.replies.sessions():
             with suppress(WebChatError, OSError):
                 if not self.is_answering(session_id):

@@ -142,7 +142,7 @@ def _settled(server: Server, home: Path, first: Held) -> Held:
 
 def _settle_replies(server: Server, home: Path) -> None:
     end = time.monotonic() + SETTLING
-    while time.monotonic() < end and [*_transcripts(home).glob("*.reply")]:
+    while time.monotonic() < end and [*_transcripts(home).rglob("*.reply")]:
         time.sleep(0.5)
 
 

@@ -39,7 +39,7 @@ TOLERANCES = {
 def held_by(server: Server, home: Path) -> Held:
     """All figures as they are now."""
     files = [path for path in home.rglob("*") if path.is_file()]
-    of_sessions = [path for path in files if path.parent.name == "web-chat-transcripts"]
+    of_sessions = [path for path in files if path.parent.name in ("web-chat-transcripts", "replies")]
     left = [path for path in of_sessions if path.suffix in (".reply", ".stop")]
     return {
         "memory, MiB": server.resident(),

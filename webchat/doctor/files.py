@@ -26,7 +26,7 @@ from webchat.fileutil import FILE_MODE, FOLDER_MODE, DiskFolder
 from webchat.limits import MIB
 from webchat.manager import WebChatSessionManager
 from webchat.memory import MemoryStore
-from webchat.reply_log import Replies
+from webchat.reply_log import LOGS, Replies
 from webchat.session_store import is_session_id
 from webchat.transcript import SUFFIX, Transcripts
 
@@ -46,6 +46,8 @@ class Files:
         self._home, self._min_free = home, min_free
         self._server = home / SERVER_DIR
         self._transcripts_path = self._server / WEB_CHAT_TRANSCRIPTS_DIR
+        self._replies_path = self._transcripts_path / LOGS
+        self._folders = (self._server, self._transcripts_path, self._replies_path)
         self._folder = DiskFolder(home).sub(SERVER_DIR)
         self._transcripts_folder = self._folder.sub(WEB_CHAT_TRANSCRIPTS_DIR)
         self._transcripts, self._replies = Transcripts(self._transcripts_folder), Replies(self._transcripts_folder)
@@ -89,12 +91,12 @@ class Files:
             yield Finding(f"somebody else owns {_named(foreign)}", "chown it to yourself")
 
     def _check_places(self) -> Iterator[Finding]:
-        for folder in (self._server, self._transcripts_path):
+        for folder in self._folders:
             if os.path.lexists(folder) and (folder.is_symlink() or not folder.is_dir()):
                 yield Finding(f"{folder} is no folder of its own", "move what is there to its place, without a link")
         for path in self._ours():
             mode = path.lstat().st_mode
-            if not stat.S_ISREG(mode) and path not in (self._server, self._transcripts_path):
+            if not stat.S_ISREG(mode) and path not in self._folders:
                 kind = "a link" if stat.S_ISLNK(mode) else "a folder" if stat.S_ISDIR(mode) else "no file"
                 yield Finding(f"{path} is {kind}", MOVE_AWAY)
 
@@ -118,9 +120,9 @@ class Files:
             yield Finding(f"it has {_named(lost)}, whose transcripts are gone", "bring them back from a backup")
 
     def _check_replies(self) -> Iterator[Finding]:
-        for name in self._sessions(".reply"):
+        for name in sorted(self._replies.sessions()):
             if not self._replies.is_alive(name):
-                files = (self._transcripts_path / f"{name}.reply", self._transcripts_path / f"{name}{SUFFIX}")
+                files = (self._replies_path / f"{name}.reply", self._transcripts_path / f"{name}{SUFFIX}")
                 settle = partial(self._manager.housekeeping.settle, name)
                 yield Finding(f"an answer in session {name} was not ended by its server", mend=settle, files=files)
 
@@ -164,7 +166,7 @@ class Files:
 
     def _check_leftovers(self) -> Iterator[Finding]:
         """What a crash in the middle of a write leaves."""
-        paths = [path for place in (self._home, self._server, self._transcripts_path) for path in _entries(place)]
+        paths = [path for place in (self._home, *self._folders) for path in _entries(place)]
         found = [path for path in paths if _UNFINISHED.fullmatch(path.name) and _is_old(path)]
         if found:
             yield Finding(f"a crash has left {_named(found)}", mend=partial(_remove, found), files=tuple(found))
@@ -181,6 +183,8 @@ class Files:
             yield from (path for path in _entries(self._server) if path.name.startswith("web-chat-"))
         if not self._server.is_symlink() and not self._transcripts_path.is_symlink():
             yield from _entries(self._transcripts_path)
+            if not self._replies_path.is_symlink():
+                yield from _entries(self._replies_path)
 
     def _paths(self) -> Iterator[Path]:
         """The folders and files that must be ours alone."""
