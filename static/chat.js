@@ -420,6 +420,9 @@
     again();
   }, 5000);
   addEventListener("online", again);
+  // Firefox cuts the streams of a page that is being left, which would be reported as lost; also of one that stays, as with a
+  // download. Ended by ourselves before, the stream comes back in half a second if the page is still there.
+  addEventListener("beforeunload", again);
   addEventListener("pageshow", (event) => { if (event.persisted) again(); });
 
   // htmx takes over a form a moment after it has put it in. What is sent in that moment is sent then, not by the browser.

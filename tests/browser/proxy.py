@@ -13,7 +13,7 @@ class Proxy:
     """Passes bytes on, as a server on a loopback port of its own.
 
     The next `cuts` event streams are each cut after a random number of bytes; while `silent`, nothing of an event
-    stream is passed on, and nobody is told. `streams` counts them.
+    stream is passed on, and nobody is told; `lost` is set once that has cost something. `streams` counts them.
     """
 
     def __init__(self, url: str, seed: int = 1) -> None:
@@ -23,6 +23,7 @@ class Proxy:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self.silent = threading.Event()
+        self.lost = threading.Event()
         self.streams = self.cuts = 0
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -51,6 +52,7 @@ class Proxy:
                 left = self._random.randrange(200, 3000)
             while part := server.recv(65536 if left is None else min(left, 65536)):
                 if is_stream and self.silent.is_set():
+                    self.lost.set()
                     continue
                 client.sendall(part)
                 if left is not None:

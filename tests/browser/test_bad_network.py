@@ -70,9 +70,30 @@ def test_a_changed_network_is_taken_up_at_once(network, visit):
     chat.ask(WORDS)
     chat.streaming(MIDDLE)
     proxy.silent.set()
-    chat.page.wait_for_timeout(300)
+    assert proxy.lost.wait(10)
     proxy.silent.clear()
     before = proxy.streams
     chat.page.evaluate("dispatchEvent(new Event('online'))")
     assert_whole(chat)
     assert proxy.streams > before
+
+
+def test_the_stream_of_a_page_that_is_left_is_ended_and_comes_back_if_it_stays(network, visit):
+    proxy = network("--mock-delay", "0.01")
+    chat = visit(proxy)
+    chat.page.evaluate(
+        """() => {
+          window.told = [];
+          document.addEventListener("htmx:sse:error", () => window.told.push("lost"));
+          document.addEventListener("htmx:sse:after:connection", () => window.told.push("connected"));
+        }"""
+    )
+    chat.ask(WORDS)
+    chat.streaming(MIDDLE)
+    before = proxy.streams
+    # As a download does, which a page is not left for in the end.
+    chat.page.evaluate("window.told.length = 0; dispatchEvent(new Event('beforeunload'))")
+    assert_whole(chat)
+    assert proxy.streams > before
+    assert chat.page.evaluate("window.told") == ["connected"]
+    expect(chat.page.locator("#reconnecting")).to_be_hidden()
