@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from tests.conftest import HTMX
 from tests.reading import until
 from tests.scripted import ScriptedBackend
+from webchat.fileutil import DiskFolder
 from webchat.manager import WebChatSessionManager
+from webchat.search_file import LookedAtPart, SearchFile
+from webchat.search_words import words_of
 from webchat.transcript import Message
 
 JSON = {"Accept": "application/json"}
@@ -39,7 +44,7 @@ def found(manager, query, limit=30):
     """The ids of the sessions found, once the index is up to date."""
     end = time.monotonic() + PATIENCE
     while True:
-        hits, complete = manager.search(query, limit)
+        hits, complete, _ = manager.search(query, limit)
         if complete:
             return [hit.session_id for hit in hits]
         assert time.monotonic() < end
@@ -96,7 +101,7 @@ def test_the_session_of_late_comes_first_with_its_latest_such_message(manager, t
     first = talk("tea one", "tea two")
     second = talk("tea three")
     assert found(manager, "tea") == [second, first]
-    hits, _ = manager.search("tea", 10)
+    hits = manager.search("tea", 10).hits
     assert "tea two" in hits[1].before + hits[1].match + hits[1].after
     assert found(manager, "tea", limit=1) == [second]
 
@@ -363,3 +368,70 @@ def test_nobody_makes_an_index_who_only_deletes(manager, talk, home):
     manager.housekeeping.delete([session_id])
     manager.housekeeping.purge([session_id])
     assert not index_of(home).exists()
+
+
+# What one search may cost
+
+
+def test_each_word_is_looked_for_once_and_twenty_at_most():
+    assert words_of("Tea TEA  tea milk\n") == (["tea", "milk"], True)
+    assert words_of("x y " * 400) == (["x", "y"], True)
+    many = [f"word{number}" for number in range(21)]
+    assert words_of(" ".join(many[:20])) == (many[:20], True)
+    assert words_of(" ".join(many)) == (many[:20], False)
+
+
+@pytest.mark.parametrize("query", ["y" * 300, "tea " * 1000, " " * 5000 + "tea"])
+def test_of_a_long_query_only_the_beginning_is_looked_at(query):
+    words, is_all = words_of(query)
+    assert not is_all
+    assert sum(map(len, words)) <= 200
+
+
+def test_the_first_twenty_words_of_a_long_query_are_searched_and_it_says_so(client, manager, talk):
+    session_id = talk(" ".join(f"word{number}" for number in range(30)))
+    query = " ".join(f"word{number}" for number in range(20)) + " nowhere"
+    soon(manager, query, [session_id])
+    given = client.get("/sessions", query_string={"q": query}, headers=JSON).get_json()
+    assert (given["partial"], len(given["hits"])) == (True, 1)
+    assert "Only part" in client.get("/sessions", query_string={"q": query}).text
+    assert "Only part" in client.get("/sessions", query_string={"q": query}, headers=HTMX).text
+    assert "Only part" not in client.get("/sessions", query_string={"q": "word1"}).text
+
+
+def test_a_search_that_has_taken_its_time_gives_what_it_has_and_says_so(client, manager, talk, monkeypatch):
+    session_id = talk("tea and milk")
+    soon(manager, "tea", [session_id])
+    monkeypatch.setattr("webchat.search.LONGEST_SEARCH", -1.0)
+    given = client.get("/sessions?q=tea", headers=JSON)
+    assert (given.status_code, given.get_json()["partial"]) == (200, True)
+    assert "Only part" in client.get("/sessions?q=tea").text
+
+
+def test_sqlite_itself_is_ended_when_the_time_is_over(tmp_path):
+    file = SearchFile(DiskFolder(tmp_path), tmp_path / "index")
+    endless = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+    with pytest.raises(LookedAtPart), file.reading(time.monotonic() + 0.05) as database:
+        database.execute(endless).fetchone()
+    file.close()
+
+
+def test_a_search_waits_for_nobody_who_writes_the_index(home):
+    writes, ends = threading.Event(), threading.Event()
+    manager = start(home)
+    manager.send_message("tea and milk", manager.create_session().session_id)
+    [session_id] = found(manager, "tea")
+
+    def write():
+        with manager._index._file.using() as database:
+            database.execute("DELETE FROM files")
+            writes.set()
+            ends.wait(PATIENCE)
+
+    with ThreadPoolExecutor(1) as pool:
+        writing = pool.submit(write)
+        assert writes.wait(PATIENCE)
+        assert [hit.session_id for hit in manager.search("tea", 10).hits] == [session_id]
+        ends.set()
+        writing.result(PATIENCE)
+    manager.close(grace=0)

@@ -27,7 +27,7 @@ from webchat.follow import Conversation, Waiter, Wakeups
 from webchat.housekeeping import TRASH_DAYS, Housekeeping
 from webchat.limits import CHOSEN, Limits
 from webchat.observer import NOBODY, Observer
-from webchat.search import Hit, index_beside
+from webchat.search import Found, index_beside
 from webchat.session_store import DEFAULT_DESCRIPTION, WebChatSession, WebChatSessionStore, is_session_id, utc_now
 from webchat.texts import checked_files, checked_message, checked_title
 from webchat.transcript import Message, history
@@ -100,17 +100,16 @@ class WebChatSessionManager:
         """All sessions, newest first."""
         return self.store.list_all(owner)
 
-    def search(self, query: str, limit: int, owner: str | None = None) -> tuple[list[Hit], bool]:
+    def search(self, query: str, limit: int, owner: str | None = None) -> Found:
         """The sessions in which all these words were said, those of late first, each with its latest such message.
 
-        Also gives whether that is all; where the index is not up to date yet, there may be more in a moment.
         Case and accents do not matter, and a word may be a longer one's beginning.
         """
         try:
             return self._index.find(query, lambda key: self.store.get(key, owner) is not None, limit)
         except Exception:  # derived data: whatever is wrong with it, the next search finds it made anew
             log.warning("the search index could not be asked", exc_info=True)
-            return [], False
+            return Found([], complete=False)
 
     def create_session(
         self,

@@ -84,8 +84,8 @@ def sessions() -> Response | str:
         found, has_more = pieces.listed(query, page, show)
         fields: dict[str, object] = {"sessions": [shelved_fields(item) for item in found], "has_more": has_more}
         if query.strip():
-            hits, complete = pieces.said(query, found) if page == 0 and not show else ([], True)
-            fields |= {"hits": [_hit_fields(item.hit) for item in hits], "complete": complete}
+            hits, complete, partial = pieces.said(query, found) if page == 0 and not show else ([], True, False)
+            fields |= {"hits": [_hit_fields(item.hit) for item in hits], "complete": complete, "partial": partial}
         return json_answer(fields)
     if is_htmx():
         return pieces.list_part(query, page)

@@ -14,7 +14,8 @@ from markupsafe import Markup
 from webchat.follow import Conversation
 from webchat.htmx import is_htmx, partial
 from webchat.reply_log import Status
-from webchat.search import Hit, folded, folded_title
+from webchat.search import Hit
+from webchat.search_words import ASKED, folded, folded_title, words_of
 from webchat.session_store import WebChatSession
 from webchat.transcript import Message, new_message_id
 from webchat.views.bodies import Body
@@ -177,10 +178,11 @@ def list_part(query: str = "", page: int = 0) -> str:
 def list_context(query: str = "", page: int = 0, show: str = "") -> dict[str, Any]:
     """What `_session_list.html` needs."""
     sessions, has_more = listed(query, page, show)
-    hits, complete = said(query, sessions) if page == 0 and not show else ([], True)
+    hits, complete, partial = said(query, sessions) if page == 0 and not show else ([], True, False)
     return {
         "hits": hits,
         "complete": complete,
+        "partial": partial,
         "groups": _groups(sessions, show),
         "query": query,
         "page": page,
@@ -200,31 +202,31 @@ def listed(query: str = "", page: int = 0, show: str = "") -> tuple[list[WebChat
 
     `show` is "" for the list, "archived" or "trash". Sessions without a message are hidden, but for the current.
     """
-    needle = folded(query).strip()
-    found = (item for item in shelved(show, archived=bool(needle)) if _is_titled(item, needle))
+    needle, words = folded(query[:ASKED]).strip(), words_of(query)[0]
+    found = (item for item in shelved(show, archived=bool(needle)) if _is_titled(item, needle, words))
     sessions = list(islice(found, page * SESSIONS_SHOWN, (page + 1) * SESSIONS_SHOWN + 1))
     return sessions[:SESSIONS_SHOWN], len(sessions) > SESSIONS_SHOWN
 
 
-def _is_titled(session: WebChatSession, needle: str) -> bool:
+def _is_titled(session: WebChatSession, needle: str, words: Sequence[str]) -> bool:
     """Whether a title has that, or words that begin with each of its words."""
     title = folded_title(session.description)
-    return needle in title or all(f" {word}" in f" {title}" for word in needle.split())
+    return needle in title or all(f" {word}" in f" {title}" for word in words)
 
 
-def said(query: str, titled: Sequence[WebChatSession]) -> tuple[list[SaidIn], bool]:
-    """The sessions in which that was said, and whether these are all.
+def said(query: str, titled: Sequence[WebChatSession]) -> tuple[list[SaidIn], bool, bool]:
+    """The sessions in which that was said, whether the index is up to date, and whether only part was looked at.
 
     Those that have it in their title come last, and not where what was said is the message that the title is from.
     """
     if not query.strip():
-        return [], True
+        return [], True, False
     manager, beside = chat_of().manager, {session.session_id for session in titled}
-    hits, complete = manager.search(query, HITS_SHOWN + len(beside), owner())
+    hits, complete, partial = manager.search(query, HITS_SHOWN + len(beside), owner())
     said_in = [SaidIn(manager.get_session(hit.session_id, owner()), hit) for hit in hits]
     others = [item for item in said_in if item.hit.session_id not in beside]
     others += [item for item in said_in if item.hit.session_id in beside and not item.is_title]
-    return others[:HITS_SHOWN], complete
+    return others[:HITS_SHOWN], complete, partial
 
 
 def shelved(show: str, *, archived: bool = False) -> Iterable[WebChatSession]:

@@ -1,0 +1,177 @@
+"""The database of the search: a file beside the transcripts, or memory. Knows nothing of what is asked."""
+
+from __future__ import annotations
+
+import logging
+import os
+import stat
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from webchat.fileutil import DiskFolder, Folder, NotAFile
+
+if TYPE_CHECKING:
+    import sqlite3
+
+log = logging.getLogger(__name__)
+VERSION = 1
+"""Of the index's own format; another one is made anew."""
+JOURNAL = 2**20
+"""Bytes that SQLite's journal keeps on the disk when it is not needed."""
+STEPS = 1_000
+"""Steps of SQLite's between two looks at the clock."""
+_SCHEMA = f"""
+PRAGMA user_version = {VERSION};
+CREATE TABLE files (session TEXT PRIMARY KEY, stamp TEXT);
+CREATE TABLE messages (id INTEGER PRIMARY KEY, session TEXT, message TEXT, text TEXT);
+CREATE INDEX messages_of ON messages (session);
+CREATE VIRTUAL TABLE words USING fts5 (text, content='', prefix='1 2 3', tokenize='unicode61 remove_diacritics 0');
+"""
+
+
+class LookedAtPart(Exception):
+    """A search has taken as long, or looked at as much, as one may."""
+
+
+class SearchFile:
+    """Derived data: a damaged file is thrown away, and what cannot be kept in one is kept in memory."""
+
+    def __init__(self, folder: Folder, path: Path | None) -> None:
+        """`folder` has the transcripts; `path` is the file. None: in memory."""
+        self._folder, self.path = folder, path
+        self._lock = threading.RLock()
+        """Held while this connection is used. Those who search have one of their own, and wait for nobody."""
+        self._database: sqlite3.Connection | None = None
+        self._is_in_file = False
+
+    @property
+    def is_there(self) -> bool:
+        """Whether there is anything to forget from."""
+        return self._database is not None or (self.path is not None and self.path.exists())
+
+    def close(self) -> None:
+        with self._lock:
+            if self._database:
+                self._database.close()
+                self._database = None
+
+    @contextmanager
+    def reading(self, end: float) -> Iterator[sqlite3.Connection]:
+        """A connection for one search, which SQLite ends at that time. Raises LookedAtPart."""
+        import sqlite3
+
+        with self._connection_to_read() as database:
+            database.set_progress_handler(lambda: time.monotonic() > end, STEPS)
+            try:
+                yield database
+            except sqlite3.OperationalError as error:
+                if time.monotonic() > end:
+                    raise LookedAtPart from error
+                raise
+            except sqlite3.DatabaseError:
+                log.warning("the search index is damaged and is made anew", exc_info=True)
+                self.throw_away()
+                raise
+            finally:
+                database.set_progress_handler(None, 0)
+
+    @contextmanager
+    def _connection_to_read(self) -> Iterator[sqlite3.Connection]:
+        import sqlite3
+
+        if self._database is None:
+            with self.using():
+                pass  # which makes it
+        if not self._is_in_file:  # what is in memory has one connection, and its users take turns
+            with self.using() as database:
+                yield database
+            return
+        assert self.path is not None  # noqa: S101
+        self._require_files()
+        with closing(sqlite3.connect(f"{self.path.absolute().as_uri()}?mode=rw", uri=True, timeout=1)) as database:
+            yield database
+
+    @contextmanager
+    def using(self) -> Iterator[sqlite3.Connection]:
+        """The database for one transaction. A damaged one is thrown away, and the search is for the next time."""
+        import sqlite3
+
+        with self._lock:
+            if self._database is None:
+                self._database = self._opened()
+            try:
+                with self._database:  # commits, or takes back
+                    yield self._database
+            except sqlite3.OperationalError:  # busy, or the disk: no damage
+                raise
+            except sqlite3.DatabaseError:
+                log.warning("the search index is damaged and is made anew", exc_info=True)
+                self.throw_away()
+                raise
+
+    def _opened(self) -> sqlite3.Connection:
+        import sqlite3
+
+        self._is_in_file = self.path is not None
+        try:
+            return self._connected(str(self.path) if self.path else ":memory:")
+        except (sqlite3.OperationalError, NotAFile):
+            log.warning("the search index cannot be kept in a file", exc_info=True)
+            self._is_in_file = False
+            return self._connected(":memory:")
+        except sqlite3.DatabaseError:
+            log.warning("the search index is damaged and is made anew", exc_info=True)
+            self.throw_away()
+            return self._connected(str(self.path))
+
+    def _connected(self, name: str) -> sqlite3.Connection:
+        import sqlite3
+
+        if self.path and name != ":memory:":
+            self._require_files()
+            with suppress(OSError):  # SQLite's own files get the mode of this one
+                self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                os.close(os.open(self.path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o600))
+        database = sqlite3.connect(name, check_same_thread=False, timeout=5)
+        try:
+            database.execute("PRAGMA auto_vacuum = INCREMENTAL")
+            database.execute("PRAGMA secure_delete = FAST")
+            database.execute("PRAGMA journal_mode = WAL")
+            database.execute(f"PRAGMA journal_size_limit = {JOURNAL}")
+            database.execute("PRAGMA synchronous = OFF")  # what is lost is made anew
+            version = database.execute("PRAGMA user_version").fetchone()[0]
+            if version != VERSION:
+                for table in ("words", "messages", "files"):
+                    database.execute(f"DROP TABLE IF EXISTS {table}")
+                database.executescript(_SCHEMA)
+            database.execute("SELECT count(*) FROM files").fetchone()
+        except BaseException:
+            database.close()
+            raise
+        return database
+
+    def _require_files(self) -> None:
+        """SQLite would follow a link out of the folder. Raises NotAFile."""
+        if isinstance(self._folder, DiskFolder):
+            self._folder.require_no_link()
+        for path in self._paths():
+            if os.path.lexists(path) and not stat.S_ISREG(path.lstat().st_mode):
+                raise NotAFile(path.name)
+
+    def _paths(self) -> list[Path]:
+        return [self.path.with_name(self.path.name + suffix) for suffix in ("", "-wal", "-shm")] if self.path else []
+
+    def throw_away(self) -> None:
+        """Have it made anew."""
+        with self._lock:
+            self.close()
+            self._remove()
+
+    def _remove(self) -> None:
+        for path in self._paths():
+            with suppress(OSError):
+                path.unlink()
