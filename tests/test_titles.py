@@ -128,6 +128,28 @@ def test_the_next_message_does_not_wait_for_it_and_it_comes_later(manager, model
     named(manager, session_id, "Tea in China")
 
 
+def test_it_steps_aside_for_a_message_that_comes_while_it_is_still_to_be_asked_for(model, home):
+    begun, go_on = threading.Semaphore(0), threading.Event()
+
+    class SlowToAsk(ChatModelBackend):
+        def suggest_title(self, history, options):
+            begun.release()
+            assert go_on.wait(PATIENCE)
+            return super().suggest_title(history, options)
+
+    manager = WebChatSessionManager(SlowToAsk(model, titles=True), home / "server" / "sessions.json")
+    session_id = manager.create_session().session_id
+    manager.send_message("one", session_id)
+    assert begun.acquire(timeout=PATIENCE)
+    manager.send_message("two", session_id)
+    assert begun.acquire(timeout=PATIENCE)
+    go_on.set()
+    named(manager, session_id, "Tea in China")
+    manager.close()
+    assert [asked[0] for asked in asked_for_titles(model)] == ["one"]
+    assert "two" in asked_for_titles(model)[0]
+
+
 @pytest.mark.parametrize("said", [[], [""], ["\n\n"], ['""'], [BackendUnavailable("away")], [ValueError("broken")]])
 def test_without_a_good_title_the_first_line_stays(manager, model, said):
     model.title = said

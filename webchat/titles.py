@@ -25,6 +25,29 @@ _BEFORE = re.compile(r"^(?:#+\s*|[*_]*title[*_]*\s*[:：]\s*[*_]*)+", re.IGNOREC
 _MARKS = "\"'“”‘’«»„`*_# ."
 
 
+class _Asking:
+    """One session's title, from before it is asked for. Any thread may `cancel` it, for good."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._pieces: Iterable[Piece] | None = None
+        self.is_cancelled = False
+
+    def take(self, pieces: Iterable[Piece]) -> None:
+        """These are what was asked for."""
+        with self._guard:
+            self._pieces = pieces
+        if self.is_cancelled:
+            self.cancel()
+
+    def cancel(self) -> None:
+        with self._guard:
+            self.is_cancelled = True
+            pieces = self._pieces
+        with suppress(Exception):
+            pieces.cancel()  # type: ignore[union-attr]
+
+
 class Titles:
     """Asks for a title, in a thread of its own for each session; nothing waits for one."""
 
@@ -32,54 +55,62 @@ class Titles:
         """`changed(session_id)` is called when a session has got its name."""
         self._store, self._changed = store, changed
         self._guard = threading.Lock()
-        self._asked: dict[str, Iterable[Piece]] = {}
+        self._asked: dict[str, _Asking] = {}
 
     def suggest(self, session: WebChatSession, ask: Callable[[], Iterable[Piece]], done: Callable[[], None]) -> None:
         """Have the session named by what `ask` gives, unless it has a name; `done` is called in the end, always."""
 
+        asking = _Asking()
+        with self._guard:
+            self._asked[session.session_id] = asking
+
         def run() -> None:
             try:
-                self._name(session, ask)
+                self._name(session, ask, asking)
             except WebChatError as error:
                 log.info("no title for session %s: %s", session.session_id, error)
             except Exception:
                 log.warning("no title for session %s", session.session_id, exc_info=True)
             finally:
+                self._forget(session.session_id, asking)
                 done()
 
         try:
             threads.start(run, f"title-{session.session_id[:20]}")
         except NoThreads:
+            self._forget(session.session_id, asking)
             done()
 
     def step_aside(self, session_id: str) -> None:
         """Stop asking in this session: a person has something to ask."""
         with self._guard:
-            asked = self._asked.pop(session_id, None)
-        with suppress(Exception):
-            asked.cancel()  # type: ignore[union-attr]
+            asking = self._asked.pop(session_id, None)
+        if asking:
+            asking.cancel()
 
     def close(self) -> None:
         for session_id in [*self._asked]:
             self.step_aside(session_id)
 
-    def _name(self, session: WebChatSession, ask: Callable[[], Iterable[Piece]]) -> None:
-        pieces = ask()
+    def _forget(self, session_id: str, asking: _Asking) -> None:
         with self._guard:
-            self._asked[session.session_id] = pieces
+            if self._asked.get(session_id) is asking:
+                del self._asked[session_id]
+
+    def _name(self, session: WebChatSession, ask: Callable[[], Iterable[Piece]], asking: _Asking) -> None:
+        if asking.is_cancelled:
+            return
         # A server that never stops saying nothing would be listened to for ever.
-        limit = threading.Timer(LONGEST, self.step_aside, (session.session_id,))
+        limit = threading.Timer(LONGEST, asking.cancel)
         limit.daemon = True
         try:
             limit.start()
-            title = cleaned(_first_line(pieces))
+            pieces = ask()
+            asking.take(pieces)
+            title = "" if asking.is_cancelled else cleaned(_first_line(pieces, asking))
         finally:
             limit.cancel()
-            with self._guard:
-                undisturbed = self._asked.get(session.session_id) is pieces
-                if undisturbed:
-                    del self._asked[session.session_id]
-        if undisturbed and title:
+        if title and not asking.is_cancelled:
             self._store.name(session.session_id, title, session.owner, by="model")
             self._changed(session.session_id)
 
@@ -90,11 +121,12 @@ def cleaned(text: str) -> str:
     return "" if title == DEFAULT_DESCRIPTION else title
 
 
-def _first_line(pieces: Iterable[Piece]) -> str:
+def _first_line(pieces: Iterable[Piece], asking: _Asking) -> str:
     text = ""
     for number, piece in enumerate(pieces):
         text += piece if isinstance(piece, str) else ""
-        if "\n" in text.strip() or len(text) > LONGEST_SUGGESTION or number > MOST_PIECES:
+        is_enough = "\n" in text.strip() or len(text) > LONGEST_SUGGESTION or number > MOST_PIECES
+        if is_enough or asking.is_cancelled:
             break
     with suppress(Exception):
         pieces.cancel()  # type: ignore[attr-defined]
