@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from webchat.backends import Event
+from webchat.backends import Event, chat_model
 from webchat.backends.chat_model import MAX_SESSIONS, ChatModelBackend
 from webchat.errors import BackendUnavailable, SessionUnknown
 
@@ -240,6 +240,22 @@ def test_the_sessions_used_last_are_remembered_and_older_ones_become_unknown():
     assert backend.get_session_info(second) is None
     with pytest.raises(SessionUnknown):
         backend.send_message(second, "Still here?")
+
+
+def test_histories_are_bounded_by_their_size_too_and_the_one_used_last_is_kept(monkeypatch):
+    monkeypatch.setattr(chat_model, "MAX_BYTES", 10_000)
+    backend = ChatModelBackend(ScriptedModel())
+    for name in ("one", "two", "three"):
+        backend.resume_session(name, [{"role": "user", "content": "x" * 4_000}])
+    with pytest.raises(SessionUnknown):
+        backend.send_message("one", "hello")
+    list(backend.send_message("two", "x" * 4_000))  # what is said counts as what was told
+    with pytest.raises(SessionUnknown):
+        backend.send_message("three", "hello")
+    backend.resume_session("four", [{"role": "user", "content": "x" * 20_000}])
+    assert list(backend.send_message("four", "hello")) == ["Fine."]
+    with pytest.raises(SessionUnknown):
+        backend.send_message("two", "hello")
 
 
 def test_many_threads_may_use_many_sessions():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import uuid
 from collections import OrderedDict
@@ -14,6 +15,8 @@ from webchat.backends import HistoryItem, Piece, SessionInfo, SessionOptions, pr
 from webchat.errors import BackendUnavailable, SessionEnded, SessionUnknown
 
 MAX_SESSIONS = 200
+MAX_BYTES = 32 * 2**20
+"""Of the histories that are kept, all together; the one used last is kept whatever its size."""
 NAME_IT = (
     "Write a title for this conversation: six words at most, in the language of the conversation. "
     "Answer with the title alone."
@@ -68,12 +71,26 @@ class _Session:
     history: list[HistoryItem] = field(default_factory=list)
     ended: bool = False
     options: SessionOptions = SessionOptions()
+    size: int = 0
+
+    def __post_init__(self) -> None:
+        self.size = sum(map(_size, self.history))
+
+    def add(self, items: Sequence[HistoryItem]) -> None:
+        self.history.extend(items)
+        self.size += sum(map(_size, items))
+
+
+def _size(item: HistoryItem) -> int:
+    """Bytes of memory that a message takes, as far as they are its text's."""
+    return sys.getsizeof(item.get("content"))
 
 
 class ChatModelBackend:
     """A SessionBackend over a ChatModel, or over any function from messages to pieces of text.
 
-    Keeps the histories of the sessions used last, MAX_SESSIONS of them, in memory; older ones become unknown. A
+    Keeps the histories of the sessions used last in memory, MAX_SESSIONS of them and MAX_BYTES together; older ones
+    become unknown, and are told anew when they are used again. A
     `system_prompt` is said before all else. `session_options` names the fields of SessionOptions that may be chosen for
     one session; "model" needs a model with `named`. With `titles` the model is also asked to name sessions. One answer
     at a time for each session is the caller's care.
@@ -150,7 +167,8 @@ class ChatModelBackend:
 
         def keep(answer: str) -> None:
             with self._sessions_lock:
-                history.extend([question, {"role": "assistant", "content": answer}])
+                session.add([question, {"role": "assistant", "content": answer}])
+                self._forget_oldest()
 
         return ChatAnswer(lambda: answer(messages), keep)
 
@@ -193,8 +211,12 @@ class ChatModelBackend:
         """A new history, never a changed one: an answer that is still running keeps to the history it began with."""
         self._sessions[session.info.session_id] = session
         self._sessions.move_to_end(session.info.session_id)
-        while len(self._sessions) > MAX_SESSIONS:
-            self._sessions.popitem(last=False)
+        self._forget_oldest()
+
+    def _forget_oldest(self) -> None:
+        size = sum(session.size for session in self._sessions.values())
+        while len(self._sessions) > MAX_SESSIONS or (size > MAX_BYTES and len(self._sessions) > 1):
+            size -= self._sessions.popitem(last=False)[1].size
 
 
 def conversation(system_prompt: str, history: Iterable[HistoryItem]) -> list[HistoryItem]:
