@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import socket
+import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
@@ -12,13 +14,28 @@ import httpx
 import pytest
 
 from tests.processes import another_process, says
+from tests.reading import until
 
 SERVE = """
 import sys
-from webchat import connections, create_app, server
+from webchat import connections, create_app, logs, server
+logs.set_up(level="info")
 connections.REQUEST_PATIENCE, connections.READER_PATIENCE = 0.5, 0.5
 connections.MOST_CONNECTIONS, connections.KEPT_FREE = 40, 10
 app = create_app({"AMPLIFIER_HOME": sys.argv[1], "WEBCHAT_BACKEND": "mock", "WEBCHAT_MAX_STREAMS": 2})
+listening = server.listen("127.0.0.1", 0)
+print(listening.getsockname()[1])
+server.run(app, app.extensions["webchat"], listening, max_streams=2, grace=0)
+"""
+THREADS = 30
+PATIENT = """
+import sys, threading
+from flask import Response
+from webchat import create_app, logs, server
+logs.set_up()
+app = create_app({"AMPLIFIER_HOME": sys.argv[1], "WEBCHAT_BACKEND": "mock", "WEBCHAT_MAX_STREAMS": 2})
+app.get("/held", endpoint="held")(lambda: str(threading.Event().wait()))
+app.get("/endless", endpoint="endless")(lambda: Response(b"x" * 65536 for _ in iter(int, 1)))
 listening = server.listen("127.0.0.1", 0)
 print(listening.getsockname()[1])
 server.run(app, app.extensions["webchat"], listening, max_streams=2, grace=0)
@@ -28,8 +45,20 @@ LARGE = 24 * 1024 * 1024
 
 
 @pytest.fixture
-def port(home) -> Iterator[int]:
+def process(home) -> Iterator[subprocess.Popen[str]]:
     with another_process(SERVE, home) as process:
+        yield process
+
+
+@pytest.fixture
+def port(process) -> int:
+    return int(says(process))
+
+
+@pytest.fixture
+def patient_port(home) -> Iterator[int]:
+    """Of a server with the patience that it has outside tests."""
+    with another_process(PATIENT, home) as process:
         yield int(says(process))
 
 
@@ -39,6 +68,12 @@ def connect(port: int) -> socket.socket:
 
 def answers(port: int) -> bool:
     return httpx.get(f"http://127.0.0.1:{port}/", timeout=10).status_code == 200
+
+
+def until_let_go(process: subprocess.Popen[str]) -> None:
+    """Wait until the server says that it has let one more go."""
+    assert process.stderr is not None
+    assert any("is let go" in line for line in process.stderr)
 
 
 def is_let_go(slow: socket.socket) -> bool:
@@ -76,7 +111,7 @@ def test_a_long_request_that_gets_on_is_taken(port):
         assert steady.recv(100).startswith(b"HTTP/1.1 200")
 
 
-def test_a_reader_that_reads_no_more_is_let_go_and_its_thread_is_free(port, home):
+def test_a_reader_that_reads_no_more_is_let_go_and_its_thread_is_free(process, port, home):
     transcripts = home / "server" / "web-chat-transcripts"
     transcripts.mkdir(parents=True)
     (transcripts / "big.jsonl").write_text(json.dumps({"role": "user", "content": "x" * LARGE}) + "\n")
@@ -86,8 +121,10 @@ def test_a_reader_that_reads_no_more_is_let_go_and_its_thread_is_free(port, home
         for slow in stuck:
             slow.sendall(b"GET /sessions/big/export HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert answers(port)
+        assert [slow.recv(1) for slow in stuck] == [b"H"] * 3
         # Nothing is read for longer than its patience; then there is less than what was asked for, and the end.
-        time.sleep(3)
+        for _ in stuck:
+            until_let_go(process)
         for slow in stuck:
             received = 0
             with suppress(ConnectionError):
@@ -95,6 +132,85 @@ def test_a_reader_that_reads_no_more_is_let_go_and_its_thread_is_free(port, home
                     received += len(data)
             assert received < LARGE
     assert answers(port)
+
+
+@pytest.fixture
+def large(home) -> str:
+    """The address of a file that is more than the system keeps for a reader that does not read."""
+    transcripts = home / "server" / "web-chat-transcripts"
+    transcripts.mkdir(parents=True)
+    line = json.dumps({"role": "user", "content": "x" * (LARGE // 24)}) + "\n"
+    (transcripts / "big.jsonl").write_text(line * 24)
+    (home / "server" / "web-chat-sessions.json").write_text(json.dumps([{"session_id": "big", "description": "Big"}]))
+    return "/sessions/big/export?format=md"
+
+
+def ask_for(port: int, path: str, stack: ExitStack) -> socket.socket:
+    slow = stack.enter_context(connect(port))
+    slow.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+    return slow
+
+
+def test_a_reader_that_takes_a_little_now_and_then_is_let_go(large, process, port):
+    with ExitStack() as stack:
+        slow = ask_for(port, large, stack)
+        received, over = 0, threading.Event()
+        threading.Thread(target=lambda: (until_let_go(process), over.set()), daemon=True).start()
+        while not over.wait(0.02):
+            received += len(slow.recv(10))
+        with suppress(ConnectionError):
+            while data := slow.recv(1024 * 1024):
+                received += len(data)
+        assert received < LARGE
+
+
+def test_a_reader_that_is_slow_and_gets_on_has_all(large, port):
+    with ExitStack() as stack:
+        steady = ask_for(port, large, stack)
+        received = 0
+        while received < LARGE:
+            data = steady.recv(256 * 1024)
+            assert data
+            received += len(data)
+            time.sleep(0.01)
+
+
+def test_one_client_gets_a_few_exports_at_once_and_is_told_so(large, patient_port):
+    with ExitStack() as stack:
+        for _ in range(4):
+            assert ask_for(patient_port, large, stack).recv(15) == b"HTTP/1.1 200 OK"
+        refused = httpx.get(f"http://127.0.0.1:{patient_port}{large}", headers={"Accept": "application/json"})
+        assert (refused.status_code, refused.headers["Retry-After"]) == (503, "5")
+        assert "exports" in refused.json()["error"]
+    # The four have left.
+    until(lambda: httpx.get(f"http://127.0.0.1:{patient_port}{large}").status_code == 200)
+
+
+def test_probes_are_answered_while_290_connections_read_an_export_slowly(large, patient_port):
+    with ExitStack() as stack:
+        for _ in range(290):
+            ask_for(patient_port, large, stack)
+        for probe in ("healthz", "readyz", "healthz"):
+            assert httpx.get(f"http://127.0.0.1:{patient_port}/{probe}", timeout=10).status_code == 200
+        assert answers(patient_port)
+
+
+def test_probes_are_answered_while_all_threads_are_held(patient_port):
+    """Here by pages' streams of which there are more than the application was told to take."""
+    with ExitStack() as stack:
+        for _ in range(THREADS):
+            assert ask_for(patient_port, "/held", stack)
+        assert httpx.get(f"http://127.0.0.1:{patient_port}/healthz", timeout=10).status_code == 200
+        with pytest.raises(httpx.ReadTimeout):
+            httpx.get(f"http://127.0.0.1:{patient_port}/", timeout=0.5)
+
+
+def test_the_longest_waiting_reader_makes_room_for_others(patient_port):
+    """Whatever the application streams: a few threads wait for readers at most."""
+    with ExitStack() as stack:
+        for _ in range(THREADS):
+            ask_for(patient_port, "/endless", stack)
+        assert answers(patient_port)
 
 
 def test_idle_connections_make_room_for_others(port):

@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
+import logging
+import resource
+import struct
+import termios
+import threading
 import time
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from copy import copy
 from socket import socket
 from typing import Any
@@ -14,11 +23,19 @@ from waitress.parser import HTTPRequestParser
 from waitress.server import TcpWSGIServer
 from waitress.task import ErrorTask, ThreadedTaskDispatcher
 
+log = logging.getLogger(__name__)
 REQUEST_PATIENCE = 30.0
 """Seconds that a request may take to arrive, and one more for each `SLOWEST` bytes of it."""
 SLOWEST = 1024
 READER_PATIENCE = 60.0
-"""Seconds that a reader may take nothing of what waits for it."""
+"""Seconds over which a reader has to take what waits for it at `LEAST_SPEED` on average, else it is let go."""
+LEAST_SPEED = 4096
+"""Bytes a second."""
+MOST_WAITING = 16
+"""Threads that may wait at once for readers to take what a stream has sent; above it the longest waiting is let go."""
+PROBES = ("/healthz", "/readyz")
+"""How the paths end that are answered by threads of their own, however many others are held."""
+THREADS_FOR_PROBES = 2
 IDLE_PATIENCE = 60
 """Seconds that a connection may be kept open between two requests."""
 LARGE_AT, LARGEST_FORM = "/sessions/import", 64 * 1024 * 1024
@@ -28,8 +45,14 @@ MOST_AHEAD = 10
 LOOK_INTERVAL = 1
 """Seconds between two looks at the connections."""
 MOST_CONNECTIONS = 1000
+"""At most; and half of the descriptors that the process may have, for an answer needs up to three."""
 KEPT_FREE = 50
 """Connections below that number from which on the longest idle ones make room for others."""
+ACCEPT_PAUSE = 1.0
+"""Seconds in which no connection is accepted after one failed for want of descriptors or memory."""
+SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+SHORTAGE_OVER = 60.0
+"""Seconds without a failure after which the next one is logged again."""
 
 
 class Request(HTTPRequestParser):
@@ -58,6 +81,15 @@ class Connection(HTTPChannel):
     parser_class = Request
     error_task_class = Refusal
     _request_began = 0.0
+    _sent = 0
+    _slow_since: tuple[float, int] | None = None
+    """Since when something waits for the reader or its speed was found right, and bytes that it had taken then."""
+
+    def send(self, data: bytes, do_close: bool = True) -> int:
+        """Give the system what it takes of these bytes; how many."""
+        sent: int = super().send(data, do_close)
+        self._sent += sent
+        return sent
 
     def received(self, data: bytes) -> bool:
         """Take in what came of a request."""
@@ -75,7 +107,23 @@ class Connection(HTTPChannel):
             arrived = self.request.header_bytes_received + self.request.body_bytes_received
             if now - self._request_began > REQUEST_PATIENCE + arrived / SLOWEST:
                 return True
-        return bool(self.total_outbufs_len) and now - self.last_activity > READER_PATIENCE
+        return self._reads_too_slowly(now)
+
+    def _reads_too_slowly(self, now: float) -> bool:
+        if not self.total_outbufs_len:
+            self._slow_since = None
+            return False
+        taken = self._sent - _unread(self.socket)
+        began, before = self._slow_since or (now, taken)
+        if self._slow_since is None or now - began > READER_PATIENCE:
+            self._slow_since = now, taken
+        return now - began > READER_PATIENCE and taken - before < LEAST_SPEED * (now - began)
+
+    def _flush_outbufs_below_high_watermark(self) -> None:
+        """Wait until the reader has taken most of what was sent to it."""
+        if self.total_outbufs_len > self.adj.outbuf_high_watermark:
+            with self.server.waiting_for(self):  # type: ignore[attr-defined]
+                super()._flush_outbufs_below_high_watermark()  # type: ignore[misc]  # not in the stubs
 
     @property
     def waits(self) -> bool:
@@ -84,9 +132,9 @@ class Connection(HTTPChannel):
 
 
 class Server(TcpWSGIServer):
-    """A server on a socket that listens already. Above 950 connections idle ones make room for new ones.
+    """A server on a socket that listens already. Near the limit of connections idle ones make room for new ones.
 
-    `refusal_headers` are on what it answers without the application.
+    Probes are answered by threads of their own. `refusal_headers` are on what it answers without the application.
     """
 
     channel_class = Connection
@@ -100,10 +148,17 @@ class Server(TcpWSGIServer):
         refusal_headers: Mapping[str, str] | None = None,
     ) -> None:
         self.refusal_headers = refusal_headers or {}
+        self._most_connections = _most_connections()
+        self._most_waiting = min(MOST_WAITING, threads // 2)
+        self._waiting: dict[Connection, None] = {}
+        """Whose readers a thread waits for, the longest first."""
+        self._let_go: deque[Connection] = deque()
+        self._waiting_guard = threading.Lock()
+        self._accepts_from = self._failed_at = 0.0
         settings = Adjustments(
             sockets=[listening],
             threads=threads,
-            connection_limit=MOST_CONNECTIONS,
+            connection_limit=self._most_connections,
             channel_timeout=IDLE_PATIENCE,
             cleanup_interval=LOOK_INTERVAL,
             max_request_body_size=largest_body,
@@ -117,8 +172,9 @@ class Server(TcpWSGIServer):
             # Whether X-Forwarded- headers are believed is the application's to decide.
             clear_untrusted_proxy_headers=False,
         )
-        dispatcher = ThreadedTaskDispatcher()
+        dispatcher, self._probes = ThreadedTaskDispatcher(), ThreadedTaskDispatcher()
         dispatcher.set_thread_count(threads)
+        self._probes.set_thread_count(THREADS_FOR_PROBES)
         where = (listening.family, listening.type, listening.proto, listening.getsockname())
         super().__init__(
             application,
@@ -129,18 +185,84 @@ class Server(TcpWSGIServer):
             sockinfo=where,
         )
 
+    def add_task(self, task: Any) -> None:  # noqa: ANN401  (a connection)
+        """Have the connection's next request answered, a probe's without waiting for any other."""
+        is_probe = str(getattr(task.requests[0], "path", "")).endswith(PROBES)
+        (self._probes if is_probe else self.task_dispatcher).add_task(task)
+
+    def readable(self) -> bool:
+        """Whether connections are accepted now. Asked in each turn of the loop, which alone may close any."""
+        while self._let_go:
+            self._let_go.popleft().handle_close()
+        return bool(super().readable()) and time.monotonic() >= self._accepts_from
+
+    def accept(self) -> Any:  # noqa: ANN401
+        """A new connection, or None where there is none to be had; then there is a pause, and no busy loop."""
+        try:
+            return super().accept()
+        except OSError as error:
+            if error.errno not in SHORTAGES:
+                raise
+            self._pause(error)
+            return None
+
+    def _pause(self, error: OSError) -> None:
+        now = time.monotonic()
+        if not self._failed_at or now - self._failed_at > SHORTAGE_OVER:
+            log.warning("no connection can be accepted: %s; tried again each second", error.strerror)
+        self._failed_at, self._accepts_from = now, now + ACCEPT_PAUSE
+
+    @contextmanager
+    def waiting_for(self, connection: Connection) -> Iterator[None]:
+        """Note that a thread waits for this reader; the one that is waited for the longest is let go if need be."""
+        with self._waiting_guard:
+            self._waiting[connection] = None
+            if len(self._waiting) > self._most_waiting:
+                longest = next(iter(self._waiting))
+                del self._waiting[longest]
+                self._let_go.append(longest)
+                self.pull_trigger()
+        try:
+            yield
+        finally:
+            with self._waiting_guard:
+                self._waiting.pop(connection, None)
+
+    def close(self) -> None:
+        """End the threads for probes, and listen no more."""
+        self._probes.shutdown()
+        super().close()
+
     def maintenance(self, now: int) -> None:
         """Let go of who holds others up, and of who has been idle for long."""
         super().maintenance(now)
         connections: list[Connection] = [*self.active_channels.values()]  # type: ignore[attr-defined]  # a dict
         for connection in connections:
             if connection.holds_up(now):
+                log.info("a connection from %s is let go: it is too slow", connection.addr[0])
                 connection.handle_close()
         self._make_room([connection for connection in connections if connection.connected])
 
     def _make_room(self, connections: list[Connection]) -> None:
-        too_many = len(connections) - (MOST_CONNECTIONS - KEPT_FREE)
+        too_many = len(connections) - (self._most_connections - min(KEPT_FREE, self._most_connections // 2))
         if too_many > 0:
             waiting = [connection for connection in connections if connection.waits]
             for connection in sorted(waiting, key=lambda one: (one.request is not None, one.last_activity))[:too_many]:
                 connection.handle_close()
+
+
+def _most_connections() -> int:
+    """How many connections there may be at once, with the descriptors that this process has."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return MOST_CONNECTIONS if files == resource.RLIM_INFINITY else min(MOST_CONNECTIONS, files // 2)
+
+
+def _unread(sock: socket | None) -> int:
+    """Bytes that the system holds for this connection's reader; 0 where it does not tell."""
+    if sock is None:
+        return 0
+    try:
+        told: int = struct.unpack("i", fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, b"\0\0\0\0"))[0]
+        return told
+    except OSError:
+        return 0

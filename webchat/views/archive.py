@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import chain, islice
 
-from flask import Blueprint, Response, request, stream_with_context
+from flask import Blueprint, Response, g, request, stream_with_context
 
 from webchat.archive import Report
 from webchat.archive.export import NoteLeftOut, read_each, refuse
@@ -16,8 +16,9 @@ from webchat.errors import InvalidInput, storing
 from webchat.faces import script_answer
 from webchat.session_store import WebChatSession
 from webchat.transcript import Message
-from webchat.views.context import chat_of, manager, owner
+from webchat.views.context import chat_of, client, manager, owner
 from webchat.views.inputs import LARGEST_IMPORT
+from webchat.views.streams import holding
 from webchat.views.templates import render_template
 
 KINDS = {"jsonl": "application/jsonl", "md": "text/markdown", "html": "text/html"}
@@ -68,11 +69,12 @@ def _file(sessions: Sequence[WebChatSession], name: str, note: NoteLeftOut) -> R
     kind = request.args.get("format", "jsonl")
     if kind not in KINDS:
         raise InvalidInput(f"format is one of {', '.join(KINDS)}.")
+    g.place = chat_of().downloads.take(client())
     parts = _parts(kind, sessions, note)
     first = [*islice(parts, 1)]  # what goes wrong with the first part is an error page
     response = Response(stream_with_context(chain(first, parts)), mimetype=KINDS[kind])
     response.headers.set("Content-Disposition", "attachment", filename=f"{name}.{kind}")
-    return response
+    return holding(response)
 
 
 def _parts(kind: str, sessions: Sequence[WebChatSession], note: NoteLeftOut) -> Iterator[bytes]:

@@ -34,6 +34,11 @@ def resources(name: str) -> Path:
     return inside if inside.is_dir() else PACKAGE.parent / name
 
 
+MOST_DOWNLOADS, DOWNLOADS_PER_CLIENT = 12, 4
+"""Exports sent at once, in all and to each client: each holds a thread for as long as its reader takes."""
+TOO_MANY_DOWNLOADS = "Too many of your exports are being sent right now. Wait for one, then try again."
+
+
 @dataclass(frozen=True)
 class Chat:
     """One mounted chat: whom it speaks through and how it presents itself."""
@@ -50,6 +55,9 @@ class Chat:
     renderings: Renderings = field(default_factory=Renderings)
     streams: Places = field(init=False)
     """The threads that are held for long: by pages' streams, and by scripts that wait for an answer."""
+
+    downloads: Places = field(default_factory=lambda: Places(MOST_DOWNLOADS, DOWNLOADS_PER_CLIENT, TOO_MANY_DOWNLOADS))
+    """The threads that wait for whoever takes a large file."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "streams", Places(self.max_streams, self.max_streams_per_client, TOO_MANY))

@@ -1,0 +1,69 @@
+"""The system gives no more descriptors: the server takes fewer connections, waits, and goes on; its log stays short."""
+
+from __future__ import annotations
+
+import socket
+from contextlib import ExitStack
+
+import httpx
+import pytest
+
+from tests.processes import another_process, says, tell
+
+SERVE = """
+import resource, sys, threading
+from webchat import create_app, logs, server
+logs.set_up()
+app = create_app({"AMPLIFIER_HOME": sys.argv[1], "WEBCHAT_BACKEND": "mock"})
+soft, hard = (int(number) for number in sys.argv[2:])
+resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+listening = server.listen("127.0.0.1", 0)
+print(listening.getsockname()[1])
+
+def obey():
+    for line in sys.stdin:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (3 if line.strip() == "full" else soft, hard))
+        print(line.strip())
+
+threading.Thread(target=obey, daemon=True).start()
+server.run(app, app.extensions["webchat"], listening, max_streams=2, grace=0)
+"""
+
+
+def alive(port: int, timeout: float = 10) -> bool:
+    return httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=timeout).status_code == 200
+
+
+def test_connections_leave_descriptors_for_everything_else(home):
+    with another_process(SERVE, home, 64, 64) as process, ExitStack() as stack:
+        port = int(says(process))
+        for _ in range(80):
+            stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=30))
+        assert alive(port, timeout=30)
+        sent = {"data": {"message": "hello"}, "headers": {"Accept": "application/json"}, "timeout": 10}
+        assert httpx.post(f"http://127.0.0.1:{port}/messages", **sent).status_code == 200
+        process.terminate()
+        _, errors = process.communicate(timeout=20)
+        assert "Traceback" not in errors
+        assert errors.count("\n") < 30
+
+
+def test_without_a_descriptor_it_waits_says_so_once_and_goes_on(home):
+    with another_process(SERVE, home, 256, 256) as process, ExitStack() as stack:
+        port = int(says(process))
+        kept = stack.enter_context(httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=40))
+        assert kept.get("/healthz").status_code == 200
+        tell(process, "full")
+        assert says(process) == "full"
+        for _ in range(3):
+            with pytest.raises(httpx.ReadTimeout):
+                alive(port, timeout=1.2)
+        # Who has a connection is answered, also with a page.
+        assert kept.get("/healthz").status_code == 200
+        tell(process, "free")
+        assert says(process) == "free"
+        assert alive(port, timeout=40)
+        process.terminate()
+        _, errors = process.communicate(timeout=20)
+        assert errors.count("no connection can be accepted") == 1
+        assert errors.count("\n") < 100
