@@ -24,7 +24,8 @@ pytestmark = pytest.mark.browser
 
 AT_ONCE, PIECE = 40, 61
 READ = re.compile(
-    r"/(static/.*|sessions(/[\w-]+)?(/messages/[\w-]+/files/\d+)?(\?.*)?|events(\?.*)?|apps/settings/(servers|models)?|favicon\.ico)?"
+    r"/(static/.*|sessions(/[\w-]+)?(/messages/[\w-]+/files/\d+)?(\?.*)?|events(\?.*)?|"
+    r"apps/settings/(servers|models)?(\?memories=\d)?|favicon\.ico)?"
 )
 WRITTEN = re.compile(r"/(messages|sessions/[\w-]+/messages)")
 # What swallows the rest of its page comes last.
