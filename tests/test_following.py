@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from webchat.fileutil import MemoryFolder
 from webchat.follow import Conversation, Conversations, Position, Waiter, Wakeups, change_since, text_pieces
+from webchat.messages import Messages
 from webchat.render import GrowingMarkdown
 from webchat.reply_log import Replies, settle
 from webchat.transcript import Message, Transcripts
@@ -23,7 +24,7 @@ def message(name, end, status="complete", content=""):
 
 
 def conversation(*messages):
-    return Conversation(messages, max([message.end for message in messages], default=0))
+    return Conversation(Messages(messages), max([message.end for message in messages], default=0))
 
 
 RUBBISH = [None, "", "5", "1.2", "1.a.b", "-1.a.0", "1.a.-1", "1.a.0\n", " 1.a.0", "1.a b.0", "1.a.0.0", "١.a.0"]

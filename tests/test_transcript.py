@@ -388,5 +388,5 @@ def test_of_long_transcripts_few_are_kept_in_memory(transcripts, monkeypatch):
     for name in ("one", "two"):
         transcripts.append(name, Message(name, "user", "x" * 900))
         assert transcripts.read(name).leaf.content == "x" * 900
-    assert [*transcripts._trees] == ["two"]
+    assert [*transcripts._cached] == ["two"]
     assert transcripts.read("one").leaf.content == "x" * 900

@@ -12,9 +12,10 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from queue import Empty, SimpleQueue
 
+from webchat.messages import Messages
 from webchat.reply_log import Replies, ReplyView, Status, is_committed
 from webchat.transcript import Branch, Message, Transcripts
 
@@ -47,7 +48,7 @@ class Position:
 class Conversation:
     """One session's messages as they are now, the reply in flight or left behind among them as the last."""
 
-    messages: tuple[Message, ...] = ()
+    messages: Messages = field(default_factory=Messages)
     end: int = 0
     damaged: bool = False
     status: Status | None = None
@@ -63,13 +64,12 @@ class Conversation:
 
     def up_to(self, message_id: str) -> tuple[Message, ...]:
         """The messages up to and with that one; () where it is not shown."""
-        for number, message in enumerate(self.messages, 1):
-            if message.id == message_id:
-                return self.messages[:number]
-        return ()
+        place = self.messages.place(message_id)
+        return () if place is None else self.messages[: place + 1]
 
     def find(self, message_id: str) -> Message | None:
-        return next((message for message in reversed(self.messages) if message.id == message_id), None)
+        place = self.messages.place(message_id)
+        return None if place is None else self.messages[place]
 
 
 class Conversations:
@@ -110,14 +110,16 @@ class Conversations:
 def _with_reply(conversation: Conversation, view: ReplyView, alive: bool) -> Conversation:
     message = view.message(alive=alive)
     status = view.status if alive else None
-    before = conversation.up_to(message.parent or "") or conversation.messages
-    shown = conversation.messages[len(before) : len(before) + 1]
+    messages = conversation.messages
+    parent = messages.place(message.parent or "")
+    count = len(messages) if parent is None else parent + 1
+    shown = messages[count : count + 1]
     if view.extends is not None and shown and shown[0].id == message.id:
         message = replace(shown[0].extended_by(message), siblings=shown[0].siblings)
     else:
         beside = (shown[0].siblings or (shown[0].id,)) if shown else ()
         message = replace(message, siblings=(*beside, message.id) if beside else ())
-    return replace(conversation, messages=(*before, message), status=status)
+    return replace(conversation, messages=messages.up_to_and(count, message), status=status)
 
 
 class Waiter:
@@ -225,8 +227,7 @@ class Change:
 def change_since(conversation: Conversation, position: Position) -> Change | None:
     """What has changed for a reader at `position`; None where nothing has."""
     messages = conversation.messages
-    fresh = (number for number, message in enumerate(messages) if message.end > position.offset or not message.end)
-    first = next(fresh, len(messages))
+    first = messages.first_behind(position.offset)
     new, at = messages[first:], position.count - 1
     known = messages[at].id if 0 <= at < len(messages) else ""
     if conversation.end < position.offset or known != position.message_id:

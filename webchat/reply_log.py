@@ -5,12 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from webchat import jsonlines
 from webchat.errors import SessionBusy, StorageError
 from webchat.fileutil import LOCK_SUFFIX, Folder, Locked, Log, Release, quarantine
+from webchat.messages import Messages
 from webchat.transcript import FINAL, Message, Transcripts, extension, is_message_id, messages_in, new_message_id
 
 SUFFIX = ".reply"
@@ -102,6 +103,27 @@ class ReplyView:
         )
 
 
+@dataclass
+class _Read:
+    """A log as it was read. The lock is for one session: who waits for it needs what is being read."""
+
+    reader: jsonlines.LineReader
+    view: ReplyView | None = None
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def on(self) -> ReplyView | None:
+        """The view with what is new in the log. Raises OSError."""
+        new = self.reader.read_on()
+        view = None if new.afresh else self.view
+        for _, record in new.lines:
+            if view is None:
+                view = ReplyView(record)
+            else:
+                view.take(record)
+        self.view = view
+        return view
+
+
 class Replies:
     """The logs of the replies in flight, `<session>.reply` each, at most one for a session."""
 
@@ -109,7 +131,8 @@ class Replies:
         """`folder` is that of the transcripts, in which the locks lie; the logs have a folder of their own in it."""
         self.folder, self.logs = folder, folder.sub(LOGS)
         self._guard = threading.Lock()
-        self._views: dict[str, tuple[jsonlines.LineReader, ReplyView | None]] = {}
+        """Of the table of views; nothing is read while it is held."""
+        self._views: dict[str, _Read] = {}
         self._begun: dict[str, Log] = {}
 
     def lock(self, session_id: str) -> Release:
@@ -152,9 +175,10 @@ class Replies:
 
     def is_understood(self, session_id: str) -> bool:
         """Whether the view of the log, which was just read, has all that is in it."""
-        reader, view = self._views.get(session_id, (None, None))
-        stamp = self.logs.stamp(_file(session_id))
-        return stamp is None or (reader is not None and reader.end == stamp.size and not (view is None or view.damaged))
+        read, stamp = self._views.get(session_id), self.logs.stamp(_file(session_id))
+        if stamp is None:
+            return True
+        return read is not None and read.reader.end == stamp.size and not (read.view is None or read.view.damaged)
 
     def forget(self, session_id: str) -> None:
         """Remove the lock of a session that is gone; nobody will ask for it again. Raises OSError."""
@@ -195,20 +219,16 @@ class Replies:
 
     def view(self, session_id: str) -> ReplyView | None:
         """The reply in flight, up to date, or None. Only what is new is read."""
+        if self.logs.stamp(_file(session_id)) is None:
+            with self._guard:
+                self._views.pop(session_id, None)
+            return None
         with self._guard:
-            known = self._views.pop(session_id, None)
-            if self.logs.stamp(_file(session_id)) is None:
-                return None
-            reader, view = known or (jsonlines.LineReader(self.logs, _file(session_id)), None)
-            new = reader.read_on()
-            view = None if new.afresh else view
-            for _, record in new.lines:
-                if view is None:
-                    view = ReplyView(record)
-                else:
-                    view.take(record)
-            self._views[session_id] = reader, view
-            return view
+            read = self._views.get(session_id)
+            if read is None:
+                read = self._views[session_id] = _Read(jsonlines.LineReader(self.logs, _file(session_id)))
+        with read.lock:
+            return read.on()
 
 
 def settle(session_id: str, replies: Replies, transcripts: Transcripts, unsaved: ReplyView | None = None) -> None:
@@ -234,7 +254,7 @@ def whole(session_id: str, replies: Replies, transcripts: Transcripts) -> bytes:
     """The transcript as it will be when the answer in flight, or left behind, is in it as it is now. Raises OSError."""
     view = replies.view(session_id)
     data = transcripts.raw(session_id)
-    messages = [*messages_in(data)] if view else []
+    messages = Messages(messages_in(data) if view else ())
     if view is None or is_committed(view, messages):
         return data
     message = _left(view, messages)
@@ -258,9 +278,10 @@ def commit(session_id: str, message: Message, view: ReplyView, transcripts: Tran
         transcripts.extend(session_id, message)
 
 
-def is_committed(view: ReplyView, messages: Sequence[Message]) -> bool:
+def is_committed(view: ReplyView, messages: Messages) -> bool:
     """Whether the transcript has the reply already."""
-    return any(message.id == view.id and message.extended > _before(view) for message in messages)
+    place = messages.place(view.id)
+    return place is not None and messages[place].extended > _before(view)
 
 
 def _before(view: ReplyView) -> int:

@@ -9,12 +9,14 @@ import secrets
 import threading
 from collections import OrderedDict
 from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, TypeGuard
 
 from webchat import jsonlines
 from webchat.fileutil import Folder, Stamp
+from webchat.messages import Messages
 from webchat.plain import one_line
 
 SUFFIX = ".jsonl"
@@ -120,7 +122,7 @@ class Branch:
     somebody may be writing it. newer: it says that a later version has written it.
     """
 
-    messages: tuple[Message, ...] = ()
+    messages: Messages = field(default_factory=Messages)
     end: int = 0
     damaged: bool = False
     newer: bool = False
@@ -143,6 +145,10 @@ class _Tree:
     damaged: bool = False
     torn: bool = False
     newer: bool = False
+    shown: Messages = field(default_factory=Messages)
+    """The branch as it was last shown."""
+    outdated: int | None = None
+    """From where on `shown` is no longer right; None if all of it is."""
 
     def add(self, record: Mapping[str, Any] | None, end: int) -> None:
         kind = record.get("type", "message") if record is not None else None
@@ -153,7 +159,7 @@ class _Tree:
         elif kind == "extend":
             self._extend(record, end)
         elif kind == "select" and str(record.get("id")) in self.messages:
-            self.leaf = str(record["id"])
+            self._show(str(record["id"]))
         elif kind == "format":
             self.newer = self.newer or record.get("version") != FORMAT
         # Records of types from later versions are no damage.
@@ -165,9 +171,15 @@ class _Tree:
         if message.parent is not None and message.parent not in self.messages:
             message = replace(message, parent=self.leaf)
         self.messages[message.id] = message
-        self.children.setdefault(message.parent, []).append(message.id)
+        siblings = self.children.setdefault(message.parent, [])
+        for sibling in siblings:
+            self._outdate(sibling)
+        siblings.append(message.id)
         self._note_key(message)
-        self.leaf = message.id
+        if self.outdated is None and message.parent == self.leaf and len(siblings) == 1:
+            self.shown, self.leaf = self.shown.extended(message), message.id
+        else:
+            self._show(message.id)
 
     def _extend(self, record: Mapping[str, Any], end: int) -> None:
         message = self.messages.get(str(record.get("id")))
@@ -177,6 +189,7 @@ class _Tree:
             self.damaged = True
             return
         self.messages[message.id] = message.extended_by(more)
+        self._outdate(message.id)
         self._note_key(replace(more, id=message.id))
 
     def _note_key(self, message: Message) -> None:
@@ -184,14 +197,36 @@ class _Tree:
             self.keyed.setdefault(message.key, []).append(message.id)
 
     def branch(self) -> Branch:
-        shown: list[Message] = []
+        if self.outdated is not None:
+            self.shown, self.outdated = self._shown_anew(self.outdated), None
+        return Branch(self.shown, self.end, self.damaged, self.newer, self.torn)
+
+    def _show(self, leaf: str) -> None:
+        """Show the branch that ends with this message."""
+        self.leaf = leaf
+        self.outdated = len(self.shown) if self.outdated is None else self.outdated
+
+    def _outdate(self, message_id: str) -> None:
+        """This message is to be shown otherwise, if it is shown."""
+        place = self.shown.place(message_id)
+        if place is not None:
+            self.outdated = place if self.outdated is None else min(place, self.outdated)
+
+    def _shown_anew(self, right: int) -> Messages:
+        """The branch now; the first `right` messages that were shown are right wherever it goes through them."""
+        new: list[Message] = []
         here, left = self.leaf, len(self.messages)
+        kept = 0
         while here in self.messages and left:  # `left`: a file edited by hand may have a loop
+            place = self.shown.place(here)
+            if place is not None and place < right:
+                kept = place + 1
+                break
             message = self.messages[here]
             siblings = self.children[message.parent]
-            shown.append(replace(message, siblings=tuple(siblings)) if len(siblings) > 1 else message)
-            here, left = shown[-1].parent, left - 1
-        return Branch(tuple(reversed(shown)), self.end, self.damaged, self.newer, self.torn)
+            new.append(replace(message, siblings=tuple(siblings)) if len(siblings) > 1 else message)
+            here, left = message.parent, left - 1
+        return Messages((*self.shown[:kept], *reversed(new)))
 
 
 def messages_in(data: bytes) -> Iterable[Message]:
@@ -202,35 +237,60 @@ def messages_in(data: bytes) -> Iterable[Message]:
     return tree.messages.values()
 
 
+@dataclass
+class _Cached:
+    """A transcript as it was read. The lock is for one session: who waits for it needs what is being read."""
+
+    reader: jsonlines.LineReader
+    tree: _Tree = field(default_factory=_Tree)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def read_on(self) -> None:
+        """Take in what is new in the file. Raises OSError."""
+        new = self.reader.read_on()
+        tree = _Tree() if new.afresh else self.tree
+        for end, record in new.lines:
+            tree.add(record, end)
+        tree.end, tree.torn = self.reader.end, self.reader.torn
+        self.tree = tree
+
+
 class Transcripts:
     """The transcripts in one folder, `<session>.jsonl` each. What was read once is read on from there."""
 
     def __init__(self, folder: Folder) -> None:
         self._folder = folder
         self._guard = threading.Lock()
-        self._trees: OrderedDict[str, tuple[jsonlines.LineReader, _Tree]] = OrderedDict()
+        """Of the table of what is cached; nothing is read while it is held."""
+        self._cached: OrderedDict[str, _Cached] = OrderedDict()
 
     def read(self, session_id: str) -> Branch:
         """The messages shown now; empty where there is no file. Raises OSError."""
-        with self._guard:
-            known = self._trees.pop(session_id, None)
-            reader, tree = known or (jsonlines.LineReader(self._folder, _file(session_id)), _Tree())
-            new = reader.read_on()
-            tree = _Tree() if new.afresh else tree
-            for end, record in new.lines:
-                tree.add(record, end)
-            tree.end, tree.torn = reader.end, reader.torn
-            self._trees[session_id] = reader, tree
-            size = sum(kept.end for _, kept in self._trees.values())
-            while len(self._trees) > CACHED_SESSIONS or (size > CACHED_BYTES and len(self._trees) > 1):
-                size -= self._trees.popitem(last=False)[1][1].end
+        with self._tree(session_id) as tree:
             return tree.branch()
+
+    @contextmanager
+    def _tree(self, session_id: str) -> Iterator[_Tree]:
+        """What the file says now, for a block. Only those who read the same session wait. Raises OSError."""
+        with self._guard:
+            cached = self._cached.get(session_id)
+            if cached is None:
+                cached = self._cached[session_id] = _Cached(jsonlines.LineReader(self._folder, _file(session_id)))
+            self._cached.move_to_end(session_id)
+        with cached.lock:
+            cached.read_on()
+            yield cached.tree
+        with self._guard:
+            self._drop_oldest()
+
+    def _drop_oldest(self) -> None:
+        size = sum(cached.tree.end for cached in self._cached.values())
+        while len(self._cached) > CACHED_SESSIONS or (size > CACHED_BYTES and len(self._cached) > 1):
+            size -= self._cached.popitem(last=False)[1].tree.end
 
     def leaf_below(self, session_id: str, message_id: str) -> str | None:
         """The message that is shown last where this one is shown: of several answers the newest, and so on down."""
-        self.read(session_id)
-        with self._guard:
-            tree = self._trees[session_id][1]
+        with self._tree(session_id) as tree:
             if message_id not in tree.messages:
                 return None
             seen = {message_id}
@@ -244,9 +304,7 @@ class Transcripts:
 
         Where an answer was asked for with it, that one and its question.
         """
-        self.read(session_id)
-        with self._guard:
-            tree = self._trees[session_id][1]
+        with self._tree(session_id) as tree:
             found = [tree.messages[message_id] for message_id in tree.keyed.get(key, ())]
             return [
                 (message, tree.messages[tree.children.get(message.id, [message.id])[-1]])
@@ -282,7 +340,7 @@ class Transcripts:
         """Remove the transcript, for good. Raises OSError."""
         self._folder.remove(_file(session_id))
         with self._guard:
-            self._trees.pop(session_id, None)
+            self._cached.pop(session_id, None)
 
     def remove_unfinished(self, session_ids: Collection[str]) -> None:
         """Remove what a killed writer left of these transcripts; nobody may be writing them. Raises OSError."""
