@@ -31,7 +31,7 @@ MEASUREMENTS = {
     "visits": Measurement(weight.second_visit, has_fixed=True),
     "start": Measurement(start.first_page),
     "memory": Measurement(start.memory),
-    "first-text": Measurement(waiting.first_text, has_fixed=True),
+    "first-text": Measurement(waiting.first_text),
     "whole-answer": Measurement(waiting.whole_answer),
     "sessions": Measurement(many.message_cost, has_fixed=True),
     "list": Measurement(many.session_list),

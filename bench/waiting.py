@@ -45,7 +45,7 @@ def first_text() -> list[Figure]:
     return [
         of_times("Enter to first text, a bare streaming page", bare_times, None, judged="median"),
         of_times("Enter to first text", further, None, judged="median"),
-        Figure("to the bare page's", times, "", MOST, fixed=True),
+        Figure("to the bare page's", times, "", MOST),
         of_times("the same for a session's first", first, None, judged="median"),
     ]
 

@@ -11,6 +11,9 @@ import threading
 import time
 from dataclasses import dataclass, field
 
+from webchat import threads
+from webchat.errors import NoThreads
+
 TICK = 0.03
 """Seconds between two looks: gatherings that are due together end together."""
 IDLE = 1.0
@@ -48,7 +51,7 @@ class Gatherer:
         number = connection.fileno()
         try:
             self._add(number, gathering)
-        except RuntimeError:  # no thread is to be had: nothing gathers
+        except NoThreads:  # nothing gathers
             return
         gathering.over.acquire(timeout=2 * seconds + TICK)
         with self._guard:
@@ -57,7 +60,7 @@ class Gatherer:
     def _add(self, number: int, gathering: _Gathering) -> None:
         with self._guard:
             if not self._running:
-                threading.Thread(target=self._watch, name="gathering", daemon=True).start()
+                threads.start(self._watch, "gathering")
                 self._running = True
             self._gatherings[number] = gathering
             self._wanted.set()
