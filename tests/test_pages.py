@@ -1006,6 +1006,7 @@ def test_the_reply_page_grows_and_leads_back(client, backend, manager):
     came = ""
     while "half" not in came:
         came += next(pieces)
+    assert came.index("half") > 512, "WebKit shows none of a page's first 512 bytes until there are more"
     going_on.set()
     came += "".join(pieces)
     assert "&lt;b&gt;half&lt;/b&gt; whole" in came
