@@ -83,6 +83,8 @@ ROUTES = {
     "POST /sessions/<session_id>/stop": "HHJTE",
     "GET /sessions/export": "LLLLL",
     "POST /sessions/import": "HHJTE",
+    "GET /sessions/import/<key>": "HHHHH",
+    "POST /sessions/import/<key>/cancel": "HHJTE",
     "GET /sign-in": "HHHHH",
     "POST /sign-in": "HHJTT",
     "POST /sign-out": "HHJHH",
@@ -115,7 +117,7 @@ def routes(app: Flask) -> dict[str, tuple[str, Rule]]:
 
 def path_of(rule: Rule, session_id: str, message_id: str) -> str:
     values = {"session_id": session_id, "message_id": message_id, "memory_id": "no-such", "filename": "app.css"}
-    values |= {"number": "0", "name": "no-such"}
+    values |= {"number": "0", "name": "no-such", "key": "0" * 16}
     path = re.sub(r"<any\((\w+)[^>]*>", r"\1", rule.rule)  # the first of several words
     return re.sub(r"<(?:\w+:)?(\w+)>", lambda match: values[match[1]], path)
 

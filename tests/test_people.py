@@ -115,6 +115,8 @@ ROWS = {
     "webchat.export": ("GET", "/sessions/{s}/export", NOT_THERE),
     "webchat.export_all": ("GET", "/sessions/export", OWN),
     "webchat.import": ("POST", "/sessions/import", 422),
+    "webchat.import_progress": ("GET", "/sessions/import/0123456789abcdef", OWN),
+    "webchat.cancel_import": ("POST", "/sessions/import/0123456789abcdef/cancel", 303),
     "webchat.api_session": ("GET", "/api/session", OWN),
     "webchat.api_create": ("POST", "/api/session", OWN),
     "webchat.api_sessions": ("GET", "/api/sessions", OWN),

@@ -171,15 +171,19 @@ def export_sessions(home: str | None, owner: str | None, session_ids: tuple[str,
 @click.argument("files", nargs=-1, required=True, type=click.File("rb"))
 def import_sessions(home: str | None, owner: str | None, files: tuple[Any, ...]) -> None:
     """Bring in sessions: our own export, or that of ChatGPT, Claude or Open WebUI, also as a zip."""
+    from webchat.terminal_import import watched
+
     try:
         manager, problems = _manager(home), 0
         for file in files:
-            report = manager.archive.bring_in(file, owner)
             name = one_line(file.name)
+            with watched(name) as watch:
+                report = manager.archive.bring_in(file, owner, watch)
             click.echo(f"{name}: {len(report.imported)} brought in, {report.known} here already")
-            for problem in report.problems:
-                click.echo(f"{name}: {problem}", err=True)
+            click.echo("".join(f"{name}: {problem}\n" for problem in report.problems), err=True, nl=False)
             problems += len(report.problems)
+            if report.stopped:
+                break
     except (WebChatError, OSError) as error:
         raise _refusal(error) from error
     sys.exit(1 if problems else 0)

@@ -62,6 +62,7 @@ class Archive:
         """
         report, watch = Report(), watch or Watch()
         batch: list[Brought] = []
+        before = watch.added
         for found in conversations(file, report, watch):
             if self.importer.is_here(found, owner):
                 report.known += 1
@@ -70,7 +71,7 @@ class Archive:
             batch.append(replace(found, row=row))
             if len(batch) == AT_ONCE or sum(len(one.transcript) for one in batch) > BYTES_AT_ONCE:
                 self._add(batch, owner, report)
-                watch.added, batch = len(report.imported), []
+                watch.added, batch = before + len(report.imported), []
         self._add(batch, owner, report)
         return report
 

@@ -54,6 +54,7 @@ class Watch:
     files: int = 1
     added: int = 0
     """Sessions that are in."""
+    is_over: bool = False
     _files_read: int = -1
     _read: int = 0
     _size: int = 0
@@ -63,6 +64,8 @@ class Watch:
 
     def begin(self, size: int) -> None:
         """The next file is read now, and has so many bytes."""
+        if not self.has_begun:
+            self._started = time.monotonic()
         self._files_read += 1
         self._unpacked = 0
         self.expect(size)
@@ -72,9 +75,18 @@ class Watch:
         self._read, self._size = 0, size
 
     @property
+    def has_begun(self) -> bool:
+        return self._files_read >= 0
+
+    @property
+    def is_cancelled(self) -> bool:
+        return self._cancelled.is_set()
+
+    @property
     def progress(self) -> float:
         """From 0 to 1."""
-        return (max(0, self._files_read) + min(1.0, self._read / max(1, self._size))) / self.files
+        done = max(0, self._files_read) + min(1.0, self._read / max(1, self._size))
+        return min(1.0, done / self.files)
 
     def cancel(self) -> None:
         """Have it end soon. What is in by then stays."""
@@ -93,7 +105,7 @@ class Watch:
         self._check()
 
     def _check(self) -> None:
-        if self._cancelled.is_set():
+        if self.is_cancelled:
             raise Stopped("it was cancelled")
         if self.has_gone():
             raise Stopped("the connection was closed")

@@ -45,3 +45,10 @@ class Report:
         """Say that the import ended early. What is in by then stays."""
         self.stopped = True
         self.problems.insert(0, f"Stopped: {why}. What is in stays; import the file again for the rest.")
+
+    def add(self, other: Report) -> None:
+        """Put another file's report behind this one."""
+        self.imported += other.imported
+        self.known += other.known
+        self.problems += other.problems
+        self.stopped = self.stopped or other.stopped

@@ -127,9 +127,13 @@ class Importer:
             if brought.row.get("last_active"):  # before the file, whose own time is that of today
                 self._store.activity.note(brought.session_id, "import", brought.row["last_active"])
         # Disks that take long until a file is safe take no longer for several files at once.
-        with ThreadPoolExecutor(WRITERS, "import") as pool:
-            for _ in pool.map(self._put, batch):
-                pass
+        try:
+            with ThreadPoolExecutor(WRITERS, "import") as pool:
+                for _ in pool.map(self._put, batch):
+                    pass
+        except RuntimeError:  # no thread can be started; what was written stays as it is
+            for brought in batch:
+                self._put(brought)
 
     def _put(self, brought: Brought) -> None:
         self._writing.transcripts.put(brought.session_id, brought.transcript)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -29,7 +28,7 @@ def conversations(file: IO[bytes], report: Report, watch: Watch) -> Iterator[Bro
     with ExitStack() as stack:
         try:
             if not file.seekable():
-                file = _spooled(file, stack.enter_context(TemporaryFile()))
+                file = _spooled(file, stack.enter_context(TemporaryFile()), watch)
             watch.begin(file.seek(0, os.SEEK_END))
             file.seek(0)
             yield from _conversations(CountedFile(file, watch.count), report, watch)
@@ -37,9 +36,11 @@ def conversations(file: IO[bytes], report: Report, watch: Watch) -> Iterator[Bro
             report.stop(str(reason))
 
 
-def _spooled(file: IO[bytes], to: IO[bytes]) -> IO[bytes]:
-    """What can be read once only, on disk."""
-    shutil.copyfileobj(file, to, PIECE)
+def _spooled(file: IO[bytes], to: IO[bytes], watch: Watch) -> IO[bytes]:
+    """Put what can be read once only on disk."""
+    while piece := file.read(PIECE):
+        to.write(piece)
+        watch.count(len(piece))
     return to
 
 

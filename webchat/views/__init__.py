@@ -12,7 +12,7 @@ from webchat.errors import WebChatError
 from webchat.htmx import REQUEST_HEADER as HTMX_HEADER
 from webchat.manager import WebChatSessionManager
 from webchat.memory import MemoryStore
-from webchat.views import api, archive, chat, events, housekeeping, options
+from webchat.views import api, archive, chat, events, housekeeping, imports, options
 from webchat.views.context import Chat, resources
 from webchat.views.streams import release_unused
 
@@ -43,7 +43,7 @@ def create_blueprint(
     blueprint = Blueprint(name, "webchat", static_folder=str(resources("static")), static_url_path="/static")
     state = Chat(manager, memory, settings_url, name, title, theme, max_streams, max_streams_per_client, owner)
     blueprint.record(lambda setup: _install(cast(Flask, setup.app), state))
-    for module in (archive, chat, events, housekeeping, options, api):
+    for module in (archive, imports, chat, events, housekeeping, options, api):
         module.register(blueprint)
     blueprint.teardown_request(release_unused)
     guard(blueprint)

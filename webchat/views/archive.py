@@ -1,4 +1,4 @@
-"""Sessions taken along as a file, and brought in from one."""
+"""Sessions exported as files."""
 
 from __future__ import annotations
 
@@ -9,17 +9,13 @@ from itertools import chain, islice
 
 from flask import Blueprint, Response, g, request, stream_with_context
 
-from webchat.archive import Report
 from webchat.archive.export import NoteLeftOut, read_each, refuse
 from webchat.archive.readable import as_html, as_markdown
-from webchat.errors import InvalidInput, storing
-from webchat.faces import script_answer
+from webchat.errors import InvalidInput
 from webchat.session_store import WebChatSession
 from webchat.transcript import Message
 from webchat.views.context import chat_of, client, manager, owner
-from webchat.views.inputs import LARGEST_IMPORT
 from webchat.views.streams import holding
-from webchat.views.templates import render_template
 
 KINDS = {"jsonl": "application/jsonl", "md": "text/markdown", "html": "text/html"}
 
@@ -28,7 +24,6 @@ def register(blueprint: Blueprint) -> None:
     """Give the blueprint this module's routes."""
     blueprint.get("/sessions/<session_id>/export", endpoint="export")(export)
     blueprint.get("/sessions/export", endpoint="export_all")(export_all)
-    blueprint.post("/sessions/import", endpoint="import")(bring_in)
 
 
 def export(session_id: str) -> Response:
@@ -43,26 +38,6 @@ def export_all() -> Response:
     sessions = sorted(manager().list_sessions(owner()), key=lambda session: (session.created_at, session.session_id))
     begun = [session for session in sessions if session.begun]
     return _file(begun, f"webchat-{datetime.now(UTC):%Y-%m-%d}", manager().archive.begin_export(owner()))
-
-
-def bring_in() -> Response | str:
-    """Take in the files of a form, or the body of a request."""
-    request.max_content_length = LARGEST_IMPORT
-    with storing("The upload could not be kept"):  # it comes into a temporary file
-        files = [file.stream for file in request.files.getlist("file") if file.filename]
-    if not files and request.mimetype != "multipart/form-data" and request.content_length:
-        files = [request.stream]
-    if not files:
-        raise InvalidInput("Choose a file first.")
-    report = Report()
-    for file in files:
-        with storing("The import could not go on"):
-            one = manager().archive.bring_in(file, owner())
-        report.imported += one.imported
-        report.known += one.known
-        report.problems += one.problems
-    told = {"imported": report.imported, "known": report.known, "problems": report.problems}
-    return script_answer(told) or render_template("webchat/imported.html", report=report)
 
 
 def _file(sessions: Sequence[WebChatSession], name: str, note: NoteLeftOut) -> Response:

@@ -18,6 +18,7 @@ from webchat.limits import Places
 from webchat.manager import WebChatSessionManager
 from webchat.memory import MemoryStore
 from webchat.views.bodies import Renderings
+from webchat.views.running_imports import Imports
 
 DAYS = ("Older", "Previous 7 days", "Yesterday", "Today")
 """The headings of the list."""
@@ -53,6 +54,7 @@ class Chat:
     max_streams_per_client: int
     owner: Callable[[], str | None]
     renderings: Renderings = field(default_factory=Renderings)
+    imports: Imports = field(default_factory=Imports)
     streams: Places = field(init=False)
     """The threads that are held for long: by pages' streams, and by scripts that wait for an answer."""
 
