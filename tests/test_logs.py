@@ -14,6 +14,7 @@ from flask.testing import FlaskClient
 from tests.conftest import HTMX
 from tests.processes import run_in_another_process
 from tests.reading import Whole, until
+from webchat import create_app
 from webchat.errors import BackendUnavailable
 from webchat.logs import HumanLines, JsonLines, printable
 
@@ -258,3 +259,15 @@ def test_a_real_server_that_shall_tell_of_trouble_alone_is_silent(serve):
     httpx.post(f"{server.url}/messages", data={"message": "hi"}, headers={"Accept": "text/plain"})
     server.terminate()
     assert server.errors == []
+
+
+def test_a_request_line_names_the_person_who_is_signed_in(home, caplog):
+    caplog.set_level(logging.INFO, "webchat")
+    app = create_app({"AMPLIFIER_HOME": str(home), "WEBCHAT_BACKEND": "mock", "WEBCHAT_AUTH_HEADER": "X-Remote-User"})
+    app.test_client_class = Whole
+    app.test_client().get("/", headers={"X-Remote-User": "ada"})
+    app.test_client().get("/")
+    lines = [record for record in caplog.records if record.name == "webchat.request"]
+    assert [record.args["person"] for record in lines] == ["ada", ""]
+    assert " 127.0.0.1 ada " in lines[0].getMessage()
+    app.extensions["webchat"].close()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Sequence
+from pathlib import Path
 from urllib.parse import urlsplit
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+UNIX = "unix:"
 ONE_CLIENT = 64
 """Bits of an IPv6 address that are one client's: the rest it may choose as it likes."""
 
@@ -32,8 +34,15 @@ def is_among(text: str | None, among: Sequence[Network]) -> bool:
     return address is not None and any(address in network for network in among)
 
 
+def socket_path(host: str) -> Path | None:
+    """The path in `unix:PATH`, as what to listen on may be given; None for any other host."""
+    return Path(host.removeprefix(UNIX)).expanduser().absolute() if host.startswith(UNIX) else None
+
+
 def is_loopback(host: str) -> bool:
     """Whether only this machine reaches an address to listen on."""
+    if host.startswith(UNIX):
+        return True
     address = address_in(host)
     return host.lower() == "localhost" or (address is not None and address.is_loopback)
 

@@ -48,7 +48,7 @@ def create_app(config_values: Mapping[str, Any] | None = None, *, backend: Sessi
     app.config.update(config_values or {})
     explicit = {setting.metadata["key"]: app.config.get(setting.metadata["key"]) for setting in config.SETTINGS}
     live = LiveSettings(explicit, dict(os.environ), own_backend=backend is not None)
-    settings, _ = live.load()
+    settings, sources = live.load()
     for name in ("MAX_CONTENT_LENGTH", "MAX_FORM_MEMORY_SIZE"):
         app.config[name] = (config_values or {}).get(name, int(settings.max_body * MIB))
     home = settings.home.expanduser()
@@ -69,7 +69,7 @@ def create_app(config_values: Mapping[str, Any] | None = None, *, backend: Sessi
         memory=memory,
         title=settings.title,
         theme=live.theme,
-        max_streams=settings.max_streams,
+        max_streams=settings.max_streams if sources["max_streams"] != "default" else None,
         max_streams_per_client=settings.max_streams_per_client,
         owner=lambda: g.get("owner"),
     )
@@ -132,7 +132,12 @@ def _watch(app: Flask, metrics: Metrics | None) -> None:
     def name_route() -> None:
         request.environ[request_log.ROUTE] = request.endpoint or ""
 
+    def name_person(response: AnyResponse) -> AnyResponse:
+        request.environ[request_log.PERSON] = g.get("owner") or ""
+        return response
+
     app.before_request(name_route)
+    app.after_request(name_person)
     logged = RequestLog(app.wsgi_app, health.QUIET, metrics.request_ended if metrics else lambda report: None)
     app.wsgi_app = logged  # type: ignore[method-assign]
     if metrics:

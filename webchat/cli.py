@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from webchat import __version__, config, logs, secret_flags
-from webchat.addresses import is_loopback
+from webchat.addresses import is_loopback, socket_path
 from webchat.errors import InvalidInput, WebChatError
 from webchat.logs import printable
 from webchat.plain import one_line
@@ -77,7 +77,8 @@ def _serve(explicit: dict[str, Any]) -> None:
     app = create_app(explicit)
     manager = app.extensions["webchat"]
     listening = server.listen(settings.host, settings.port)
-    port = listening.getsockname()[1]
+    path = socket_path(settings.host)
+    port = settings.port if path else listening.getsockname()[1]
     if port != settings.port and settings.port:
         click.echo(f"Port {settings.port} is taken; using {port} instead.")
     for line in _addresses(settings, port, f"?token={made}" if made else ""):
@@ -113,6 +114,11 @@ def _with_a_way_in(explicit: dict[str, Any]) -> config.Settings:
 
 def _addresses(settings: config.Settings, port: int, way_in: str) -> Iterator[str]:
     """Where the chat is, for the terminal. `way_in` has a token that was made, which is told here and nowhere else."""
+    path = socket_path(settings.host)
+    if path:
+        yield f"{settings.title} is at {path}  (Ctrl+C ends it)"
+        yield f"Try: curl --unix-socket {path} http://localhost/"
+        return
     everywhere = settings.host in ("0.0.0.0", "::")  # noqa: S104
     host = "127.0.0.1" if everywhere else f"[{settings.host}]" if ":" in settings.host else settings.host
     yield f"{settings.title} is at http://{host}:{port}/{way_in}  (Ctrl+C ends it)"

@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from copy import copy
-from socket import socket
+from socket import AF_UNIX, socket
 from typing import Any
 
 from waitress.adjustments import Adjustments
@@ -184,6 +184,19 @@ class Server(TcpWSGIServer):
             bind_socket=False,
             sockinfo=where,
         )
+
+    def getsockname(self) -> tuple[str, str]:
+        """The host and port that the application is told."""
+        return ("localhost", "80") if self.family == AF_UNIX else super().getsockname()
+
+    def set_socket_options(self, conn: Any) -> None:  # noqa: ANN401
+        """Set what is for TCP alone."""
+        if self.family != AF_UNIX:
+            super().set_socket_options(conn)
+
+    def fix_addr(self, addr: Any) -> Any:  # noqa: ANN401
+        """Who connects; through a unix socket that is this machine, as a proxy on it is."""
+        return ("127.0.0.1", 0) if self.family == AF_UNIX else addr
 
     def add_task(self, task: Any) -> None:  # noqa: ANN401  (a connection)
         """Have the connection's next request answered, a probe's without waiting for any other."""

@@ -42,17 +42,18 @@ class Places:
         self._guard = threading.Lock()
         self._of: Counter[str | None] = Counter()
 
-    def require(self, client: str | None) -> None:
-        """Raises TooBusy where there is no place right now."""
-        if 0 < self._most <= self.taken:
+    def require(self, client: str | None, most: int | None = None) -> None:
+        """Raises TooBusy where there is no place right now; `most` stands in for the one that was set."""
+        most = self._most if most is None else most
+        if 0 < most <= self.taken:
             raise TooBusy
         if client is not None and 0 < self._most_of_one <= self._of[client]:
             raise TooBusy(self._busy)
 
-    def take(self, client: str | None) -> Callable[[], None]:
+    def take(self, client: str | None, most: int | None = None) -> Callable[[], None]:
         """Take a place; gives what gives it back. `client` None counts in all only. Raises TooBusy."""
         with self._guard:
-            self.require(client)
+            self.require(client, most)
             self._of[client] += 1
         return partial(self._give, client)
 

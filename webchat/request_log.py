@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("webchat.request")
 LINE = "%(method)s %(path)s %(status)d %(ms)d ms %(bytes)d bytes %(client)s %(reference)s"
+LINE_WITH_PERSON = LINE.replace("%(client)s", "%(client)s %(person)s")
 HEADER = "X-Request-ID"
-ROUTE, ERROR = "webchat.route", "webchat.error"
-"""Under these names the application leaves in the environment which route it took and what kind of error came."""
+ROUTE, ERROR, PERSON = "webchat.route", "webchat.error", "webchat.person"
+"""Under these names the application leaves in the environment which route it took, the kind of error, and who asked."""
 LONGEST = 200
 """Characters of a method or path that are logged; a stranger sends what he likes."""
 
@@ -35,6 +36,7 @@ class RequestReport:
     client: str
     reference: str
     error: str
+    person: str = ""
 
 
 class RequestLog:
@@ -69,7 +71,8 @@ class RequestLog:
             raise
 
     def _tell(self, report: RequestReport) -> None:
-        log.log(logging.DEBUG if report.route in self._quiet else logging.INFO, LINE, vars(report))
+        line = LINE_WITH_PERSON if report.person else LINE
+        log.log(logging.DEBUG if report.route in self._quiet else logging.INFO, line, vars(report))
         self._told(report)
 
 
@@ -111,4 +114,5 @@ def _report(environ: WSGIEnvironment, name: str, status: int, seconds: float, se
         client=environ.get("REMOTE_ADDR", ""),
         reference=name,
         error=environ.get(ERROR, ""),
+        person=environ.get(PERSON, "")[:LONGEST],
     )

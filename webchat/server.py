@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import errno
 import gc
 import logging
 import os
@@ -19,42 +18,21 @@ from flask import Flask
 
 from webchat import security
 from webchat.connections import Server
-from webchat.errors import InvalidInput
+from webchat.listening import listen as listen
+from webchat.listening import remove
 from webchat.manager import WebChatSessionManager
 
 log = logging.getLogger(__name__)
 
 THREADS_FOR_PAGES = 28
 """Threads beside those that open streams hold: pages and forms must never wait for a stream to end."""
-PORTS_TRIED = 50
 MALLOC = ((-8, 2), (-3, 256 * 1024))
 """M_ARENA_MAX and M_MMAP_THRESHOLD, see mallopt(3)."""
 FLUSH_TIME = 0.2
 """Seconds that the last bytes of streams have to leave, once all answers have ended."""
-BACKLOG = 1024
 OPEN_FILES = 16_384
 LARGEST_BODY = 1024 * 1024 * 1024 + 16 * 1024 * 1024
 """Bytes; up to here a request that is too large gets the application's own answer."""
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket on that port, or on the next free one. Raises InvalidInput where there is none."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    for candidate in range(port, port + PORTS_TRIED) if port else (0,):
-        listening = socket.socket(family, socket.SOCK_STREAM)
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listening.bind((host, min(candidate, 65535)))
-            # At once: the address is about to be printed, and a port is another's only when it is listened on.
-            listening.listen(BACKLOG)
-        except OSError as error:
-            listening.close()
-            if error.errno != errno.EADDRINUSE:
-                why = f"{host} cannot be listened on: {error.strerror}. Choose another address with --host or --port."
-                raise InvalidInput(why) from error
-            continue
-        return listening
-    raise InvalidInput(f"Ports {port} to {port + PORTS_TRIED - 1} are all taken. Choose another with --port.")
 
 
 def give_memory_back() -> None:
@@ -82,6 +60,7 @@ def run(
     gc.freeze()
     gc.set_threshold(20_000)
     server = Server(app, listening, max_streams + THREADS_FOR_PAGES, LARGEST_BODY, security.headers())
+    path = listening.getsockname() if listening.family == socket.AF_UNIX else ""
     ending = threading.Event()
 
     def close() -> None:
@@ -105,6 +84,7 @@ def run(
         server.run()  # until SystemExit, which waitress takes for its end
     finally:
         server.close()
+        remove(path)
 
 
 def _allow_files() -> None:

@@ -229,7 +229,7 @@ class Settings:
     metrics: bool = _setting(
         False, "WEBCHAT_METRICS", "--metrics", "Whether Prometheus can read /metrics: on or off.", values.switch
     )
-    host: str = _setting("127.0.0.1", "WEBCHAT_HOST", "--host", "Address to listen on.")
+    host: str = _setting("127.0.0.1", "WEBCHAT_HOST", "--host", "Address to listen on, or unix:PATH.")
     port: int = _setting(8000, "WEBCHAT_PORT", "--port", "Port to listen on; the next free one if taken.", values.port)
 
 

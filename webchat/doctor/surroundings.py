@@ -8,10 +8,11 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
-from webchat.addresses import is_loopback
+from webchat.addresses import is_loopback, socket_path
 from webchat.backends import create_backend
 from webchat.config import Settings
 from webchat.doctor import Check, Finding
+from webchat.listening import why_not
 from webchat.models.fetch import is_present
 from webchat.models.shelf import Shelf
 
@@ -53,6 +54,12 @@ class Surroundings:
 
     def _check_server(self) -> Iterator[Finding]:
         host, port = self._settings.host, self._settings.port
+        path = socket_path(host)
+        if path:
+            problem = why_not(path)
+            if problem:
+                yield Finding(f"{path} cannot be listened on: {problem}", "set --host", is_note="another" in problem)
+            return
         refused = _refused(host, port)
         if refused == errno.EADDRINUSE:
             what = f"port {port} is taken, by a running chat perhaps"

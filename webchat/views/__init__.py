@@ -27,7 +27,7 @@ def create_blueprint(
     name: str = "webchat",
     title: str = "Amplifier",
     theme: Callable[[], str] = lambda: "system",
-    max_streams: int = 250,
+    max_streams: int | None = None,
     max_streams_per_client: int = 100,
     owner: Callable[[], str | None] = lambda: None,
 ) -> Blueprint:
@@ -36,7 +36,8 @@ def create_blueprint(
     `memory` answers "remember …" and "recall …"; without it they go to the model. `settings_url` is where the
     Settings link leads; an empty one leaves it out. `name` sets two chats in one application apart. `theme` gives
     "system", "light" or "dark". Above `max_streams` open event streams pages poll, in all or
-    above `max_streams_per_client` of one client (0 is any number); keep the server's threads above the former.
+    above `max_streams_per_client` of one client (0 is any number); without `max_streams` they follow the
+    server's threads where it is waitress, and are four elsewhere; give a number below the server's threads.
     `owner` says whose sessions a request is about, where the host application has several people: each has their own.
     Host names are the host application's to check.
     """

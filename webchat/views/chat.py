@@ -228,7 +228,7 @@ def reply(session_id: str) -> Response:
     last = manager().conversation(session_id, owner()).last
     g.framed = True
     if last is not None and last.in_flight:
-        g.place = chat_of().streams.take(client())
+        g.place = chat_of().take_stream()
     # An iterator takes its context at the first piece, when this request's is gone.
     return holding(Response(stream_with_context(_reply_page(session_id, last)), mimetype="text/html"))
 

@@ -14,6 +14,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from flask import current_app, request, url_for
 
 from webchat.addresses import client_at
+from webchat.errors import TooBusy
+from webchat.hosting import most_streams
 from webchat.limits import Places
 from webchat.manager import WebChatSessionManager
 from webchat.memory import MemoryStore
@@ -50,7 +52,8 @@ class Chat:
     name: str
     title: str
     theme: Callable[[], str]
-    max_streams: int
+    max_streams: int | None
+    """None: as many as the threads of the server allow, as far as a request tells."""
     max_streams_per_client: int
     owner: Callable[[], str | None]
     renderings: Renderings = field(default_factory=Renderings)
@@ -62,7 +65,19 @@ class Chat:
     """The threads that wait for whoever takes a large file."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "streams", Places(self.max_streams, self.max_streams_per_client, TOO_MANY))
+        object.__setattr__(self, "streams", Places(self.max_streams or 0, self.max_streams_per_client, TOO_MANY))
+
+    def take_stream(self, *, page: bool = False) -> Callable[[], None]:
+        """A thread for long, of those that may be held; gives what gives it back. Raises TooBusy.
+
+        Where a server has one thread for all a page takes none, while a script's answer is all that it does.
+        """
+        if self.max_streams is not None:
+            return self.streams.take(client())
+        most = most_streams(request.environ)
+        if page and not most:
+            raise TooBusy
+        return self.streams.take(client(), max(1, most))
 
     @property
     def settings_link(self) -> str:

@@ -12,11 +12,12 @@ from markupsafe import Markup, escape
 
 from webchat.errors import TooBusy
 from webchat.follow import POLL_INTERVAL, Change, Conversation, Position, change_since
+from webchat.hosting import is_ending
 from webchat.htmx import partial
 from webchat.session_store import WebChatSession
 from webchat.transcript import Message
 from webchat.views import pieces
-from webchat.views.context import Chat, chat_of, client, has_gone, owner
+from webchat.views.context import Chat, chat_of, has_gone, owner
 
 UPDATE_INTERVAL = 0.12
 """Seconds between two updates of an answer that grows. Each costs the browser about 10 ms to lay out and paint."""
@@ -51,7 +52,7 @@ def events() -> Response:
     else:
         stream = ListStream(chat, has_gone())
     try:
-        give = chat.streams.take(client())
+        give = chat.take_stream(page=True)
     except TooBusy:
         return _events(stream.once())
     response = _events(stream.follow())
@@ -86,7 +87,7 @@ class ListStream:
         with self._manager.listen(self._session_id) as waiter:
             over = False
             while not over and not self._gone():
-                over = self._manager.stopping.is_set()  # then this is the last look
+                over = self._manager.stopping.is_set() or is_ending()  # then this is the last look
                 waiter.clear()
                 news = self._news()
                 if news:

@@ -13,7 +13,7 @@ from webchat.errors import SessionEnded, WebChatError
 from webchat.faces import Face, error_fields, json_answer, wanted_face
 from webchat.memory import MemoryAnswer
 from webchat.transcript import Message
-from webchat.views.context import chat_of, client, has_gone, manager
+from webchat.views.context import chat_of, has_gone, manager
 from webchat.writing import Posted
 
 
@@ -28,7 +28,7 @@ LOOK_AGAIN = 1.0
 def reserve() -> None:
     """Take a place for a script, which holds a thread until its answer ends. Raises TooBusy where there is none."""
     if wanted_face() in (Face.JSON, Face.TEXT, Face.EVENTS):
-        g.place = chat_of().streams.take(client())
+        g.place = chat_of().take_stream()
 
 
 def release_unused(_: BaseException | None = None) -> None:

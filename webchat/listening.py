@@ -1,0 +1,102 @@
+"""The socket that the server listens on: a port, or a unix socket that only its owner and perhaps a group may open."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import stat
+from contextlib import suppress
+from pathlib import Path
+
+from filelock import FileLock
+
+from webchat.addresses import socket_path
+from webchat.errors import InvalidInput
+
+PORTS_TRIED = 50
+BACKLOG = 1024
+CLOSED_TO_OTHERS = 0o117
+"""Taken from 0777, it leaves 0660; the process's own umask takes more, as the usual 022 does from the group."""
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket at this host, as a setting has it, on that port or the next free one. Raises InvalidInput."""
+    path = socket_path(host)
+    return _listen_at(path) if path else _listen_on(host, port)
+
+
+def _listen_on(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    for candidate in range(port, port + PORTS_TRIED) if port else (0,):
+        listening = socket.socket(family, socket.SOCK_STREAM)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listening.bind((host, min(candidate, 65535)))
+            # At once: the address is about to be printed, and a port is another's only when it is listened on.
+            listening.listen(BACKLOG)
+        except OSError as error:
+            listening.close()
+            if error.errno != errno.EADDRINUSE:
+                why = f"{host} cannot be listened on: {error.strerror}. Choose another address with --host or --port."
+                raise InvalidInput(why) from error
+            continue
+        return listening
+    raise InvalidInput(f"Ports {port} to {port + PORTS_TRIED - 1} are all taken. Choose another with --port.")
+
+
+def _listen_at(path: Path) -> socket.socket:
+    """A unix socket there; one that nobody listens on any more is replaced, and nothing else ever is."""
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        if not path.parent.is_dir():
+            raise FileNotFoundError(errno.ENOENT, f"there is no folder {path.parent}")
+        with FileLock(f"{path}.lock", timeout=10):  # or of two that start at once one would remove the other's
+            problem = why_not(path)
+            if problem:
+                raise InvalidInput(f"{path} cannot be listened on: {problem}. Choose another path with --host.")
+            with suppress(FileNotFoundError):
+                path.unlink()
+            _bind(listening, path)
+    except OSError as error:
+        listening.close()
+        raise InvalidInput(
+            f"{path} cannot be listened on: {error.strerror or error}. Choose another path with --host."
+        ) from error
+    except InvalidInput:
+        listening.close()
+        raise
+    return listening
+
+
+def _bind(listening: socket.socket, path: Path) -> None:
+    umask = os.umask(0o777)
+    os.umask(umask | CLOSED_TO_OTHERS)
+    try:
+        listening.bind(str(path))
+    finally:
+        os.umask(umask)
+    listening.listen(BACKLOG)
+
+
+def why_not(path: Path) -> str:
+    """What keeps a unix socket from being listened on there; "" where nothing does."""
+    try:
+        if not stat.S_ISSOCK(path.lstat().st_mode):
+            return "something that is no socket lies there"
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+            probe.connect(str(path))
+        return "another server listens there"
+    except FileNotFoundError:
+        return "" if path.parent.is_dir() else f"there is no folder {path.parent}"
+    except ConnectionRefusedError:  # its server is gone
+        return ""
+    except OSError as error:
+        return error.strerror or str(error)
+
+
+def remove(path: str) -> None:
+    """Remove a unix socket's file at the end; "" is none."""
+    if path:
+        with suppress(OSError):
+            Path(path).unlink()
