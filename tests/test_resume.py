@@ -46,3 +46,16 @@ def test_resume_swaps_chat_list_badge_title_and_address_at_once(client, manager)
     for part in ('id="chatArea"', 'id="badge"', 'id="sessionList"', "<title>hello · Amplifier</title>"):
         assert part in answer.text
     assert f"Resumed session {first[:8]}" in answer.text
+
+
+def test_a_backend_is_told_again_of_a_session_that_was_long_unused(manager, backend, monkeypatch):
+    """What is remembered of sessions is bounded; a session beyond that is resumed with its history."""
+    monkeypatch.setattr("webchat.answerer.KNOWN_SESSIONS", 2)
+    ids = [manager.create_session().session_id for _ in range(3)]
+    for session_id in ids:
+        manager.send_message("hello", session_id)
+    backend.histories.clear()
+    manager.send_message("again", ids[2])
+    assert backend.histories == []
+    manager.send_message("again", ids[0])
+    assert [item["content"] for item in backend.histories[-1]] == ["hello", "You said: hello"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -734,3 +735,24 @@ class TestModelsOnThisMachine:
         client = app.test_client()
         assert self.section(client) is None
         assert client.post(self.address("get")).status_code == 404
+
+
+def test_settings_are_read_once_for_a_page_and_again_when_they_change(client, home, monkeypatch):
+    client.post("/apps/settings/", data={"theme": "dark"})
+    client.get("/apps/settings/")
+    read, opened = [], os.open
+    monkeypatch.setattr(
+        os, "open", lambda path, *more, **options: read.append(str(path)) or opened(path, *more, **options)
+    )
+
+    def reads():
+        count = sum(path.endswith("web-chat-settings.json") for path in read)
+        read.clear()
+        return count
+
+    assert 'data-theme="dark"' in client.get("/apps/settings/").text
+    assert reads() == 0
+    path = home / "server" / "web-chat-settings.json"
+    path.write_text(path.read_text().replace("dark", "light"))
+    assert 'data-theme="light"' in client.get("/apps/settings/").text
+    assert reads() == 1

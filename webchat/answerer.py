@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -13,6 +14,8 @@ from webchat.errors import SessionEnded, SessionUnknown
 from webchat.reply import backend_errors
 
 log = logging.getLogger(__name__)
+KNOWN_SESSIONS = 1000
+"""Sessions of which it is remembered what the backend knows; those used last."""
 Past = Sequence[Mapping[str, Any]]
 """Messages with `id`, `role` and `content`, oldest first."""
 
@@ -26,8 +29,8 @@ class Answerer:
 
     def __init__(self, backend: SessionBackend) -> None:
         self.backend = backend
-        self._known: dict[str, str | None] = {}
-        self._use_lock = threading.Lock()
+        self._known: OrderedDict[str, str | None] = OrderedDict()
+        self._known_lock, self._use_lock = threading.Lock(), threading.Lock()
         self._users = 0
         self._retired = False
 
@@ -46,14 +49,14 @@ class Answerer:
     def create(self, working_dir: str, description: str) -> SessionInfo:
         with backend_errors():
             info = self.backend.create_session(working_dir, description)
-        self._known[info.session_id] = None
+        self._know(info.session_id, None)
         return info
 
     def take_up(self, session_id: str, past: Past) -> None:
         """Give the backend this history in place of what it knew."""
         with backend_errors():
             self.backend.resume_session(session_id, past)
-        self._known[session_id] = _last(past)
+        self._know(session_id, _last(past))
 
     def ask(
         self, session_id: str, message: str, past: Past, options: SessionOptions, *, again: bool
@@ -61,7 +64,7 @@ class Answerer:
         """Ask in a session that had these messages before; `again`: the backend has said that it does not know it."""
         if again or self._known.get(session_id, "") != _last(past):
             self.take_up(session_id, past)
-        self._known[session_id] = _asking(past)
+        self._know(session_id, _asking(past))
         with backend_errors():
             if self.takes:
                 self.backend.configure_session(session_id, options)  # type: ignore[attr-defined]
@@ -90,7 +93,14 @@ class Answerer:
         """
         before = self._known.pop(session_id, None)
         if message_id is not None and before == _asking(past):
+            self._know(session_id, message_id)
+
+    def _know(self, session_id: str, message_id: str | None) -> None:
+        with self._known_lock:
             self._known[session_id] = message_id
+            self._known.move_to_end(session_id)
+            while len(self._known) > KNOWN_SESSIONS:  # one that is forgotten is told its history again
+                self._known.popitem(last=False)
 
     def list_models(self) -> list[str]:
         """The names that a session's model may have; [] where it cannot be told. Raises BackendUnavailable."""

@@ -48,13 +48,22 @@ class LiveSettings:
     def __init__(self, explicit: Mapping[str, Any], environ: Mapping[str, str], *, own_backend: bool = False) -> None:
         self._explicit, self._environ = explicit, environ
         self.own_backend = own_backend
+        self._loaded: tuple[object, tuple[Settings, dict[str, Source]]] | None = None
+        """The settings as they were read last, and the stamp of their file then."""
         self._running, _ = self.load()
         self._nobody_answers = False
         self._saving = threading.Lock()
 
     def load(self) -> tuple[Settings, dict[str, Source]]:
-        """The settings as they are now, and where each came from."""
-        return config.load(self._explicit, self._environ)
+        """The settings as they are now, and where each came from. The file is read only if it has changed."""
+        try:
+            stamp = config.stamp(self._explicit, self._environ)
+        except OSError:
+            return config.load(self._explicit, self._environ)
+        loaded = self._loaded
+        if loaded is None or loaded[0] != stamp:
+            loaded = self._loaded = stamp, config.load(self._explicit, self._environ)
+        return loaded[1]
 
     @property
     def is_shared(self) -> bool:

@@ -38,8 +38,16 @@ def load(
     where they are text. Raises InvalidInput naming the setting whose value cannot be used.
     """
     explicit, environ = explicit or {}, environ or {}
-    home = explicit.get("AMPLIFIER_HOME") or environ.get("AMPLIFIER_HOME") or conventions.AMPLIFIER_HOME
-    return resolve(explicit, environ, read_saved(Path(home)))
+    return resolve(explicit, environ, read_saved(_home_of(explicit, environ)))
+
+
+def stamp(explicit: Mapping[str, Any], environ: Mapping[str, str]) -> object:
+    """Differs from an earlier one if the saved settings have changed. Raises OSError."""
+    return _folder(_home_of(explicit, environ)).stamp(conventions.WEB_CHAT_SETTINGS_FILENAME)
+
+
+def _home_of(explicit: Mapping[str, Any], environ: Mapping[str, str]) -> Path:
+    return Path(explicit.get("AMPLIFIER_HOME") or environ.get("AMPLIFIER_HOME") or conventions.AMPLIFIER_HOME)
 
 
 def resolve(
