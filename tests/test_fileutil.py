@@ -10,9 +10,11 @@ import threading
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from tests.processes import another_process, run_in_another_process, says
-from webchat.fileutil import DiskFolder, Folder, Locked, MemoryFolder, atomic_write, locked, quarantine
+from webchat.cli import main
+from webchat.fileutil import DiskFolder, Folder, Locked, MemoryFolder, NoLocks, atomic_write, locked, quarantine
 
 
 @pytest.fixture(params=[DiskFolder, MemoryFolder])
@@ -392,3 +394,21 @@ class TestOnDisk:
         seen = []
         in_threads(4, lambda: seen.extend(disk.is_locked("a") for _ in range(200)))
         assert seen.count(True) == 0
+
+
+def test_a_file_system_without_locks_is_refused(tmp_path, monkeypatch):
+    """At the start, by each lock, and by doctor; nothing is locked in another way."""
+
+    def has_none(file, operation):
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+
+    monkeypatch.setattr("fcntl.flock", has_none)
+    with pytest.raises(NoLocks):
+        DiskFolder(tmp_path).lock("a", 0)
+    assert list(tmp_path.iterdir()) == []
+    result = CliRunner().invoke(main, ["serve", "--home", str(tmp_path), "--backend", "mock", "--port", "0"])
+    assert result.exit_code == 1
+    assert "has no file locks" in result.output
+    result = CliRunner().invoke(main, ["doctor", "--home", str(tmp_path)])
+    assert result.exit_code == 1
+    assert "has no file locks" in result.output

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, g, request
@@ -15,7 +16,8 @@ from webchat.addresses import is_among, is_loopback
 from webchat.auth import Access
 from webchat.backends import SessionBackend
 from webchat.conventions import SERVER_DIR, WEB_CHAT_SESSIONS_FILENAME
-from webchat.fileutil import DiskFolder
+from webchat.errors import InvalidInput
+from webchat.fileutil import DiskFolder, NoLocks
 from webchat.health import Health
 from webchat.limits import MIB, Limits
 from webchat.live_settings import LiveSettings
@@ -52,6 +54,7 @@ def create_app(config_values: Mapping[str, Any] | None = None, *, backend: Sessi
     for name in ("MAX_CONTENT_LENGTH", "MAX_FORM_MEMORY_SIZE"):
         app.config[name] = (config_values or {}).get(name, int(settings.max_body * MIB))
     home = settings.home.expanduser()
+    _require_locks(home)
     metrics = Metrics() if settings.metrics else None
     memory = MemoryStore(DiskFolder(home), trash_days=settings.trash_days, newest=lambda: manager.store.activity.newest)
     manager = WebChatSessionManager(
@@ -99,6 +102,16 @@ def _behind(application: WSGIApplication, settings: config.Settings) -> WSGIAppl
         return (behind if trusted else application)(environ, start_response)
 
     return choose
+
+
+def _require_locks(home: Path) -> None:
+    """Raises InvalidInput if the home's file system has no file locks."""
+    try:
+        DiskFolder(home).require_locks()
+    except NoLocks as error:
+        raise InvalidInput(f"{home} cannot be used: its file system has no file locks. Choose another home.") from error
+    except OSError:  # a folder that cannot be written now may be later; until then each write says so
+        pass
 
 
 def _limits(settings: config.Settings) -> Limits:

@@ -7,6 +7,7 @@ import re
 import stat
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from webchat.conventions import (
     WEB_CHAT_TRANSCRIPTS_DIR,
 )
 from webchat.doctor import Check, Finding
-from webchat.fileutil import FILE_MODE, FOLDER_MODE, DiskFolder
+from webchat.fileutil import FILE_MODE, FOLDER_MODE, DiskFolder, NoLocks
 from webchat.limits import MIB
 from webchat.manager import WebChatSessionManager
 from webchat.memory import MemoryStore
@@ -77,6 +78,11 @@ class Files:
             yield Finding(f"{self._home} is no folder", "move it away, or name another with --home")
         elif not os.access(self._home, os.R_OK | os.W_OK | os.X_OK):
             yield Finding(f"{self._home} cannot be read and written", "give it to yourself: chown, chmod 700")
+        with suppress(PermissionError):  # that was said above
+            try:
+                self._folder.require_locks()
+            except NoLocks:
+                yield Finding(f"the file system of {self._home} has no file locks", "choose another folder with --home")
         free = self._folder.free()
         if free is not None and free < self._min_free * MIB:
             what = f"only {free // MIB} MiB of the disk are free, and the chat wants {self._min_free:g}"

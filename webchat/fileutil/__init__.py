@@ -5,7 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 from webchat.fileutil.disk import FILE_MODE, FOLDER_MODE, DiskFolder
-from webchat.fileutil.folder import LOCK_SUFFIX, Folder, Locked, Log, NotAFile, Release, Stamp, locked, quarantine
+from webchat.fileutil.folder import (
+    LOCK_SUFFIX,
+    Folder,
+    Locked,
+    Log,
+    NoLocks,
+    NotAFile,
+    Release,
+    Stamp,
+    locked,
+    quarantine,
+)
 from webchat.fileutil.memory import MemoryFolder
 
 __all__ = [
@@ -17,6 +28,7 @@ __all__ = [
     "Locked",
     "Log",
     "MemoryFolder",
+    "NoLocks",
     "NotAFile",
     "Release",
     "Stamp",

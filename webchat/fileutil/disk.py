@@ -14,7 +14,7 @@ from typing import Literal
 
 from filelock import FileLock, Timeout
 
-from webchat.fileutil.folder import LOCK_SUFFIX, Folder, Locked, Log, NotAFile, Release, Stamp
+from webchat.fileutil.folder import LOCK_SUFFIX, Folder, Locked, Log, NoLocks, NotAFile, Release, Stamp
 from webchat.observer import NOBODY, Observer, timed
 
 FOLDER_MODE, FILE_MODE = 0o700, 0o600
@@ -30,6 +30,7 @@ class DiskFolder(Folder):
         """`above` is the folder that this one must really lie in; without it the path may lead over links."""
         self.path, self._above = Path(path), above
         self._observer = observer
+        self._has_locks = False
 
     def sub(self, name: str) -> DiskFolder:
         return DiskFolder(self.path / name, self._observer, above=self)
@@ -126,8 +127,21 @@ class DiskFolder(Folder):
                 return state.f_bavail * state.f_frsize
         return None
 
+    def require_locks(self) -> None:
+        """Raises NoLocks if the file system has none: filelock would use files that outlive their process."""
+        if self._has_locks:
+            return
+        place = next(folder for folder in (self.path, *self.path.parents) if folder.is_dir())
+        with tempfile.TemporaryFile(prefix=".lock-probe.", dir=place) as probe:
+            try:
+                fcntl.flock(probe, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                raise NoLocks(str(self.path)) from error
+        self._has_locks = True
+
     def lock(self, name: str, timeout: float) -> Release:
         self._make()
+        self.require_locks()
         lock = self._lock(name)
         try:
             lock.acquire(timeout=timeout, poll_interval=0.01)
@@ -149,7 +163,8 @@ class DiskFolder(Folder):
         return False
 
     def _lock(self, name: str) -> FileLock:
-        return FileLock(self.path / (name + LOCK_SUFFIX), mode=FILE_MODE, thread_local=False)
+        path = self.path / (name + LOCK_SUFFIX)
+        return FileLock(path, mode=FILE_MODE, thread_local=False, fallback_to_soft=False)
 
     def _file(self, name: str, mode: Literal["rb", "r+b"], flags: int = 0) -> FileIO:
         # With an opener, what `open` itself refuses (a folder) is closed again.

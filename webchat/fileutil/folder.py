@@ -29,6 +29,13 @@ class Locked(OSError):
         super().__init__(errno.EBUSY, f"{name} is locked")
 
 
+class NoLocks(OSError):
+    """The file system has no file locks, without which processes would overwrite each other's changes."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(errno.ENOLCK, f"the file system of {path} has no file locks")
+
+
 class NotAFile(OSError):
     """A link, a pipe or a device lies where a file or a folder of ours should."""
 
