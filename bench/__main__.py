@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from types import FrameType
 
-from bench import crowd, long_answer, many, start, waiting, weight
+from bench import crowd, long_answer, many, start, updates, waiting, weight
 from bench.figures import Figure, Skipped, Wrong, table
 
 LIMIT = 350
@@ -37,6 +37,7 @@ MEASUREMENTS = {
     "list": Measurement(many.session_list),
     "search": Measurement(many.search),
     "messages": Measurement(many.long_session),
+    "long-session": Measurement(updates.long_session, has_fixed=True),
     "readers": Measurement(crowd.plain_readers),
     "pages": Measurement(crowd.page_readers),
     "users": Measurement(crowd.users),
