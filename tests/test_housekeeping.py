@@ -397,10 +397,7 @@ def test_the_house_is_kept_by_a_thread_of_its_own(home, monkeypatch):
     manager.keep_house()
     assert failed.wait(10)
     drop(home, "another.jsonl", QUESTION)
-    end = time.monotonic() + 10
-    while len(manager.list_sessions()) < 2:
-        assert time.monotonic() < end
-        time.sleep(0.01)
+    until(lambda: len(manager.list_sessions()) == 2)
     manager.close()
 
 

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import psutil
@@ -376,12 +375,14 @@ def test_a_model_that_nobody_asks_leaves_the_memory_and_comes_back(stand_in):
 
 
 def test_a_model_that_answers_or_is_never_idle_stays(stand_in):
-    busy, kept = stand_in(idle=0.1), stand_in()
+    busy, kept, idle = stand_in(idle=0.1), stand_in(), stand_in(idle=0.1)
     asking = Asking(busy, "hang")
     asking.until(lambda: asking.text)
     assert text_of(ask(kept, "hello"))
     processes = [process_of(model) for model in (busy, kept)]
-    time.sleep(0.5)
+    # One that falls idle after these has gone; they would have gone before it.
+    assert text_of(ask(idle, "hello"))
+    process_of(idle).wait(PATIENCE)
     assert all(process.is_running() for process in processes)
     asking.reply.cancel()
     asking.until_ended()

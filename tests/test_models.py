@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 import zipfile
 from contextlib import contextmanager
 from dataclasses import replace
@@ -20,6 +19,7 @@ from types import SimpleNamespace
 import pytest
 from click.testing import CliRunner
 
+from tests.reading import until
 from webchat.cli import main
 from webchat.errors import BackendUnavailable, InvalidInput, ModelBusy
 from webchat.fileutil import DiskFolder, locked
@@ -521,10 +521,7 @@ class TestShelf:
         return shelf.rows()[0]
 
     def until(self, shelf, state):
-        deadline = time.monotonic() + 10
-        while self.row(shelf).state != state:
-            assert time.monotonic() < deadline, self.row(shelf)
-            time.sleep(0.01)
+        until(lambda: self.row(shelf).state == state)
         return self.row(shelf)
 
     def test_a_model_comes_and_goes(self, here):

@@ -53,10 +53,7 @@ def found(manager, query, limit=30):
 
 def soon(manager, query, ids):
     """The same, for what has been said in the last second."""
-    end = time.monotonic() + PATIENCE
-    while found(manager, query) != ids:
-        assert time.monotonic() < end, found(manager, query)
-        time.sleep(0.05)
+    until(lambda: found(manager, query) == ids)
 
 
 def index_of(home):

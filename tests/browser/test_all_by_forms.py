@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.past import sessions_from_before
+from tests.reading import until
 
 pytestmark = pytest.mark.browser
 
@@ -36,14 +37,15 @@ def send(chat, text):
 
 
 def settled(chat):
-    """The page once the answer is whole: without a script it has to be loaded anew."""
-    for _ in range(50):
+    """Load the page anew until the answer is whole, since no script does that."""
+
+    def is_settled():
         chat.page.wait_for_load_state()
         # Not `reload`, which a navigation that is under way breaks.
         chat.page.goto(chat.page.url.partition("#")[0])
-        if not chat.page.locator("article[aria-busy]").count():
-            return
-        chat.page.wait_for_timeout(100)
+        return not chat.page.locator("article[aria-busy]").count()
+
+    until(is_settled)
 
 
 def test_an_answer_is_tried_again_a_message_changed_and_the_arrows_lead_back(chat):
@@ -123,11 +125,12 @@ def test_a_search_leads_to_the_message(chat):
     chat.page.get_by_role("searchbox").fill("ZEBRA")
     press(chat, "Search")
     hit = chat.page.locator("a.row")
-    for _ in range(50):
-        if hit.count():
-            break
-        chat.page.wait_for_timeout(100)  # it is being read for the search, which the page says
+
+    def is_found():
         chat.page.reload()
+        return hit.count()
+
+    until(is_found)  # the search may still be reading it
     expect(hit.locator("mark")).to_have_text("zebra")
     hit.click()
     target = chat.page.locator("article:target")
