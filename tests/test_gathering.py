@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from tests.scripted_server import DONE, SILENCE, ScriptedServer, delta, ended, says, sends
+from tests.scripted_server import DONE, SILENCE, ScriptedServer, delta, ended, sends
 from webchat.backends.openai import OpenAIModel, stream
 
 HOUR = 3600.0
@@ -98,17 +98,3 @@ def test_what_comes_faster_than_it_could_gather_is_read_on(reading):
             break
         seen.finished.wait(0.01)
     assert seen.text.endswith("39 ")
-
-
-def test_without_a_thread_to_watch_nothing_gathers(reading, monkeypatch):
-    start = threading.Thread.start
-
-    def refused(thread):
-        if thread.name == "gathering":
-            raise RuntimeError("can't start new thread")
-        start(thread)
-
-    monkeypatch.setattr(threading.Thread, "start", refused)
-    seen = reading(says("a", "b", "c", delay=0.02))
-    assert seen.finished.wait(PATIENCE)
-    assert seen.text == "abc"

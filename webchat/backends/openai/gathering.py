@@ -1,109 +1,40 @@
-"""Lets what model servers send gather in the sockets, so that no thread is woken for each token.
+"""Lets what a model server sends gather in its socket, so that no thread is woken for each token.
 
-One thread looks at the sockets of all answers. It knows how an HTTP answer ends, and nothing of what is in it.
+Knows how an HTTP answer ends, and nothing of what is in it.
 """
 
 from __future__ import annotations
 
 import select
 import socket
-import threading
 import time
-from dataclasses import dataclass, field
-
-from webchat import threads
-from webchat.errors import NoThreads
 
 TICK = 0.03
-"""Seconds between two looks: gatherings that are due together end together."""
-IDLE = 1.0
-"""Seconds without a gathering after which the thread ends."""
+"""Seconds between two looks for an answer's end, if nothing else tells of it."""
 PLENTY = 2**13
 """Bytes that need not gather any more."""
-_ENDS = getattr(select, "POLLRDHUP", 0)
-_GONE = _ENDS | select.POLLHUP | select.POLLERR | select.POLLNVAL
+_CLOSED = getattr(select, "POLLRDHUP", 0)
 
 
-@dataclass
-class _Gathering:
-    """`closes`: the server closes the connection behind the answer, so there is no need to look for its end."""
+def gather(connection: socket.socket, seconds: float, *, closes: bool) -> None:
+    """Wait that long, at most until the answer has ended or the connection is shut down.
 
-    connection: socket.socket
-    due: float
-    closes: bool
-    over: threading.Lock = field(default_factory=threading.Lock)
-
-
-class Gatherer:
-    """Any number of threads may let something gather at once."""
-
-    def __init__(self) -> None:
-        self._guard = threading.Lock()
-        self._gatherings: dict[int, _Gathering] = {}
-        self._wanted = threading.Event()
-        self._running = False
-        self._seen = bytearray(PLENTY)
-
-    def gather(self, connection: socket.socket, seconds: float, *, closes: bool) -> None:
-        """Wait that long, to the next look; at most until the answer has ended or the connection is shut down."""
-        gathering = _Gathering(connection, time.monotonic() + seconds, closes and bool(_ENDS))
-        gathering.over.acquire()
-        number = connection.fileno()
-        try:
-            self._add(number, gathering)
-        except NoThreads:  # nothing gathers
+    `closes`: the server closes the connection after its answer, so that the system tells of the end.
+    """
+    told = closes and bool(_CLOSED)
+    closed, end = select.poll(), time.monotonic() + seconds
+    closed.register(connection, _CLOSED)
+    while (left := end - time.monotonic()) > 0:
+        if closed.poll(1000 * (left if told else min(left, TICK))) or not (told or _goes_on(connection)):
             return
-        gathering.over.acquire(timeout=2 * seconds + TICK)
-        with self._guard:
-            self._gatherings.pop(number, None)
 
-    def _add(self, number: int, gathering: _Gathering) -> None:
-        with self._guard:
-            if not self._running:
-                threads.start(self._watch, "gathering")
-                self._running = True
-            self._gatherings[number] = gathering
-            self._wanted.set()
 
-    def _watch(self) -> None:
-        while True:
-            with self._guard:
-                gatherings = list(self._gatherings.items())
-                if not gatherings:
-                    self._wanted.clear()
-            if gatherings:
-                self._look(dict(gatherings))
-            elif not self._wanted.wait(IDLE):
-                with self._guard:
-                    if not self._gatherings:
-                        self._running = False
-                        return
-
-    def _look(self, gatherings: dict[int, _Gathering]) -> None:
-        """Wait for one tick, or for the first of these that ends, and end those that are to end."""
-        poll = select.poll()
-        for number in gatherings:
-            poll.register(number, _ENDS)
-        now = time.monotonic()
-        ended = {number for number, what in poll.poll((TICK - now % TICK) * 1000) if what & _GONE}
-        now = time.monotonic()
-        over = [
-            number
-            for number, gathering in gatherings.items()
-            if number in ended or gathering.due <= now or not (gathering.closes or self._goes_on(gathering.connection))
-        ]
-        with self._guard:
-            for number in over:
-                if self._gatherings.get(number) is gatherings[number]:
-                    self._gatherings.pop(number).over.release()
-
-    def _goes_on(self, connection: socket.socket) -> bool:
-        """Whether what has gathered has no end in it, as far as can be seen from outside of TLS."""
-        try:
-            size = connection.recv_into(self._seen, 0, socket.MSG_PEEK | socket.MSG_DONTWAIT)
-        except BlockingIOError:
-            return True
-        except OSError:
-            return False
-        has_end = self._seen.endswith(b"\r\n0\r\n\r\n", 0, size) or self._seen.rfind(b"[DONE]", 0, size) >= 0
-        return 0 < size < PLENTY and not has_end
+def _goes_on(connection: socket.socket) -> bool:
+    """Whether what has gathered does not hold the answer's end, as far as can be seen from outside of TLS."""
+    try:
+        seen = connection.recv(PLENTY, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return 0 < len(seen) < PLENTY and not seen.endswith(b"\r\n0\r\n\r\n") and b"[DONE]" not in seen

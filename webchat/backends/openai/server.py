@@ -13,7 +13,7 @@ import httpx
 
 from webchat.backends.openai import problems
 from webchat.backends.openai.endpoint import BAD_ADDRESS, Endpoint
-from webchat.backends.openai.gathering import Gatherer
+from webchat.backends.openai.gathering import gather
 from webchat.errors import BackendUnavailable
 
 MAX_BODY = 16 * 2**20
@@ -48,10 +48,10 @@ class Wire:
         """Wait, unless and until it is cut."""
         self._cut.wait(seconds)
 
-    def gather(self, gatherer: Gatherer, seconds: float, *, closes: bool) -> None:
+    def gather(self, seconds: float, *, closes: bool) -> None:
         """Let what the server sends gather, unless and until it is cut."""
         if self._sockets and not self.is_cut:
-            gatherer.gather(self._sockets[-1], seconds, closes=closes)
+            gather(self._sockets[-1], seconds, closes=closes)
 
     def cut(self) -> None:
         with self._sockets_lock:
@@ -82,7 +82,6 @@ class Server:
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
         self.takes_usage = True
-        self.gatherer = Gatherer()
         self._asked: set[Wire] = set()
         _check_host(endpoint.url)
         self._client = _client(endpoint)

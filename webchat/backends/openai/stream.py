@@ -167,7 +167,7 @@ class OpenAIStream:
             longest = min(GATHERING + FOR_EACH * self._server.answers, LONGEST_GATHERING)
             if self._spoken and took < longest and size < PLENTY:
                 seconds = longest if can_see_end else UNSEEN_END
-                self._wire.gather(self._server.gatherer, seconds, closes=closes)
+                self._wire.gather(seconds, closes=closes)
             asked = time.monotonic()
             data: bytes = read_at_once(max_bytes, timeout)
             took, size = time.monotonic() - asked, len(data)
