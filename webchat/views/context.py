@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -94,9 +95,13 @@ def chat_of() -> Chat:
     return next(iter(chats.values()))
 
 
-def has_gone() -> Callable[[], bool]:
-    """Says whether this request's client has closed the connection, where the server can tell."""
-    gone: Callable[[], bool] = request.environ.get("waitress.client_disconnected", lambda: False)
+def has_gone(after: float = float("inf")) -> Callable[[], bool]:
+    """Says whether this request's client has closed the connection.
+
+    If the server does not tell, the client is taken to have gone after that many seconds.
+    """
+    end = time.monotonic() + after
+    gone: Callable[[], bool] = request.environ.get("waitress.client_disconnected", lambda: time.monotonic() > end)
     return gone
 
 

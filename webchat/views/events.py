@@ -27,6 +27,9 @@ PING_INTERVAL = 15.0
 """Seconds of silence after which an event shows both sides that the connection lives."""
 LIST_INTERVAL = 0.25
 """Seconds between two looks at the list, which changes with each message in any session."""
+LIFETIME = 60.0
+"""Seconds after which a page's stream ends if the server does not tell whether the page is still there: some would have
+it go on for nobody. A page that is there connects again and goes on where it was."""
 PING = "event: ping\ndata:\n\n"
 POLL_AGAIN = 5_000
 """Milliseconds after which a page asks again that got no stream of its own."""
@@ -48,9 +51,9 @@ def events() -> Response:
         session = chat.manager.get_session(request.args["session"], owner())
         position = Position.parse(given) or chat.manager.read_conversation(session.session_id).position
         said = ("damaged" in request.args, "newer" in request.args) if "after" in request.args else None
-        stream: ListStream = PageStream(chat, session, position, has_gone(), said=said)
+        stream: ListStream = PageStream(chat, session, position, has_gone(LIFETIME), said=said)
     else:
-        stream = ListStream(chat, has_gone())
+        stream = ListStream(chat, has_gone(LIFETIME))
     try:
         give = chat.take_stream(page=True)
     except TooBusy:
