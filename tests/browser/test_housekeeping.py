@@ -32,6 +32,12 @@ def managed(chat, title):
     return form
 
 
+def next_event(name):
+    """A script after which `window.happened` is a promise: the next event of that name, once all others heard it."""
+    event = f"(done) => addEventListener({name!r}, () => done(true), {{once: true}})"
+    return f"void (window.happened = new Promise({event}))"
+
+
 def test_a_fresh_list_that_comes_late_takes_no_form_away(chat):
     chat.open_sessions()
     expect(chat.rows).to_have_count(3)
@@ -44,10 +50,9 @@ def test_a_fresh_list_that_comes_late_takes_no_form_away(chat):
     row.get_by_role("link").click()
     title = chat.panel.get_by_label("Title", exact=True)
     title.fill("Ripe plums")
-    with chat.page.expect_response("**/sessions?q=") as answer:
-        held[0].continue_()
-    answer.value.finished()
-    chat.page.evaluate("new Promise((done) => requestAnimationFrame(() => setTimeout(done, 50)))")
+    chat.page.evaluate(next_event("htmx:finally:request"))
+    held[0].continue_()
+    chat.page.evaluate("window.happened")
     expect(title).to_have_value("Ripe plums")
     title.press("Enter")
     expect(chat.rows.first).to_contain_text("Ripe plums")
@@ -67,8 +72,15 @@ def test_a_name_that_is_being_typed_is_not_lost_to_news(chat):
     other = chat.tab("/").ready()
     form = managed(chat, "apples")
     form.get_by_label("Title").fill("Half a na")
+    asked = []
+    chat.page.on("request", lambda request: asked.append(request.url))
+    chat.page.evaluate(next_event("sessions"))
     other.asked("news")
-    expect(chat.answers).to_have_count(2)
+    chat.page.evaluate("window.happened")
+    # A request of the list's would come before this one.
+    chat.page.evaluate("fetch('/healthz').then(() => true)")
+    assert [url for url in asked if url.endswith("/healthz")]
+    assert not [url for url in asked if "/sessions?" in url]
     expect(form.get_by_label("Title")).to_have_value("Half a na")
 
 
