@@ -195,6 +195,28 @@ def test_a_lost_or_damaged_index_is_made_anew(home, harm):
     again.close()
 
 
+def test_an_index_deleted_beneath_a_running_server_is_made_anew(manager, talk, home):
+    session_id = talk("apples")
+    assert found(manager, "apples") == [session_id]
+    for suffix in ("", "-wal", "-shm"):
+        index_of(home).with_name(index_of(home).name + suffix).unlink(missing_ok=True)
+    soon(manager, "apples", [session_id])
+    assert index_of(home).exists()
+
+
+def test_an_index_that_another_process_made_anew_is_used_by_both(home):
+    one, other = start(home), start(home)
+    session_id = one.create_session().session_id
+    one.send_message("apples", session_id)
+    assert found(one, "apples") == found(other, "apples") == [session_id]
+    SearchFile(DiskFolder(index_of(home).parent), index_of(home)).throw_away()
+    soon(one, "apples", [session_id])
+    other.send_message("pears", session_id)
+    soon(other, "pears", [session_id])
+    one.close()
+    other.close()
+
+
 def test_an_index_that_cannot_be_written_is_kept_in_memory(home):
     index_of(home).mkdir(parents=True)
     manager = start(home)

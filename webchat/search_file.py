@@ -47,6 +47,8 @@ class SearchFile:
         """Held while this connection is used. Those who search have one of their own, and wait for nobody."""
         self._database: sqlite3.Connection | None = None
         self._is_in_file = False
+        self._identity: tuple[int, int] | None = None
+        """Device and inode of the file that `_database` has open."""
 
     @property
     def is_there(self) -> bool:
@@ -101,8 +103,11 @@ class SearchFile:
         import sqlite3
 
         with self._lock:
+            if self._is_in_file and self._identity != self._identity_now():
+                self.close()  # the file was deleted, or made anew by another process
             if self._database is None:
                 self._database = self._opened()
+                self._identity = self._identity_now()
             try:
                 with self._database:  # commits, or takes back
                     yield self._database
@@ -112,6 +117,13 @@ class SearchFile:
                 log.warning("the search index is damaged and is made anew", exc_info=True)
                 self.throw_away()
                 raise
+
+    def _identity_now(self) -> tuple[int, int] | None:
+        try:
+            found = self.path.stat() if self.path else None
+        except OSError:
+            return None
+        return (found.st_dev, found.st_ino) if found else None
 
     def _opened(self) -> sqlite3.Connection:
         import sqlite3
