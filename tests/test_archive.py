@@ -325,7 +325,7 @@ def test_a_hostile_conversation_stays_text(manager, page):
 def test_by_the_page(client, page, manager):
     file = (io.BytesIO(json.dumps(CHATGPT).encode()), "conversations.json")
     shown = page(client.post("/sessions/import", data={"file": file}, content_type="multipart/form-data"))
-    assert "2 sessions brought in" in shown.soup.get_text()
+    assert "2 sessions imported" in shown.soup.get_text()
     assert {row.title for row in page("/sessions").rows} == {"Tea and coffee", "No title here"}
     assert client.post("/sessions/import", data={}, content_type="multipart/form-data").status_code == 422
 
@@ -422,7 +422,7 @@ def test_by_the_command_line(full, home, tmp_path):
     assert file.read_bytes() == exported(full)
     other = str(tmp_path / "other")
     done = run(main, ["import", "--home", other, str(file)])
-    assert (done.exit_code, "3 brought in, 0 here already" in done.output) == (0, True)
+    assert (done.exit_code, "3 imported, 0 here already" in done.output) == (0, True)
     one = run(main, ["export", "--home", other, full.list_sessions()[0].session_id])
     assert one.exit_code == 0
     assert one.stdout.count('"type":"session"') == 1

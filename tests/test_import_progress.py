@@ -88,7 +88,7 @@ def test_the_page_asks_how_far_it_is_and_cancels(client):
     assert "Cancelling" in client.get(url, headers=HTMX).text
     answer = client.post(f"/sessions/import?key={KEY}", headers=HTMX, **uploaded(many(3)))
     part = BeautifulSoup(answer.text, "html.parser")
-    assert part.select_one("#import [data-say]").text == "0 sessions brought in."
+    assert part.select_one("#import [data-say]").text == "0 sessions imported."
     assert "Stopped: it was cancelled." in part.text
     assert "Cancel" not in client.get(url, headers=HTMX).text
     assert client.get("/sessions/import/nobody", headers=HTMX).status_code == 422
@@ -105,7 +105,7 @@ def test_the_page_shows_a_form_that_works_without_a_script(client, page):
     assert not form.find_parent(attrs={"hx-ignore": True})
     answer = client.post(form["action"], **uploaded(many(3)))
     soup = BeautifulSoup(answer.text, "html.parser")
-    assert (soup.select_one("h1").text, soup.select_one("[data-say]").text) == ("Import", "3 sessions brought in.")
+    assert (soup.select_one("h1").text, soup.select_one("[data-say]").text) == ("Import", "3 sessions imported.")
 
 
 def started(home, file, **streams):
@@ -120,22 +120,22 @@ def test_at_a_terminal_it_says_how_far_it_is_and_ctrl_c_ends_it(home, tmp_path):
     process = started(home, file, stdout=subprocess.PIPE, stderr=theirs)
     os.close(theirs)
     shown = b""
-    while not re.search(rb"%, [1-9]\d+ brought in", shown):
+    while not re.search(rb"%, [1-9]\d+ imported", shown):
         shown += os.read(ours, 1000)
     process.send_signal(signal.SIGINT)
     output = process.communicate(timeout=60)[0].decode()
     shown += os.read(ours, 100_000)
     os.close(ours)
     assert process.returncode == 1
-    brought = re.search(r": (\d+) brought in, 0 here already", output)
+    brought = re.search(r": (\d+) imported, 0 here already", output)
     assert 50 <= int(brought[1]) < 1500
     assert f"Stopped: it was cancelled. {STOPPED}".encode() in shown
     again = started(home, file, stdout=subprocess.PIPE).communicate(timeout=60)[0].decode()
-    assert f"{1500 - int(brought[1])} brought in, {brought[1]} here already" in again
+    assert f"{1500 - int(brought[1])} imported, {brought[1]} here already" in again
 
 
 def test_without_a_terminal_it_is_quiet(home, tmp_path):
     file = tmp_path / "conversations.json"
     file.write_bytes(many(3))
     process = started(home, file, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    assert process.communicate(timeout=60) == (f"{file}: 3 brought in, 0 here already\n".encode(), b"")
+    assert process.communicate(timeout=60) == (f"{file}: 3 imported, 0 here already\n".encode(), b"")

@@ -100,7 +100,7 @@ def test_the_same_ids_from_many_processes_are_never_mixed_up(home, tmp_path):
     processes = [subprocess.Popen(job, stdout=subprocess.PIPE, text=True, cwd=ROOT) for job in jobs]
     told = [process.communicate(timeout=100)[0] for process in processes]
     assert [process.returncode for process in processes] == [0] * len(jobs)
-    assert all("20 brought in, 0 here already" in line for line in told)
+    assert all("20 imported, 0 here already" in line for line in told)
     manager = start(home / "server")
     for who in ("ada", "bob"):
         expected = {f"f{number}-{name} of {who}": [f"I am {who}"] for number in range(3) for name in IDS[:20]}

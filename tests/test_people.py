@@ -224,7 +224,7 @@ def test_the_same_export_can_be_brought_in_by_each(app, adas):
     assert mine[0]["session_id"] != adas["s"]
     assert WORD in client.get(f"/sessions/{mine[0]['session_id']}", headers=BOB).text
     assert re.search(
-        "0 sessions brought in, 1 here already",
+        "0 sessions imported, 1 here already",
         client.post("/sessions/import", data={"file": (io.BytesIO(taken), "a.jsonl")}, headers=BOB).text,
     )
 

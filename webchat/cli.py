@@ -185,7 +185,7 @@ def import_sessions(home: str | None, owner: str | None, files: tuple[Any, ...])
             name = one_line(file.name)
             with watched(name) as watch:
                 report = manager.archive.bring_in(file, owner, watch)
-            click.echo(f"{name}: {len(report.imported)} brought in, {report.known} here already")
+            click.echo(f"{name}: {len(report.imported)} imported, {report.known} here already")
             click.echo("".join(f"{name}: {problem}\n" for problem in report.problems), err=True, nl=False)
             problems += len(report.problems)
             if report.stopped:

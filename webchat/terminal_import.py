@@ -49,7 +49,7 @@ class _Line:
         self._text = ""
 
     def __call__(self, watch: Watch) -> None:
-        text = f"{self._name}: {watch.progress:.0%}, {watch.added:,} brought in"
+        text = f"{self._name}: {watch.progress:.0%}, {watch.added:,} imported"
         if text != self._text:
             click.echo("\r" + text.ljust(len(self._text)), err=True, nl=False)
             self._text = text

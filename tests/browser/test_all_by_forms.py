@@ -150,7 +150,7 @@ def test_everything_is_taken_along_and_brought_in_again(chat, tmp_path):
     follow(chat, "Sessions")
     chat.page.get_by_label("Files to import").set_input_files(tmp_path / "all.jsonl")
     press(chat, "Import")
-    expect(chat.page.locator("main")).to_contain_text("2 sessions brought in")
+    expect(chat.page.locator("main")).to_contain_text("2 sessions imported")
     follow(chat, "All sessions")
     expect(chat.rows).to_have_count(2)
     chat.page.get_by_label("Files to import").set_input_files(

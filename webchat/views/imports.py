@@ -1,4 +1,4 @@
-"""Sessions brought in from files, with progress and a way to cancel."""
+"""Importing sessions from files, with progress and a way to cancel."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from webchat.errors import InvalidInput
 WITH_FILES = 10 * 1024 * 1024
 """Bytes of a request that may bring files; its message may still be as long as everywhere."""
 LARGEST_IMPORT = 1024 * 1024 * 1024
-"""Bytes of a file that is brought in; the command line takes larger ones."""
+"""Bytes of a file that is imported; the command line takes larger ones."""
 
 
 class Fields:
