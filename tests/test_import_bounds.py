@@ -157,6 +157,27 @@ def test_a_session_of_ours_out_of_bounds_is_told_and_the_others_come(bring_in, m
     assert titles(manager) == ["1 lines", "3 lines"]
 
 
+def test_a_session_of_ours_with_too_many_lines_is_told_and_the_others_come(bring_in, manager):
+    said = {"role": "user", "content": "hello"}
+    report = bring_in(ours(said) + ours(*[{}] * 50) + ours(said, said), values=40)
+    assert report.problems == ["line 44: the session has more than 40 lines. Its session is left out."]
+    assert titles(manager) == ["1 lines", "2 lines"]
+
+
+@pytest.mark.parametrize("line", [b"\n", b"{}\n"])
+def test_a_session_of_short_lines_takes_no_more_memory_than_its_size(bring_in, manager, line):
+    head = {"type": "session", "format": 1, "session": {"session_id": "s", "begun": True}, "lines": 100_000}
+    data = json.dumps(head).encode() + b"\n" + line * 100_000
+    tracemalloc.start()
+    try:
+        report = bring_in(data)
+        assert tracemalloc.get_traced_memory()[1] < 4 * len(data) + 6 * bounds.PIECE
+    finally:
+        tracemalloc.stop()
+    assert report.imported == ["s"]
+    assert manager.archive.lines(manager.get_session("s")).count(b"\n") == 100_001
+
+
 def zipped(**files):
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:

@@ -21,8 +21,8 @@ class Bounds:
     """The most of each.
 
     conversation: bytes of one conversation of another program. session: bytes of one of our own, each line of which has
-    the bounds of a conversation. values: objects, lists, texts and numbers in one. depth: how deep they are nested.
-    unpacked: bytes that a zip unpacks to. seconds: for one import.
+    the bounds of a conversation. values: objects, lists, texts and numbers in one, or lines in one of our own. depth:
+    how deep they are nested. unpacked: bytes that a zip unpacks to. seconds: for one import.
     """
 
     conversation: int = 32 * MIB

@@ -22,7 +22,7 @@ from webchat.session_store import Row, is_row
 FORMAT = 1
 LEFT_OUT = "left-out"
 OURS = ("session", "raw", LEFT_OUT)
-NOT_TAKEN_ALONG = ("is_active", "owner", "deleted_at")
+NOT_TAKEN_ALONG = ("is_active", "owner", "deleted_at", "kept_since")
 
 
 def session_lines(row: Row, transcript: bytes) -> bytes:
@@ -64,34 +64,43 @@ class _Reader:
     def __init__(self, report: Report, bounds: Bounds) -> None:
         self._report, self._bounds = report, bounds
         self._head: Mapping[str, Any] | None = None
-        self._lines: list[bytes] = []
-        self._size = 0
+        self._transcript = bytearray()
+        """What has been read of it. A list of its lines would take many times the memory if they are short."""
+        self._count = 0
+        """How many lines of it have been read."""
 
     def read(self, number: int, line: bytes) -> Brought | None:
         """Take the next line; gives the session that ends in front of it, if one does."""
         why = fault(line, self._bounds)
         record = None if why else jsonlines.parse_line(line)
-        self._size += len(line)
-        if not why and self._size > self._bounds.session:
-            why = f"the session is larger than {size_of(self._bounds.session)}"
-        if self._head is not None and len(self._lines) < self._head["lines"]:
-            if why:
+        if self._head is not None and self._count < self._head["lines"]:
+            if why := why or self._fault_with(line):
                 self._report.problem(f"line {number}: {why}. Its session is left out.")
                 self._head = None
                 return None
             if record is None:
                 self._report.problem(f"line {number} is damaged and is kept as it stands.")
             if record is None or record.get("type") != "session":
-                self._lines.append(_unwrapped(line, record))
+                self._transcript += _unwrapped(line, record) + b"\n"
+                self._count += 1
                 return None
-            missing = self._head["lines"] - len(self._lines)
+            missing = self._head["lines"] - self._count
             self._report.problem(f"line {number}: {missing} lines of the session before are missing.")
         return self._begin(number, record or {})
+
+    def _fault_with(self, line: bytes) -> str:
+        """Why the session is left out if this line belongs to it, too; "" if it is not."""
+        if len(self._transcript) + len(line) > self._bounds.session:
+            return f"the session is larger than {size_of(self._bounds.session)}"
+        if self._count == self._bounds.values:
+            return f"the session has more than {self._bounds.values:,} lines"
+        return ""
 
     def _begin(self, number: int, record: Mapping[str, Any]) -> Brought | None:
         """The session before has ended: this line should begin another one."""
         whole = self._whole()
-        self._head, self._lines, self._size = _head(record), [], 0
+        self._head, self._count = _head(record), 0
+        self._transcript.clear()
         if is_left_out(record):
             named = (str(record.get(key))[:300] for key in ("description", "session_id", "why"))
             self._report.problem("line {}: the export lacks the session “{}” ({}). {}".format(number, *named))
@@ -106,16 +115,16 @@ class _Reader:
 
     def ended(self) -> Brought | None:
         """There are no more lines; gives the last session, if there is one."""
-        if self._head is not None and len(self._lines) < self._head["lines"]:
-            self._report.problem(f"The file ends {self._head['lines'] - len(self._lines)} lines too early.")
+        if self._head is not None and self._count < self._head["lines"]:
+            self._report.problem(f"The file ends {self._head['lines'] - self._count} lines too early.")
         return self._whole()
 
     def _whole(self) -> Brought | None:
         if self._head is None:
             return None
-        data = b"\n".join(self._lines)
-        ends = b"" if self._head.get("torn") or not self._lines else b"\n"
-        return Brought(_taken_along(self._head["session"]), data + ends)
+        if self._head.get("torn"):
+            del self._transcript[-1:]
+        return Brought(_taken_along(self._head["session"]), bytes(self._transcript))
 
 
 def _lines(data: bytes) -> tuple[list[bytes], bool]:
