@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from webchat.archive.fitting import LARGEST_RECORD
 from webchat.cli import main
 from webchat.errors import InvalidInput
+from webchat.transcript import LONGEST_KEY, LONGEST_REASONING
 
 BIG = "x" * 300_000
 JSON = {"Accept": "application/json"}
@@ -65,6 +66,31 @@ def test_what_is_within_the_limits_comes_as_it_is(manager, home):
 def test_of_what_stands_beside_a_message_no_more_is_shown_than_fits(client, manager, field):
     brought_in(manager, file_of({}, **{"role": "assistant", "status": "failed"} | {field: BIG}))
     assert len(client.get("/sessions/s").data) < 60_000
+
+
+def test_a_key_and_reasoning_are_bounded_as_well(client, manager):
+    long = "x" * 2 * LONGEST_REASONING
+    brought_in(manager, file_of({}, role="assistant", key=long, reasoning=long))
+    (message,) = manager.conversation("s").messages
+    assert (message.key, len(message.reasoning)) == ("x" * LONGEST_KEY, LONGEST_REASONING)
+    assert len(client.get("/sessions/s").data) < 1.2 * LONGEST_REASONING
+
+
+@pytest.mark.parametrize("path", ["/messages", "/sessions/s/messages", "/api/chat"])
+def test_a_key_that_is_too_long_to_be_known_again_is_refused(client, manager, path):
+    brought_in(manager, file_of({}))
+    sent = {"message": "hello", "session_id": "s", "key": "k" * (LONGEST_KEY + 1)}
+    answer = client.post(path, json=sent, headers=JSON)
+    assert (answer.status_code, answer.json["error"]) == (400, f"key has more than {LONGEST_KEY} characters.")
+    assert len(manager.conversation("s").messages) == 1
+
+
+@pytest.mark.parametrize("path", ["/sessions/s/messages", "/api/chat"])
+def test_the_longest_key_is_known_again(client, manager, path):
+    brought_in(manager, file_of({}))
+    for _ in range(2):
+        client.post(path, json={"message": "hello", "session_id": "s", "key": "k" * LONGEST_KEY}, headers=JSON)
+    assert [message.role for message in manager.conversation("s").messages] == ["user", "user", "assistant"]
 
 
 def test_notes_and_files_names_are_bounded_as_well(client, manager):

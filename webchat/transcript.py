@@ -27,8 +27,9 @@ CACHED_BYTES = 64 * 2**20
 """Of all transcripts that are kept as they were read; the one read last is kept whatever its size."""
 IN_FLIGHT = ("waiting", "streaming")
 FINAL = ("complete", "stopped", "interrupted", "failed")
-LONGEST_NAME, LONGEST_NOTE, MOST_NOTES = 200, 2000, 50
-"""Characters that are read of the name of a model or a file, and of a note or an error; and notes of one message."""
+LONGEST_NAME, LONGEST_KEY, LONGEST_NOTE, LONGEST_REASONING, MOST_NOTES = 200, 200, 2000, 1_048_576, 50
+"""Characters that are read of the name of a model or a file, of a form's key, of a note or an error, and of reasoning;
+and notes of one message."""
 _MESSAGE_ID = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
 
 
@@ -448,9 +449,9 @@ _TEXTS = {
     "created_at": LONGEST_NAME,
     "model": LONGEST_NAME,
     "kind": LONGEST_NAME,
-    "reasoning": None,
+    "reasoning": LONGEST_REASONING,
     "error": LONGEST_NOTE,
     "code": LONGEST_NAME,
-    "key": None,
+    "key": LONGEST_KEY,
 }
 """A message's texts beside its content, and how many characters of each are read: the file may be from anywhere."""

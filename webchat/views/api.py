@@ -62,7 +62,7 @@ def chat() -> Response:
     if session_id is None:
         raise NoActiveSession
     reserve()
-    key, seen = fields.optional("key"), fields.optional("seen")
+    key, seen = fields.key(), fields.optional("seen")
     posted = manager().post_message(session_id, message, owner(), key=key, seen=seen, client=client())
     return answering(posted) or reply_json(posted)
 

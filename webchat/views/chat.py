@@ -319,7 +319,7 @@ def _earlier(shown: WebChatSession, before: str, after: str) -> str:
 
 
 def _key() -> str | None:
-    return request_fields().optional("key")
+    return request_fields().key()
 
 
 def _seen() -> str | None:

@@ -12,6 +12,7 @@ from werkzeug.datastructures import FileStorage, MultiDict
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from webchat.errors import InvalidInput
+from webchat.transcript import LONGEST_KEY
 
 WITH_FILES = 10 * 1024 * 1024
 """Bytes of a request that may bring files; its message may still be as long as everywhere."""
@@ -37,6 +38,13 @@ class Fields:
         if any("\ud800" <= char <= "\udfff" for char in value):
             raise InvalidInput(f"{name} has half a character, which UTF-8 cannot hold.")
         return value if value.strip() else None
+
+    def key(self) -> str | None:
+        """The form's key. Raises InvalidInput as `optional`, and for one that could not be told from another."""
+        key = self.optional("key")
+        if key and len(key) > LONGEST_KEY:
+            raise InvalidInput(f"key has more than {LONGEST_KEY} characters.")
+        return key
 
     def setting(self, name: str) -> str | None:
         """The field's text, "" where it was sent blank, None where it was not sent. JSON's numbers and truths count.
