@@ -8,9 +8,12 @@ import json
 import pytest
 from click.testing import CliRunner
 
+from tests.scripted import ScriptedBackend
 from webchat.archive.fitting import LARGEST_RECORD
 from webchat.cli import main
-from webchat.errors import InvalidInput
+from webchat.errors import InvalidInput, LimitReached
+from webchat.limits import Limits
+from webchat.manager import WebChatSessionManager
 from webchat.transcript import LONGEST_KEY, LONGEST_REASONING
 
 BIG = "x" * 300_000
@@ -91,6 +94,21 @@ def test_the_longest_key_is_known_again(client, manager, path):
     for _ in range(2):
         client.post(path, json={"message": "hello", "session_id": "s", "key": "k" * LONGEST_KEY}, headers=JSON)
     assert [message.role for message in manager.conversation("s").messages] == ["user", "user", "assistant"]
+
+
+def test_an_imported_session_counts_in_the_limit_whatever_its_record_says(home):
+    manager = WebChatSessionManager(ScriptedBackend(), home / "web-chat-sessions.json", limits=Limits(sessions=60))
+    rows = ({"session_id": f"s{number}", "begun": False, "description": "Web chat session"} for number in range(70))
+    file = io.BytesIO(b"".join(map(file_of, rows)))
+    with pytest.raises(LimitReached, match="50 sessions were imported before that"):
+        manager.archive.bring_in(file)
+    assert [session.begun for session in manager.list_sessions()] == [True] * 50
+
+
+def test_a_session_with_nothing_in_it_is_left_out_and_named(manager):
+    head = {"type": "session", "format": 1, "session": {"session_id": "s"}, "lines": 0}
+    report = manager.archive.bring_in(io.BytesIO(json.dumps(head).encode()))
+    assert (report.imported, report.problems) == ([], ["session s: there is no message in it."])
 
 
 def test_notes_and_files_names_are_bounded_as_well(client, manager):

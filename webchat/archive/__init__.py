@@ -15,6 +15,7 @@ from webchat.archive.importer import Importer
 from webchat.archive.reading import conversations
 from webchat.errors import LimitReached, StorageError
 from webchat.session_store import WebChatSession, WebChatSessionStore
+from webchat.session_store.registry import session_of
 from webchat.writing import Writing
 
 __all__ = ["Archive", "Report"]
@@ -66,6 +67,9 @@ class Archive:
         for found in conversations(file, report, watch):
             if self.importer.is_here(found, owner):
                 report.known += 1
+                continue
+            if not found.transcript and not session_of(found.row).begun:
+                report.problem(f"session {found.session_id}: there is no message in it.")
                 continue
             row = fitted(found.row, owner, self._longest_title, report.problem)
             batch.append(replace(found, row=row))

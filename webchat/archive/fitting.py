@@ -20,7 +20,7 @@ _KNOWN = {"session_id", "description", "begun", "pinned", "archived", "extra", *
 
 
 def fitted(row: Row, owner: str | None, longest_title: int, problem: Callable[[str], None]) -> Row:
-    """The record within the limits; `problem` is told what had to go.
+    """The record within the limits; `problem` is told what had to go. It is marked as begun: others do not count.
 
     Who signs in chooses no folder for a session (see `views.api`), so neither does what they import.
     """
@@ -28,7 +28,7 @@ def fitted(row: Row, owner: str | None, longest_title: int, problem: Callable[[s
     extra = _within(row.get("extra", {}), _EXTRA, gone)
     if owner is not None and extra.get("working_dir") != "~":
         extra = {name: value for name, value in extra.items() if name not in ("working_dir", "project_id")}
-    new = _within(row, _TEXTS, gone) | ({"extra": extra} if "extra" in row else {})
+    new = _within(row, _TEXTS, gone) | ({"extra": extra} if "extra" in row else {}) | {"begun": True}
     title = row.get("description", "")
     if 0 < longest_title < len(title):
         gone.append("a part of the title")
