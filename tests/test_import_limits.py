@@ -33,6 +33,11 @@ def brought_in(manager, data, owner=None):
     return report
 
 
+@pytest.fixture(params=["9999-12-31T23:59:59+00:00", "9999-12-31T23:59:59-14:00"])
+def clock_ahead(request):
+    return request.param
+
+
 @pytest.mark.parametrize(
     ("row", "says"),
     [
@@ -109,6 +114,17 @@ def test_a_session_with_nothing_in_it_is_left_out_and_named(manager):
     head = {"type": "session", "format": 1, "session": {"session_id": "s"}, "lines": 0}
     report = manager.archive.bring_in(io.BytesIO(json.dumps(head).encode()))
     assert (report.imported, report.problems) == ([], ["session s: there is no message in it."])
+
+
+def test_a_session_from_the_future_does_not_stop_the_trash(manager, clock_ahead):
+    """Imports do not count as the newest moment known: neither alone nor after the log was shortened."""
+    brought_in(manager, file_of({"last_active": clock_ahead}))
+    for _ in range(2):
+        deleted = manager.housekeeping.delete(["s"])
+        assert manager.store.row("s")["kept_since"] is None
+        assert manager.housekeeping.deleted_together(deleted) == ["s"]
+        manager.housekeeping.restore(["s"])
+        manager.store.activity.rewrite()
 
 
 def test_notes_and_files_names_are_bounded_as_well(client, manager):

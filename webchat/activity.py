@@ -16,18 +16,21 @@ REWRITE_PATIENCE = 1.0
 """Seconds: a message waits for the order of the list no longer than that."""
 COMPACT_ABOVE = 4 * 1024 * 1024
 """Bytes; a larger file is rewritten with one line for each session."""
+LATEST = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
+"""A time with a zone may lie behind all that UTC can say."""
 
 
 class Moment(NamedTuple):
     """When something last happened in a session. These compare as what happened did, whatever the clock said.
 
     `seconds` is the time, but never before that of anything noted earlier: a clock may be set back. `number` counts
-    what was noted; `at` is what the clock said, ISO 8601 in UTC.
+    what was noted; `at` is what the clock said, ISO 8601 in UTC. `imported`: an import says so, and no clock here.
     """
 
     seconds: float
     number: int
     at: str
+    imported: bool = False
 
 
 class Activity:
@@ -88,7 +91,7 @@ class Activity:
         with self._guard:
             if self._newest > float("-inf"):
                 return self._newest
-        return max((moment.seconds for moment in latest.values()), default=float("-inf"))
+        return max((moment.seconds for moment in latest.values() if not moment.imported), default=float("-inf"))
 
     def _moments(self, lines: Iterable[tuple[int, jsonlines.Record | None]]) -> dict[str, Moment]:
         moments: dict[str, Moment] = {}
@@ -97,8 +100,8 @@ class Activity:
             if not isinstance(session, str) or not isinstance(at, str):
                 continue
             self._count += 1
-            moment = Moment(seconds_of(at), self._count, at)
-            if record and record.get("what") != "import":
+            moment = Moment(seconds_of(at), self._count, at, bool(record and record.get("what") == "import"))
+            if not moment.imported:
                 self._newest = max(self._newest, moment.seconds)
                 moment = moment._replace(seconds=self._newest)
             before = moments.get(session) or self._latest.get(session)
@@ -112,15 +115,17 @@ class Activity:
         """One line for each session: after a loss or a damage, or when the log has grown long. Raises OSError."""
         with locked(self._folder, self._name, REWRITE_PATIENCE):
             in_order = sorted(self.latest().items(), key=lambda item: item[1])
-            rows = [jsonlines.dump({"at": moment.at, "session": session}) for session, moment in in_order]
-            data = b"".join(row + b"\n" for row in rows)
+            data = jsonlines.dump_all(
+                {"at": moment.at, "session": session} | ({"what": "import"} if moment.imported else {})
+                for session, moment in in_order
+            )
             self._folder.replace(self._name, data)
             self._compact_above = max(COMPACT_ABOVE, 2 * len(data))
 
 
 def time_of(seconds: float) -> str:
-    """The stored form of a time in seconds since 1970."""
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds")
+    """The stored form of a time in seconds since 1970; the last day of the year 9999 if it is later."""
+    return datetime.fromtimestamp(min(seconds, LATEST), UTC).isoformat(timespec="microseconds")
 
 
 def seconds_of(time: str) -> float:
