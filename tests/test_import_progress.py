@@ -10,6 +10,7 @@ import re
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
@@ -18,9 +19,11 @@ from bs4 import BeautifulSoup
 from tests.conftest import HTMX
 from tests.exports import chatgpt_node
 from tests.processes import ROOT
+from tests.reading import until
 from webchat.archive.bounds import Watch
 from webchat.archive.importer import LOCK
 from webchat.fileutil import DiskFolder, locked
+from webchat.views.running_imports import IMPORTS_PER_CLIENT, TOO_MANY_IMPORTS
 
 JSON = {"Accept": "application/json"}
 KEY = "0123456789abcdef"
@@ -98,6 +101,33 @@ def test_a_script_cancels(client):
     assert client.post(f"/sessions/import/{KEY}/cancel", headers=JSON).json == {"cancelled": True}
     answer = client.post(f"/sessions/import?key={KEY}", headers=JSON, data=many(3)).json
     assert (answer["imported"], len(answer["problems"])) == ([], 1)
+
+
+def test_an_import_that_was_cancelled_does_not_cancel_the_next_one_with_its_key(client):
+    client.post(f"/sessions/import/{KEY}/cancel", headers=JSON)
+    for imported in (0, 3):
+        answer = client.post(f"/sessions/import?key={KEY}", headers=JSON, data=many(3)).json
+        assert len(answer["imported"]) == imported
+
+
+def test_a_client_that_imports_too_much_at_once_is_told_to_wait(client, home):
+    """Each import holds a thread for as long as it takes."""
+
+    def post(number):
+        sent = client.application.test_client().post(f"/sessions/import?key={number:016x}", headers=JSON, data=many(1))
+        return sent.status_code
+
+    def is_begun(number):
+        return "Importing" in client.get(f"/sessions/import/{number:016x}", headers=HTMX).text
+
+    with ThreadPoolExecutor(IMPORTS_PER_CLIENT) as pool:
+        with held_up(home):
+            running = [pool.submit(post, number) for number in range(IMPORTS_PER_CLIENT)]
+            until(lambda: all(map(is_begun, range(IMPORTS_PER_CLIENT))))
+            answer = client.post("/sessions/import", headers=JSON, data=many(1))
+            assert (answer.status_code, answer.json["error"]) == (503, TOO_MANY_IMPORTS)
+        assert [each.result() for each in running] == [200] * IMPORTS_PER_CLIENT
+    assert client.post("/sessions/import", headers=JSON, data=many(1)).json["known"] == 1
 
 
 def test_the_page_shows_a_form_that_works_without_a_script(client, page):

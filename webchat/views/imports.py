@@ -12,7 +12,7 @@ from webchat.archive.bounds import Watch
 from webchat.errors import InvalidInput, storing
 from webchat.faces import script_answer
 from webchat.htmx import is_htmx
-from webchat.views.context import chat_of, has_gone, link, manager, owner
+from webchat.views.context import chat_of, client, has_gone, link, manager, owner
 from webchat.views.inputs import LARGEST_IMPORT
 from webchat.views.running_imports import BOUNDS
 from webchat.views.templates import render_template
@@ -29,13 +29,15 @@ def register(blueprint: Blueprint) -> None:
 
 def bring_in() -> Response | str:
     """Take in the files of a form, or the body of a request."""
-    key = request.args.get("key", "")
-    watch = chat_of().imports.of(owner(), key) if _KEY.fullmatch(key) else Watch(BOUNDS)
+    imports, key = chat_of().imports, request.args.get("key", "")
+    give_back = imports.places.take(client())
+    watch = imports.begin(owner(), key) if _KEY.fullmatch(key) else Watch(BOUNDS)
     watch.has_gone = has_gone()
     try:
         report = _bring_in(watch)
     finally:
         watch.is_over = True
+        give_back()
     told = {"imported": report.imported, "known": report.known, "problems": report.problems}
     if answer := script_answer(told):
         return answer
