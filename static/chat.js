@@ -8,8 +8,8 @@
   const say = (text) => { $("announcer").textContent = text; };
   const answering = () => document.querySelector('article[data-status="waiting"], article[data-status="streaming"]');
 
-  // Only an answer of ours counts; all of them carry this header. What a host's or a proxy's sign-in answers instead, with
-  // status 200, fails like a connection that cannot be made: before anything is swapped in, in streams as well.
+  // The chat's own responses carry this header. Anything else, such as a host's or a proxy's sign-in page with status 200,
+  // counts as a network error, so that nothing of it is swapped in. This covers the stream as well.
   const fetched = window.fetch.bind(window);
   window.fetch = async (...request) => {
     const response = await fetched(...request);
@@ -49,8 +49,8 @@
   const grown = new ResizeObserver(() => { if (!following) showArrow(); else if (distance() >= 1) toEnd(); });
   const watch = () => { const chat = $("chatArea"); if (chat) { grown.disconnect(); grown.observe(chat); } };
 
-  // Where CSS cannot do it by itself, a box grows with its text: typed, brought by htmx, or shown with its popover.
-  // By its rows: htmx would copy a style to what comes in its place, which the page's policy forbids.
+  // Grows a box with its text if CSS cannot: when typed, swapped in, or shown with its popover. It sets `rows`, since htmx
+  // copies a style attribute to the element that replaces this one, and the page's policy forbids those.
   const fit = (field) => {
     if (CSS.supports("field-sizing", "content") || !field.scrollHeight) return;
     const least = Number(field.dataset.rows ??= field.rows);
@@ -64,8 +64,8 @@
   document.addEventListener("toggle", (event) => fitAll(event.target), true);
   addEventListener("resize", () => fitAll(document));
 
-  // What is typed and not sent is kept for each session until it is sent; a month at most. The key of its form is kept
-  // with it: sent again, it is the same message. `sent` is what is on its way with that key.
+  // Unsent text is kept for each session, for a month at most, with the key of its form: sent again, it is the same
+  // message. `sent` is the text that was last sent with that key.
   const DRAFT = "webchat-draft:";
   let sending = null;
   const MONTH = 30 * 24 * 3600 * 1000;
@@ -87,21 +87,22 @@
     }
   } catch { /* as above */ }
 
-  // A draft whose message is on the page has been sent: what was typed behind it stays. The form's own answer may not
-  // have come to this page, or be slower than the stream.
+  // A draft whose message is on the page has been sent; only what was typed after it stays. The form's own response may
+  // be slower than the stream, or lost.
   const rest = (sent, now) => (now.startsWith(sent) ? now.slice(sent.length) : now);
-  const isShown = (key) => [...document.querySelectorAll("article[data-key]")].some((message) => message.dataset.key === key);
+  const isShown = (key) => Boolean(key && document.querySelector(`article[data-key="${CSS.escape(key)}"]`));
   const dropSent = () => {
     if (sending) return;
     const field = $("messageInput");
+    const key = keyOf(field);
+    const was = key?.value;
+    if (isShown(was)) key.value = newKey();
     for (const name of new Set([draftName(), DRAFT])) {
       const draft = draftOf(name);
       if (!draft?.sent || !isShown(draft.key)) continue;
       const left = rest(draft.sent, draft.text);
-      const key = keyOf(field);
-      if (key?.value === draft.key) {
-        key.value = newKey();
-        if (field.value === draft.text) field.value = left;
+      if (draft.key === was && field.value === draft.text) {
+        field.value = left;
         fit(field);
       }
       keepDraft(left, name);
@@ -241,16 +242,16 @@
     if (!response.ok) throw new Error(response.statusText);
     return response.text();
   };
-  // Safari lets a page write within the click alone: a message's source, which comes later, is handed over as a promise.
+  // Safari allows writing during the click only, so a message's source, which is fetched first, is passed as a promise.
   const copySource = async (source) => {
     const { clipboard } = navigator;
     try {
       await clipboard.write([new ClipboardItem({ "text/plain": source.then((text) => new Blob([text], { type: "text/plain" })) })]);
-    } catch { // older browsers know no promise there, and let a page write for some seconds after the click
+    } catch { // older browsers accept no promise, and allow writing for some seconds after the click
       await clipboard.writeText(await source);
     }
   };
-  // A page that is neither local nor https has no clipboard: there, the text that is shown is copied in the old way.
+  // Without https, and not on this machine, there is no clipboard API: the text on the page is copied in the old way.
   const copyShown = (text) => {
     addEventListener("copy", (event) => {
       event.clipboardData.setData("text/plain", text);
@@ -326,8 +327,8 @@
     if (event.target.matches?.(ASKS)) problemOf(event.target)?.replaceChildren();
   });
 
-  // What answered in the chat's place, if anything did. A sign-in at another address fails without an answer to look at:
-  // there, asking for this page without following says it.
+  // The response that came in place of the chat's, if any. A redirect to another origin fails without a response; then
+  // this page is requested without following redirects.
   const answererOf = async (error) => {
     if (error?.foreign) return error.foreign;
     const response = await fetched(location.href, { method: "HEAD", redirect: "manual" }).catch(() => null);
@@ -343,7 +344,7 @@
     box.append(words, ...more);
     place.replaceChildren(box);
   };
-  // Signing in happens in another tab: what is written and chosen here stays. With the stream's return the chat is back.
+  // People sign in in another tab, so text and files stay here. When the stream is back, so is the chat.
   const tellSignedOut = (place, source) => {
     if (place.querySelector(".signed-out")) return;
     const link = Object.assign(document.createElement("a"), { href: location.href, target: "_blank", className: "button small", textContent: "Sign in" });
@@ -357,12 +358,13 @@
   // A request that failed is reported where its answer would be; the text stays in the field.
   document.addEventListener("htmx:error", async (event) => {
     const source = event.target;
+    const key = source.matches?.(".field") && source.elements.key.value;
     const answerer = await answererOf(event.detail.error);
     const place = source.closest && problemOf(source);
-    if (!place) return;
+    if (!place || isShown(key)) return;
     if (source.id === "sessionSearch") $("sessionList").querySelector(".empty")?.remove();
     if (answerer && isSignIn(answerer)) {
-      // Going back in the history asks for the whole page: the browser shows what there is.
+      // Going back in the history requests a whole page: the browser loads it, as it would without htmx.
       if (source === document.body) location.reload(); else tellSignedOut(place, source);
       return;
     }
@@ -420,12 +422,12 @@
     again();
   }, 5000);
   addEventListener("online", again);
-  // Firefox cuts the streams of a page that is being left, which would be reported as lost; also of one that stays, as with a
-  // download. Ended by ourselves before, the stream comes back in half a second if the page is still there.
+  // Firefox cuts a page's streams when it is left, which would be reported as lost, also if it stays, as for a download. So
+  // the stream is ended here first; if the page stays, it is back in half a second.
   addEventListener("beforeunload", again);
   addEventListener("pageshow", (event) => { if (event.persisted) again(); });
 
-  // htmx takes over a form a moment after it has put it in. What is sent in that moment is sent then, not by the browser.
+  // htmx takes over a form a moment after inserting it. A submit in between waits for that: the browser would reload.
   const isPowered = (form) => !window.htmx || !form.hasAttribute("hx-post") || form.hasAttribute("data-htmx-powered") || form.closest("[hx-ignore]");
   let early = null;
   document.addEventListener("submit", (event) => {
@@ -456,7 +458,7 @@
     if (early?.form === event.target.form) early = null;
     if (sending) sending.isTouched = true;
   });
-  // Sent is sent: only what is left goes from this composer to the one that comes with the form's own answer.
+  // The message was sent: what was typed and chosen since goes into the composer that comes with the form's own response.
   let left = null;
   document.addEventListener("htmx:before:swap", (event) => {
     const { sourceElement, response } = event.detail.ctx;
@@ -474,7 +476,9 @@
     keepDraft(left.text);
   });
   document.addEventListener("htmx:finally:request", (event) => {
-    if (event.detail.ctx.sourceElement === sending?.field.form) sending = null;
+    if (event.detail.ctx.sourceElement !== sending?.field.form) return;
+    sending = null;
+    dropSent();
   });
   const bringLeft = (field) => {
     const { text, files, isSent, name } = left;
@@ -486,13 +490,13 @@
     if (isSent && text.trim() && !answering()) field.form.requestSubmit();
   };
 
-  // A composer that has come is filled at once, before anybody can type into it.
+  // A new composer is filled at once, before anybody can type into it.
   let composer = null;
   const filled = () => {
     const field = $("messageInput");
     if (!field || field === composer) return;
     composer = field;
-    // Drafts do this for each session. Without a script the browser does, for who goes back from a sign-in or an error.
+    // Drafts are restored for each session. Without a script, the browser restores the text after a sign-in or an error.
     field.setAttribute("autocomplete", "off");
     if (left) bringLeft(field); else bringDraft(field);
     dropSent();

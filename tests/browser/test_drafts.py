@@ -80,7 +80,7 @@ def test_what_is_typed_while_a_message_is_on_its_way_stays(chat, first):
 
 @pytest.fixture
 def late(chat):
-    """Ask "one" so that its answer comes by the stream; the form's own comes when what is returned is called."""
+    """Ask "one" so that its answer comes by the stream; the form's own comes, or is lost, when what is returned is called."""
 
     def ask_one():
         held = []
@@ -91,7 +91,7 @@ def late(chat):
         answer = held[0].fetch()
         expect(chat.questions).to_have_count(2)
         chat.answered()
-        return lambda: held[0].fulfill(response=answer)
+        return lambda is_lost=False: held[0].abort() if is_lost else held[0].fulfill(response=answer)
 
     return ask_one
 
@@ -112,6 +112,16 @@ def test_what_was_typed_behind_it_is_a_draft_after_a_reload(chat, late):
     expect(chat.field).to_have_value(" and two")
     chat.field.press("Enter")
     expect(chat.questions.locator(".content")).to_have_text(["hello", "one", "and two"])
+
+
+def test_a_message_that_is_on_the_page_has_not_failed(chat, late):
+    arrive = late()
+    with chat.page.expect_response(lambda response: response.request.method == "HEAD"):
+        arrive(is_lost=True)
+    expect(chat.field).to_have_value("")
+    expect(chat.problem).to_be_empty()
+    chat.asked("two")
+    expect(chat.questions.locator(".content")).to_have_text(["hello", "one", "two"])
 
 
 @pytest.fixture
