@@ -131,9 +131,10 @@ class Importer:
             with ThreadPoolExecutor(WRITERS, "import") as pool:
                 for _ in pool.map(self._put, batch):
                     pass
-        except RuntimeError:  # no thread can be started; what was written stays as it is
+        except RuntimeError:  # not all of the threads could be started; those that were have ended
             for brought in batch:
-                self._put(brought)
+                if self._writing.transcripts.stamp(brought.session_id) is None:
+                    self._put(brought)
 
     def _put(self, brought: Brought) -> None:
         self._writing.transcripts.put(brought.session_id, brought.transcript)
