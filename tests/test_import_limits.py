@@ -57,7 +57,7 @@ def clock_ahead(request):
 )
 def test_a_record_keeps_within_the_limits_and_what_had_to_go_is_said(manager, home, row, says):
     report = brought_in(manager, file_of(row))
-    assert report.problems == [f"session s: {says} had to be left out, since it is too long."]
+    assert report.problems == [f"session s: left out, because too long or not a text: {says}."]
     assert (home / "server" / "web-chat-sessions.json").stat().st_size < LARGEST_RECORD
     assert [message.content for message in manager.conversation("s").messages] == ["hello"]
     assert len(manager.get_session("s").description) <= manager.limits.title

@@ -38,7 +38,7 @@ def fitted(row: Row, owner: str | None, longest_title: int, problem: Callable[[s
         new = {name: value for name, value in new.items() if name in _KNOWN}
         new["extra"] = {name: value for name, value in extra.items() if name in _EXTRA}
     if gone:
-        problem(f"session {row['session_id']}: {', '.join(gone)} had to be left out, since it is too long.")
+        problem(f"session {row['session_id']}: left out, because too long or not a text: {', '.join(gone)}.")
     return new
 
 
