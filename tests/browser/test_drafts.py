@@ -80,7 +80,7 @@ def test_what_is_typed_while_a_message_is_on_its_way_stays(chat, first):
 
 @pytest.fixture
 def late(chat):
-    """Ask "one" so that its answer comes by the stream; the form's own comes, or is lost, when what is returned is called."""
+    """Ask "one"; its answer comes by the stream, and the form's own, if at all, when what is returned is called."""
 
     def ask_one():
         held = []
