@@ -21,8 +21,8 @@ from webchat.transcript import Branch, Message, Transcripts
 
 log = logging.getLogger(__name__)
 POLL_INTERVAL = 0.25
-"""Seconds after which a reader looks for what another process has written, or what happened in other sessions: to wake
-all readers for each message of anybody would cost more than the messages."""
+"""Seconds between two looks for what other processes have written, or what happened in other sessions: to wake all
+readers for each message of anybody would cost more than the messages."""
 _POSITION = re.compile(r"(\d{1,15})\.([A-Za-z0-9_-]{0,128})\.(\d{1,15})", re.ASCII)
 
 
@@ -135,7 +135,7 @@ class Waiter:
     def poke(self, urgent: bool) -> None:
         if urgent:
             self._is_urgent = True
-        if self._pokes.empty():  # who has one to take looks after that at all that has changed
+        if self._pokes.empty():  # one queued wake-up is enough: the waiter re-reads everything
             self._pokes.put(None)
 
     def clear(self) -> None:
@@ -201,13 +201,13 @@ class Wakeups:
         for waiter in waiters:
             waiter.poke(urgent)
 
-    def poke_all(self) -> None:
-        """The server is about to end."""
+    def poke_all(self, *, urgent: bool = True) -> None:
+        """Something happened that concerns all: the server is about to end, say."""
         with self._guard:
             self._forget()
             waiters = [waiter for group in self._waiters.values() for waiter in group]
         for waiter in waiters:
-            waiter.poke(True)
+            waiter.poke(urgent)
 
 
 @dataclass(frozen=True)

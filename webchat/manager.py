@@ -9,7 +9,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import suppress
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -23,7 +23,7 @@ from webchat.backends import SessionBackend, SessionInfo, SessionOptions
 from webchat.conventions import WEB_CHAT_SEARCH_FILENAME, WEB_CHAT_TRANSCRIPTS_DIR
 from webchat.conversing import Conversing
 from webchat.errors import BackendUnavailable, InvalidInput, SessionExists, WebChatError, storing
-from webchat.follow import Conversation, Waiter, Wakeups
+from webchat.follow import Conversation, Wakeups
 from webchat.housekeeping import TRASH_DAYS, Housekeeping
 from webchat.limits import CHOSEN, Limits
 from webchat.observer import NOBODY, Observer
@@ -31,6 +31,7 @@ from webchat.search import Found, index_beside
 from webchat.session_store import DEFAULT_DESCRIPTION, WebChatSession, WebChatSessionStore, is_session_id, utc_now
 from webchat.texts import checked_files, checked_message, checked_title
 from webchat.transcript import Message, history
+from webchat.watch import Watch
 from webchat.writing import Posted, Writing
 
 log = logging.getLogger(__name__)
@@ -63,7 +64,8 @@ class WebChatSessionManager:
         self.limits = limits or Limits()
         self.store = WebChatSessionStore(persistence_path, clock=clock, observer=observer, most=self.limits.sessions)
         transcripts = self.store.folder.sub(WEB_CHAT_TRANSCRIPTS_DIR)
-        self._writing = Writing(transcripts, self.limits, observer)
+        self._writing = writing = Writing(transcripts, self.limits, observer)
+        self.watch = Watch(writing.wakeups, self.store.version, writing.seen_by_readers, writing.stopping)
         self.store.activity.rebuild = self._writing.transcripts.last_written
         self._index = index_beside(self.store.folder, WEB_CHAT_SEARCH_FILENAME, transcripts)
         self.archive = Archive(self.store, self._writing, self.limits.title)
@@ -282,10 +284,6 @@ class WebChatSessionManager:
     def pieces(self, session_id: str, message_id: str) -> Iterator[tuple[str, Message]]:
         """The text of one answer as it comes, from its beginning, as (new text, the message now); see `text_pieces`."""
         return self._writing.pieces(session_id, message_id)
-
-    def listen(self, session_id: str) -> AbstractContextManager[Waiter]:
-        """A waiter that is woken by what happens in the session."""
-        return self.wakeups.listen(session_id)
 
     @property
     def wakeups(self) -> Wakeups:

@@ -98,6 +98,11 @@ class Writing:
         with storing("The conversation could not be read"):
             return self._conversations.stamp(session_id)
 
+    def seen_by_readers(self, session_id: str) -> object:
+        """Differs from an earlier one when readers have something to look at, also when a writer elsewhere has died."""
+        stamp = self._conversations.stamp(session_id)
+        return stamp, session_id in self.runs or self.replies.is_alive(session_id)
+
     @contextmanager
     def held(self, session_id: str) -> Iterator[tuple[Conversation, ExitStack]]:
         """Hold the session's lock, with what a dead writer left behind settled.

@@ -11,7 +11,7 @@ from flask import Blueprint, Response, request, stream_with_context
 from markupsafe import Markup, escape
 
 from webchat.errors import TooBusy
-from webchat.follow import POLL_INTERVAL, Change, Conversation, Position, change_since
+from webchat.follow import Change, Conversation, Position, change_since
 from webchat.hosting import is_ending
 from webchat.htmx import partial
 from webchat.session_store import WebChatSession
@@ -25,8 +25,6 @@ BYTES_PER_SECOND = 40_000
 """What the growing end of an answer may cost: a long table or code block is sent less often."""
 PING_INTERVAL = 15.0
 """Seconds of silence after which an event shows both sides that the connection lives."""
-LIST_INTERVAL = 0.25
-"""Seconds between two looks at the list, which changes with each message in any session."""
 LIFETIME = 60.0
 """Seconds after which a page's stream ends if the server does not tell whether the page is still there: some would have
 it go on for nobody. A page that is there connects again and goes on where it was."""
@@ -54,6 +52,7 @@ def events() -> Response:
         stream: ListStream = PageStream(chat, session, position, has_gone(LIFETIME), said=said)
     else:
         stream = ListStream(chat, has_gone(LIFETIME))
+    chat.manager.watch.start()  # before the answer's status is out: there may be no thread left
     try:
         give = chat.take_stream(page=True)
     except TooBusy:
@@ -75,8 +74,7 @@ class ListStream:
         self._session_id = session_id
         self._gone = gone
         # Nobody knows which state of the list, badge and title the page has: the first look sends them.
-        self._list_version: object = None
-        self._list_seen = 0.0
+        self._list_version: object = self
 
     def once(self) -> Iterator[str]:
         """What is new, and that the page should ask again: for a page above the cap on open streams."""
@@ -87,22 +85,27 @@ class ListStream:
         # The first bytes open the stream for the browser at once, and prove a reconnect.
         yield ": open\n\n"
         last_sent = time.monotonic()
-        with self._manager.listen(self._session_id) as waiter:
-            over = False
-            while not over and not self._gone():
-                over = self._manager.stopping.is_set() or is_ending()  # then this is the last look
+        with self._manager.watch.follow(self._session_id, self._is_over) as waiter:
+            while not self._gone():
+                over = self._is_over()  # then this is the last look
                 waiter.clear()
                 news = self._news()
                 if news:
                     yield news
                     last_sent = time.monotonic()
-                elif time.monotonic() - last_sent > PING_INTERVAL:
+                elif time.monotonic() - last_sent >= PING_INTERVAL:
                     yield PING
                     last_sent = time.monotonic()
-                waiter.wait(POLL_INTERVAL)
+                if over:
+                    break
+                waiter.wait(last_sent + PING_INTERVAL - time.monotonic())
                 early = last_sent + self._pace() - time.monotonic()
                 if early > 0:
                     waiter.wait(early, urgent=True)
+
+    def _is_over(self) -> bool:
+        """Whether the page has left or the server ends."""
+        return self._gone() or self._manager.stopping.is_set() or is_ending()
 
     def _pace(self) -> float:
         """Seconds that one piece of news comes behind the one before."""
@@ -113,10 +116,7 @@ class ListStream:
         return self._list_news()
 
     def _list_news(self) -> str:
-        if time.monotonic() - self._list_seen < LIST_INTERVAL:
-            return ""
-        self._list_seen = time.monotonic()
-        version = self._manager.store.version()
+        version = self._manager.watch.version
         if version == self._list_version:
             return ""
         self._list_version = version

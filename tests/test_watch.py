@@ -1,0 +1,154 @@
+"""One thread looks for all readers of a process: what it tells them, what it costs, and when it ends."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+
+import pytest
+
+from tests.reading import until
+from webchat.errors import NoThreads
+from webchat.follow import Wakeups
+from webchat.watch import Watch
+
+pytestmark = pytest.mark.timeout(30)
+
+
+class World:
+    """The list and the sessions as other processes change them; counts who looks."""
+
+    def __init__(self) -> None:
+        self.list_version = 0
+        self.sessions: Counter[str] = Counter()
+        self.looks: Counter[str] = Counter()
+        self.rounds = 0
+        self.broken = False
+        self.stopping = threading.Event()
+        self.watch = Watch(Wakeups(), self.version, self.look, self.stopping)
+
+    def version(self) -> object:
+        self.rounds += 1
+        return self.list_version
+
+    def look(self, session_id: str) -> object:
+        self.looks[session_id] += 1
+        if self.broken:
+            raise OSError("the disk is gone")
+        return self.sessions[session_id]
+
+    def follow(self, session_id: str = "a", gone=lambda: False):
+        return self.watch.follow(session_id, gone)
+
+    def after_rounds(self, count: int = 2) -> None:
+        """Wait until the thread has looked so often again."""
+        before = self.rounds
+        until(lambda: self.rounds >= before + count)
+
+
+@pytest.fixture
+def world():
+    world = World()
+    yield world
+    world.stopping.set()
+
+
+def threads() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name == "watch"]
+
+
+def settle(world, *waiters) -> None:
+    """Wait for the first look, which wakes everybody once: nobody knows what has happened before it."""
+    world.after_rounds()
+    for waiter in waiters:
+        waiter.clear()
+
+
+def test_a_change_of_one_session_wakes_its_readers_and_no_others(world):
+    with world.follow("a") as first, world.follow("a") as second, world.follow("b") as other:
+        settle(world, first, second, other)
+        world.sessions["a"] += 1
+        assert first.wait(10)
+        assert second.wait(10)
+        world.after_rounds()
+        assert not other.wait(0)
+
+
+def test_a_change_of_the_list_wakes_everybody(world):
+    with world.follow("a") as reader, world.follow("") as without_session:
+        settle(world, reader, without_session)
+        world.list_version += 1
+        assert reader.wait(10)
+        assert without_session.wait(10)
+        assert world.watch.version == world.list_version
+
+
+def test_a_reader_who_has_gone_is_woken(world):
+    gone = threading.Event()
+    with world.follow("a", gone.is_set) as reader:
+        settle(world, reader)
+        gone.set()
+        assert reader.wait(10)
+
+
+def test_what_changes_before_the_first_look_is_not_missed(world):
+    with world.follow("a") as reader:
+        world.sessions["a"] += 1
+        assert reader.wait(10)
+
+
+def test_many_readers_cost_one_look_at_each_session(world):
+    followed = [world.follow(name) for name in "ab" for _ in range(50)]
+    for reader in followed:
+        reader.__enter__()
+    world.after_rounds()
+    world.looks.clear()
+    before = world.rounds
+    world.after_rounds(3)
+    assert max(world.looks.values()) <= world.rounds - before + 1
+    assert len(threads()) == 1
+    for reader in followed:
+        reader.__exit__(None, None, None)
+
+
+def test_without_readers_there_is_no_thread_and_nobody_looks(world):
+    with world.follow():
+        world.after_rounds()
+    until(lambda: not threads())
+    with world.follow() as reader:
+        settle(world, reader)
+        world.sessions["a"] += 1
+        assert reader.wait(10)
+
+
+def test_what_cannot_be_looked_at_wakes_the_readers_who_meet_it_themselves(world):
+    with world.follow() as reader:
+        settle(world, reader)
+        world.broken = True
+        assert reader.wait(10)
+        world.broken = False
+        world.after_rounds()
+        reader.clear()
+        world.sessions["a"] += 1
+        assert reader.wait(10)
+
+
+def test_the_end_of_the_server_wakes_everybody(world):
+    with world.follow() as reader:
+        settle(world, reader)
+        world.stopping.set()
+        assert reader.wait(10)
+
+
+def test_without_a_thread_nobody_can_follow_and_the_next_can(world, monkeypatch):
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", _refused)
+        with pytest.raises(NoThreads), world.follow():
+            pass
+    with world.follow() as reader:
+        world.sessions["a"] += 1
+        assert reader.wait(10)
+
+
+def _refused(thread: threading.Thread) -> None:
+    raise RuntimeError("can't start new thread")
