@@ -31,11 +31,11 @@ class World:
         self.rounds += 1
         return self.list_version
 
-    def look(self, session_id: str) -> object:
-        self.looks[session_id] += 1
+    def look(self, session_ids) -> dict[str, object]:
+        self.looks.update(session_ids)
         if self.broken:
             raise OSError("the disk is gone")
-        return self.sessions[session_id]
+        return {session_id: self.sessions[session_id] for session_id in session_ids}
 
     def follow(self, session_id: str = "a", gone=lambda: False):
         return self.watch.follow(session_id, gone)

@@ -65,7 +65,7 @@ class WebChatSessionManager:
         self.store = WebChatSessionStore(persistence_path, clock=clock, observer=observer, most=self.limits.sessions)
         transcripts = self.store.folder.sub(WEB_CHAT_TRANSCRIPTS_DIR)
         self._writing = writing = Writing(transcripts, self.limits, observer)
-        self.watch = Watch(writing.wakeups, self.store.version, writing.seen_by_readers, writing.stopping)
+        self.watch = Watch(writing.wakeups, self.store.version, writing.states, writing.stopping)
         self.store.activity.rebuild = self._writing.transcripts.last_written
         self._index = index_beside(self.store.folder, WEB_CHAT_SEARCH_FILENAME, transcripts)
         self.archive = Archive(self.store, self._writing, self.limits.title)

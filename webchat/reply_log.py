@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -17,6 +18,8 @@ from webchat.transcript import FINAL, Message, Transcripts, extension, is_messag
 SUFFIX = ".reply"
 LOGS = "replies"
 """The logs' folder in that of the transcripts, which so changes only when transcripts come or go."""
+COARSE_NS = 1_000_000_000
+"""Nanoseconds within which a folder may have changed twice with one time."""
 PROBE_PATIENCE = 1.0
 """Seconds that a writer waits for its lock: a reader's probe holds it for a moment."""
 _TYPES: dict[str, Any] = dict.fromkeys(("d", "r", "n", "s", "end", "error", "code", "model"), str)
@@ -134,6 +137,8 @@ class Replies:
         """Of the table of views; nothing is read while it is held."""
         self._views: dict[str, _Read] = {}
         self._begun: dict[str, Log] = {}
+        self._found: tuple[object, list[str]] = None, []
+        """The sessions that have a log, and the stamp of their folder."""
 
     def lock(self, session_id: str) -> Release:
         """Take the right to write in this session, across processes. Raises SessionBusy, StorageError."""
@@ -202,7 +207,14 @@ class Replies:
 
     def sessions(self) -> list[str]:
         """The sessions that have such a log. Raises OSError."""
-        return [name.removesuffix(SUFFIX) for name in self.logs.names() if name.endswith(SUFFIX)]
+        stamp = self.logs.stamp(".")
+        before, found = self._found
+        if stamp is None or stamp != before:
+            found = [name.removesuffix(SUFFIX) for name in self.logs.names() if name.endswith(SUFFIX)]
+            # What changes within the resolution of the folder's time would not show.
+            is_old = stamp is not None and time.time_ns() - stamp.modified_ns > COARSE_NS
+            self._found = stamp if is_old else None, found
+        return found
 
     def take_in_older(self) -> None:
         """Move logs that earlier versions left beside the transcripts to where they belong. Raises OSError."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -13,6 +13,8 @@ from webchat import threads
 from webchat.follow import POLL_INTERVAL, Waiter, Wakeups
 
 log = logging.getLogger(__name__)
+LOOKS_FOR_ONE = 4
+"""Looks at what has changed for each one at who has left, which costs more than all else where many pages are open."""
 _UNSEEN = object()
 
 
@@ -33,10 +35,10 @@ class Watch:
         self,
         wakeups: Wakeups,
         version: Callable[[], object],
-        look: Callable[[str], object],
+        look: Callable[[Collection[str]], Mapping[str, object]],
         stopping: threading.Event,
     ) -> None:
-        """`version` tells one state of the list of sessions from another, `look` one of a session."""
+        """`version` tells one state of the list of sessions from another, `look` one of each of these sessions."""
         self._wakeups, self._version, self._look, self._stopping = wakeups, version, look, stopping
         self.version: object = None
         """Of the list, as it was seen last."""
@@ -71,14 +73,18 @@ class Watch:
     def _run(self) -> None:
         readers: dict[str, set[_Reader]] = {}
         seen: dict[str, object] = {}
+        looks = 0
         while not self._stopping.wait(POLL_INTERVAL):
+            looks += 1
             self._count(readers, seen)
             with self._guard:
                 if not readers and not self._joined:
                     self._running = False
                     return
+            if looks % LOOKS_FOR_ONE == 0:
+                _wake(reader for group in readers.values() for reader in group if reader.gone())
             try:
-                self._wake(readers, seen)
+                self._tell(readers, seen)
             except Exception:  # each reader meets that itself
                 log.debug("a change could not be looked for", exc_info=True)
                 self._wakeups.poke_all(urgent=False)
@@ -96,12 +102,16 @@ class Watch:
                 del readers[reader.session_id]
                 seen.pop(reader.session_id, None)
 
-    def _wake(self, readers: dict[str, set[_Reader]], seen: dict[str, object]) -> None:
+    def _tell(self, readers: Mapping[str, set[_Reader]], seen: dict[str, object]) -> None:
         before, self.version = self.version, self._version()
+        states = self._look([session_id for session_id in readers if session_id])
         for session_id, group in readers.items():
-            state = self._look(session_id) if session_id else None
-            changed = seen.get(session_id, _UNSEEN) != state or before != self.version
+            state = states.get(session_id)
+            if before != self.version or seen.get(session_id, _UNSEEN) != state:
+                _wake(group)
             seen[session_id] = state
-            for reader in group:
-                if changed or reader.gone():
-                    reader.waiter.poke(urgent=False)
+
+
+def _wake(readers: Iterable[_Reader]) -> None:
+    for reader in readers:
+        reader.waiter.poke(urgent=False)

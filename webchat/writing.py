@@ -98,10 +98,16 @@ class Writing:
         with storing("The conversation could not be read"):
             return self._conversations.stamp(session_id)
 
-    def seen_by_readers(self, session_id: str) -> object:
-        """Differs from an earlier one when readers have something to look at, also when a writer elsewhere has died."""
-        stamp = self._conversations.stamp(session_id)
-        return stamp, session_id in self.runs or self.replies.is_alive(session_id)
+    def states(self, session_ids: Collection[str]) -> dict[str, object]:
+        """Of each session what differs from an earlier one if its readers have something to look at.
+
+        That is also so when a writer elsewhere has died. Whoever writes here wakes readers directly.
+        """
+        in_flight = {*self.replies.sessions()} - self.runs.keys()
+        return {key: self._state(key) if key in in_flight else self.transcripts.stamp(key) for key in session_ids}
+
+    def _state(self, session_id: str) -> object:
+        return self.stamp(session_id), self.replies.is_alive(session_id)
 
     @contextmanager
     def held(self, session_id: str) -> Iterator[tuple[Conversation, ExitStack]]:
