@@ -253,11 +253,14 @@
   };
   // Without https, and not on this machine, there is no clipboard API: the text on the page is copied in the old way.
   const copyShown = (text) => {
-    addEventListener("copy", (event) => {
+    const put = (event) => {
       event.clipboardData.setData("text/plain", text);
       event.preventDefault();
-    }, { once: true });
-    if (!document.execCommand("copy")) throw new Error("the browser does not let this page copy");
+    };
+    addEventListener("copy", put);
+    const isCopied = document.execCommand("copy");
+    removeEventListener("copy", put);
+    if (!isCopied) throw new Error("the browser does not let this page copy");
   };
   const copy = async (button) => {
     const code = button.closest("figure")?.querySelector("code");

@@ -74,7 +74,7 @@ TEXTS = {
     429: "Too many requests. Wait a moment, then try again.",
 }
 REFUSED_BY_HOST = {400, 401, 403, 429, 503}
-"""What a host application may answer to a form of ours, as where its own sign-in or its token has expired."""
+"""Statuses with which a host application may refuse our forms, for example because a sign-in or a token has expired."""
 
 
 def handle(error: Exception) -> Response:

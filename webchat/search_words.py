@@ -16,7 +16,7 @@ EXCERPT = 70
 LOOKED_AT = 20_000
 """Characters of a message that are looked through at once for what to show of it."""
 LONGEST_WORD = 200
-"""Characters of a word that are looked for, and that may stand where two such parts meet."""
+"""Characters of a word that are looked for. Parts of a text overlap by as many, so that no word is missed."""
 # Written without blanks between words: each character is a word of its own, and what is looked for a row of them.
 _NO_BLANKS = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"

@@ -30,8 +30,8 @@ NOT_NEEDED = "camera display-capture geolocation hid local-fonts microphone midi
 """What no page may ask the browser for; the clipboard is needed for copying."""
 
 ANSWER_HEADER = "Webchat-Answer"
-"""Marks what a view or an error handler of ours answered. Pages take nothing else for an answer: a host application or
-a proxy may put its sign-in page in the place of one."""
+"""Marks responses of our views and error handlers. Pages accept no others: a host application or a proxy may send its
+sign-in page instead."""
 
 
 def is_same_site(request: Request) -> bool:

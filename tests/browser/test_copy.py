@@ -76,6 +76,20 @@ def test_without_a_clipboard_what_is_shown_is_copied(chat):
     expect(chat.field).to_have_value("if a < b:\n    print('&')\n")
 
 
+def test_what_could_not_be_copied_is_not_in_the_next_copy(chat):
+    chat.page.evaluate(NO_CLIPBOARD)
+    chat.page.evaluate("() => { document.execCommand = () => false; }")
+    button = chat.answer.get_by_role("button", name="Copy")
+    button.click()
+    expect(chat.answer.get_by_role("button", name="Not copied")).to_be_visible()
+    chat.field.fill("mine")
+    chat.field.press("Control+a")
+    chat.field.press("Control+c")
+    chat.field.fill("")
+    chat.field.press("Control+v")
+    expect(chat.field).to_have_value("mine")
+
+
 def test_a_message_that_cannot_be_fetched_is_not_copied(chat):
     chat.page.route("**/messages/*", lambda route: route.abort())
     chat.answers.last.hover()
