@@ -52,10 +52,9 @@ VALUES = st.recursive(
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(VALUES, max_size=8), st.sampled_from([None, 1]), st.booleans(), st.integers(1, 9), st.integers(1, 40))
-@example([{"a": "\\"}, 7, "]", [[]]], None, True, 1, 1)
-def test_the_elements_of_a_list_are_found_however_it_is_cut(monkeypatch, values, indent, ascii_only, block, piece):
-    monkeypatch.setattr(elements, "BLOCK", block)
+@given(st.lists(VALUES, max_size=8), st.sampled_from([None, 1]), st.booleans(), st.integers(1, 40))
+@example([{"a": "\\"}, 7, "]", [[]]], None, True, 1)
+def test_the_elements_of_a_list_are_found_however_it_is_cut(monkeypatch, values, indent, ascii_only, piece):
     monkeypatch.setattr(elements, "PIECE", piece)
     monkeypatch.setattr(elements, "LEAST_PIECE", piece)
     text = json.dumps(values, indent=indent, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass")
@@ -65,9 +64,8 @@ def test_the_elements_of_a_list_are_found_however_it_is_cut(monkeypatch, values,
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(VALUES, max_size=8), st.integers(1, 9), st.integers(1, 40), st.data())
-def test_of_a_list_that_breaks_off_the_whole_elements_are_found(monkeypatch, values, block, piece, data):
-    monkeypatch.setattr(elements, "BLOCK", block)
+@given(st.lists(VALUES, max_size=8), st.integers(1, 40), st.data())
+def test_of_a_list_that_breaks_off_the_whole_elements_are_found(monkeypatch, values, piece, data):
     monkeypatch.setattr(elements, "PIECE", piece)
     monkeypatch.setattr(elements, "LEAST_PIECE", piece)
     parts = [json.dumps(value) for value in values]

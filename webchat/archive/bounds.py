@@ -10,8 +10,10 @@ from dataclasses import dataclass, field
 from typing import IO, Any
 
 MIB = 1024 * 1024
-PIECE = 256 * 1024
+PIECE = 768 * 1024
 """Bytes that are read at once."""
+BUFFER = 256 * 1024
+"""Bytes that are read ahead where less is wanted."""
 LARGEST_READ = 16 * MIB
 """Bytes that a library may ask for at once. A zip's list of files is read whole: this holds some 100,000 of them."""
 
@@ -140,7 +142,7 @@ class CountedFile(io.BufferedReader):
     """A seekable file; `count` is told of all that is read of it, and may raise."""
 
     def __init__(self, file: IO[bytes], count: Callable[[int], None]) -> None:
-        super().__init__(_Raw(file, count), PIECE)
+        super().__init__(_Raw(file, count), BUFFER)
 
     def read(self, size: int | None = -1, /) -> bytes:
         """As a file's `read`. Raises TooMuchAtOnce."""
