@@ -174,11 +174,11 @@ def test_a_session_whose_name_is_taken_by_files_is_named_in_the_report(home):
 
 
 def test_an_import_that_meets_the_limit_says_how_far_it_came(home):
-    manager = WebChatSessionManager(ScriptedBackend(), home / "web-chat-sessions.json", limits=Limits(sessions=60))
-    with pytest.raises(LimitReached, match="50 sessions were imported before that"):
-        manager.archive.bring_in(io.BytesIO(export("ada", [f"s{number}" for number in range(70)])), "ada")
-    assert len(said(manager, "ada")) == 50
-    assert len(files_in(home)) == 50
+    manager = WebChatSessionManager(ScriptedBackend(), home / "web-chat-sessions.json", limits=Limits(sessions=120))
+    with pytest.raises(LimitReached, match="100 sessions were imported before that"):
+        manager.archive.bring_in(io.BytesIO(export("ada", [f"s{number}" for number in range(130)])), "ada")
+    assert len(said(manager, "ada")) == 100
+    assert len(files_in(home)) == 100
 
 
 def test_words_that_lie_there_without_a_record_are_shown_to_nobody_who_imports_their_id(home):

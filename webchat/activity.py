@@ -49,15 +49,22 @@ class Activity:
     def note(self, session_id: str, what: str, at: str | None = None) -> None:
         """Write down that `what` happened, now or `at` a time, ISO 8601 in UTC: "new", "resume", "message", "reply".
 
-        An "import" happened when it says, and all else after what was noted before.
-
         What cannot be written is said in the log only.
         """
+        self.note_all({session_id: at or self._clock()}, what)
+
+    def note_all(self, times: Mapping[str, str], what: str) -> None:
+        """Write down when it happened in each of these sessions.
+
+        An "import" happened when it says, and all else after what was noted before.
+        """
+        lines = [jsonlines.dump({"at": at, "session": session_id, "what": what}) for session_id, at in times.items()]
+        if not lines:
+            return
         try:
             if self.stamp() is None:
                 self.rewrite()
-            line = jsonlines.dump({"at": at or self._clock(), "session": session_id, "what": what})
-            if self._folder.append_line(self._name, line, sync=False) > self._compact_above:
+            if self._folder.append_line(self._name, b"\n".join(lines), sync=False) > self._compact_above:
                 self.rewrite()
         except OSError:
             log.warning("the order of the sessions could not be noted", exc_info=True)

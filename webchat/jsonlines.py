@@ -28,6 +28,11 @@ def dump_all(records: Iterable[Mapping[str, Any]]) -> bytes:
     return "".join(f"{_encode(record)}\n" for record in records).encode("utf-8", "replace")
 
 
+def encode(value: object) -> str:
+    """A value as part of a line. For a text this is far quicker than for a record with one."""
+    return _encode(value)
+
+
 def parse(data: bytes) -> Iterator[tuple[int, Record | None]]:
     """Each whole line of `data` as (offset of its end, record); None for a line that is not a JSON object.
 

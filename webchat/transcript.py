@@ -330,12 +330,12 @@ class Transcripts:
         """The file as it is; b"" where there is none. Raises OSError."""
         return self._folder.read(_file(session_id)) or b""
 
-    def put(self, session_id: str, data: bytes) -> None:
-        """Make a transcript of these bytes. Raises OSError, FileExistsError if there is one."""
-        if self._folder.stamp(_file(session_id)) is not None:
-            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), _file(session_id))
-        if data:
-            self._folder.replace(_file(session_id), data)
+    def put_all(self, transcripts: Mapping[str, bytes]) -> None:
+        """Make transcripts of these bytes, by session. Raises OSError, FileExistsError if there is one."""
+        for session_id in transcripts:
+            if self.stamp(session_id) is not None:
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), _file(session_id))
+        self._folder.replace_all({_file(session_id): data for session_id, data in transcripts.items() if data})
 
     def remove(self, session_id: str) -> None:
         """Remove the transcript, for good. Raises OSError."""

@@ -20,9 +20,9 @@ from webchat.writing import Writing
 
 __all__ = ["Archive", "Report"]
 
-AT_ONCE = 50
+AT_ONCE = 100
 """Sessions that are put into the registry together, at most;"""
-BYTES_AT_ONCE = 4 * 1024 * 1024
+BYTES_AT_ONCE = 8 * 1024 * 1024
 """and of their transcripts, about."""
 
 

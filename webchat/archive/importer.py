@@ -6,7 +6,6 @@ import logging
 import threading
 import uuid
 from collections.abc import Collection, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 
@@ -20,8 +19,6 @@ log = logging.getLogger(__name__)
 LOCK = "web-chat-import"
 PATIENCE = 120.0
 """Seconds that one import waits for the batches of others."""
-WRITERS = 8
-"""Transcripts that are written at once."""
 _COPIES = uuid.UUID("0a6c0d53-52a5-4c0f-8d0e-0a9a3a2f6c41")
 """The namespace of the ids that sessions get if somebody else already has theirs."""
 
@@ -123,21 +120,10 @@ class Importer:
         return owner is not None and self._writing.has_files(name)
 
     def _write(self, batch: Collection[Brought]) -> None:
-        for brought in batch:
-            if brought.row.get("last_active"):  # before the file, whose own time is that of today
-                self._store.activity.note(brought.session_id, "import", brought.row["last_active"])
-        # Disks that take long until a file is safe take no longer for several files at once.
-        try:
-            with ThreadPoolExecutor(WRITERS, "import") as pool:
-                for _ in pool.map(self._put, batch):
-                    pass
-        except RuntimeError:  # not all of the threads could be started; those that were have ended
-            for brought in batch:
-                if self._writing.transcripts.stamp(brought.session_id) is None:
-                    self._put(brought)
-
-    def _put(self, brought: Brought) -> None:
-        self._writing.transcripts.put(brought.session_id, brought.transcript)
+        times = {brought.session_id: brought.row.get("last_active") for brought in batch}
+        # Before the files, whose own times are those of today.
+        self._store.activity.note_all({name: time for name, time in times.items() if time}, "import")
+        self._writing.transcripts.put_all({brought.session_id: brought.transcript for brought in batch})
 
     def _discard(self, session_ids: Collection[str]) -> None:
         """Remove claims: first their transcripts, since a transcript without a record would be adopted."""

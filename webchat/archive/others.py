@@ -83,15 +83,17 @@ def _chatgpt_node(key: str, node: Mapping[str, Any]) -> _Node:
     message = node.get("message")
     if not isinstance(message, dict):
         return _Node(key, parent)
-    author, metadata = message.get("author"), message.get("metadata")
-    metadata = metadata if isinstance(metadata, dict) else {}
-    role = str(author.get("role")) if isinstance(author, dict) else ""
-    hidden = metadata.get("is_visually_hidden_from_conversation") or role not in ("user", "assistant")
+    author, metadata, time = message.get("author"), message.get("metadata"), message.get("create_time")
+    role = author.get("role") if isinstance(author, dict) else ""
     # An assistant that speaks to a tool does not speak to the person.
-    hidden = hidden or message.get("recipient") not in (None, "all")
+    if role not in ("user", "assistant") or message.get("recipient") not in (None, "all"):
+        return _Node(key, parent, time=time)
+    metadata = metadata if isinstance(metadata, dict) else {}
+    if metadata.get("is_visually_hidden_from_conversation"):
+        return _Node(key, parent, time=time)
     model = metadata.get("model_slug")
-    content = "" if hidden else _chatgpt_content(message.get("content"))
-    return _Node(key, parent, role, content, message.get("create_time"), model if isinstance(model, str) else None)
+    content = _chatgpt_content(message.get("content"))
+    return _Node(key, parent, role, content, time, model if isinstance(model, str) else None)
 
 
 def _chatgpt_content(content: object) -> str:
@@ -202,12 +204,14 @@ def _brought(
     started = _time(made) or next((time for key in tree if (time := _time(tree[key].time))), "")
     shown_above = _kept_above(tree, ids)
     parents = {key: shown_above.get(tree[key].parent) for key in ids}
-    records = [_record(tree[key], ids[key], ids.get(parents[key] or ""), started) for key in _in_order(parents)]
-    ended = max((record["created_at"] for record in records), default=started) or started
+    order = _in_order(parents)
+    times = {key: _time(tree[key].time) or started for key in order}
+    lines = [_line(tree[key], ids[key], ids.get(parents[key] or ""), times[key]) for key in order]
+    ended = max(times.values()) or started
     shown = shown_above.get(current)
-    if shown and records[-1]["id"] != ids[shown]:
-        records.append({"type": "select", "id": ids[shown]})
-    first = next((record["content"] for record in records if record.get("role") == "user"), "")
+    if shown and order[-1] != shown:
+        lines.append(f'{{"type":"select","id":"{ids[shown]}"}}\n')
+    first = next((tree[key].content for key in order if tree[key].role == "user"), "")
     row: Row = {
         "session_id": str(uuid.uuid5(_OURS, f"{source}:{name}")),
         "description": one_line(title[:MOST_OF_A_TITLE])[:LONGEST_TITLE] or title_of(first[:MOST_OF_A_TITLE]),
@@ -219,24 +223,23 @@ def _brought(
     }
     if row["description"] == DEFAULT_DESCRIPTION:
         row["description"] = "Imported conversation"
-    return Brought(row, jsonlines.dump_all(records))
+    return Brought(row, "".join(lines).encode("utf-8", "replace"))
 
 
-def _record(node: _Node, name: str, parent: str | None, otherwise: str) -> dict[str, Any]:
-    record: dict[str, Any] = {
-        "type": "message",
-        "id": name,
-        "parent": parent,
-        "role": node.role,
-        "content": node.content.replace("\r\n", "\n").replace("\r", "\n").replace("\0", ""),
-        "status": "complete",
-        "created_at": _time(node.time) or otherwise,
-    }
+def _line(node: _Node, name: str, parent: str | None, time: str) -> str:
+    """A message's line. Only what is theirs is encoded: that takes half the time of encoding a record."""
+    content = node.content.replace("\0", "")
+    if "\r" in content:
+        content = content.replace("\r\n", "\n").replace("\r", "\n")
+    more = ""
     if node.files:
-        record["files"] = [{"name": file.name, "content": file.content.replace("\0", "")} for file in node.files]
+        files = [{"name": file.name, "content": file.content.replace("\0", "")} for file in node.files]
+        more = f',"files":{jsonlines.encode(files)}'
     if node.model and node.role == "assistant":
-        record["model"] = node.model
-    return record
+        more += f',"model":{jsonlines.encode(node.model)}'
+    above = f'"{parent}"' if parent else "null"
+    message = f'"type":"message","id":"{name}","parent":{above},"role":"{node.role}"'
+    return f'{{{message},"content":{jsonlines.encode(content)},"status":"complete","created_at":"{time}"{more}}}\n'
 
 
 def _in_order(parents: Mapping[str, str | None]) -> list[str]:
@@ -252,7 +255,7 @@ def _in_order(parents: Mapping[str, str | None]) -> list[str]:
         if key not in seen:
             seen.add(key)
             order.append(key)
-            waiting.extend(reversed(below.get(key, [])))
+            waiting += reversed(below.get(key, ()))
     # What hangs on a loop follows nothing that begins; it is kept all the same.
     return [*order, *(key for key in parents if key not in seen)]
 

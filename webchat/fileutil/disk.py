@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import itertools
 import os
 import stat
 import tempfile
-from contextlib import suppress
+from collections.abc import Mapping
+from contextlib import ExitStack, suppress
 from io import FileIO
 from pathlib import Path
 from typing import Literal
@@ -18,6 +20,8 @@ from webchat.fileutil.folder import LOCK_SUFFIX, Folder, Locked, Log, NoLocks, N
 from webchat.observer import NOBODY, Observer, timed
 
 FOLDER_MODE, FILE_MODE = 0o700, 0o600
+OPEN_AT_ONCE = 25
+"""Files that are written together: each needs a descriptor."""
 
 
 class DiskFolder(Folder):
@@ -80,11 +84,33 @@ class DiskFolder(Folder):
                     os.fsync(file.fileno())
             os.replace(temporary, self.path / name)  # noqa: PTH105
         except BaseException:
-            with suppress(OSError):
-                os.unlink(temporary)  # noqa: PTH108
+            _unlink(temporary)
             raise
         if sync:
             self._sync_folder()
+
+    def replace_all(self, files: Mapping[str, bytes]) -> None:
+        self._make()
+        rest = iter(files.items())
+        while some := dict(itertools.islice(rest, OPEN_AT_ONCE)):
+            self._replace_some(some)
+        self._sync_folder()
+
+    def _replace_some(self, files: Mapping[str, bytes]) -> None:
+        """All are on their way to the disk before the first is waited for: that takes little longer than one."""
+        with ExitStack() as stack:
+            begun = []
+            for name, data in files.items():
+                fd, temporary = tempfile.mkstemp(prefix=f".{name}.", dir=self.path)
+                stack.callback(_unlink, temporary)
+                file = stack.enter_context(open(fd, "wb", buffering=0))
+                _append(file, 0, data)
+                _start_writing(fd)
+                begun.append((name, fd, temporary))
+            for name, fd, temporary in begun:
+                with timed(self._observer, "replace"):
+                    os.fsync(fd)
+                    os.replace(temporary, self.path / name)  # noqa: PTH105
 
     def append_line(self, name: str, line: bytes, *, sync: bool = True) -> int:
         with timed(self._observer, "append"):
@@ -218,6 +244,18 @@ def _append(file: FileIO, end: int, data: bytes, *, sync: bool = False) -> int:
             file.truncate(end)
         raise
     return end + written
+
+
+def _start_writing(fd: int) -> None:
+    """Have the system begin to write what is in its cache; some have no way to ask for that, and do not need it."""
+    if hasattr(os, "posix_fadvise"):
+        os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def _unlink(path: str) -> None:
+    """Remove a temporary file, if it is still there."""
+    with suppress(OSError):
+        os.unlink(path)  # noqa: PTH108
 
 
 class _DiskLog:

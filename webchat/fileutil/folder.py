@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
@@ -72,6 +72,14 @@ class Folder(Protocol):
 
     def replace(self, name: str, data: bytes) -> None:
         """Put `data` in the file's place in one step; it is on the disk when this returns."""
+
+    def replace_all(self, files: Mapping[str, bytes]) -> None:
+        """Put these into the files' places, each in one step; all are on the disk when this returns.
+
+        If it raises, some may be there.
+        """
+        for name, data in files.items():
+            self.replace(name, data)
 
     def append_line(self, name: str, line: bytes, *, sync: bool = True) -> int:
         """Append `line` and a newline, after a newline of its own where a crash left a torn last line.

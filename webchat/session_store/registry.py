@@ -98,12 +98,11 @@ class RegistryFile:
             return rows
 
     def _dump(self, rows: Rows) -> bytes:
-        self._lines = {key: self._line(key, row) for key, row in rows.items()}
-        return b"[\n" + b",\n".join(line for _, line in self._lines.values()) + b"\n]\n" if rows else b"[]\n"
-
-    def _line(self, session_id: str, row: Row) -> tuple[Row, bytes]:
-        known = self._lines.get(session_id)
-        return known if known and known[0] is row else (row, jsonlines.dump(row))
+        before, self._lines = self._lines, {}
+        for key, row in rows.items():
+            known = before.get(key)
+            self._lines[key] = known if known and known[0] is row else (row, jsonlines.dump(row))
+        return b"[\n" + b",\n".join([line for _, line in self._lines.values()]) + b"\n]\n" if rows else b"[]\n"
 
 
 def session_of(row: Row) -> WebChatSession:
