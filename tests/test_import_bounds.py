@@ -92,6 +92,16 @@ def test_small_elements_between_large_ones_are_found(monkeypatch):
     ]
 
 
+def test_behind_a_large_element_and_a_damaged_byte_all_others_are_found(monkeypatch):
+    monkeypatch.setattr(elements, "LEAST_PIECE", 16)
+    values = [1, {"a": ["x" * 90]}, "\u00e9\U0001f642", {"b": 2}]
+    text = json.dumps(values, ensure_ascii=False).encode()
+    found = elements.elements(io.BytesIO(text), Bounds(conversation=128), pytest.fail)
+    assert list(found) == values
+    found = elements.elements(io.BytesIO(text.replace(b'{"b"', b'{"\xff"')), Bounds(conversation=128), pytest.fail)
+    assert list(found) == [*values[:3], Fault("it is damaged")]
+
+
 # What is out of bounds is told, and the rest comes
 
 

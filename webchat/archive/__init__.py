@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from typing import IO
 
 from webchat.archive import ours
@@ -63,7 +62,7 @@ class Archive:
         """
         report, watch = Report(), watch or Watch()
         batch: list[Brought] = []
-        before = watch.added
+        size, before = 0, watch.added
         for found in conversations(file, report, watch):
             if self.importer.is_here(found, owner):
                 report.known += 1
@@ -72,10 +71,11 @@ class Archive:
                 report.problem(f"session {found.session_id}: there is no message in it.")
                 continue
             row = fitted(found.row, owner, self._longest_title, report.problem)
-            batch.append(replace(found, row=row))
-            if len(batch) == AT_ONCE or sum(len(one.transcript) for one in batch) > BYTES_AT_ONCE:
+            batch.append(Brought(row, found.transcript))
+            size += len(found.transcript)
+            if len(batch) == AT_ONCE or size > BYTES_AT_ONCE:
                 self._add(batch, owner, report)
-                watch.added, batch = before + len(report.imported), []
+                watch.added, batch, size = before + len(report.imported), [], 0
         self._add(batch, owner, report)
         return report
 

@@ -249,9 +249,10 @@ def _behind_blanks(text: str, place: int) -> int:
 
 def _is_deeper(value: object, most: int) -> bool:
     """Whether this is nested deeper. Going down a level at a time in C takes a tenth of what parsing does."""
-    level = [value]
-    for _ in range(most):
+    level, depth = [value], 0
+    while level and depth < most:
         level = [inner for inner in gc.get_referents(*level) if type(inner) in _CONTAINERS]
+        depth += 1
     return bool(level)
 
 
