@@ -102,12 +102,12 @@ def test_the_longest_key_is_known_again(client, manager, path):
 
 
 def test_an_imported_session_counts_in_the_limit_whatever_its_record_says(home):
-    manager = WebChatSessionManager(ScriptedBackend(), home / "web-chat-sessions.json", limits=Limits(sessions=60))
-    rows = ({"session_id": f"s{number}", "begun": False, "description": "Web chat session"} for number in range(70))
+    manager = WebChatSessionManager(ScriptedBackend(), home / "web-chat-sessions.json", limits=Limits(sessions=120))
+    rows = ({"session_id": f"s{number}", "begun": False, "description": "Web chat session"} for number in range(130))
     file = io.BytesIO(b"".join(map(file_of, rows)))
-    with pytest.raises(LimitReached, match="50 sessions were imported before that"):
+    with pytest.raises(LimitReached, match="100 sessions were imported before that"):
         manager.archive.bring_in(file)
-    assert [session.begun for session in manager.list_sessions()] == [True] * 50
+    assert [session.begun for session in manager.list_sessions()] == [True] * 100
 
 
 def test_a_session_with_nothing_in_it_is_left_out_and_named(manager):
