@@ -12,7 +12,7 @@ from typing import Any
 
 from flask import Flask, Response, request
 
-from webchat import server
+from webchat.serving import server
 
 MAX_STREAMS = 100
 PAGE = """<!doctype html><title>bare</title><textarea id="messageInput"></textarea><p id="answer"></p><script>

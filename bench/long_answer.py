@@ -9,7 +9,7 @@ from bench.client import Visitor
 from bench.crowd import visit
 from bench.figures import Figure, Wrong
 from bench.texts import essay
-from webchat.render import markdown
+from webchat.render.markdown import markdown
 
 WORDS, RATE = 2_000, 50
 QUESTION = f"words {WORDS} at {RATE}"

@@ -10,8 +10,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from bench.texts import essay
-from webchat import create_app, server
+from webchat import create_app
 from webchat.backends import SessionInfo
+from webchat.serving import server
 
 MAX_STREAMS = 250
 """More than the setting's default, since 200 readers have a stream each."""

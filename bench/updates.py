@@ -6,10 +6,12 @@ import time
 
 from bench import processes
 from bench.figures import Figure
+from webchat.chat.conversation import change_since
+from webchat.chat.message import Message
 from webchat.fileutil import DiskFolder
-from webchat.follow import Conversations, change_since
-from webchat.reply_log import Replies
-from webchat.transcript import Message, Transcripts
+from webchat.replies.follow import Conversations
+from webchat.storage.files.reply_log import Replies
+from webchat.storage.files.transcript import Transcripts
 
 SHORT, LONG = 10, 16_667
 UPDATES = 300

@@ -52,7 +52,7 @@ def _log_of_commands_ends_with_them() -> Iterator[None]:
     root, own = logging.getLogger(), logging.getLogger("webchat")
     levels = root.level, own.level
     yield
-    for handler in [handler for handler in root.handlers if type(handler).__module__ == "webchat.logs"]:
+    for handler in [handler for handler in root.handlers if type(handler).__module__ == "webchat.serving.logs"]:
         root.removeHandler(handler)
     root.setLevel(levels[0])
     own.setLevel(levels[1])

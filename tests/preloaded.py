@@ -99,7 +99,7 @@ class ForkedProcess:
 
 def _fork_on_demand(address: str) -> Any:
     """The program's `main`, returned in each process that shall run it, with its arguments, environment and output."""
-    for module in ("app", "server", "backends.mock", "backends.openai.stream", "backends.local"):
+    for module in ("app", "serving.server", "backends.mock", "backends.openai.stream", "backends.local"):
         import_module(f"webchat.{module}")
     from webchat.cli import main
 

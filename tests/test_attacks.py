@@ -11,12 +11,11 @@ from bs4 import BeautifulSoup, Tag
 
 from tests import attacks
 from tests.attacks import CORPUS
-from webchat import colours
 from webchat.archive.readable import as_html
-from webchat.plain import TURNING, one_line
-from webchat.render import TASKS_AT_MOST, GrowingMarkdown, markdown, normal_lines
+from webchat.chat.message import Message
+from webchat.chat.plain import TURNING, one_line
+from webchat.render.markdown import TASKS_AT_MOST, GrowingMarkdown, colours, markdown, normal_lines
 from webchat.session_store import DEFAULT_DESCRIPTION, WebChatSession
-from webchat.transcript import Message
 
 TAGS = set(
     "a blockquote br button code del div em figcaption figure h3 h4 h5 h6 hr input li ol p pre span strong table tbody "

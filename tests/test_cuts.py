@@ -16,9 +16,9 @@ from tests.conftest import HTMX
 from tests.reading import parse_events, until
 from tests.scripted import ScriptedBackend
 from tests.tab import OpenTab
-from webchat.follow import Position
-from webchat.views.context import chat_of
-from webchat.views.events import PageStream
+from webchat.chat.conversation import Position
+from webchat.web.context import chat_of
+from webchat.web.events import PageStream
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -94,7 +94,7 @@ class Answering:
 @pytest.fixture
 def begin(app, backend, monkeypatch):
     """Begins an answer whose pieces are written at once."""
-    monkeypatch.setattr("webchat.reply.OWN_WRITE", -1.0)
+    monkeypatch.setattr("webchat.replies.reply.OWN_WRITE", -1.0)
     begun: list[Answering] = []
 
     def begin() -> Answering:

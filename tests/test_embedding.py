@@ -14,7 +14,8 @@ from werkzeug.test import Client
 from tests.conftest import HTMX, Page
 from tests.scripted import ScriptedBackend
 from tests.tab import OpenTab
-from webchat import ChatModelBackend, WebChatSessionManager, create_app, create_blueprint, security
+from webchat import ChatModelBackend, WebChatSessionManager, create_app, create_blueprint
+from webchat.web import security
 
 PREFIX = "/apps/web-chat"
 ADDRESSES = ("href", "src", "action", "hx-get", "hx-post", "hx-sse:connect", "data-url", "data-source")

@@ -305,9 +305,9 @@ def test_whoever_comes_second_changes_nothing(open_tab, session_id, manager):
 def test_a_stream_that_saw_the_question_alone_brings_no_answer_twice(open_tab, session_id, manager, monkeypatch):
     tab = open_tab()
     watching = open_tab().connect()
-    # Between the question on the disk and the start of its answer it is noted that the session was used.
-    touch, seen = manager.store.touch, threading.Event()
-    monkeypatch.setattr(manager.store, "touch", lambda *noted: (seen.wait(PATIENCE), touch(*noted)))
+    # Between the question on the disk and the start of its answer it is asked for the time.
+    clock, seen = manager._answering._clock, threading.Event()
+    monkeypatch.setattr(manager._answering, "_clock", lambda: (seen.wait(PATIENCE), clock())[1])
     forms: list[str] = []
     client = tab._client.application.test_client()
     address = f"/sessions/{session_id}/messages"
@@ -529,7 +529,7 @@ def test_a_stream_ends_when_the_server_does(open_tab, manager):
 
 
 def test_a_stream_ends_by_itself_if_the_server_does_not_tell_who_has_left(client, session_id, manager, monkeypatch):
-    monkeypatch.setattr("webchat.views.events.LIFETIME", 0.1)
+    monkeypatch.setattr("webchat.web.events.LIFETIME", 0.1)
     where = f"/events?session={session_id}"
     *_, last = [event for event in parse_events(client.get(where).text) if event.id]
     manager.send_message("meanwhile", session_id)
@@ -537,7 +537,7 @@ def test_a_stream_ends_by_itself_if_the_server_does_not_tell_who_has_left(client
 
 
 def test_a_stream_goes_on_while_the_server_tells_that_its_page_is_there(client, session_id, manager, monkeypatch):
-    monkeypatch.setattr("webchat.views.events.LIFETIME", -1.0)
+    monkeypatch.setattr("webchat.web.events.LIFETIME", -1.0)
     left = threading.Event()
     environ = {"waitress.client_disconnected": left.is_set}
     stream = client.get("/events", query_string={"session": session_id}, environ_overrides=environ).iter_encoded()

@@ -10,13 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from webchat.chat.conversation import Conversation, Position, change_since
+from webchat.chat.message import Message
+from webchat.chat.messages import Messages
 from webchat.fileutil import MemoryFolder
-from webchat.follow import Conversation, Conversations, Position, Waiter, Wakeups, change_since, text_pieces
-from webchat.messages import Messages
-from webchat.render import GrowingMarkdown
-from webchat.reply_log import Replies, settle
-from webchat.transcript import Message, Transcripts
-from webchat.views.bodies import Renderings
+from webchat.render.markdown import GrowingMarkdown
+from webchat.replies.follow import Conversations, text_pieces
+from webchat.replies.wakeups import Waiter, Wakeups
+from webchat.storage.files.reply_log import Replies, settle
+from webchat.storage.files.transcript import Transcripts
+from webchat.web.bodies import Renderings
 
 
 def message(name, end, status="complete", content=""):
@@ -307,7 +310,7 @@ class TestWakeups:
 
 
 def test_of_long_answers_in_flight_few_are_kept_rendered(monkeypatch):
-    monkeypatch.setattr("webchat.views.bodies.KEPT_CHARACTERS", 1000)
+    monkeypatch.setattr("webchat.web.bodies.KEPT_CHARACTERS", 1000)
     renderings = Renderings()
     for name in ("one", "two"):
         renderings.body(Message(name, "assistant", "x" * 900, status="streaming"))

@@ -17,7 +17,8 @@ from werkzeug.test import TestResponse
 from tests.conftest import HTMX
 from tests.reading import until
 from tests.scripted import ScriptedBackend
-from webchat import create_app, security
+from webchat import create_app
+from webchat.web import security
 
 FACES = {
     "page": {"Accept": "text/html"},

@@ -18,14 +18,14 @@ from webchat.backends.local import LocalModel, from_settings
 from webchat.backends.openai import OpenAIModel
 from webchat.config import Settings
 from webchat.errors import BackendUnavailable
-from webchat.health import Health
 from webchat.models import SMOLLM
+from webchat.serving.health import Health
 
 
 @pytest.fixture
 def asked_anew(monkeypatch):
     """Each look is a new one."""
-    monkeypatch.setattr("webchat.health.KEPT", -1.0)
+    monkeypatch.setattr("webchat.serving.health.KEPT", -1.0)
 
 
 def readiness(client):

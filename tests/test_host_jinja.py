@@ -16,7 +16,7 @@ from tests.scripted import ScriptedBackend
 from webchat import WebChatSessionManager, create_app, create_blueprint
 from webchat.fileutil import DiskFolder
 from webchat.memory import MemoryStore
-from webchat.views import resources
+from webchat.web import resources
 
 HOST = "the host's own"
 FACES = {"page": {"Accept": "text/html"}, "fragment": HTMX}

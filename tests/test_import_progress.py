@@ -23,7 +23,7 @@ from tests.reading import until
 from webchat.archive.bounds import Watch
 from webchat.archive.importer import LOCK
 from webchat.fileutil import DiskFolder, locked
-from webchat.views.running_imports import IMPORTS_PER_CLIENT, TOO_MANY_IMPORTS
+from webchat.web.running_imports import IMPORTS_PER_CLIENT, TOO_MANY_IMPORTS
 
 JSON = {"Accept": "application/json"}
 KEY = "0123456789abcdef"

@@ -10,38 +10,76 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "webchat"
-WEB = ("app", "auth", "cli", "connections", "errors_http", "faces", "htmx", "security", "server", "views")
-MODULES = {".".join(path.relative_to(PACKAGE).with_suffix("").parts): path for path in PACKAGE.rglob("*.py")}
-FILES = (
-    "activity",
-    "conventions",
-    "errors",
-    "fileutil",
-    "jsonlines",
-    "memory",
-    "render",
-    "session_store",
-    "transcript",
-)
-
-RULES = {
-    "the web's libraries are for the web": (lambda name: name not in WEB, {"flask", "werkzeug", "waitress", "jinja2"}),
-    "nothing looks up into the web": (lambda name: name not in (*WEB, "__init__", "__main__"), {*WEB}),
-    "what keeps files knows no backend and no rule": (lambda name: name in FILES, {"backends", "manager", "models"}),
-    "backends and models know no file of ours": (
-        lambda name: name in ("backends", "models"),
-        {"manager", "session_store", "transcript", "reply", "follow", "activity", "memory"},
-    ),
-    "who counts is told, and nobody knows how it counts": (
-        lambda name: name not in ("app", "metrics", "views"),
-        {"metrics", "prometheus_client"},
-    ),
-    "settings are for the edge": (lambda name: name in (*FILES, "manager", "reply", "follow"), {"config"}),
+BASE = {"addresses", "conventions", "errors", "limits", "observer", "reference", "threads"}
+"""Modules for everybody, which know nothing of the chat."""
+MAY_IMPORT = {
+    "fileutil": set(),
+    "chat": set(),
+    "render": {"chat"},
+    "storage": {"chat", "fileutil"},
+    "session_store": {"chat", "fileutil", "storage"},
+    "models": {"fileutil"},
+    "config": {"fileutil"},
+    "memory": {"chat", "fileutil"},
+    "backends": {"models"},
+    "replies": {"backends", "chat", "fileutil", "session_store", "storage"},
+    "archive": {"chat", "fileutil", "render", "replies", "session_store"},
+    "housekeeping": {"chat", "replies", "session_store"},
+    "manager": {"archive", "backends", "chat", "housekeeping", "replies", "session_store", "storage"},
+    "live_settings": {"backends", "config", "manager"},
+    "web": {
+        "archive",
+        "backends",
+        "chat",
+        "config",
+        "live_settings",
+        "manager",
+        "memory",
+        "models",
+        "render",
+        "replies",
+        "session_store",
+    },
+    "serving": {
+        "backends",
+        "config",
+        "fileutil",
+        "manager",
+        "memory",
+        "models",
+        "session_store",
+        "storage",
+        "web",
+    },
+    "app": {
+        "backends",
+        "config",
+        "fileutil",
+        "live_settings",
+        "manager",
+        "memory",
+        "models",
+        "serving",
+        "web",
+    },
+    "cli": {"app", "archive", "backends", "chat", "config", "manager", "models", "serving"},
 }
+"""What each part may import beside itself and the base; whatever is not named here may not be imported."""
+ENTRANCES = {"__init__", "__main__"}
+WEB_LIBRARIES = {"flask", "werkzeug", "waitress", "jinja2"}
+WEB = {"app", "cli", "serving", "web"}
 
 
-def imports(path: Path) -> set[str]:
-    """The modules that a file imports while it runs: `flask` of Flask's, `views` of `webchat.views.chat`."""
+def parts() -> dict[str, list[Path]]:
+    """The files of each package or module right below `webchat`."""
+    found: dict[str, list[Path]] = {}
+    for path in PACKAGE.rglob("*.py"):
+        found.setdefault(path.relative_to(PACKAGE).with_suffix("").parts[0], []).append(path)
+    return found
+
+
+def imports(path: Path) -> list[str]:
+    """The full names of all that a file imports while it runs."""
     tree = ast.parse(path.read_text("utf-8"))
     for node in ast.walk(tree):
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
@@ -50,15 +88,52 @@ def imports(path: Path) -> set[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module:
             names += [f"{node.module}.{alias.name}" for alias in node.names]
-    return {name.removeprefix("webchat.").partition(".")[0] for name in names}
+    return names
 
 
-@pytest.mark.parametrize("rule", RULES)
-def test_the_layers_hold(rule):
-    concerns, forbidden = RULES[rule]
-    found = {name: imports(path) & forbidden for name, path in MODULES.items() if concerns(name.partition(".")[0])}
-    assert found
-    assert {name: names for name, names in found.items() if names} == {}
+def ours(path: Path) -> set[str]:
+    """The parts of the chat that a file imports."""
+    return {name.split(".")[1] for name in imports(path) if name.startswith("webchat.")}
+
+
+PARTS = parts()
+
+
+def test_every_part_has_its_place():
+    assert PARTS.keys() == MAY_IMPORT.keys() | BASE | ENTRANCES
+
+
+@pytest.mark.parametrize("part", MAY_IMPORT)
+def test_the_layers_hold(part):
+    allowed = {part, *MAY_IMPORT[part], *BASE, "__version__"}
+    looked_up = {str(path.relative_to(PACKAGE)): ours(path) - allowed for path in PARTS[part]}
+    assert {name: parts for name, parts in looked_up.items() if parts} == {}
+
+
+def test_no_part_is_allowed_what_it_does_not_need():
+    needed = {part: set().union(*(ours(path) for path in PARTS[part])) for part in MAY_IMPORT}
+    assert {part: allowed - needed[part] for part, allowed in MAY_IMPORT.items() if allowed - needed[part]} == {}
+
+
+def test_nobody_imports_in_a_circle():
+    def below(part: str, seen: tuple[str, ...]) -> None:
+        assert part not in seen, " -> ".join((*seen, part))
+        for other in MAY_IMPORT.get(part, ()):
+            below(other, (*seen, part))
+
+    for part in MAY_IMPORT:
+        below(part, ())
+
+
+@pytest.mark.parametrize("part", sorted(BASE))
+def test_the_base_knows_nothing_of_the_chat(part):
+    assert ours(PARTS[part][0]) <= BASE
+
+
+@pytest.mark.parametrize("part", sorted(MAY_IMPORT.keys() - WEB))
+def test_the_webs_libraries_are_for_the_web(part):
+    libraries = {name.partition(".")[0] for path in PARTS[part] for name in imports(path)}
+    assert libraries & WEB_LIBRARIES == set()
 
 
 @pytest.mark.parametrize("module", ["manager", "memory", "config", "backends.mock", "backends.chat_model"])
@@ -71,7 +146,7 @@ def test_a_script_that_uses_the_chat_loads_no_web_library(module):
 
 
 def test_the_chat_starts_without_an_http_client():
-    code = "import sys, webchat.app, webchat.server; print(*{'httpx'} & set(sys.modules))"
+    code = "import sys, webchat.app, webchat.serving.server; print(*{'httpx'} & set(sys.modules))"
     loaded = subprocess.run(
         [sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=PACKAGE.parent
     )

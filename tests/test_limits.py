@@ -13,7 +13,7 @@ from tests.reading import until
 from webchat import create_app
 from webchat.errors import TooBusy
 from webchat.limits import Places
-from webchat.reply_log import Replies
+from webchat.storage.files.reply_log import Replies
 
 JSON = {"Accept": "application/json"}
 

@@ -16,7 +16,7 @@ from tests.processes import run_in_another_process
 from tests.reading import Whole, until
 from webchat import create_app
 from webchat.errors import BackendUnavailable
-from webchat.logs import HumanLines, JsonLines, printable
+from webchat.serving.logs import HumanLines, JsonLines, printable
 
 JSON = {"Accept": "application/json"}
 

@@ -11,10 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from webchat.chat.conversation import change_since
+from webchat.chat.message import Message
 from webchat.fileutil import MemoryFolder
-from webchat.follow import Conversations, change_since
-from webchat.reply_log import Replies
-from webchat.transcript import Message, Transcripts
+from webchat.replies.follow import Conversations
+from webchat.storage.files.reply_log import Replies
+from webchat.storage.files.transcript import Transcripts
 
 
 def calls_of(work: Callable[[], object]) -> int:
@@ -126,7 +128,7 @@ class SlowFolder(MemoryFolder):
 
 @pytest.mark.parametrize("call", ["read", "leaf_below", "sent_with"])
 def test_nobody_waits_for_another_sessions_file(call, monkeypatch):
-    monkeypatch.setattr("webchat.transcript.CACHED_SESSIONS", 1)
+    monkeypatch.setattr("webchat.storage.files.transcript.CACHED_SESSIONS", 1)
     folder = SlowFolder()
     transcripts = Transcripts(folder)
     for name in ("slow", "other"):
@@ -152,7 +154,7 @@ def test_nobody_waits_for_another_sessions_reply():
 
 
 def test_more_live_sessions_than_are_cached_are_asked_at_once(monkeypatch):
-    monkeypatch.setattr("webchat.transcript.CACHED_SESSIONS", 2)
+    monkeypatch.setattr("webchat.storage.files.transcript.CACHED_SESSIONS", 2)
     transcripts = Transcripts(MemoryFolder())
     names = [f"s{number}" for number in range(6)]
     for name in names:

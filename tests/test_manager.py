@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 
 from tests.scripted import ScriptedBackend
 from webchat.backends import Event, MockBackend, SessionInfo
+from webchat.chat.plain import JOINERS
+from webchat.chat.texts import title_of
 from webchat.errors import (
     BackendUnavailable,
     InvalidInput,
@@ -28,9 +30,7 @@ from webchat.errors import (
     WebChatError,
 )
 from webchat.manager import WebChatSessionManager
-from webchat.plain import JOINERS
-from webchat.reply import ReplyRun
-from webchat.texts import title_of
+from webchat.replies.reply import ReplyRun
 
 BELOW = "secret detail of the backend"
 PATIENCE = 10

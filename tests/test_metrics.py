@@ -17,7 +17,7 @@ from tests.reading import Whole, read_until, until
 from tests.scripted import ScriptedBackend
 from webchat import create_app
 from webchat.errors import BackendUnavailable, InvalidInput
-from webchat.metrics import NOT_INSTALLED
+from webchat.serving.metrics import NOT_INSTALLED
 
 DOCUMENTATION = Path(__file__).parent.parent / "docs" / "reliability.md"
 

@@ -9,9 +9,9 @@ import pytest
 
 from tests.scripted import ScriptedBackend
 from webchat import create_app
-from webchat.hosting import UNKNOWN as MOST_AT_ONCE
+from webchat.chat.message import Message
 from webchat.manager import WebChatSessionManager
-from webchat.transcript import Message
+from webchat.web.hosting import UNKNOWN as MOST_AT_ONCE
 
 JSON = {"Accept": "application/json"}
 

@@ -12,7 +12,9 @@ from tests.processes import another_process, says, tell
 
 SERVE = """
 import resource, sys, threading
-from webchat import create_app, logs, server
+from webchat import create_app
+from webchat.serving import logs
+from webchat.serving import server
 logs.set_up()
 app = create_app({"AMPLIFIER_HOME": sys.argv[1], "WEBCHAT_BACKEND": "mock"})
 soft, hard = (int(number) for number in sys.argv[2:])

@@ -135,7 +135,9 @@ def test_an_import_goes_on_with_the_one_thread_that_it_gets(manager, home, monke
 
 SERVE = """
 import os, pathlib, resource, sys, threading
-from webchat import create_app, logs, server
+from webchat import create_app
+from webchat.serving import logs
+from webchat.serving import server
 logs.set_up()
 app = create_app({"AMPLIFIER_HOME": sys.argv[1], "WEBCHAT_BACKEND": "mock"})
 listening = server.listen("127.0.0.1", 0)

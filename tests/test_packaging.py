@@ -85,7 +85,7 @@ def test_what_the_wheel_installs_shows_its_pages(wheel, tmp_path):
         path.write_bytes(content)
     code = """if True:
         import sys, webchat
-        from webchat.views import resources
+        from webchat.web import resources
         app = webchat.create_app({"AMPLIFIER_HOME": sys.argv[1], "WEBCHAT_BACKEND": "mock"})
         client = app.test_client()
         print(webchat.__file__, resources("static"))

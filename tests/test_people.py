@@ -315,8 +315,8 @@ def test_one_person_leaves_streams_to_the_others(home):
 
 
 def test_answers_of_one_id_in_two_sessions_are_two_texts():
-    from webchat.transcript import Message
-    from webchat.views.bodies import Renderings
+    from webchat.chat.message import Message
+    from webchat.web.bodies import Renderings
 
     renderings = Renderings()
     for text in ("Ada's first.\n\nAda's second", "Bob's first.\n\nBob's second", "Ada's", "Bob's"):

@@ -16,10 +16,10 @@ from linkify_it import LinkifyIt
 from markupsafe import Markup
 
 from tests.conftest import HTMX
-from webchat import links, render
-from webchat.render import GrowingMarkdown, markdown, normal_lines
-from webchat.rendered import Rendered
-from webchat.texts import title_of
+from webchat.chat.texts import title_of
+from webchat.render.markdown import GrowingMarkdown, links, markdown, normal_lines
+from webchat.render.markdown import markdown as render
+from webchat.render.rendered import Rendered
 
 ELEMENTS = set(
     "a blockquote br button code del div em figcaption figure h3 h4 h5 h6 hr input li ol p pre s span strong table "

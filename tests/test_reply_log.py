@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from tests.processes import another_process, says, tell
 from tests.scripted import ScriptedBackend
-from webchat import jsonlines
+from webchat.chat.message import Message
 from webchat.errors import SessionBusy, StorageError
-from webchat.fileutil import DiskFolder, MemoryFolder
-from webchat.follow import Conversations
+from webchat.fileutil import DiskFolder, MemoryFolder, jsonlines
 from webchat.manager import WebChatSessionManager
-from webchat.reply_log import Replies, settle
-from webchat.transcript import Message, Transcripts
+from webchat.replies.follow import Conversations
+from webchat.storage.files.reply_log import Replies, settle
+from webchat.storage.files.transcript import Transcripts
 
 HEADER = {"id": "answer-1", "parent": "question-1", "started_at": "2026-01-01T00:00:00+00:00", "model": "m"}
 

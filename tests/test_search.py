@@ -13,11 +13,11 @@ import pytest
 from tests.conftest import HTMX
 from tests.reading import until
 from tests.scripted import ScriptedBackend
+from webchat.chat.message import Message
+from webchat.chat.search import words_of
 from webchat.fileutil import DiskFolder
 from webchat.manager import WebChatSessionManager
-from webchat.search_file import LookedAtPart, SearchFile
-from webchat.search_words import words_of
-from webchat.transcript import Message
+from webchat.storage.files.search_file import LookedAtPart, SearchFile
 
 JSON = {"Accept": "application/json"}
 PATIENCE = 10
@@ -421,7 +421,7 @@ def test_the_first_twenty_words_of_a_long_query_are_searched_and_it_says_so(clie
 def test_a_search_that_has_taken_its_time_gives_what_it_has_and_says_so(client, manager, talk, monkeypatch):
     session_id = talk("tea and milk")
     soon(manager, "tea", [session_id])
-    monkeypatch.setattr("webchat.search.LONGEST_SEARCH", -1.0)
+    monkeypatch.setattr("webchat.storage.files.search.LONGEST_SEARCH", -1.0)
     given = client.get("/sessions?q=tea", headers=JSON)
     assert (given.status_code, given.get_json()["partial"]) == (200, True)
     assert "Only a part was searched" in client.get("/sessions?q=tea").text

@@ -244,7 +244,9 @@ def test_a_flag_that_was_taken_off_the_command_line_counts_as_a_flag(serve, mode
 
 def test_no_child_is_handed_them_on(serve, model):
     # By its environment a program hands everything on to what it starts.
-    code = "import os; from webchat import secret_flags; print(secret_flags.handed_on(os.environ), dict(os.environ))"
+    code = (
+        "import os; from webchat.cli import secret_flags; print(secret_flags.handed_on(os.environ), dict(os.environ))"
+    )
     env = {"WEBCHAT_HANDED_ON": json.dumps({"api_key": KEY, "title": "x", "other": 1})}
     done = subprocess.run(
         [sys.executable, "-c", code], env={**os.environ, **env}, capture_output=True, text=True, cwd=ROOT, check=True

@@ -123,7 +123,7 @@ def test_with_more_streams_than_the_cap_pages_poll_and_everything_answers(serve)
 
 
 def test_where_no_port_is_free_it_says_so_and_ends(home, monkeypatch):
-    monkeypatch.setattr("webchat.server.PORTS_TRIED", 1)
+    monkeypatch.setattr("webchat.serving.listening.PORTS_TRIED", 1)
     with socket.create_server(("127.0.0.1", 0)) as theirs:
         port = theirs.getsockname()[1]
         told = CliRunner().invoke(main, ["serve", "--backend", "mock", "--home", str(home), "--port", str(port)])

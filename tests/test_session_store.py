@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.processes import another_process, run_in_another_process, says, tell
-from webchat.activity import Activity
 from webchat.errors import SessionExists, SessionNotFound, StorageError
 from webchat.fileutil import MemoryFolder
 from webchat.session_store import WebChatSession, WebChatSessionStore, is_session_id
+from webchat.storage.files.activity import Activity
 
 
 class Clock:
@@ -541,7 +541,7 @@ class TestActivity:
         assert set(activity.latest()) == {"b", "c", "d"}
 
     def test_a_long_log_is_made_short_and_keeps_each_sessions_last_time(self, folder, activity, clock, monkeypatch):
-        monkeypatch.setattr("webchat.activity.COMPACT_ABOVE", 2000)
+        monkeypatch.setattr("webchat.storage.files.activity.COMPACT_ABOVE", 2000)
         other = activity
         activity = Activity(folder, "log", clock)
         for number in range(100):

@@ -447,7 +447,7 @@ def test_a_server_that_is_silent_is_given_up(model):
 def test_servers_that_answer_on_this_machine_fill_in_the_form(client, home, model, monkeypatch):
     port = int(model.address.rpartition(":")[2])
     monkeypatch.setattr(nearby, "PORTS", {port: "Ollama", 9: "Nobody"})
-    monkeypatch.setattr("webchat.views.settings.PORTS", nearby.PORTS)
+    monkeypatch.setattr("webchat.web.settings.PORTS", nearby.PORTS)
     for headers in ({}, HTMX):
         page = Page(client.get(f"{SETTINGS}servers", headers=headers))
         [button] = page.soup.select("#nearby button")

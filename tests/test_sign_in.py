@@ -14,8 +14,8 @@ import pytest
 from tests.conftest import HTMX, Page
 from tests.scripted import ScriptedBackend
 from webchat import create_app
-from webchat.auth import GUESS_TIME, GUESSES, Access, Guesses
 from webchat.errors import InvalidInput, TooManyGuesses
+from webchat.web.auth import GUESS_TIME, GUESSES, Access, Guesses
 
 TOKEN = "a-token-of-many-characters"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
@@ -114,7 +114,7 @@ def test_a_cookie_of_another_token_or_of_long_ago_is_none(guarded, visitor, home
     cookie = {"Cookie": "; ".join(f"{item.key}={item.value}" for item in visitor._cookies.values())}
     assert other.test_client(use_cookies=False).get("/", headers=cookie).status_code == 401
     other.extensions["webchat"].close()
-    monkeypatch.setattr("webchat.auth.SIGNED_IN_FOR", -1)
+    monkeypatch.setattr("webchat.web.auth.SIGNED_IN_FOR", -1)
     assert visitor.get("/").status_code == 401
 
 

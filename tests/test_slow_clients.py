@@ -18,7 +18,10 @@ from tests.reading import until
 
 SERVE = """
 import sys
-from webchat import connections, create_app, logs, server
+from webchat import create_app
+from webchat.serving import connections
+from webchat.serving import logs
+from webchat.serving import server
 logs.set_up(level="info")
 connections.REQUEST_PATIENCE, connections.READER_PATIENCE = 0.5, 0.5
 connections.MOST_CONNECTIONS, connections.KEPT_FREE = 40, 10
@@ -31,7 +34,9 @@ THREADS = 30
 PATIENT = """
 import sys, threading
 from flask import Response
-from webchat import create_app, logs, server
+from webchat import create_app
+from webchat.serving import logs
+from webchat.serving import server
 logs.set_up()
 app = create_app({"AMPLIFIER_HOME": sys.argv[1], "WEBCHAT_BACKEND": "mock", "WEBCHAT_MAX_STREAMS": 2})
 app.get("/held", endpoint="held")(lambda: str(threading.Event().wait()))

@@ -15,7 +15,7 @@ from tests import test_attacks
 from tests.attacks import CORPUS, ESC
 from tests.processes import ROOT
 from tests.reading import until
-from webchat.logs import HumanLines, JsonLines
+from webchat.serving.logs import HumanLines, JsonLines
 
 ACTING = [chr(code) for code in (*range(9), *range(11, 32), *range(127, 160), *range(0x202A, 0x202F))]
 

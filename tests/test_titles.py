@@ -10,7 +10,7 @@ from tests.reading import until
 from webchat.backends.chat_model import NAME_IT, ChatModelBackend
 from webchat.errors import BackendUnavailable
 from webchat.manager import WebChatSessionManager
-from webchat.titles import cleaned
+from webchat.replies.titles import cleaned
 
 PATIENCE = 10
 
@@ -206,8 +206,8 @@ class Endless:
 
 
 def test_a_model_that_never_comes_to_a_title_is_not_listened_to_for_ever(manager, model, monkeypatch):
-    monkeypatch.setattr("webchat.titles.LONGEST", 0.05)
-    monkeypatch.setattr("webchat.titles.MOST_PIECES", 10**9)
+    monkeypatch.setattr("webchat.replies.titles.LONGEST", 0.05)
+    monkeypatch.setattr("webchat.replies.titles.MOST_PIECES", 10**9)
     endless = Endless()
     monkeypatch.setattr(model, "_title", lambda: endless)
     session_id = manager.create_session().session_id

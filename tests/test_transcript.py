@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from webchat import jsonlines
-from webchat.fileutil import DiskFolder, MemoryFolder
-from webchat.transcript import Message, Transcripts, history
+from webchat.chat.message import Message, history
+from webchat.fileutil import DiskFolder, MemoryFolder, jsonlines
+from webchat.storage.files.transcript import Transcripts
 
 
 @pytest.fixture(params=["disk", "memory"])
@@ -384,7 +384,7 @@ def test_any_record_fits_on_a_line(record):
 
 
 def test_of_long_transcripts_few_are_kept_in_memory(transcripts, monkeypatch):
-    monkeypatch.setattr("webchat.transcript.CACHED_BYTES", 1000)
+    monkeypatch.setattr("webchat.storage.files.transcript.CACHED_BYTES", 1000)
     for name in ("one", "two"):
         transcripts.append(name, Message(name, "user", "x" * 900))
         assert transcripts.read(name).leaf.content == "x" * 900

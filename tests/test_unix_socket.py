@@ -64,7 +64,7 @@ def test_it_is_closed_to_others(serve, path, umask, mode):
         process.kill()
 
 
-LISTEN = 'import sys; from webchat import listening; s = listening.listen("unix:" + sys.argv[1], 0); '
+LISTEN = 'import sys; from webchat.serving import listening; s = listening.listen("unix:" + sys.argv[1], 0); '
 LISTEN += 'print("listens", flush=True); s.accept()'
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from webchat.views import resources
+from webchat.web import resources
 
 STATIC = resources("static")
 VENDOR = STATIC / "vendor"

@@ -9,8 +9,8 @@ import pytest
 
 from tests.reading import until
 from webchat.errors import NoThreads
-from webchat.follow import Wakeups
-from webchat.watch import Watch
+from webchat.replies.wakeups import Wakeups
+from webchat.replies.watch import Watch
 
 pytestmark = pytest.mark.timeout(30)
 

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from webchat.app import create_app as create_app
     from webchat.backends.chat_model import ChatModelBackend as ChatModelBackend
     from webchat.manager import WebChatSessionManager as WebChatSessionManager
-    from webchat.views import create_blueprint as create_blueprint
+    from webchat.web import create_blueprint as create_blueprint
 
 __all__ = ["ChatModelBackend", "WebChatSessionManager", "create_app", "create_blueprint"]
 __version__ = "0.1.0"
@@ -17,7 +17,7 @@ _HOMES = {
     "ChatModelBackend": "backends.chat_model",
     "WebChatSessionManager": "manager",
     "create_app": "app",
-    "create_blueprint": "views",
+    "create_blueprint": "web",
 }
 
 

@@ -11,27 +11,29 @@ from flask import Flask, g, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.wrappers import Response as AnyResponse
 
-from webchat import config, errors_http, request_log, security
+from webchat import config, reference
 from webchat.addresses import is_among, is_loopback
-from webchat.auth import Access
 from webchat.backends import SessionBackend
 from webchat.conventions import SERVER_DIR, WEB_CHAT_SESSIONS_FILENAME
 from webchat.errors import InvalidInput
 from webchat.fileutil import DiskFolder, NoLocks
-from webchat.health import Health
 from webchat.limits import MIB, Limits
 from webchat.live_settings import LiveSettings
 from webchat.manager import WebChatSessionManager
 from webchat.memory import MemoryStore
-from webchat.memory_context import memory_context
-from webchat.metrics import Metrics
+from webchat.memory.context import memory_context
 from webchat.models import models_folder
 from webchat.models.shelf import shelf
 from webchat.observer import NOBODY
-from webchat.request_log import RequestLog
-from webchat.views import create_blueprint, finish, health
-from webchat.views.settings import SettingsPage
-from webchat.views.sign_in import SignIn
+from webchat.serving import probes
+from webchat.serving.health import Health
+from webchat.serving.metrics import Metrics
+from webchat.serving.request_log import RequestLog
+from webchat.web import create_blueprint, finish, security
+from webchat.web import errors as errors_http
+from webchat.web.auth import Access
+from webchat.web.settings import SettingsPage
+from webchat.web.sign_in import SignIn
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -81,7 +83,7 @@ def create_app(config_values: Mapping[str, Any] | None = None, *, backend: Sessi
     if settings.token:
         app.register_blueprint(way_in.blueprint())
     app.register_blueprint(SettingsPage(live, shelf(models_folder())).blueprint(), url_prefix="/apps/settings")
-    app.register_blueprint(health.blueprint(Health(manager), metrics))
+    app.register_blueprint(probes.blueprint(Health(manager), metrics))
     _watch(app, metrics)
     _guard(app, settings, way_in)
     # What no route of ours takes, and a host that is not ours, is answered in the same faces and with the same headers.
@@ -131,7 +133,7 @@ def _guard(app: Flask, settings: config.Settings, way_in: SignIn) -> None:
     beyond = not is_loopback(settings.host)
 
     def check() -> AnyResponse | None:
-        if request.endpoint in health.PROBES:
+        if request.endpoint in probes.PROBES:
             return None
         security.check_host(request, settings.allow_host, any_address=beyond)
         return way_in.before()
@@ -143,15 +145,15 @@ def _watch(app: Flask, metrics: Metrics | None) -> None:
     """Have each request logged, and counted where somebody asked for that."""
 
     def name_route() -> None:
-        request.environ[request_log.ROUTE] = request.endpoint or ""
+        request.environ[reference.ROUTE] = request.endpoint or ""
 
     def name_person(response: AnyResponse) -> AnyResponse:
-        request.environ[request_log.PERSON] = g.get("owner") or ""
+        request.environ[reference.PERSON] = g.get("owner") or ""
         return response
 
     app.before_request(name_route)
     app.after_request(name_person)
-    logged = RequestLog(app.wsgi_app, health.QUIET, metrics.request_ended if metrics else lambda report: None)
+    logged = RequestLog(app.wsgi_app, probes.QUIET, metrics.request_ended if metrics else lambda report: None)
     app.wsgi_app = logged  # type: ignore[method-assign]
     if metrics:
         metrics.watch_streams(lambda: sum(chat.streams.taken for chat in app.extensions["webchat.chats"].values()))

@@ -9,11 +9,11 @@ from collections.abc import Callable, Collection
 from contextlib import suppress
 from datetime import datetime
 
+from webchat.chat.conversation import Conversation
+from webchat.chat.texts import checked_title, title_of
 from webchat.errors import InvalidInput, SessionBusy, SessionNotFound, StorageError, WebChatError
-from webchat.follow import Conversation
+from webchat.replies.writing import Writing
 from webchat.session_store import DEFAULT_DESCRIPTION, Row, WebChatSession, WebChatSessionStore, is_session_id
-from webchat.texts import checked_title, title_of
-from webchat.writing import Writing
 
 log = logging.getLogger(__name__)
 DAY = 24 * 3600.0

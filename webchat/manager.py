@@ -16,23 +16,25 @@ from pathlib import Path
 from typing import Any
 
 from webchat import threads
-from webchat.answerer import Answerer
-from webchat.answering import Answering, options_of
 from webchat.archive import Archive
 from webchat.backends import SessionBackend, SessionInfo, SessionOptions
+from webchat.chat.conversation import Conversation
+from webchat.chat.message import Message, history
+from webchat.chat.search import Found
+from webchat.chat.texts import checked_files, checked_message, checked_title
 from webchat.conventions import WEB_CHAT_SEARCH_FILENAME, WEB_CHAT_TRANSCRIPTS_DIR
-from webchat.conversing import Conversing
 from webchat.errors import BackendUnavailable, InvalidInput, SessionExists, WebChatError, storing
-from webchat.follow import Conversation, Wakeups
 from webchat.housekeeping import TRASH_DAYS, Housekeeping
 from webchat.limits import CHOSEN, Limits
 from webchat.observer import NOBODY, Observer
-from webchat.search import Found, index_beside
+from webchat.replies.answerer import Answerer
+from webchat.replies.answering import Answering, options_of
+from webchat.replies.conversing import Conversing
+from webchat.replies.wakeups import Wakeups
+from webchat.replies.watch import Watch
+from webchat.replies.writing import Posted, Writing
 from webchat.session_store import DEFAULT_DESCRIPTION, WebChatSession, WebChatSessionStore, is_session_id, utc_now
-from webchat.texts import checked_files, checked_message, checked_title
-from webchat.transcript import Message, history
-from webchat.watch import Watch
-from webchat.writing import Posted, Writing
+from webchat.storage.files.search import index_beside
 
 log = logging.getLogger(__name__)
 

@@ -8,6 +8,8 @@ from contextvars import ContextVar
 
 current: ContextVar[str] = ContextVar("webchat_reference", default="")
 """The reference of what this thread does right now; "" where nobody has asked for it."""
+ROUTE, ERROR, PERSON = "webchat.route", "webchat.error", "webchat.person"
+"""Under these names the application leaves in the environment which route it took, the kind of error, and who asked."""
 _GIVEN = re.compile(r"[A-Za-z0-9-]{8,64}", re.ASCII)
 
 

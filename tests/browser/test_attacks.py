@@ -18,7 +18,7 @@ from tests import attacks, test_attacks
 from tests.attacks import AWAY, CLAIM, CORPUS, OPEN
 from tests.browser.chat_page import ChatPage
 from tests.scripted_server import ended, says, sends
-from webchat.plain import one_line
+from webchat.chat.plain import one_line
 
 pytestmark = pytest.mark.browser
 

@@ -13,9 +13,9 @@ from webchat.archive.fitting import fitted
 from webchat.archive.importer import Importer
 from webchat.archive.reading import conversations
 from webchat.errors import LimitReached, StorageError
+from webchat.replies.writing import Writing
 from webchat.session_store import WebChatSession, WebChatSessionStore
 from webchat.session_store.registry import session_of
-from webchat.writing import Writing
 
 __all__ = ["Archive", "Report"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from webchat.plain import one_line
+from webchat.chat.plain import one_line
 from webchat.session_store import Row
 
 MOST_PROBLEMS = 100

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from webchat import jsonlines
+from webchat.chat.texts import shortened
+from webchat.fileutil import jsonlines
 from webchat.limits import CHOSEN
 from webchat.session_store import Row
-from webchat.texts import shortened
 
 LARGEST_RECORD = 64 * 1024
 """Bytes of one record, with what this version does not know. The registry is written whole with each change."""

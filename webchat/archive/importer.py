@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, replace
 from webchat.archive.brought import Brought, Report
 from webchat.errors import WebChatError, storing
 from webchat.fileutil import Locked, locked
+from webchat.replies.writing import Writing
 from webchat.session_store import Rows, WebChatSessionStore
-from webchat.writing import Writing
 
 log = logging.getLogger(__name__)
 LOCK = "web-chat-import"

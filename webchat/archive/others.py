@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from webchat import jsonlines
 from webchat.archive.brought import Brought, Unreadable
-from webchat.plain import one_line
+from webchat.chat.message import File
+from webchat.chat.plain import one_line
+from webchat.chat.texts import title_of
+from webchat.fileutil import jsonlines
 from webchat.session_store import DEFAULT_DESCRIPTION, Row
-from webchat.texts import title_of
-from webchat.transcript import File
 
 IN_A_ZIP = re.compile(r"(^|/)conversations(-\d+)?\.json$")
 LONGEST_TITLE = 300

@@ -12,11 +12,11 @@ import base64
 from collections.abc import Iterator, Mapping
 from typing import IO, Any
 
-from webchat import jsonlines
 from webchat.archive.bounds import Bounds, size_of
 from webchat.archive.brought import Brought, Report
 from webchat.archive.elements import fault
 from webchat.archive.export import LeftOut
+from webchat.fileutil import jsonlines
 from webchat.session_store import Row, is_row
 
 FORMAT = 1

@@ -8,10 +8,10 @@ from itertools import chain, islice
 from markupsafe import escape
 
 from webchat.archive.export import LeftOut
-from webchat.plain import one_line
-from webchat.render import markdown, normal_lines
+from webchat.chat.message import Message
+from webchat.chat.plain import one_line
+from webchat.render.markdown import markdown, normal_lines
 from webchat.session_store import WebChatSession
-from webchat.transcript import Message
 
 Told = Iterable[tuple[WebChatSession, Sequence[Message] | LeftOut]]
 """Sessions with the messages that are shown, or why they could not be read."""

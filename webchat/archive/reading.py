@@ -11,11 +11,11 @@ from contextlib import ExitStack
 from tempfile import TemporaryFile
 from typing import IO
 
-from webchat import jsonlines
 from webchat.archive import others, ours
 from webchat.archive.bounds import MIB, PIECE, Bounds, CountedFile, Stopped, TooMuchAtOnce, Watch
 from webchat.archive.brought import Brought, Report, Unreadable
 from webchat.archive.elements import Fault, elements, fault, skip_blanks
+from webchat.fileutil import jsonlines
 
 LONGEST_FIRST_LINE = MIB
 _OURS = re.compile(rb'^\{"type":"session"', re.MULTILINE)

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, TypedDict
 
+from webchat.chat.plain import one_line
 from webchat.memory.words import categorise, tags_of
-from webchat.plain import one_line
 
 
 class Memory(TypedDict):

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from webchat.activity import seconds_of, time_of
+from webchat.chat.times import seconds_of, time_of
 from webchat.conventions import MEMORY_STORE_FILENAME
 from webchat.errors import InvalidInput, LimitReached, TooLarge, storing
 from webchat.fileutil import Folder, locked, quarantine

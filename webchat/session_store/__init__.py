@@ -7,7 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from webchat.activity import Activity, seconds_of, time_of
+from webchat.chat.texts import DEFAULT_DESCRIPTION
+from webchat.chat.times import seconds_of, time_of
 from webchat.conventions import SERVER_DIR, WEB_CHAT_ACTIVITY_FILENAME, WEB_CHAT_SESSIONS_FILENAME
 from webchat.errors import LimitReached, SessionExists, SessionNotFound
 from webchat.fileutil import DiskFolder, Folder, MemoryFolder
@@ -16,7 +17,8 @@ from webchat.session_store.claims import Claims
 from webchat.session_store.listing import Listing, as_of
 from webchat.session_store.registry import NEWER, Registry, RegistryFile, Row, Rows, is_row, session_of
 from webchat.session_store.rules import count_of, kept_since, owned, trashed, without_current
-from webchat.session_store.session import DEFAULT_DESCRIPTION, WebChatSession, is_session_id, short_id, utc_now
+from webchat.session_store.session import WebChatSession, is_session_id, short_id, utc_now
+from webchat.storage.files.activity import Activity
 
 __all__ = [
     "DEFAULT_DESCRIPTION",

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from webchat.activity import Moment
 from webchat.session_store.registry import Row, Rows, last_active, session_of
 from webchat.session_store.session import WebChatSession
+from webchat.storage.files.activity import Moment
 
 
 @dataclass(frozen=True, slots=True)

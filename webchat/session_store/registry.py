@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from webchat import jsonlines
-from webchat.activity import Moment, seconds_of
+from webchat.chat.plain import one_line
+from webchat.chat.texts import DEFAULT_DESCRIPTION
+from webchat.chat.times import seconds_of
 from webchat.errors import InvalidInput, storing
-from webchat.fileutil import Folder, Stamp, locked, quarantine
-from webchat.plain import one_line
-from webchat.session_store.session import DEFAULT_DESCRIPTION, WebChatSession, is_session_id
+from webchat.fileutil import Folder, Stamp, jsonlines, locked, quarantine
+from webchat.session_store.session import WebChatSession, is_session_id
+from webchat.storage.files.activity import Moment
 
 NEWER = "The list of sessions was written by a later version of the chat. It can be read here, and not changed."
 Row = dict[str, Any]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from webchat.activity import seconds_of
+from webchat.chat.times import seconds_of
 from webchat.errors import SessionNotFound
 from webchat.session_store.registry import Row, Rows, session_of
 

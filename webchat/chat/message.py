@@ -1,0 +1,183 @@
+"""A message, as it is kept and as it is told to a model."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeGuard
+
+from webchat.chat.plain import one_line
+
+IN_FLIGHT = ("waiting", "streaming")
+FINAL = ("complete", "stopped", "interrupted", "failed")
+LONGEST_NAME, LONGEST_KEY, LONGEST_NOTE, LONGEST_REASONING, MOST_NOTES = 200, 200, 2000, 4 * 2**20, 50
+"""Characters that are read of the name of a model or a file, of a form's key, of a note or an error, and of reasoning;
+and notes of one message."""
+_MESSAGE_ID = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class File:
+    """A text file that was sent with a message."""
+
+    name: str
+    content: str
+
+    @property
+    def size(self) -> int:
+        """In bytes."""
+        return len(self.content.encode("utf-8", "replace"))
+
+
+@dataclass(frozen=True)
+class Message:
+    """One message as it is shown. `end` is the offset in the transcript behind its last record, in bytes.
+
+    status: complete, stopped (by the person), interrupted (the server went away), failed (`error` says why); while it
+    is being written: waiting, streaming. kind: None, or "memory" for an exchange that no model saw. `reasoning` and
+    `notes` were said beside the answer. `code` names an error that the page offers a way out of ("ended"). `key` is
+    what the form that sent it, or asked for it, was known by. `extended` counts how often the answer was continued.
+    `siblings` are the ids of all messages that follow the same one, this one among them, oldest first; () where it is
+    the only one. `files` went with it.
+    """
+
+    id: str
+    role: str
+    content: str
+    status: str = "complete"
+    parent: str | None = None
+    created_at: str = ""
+    model: str | None = None
+    kind: str | None = None
+    reasoning: str = ""
+    notes: tuple[str, ...] = ()
+    error: str | None = None
+    code: str | None = None
+    key: str | None = None
+    extended: int = 0
+    siblings: tuple[str, ...] = ()
+    files: tuple[File, ...] = ()
+    end: int = 0
+
+    @property
+    def in_flight(self) -> bool:
+        return self.status in IN_FLIGHT
+
+    @property
+    def told(self) -> str:
+        """What a model is told: the text, and each file in a fence behind it."""
+        return "\n\n".join([self.content, *(f"{file.name}:\n\n{_fenced(file.content)}" for file in self.files)])
+
+    def extended_by(self, more: Message) -> Message:
+        """This answer and what was said when it was continued."""
+        return replace(
+            more,
+            id=self.id,
+            role=self.role,
+            parent=self.parent,
+            content=self.content + more.content,
+            reasoning=self.reasoning + more.reasoning,
+            notes=self.notes + more.notes,
+            created_at=self.created_at,
+            model=more.model or self.model,
+            extended=self.extended + 1,
+        )
+
+    def record(self) -> dict[str, Any]:
+        """The line that stands for this message in the transcript; what is empty is left out."""
+        always = {"type": "message", "id": self.id, "parent": self.parent, "role": self.role, "content": self.content}
+        always |= {"status": self.status, "created_at": self.created_at}
+        more: dict[str, Any] = {
+            "model": self.model,
+            "kind": self.kind,
+            "reasoning": self.reasoning,
+            "notes": list(self.notes),
+        }
+        more |= {"error": self.error, "code": self.code, "key": self.key}
+        more["files"] = [{"name": file.name, "content": file.content} for file in self.files]
+        return always | {key: value for key, value in more.items() if value}
+
+
+def extension(more: Message) -> dict[str, Any]:
+    """The line that adds to a message what `more`, which has its id, brings."""
+    record = more.record() | {"type": "extend"}
+    del record["parent"], record["role"]
+    return record
+
+
+def new_message_id() -> str:
+    """A random id: 64 bits, since it is told apart within one session only, and it stands in every event."""
+    return secrets.token_hex(8)
+
+
+def is_message_id(value: object) -> TypeGuard[str]:
+    """Whether this may name a message: it is safe in HTML and in a reader's position."""
+    return isinstance(value, str) and _MESSAGE_ID.fullmatch(value) is not None
+
+
+def history(messages: Sequence[Message]) -> list[dict[str, Any]]:
+    """What the model is told of these messages, oldest first: no memory exchanges, no failed or empty answers."""
+    return [{"id": item.id, "role": item.role, "content": item.told} for item in _told(messages)]
+
+
+def _told(messages: Sequence[Message]) -> Iterator[Message]:
+    for message in messages:
+        known_role = message.role in ("user", "assistant")
+        if known_role and message.kind != "memory" and message.status != "failed" and message.content.strip():
+            yield message
+
+
+def message_of(record: Mapping[str, Any], before: str | None, end: int) -> Message | None:
+    """The message that a record tells of, None if it tells of none. `before` is the one before it, `end` its place."""
+    if record.get("type", "message") != "message" or not isinstance(record.get("role"), str):
+        return None
+    if not isinstance(record.get("content"), str) or len(record["role"]) > LONGEST_NAME:
+        return None
+    message_id = record.get("id")
+    if not is_message_id(message_id):
+        message_id = f"line-{end}"
+    # A flat transcript from elsewhere may have null on each line; only in a record of our own does it mean "the first".
+    is_root = "type" in record and record.get("parent", before) is None
+    parent = record["parent"] if isinstance(record.get("parent"), str) else None if is_root else before
+    notes = record.get("notes")
+    given = {key: record[key] for key in _TEXTS if isinstance(record.get(key), str)}
+    texts: dict[str, Any] = {key: text[: _TEXTS[key]] for key, text in given.items()}
+    # A status of a message in flight has no place here, and one that we do not know says nothing.
+    if texts.get("status", "complete") not in FINAL:
+        del texts["status"]
+    if isinstance(notes, list):
+        texts["notes"] = tuple(note[:LONGEST_NOTE] for note in notes[:MOST_NOTES] if isinstance(note, str))
+    files = _files(record.get("files"))
+    return Message(message_id, record["role"], record["content"], parent=parent, files=files, end=end, **texts)
+
+
+def _files(found: object) -> tuple[File, ...]:
+    rows = [row for row in found if isinstance(row, dict)] if isinstance(found, list) else []
+    return tuple(
+        File(one_line(row["name"][:LONGEST_NAME]) or "file.txt", row["content"])
+        for row in rows
+        if isinstance(row.get("name"), str) and isinstance(row.get("content"), str)
+    )
+
+
+def _fenced(text: str) -> str:
+    """The text in a fence that nothing in it closes."""
+    longest = max((len(run) for run in re.findall("`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    end = "" if text.endswith("\n") else "\n"
+    return f"{fence}\n{text}{end}{fence}"
+
+
+_TEXTS = {
+    "status": LONGEST_NAME,
+    "created_at": LONGEST_NAME,
+    "model": LONGEST_NAME,
+    "kind": LONGEST_NAME,
+    "reasoning": LONGEST_REASONING,
+    "error": LONGEST_NOTE,
+    "code": LONGEST_NAME,
+    "key": LONGEST_KEY,
+}
+"""A message's texts beside its content, and how many characters of each are read: the file may be from anywhere."""

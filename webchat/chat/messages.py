@@ -1,0 +1,94 @@
+"""The messages of one branch as a sequence that costs the same to extend and to look into, whatever its length."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, overload
+
+if TYPE_CHECKING:
+    from webchat.chat.message import Message
+
+
+class _Shared:
+    """What states of one branch share. It only ever grows at its end, so a state knows its part by its length."""
+
+    def __init__(self, items: Iterable[Message]) -> None:
+        self.items: list[Message] = []
+        self.places: dict[str, int] = {}
+        self.ends: list[float] = []
+        """For each message the largest `end` up to it; one in flight has none yet, and is behind all."""
+        for item in items:
+            self.append(item)
+
+    def append(self, message: Message) -> None:
+        end = message.end or float("inf")
+        self.ends.append(max(end, self.ends[-1]) if self.ends else end)
+        self.places.setdefault(message.id, len(self.items))
+        self.items.append(message)
+
+
+class Messages(Sequence["Message"]):
+    """Immutable; `last`, if there is one, stands behind what is shared."""
+
+    __slots__ = ("_last", "_length", "_shared")
+
+    def __init__(self, items: Iterable[Message] = ()) -> None:
+        self._shared = _Shared(items)
+        self._length = len(self._shared.items)
+        self._last: Message | None = None
+
+    def extended(self, message: Message) -> Messages:
+        """These and one more; what both have in common is not copied."""
+        if self._last is not None or self._length < len(self._shared.items):
+            return Messages((*self, message))
+        self._shared.append(message)
+        return self._part(self._length + 1, None)
+
+    def up_to_and(self, count: int, last: Message) -> Messages:
+        """The first `count` of what is shared, and `last`, which need not stay."""
+        return self._part(min(count, self._length), last)
+
+    def place(self, message_id: str) -> int | None:
+        """Where the message with this id stands, or None."""
+        place = self._shared.places.get(message_id)
+        if place is not None and place < self._length:
+            return place
+        return self._length if self._last is not None and self._last.id == message_id else None
+
+    def first_behind(self, offset: int) -> int:
+        """The place of the first message that ends behind this offset of the transcript, or is in flight."""
+        return bisect_right(self._shared.ends, offset, hi=self._length)
+
+    def _part(self, length: int, last: Message | None) -> Messages:
+        part = object.__new__(Messages)
+        part._shared, part._length, part._last = self._shared, length, last
+        return part
+
+    def __len__(self) -> int:
+        return self._length + (self._last is not None)
+
+    @overload
+    def __getitem__(self, index: int) -> Message: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Message, ...]: ...
+    def __getitem__(self, index: int | slice) -> Message | tuple[Message, ...]:
+        if isinstance(index, slice):
+            start, stop, step = index.indices(len(self))
+            if step != 1:
+                return tuple(self)[index]
+            part = self._shared.items[start : min(stop, self._length)]
+            return (*part, self._last) if self._last is not None and start <= self._length < stop else tuple(part)
+        place = range(len(self))[index]
+        if place == self._length and self._last is not None:
+            return self._last
+        return self._shared.items[place]
+
+    def __iter__(self) -> Iterator[Message]:
+        return iter(self[:])
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Messages | tuple) and self[:] == tuple(other)
+
+    def __hash__(self) -> int:
+        return hash(self[:])

@@ -1,0 +1,74 @@
+"""What people write, made fit to keep: messages, and the titles taken from them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from webchat.chat.message import File
+from webchat.chat.plain import one_line
+from webchat.errors import InvalidInput, TooLarge
+
+DEFAULT_DESCRIPTION = "Web chat session"
+"""The title of a session before it has one."""
+LARGEST_FILE, MOST_FILES, LONGEST_FILE_NAME = 1024 * 1024, 10, 120
+"""Of the files that go with a message: bytes of one, how many, and characters of a name."""
+TITLE_LENGTH = 80
+"""Characters at most that a session's title takes from its first message."""
+
+
+def checked_message(message: str, most: int = 0) -> str:
+    """The message with its line ends as "\\n". Raises InvalidInput where it cannot be sent, TooLarge above `most`
+    characters (0 is any number).
+    """
+    if not message.strip():
+        raise InvalidInput("Write a message first.")
+    if 0 < most < len(message):
+        raise TooLarge(f"This message is too long: {most:,} characters at most. Send the rest as a file.")
+    if "\0" in message:
+        raise InvalidInput("The message has a NUL character, which cannot be sent.")
+    # Half a character, which no file can hold, becomes "?".
+    whole = message.encode("utf-8", "replace").decode()
+    return whole.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def checked_files(given: Sequence[tuple[str, str]]) -> tuple[File, ...]:
+    """The files that go with a message, (name, content) each. Raises InvalidInput where one cannot be sent."""
+    if len(given) > MOST_FILES:
+        raise InvalidInput(f"{MOST_FILES} files at most can go with a message.")
+    files = []
+    for name, content in given:
+        shown = one_line(re.split(r"[/\\]", name)[-1])[:LONGEST_FILE_NAME] or "file.txt"
+        file = File(shown, content.encode("utf-8", "replace").decode())
+        if "\0" in content:
+            raise InvalidInput(f"{shown} is not a text file.")
+        if file.size > LARGEST_FILE:
+            raise InvalidInput(f"{shown} is too large: 1 MiB at most.")
+        files.append(file)
+    return tuple(files)
+
+
+def title_of(message: str) -> str:
+    """A session's title: its first message's first line, of whole words, 80 characters at most."""
+    line = next((line for line in message.splitlines() if line.strip()), "")
+    return shortened(one_line(line), TITLE_LENGTH) or DEFAULT_DESCRIPTION
+
+
+def shortened(line: str, most: int) -> str:
+    """The line, of whole words if it has to be cut, in `most` characters."""
+    if len(line) <= most:
+        return line
+    cut = line[:most].rsplit(" ", 1)[0] if " " in line[:most] else line[: most - 1]
+    return cut[: most - 1].rstrip() + "…"
+
+
+def checked_title(title: str, most: int) -> str:
+    """A title that a person gives, in one line. Raises InvalidInput where nothing is left of it, or it has more than
+    `most` characters (0 is any number).
+    """
+    line = one_line(title)
+    if not line:
+        raise InvalidInput("Write a title first.")
+    if 0 < most < len(line):
+        raise InvalidInput(f"This title is too long: {most} characters at most.")
+    return line

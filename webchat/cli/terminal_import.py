@@ -1,0 +1,58 @@
+"""An import at the terminal: a line that says how far it is, and Ctrl+C, which ends it with what came so far."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import click
+
+from webchat.archive.bounds import Watch
+from webchat.chat.plain import one_line
+
+NAME_WIDTH = 40
+
+
+@contextmanager
+def watched(name: str) -> Iterator[Watch]:
+    """A watch for the import of that file. A second Ctrl+C does not wait for its end."""
+    watch = Watch()
+    if sys.stderr.isatty():
+        watch.told = _Line(name)
+    before = signal.getsignal(signal.SIGINT)
+    in_charge = threading.current_thread() is threading.main_thread()
+
+    def end(number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, before)
+        watch.cancel()
+
+    if in_charge:
+        signal.signal(signal.SIGINT, end)
+    try:
+        yield watch
+    finally:
+        if in_charge:
+            signal.signal(signal.SIGINT, before)
+        if isinstance(watch.told, _Line):
+            watch.told.clear()
+
+
+class _Line:
+    """One line of the terminal, written over again and again."""
+
+    def __init__(self, name: str) -> None:
+        self._name = one_line(name)[-NAME_WIDTH:]
+        self._text = ""
+
+    def __call__(self, watch: Watch) -> None:
+        text = f"{self._name}: {watch.progress:.0%}, {watch.added:,} imported"
+        if text != self._text:
+            click.echo("\r" + text.ljust(len(self._text)), err=True, nl=False)
+            self._text = text
+
+    def clear(self) -> None:
+        click.echo("\r" + " " * len(self._text) + "\r", err=True, nl=False)

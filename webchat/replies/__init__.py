@@ -1,0 +1,1 @@
+"""How an answer is asked for, run, recorded, watched and stopped."""

@@ -1,0 +1,173 @@
+"""A backend as the manager asks it: what it knows of each session, and when it is let go. Knows no file."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+from webchat.backends import Piece, SessionBackend, SessionInfo, SessionOptions
+from webchat.errors import SessionEnded, SessionUnknown
+from webchat.replies.reply import backend_errors
+
+log = logging.getLogger(__name__)
+KNOWN_SESSIONS = 1000
+"""Sessions of which it is remembered what the backend knows; those used last."""
+Past = Sequence[Mapping[str, Any]]
+"""Messages with `id`, `role` and `content`, oldest first."""
+
+
+class Answerer:
+    """One backend. Another may take its place at any time: it then goes when its last answer has ended.
+
+    The manager remembers here the last message of each session that the backend has taken in, and tells it the history
+    where the conversation has gone another way. Raises what `backend_errors` makes of what the backend raises.
+    """
+
+    def __init__(self, backend: SessionBackend) -> None:
+        self.backend = backend
+        self._known: OrderedDict[str, str | None] = OrderedDict()
+        self._known_lock, self._use_lock = threading.Lock(), threading.Lock()
+        self._users = 0
+        self._retired = False
+
+    @property
+    def takes(self) -> frozenset[str]:
+        """The names of the options that a session may have."""
+        able = hasattr(self.backend, "configure_session")
+        return frozenset(getattr(self.backend, "session_options", ()) if able else ())
+
+    def label(self, options: SessionOptions) -> str:
+        """Which model answers a session with these options and where, for people."""
+        own = getattr(self.backend, "label_of", None)
+        label = own(options) if own else getattr(self.backend, "label", "")
+        return str(label or type(self.backend).__name__)
+
+    def create(self, working_dir: str, description: str) -> SessionInfo:
+        with backend_errors():
+            info = self.backend.create_session(working_dir, description)
+        self._know(info.session_id, None)
+        return info
+
+    def take_up(self, session_id: str, past: Past) -> None:
+        """Give the backend this history in place of what it knew."""
+        with backend_errors():
+            self.backend.resume_session(session_id, past)
+        self._know(session_id, _last(past))
+
+    def ask(
+        self, session_id: str, message: str, past: Past, options: SessionOptions, *, again: bool
+    ) -> Iterable[Piece]:
+        """Ask in a session that had these messages before; `again`: the backend has said that it does not know it."""
+        if again or self._known.get(session_id, "") != _last(past):
+            self.take_up(session_id, past)
+        self._know(session_id, _asking(past))
+        with backend_errors():
+            if self.takes:
+                self.backend.configure_session(session_id, options)  # type: ignore[attr-defined]
+            return self.backend.send_message(session_id, message)
+
+    @property
+    def names_sessions(self) -> bool:
+        return bool(getattr(self.backend, "titles", False))
+
+    def suggest_title(self, past: Past, options: SessionOptions) -> Iterable[Piece]:
+        """What the backend would call a conversation."""
+        with backend_errors():
+            pieces: Iterable[Piece] = self.backend.suggest_title(past, options)  # type: ignore[attr-defined]
+        return pieces
+
+    def end(self, session_id: str) -> None:
+        # A backend that does not know it, after a restart say, or has ended it itself has nothing to let go of.
+        with suppress(SessionUnknown, SessionEnded), backend_errors():
+            self.backend.end_session(session_id)
+        self._known.pop(session_id, None)
+
+    def learned(self, session_id: str, past: Past, message_id: str | None) -> None:
+        """Note that the backend, asked after `past`, knows the session up to that message; None: nobody can tell.
+
+        Where it was given another history meanwhile, nobody can tell either.
+        """
+        before = self._known.pop(session_id, None)
+        if message_id is not None and before == _asking(past):
+            self._know(session_id, message_id)
+
+    def _know(self, session_id: str, message_id: str | None) -> None:
+        with self._known_lock:
+            self._known[session_id] = message_id
+            self._known.move_to_end(session_id)
+            while len(self._known) > KNOWN_SESSIONS:  # one that is forgotten is told its history again
+                self._known.popitem(last=False)
+
+    def list_models(self) -> list[str]:
+        """The names that a session's model may have; [] where it cannot be told. Raises BackendUnavailable."""
+        listed = getattr(self.backend, "list_models", None)
+        with backend_errors():
+            return list(listed()) if listed else []
+
+    def check(self) -> str | None:
+        """What keeps the backend from answering, as it says itself; one that says nothing is taken to be well."""
+        look = getattr(self.backend, "check", None)
+        try:
+            with backend_errors():
+                reason = look() if look else None
+        except Exception:
+            log.warning("the backend could not say how it is", exc_info=True)
+            return "The model could not be asked how it is."
+        return str(reason) if reason else None
+
+    def start(self, report: Callable[[str, float | None], None]) -> None:
+        """Let the backend begin what is better done before the first message; returns at once."""
+        start = getattr(self.backend, "start", None)
+        if start:
+            start(report)
+
+    def enter(self) -> None:
+        """Keep the backend open until `leave`."""
+        with self._use_lock:
+            self._users += 1
+
+    def leave(self) -> None:
+        with self._use_lock:
+            self._users -= 1
+            over = self._retired and not self._users
+        if over:
+            self.close()
+
+    def retire(self) -> None:
+        """Close the backend when nobody uses it any more."""
+        self.enter()
+        self._retired = True
+        self.leave()
+
+    def close(self) -> None:
+        close = getattr(self.backend, "close", None)
+        if close:
+            close()
+
+
+class Question:
+    """One message, to be asked as often as need be."""
+
+    def __init__(self, answerer: Answerer, session_id: str, message: str, past: Past, options: SessionOptions) -> None:
+        self._answerer, self._options = answerer, options
+        self._session_id, self._message, self._past = session_id, message, past
+
+    @property
+    def label(self) -> str:
+        """Which model answers; a model that the server chooses may be known only when it has been asked."""
+        return self._answerer.label(self._options)
+
+    def __call__(self, *, again: bool) -> Iterable[Piece]:
+        return self._answerer.ask(self._session_id, self._message, self._past, self._options, again=again)
+
+
+def _last(past: Past) -> str | None:
+    return past[-1]["id"] if past else None
+
+
+def _asking(past: Past) -> str:
+    return f"asked after {_last(past)}"

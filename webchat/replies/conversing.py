@@ -1,0 +1,262 @@
+"""What is said in one session: asked, changed, asked anew, gone on with, shown. Knows no backend and no file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+
+from webchat.chat.conversation import Conversation
+from webchat.chat.message import Message, history, new_message_id
+from webchat.chat.texts import checked_files, checked_message
+from webchat.errors import InvalidInput, SessionBusy, StaleView, TooBusy
+from webchat.replies.answering import Answering
+from webchat.replies.writing import Posted, Writing
+from webchat.session_store import WebChatSession, WebChatSessionStore
+
+GO_ON = (
+    "Continue your last answer exactly where it broke off. Do not repeat anything of it, and do not comment on this."
+)
+"""What the model is asked when its answer is to be continued; it is not part of the conversation."""
+
+
+class Conversing:
+    """The rules of a conversation: nothing twice, nothing behind what somebody has not seen, nothing written over."""
+
+    def __init__(
+        self,
+        store: WebChatSessionStore,
+        writing: Writing,
+        answering: Answering,
+        clock: Callable[[], str],
+        longest_message: int,
+    ) -> None:
+        self._store, self._writing, self._answering, self._clock = store, writing, answering, clock
+        self._longest_message = longest_message
+
+    def post_message(
+        self,
+        session_id: str,
+        message: str,
+        owner: str | None = None,
+        *,
+        key: str | None = None,
+        seen: str | None = None,
+        files: Sequence[tuple[str, str]] = (),
+        client: str | None = None,
+    ) -> Posted:
+        """Accept a message: it is on the disk when this returns, and the answer is on its way.
+
+        `key` names the message: sent twice with one, it is one message, and what was started is given again. `seen` is
+        the last message that its sender knew. `files` go with it, (name, text) each. `client` is whose answers are
+        counted together. All may be left out. Raises SessionNotFound, SessionBusy while an answer is being written,
+        TooBusy where too many are, StaleView where somebody has written since `seen`, InvalidInput, TooLarge,
+        StorageError.
+        """
+        session = self._store.require(session_id, owner)
+        text, sent = checked_message(message, self._longest_message), checked_files(files)
+
+        def write(conversation: Conversation, held: ExitStack) -> Posted:
+            _check_seen(conversation, seen)
+            parent = conversation.last.id if conversation.last else None
+            question = replace(self._question(text, parent, key), files=sent)
+            return self._ask(session, question, conversation.messages, held)
+
+        return self._once(session, client, key, text, write)
+
+    def edit(
+        self,
+        session_id: str,
+        message_id: str,
+        message: str,
+        owner: str | None = None,
+        *,
+        key: str | None = None,
+        seen: str | None = None,
+        client: str | None = None,
+    ) -> Posted:
+        """Say something else in place of that message of one's own; what was said stays, on a branch of its own.
+
+        `key` and `seen` are as those of `post_message`. Raises as that; InvalidInput where that message is not shown or
+        not one's own.
+        """
+        session = self._store.require(session_id, owner)
+        text = checked_message(message, self._longest_message)
+
+        def write(conversation: Conversation, held: ExitStack) -> Posted:
+            _check_seen(conversation, seen)
+            shown = conversation.up_to(message_id)
+            if not shown or shown[-1].role != "user":
+                raise InvalidInput("Only a message of your own can be changed.")
+            question = replace(self._question(text, shown[-1].parent, key), files=shown[-1].files)
+            return self._ask(session, question, shown[:-1], held)
+
+        return self._once(session, client, key, text, write)
+
+    def _once(
+        self,
+        session: WebChatSession,
+        client: str | None,
+        key: str | None,
+        text: str | None,
+        write: Callable[[Conversation, ExitStack], Posted],
+    ) -> Posted:
+        """What `write` does under the session's lock, or what it did when it was called with this key and text."""
+        self._store.require_known()
+        try:
+            with self._writing.held_to_answer(session.session_id, client) as (conversation, held):
+                again = self._sent_before(session, conversation, key, text)
+                if again and conversation.last and conversation.last.id == again.question.id:
+                    # It was saved, and then the disk had no room for its answer, say.
+                    return self._asked(session, again.question, conversation.messages[:-1], held)
+                return again or write(conversation, held)
+        except (SessionBusy, TooBusy):
+            again = self._sent_before(session, self._writing.read(session.session_id), key, text)
+            if again:
+                return again
+            raise
+
+    def _ask(self, session: WebChatSession, question: Message, before: Sequence[Message], held: ExitStack) -> Posted:
+        """Put the question behind these messages, and have it answered."""
+        self._writing.transcripts.append(session.session_id, question)
+        return self._asked(session, question, before, held)
+
+    def _asked(self, session: WebChatSession, question: Message, before: Sequence[Message], held: ExitStack) -> Posted:
+        """Have a question that is saved answered."""
+        session = self._answering.begun(session, question.content)
+        run = self._answering.begin(session, question, history(before), held)
+        self._writing.wakeups.poke(session.session_id, urgent=True)
+        return Posted(session, question, run.message, run)
+
+    def _question(self, text: str, parent: str | None, key: str | None) -> Message:
+        return Message(new_message_id(), "user", text, parent=parent, created_at=self._clock(), key=key)
+
+    def _sent_before(
+        self, session: WebChatSession, conversation: Conversation, key: str | None, text: str | None
+    ) -> Posted | None:
+        """What came of the message with this key, if it is there. With another text it is another message.
+
+        A browser that goes back shows the key of a form that was sent, and not always what had been in it.
+        """
+        if key is None:
+            return None
+        run, last = self._writing.runs.get(session.session_id), conversation.last
+        for question, reply in self._writing.sent_with(session.session_id, conversation, key):
+            if text is None or question.content == text:
+                current = last if last and question.key == key and last.parent == question.id else reply
+                return Posted(session, question, current, run if run and run.id == current.id else None)
+        return None
+
+    def add_exchange(
+        self,
+        session_id: str,
+        question: str,
+        answer: Callable[[], str],
+        kind: str,
+        owner: str | None = None,
+        *,
+        key: str | None = None,
+        seen: str | None = None,
+    ) -> tuple[Message, Message]:
+        """Put a question and its answer into the session that no model saw. Raises as `post_message`.
+
+        `answer` is called when nothing stands in the way any more, so that what it does is not done in vain; not for a
+        question that came before with this `key`, whose answer is given again.
+        """
+        session = self._store.require(session_id, owner)
+        self._store.require_known()
+        with self._writing.held(session_id) as (conversation, _):
+            again = self._sent_before(session, conversation, key, question)
+            if again:
+                return again.question, again.reply
+            _check_seen(conversation, seen)
+            parent = conversation.last.id if conversation.last else None
+            asked = replace(self._question(question, parent, key), kind=kind)
+            answered = Message(
+                new_message_id(), "assistant", answer(), parent=asked.id, created_at=self._clock(), kind=kind
+            )
+            self._writing.transcripts.append(session_id, asked, answered)
+        self._answering.begun(session, question)
+        self._writing.wakeups.poke(session_id, urgent=True)
+        return asked, answered
+
+    def retry(
+        self,
+        session_id: str,
+        message_id: str,
+        owner: str | None = None,
+        *,
+        key: str | None = None,
+        client: str | None = None,
+    ) -> Posted:
+        """Ask anew: for the last answer, which stays in the transcript on a branch of its own, or for an unanswered
+        last question.
+
+        Raises as `post_message`, StaleView where others have written behind it; InvalidInput where it is neither.
+        """
+        session = self._store.require(session_id, owner)
+
+        def write(conversation: Conversation, held: ExitStack) -> Posted:
+            question, before = _last_question(conversation, message_id)
+            begun = self._answering.begun(session, question.content)
+            run = self._answering.begin(begun, question, history(before), held, key=key)
+            return Posted(begun, question, run.message, run)
+
+        return self._once(session, client, key, None, write)
+
+    def continue_reply(
+        self,
+        session_id: str,
+        message_id: str,
+        owner: str | None = None,
+        *,
+        key: str | None = None,
+        client: str | None = None,
+    ) -> Posted:
+        """Have the last answer, which was stopped or interrupted, go on where it broke off, in the same message.
+
+        Raises as `retry`; InvalidInput where that answer is whole.
+        """
+        session = self._store.require(session_id, owner)
+
+        def write(conversation: Conversation, held: ExitStack) -> Posted:
+            question, _ = _last_question(conversation, message_id)
+            broken = conversation.messages[-1]
+            if broken.status not in ("stopped", "interrupted") or not broken.content.strip():
+                raise InvalidInput("Only an answer that broke off can be continued.")
+            begun = self._answering.begun(session, question.content)
+            on = replace(question, content=GO_ON, files=())
+            run = self._answering.begin(begun, on, history(conversation.messages), held, broken, key=key)
+            return Posted(begun, question, self._writing.read(session_id).messages[-1], run)
+
+        return self._once(session, client, key, None, write)
+
+    def select(self, session_id: str, message_id: str, owner: str | None = None) -> None:
+        """Show the branch with this message from now on. Raises as `post_message`; InvalidInput for an unknown one."""
+        self._store.require(session_id, owner)
+        with self._writing.held(session_id):
+            leaf = self._writing.transcripts.leaf_below(session_id, message_id)
+            if leaf is None:
+                raise InvalidInput("There is no such message in this session.")
+            self._writing.transcripts.select(session_id, leaf)
+        self._writing.wakeups.poke(session_id, urgent=True)
+
+
+def _last_question(conversation: Conversation, message_id: str) -> tuple[Message, Sequence[Message]]:
+    """The last question and what was before it; `message_id` must be it, where it is unanswered, or its answer."""
+    shown = conversation.messages
+    before = shown[:-1] if shown and shown[-1].role == "assistant" else shown
+    if conversation.find(message_id):
+        _check_seen(conversation, message_id)
+    if not before or shown[-1].id != message_id or before[-1].role != "user" or before[-1].kind:
+        raise InvalidInput("Only the last answer can be tried again or continued.")
+    return before[-1], before[:-1]
+
+
+def _check_seen(conversation: Conversation, seen: str | None) -> None:
+    """Refuse what is sent from a page on which somebody else's later message was not yet seen."""
+    if seen is not None:
+        known = conversation.up_to(seen)
+        later = conversation.messages[len(known) :]
+        if any(message.role == "user" for message in later):
+            raise StaleView

@@ -1,0 +1,90 @@
+"""Reading along: puts transcripts and the replies in flight together. Knows no HTML and no HTTP."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from webchat.chat.conversation import Conversation
+from webchat.chat.message import Message
+from webchat.chat.tree import Branch
+from webchat.replies.wakeups import POLL_INTERVAL, Waiter
+from webchat.storage.files.reply_log import Replies, ReplyView, is_committed
+from webchat.storage.files.transcript import Transcripts
+
+log = logging.getLogger(__name__)
+
+
+class Conversations:
+    """Puts transcripts and replies in flight together."""
+
+    def __init__(
+        self, transcripts: Transcripts, replies: Replies, written_here: Callable[[str], ReplyView | None]
+    ) -> None:
+        """`written_here` gives the reply that this process writes in a session; others are read from their log."""
+        self._transcripts, self._replies, self._written_here = transcripts, replies, written_here
+
+    def stamp(self, session_id: str) -> object:
+        """Differs from an earlier one when the conversation's files have changed."""
+        return self._transcripts.stamp(session_id), self._replies.stamp(session_id)
+
+    def read(self, session_id: str) -> Conversation:
+        """What there is now. Raises OSError."""
+        # In this order: log, lock, transcript. A writer commits before it unlocks and unlocks before it is gone,
+        # so a free lock means that what is not in the transcript now will not come.
+        own, damaged = self._written_here(session_id), False
+        try:
+            view = own or self._replies.view(session_id)
+            alive = own is not None or (view is not None and self._replies.is_alive(session_id))
+        except OSError:  # no reason to hide what was said before; whoever wants to write is told
+            log.info("the reply in session %s cannot be read", session_id, exc_info=True)
+            view, alive, damaged = None, False, True
+        branch = self._transcripts.read(session_id)
+        if view is None or is_committed(view, branch.messages):
+            return self._shown(session_id, branch, damaged)
+        return _with_reply(self._shown(session_id, branch, view.damaged), view, alive)
+
+    def _shown(self, session_id: str, branch: Branch, damaged: bool) -> Conversation:
+        # What ends in the middle of a line is damaged, unless somebody is writing just that line.
+        damaged = damaged or branch.damaged or (branch.torn and not self._replies.is_alive(session_id))
+        return Conversation(branch.messages, branch.end, damaged, newer=branch.newer)
+
+
+def _with_reply(conversation: Conversation, view: ReplyView, alive: bool) -> Conversation:
+    message = view.message(alive=alive)
+    status = view.status if alive else None
+    messages = conversation.messages
+    parent = messages.place(message.parent or "")
+    count = len(messages) if parent is None else parent + 1
+    shown = messages[count : count + 1]
+    if view.extends is not None and shown and shown[0].id == message.id:
+        message = replace(shown[0].extended_by(message), siblings=shown[0].siblings)
+    else:
+        beside = (shown[0].siblings or (shown[0].id,)) if shown else ()
+        message = replace(message, siblings=(*beside, message.id) if beside else ())
+    return replace(conversation, messages=messages.up_to_and(count, message), status=status)
+
+
+def text_pieces(
+    read: Callable[[], Message | None], waiter: Waiter, stopping: threading.Event
+) -> Iterator[tuple[str, Message]]:
+    """One reply's text as it comes, as (new text, the message now), until it has its final status.
+
+    `read` gives the message as it is now. A pair with an empty text comes whenever there was nothing new for
+    `POLL_INTERVAL`, so that the caller can see whether its reader is still there, and at the end. When `stopping` is
+    set there is one last look.
+    """
+    sent, over = 0, False
+    while not over:
+        over = stopping.is_set()
+        waiter.clear()
+        message = read()
+        if message is None:
+            return
+        yield message.content[sent:], message
+        if not message.in_flight:
+            return
+        sent = len(message.content)
+        waiter.wait(POLL_INTERVAL)

@@ -1,0 +1,133 @@
+"""Short titles that a model gives to sessions. Knows no reply and no backend."""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+
+from webchat import threads
+from webchat.backends import Piece
+from webchat.chat.texts import title_of
+from webchat.errors import NoThreads, WebChatError
+from webchat.session_store import DEFAULT_DESCRIPTION, WebChatSession, WebChatSessionStore
+
+log = logging.getLogger(__name__)
+LONGEST_SUGGESTION = 400
+"""Characters after which a model that was asked for a title is not listened to any more."""
+MOST_PIECES = 4_000
+"""The same for pieces, most of which may be reasoning."""
+LONGEST = 60.0
+"""The same for seconds."""
+_BEFORE = re.compile(r"^(?:#+\s*|[*_]*title[*_]*\s*[:：]\s*[*_]*)+", re.IGNORECASE)
+_MARKS = "\"'“”‘’«»„`*_# ."
+
+
+class _Asking:
+    """One session's title, from before it is asked for. Any thread may `cancel` it, for good."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._pieces: Iterable[Piece] | None = None
+        self.is_cancelled = False
+
+    def take(self, pieces: Iterable[Piece]) -> None:
+        """These are what was asked for."""
+        with self._guard:
+            self._pieces = pieces
+        if self.is_cancelled:
+            self.cancel()
+
+    def cancel(self) -> None:
+        with self._guard:
+            self.is_cancelled = True
+            pieces = self._pieces
+        with suppress(Exception):
+            pieces.cancel()  # type: ignore[union-attr]
+
+
+class Titles:
+    """Asks for a title, in a thread of its own for each session; nothing waits for one."""
+
+    def __init__(self, store: WebChatSessionStore, changed: Callable[[str], None]) -> None:
+        """`changed(session_id)` is called when a session has got its name."""
+        self._store, self._changed = store, changed
+        self._guard = threading.Lock()
+        self._asked: dict[str, _Asking] = {}
+
+    def suggest(self, session: WebChatSession, ask: Callable[[], Iterable[Piece]], done: Callable[[], None]) -> None:
+        """Have the session named by what `ask` gives, unless it has a name; `done` is called in the end, always."""
+
+        asking = _Asking()
+        with self._guard:
+            self._asked[session.session_id] = asking
+
+        def run() -> None:
+            try:
+                self._name(session, ask, asking)
+            except WebChatError as error:
+                log.info("no title for session %s: %s", session.session_id, error)
+            except Exception:
+                log.warning("no title for session %s", session.session_id, exc_info=True)
+            finally:
+                self._forget(session.session_id, asking)
+                done()
+
+        try:
+            threads.start(run, f"title-{session.session_id[:20]}")
+        except NoThreads:
+            self._forget(session.session_id, asking)
+            done()
+
+    def step_aside(self, session_id: str) -> None:
+        """Stop asking in this session: a person has something to ask."""
+        with self._guard:
+            asking = self._asked.pop(session_id, None)
+        if asking:
+            asking.cancel()
+
+    def close(self) -> None:
+        for session_id in [*self._asked]:
+            self.step_aside(session_id)
+
+    def _forget(self, session_id: str, asking: _Asking) -> None:
+        with self._guard:
+            if self._asked.get(session_id) is asking:
+                del self._asked[session_id]
+
+    def _name(self, session: WebChatSession, ask: Callable[[], Iterable[Piece]], asking: _Asking) -> None:
+        if asking.is_cancelled:
+            return
+        # A server that never stops saying nothing would be listened to for ever.
+        limit = threading.Timer(LONGEST, asking.cancel)
+        limit.daemon = True
+        try:
+            limit.start()
+            pieces = ask()
+            asking.take(pieces)
+            title = "" if asking.is_cancelled else cleaned(_first_line(pieces, asking))
+        finally:
+            limit.cancel()
+        if title and not asking.is_cancelled:
+            self._store.name(session.session_id, title, session.owner, by="model")
+            self._changed(session.session_id)
+
+
+def cleaned(text: str) -> str:
+    """The title in what a model said: one line without the marks and words that models put around; "" for none."""
+    title = title_of(_BEFORE.sub("", text.strip()).strip(_MARKS))
+    return "" if title == DEFAULT_DESCRIPTION else title
+
+
+def _first_line(pieces: Iterable[Piece], asking: _Asking) -> str:
+    text = ""
+    for number, piece in enumerate(pieces):
+        text += piece if isinstance(piece, str) else ""
+        is_enough = "\n" in text.strip() or len(text) > LONGEST_SUGGESTION or number > MOST_PIECES
+        if is_enough or asking.is_cancelled:
+            break
+    with suppress(Exception):
+        pieces.cancel()  # type: ignore[attr-defined]
+    return text.strip().partition("\n")[0]

@@ -1,0 +1,117 @@
+"""Watches, for all readers in this process together, what other processes change. Knows no file and no page."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from webchat import threads
+from webchat.replies.wakeups import POLL_INTERVAL, Waiter, Wakeups
+
+log = logging.getLogger(__name__)
+LOOKS_FOR_ONE = 4
+"""Looks at what has changed for each one at who has left, which costs more than all else where many pages are open."""
+_UNSEEN = object()
+
+
+@dataclass(frozen=True, eq=False)
+class _Reader:
+    session_id: str
+    waiter: Waiter
+    gone: Callable[[], bool]
+
+
+class Watch:
+    """One thread, while anybody reads, looks for all of them: a reader sleeps until there is something for it.
+
+    A reader that leaves takes no lock; see `Wakeups`.
+    """
+
+    def __init__(
+        self,
+        wakeups: Wakeups,
+        version: Callable[[], object],
+        look: Callable[[Collection[str]], Mapping[str, object]],
+        stopping: threading.Event,
+    ) -> None:
+        """`version` tells one state of the list of sessions from another, `look` one of each of these sessions."""
+        self._wakeups, self._version, self._look, self._stopping = wakeups, version, look, stopping
+        self.version: object = None
+        """Of the list, as it was seen last."""
+        self._guard = threading.Lock()
+        self._running = False
+        self._joined: deque[_Reader] = deque()
+        self._left: deque[_Reader] = deque()
+
+    def start(self) -> None:
+        """Have the thread run, if it does not. Raises NoThreads."""
+        with self._guard:
+            if not self._running:
+                self.version = self._version()
+                threads.start(self._run, "watch")
+                self._running = True
+
+    @contextmanager
+    def follow(self, session_id: str, gone: Callable[[], bool]) -> Iterator[Waiter]:
+        """A waiter that is woken by any change of the session or the list, and when `gone()` says so.
+
+        Without a session ("") it is woken by changes of the list alone. Raises NoThreads.
+        """
+        with self._wakeups.listen(session_id) as waiter:
+            reader = _Reader(session_id, waiter, gone)
+            self._joined.append(reader)
+            try:
+                self.start()
+                yield waiter
+            finally:
+                self._left.append(reader)
+
+    def _run(self) -> None:
+        readers: dict[str, set[_Reader]] = {}
+        seen: dict[str, object] = {}
+        looks = 0
+        while not self._stopping.wait(POLL_INTERVAL):
+            looks += 1
+            self._count(readers, seen)
+            with self._guard:
+                if not readers and not self._joined:
+                    self._running = False
+                    return
+            if looks % LOOKS_FOR_ONE == 0:
+                _wake(reader for group in readers.values() for reader in group if reader.gone())
+            try:
+                self._tell(readers, seen)
+            except Exception:  # each reader meets that itself
+                log.debug("a change could not be looked for", exc_info=True)
+                self._wakeups.poke_all(urgent=False)
+        self._wakeups.poke_all()
+
+    def _count(self, readers: dict[str, set[_Reader]], seen: dict[str, object]) -> None:
+        """Take in who has joined, and then who has left."""
+        while self._joined:
+            reader = self._joined.popleft()
+            readers.setdefault(reader.session_id, set()).add(reader)
+        while self._left:
+            reader = self._left.popleft()
+            readers[reader.session_id].discard(reader)
+            if not readers[reader.session_id]:
+                del readers[reader.session_id]
+                seen.pop(reader.session_id, None)
+
+    def _tell(self, readers: Mapping[str, set[_Reader]], seen: dict[str, object]) -> None:
+        before, self.version = self.version, self._version()
+        states = self._look([session_id for session_id in readers if session_id])
+        for session_id, group in readers.items():
+            state = states.get(session_id)
+            if before != self.version or seen.get(session_id, _UNSEEN) != state:
+                _wake(group)
+            seen[session_id] = state
+
+
+def _wake(readers: Iterable[_Reader]) -> None:
+    for reader in readers:
+        reader.waiter.poke(urgent=False)

@@ -1,0 +1,355 @@
+"""Who may write in a session, and the answers that this process writes: begun, watched, stopped, read along.
+
+Knows no rule of the chat and no backend.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import threading
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+from webchat import threads
+from webchat.chat.conversation import Conversation
+from webchat.chat.message import Message
+from webchat.errors import Closing, InvalidInput, NoThreads, SessionBusy, StorageError, WebChatError, storing
+from webchat.fileutil import Folder
+from webchat.limits import Limits, Places
+from webchat.observer import NOBODY, Observer
+from webchat.replies.follow import Conversations, text_pieces
+from webchat.replies.reply import Ask, ReplyRun
+from webchat.replies.wakeups import POLL_INTERVAL, Wakeups
+from webchat.session_store import WebChatSession
+from webchat.storage.files.purge import Purge
+from webchat.storage.files.reply_log import Replies, ReplyView, settle, whole
+from webchat.storage.files.transcript import Transcripts
+
+log = logging.getLogger(__name__)
+NEWER = "This conversation was written by a later version of the chat. It can be read here, and not changed."
+TOO_MANY = "Too many of your messages are being answered right now. Wait for one, then send again."
+LOOK_INTERVAL, LONGEST_LOOK = 0.02, 0.1
+"""Seconds at least, and at most, between two looks at whether what answers have brought is to be written down. One
+thread does so for all.
+"""
+STOP_PATIENCE = 2.0
+"""Seconds that a stop waits for the answer's end, so that what it shows is final."""
+
+
+@dataclass(frozen=True)
+class Posted:
+    """A message that was accepted: the question, on disk, and its answer, which `run` writes until it is whole.
+
+    `run` is None where the message was sent before and its answer has ended.
+    """
+
+    session: WebChatSession
+    question: Message
+    reply: Message
+    run: ReplyRun | None
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait for the answer's end, in seconds; whether it has come."""
+        return self.run is None or self.run.wait(timeout)
+
+    def wait_for_text(self, timeout: float) -> None:
+        """Wait for the answer's first text, in seconds at most."""
+        if self.run:
+            self.run.wait_for_text(timeout)
+
+    @property
+    def error(self) -> WebChatError | None:
+        """What ended the answer early, after its end."""
+        return self.run.error if self.run else None
+
+    @property
+    def answer(self) -> Message:
+        """The answer as it stands."""
+        return self.run.message if self.run else self.reply
+
+
+class Writing:
+    """The transcripts and the replies of all sessions in one folder, as this process reads and writes them."""
+
+    def __init__(self, folder: Folder, limits: Limits, observer: Observer = NOBODY) -> None:
+        self._folder, self._limits = folder, limits
+        self.places = Places(limits.replies, limits.replies_per_client, TOO_MANY)
+        self._observer = observer
+        self.transcripts, self.replies = Transcripts(folder), Replies(folder)
+        self.purge = Purge(folder, self.replies)
+        self.runs: dict[str, ReplyRun] = {}
+        self._unsaved: dict[str, ReplyView] = {}
+        """Answers that ended and could not be saved, until the next message in their session."""
+        self._conversations = Conversations(self.transcripts, self.replies, self._written_here)
+        self._watch_lock, self._watching = threading.Lock(), False
+        self.wakeups = Wakeups()
+        self._closing = False
+        self.stopping = threading.Event()
+        """Set when all answers have ended; every stream watches it."""
+
+    def read(self, session_id: str) -> Conversation:
+        """What the session looks like now. Raises StorageError."""
+        with storing("The conversation could not be read"):
+            return self._conversations.read(session_id)
+
+    def stamp(self, session_id: str) -> object:
+        """Differs from an earlier one when the conversation's files have changed, in any process."""
+        with storing("The conversation could not be read"):
+            return self._conversations.stamp(session_id)
+
+    def states(self, session_ids: Collection[str]) -> dict[str, object]:
+        """Of each session what differs from an earlier one if its readers have something to look at.
+
+        That is also so when a writer elsewhere has died. Whoever writes here wakes readers directly.
+        """
+        in_flight = {*self.replies.sessions()} - self.runs.keys()
+        return {key: self._state(key) if key in in_flight else self.transcripts.stamp(key) for key in session_ids}
+
+    def _state(self, session_id: str) -> object:
+        return self.stamp(session_id), self.replies.is_alive(session_id)
+
+    @contextmanager
+    def held(self, session_id: str) -> Iterator[tuple[Conversation, ExitStack]]:
+        """Hold the session's lock, with what a dead writer left behind settled.
+
+        Gives the conversation, and what is given back at the end, which `begin` hands over to whoever goes on writing.
+        Raises Closing, SessionBusy, StorageError where the disk is as good as full.
+        """
+        self.require_open()
+        self.require_disk()
+        run = self.runs.get(session_id)
+        if run is not None and not run.is_over:
+            raise SessionBusy
+        with ExitStack() as held:
+            held.callback(self.replies.lock(session_id))
+            with storing("The message could not be saved"):
+                conversation = self._conversations.read(session_id)
+                if conversation.newer:
+                    raise InvalidInput(NEWER)
+                settle(session_id, self.replies, self.transcripts, self._unsaved.get(session_id))
+                self._unsaved.pop(session_id, None)
+                yield self._conversations.read(session_id), held
+
+    @contextmanager
+    def held_to_answer(self, session_id: str, client: str | None) -> Iterator[tuple[Conversation, ExitStack]]:
+        """The same with a place for one more answer. Raises TooBusy where there is none, in all or for this client."""
+        with ExitStack() as place:
+            place.callback(self.places.take(client))
+            with self.held(session_id) as (conversation, held):
+                held.push(place.pop_all())
+                yield conversation, held
+
+    def begin(
+        self,
+        session_id: str,
+        header: Mapping[str, Any],
+        ask: Ask,
+        held: ExitStack,
+        ended: Callable[[ReplyRun], None],
+    ) -> ReplyRun:
+        """Have an answer written by a thread of its own, which takes over the lock; `ended` is called at its end.
+
+        Raises StorageError, NoThreads; then nothing was begun and the lock is the caller's still.
+        """
+
+        def changed(urgent: bool) -> None:
+            self.wakeups.poke(session_id, urgent)
+
+        def let_go() -> None:
+            # In this order: whoever comes meanwhile finds the answer, and waits for its end and not for the lock.
+            if not run.is_saved:
+                self._unsaved[session_id] = run.view
+            handed_over.close()
+            if self.runs.get(session_id) is run:
+                del self.runs[session_id]
+
+        run = ReplyRun(session_id, header, ask, self.replies, self.transcripts, changed, ended, observer=self._observer)
+        handed_over = held.pop_all()
+        try:
+            self.replies.begin(session_id, header)
+            self.runs[session_id] = run
+            self._watch()
+            run.start(let_go)
+        except BaseException as error:
+            held.push(handed_over)
+            self._take_back(session_id)
+            raise _not_started(error) from error
+        return run
+
+    def _take_back(self, session_id: str) -> None:
+        """Remove an answer that was begun and has no thread: left there, it would count as an answer."""
+        self.runs.pop(session_id, None)
+        try:
+            self.replies.remove(session_id)
+        except OSError:
+            log.warning("the log of an answer that did not start could not be removed", exc_info=True)
+
+    def require_disk(self) -> None:
+        """Raises StorageError where less of the disk is free than has to be: what is begun could not be ended."""
+        free = self._folder.free()
+        if free is not None and free < self._limits.free_disk:
+            raise StorageError("Nothing new can be saved", OSError(errno.ENOSPC, "as good as full"))
+
+    def require_open(self) -> None:
+        """Raises Closing when all this is about to end."""
+        if self._closing:
+            raise Closing
+
+    @property
+    def is_closing(self) -> bool:
+        return self._closing
+
+    def is_answering(self, session_id: str) -> bool:
+        return session_id in self.runs or self.replies.is_alive(session_id)
+
+    def stop(self, session_id: str) -> bool:
+        """Stop the answer in this session, whichever process writes it. Whether there was one."""
+        run = self.runs.get(session_id)
+        if run is None:
+            return self._stop_elsewhere(session_id)
+        run.stop()
+        run.wait(STOP_PATIENCE)
+        return True
+
+    def _stop_elsewhere(self, session_id: str) -> bool:
+        """Stop what another process writes: it looks for our word every quarter of a second."""
+        with storing("The answer could not be stopped"):
+            if self.replies.view(session_id) is None or not self.replies.is_alive(session_id):
+                return False
+            self.replies.ask_to_stop(session_id)
+            with self.wakeups.listen(session_id) as waiter:
+                for _ in range(round(STOP_PATIENCE / POLL_INTERVAL)):
+                    if not self.replies.is_alive(session_id):
+                        break
+                    waiter.wait(POLL_INTERVAL)
+        return True
+
+    def sent_with(self, session_id: str, conversation: Conversation, key: str) -> Iterator[tuple[Message, Message]]:
+        """The questions that came with this key and their answers; see `Transcripts.sent_with`."""
+        last = conversation.last
+        if last and last.key == key and last.role != "user":  # it may be in flight still
+            yield conversation.find(last.parent or "") or last, last
+        with storing("The conversation could not be read"):
+            yield from self.transcripts.sent_with(session_id, key)
+
+    def whole(self, session_id: str) -> bytes:
+        """The session's transcript as bytes, with the answer that is not in it yet. Raises StorageError."""
+        with storing("The conversation could not be read"):
+            return whole(session_id, self.replies, self.transcripts)
+
+    def has_files(self, session_id: str) -> bool:
+        """Whether a transcript or a reply of that session lies in the folder. Raises OSError."""
+        return self.transcripts.stamp(session_id) is not None or self.replies.stamp(session_id) is not None
+
+    def settle_left(self) -> None:
+        """Take into the transcripts what processes that are gone have left behind."""
+        self.replies.take_in_older()
+        for session_id in self.replies.sessions():
+            with suppress(WebChatError, OSError):
+                if not self.is_answering(session_id):
+                    with self.held(session_id):
+                        pass  # which settles it
+
+    def remove(self, session_id: str) -> None:
+        """Remove all that was said in a session, for good. Raises SessionBusy, StorageError."""
+        release = self.replies.lock(session_id)
+        try:
+            with storing("The conversation could not be removed"):
+                self.replies.remove(session_id)
+                self.transcripts.remove(session_id)
+                self._unsaved.pop(session_id, None)
+        finally:
+            release()
+        with suppress(OSError):
+            self.replies.forget(session_id)
+
+    def remove_all(
+        self, session_ids: Collection[str], forget: Callable[[], None], is_listed: Callable[[str], bool]
+    ) -> None:
+        """Remove all that was said in these sessions, or nothing; see `Purge.run`."""
+        self.purge.run(session_ids, forget, is_listed)
+        for session_id in session_ids:
+            self._unsaved.pop(session_id, None)
+
+    def pieces(self, session_id: str, message_id: str) -> Iterator[tuple[str, Message]]:
+        """The text of one answer as it comes, from its beginning, as (new text, the message now); see `text_pieces`."""
+        run = self.runs.get(session_id)
+
+        def read() -> Message | None:
+            if run is not None and run.id == message_id and run.view.extends is None:
+                return run.message
+            return self.read(session_id).find(message_id)
+
+        with self.wakeups.listen(session_id) as waiter:
+            yield from text_pieces(read, waiter, self.stopping)
+
+    def close(self, grace: float, patience: float) -> None:
+        """Begin nothing any more; let answers in flight end for `grace` seconds, and read along meanwhile.
+
+        Then end what is still in flight, which is kept as interrupted, within `patience` seconds, and all streams.
+        """
+        self._closing = True
+        end = time.monotonic() + grace
+        for run in list(self.runs.values()):
+            run.wait(max(0.0, end - time.monotonic()))
+        runs = list(self.runs.values())
+        for run in runs:
+            run.stop("interrupted")
+        for run in runs:
+            run.wait(patience)
+        self.stopping.set()
+        self.wakeups.poke_all()
+
+    def _written_here(self, session_id: str) -> ReplyView | None:
+        run, unsaved = self.runs.get(session_id), self._unsaved.get(session_id)
+        if run:
+            return run.view
+        return unsaved if unsaved and not self.replies.is_alive(session_id) else None
+
+    def _watch(self) -> None:
+        """See to it, while this process answers, that no text waits in it and no stop from elsewhere goes unheard."""
+        with self._watch_lock:
+            if not self._watching:
+                threads.start(self._look_after_runs, "runs")
+                self._watching = True
+
+    def _look_after_runs(self) -> None:
+        tended, pause = time.monotonic(), LOOK_INTERVAL
+        while not self.stopping.wait(pause):
+            is_time = time.monotonic() - tended >= POLL_INTERVAL
+            for session_id, run in list(self.runs.items()):
+                self._look_after(session_id, run, is_time)
+            if is_time:
+                tended = time.monotonic()
+            due = [run.due_in() for run in list(self.runs.values())]
+            pause = max(LOOK_INTERVAL, min([LONGEST_LOOK, *due]))
+            with self._watch_lock:
+                if not self.runs:
+                    self._watching = False
+                    return
+
+    def _look_after(self, session_id: str, run: ReplyRun, is_time: bool) -> None:
+        try:
+            if not is_time:
+                run.flush_if_due()
+                return
+            if self.replies.is_asked_to_stop(session_id):
+                run.stop()
+            run.tend(self._limits.answer_time)
+        except OSError:
+            log.debug("an answer could not be written down", exc_info=True)  # its own thread meets that too
+        except Exception:  # which must not keep the other answers from being written
+            log.exception("the reply in session %s could not be looked after", session_id)
+
+
+def _not_started(error: BaseException) -> BaseException:
+    if isinstance(error, NoThreads):
+        return NoThreads("Your message is saved, but no answer could be started. Send it again in a few seconds.")
+    if isinstance(error, OSError):
+        what = "Your message is saved, but no answer could be started"
+        return StorageError(what, error, "Try again when that is mended")
+    return error

@@ -1,0 +1,1 @@
+"""The server and what watches it: connections, logs, metrics, probes, doctor."""

@@ -1,0 +1,110 @@
+"""Looks over all that the chat needs, says what is wrong and what to do, and mends what is safe. Knows no terminal."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from webchat.config import Settings
+from webchat.conventions import SERVER_DIR
+from webchat.errors import DOCTOR_SAYS, WebChatError, storing
+from webchat.fileutil import DiskFolder
+
+REPAIR = "“webchat doctor --repair” mends it"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What is wrong, and what to do, each a sentence's part.
+
+    mend: does what can safely be done, None where that is a person's; it changes `files`. is_note: worth knowing, and
+    nothing wrong.
+    """
+
+    problem: str
+    advice: str = REPAIR
+    mend: Callable[[], object] | None = None
+    files: tuple[Path, ...] = ()
+    is_note: bool = False
+
+
+@dataclass(frozen=True)
+class Examined:
+    """One thing that was looked at, and what was found; nothing where it is as it should be."""
+
+    name: str
+    findings: tuple[Finding, ...]
+
+
+Check = Callable[[], Iterator[Finding]]
+
+
+class Doctor:
+    """Looks over one home with its settings. `models` is the folder of the models that can be embedded."""
+
+    def __init__(self, settings: Settings, models: Path) -> None:
+        from webchat.serving.doctor.files import Files
+        from webchat.serving.doctor.surroundings import Surroundings
+
+        self._home = settings.home.expanduser()
+        self._checks: dict[str, Check] = {
+            **Files(self._home, settings.min_free).checks(),
+            **Surroundings(settings, models).checks(),
+        }
+
+    def examine(self) -> Iterator[Examined]:
+        """Look at each thing; nothing is changed."""
+        for name, check in self._checks.items():
+            yield Examined(name, tuple(_found(check)))
+
+    def repair(self) -> Iterator[tuple[str, str]]:
+        """Mend what is safe, each after a copy of its files was made; gives what was mended, or why not, by name.
+
+        Raises StorageError where no copy can be made; what was mended before that stays so.
+        """
+        backup = f"backup-{time.strftime('%Y%m%dT%H%M%S')}"
+        for name, check in self._checks.items():
+            for finding in _found(check):
+                if finding.mend is None:
+                    continue
+                copied = self._copy(finding.files, backup)
+                try:
+                    finding.mend()
+                except (WebChatError, OSError) as error:
+                    yield name, f"not mended: {_clause(error)}"
+                else:
+                    kept = f"; as it was it lies in {self._home / SERVER_DIR / backup}" if copied else ""
+                    yield name, f"mended: {finding.problem}{kept}"
+
+    def _copy(self, files: tuple[Path, ...], backup: str) -> bool:
+        """Copy these files, where they are there, into that folder, as they lie in the home; whether there was one."""
+        copied = False
+        for path in files:
+            folder, *inside = (SERVER_DIR, backup, *path.relative_to(self._home).parent.parts)
+            target = DiskFolder(self._home).sub(folder)
+            for part in inside:
+                target = target.sub(part)
+            with storing("No copy of what would be mended could be made"):
+                data = DiskFolder(path.parent).read(path.name)
+                if data is not None and target.stamp(path.name) is None:  # the first copy is the one that counts
+                    target.replace(path.name, data)
+            copied = copied or data is not None
+        return copied
+
+
+def _found(check: Check) -> Iterator[Finding]:
+    """What a check finds; that it could not look is a finding too."""
+    try:
+        yield from check()
+    except (WebChatError, OSError) as error:
+        yield Finding(_clause(error), "see what is said of the folder and the places")
+
+
+def _clause(error: Exception) -> str:
+    """An error's text as a part of a sentence."""
+    text = str(error) if isinstance(error, WebChatError) else f"it cannot be read: {getattr(error, 'strerror', error)}"
+    for ending in (" Nothing has changed.", DOCTOR_SAYS):
+        text = text.replace(ending, "")
+    return text.rstrip(".")

@@ -1,0 +1,241 @@
+"""The folder and its files: are they there, ours alone, and whole? Knows nothing of the model and the server."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+
+from webchat import config
+from webchat.backends.mock import MockBackend
+from webchat.conventions import (
+    MEMORY_STORE_FILENAME,
+    SERVER_DIR,
+    WEB_CHAT_ACTIVITY_FILENAME,
+    WEB_CHAT_SEARCH_FILENAME,
+    WEB_CHAT_SESSIONS_FILENAME,
+    WEB_CHAT_SETTINGS_FILENAME,
+    WEB_CHAT_TRANSCRIPTS_DIR,
+)
+from webchat.fileutil import FILE_MODE, FOLDER_MODE, DiskFolder, NoLocks, jsonlines
+from webchat.limits import MIB
+from webchat.manager import WebChatSessionManager
+from webchat.memory import MemoryStore
+from webchat.serving.doctor import Check, Finding
+from webchat.session_store import is_session_id
+from webchat.storage.files.reply_log import LOGS, Replies
+from webchat.storage.files.transcript import SUFFIX, Transcripts
+
+NAMED = 3
+"""Files that are named where there are more."""
+WRITTEN_WITHIN = 600.0
+"""Seconds; a file under another name that is older belongs to nobody."""
+_UNFINISHED = re.compile(r"\.(web-chat-|memory-store\.yaml|.+\.(jsonl|reply|stop)).*\.[a-z0-9_]{8}")
+MOVE_AWAY = "move it away, and put the file back from a backup if you have one"
+
+
+class Files:
+    """The files of one home. Reading them changes nothing; a chat may be running on them."""
+
+    def __init__(self, home: Path, min_free: float) -> None:
+        """`min_free` is how many MiB of the disk must be free."""
+        self._home, self._min_free = home, min_free
+        self._server = home / SERVER_DIR
+        self._transcripts_path = self._server / WEB_CHAT_TRANSCRIPTS_DIR
+        self._replies_path = self._transcripts_path / LOGS
+        self._folders = (self._server, self._transcripts_path, self._replies_path)
+        self._folder = DiskFolder(home).sub(SERVER_DIR)
+        self._transcripts_folder = self._folder.sub(WEB_CHAT_TRANSCRIPTS_DIR)
+        self._transcripts, self._replies = Transcripts(self._transcripts_folder), Replies(self._transcripts_folder)
+        self._manager = WebChatSessionManager(MockBackend(), self._server / WEB_CHAT_SESSIONS_FILENAME)
+        self._memories = MemoryStore(DiskFolder(home))
+
+    def checks(self) -> dict[str, Check]:
+        """What can be looked at, by name, in the order in which it is to be mended."""
+        return {
+            "folder": self._check_folder,
+            "permissions": self._check_permissions,
+            "places": self._check_places,
+            "list of sessions": self._check_registry,
+            "answers left behind": self._check_replies,
+            "transcripts": self._check_transcripts,
+            "order of the list": self._check_activity,
+            "search index": self._check_search,
+            "memories": self._check_memories,
+            "settings file": self._check_settings,
+            "leftovers": self._check_leftovers,
+        }
+
+    def _check_folder(self) -> Iterator[Finding]:
+        if not os.path.lexists(self._home):
+            yield Finding(f"{self._home} is not there yet", "the first message makes it", is_note=True)
+        elif not self._home.is_dir():
+            yield Finding(f"{self._home} is no folder", "move it away, or name another with --home")
+        elif not os.access(self._home, os.R_OK | os.W_OK | os.X_OK):
+            yield Finding(f"{self._home} cannot be read and written", "give it to yourself: chown, chmod 700")
+        with suppress(PermissionError):  # that was said above
+            try:
+                self._folder.require_locks()
+            except NoLocks:
+                yield Finding(f"the file system of {self._home} has no file locks", "choose another folder with --home")
+        free = self._folder.free()
+        if free is not None and free < self._min_free * MIB:
+            what = f"only {free // MIB} MiB of the disk are free, and the chat wants {self._min_free:g}"
+            yield Finding(what, "make room, or set --min-free")
+
+    def _check_permissions(self) -> Iterator[Finding]:
+        open_ones = [path for path in self._paths() if path.lstat().st_mode & 0o077]
+        if open_ones:
+            yield Finding(f"others may read {_named(open_ones)}", mend=partial(_close, open_ones))
+        foreign = [path for path in self._paths() if path.lstat().st_uid != os.geteuid()]
+        if foreign:
+            yield Finding(f"somebody else owns {_named(foreign)}", "chown it to yourself")
+
+    def _check_places(self) -> Iterator[Finding]:
+        for folder in self._folders:
+            if os.path.lexists(folder) and (folder.is_symlink() or not folder.is_dir()):
+                yield Finding(f"{folder} is no folder of its own", "move what is there to its place, without a link")
+        for path in self._ours():
+            mode = path.lstat().st_mode
+            if not stat.S_ISREG(mode) and path not in self._folders:
+                kind = "a link" if stat.S_ISLNK(mode) else "a folder" if stat.S_ISDIR(mode) else "no file"
+                yield Finding(f"{path} is {kind}", MOVE_AWAY)
+
+    def _check_registry(self) -> Iterator[Finding]:
+        store, path = self._manager.store, self._server / WEB_CHAT_SESSIONS_FILENAME
+        if store.read_only:
+            yield Finding("a later version of the chat has written it", "update webchat")
+        elif store.is_damaged:
+            yield Finding("some of it cannot be read", mend=store.mend, files=(path,))
+        unlisted = [name for name in self._sessions(SUFFIX) if is_session_id(name) and not store.has(name)]
+        if unlisted and not store.read_only:
+            what = f"it lacks {_named(unlisted)}, whose transcripts are there"
+            yield Finding(what, mend=self._manager.housekeeping.adopt, files=(path,))
+        left = self._manager.archive.importer.left
+        if left and not store.read_only:
+            mend = self._manager.archive.importer.discard_left
+            yield Finding(f"an import that broke off has left {_named(left)}", mend=mend, files=(path,))
+        begun = [session.session_id for session in store.list_all() if session.begun]
+        lost = [name for name in begun if self._transcripts.stamp(name) is None]
+        if lost:
+            yield Finding(f"it has {_named(lost)}, whose transcripts are gone", "bring them back from a backup")
+
+    def _check_replies(self) -> Iterator[Finding]:
+        for name in sorted(self._replies.sessions()):
+            if not self._replies.is_alive(name):
+                files = (self._replies_path / f"{name}.reply", self._transcripts_path / f"{name}{SUFFIX}")
+                settle = partial(self._manager.housekeeping.settle, name)
+                yield Finding(f"an answer in session {name} was not ended by its server", mend=settle, files=files)
+
+    def _check_transcripts(self) -> Iterator[Finding]:
+        for name in self._sessions(SUFFIX):
+            try:
+                shown = self._transcripts.read(name)
+            except OSError as error:
+                yield Finding(f"{name}{SUFFIX} cannot be read: {error.strerror}", "look at the disk and at who owns it")
+                continue
+            if shown.newer:
+                yield Finding(f"a later version of the chat has written {name}{SUFFIX}", "update webchat")
+            elif shown.damaged:
+                what = f"some lines of {name}{SUFFIX} cannot be read; they are skipped"
+                yield Finding(what, "mend them in an editor, or bring the file back from a backup")
+
+    def _check_activity(self) -> Iterator[Finding]:
+        data = self._folder.read(WEB_CHAT_ACTIVITY_FILENAME) or b""
+        if any(record is None for _, record in jsonlines.parse(data)):
+            files = (self._server / WEB_CHAT_ACTIVITY_FILENAME,)
+            yield Finding("some lines cannot be read", mend=self._manager.store.activity.rewrite, files=files)
+
+    def _check_search(self) -> Iterator[Finding]:
+        path = self._server / WEB_CHAT_SEARCH_FILENAME
+        files = tuple(path.with_name(path.name + suffix) for suffix in ("", "-wal", "-shm"))
+        there = [file for file in files if os.path.lexists(file)]
+        # SQLite would follow a link, and wait for a pipe's other end: of those the places tell.
+        if path in there and all(stat.S_ISREG(file.lstat().st_mode) for file in there) and not _is_sound(path):
+            yield Finding("it is damaged", mend=partial(_remove, files), files=files)
+
+    def _check_memories(self) -> Iterator[Finding]:
+        if not self._memories.is_whole():
+            files = (self._home / MEMORY_STORE_FILENAME,)
+            yield Finding("some of them cannot be read", mend=self._memories.mend, files=files)
+
+    def _check_settings(self) -> Iterator[Finding]:
+        self._folder.read(WEB_CHAT_SETTINGS_FILENAME)
+        if not config.is_understood(self._home):
+            files = (config.settings_path(self._home),)
+            yield Finding("some of them cannot be used", mend=partial(config.save, self._home, {}), files=files)
+
+    def _check_leftovers(self) -> Iterator[Finding]:
+        """What a crash in the middle of a write leaves."""
+        paths = [path for place in (self._home, *self._folders) for path in _entries(place)]
+        found = [path for path in paths if _UNFINISHED.fullmatch(path.name) and _is_old(path)]
+        if found:
+            yield Finding(f"a crash has left {_named(found)}", mend=partial(_remove, found), files=tuple(found))
+
+    def _sessions(self, suffix: str) -> list[str]:
+        """The sessions that have a file of that kind."""
+        return sorted(name.removesuffix(suffix) for name in self._transcripts_folder.names() if name.endswith(suffix))
+
+    def _ours(self) -> Iterator[Path]:
+        """What lies where our files do, whatever it is; not what others keep in the same home."""
+        if os.path.lexists(self._home / MEMORY_STORE_FILENAME):
+            yield self._home / MEMORY_STORE_FILENAME
+        if not self._server.is_symlink():
+            yield from (path for path in _entries(self._server) if path.name.startswith("web-chat-"))
+        if not self._server.is_symlink() and not self._transcripts_path.is_symlink():
+            yield from _entries(self._transcripts_path)
+            if not self._replies_path.is_symlink():
+                yield from _entries(self._replies_path)
+
+    def _paths(self) -> Iterator[Path]:
+        """The folders and files that must be ours alone."""
+        for path in (self._home, self._server, *self._ours()):
+            if os.path.lexists(path) and not path.is_symlink():
+                yield path
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def _is_old(path: Path) -> bool:
+    """Whether this is a file that nobody is writing any more."""
+    state = path.lstat()
+    return stat.S_ISREG(state.st_mode) and abs(time.time() - state.st_mtime) > WRITTEN_WITHIN
+
+
+def _named(things: list[Path] | list[str]) -> str:
+    names = ", ".join(str(thing) for thing in things[:NAMED])
+    return names + (f" and {len(things) - NAMED} more" if len(things) > NAMED else "")
+
+
+def _close(paths: list[Path]) -> None:
+    for path in paths:
+        path.chmod(FOLDER_MODE if path.is_dir() else FILE_MODE)
+
+
+def _remove(paths: tuple[Path, ...] | list[Path]) -> None:
+    for path in paths:
+        path.unlink(missing_ok=True)
+
+
+def _is_sound(path: Path) -> bool:
+    import sqlite3
+
+    database = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=1)
+    try:
+        return bool(database.execute("PRAGMA quick_check").fetchone() == ("ok",))
+    except sqlite3.OperationalError:  # a chat that is writing to it, say
+        return True
+    except sqlite3.DatabaseError:
+        return False
+    finally:
+        database.close()

@@ -1,0 +1,86 @@
+"""What the chat needs beside its files: somebody who answers, a model, an address to listen on."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+from webchat.addresses import is_loopback, socket_path
+from webchat.backends import create_backend
+from webchat.config import Settings
+from webchat.models.fetch import is_present
+from webchat.models.shelf import Shelf
+from webchat.serving.doctor import Check, Finding
+from webchat.serving.listening import why_not
+
+
+class Surroundings:
+    """Looks at what the settings name. A model server is asked for its models; nothing is started."""
+
+    def __init__(self, settings: Settings, models: Path) -> None:
+        self._settings, self._models = settings, models
+
+    def checks(self) -> dict[str, Check]:
+        """What can be looked at, by name."""
+        return {"who answers": self._check_backend, "model files": self._check_models, "server": self._check_server}
+
+    def _check_backend(self) -> Iterator[Finding]:
+        backend = create_backend(self._settings.backend, self._settings)
+        try:
+            problem = getattr(backend, "notice", None)
+            if not problem and self._settings.backend != "local":  # which fetches and starts its model itself
+                check = getattr(backend, "check", None)
+                problem = check() if check else None
+            if problem:
+                yield Finding(str(problem).rstrip("."), "nobody can answer until then")
+        finally:
+            close = getattr(backend, "close", None)
+            if close:
+                close()
+
+    def _check_models(self) -> Iterator[Finding]:
+        for row in Shelf(self._models).rows():
+            if not os.path.lexists(row.path) or is_present(row.model, self._models):
+                continue
+            size = row.path.stat().st_size
+            what = f"has {size:,} bytes instead of {row.model.bytes:,}"
+            if size == row.model.bytes:
+                what = "has changed since its sha256 was found right, or was never checked"
+            advice = f"“webchat models get {row.model.name}” checks it, and fetches it again if need be"
+            yield Finding(f"{row.path} {what}", advice)
+
+    def _check_server(self) -> Iterator[Finding]:
+        host, port = self._settings.host, self._settings.port
+        path = socket_path(host)
+        if path:
+            problem = why_not(path)
+            if problem:
+                yield Finding(f"{path} cannot be listened on: {problem}", "set --host", is_note="another" in problem)
+            return
+        refused = _refused(host, port)
+        if refused == errno.EADDRINUSE:
+            what = f"port {port} is taken, by a running chat perhaps"
+            yield Finding(what, "another start takes the next free one", is_note=True)
+        elif refused:
+            yield Finding(f"{host} port {port} cannot be listened on: {os.strerror(refused)}", "set --host and --port")
+        if not is_loopback(host):
+            if not self._settings.token and not self._settings.auth_header:
+                yield Finding(f"at {host} others could reach the chat", "set --token or --auth-header, or leave --host")
+            elif not self._settings.proxies:
+                yield Finding("there is no TLS: the network can read along", "put a proxy before it: docs/deploy.md")
+
+
+def _refused(host: str, port: int) -> int:
+    """Why that address cannot be listened on, as the system's number for it; 0 where it can."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+            probe.listen(1)
+    except OSError as error:
+        return error.errno or errno.EADDRNOTAVAIL
+    return 0

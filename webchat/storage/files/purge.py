@@ -1,0 +1,93 @@
+"""Removes the files of several sessions so that, also after a crash, all of them are gone or none."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
+
+from webchat.errors import storing
+from webchat.fileutil import Folder, Locked, locked
+from webchat.storage.files import reply_log, transcript
+from webchat.storage.files.reply_log import Replies
+
+log = logging.getLogger(__name__)
+ASIDE = ".purged"
+"""Ends the name of a file that has been set aside."""
+LOCK = ".purge"
+
+
+class Purge:
+    """Sets files aside, has the records removed, and then removes the files.
+
+    The write that removes the records decides: files that were set aside belong back if their session is still listed,
+    and go otherwise. One process at a time does this, under a lock.
+    """
+
+    def __init__(self, folder: Folder, replies: Replies) -> None:
+        self._folder, self._replies = folder, replies
+        self._kinds = ((folder, transcript.SUFFIX), (replies.logs, reply_log.SUFFIX))
+
+    def run(self, session_ids: Collection[str], forget: Callable[[], None], is_listed: Callable[[str], bool]) -> None:
+        """Remove these sessions' files; `forget` removes their records.
+
+        Raises SessionBusy, StorageError, and what `forget` raises; all is then as it was.
+        """
+        with self.alone(is_listed), storing("The conversations could not be removed"):
+            try:
+                for session_id in session_ids:
+                    self._set_aside(session_id)
+                forget()
+            finally:
+                self._settle(session_ids, is_listed)
+
+    @contextmanager
+    def alone(self, is_listed: Callable[[str], bool]) -> Iterator[None]:
+        """Hold off other purges for a block; what a crash left of one is settled. Raises StorageError."""
+        with storing("The trash could not be changed"), locked(self._folder, LOCK):
+            self._settle(self._left(), is_listed)
+            yield
+
+    def settle_left(self, is_listed: Callable[[str], bool]) -> None:
+        """Finish, or take back, what a crash left of a purge; nothing while one runs. Raises OSError."""
+        if not self._left():
+            return
+        with suppress(Locked), locked(self._folder, LOCK, timeout=0):
+            self._settle(self._left(), is_listed)
+
+    def _left(self) -> set[str]:
+        kinds = [(folder.names(), suffix + ASIDE) for folder, suffix in self._kinds]
+        return {name.removesuffix(end) for names, end in kinds for name in names if name.endswith(end)}
+
+    def _set_aside(self, session_id: str) -> None:
+        release = self._replies.lock(session_id)
+        try:
+            self._replies.leave(session_id)
+            for folder, suffix in self._kinds:
+                folder.rename(session_id + suffix, session_id + suffix + ASIDE)
+        finally:
+            release()
+
+    def _settle(self, session_ids: Collection[str], is_listed: Callable[[str], bool]) -> None:
+        try:
+            listed = {session_id for session_id in session_ids if is_listed(session_id)}
+            for session_id in listed:
+                self._put_back(session_id)
+            self._remove({*session_ids} - listed)
+        except OSError:  # the next purge, or the next start, tries again
+            log.warning("what was set aside of purged sessions could not be settled", exc_info=True)
+
+    def _put_back(self, session_id: str) -> None:
+        for folder, suffix in self._kinds:
+            name = session_id + suffix
+            if folder.stamp(name) is None:  # never over what somebody has put there meanwhile
+                folder.rename(name + ASIDE, name)
+
+    def _remove(self, session_ids: Collection[str]) -> None:
+        if session_ids:
+            self._replies.remove_copies(session_ids)
+        for session_id in session_ids:
+            self._replies.remove(session_id)
+            for folder, suffix in self._kinds:
+                folder.remove(session_id + suffix + ASIDE)
+            self._replies.forget(session_id)

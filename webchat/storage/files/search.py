@@ -1,0 +1,211 @@
+"""What was said, found by its words: an index in SQLite beside the transcripts.
+
+Derived data: lost, damaged or left behind, it is made anew from them, in the background. Knows no rule of the chat.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from webchat import threads
+from webchat.chat.search import Found, Hit, excerpt, expression, spaced, words_of
+from webchat.errors import NoThreads
+from webchat.fileutil import DiskFolder, Folder, Stamp
+from webchat.storage.files.search_file import LookedAtPart, SearchFile
+from webchat.storage.files.transcript import SUFFIX, messages_in
+
+if TYPE_CHECKING:
+    import sqlite3
+
+log = logging.getLogger(__name__)
+MERGED_AT_ONCE = 32 * 2**20
+"""Bytes of an index that is merged as soon as something has gone from it; a second's work."""
+FRESH = 1.0
+"""Seconds after which somebody who searches has the transcripts looked through for what is new."""
+PATIENCE = 0.05
+"""Seconds that a search waits for that look; what it then has is what it gives."""
+LONGEST_SEARCH = 0.5
+"""Seconds that one search may take; what it then has is what it gives."""
+ROWS = 20_000
+"""Messages looked at for one search, the latest: many may be in few sessions, or in the trash."""
+
+
+class SearchIndex:
+    """The words of all transcripts in a folder. Any number of threads and processes may share it."""
+
+    def __init__(self, transcripts: Folder, path: Path | None) -> None:
+        """`path` is the index's file; None: in memory."""
+        self._folder, self._file = transcripts, SearchFile(transcripts, path)
+        self._guard = threading.Lock()
+        self._wanted, self._fresh = threading.Event(), threading.Event()
+        self._looked = 0.0
+        self._running = self._closed = False
+
+    def find(self, query: str, wanted: Callable[[str], bool], limit: int) -> Found:
+        """The latest message of each session that has all the words of `query`, or words that begin so.
+
+        `wanted` says which sessions count. Raises sqlite3.Error.
+        """
+        words, is_all = words_of(query)
+        if not words:
+            return Found([], complete=True, partial=not is_all)
+        self._look_for_news()
+        end = time.monotonic() + LONGEST_SEARCH
+        hits: list[Hit] = []
+        try:
+            with self._file.reading(end) as database:
+                for hit in _hits(database, words, wanted, end):
+                    hits.append(hit)
+                    if len(hits) == limit:
+                        break
+        except LookedAtPart:
+            is_all = False
+        except Exception:  # the next search looks for what is left
+            self._looked = 0.0
+            raise
+        return Found(hits, complete=self._fresh.is_set(), partial=not is_all)
+
+    def forget_gone(self) -> None:
+        """Let what was said in sessions that are gone go from the index too, where there is one; returns at once."""
+        if self._file.is_there:
+            self._wake()
+
+    def close(self) -> None:
+        self._closed = True
+        self._wanted.set()
+        self._file.close()
+
+    def _look_for_news(self) -> None:
+        if time.monotonic() - self._looked < FRESH and self._fresh.is_set():
+            return
+        self._wake()
+        self._fresh.wait(PATIENCE)
+
+    def _wake(self) -> None:
+        with self._guard:
+            self._fresh.clear()
+            self._wanted.set()
+            if not self._running and not self._closed:
+                self._start()
+
+    def _start(self) -> None:
+        """Start the thread that keeps the index up to date; where there is none to be had, the next search tries."""
+        try:
+            threads.start(self._keep_up, "search")
+            self._running = True
+        except NoThreads:
+            log.warning("the search index cannot be brought up to date: there is no thread left")
+
+    def _keep_up(self) -> None:
+        while True:
+            self._wanted.wait()
+            self._wanted.clear()
+            if self._closed:
+                return
+            try:
+                self.update()
+            except Exception:  # the next search tries again
+                log.warning("the search index could not be brought up to date", exc_info=True)
+            self._looked = time.monotonic()
+            self._fresh.set()
+
+    def update(self) -> None:
+        """Take in what has changed in the transcripts since the last time. Raises OSError, sqlite3.Error.
+
+        A transcript that cannot be read is left out.
+        """
+        with self._file.using() as database:
+            known = dict(database.execute("SELECT session, stamp FROM files"))
+        names = [name for name in self._folder.names() if name.endswith(SUFFIX)]
+        stamps = {name.removesuffix(SUFFIX): stamp for name in names if (stamp := self._folder.stamp(name))}
+        gone = known.keys() - stamps.keys()
+        for session_id in gone:
+            self._take_in(session_id, None)
+        if gone:
+            self._shrink(empty=not stamps)
+        # The oldest first: what was said last is found first.
+        changed = [key for key, stamp in stamps.items() if known.get(key) != _told(stamp)]
+        for session_id in sorted(changed, key=lambda key: stamps[key].modified_ns):
+            if self._closed:
+                return
+            try:
+                self._take_in(session_id, stamps[session_id])
+            except OSError:
+                log.warning("session %s cannot be read and is not searched", session_id, exc_info=True)
+
+    def _take_in(self, session_id: str, stamp: Stamp | None) -> None:
+        """Make the index say of one session what its transcript does; without a stamp it is gone."""
+        data = self._folder.read(session_id + SUFFIX) if stamp else None
+        said = {message.id: message.told for message in messages_in(data or b"") if message.told.strip()}
+        with self._file.using() as database:
+            rows = database.execute("SELECT id, message, text FROM messages WHERE session = ?", (session_id,))
+            old = {message: (row, text) for row, message, text in rows.fetchall()}
+            for message, (row, text) in old.items():
+                if said.get(message) != text:
+                    database.execute(_FORGET, (row, spaced(text)))
+                    database.execute("DELETE FROM messages WHERE id = ?", (row,))
+            for message, text in said.items():
+                if message not in old or old[message][1] != text:
+                    row = database.execute(
+                        "INSERT INTO messages (session, message, text) VALUES (?, ?, ?)", (session_id, message, text)
+                    ).lastrowid
+                    database.execute("INSERT INTO words (rowid, text) VALUES (?, ?)", (row, spaced(text)))
+            database.execute("DELETE FROM files WHERE session = ?", (session_id,))
+            if stamp:
+                database.execute("INSERT INTO files VALUES (?, ?)", (session_id, _told(stamp)))
+
+    def _shrink(self, *, empty: bool) -> None:
+        """Give back to the disk what nothing needs any more.
+
+        The words of what has gone stay until FTS5 merges what they are in, which takes too long where there is much.
+        """
+        if empty:
+            self._file.throw_away()
+            return
+        with self._file.using() as database:
+            if self._file.path and self._file.path.stat().st_size < MERGED_AT_ONCE:
+                database.execute("INSERT INTO words (words) VALUES ('optimize')")
+        with self._file.using() as database:
+            database.execute("PRAGMA incremental_vacuum").fetchall()
+            database.execute("PRAGMA wal_checkpoint (TRUNCATE)").fetchall()
+
+
+def _hits(database: sqlite3.Connection, words: list[str], wanted: Callable[[str], bool], end: float) -> Iterator[Hit]:
+    """The latest message of each wanted session, the latest first. Raises LookedAtPart, sqlite3.Error."""
+
+    def is_late() -> bool:
+        return time.monotonic() > end
+
+    looked_at: set[str] = set()
+    rows = database.execute(_QUERY, (expression(words), ROWS))
+    for number, (row, session_id, message_id) in enumerate(rows, 1):
+        if is_late() or number == ROWS:
+            raise LookedAtPart
+        if session_id not in looked_at:
+            looked_at.add(session_id)
+            if wanted(session_id):
+                text = database.execute("SELECT text FROM messages WHERE id = ?", (row,)).fetchone()[0]
+                yield Hit(session_id, message_id, *excerpt(text, words, is_late))
+
+
+_QUERY = """
+SELECT messages.id, session, message FROM words JOIN messages ON messages.id = words.rowid
+WHERE words MATCH ? ORDER BY words.rowid DESC LIMIT ?
+"""
+
+
+_FORGET = "INSERT INTO words (words, rowid, text) VALUES ('delete', ?, ?)"
+
+
+def index_beside(folder: Folder, name: str, transcripts: Folder) -> SearchIndex:
+    """The index of these transcripts, in a file of that folder where it is on a disk."""
+    return SearchIndex(transcripts, folder.path / name if isinstance(folder, DiskFolder) else None)
+
+
+def _told(stamp: Stamp) -> str:
+    return f"{stamp.size} {stamp.modified_ns} {stamp.identity}"

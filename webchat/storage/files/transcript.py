@@ -1,0 +1,167 @@
+"""The messages of one session: typed records in a file that is only ever appended to. Knows no reply in flight."""
+
+from __future__ import annotations
+
+import errno
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from webchat.chat.message import Message, extension
+from webchat.chat.tree import Branch, Tree
+from webchat.fileutil import Folder, Stamp, jsonlines
+
+SUFFIX = ".jsonl"
+CACHED_SESSIONS = 64
+CACHED_BYTES = 64 * 2**20
+"""Of all transcripts that are kept as they were read; the one read last is kept whatever its size."""
+
+
+def messages_in(data: bytes) -> Iterable[Message]:
+    """All messages of a transcript's bytes, those of branches that are not shown among them, in the file's order."""
+    tree = Tree()
+    for end, record in jsonlines.parse(data):
+        tree.add(record, end)
+    return tree.messages.values()
+
+
+@dataclass
+class _Cached:
+    """A transcript as it was read. The lock is for one session: who waits for it needs what is being read."""
+
+    reader: jsonlines.LineReader
+    tree: Tree = field(default_factory=Tree)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def read_on(self) -> None:
+        """Take in what is new in the file. Raises OSError."""
+        new = self.reader.read_on()
+        tree = Tree() if new.afresh else self.tree
+        for end, record in new.lines:
+            tree.add(record, end)
+        tree.end, tree.torn = self.reader.end, self.reader.torn
+        self.tree = tree
+
+
+class Transcripts:
+    """The transcripts in one folder, `<session>.jsonl` each. What was read once is read on from there."""
+
+    def __init__(self, folder: Folder) -> None:
+        self._folder = folder
+        self._guard = threading.Lock()
+        """Of the table of what is cached; nothing is read while it is held."""
+        self._cached: OrderedDict[str, _Cached] = OrderedDict()
+
+    def read(self, session_id: str) -> Branch:
+        """The messages shown now; empty where there is no file. Raises OSError."""
+        with self._tree(session_id) as tree:
+            return tree.branch()
+
+    @contextmanager
+    def _tree(self, session_id: str) -> Iterator[Tree]:
+        """What the file says now, for a block. Only those who read the same session wait. Raises OSError."""
+        with self._guard:
+            cached = self._cached.get(session_id)
+            if cached is None:
+                cached = self._cached[session_id] = _Cached(jsonlines.LineReader(self._folder, _file(session_id)))
+            self._cached.move_to_end(session_id)
+        with cached.lock:
+            cached.read_on()
+            yield cached.tree
+        with self._guard:
+            self._drop_oldest()
+
+    def _drop_oldest(self) -> None:
+        size = sum(cached.tree.end for cached in self._cached.values())
+        while len(self._cached) > CACHED_SESSIONS or (size > CACHED_BYTES and len(self._cached) > 1):
+            size -= self._cached.popitem(last=False)[1].tree.end
+
+    def leaf_below(self, session_id: str, message_id: str) -> str | None:
+        """The message that is shown last where this one is shown: of several answers the newest, and so on down."""
+        with self._tree(session_id) as tree:
+            if message_id not in tree.messages:
+                return None
+            seen = {message_id}
+            while tree.children.get(message_id) and tree.children[message_id][-1] not in seen:
+                message_id = tree.children[message_id][-1]
+                seen.add(message_id)
+            return message_id
+
+    def sent_with(self, session_id: str, key: str) -> list[tuple[Message, Message]]:
+        """The questions that came with this key, on whatever branch, each with its latest answer, or itself again.
+
+        Where an answer was asked for with it, that one and its question.
+        """
+        with self._tree(session_id) as tree:
+            found = [tree.messages[message_id] for message_id in tree.keyed.get(key, ())]
+            return [
+                (message, tree.messages[tree.children.get(message.id, [message.id])[-1]])
+                if message.role == "user"
+                else (tree.messages.get(message.parent or "", message), message)
+                for message in found
+            ]
+
+    def select(self, session_id: str, message_id: str) -> None:
+        """Show the branch that ends with this message from now on. Raises OSError."""
+        self._append(session_id, {"type": "select", "id": message_id})
+
+    def extend(self, session_id: str, more: Message) -> None:
+        """Add to a message what `more`, which has its id, brings. Raises OSError."""
+        self._append(session_id, extension(more))
+
+    def append(self, session_id: str, *messages: Message) -> None:
+        """Append messages; they are on the disk when this returns. Raises OSError."""
+        self._append(session_id, *(message.record() for message in messages))
+
+    def raw(self, session_id: str) -> bytes:
+        """The file as it is; b"" where there is none. Raises OSError."""
+        return self._folder.read(_file(session_id)) or b""
+
+    def put_all(self, transcripts: Mapping[str, bytes]) -> None:
+        """Make transcripts of these bytes, by session. Raises OSError, FileExistsError if there is one."""
+        for session_id in transcripts:
+            if self.stamp(session_id) is not None:
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), _file(session_id))
+        self._folder.replace_all({_file(session_id): data for session_id, data in transcripts.items() if data})
+
+    def remove(self, session_id: str) -> None:
+        """Remove the transcript, for good. Raises OSError."""
+        self._folder.remove(_file(session_id))
+        with self._guard:
+            self._cached.pop(session_id, None)
+
+    def remove_unfinished(self, session_ids: Collection[str]) -> None:
+        """Remove what a killed writer left of these transcripts; nobody may be writing them. Raises OSError."""
+        for name in self._folder.names():
+            if name.startswith(".") and name[1:].partition(SUFFIX)[0] in session_ids:
+                self._folder.remove(name)
+
+    def _append(self, session_id: str, *records: Mapping[str, Any]) -> None:
+        self._folder.append_line(_file(session_id), b"\n".join(map(jsonlines.dump, records)))
+
+    def last_written(self, but: Container[str] = ()) -> dict[str, str]:
+        """When each transcript was last written, ISO 8601 in UTC, by session; not of those in `but`. Reads no file."""
+        times: dict[str, str] = {}
+        names = (name.removesuffix(SUFFIX) for name in self._folder.names() if name.endswith(SUFFIX))
+        for session_id in names:
+            stamp = None if session_id in but else self.stamp(session_id)
+            if stamp:
+                moment = datetime.fromtimestamp(stamp.modified_ns / 1e9, UTC)
+                times[session_id] = moment.isoformat(timespec="microseconds")
+        return times
+
+    def state(self) -> object:
+        """Differs from an earlier one when files have come or gone; None where that cannot be told."""
+        return self._folder.stamp(".")
+
+    def stamp(self, session_id: str) -> Stamp | None:
+        return self._folder.stamp(_file(session_id))
+
+
+def _file(session_id: str) -> str:
+    return session_id + SUFFIX

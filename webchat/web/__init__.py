@@ -1,0 +1,74 @@
+"""The chat as a Flask blueprint that mounts in any application, under any prefix."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import cast
+
+from flask import Blueprint, Flask, Response, request
+
+from webchat.errors import WebChatError
+from webchat.manager import WebChatSessionManager
+from webchat.memory import MemoryStore
+from webchat.web import api, archive, chat, events, housekeeping, imports, options, security
+from webchat.web import errors as errors_http
+from webchat.web.context import Chat, resources
+from webchat.web.htmx import REQUEST_HEADER as HTMX_HEADER
+from webchat.web.streams import release_unused
+
+__all__ = ["create_blueprint", "finish", "guard", "resources"]
+
+
+def create_blueprint(
+    manager: WebChatSessionManager,
+    *,
+    memory: MemoryStore | None = None,
+    settings_url: str = "/apps/settings/",
+    name: str = "webchat",
+    title: str = "Amplifier",
+    theme: Callable[[], str] = lambda: "system",
+    max_streams: int | None = None,
+    max_streams_per_client: int = 100,
+    owner: Callable[[], str | None] = lambda: None,
+) -> Blueprint:
+    """The chat over `manager`: its pages, the JSON routes, the event streams, static files and headers.
+
+    `memory` answers "remember …" and "recall …"; without it they go to the model. `settings_url` is where the
+    Settings link leads; an empty one leaves it out. `name` sets two chats in one application apart. `theme` gives
+    "system", "light" or "dark". Above `max_streams` open event streams pages poll, in all or
+    above `max_streams_per_client` of one client (0 is any number); without `max_streams` they follow the
+    server's threads where it is waitress, and are four elsewhere; give a number below the server's threads.
+    `owner` says whose sessions a request is about, where the host application has several people: each has their own.
+    Host names are the host application's to check.
+    """
+    blueprint = Blueprint(name, "webchat", static_folder=str(resources("static")), static_url_path="/static")
+    state = Chat(manager, memory, settings_url, name, title, theme, max_streams, max_streams_per_client, owner)
+    blueprint.record(lambda setup: _install(cast(Flask, setup.app), state))
+    for module in (archive, imports, chat, events, housekeeping, options, api):
+        module.register(blueprint)
+    blueprint.teardown_request(release_unused)
+    guard(blueprint)
+    return blueprint
+
+
+def guard(blueprint: Blueprint) -> None:
+    """Give a blueprint the checks, headers and error faces that all of ours have."""
+    blueprint.record(security.mark_views)
+    blueprint.before_request(lambda: security.check_same_site(request))
+    blueprint.after_request(finish)
+    blueprint.register_error_handler(WebChatError, errors_http.handle)
+    blueprint.register_error_handler(Exception, errors_http.handle)
+
+
+def finish(response: Response) -> Response:
+    """Put our headers on an answer, whichever view or error made it."""
+    if request.endpoint and request.endpoint.endswith(".static") and response.status_code < 400:
+        response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+    else:
+        response.vary.update([HTMX_HEADER, "Accept"])
+    return security.set_headers(response)
+
+
+def _install(app: Flask, state: Chat) -> None:
+    app.extensions.setdefault("webchat", state.manager)
+    app.extensions.setdefault("webchat.chats", {})[state.name] = state

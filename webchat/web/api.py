@@ -1,0 +1,110 @@
+"""The JSON routes. They take JSON and forms alike, and nothing at all where every field is optional."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response
+
+from webchat.errors import NoActiveSession
+from webchat.memory import answer, check_memory_intent
+from webchat.session_store import DEFAULT_DESCRIPTION, WebChatSession
+from webchat.web.context import chat_of, client, manager, owner
+from webchat.web.faces import json_answer
+from webchat.web.inputs import request_fields
+from webchat.web.streams import answering, memory_json, memory_reply, reply_json, reserve
+
+
+def register(blueprint: Blueprint) -> None:
+    """Give the blueprint this module's routes."""
+    blueprint.get("/api/session", endpoint="api_session")(current)
+    blueprint.post("/api/session", endpoint="api_create")(create)
+    blueprint.get("/api/sessions", endpoint="api_sessions")(sessions)
+    blueprint.post("/api/session/resume", endpoint="api_resume")(resume)
+    blueprint.post("/api/chat", endpoint="api_chat")(chat)
+    blueprint.post("/api/end", endpoint="api_end")(end)
+
+
+def current() -> Response:
+    """The current session. Reads the registry only."""
+    session = manager().active_session(owner())
+    if session is None:
+        return json_answer({"connected": False, "session_id": None, "message": "No active session."})
+    return json_answer({"connected": True, **session_fields(session)})
+
+
+def create() -> Response:
+    fields = request_fields()
+    # The server's folders are one person's who runs it, and not for others to look for.
+    working_dir = None if owner() else fields.optional("working_dir")
+    info = manager().create_session(working_dir or "~", fields.optional("description") or DEFAULT_DESCRIPTION, owner())
+    return json_answer(session_fields(manager().get_session(info.session_id, owner())))
+
+
+def sessions() -> Response:
+    """All sessions, newest first."""
+    return json_answer({"sessions": [listed_fields(session) for session in manager().list_sessions(owner())]})
+
+
+def resume() -> Response:
+    session_id = request_fields().required("session_id", "session_id is required")
+    return json_answer({"session_id": manager().resume_session(session_id, owner()).session_id, "resumed": True})
+
+
+def chat() -> Response:
+    """Answer a message, or a memory command, which needs no session."""
+    fields = request_fields()
+    message = fields.required("message", "message is required")
+    session_id = fields.optional("session_id") or _current_id()
+    memory, intent = chat_of().memory, check_memory_intent(message)
+    if memory is not None and intent is not None:
+        said = answer(memory, *intent, owner())
+        connected = session_id is not None and manager().store.get(session_id, owner()) is not None
+        return memory_reply(said, session_id, connected=connected) or memory_json(said, connected=connected)
+    if session_id is None:
+        raise NoActiveSession
+    reserve()
+    key, seen = fields.key(), fields.optional("seen")
+    posted = manager().post_message(session_id, message, owner(), key=key, seen=seen, client=client())
+    return answering(posted) or reply_json(posted)
+
+
+def end() -> Response:
+    session_id = request_fields().optional("session_id") or _current_id()
+    if session_id is None or not manager().end_session(session_id, owner()):
+        return json_answer({"ended": False, "message": "No active session."})
+    return json_answer({"ended": True, "session_id": session_id})
+
+
+def _current_id() -> str | None:
+    session = manager().active_session(owner())
+    return session.session_id if session else None
+
+
+def session_fields(session: WebChatSession) -> dict[str, object]:
+    """What a script is told of the session that it speaks to."""
+    return {
+        "session_id": session.session_id,
+        "project_id": session.project_id,
+        "working_dir": session.working_dir,
+    }
+
+
+def listed_fields(session: WebChatSession) -> dict[str, object]:
+    """What a list for a script says of a session."""
+    return {
+        "session_id": session.session_id,
+        "description": session.description,
+        "created_at": session.created_at,
+        "last_active": session.last_active,
+        "is_active": session.is_active,
+        "project_id": session.project_id,
+    }
+
+
+def shelved_fields(session: WebChatSession) -> dict[str, object]:
+    """The same with where in the list it stands."""
+    return {
+        **listed_fields(session),
+        "pinned": session.pinned,
+        "archived": session.archived,
+        "deleted_at": session.deleted_at,
+    }

@@ -1,0 +1,351 @@
+"""The pages, the fragments that htmx swaps into them, and the forms they post."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from flask import Blueprint, Response, g, redirect, request, stream_with_context
+from markupsafe import escape
+from werkzeug.exceptions import NotFound
+from werkzeug.wrappers import Response as AnyResponse
+
+from webchat.chat.conversation import Conversation
+from webchat.chat.message import Message, new_message_id
+from webchat.chat.search import Hit
+from webchat.errors import InvalidInput
+from webchat.manager import once
+from webchat.memory import MemoryAnswer, answer, answered_before, check_memory_intent
+from webchat.replies.writing import Posted
+from webchat.session_store import WebChatSession
+from webchat.web import housekeeping, pieces
+from webchat.web.api import session_fields, shelved_fields
+from webchat.web.context import chat_of, client, has_gone, link, manager, owner, session_link
+from webchat.web.faces import Face, json_answer, script_answer, wanted_face
+from webchat.web.htmx import fragments, is_htmx, partial
+from webchat.web.inputs import allow_files, request_fields
+from webchat.web.streams import answering, holding, memory_reply, reserve
+from webchat.web.templates import render_template
+from webchat.web.window import window_before
+
+SHELVES = ("", "archived", "trash")
+FIRST_TEXT = 0.03
+"""Seconds that a form's answer waits for the first piece of text, which then comes with it."""
+
+
+def register(blueprint: Blueprint) -> None:
+    """Give the blueprint this module's routes."""
+    get, post = blueprint.get, blueprint.post
+    get("/", endpoint="index")(index)
+    get("/sessions", endpoint="sessions")(sessions)
+    post("/sessions", endpoint="new")(new)
+    get("/sessions/<session_id>", endpoint="session")(session)
+    get("/sessions/<session_id>/reply", endpoint="reply")(reply)
+    post("/sessions/<session_id>/resume", endpoint="resume")(resume)
+    post("/sessions/<session_id>/stop", endpoint="stop")(stop)
+    post("/sessions/<session_id>/end", endpoint="end")(end)
+    post("/messages", endpoint="start")(start)
+    post("/sessions/<session_id>/messages", endpoint="send")(send)
+    get("/sessions/<session_id>/messages/<message_id>", endpoint="source")(source)
+    get("/sessions/<session_id>/messages/<message_id>/files/<int:number>", endpoint="file")(file)
+    get("/sessions/<session_id>/messages/<message_id>/edit", endpoint="edit")(edit)
+    for name, view in (("retry", retry), ("continue", go_on), ("edit", change), ("select", select), ("fork", fork)):
+        endpoint = "change" if view is change else name
+        post(f"/sessions/<session_id>/messages/<message_id>/{name}", endpoint=endpoint)(view)
+    post("/sessions/<session_id>/messages/<message_id>/ask", endpoint="ask")(ask)
+
+
+def index() -> str:
+    """The current session's chat, or the welcome."""
+    return _page(manager().active_session(owner()))
+
+
+def session(session_id: str) -> AnyResponse | str:
+    """One session; to htmx with `before` only the messages before that one; to a script all that are shown."""
+    shown = manager().get_session(session_id, owner())
+    if wanted_face() is Face.JSON:
+        messages = manager().read_conversation(session_id).messages
+        return json_answer({**session_fields(shown), "messages": [_message_fields(item) for item in messages]})
+    before = request.args.get("before")
+    if before and is_htmx():
+        return _earlier(shown, before, request.args.get("after", ""))
+    at = request.args.get("at", "")
+    aside = at if at and manager().is_aside(session_id, at) else ""
+    html = _page(shown, request.args.get("show", 0, type=int), at, aside)
+    return fragments(html, push=session_link(session_id)) if is_htmx() else html
+
+
+def sessions() -> Response | str:
+    """The list: rows for the dropdown, a page for whoever has no script, JSON for a script."""
+    query, page = request.args.get("q", ""), request.args.get("page", 0, type=_page_number)
+    show = request.args.get("show", "")
+    if show not in SHELVES:
+        raise InvalidInput(f"show is one of {', '.join(filter(None, SHELVES))}, or is left out.")
+    if wanted_face() is Face.JSON:
+        found, has_more = pieces.listed(query, page, show)
+        fields: dict[str, object] = {"sessions": [shelved_fields(item) for item in found], "has_more": has_more}
+        if query.strip():
+            hits, complete, partial = pieces.said(query, found) if page == 0 and not show else ([], True, False)
+            fields |= {"hits": [_hit_fields(item.hit) for item in hits], "complete": complete, "partial": partial}
+        return json_answer(fields)
+    if is_htmx():
+        return pieces.list_part(query, page)
+    context = pieces.list_context(query, page, show)
+    undo = housekeeping.undo_context(request.args.get("deleted"))
+    context |= {"left_out": manager().archive.left_out(owner()), "trash_days": manager().housekeeping.trash_days}
+    return render_template("webchat/sessions.html", **context, **undo)
+
+
+def _page_number(text: str) -> int:
+    if not 0 <= int(text) < 1_000_000:
+        raise ValueError("no such page")
+    return int(text)
+
+
+def new() -> AnyResponse:
+    return _shown(manager().new_session(owner()), note="New session started", note_above=True)
+
+
+def resume(session_id: str) -> AnyResponse:
+    return _shown(manager().resume_session(session_id, owner()), note="Resumed session")
+
+
+def start() -> AnyResponse:
+    """The first message: a new session, and the answer on its way."""
+    message = _message_field()
+    if _memory_intent(message):
+        made = manager().create_session(owner=owner(), key=once(_key(), "start", message))
+        shown = manager().get_session(made.session_id, owner())
+        said, *_ = _remember(shown.session_id, message)
+        reply = memory_reply(said, shown.session_id, connected=True)
+        return reply or _shown(
+            manager().get_session(shown.session_id, owner()), note="New session started", note_above=True
+        )
+    posted = manager().start_conversation(message, owner(), key=_key(), files=request_fields().files(), client=client())
+    return answering(posted) or _chat_with(posted, note="New session started")
+
+
+def send(session_id: str) -> AnyResponse:
+    """A further message, and the answer on its way."""
+    message = _message_field()
+    if _memory_intent(message):
+        said, asked, answered = _remember(session_id, message)
+        return memory_reply(said, session_id, connected=True) or _added(session_id, asked, answered)
+    files = request_fields().files()
+    posted = manager().post_message(
+        session_id, message, owner(), key=_key(), seen=_seen(), files=files, client=client()
+    )
+    return answering(posted) or _added(session_id, posted.question, posted.reply, posted=posted)
+
+
+def source(session_id: str, message_id: str) -> Response:
+    """One message as it was written, for copying."""
+    message = manager().conversation(session_id, owner()).find(message_id)
+    if message is None:
+        raise NotFound("There is no such message in this session.")
+    return Response(message.content, mimetype="text/plain")
+
+
+def file(session_id: str, message_id: str, number: int) -> Response:
+    """A file that went with a message, as text; in its fold, where a script asks."""
+    message = manager().conversation(session_id, owner()).find(message_id)
+    if message is None or number >= len(message.files):
+        raise NotFound("There is no such file in this session.")
+    content = message.files[number].content
+    return fragments(escape(content)) if is_htmx() else Response(content, mimetype="text/plain")
+
+
+def retry(session_id: str, message_id: str) -> AnyResponse:
+    reserve()
+    posted = manager().retry(session_id, message_id, owner(), key=_key(), client=client())
+    return answering(posted) or _chat_with(posted)
+
+
+def go_on(session_id: str, message_id: str) -> AnyResponse:
+    """Have an answer that broke off go on in the same message."""
+    reserve()
+    posted = manager().continue_reply(session_id, message_id, owner(), key=_key(), client=client())
+    return answering(posted) or _chat_with(posted)
+
+
+def edit(session_id: str, message_id: str) -> AnyResponse | str:
+    """The form in which a message of one's own is changed."""
+    shown = manager().get_session(session_id, owner())
+    conversation = manager().read_conversation(session_id)
+    message = conversation.find(message_id)
+    if message is None or message.role != "user" or conversation.last is None:
+        raise NotFound("There is no such message of yours in this session.")
+    page = "webchat/_edit.html" if is_htmx() else "webchat/edit.html"
+    seen = None if is_htmx() else conversation.last.id  # a page with a stream knows better what it has seen by then
+    return render_template(page, session=shown, message=message, key=new_message_id(), seen=seen)
+
+
+def change(session_id: str, message_id: str) -> AnyResponse:
+    """Say something else in place of a message of one's own."""
+    message = _message_field()
+    posted = manager().edit(session_id, message_id, message, owner(), key=_key(), seen=_seen(), client=client())
+    return answering(posted) or _chat_with(posted)
+
+
+def select(session_id: str, message_id: str) -> AnyResponse:
+    """Show the branch with this message."""
+    manager().select(session_id, message_id, owner())
+    return _shown(manager().get_session(session_id, owner()))
+
+
+def fork(session_id: str, message_id: str) -> AnyResponse:
+    """A new session that begins as this one does, up to that message."""
+    return _shown(manager().fork(session_id, message_id, owner(), key=_key()), note="Copied into a new session")
+
+
+def ask(session_id: str, message_id: str) -> AnyResponse:
+    """Ask the model what was taken for a memory command."""
+    asked = manager().conversation(session_id, owner()).find(message_id)
+    if asked is None or asked.role != "user":
+        raise InvalidInput("Only a message can be asked again.")
+    reserve()
+    files = [(file.name, file.content) for file in asked.files]
+    posted = manager().post_message(
+        session_id, asked.content, owner(), files=files, key=_key(), seen=_seen(), client=client()
+    )
+    return answering(posted) or _added(session_id, posted.question, posted.reply, posted=posted)
+
+
+def stop(session_id: str) -> AnyResponse:
+    manager().stop(session_id, owner())
+    conversation = manager().read_conversation(session_id)
+    if not is_htmx() or conversation.last is None:
+        return _shown(manager().get_session(session_id, owner()))
+    return fragments(pieces.article_partial(conversation.last, conversation, session_id))
+
+
+def end(session_id: str) -> AnyResponse:
+    manager().end_session(session_id, owner())
+    return _shown(manager().get_session(session_id, owner()), note="Ended session")
+
+
+def reply(session_id: str) -> Response:
+    """The reply in flight as a page that grows: what a frame shows where no script runs."""
+    last = manager().conversation(session_id, owner()).last
+    g.framed = True
+    if last is not None and last.in_flight:
+        g.place = chat_of().take_stream()
+    # An iterator takes its context at the first piece, when this request's is gone.
+    return holding(Response(stream_with_context(_reply_page(session_id, last)), mimetype="text/html"))
+
+
+def _reply_page(session_id: str, last: Message | None) -> Iterator[str]:
+    # The frame's page may stand at "#end" already: only an address of its own makes the link load it anew.
+    url = link("session", session_id=session_id, answered=last.id if last else None, _anchor="end")
+    head, foot = render_template("webchat/reply.html", session_url=url).split("<!--text-->")
+    yield head
+    if last is not None and last.in_flight:
+        gone = has_gone()
+        for text, _ in manager().pieces(session_id, last.id):
+            if gone():
+                return
+            yield str(escape(text))
+    elif last is not None and last.role == "assistant":
+        yield str(escape(last.content))
+    yield foot
+
+
+def _hit_fields(hit: Hit) -> dict[str, object]:
+    return {
+        "session_id": hit.session_id,
+        "message_id": hit.message_id,
+        "text": hit.before + hit.match + hit.after,
+    }
+
+
+def _message_fields(message: Message) -> dict[str, object]:
+    """A message as its record in the transcript has it, and the ids of all that follow the same message."""
+    record = message.record()
+    del record["type"]
+    return {**record, "siblings": [*message.siblings] or [message.id]}
+
+
+def _page(shown: WebChatSession | None, show: int = 0, at: str = "", aside: str = "") -> str:
+    context = pieces.chat_context(shown, show=show, at=at) | {"aside": aside}
+    if is_htmx():
+        # Not with "+": it would take the chat, a plain text, for something to escape.
+        return "".join((render_template("webchat/_chat.html", **context), pieces.shell_partials(shown)))
+    return render_template("webchat/chat.html", **context, title=pieces.page_title(shown))
+
+
+def _shown(shown: WebChatSession, note: str = "", *, note_above: bool = False, with_list: bool = True) -> AnyResponse:
+    """The session's chat after something was done with it, with badge and, mostly, list in one swap, or a redirect."""
+    url = session_link(shown.session_id)
+    told = script_answer(session_fields(shown))
+    if told:
+        return told
+    if not is_htmx():
+        return redirect(f"{url}#end", code=303)
+    note = note and f"{note} {shown.short_id}"
+    parts = [pieces.chat_part(shown, note, note_above=note_above), pieces.shell_partials(shown)]
+    return fragments(*parts, *([pieces.list_partial()] if with_list else []), push=url)
+
+
+def _chat_with(posted: Posted, note: str = "") -> AnyResponse:
+    """The session's chat with an answer that has just begun. A list that is open hears of it by its page's stream."""
+    if is_htmx():
+        posted.wait_for_text(FIRST_TEXT)
+    return _shown(posted.session, note=note, note_above=True, with_list=False)
+
+
+def _added(session_id: str, *added: Message, posted: Posted | None = None) -> AnyResponse:
+    """The new messages and a fresh composer, or a redirect."""
+    if not is_htmx():
+        return redirect(f"{session_link(session_id)}#end", code=303)
+    if posted:
+        posted.wait_for_text(FIRST_TEXT)
+    conversation = manager().read_conversation(session_id)
+    # The answer may have begun already, or be finished; the page takes it as it is now.
+    now = [conversation.find(message.id) or message for message in added]
+    messages = pieces.added_partial(now, conversation, session_id)
+    last = conversation.last
+    composer = render_template(
+        "webchat/_composer.html",
+        session=manager().get_session(session_id, owner()),
+        key=new_message_id(),
+        seen=last.id if last else pieces.START,
+    )
+    return fragments(messages, partial("composer", "outerHTML", composer))
+
+
+def _earlier(shown: WebChatSession, before: str, after: str) -> str:
+    part = window_before(manager().read_conversation(shown.session_id).messages, before, after)
+    context = pieces.window_context(part, Conversation())  # none of them is the last
+    return render_template("webchat/_earlier.html", session=shown, **context)
+
+
+def _key() -> str | None:
+    return request_fields().key()
+
+
+def _seen() -> str | None:
+    return request_fields().optional("seen")
+
+
+def _message_field() -> str:
+    allow_files()
+    reserve()
+    return request_fields().required("message", "Write a message first.")
+
+
+def _memory_intent(message: str) -> bool:
+    return chat_of().memory is not None and check_memory_intent(message) is not None
+
+
+def _remember(session_id: str, message: str) -> tuple[MemoryAnswer, Message, Message]:
+    memory, intent = chat_of().memory, check_memory_intent(message)
+    assert memory is not None  # noqa: S101  (both were asked for by `_memory_intent`)
+    assert intent is not None  # noqa: S101
+    manager().get_session(session_id, owner())
+    whose, said = owner(), list[MemoryAnswer]()
+
+    def do() -> str:
+        said.append(answer(memory, *intent, whose))
+        return said[0].text
+
+    asked, answered = manager().add_exchange(session_id, message, do, "memory", whose, key=_key(), seen=_seen())
+    return said[0] if said else answered_before(memory, *intent, answered.content, whose), asked, answered

@@ -1,0 +1,169 @@
+"""What the views share: the chat that a request is about, and the few things that templates call."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta, tzinfo
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from flask import current_app, request, url_for
+
+from webchat.addresses import client_at
+from webchat.errors import TooBusy
+from webchat.limits import Places
+from webchat.manager import WebChatSessionManager
+from webchat.memory import MemoryStore
+from webchat.web.bodies import Renderings
+from webchat.web.hosting import most_streams
+from webchat.web.running_imports import Imports
+
+DAYS = ("Older", "Previous 7 days", "Yesterday", "Today")
+"""The headings of the list."""
+TIMEZONE_COOKIE = "webchat-timezone"
+TOO_MANY = "Too many of your requests wait for answers right now. Wait for one, then try again."
+
+
+PACKAGE = Path(__file__).parent.parent
+
+
+def resources(name: str) -> Path:
+    """The folder `templates` or `static`: inside the package in an installed wheel, beside it in a checkout."""
+    inside = PACKAGE / name
+    return inside if inside.is_dir() else PACKAGE.parent / name
+
+
+MOST_DOWNLOADS, DOWNLOADS_PER_CLIENT = 12, 4
+"""Exports sent at once, in all and to each client: each holds a thread for as long as its reader takes."""
+TOO_MANY_DOWNLOADS = "Too many of your exports are being sent right now. Wait for one, then try again."
+
+
+@dataclass(frozen=True)
+class Chat:
+    """One mounted chat: whom it speaks through and how it presents itself."""
+
+    manager: WebChatSessionManager
+    memory: MemoryStore | None
+    settings_url: str
+    name: str
+    title: str
+    theme: Callable[[], str]
+    max_streams: int | None
+    """None: as many as the threads of the server allow, as far as a request tells."""
+    max_streams_per_client: int
+    owner: Callable[[], str | None]
+    renderings: Renderings = field(default_factory=Renderings)
+    imports: Imports = field(default_factory=Imports)
+    streams: Places = field(init=False)
+    """The threads that are held for long: by pages' streams, and by scripts that wait for an answer."""
+
+    downloads: Places = field(default_factory=lambda: Places(MOST_DOWNLOADS, DOWNLOADS_PER_CLIENT, TOO_MANY_DOWNLOADS))
+    """The threads that wait for whoever takes a large file."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "streams", Places(self.max_streams or 0, self.max_streams_per_client, TOO_MANY))
+
+    def take_stream(self, *, page: bool = False) -> Callable[[], None]:
+        """A thread for long, of those that may be held; gives what gives it back. Raises TooBusy.
+
+        Where a server has one thread for all a page takes none, while a script's answer is all that it does.
+        """
+        if self.max_streams is not None:
+            return self.streams.take(client())
+        most = most_streams(request.environ)
+        if page and not most:
+            raise TooBusy
+        return self.streams.take(client(), max(1, most))
+
+    @property
+    def settings_link(self) -> str:
+        """Where the Settings link leads; one that begins with "/" lies below the application's own mount point."""
+        return request.script_root + self.settings_url if self.settings_url.startswith("/") else self.settings_url
+
+
+def chat_of() -> Chat:
+    """The chat that this request is about; pages beside it, as the settings, belong to the first."""
+    chats: dict[str, Chat] = current_app.extensions["webchat.chats"]
+    for name in request.blueprints:
+        if name.rpartition(".")[2] in chats:
+            return chats[name.rpartition(".")[2]]
+    return next(iter(chats.values()))
+
+
+def has_gone(after: float = float("inf")) -> Callable[[], bool]:
+    """Says whether this request's client has closed the connection.
+
+    If the server does not tell, the client is taken to have gone after that many seconds.
+    """
+    end = time.monotonic() + after
+    gone: Callable[[], bool] = request.environ.get("waitress.client_disconnected", lambda: time.monotonic() > end)
+    return gone
+
+
+def owner() -> str | None:
+    """Whose sessions this request is about; None where nobody has to sign in."""
+    return chat_of().owner()
+
+
+def client() -> str:
+    """Whose answers are counted together: a person's, where people sign in, else those of an address."""
+    return owner() or client_at(request.remote_addr)
+
+
+def manager() -> WebChatSessionManager:
+    return chat_of().manager
+
+
+def link(view: str, **values: Any) -> str:  # noqa: ANN401
+    """The URL of one of the chat's views, under whatever prefix it is mounted."""
+    chat = chat_of()
+    mounted = next((name for name in request.blueprints if name.rpartition(".")[2] == chat.name), chat.name)
+    return url_for(f"{mounted}.{view}", **values)
+
+
+def session_link(session_id: str) -> str:
+    return link("session", session_id=session_id)
+
+
+def static_link(filename: str) -> str:
+    """A static file's URL, which changes with the file's content: browsers may keep it for ever."""
+    path = resources("static") / filename
+    return link("static", filename=filename, v=_fingerprint(path, path.stat().st_mtime_ns))
+
+
+@lru_cache(maxsize=32)
+def _fingerprint(path: Path, modified_ns: int) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+
+
+def local_time(iso: str) -> datetime | None:
+    """A stored time in the reader's time zone, which the page tells in a cookie; before it has, in the server's."""
+    try:
+        moment = datetime.fromisoformat(iso)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(_timezone())
+    except (ValueError, OverflowError):
+        return None
+
+
+def _timezone() -> tzinfo | None:
+    try:
+        return ZoneInfo(request.cookies.get(TIMEZONE_COOKIE, ""))
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return None
+
+
+def day_group(moment: datetime | None, now: datetime) -> str:
+    """Under which heading of the list a session stands. Both times are in the reader's time zone."""
+    if moment is None:
+        return "Older"
+    today = now.date()
+    if moment.date() >= today:
+        return "Today"
+    if moment.date() == today - timedelta(days=1):
+        return "Yesterday"
+    return "Previous 7 days" if moment.date() >= today - timedelta(days=7) else "Older"

@@ -1,0 +1,165 @@
+"""Errors as HTTP: one table of status codes, one handler, and a face for whoever asked."""
+
+from __future__ import annotations
+
+import errno
+import logging
+
+from flask import Response, g, request
+from werkzeug.exceptions import HTTPException
+
+from webchat.errors import (
+    BackendUnavailable,
+    Closing,
+    InvalidInput,
+    LimitReached,
+    ModelBusy,
+    NoActiveSession,
+    NoThreads,
+    NotSignedIn,
+    SessionBusy,
+    SessionEnded,
+    SessionExists,
+    SessionNotFound,
+    SessionUnknown,
+    StaleView,
+    StorageError,
+    TooBusy,
+    TooLarge,
+    TooManyGuesses,
+    Unforeseen,
+    WebChatError,
+    WrongToken,
+    unforeseen,
+)
+from webchat.limits import MIB
+from webchat.reference import ERROR
+from webchat.web import pieces
+from webchat.web.context import link
+from webchat.web.faces import Face, error_fields, json_answer, wanted_face
+from webchat.web.security import is_same_site, mark_as_ours
+from webchat.web.templates import render_template
+
+log = logging.getLogger(__name__)
+
+STATUS: dict[type[Exception], int] = {
+    SessionNotFound: 404,
+    SessionExists: 409,
+    SessionEnded: 409,
+    SessionBusy: 409,
+    StaleView: 409,
+    NoActiveSession: 409,
+    ModelBusy: 409,
+    BackendUnavailable: 503,
+    NotSignedIn: 401,
+    WrongToken: 401,
+    TooManyGuesses: 429,
+    TooBusy: 503,
+    NoThreads: 503,
+    Closing: 503,
+    SessionUnknown: 503,
+    InvalidInput: 422,
+    LimitReached: 409,
+    TooLarge: 413,
+    StorageError: 507,
+    Unforeseen: 500,
+}
+RETRY_AFTER = {TooBusy: 5, NoThreads: 5, Closing: 10}
+"""Seconds after which a script may try the same again."""
+NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE)
+TEXTS = {
+    404: "There is nothing at this address.",
+    405: "This address does not take that kind of request.",
+    415: "This kind of content is not understood here.",
+    429: "Too many requests. Wait a moment, then try again.",
+}
+REFUSED_BY_HOST = {400, 401, 403, 429, 503}
+"""Statuses with which a host application may refuse our forms, for example because a sign-in or a token has expired."""
+
+
+def handle(error: Exception) -> Response:
+    """Answer with the error's text and status, in the face that was asked for."""
+    mark_as_ours()
+    text, status, headers = _told(error)
+    request.environ[ERROR] = type(error).__name__ if isinstance(error, WebChatError | HTTPException) else "Unforeseen"
+    face = wanted_face()
+    if face is Face.JSON:
+        status = 400 if status == 422 else status
+        response = json_answer(error_fields(error, text), status)
+    elif face in (Face.TEXT, Face.EVENTS):
+        response = Response(text + "\n", status, mimetype="text/plain")
+    else:
+        response = Response(_page(error, text, status, face), status, mimetype="text/html")
+    response.headers.extend(headers)
+    return response
+
+
+def _told(error: Exception) -> tuple[str, int, list[tuple[str, str]]]:
+    if isinstance(error, WebChatError):
+        if error.__cause__:
+            log.warning("%s %s: %s", request.method, request.path, error, exc_info=error)
+        wait = getattr(error, "wait", None) or RETRY_AFTER.get(type(error))
+        headers = [("Retry-After", str(wait))] if wait else []
+        if isinstance(error, NotSignedIn):
+            headers.append(("WWW-Authenticate", "Bearer"))
+        return str(error), STATUS.get(type(error), 500), headers
+    if isinstance(error, OSError) and error.errno in NO_DESCRIPTORS:
+        log.warning("%s %s: no descriptor left", request.method, request.path, exc_info=error)
+        return "The server has too many files open. Try again in a few seconds.", 503, [("Retry-After", "5")]
+    if isinstance(error, HTTPException) and (error.code or 500) < 500:
+        code = error.code or 400
+        # Werkzeug's own texts are for developers; ours stand in the table or were given with the exception.
+        own = error.description if error.description != type(error).description else None
+        own_headers = error.get_headers() if code in (405, 429) else []
+        text = _too_large() if code == 413 else TEXTS.get(code) or own or "This request cannot be used."
+        return text, code, [h for h in own_headers if h[0] in ("Allow", "Retry-After")]
+    return str(unforeseen(error)), 500, []
+
+
+def _too_large() -> str:
+    return f"This is too large. A request may have {(request.max_content_length or 0) / MIB:g} MiB at most."
+
+
+def _page(error: Exception, text: str, status: int, face: Face) -> str:
+    session_id = (request.view_args or {}).get("session_id")
+    context: dict[str, object] = {
+        "text": text,
+        "status": status,
+        "ended": isinstance(error, SessionEnded),
+        "session_id": session_id if status != 404 else None,
+        "draft": _field("message") if _is_text_given_back(error) else "",
+    }
+    if isinstance(error, NotSignedIn | TooManyGuesses) and g.get("way_in") == "token" and face is not Face.FRAGMENT:
+        return render_template(
+            "webchat/sign_in.html", **context, next=_way_back(), asked=type(error) is not NotSignedIn
+        )
+    template = "webchat/_error.html" if face is Face.FRAGMENT else "webchat/error.html"
+    if not isinstance(error, StaleView):
+        return render_template(template, **context)
+    seen = _field("seen") or (request.view_args or {}).get("message_id", "")
+    if face is Face.FRAGMENT:
+        return "".join((render_template(template, **context), pieces.newer_partials(str(session_id), seen)))
+    return render_template(template, **context | pieces.newer_context(str(session_id), seen))
+
+
+def _is_text_given_back(error: Exception) -> bool:
+    """Whether the page offers the message to be sent again. What was refused for itself is not looked into."""
+    if isinstance(error, HTTPException):
+        return error.code in REFUSED_BY_HOST and is_same_site(request)
+    return True
+
+
+def _field(name: str) -> str:
+    """A field of the form that was sent; "" where there is none, or it cannot be read."""
+    try:
+        return request.form.get(name, "")
+    except HTTPException:
+        return ""
+
+
+def _way_back() -> str:
+    """Where to go on after signing in: to the page that was asked for, or whose form was sent."""
+    session_id = (request.view_args or {}).get("session_id")
+    if request.method == "GET":
+        return request.script_root + (request.full_path.rstrip("?") if "token" not in request.args else request.path)
+    return _field("next") or (link("session", session_id=session_id) if session_id else "")

@@ -1,0 +1,250 @@
+"""The one stream that each open page has: messages, the answer as it grows, badge, title, and "the list changed"."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from flask import Blueprint, Response, request, stream_with_context
+from markupsafe import Markup, escape
+
+from webchat.chat.conversation import Change, Conversation, Position, change_since
+from webchat.chat.message import Message
+from webchat.errors import TooBusy
+from webchat.session_store import WebChatSession
+from webchat.web import pieces
+from webchat.web.context import Chat, chat_of, has_gone, owner
+from webchat.web.hosting import is_ending
+from webchat.web.htmx import partial
+
+UPDATE_INTERVAL = 0.12
+"""Seconds between two updates of an answer that grows. Each costs the browser about 10 ms to lay out and paint."""
+BYTES_PER_SECOND = 40_000
+"""What the growing end of an answer may cost: a long table or code block is sent less often."""
+PING_INTERVAL = 15.0
+"""Seconds of silence after which an event shows both sides that the connection lives."""
+LIFETIME = 60.0
+"""Seconds after which a page's stream ends if the server does not tell whether the page is still there: some would have
+it go on for nobody. A page that is there connects again and goes on where it was."""
+PING = "event: ping\ndata:\n\n"
+POLL_AGAIN = 5_000
+"""Milliseconds after which a page asks again that got no stream of its own."""
+
+
+def register(blueprint: Blueprint) -> None:
+    """Give the blueprint this module's route."""
+    blueprint.get("/events", endpoint="events")(events)
+
+
+def events() -> Response:
+    """The stream of one session from a position on: Last-Event-ID, else `after`, else the present.
+
+    Without a session it is that of the welcome, beside which there is the list.
+    """
+    chat = chat_of()
+    given = request.headers.get("Last-Event-ID") or request.args.get("after")
+    if "session" in request.args:
+        session = chat.manager.get_session(request.args["session"], owner())
+        position = Position.parse(given) or chat.manager.read_conversation(session.session_id).position
+        said = ("damaged" in request.args, "newer" in request.args) if "after" in request.args else None
+        stream: ListStream = PageStream(chat, session, position, has_gone(LIFETIME), said=said)
+    else:
+        stream = ListStream(chat, has_gone(LIFETIME))
+    chat.manager.watch.start()  # before the answer's status is out: there may be no thread left
+    try:
+        give = chat.take_stream(page=True)
+    except TooBusy:
+        return _events(stream.once())
+    response = _events(stream.follow())
+    response.call_on_close(give)
+    return response
+
+
+def _events(body: Iterator[str]) -> Response:
+    return Response(stream_with_context(body), mimetype="text/event-stream", headers={"X-Accel-Buffering": "no"})
+
+
+class ListStream:
+    """What a page without a conversation is sent, as Server-Sent Events: that the list has changed."""
+
+    def __init__(self, chat: Chat, gone: Callable[[], bool], session_id: str = "") -> None:
+        self._chat, self._manager = chat, chat.manager
+        self._session_id = session_id
+        self._gone = gone
+        # Nobody knows which state of the list, badge and title the page has: the first look sends them.
+        self._list_version: object = self
+
+    def once(self) -> Iterator[str]:
+        """What is new, and that the page should ask again: for a page above the cap on open streams."""
+        yield f"retry: {POLL_AGAIN}\n" + (self._news() or PING)
+
+    def follow(self) -> Iterator[str]:
+        """Everything, until the page goes away or the server ends."""
+        # The first bytes open the stream for the browser at once, and prove a reconnect.
+        yield ": open\n\n"
+        last_sent = time.monotonic()
+        with self._manager.watch.follow(self._session_id, self._is_over) as waiter:
+            while not self._gone():
+                over = self._is_over()  # then this is the last look
+                waiter.clear()
+                news = self._news()
+                if news:
+                    yield news
+                    last_sent = time.monotonic()
+                elif time.monotonic() - last_sent >= PING_INTERVAL:
+                    yield PING
+                    last_sent = time.monotonic()
+                if over:
+                    break
+                waiter.wait(last_sent + PING_INTERVAL - time.monotonic())
+                early = last_sent + self._pace() - time.monotonic()
+                if early > 0:
+                    waiter.wait(early, urgent=True)
+
+    def _is_over(self) -> bool:
+        """Whether the page has left or the server ends."""
+        return self._gone() or self._manager.stopping.is_set() or is_ending()
+
+    def _pace(self) -> float:
+        """Seconds that one piece of news comes behind the one before."""
+        return 0.0
+
+    def _news(self) -> str:
+        """Everything that the page lacks, as events; empty where there is nothing."""
+        return self._list_news()
+
+    def _list_news(self) -> str:
+        version = self._manager.watch.version
+        if version == self._list_version:
+            return ""
+        self._list_version = version
+        return self._shell()
+
+    def _shell(self) -> str:
+        """What stands around the messages."""
+        return "event: sessions\ndata:\n\n"
+
+
+class PageStream(ListStream):
+    """What one conversation's page is sent; the ids of these events are its position."""
+
+    def __init__(
+        self,
+        chat: Chat,
+        session: WebChatSession,
+        position: Position,
+        gone: Callable[[], bool],
+        *,
+        said: tuple[bool, bool] | None = None,
+    ) -> None:
+        """`said` is what the page says of the file, where that is known: damaged, and of a newer format."""
+        super().__init__(chat, gone, session.session_id)
+        self._session = session
+        self._position = position
+        self._stamp: object = None
+        self._said = said
+        self._sent: Message | None = None
+        """The message that the page showed last, as this stream has sent it."""
+        self._shown = 0
+        """Characters of it that are on the page for good."""
+        self._tail: str = ""
+        self._status: str = ""
+        self._cost = 0
+        """Characters of the growing end, which every update sends again."""
+
+    def _pace(self) -> float:
+        """An answer's first text and its end wait for nothing."""
+        sent = self._sent
+        grows = sent is not None and sent.in_flight and bool(sent.content or sent.reasoning)
+        return max(UPDATE_INTERVAL, self._cost / BYTES_PER_SECOND) if grows else 0.0
+
+    def _news(self) -> str:
+        change = self._change()
+        parts = self._parts(change) if change else ()
+        return "".join(self._event(html) for html in parts if html) + self._list_news()
+
+    def _change(self) -> Change | None:
+        in_flight = self._sent is not None and self._sent.in_flight
+        stamp = None if in_flight else self._manager.conversation_stamp(self._session_id)
+        if stamp == self._stamp and not in_flight:
+            return None
+        self._stamp = stamp
+        conversation = self._manager.read_conversation(self._session_id)
+        said, self._said = self._said, (conversation.damaged, conversation.newer)
+        if said not in (None, self._said):
+            return Change(conversation, replaced=True)
+        return change_since(conversation, self._position)
+
+    def _shell(self) -> str:
+        session = self._manager.store.get(self._session_id, self._session.owner)
+        self._session = session or replace(self._session, is_active=False)
+        return self._event(pieces.shell_partials(self._session)) + super()._shell()
+
+    def _whole(self, conversation: Conversation) -> Markup:
+        """The messages anew: the transcript is not what the page was made from."""
+        self._position, self._sent = conversation.position, None
+        return partial("messages", "outerHTML", pieces.messages_part(self._session))
+
+    def _parts(self, change: Change) -> Iterator[Markup]:
+        """What is new, an event each; between two of them the position is that of the one before.
+
+        A message of the page's own form may be there already, and the next one not: htmx looks for all of an event's
+        targets before it puts the first part in, so messages that came together would all be left out.
+        """
+        self._cost = 0
+        if change.replaced:
+            yield self._whole(change.conversation)
+        if change.current is not None:
+            yield self._grown(change, change.current)
+        for message in change.added:
+            yield self._added(change, message)
+
+    def _added(self, change: Change, message: Message) -> Markup:
+        html = pieces.added_partial([message], change.conversation, self._session_id) + pieces.seen_partial(message)
+        self._position = replace(self._position, count=self._position.count + 1)
+        self._note(message)
+        # A form's answer may have put it in before, with less of it; what follows builds on this state.
+        return html + self._article(change, message) if message.role == "assistant" else html
+
+    def _article(self, change: Change, message: Message) -> Markup:
+        """The whole article, from which the page's message grows on."""
+        body = self._chat.renderings.body(message)
+        html = pieces.article_partial(message, change.conversation, self._session_id, body)
+        self._note(message)
+        self._shown, self._tail, self._status = body.shown, body.tail, ""
+        return html
+
+    def _note(self, message: Message) -> None:
+        """Remember that the page has this message as it is now."""
+        offset = max(message.end, self._position.offset)
+        self._position, self._sent = replace(self._position, offset=offset, message_id=message.id), message
+
+    def _grown(self, change: Change, message: Message) -> Markup:
+        """What is new in the message that the page showed last."""
+        sent = self._sent if self._sent and self._sent.id == message.id else None
+        body = self._chat.renderings.since(message, self._shown) if message.in_flight else None
+        if body is None or sent is None or _shape(sent) != _shape(message):
+            return self._article(change, message)
+        status = pieces.status_html(change.conversation.status)
+        reasoning = escape(message.reasoning[len(sent.reasoning) :])
+        self._sent, self._shown = message, body.shown
+        parts = {
+            ("done", "beforeend"): body.finished,
+            ("tail", "innerHTML"): body.tail if body.tail != self._tail or body.finished else "",
+            ("status", "innerHTML"): status if status != self._status else "",
+            ("reasoning", "beforeend"): reasoning,
+        }
+        self._tail, self._status, self._cost = body.tail, status, len(body.tail)
+        changed = [partial(f"{name}-{message.id}", swap, html) for (name, swap), html in parts.items() if html]
+        return Markup().join(changed)
+
+    def _event(self, html: Markup) -> str:
+        data = "".join(f"data: {line}\n" for line in re.split(r"\r\n|\r|\n", str(html)))
+        return f"id: {self._position}\n{data}\n"
+
+
+def _shape(message: Message) -> object:
+    """What decides how a message's article is built; while it stays the same, only its inside grows."""
+    return message.status, message.notes, bool(message.reasoning)

@@ -1,0 +1,69 @@
+"""Which face of an answer is wanted: a page, a fragment for htmx, JSON, plain text, or an event stream."""
+
+from __future__ import annotations
+
+import json
+from enum import Enum
+from typing import Any
+
+from flask import Response, request
+
+from webchat.errors import NoActiveSession, SessionEnded
+from webchat.web.htmx import is_htmx
+
+
+class Face(Enum):
+    PAGE = "text/html"
+    FRAGMENT = "fragment"
+    JSON = "application/json"
+    TEXT = "text/plain"
+    EVENTS = "text/event-stream"
+
+
+def wanted_face() -> Face:
+    """What the request accepts best. A request without a preference gets JSON under /api/, else what a browser gets."""
+    if is_htmx():
+        return Face.FRAGMENT
+    offered = [Face.PAGE, Face.JSON, Face.TEXT, Face.EVENTS]
+    # By the view's name where there is one: the chat may be mounted below a prefix like /api/ itself.
+    view = (request.endpoint or "").rpartition(".")[2]
+    if view.startswith("api_") if view else "/api/" in request.path:
+        offered = [Face.JSON, Face.TEXT, Face.EVENTS]
+    best = request.accept_mimetypes.best_match([face.value for face in offered], default=offered[0].value)
+    return Face(best)
+
+
+def script_answer(body: dict[str, Any]) -> Response | None:
+    """What a script is told of something that is done, in the face that it asked for; None for a page.
+
+    As text there is a line for each field, as events there is one, `done`, with the JSON.
+    """
+    face = wanted_face()
+    if face is Face.JSON:
+        return json_answer(body)
+    if face is Face.TEXT:
+        lines = (f"{name}: {_as_text(value)}\n" for name, value in body.items())
+        return Response("".join(lines), mimetype=face.value)
+    if face is Face.EVENTS:
+        return Response(f"event: done\ndata: {json.dumps(body, ensure_ascii=False)}\n\n", mimetype=face.value)
+    return None
+
+
+def error_fields(error: Exception, text: str) -> dict[str, object]:
+    """What a script is told of an error, and that no session is connected where that is the cause."""
+    connection = {"session_connected": False} if isinstance(error, NoActiveSession | SessionEnded) else {}
+    return {"error": text, **connection}
+
+
+def is_script() -> bool:
+    """Whether the request asks for what a script reads."""
+    return wanted_face() in (Face.JSON, Face.TEXT, Face.EVENTS)
+
+
+def _as_text(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def json_answer(body: dict[str, Any], status: int = 200) -> Response:
+    """An answer in JSON, written in one way everywhere."""
+    return Response(json.dumps(body, ensure_ascii=False) + "\n", status, mimetype="application/json")

@@ -1,0 +1,117 @@
+"""Sessions renamed, pinned, archived, deleted and brought back, one or several at once."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import Blueprint, redirect
+from werkzeug.wrappers import Response as AnyResponse
+
+from webchat.errors import InvalidInput
+from webchat.web import pieces
+from webchat.web.api import shelved_fields
+from webchat.web.context import link, manager, owner, session_link
+from webchat.web.faces import script_answer
+from webchat.web.htmx import fragments, is_htmx, page_address, partial
+from webchat.web.inputs import request_fields
+from webchat.web.templates import render_template
+
+UNDO_TIME = 10.0
+"""Seconds that the page offers to undo a deletion; the trash does so for longer."""
+ACTIONS = ("pin", "unpin", "archive", "unarchive", "delete", "restore", "purge")
+
+
+def register(blueprint: Blueprint) -> None:
+    """Give the blueprint this module's routes."""
+    action = f"<any({', '.join(ACTIONS)}):action>"
+    blueprint.get("/sessions/<session_id>/manage", endpoint="manage")(manage)
+    blueprint.post("/sessions/<session_id>/rename", endpoint="rename")(rename)
+    blueprint.post(f"/sessions/<session_id>/{action}", endpoint="tidy")(tidy)
+    blueprint.post(f"/sessions/{action}", endpoint="tidy_several")(tidy_several)
+
+
+def manage(session_id: str) -> str:
+    """What can be done with a session: in its row's place, a page for whoever has no script."""
+    page = "webchat/_manage.html" if is_htmx() else "webchat/manage.html"
+    return render_template(page, item=manager().get_session(session_id, owner()))
+
+
+def rename(session_id: str) -> AnyResponse:
+    title = request_fields().required("title", "Write a title first.")
+    session = manager().housekeeping.rename(session_id, title, owner())
+    return script_answer(shelved_fields(session)) or _done()
+
+
+def tidy(session_id: str, action: str) -> AnyResponse:
+    """Do one thing with one session."""
+    return _do(action, [session_id])
+
+
+def tidy_several(action: str) -> AnyResponse:
+    """Do one thing with each session in `id`; with `all` with all of the list, the archive or the trash (`show`).
+
+    To restore, `deleted` names by its time what was deleted together.
+    """
+    fields = request_fields()
+    session_ids = fields.several("id")
+    deleted = fields.optional("deleted")
+    if deleted and action == "restore":
+        session_ids = manager().housekeeping.deleted_together(deleted, owner())
+    if fields.optional("all"):
+        in_trash = action in ("restore", "purge")
+        show = "trash" if in_trash else "archived" if fields.optional("show") == "archived" else ""
+        session_ids = [session.session_id for session in pieces.shelved(show)]
+    return _do(action, session_ids)
+
+
+def undo_context(deleted_at: str | None) -> dict[str, Any]:
+    """What `_undo.html` needs for a page that was just led here by a deletion; nothing where that is long ago."""
+    if not is_just_now(deleted_at):
+        return {}
+    count = len(manager().housekeeping.deleted_together(deleted_at or "", owner()))
+    return {"deleted": deleted_at, "count": count} if count else {}
+
+
+def is_just_now(deleted_at: str | None) -> bool:
+    """Whether that time, ISO 8601, is so short ago that a deletion can be undone on the page."""
+    try:
+        age = (datetime.now(UTC) - datetime.fromisoformat(deleted_at or "")).total_seconds()
+    except (ValueError, TypeError):
+        return False
+    return 0 <= age < UNDO_TIME
+
+
+def _do(action: str, session_ids: Collection[str]) -> AnyResponse:
+    fields = request_fields()
+    if not session_ids and not fields.optional("all") and not fields.optional("deleted"):
+        raise InvalidInput("Choose a session first.")
+    house, deleted_at = manager().housekeeping, None
+    if action == "delete":
+        deleted_at = house.delete(session_ids, owner())
+    elif action in ("pin", "unpin"):
+        house.pin(session_ids, owner(), pinned=action == "pin")
+    elif action in ("archive", "unarchive"):
+        house.archive(session_ids, owner(), archived=action == "archive")
+    else:
+        (house.restore if action == "restore" else house.purge)(session_ids, owner())
+    told = {"done": action, "sessions": [*session_ids]} | ({"deleted": deleted_at} if deleted_at else {})
+    return script_answer(told) or _done(session_ids, deleted_at, show="trash" if action == "purge" else None)
+
+
+def _done(session_ids: Collection[str] = (), deleted_at: str | None = None, show: str | None = None) -> AnyResponse:
+    """The list as it is now; where something was deleted, with the way back."""
+    if not is_htmx():
+        return redirect(link("sessions", show=show, deleted=deleted_at), code=303)
+    undo = undo_context(deleted_at) if deleted_at else {}
+    parts = [pieces.list_partial(), partial("undo", "innerHTML", _undo(undo))]
+    left = deleted_at and page_address() in {urlsplit(session_link(session_id)).path for session_id in session_ids}
+    if left:  # the page that asked showed what is gone now
+        parts += [partial("chatArea", "outerHTML", pieces.welcome_part()), pieces.shell_partials(None)]
+    return fragments(*parts, push=link("index") if left else None)
+
+
+def _undo(undo: dict[str, Any]) -> str:
+    return render_template("webchat/_undo.html", **undo) if undo else ""

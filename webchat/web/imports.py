@@ -1,0 +1,82 @@
+"""Importing sessions from files, with progress and a way to cancel."""
+
+from __future__ import annotations
+
+import re
+
+from flask import Blueprint, Response, redirect, request
+from werkzeug.wrappers import Response as BaseResponse
+
+from webchat.archive import Report
+from webchat.archive.bounds import Watch
+from webchat.errors import InvalidInput, storing
+from webchat.web.context import chat_of, client, has_gone, link, manager, owner
+from webchat.web.faces import script_answer
+from webchat.web.htmx import is_htmx
+from webchat.web.inputs import LARGEST_IMPORT
+from webchat.web.running_imports import BOUNDS
+from webchat.web.templates import render_template
+
+_KEY = re.compile(r"[0-9a-f]{16}")
+
+
+def register(blueprint: Blueprint) -> None:
+    """Give the blueprint this module's routes."""
+    blueprint.post("/sessions/import", endpoint="import")(bring_in)
+    blueprint.get("/sessions/import/<key>", endpoint="import_progress")(progress)
+    blueprint.post("/sessions/import/<key>/cancel", endpoint="cancel_import")(cancel)
+
+
+def bring_in() -> Response | str:
+    """Take in the files of a form, or the body of a request."""
+    imports, key = chat_of().imports, request.args.get("key", "")
+    give_back = imports.places.take(client())
+    watch = imports.begin(owner(), key) if _KEY.fullmatch(key) else Watch(BOUNDS)
+    watch.has_gone = has_gone()
+    try:
+        report = _bring_in(watch)
+    finally:
+        watch.is_over = True
+        give_back()
+    told = {"imported": report.imported, "known": report.known, "problems": report.problems}
+    if answer := script_answer(told):
+        return answer
+    page = "webchat/_import.html" if is_htmx() else "webchat/imported.html"
+    return render_template(page, report=report)
+
+
+def _bring_in(watch: Watch) -> Report:
+    request.max_content_length = LARGEST_IMPORT
+    with storing("The upload could not be kept"):  # it comes into a temporary file
+        files = [file.stream for file in request.files.getlist("file") if file.filename]
+    if not files and request.mimetype != "multipart/form-data" and request.content_length:
+        files = [request.stream]
+    if not files:
+        raise InvalidInput("Choose a file first.")
+    watch.files = len(files)
+    report = Report()
+    for file in files:
+        with storing("The import could not go on"):
+            report.add(manager().archive.bring_in(file, owner(), watch))
+        if report.stopped:
+            break
+    return report
+
+
+def progress(key: str) -> str:
+    """How far an import is: a line for the page, which asks for the next one."""
+    return render_template("webchat/_import_progress.html", watch=_watch(key), key=key)
+
+
+def cancel(key: str) -> BaseResponse:
+    """End an import. What is in by then stays."""
+    _watch(key).cancel()
+    if answer := script_answer({"cancelled": True}):
+        return answer
+    return Response(status=204) if is_htmx() else redirect(link("sessions"), 303)
+
+
+def _watch(key: str) -> Watch:
+    if not _KEY.fullmatch(key):
+        raise InvalidInput("There is no such import.")
+    return chat_of().imports.of(owner(), key)

@@ -1,0 +1,145 @@
+"""What a request brings: the fields of a form or of a JSON object, checked. Knows no route."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+from flask import current_app, request
+from werkzeug.datastructures import FileStorage, MultiDict
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from webchat.chat.message import LONGEST_KEY
+from webchat.errors import InvalidInput
+
+WITH_FILES = 10 * 1024 * 1024
+"""Bytes of a request that may bring files; its message may still be as long as everywhere."""
+LARGEST_IMPORT = 1024 * 1024 * 1024
+"""Bytes of a file that is imported; the command line takes larger ones."""
+
+
+class Fields:
+    """The fields of one request; a field that is missing, null or blank counts as not given."""
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self._values = values
+
+    def optional(self, name: str) -> str | None:
+        """The field's text, or None. Raises InvalidInput where it is no text or cannot be used as such."""
+        value = self._values.get(name)
+        if value is None:
+            return None
+        if not isinstance(value, str):
+            raise InvalidInput(f"{name} must be a text.")
+        if "\0" in value:
+            raise InvalidInput(f"{name} has a NUL character.")
+        if any("\ud800" <= char <= "\udfff" for char in value):
+            raise InvalidInput(f"{name} has half a character, which UTF-8 cannot hold.")
+        return value if value.strip() else None
+
+    def key(self) -> str | None:
+        """The form's key. Raises InvalidInput as `optional`, and for one that could not be told from another."""
+        key = self.optional("key")
+        if key and len(key) > LONGEST_KEY:
+            raise InvalidInput(f"key has more than {LONGEST_KEY} characters.")
+        return key
+
+    def setting(self, name: str) -> str | None:
+        """The field's text, "" where it was sent blank, None where it was not sent. JSON's numbers and truths count.
+
+        Raises InvalidInput as `optional`.
+        """
+        if name not in self._values:
+            return None
+        value = self._values[name]
+        if isinstance(value, bool | int | float):
+            return str(value)
+        return (self.optional(name) or "").replace("\r\n", "\n").strip()
+
+    def several(self, name: str) -> list[str]:
+        """The texts of a field that may come more than once, or as JSON's list. Raises InvalidInput."""
+        many = self._values.getlist(name) if isinstance(self._values, MultiDict) else self._values.get(name)
+        values = many if isinstance(many, list) else [] if many is None else [many]
+        if not all(isinstance(value, str) for value in values):
+            raise InvalidInput(f"{name} must be a list of texts.")
+        return [value for value in dict.fromkeys(values) if value]
+
+    def files(self) -> list[tuple[str, str]]:
+        """The text files of a form, or of JSON's `files` [{name, content}], as (name, content).
+
+        Raises InvalidInput.
+        """
+        if isinstance(self._values, MultiDict):
+            return [(file.filename or "", _text_of(file)) for file in request.files.getlist("file") if file.filename]
+        rows = self._values.get("files") or []
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            raise InvalidInput("files must be a list of objects with name and content.")
+        of_rows = [Fields(row) for row in rows]
+        return [(row.optional("name") or "", row.optional("content") or "") for row in of_rows]
+
+    def required(self, name: str, otherwise: str) -> str:
+        """The field's text. Raises InvalidInput with the text `otherwise` where it is not given."""
+        value = self.optional(name)
+        if value is None:
+            raise InvalidInput(otherwise)
+        return value
+
+
+def allow_files() -> None:
+    """Take more from this request than from others, where it can bring files."""
+    if request.mimetype == "multipart/form-data" or request.is_json:
+        request.max_content_length = WITH_FILES + (request.max_content_length or 0)
+
+
+def request_fields() -> Fields:
+    """The request's fields; none where there is no body. Raises InvalidInput where the body cannot be read."""
+    body = request.get_data(cache=True)
+    if request.mimetype in ("application/x-www-form-urlencoded", "multipart/form-data"):
+        if request.mimetype.endswith("urlencoded"):
+            _check_text(unquote_to_bytes(body))
+        elif not request.files:
+            _check_text(body)
+        _check_size(body, with_files=bool(request.files))
+        return Fields(request.form)
+    if not body.strip():
+        return Fields({})
+    if not request.is_json:
+        raise InvalidInput("Send a form, or JSON with Content-Type: application/json.")
+    values = _object(body)
+    _check_size(body, with_files=bool(values.get("files")))
+    return Fields(values)
+
+
+def _check_size(body: bytes, *, with_files: bool) -> None:
+    """Refuse a large body that was let in for its files and has none. Raises RequestEntityTooLarge."""
+    most = current_app.config["MAX_CONTENT_LENGTH"]
+    if most is not None and len(body) > most and not with_files:
+        request.max_content_length = most
+        raise RequestEntityTooLarge
+
+
+def _text_of(file: FileStorage) -> str:
+    try:
+        return file.stream.read().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InvalidInput(f"{(file.filename or '')[:100]} is not a text file in UTF-8.") from error
+
+
+def _check_text(body: bytes) -> None:
+    """Refuse bytes that the form's parser would silently replace."""
+    try:
+        body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InvalidInput("The form is not valid UTF-8.") from error
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(body.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise InvalidInput("The body is not valid JSON.") from error
+    if not isinstance(value, dict):
+        raise InvalidInput("The body must be a JSON object.")
+    return value

@@ -1,0 +1,42 @@
+"""Another model or system prompt for one session."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, redirect
+from markupsafe import Markup
+from werkzeug.wrappers import Response as AnyResponse
+
+from webchat.limits import CHOSEN
+from webchat.replies.answering import options_of
+from webchat.web.context import manager, owner, session_link
+from webchat.web.faces import json_answer, script_answer
+from webchat.web.htmx import fragments, is_htmx, partial
+from webchat.web.inputs import request_fields
+from webchat.web.templates import render_template
+
+
+def register(blueprint: Blueprint) -> None:
+    """Give the blueprint this module's routes."""
+    blueprint.post("/sessions/<session_id>/options", endpoint="options")(choose)
+    blueprint.get("/sessions/<session_id>/models", endpoint="models")(models)
+
+
+def choose(session_id: str) -> AnyResponse:
+    """What is left empty is the default again; what is not sent stays."""
+    fields = request_fields()
+    given = {name: text for name in CHOSEN if (text := fields.setting(name)) is not None}
+    session = manager().set_options(session_id, given, owner())
+    if is_htmx():
+        return fragments(partial("hint", "outerHTML", render_template("webchat/_hint.html", session=session)))
+    chosen = options_of(session, CHOSEN)
+    told = {"model": chosen.model, "system_prompt": chosen.system_prompt, "answers": manager().label_of(session)}
+    return script_answer({"session_id": session_id, **told}) or redirect(f"{session_link(session_id)}#end", code=303)
+
+
+def models(session_id: str) -> Response:
+    """The models that the session may choose from: JSON, to htmx the choices of its field."""
+    manager().get_session(session_id, owner())
+    names = manager().list_models()
+    if not is_htmx():
+        return json_answer({"models": names})
+    return fragments(*(Markup('<option value="{}"></option>\n').format(name) for name in names))

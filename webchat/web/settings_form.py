@@ -1,0 +1,111 @@
+"""The settings as a form: what its fields show, and what a post of it gives. Knows no route."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from webchat import config
+from webchat.backends import backend_names
+from webchat.backends.openai import OpenAIModel
+from webchat.backends.openai.endpoint import without_password
+from webchat.backends.openai.nearby import address_at
+from webchat.config import Settings
+from webchat.errors import InvalidInput
+from webchat.live_settings import BESIDE_THE_BACKEND, LABELS, LiveSettings
+from webchat.web.inputs import Fields
+
+BACKENDS = {
+    "local": "A model on this machine",
+    "openai": "A model server (OpenAI-compatible)",
+    "mock": "Nobody: what you say is repeated",
+}
+TEST_PATIENCE = 5.0
+"""Seconds that a person waits for a test."""
+
+
+class SettingsForm:
+    """What the form shows: the settings as they are or, with `given`, as somebody has filled them in."""
+
+    labels = LABELS
+    themes = config.THEMES
+    example_address = address_at(11434)
+
+    def __init__(self, live: LiveSettings, given: Mapping[str, str] | None = None) -> None:
+        self._live = live
+        self._given = given or {}
+        self._settings, self._sources = live.load()
+
+    @property
+    def home(self) -> str:
+        return str(self._settings.home.expanduser())
+
+    @property
+    def backends(self) -> dict[str, str]:
+        """The names to choose from, with what people call them."""
+        return {name: BACKENDS.get(name, name) for name in backend_names()}
+
+    @property
+    def has_key(self) -> bool:
+        return bool(self._settings.api_key)
+
+    @property
+    def is_own_backend(self) -> bool:
+        return self._live.own_backend
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether several people see the page: who runs the server and how is then not theirs to know."""
+        return self._live.is_shared
+
+    def fixed_by(self, name: str) -> str:
+        return self._live.fixed_by(name)
+
+    def chosen(self, name: str) -> str:
+        """The value that holds, also where it is the default."""
+        return self._given.get(name) or str(getattr(self._settings, name))
+
+    def is_on(self, name: str) -> bool:
+        return config.WORDS.get(self.chosen(name).lower(), False)
+
+    def value(self, name: str) -> str:
+        """What is in a text field: nothing where the default holds, which its placeholder shows; never the key."""
+        if name == "api_key":
+            return ""
+        own = "" if self._sources[name] == "default" else str(getattr(self._settings, name))
+        text = self._given.get(name, own)
+        return without_password(text) if name == "base_url" else text
+
+    def described(self, label: str) -> dict[str, object]:
+        """The same for scripts; of the key only whether there is one."""
+        shown: dict[str, object] = {name: getattr(self._settings, name) for name in LABELS}
+        shown |= {"base_url": without_password(self._settings.base_url), "api_key": self.has_key}
+        fixed = {name: by for name in LABELS if (by := self.fixed_by(name))}
+        if self.is_shared:
+            shown = {name: shown[name] for name in BESIDE_THE_BACKEND}
+        return {
+            "settings": shown,
+            "fixed_by": fixed,
+            "answers": label,
+            **({} if self.is_shared else {"home": self.home}),
+        }
+
+
+def posted(fields: Fields) -> dict[str, str]:
+    """The settings in a post, by name. A blank key is none: `remove_key` removes the one that is saved."""
+    given = {name: text for name in LABELS if (text := fields.setting(name)) is not None}
+    if not given.get("api_key"):
+        given.pop("api_key", None)
+        if config.WORDS.get((fields.setting("remove_key") or "off").lower()):
+            given["api_key"] = ""
+    return given
+
+
+def tested(settings: Settings) -> list[str]:
+    """The models of the server in these settings. Raises InvalidInput, BackendUnavailable."""
+    if not settings.base_url:
+        raise InvalidInput("Fill in the server's address first.")
+    model = OpenAIModel(settings.base_url, api_key=settings.api_key, connect_timeout=TEST_PATIENCE)
+    try:
+        return model.list_models(within=TEST_PATIENCE)
+    finally:
+        model.close()

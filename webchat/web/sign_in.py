@@ -1,0 +1,80 @@
+"""The way in: the token's link, the form for it, and signing out."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+from flask import Blueprint, g, redirect, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
+
+from webchat.addresses import client_at
+from webchat.errors import WrongToken
+from webchat.web import guard
+from webchat.web.auth import Access
+from webchat.web.faces import Face, json_answer, wanted_face
+from webchat.web.inputs import request_fields
+
+ALWAYS_OPEN = ("access.sign_in", "webchat.static")
+"""The endpoints that whoever is not in yet needs."""
+
+
+class SignIn:
+    """Stands before all other views of an application, and has two of its own."""
+
+    def __init__(self, access: Access) -> None:
+        self._access = access
+
+    def blueprint(self) -> Blueprint:
+        blueprint = Blueprint("access", __name__)
+        blueprint.get("/sign-in", endpoint="form")(self.form)
+        blueprint.post("/sign-in", endpoint="sign_in")(self.sign_in)
+        blueprint.post("/sign-out", endpoint="sign_out")(self.sign_out)
+        guard(blueprint)
+        return blueprint
+
+    def before(self) -> AnyResponse | None:
+        """What every request passes. Gives an answer of its own to the link with the token."""
+        g.way_in = "header" if self._access.auth_header else "token" if self._access.token else ""
+        if request.endpoint in ALWAYS_OPEN:
+            return None
+        if self._access.token and request.method == "GET" and "token" in request.args and _is_followed():
+            return self._let_in(request.args["token"], _without_token())
+        self._access.admit(request)
+        return None
+
+    def form(self) -> AnyResponse:
+        return redirect(_local(request.args.get("next", "")), code=303)  # whoever is not in was shown the form instead
+
+    def sign_in(self) -> AnyResponse:
+        fields = request_fields()
+        return self._let_in(fields.optional("token") or "", _local(fields.optional("next") or ""))
+
+    def sign_out(self) -> AnyResponse:
+        as_json = wanted_face() is Face.JSON
+        response = json_answer({"signed_in": False}) if as_json else redirect(url_for("access.form"), code=303)
+        self._access.sign_out(request, response)
+        return response
+
+    def _let_in(self, token: str, address: str) -> AnyResponse:
+        if not self._access.is_right(token, client_at(request.remote_addr)):
+            raise WrongToken
+        response = json_answer({"signed_in": True}) if wanted_face() is Face.JSON else redirect(address, code=303)
+        self._access.sign_in(request, response)
+        return response
+
+
+def _is_followed() -> bool:
+    """Whether somebody follows a link. A picture in another site's page must not use up a person's tries."""
+    return request.headers.get("Sec-Fetch-Dest", "document") == "document"
+
+
+def _without_token() -> str:
+    """This request's address without the token, which must not stay in the browser's history."""
+    rest = [(name, value) for name, value in request.args.items(multi=True) if name != "token"]
+    return request.script_root + request.path + (f"?{urlencode(rest)}" if rest else "")
+
+
+def _local(address: str) -> str:
+    """The address where it leads into this application; else its first page."""
+    inside = address.startswith(f"{request.script_root}/") and not address.startswith(("//", "/\\"))
+    return address if inside and address.isprintable() else url_for("webchat.index")

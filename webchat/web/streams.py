@@ -1,0 +1,178 @@
+"""One answer for a script: whole, or as it comes, as plain text or as events."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from itertools import takewhile
+from typing import Any
+
+from flask import Response, g
+
+from webchat.chat.message import Message
+from webchat.errors import SessionEnded, WebChatError
+from webchat.memory import MemoryAnswer
+from webchat.replies.writing import Posted
+from webchat.web.context import chat_of, has_gone, manager
+from webchat.web.faces import Face, error_fields, json_answer, wanted_face
+
+
+class BrokenOff(Exception):
+    """Raised in a plain text stream whose answer failed: the connection breaks off, so the reader can tell."""
+
+
+LOOK_AGAIN = 1.0
+"""Seconds after which a request that waits for a whole answer looks whether its client is still there."""
+
+
+def reserve() -> None:
+    """Take a place for a script, which holds a thread until its answer ends. Raises TooBusy where there is none."""
+    if wanted_face() in (Face.JSON, Face.TEXT, Face.EVENTS):
+        g.place = chat_of().take_stream()
+
+
+def release_unused(_: BaseException | None = None) -> None:
+    """Give a place back that no answer has taken over."""
+    give = g.pop("place", None)
+    if give:
+        give()
+
+
+def answering(posted: Posted) -> Response | None:
+    """The answer itself for a script that asked for one, whole or as it comes; None for a page."""
+    face = wanted_face()
+    if face not in (Face.JSON, Face.TEXT, Face.EVENTS):
+        return None
+    if face is Face.JSON:
+        return reply_json(posted)  # and nothing is waited for any more
+    return holding((reply_text if face is Face.TEXT else reply_events)(posted))
+
+
+def holding(response: Response) -> Response:
+    """An answer that gives the request's place back after its last byte, or when the connection is closed."""
+    give = g.pop("place", None)
+    if give:
+        response.response = _then(give, response.response)
+        response.call_on_close(give)
+    return response
+
+
+def _then(give: Callable[[], None], body: Iterable[Any]) -> Iterator[Any]:
+    """The same body; at its end a place is given back."""
+    yield from body
+    give()
+
+
+def reply_json(posted: Posted) -> Response:
+    """The whole answer, when it is there. Raises what ended it early."""
+    message = _whole(posted)
+    body = {"response": message.content, "session_id": posted.session.session_id, "session_connected": True}
+    if message.status != "complete":
+        body["status"] = message.status
+    return json_answer(body)
+
+
+def _whole(posted: Posted) -> Message:
+    """The answer when it is whole, also one that another process writes. Raises what ended it early."""
+    message, gone = posted.answer, has_gone()
+    if posted.run is None:
+        for _, now in _pieces(posted):
+            message = now
+    while not posted.wait(LOOK_AGAIN) and not gone():
+        pass
+    message = posted.answer if posted.run else message
+    if error := _error(posted, message):
+        raise error
+    return message
+
+
+def _error(posted: Posted, message: Message) -> WebChatError | None:
+    """What ended the answer early. When it was written before, only that the backend had ended the session is known."""
+    return posted.error or (SessionEnded() if message.code == "ended" else None)
+
+
+def reply_text(posted: Posted) -> Response:
+    """The text as it comes. A failure breaks the connection off; before the first piece it is an error as any other."""
+    pieces = _pieces(posted)
+    first = _first_text(pieces, posted)
+
+    def text() -> Iterator[str]:
+        yield first
+        for piece, _ in pieces:
+            if piece:
+                yield piece
+        # The pieces' last message may be older: the first text and the end can come as one.
+        posted.wait(1)
+        if posted.answer.status not in ("complete", "stopped"):
+            raise BrokenOff(posted.answer.status)
+
+    return Response(text(), mimetype="text/plain", headers=_headers(posted))
+
+
+def memory_reply(said: MemoryAnswer, session_id: str | None, *, connected: bool) -> Response | None:
+    """What a memory command gave, for a script in its face; None for a page."""
+    face = wanted_face()
+    headers = {"X-Session-Id": session_id} if connected and session_id else {}
+    if face is Face.TEXT:
+        return Response(said.text, mimetype="text/plain", headers=headers)
+    if face is Face.EVENTS:
+        done = event("done", {"status": "complete", "session_id": session_id})
+        return Response(event("delta", {"text": said.text}) + done, mimetype="text/event-stream", headers=headers)
+    return memory_json(said, connected=connected) if face is Face.JSON else None
+
+
+def memory_json(said: MemoryAnswer, *, connected: bool) -> Response:
+    body = {"response": said.text, "memory_action": said.action, "memory_result": said.result}
+    return json_answer({**body, "session_connected": connected})
+
+
+def _pieces(posted: Posted) -> Iterator[tuple[str, Message]]:
+    """The answer as it comes, for as long as there is somebody to take it."""
+    gone = has_gone()
+    pieces = manager().pieces(posted.session.session_id, posted.reply.id)
+    return takewhile(lambda _: not gone(), pieces)
+
+
+def _first_text(pieces: Iterator[tuple[str, Any]], posted: Posted) -> str:
+    for piece, message in pieces:
+        if piece or not message.in_flight:
+            if not piece and posted.wait(1) and (error := _error(posted, message)):
+                raise error
+            return piece
+    return ""
+
+
+def reply_events(posted: Posted) -> Response:
+    """The answer as Server-Sent Events: `delta` and `status` as they come, then `done` or `error`, each with JSON."""
+    pieces = _pieces(posted)
+
+    def events() -> Iterator[str]:
+        said, last = None, None
+        for piece, message in pieces:
+            last = message
+            if piece:
+                yield event("delta", {"text": piece})
+            status = message.status
+            if status != said and message.in_flight:
+                yield event("status", {"status": status})
+            said = status
+        yield _last_event(posted, last)
+
+    return Response(events(), mimetype="text/event-stream", headers=_headers(posted))
+
+
+def _last_event(posted: Posted, last: Message | None) -> str:
+    posted.wait(1)
+    if error := _error(posted, last or posted.reply):
+        return event("error", {**error_fields(error, str(error)), "message_id": posted.reply.id})
+    names = {"session_id": posted.session.session_id, "message_id": posted.reply.id}
+    return event("done", {"status": last.status if last else "interrupted", **names})
+
+
+def event(name: str, data: dict[str, Any]) -> str:
+    """One Server-Sent Event."""
+    return f"event: {name}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n"
+
+
+def _headers(posted: Posted) -> dict[str, str]:
+    return {"X-Session-Id": posted.session.session_id, "X-Accel-Buffering": "no"}

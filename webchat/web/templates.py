@@ -1,0 +1,38 @@
+"""Renders the chat's templates, in a Jinja environment that the host application cannot change.
+
+A host's context processors, globals, filters and undefined type do not apply here.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from flask import g, request, url_for
+from jinja2 import Environment, FileSystemLoader, PrefixLoader
+
+from webchat.chat.message import new_message_id
+from webchat.web.context import chat_of, link, local_time, resources, static_link
+
+
+def render_template(name: str, **context: Any) -> str:  # noqa: ANN401
+    """The text of one of our templates, such as `webchat/chat.html`. It sees `context` and the globals below."""
+    return environment().get_template(name).render(context)
+
+
+@cache
+def environment() -> Environment:
+    """The environment of all chats in this process, so that each template is compiled once."""
+    loader = PrefixLoader({"webchat": FileSystemLoader(resources("templates"))})
+    own = Environment(loader=loader, autoescape=True, auto_reload=False)
+    own.globals |= {
+        "g": g,
+        "request": request,
+        "url_for": url_for,
+        "webchat_chat": chat_of,
+        "webchat_link": link,
+        "webchat_local_time": local_time,
+        "webchat_new_key": new_message_id,
+        "webchat_static_link": static_link,
+    }
+    return own

@@ -1,0 +1,84 @@
+"""Which messages of a session one page shows: its end, or a part further up and the end. Knows no HTML."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from webchat.chat.message import Message
+
+MESSAGES_SHOWN = 20
+"""With how many messages a session opens: more than a screen has, and no more than is rendered in a moment."""
+EARLIER_SHOWN = 50
+"""How many more come when somebody scrolls up to them."""
+MOST_SHOWN = 600
+"""Messages of one page at most, whatever its address asks for."""
+CONTEXT = 4
+"""Messages that are shown above the one that an address leads to."""
+
+
+@dataclass(frozen=True)
+class More:
+    """A link to messages that are not shown: how many there are, and the query that leads to them.
+
+    `query` is for a page without a script, `anchor` for its place there; `fetched` is for a script, which puts what it
+    gets in the link's place.
+    """
+
+    count: int
+    query: dict[str, str | int]
+    anchor: str | None
+    fetched: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Window:
+    """The `messages` that are shown; a link above them and one in front of number `gap`, if some are not."""
+
+    messages: Sequence[Message]
+    earlier: More | None = None
+    between: More | None = None
+    gap: int = -1
+
+
+def window(messages: Sequence[Message], show: int = 0, at: str = "") -> Window:
+    """The last `show` messages, or those around the one with the id `at`; `MOST_SHOWN` at most."""
+    count = len(messages)
+    place = next((number for number, message in enumerate(messages) if message.id == at), count) if at else count
+    reach = count - place + CONTEXT if place < count else 0
+    if reach <= MOST_SHOWN:
+        start = max(0, count - min(max(show, reach, MESSAGES_SHOWN), MOST_SHOWN))
+        return Window(messages[start:], _earlier(messages, start))
+    start = max(0, place - CONTEXT)
+    end, last = start + EARLIER_SHOWN, count - MESSAGES_SHOWN
+    following = messages[min(end + CONTEXT, last)].id
+    fetched = {"before": messages[last].id, "after": messages[end - 1].id}
+    between = More(last - end, {"at": following}, f"m-{messages[end].id}", fetched)
+    shown = [*messages[start:end], *messages[last:]]
+    return Window(shown, _earlier(messages, start, apart=True), between, EARLIER_SHOWN)
+
+
+def window_before(messages: Sequence[Message], before: str, after: str = "") -> Window:
+    """Messages in front of that one, but none up to the one with the id `after`, for a script."""
+    places = {message.id: number for number, message in enumerate(messages)}
+    end = places.get(before, 0)
+    first = places.get(after, -1) + 1
+    start = max(first, end - EARLIER_SHOWN)
+    shown = messages[start:end]
+    if not after:
+        return Window(shown, _earlier(messages, start, apart=True))
+    if start <= first:
+        return Window(shown)
+    fetched = {"before": messages[start].id, "after": after}
+    return Window(shown, None, More(start - first, {"at": messages[first].id}, None, fetched), 0)
+
+
+def _earlier(messages: Sequence[Message], start: int, *, apart: bool = False) -> More | None:
+    """The link to what is above message number `start`: a longer page or, at its bound, the part that ends there."""
+    if start == 0:
+        return None
+    longer = len(messages) - start + EARLIER_SHOWN
+    above = messages[max(0, start - EARLIER_SHOWN + CONTEXT)].id
+    fits = longer <= MOST_SHOWN and not apart
+    query: dict[str, str | int] = {"show": longer} if fits else {"at": above}
+    return More(start, query, None if fits else f"m-{messages[start - 1].id}", {"before": messages[start].id})
