@@ -10,11 +10,11 @@ from click.testing import CliRunner
 
 from tests.scripted import ScriptedBackend
 from webchat.archive.fitting import LARGEST_RECORD
+from webchat.chat.message import LONGEST_KEY, LONGEST_REASONING
 from webchat.cli import main
 from webchat.errors import InvalidInput, LimitReached
 from webchat.limits import Limits
 from webchat.manager import WebChatSessionManager
-from webchat.transcript import LONGEST_KEY, LONGEST_REASONING
 
 BIG = "x" * 300_000
 JSON = {"Accept": "application/json"}

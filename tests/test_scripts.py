@@ -16,7 +16,7 @@ from webchat.backends import Event
 from webchat.errors import BackendUnavailable, SessionEnded
 from webchat.fileutil import DiskFolder
 from webchat.memory import MemoryStore
-from webchat.views.streams import BrokenOff, reply_text
+from webchat.web.streams import BrokenOff, reply_text
 
 TEXT = {"Accept": "text/plain"}
 EVENTS = {"Accept": "text/event-stream"}
@@ -363,6 +363,7 @@ def address_of(rule, action, manager, memory):
     if action in ("restore", "purge"):
         memory.delete(memory_id)
     values = {"session_id": session_id, "message_id": message_id, "action": action, "memory_id": memory_id}
+    values["key"] = "0123456789abcdef"  # an import's
     return session_id, rule.build({name: values[name] for name in rule.arguments}, append_unknown=False)[1]
 
 
@@ -381,10 +382,10 @@ def test_every_route_that_a_form_posts_to_answers_a_script(app, client, manager,
             fields = {"theme": "dark"}
         if endpoint.endswith(".import"):
             fields = {"file": (io.BytesIO(b'[{"uuid": "c", "chat_messages": []}]'), "c.json")}
-        answer = client.post(address, data=fields, headers=face)
-        assert answer.status_code == 200, (endpoint, action, answer.text)
-        own = [face["Accept"], "application/json"] if "/api/" in address else [face["Accept"]]
-        assert answer.mimetype in own, (endpoint, action)
+        with client.post(address, data=fields, headers=face) as answer:
+            assert answer.status_code == 200, (endpoint, action, answer.text)
+            own = [face["Accept"], "application/json"] if "/api/" in address else [face["Accept"]]
+            assert answer.mimetype in own, (endpoint, action)
         tried += 1
     assert tried > 35
 

@@ -16,7 +16,7 @@ from tests.conftest import HTMX
 from tests.reading import snapshot
 from tests.scripted import ScriptedBackend
 from webchat import create_app
-from webchat.views import resources
+from webchat.web import resources
 
 TEMPLATES = sorted(resources("templates").glob("*.html"))
 
@@ -107,6 +107,7 @@ WRITERS = [
     "/messages",
     "/sessions/x/resume",
     "/sessions/x/stop",
+    "/sessions/import/x/cancel",
     "/sessions/x/end",
     "/sessions/x/messages",
 ]

@@ -13,7 +13,7 @@ from tests.scripted_server import ScriptedServer, says
 from webchat.backends import Event
 from webchat.backends.openai import OpenAIModel
 from webchat.backends.openai.server import Server, Wire
-from webchat.reply_log import Replies
+from webchat.storage.files.reply_log import Replies
 
 FLOOD = 200
 
@@ -78,7 +78,7 @@ def test_a_flood_of_pieces_is_written_ten_times_a_second(manager, backend, writt
 @pytest.mark.parametrize(("answers", "seconds"), [(1, 0.102), (20, 0.14), (40, 0.18), (500, 0.18)])
 def test_many_answers_gather_for_longer_than_one(model, monkeypatch, answers, seconds):
     paused: list[float] = []
-    monkeypatch.setattr(Wire, "gather", lambda wire, gatherer, seconds, **_: paused.append(seconds))
+    monkeypatch.setattr(Wire, "gather", lambda wire, seconds, **_: paused.append(seconds))
     monkeypatch.setattr(Server, "answers", answers)
     model.script(says("a", "b", "c", delay=0.05))
     pieces = OpenAIModel(model.url, "m").stream([{"role": "user", "content": "hello"}])

@@ -51,16 +51,21 @@ class Places:
             raise TooBusy(self._busy)
 
     def take(self, client: str | None, most: int | None = None) -> Callable[[], None]:
-        """Take a place; gives what gives it back. `client` None counts in all only. Raises TooBusy."""
+        """Take a place; returns the function that gives it back, once. `client` None counts in all only.
+
+        Raises TooBusy.
+        """
         with self._guard:
             self.require(client, most)
             self._of[client] += 1
-        return partial(self._give, client)
+        return partial(self._give, client, [True])
 
-    def _give(self, client: str | None) -> None:
+    def _give(self, client: str | None, held: list[bool]) -> None:
         with self._guard:
-            self._of[client] -= 1
-            self._of += Counter()  # which drops what is at 0
+            if held:
+                held.clear()
+                self._of[client] -= 1
+                self._of += Counter()  # which drops what is at 0
 
     @property
     def taken(self) -> int:
