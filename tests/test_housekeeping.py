@@ -385,7 +385,6 @@ def test_the_house_is_kept_by_a_thread_of_its_own(home, monkeypatch):
     """It goes on where something could not be done."""
     monkeypatch.setattr("webchat.housekeeping.LOOK_INTERVAL", 0.01)
     monkeypatch.setattr("webchat.housekeeping.AFTER_TROUBLE", 0.01)
-    manager = WebChatSessionManager(ScriptedBackend(), home / "server" / "web-chat-sessions.json")
     drop(home, "from-elsewhere.jsonl", QUESTION, ANSWER)
     failed = threading.Event()
 
@@ -393,7 +392,8 @@ def test_the_house_is_kept_by_a_thread_of_its_own(home, monkeypatch):
         failed.set()
         raise RuntimeError("a chore that fails")
 
-    manager.housekeeping.chores.append(chore)
+    registry = home / "server" / "web-chat-sessions.json"
+    manager = WebChatSessionManager(ScriptedBackend(), registry, chores=(chore,))
     manager.keep_house()
     assert failed.wait(10)
     drop(home, "another.jsonl", QUESTION)

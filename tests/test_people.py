@@ -11,6 +11,8 @@ from tests.reading import snapshot
 from tests.scripted import ScriptedBackend
 from tests.scripted_server import ScriptedServer
 from webchat import create_app
+from webchat.fileutil import DiskFolder
+from webchat.memory import MemoryStore
 
 HEADER = "X-Remote-User"
 ADA, BOB = {HEADER: "ada"}, {HEADER: "bob"}
@@ -163,7 +165,7 @@ def test_nothing_of_somebody_else_is_shown_or_touched(shared, name, face):
 
 def state(manager):
     """All that is Ada's, as she sees it."""
-    memory = manager.housekeeping.chores[-1].__self__
+    memory = MemoryStore(DiskFolder(manager.store.folder.path.parent))
     sessions = [*manager.list_sessions("ada"), *manager.housekeeping.trash("ada")]
     texts = [manager.read_conversation(session.session_id) for session in sessions]
     return sessions, texts, memory.list("ada")

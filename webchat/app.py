@@ -66,8 +66,8 @@ def create_app(config_values: Mapping[str, Any] | None = None, *, backend: Sessi
         trash_days=settings.trash_days,
         limits=_limits(settings),
         observer=metrics or NOBODY,
+        chores=(memory.empty_expired,),
     )
-    manager.housekeeping.chores.append(memory.empty_expired)
     app.extensions["webchat"] = manager
     chat = create_blueprint(
         manager,

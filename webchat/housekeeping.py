@@ -44,16 +44,19 @@ class Housekeeping:
         clock: Callable[[], str],
         trash_days: float,
         longest_title: int,
+        *,
+        purged: Callable[[], None],
+        chores: Collection[Callable[[], None]],
     ) -> None:
-        """`end` has the backend let go of a session; `trash_days` is for how long a deleted one is kept."""
+        """`end` has the backend let go of a session; `trash_days` is for how long a deleted one is kept.
+
+        `purged` is called when sessions are really gone, `chores` whenever the trash is emptied.
+        """
         self.trash_days, self._longest_title = trash_days, longest_title
         self._store, self._writing, self._end, self._clock = store, writing, end, clock
         self._adopted: object = None
         self._taken_in = False
-        self.chores: list[Callable[[], None]] = []
-        """What is to be done beside, whenever what has expired goes."""
-        self.purged: Callable[[], None] = lambda: None
-        """Told when sessions have really gone."""
+        self._purged, self._chores = purged, chores
 
     def rename(self, session_id: str, title: str, owner: str | None = None) -> WebChatSession:
         """Give the session this title, which then stays. Raises InvalidInput."""
@@ -148,7 +151,7 @@ class Housekeeping:
         if not self._store.read_only:
             self._writing.purge.settle_left(self._store.has)
             self._purge_expired(self._store.expired(self.trash_days * DAY))
-        for chore in self.chores:
+        for chore in self._chores:
             chore()
 
     def keep(self, stopping: threading.Event) -> None:
@@ -188,7 +191,7 @@ class Housekeeping:
     def _purge(self, session_ids: Collection[str]) -> None:
         self._store.require_known()
         self._writing.remove_all(session_ids, lambda: self._store.remove(session_ids), self._store.has)
-        self.purged()
+        self._purged()
         self._tell(session_ids)
 
     def _mark(self, session_ids: Collection[str], owner: str | None, field: str, value: bool) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from hashlib import sha256
@@ -57,11 +57,13 @@ class WebChatSessionManager:
         trash_days: float = TRASH_DAYS,
         limits: Limits | None = None,
         observer: Observer = NOBODY,
+        chores: Collection[Callable[[], None]] = (),
     ) -> None:
         """`persistence_path` is the registry's file; the transcripts lie in a folder beside it. None: in memory.
 
         `context` gives what a backend that takes it is told, for an owner, beside each conversation. `trash_days` is
-        for how long a deleted session can be restored. `observer` is told how replies and writes go.
+        for how long a deleted session can be restored. `observer` is told how replies and writes go. `chores` are
+        called whenever the trash is emptied.
         """
         self.limits = limits or Limits()
         self.store = WebChatSessionStore(persistence_path, clock=clock, observer=observer, most=self.limits.sessions)
@@ -72,20 +74,17 @@ class WebChatSessionManager:
         self._index = index_beside(self.store.folder, WEB_CHAT_SEARCH_FILENAME, transcripts)
         self.archive = Archive(self.store, self._writing, self.limits.title)
         self._answering = Answering(backend, self.store, self._writing, clock, context)
-        # What is said in a session has rules of its own, and is asked of the manager as all else.
-        talk = Conversing(self.store, self._writing, self._answering, clock, self.limits.message)
-        self.post_message, self.edit, self.add_exchange = talk.post_message, talk.edit, talk.add_exchange
-        self.retry, self.continue_reply, self.select = talk.retry, talk.continue_reply, talk.select
+        self._rules = Conversing(self.store, self._writing, self._answering, clock, self.limits.message)
         self.housekeeping = Housekeeping(
             self.store,
             self._writing,
-            lambda session_id: self._answerer.end(session_id),
+            self._answering.end,
             clock,
             trash_days,
             self.limits.title,
+            purged=self._index.forget_gone,
+            chores=(self.archive.importer.discard_left, *chores),
         )
-        self.housekeeping.purged = self._index.forget_gone
-        self.housekeeping.chores.append(self.archive.importer.discard_left)
 
     # Sessions
 
@@ -160,7 +159,7 @@ class WebChatSessionManager:
             made = self.store.made_with(key, owner) if key else None
             if made is None:
                 raise
-            self._answerer.end(info.session_id)  # somebody else was quicker with the same
+            self._answering.end(info.session_id)  # somebody else was quicker with the same
             return _info_of(made)
         return info
 
@@ -193,7 +192,7 @@ class WebChatSessionManager:
             return False
         self.store.require(session_id, owner)
         self.stop(session_id, owner)
-        self._answerer.end(session_id)
+        self._answering.end(session_id)
         self.store.deactivate(session_id, owner)
         self.wakeups.poke(session_id, urgent=True)
         return True
@@ -249,6 +248,94 @@ class WebChatSessionManager:
             self._writing.places.require(client)  # before a session is made that nobody could use
         made = self.create_session(owner=owner, key=this)
         return self.post_message(made.session_id, message, owner, key=key, files=files, client=client)
+
+    def post_message(
+        self,
+        session_id: str,
+        message: str,
+        owner: str | None = None,
+        *,
+        key: str | None = None,
+        seen: str | None = None,
+        files: Sequence[tuple[str, str]] = (),
+        client: str | None = None,
+    ) -> Posted:
+        """Accept a message: it is on the disk when this returns, and its answer is on its way.
+
+        `key` names the message: a retry with the same key gets what the first one started. `seen` is the last message
+        that the sender knew. `files` are (name, text) pairs. `client` is whose answers are counted together.
+        Raises SessionNotFound, SessionBusy while an answer is being written, TooBusy if too many are, StaleView if
+        somebody has written since `seen`, InvalidInput, TooLarge, StorageError.
+        """
+        return self._rules.post_message(session_id, message, owner, key=key, seen=seen, files=files, client=client)
+
+    def edit(
+        self,
+        session_id: str,
+        message_id: str,
+        message: str,
+        owner: str | None = None,
+        *,
+        key: str | None = None,
+        seen: str | None = None,
+        client: str | None = None,
+    ) -> Posted:
+        """Ask something else in place of one of the person's messages; the old one stays, on another branch.
+
+        Raises as `post_message`; InvalidInput if that message is not shown or not the person's.
+        """
+        return self._rules.edit(session_id, message_id, message, owner, key=key, seen=seen, client=client)
+
+    def retry(
+        self,
+        session_id: str,
+        message_id: str,
+        owner: str | None = None,
+        *,
+        key: str | None = None,
+        client: str | None = None,
+    ) -> Posted:
+        """Ask again for the last answer, which stays on another branch, or for an unanswered last question.
+
+        Raises as `post_message`, StaleView if others have written since; InvalidInput if it is neither.
+        """
+        return self._rules.retry(session_id, message_id, owner, key=key, client=client)
+
+    def continue_reply(
+        self,
+        session_id: str,
+        message_id: str,
+        owner: str | None = None,
+        *,
+        key: str | None = None,
+        client: str | None = None,
+    ) -> Posted:
+        """Continue the last answer, which was stopped or interrupted, in the same message.
+
+        Raises as `retry`; InvalidInput if that answer is complete.
+        """
+        return self._rules.continue_reply(session_id, message_id, owner, key=key, client=client)
+
+    def select(self, session_id: str, message_id: str, owner: str | None = None) -> None:
+        """Show the branch with this message from now on. Raises as `post_message`; InvalidInput for an unknown one."""
+        self._rules.select(session_id, message_id, owner)
+
+    def add_exchange(
+        self,
+        session_id: str,
+        question: str,
+        answer: Callable[[], str],
+        kind: str,
+        owner: str | None = None,
+        *,
+        key: str | None = None,
+        seen: str | None = None,
+    ) -> tuple[Message, Message]:
+        """Add a question and its answer that no model sees. Raises as `post_message`.
+
+        `answer` is called once nothing prevents adding them, and not if the question was sent before with this `key`.
+        """
+        return self._rules.add_exchange(session_id, question, answer, kind, owner, key=key, seen=seen)
 
     def fork(
         self, session_id: str, message_id: str, owner: str | None = None, *, key: str | None = None

@@ -48,6 +48,10 @@ class Answering:
             old, self.answerer = self.answerer, Answerer(backend)
         old.retire()
 
+    def end(self, session_id: str) -> None:
+        """Have the backend let go of a session. Raises BackendUnavailable."""
+        self.answerer.end(session_id)
+
     def close(self) -> None:
         """Ask for nothing any more."""
         self._titles.close()

@@ -45,14 +45,7 @@ class Conversing:
         files: Sequence[tuple[str, str]] = (),
         client: str | None = None,
     ) -> Posted:
-        """Accept a message: it is on the disk when this returns, and the answer is on its way.
-
-        `key` names the message: sent twice with one, it is one message, and what was started is given again. `seen` is
-        the last message that its sender knew. `files` go with it, (name, text) each. `client` is whose answers are
-        counted together. All may be left out. Raises SessionNotFound, SessionBusy while an answer is being written,
-        TooBusy where too many are, StaleView where somebody has written since `seen`, InvalidInput, TooLarge,
-        StorageError.
-        """
+        """See `WebChatSessionManager.post_message`."""
         session = self._store.require(session_id, owner)
         text, sent = checked_message(message, self._longest_message), checked_files(files)
 
@@ -75,11 +68,7 @@ class Conversing:
         seen: str | None = None,
         client: str | None = None,
     ) -> Posted:
-        """Say something else in place of that message of one's own; what was said stays, on a branch of its own.
-
-        `key` and `seen` are as those of `post_message`. Raises as that; InvalidInput where that message is not shown or
-        not one's own.
-        """
+        """See `WebChatSessionManager.edit`."""
         session = self._store.require(session_id, owner)
         text = checked_message(message, self._longest_message)
 
@@ -158,11 +147,7 @@ class Conversing:
         key: str | None = None,
         seen: str | None = None,
     ) -> tuple[Message, Message]:
-        """Put a question and its answer into the session that no model saw. Raises as `post_message`.
-
-        `answer` is called when nothing stands in the way any more, so that what it does is not done in vain; not for a
-        question that came before with this `key`, whose answer is given again.
-        """
+        """See `WebChatSessionManager.add_exchange`."""
         session = self._store.require(session_id, owner)
         self._store.require_known()
         with self._writing.held(session_id) as (conversation, _):
@@ -189,11 +174,7 @@ class Conversing:
         key: str | None = None,
         client: str | None = None,
     ) -> Posted:
-        """Ask anew: for the last answer, which stays in the transcript on a branch of its own, or for an unanswered
-        last question.
-
-        Raises as `post_message`, StaleView where others have written behind it; InvalidInput where it is neither.
-        """
+        """See `WebChatSessionManager.retry`."""
         session = self._store.require(session_id, owner)
 
         def write(conversation: Conversation, held: ExitStack) -> Posted:
@@ -213,10 +194,7 @@ class Conversing:
         key: str | None = None,
         client: str | None = None,
     ) -> Posted:
-        """Have the last answer, which was stopped or interrupted, go on where it broke off, in the same message.
-
-        Raises as `retry`; InvalidInput where that answer is whole.
-        """
+        """See `WebChatSessionManager.continue_reply`."""
         session = self._store.require(session_id, owner)
 
         def write(conversation: Conversation, held: ExitStack) -> Posted:
@@ -232,7 +210,7 @@ class Conversing:
         return self._once(session, client, key, None, write)
 
     def select(self, session_id: str, message_id: str, owner: str | None = None) -> None:
-        """Show the branch with this message from now on. Raises as `post_message`; InvalidInput for an unknown one."""
+        """See `WebChatSessionManager.select`."""
         self._store.require(session_id, owner)
         with self._writing.held(session_id):
             leaf = self._writing.transcripts.leaf_below(session_id, message_id)
