@@ -305,9 +305,9 @@ def test_whoever_comes_second_changes_nothing(open_tab, session_id, manager):
 def test_a_stream_that_saw_the_question_alone_brings_no_answer_twice(open_tab, session_id, manager, monkeypatch):
     tab = open_tab()
     watching = open_tab().connect()
-    # Between the question on the disk and the start of its answer it is asked for the time.
-    clock, seen = manager._answering._clock, threading.Event()
-    monkeypatch.setattr(manager._answering, "_clock", lambda: (seen.wait(PATIENCE), clock())[1])
+    # Between the question on the disk and the start of its answer it is noted that the session was used.
+    touch, seen = manager.store.touch, threading.Event()
+    monkeypatch.setattr(manager.store, "touch", lambda *noted: (seen.wait(PATIENCE), touch(*noted)))
     forms: list[str] = []
     client = tab._client.application.test_client()
     address = f"/sessions/{session_id}/messages"

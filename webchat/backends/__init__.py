@@ -94,6 +94,9 @@ class SessionBackend(Protocol):
 
     A backend that can name sessions has a true attribute `titles` and `suggest_title(history, options)`, which gives
     pieces as `send_message` does; their first line becomes the title, where no person has given one.
+
+    A backend whose answers have no effects, as an agent's have, may have a true attribute `only_speaks`: it is asked
+    while the message is still being saved. If saving fails, the answer is cancelled, and nobody sees any of it.
     """
 
     def create_session(self, working_dir: str, description: str) -> SessionInfo: ...

@@ -119,6 +119,10 @@ class ChatModelBackend:
     def notice(self) -> str | None:
         return getattr(self._model, "notice", None)
 
+    @property
+    def only_speaks(self) -> bool:
+        return bool(getattr(self._model, "only_speaks", False))
+
     def label_of(self, options: SessionOptions) -> str:
         model = self._chosen(options)
         return str(getattr(model, "label", None) or getattr(model, "__name__", "A model"))

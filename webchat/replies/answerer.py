@@ -71,6 +71,11 @@ class Answerer:
             return self.backend.send_message(session_id, message)
 
     @property
+    def only_speaks(self) -> bool:
+        """Whether asking it changes nothing but what it says."""
+        return bool(getattr(self.backend, "only_speaks", False))
+
+    @property
     def names_sessions(self) -> bool:
         return bool(getattr(self.backend, "titles", False))
 
@@ -160,6 +165,11 @@ class Question:
     def label(self) -> str:
         """Which model answers; a model that the server chooses may be known only when it has been asked."""
         return self._answerer.label(self._options)
+
+    @property
+    def early(self) -> bool:
+        """Whether it may be asked while it is still being saved: if that fails, nothing has happened."""
+        return self._answerer.only_speaks
 
     def __call__(self, *, again: bool) -> Iterable[Piece]:
         return self._answerer.ask(self._session_id, self._message, self._past, self._options, again=again)

@@ -74,8 +74,12 @@ class Answering:
         broken: Message | None = None,
         *,
         key: str | None = None,
+        save: Callable[[], object] = lambda: None,
     ) -> ReplyRun:
-        """Have the question answered by a thread of its own; with `broken`, as more of that answer."""
+        """Have the question answered by a thread of its own; with `broken`, as more of that answer.
+
+        `save` puts the question on the disk; see `Writing.begin`.
+        """
         session_id, answerer = session.session_id, self._engaged()
         asked = Question(answerer, session_id, question.told, past, self._told(session, answerer))
         header: dict[str, Any] = {"id": new_message_id(), "parent": question.id, "started_at": self._clock()}
@@ -92,17 +96,14 @@ class Answering:
             answerer.learned(session_id, past, run.id if whole else None)
             if isinstance(run.error, SessionEnded):
                 self._store.deactivate(session_id, session.owner)
-            self._store.touch(session_id, "reply")
+            if not run.is_withdrawn:
+                self._store.touch(session_id, "reply")
             if whole and len(past) <= NAMED_WITHIN:
                 self._suggest_title(session_id, session.owner, answerer)
             answerer.leave()
 
         self._titles.step_aside(session_id)
-        try:
-            return self._writing.begin(session_id, header, asked, held, ended)
-        except BaseException:
-            answerer.leave()
-            raise
+        return self._writing.begin(session_id, header, asked, held, ended, save)
 
     def _suggest_title(self, session_id: str, owner: str | None, answerer: Answerer) -> None:
         """Have a session that nobody has named yet named by the model, some time."""

@@ -107,8 +107,16 @@ class Conversing:
 
     def _ask(self, session: WebChatSession, question: Message, before: Sequence[Message], held: ExitStack) -> Posted:
         """Put the question behind these messages, and have it answered."""
-        self._writing.transcripts.append(session.session_id, question)
-        return self._asked(session, question, before, held)
+        begun = session
+
+        def save() -> None:
+            nonlocal begun
+            self._writing.transcripts.append(session.session_id, question)
+            begun = self._answering.begun(session, question.content)
+
+        run = self._answering.begin(session, question, history(before), held, save=save)
+        self._writing.wakeups.poke(session.session_id, urgent=True)
+        return Posted(begun, question, run.message, run)
 
     def _asked(self, session: WebChatSession, question: Message, before: Sequence[Message], held: ExitStack) -> Posted:
         """Have a question that is saved answered."""

@@ -56,13 +56,18 @@ class Ask(Protocol):
     def label(self) -> str:
         """Which model answers, as far as is known."""
 
+    @property
+    def early(self) -> bool:
+        """Whether the backend may be asked while the question is still being saved."""
+
     def __call__(self, *, again: bool) -> Iterable[Piece]: ...
 
 
 class ReplyRun:
     """The one thread that asks the backend and takes what comes. No request owns it: it outlives them all.
 
-    Whoever began it calls `flush_if_due` all the time and `tend` now and then, until it has ended.
+    Nothing is written before `let_write`, and nothing at all after `withdraw`. Whoever began it calls `flush_if_due`
+    all the time and `tend` now and then, until it has ended.
     """
 
     def __init__(
@@ -106,6 +111,9 @@ class ReplyRun:
         self._ending: str | None = None
         self._spoken = threading.Event()
         self._answered = threading.Event()
+        self._decided = threading.Event()
+        """Set by `let_write` and `withdraw`."""
+        self.is_withdrawn = False
         self._finished = threading.Event()
         self.view = ReplyView(header)
 
@@ -115,6 +123,16 @@ class ReplyRun:
         Raises NoThreads; the lock is the caller's still then.
         """
         threads.start(self._run, f"reply-{self.session_id[:20]}", release)
+
+    def let_write(self) -> None:
+        """Write down and show what comes: the question is saved, and the log begun."""
+        self._decided.set()
+
+    def withdraw(self) -> None:
+        """End the answer, and write nothing of it."""
+        self.is_withdrawn = True
+        self.stop()
+        self._decided.set()
 
     def stop(self, status: str = "stopped") -> None:
         """End the answer now, at the backend too; what came is kept with this status."""
@@ -156,8 +174,10 @@ class ReplyRun:
         except BaseException as error:  # also asyncio's CancelledError and SystemExit: nobody else would end this
             self.error = unforeseen(error)
         self._answered.set()
+        self._decided.wait()
         try:
-            self._commit()
+            if not self.is_withdrawn:
+                self._commit()
         except Exception as error:
             log.exception("the reply in session %s could not be saved", self.session_id)
             self.error = self.error or _unsaved(error)
@@ -197,6 +217,10 @@ class ReplyRun:
         self._observer.reply_ended(report)
 
     def _answer(self) -> None:
+        if not self._ask.early:
+            self._decided.wait()
+        if self.is_withdrawn:
+            return
         try:
             self._consume(self._asked(again=False))
         except SessionUnknown:
@@ -225,7 +249,9 @@ class ReplyRun:
                 if self._ending:  # a connection that a stop has closed is no failure
                     return
                 _raise_as_ours(error)
-            if piece is _END:
+            if not self._decided.is_set():
+                self._decided.wait()
+            if piece is _END or self.is_withdrawn:
                 return
             yield piece
 

@@ -150,10 +150,13 @@ class Writing:
         ask: Ask,
         held: ExitStack,
         ended: Callable[[ReplyRun], None],
+        save: Callable[[], object],
     ) -> ReplyRun:
         """Have an answer written by a thread of its own, which takes over the lock; `ended` is called at its end.
 
-        Raises StorageError, NoThreads; then nothing was begun and the lock is the caller's still.
+        `save` puts the question on the disk. Nothing of the answer is written or shown before that is done, nor is the
+        backend asked, unless it only speaks. Raises StorageError, NoThreads, what `save` raises; then nothing of an
+        answer remains.
         """
 
         def changed(urgent: bool) -> None:
@@ -161,7 +164,7 @@ class Writing:
 
         def let_go() -> None:
             # In this order: whoever comes meanwhile finds the answer, and waits for its end and not for the lock.
-            if not run.is_saved:
+            if not (run.is_saved or run.is_withdrawn):
                 self._unsaved[session_id] = run.view
             handed_over.close()
             if self.runs.get(session_id) is run:
@@ -170,23 +173,40 @@ class Writing:
         run = ReplyRun(session_id, header, ask, self.replies, self.transcripts, changed, ended, observer=self._observer)
         handed_over = held.pop_all()
         try:
-            self.replies.begin(session_id, header)
-            self.runs[session_id] = run
-            self._watch()
             run.start(let_go)
-        except BaseException as error:
+        except NoThreads as error:  # the question is kept: sent again, it is answered
             held.push(handed_over)
-            self._take_back(session_id)
+            run.withdraw()
+            ended(run)
+            save()
             raise _not_started(error) from error
+        try:
+            save()
+            self._show(run, header)
+        except BaseException:
+            self._take_back(run)
+            raise
         return run
 
-    def _take_back(self, session_id: str) -> None:
-        """Remove an answer that was begun and has no thread: left there, it would count as an answer."""
-        self.runs.pop(session_id, None)
+    def _show(self, run: ReplyRun, header: Mapping[str, Any]) -> None:
+        """Begin the answer's log, and have it written. Raises StorageError, NoThreads."""
         try:
-            self.replies.remove(session_id)
+            self.replies.begin(run.session_id, header)
+            self.runs[run.session_id] = run
+            self._watch()
+        except (OSError, NoThreads) as error:
+            raise _not_started(error) from error
+        run.let_write()
+
+    def _take_back(self, run: ReplyRun) -> None:
+        """End an answer that cannot be written, and remove its log: left there, it would count as an answer."""
+        self.runs.pop(run.session_id, None)
+        try:
+            self.replies.remove(run.session_id)
         except OSError:
             log.warning("the log of an answer that did not start could not be removed", exc_info=True)
+        run.withdraw()
+        run.wait(STOP_PATIENCE)
 
     def require_disk(self) -> None:
         """Raises StorageError where less of the disk is free than has to be: what is begun could not be ended."""
@@ -346,10 +366,8 @@ class Writing:
             log.exception("the reply in session %s could not be looked after", session_id)
 
 
-def _not_started(error: BaseException) -> BaseException:
+def _not_started(error: OSError | NoThreads) -> WebChatError:
+    what = "Your message is saved, but no answer could be started"
     if isinstance(error, NoThreads):
-        return NoThreads("Your message is saved, but no answer could be started. Send it again in a few seconds.")
-    if isinstance(error, OSError):
-        what = "Your message is saved, but no answer could be started"
-        return StorageError(what, error, "Try again when that is mended")
-    return error
+        return NoThreads(f"{what}. Send it again in a few seconds.")
+    return StorageError(what, error, "Try again when that is mended")

@@ -37,6 +37,8 @@ class OpenAIModel:
     or a key that cannot be used; without an address, `notice` says what to do.
     """
 
+    only_speaks = True
+
     def __init__(
         self,
         base_url: str,

@@ -1,0 +1,89 @@
+"""A model may be asked while the question is being saved; what it says waits for that."""
+
+from __future__ import annotations
+
+import errno
+import os
+import threading
+
+import pytest
+
+from tests.reading import until
+from tests.tab import PATIENCE
+from webchat.errors import StorageError
+
+
+@pytest.fixture
+def session_id(manager):
+    """A session in which something was said, so that its folder is there."""
+    session_id = manager.create_session().session_id
+    manager.send_message("zero", session_id)
+    return session_id
+
+
+def said(manager, session_id):
+    """What was said since."""
+    return [message.content for message in manager.read_conversation(session_id).messages[2:]]
+
+
+@pytest.fixture
+def at_sync(monkeypatch):
+    """Calls what it is given in place of the next sync to the disk."""
+    sync = os.fsync
+
+    def call(what):
+        def first(fd: int) -> None:
+            monkeypatch.setattr(os, "fsync", sync)
+            what()
+            sync(fd)
+
+        monkeypatch.setattr(os, "fsync", first)
+
+    return call
+
+
+def fail():
+    raise OSError(errno.EIO, "no")
+
+
+def test_a_backend_that_only_speaks_is_asked_while_the_question_is_saved(manager, backend, session_id, home, at_sync):
+    backend.only_speaks = True
+    seen = []
+
+    def look():
+        until(lambda: len(backend.asked) == 2)
+        seen.append([*home.rglob("*.reply")])
+
+    at_sync(look)
+    manager.post_message(session_id, "one").wait(PATIENCE)
+    assert seen == [[]]
+    assert said(manager, session_id) == ["one", "You said: one"]
+
+
+def test_nothing_of_an_answer_remains_where_its_question_is_not_saved(manager, backend, session_id, home, at_sync):
+    backend.only_speaks = True
+    backend.plays("text", threading.Event())
+
+    def break_off():
+        until(lambda: len(backend.asked) == 2)
+        fail()
+
+    at_sync(break_off)
+    with pytest.raises(StorageError, match="could not be saved"):
+        manager.post_message(session_id, "one", key="k")
+    assert backend.cancelled.is_set()
+    assert not [*home.rglob("*.reply")]
+    assert said(manager, session_id) == []
+    again = manager.post_message(session_id, "one", key="k")
+    assert again.wait(PATIENCE)
+    assert said(manager, session_id) == ["one", "You said: one"]
+    assert [text for _, text in backend.asked] == ["zero", "one", "one"]
+    assert len(backend.histories[-1]) == 2  # nobody knows what the backend remembers of the first
+
+
+def test_a_backend_that_may_do_more_is_not_asked_what_is_not_saved(manager, backend, session_id, at_sync):
+    at_sync(fail)
+    with pytest.raises(StorageError):
+        manager.post_message(session_id, "one")
+    assert [text for _, text in backend.asked] == ["zero"]
+    assert manager.send_message("two", session_id) == "You said: two"
