@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from tests.reading import until
-from tests.tab import PATIENCE
+from tests.tab import PATIENCE, OpenTab
 from webchat.errors import StorageError
 
 
@@ -87,3 +87,13 @@ def test_a_backend_that_may_do_more_is_not_asked_what_is_not_saved(manager, back
         manager.post_message(session_id, "one")
     assert [text for _, text in backend.asked] == ["zero"]
     assert manager.send_message("two", session_id) == "You said: two"
+
+
+def test_a_page_is_sent_a_message_and_the_beginning_of_its_answer_together(client, manager, session_id, monkeypatch):
+    monkeypatch.setattr("webchat.web.events.BEGINNING", PATIENCE)
+    tab = OpenTab(client, f"/sessions/{session_id}")
+    tab.connect()
+    manager.post_message(session_id, "one")
+    tab.read(lambda tab: tab.last_status == "complete")
+    assert not [event for event in tab.events if 'data-status="waiting"' in event.data]
+    tab.close()

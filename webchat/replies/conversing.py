@@ -115,7 +115,7 @@ class Conversing:
             begun = self._answering.begun(session, question.content)
 
         run = self._answering.begin(session, question, history(before), held, save=save)
-        self._writing.wakeups.poke(session.session_id, urgent=True)
+        self._writing.wakeups.poke(session.session_id, urgent=False)
         return Posted(begun, question, run.message, run)
 
     def _asked(self, session: WebChatSession, question: Message, before: Sequence[Message], held: ExitStack) -> Posted:

@@ -21,6 +21,9 @@ from webchat.web.htmx import partial
 
 UPDATE_INTERVAL = 0.12
 """Seconds between two updates of an answer that grows. Each costs the browser about 10 ms to lay out and paint."""
+BEGINNING = 0.05
+"""Seconds that a new message waits before pages are told. By then the page that sent it has the response to its form:
+neither it nor the server does the same work twice before the answer's first text is on the screen."""
 BYTES_PER_SECOND = 40_000
 """What the growing end of an answer may cost: a long table or code block is sent less often."""
 PING_INTERVAL = 15.0
@@ -99,7 +102,7 @@ class ListStream:
                 if over:
                     break
                 waiter.wait(last_sent + PING_INTERVAL - time.monotonic())
-                early = last_sent + self._pace() - time.monotonic()
+                early = max(last_sent + self._pace() - time.monotonic(), self._patience())
                 if early > 0:
                     waiter.wait(early, urgent=True)
 
@@ -109,6 +112,10 @@ class ListStream:
 
     def _pace(self) -> float:
         """Seconds that one piece of news comes behind the one before."""
+        return 0.0
+
+    def _patience(self) -> float:
+        """Seconds that news may wait for more."""
         return 0.0
 
     def _news(self) -> str:
@@ -159,6 +166,10 @@ class PageStream(ListStream):
         sent = self._sent
         grows = sent is not None and sent.in_flight and bool(sent.content or sent.reasoning)
         return max(UPDATE_INTERVAL, self._cost / BYTES_PER_SECOND) if grows else 0.0
+
+    def _patience(self) -> float:
+        """A new message waits for its answer's first text: the page that sent it is being sent both as it is."""
+        return 0.0 if self._sent is not None and self._sent.in_flight else BEGINNING
 
     def _news(self) -> str:
         change = self._change()
