@@ -296,20 +296,25 @@ def _added(session_id: str, *added: Message, posted: Posted | None = None) -> An
     """The new messages and a fresh composer, or a redirect."""
     if not is_htmx():
         return redirect(f"{session_link(session_id)}#end", code=303)
+    composer = _composer(session_id)  # while the model is at work
     if posted:
         posted.wait_for_text(FIRST_TEXT)
     conversation = manager().read_conversation(session_id)
     # The answer may have begun already, or be finished; the page takes it as it is now.
     now = [conversation.find(message.id) or message for message in added]
     messages = pieces.added_partial(now, conversation, session_id)
-    last = conversation.last
-    composer = render_template(
+    return fragments(messages, partial("composer", "outerHTML", composer))
+
+
+def _composer(session_id: str) -> str:
+    """A fresh composer, below what is shown now."""
+    last = manager().read_conversation(session_id).last
+    return render_template(
         "webchat/_composer.html",
         session=manager().get_session(session_id, owner()),
         key=new_message_id(),
         seen=last.id if last else pieces.START,
     )
-    return fragments(messages, partial("composer", "outerHTML", composer))
 
 
 def _earlier(shown: WebChatSession, before: str, after: str) -> str:
