@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import tempfile
 import threading
 from collections.abc import Callable
@@ -12,7 +11,6 @@ import pytest
 
 from tests.processes import another_process, says, tell
 from tests.reading import until
-from tests.test_imports_at_once import export, said
 from webchat import WebChatSessionManager
 from webchat.errors import NoThreads
 
@@ -110,27 +108,6 @@ def test_looking_for_servers_without_threads_is_no_fault(client, no_thread_for):
     told = client.get("/apps/settings/servers", headers=JSON)
     assert told.status_code == 503
     assert "no thread left" in told.json["error"]
-
-
-def test_an_import_goes_on_with_the_one_thread_that_it_gets(manager, home, monkeypatch):
-    """What that thread has written is not written again."""
-    start, started, refused = threading.Thread.start, [], []
-    folder = home / "server" / "web-chat-transcripts"
-
-    def begin(thread: threading.Thread) -> None:
-        if thread.name.startswith("import"):
-            if started:
-                until(lambda: any(folder.glob("s*.jsonl")))
-                refused.append(thread)
-                raise RuntimeError("can't start new thread")
-            started.append(thread)
-        start(thread)
-
-    monkeypatch.setattr(threading.Thread, "start", begin)
-    ids = [f"s{number}" for number in range(40)]
-    report = manager.archive.bring_in(io.BytesIO(export("nobody", ids)))
-    assert (len(report.imported), report.problems, bool(refused)) == (40, [], True)
-    assert said(manager, None) == {f"{name} of nobody": ["I am nobody"] for name in ids}
 
 
 SERVE = """

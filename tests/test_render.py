@@ -17,8 +17,9 @@ from markupsafe import Markup
 
 from tests.conftest import HTMX
 from webchat.chat.texts import title_of
-from webchat.render.markdown import GrowingMarkdown, links, markdown, normal_lines
-from webchat.render.markdown import markdown as render
+from webchat.render import links
+from webchat.render import markdown as render
+from webchat.render.markdown import GrowingMarkdown, markdown, normal_lines
 from webchat.render.rendered import Rendered
 
 ELEMENTS = set(

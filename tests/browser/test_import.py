@@ -11,8 +11,8 @@ from tests.test_import_progress import held_up, many
 
 pytestmark = pytest.mark.browser
 
-SOME = re.compile(r"\b[5-9]\d sessions imported\.")
-"""The first batch has 50; what had been read behind it comes too."""
+SOME = re.compile(r"\b1\d\d sessions imported\.")
+"""The first batch has 100; what had been read behind it comes too."""
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def test_an_import_shows_its_progress_and_is_cancelled(chosen, home):
     expect(page.locator("#announcer")).to_contain_text(SOME)
     expect(page.get_by_role("button", name="Cancel")).to_have_count(0)
     page.get_by_role("link", name="Show them").click()
-    expect(page.get_by_text("c49", exact=True)).to_be_visible()
+    expect(page.get_by_text(re.compile(r"^c\d+$")).first).to_be_visible()
 
 
 def test_an_import_says_on_the_page_what_came(chosen):
