@@ -462,21 +462,12 @@
     if (sending) sending.isTouched = true;
   });
   // The message was sent: what was typed and chosen since goes into the composer that comes with the form's own response.
+  // That is put in a frame after the messages; until then the one that sent them stays.
   let left = null;
   document.addEventListener("htmx:before:swap", (event) => {
     const { sourceElement, response } = event.detail.ctx;
     if (!sourceElement?.matches?.("form.field, .examples form") || response?.status >= 400) return;
-    const field = $("messageInput");
-    const { text, files, isTouched } = sending ?? { text: "", files: [] };
-    const isSaidAgain = sendOn && isTouched && field.value === text;
-    left = {
-      text: isSaidAgain ? text : rest(text, field.value),
-      files: [...$("files").files].filter((file) => !files.includes(file)),
-      isSent: sendOn,
-      name: draftName(),
-    };
-    sending = null;
-    keepDraft(left.text);
+    left = { field: $("messageInput"), chosen: $("files"), sent: sending, name: draftName() };
   });
   document.addEventListener("htmx:finally:request", (event) => {
     if (event.detail.ctx.sourceElement !== sending?.field.form) return;
@@ -484,8 +475,12 @@
     dropSent();
   });
   const bringLeft = (field) => {
-    const { text, files, isSent, name } = left;
-    left = null;
+    const { field: before, chosen, sent, name } = left;
+    const isSent = sendOn;
+    const isSaidAgain = isSent && sent?.isTouched && before.value === sent.text;
+    const text = isSaidAgain ? sent.text : rest(sent?.text ?? "", before.value);
+    const files = [...chosen.files].filter((file) => !sent?.files.includes(file));
+    left = sending = null;
     field.value = text;
     if (files.length) addFiles(files);
     if (name !== draftName()) keepDraft("", name);
