@@ -30,7 +30,7 @@ from webchat.errors import (
     WebChatError,
 )
 from webchat.manager import WebChatSessionManager
-from webchat.replies.reply import ReplyRun
+from webchat.replies.runner import ReplyRunner
 
 BELOW = "secret detail of the backend"
 PATIENCE = 10
@@ -79,7 +79,7 @@ def told(backend, number=-1):
     return [(item["role"], item["content"]) for item in backend.histories[number]]
 
 
-def ended(run: ReplyRun) -> ReplyRun:
+def ended(run: ReplyRunner) -> ReplyRunner:
     assert run.wait(PATIENCE)
     return run
 

@@ -94,7 +94,7 @@ def test_only_the_last_answer_can_be_tried_again(manager, session_id):
 
 def test_an_unanswered_question_can_be_asked_again(manager, session_id, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(manager._writing.replies, "begin", _no_room)
+        patch.setattr(manager._supervisor.replies, "begin", _no_room)
         with pytest.raises(StorageError, match="Your message is saved"):
             manager.post_message(session_id, "one")
     question = manager.conversation(session_id).last
@@ -105,7 +105,7 @@ def test_an_unanswered_question_can_be_asked_again(manager, session_id, monkeypa
 
 def test_a_question_that_could_not_be_saved_leaves_all_as_it_was(manager, session_id, monkeypatch):
     other = manager.create_session().session_id
-    monkeypatch.setattr(manager._writing.transcripts, "append", _no_room)
+    monkeypatch.setattr(manager._supervisor.transcripts, "append", _no_room)
     with pytest.raises(StorageError):
         manager.post_message(session_id, "one")
     assert manager.active_session_id == other
@@ -188,13 +188,13 @@ def _no_room(*_: object) -> None:
 
 def test_what_the_log_could_not_take_comes_once_and_leaves_nothing_behind(manager, backend, session_id, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(manager._writing.replies, "write", _no_room)
+        patch.setattr(manager._supervisor.replies, "write", _no_room)
         backend.plays("all of it")
         posted = manager.post_message(session_id, "one")
         posted.wait()
     posted.run.flush()  # as the look after all answers does, which may come late
     assert [message.content for message in manager.conversation(session_id).messages] == ["one", "all of it"]
-    assert manager._writing.replies.view(session_id) is None
+    assert manager._supervisor.replies.view(session_id) is None
 
 
 def test_a_slow_end_of_an_answer_costs_the_next_message_time_and_nothing_else(manager, session_id, monkeypatch):

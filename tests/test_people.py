@@ -57,7 +57,7 @@ def possessions(app, manager):
     files = {"message": f"the {WORD}", "file": (io.BytesIO(WORD.encode()), f"{WORD}.txt")}
     assert client.post("/messages", data=files, headers=ADA).status_code == 303
     session = manager.active_session("ada")
-    manager._writing.runs.get(session.session_id, _Over()).wait(5)
+    manager._supervisor.runs.get(session.session_id, _Over()).wait(5)
     client.post("/sessions", headers=ADA)
     client.post("/messages", data={"message": f"gone {WORD}"}, headers=ADA | {"Accept": "application/json"})
     gone = manager.active_session("ada").session_id

@@ -50,7 +50,7 @@ def test_resume_swaps_chat_list_badge_title_and_address_at_once(client, manager)
 
 def test_a_backend_is_told_again_of_a_session_that_was_long_unused(manager, backend, monkeypatch):
     """What is remembered of sessions is bounded; a session beyond that is resumed with its history."""
-    monkeypatch.setattr("webchat.replies.answerer.KNOWN_SESSIONS", 2)
+    monkeypatch.setattr("webchat.replies.attached.KNOWN_SESSIONS", 2)
     ids = [manager.create_session().session_id for _ in range(3)]
     for session_id in ids:
         manager.send_message("hello", session_id)

@@ -349,7 +349,7 @@ def test_what_lies_in_the_trash_does_not_stand_before_what_does_not(manager, tal
     kept = talk("an old aardvark")
     gone = manager.create_session().session_id
     records = [Message(f"m{number}", "user", f"aardvark {number}") for number in range(1000)]
-    manager._writing.transcripts.append(gone, *records)
+    manager._supervisor.transcripts.append(gone, *records)
     manager.post_message(gone, "the last aardvark").wait()
     soon(manager, "aardvark", [gone, kept])
     manager.housekeeping.delete([gone])

@@ -12,7 +12,7 @@ from datetime import datetime
 from webchat.chat.conversation import Conversation
 from webchat.chat.texts import checked_title, title_of
 from webchat.errors import InvalidInput, SessionBusy, SessionNotFound, StorageError, WebChatError
-from webchat.replies.writing import Writing
+from webchat.replies.supervisor import ReplySupervisor
 from webchat.session_store import DEFAULT_DESCRIPTION, Row, WebChatSession, WebChatSessionStore, is_session_id
 
 log = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ class Housekeeping:
     def __init__(
         self,
         store: WebChatSessionStore,
-        writing: Writing,
+        supervisor: ReplySupervisor,
         end: Callable[[str], None],
         clock: Callable[[], str],
         trash_days: float,
@@ -53,7 +53,7 @@ class Housekeeping:
         `purged` is called when sessions are really gone, `chores` whenever the trash is emptied.
         """
         self.trash_days, self._longest_title = trash_days, longest_title
-        self._store, self._writing, self._end, self._clock = store, writing, end, clock
+        self._store, self._supervisor, self._end, self._clock = store, supervisor, end, clock
         self._adopted: object = None
         self._taken_in = False
         self._purged, self._chores = purged, chores
@@ -84,7 +84,7 @@ class Housekeeping:
         for session_id in left:
             self._store.require(session_id, owner)
         for session_id in left:
-            self._writing.stop(session_id)
+            self._supervisor.stop(session_id)
             try:
                 self._end(session_id)
             except WebChatError:  # a backend that is away is no reason to keep what a person wants gone
@@ -108,7 +108,7 @@ class Housekeeping:
         """Bring sessions back from the trash; one that is back already is no error."""
         left = [session_id for session_id in session_ids if self._store.get(session_id, owner) is None]
         if left:
-            with self._writing.purge.alone(self._store.has):
+            with self._supervisor.purge.alone(self._store.has):
                 self._store.restore(left, owner)
         self._tell(left)
 
@@ -122,11 +122,11 @@ class Housekeeping:
 
     def adopt(self) -> list[str]:
         """List the transcripts that somebody put into the folder: copied, restored or synced. Gives their ids."""
-        state = self._writing.transcripts.state()
+        state = self._supervisor.transcripts.state()
         if (state is not None and state == self._adopted) or self._store.read_only:
             return []
         now, waiting, rows = time.time(), False, []
-        for session_id, written in self._writing.transcripts.last_written(but=self._store.rows).items():
+        for session_id, written in self._supervisor.transcripts.last_written(but=self._store.rows).items():
             if not is_session_id(session_id):
                 continue
             # One from the future comes from another machine, whose clock is ahead.
@@ -134,22 +134,22 @@ class Housekeeping:
                 waiting = True  # it may be on its way still, or its record
                 continue
             try:
-                rows.append(_record(session_id, written, self._writing.read(session_id)))
+                rows.append(_record(session_id, written, self._supervisor.read(session_id)))
             except StorageError:  # it keeps no other from being listed, and is tried again
                 waiting = True
-        adopted = self._store.adopt(rows, lambda name: self._writing.transcripts.stamp(name) is not None)
+        adopted = self._store.adopt(rows, lambda name: self._supervisor.transcripts.stamp(name) is not None)
         self._adopted = None if waiting else state
         return adopted
 
     def settle(self, session_id: str) -> None:
         """Put what a server that died left of an answer into the transcript. Raises SessionBusy, StorageError."""
-        with self._writing.held(session_id):
+        with self._supervisor.held(session_id):
             pass
 
     def empty_expired(self) -> None:
         """Let all go, of every owner, that has lain in the trash for its time."""
         if not self._store.read_only:
-            self._writing.purge.settle_left(self._store.has)
+            self._supervisor.purge.settle_left(self._store.has)
             self._purge_expired(self._store.expired(self.trash_days * DAY))
         for chore in self._chores:
             chore()
@@ -174,8 +174,8 @@ class Housekeeping:
         """Take what dead processes left behind into the transcripts, once. Raises StorageError."""
         if not self._taken_in:
             if not self._store.read_only:
-                self._writing.purge.settle_left(self._store.has)
-            self._writing.settle_left()
+                self._supervisor.purge.settle_left(self._store.has)
+            self._supervisor.settle_left()
             self._taken_in = True
 
     def _purge_expired(self, session_ids: Collection[str]) -> None:
@@ -190,7 +190,7 @@ class Housekeeping:
 
     def _purge(self, session_ids: Collection[str]) -> None:
         self._store.require_known()
-        self._writing.remove_all(session_ids, lambda: self._store.remove(session_ids), self._store.has)
+        self._supervisor.remove_all(session_ids, lambda: self._store.remove(session_ids), self._store.has)
         self._purged()
         self._tell(session_ids)
 
@@ -207,7 +207,7 @@ class Housekeeping:
     def _tell(self, session_ids: Collection[str]) -> None:
         """Wake the pages of these sessions; others see a change of the list when they look the next time."""
         for session_id in session_ids:
-            self._writing.wakeups.poke(session_id, urgent=True)
+            self._supervisor.wakeups.poke(session_id, urgent=True)
 
 
 def _record(session_id: str, written: str, conversation: Conversation) -> Row:

@@ -27,12 +27,12 @@ from webchat.errors import BackendUnavailable, InvalidInput, SessionExists, WebC
 from webchat.housekeeping import TRASH_DAYS, Housekeeping
 from webchat.limits import CHOSEN, Limits
 from webchat.observer import NOBODY, Observer
-from webchat.replies.answerer import Answerer
-from webchat.replies.answering import Answering, options_of
-from webchat.replies.conversing import Conversing
+from webchat.replies.attached import AttachedBackend
+from webchat.replies.dispatcher import ReplyDispatcher, options_of
+from webchat.replies.rules import ConversationRules
+from webchat.replies.supervisor import Posted, ReplySupervisor
 from webchat.replies.wakeups import Wakeups
 from webchat.replies.watch import Watch
-from webchat.replies.writing import Posted, Writing
 from webchat.session_store import DEFAULT_DESCRIPTION, WebChatSession, WebChatSessionStore, is_session_id, utc_now
 from webchat.storage.files.search import index_beside
 
@@ -68,17 +68,17 @@ class WebChatSessionManager:
         self.limits = limits or Limits()
         self.store = WebChatSessionStore(persistence_path, clock=clock, observer=observer, most=self.limits.sessions)
         transcripts = self.store.folder.sub(WEB_CHAT_TRANSCRIPTS_DIR)
-        self._writing = writing = Writing(transcripts, self.limits, observer)
-        self.watch = Watch(writing.wakeups, self.store.version, writing.states, writing.stopping)
-        self.store.activity.rebuild = self._writing.transcripts.last_written
+        self._supervisor = supervisor = ReplySupervisor(transcripts, self.limits, observer)
+        self.watch = Watch(supervisor.wakeups, self.store.version, supervisor.states, supervisor.stopping)
+        self.store.activity.rebuild = self._supervisor.transcripts.last_written
         self._index = index_beside(self.store.folder, WEB_CHAT_SEARCH_FILENAME, transcripts)
-        self.archive = Archive(self.store, self._writing, self.limits.title)
-        self._answering = Answering(backend, self.store, self._writing, clock, context)
-        self._rules = Conversing(self.store, self._writing, self._answering, clock, self.limits.message)
+        self.archive = Archive(self.store, self._supervisor, self.limits.title)
+        self._dispatcher = ReplyDispatcher(backend, self.store, self._supervisor, clock, context)
+        self._rules = ConversationRules(self.store, self._supervisor, self._dispatcher, clock, self.limits.message)
         self.housekeeping = Housekeeping(
             self.store,
-            self._writing,
-            self._answering.end,
+            self._supervisor,
+            self._dispatcher.end,
             clock,
             trash_days,
             self.limits.title,
@@ -143,11 +143,11 @@ class WebChatSessionManager:
         chosen: Mapping[str, Any],
     ) -> SessionInfo:
         """A new session, or the one that there is with this key."""
-        self._writing.require_open()
+        self._supervisor.require_open()
         made = self.store.made_with(key, owner) if key else None
         if made:
             return _info_of(made)
-        self._writing.require_disk()
+        self._supervisor.require_disk()
         self.store.require_room(owner)
         info = self._answerer.create(working_dir, description)
         if not is_session_id(info.session_id):
@@ -159,7 +159,7 @@ class WebChatSessionManager:
             made = self.store.made_with(key, owner) if key else None
             if made is None:
                 raise
-            self._answering.end(info.session_id)  # somebody else was quicker with the same
+            self._dispatcher.end(info.session_id)  # somebody else was quicker with the same
             return _info_of(made)
         return info
 
@@ -176,7 +176,7 @@ class WebChatSessionManager:
         Raises SessionNotFound; SessionEnded, BackendUnavailable, and then nothing has changed.
         """
         self.store.require(session_id, owner)
-        if not self._writing.is_answering(session_id):
+        if not self._supervisor.is_answering(session_id):
             self._answerer.take_up(session_id, history(self.conversation(session_id, owner).messages))
         session = self.store.reactivate(session_id, owner)
         self.wakeups.poke(session_id, urgent=True)
@@ -192,7 +192,7 @@ class WebChatSessionManager:
             return False
         self.store.require(session_id, owner)
         self.stop(session_id, owner)
-        self._answering.end(session_id)
+        self._dispatcher.end(session_id)
         self.store.deactivate(session_id, owner)
         self.wakeups.poke(session_id, urgent=True)
         return True
@@ -207,15 +207,15 @@ class WebChatSessionManager:
     def is_aside(self, session_id: str, message_id: str) -> bool:
         """Whether the session has that message on a branch that is not shown."""
         shown = self.read_conversation(session_id).find(message_id)
-        return shown is None and self._writing.transcripts.leaf_below(session_id, message_id) is not None
+        return shown is None and self._supervisor.transcripts.leaf_below(session_id, message_id) is not None
 
     def read_conversation(self, session_id: str) -> Conversation:
         """The same for a caller that has asked for the session already."""
-        return self._writing.read(session_id)
+        return self._supervisor.read(session_id)
 
     def conversation_stamp(self, session_id: str) -> object:
         """Differs from an earlier one when the conversation's files have changed, in any process."""
-        return self._writing.stamp(session_id)
+        return self._supervisor.stamp(session_id)
 
     def send_message(self, message: str, session_id: str | None = None, owner: str | None = None) -> str | None:
         """Send a message, to the current session by default, and wait for the whole answer.
@@ -245,7 +245,7 @@ class WebChatSessionManager:
         checked_files(files)
         this = once(key, "start", text)
         if this is None or self.store.made_with(this, owner) is None:
-            self._writing.places.require(client)  # before a session is made that nobody could use
+            self._supervisor.places.require(client)  # before a session is made that nobody could use
         made = self.create_session(owner=owner, key=this)
         return self.post_message(made.session_id, message, owner, key=key, files=files, client=client)
 
@@ -357,10 +357,10 @@ class WebChatSessionManager:
         forked = info.session_id
         parents = (None, *(message.id for message in shown))
         copies = [replace(message, parent=parent) for message, parent in zip(shown, parents, strict=False)]
-        with self._writing.held(forked) as (conversation, _), storing("The messages could not be copied"):
+        with self._supervisor.held(forked) as (conversation, _), storing("The messages could not be copied"):
             if not conversation.messages:
-                self._writing.transcripts.append(forked, *copies)
-        return self._answering.begun(self.store.require(forked, owner), shown[0].content)
+                self._supervisor.transcripts.append(forked, *copies)
+        return self._dispatcher.begun(self.store.require(forked, owner), shown[0].content)
 
     def stop(self, session_id: str, owner: str | None = None) -> bool:
         """Stop the answer that is being written; what came is kept. Whether there was one.
@@ -368,31 +368,31 @@ class WebChatSessionManager:
         Returns when it has ended, or after two seconds where the backend takes longer.
         """
         self.store.require(session_id, owner)
-        return self._writing.stop(session_id)
+        return self._supervisor.stop(session_id)
 
     def pieces(self, session_id: str, message_id: str) -> Iterator[tuple[str, Message]]:
         """The text of one answer as it comes, from its beginning, as (new text, the message now); see `text_pieces`."""
-        return self._writing.pieces(session_id, message_id)
+        return self._supervisor.pieces(session_id, message_id)
 
     @property
     def wakeups(self) -> Wakeups:
         """What wakes the readers in this process."""
-        return self._writing.wakeups
+        return self._supervisor.wakeups
 
     @property
     def stopping(self) -> threading.Event:
         """Set when the server is about to end; every stream watches it."""
-        return self._writing.stopping
+        return self._supervisor.stopping
 
     @property
     def answers_in_flight(self) -> int:
         """How many answers this process writes right now."""
-        return len(self._writing.runs)
+        return len(self._supervisor.runs)
 
     @property
     def is_closing(self) -> bool:
         """Whether nothing new is begun any more."""
-        return self._writing.is_closing
+        return self._supervisor.is_closing
 
     def keep_house(self) -> None:
         """Have a thread look after the files until `close`: once in a process that serves, after it has forked.
@@ -411,16 +411,16 @@ class WebChatSessionManager:
         For `grace` seconds answers may go on to their end, while nothing new is begun (Closing); those that are left
         then have `patience` seconds to be kept.
         """
-        self._answering.close()
+        self._dispatcher.close()
         self._index.close()
-        self._writing.close(grace, patience)
+        self._supervisor.close(grace, patience)
         self._answerer.close()
 
     # Inside
 
     @property
-    def _answerer(self) -> Answerer:
-        return self._answering.answerer
+    def _answerer(self) -> AttachedBackend:
+        return self._dispatcher.answerer
 
     def _current_id(self, owner: str | None) -> str | None:
         session = self.active_session(owner)
@@ -434,7 +434,7 @@ class WebChatSessionManager:
 
     def use_backend(self, backend: SessionBackend) -> None:
         """Ask this one from the next message on. Answers in flight end with the old one, which is then closed."""
-        self._answering.use(backend)
+        self._dispatcher.use(backend)
         self.start(lambda text, progress: None)
 
     def start(self, report: Callable[[str, float | None], None]) -> None:
@@ -448,7 +448,7 @@ class WebChatSessionManager:
 
     def require_disk(self) -> None:
         """Raises StorageError where less of the disk is free than `limits` wants."""
-        self._writing.require_disk()
+        self._supervisor.require_disk()
 
     def check_backend(self) -> str | None:
         """Why the backend could not answer now, a sentence without names and addresses; None where it could."""

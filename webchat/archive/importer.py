@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from webchat.archive.brought import Brought, Report
 from webchat.errors import WebChatError, storing
 from webchat.fileutil import Locked, locked
-from webchat.replies.writing import Writing
+from webchat.replies.supervisor import ReplySupervisor
 from webchat.session_store import Rows, WebChatSessionStore
 
 log = logging.getLogger(__name__)
@@ -40,13 +40,13 @@ class Importer:
     transcript.
     """
 
-    def __init__(self, store: WebChatSessionStore, writing: Writing) -> None:
-        self._store, self._writing = store, writing
+    def __init__(self, store: WebChatSessionStore, supervisor: ReplySupervisor) -> None:
+        self._store, self._supervisor = store, supervisor
         self._threads = threading.Lock()
 
     def add(self, batch: Sequence[Brought], owner: str | None, report: Report) -> None:
         """Add the sessions of the batch that are not here yet, and report on all. Raises LimitReached, StorageError."""
-        self._writing.require_disk()
+        self._supervisor.require_disk()
         # Threads of this process wait for each other here: waiting for the file's lock is polling.
         with storing("The sessions could not be imported"), self._threads, locked(self._store.folder, LOCK, PATIENCE):
             self._discard(self._store.claims.all())
@@ -102,7 +102,7 @@ class Importer:
         name = self._name(brought.session_id, owner, rows)
         if name in rows or name in chosen.new:
             chosen.known += 1
-        elif self._writing.has_files(name):
+        elif self._supervisor.has_files(name):
             chosen.left_out.append(name)
         else:
             chosen.new[name] = replace(brought, row={**brought.row, "session_id": name})
@@ -117,18 +117,18 @@ class Importer:
         if name in rows:
             return rows[name].get("owner") != owner
         # Files without a record are adopted for the owner None.
-        return owner is not None and self._writing.has_files(name)
+        return owner is not None and self._supervisor.has_files(name)
 
     def _write(self, batch: Collection[Brought]) -> None:
         times = {brought.session_id: brought.row.get("last_active") for brought in batch}
         # Before the files, whose own times are those of today.
         self._store.activity.note_all({name: time for name, time in times.items() if time}, "import")
-        self._writing.transcripts.put_all({brought.session_id: brought.transcript for brought in batch})
+        self._supervisor.transcripts.put_all({brought.session_id: brought.transcript for brought in batch})
 
     def _discard(self, session_ids: Collection[str]) -> None:
         """Remove claims: first their transcripts, since a transcript without a record would be adopted."""
         for session_id in session_ids:
-            self._writing.remove(session_id)
+            self._supervisor.remove(session_id)
         if session_ids:
-            self._writing.transcripts.remove_unfinished(session_ids)
+            self._supervisor.transcripts.remove_unfinished(session_ids)
             self._store.claims.drop(session_ids)

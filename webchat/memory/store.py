@@ -55,7 +55,7 @@ class MemoryStore:
         _require_utf8(content)
         if len(content) > LONGEST:
             raise TooLarge(f"This is too long to remember: {LONGEST:,} characters at most.")
-        with self._writing():
+        with self._supervisor():
             file = self._read()
             self._require_room(file, content, owner)
             row = file.new_row(self._clock(), content, owner)
@@ -79,7 +79,7 @@ class MemoryStore:
 
     def delete(self, memory_id: str, owner: str | None = None) -> bool:
         """Put a memory into the trash; False where there is none. Its id is not used again. Raises StorageError."""
-        with self._writing():
+        with self._supervisor():
             file = self._read()
             gone, file.rows = _parted(file.rows, memory_id, owner)
             if gone:
@@ -95,7 +95,7 @@ class MemoryStore:
 
     def restore(self, memory_id: str, owner: str | None = None) -> bool:
         """Bring a memory back from the trash; False where it is not there. Raises StorageError."""
-        with self._writing():
+        with self._supervisor():
             file = self._read()
             back, file.trash = _parted(file.trash, memory_id, owner)
             if back:
@@ -106,7 +106,7 @@ class MemoryStore:
 
     def purge(self, memory_id: str, owner: str | None = None) -> bool:
         """Let a memory in the trash go for good; False where it is not there. Raises StorageError."""
-        with self._writing():
+        with self._supervisor():
             file = self._read()
             gone, file.trash = _parted(file.trash, memory_id, owner)
             if gone:
@@ -120,7 +120,7 @@ class MemoryStore:
 
     def mend(self) -> None:
         """Write the file anew from what was understood of it; a copy of a damaged one is kept. Raises StorageError."""
-        with self._writing():
+        with self._supervisor():
             self._replace(self._read())
 
     def empty_expired(self) -> None:
@@ -128,7 +128,7 @@ class MemoryStore:
         with storing("The memories could not be read"):
             if not any(map(self._is_expired, self._read().trash)):
                 return
-        with self._writing():
+        with self._supervisor():
             self._replace(self._read())
 
     def _require_room(self, file: MemoryFile, content: str, owner: str | None) -> None:
@@ -153,7 +153,7 @@ class MemoryStore:
         return {"deleted_at": now} | ({"kept_since": time_of(newest)} if newest > seconds_of(now) else {})
 
     @contextmanager
-    def _writing(self) -> Iterator[None]:
+    def _supervisor(self) -> Iterator[None]:
         with storing("The memories could not be saved"), locked(self._folder, MEMORY_STORE_FILENAME):
             yield
 

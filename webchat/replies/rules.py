@@ -1,4 +1,4 @@
-"""What is said in one session: asked, changed, asked anew, gone on with, shown. Knows no backend and no file."""
+"""The rules of a conversation: send, edit, retry, continue, show a branch. Knows no backend and no file."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from webchat.chat.conversation import Conversation
 from webchat.chat.message import Message, history, new_message_id
 from webchat.chat.texts import checked_files, checked_message
 from webchat.errors import InvalidInput, SessionBusy, StaleView, TooBusy
-from webchat.replies.answering import Answering
-from webchat.replies.writing import Posted, Writing
+from webchat.replies.dispatcher import ReplyDispatcher
+from webchat.replies.supervisor import Posted, ReplySupervisor
 from webchat.session_store import WebChatSession, WebChatSessionStore
 
 GO_ON = (
@@ -20,18 +20,18 @@ GO_ON = (
 """What the model is asked when its answer is to be continued; it is not part of the conversation."""
 
 
-class Conversing:
-    """The rules of a conversation: nothing twice, nothing behind what somebody has not seen, nothing written over."""
+class ConversationRules:
+    """Decides what a message may do: retries are ignored, unseen messages are respected, nothing is overwritten."""
 
     def __init__(
         self,
         store: WebChatSessionStore,
-        writing: Writing,
-        answering: Answering,
+        supervisor: ReplySupervisor,
+        dispatcher: ReplyDispatcher,
         clock: Callable[[], str],
         longest_message: int,
     ) -> None:
-        self._store, self._writing, self._answering, self._clock = store, writing, answering, clock
+        self._store, self._supervisor, self._dispatcher, self._clock = store, supervisor, dispatcher, clock
         self._longest_message = longest_message
 
     def post_message(
@@ -93,14 +93,14 @@ class Conversing:
         """What `write` does under the session's lock, or what it did when it was called with this key and text."""
         self._store.require_known()
         try:
-            with self._writing.held_to_answer(session.session_id, client) as (conversation, held):
+            with self._supervisor.held_to_answer(session.session_id, client) as (conversation, held):
                 again = self._sent_before(session, conversation, key, text)
                 if again and conversation.last and conversation.last.id == again.question.id:
                     # It was saved, and then the disk had no room for its answer, say.
                     return self._asked(session, again.question, conversation.messages[:-1], held)
                 return again or write(conversation, held)
         except (SessionBusy, TooBusy):
-            again = self._sent_before(session, self._writing.read(session.session_id), key, text)
+            again = self._sent_before(session, self._supervisor.read(session.session_id), key, text)
             if again:
                 return again
             raise
@@ -111,18 +111,18 @@ class Conversing:
 
         def save() -> None:
             nonlocal begun
-            self._writing.transcripts.append(session.session_id, question)
-            begun = self._answering.begun(session, question.content)
+            self._supervisor.transcripts.append(session.session_id, question)
+            begun = self._dispatcher.begun(session, question.content)
 
-        run = self._answering.begin(session, question, history(before), held, save=save)
-        self._writing.wakeups.poke(session.session_id, urgent=False)
+        run = self._dispatcher.begin(session, question, history(before), held, save=save)
+        self._supervisor.wakeups.poke(session.session_id, urgent=False)
         return Posted(begun, question, run.message, run)
 
     def _asked(self, session: WebChatSession, question: Message, before: Sequence[Message], held: ExitStack) -> Posted:
         """Have a question that is saved answered."""
-        session = self._answering.begun(session, question.content)
-        run = self._answering.begin(session, question, history(before), held)
-        self._writing.wakeups.poke(session.session_id, urgent=True)
+        session = self._dispatcher.begun(session, question.content)
+        run = self._dispatcher.begin(session, question, history(before), held)
+        self._supervisor.wakeups.poke(session.session_id, urgent=True)
         return Posted(session, question, run.message, run)
 
     def _question(self, text: str, parent: str | None, key: str | None) -> Message:
@@ -137,8 +137,8 @@ class Conversing:
         """
         if key is None:
             return None
-        run, last = self._writing.runs.get(session.session_id), conversation.last
-        for question, reply in self._writing.sent_with(session.session_id, conversation, key):
+        run, last = self._supervisor.runs.get(session.session_id), conversation.last
+        for question, reply in self._supervisor.sent_with(session.session_id, conversation, key):
             if text is None or question.content == text:
                 current = last if last and question.key == key and last.parent == question.id else reply
                 return Posted(session, question, current, run if run and run.id == current.id else None)
@@ -158,7 +158,7 @@ class Conversing:
         """See `WebChatSessionManager.add_exchange`."""
         session = self._store.require(session_id, owner)
         self._store.require_known()
-        with self._writing.held(session_id) as (conversation, _):
+        with self._supervisor.held(session_id) as (conversation, _):
             again = self._sent_before(session, conversation, key, question)
             if again:
                 return again.question, again.reply
@@ -168,9 +168,9 @@ class Conversing:
             answered = Message(
                 new_message_id(), "assistant", answer(), parent=asked.id, created_at=self._clock(), kind=kind
             )
-            self._writing.transcripts.append(session_id, asked, answered)
-        self._answering.begun(session, question)
-        self._writing.wakeups.poke(session_id, urgent=True)
+            self._supervisor.transcripts.append(session_id, asked, answered)
+        self._dispatcher.begun(session, question)
+        self._supervisor.wakeups.poke(session_id, urgent=True)
         return asked, answered
 
     def retry(
@@ -187,8 +187,8 @@ class Conversing:
 
         def write(conversation: Conversation, held: ExitStack) -> Posted:
             question, before = _last_question(conversation, message_id)
-            begun = self._answering.begun(session, question.content)
-            run = self._answering.begin(begun, question, history(before), held, key=key)
+            begun = self._dispatcher.begun(session, question.content)
+            run = self._dispatcher.begin(begun, question, history(before), held, key=key)
             return Posted(begun, question, run.message, run)
 
         return self._once(session, client, key, None, write)
@@ -210,22 +210,22 @@ class Conversing:
             broken = conversation.messages[-1]
             if broken.status not in ("stopped", "interrupted") or not broken.content.strip():
                 raise InvalidInput("Only an answer that broke off can be continued.")
-            begun = self._answering.begun(session, question.content)
+            begun = self._dispatcher.begun(session, question.content)
             on = replace(question, content=GO_ON, files=())
-            run = self._answering.begin(begun, on, history(conversation.messages), held, broken, key=key)
-            return Posted(begun, question, self._writing.read(session_id).messages[-1], run)
+            run = self._dispatcher.begin(begun, on, history(conversation.messages), held, broken, key=key)
+            return Posted(begun, question, self._supervisor.read(session_id).messages[-1], run)
 
         return self._once(session, client, key, None, write)
 
     def select(self, session_id: str, message_id: str, owner: str | None = None) -> None:
         """See `WebChatSessionManager.select`."""
         self._store.require(session_id, owner)
-        with self._writing.held(session_id):
-            leaf = self._writing.transcripts.leaf_below(session_id, message_id)
+        with self._supervisor.held(session_id):
+            leaf = self._supervisor.transcripts.leaf_below(session_id, message_id)
             if leaf is None:
                 raise InvalidInput("There is no such message in this session.")
-            self._writing.transcripts.select(session_id, leaf)
-        self._writing.wakeups.poke(session_id, urgent=True)
+            self._supervisor.transcripts.select(session_id, leaf)
+        self._supervisor.wakeups.poke(session_id, urgent=True)
 
 
 def _last_question(conversation: Conversation, message_id: str) -> tuple[Message, Sequence[Message]]:

@@ -1,4 +1,4 @@
-"""A backend as the manager asks it: what it knows of each session, and when it is let go. Knows no file."""
+"""A backend in use: what it has been told of each session, and when it is closed. Knows no file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from webchat.backends import Piece, SessionBackend, SessionInfo, SessionOptions
 from webchat.errors import SessionEnded, SessionUnknown
-from webchat.replies.reply import backend_errors
+from webchat.replies.runner import backend_errors
 
 log = logging.getLogger(__name__)
 KNOWN_SESSIONS = 1000
@@ -20,7 +20,7 @@ Past = Sequence[Mapping[str, Any]]
 """Messages with `id`, `role` and `content`, oldest first."""
 
 
-class Answerer:
+class AttachedBackend:
     """One backend. Another may take its place at any time: it then goes when its last answer has ended.
 
     The manager remembers here the last message of each session that the backend has taken in, and tells it the history
@@ -157,7 +157,9 @@ class Answerer:
 class Question:
     """One message, to be asked as often as need be."""
 
-    def __init__(self, answerer: Answerer, session_id: str, message: str, past: Past, options: SessionOptions) -> None:
+    def __init__(
+        self, answerer: AttachedBackend, session_id: str, message: str, past: Past, options: SessionOptions
+    ) -> None:
         self._answerer, self._options = answerer, options
         self._session_id, self._message, self._past = session_id, message, past
 

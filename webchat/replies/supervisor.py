@@ -1,4 +1,4 @@
-"""Who may write in a session, and the answers that this process writes: begun, watched, stopped, read along.
+"""Supervises the replies of this process: starts, watches and stops them, and locks their sessions.
 
 Knows no rule of the chat and no backend.
 """
@@ -22,7 +22,7 @@ from webchat.fileutil import Folder
 from webchat.limits import Limits, Places
 from webchat.observer import NOBODY, Observer
 from webchat.replies.follow import Conversations, text_pieces
-from webchat.replies.reply import Ask, ReplyRun
+from webchat.replies.runner import Ask, ReplyRunner
 from webchat.replies.wakeups import POLL_INTERVAL, Wakeups
 from webchat.session_store import WebChatSession
 from webchat.storage.files.purge import Purge
@@ -50,7 +50,7 @@ class Posted:
     session: WebChatSession
     question: Message
     reply: Message
-    run: ReplyRun | None
+    run: ReplyRunner | None
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait for the answer's end, in seconds; whether it has come."""
@@ -72,8 +72,8 @@ class Posted:
         return self.run.message if self.run else self.reply
 
 
-class Writing:
-    """The transcripts and the replies of all sessions in one folder, as this process reads and writes them."""
+class ReplySupervisor:
+    """All replies that this process runs, over the transcripts and reply logs of one folder."""
 
     def __init__(self, folder: Folder, limits: Limits, observer: Observer = NOBODY) -> None:
         self._folder, self._limits = folder, limits
@@ -81,7 +81,7 @@ class Writing:
         self._observer = observer
         self.transcripts, self.replies = Transcripts(folder), Replies(folder)
         self.purge = Purge(folder, self.replies)
-        self.runs: dict[str, ReplyRun] = {}
+        self.runs: dict[str, ReplyRunner] = {}
         self._unsaved: dict[str, ReplyView] = {}
         """Answers that ended and could not be saved, until the next message in their session."""
         self._conversations = Conversations(self.transcripts, self.replies, self._written_here)
@@ -149,9 +149,9 @@ class Writing:
         header: Mapping[str, Any],
         ask: Ask,
         held: ExitStack,
-        ended: Callable[[ReplyRun], None],
+        ended: Callable[[ReplyRunner], None],
         save: Callable[[], object],
-    ) -> ReplyRun:
+    ) -> ReplyRunner:
         """Have an answer written by a thread of its own, which takes over the lock; `ended` is called at its end.
 
         `save` puts the question on the disk. Nothing of the answer is written or shown before that is done, nor is the
@@ -170,7 +170,9 @@ class Writing:
             if self.runs.get(session_id) is run:
                 del self.runs[session_id]
 
-        run = ReplyRun(session_id, header, ask, self.replies, self.transcripts, changed, ended, observer=self._observer)
+        run = ReplyRunner(
+            session_id, header, ask, self.replies, self.transcripts, changed, ended, observer=self._observer
+        )
         handed_over = held.pop_all()
         try:
             run.start(let_go)
@@ -188,7 +190,7 @@ class Writing:
             raise
         return run
 
-    def _show(self, run: ReplyRun, header: Mapping[str, Any]) -> None:
+    def _show(self, run: ReplyRunner, header: Mapping[str, Any]) -> None:
         """Begin the answer's log, and have it written. Raises StorageError, NoThreads."""
         try:
             self.replies.begin(run.session_id, header)
@@ -198,7 +200,7 @@ class Writing:
             raise _not_started(error) from error
         run.let_write()
 
-    def _take_back(self, run: ReplyRun) -> None:
+    def _take_back(self, run: ReplyRunner) -> None:
         """End an answer that cannot be written, and remove its log: left there, it would count as an answer."""
         self.runs.pop(run.session_id, None)
         try:
@@ -352,7 +354,7 @@ class Writing:
                     self._watching = False
                     return
 
-    def _look_after(self, session_id: str, run: ReplyRun, is_time: bool) -> None:
+    def _look_after(self, session_id: str, run: ReplyRunner, is_time: bool) -> None:
         try:
             if not is_time:
                 run.flush_if_due()

@@ -1,4 +1,4 @@
-"""A reply in flight: asked for and written down in time. Knows neither who answers nor who reads."""
+"""Runs one reply: asks, collects what comes, writes it down. Knows neither who answers nor who reads."""
 
 from __future__ import annotations
 
@@ -63,8 +63,8 @@ class Ask(Protocol):
     def __call__(self, *, again: bool) -> Iterable[Piece]: ...
 
 
-class ReplyRun:
-    """The one thread that asks the backend and takes what comes. No request owns it: it outlives them all.
+class ReplyRunner:
+    """One reply and its thread, which no request owns: it goes on when the page is closed.
 
     Nothing is written before `let_write`, and nothing at all after `withdraw`. Whoever began it calls `flush_if_due`
     all the time and `tend` now and then, until it has ended.
@@ -78,7 +78,7 @@ class ReplyRun:
         replies: Replies,
         transcripts: Transcripts,
         changed: Callable[[bool], None],
-        done: Callable[[ReplyRun], None],
+        done: Callable[[ReplyRunner], None],
         *,
         observer: Observer = NOBODY,
         max_answer: int = MAX_ANSWER,

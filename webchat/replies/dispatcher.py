@@ -1,4 +1,4 @@
-"""Who answers, and the answers that it begins. Knows no rule of what may be asked, and no file."""
+"""Sends a question to the backend that answers now. Knows no rule of what may be asked, and no file."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from webchat.chat.message import Message, history, new_message_id
 from webchat.chat.texts import title_of
 from webchat.errors import SessionEnded, StorageError
 from webchat.limits import CHOSEN
-from webchat.replies.answerer import Answerer, Past, Question
-from webchat.replies.reply import ReplyRun
+from webchat.replies.attached import AttachedBackend, Past, Question
+from webchat.replies.runner import ReplyRunner
+from webchat.replies.supervisor import ReplySupervisor
 from webchat.replies.titles import Titles
-from webchat.replies.writing import Writing
 from webchat.session_store import WebChatSession, WebChatSessionStore
 
 log = logging.getLogger(__name__)
@@ -25,27 +25,27 @@ NAMED_WITHIN = 4
 """Messages before an answer, at most, for the model to name the session after it."""
 
 
-class Answering:
-    """The backend that is asked now, and what is done around each of its answers."""
+class ReplyDispatcher:
+    """Holds the current backend, starts its replies, and does what follows each of them: notes, titles."""
 
     def __init__(
         self,
         backend: SessionBackend,
         store: WebChatSessionStore,
-        writing: Writing,
+        supervisor: ReplySupervisor,
         clock: Callable[[], str],
         context: Callable[[str | None], str],
     ) -> None:
         """`context` gives what a backend that takes it is told, for an owner, beside each conversation."""
-        self._store, self._writing, self._clock, self._context = store, writing, clock, context
-        self.answerer = Answerer(backend)
+        self._store, self._supervisor, self._clock, self._context = store, supervisor, clock, context
+        self.answerer = AttachedBackend(backend)
         self._exchange = threading.Lock()
-        self._titles = Titles(store, lambda session_id: writing.wakeups.poke(session_id, urgent=True))
+        self._titles = Titles(store, lambda session_id: supervisor.wakeups.poke(session_id, urgent=True))
 
     def use(self, backend: SessionBackend) -> None:
         """Ask this one from now on. Answers in flight end with the old one, which is then closed."""
         with self._exchange:
-            old, self.answerer = self.answerer, Answerer(backend)
+            old, self.answerer = self.answerer, AttachedBackend(backend)
         old.retire()
 
     def end(self, session_id: str) -> None:
@@ -75,7 +75,7 @@ class Answering:
         *,
         key: str | None = None,
         save: Callable[[], object] = lambda: None,
-    ) -> ReplyRun:
+    ) -> ReplyRunner:
         """Have the question answered by a thread of its own; with `broken`, as more of that answer.
 
         `save` puts the question on the disk; see `Writing.begin`.
@@ -89,7 +89,7 @@ class Answering:
         if broken is not None:
             header |= {"id": broken.id, "extends": broken.extended}
 
-        def ended(run: ReplyRun) -> None:
+        def ended(run: ReplyRunner) -> None:
             # After anything but a whole answer nobody knows what the backend remembers: next time it is told. After
             # "go on" it has heard something that is not in the transcript.
             whole = run.message.status == "complete" and broken is None
@@ -103,9 +103,9 @@ class Answering:
             answerer.leave()
 
         self._titles.step_aside(session_id)
-        return self._writing.begin(session_id, header, asked, held, ended, save)
+        return self._supervisor.begin(session_id, header, asked, held, ended, save)
 
-    def _suggest_title(self, session_id: str, owner: str | None, answerer: Answerer) -> None:
+    def _suggest_title(self, session_id: str, owner: str | None, answerer: AttachedBackend) -> None:
         """Have a session that nobody has named yet named by the model, some time."""
         session = self._store.get(session_id, owner)
         if session is None or session.title_by or not answerer.names_sessions:
@@ -113,18 +113,18 @@ class Answering:
         told = self._told(session, answerer)
 
         def ask() -> Iterable[Piece]:
-            return answerer.suggest_title(history(self._writing.read(session_id).messages), told)
+            return answerer.suggest_title(history(self._supervisor.read(session_id).messages), told)
 
         answerer.enter()
         self._titles.suggest(session, ask, answerer.leave)
 
-    def _engaged(self) -> Answerer:
+    def _engaged(self) -> AttachedBackend:
         """Who answers now, kept until it leaves."""
         with self._exchange:
             self.answerer.enter()
             return self.answerer
 
-    def _told(self, session: WebChatSession, answerer: Answerer) -> SessionOptions:
+    def _told(self, session: WebChatSession, answerer: AttachedBackend) -> SessionOptions:
         """All that the backend is told of a session beside its messages."""
         options = options_of(session, answerer.takes)
         return replace(options, context=self._context(session.owner)) if "context" in answerer.takes else options
