@@ -8,6 +8,7 @@ import json
 import pytest
 
 from tests.conftest import HTMX
+from tests.reading import until
 
 TEXT = {"Accept": "text/plain"}
 
@@ -32,6 +33,7 @@ def test_a_file_goes_to_the_model_and_stays_with_the_message(posted, manager, ho
     assert answer.status_code == 303
     session_id = manager.active_session_id
     told = "Sum it up\n\nnotes.txt:\n\n```\nlínea\n```\n\ncode.md:\n\n````\n```\nx\n```\n````"
+    until(lambda: backend.asked)
     assert backend.asked == [(session_id, told)]
     question = manager.conversation(session_id).messages[0]
     assert question.content == "Sum it up"

@@ -10,11 +10,10 @@ import struct
 import termios
 import threading
 import time
-from collections import deque
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from copy import copy
-from socket import AF_UNIX, socket
+from socket import AF_UNIX, SHUT_RDWR, socket
 from typing import Any
 
 from waitress.adjustments import Adjustments
@@ -125,6 +124,15 @@ class Connection(HTTPChannel):
             with self.server.waiting_for(self):  # type: ignore[attr-defined]
                 super()._flush_outbufs_below_high_watermark()  # type: ignore[misc]  # not in the stubs
 
+    def let_go(self) -> None:
+        """Shut the connection down, from any thread; the loop then finds it gone and closes it.
+
+        Closed here, its descriptor could be given to a connection that is accepted in the same turn of the loop, which
+        would then get what had happened to this one.
+        """
+        with suppress(OSError, AttributeError):  # it is closed already
+            self.socket.shutdown(SHUT_RDWR)  # type: ignore[union-attr]
+
     @property
     def waits(self) -> bool:
         """Whether nothing that was asked on it is being done."""
@@ -152,7 +160,6 @@ class Server(TcpWSGIServer):
         self._most_waiting = min(MOST_WAITING, threads // 2)
         self._waiting: dict[Connection, None] = {}
         """Whose readers a thread waits for, the longest first."""
-        self._let_go: deque[Connection] = deque()
         self._waiting_guard = threading.Lock()
         self._accepts_from = self._failed_at = 0.0
         settings = Adjustments(
@@ -204,9 +211,7 @@ class Server(TcpWSGIServer):
         (self._probes if is_probe else self.task_dispatcher).add_task(task)
 
     def readable(self) -> bool:
-        """Whether connections are accepted now. Asked in each turn of the loop, which alone may close any."""
-        while self._let_go:
-            self._let_go.popleft().handle_close()
+        """Whether connections are accepted now."""
         return bool(super().readable()) and time.monotonic() >= self._accepts_from
 
     def accept(self) -> Any:  # noqa: ANN401
@@ -233,8 +238,7 @@ class Server(TcpWSGIServer):
             if len(self._waiting) > self._most_waiting:
                 longest = next(iter(self._waiting))
                 del self._waiting[longest]
-                self._let_go.append(longest)
-                self.pull_trigger()
+                longest.let_go()
         try:
             yield
         finally:
@@ -253,7 +257,7 @@ class Server(TcpWSGIServer):
         for connection in connections:
             if connection.holds_up(now):
                 log.info("a connection from %s is let go: it is too slow", connection.addr[0])
-                connection.handle_close()
+                connection.let_go()
         self._make_room([connection for connection in connections if connection.connected])
 
     def _make_room(self, connections: list[Connection]) -> None:
@@ -261,7 +265,7 @@ class Server(TcpWSGIServer):
         if too_many > 0:
             waiting = [connection for connection in connections if connection.waits]
             for connection in sorted(waiting, key=lambda one: (one.request is not None, one.last_activity))[:too_many]:
-                connection.handle_close()
+                connection.let_go()
 
 
 def _most_connections() -> int:
