@@ -462,12 +462,21 @@
     if (sending) sending.isTouched = true;
   });
   // The message was sent: what was typed and chosen since goes into the composer that comes with the form's own response.
-  // That is put in a frame after the messages; until then the one that sent them stays.
   let left = null;
   document.addEventListener("htmx:before:swap", (event) => {
     const { sourceElement, response } = event.detail.ctx;
     if (!sourceElement?.matches?.("form.field, .examples form") || response?.status >= 400) return;
-    left = { field: $("messageInput"), chosen: $("files"), sent: sending, name: draftName() };
+    const field = $("messageInput");
+    const { text, files, isTouched } = sending ?? { text: "", files: [] };
+    const isSaidAgain = sendOn && isTouched && field.value === text;
+    left = {
+      text: isSaidAgain ? text : rest(text, field.value),
+      files: [...$("files").files].filter((file) => !files.includes(file)),
+      isSent: sendOn,
+      name: draftName(),
+    };
+    sending = null;
+    keepDraft(left.text);
   });
   document.addEventListener("htmx:finally:request", (event) => {
     if (event.detail.ctx.sourceElement !== sending?.field.form) return;
@@ -475,12 +484,8 @@
     dropSent();
   });
   const bringLeft = (field) => {
-    const { field: before, chosen, sent, name } = left;
-    const isSent = sendOn;
-    const isSaidAgain = isSent && sent?.isTouched && before.value === sent.text;
-    const text = isSaidAgain ? sent.text : rest(sent?.text ?? "", before.value);
-    const files = [...chosen.files].filter((file) => !sent?.files.includes(file));
-    left = sending = null;
+    const { text, files, isSent, name } = left;
+    left = null;
     field.value = text;
     if (files.length) addFiles(files);
     if (name !== draftName()) keepDraft("", name);

@@ -120,7 +120,7 @@ class OpenTab:
         found = [(part, self.soup.select_one(part["hx-target"])) for part in parts]
         for part, target in found:
             if target is not None:
-                _swap(target, part["hx-swap"].split()[0], [copy(child) for child in part.contents])
+                _swap(target, part["hx-swap"], [copy(child) for child in part.contents])
 
     def shown(self) -> list[tuple[str, str, str]]:
         """Each message: its id, its status, and its content as HTML without what only a growing one has."""

@@ -116,24 +116,6 @@ def test_a_draft_survives_what_happens_in_the_session_meanwhile(serve, visit, ho
     expect(chat.field).to_be_focused()
 
 
-def test_what_is_typed_between_the_messages_and_the_fresh_field_is_kept(serve, visit, home):
-    sessions_from_before(home, "hello")
-    chat = visit(serve(*QUICK))
-    chat.page.evaluate(
-        """count => document.addEventListener("htmx:after:settle", () => {
-      if (window.before || document.querySelectorAll("article").length === count) return;
-      window.before = messageInput;
-      messageInput.value += " and more";
-      messageInput.dispatchEvent(new InputEvent("input", {bubbles: true}));
-    })""",
-        chat.messages.count(),
-    )
-    chat.ask("one")
-    chat.page.wait_for_function("() => window.before && !window.before.isConnected")
-    expect(chat.field).to_have_value(" and more")
-    expect(chat.field).to_be_focused()
-
-
 def test_what_is_written_while_an_answer_comes_is_kept(serve_model, model, visit, gates):
     model.script(sends("One", gates[0], " two.", ended()))
     chat = visit(serve_model())

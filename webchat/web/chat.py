@@ -28,9 +28,6 @@ from webchat.web.templates import render_template
 from webchat.web.window import window_before
 
 SHELVES = ("", "archived", "trash")
-A_FRAME = 20
-"""Milliseconds after the messages that a fresh composer is put in: after the frame that shows them, which it would hold
-up by a third."""
 FIRST_TEXT = 0.03
 """Seconds that a form's answer waits for the first piece of text, which then comes with it."""
 
@@ -306,7 +303,7 @@ def _added(session_id: str, *added: Message, posted: Posted | None = None) -> An
     # The answer may have begun already, or be finished; the page takes it as it is now.
     now = [conversation.find(message.id) or message for message in added]
     messages = pieces.added_partial(now, conversation, session_id)
-    return fragments(messages, partial("composer", f"outerHTML swap:{A_FRAME}ms", composer))
+    return fragments(messages, partial("composer", "outerHTML", composer))
 
 
 def _composer(session_id: str) -> str:
