@@ -21,11 +21,10 @@ from webchat.serving.connections import Server
 from webchat.serving.listening import listen as listen
 from webchat.serving.listening import remove
 from webchat.web import security
+from webchat.web.hosting import FOR_PAGES
 
 log = logging.getLogger(__name__)
 
-THREADS_FOR_PAGES = 28
-"""Threads beside those that open streams hold: pages and forms must never wait for a stream to end."""
 MALLOC = ((-8, 2), (-3, 256 * 1024))
 """M_ARENA_MAX and M_MMAP_THRESHOLD, see mallopt(3)."""
 FLUSH_TIME = 0.2
@@ -59,7 +58,7 @@ def run(
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000)
-    server = Server(app, listening, max_streams + THREADS_FOR_PAGES, LARGEST_BODY, security.headers())
+    server = Server(app, listening, max_streams + FOR_PAGES, LARGEST_BODY, security.headers())
     path = listening.getsockname() if listening.family == socket.AF_UNIX else ""
     ending = threading.Event()
 
