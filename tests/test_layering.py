@@ -21,7 +21,7 @@ MAY_IMPORT = {
     "models": {"fileutil"},
     "config": {"fileutil"},
     "memory": {"chat", "fileutil"},
-    "backends": {"models"},
+    "backends": {"chat", "models"},
     "replies": {"backends", "chat", "fileutil", "session_store", "storage"},
     "archive": {"chat", "fileutil", "render", "replies", "session_store"},
     "housekeeping": {"chat", "replies", "session_store"},

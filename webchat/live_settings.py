@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from webchat import config
-from webchat.backends import SessionBackend, create_backend
+from webchat.backends import SessionBackend, abilities, create_backend
 from webchat.backends.chat_model import ChatModelBackend, Nobody
 from webchat.backends.openai.endpoint import HIDDEN, without_password
 from webchat.config import KEY_BELONGS_TO, Settings, Source
@@ -133,9 +133,7 @@ class LiveSettings:
             try:
                 config.save(settings.home, changes)
             except OSError as error:
-                close = getattr(backend, "close", None)
-                if close:
-                    close()
+                abilities.close(backend)
                 raise StorageError("The settings could not be saved", error) from error
             if backend is not None:
                 manager.use_backend(backend)

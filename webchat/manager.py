@@ -17,7 +17,7 @@ from typing import Any
 
 from webchat import threads
 from webchat.archive import Archive
-from webchat.backends import SessionBackend, SessionInfo, SessionOptions
+from webchat.backends import SessionBackend, SessionInfo, SessionOptions, abilities
 from webchat.chat.conversation import Conversation
 from webchat.chat.message import Message, history
 from webchat.chat.search import Found
@@ -483,7 +483,7 @@ class WebChatSessionManager:
     @property
     def notice(self) -> str | None:
         """What keeps the backend from answering and what to do, or None."""
-        return getattr(self.backend, "notice", None)
+        return abilities.notice_of(self.backend)
 
 
 def once(key: str | None, *what: str) -> str | None:

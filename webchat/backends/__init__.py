@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
+from webchat.chat.parts import Placed
 from webchat.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -67,7 +68,8 @@ class SessionOptions:
     context: str = ""
 
 
-Piece = str | Event
+Piece = str | Event | Placed
+"""What an answer comes in: text, an event, or a part that is updated in its place (see `webchat.chat.parts`)."""
 HistoryItem = Mapping[str, Any]
 """One message for the model: a mapping with at least `role` ("user" or "assistant") and `content`."""
 
@@ -80,23 +82,7 @@ class SessionBackend(Protocol):
     `cancel()`, it may be called once, from any thread, and ends the answer upstream at once; otherwise a stop takes
     effect at the next piece.
 
-    Optional attributes that the page shows: `label` (str: which model answers and where) and `notice` (str or None:
-    what keeps the backend from answering and what to do). Optional methods that the server calls: `start(report)` once
-    at its start, returning at once, for what is better done before the first message; `report(text, progress)` tells
-    the terminal of it, `progress` from 0 to 1 or None. `close()` once at its end. `check()` when somebody asks
-    whether the chat is ready, every few seconds at most: what keeps the backend from answering, a sentence without
-    names, addresses and secrets, or None; it loads and generates nothing.
-
-    A backend that answers one session otherwise than another has `session_options`, the names of those fields of
-    SessionOptions that it takes, and two methods: `configure_session(session_id, options)`, which is called before
-    each message, raises SessionUnknown and holds from that message on; and `label_of(options)`, what `label` is for a
-    session with these options. `list_models()` gives the names that `model` may be; raises BackendUnavailable.
-
-    A backend that can name sessions has a true attribute `titles` and `suggest_title(history, options)`, which gives
-    pieces as `send_message` does; their first line becomes the title, where no person has given one.
-
-    A backend whose answers have no effects, as an agent's have, may have a true attribute `only_speaks`: it is asked
-    while the message is still being saved. If saving fails, the answer is cancelled, and nobody sees any of it.
+    What a backend can do beside that has a protocol each in `webchat.backends.abilities`.
     """
 
     def create_session(self, working_dir: str, description: str) -> SessionInfo: ...

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from webchat.backends import Piece, SessionBackend, SessionInfo, SessionOptions
+from webchat.backends import Piece, SessionBackend, SessionInfo, SessionOptions, abilities
 from webchat.errors import SessionEnded, SessionUnknown
 from webchat.replies.runner import backend_errors
 
@@ -37,14 +37,12 @@ class AttachedBackend:
     @property
     def takes(self) -> frozenset[str]:
         """The names of the options that a session may have."""
-        able = hasattr(self.backend, "configure_session")
-        return frozenset(getattr(self.backend, "session_options", ()) if able else ())
+        able = abilities.configurable(self.backend)
+        return frozenset(able.session_options if able else ())
 
     def label(self, options: SessionOptions) -> str:
         """Which model answers a session with these options and where, for people."""
-        own = getattr(self.backend, "label_of", None)
-        label = own(options) if own else getattr(self.backend, "label", "")
-        return str(label or type(self.backend).__name__)
+        return abilities.label_of(self.backend, options)
 
     def create(self, working_dir: str, description: str) -> SessionInfo:
         with backend_errors():
@@ -66,24 +64,25 @@ class AttachedBackend:
             self.take_up(session_id, past)
         self._know(session_id, _asking(past))
         with backend_errors():
-            if self.takes:
-                self.backend.configure_session(session_id, options)  # type: ignore[attr-defined]
+            able = abilities.configurable(self.backend)
+            if able and able.session_options:
+                able.configure_session(session_id, options)
             return self.backend.send_message(session_id, message)
 
     @property
     def only_speaks(self) -> bool:
         """Whether asking it changes nothing but what it says."""
-        return bool(getattr(self.backend, "only_speaks", False))
+        return abilities.only_speaks(self.backend)
 
     @property
     def names_sessions(self) -> bool:
-        return bool(getattr(self.backend, "titles", False))
+        return abilities.titling(self.backend) is not None
 
     def suggest_title(self, past: Past, options: SessionOptions) -> Iterable[Piece]:
-        """What the backend would call a conversation."""
+        """What the backend would call a conversation; nothing if it names none."""
+        able = abilities.titling(self.backend)
         with backend_errors():
-            pieces: Iterable[Piece] = self.backend.suggest_title(past, options)  # type: ignore[attr-defined]
-        return pieces
+            return able.suggest_title(past, options) if able else ()
 
     def end(self, session_id: str) -> None:
         # A backend that does not know it, after a restart say, or has ended it itself has nothing to let go of.
@@ -109,16 +108,16 @@ class AttachedBackend:
 
     def list_models(self) -> list[str]:
         """The names that a session's model may have; [] where it cannot be told. Raises BackendUnavailable."""
-        listed = getattr(self.backend, "list_models", None)
+        able = abilities.model_listing(self.backend)
         with backend_errors():
-            return list(listed()) if listed else []
+            return list(able.list_models()) if able else []
 
     def check(self) -> str | None:
         """What keeps the backend from answering, as it says itself; one that says nothing is taken to be well."""
-        look = getattr(self.backend, "check", None)
+        able = abilities.checkable(self.backend)
         try:
             with backend_errors():
-                reason = look() if look else None
+                reason = able.check() if able else None
         except Exception:
             log.warning("the backend could not say how it is", exc_info=True)
             return "The model could not be asked how it is."
@@ -126,9 +125,9 @@ class AttachedBackend:
 
     def start(self, report: Callable[[str, float | None], None]) -> None:
         """Let the backend begin what is better done before the first message; returns at once."""
-        start = getattr(self.backend, "start", None)
-        if start:
-            start(report)
+        able = abilities.starting(self.backend)
+        if able:
+            able.start(report)
 
     def enter(self) -> None:
         """Keep the backend open until `leave`."""
@@ -149,9 +148,7 @@ class AttachedBackend:
         self.leave()
 
     def close(self) -> None:
-        close = getattr(self.backend, "close", None)
-        if close:
-            close()
+        abilities.close(self.backend)
 
 
 class Question:

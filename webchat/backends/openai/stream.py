@@ -62,7 +62,7 @@ class OpenAIStream:
                     if self._wire.is_cut:
                         return
                     yield piece
-                    self._spoken = self._spoken or isinstance(piece, str) or piece.kind == "reasoning"
+                    self._spoken = self._spoken or isinstance(piece, str) or _is_reasoning(piece)
         except BackendUnavailable:
             if not self._wire.is_cut:
                 raise
@@ -200,3 +200,7 @@ class OpenAIStream:
 
 def _is_about_usage(refusal: bytes) -> bool:
     return b"stream_options" in refusal or b"include_usage" in refusal
+
+
+def _is_reasoning(piece: Piece) -> bool:
+    return isinstance(piece, Event) and piece.kind == "reasoning"

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from webchat.addresses import is_loopback, socket_path
-from webchat.backends import create_backend
+from webchat.backends import abilities, create_backend
 from webchat.config import Settings
 from webchat.models.fetch import is_present
 from webchat.models.shelf import Shelf
@@ -30,16 +30,14 @@ class Surroundings:
     def _check_backend(self) -> Iterator[Finding]:
         backend = create_backend(self._settings.backend, self._settings)
         try:
-            problem = getattr(backend, "notice", None)
+            problem = abilities.notice_of(backend)
             if not problem and self._settings.backend != "local":  # which fetches and starts its model itself
-                check = getattr(backend, "check", None)
-                problem = check() if check else None
+                able = abilities.checkable(backend)
+                problem = able.check() if able else None
             if problem:
                 yield Finding(str(problem).rstrip("."), "nobody can answer until then")
         finally:
-            close = getattr(backend, "close", None)
-            if close:
-                close()
+            abilities.close(backend)
 
     def _check_models(self) -> Iterator[Finding]:
         for row in Shelf(self._models).rows():

@@ -1,0 +1,179 @@
+"""What a backend can do beside answering: a protocol each, and the one place where a backend is asked for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, cast
+
+from webchat.backends import HistoryItem, Piece, SessionOptions
+
+
+class Starting(Protocol):
+    """Does before the first message what is better done then."""
+
+    def start(self, report: Callable[[str, float | None], None]) -> None:
+        """Called once when the server starts; returns at once. `report(text, progress)` tells the terminal how it goes,
+        `progress` from 0 to 1 or None."""
+
+
+class Closable(Protocol):
+    """Has something to let go of."""
+
+    def close(self) -> None:
+        """Called once, when nobody uses the backend any more."""
+
+
+class Checkable(Protocol):
+    """Can say whether it could answer."""
+
+    def check(self) -> str | None:
+        """What keeps it from answering, a sentence without names, addresses and secrets, or None.
+
+        Called every few seconds at most, in a thread of its own; loads and generates nothing.
+        """
+
+
+class Configurable(Protocol):
+    """Answers one session otherwise than another."""
+
+    @property
+    def session_options(self) -> Collection[str]:
+        """The names of the fields of SessionOptions that it takes."""
+
+    def configure_session(self, session_id: str, options: SessionOptions) -> None:
+        """Called before each message; holds from that message on. Raises SessionUnknown."""
+
+    def label_of(self, options: SessionOptions) -> str:
+        """Which model answers a session with these options and where, for people."""
+
+
+class ModelListing(Protocol):
+    """Knows what a session's "model" may be."""
+
+    def list_models(self) -> Iterable[str]:
+        """Their names. Raises BackendUnavailable."""
+
+
+class Titling(Protocol):
+    """Can name sessions, if `titles` is true."""
+
+    titles: bool
+
+    def suggest_title(self, history: Sequence[HistoryItem], options: SessionOptions) -> Iterable[Piece]:
+        """Pieces as `send_message` gives them; their first line becomes the title, if no person has given one."""
+
+
+class Asking(Protocol):
+    """Asks the person within an answer: its answers may have parts of type Permission."""
+
+    def answer_permission(self, session_id: str, permission_id: str, option_id: str) -> None:
+        """Pass the choice on, at once, from any thread. A question that is no longer open is ignored.
+
+        When an answer is cancelled its backend counts the questions that are open as cancelled, and is told nothing.
+        """
+
+
+@dataclass(frozen=True)
+class Select:
+    """Something to choose for a session: a mode, a model. `options` are (value, name) pairs, `value` the chosen one."""
+
+    id: str
+    name: str
+    value: str
+    options: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Controls:
+    """What a session's agent lets people choose, and the commands that it knows, as (name, description) pairs."""
+
+    selects: tuple[Select, ...] = ()
+    commands: tuple[tuple[str, str], ...] = ()
+
+
+class Controlled(Protocol):
+    """Lets people choose modes and options while a session lives, and knows commands that begin with "/"."""
+
+    def controls(self, session_id: str) -> Controls:
+        """What is known now; asks and starts nothing."""
+
+    def set_control(self, session_id: str, select_id: str, value: str) -> None:
+        """Choose. Raises InvalidInput for what is not offered, BackendUnavailable."""
+
+
+@dataclass(frozen=True)
+class OwnSession:
+    """A session that the agent keeps itself. `updated_at` is ISO 8601, "" if unknown."""
+
+    id: str
+    title: str
+    working_dir: str
+    updated_at: str = ""
+
+
+class SessionKeeping(Protocol):
+    """Keeps sessions of its own, which can be brought in."""
+
+    def own_sessions(self) -> Sequence[OwnSession]:
+        """Those that it did not make for us, the newest first. Changes none of them. Raises BackendUnavailable."""
+
+    def bring_in(self, own_id: str) -> tuple[str, OwnSession, Sequence[Mapping[str, str]]]:
+        """A new session id of ours that goes on with that session; the session, and its messages, as (role, content)
+        mappings, oldest first. Raises BackendUnavailable, InvalidInput if there is none."""
+
+
+def notice_of(backend: object) -> str | None:
+    """What keeps the backend from answering and what to do, as the page shows it, or None."""
+    notice = getattr(backend, "notice", None)
+    return None if notice is None else str(notice)
+
+
+def label_of(backend: object, options: SessionOptions | None = None) -> str:
+    """Which model answers and where, for people."""
+    own = getattr(backend, "label_of", None)
+    label = own(options or SessionOptions()) if own else getattr(backend, "label", "")
+    return str(label or type(backend).__name__)
+
+
+def only_speaks(backend: object) -> bool:
+    """Whether asking changes nothing but what is said: then it may be asked while the question is still being saved."""
+    return bool(getattr(backend, "only_speaks", False))
+
+
+def starting(backend: object) -> Starting | None:
+    return cast(Starting, backend) if hasattr(backend, "start") else None
+
+
+def close(backend: object) -> None:
+    """Have the backend let go of what it holds, if it holds anything."""
+    if hasattr(backend, "close"):
+        cast(Closable, backend).close()
+
+
+def checkable(backend: object) -> Checkable | None:
+    return cast(Checkable, backend) if hasattr(backend, "check") else None
+
+
+def configurable(backend: object) -> Configurable | None:
+    return cast(Configurable, backend) if hasattr(backend, "configure_session") else None
+
+
+def model_listing(backend: object) -> ModelListing | None:
+    return cast(ModelListing, backend) if hasattr(backend, "list_models") else None
+
+
+def titling(backend: object) -> Titling | None:
+    return cast(Titling, backend) if getattr(backend, "titles", False) else None
+
+
+def asking(backend: object) -> Asking | None:
+    return cast(Asking, backend) if hasattr(backend, "answer_permission") else None
+
+
+def controlled(backend: object) -> Controlled | None:
+    return cast(Controlled, backend) if hasattr(backend, "controls") else None
+
+
+def session_keeping(backend: object) -> SessionKeeping | None:
+    return cast(SessionKeeping, backend) if hasattr(backend, "own_sessions") else None

@@ -1,0 +1,218 @@
+"""What an answer consists of, in order: text, reasoning, notes, tool calls, questions, a plan. Knows no agent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+ToolKind = Literal["read", "edit", "delete", "move", "search", "execute", "think", "fetch", "switch_mode", "other"]
+"""What a tool does, in the words of the Agent Client Protocol."""
+ToolStatus = Literal["pending", "running", "done", "failed"]
+PermissionStatus = Literal["open", "answered", "cancelled"]
+PlanStatus = Literal["pending", "running", "done"]
+LONGEST_ID, LONGEST_TITLE, LONGEST_PATH = 200, 2_000, 4_000
+LONGEST_INPUT, LONGEST_OUTPUT = 256 * 1024, 2**20
+"""Characters that are kept of what a tool was given, and of one block of what came of it."""
+MOST_BLOCKS, MOST_OPTIONS, MOST_ENTRIES = 100, 20, 200
+"""Blocks of one tool call's output, options of one permission and entries of one plan, at most."""
+PICTURES = ("image/png", "image/jpeg", "image/gif", "image/webp")
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Text of the answer, in Markdown; the message's `content` is all of it joined."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reasoning:
+    """What the model thought at this point."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A sentence about the answer."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """Plain text that a tool gave."""
+
+    text: str
+
+    def record(self) -> Record:
+        return {"type": "text", "text": self.text[:LONGEST_OUTPUT]}
+
+
+@dataclass(frozen=True, slots=True)
+class Terminal:
+    """What a command wrote to its terminal, with its control sequences. Of a long text the end is kept."""
+
+    text: str
+
+    def record(self) -> Record:
+        return {"type": "terminal", "text": self.text[-LONGEST_OUTPUT:]}
+
+
+@dataclass(frozen=True, slots=True)
+class Diff:
+    """How a file was changed; `old` is None for a new one. Both may be an extract of the file."""
+
+    path: str
+    old: str | None
+    new: str
+
+    def record(self) -> Record:
+        old = None if self.old is None else self.old[:LONGEST_OUTPUT]
+        return {"type": "diff", "path": self.path[:LONGEST_PATH], "old": old, "new": self.new[:LONGEST_OUTPUT]}
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture, in base64; `media_type` is one of `PICTURES`."""
+
+    media_type: str
+    data: str
+
+    def record(self) -> Record:
+        return {"type": "picture", "media_type": self.media_type, "data": self.data}
+
+
+Block = Output | Terminal | Diff | Picture
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """One use of a tool. Given again with the same `id` it replaces what was there, in its place.
+
+    `input` is what the tool was given, as text; `seconds` how long it took, None while it runs or if nobody knows.
+    """
+
+    id: str
+    title: str = ""
+    kind: ToolKind = "other"
+    status: ToolStatus = "pending"
+    input: str = ""
+    output: tuple[Block, ...] = ()
+    seconds: float | None = None
+
+    @property
+    def is_open(self) -> bool:
+        return self.status in ("pending", "running")
+
+    def record(self) -> Record:
+        return {
+            "type": "tool_call",
+            "id": self.id[:LONGEST_ID],
+            "title": self.title[:LONGEST_TITLE],
+            "kind": self.kind,
+            "status": self.status,
+            "input": self.input[:LONGEST_INPUT],
+            "output": [block.record() for block in self.output[:MOST_BLOCKS]],
+            "seconds": self.seconds,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One answer to a permission. `kind` is what the agent says of it, "allow_once" say; nothing follows from it."""
+
+    id: str
+    name: str
+    kind: str = ""
+
+    def record(self) -> Record:
+        return {"id": self.id[:LONGEST_ID], "name": self.name[:LONGEST_TITLE], "kind": self.kind[:LONGEST_ID]}
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """A question to the person, who answers with one of `options`.
+
+    `tool_call` is the id of the call that it is about, "" for none. `choice` is the id of the chosen option, and `by`
+    who chose it. `status` is "cancelled" if the answer ended first.
+    """
+
+    id: str
+    title: str
+    options: tuple[Option, ...]
+    tool_call: str = ""
+    status: PermissionStatus = "open"
+    choice: str | None = None
+    by: str | None = None
+
+    @property
+    def is_open(self) -> bool:
+        return self.status == "open"
+
+    @property
+    def chosen(self) -> Option | None:
+        return next((option for option in self.options if option.id == self.choice), None)
+
+    def record(self) -> Record:
+        return {
+            "type": "permission",
+            "id": self.id[:LONGEST_ID],
+            "title": self.title[:LONGEST_TITLE],
+            "tool_call": self.tool_call[:LONGEST_ID],
+            "options": [option.record() for option in self.options[:MOST_OPTIONS]],
+            "status": self.status,
+            "choice": self.choice,
+            "by": self.by,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class PlanEntry:
+    text: str
+    status: PlanStatus = "pending"
+    priority: str = ""
+
+    def record(self) -> Record:
+        return {"text": self.text[:LONGEST_TITLE], "status": self.status, "priority": self.priority[:LONGEST_ID]}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the agent means to do. An answer has one; a new one takes its place."""
+
+    entries: tuple[PlanEntry, ...]
+
+    def record(self) -> Record:
+        return {"type": "plan", "entries": [entry.record() for entry in self.entries[:MOST_ENTRIES]]}
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """How much of the model's context is used, in tokens. An answer has one, which is the latest."""
+
+    used: int
+    size: int
+
+    def record(self) -> Record:
+        return {"type": "usage", "used": self.used, "size": self.size}
+
+
+Placed = ToolCall | Permission | Plan | Usage
+"""Parts that are updated in the place where they came first."""
+Part = Text | Reasoning | Note | Placed
+
+
+def place_of(part: Placed) -> str:
+    """What tells this part from the others of one answer; another with the same takes its place."""
+    return f"{type(part).__name__} {part.id}" if isinstance(part, ToolCall | Permission) else type(part).__name__
+
+
+def closed(part: Part, status: str) -> Part:
+    """The part as it is once its answer has ended with this status: nothing in it is open any more."""
+    if isinstance(part, ToolCall) and part.is_open:
+        return replace(part, status="done" if part.status == "running" and status == "complete" else "failed")
+    if isinstance(part, Permission) and part.is_open:
+        return replace(part, status="cancelled")
+    return part
