@@ -5,8 +5,48 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from typing import Any, cast
 
-from webchat.backends import Piece
+from webchat.backends import Event, HistoryItem, Piece, refusals
+from webchat.backends.relay import Relay
+from webchat.chat.parts import Note, Placed, Reasoning, Text
+from webchat.errors import BackendUnavailable
+
+Answering = Callable[[list[HistoryItem]], object]
+"""A function that answers a conversation: with pieces, or one, asynchronously or not."""
+
+
+def ask(model: object, messages: list[HistoryItem]) -> Iterable[object]:
+    """What a ChatModel or a function gives for `messages`; its `cancel()` ends it at once, whatever the function does.
+
+    A ChatModel's own `cancel` is enough for that.
+    """
+    stream: Answering | None = getattr(model, "stream", None)
+    if stream is None:
+        return Relay().call(partial(cast(Answering, model), messages))
+    upstream = stream(messages)
+    return cast(Iterable[object], upstream) if hasattr(upstream, "cancel") else Relay().follow(upstream)
+
+
+def _piece(given: object) -> Piece | None:
+    """A piece as it is passed on; None is nothing. Raises BackendUnavailable for what is no piece."""
+    if isinstance(given, Event):
+        if not isinstance(given.text, str):
+            raise BackendUnavailable(f"Your function gave an Event whose text is {_a(given.text)}.")
+        return given
+    if given is None or isinstance(given, str | Placed):
+        return given
+    if isinstance(given, Text):
+        return given.text
+    if isinstance(given, Reasoning | Note):
+        return Event("reasoning" if isinstance(given, Reasoning) else "note", given.text)
+    raise BackendUnavailable(f"Your function gave {_a(given)}, not text, an Event or a part of an answer.")
+
+
+def _a(thing: object) -> str:
+    name = type(thing).__name__
+    return f"{'an' if name[0] in 'AEIOUaeiou' else 'a'} {name}"
 
 
 class ChatAnswer:
@@ -15,10 +55,10 @@ class ChatAnswer:
     What came is kept when the answer ends, is cancelled or is no longer iterated; a failed one leaves nothing behind.
     """
 
-    def __init__(self, ask: Callable[[], Iterable[Piece]], keep: Callable[[str], None]) -> None:
+    def __init__(self, ask: Callable[[], Iterable[object]], keep: Callable[[str], None]) -> None:
         self._ask = ask
         self._keep = keep
-        self._upstream: Iterable[Piece] = ()
+        self._upstream: Iterable[object] = ()
         self._cancelled = False
         self._state_lock = threading.Lock()
 
@@ -53,12 +93,16 @@ class ChatAnswer:
                 for piece in pieces:
                     if self._cancelled:
                         return
-                    yield piece
-        except Exception:
+                    if (known := piece if isinstance(piece, str) else _piece(piece)) is not None:
+                        yield known
+        except (GeneratorExit, KeyboardInterrupt):
+            raise
+        except BaseException as error:  # also asyncio's CancelledError, which agents raise for reasons of their own
             if not self._cancelled:
-                raise
+                told = refusals.of_agent(error)
+                raise told from (None if told is error else error)
 
-    def _follow(self, upstream: Iterable[Piece]) -> None:
+    def _follow(self, upstream: Iterable[object]) -> None:
         with self._state_lock:
             self._upstream = upstream
             cancelled = self._cancelled
@@ -67,7 +111,7 @@ class ChatAnswer:
 
 
 @contextmanager
-def _closing(pieces: Iterator[Piece]) -> Iterator[Iterator[Piece]]:
+def _closing(pieces: Iterator[Any]) -> Iterator[Iterator[Any]]:
     try:
         yield pieces
     finally:
@@ -75,6 +119,6 @@ def _closing(pieces: Iterator[Piece]) -> Iterator[Iterator[Piece]]:
             pieces.close()
 
 
-def _cancel(upstream: Iterable[Piece]) -> None:
+def _cancel(upstream: Iterable[object]) -> None:
     if hasattr(upstream, "cancel"):
         upstream.cancel()

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from webchat.backends import HistoryItem, Piece, SessionInfo, SessionOptions, project_id_of
-from webchat.backends.answers import ChatAnswer
+from webchat.backends.answers import Answering, ChatAnswer, ask
 from webchat.errors import BackendUnavailable, SessionEnded, SessionUnknown
 
 MAX_SESSIONS = 200
@@ -59,10 +59,6 @@ class Nobody:
     def stream(self, messages: Sequence[HistoryItem]) -> Iterable[Piece]:
         """Raises BackendUnavailable."""
         raise BackendUnavailable(self.notice)
-
-
-Answering = Callable[[list[HistoryItem]], Iterable[Piece]]
-"""A plain function that answers a conversation."""
 
 
 @dataclass
@@ -167,22 +163,20 @@ class ChatModelBackend:
             session = self._live(session_id)
             history, model = session.history, self._chosen(session.options)
             messages = conversation(self._introduction(session.options), [*history, question])
-        answer: Answering = getattr(model, "stream", model)
 
         def keep(answer: str) -> None:
             with self._sessions_lock:
                 session.add([question, {"role": "assistant", "content": answer}])
                 self._forget_oldest()
 
-        return ChatAnswer(lambda: answer(messages), keep)
+        return ChatAnswer(lambda: ask(model, messages), keep)
 
     def suggest_title(self, history: Sequence[HistoryItem], options: SessionOptions) -> ChatAnswer:
         """What the model says when it is asked to name a conversation; the conversation goes on without it."""
         model = self._chosen(options)
         question = {"role": "user", "content": NAME_IT}
         messages = conversation(self._introduction(options), [*history, question])
-        answer: Answering = getattr(model, "stream", model)
-        return ChatAnswer(lambda: answer(messages), lambda text: None)
+        return ChatAnswer(lambda: ask(model, messages), lambda text: None)
 
     def end_session(self, session_id: str) -> None:
         with self._sessions_lock:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 import socket
 import ssl
@@ -14,21 +13,14 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from webchat.backends import refusals
 from webchat.backends.openai.endpoint import BAD_ADDRESS, Endpoint
 from webchat.errors import BackendUnavailable
 
 BROKEN_OFF = "The connection to the model broke off in the middle of the answer. Try again."
 NOT_A_MODEL = "What {} answers is not from a model server. Check the address, which usually ends in /v1."
-TOO_LONG = (
-    "The conversation is longer than the model can read. Start a new session, or choose a model with a longer context."
-)
 LATE = "The model server does not answer in time."
 QUOTED_CHARACTERS = 200
-
-# OpenAI's and llama.cpp's codes, then the words that others use.
-_TOO_LONG = re.compile(
-    r"context_length_exceeded|exceed_context_size|context (length|size|window)|maximum context|prompt is too long", re.I
-)
 
 
 def of_exception(error: Exception, endpoint: Endpoint, *, begun: bool) -> BackendUnavailable:
@@ -85,33 +77,25 @@ def of_status(
 ) -> BackendUnavailable:
     """The sentence for an answer with an HTTP status other than 2xx."""
     where, said = endpoint.where, quotation(decoded(body), endpoint)
-    if status == 413 or (status in (400, 422) and _TOO_LONG.search(body.decode("utf-8", "replace"))):
-        return BackendUnavailable(TOO_LONG)
+    if refusals.is_too_long(status, body.decode("utf-8", "replace")):
+        return BackendUnavailable(refusals.TOO_LONG)
     if 300 <= status < 400:
         return BackendUnavailable(f"{where} has moved{_destination(headers)}. Give the new address in the settings.")
-    if status == 401:
-        return BackendUnavailable(f"{where} did not accept the key. Check it in the settings.")
-    if status == 403:
-        return BackendUnavailable(
-            f"{where} does not allow this with the key that is set. Check the key's rights.{said}"
-        )
     if status == 404:
         named = f"the model {model[:100]!r}" if model else "a list of models"
         return BackendUnavailable(
             f"{where} does not have {named}, or its address is wrong. "
             f"Check both in the settings; the address usually ends in /v1.{said}"
         )
-    if status == 429:
-        return BackendUnavailable(f"{where} takes no more questions for now. Try again {_when(headers)}.{said}")
-    if status >= 500:
-        return BackendUnavailable(f"{where} has trouble of its own (HTTP {status}). Try again in a moment.{said}")
-    return BackendUnavailable(f"{where} refused the question (HTTP {status}). Check the model and the settings.{said}")
+    sentence = refusals.of_status(status, where, headers, key_in=" in the settings", said=said)
+    refused = f"{where} refused the question (HTTP {status}). Check the model and the settings.{said}"
+    return BackendUnavailable(sentence or refused)
 
 
 def of_report(report: Any, endpoint: Endpoint) -> BackendUnavailable:  # noqa: ANN401
     """The sentence for an error object that came in place of the answer, or in the middle of it."""
-    if _TOO_LONG.search(json.dumps(report)):
-        return BackendUnavailable(TOO_LONG)
+    if refusals.speaks_of_length(json.dumps(report)):
+        return BackendUnavailable(refusals.TOO_LONG)
     said = quotation({"error": report}, endpoint)
     return BackendUnavailable(f"The model at {endpoint.where} failed to answer. Try again.{said}")
 
@@ -167,19 +151,6 @@ def _destination(headers: Mapping[str, str]) -> str:
     except ValueError:
         return ""
     return f" to {target.scheme}://{target.hostname}" if target.scheme and target.hostname else ""
-
-
-def retry_after(headers: Mapping[str, str]) -> int | None:
-    """In how many seconds the server wants to be asked again; None where it does not say (RFC 9110, 10.2.3)."""
-    seconds = headers.get("retry-after", "").strip()
-    return math.ceil(float(seconds)) if re.fullmatch(r"\d{1,6}(\.\d+)?", seconds) else None
-
-
-def _when(headers: Mapping[str, str]) -> str:
-    count = retry_after(headers)
-    if count is None:
-        return "later"
-    return f"in {count} second{'' if count == 1 else 's'}"
 
 
 def of_check(error: Exception) -> str:

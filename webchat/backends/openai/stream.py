@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 from httpx_sse import EventSource
 
-from webchat.backends import Event, HistoryItem, Piece
+from webchat.backends import Event, HistoryItem, Piece, refusals
 from webchat.backends.openai import problems
 from webchat.backends.openai.gathering import PLENTY
 from webchat.backends.openai.pieces import AnswerReader, Malformed
@@ -91,7 +91,7 @@ class OpenAIStream:
                 yield from self._answer(response)
                 return
             refusal = opening(response, MAX_REFUSAL)
-        wait = problems.retry_after(response.headers) if response.status_code in (429, 503) else None
+        wait = refusals.retry_after(response.headers) if response.status_code in (429, 503) else None
         if wait is not None and wait <= self._patience:
             self._patience -= max(wait, 1)
             yield from self._waited(max(wait, 1))

@@ -1,0 +1,115 @@
+"""What people are told if a model server refuses, whoever asked it: by its HTTP status, without a secret."""
+
+from __future__ import annotations
+
+import logging
+import math
+import re
+from collections.abc import Iterator, Mapping
+
+from webchat.errors import BackendUnavailable, WebChatError, unforeseen
+
+log = logging.getLogger(__name__)
+TOO_LONG = (
+    "The conversation is longer than the model can read. Start a new session, or choose a model with a longer context."
+)
+BROKEN_OFF = "The agent broke off its answer. Try again."
+# OpenAI's and llama.cpp's codes, then the words that others use.
+_TOO_LONG = re.compile(
+    r"context_length_exceeded|exceed_context_size|context (length|size|window)|maximum context|prompt is too long", re.I
+)
+_UNREACHED = re.compile("Connect|Timeout")
+
+
+def is_too_long(status: int, said: str) -> bool:
+    """Whether a server's answer with this status and text means that the conversation is too long."""
+    return status == 413 or (status in (400, 422) and speaks_of_length(said))
+
+
+def speaks_of_length(said: str) -> bool:
+    return bool(_TOO_LONG.search(said))
+
+
+def of_status(status: int, where: str, headers: Mapping[str, str], *, key_in: str = "", said: str = "") -> str | None:
+    """The sentence for 401, 403, 429 and 5xx, None for any other; `said` is appended where a server gives reasons."""
+    if status == 401:
+        return f"{where} did not accept the key. Check it{key_in}."
+    if status == 403:
+        return f"{where} does not allow this with the key that is set. Check the key's rights.{said}"
+    if status == 429:
+        return f"{where} takes no more questions for now. Try again {_when(headers)}.{said}"
+    if status >= 500:
+        return f"{where} has trouble of its own (HTTP {status}). Try again in a moment.{said}"
+    return None
+
+
+def retry_after(headers: Mapping[str, str]) -> int | None:
+    """In how many seconds the server wants to be asked again; None where it does not say (RFC 9110, 10.2.3)."""
+    seconds = headers.get("retry-after", "").strip()
+    return math.ceil(float(seconds)) if re.fullmatch(r"\d{1,6}(\.\d+)?", seconds) else None
+
+
+def _when(headers: Mapping[str, str]) -> str:
+    count = retry_after(headers)
+    if count is None:
+        return "later"
+    return f"in {count} second{'' if count == 1 else 's'}"
+
+
+def of_agent(error: BaseException) -> BaseException:
+    """What people are told of what an agent raised; the error itself if it is theirs to read or nothing is known of it.
+
+    Quotes nothing of it: the log has it.
+    """
+    if isinstance(error, WebChatError):
+        return error
+    if type(error) is ValueError:  # which says of a backend that the session has ended, and nothing of the kind here
+        return unforeseen(error)
+    sentence = BROKEN_OFF if type(error).__name__ == "CancelledError" else _sentence(error)
+    if sentence is None:
+        return error
+    log.warning("the agent failed", exc_info=error)
+    return BackendUnavailable(sentence)
+
+
+def _sentence(error: BaseException) -> str | None:
+    causes = list(_causes(error))
+    for cause in causes:
+        status = _status(cause)
+        if status is None:
+            continue
+        if is_too_long(status, str(cause)):
+            return TOO_LONG
+        headers = getattr(getattr(cause, "response", None), "headers", {})
+        refused = f"The model server refused the question (HTTP {status}). Check the agent's model and settings."
+        return of_status(status, "The model server", headers, key_in=" where the agent is set up") or refused
+    if any(
+        isinstance(cause, ConnectionError | TimeoutError) or _UNREACHED.search(type(cause).__name__) for cause in causes
+    ):
+        return "The agent cannot reach its model. Try again, or check the model's address and the network."
+    return None
+
+
+def _status(error: BaseException) -> int | None:
+    """The HTTP status that an error names, in one of the ways in which clients do."""
+    response = getattr(error, "response", None)
+    for owner, name in ((error, "status_code"), (response, "status_code"), (error, "code")):
+        status = getattr(owner, name, None)
+        if isinstance(status, int) and 400 <= status < 600:
+            return status
+    return None
+
+
+def _is_about_connection(error: BaseException) -> bool:
+    """Clients have exceptions of their own, which say so in their names."""
+    return isinstance(error, ConnectionError | TimeoutError) or bool(_UNREACHED.search(type(error).__name__))
+
+
+def _causes(error: BaseException | None, depth: int = 0) -> Iterator[BaseException]:
+    """An error and what it came from, also out of a group."""
+    while error is not None and depth < 20:
+        yield error
+        for member in getattr(error, "exceptions", ()):
+            yield from _causes(member, depth + 1)
+        context = None if error.__suppress_context__ else error.__context__
+        error, depth = error.__cause__ or context, depth + 1
