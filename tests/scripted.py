@@ -16,7 +16,8 @@ class ScriptedBackend:
     """Each call of `send_message` plays the next script; without one it says "You said: …".
 
     A script's steps: a piece is given; an exception is raised; a threading.Event is waited for. `asked` has what was
-    sent, `histories` what each resume brought, `calls` the names of all calls in their order.
+    sent, `histories` what each resume brought, `calls` the names of all calls in their order, `chosen` the answers to
+    questions, and `has_chosen` is set by each of them.
     """
 
     label = "Scripted"
@@ -29,6 +30,12 @@ class ScriptedBackend:
         self.calls: list[str] = []
         self.fail: dict[str, Exception] = {}
         self.cancelled = threading.Event()
+        self.chosen: list[tuple[str, str, str]] = []
+        self.has_chosen = threading.Event()
+
+    def answer_permission(self, session_id: str, permission_id: str, option_id: str) -> None:
+        self.chosen.append((session_id, permission_id, option_id))
+        self.has_chosen.set()
 
     def plays(self, *steps: Step) -> None:
         """Add the script of one answer."""

@@ -192,7 +192,7 @@ def test_what_the_log_could_not_take_comes_once_and_leaves_nothing_behind(manage
         backend.plays("all of it")
         posted = manager.post_message(session_id, "one")
         posted.wait()
-    posted.run.flush()  # as the look after all answers does, which may come late
+    posted.run.recorder.flush()  # as the look after all answers does, which may come late
     assert [message.content for message in manager.conversation(session_id).messages] == ["one", "all of it"]
     assert manager._supervisor.replies.view(session_id) is None
 

@@ -17,8 +17,8 @@ BUSY = refuses(429, {"error": {"message": "busy"}}, {"Retry-After": "1"})
 
 @pytest.fixture
 def impatient(monkeypatch):
-    monkeypatch.setattr("webchat.replies.runner.SILENCE", 0.3)
-    monkeypatch.setattr("webchat.replies.runner.SILENCE_STEP", 0.1)
+    monkeypatch.setattr("webchat.replies.recorder.SILENCE", 0.3)
+    monkeypatch.setattr("webchat.replies.recorder.SILENCE_STEP", 0.1)
 
 
 def status_of(manager, session_id):

@@ -46,6 +46,13 @@ class SessionBusy(WebChatError):
         super().__init__(text)
 
 
+class QuestionClosed(WebChatError):
+    """A question of an agent has been answered already, or its answer has ended."""
+
+    def __init__(self) -> None:
+        super().__init__("This question has been answered already, or nobody waits for its answer any more.")
+
+
 class StaleView(WebChatError):
     """A message was sent from a page that did not show what others have written since."""
 

@@ -29,8 +29,9 @@ from webchat.limits import CHOSEN, Limits
 from webchat.observer import NOBODY, Observer
 from webchat.replies.attached import AttachedBackend
 from webchat.replies.dispatcher import ReplyDispatcher, options_of
+from webchat.replies.posted import Posted
 from webchat.replies.rules import ConversationRules
-from webchat.replies.supervisor import Posted, ReplySupervisor
+from webchat.replies.supervisor import ReplySupervisor
 from webchat.replies.wakeups import Wakeups
 from webchat.replies.watch import Watch
 from webchat.session_store import DEFAULT_DESCRIPTION, WebChatSession, WebChatSessionStore, is_session_id, utc_now
@@ -369,6 +370,19 @@ class WebChatSessionManager:
         """
         self.store.require(session_id, owner)
         return self._supervisor.stop(session_id)
+
+    def answer_permission(self, session_id: str, permission_id: str, option_id: str, owner: str | None = None) -> None:
+        """Answer a question of the answer in flight, with one of its options; whoever is first answers it.
+
+        Raises SessionNotFound; QuestionClosed if it was answered or is gone; InvalidInput for an option that it does
+        not have; StorageError.
+        """
+        self.store.require(session_id, owner)
+        self._supervisor.answer_permission(session_id, permission_id, option_id, owner or "")
+
+    def waiting_for_answers(self) -> frozenset[str]:
+        """The ids of all sessions, whosever they are, in which a person is asked something. Raises StorageError."""
+        return self._supervisor.waiting_for_answers()
 
     def pieces(self, session_id: str, message_id: str) -> Iterator[tuple[str, Message]]:
         """The text of one answer as it comes, from its beginning, as (new text, the message now); see `text_pieces`."""

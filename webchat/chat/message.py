@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeGuard
 
+from webchat.chat.part_records import parts_of, records_of
+from webchat.chat.parts import Note, Part, Permission, Reasoning, Text
 from webchat.chat.plain import one_line
 
 IN_FLIGHT = ("waiting", "streaming")
@@ -40,7 +42,8 @@ class Message:
     `notes` were said beside the answer. `code` names an error that the page offers a way out of ("ended"). `key` is
     what the form that sent it, or asked for it, was known by. `extended` counts how often the answer was continued.
     `siblings` are the ids of all messages that follow the same one, this one among them, oldest first; () where it is
-    the only one. `files` went with it.
+    the only one. `files` went with it. `parts` are what an answer consists of, in order, if there is more to it than
+    `reasoning`, `content` and `notes` say, which have the same text; else ().
     """
 
     id: str
@@ -59,11 +62,26 @@ class Message:
     extended: int = 0
     siblings: tuple[str, ...] = ()
     files: tuple[File, ...] = ()
+    parts: tuple[Part, ...] = ()
     end: int = 0
 
     @property
     def in_flight(self) -> bool:
         return self.status in IN_FLIGHT
+
+    @property
+    def ordered(self) -> tuple[Part, ...]:
+        """All that the message consists of, in order."""
+        if self.parts:
+            return self.parts
+        reasoning, text = Reasoning(self.reasoning), Text(self.content)
+        return (*((reasoning,) if reasoning.text else ()), *((text,) if text.text else ()), *map(Note, self.notes))
+
+    @property
+    def questions(self) -> tuple[Permission, ...]:
+        """The questions to the person that are open."""
+        asked = (part for part in self.parts if isinstance(part, Permission) and part.is_open)
+        return tuple(asked) if self.in_flight else ()
 
     @property
     def told(self) -> str:
@@ -80,6 +98,7 @@ class Message:
             content=self.content + more.content,
             reasoning=self.reasoning + more.reasoning,
             notes=self.notes + more.notes,
+            parts=self.ordered + more.ordered if self.parts or more.parts else (),
             created_at=self.created_at,
             model=more.model or self.model,
             extended=self.extended + 1,
@@ -97,6 +116,7 @@ class Message:
         }
         more |= {"error": self.error, "code": self.code, "key": self.key}
         more["files"] = [{"name": file.name, "content": file.content} for file in self.files]
+        more["parts"] = records_of(self.parts)
         return always | {key: value for key, value in more.items() if value}
 
 
@@ -150,7 +170,9 @@ def message_of(record: Mapping[str, Any], before: str | None, end: int) -> Messa
     if isinstance(notes, list):
         texts["notes"] = tuple(note[:LONGEST_NOTE] for note in notes[:MOST_NOTES] if isinstance(note, str))
     files = _files(record.get("files"))
-    return Message(message_id, record["role"], record["content"], parent=parent, files=files, end=end, **texts)
+    message = Message(message_id, record["role"], record["content"], parent=parent, files=files, end=end, **texts)
+    parts = parts_of(record.get("parts"), message.content, message.reasoning, message.notes)
+    return replace(message, parts=parts) if parts else message
 
 
 def _files(found: object) -> tuple[File, ...]:

@@ -1,4 +1,4 @@
-"""Parts of answers read from records, which may be hostile. Knows no agent."""
+"""Parts of answers as records, and read from records, which may be hostile. Knows no agent."""
 
 from __future__ import annotations
 
@@ -14,11 +14,14 @@ from webchat.chat.parts import (
     MOST_BLOCKS,
     MOST_ENTRIES,
     MOST_OPTIONS,
+    MOST_PARTS,
     PICTURES,
     Block,
     Diff,
+    Note,
     Option,
     Output,
+    Part,
     Permission,
     PermissionStatus,
     Picture,
@@ -26,12 +29,112 @@ from webchat.chat.parts import (
     Plan,
     PlanEntry,
     PlanStatus,
+    Reasoning,
+    Record,
     Terminal,
+    Text,
     ToolCall,
     ToolKind,
     ToolStatus,
     Usage,
 )
+
+
+def records_of(parts: Sequence[Part]) -> list[Record]:
+    """What the transcript keeps beside a message's `content`, `reasoning` and `notes`: their order, and the rest.
+
+    Text and reasoning are told by their lengths in characters, and notes are taken one by one.
+    """
+    return [_reference(part) or fields_of(part) for part in parts]
+
+
+def _reference(part: Part) -> Record | None:
+    if isinstance(part, Text | Reasoning):
+        return {"type": _NAMES[type(part)], "chars": len(part.text)}
+    return {"type": "note"} if isinstance(part, Note) else None
+
+
+def fields_of(part: Part) -> Record:
+    """The whole part, as scripts get it."""
+    if isinstance(part, Text | Reasoning | Note):
+        return {"type": _NAMES[type(part)], "text": part.text}
+    return part.record()
+
+
+def parts_of(rows: object, content: str, reasoning: str, notes: Sequence[str]) -> tuple[Part, ...]:
+    """The parts that `records_of` wrote; () if there is nothing to read.
+
+    Nothing of `content`, `reasoning` and `notes` is lost if the records do not fit them: a person may have edited them.
+    """
+    if not isinstance(rows, list):
+        return ()
+    texts = {"text": _Rest(Text, content), "reasoning": _Rest(Reasoning, reasoning)}
+    left = list(notes)
+    parts: list[Part] = []
+    for row in rows[:MOST_PARTS]:
+        kind = str(row.get("type")) if isinstance(row, dict) else ""
+        if kind in texts:
+            parts += texts[kind].take(row.get("chars"))
+        elif kind == "note":
+            parts += [Note(left.pop(0))] if left else []
+        elif kind:
+            placed = placed_of(row)
+            parts += [placed] if placed else []
+    rest = [*texts["reasoning"].take(len(reasoning)), *texts["text"].take(len(content)), *map(Note, left)]
+    return (*parts, *rest) if parts else ()
+
+
+class _Rest:
+    """A text that is taken piece by piece."""
+
+    def __init__(self, part: type[Text | Reasoning], text: str) -> None:
+        self._part, self._text, self._taken = part, text, 0
+
+    def take(self, chars: object) -> list[Part]:
+        """The next so many characters as a part; none if there are none."""
+        start = self._taken
+        self._taken = start + max(0, chars) if isinstance(chars, int) else start
+        piece = self._text[start : self._taken]
+        return [self._part(piece)] if piece else []
+
+
+def place_of(record: Mapping[str, Any]) -> str:
+    """What tells a part from the others of its answer; another one with the same takes its place."""
+    return f"{record.get('type')} {record.get('id', '')}"
+
+
+def changes_of(before: Record, after: Record) -> Record:
+    """What `changed_record` needs to make `after` of `before`, records of one part.
+
+    Of output that has only grown at its end it is the new text alone, since agents repeat all of it each time.
+    """
+    new = {name: value for name, value in after.items() if name in _ALWAYS or before.get(name) != value}
+    grown = _grown(before.get("output"), new.get("output"))
+    if grown is not None:
+        del new["output"]
+        new["more"] = grown
+    return new
+
+
+def changed_record(before: Record, changes: Mapping[str, Any]) -> Record:
+    """The record of a part with these changes."""
+    after = {**before, **changes}
+    more, output = after.pop("more", None), before.get("output")
+    last = output[-1] if isinstance(output, list) and output else None
+    if isinstance(more, str) and isinstance(last, dict) and isinstance(last.get("text"), str):
+        after["output"] = [*before["output"][:-1], {**last, "text": last["text"] + more}]
+    return after
+
+
+def _grown(before: Any, after: Any) -> str | None:  # noqa: ANN401  (output of a record, if it has any)
+    """What was added to the last text of the output, if nothing else has changed."""
+    if not before or not after or len(before) != len(after) or before[:-1] != after[:-1]:
+        return None
+    last, new = before[-1], after[-1]
+    if new["type"] not in ("text", "terminal") or last["type"] != new["type"]:
+        return None
+    grown: str = new["text"]
+    return grown[len(last["text"]) :] if grown.startswith(last["text"]) else None
 
 
 def placed_of(record: Mapping[str, Any]) -> Placed | None:
@@ -135,3 +238,6 @@ _READERS: dict[str, Callable[[Mapping[str, Any]], Placed | None]] = {
     "plan": _plan,
     "usage": _usage,
 }
+_NAMES: dict[type, str] = {Text: "text", Reasoning: "reasoning", Note: "note"}
+_ALWAYS = ("type", "id")
+"""What tells which part a change is of."""

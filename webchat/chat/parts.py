@@ -15,6 +15,8 @@ LONGEST_INPUT, LONGEST_OUTPUT = 256 * 1024, 2**20
 """Characters that are kept of what a tool was given, and of one block of what came of it."""
 MOST_BLOCKS, MOST_OPTIONS, MOST_ENTRIES = 100, 20, 200
 """Blocks of one tool call's output, options of one permission and entries of one plan, at most."""
+MOST_PARTS = 5_000
+"""Parts of one answer that are read and kept."""
 PICTURES = ("image/png", "image/jpeg", "image/gif", "image/webp")
 Record = dict[str, Any]
 
@@ -202,11 +204,6 @@ class Usage:
 Placed = ToolCall | Permission | Plan | Usage
 """Parts that are updated in the place where they came first."""
 Part = Text | Reasoning | Note | Placed
-
-
-def place_of(part: Placed) -> str:
-    """What tells this part from the others of one answer; another with the same takes its place."""
-    return f"{type(part).__name__} {part.id}" if isinstance(part, ToolCall | Permission) else type(part).__name__
 
 
 def closed(part: Part, status: str) -> Part:

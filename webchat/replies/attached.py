@@ -11,7 +11,7 @@ from typing import Any
 
 from webchat.backends import Piece, SessionBackend, SessionInfo, SessionOptions, abilities
 from webchat.errors import SessionEnded, SessionUnknown
-from webchat.replies.runner import backend_errors
+from webchat.replies.backend_errors import backend_errors
 
 log = logging.getLogger(__name__)
 KNOWN_SESSIONS = 1000
@@ -68,6 +68,13 @@ class AttachedBackend:
             if able and able.session_options:
                 able.configure_session(session_id, options)
             return self.backend.send_message(session_id, message)
+
+    def answer_permission(self, session_id: str, permission_id: str, option_id: str) -> None:
+        """Pass on what the person has chosen."""
+        able = abilities.asking(self.backend)
+        if able:
+            with backend_errors():
+                able.answer_permission(session_id, permission_id, option_id)
 
     @property
     def only_speaks(self) -> bool:
@@ -172,6 +179,9 @@ class Question:
 
     def __call__(self, *, again: bool) -> Iterable[Piece]:
         return self._answerer.ask(self._session_id, self._message, self._past, self._options, again=again)
+
+    def answer(self, permission_id: str, option_id: str) -> None:
+        self._answerer.answer_permission(self._session_id, permission_id, option_id)
 
 
 def _last(past: Past) -> str | None:

@@ -102,8 +102,12 @@ class ReplyDispatcher:
                 self._suggest_title(session_id, session.owner, answerer)
             answerer.leave()
 
+        def asks() -> None:
+            self._store.touch(session_id, "ask")
+            self._supervisor.wakeups.poke(session_id, urgent=True)
+
         self._titles.step_aside(session_id)
-        return self._supervisor.begin(session_id, header, asked, held, ended, save)
+        return self._supervisor.begin(session_id, header, asked, held, ended, asks, save)
 
     def _suggest_title(self, session_id: str, owner: str | None, answerer: AttachedBackend) -> None:
         """Have a session that nobody has named yet named by the model, some time."""

@@ -9,9 +9,10 @@ from dataclasses import replace
 
 from webchat.chat.conversation import Conversation
 from webchat.chat.message import Message
+from webchat.chat.reply import ReplyView, is_committed
 from webchat.chat.tree import Branch
 from webchat.replies.wakeups import POLL_INTERVAL, Waiter
-from webchat.storage.files.reply_log import Replies, ReplyView, is_committed
+from webchat.storage.files.reply_log import Replies
 from webchat.storage.files.transcript import Transcripts
 
 log = logging.getLogger(__name__)

@@ -11,7 +11,8 @@ from webchat.chat.message import Message, history, new_message_id
 from webchat.chat.texts import checked_files, checked_message
 from webchat.errors import InvalidInput, SessionBusy, StaleView, TooBusy
 from webchat.replies.dispatcher import ReplyDispatcher
-from webchat.replies.supervisor import Posted, ReplySupervisor
+from webchat.replies.posted import Posted
+from webchat.replies.supervisor import ReplySupervisor
 from webchat.session_store import WebChatSession, WebChatSessionStore
 
 GO_ON = (

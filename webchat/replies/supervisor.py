@@ -11,65 +11,38 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
 from typing import Any
 
-from webchat import threads
 from webchat.chat.conversation import Conversation
-from webchat.chat.message import Message
-from webchat.errors import Closing, InvalidInput, NoThreads, SessionBusy, StorageError, WebChatError, storing
+from webchat.chat.message import Message, new_message_id
+from webchat.chat.parts import Permission
+from webchat.chat.reply import ReplyView
+from webchat.errors import (
+    Closing,
+    InvalidInput,
+    NoThreads,
+    QuestionClosed,
+    SessionBusy,
+    StorageError,
+    WebChatError,
+    storing,
+)
 from webchat.fileutil import Folder
 from webchat.limits import Limits, Places
 from webchat.observer import NOBODY, Observer
 from webchat.replies.follow import Conversations, text_pieces
-from webchat.replies.runner import Ask, ReplyRunner
+from webchat.replies.runner import Ask, ReplyRunner, first_choice
+from webchat.replies.tending import Tending
 from webchat.replies.wakeups import POLL_INTERVAL, Wakeups
-from webchat.session_store import WebChatSession
 from webchat.storage.files.purge import Purge
-from webchat.storage.files.reply_log import Replies, ReplyView, settle, whole
+from webchat.storage.files.reply_log import Replies, settle, whole
 from webchat.storage.files.transcript import Transcripts
 
 log = logging.getLogger(__name__)
 NEWER = "This conversation was written by a later version of the chat. It can be read here, and not changed."
 TOO_MANY = "Too many of your messages are being answered right now. Wait for one, then send again."
-LOOK_INTERVAL, LONGEST_LOOK = 0.02, 0.1
-"""Seconds at least, and at most, between two looks at whether what answers have brought is to be written down. One
-thread does so for all.
-"""
 STOP_PATIENCE = 2.0
 """Seconds that a stop waits for the answer's end, so that what it shows is final."""
-
-
-@dataclass(frozen=True)
-class Posted:
-    """A message that was accepted: the question, on disk, and its answer, which `run` writes until it is whole.
-
-    `run` is None where the message was sent before and its answer has ended.
-    """
-
-    session: WebChatSession
-    question: Message
-    reply: Message
-    run: ReplyRunner | None
-
-    def wait(self, timeout: float | None = None) -> bool:
-        """Wait for the answer's end, in seconds; whether it has come."""
-        return self.run is None or self.run.wait(timeout)
-
-    def wait_for_text(self, timeout: float) -> None:
-        """Wait for the answer's first text, in seconds at most."""
-        if self.run:
-            self.run.wait_for_text(timeout)
-
-    @property
-    def error(self) -> WebChatError | None:
-        """What ended the answer early, after its end."""
-        return self.run.error if self.run else None
-
-    @property
-    def answer(self) -> Message:
-        """The answer as it stands."""
-        return self.run.message if self.run else self.reply
 
 
 class ReplySupervisor:
@@ -85,11 +58,11 @@ class ReplySupervisor:
         self._unsaved: dict[str, ReplyView] = {}
         """Answers that ended and could not be saved, until the next message in their session."""
         self._conversations = Conversations(self.transcripts, self.replies, self._written_here)
-        self._watch_lock, self._watching = threading.Lock(), False
         self.wakeups = Wakeups()
         self._closing = False
         self.stopping = threading.Event()
         """Set when all answers have ended; every stream watches it."""
+        self._tending = Tending(self.runs, self.replies, limits.answer_time, self.stopping)
 
     def read(self, session_id: str) -> Conversation:
         """What the session looks like now. Raises StorageError."""
@@ -150,9 +123,12 @@ class ReplySupervisor:
         ask: Ask,
         held: ExitStack,
         ended: Callable[[ReplyRunner], None],
+        asked: Callable[[], None],
         save: Callable[[], object],
     ) -> ReplyRunner:
         """Have an answer written by a thread of its own, which takes over the lock; `ended` is called at its end.
+
+        `asked` is called when the person is asked something, and when they have answered.
 
         `save` puts the question on the disk. Nothing of the answer is written or shown before that is done, nor is the
         backend asked, unless it only speaks. Raises StorageError, NoThreads, what `save` raises; then nothing of an
@@ -171,7 +147,7 @@ class ReplySupervisor:
                 del self.runs[session_id]
 
         run = ReplyRunner(
-            session_id, header, ask, self.replies, self.transcripts, changed, ended, observer=self._observer
+            session_id, header, ask, self.replies, self.transcripts, changed, ended, asked, observer=self._observer
         )
         handed_over = held.pop_all()
         try:
@@ -195,7 +171,7 @@ class ReplySupervisor:
         try:
             self.replies.begin(run.session_id, header)
             self.runs[run.session_id] = run
-            self._watch()
+            self._tending.start()
         except (OSError, NoThreads) as error:
             raise _not_started(error) from error
         run.let_write()
@@ -242,13 +218,51 @@ class ReplySupervisor:
         with storing("The answer could not be stopped"):
             if self.replies.view(session_id) is None or not self.replies.is_alive(session_id):
                 return False
-            self.replies.ask_to_stop(session_id)
-            with self.wakeups.listen(session_id) as waiter:
-                for _ in range(round(STOP_PATIENCE / POLL_INTERVAL)):
-                    if not self.replies.is_alive(session_id):
-                        break
-                    waiter.wait(POLL_INTERVAL)
+            self.replies.request(session_id, {"stop": True})
+            self._wait_elsewhere(session_id, lambda: not self.replies.is_alive(session_id))
         return True
+
+    def _wait_elsewhere(self, session_id: str, is_done: Callable[[], bool]) -> None:
+        """Wait until another process has done something, for two seconds at most."""
+        with self.wakeups.listen(session_id) as waiter:
+            for _ in range(round(STOP_PATIENCE / POLL_INTERVAL)):
+                if is_done():
+                    return
+                waiter.wait(POLL_INTERVAL)
+
+    def waiting_for_answers(self) -> frozenset[str]:
+        """The sessions in which the person is asked something. Raises StorageError."""
+        with storing("The questions that are open could not be read"):
+            return frozenset(key for key in self.replies.sessions() if self._is_asking(key))
+
+    def _is_asking(self, session_id: str) -> bool:
+        view = self._written_here(session_id) or self.replies.view(session_id)
+        return view is not None and view.waiting is not None and self.is_answering(session_id)
+
+    def answer_permission(self, session_id: str, permission_id: str, option_id: str, by: str) -> None:
+        """Answer a question of the reply in flight, whichever process writes it; whoever is first answers it.
+
+        Raises QuestionClosed if it has been answered or is gone, InvalidInput for an option that it does not have,
+        StorageError.
+        """
+        asked = _asked(self.read(session_id).last, permission_id)
+        if option_id not in [option.id for option in asked.options]:
+            raise InvalidInput("That is not one of the answers to this question.")
+        request = {"permission": permission_id, "option": option_id, "by": by, "request": new_message_id()}
+        with storing("Your answer could not be saved"):
+            self.replies.request(session_id, request)
+            requests = self.replies.requests(session_id)
+            if first_choice(requests, permission_id) != request:
+                raise QuestionClosed
+            run = self.runs.get(session_id)
+            if run is None:
+                self._wait_elsewhere(session_id, lambda: not self._has_open(session_id, permission_id))
+            elif not run.choose(permission_id, option_id, by):
+                raise QuestionClosed
+
+    def _has_open(self, session_id: str, permission_id: str) -> bool:
+        last = self.read(session_id).last
+        return last is not None and any(part.id == permission_id for part in last.questions)
 
     def sent_with(self, session_id: str, conversation: Conversation, key: str) -> Iterator[tuple[Message, Message]]:
         """The questions that came with this key and their answers; see `Transcripts.sent_with`."""
@@ -332,40 +346,13 @@ class ReplySupervisor:
             return run.view
         return unsaved if unsaved and not self.replies.is_alive(session_id) else None
 
-    def _watch(self) -> None:
-        """See to it, while this process answers, that no text waits in it and no stop from elsewhere goes unheard."""
-        with self._watch_lock:
-            if not self._watching:
-                threads.start(self._look_after_runs, "runs")
-                self._watching = True
 
-    def _look_after_runs(self) -> None:
-        tended, pause = time.monotonic(), LOOK_INTERVAL
-        while not self.stopping.wait(pause):
-            is_time = time.monotonic() - tended >= POLL_INTERVAL
-            for session_id, run in list(self.runs.items()):
-                self._look_after(session_id, run, is_time)
-            if is_time:
-                tended = time.monotonic()
-            due = [run.due_in() for run in list(self.runs.values())]
-            pause = max(LOOK_INTERVAL, min([LONGEST_LOOK, *due]))
-            with self._watch_lock:
-                if not self.runs:
-                    self._watching = False
-                    return
-
-    def _look_after(self, session_id: str, run: ReplyRunner, is_time: bool) -> None:
-        try:
-            if not is_time:
-                run.flush_if_due()
-                return
-            if self.replies.is_asked_to_stop(session_id):
-                run.stop()
-            run.tend(self._limits.answer_time)
-        except OSError:
-            log.debug("an answer could not be written down", exc_info=True)  # its own thread meets that too
-        except Exception:  # which must not keep the other answers from being written
-            log.exception("the reply in session %s could not be looked after", session_id)
+def _asked(message: Message | None, permission_id: str) -> Permission:
+    """The open question with that id. Raises QuestionClosed."""
+    for part in message.questions if message else ():
+        if part.id == permission_id:
+            return part
+    raise QuestionClosed
 
 
 def _not_started(error: OSError | NoThreads) -> WebChatError:

@@ -15,7 +15,7 @@ from webchat.chat.search import Hit
 from webchat.errors import InvalidInput
 from webchat.manager import once
 from webchat.memory import MemoryAnswer, answer, answered_before, check_memory_intent
-from webchat.replies.supervisor import Posted
+from webchat.replies.posted import Posted
 from webchat.session_store import WebChatSession
 from webchat.web import housekeeping, pieces
 from webchat.web.api import session_fields, shelved_fields

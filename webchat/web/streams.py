@@ -12,7 +12,7 @@ from flask import Response, g
 from webchat.chat.message import Message
 from webchat.errors import SessionEnded, WebChatError
 from webchat.memory import MemoryAnswer
-from webchat.replies.supervisor import Posted
+from webchat.replies.posted import Posted
 from webchat.web.context import chat_of, has_gone, manager
 from webchat.web.faces import Face, error_fields, json_answer, wanted_face
 

@@ -1,17 +1,17 @@
-"""The log of a reply in flight and the view that its readers share. Knows neither who writes nor who reads."""
+"""The logs of replies in flight, in files. Knows neither who writes nor who reads."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from webchat.chat.conversation import Status
-from webchat.chat.message import FINAL, Message, extension, is_message_id, new_message_id
+from webchat.chat.message import Message, extension
 from webchat.chat.messages import Messages
+from webchat.chat.reply import ReplyView, is_committed, left_message
 from webchat.errors import SessionBusy, StorageError
 from webchat.fileutil import LOCK_SUFFIX, Folder, Locked, Log, Release, jsonlines, quarantine
 from webchat.storage.files.transcript import Transcripts, messages_in
@@ -23,80 +23,6 @@ COARSE_NS = 1_000_000_000
 """Nanoseconds within which a folder may have changed twice with one time."""
 PROBE_PATIENCE = 1.0
 """Seconds that a writer waits for its lock: a reader's probe holds it for a moment."""
-_TYPES: dict[str, Any] = dict.fromkeys(("d", "r", "n", "s", "end", "error", "code", "model"), str)
-_TYPES |= {
-    "parent": (str, type(None)),
-    "key": (str, type(None)),
-    "started_at": str,
-    "extends": int,
-    "p": (int, float, type(None)),
-}
-
-
-class ReplyView:
-    """One reply as its log says so far, record by record; shared by all readers in this process."""
-
-    def __init__(self, header: Mapping[str, Any] | None) -> None:
-        """`header` is the log's first line, None where that is not to be read."""
-        self.damaged = not is_message_id((header or {}).get("id"))
-        """Whether some of the log was not understood."""
-        header = self._understood(header)
-        self.id: str = header["id"] if not self.damaged else ""
-        self._header = header
-        self.extends: int | None = header.get("extends")
-        """Where the reply continues an answer: how often that one had been continued before."""
-        self._text: list[str] = []
-        self._reasoning: list[str] = []
-        self._notes: list[str] = []
-        self._model: str | None = header.get("model")
-        self._end: Mapping[str, Any] = {}
-        self.status: Status | None = None
-
-    def take(self, line: Mapping[str, Any] | None) -> None:
-        """Take in one record, None for a line that is not to be read."""
-        record = self._understood(line)
-        for key, pieces in (("d", self._text), ("r", self._reasoning), ("n", self._notes)):
-            if key in record:
-                pieces.append(record[key])
-        if "s" in record:
-            self.status = Status(record["s"], record.get("p"))
-        elif record.keys() & {"d", "r", "end"}:
-            self.status = None
-        if "end" in record:
-            self._end = record
-            self._model = record.get("model") or self._model
-
-    def _understood(self, record: Mapping[str, Any] | None) -> Mapping[str, Any]:
-        """What of a record is as we write it."""
-        if record is None:
-            self.damaged = True
-            return {}
-        known = {key: value for key, value in record.items() if isinstance(value, _TYPES.get(key, object))}
-        if known.get("end", "failed") not in FINAL:
-            del known["end"]
-        self.damaged = self.damaged or len(known) < len(record)
-        return known
-
-    def message(self, *, alive: bool) -> Message:
-        """The message as it stands; `alive` says whether anybody still writes it."""
-        # First: a reader beside this one may take in the rest and the end between two lines.
-        end = self._end
-        text = "".join(self._text)
-        going = "streaming" if text else "waiting"
-        return Message(
-            self.id,
-            "assistant",
-            text,
-            status=end.get("end") or (going if alive else "interrupted"),
-            parent=self._header.get("parent"),
-            created_at=str(self._header.get("started_at", "")),
-            model=self._model,
-            reasoning="".join(self._reasoning),
-            notes=tuple(self._notes),
-            error=end.get("error"),
-            code=end.get("code"),
-            key=self._header.get("key"),
-        )
 
 
 @dataclass
@@ -151,7 +77,7 @@ class Replies:
 
     def begin(self, session_id: str, header: Mapping[str, Any]) -> None:
         """Start the log, in one step. The caller holds the lock until it has removed or left the log."""
-        self.logs.remove(_stop_file(session_id))
+        self.logs.remove(_request_file(session_id))
         self._begun[session_id] = self.logs.begin(_file(session_id), jsonlines.dump(header) + b"\n")
 
     def write(self, session_id: str, *records: Mapping[str, Any]) -> None:
@@ -167,7 +93,7 @@ class Replies:
     def remove(self, session_id: str) -> None:
         self.leave(session_id)
         self.logs.remove(_file(session_id))
-        self.logs.remove(_stop_file(session_id))
+        self.logs.remove(_request_file(session_id))
         with self._guard:
             self._views.pop(session_id, None)
 
@@ -191,12 +117,15 @@ class Replies:
                 if kept_aside and session_id in gone:
                     folder.remove(name)
 
-    def ask_to_stop(self, session_id: str) -> None:
-        """Leave word for the process that writes in this session."""
-        self.logs.replace(_stop_file(session_id), b"")
+    def request(self, session_id: str, request: Mapping[str, Any]) -> None:
+        """Leave word for whoever writes in this session. Raises OSError."""
+        self.logs.append_line(_request_file(session_id), jsonlines.dump(request), sync=False)
 
-    def is_asked_to_stop(self, session_id: str) -> bool:
-        return self.logs.stamp(_stop_file(session_id)) is not None
+    def requests(self, session_id: str) -> list[Mapping[str, Any]]:
+        """What was requested of whoever writes in this session, in order. Raises OSError."""
+        name = _request_file(session_id)
+        data = self.logs.read(name) if self.logs.stamp(name) is not None else None
+        return [record for _, record in jsonlines.parse(data or b"") if record is not None]
 
     def sessions(self) -> list[str]:
         """The sessions that have such a log. Raises OSError."""
@@ -250,7 +179,7 @@ def settle(session_id: str, replies: Replies, transcripts: Transcripts, unsaved:
         quarantine(replies.logs, _file(session_id))
     shown = transcripts.read(session_id)
     if view is not None and not is_committed(view, shown.messages):
-        left = _left(view, shown.messages)
+        left = left_message(view, shown.messages)
         commit(session_id, replace(left, error=None) if view is unsaved else left, view, transcripts)
     replies.remove(session_id)
 
@@ -262,17 +191,9 @@ def whole(session_id: str, replies: Replies, transcripts: Transcripts) -> bytes:
     messages = Messages(messages_in(data) if view else ())
     if view is None or is_committed(view, messages):
         return data
-    message = _left(view, messages)
+    message = left_message(view, messages)
     record = message.record() if view.extends is None else extension(message)
     return data + (b"\n" if data and not data.endswith(b"\n") else b"") + jsonlines.dump(record) + b"\n"
-
-
-def _left(view: ReplyView, messages: Sequence[Message]) -> Message:
-    """What the log has of its answer, as the transcript keeps it behind these messages."""
-    message = view.message(alive=False)
-    # Where the log's header is damaged the answer still follows what it is shown behind.
-    parent = message.parent or (messages[-1].id if messages else None)
-    return replace(message, id=message.id or new_message_id(), parent=parent)
 
 
 def commit(session_id: str, message: Message, view: ReplyView, transcripts: Transcripts) -> None:
@@ -283,19 +204,9 @@ def commit(session_id: str, message: Message, view: ReplyView, transcripts: Tran
         transcripts.extend(session_id, message)
 
 
-def is_committed(view: ReplyView, messages: Messages) -> bool:
-    """Whether the transcript has the reply already."""
-    place = messages.place(view.id)
-    return place is not None and messages[place].extended > _before(view)
-
-
-def _before(view: ReplyView) -> int:
-    return -1 if view.extends is None else view.extends
-
-
 def _file(session_id: str) -> str:
     return session_id + SUFFIX
 
 
-def _stop_file(session_id: str) -> str:
-    return f"{session_id}.stop"
+def _request_file(session_id: str) -> str:
+    return f"{session_id}.requests"

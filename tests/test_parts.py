@@ -1,0 +1,294 @@
+"""An answer that is more than text: tool calls, questions and a plan stand where they came, and are kept."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import threading
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.reading import until
+from tests.scripted import ScriptedBackend
+from webchat.backends import Event
+from webchat.chat.message import Message, message_of
+from webchat.chat.part_records import changed_record, changes_of, fields_of, parts_of, placed_of, records_of
+from webchat.chat.parts import (
+    Diff,
+    Note,
+    Option,
+    Output,
+    Permission,
+    Picture,
+    Plan,
+    PlanEntry,
+    Reasoning,
+    Terminal,
+    Text,
+    ToolCall,
+    Usage,
+)
+from webchat.errors import InvalidInput, QuestionClosed, SessionNotFound
+from webchat.manager import WebChatSessionManager
+
+OPTIONS = (Option("yes", "Allow", "allow_once"), Option("no", "Reject", "reject_once"))
+ASKED = Permission("p1", "Run ls?", OPTIONS, "call-1")
+RUNNING = ToolCall("call-1", "ls", "execute", "running", "ls -l")
+DONE = ToolCall("call-1", "ls", "execute", "done", "ls -l", (Terminal("total 0\n"),), 0.5)
+EVERY_BLOCK = (
+    Output("found"),
+    Terminal("\x1b[31mred\x1b[0m"),
+    Diff("a.py", None, "x = 1\n"),
+    Diff("b.py", "x = 1\n", "x = 2\n"),
+    Picture("image/png", "aGk="),
+)
+
+
+def answer(manager, session_id):
+    return manager.conversation(session_id).last
+
+
+def ask(manager, session_id):
+    """Post a message; gives what was posted once the person is asked something."""
+    posted = manager.post_message(session_id, "do it")
+    until(lambda: answer(manager, session_id).questions)
+    return posted
+
+
+def on_disk(home: Path, session_id: str) -> str:
+    return (home / "web-chat-transcripts" / f"{session_id}.jsonl").read_text("utf-8")
+
+
+@pytest.fixture
+def manager(backend, home):
+    manager = WebChatSessionManager(backend, home / "web-chat-sessions.json")
+    yield manager
+    manager.close()
+
+
+@pytest.fixture
+def session_id(manager):
+    return manager.create_session().session_id
+
+
+@pytest.fixture
+def asking(backend):
+    """The backend asks before it goes on."""
+    backend.plays("Let me look.", RUNNING, ASKED, backend.has_chosen, DONE, "It is empty.")
+    return backend
+
+
+def test_parts_stand_where_they_came_and_survive_a_restart(manager, backend, session_id, home):
+    plan = Plan((PlanEntry("look", "done", "high"),))
+    backend.plays(Event("reasoning", "hm"), "Let me look.", plan, RUNNING, DONE, "It is ", "empty.", Usage(10, 100))
+    manager.post_message(session_id, "is it empty?").wait()
+    expected = (
+        Reasoning("hm"),
+        Text("Let me look."),
+        plan,
+        DONE,
+        Text("\n\nIt is empty."),
+        Usage(10, 100),
+    )
+    assert answer(manager, session_id).parts == expected
+    afresh = WebChatSessionManager(ScriptedBackend(), home / "web-chat-sessions.json")
+    again = answer(afresh, session_id)
+    assert again.parts == expected
+    assert again.content == "Let me look.\n\nIt is empty.", "which a plain model is told, and what search finds"
+    line = json.loads(on_disk(home, session_id).splitlines()[-1])
+    assert line["content"] == again.content
+    assert [part["type"] for part in line["parts"]] == ["reasoning", "text", "plan", "tool_call", "text", "usage"]
+    assert on_disk(home, session_id).count("Let me look.") == 1, "text is kept once"
+
+
+def test_an_answer_without_parts_is_kept_as_ever(manager, backend, session_id, home):
+    backend.plays(Event("reasoning", "hm"), "text", Event("note", "cut"), Event("usage", data={"n": 1}))
+    manager.post_message(session_id, "hello").wait()
+    line = json.loads(on_disk(home, session_id).splitlines()[-1])
+    assert "parts" not in line
+    assert list(line) == [
+        "type", "id", "parent", "role", "content", "status", "created_at", "model", "reasoning", "notes",
+    ]  # fmt: skip
+
+
+def test_text_after_a_tool_begins_a_paragraph_and_other_text_does_not(manager, backend, session_id):
+    backend.plays("one ", Usage(1, 2), "word", RUNNING, "next\n", RUNNING, "line", ToolCall("2"), "\n\nlast")
+    manager.post_message(session_id, "hello").wait()
+    assert answer(manager, session_id).content == "one word\n\nnext\nline\n\n\n\nlast"
+
+
+def test_a_tool_that_reports_often_is_one_part_with_its_last_state(manager, backend, session_id):
+    lines = [f"line {number}\n" for number in range(200)]
+    calls = [
+        ToolCall("c", "make", "execute", "running", "make", (Terminal("".join(lines[: number + 1])),))
+        for number in range(200)
+    ]
+    backend.plays(*calls, ToolCall("c", "make", "execute", "done", "make", (Terminal("".join(lines)),), 2.0))
+    manager.post_message(session_id, "build").wait()
+    assert [part.output[0].text for part in answer(manager, session_id).parts] == ["".join(lines)]
+
+
+def test_what_is_open_when_an_answer_ends_is_closed(manager, backend, session_id):
+    backend.plays(ToolCall("r", status="running"), ToolCall("p"), ASKED, "done")
+    manager.post_message(session_id, "go").wait()
+    running, pending, asked, _ = answer(manager, session_id).parts
+    assert (running.status, pending.status, asked.status) == ("done", "failed", "cancelled")
+
+
+def test_a_question_waits_and_its_answer_goes_to_the_backend(manager, asking, session_id):
+    posted = ask(manager, session_id)
+    assert manager.waiting_for_answers() == {session_id}
+    manager.answer_permission(session_id, "p1", "yes")
+    posted.wait()
+    assert asking.chosen == [(session_id, "p1", "yes")]
+    said = answer(manager, session_id)
+    assert [type(part).__name__ for part in said.parts] == ["Text", "ToolCall", "Permission", "Text"]
+    assert said.parts[2].chosen.name == "Allow"
+    assert manager.waiting_for_answers() == frozenset()
+
+
+def test_a_question_is_answered_once(manager, asking, session_id):
+    posted = ask(manager, session_id)
+    results: list[object] = []
+
+    def choose(option):
+        try:
+            manager.answer_permission(session_id, "p1", option)
+        except QuestionClosed as error:
+            results.append(error)
+        else:
+            results.append(option)
+
+    threads = [threading.Thread(target=choose, args=[option]) for option in ("yes", "no") * 4]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    posted.wait()
+    won = [result for result in results if isinstance(result, str)]
+    assert [option for *_, option in asking.chosen] == won
+    assert len(won) == 1
+    with pytest.raises(QuestionClosed):
+        manager.answer_permission(session_id, "p1", "yes")
+
+
+def test_what_was_not_offered_or_asked_is_refused(manager, asking, session_id):
+    posted = ask(manager, session_id)
+    with pytest.raises(InvalidInput):
+        manager.answer_permission(session_id, "p1", "maybe")
+    with pytest.raises(QuestionClosed):
+        manager.answer_permission(session_id, "p2", "yes")
+    with pytest.raises(SessionNotFound):
+        manager.answer_permission(session_id, "p1", "yes", "somebody else")
+    assert answer(manager, session_id).questions
+    manager.stop(session_id)
+    posted.wait()
+    assert answer(manager, session_id).parts[2].status == "cancelled"
+    assert asking.chosen == []
+
+
+def test_another_process_answers(manager, asking, session_id, home):
+    posted = ask(manager, session_id)
+    other = WebChatSessionManager(ScriptedBackend(), home / "web-chat-sessions.json")
+    assert other.waiting_for_answers() == {session_id}
+    other.answer_permission(session_id, "p1", "no")
+    posted.wait()
+    assert asking.chosen == [(session_id, "p1", "no")]
+
+
+def test_a_question_that_a_dead_server_left_is_kept_without_buttons(manager, asking, session_id, home, tmp_path):
+    ask(manager, session_id)
+    shutil.copytree(home, tmp_path / "later")  # as it lies there when the server is killed
+    later = WebChatSessionManager(ScriptedBackend(), tmp_path / "later" / "web-chat-sessions.json")
+    for _ in ("as it was left", "taken in"):
+        left = answer(later, session_id)
+        assert (left.status, left.questions) == ("interrupted", ())
+        assert left.parts[2].status == "cancelled"
+        assert later.waiting_for_answers() == frozenset()
+        later.housekeeping.settle(session_id)
+    with pytest.raises(QuestionClosed):
+        later.answer_permission(session_id, "p1", "yes")
+    manager.stop(session_id)
+
+
+def test_time_spent_waiting_for_the_person_is_not_the_answers(backend, home):
+    from webchat.limits import Limits
+
+    manager = WebChatSessionManager(backend, home / "web-chat-sessions.json", limits=Limits(answer_time=0.4))
+    session_id = manager.create_session().session_id
+    backend.plays(ASKED, backend.has_chosen, "thanks")
+    posted = ask(manager, session_id)
+    assert not posted.wait(1.2)
+    manager.answer_permission(session_id, "p1", "yes")
+    posted.wait()
+    assert answer(manager, session_id).status == "complete"
+    manager.close()
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        ToolCall("c", "t", "edit", "done", "in", EVERY_BLOCK, 1.5),
+        Permission("p", "t", OPTIONS, "c", "answered", "yes", "ada"),
+        Plan((PlanEntry("a", "running", "high"), PlanEntry("b"))),
+        Usage(5, 10),
+    ],
+)
+def test_a_part_is_read_as_it_was_written(part):
+    assert placed_of(json.loads(json.dumps(part.record()))) == part
+
+
+def test_parts_follow_a_text_that_was_edited_by_hand():
+    parts = (Text("one "), DONE, Text("two"), Note("n"))
+    rows = records_of(parts)
+    assert parts_of(rows, "one two", "", ["n"]) == parts
+    assert parts_of(rows, "one", "", ["n"]) == (Text("one"), DONE, Note("n"))
+    assert parts_of(rows, "one two three", "why", ["n", "m"]) == (*parts, Reasoning("why"), Text(" three"), Note("m"))
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+FIELDS = st.sampled_from(["type", "id", "title", "status", "output", "options", "entries", "text", "chars", "more"])
+TYPES = st.sampled_from(["tool_call", "permission", "plan", "usage", "text", "note"])
+ROWS = st.lists(st.dictionaries(FIELDS, JSON | TYPES))
+
+
+@given(ROWS)
+def test_records_of_any_kind_are_read_without_harm(rows):
+    record = {"role": "assistant", "content": "abc", "parts": rows}
+    message = message_of(record, None, 1)
+    assert message is not None
+    assert "".join(part.text for part in message.ordered if isinstance(part, Text)) == "abc"
+    for part in message.ordered:
+        json.dumps(fields_of(part))
+    for row in rows:
+        changed_record(row, row)
+
+
+@given(st.text(max_size=6), st.text(max_size=6), st.booleans())
+def test_what_changed_makes_the_new_of_the_old(old, new, grows):
+    before = ToolCall("c", output=(Output("x"), Terminal(old))).record()
+    after = ToolCall("c", status="done", output=(Output("x"), Terminal(old + new if grows else new))).record()
+    changes = changes_of(before, after)
+    assert changed_record(before, changes) == after
+    if grows and new:
+        assert "output" not in changes, "what was there already is not written again"
+
+
+def test_an_answer_that_goes_on_keeps_the_parts_of_both():
+    first = Message("a", "assistant", "one", parts=(Text("one"), DONE))
+    assert first.extended_by(Message("a", "assistant", " two")).parts == (Text("one"), DONE, Text(" two"))
+    assert Message("a", "assistant", "one").extended_by(Message("a", "assistant", " two")).parts == ()
+
+
+def test_a_part_with_fields_of_wrong_types_is_a_failed_answer(manager, backend, session_id):
+    backend.plays("before", ToolCall("c", title=None))
+    manager.post_message(session_id, "go").wait()
+    said = answer(manager, session_id)
+    assert (said.status, said.content) == ("failed", "before")

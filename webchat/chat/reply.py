@@ -1,0 +1,151 @@
+"""A reply in flight as its log says so far, and how it becomes a message. Pure: knows no file and no thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from webchat.chat.conversation import Status
+from webchat.chat.message import FINAL, Message, is_message_id, new_message_id
+from webchat.chat.messages import Messages
+from webchat.chat.part_records import changed_record, place_of, placed_of
+from webchat.chat.parts import MOST_PARTS, Note, Part, Permission, Placed, Reasoning, Record, Text, Usage, closed
+
+_TYPES: dict[str, Any] = dict.fromkeys(("d", "r", "n", "s", "end", "error", "code", "model"), str)
+_TYPES |= {
+    "parent": (str, type(None)),
+    "key": (str, type(None)),
+    "started_at": str,
+    "extends": int,
+    "p": (int, float, type(None)),
+    "part": dict,
+}
+_PARTS_OF: dict[str, Callable[[str], Part]] = {"d": Text, "r": Reasoning, "n": Note}
+
+
+class ReplyView:
+    """One reply as its log says so far, record by record; shared by all readers in this process.
+
+    A record's keys: `d` text, `r` reasoning, `n` a note, `s` and `p` a status and its progress, `part` what is new of a
+    part that is updated in its place, `end` the final status, with `error`, `code` and `model`.
+    """
+
+    def __init__(self, header: Mapping[str, Any] | None) -> None:
+        """`header` is the log's first line, None where that is not to be read."""
+        self.damaged = not is_message_id((header or {}).get("id"))
+        """Whether some of the log was not understood."""
+        header = self._understood(header)
+        self.id: str = header["id"] if not self.damaged else ""
+        self._header = header
+        self.extends: int | None = header.get("extends")
+        """Where the reply continues an answer: how often that one had been continued before."""
+        self._pieces: dict[str, list[str]] = {"d": [], "r": [], "n": []}
+        self._order: list[tuple[str, list[str]]] = []
+        """In order: a key of `_pieces` with its pieces in a row, or "part" and the part's place."""
+        self._records: dict[str, Record] = {}
+        self._placed: dict[str, Placed] = {}
+        self._model: str | None = header.get("model")
+        self._end: Mapping[str, Any] = {}
+        self.status: Status | None = None
+
+    def take(self, line: Mapping[str, Any] | None) -> None:
+        """Take in one record, None for a line that is not to be read."""
+        record = self._understood(line)
+        for key, pieces in self._pieces.items():
+            if key in record:
+                pieces.append(record[key])
+                self._add(key, record[key])
+        if "part" in record:
+            self._place(record["part"])
+        if "s" in record:
+            self.status = Status(record["s"], record.get("p"))
+        elif record.keys() & {"d", "r", "part", "end"}:
+            self.status = None
+        if "end" in record:
+            self._end = record
+            self._model = record.get("model") or self._model
+
+    def _add(self, key: str, piece: str) -> None:
+        if key != "n" and self._order and self._order[-1][0] == key:
+            self._order[-1][1].append(piece)
+        else:
+            self._order.append((key, [piece]))
+
+    def _place(self, changes: Mapping[str, Any]) -> None:
+        place = place_of(changes)
+        record = changed_record(self._records.get(place, {}), changes)
+        part = placed_of(record)
+        is_new = place not in self._placed
+        if part is None or (is_new and len(self._placed) >= MOST_PARTS):
+            self.damaged = self.damaged or part is None
+            return
+        self._records[place], self._placed[place] = record, part
+        if is_new and not isinstance(part, Usage):  # which stands in nobody's way
+            self._order.append(("part", [place]))
+
+    def _understood(self, record: Mapping[str, Any] | None) -> Mapping[str, Any]:
+        """What of a record is as we write it."""
+        if record is None:
+            self.damaged = True
+            return {}
+        known = {key: value for key, value in record.items() if isinstance(value, _TYPES.get(key, object))}
+        if known.get("end", "failed") not in FINAL:
+            del known["end"]
+        self.damaged = self.damaged or len(known) < len(record)
+        return known
+
+    @property
+    def has_ended(self) -> bool:
+        return bool(self._end)
+
+    @property
+    def waiting(self) -> Permission | None:
+        """The question that is open, if there is one and the answer goes on."""
+        asked = (part for part in tuple(self._placed.values()) if isinstance(part, Permission) and part.is_open)
+        return None if self._end else next(asked, None)
+
+    def message(self, *, alive: bool) -> Message:
+        """The message as it stands; `alive` says whether anybody still writes it."""
+        # First: a reader beside this one may take in the rest and the end between two lines.
+        end = self._end
+        text = "".join(self._pieces["d"])
+        going = "streaming" if text or self._placed else "waiting"
+        status = end.get("end") or (going if alive else "interrupted")
+        return Message(
+            self.id,
+            "assistant",
+            text,
+            status=status,
+            parent=self._header.get("parent"),
+            created_at=str(self._header.get("started_at", "")),
+            model=self._model,
+            reasoning="".join(self._pieces["r"]),
+            notes=tuple(self._pieces["n"]),
+            error=end.get("error"),
+            code=end.get("code"),
+            key=self._header.get("key"),
+            parts=self._parts(status) if self._placed else (),
+        )
+
+    def _parts(self, status: str) -> tuple[Part, ...]:
+        parts: list[Part] = []
+        for key, pieces in self._order:
+            part: Part = self._placed[pieces[0]] if key == "part" else _PARTS_OF[key]("".join(pieces))
+            parts.append(closed(part, status) if status in FINAL else part)
+        usage = (part for part in tuple(self._placed.values()) if isinstance(part, Usage))
+        return (*parts, *usage)
+
+
+def left_message(view: ReplyView, messages: Sequence[Message]) -> Message:
+    """What the log has of its answer, whose writer is gone, as the transcript keeps it behind these messages."""
+    message = view.message(alive=False)
+    # Where the log's header is damaged the answer still follows what it is shown behind.
+    parent = message.parent or (messages[-1].id if messages else None)
+    return replace(message, id=message.id or new_message_id(), parent=parent)
+
+
+def is_committed(view: ReplyView, messages: Messages) -> bool:
+    """Whether the transcript has the reply already."""
+    place = messages.place(view.id)
+    return place is not None and messages[place].extended > (-1 if view.extends is None else view.extends)

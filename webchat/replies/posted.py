@@ -1,0 +1,42 @@
+"""A message that was accepted, and the answer on its way. Knows no file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from webchat.chat.message import Message
+from webchat.errors import WebChatError
+from webchat.replies.runner import ReplyRunner
+from webchat.session_store import WebChatSession
+
+
+@dataclass(frozen=True)
+class Posted:
+    """A message that was accepted: the question, on disk, and its answer, which `run` writes until it is whole.
+
+    `run` is None where the message was sent before and its answer has ended.
+    """
+
+    session: WebChatSession
+    question: Message
+    reply: Message
+    run: ReplyRunner | None
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait for the answer's end, in seconds; whether it has come."""
+        return self.run is None or self.run.wait(timeout)
+
+    def wait_for_text(self, timeout: float) -> None:
+        """Wait for the answer's first text, in seconds at most."""
+        if self.run:
+            self.run.wait_for_text(timeout)
+
+    @property
+    def error(self) -> WebChatError | None:
+        """What ended the answer early, after its end."""
+        return self.run.error if self.run else None
+
+    @property
+    def answer(self) -> Message:
+        """The answer as it stands."""
+        return self.run.message if self.run else self.reply

@@ -1,0 +1,234 @@
+"""Collects what a reply brings, writes it to the reply's log, and then shows it. Knows no backend and no thread."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from webchat.backends import Piece
+from webchat.chat.part_records import changes_of, place_of, placed_of
+from webchat.chat.parts import Permission
+from webchat.chat.reply import ReplyView
+from webchat.errors import BackendUnavailable
+from webchat.replies.records import STOPPING, fitting, joined, record_of, size_of
+from webchat.storage.files.reply_log import Replies
+
+WRITE_INTERVAL = 0.1
+"""Seconds between two writes of one answer's log, and so between two updates of who reads along; what comes in between
+is written together. Waking a thread costs more than what it then does."""
+OWN_WRITE = 0.3
+"""Seconds since the last write after which a reply's own thread writes."""
+QUIET = 0.005
+"""Seconds without a piece after which what came together, as a model server's gathered events do, is all there."""
+SILENCE = 10.0
+"""Seconds of a backend's silence after which it is said, and then every `SILENCE_STEP`."""
+SILENCE_STEP = 5.0
+MAX_ANSWER = 4 * 2**20
+"""Bytes of one answer with all that is said beside it. A whole book has one; whatever sends more has lost its way."""
+TOO_LONG = (
+    "The answer was cut off: it is longer than the {:.3g} MiB that one answer may have. Try again, or ask for less."
+)
+
+
+class ReplyRecorder:
+    """The log of one reply, and what has come and is not written yet. Safe to call from any thread."""
+
+    def __init__(
+        self,
+        session_id: str,
+        header: Mapping[str, Any],
+        replies: Replies,
+        changed: Callable[[bool], None],
+        max_answer: int,
+    ) -> None:
+        """`changed(urgent)` is called after each write. An answer of more than `max_answer` bytes is cut off there."""
+        self.view = ReplyView(header)
+        self.spoken = threading.Event()
+        """Set when the first text has been shown, or the reply has ended."""
+        self._session_id, self._replies, self._changed = session_id, replies, changed
+        self._max_answer = self._room = max_answer
+        self._lock = threading.Lock()
+        """Of what is unwritten, and of the log."""
+        self._unwritten: list[dict[str, Any]] = []
+        self._parts: dict[str, dict[str, Any]] = {}
+        """Each part's record as it was written last, by its place."""
+        self._new_parts: dict[str, dict[str, Any]] = {}
+        """Those that have changed since."""
+        self._appeared: dict[str, float] = {}
+        self._text_end = ""
+        """The last characters of the text so far."""
+        self._text_goes_on = True
+        """Whether more text belongs to the paragraph before it: nothing else has come since."""
+        self._written_at = self._tried_at = self._unwritten_since = 0.0
+        self._heard_at = self._silence_said_at = time.monotonic()
+        self._doing: Mapping[str, Any] = {}
+        """What the backend said last that it does; empty where text has come since."""
+
+    def take(self, piece: Piece) -> bool:
+        """Take in what has come. True if it is time to `flush`.
+
+        Raises BackendUnavailable if the answer is too long, TypeError for a wrong piece; what fits is taken in then.
+        """
+        record = record_of(piece)
+        if not record:
+            return False
+        now = time.monotonic()
+        with self._lock:
+            self._heard_at = self._silence_said_at = now
+            if not self._has_unwritten:
+                self._unwritten_since = now
+            is_urgent = self._place(record["part"], now) if "part" in record else self._append(record)
+            is_too_long = self._room < 0
+        if is_too_long:
+            self.flush()
+            raise BackendUnavailable(TOO_LONG.format(self._max_answer / 2**20))
+        return is_urgent or now - self._written_at > OWN_WRITE
+
+    def _append(self, record: dict[str, Any]) -> bool:
+        size = size_of(record)
+        if size > self._room:
+            record = fitting(record, self._room)
+        self._room -= size
+        if "d" in record:
+            record = self._continued(record)
+        elif "r" in record and self._appeared:
+            self._text_goes_on = False
+        self._doing = record if "s" in record else {}
+        self._unwritten.append(record)
+        return False
+
+    def _continued(self, record: dict[str, Any]) -> dict[str, Any]:
+        """The text, which begins a paragraph if it does not continue the text before it."""
+        if not self._text_goes_on and self._text_end:
+            missing = 2 - (len(self._text_end) - len(self._text_end.rstrip("\n")))
+            record = {**record, "d": "\n" * missing + record["d"]}
+        self._text_goes_on, self._text_end = True, (self._text_end + record["d"])[-2:]
+        return record
+
+    def _place(self, record: dict[str, Any], now: float) -> bool:
+        """Take in a part; whether it should be shown at once."""
+        place = place_of(record)
+        before = self._latest(place)
+        if before.get("status") == "answered":  # by the person, which no backend takes back
+            return False
+        is_new = place not in self._appeared
+        self._room -= size_of(record) - size_of(before)
+        if self._room < 0:
+            return True
+        self._doing = {}
+        began = self._appeared.setdefault(place, now)
+        if record["type"] == "tool_call" and record["status"] in ("done", "failed") and record["seconds"] is None:
+            record["seconds"] = before.get("seconds") or round(now - began, 3)
+        if is_new:
+            self._text_goes_on = self._text_goes_on and record["type"] == "usage"
+            self._unwritten.append({"part": record})
+            self._parts[place] = record
+        elif record != before:
+            self._new_parts[place] = record
+        return bool(record["type"] == "permission")
+
+    def _latest(self, place: str) -> dict[str, Any]:
+        return self._new_parts.get(place) or self._parts.get(place) or {}
+
+    def choose(self, permission_id: str, option_id: str, by: str) -> bool:
+        """Note the answer to a question; whether it was open. Raises OSError, and it is open still."""
+        place = f"permission {permission_id}"
+        with self._lock:
+            asked = placed_of(self._latest(place))
+            if not isinstance(asked, Permission) or not asked.is_open or self.view.has_ended:
+                return False
+            answered = replace(asked, status="answered", choice=option_id, by=by or None).record()
+            self._new_parts[place] = answered
+            self._heard_at = self._silence_said_at = time.monotonic()
+        try:
+            self.flush()
+        except OSError:
+            with self._lock:
+                self._new_parts.pop(place, None)
+            raise
+        return True
+
+    @property
+    def is_asking(self) -> bool:
+        """Whether the person is asked something."""
+        return self.view.waiting is not None
+
+    def note(self, text: str) -> None:
+        """Add a note of our own."""
+        with self._lock:
+            self._unwritten.append({"n": text})
+
+    def say_what_is_waited_for(self, *, is_stopping: bool) -> None:
+        """Say, if it is time, that the answer is being stopped, or for how long the backend has been silent."""
+        now = time.monotonic()
+        with self._lock:
+            if is_stopping and self._doing != STOPPING:
+                self._unwritten.append(dict(STOPPING))
+                self._doing = STOPPING
+            if self.is_asking:
+                self._heard_at = now
+            silent = now - self._heard_at
+            if silent >= SILENCE and now - self._silence_said_at >= SILENCE_STEP:
+                self._silence_said_at = now
+                what = f"{self._doing['s']} ·" if self._doing else "No word from the model for"
+                self._unwritten.append({"s": f"{what} {silent:.0f} s", "p": self._doing.get("p")})
+
+    def flush_if_due(self) -> None:
+        """Write down what has come, where it is complete for now or has waited for long enough. Raises OSError."""
+        if self._has_unwritten and self.due_in() <= 0:
+            self.flush()
+
+    @property
+    def _has_unwritten(self) -> bool:
+        return bool(self._unwritten or self._new_parts)
+
+    def due_in(self) -> float:
+        """Seconds until `flush_if_due` may have something to do."""
+        now = time.monotonic()
+        earliest = self._tried_at + WRITE_INTERVAL
+        if not self._has_unwritten:
+            return earliest - now if now < self._written_at + OWN_WRITE else OWN_WRITE
+        complete = max(self._heard_at + QUIET, earliest)
+        return min(complete, max(self._unwritten_since, self._tried_at) + WRITE_INTERVAL) - now
+
+    def flush(self) -> None:
+        """Write down what has come, then show it: what was on a screen is in the log, however the process ends.
+
+        Raises OSError.
+        """
+        with self._lock:
+            records = self._waiting_records()
+            if not records:
+                return
+            self._tried_at = time.monotonic()
+            self._replies.write(self._session_id, *records)
+            self._written_at = time.monotonic()
+            self._show(records)
+        if any("d" in record for record in records):
+            self.spoken.set()
+        self._changed(any("part" in record for record in records) and self.is_asking)
+
+    def _waiting_records(self) -> list[dict[str, Any]]:
+        changed = [{"part": changes_of(self._parts[place], record)} for place, record in self._new_parts.items()]
+        return joined(self._unwritten) + changed
+
+    def _show(self, records: list[dict[str, Any]]) -> None:
+        self._parts |= self._new_parts
+        self._new_parts.clear()
+        self._unwritten.clear()
+        for record in records:
+            self.view.take(record)
+
+    def end(self, final: Mapping[str, Any]) -> None:
+        """Write the last record, if the log can take it, and show the reply as it has ended."""
+        try:
+            self.flush()
+            self._replies.write(self._session_id, final)
+        except OSError:  # the log's end is a courtesy to its readers; the transcript is what counts
+            with self._lock:  # what the log could not take may still go into the transcript
+                self._show(self._waiting_records())
+        self.spoken.set()
+        self.view.take(final)

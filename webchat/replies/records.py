@@ -1,0 +1,78 @@
+"""What a backend gives, as records of a reply's log. Knows no file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, get_args
+
+from webchat.backends import Event, Piece
+from webchat.chat.parts import Placed
+
+STOPPING: Mapping[str, Any] = {"s": "Stopping at the model's next word", "p": None}
+"""Said where a backend cannot be cut short, or takes its time."""
+_PLACED = get_args(Placed)
+
+
+def record_of(piece: Piece) -> dict[str, Any]:
+    """The log's record for a piece; empty where there is nothing to write down. Raises TypeError for a wrong piece."""
+    if isinstance(piece, str):
+        return {"d": _whole(piece)} if piece else {}
+    if isinstance(piece, _PLACED):
+        return {"part": _part(piece)}
+    if not isinstance(piece, Event):
+        raise TypeError(f"a backend gave a {type(piece).__name__}, not text, an Event or a part of an answer")
+    if not isinstance(piece.text, str) or not isinstance(piece.progress, int | float | None):
+        raise TypeError(f"a backend gave an Event of {piece.text!r:.50} and {piece.progress!r:.50}")
+    if piece.kind == "status":
+        return {"s": piece.text, "p": piece.progress}
+    key = {"reasoning": "r", "note": "n", "tool": "n"}.get(piece.kind)
+    return {key: piece.text} if key else {}
+
+
+def _part(part: Placed) -> dict[str, Any]:
+    try:
+        record: dict[str, Any] = _cleaned(part.record())
+    except (AttributeError, TypeError) as error:
+        raise TypeError(f"a backend gave a {type(part).__name__} with fields of the wrong types: {error}") from error
+    return record
+
+
+def _cleaned(value: Any) -> Any:  # noqa: ANN401  (whatever a record has)
+    if isinstance(value, str):
+        return _whole(value)
+    if isinstance(value, dict):
+        return {key: _cleaned(each) for key, each in value.items()}
+    return [_cleaned(each) for each in value] if isinstance(value, list) else value
+
+
+def _whole(text: str) -> str:
+    """The text; half a character, which no file can hold, becomes "?" here and not in one of its readers."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
+def size_of(value: Any) -> int:  # noqa: ANN401
+    """About how many bytes a record's texts have."""
+    if isinstance(value, str):
+        return len(value) if value.isascii() else len(value.encode("utf-8", "replace"))
+    if isinstance(value, dict):
+        return sum(map(size_of, value.values()))
+    return sum(map(size_of, value)) if isinstance(value, list) else 0
+
+
+def fitting(record: dict[str, Any], room: int) -> dict[str, Any]:
+    """The record of a text, a note or a status with as much of it as has room, in bytes."""
+    key = next(iter(record))
+    return {**record, key: record[key].encode("utf-8", "replace")[: max(0, room)].decode("utf-8", "ignore")}
+
+
+def joined(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The same records with text that follows text as one, and the last alone of statuses in a row."""
+    result: list[dict[str, Any]] = []
+    for record in records:
+        if result and record.keys() == result[-1].keys() == {"d"}:
+            result[-1] = {"d": result[-1]["d"] + record["d"]}
+        elif result and "s" in record and "s" in result[-1]:
+            result[-1] = record
+        else:
+            result.append(record)
+    return result

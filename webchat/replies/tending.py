@@ -1,0 +1,63 @@
+"""One thread looks after all replies that this process writes. Knows no backend."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Mapping
+
+from webchat import threads
+from webchat.replies.runner import ReplyRunner
+from webchat.replies.wakeups import POLL_INTERVAL
+from webchat.storage.files.reply_log import Replies
+
+log = logging.getLogger(__name__)
+LOOK_INTERVAL, LONGEST_LOOK = 0.02, 0.1
+"""Seconds at least, and at most, between two looks at whether what answers have brought is to be written down."""
+
+
+class Tending:
+    """Sees to it that no text waits in this process, and that requests from other processes are heard."""
+
+    def __init__(
+        self, runs: Mapping[str, ReplyRunner], replies: Replies, longest_answer: float, stopping: threading.Event
+    ) -> None:
+        """`runs` are the replies in flight by session, `longest_answer` is how many seconds one may take (0: any)."""
+        self._runs, self._replies = runs, replies
+        self._longest_answer, self._stopping = longest_answer, stopping
+        self._guard, self._running = threading.Lock(), False
+
+    def start(self) -> None:
+        """Have the thread run, if it does not. Raises NoThreads."""
+        with self._guard:
+            if not self._running:
+                threads.start(self._run, "runs")
+                self._running = True
+
+    def _run(self) -> None:
+        tended, pause = time.monotonic(), LOOK_INTERVAL
+        while not self._stopping.wait(pause):
+            is_time = time.monotonic() - tended >= POLL_INTERVAL
+            for session_id, run in list(self._runs.items()):
+                self._look_after(session_id, run, is_time)
+            if is_time:
+                tended = time.monotonic()
+            due = [run.recorder.due_in() for run in list(self._runs.values())]
+            pause = max(LOOK_INTERVAL, min([LONGEST_LOOK, *due]))
+            with self._guard:
+                if not self._runs:
+                    self._running = False
+                    return
+
+    def _look_after(self, session_id: str, run: ReplyRunner, is_time: bool) -> None:
+        try:
+            if not is_time:
+                run.recorder.flush_if_due()
+                return
+            run.heed(self._replies.requests(session_id))
+            run.tend(self._longest_answer)
+        except OSError:
+            log.debug("an answer could not be written down", exc_info=True)  # its own thread meets that too
+        except Exception:  # which must not keep the other answers from being written
+            log.exception("the reply in session %s could not be looked after", session_id)
