@@ -461,11 +461,9 @@
     if (early?.form === event.target.form) early = null;
     if (sending) sending.isTouched = true;
   });
-  // The message was sent: what was typed and chosen since goes into the composer that comes with the form's own response.
+  // The message was sent: what was typed and chosen since stays in the composer, or goes into the one of a new session.
   let left = null;
-  document.addEventListener("htmx:before:swap", (event) => {
-    const { sourceElement, response } = event.detail.ctx;
-    if (!sourceElement?.matches?.("form.field, .examples form") || response?.status >= 400) return;
+  const takeLeft = () => {
     const field = $("messageInput");
     const { text, files, isTouched } = sending ?? { text: "", files: [] };
     const isSaidAgain = sendOn && isTouched && field.value === text;
@@ -476,22 +474,36 @@
       name: draftName(),
     };
     sending = null;
-    keepDraft(left.text);
-  });
-  document.addEventListener("htmx:finally:request", (event) => {
-    if (event.detail.ctx.sourceElement !== sending?.field.form) return;
-    sending = null;
-    dropSent();
-  });
+  };
   const bringLeft = (field) => {
     const { text, files, isSent, name } = left;
     left = null;
     field.value = text;
-    if (files.length) addFiles(files);
+    keyOf(field).value = newKey();
+    if ($("files").files.length !== files.length) {
+      $("files").value = "";
+      addFiles(files);
+    }
     if (name !== draftName()) keepDraft("", name);
     keepDraft(text);
-    if (isSent && text.trim() && !answering()) field.form.requestSubmit();
+    // htmx drops what is sent before it is through with this event.
+    if (isSent && text.trim() && !answering()) queueMicrotask(() => field.form.requestSubmit());
   };
+  document.addEventListener("htmx:before:swap", (event) => {
+    const { sourceElement, response } = event.detail.ctx;
+    if (sourceElement?.matches?.(".field[hx-target], .examples form") && response?.status < 400) takeLeft();
+  });
+  document.addEventListener("htmx:finally:request", (event) => {
+    const { sourceElement, response, status } = event.detail.ctx;
+    if (sourceElement !== sending?.field.form) return;
+    if (status === "swapped" && response.status < 400) {
+      takeLeft();
+      bringLeft($("messageInput"));
+      fit($("messageInput"));
+    }
+    sending = null;
+    dropSent();
+  });
 
   // A new composer is filled at once, before anybody can type into it.
   let composer = null;
@@ -542,7 +554,6 @@
       opened();
       focusField();
     } else if (event.detail.ctx.sourceElement?.matches?.("form.field, #stopForm")) {
-      // Not the event's target: the form has just made room for a fresh one.
       following = true;
       toEnd();
       focusField();

@@ -164,7 +164,7 @@ def test_a_further_message_with_htmx_goes_to_the_anchor_that_the_last_one_left(c
     question, reply = answered(manager, session_id).messages[-2:]
     targets = [target for target, _ in swaps(answer.text)]
     assert targets[0] == f"#after-{last.id}"
-    assert targets[-1] == "#composer"
+    assert targets[-1] == "#seen"
     assert all(swap == "outerHTML" for _, swap in swaps(answer.text))
     shown = Page(answer)
     assert [(message.role, message.article["id"]) for message in shown.messages] == [
@@ -172,10 +172,26 @@ def test_a_further_message_with_htmx_goes_to_the_anchor_that_the_last_one_left(c
         ("assistant", f"m-{reply.id}"),
     ]
     assert shown.messages[1].status == "waiting"
-    assert shown.field == ""
+    # The composer stays, and whoever sends from it next has seen these.
+    assert shown.soup.select_one("#seen")["value"] == reply.id
     # The next message finds its anchor behind the last of these.
     assert shown.soup.select_one(f"#after-{reply.id}")
     assert "HX-Push-Url" not in answer.headers
+
+
+def test_the_line_below_the_composer_comes_where_the_page_shows_an_earlier_one(client, page, manager, backend):
+    session_id = talk(manager, "one")
+    shown = page(f"/sessions/{session_id}").soup.select_one("#composer [name=hint]")
+    form = {"message": "two", "hint": shown["value"]}
+    same = client.post(f"/sessions/{session_id}/messages", data=form, headers=HTMX)
+    assert "#hint" not in [target for target, _ in swaps(same.text)]
+    answered(manager, session_id)
+    backend.label = "Another model"
+    other = client.post(f"/sessions/{session_id}/messages", data=form | {"message": "three"}, headers=HTMX)
+    hint = BeautifulSoup(other.text, "html.parser").select_one("[hx-target='#hint'] #hint")
+    assert "Another model" in hint.get_text()
+    assert hint.select_one("[name=hint]")["value"] != shown["value"]
+    assert shown["form"] == page(f"/sessions/{session_id}").soup.select_one("#composer form.field")["id"]
 
 
 def test_the_first_message_of_an_empty_session_finds_its_anchor_on_the_page(client, page, manager):

@@ -269,3 +269,37 @@ def test_a_file_that_is_chosen_while_a_message_is_on_its_way_goes_with_the_next(
     expect(chat.questions).to_have_count(3)
     expect(chat.questions.last).to_contain_text("a.txt")
     expect(chat.page.locator("#attached")).to_be_hidden()
+
+
+SAY_AT = """event => document.addEventListener(event, ({detail: {ctx}}) => {
+  if (!ctx.sourceElement.matches?.("form.field")) return;
+  const field = document.getElementById("messageInput");
+  field.value = "one";
+  field.dispatchEvent(new InputEvent("input", {bubbles: true}));
+  field.dispatchEvent(new KeyboardEvent("keydown", {key: "Enter", bubbles: true, cancelable: true}));
+}, {once: true})"""
+
+
+@pytest.mark.parametrize("event", ["htmx:after:request", "htmx:before:swap", "htmx:after:swap"])
+def test_the_same_words_while_an_answer_is_put_in_are_another_message(chat, late, event):
+    arrive = late()
+    chat.page.evaluate(SAY_AT, event)
+    arrive()
+    expect(chat.questions.locator(".content")).to_have_text(["hello", "one", "one"])
+    chat.answered()
+    expect(chat.field).to_have_value("")
+
+
+def test_the_same_words_twice_in_a_row_are_two_messages(chat):
+    for _ in range(2):
+        chat.asked("hello")
+        chat.asked("one")
+    expect(chat.questions.locator(".content")).to_have_text(["hello", "one", "hello", "one"])
+
+
+def test_a_message_leaves_the_field_in_its_place(chat):
+    chat.asked("hello")
+    chat.page.evaluate("window.field = document.activeElement")
+    chat.asked("one")
+    expect(chat.field).to_have_value("")
+    assert chat.page.evaluate("window.field === document.activeElement && window.field.id === 'messageInput'")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from flask import Blueprint, Response, g, redirect, request, stream_with_context
-from markupsafe import escape
+from markupsafe import Markup, escape
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -19,9 +19,9 @@ from webchat.replies.posted import Posted
 from webchat.session_store import WebChatSession
 from webchat.web import housekeeping, pieces
 from webchat.web.api import session_fields, shelved_fields
-from webchat.web.context import chat_of, client, has_gone, link, manager, owner, session_link
+from webchat.web.context import chat_of, client, has_gone, hint_version, link, manager, owner, session_link
 from webchat.web.faces import Face, json_answer, script_answer, wanted_face
-from webchat.web.htmx import fragments, is_htmx, partial
+from webchat.web.htmx import fragments, is_htmx
 from webchat.web.inputs import allow_files, request_fields
 from webchat.web.streams import answering, holding, memory_reply, reserve
 from webchat.web.templates import render_template
@@ -293,28 +293,24 @@ def _chat_with(posted: Posted, note: str = "") -> AnyResponse:
 
 
 def _added(session_id: str, *added: Message, posted: Posted | None = None) -> AnyResponse:
-    """The new messages and a fresh composer, or a redirect."""
+    """The new messages and what they change in the composer, or a redirect."""
     if not is_htmx():
         return redirect(f"{session_link(session_id)}#end", code=303)
-    composer = _composer(session_id)  # while the model is at work
+    hint = _changed_hint(session_id)  # while the model is at work
     if posted:
         posted.wait_for_text(FIRST_TEXT)
     conversation = manager().read_conversation(session_id)
     # The answer may have begun already, or be finished; the page takes it as it is now.
     now = [conversation.find(message.id) or message for message in added]
     messages = pieces.added_partial(now, conversation, session_id)
-    return fragments(messages, partial("composer", "outerHTML", composer))
+    return fragments(messages, pieces.seen_partial(conversation.last or now[-1]), hint)
 
 
-def _composer(session_id: str) -> str:
-    """A fresh composer, below what is shown now."""
-    last = manager().read_conversation(session_id).last
-    return render_template(
-        "webchat/_composer.html",
-        session=manager().get_session(session_id, owner()),
-        key=new_message_id(),
-        seen=last.id if last else pieces.START,
-    )
+def _changed_hint(session_id: str) -> Markup:
+    """The line below the composer, where the form's page shows an earlier one."""
+    session = manager().get_session(session_id, owner())
+    shown = request_fields().optional("hint")
+    return pieces.hint_partial(session) if shown not in (None, hint_version(session)) else Markup()
 
 
 def _earlier(shown: WebChatSession, before: str, after: str) -> str:

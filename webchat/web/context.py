@@ -19,6 +19,8 @@ from webchat.errors import TooBusy
 from webchat.limits import Places
 from webchat.manager import WebChatSessionManager
 from webchat.memory import MemoryStore
+from webchat.replies.dispatcher import options_of
+from webchat.session_store import WebChatSession
 from webchat.web.bodies import Renderings
 from webchat.web.hosting import most_streams
 from webchat.web.running_imports import Imports
@@ -128,6 +130,12 @@ def link(view: str, **values: Any) -> str:  # noqa: ANN401
 
 def session_link(session_id: str) -> str:
     return link("session", session_id=session_id)
+
+
+def hint_version(session: WebChatSession) -> str:
+    """Changes with what the line below the composer says of a session's model and options."""
+    options = options_of(session, manager().takes)
+    return hashlib.sha256(repr((manager().label_of(session), options)).encode()).hexdigest()[:12]
 
 
 def static_link(filename: str) -> str:

@@ -8,11 +8,11 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from webchat.limits import CHOSEN
 from webchat.replies.dispatcher import options_of
+from webchat.web import pieces
 from webchat.web.context import manager, owner, session_link
 from webchat.web.faces import json_answer, script_answer
-from webchat.web.htmx import fragments, is_htmx, partial
+from webchat.web.htmx import fragments, is_htmx
 from webchat.web.inputs import request_fields
-from webchat.web.templates import render_template
 
 
 def register(blueprint: Blueprint) -> None:
@@ -27,7 +27,7 @@ def choose(session_id: str) -> AnyResponse:
     given = {name: text for name in CHOSEN if (text := fields.setting(name)) is not None}
     session = manager().set_options(session_id, given, owner())
     if is_htmx():
-        return fragments(partial("hint", "outerHTML", render_template("webchat/_hint.html", session=session)))
+        return fragments(pieces.hint_partial(session))
     chosen = options_of(session, CHOSEN)
     told = {"model": chosen.model, "system_prompt": chosen.system_prompt, "answers": manager().label_of(session)}
     return script_answer({"session_id": session_id, **told}) or redirect(f"{session_link(session_id)}#end", code=303)

@@ -152,6 +152,11 @@ def seen_partial(message: Message) -> Markup:
     return partial("seen", "outerHTML", render_template("webchat/_seen.html", seen=message.id))
 
 
+def hint_partial(session: WebChatSession) -> Markup:
+    """The line below the composer: which model answers this session, and its options."""
+    return partial("hint", "outerHTML", render_template("webchat/_hint.html", session=session))
+
+
 @lru_cache(maxsize=256)
 def status_html(status: Status | None) -> str:
     return render_template("webchat/_status.html", status=status)

@@ -12,7 +12,7 @@ from flask import g, request, url_for
 from jinja2 import Environment, FileSystemLoader, PrefixLoader
 
 from webchat.chat.message import new_message_id
-from webchat.web.context import chat_of, link, local_time, resources, static_link
+from webchat.web.context import chat_of, hint_version, link, local_time, resources, static_link
 
 
 def render_template(name: str, **context: Any) -> str:  # noqa: ANN401
@@ -30,6 +30,7 @@ def environment() -> Environment:
         "request": request,
         "url_for": url_for,
         "webchat_chat": chat_of,
+        "webchat_hint_version": hint_version,
         "webchat_link": link,
         "webchat_local_time": local_time,
         "webchat_new_key": new_message_id,
