@@ -105,6 +105,8 @@ class _List:
         self._piece = max(LEAST_PIECE, min(PIECE, bounds.conversation))
         self._largest_window = bounds.conversation // LARGEST_CHARACTER
         self._count = 0
+        self._latest = 0
+        """Characters of the latest element."""
 
     def elements(self) -> Iterator[Any]:
         """Each step begins with what the one before has read and left, which is None at the list's end."""
@@ -144,6 +146,8 @@ class _List:
             begin = _behind_blanks(window, place)
             if window.startswith("]", begin):
                 return begin
+            if len(window) - begin < self._latest:  # it is hardly whole, and would be parsed twice
+                return place
             try:
                 value, end = _parse(window, begin)
             except (ValueError, RecursionError):
@@ -152,7 +156,7 @@ class _List:
             if end - begin > self._largest_window or not window.startswith((",", "]"), end):
                 return place
             place = end + window.startswith(",", end)
-            self._count += 1
+            self._count, self._latest = self._count + 1, end - begin
             yield Fault(_too_deep(self._bounds)) if _is_deeper(value, self._bounds.depth) else value
 
     def _carefully(self, data: bytes) -> Generator[Any, None, bytes | None]:
@@ -248,12 +252,14 @@ def _behind_blanks(text: str, place: int) -> int:
 
 
 def _is_deeper(value: object, most: int) -> bool:
-    """Whether this is nested deeper. Going down a level at a time in C takes a tenth of what parsing does."""
+    """Whether this is nested deeper. Going down a level at a time in C takes a tenth of what parsing does.
+
+    What is no container has no referents, so it ends with its level.
+    """
     level, depth = [value], 0
     while level and depth < most:
-        level = [inner for inner in gc.get_referents(*level) if type(inner) in _CONTAINERS]
-        depth += 1
-    return bool(level)
+        level, depth = gc.get_referents(*level), depth + 1
+    return any(type(inner) in _CONTAINERS for inner in level)
 
 
 def _too_deep(bounds: Bounds) -> str:
