@@ -79,8 +79,8 @@ def _chatgpt(item: Mapping[str, Any]) -> Brought:
 
 
 def _chatgpt_node(key: str, node: Mapping[str, Any]) -> _Node:
-    parent = node.get("parent") if isinstance(node.get("parent"), str) else None
-    message = node.get("message")
+    above, message = node.get("parent"), node.get("message")
+    parent = above if isinstance(above, str) else None
     if not isinstance(message, dict):
         return _Node(key, parent)
     author, metadata, time = message.get("author"), message.get("metadata"), message.get("create_time")
@@ -97,11 +97,12 @@ def _chatgpt_node(key: str, node: Mapping[str, Any]) -> _Node:
 
 
 def _chatgpt_content(content: object) -> str:
-    if not isinstance(content, dict) or content.get("content_type") in ("user_editable_context", "thoughts"):
+    kind = content.get("content_type") if isinstance(content, dict) else None
+    if not isinstance(content, dict) or kind in ("user_editable_context", "thoughts"):
         return ""
-    if isinstance(content.get("text"), str):
-        return f"```\n{content['text']}\n```" if content.get("content_type") == "code" else content["text"]
-    parts = content.get("parts")
+    text, parts = content.get("text"), content.get("parts")
+    if isinstance(text, str):
+        return f"```\n{text}\n```" if kind == "code" else text
     return "\n\n".join(filter(None, map(_chatgpt_part, parts))) if isinstance(parts, list) else ""
 
 
@@ -228,7 +229,9 @@ def _brought(
 
 def _line(node: _Node, name: str, parent: str | None, time: str) -> str:
     """A message's line. Only what is theirs is encoded: that takes half the time of encoding a record."""
-    content = node.content.replace("\0", "")
+    content = node.content
+    if "\0" in content:  # looking is a tenth of the work of replacing
+        content = content.replace("\0", "")
     if "\r" in content:
         content = content.replace("\r\n", "\n").replace("\r", "\n")
     more = ""
@@ -244,6 +247,9 @@ def _line(node: _Node, name: str, parent: str | None, time: str) -> str:
 
 def _in_order(parents: Mapping[str, str | None]) -> list[str]:
     """Each message behind the one that it follows, siblings as they stood in the file."""
+    keys = [*parents]
+    if [*parents.values()] == [None, *keys[:-1]]:  # most have no branches, and stand in order
+        return keys
     below: dict[str | None, list[str]] = {}
     for key, parent in parents.items():
         below.setdefault(parent, []).append(key)
