@@ -63,8 +63,9 @@ class Archive:
         report, watch = Report(), watch or Watch()
         batch: list[Brought] = []
         size, before = 0, watch.added
+        is_here = self.importer.here(owner)
         for found in conversations(file, report, watch):
-            if self.importer.is_here(found, owner):
+            if is_here(found):
                 report.known += 1
                 continue
             if not found.transcript and not session_of(found.row).begun:
@@ -76,6 +77,7 @@ class Archive:
             if len(batch) == AT_ONCE or size > BYTES_AT_ONCE:
                 self._add(batch, owner, report)
                 watch.added, batch, size = before + len(report.imported), [], 0
+                is_here = self.importer.here(owner)
         self._add(batch, owner, report)
         return report
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import uuid
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 
@@ -58,10 +58,10 @@ class Importer:
         for name in chosen.left_out:
             report.problem(f"session {name} was left out: files with its name lie there already.")
 
-    def is_here(self, brought: Brought, owner: str | None) -> bool:
-        """Whether this person has the session already, as the registry is now."""
+    def here(self, owner: str | None) -> Callable[[Brought], bool]:
+        """Gives what tells whether this person has a session already, as the registry is now."""
         rows = self._store.rows
-        return self._name(brought.session_id, owner, rows) in rows
+        return lambda brought: self._name(brought.session_id, owner, rows) in rows
 
     @property
     def left(self) -> list[str]:
