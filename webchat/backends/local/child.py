@@ -73,7 +73,8 @@ class Child:
             start_new_session=True,  # Ctrl-C in the terminal is for the chat, which then ends this process
         )
         self._printed: deque[str] = deque(maxlen=TAIL)
-        threading.Thread(target=self._listen, args=(self._process.stderr,), daemon=True).start()
+        self._listener = threading.Thread(target=self._listen, args=(self._process.stderr,), daemon=True)
+        self._listener.start()
         # By standard input: arguments and environment can be read by others.
         self._tell({"path": str(path), "slots": slots, "context": context, "threads": threads, "key": self._key})
 
@@ -99,16 +100,21 @@ class Child:
             raise BackendUnavailable(ENDED)
         was_killed = self.has_ended(DYING) and self._process.returncode == -signal.SIGKILL
         self.end()
-        log.error("the model was not loaded: %s, exit %s\n%s", said, self._process.returncode, "".join(self._printed))
+        log.error("the model was not loaded: %s, exit %s\n%s", said, self._process.returncode, self._last_words())
         raise BackendUnavailable(NO_MEMORY if was_killed else NEVER_LOADED)
 
     def has_ended(self, within: float = 0.0) -> bool:
         """Whether the process has ended, or does so within so many seconds."""
         with suppress(subprocess.TimeoutExpired):
             status = self._process.wait(within)
-            log.warning("the model's process has ended with %s\n%s", status, "".join(self._printed))
+            log.warning("the model's process has ended with %s\n%s", status, self._last_words())
             return True
         return False
+
+    def _last_words(self) -> str:
+        """What the process, which has ended, printed last."""
+        self._listener.join(DYING)  # it may not have read everything yet
+        return "".join(self._printed)
 
     def end(self) -> None:
         """End the process, at once where it does not go by itself."""
