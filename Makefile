@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 BACKEND ?=
 ARGS ?=
 MINUTES ?= 30
+EXTRA ?=
 EXTRAS = $(if $(filter-out local,$(BACKEND)),,[local])
 
 # Hundreds of processes load the same modules: what an environment may forbid, to keep them compiled, saves much here.
@@ -20,7 +21,7 @@ help: ## List these targets
 run: $(VENV)/.run$(subst [,-,$(subst ],,$(EXTRAS))) ## Install and serve the chat; BACKEND=mock needs no model, ARGS="--port 9000" adds flags
 	@$(BIN)/webchat serve $(if $(BACKEND),--backend $(BACKEND)) $(ARGS)
 
-test: $(VENV)/.dev ## Install what is needed and run every test; ARGS="-k resume" picks some
+test: $(VENV)/.dev $(if $(EXTRA),$(VENV)/.extra-$(EXTRA)) ## Install what is needed and run every test; ARGS="-k resume" picks some, EXTRA=frameworks adds agents
 	@$(BIN)/python -m pytest --numprocesses $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --dist worksteal $(ARGS)
 
 soak: $(VENV)/.dev ## Use it in all ways while all kinds of things fail, for MINUTES=30, then flood it and kill it while it answers
@@ -71,4 +72,9 @@ $(VENV)/.run-local: $(BIN)/python pyproject.toml
 $(VENV)/.dev: $(BIN)/python pyproject.toml
 	@echo "Installing, with what the tests need …"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[local,dev]'
+	@touch $@
+
+$(VENV)/.extra-$(EXTRA): $(VENV)/.dev
+	@echo "Installing $(EXTRA) …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$(EXTRA)]'
 	@touch $@

@@ -54,6 +54,12 @@ def sends(*steps: Step, **kept: Any) -> Answer:
     return Answer(steps, **kept)
 
 
+def calls(id: str, name: str, arguments: Mapping[str, Any], said: str = "") -> Answer:
+    """A good answer that ends with a tool call."""
+    call = {"index": 0, "id": id, "type": "function", "function": {"name": name, "arguments": json.dumps(arguments)}}
+    return Answer([*([said] if said else []), delta(tool_calls=[call]), ended("tool_calls"), DONE])
+
+
 def refuses(status: int, body: Any = "", headers: Mapping[str, str] | None = None) -> Answer:
     """A status with a body: JSON, or text as HTML."""
     is_text = isinstance(body, str)

@@ -257,14 +257,14 @@ def test_parts_are_passed_on_and_only_text_is_remembered():
 
     def agent(messages):
         asked.append([message["content"] for message in messages])
-        yield from (Reasoning("Hmm"), Text("It is "), call, Note("Nearly done"), "warm.")
+        yield from (Reasoning("Hmm"), Text("Let me look."), call, Note("Nearly done"), "It is ", "warm.")
 
     backend = ChatModelBackend(agent)
     session_id = backend.create_session("~", "").session_id
     given = list(backend.send_message(session_id, "Hi"))
-    assert given == [Event("reasoning", "Hmm"), "It is ", call, Event("note", "Nearly done"), "warm."]
+    assert given == [Event("reasoning", "Hmm"), "Let me look.", call, Event("note", "Nearly done"), "It is ", "warm."]
     list(backend.send_message(session_id, "And now?"))
-    assert asked[1] == ["Hi", "It is warm.", "And now?"]
+    assert asked[1] == ["Hi", "Let me look.\n\nIt is warm.", "And now?"]
 
 
 class Chunk:

@@ -22,6 +22,7 @@ MAY_IMPORT = {
     "config": {"fileutil"},
     "memory": {"chat", "fileutil"},
     "backends": {"chat", "models"},
+    "frameworks": {"backends", "chat"},
     "replies": {"backends", "chat", "fileutil", "session_store", "storage"},
     "archive": {"chat", "fileutil", "render", "replies", "session_store"},
     "housekeeping": {"chat", "replies", "session_store"},

@@ -64,11 +64,15 @@ class ChatAnswer:
 
     def __iter__(self) -> Iterator[Piece]:
         said: list[str] = []
+        goes_on = True  # what follows a tool call, say, is a paragraph of its own
         try:
             with _closing(self._pieces()) as pieces:
                 for piece in pieces:
                     if isinstance(piece, str):
-                        said.append(piece)
+                        said += [piece] if goes_on else ["\n\n", piece]
+                        goes_on = True
+                    elif isinstance(piece, Placed):
+                        goes_on = not said
                     yield piece
         except GeneratorExit:
             self.cancel()

@@ -1,0 +1,66 @@
+"""Agents of well-known frameworks as a ChatModelBackend takes them. Imports no framework: an agent brings its own.
+
+    backend = ChatModelBackend(webchat.frameworks.pydantic_ai(agent))
+
+Each question brings the whole conversation along, so what an agent remembers by itself is not used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from webchat.backends import HistoryItem, Piece
+from webchat.frameworks import answers
+from webchat.frameworks.answers import Pieces
+from webchat.frameworks.pieces import Foreign
+
+Answer = Callable[[Foreign, Sequence[HistoryItem]], Pieces | Iterator[Piece | None]]
+
+
+class AgentModel:
+    """A ChatModel over an agent of a framework."""
+
+    notice = None
+
+    def __init__(self, agent: Foreign, method: str, answer: Answer) -> None:
+        """Raises TypeError for an agent without the method that `answer` calls."""
+        if not hasattr(agent, method):
+            raise TypeError(f"{type(agent).__name__} is no agent of this framework: it has no {method!r}")
+        self._agent, self._answer = agent, answer
+
+    @property
+    def label(self) -> str:
+        return str(getattr(self._agent, "name", None) or type(self._agent).__name__)
+
+    def stream(self, messages: Sequence[HistoryItem]) -> Pieces | Iterator[Piece | None]:
+        return self._answer(self._agent, messages)
+
+
+def pydantic_ai(agent: Foreign) -> AgentModel:
+    """For `pydantic_ai.Agent`."""
+    return AgentModel(agent, "run_stream_events", answers.pydantic_ai)
+
+
+def openai_agents(agent: Foreign) -> AgentModel:
+    """For `agents.Agent` of the OpenAI Agents SDK."""
+    return AgentModel(agent, "handoffs", answers.openai_agents)
+
+
+def langgraph(graph: Foreign) -> AgentModel:
+    """For a compiled graph whose state has `messages`, as those of `langchain.agents.create_agent`."""
+    return AgentModel(graph, "astream", answers.langgraph)
+
+
+def langchain(runnable: Foreign) -> AgentModel:
+    """For a chat model of LangChain, or any runnable that takes messages and gives messages or text."""
+    return AgentModel(runnable, "astream", answers.langchain)
+
+
+def agno(agent: Foreign) -> AgentModel:
+    """For `agno.agent.Agent` and `agno.team.Team`."""
+    return AgentModel(agent, "arun", answers.agno)
+
+
+def smolagents(agent: Foreign) -> AgentModel:
+    """For `ToolCallingAgent` and `CodeAgent`; each answer has a copy of the agent, with a memory of its own."""
+    return AgentModel(agent, "write_memory_to_messages", answers.smolagents)
