@@ -149,6 +149,21 @@ def test_after_a_kill_anybody_can_import_the_same_and_it_can_be_removed(home, tm
     assert files_in(home) == []
 
 
+def test_a_claim_that_cannot_be_removed_holds_up_nobody_else(home, tmp_path):
+    file = tmp_path / "three.jsonl"
+    file.write_bytes(export("ada", ["a", "b", "c"]))
+    with another_process(IMPORT, home, file, 1) as process:
+        assert process.wait(60) == -signal.SIGKILL
+    (home / "web-chat-transcripts" / "b.jsonl").mkdir(parents=True)
+    manager = start(home)
+    assert manager.archive.bring_in(io.BytesIO(export("bob", ["d"])), "bob").imported == ["d"]
+    again = manager.archive.bring_in(io.BytesIO(file.read_bytes()), "ada")
+    assert (again.imported, again.known) == (["a", "c"], 0)
+    assert again.problems == ["session b was left out: files with its name lie there already."]
+    (home / "web-chat-transcripts" / "b.jsonl").rmdir()
+    assert manager.archive.bring_in(io.BytesIO(file.read_bytes()), "ada").imported == ["b"]
+
+
 def test_what_is_being_imported_is_seen_by_nobody_and_adopted_by_nobody(home, monkeypatch):
     monkeypatch.setattr("webchat.housekeeping.SETTLED", 0.0)
     other = start(home)

@@ -14,6 +14,7 @@ from webchat.errors import WebChatError, storing
 from webchat.fileutil import Locked, locked
 from webchat.replies.supervisor import ReplySupervisor
 from webchat.session_store import Rows, WebChatSessionStore
+from webchat.session_store.claims import CLAIMED
 
 log = logging.getLogger(__name__)
 LOCK = "web-chat-import"
@@ -61,7 +62,12 @@ class Importer:
     def here(self, owner: str | None) -> Callable[[Brought], bool]:
         """Gives what tells whether this person has a session already, as the registry is now."""
         rows = self._store.rows
-        return lambda brought: self._name(brought.session_id, owner, rows) in rows
+
+        def is_here(brought: Brought) -> bool:
+            name = self._name(brought.session_id, owner, rows)
+            return name in rows and not _is_claimed(name, rows)
+
+        return is_here
 
     @property
     def left(self) -> list[str]:
@@ -100,10 +106,12 @@ class Importer:
 
     def _choose(self, brought: Brought, owner: str | None, rows: Rows, chosen: _Chosen) -> None:
         name = self._name(brought.session_id, owner, rows)
-        if name in rows or name in chosen.new:
-            chosen.known += 1
-        elif self._supervisor.has_files(name):
+        if _is_claimed(name, rows) or (
+            name not in rows and name not in chosen.new and self._supervisor.has_files(name)
+        ):
             chosen.left_out.append(name)
+        elif name in rows or name in chosen.new:
+            chosen.known += 1
         else:
             chosen.new[name] = replace(brought, row={**brought.row, "session_id": name})
 
@@ -115,7 +123,7 @@ class Importer:
 
     def _is_of_another(self, name: str, owner: str | None, rows: Rows) -> bool:
         if name in rows:
-            return rows[name].get("owner") != owner
+            return rows[name].get("owner") not in (owner, CLAIMED)
         # Files without a record are adopted for the owner None.
         return owner is not None and self._supervisor.has_files(name)
 
@@ -126,9 +134,22 @@ class Importer:
         self._supervisor.transcripts.put_all({brought.session_id: brought.transcript for brought in batch})
 
     def _discard(self, session_ids: Collection[str]) -> None:
-        """Remove claims: first their transcripts, since a transcript without a record would be adopted."""
-        for session_id in session_ids:
+        """Remove claims: first their transcripts, since a transcript without a record would be adopted.
+
+        A claim whose files cannot be removed stays, and holds up nobody but who imports the same session.
+        """
+        if removed := [session_id for session_id in session_ids if self._is_removed(session_id)]:
+            self._supervisor.transcripts.remove_unfinished(removed)
+            self._store.claims.drop(removed)
+
+    def _is_removed(self, session_id: str) -> bool:
+        try:
             self._supervisor.remove(session_id)
-        if session_ids:
-            self._supervisor.transcripts.remove_unfinished(session_ids)
-            self._store.claims.drop(session_ids)
+        except (WebChatError, OSError):
+            log.warning("what a broken-off import has left of %s could not be removed", session_id, exc_info=True)
+            return False
+        return True
+
+
+def _is_claimed(name: str, rows: Rows) -> bool:
+    return name in rows and rows[name].get("owner") == CLAIMED
