@@ -23,6 +23,7 @@ from tests.reading import until
 from webchat.archive.bounds import Watch
 from webchat.archive.importer import LOCK
 from webchat.fileutil import DiskFolder, locked
+from webchat.web import running_imports
 from webchat.web.running_imports import IMPORTS_PER_CLIENT, TOO_MANY_IMPORTS
 
 JSON = {"Accept": "application/json"}
@@ -95,6 +96,35 @@ def test_the_page_asks_how_far_it_is_and_cancels(client):
     assert "Stopped: it was cancelled." in part.text
     assert "Cancel" not in client.get(url, headers=HTMX).text
     assert client.get("/sessions/import/nobody", headers=HTMX).status_code == 422
+
+
+def test_a_page_stops_asking_for_an_import_that_a_restart_has_ended(client, home):
+    url = f"/sessions/import/{KEY}"
+    with ThreadPoolExecutor(1) as pool:
+        with held_up(home):
+            other = client.application.test_client()
+            running = pool.submit(lambda: other.post(f"/sessions/import?key={KEY}", data=many(1)).status_code)
+            until(lambda: "Importing" in client.get(url, headers=HTMX).text)
+            part = BeautifulSoup(client.get(url, headers=HTMX).text, "html.parser")
+        running.result()
+    asked = part.select_one("#importProgress")["hx-get"]
+    restarted = asked.replace(KEY, "f" * 16)  # a key that this server has never heard of
+    assert 'hx-trigger="load' not in client.get(restarted, headers=HTMX).text
+
+
+def test_a_page_stops_asking_for_an_import_that_does_not_come(client, monkeypatch):
+    url = f"/sessions/import/{KEY}"
+    assert "Uploading" in client.get(url, headers=HTMX).text
+    monkeypatch.setattr(running_imports, "AWAITED", -1.0)
+    assert "Uploading" not in client.get(url, headers=HTMX).text
+
+
+def test_one_persons_imports_push_out_nobody_elses():
+    imports = running_imports.Imports()
+    watch = imports.begin("ada", KEY)
+    for number in range(300):
+        imports.of("bob", f"{number:016x}")
+    assert imports.of("ada", KEY) is watch
 
 
 def test_a_script_cancels(client):

@@ -56,6 +56,8 @@ class Watch:
     files: int = 1
     added: int = 0
     """Sessions that are in."""
+    is_sent: bool = False
+    """Whether the request with its files has come."""
     is_over: bool = False
     _files_read: int = -1
     _read: int = 0
@@ -79,6 +81,11 @@ class Watch:
     @property
     def has_begun(self) -> bool:
         return self._files_read >= 0
+
+    @property
+    def age(self) -> float:
+        """Seconds since it was first heard of or, if it has begun, since then."""
+        return time.monotonic() - self._started
 
     @property
     def is_cancelled(self) -> bool:
@@ -111,7 +118,7 @@ class Watch:
             raise Stopped("it was cancelled")
         if self.has_gone():
             raise Stopped("the connection was closed")
-        if time.monotonic() - self._started > self.bounds.seconds:
+        if self.age > self.bounds.seconds:
             raise Stopped(f"it took longer than {self.bounds.seconds:g} seconds")
         self.told(self)
 

@@ -64,8 +64,12 @@ def _bring_in(watch: Watch) -> Report:
 
 
 def progress(key: str) -> str:
-    """How far an import is: a line for the page, which asks for the next one."""
-    return render_template("webchat/_import_progress.html", watch=_watch(key), key=key)
+    """How far an import is: a line for the page, which asks for the next one as long as there is anything to tell.
+
+    The page says if it knows that its request has come: a server that does not know of it was restarted since.
+    """
+    is_lost = "sent" in request.args and not chat_of().imports.is_known(owner(), key)
+    return render_template("webchat/_import_progress.html", watch=None if is_lost else _watch(key), key=key)
 
 
 def cancel(key: str) -> BaseResponse:

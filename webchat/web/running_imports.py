@@ -12,8 +12,12 @@ BOUNDS = Bounds(seconds=1800.0)
 MOST_IMPORTS, IMPORTS_PER_CLIENT = 12, 4
 """Imports that run at once, in all and for each client: each holds a thread for as long as it takes."""
 TOO_MANY_IMPORTS = "Too many of your imports are running right now. Wait for one, then try again."
-REMEMBERED = 200
-"""Imports that can be asked for."""
+REMEMBERED = 20
+"""Imports of one person that can be asked for."""
+MOST_PEOPLE = 1000
+"""People whose imports can be asked for."""
+AWAITED = 600.0
+"""Seconds that a page is told that its file is being sent if its request has not come, as behind a slow proxy."""
 
 
 class Imports:
@@ -22,21 +26,41 @@ class Imports:
     def __init__(self) -> None:
         self.places = Places(MOST_IMPORTS, IMPORTS_PER_CLIENT, TOO_MANY_IMPORTS)
         self._guard = threading.Lock()
-        self._watches: OrderedDict[tuple[str | None, str], Watch] = OrderedDict()
+        self._watches: OrderedDict[str | None, OrderedDict[str, Watch]] = OrderedDict()
 
     def begin(self, who: str | None, key: str) -> Watch:
-        """A watch for an import that begins now. One with the same key that is over is forgotten."""
+        """A watch for an import whose request has come. One with the same key that is over is forgotten."""
         with self._guard:
-            known = self._watches.get((who, key))
-            if known and known.is_over:
-                del self._watches[who, key]
-        return self.of(who, key)
+            theirs = self._of(who)
+            if key in theirs and theirs[key].is_over:
+                del theirs[key]
+            watch = self._watch(theirs, key)
+            watch.is_sent = True
+            return watch
 
     def of(self, who: str | None, key: str) -> Watch:
         """The import with that key. One that is not known is yet to come: its file is being sent."""
         with self._guard:
-            watch = self._watches.setdefault((who, key), Watch(BOUNDS))
-            self._watches.move_to_end((who, key))
-            while len(self._watches) > REMEMBERED:
-                self._watches.popitem(last=False)
+            watch = self._watch(self._of(who), key)
+            if not watch.is_sent and watch.age > AWAITED:
+                watch.is_over = True
             return watch
+
+    def is_known(self, who: str | None, key: str) -> bool:
+        """Whether that import has been asked for or begun since the server started."""
+        with self._guard:
+            return key in self._of(who)
+
+    def _of(self, who: str | None) -> OrderedDict[str, Watch]:
+        theirs = self._watches.setdefault(who, OrderedDict())
+        self._watches.move_to_end(who)
+        while len(self._watches) > MOST_PEOPLE:
+            self._watches.popitem(last=False)
+        return theirs
+
+    def _watch(self, theirs: OrderedDict[str, Watch], key: str) -> Watch:
+        watch = theirs.setdefault(key, Watch(BOUNDS))
+        theirs.move_to_end(key)
+        while len(theirs) > REMEMBERED:
+            theirs.popitem(last=False)
+        return watch
