@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.exports import CHATGPT, CLAUDE, chatgpt_node
-from webchat.archive import bounds, elements
+from webchat.archive import bounds, elements, reading
 from webchat.archive.bounds import Bounds, CountedFile, Watch
 from webchat.archive.elements import Fault
 
@@ -207,7 +207,16 @@ def test_a_zip_that_unpacks_to_too_much_ends_with_what_came(bring_in, manager):
 def test_a_zip_with_too_long_a_list_of_files(bring_in, monkeypatch):
     monkeypatch.setattr(bounds, "LARGEST_READ", 70_000)
     data = zipped(conversations="[]", **{f"picture-{number:0100}": "" for number in range(500)})
-    assert bring_in(data).problems == ["The zip has too many files."]
+    assert bring_in(data).problems == ["The zip has too many files. Unpack it, and import its conversations.json."]
+
+
+def test_a_zip_with_too_many_files(bring_in, monkeypatch):
+    monkeypatch.setattr(reading, "MOST_FILES", 10)
+    filled = json.dumps([conversation("c", "hello")])
+    pictures = {f"picture-{number}": "" for number in range(10)}
+    assert bring_in(zipped(conversations=filled, **pictures)).problems == ["The zip has too many files. Unpack it, and import its conversations.json."]
+    pictures.popitem()
+    assert len(bring_in(zipped(conversations=filled, **pictures)).imported) == 1
 
 
 def test_a_zip_packed_in_another_way_or_damaged_is_told(bring_in):

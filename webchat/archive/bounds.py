@@ -15,7 +15,7 @@ PIECE = 768 * 1024
 BUFFER = 256 * 1024
 """Bytes that are read ahead where less is wanted."""
 LARGEST_READ = 16 * MIB
-"""Bytes that a library may ask for at once. A zip's list of files is read whole: this holds some 100,000 of them."""
+"""Bytes that a library may ask for at once. A zip's list of files is read whole."""
 
 
 @dataclass(frozen=True)

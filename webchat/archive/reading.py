@@ -21,6 +21,9 @@ LONGEST_FIRST_LINE = MIB
 _OURS = re.compile(rb'^\{"type":"session"', re.MULTILINE)
 _UNPACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 """The others may need any amount of memory, or are seen nowhere."""
+MOST_FILES = 50_000
+"""Files in a zip. Python makes an object of half a kilobyte for each."""
+_FILE_IN_ITS_LIST = b"PK\x01\x02"
 
 
 def conversations(file: IO[bytes], report: Report, watch: Watch) -> Iterator[Brought]:
@@ -78,9 +81,20 @@ def _is_ours(file: IO[bytes], bounds: Bounds) -> bool:
     return False
 
 
+class _ZipFile(CountedFile):
+    """A zip whose list of files, which is read in one piece, is not too long to be made objects of."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """As a file's `read`. Raises TooMuchAtOnce."""
+        data = super().read(size)
+        if data.count(_FILE_IN_ITS_LIST) > MOST_FILES:
+            raise TooMuchAtOnce
+        return data
+
+
 def _zipped(file: IO[bytes], report: Report, watch: Watch) -> Iterator[Brought]:
     try:
-        with zipfile.ZipFile(file) as archive:
+        with zipfile.ZipFile(_ZipFile(file, lambda size: None)) as archive:
             members = sorted(
                 (info for info in archive.infolist() if others.IN_A_ZIP.search(info.filename)),
                 key=lambda info: info.filename,
@@ -91,7 +105,7 @@ def _zipped(file: IO[bytes], report: Report, watch: Watch) -> Iterator[Brought]:
             for info in members:
                 yield from _unpacked(archive, info, report, watch)
     except TooMuchAtOnce:
-        report.problem("The zip has too many files.")
+        report.problem("The zip has too many files. Unpack it, and import its conversations.json.")
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
         report.problem(f"The zip is damaged or not whole ({error}).")
 
