@@ -22,12 +22,12 @@ from webchat.storage.files.transcript import Transcripts
 from webchat.web.bodies import Renderings
 
 
-def message(name, end, status="complete", content=""):
-    return Message(name, "assistant", content or name, status, end=end)
+def message(name, revision, status="complete", content=""):
+    return Message(name, "assistant", content or name, status, revision=revision)
 
 
 def conversation(*messages):
-    return Conversation(Messages(messages), max([message.end for message in messages], default=0))
+    return Conversation(Messages(messages), max([message.revision for message in messages], default=0))
 
 
 RUBBISH = [None, "", "5", "1.2", "1.a.b", "-1.a.0", "1.a.-1", "1.a.0\n", " 1.a.0", "1.a b.0", "1.a.0.0", "١.a.0"]
@@ -118,8 +118,8 @@ class Page:
             self.shown[-1] = change.current
         self.shown += change.added
         last = self.shown[-1]
-        ends = [message.end for message in self.shown if not message.in_flight]
-        self.position = str(Position(max([position.offset, *ends]), last.id, len(self.shown)))
+        revisions = [message.revision for message in self.shown if not message.in_flight]
+        self.position = str(Position(max([position.revision, *revisions]), last.id, len(self.shown)))
 
 
 class Chat:

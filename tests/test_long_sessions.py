@@ -99,9 +99,9 @@ def test_a_branch_that_is_read_on_is_the_one_that_is_read_at_once(records, looks
     for branch, messages in seen:  # what was read before stays as it was
         assert tuple(branch.messages) == messages
         assert [branch.messages.place(message.id) for message in messages] == [*range(len(messages))]
-        for offset in range(0, branch.end + 1, 7):
-            fresh = [number for number, message in enumerate(messages) if message.end > offset]
-            assert branch.messages.first_behind(offset) == (fresh[0] if fresh else len(messages))
+        for revision in range(branch.revision + 1):
+            fresh = [number for number, message in enumerate(messages) if message.revision > revision]
+            assert branch.messages.first_after(revision) == (fresh[0] if fresh else len(messages))
 
 
 class SlowFolder(MemoryFolder):

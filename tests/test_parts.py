@@ -262,7 +262,7 @@ ROWS = st.lists(st.dictionaries(FIELDS, JSON | TYPES))
 @given(ROWS)
 def test_records_of_any_kind_are_read_without_harm(rows):
     record = {"role": "assistant", "content": "abc", "parts": rows}
-    message = message_of(record, None, 1)
+    message = message_of(record, None, "name", 1)
     assert message is not None
     assert "".join(part.text for part in message.ordered if isinstance(part, Text)) == "abc"
     for part in message.ordered:

@@ -45,7 +45,7 @@ def said(role, content, **more):
 class TestAppending:
     def test_nothing_is_read_where_there_is_no_file(self, folder, transcripts):
         assert transcripts.read("s").messages == ()
-        assert (transcripts.read("s").end, transcripts.read("s").damaged, transcripts.read("s").leaf) == (
+        assert (transcripts.read("s").revision, transcripts.read("s").damaged, transcripts.read("s").leaf) == (
             0,
             False,
             None,
@@ -71,7 +71,7 @@ class TestAppending:
         transcripts.append("s", question, answer)
         read = Transcripts(folder).read("s")
         assert [message.record() for message in read.messages] == [question.record(), answer.record()]
-        assert read.end == read.leaf.end == folder.stamp("s.jsonl").size
+        assert read.revision == read.leaf.revision == 2
 
     def test_records_are_typed_and_only_ever_appended(self, folder, transcripts):
         content = b""
@@ -166,7 +166,7 @@ class TestReading:
         read = transcripts.read("s")
         assert texts(read) == ["one", "two"]
         assert not read.damaged
-        assert read.end == folder.stamp("s.jsonl").size > read.leaf.end
+        assert read.revision > read.leaf.revision
 
     @pytest.mark.parametrize(
         "bad",
@@ -325,7 +325,7 @@ def sound(transcripts):
     assert len({message.id for message in branch.messages}) == len(branch.messages)
     for before, after in pairwise(branch.messages):
         assert after.parent == before.id
-        assert before.end < after.end <= branch.end
+        assert before.revision < after.revision <= branch.revision
     for message in branch.messages:
         message.content.encode("utf-8")
         assert message.status in ("complete", "stopped", "interrupted", "failed")

@@ -21,14 +21,14 @@ class Status:
 
 @dataclass(frozen=True)
 class Position:
-    """How far a reader is: transcript bytes read, the last message shown, and how many are shown up to it."""
+    """How far a reader is: the transcript's revision, the last message shown, and how many are shown up to it."""
 
-    offset: int = 0
+    revision: int = 0
     message_id: str = ""
     count: int = 0
 
     def __str__(self) -> str:
-        return f"{self.offset}.{self.message_id}.{self.count}"
+        return f"{self.revision}.{self.message_id}.{self.count}"
 
     @classmethod
     def parse(cls, text: str | None) -> Position | None:
@@ -42,7 +42,7 @@ class Conversation:
     """One session's messages as they are now, the reply in flight or left behind among them as the last."""
 
     messages: Messages = field(default_factory=Messages)
-    end: int = 0
+    revision: int = 0
     damaged: bool = False
     status: Status | None = None
     newer: bool = False
@@ -53,7 +53,7 @@ class Conversation:
 
     @property
     def position(self) -> Position:
-        return Position(self.end, self.last.id if self.last else "", len(self.messages))
+        return Position(self.revision, self.last.id if self.last else "", len(self.messages))
 
     def up_to(self, message_id: str) -> tuple[Message, ...]:
         """The messages up to and with that one; () where it is not shown."""
@@ -82,10 +82,10 @@ class Change:
 def change_since(conversation: Conversation, position: Position) -> Change | None:
     """What has changed for a reader at `position`; None where nothing has."""
     messages = conversation.messages
-    first = messages.first_behind(position.offset)
+    first = messages.first_after(position.revision)
     new, at = messages[first:], position.count - 1
     known = messages[at].id if 0 <= at < len(messages) else ""
-    if conversation.end < position.offset or known != position.message_id:
+    if conversation.revision < position.revision or known != position.message_id:
         return Change(conversation, replaced=True)
     if first == at:
         return Change(conversation, current=new[0], added=new[1:])

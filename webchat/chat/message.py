@@ -35,7 +35,7 @@ class File:
 
 @dataclass(frozen=True)
 class Message:
-    """One message as it is shown. `end` is the offset in the transcript behind its last record, in bytes.
+    """One message as it is shown. `revision` is the number of the record in the transcript that changed it last, from 1.
 
     status: complete, stopped (by the person), interrupted (the server went away), failed (`error` says why); while it
     is being written: waiting, streaming. kind: None, or "memory" for an exchange that no model saw. `reasoning` and
@@ -63,7 +63,7 @@ class Message:
     siblings: tuple[str, ...] = ()
     files: tuple[File, ...] = ()
     parts: tuple[Part, ...] = ()
-    end: int = 0
+    revision: int = 0
 
     @property
     def in_flight(self) -> bool:
@@ -149,15 +149,18 @@ def _told(messages: Sequence[Message]) -> Iterator[Message]:
             yield message
 
 
-def message_of(record: Mapping[str, Any], before: str | None, end: int) -> Message | None:
-    """The message that a record tells of, None if it tells of none. `before` is the one before it, `end` its place."""
+def message_of(record: Mapping[str, Any], before: str | None, name: str, revision: int) -> Message | None:
+    """The message that a record tells of, None if it tells of none.
+
+    `before` is the message before it, `name` its id if it has none of its own, `revision` the number of the record.
+    """
     if record.get("type", "message") != "message" or not isinstance(record.get("role"), str):
         return None
     if not isinstance(record.get("content"), str) or len(record["role"]) > LONGEST_NAME:
         return None
     message_id = record.get("id")
     if not is_message_id(message_id):
-        message_id = f"line-{end}"
+        message_id = name
     # A flat transcript from elsewhere may have null on each line; only in a record of our own does it mean "the first".
     is_root = "type" in record and record.get("parent", before) is None
     parent = record["parent"] if isinstance(record.get("parent"), str) else None if is_root else before
@@ -170,7 +173,9 @@ def message_of(record: Mapping[str, Any], before: str | None, end: int) -> Messa
     if isinstance(notes, list):
         texts["notes"] = tuple(note[:LONGEST_NOTE] for note in notes[:MOST_NOTES] if isinstance(note, str))
     files = _files(record.get("files"))
-    message = Message(message_id, record["role"], record["content"], parent=parent, files=files, end=end, **texts)
+    message = Message(
+        message_id, record["role"], record["content"], parent=parent, files=files, revision=revision, **texts
+    )
     parts = parts_of(record.get("parts"), message.content, message.reasoning, message.notes)
     return replace(message, parts=parts) if parts else message
 

@@ -16,14 +16,14 @@ class _Shared:
     def __init__(self, items: Iterable[Message]) -> None:
         self.items: list[Message] = []
         self.places: dict[str, int] = {}
-        self.ends: list[float] = []
-        """For each message the largest `end` up to it; one in flight has none yet, and is behind all."""
+        self.revisions: list[float] = []
+        """For each message the largest revision up to it; one in flight has none yet, and comes after all."""
         for item in items:
             self.append(item)
 
     def append(self, message: Message) -> None:
-        end = message.end or float("inf")
-        self.ends.append(max(end, self.ends[-1]) if self.ends else end)
+        revision = message.revision or float("inf")
+        self.revisions.append(max(revision, self.revisions[-1]) if self.revisions else revision)
         self.places.setdefault(message.id, len(self.items))
         self.items.append(message)
 
@@ -56,9 +56,9 @@ class Messages(Sequence["Message"]):
             return place
         return self._length if self._last is not None and self._last.id == message_id else None
 
-    def first_behind(self, offset: int) -> int:
-        """The place of the first message that ends behind this offset of the transcript, or is in flight."""
-        return bisect_right(self._shared.ends, offset, hi=self._length)
+    def first_after(self, revision: int) -> int:
+        """The place of the first message that has changed since this revision of the transcript, or is in flight."""
+        return bisect_right(self._shared.revisions, revision, hi=self._length)
 
     def _part(self, length: int, last: Message | None) -> Messages:
         part = object.__new__(Messages)

@@ -15,14 +15,14 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Branch:
-    """The messages that are shown, oldest first; `end` is the offset behind the last record read, in bytes.
+    """The messages that are shown, oldest first; `revision` is how many records the transcript has.
 
     damaged: some of the file was not understood. torn: something stands behind the last line that is no whole record;
     somebody may be writing it. newer: it says that a later version has written it.
     """
 
     messages: Messages = field(default_factory=Messages)
-    end: int = 0
+    revision: int = 0
     damaged: bool = False
     newer: bool = False
     torn: bool = False
@@ -40,7 +40,7 @@ class Tree:
     children: dict[str | None, list[str]] = field(default_factory=dict)
     keyed: dict[str, list[str]] = field(default_factory=dict)
     leaf: str | None = None
-    end: int = 0
+    revision: int = 0
     damaged: bool = False
     torn: bool = False
     newer: bool = False
@@ -49,14 +49,16 @@ class Tree:
     outdated: int | None = None
     """From where on `shown` is no longer right; None if all of it is."""
 
-    def add(self, record: Mapping[str, Any] | None, end: int) -> None:
+    def add(self, record: Mapping[str, Any] | None, name: str = "") -> None:
+        """Take in the next record, None for one that cannot be read. `name` is the id of a message that has none."""
+        self.revision += 1
         kind = record.get("type", "message") if record is not None else None
         if record is None:
             self.damaged = True
         elif kind == "message":
-            self._add_message(message_of(record, self.leaf, end))
+            self._add_message(message_of(record, self.leaf, name, self.revision))
         elif kind == "extend":
-            self._extend(record, end)
+            self._extend(record)
         elif kind == "select" and str(record.get("id")) in self.messages:
             self._show(str(record["id"]))
         elif kind == "format":
@@ -80,10 +82,10 @@ class Tree:
         else:
             self._show(message.id)
 
-    def _extend(self, record: Mapping[str, Any], end: int) -> None:
+    def _extend(self, record: Mapping[str, Any]) -> None:
         message = self.messages.get(str(record.get("id")))
         # The rest of the record reads as a message of its own would.
-        more = message_of({**record, "type": "message", "role": "assistant"}, None, end)
+        more = message_of({**record, "type": "message", "role": "assistant"}, None, "", self.revision)
         if message is None or more is None:
             self.damaged = True
             return
@@ -98,7 +100,7 @@ class Tree:
     def branch(self) -> Branch:
         if self.outdated is not None:
             self.shown, self.outdated = self._shown_anew(self.outdated), None
-        return Branch(self.shown, self.end, self.damaged, self.newer, self.torn)
+        return Branch(self.shown, self.revision, self.damaged, self.newer, self.torn)
 
     def _show(self, leaf: str) -> None:
         """Show the branch that ends with this message."""

@@ -50,7 +50,7 @@ class Conversations:
     def _shown(self, session_id: str, branch: Branch, damaged: bool) -> Conversation:
         # What ends in the middle of a line is damaged, unless somebody is writing just that line.
         damaged = damaged or branch.damaged or (branch.torn and not self._replies.is_alive(session_id))
-        return Conversation(branch.messages, branch.end, damaged, newer=branch.newer)
+        return Conversation(branch.messages, branch.revision, damaged, newer=branch.newer)
 
 
 def _with_reply(conversation: Conversation, view: ReplyView, alive: bool) -> Conversation:

@@ -229,8 +229,8 @@ class PageStream(ListStream):
 
     def _note(self, message: Message) -> None:
         """Remember that the page has this message as it is now."""
-        offset = max(message.end, self._position.offset)
-        self._position, self._sent = replace(self._position, offset=offset, message_id=message.id), message
+        revision = max(message.revision, self._position.revision)
+        self._position, self._sent = replace(self._position, revision=revision, message_id=message.id), message
 
     def _grown(self, change: Change, message: Message) -> Markup:
         """What is new in the message that the page showed last."""

@@ -26,7 +26,7 @@ def messages_in(data: bytes) -> Iterable[Message]:
     """All messages of a transcript's bytes, those of branches that are not shown among them, in the file's order."""
     tree = Tree()
     for end, record in jsonlines.parse(data):
-        tree.add(record, end)
+        tree.add(record, f"line-{end}")
     return tree.messages.values()
 
 
@@ -43,8 +43,8 @@ class _Cached:
         new = self.reader.read_on()
         tree = Tree() if new.afresh else self.tree
         for end, record in new.lines:
-            tree.add(record, end)
-        tree.end, tree.torn = self.reader.end, self.reader.torn
+            tree.add(record, f"line-{end}")
+        tree.torn = self.reader.torn
         self.tree = tree
 
 
@@ -77,9 +77,9 @@ class Transcripts:
             self._drop_oldest()
 
     def _drop_oldest(self) -> None:
-        size = sum(cached.tree.end for cached in self._cached.values())
+        size = sum(cached.reader.end for cached in self._cached.values())
         while len(self._cached) > CACHED_SESSIONS or (size > CACHED_BYTES and len(self._cached) > 1):
-            size -= self._cached.popitem(last=False)[1].tree.end
+            size -= self._cached.popitem(last=False)[1].reader.end
 
     def leaf_below(self, session_id: str, message_id: str) -> str | None:
         """The message that is shown last where this one is shown: of several answers the newest, and so on down."""
