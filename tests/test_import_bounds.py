@@ -214,7 +214,8 @@ def test_a_zip_with_too_many_files(bring_in, monkeypatch):
     monkeypatch.setattr(reading, "MOST_FILES", 10)
     filled = json.dumps([conversation("c", "hello")])
     pictures = {f"picture-{number}": "" for number in range(10)}
-    assert bring_in(zipped(conversations=filled, **pictures)).problems == ["The zip has too many files. Unpack it, and import its conversations.json."]
+    too_many = "The zip has too many files. Unpack it, and import its conversations.json."
+    assert bring_in(zipped(conversations=filled, **pictures)).problems == [too_many]
     pictures.popitem()
     assert len(bring_in(zipped(conversations=filled, **pictures)).imported) == 1
 

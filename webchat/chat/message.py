@@ -35,7 +35,7 @@ class File:
 
 @dataclass(frozen=True)
 class Message:
-    """One message as it is shown. `revision` is the number of the record in the transcript that changed it last, from 1.
+    """One message as it is shown. `revision` is the number of the transcript's record that changed it last, from 1.
 
     status: complete, stopped (by the person), interrupted (the server went away), failed (`error` says why); while it
     is being written: waiting, streaming. kind: None, or "memory" for an exchange that no model saw. `reasoning` and
