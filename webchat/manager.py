@@ -23,7 +23,7 @@ from webchat.chat.message import Message, history
 from webchat.chat.search import Found
 from webchat.chat.texts import checked_files, checked_message, checked_title
 from webchat.conventions import WEB_CHAT_SEARCH_FILENAME, WEB_CHAT_TRANSCRIPTS_DIR
-from webchat.errors import BackendUnavailable, InvalidInput, SessionExists, WebChatError, storing
+from webchat.errors import BackendUnavailable, InvalidInput, SessionExists, StorageError, WebChatError, storing
 from webchat.housekeeping import TRASH_DAYS, Housekeeping
 from webchat.limits import CHOSEN, Limits
 from webchat.observer import NOBODY, Observer
@@ -70,7 +70,7 @@ class WebChatSessionManager:
         self.store = WebChatSessionStore(persistence_path, clock=clock, observer=observer, most=self.limits.sessions)
         transcripts = self.store.folder.sub(WEB_CHAT_TRANSCRIPTS_DIR)
         self._supervisor = supervisor = ReplySupervisor(transcripts, self.limits, observer)
-        self.watch = Watch(supervisor.wakeups, self.store.version, supervisor.states, supervisor.stopping)
+        self.watch = Watch(supervisor.wakeups, self._list_version, supervisor.states, supervisor.stopping)
         self.store.activity.rebuild = self._supervisor.transcripts.last_written
         self._index = index_beside(self.store.folder, WEB_CHAT_SEARCH_FILENAME, transcripts)
         self.archive = Archive(self.store, self._supervisor, self.limits.title)
@@ -383,6 +383,12 @@ class WebChatSessionManager:
     def waiting_for_answers(self) -> frozenset[str]:
         """The ids of all sessions, whosever they are, in which a person is asked something. Raises StorageError."""
         return self._supervisor.waiting_for_answers()
+
+    def _list_version(self) -> object:
+        """Differs from an earlier one if the list of sessions has changed, or who is asked something."""
+        with suppress(StorageError):
+            return self.store.version(), self.waiting_for_answers()
+        return self.store.version()
 
     def pieces(self, session_id: str, message_id: str) -> Iterator[tuple[str, Message]]:
         """The text of one answer as it comes, from its beginning, as (new text, the message now); see `text_pieces`."""

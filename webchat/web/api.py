@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from flask import Blueprint, Response
 
+from webchat.chat.message import Message
+from webchat.chat.part_records import fields_of
 from webchat.errors import NoActiveSession
 from webchat.memory import answer, check_memory_intent
 from webchat.session_store import DEFAULT_DESCRIPTION, WebChatSession
@@ -108,3 +110,21 @@ def shelved_fields(session: WebChatSession) -> dict[str, object]:
         "archived": session.archived,
         "deleted_at": session.deleted_at,
     }
+
+
+def message_fields(message: Message) -> dict[str, object]:
+    """A message as its record in the transcript has it, with whole parts, and the ids of all in its place."""
+    record = message.record()
+    del record["type"]
+    files = [{"type": "file", "name": file.name, "size": file.size} for file in message.files]
+    parts = [*map(fields_of, message.ordered), *files]
+    return {**record, "parts": parts, "siblings": [*message.siblings] or [message.id]}
+
+
+def waiting_fields(message: Message | None) -> dict[str, object] | None:
+    """The question that the answer waits with; None if there is none."""
+    asked = next(iter(message.questions), None) if message else None
+    if asked is None:
+        return None
+    record = asked.record()
+    return {name: record[name] for name in ("id", "title", "tool_call", "options")}

@@ -18,7 +18,7 @@ from webchat.memory import MemoryAnswer, answer, answered_before, check_memory_i
 from webchat.replies.posted import Posted
 from webchat.session_store import WebChatSession
 from webchat.web import housekeeping, pieces
-from webchat.web.api import session_fields, shelved_fields
+from webchat.web.api import message_fields, session_fields, shelved_fields, waiting_fields
 from webchat.web.context import chat_of, client, has_gone, hint_version, link, manager, owner, session_link
 from webchat.web.faces import Face, json_answer, script_answer, wanted_face
 from webchat.web.htmx import fragments, is_htmx
@@ -63,8 +63,11 @@ def session(session_id: str) -> AnyResponse | str:
     """One session; to htmx with `before` only the messages before that one; to a script all that are shown."""
     shown = manager().get_session(session_id, owner())
     if wanted_face() is Face.JSON:
-        messages = manager().read_conversation(session_id).messages
-        return json_answer({**session_fields(shown), "messages": [_message_fields(item) for item in messages]})
+        conversation = manager().read_conversation(session_id)
+        messages = [message_fields(item) for item in conversation.messages]
+        return json_answer(
+            {**session_fields(shown), "waiting": waiting_fields(conversation.last), "messages": messages}
+        )
     before = request.args.get("before")
     if before and is_htmx():
         return _earlier(shown, before, request.args.get("after", ""))
@@ -82,7 +85,9 @@ def sessions() -> Response | str:
         raise InvalidInput(f"show is one of {', '.join(filter(None, SHELVES))}, or is left out.")
     if wanted_face() is Face.JSON:
         found, has_more = pieces.listed(query, page, show)
-        fields: dict[str, object] = {"sessions": [shelved_fields(item) for item in found], "has_more": has_more}
+        waiting = pieces.waiting()
+        rows = [{**shelved_fields(item), "waiting": item.session_id in waiting} for item in found]
+        fields: dict[str, object] = {"sessions": rows, "has_more": has_more}
         if query.strip():
             hits, complete, partial = pieces.said(query, found) if page == 0 and not show else ([], True, False)
             fields |= {"hits": [_hit_fields(item.hit) for item in hits], "complete": complete, "partial": partial}
@@ -255,13 +260,6 @@ def _hit_fields(hit: Hit) -> dict[str, object]:
         "message_id": hit.message_id,
         "text": hit.before + hit.match + hit.after,
     }
-
-
-def _message_fields(message: Message) -> dict[str, object]:
-    """A message as its record in the transcript has it, and the ids of all that follow the same message."""
-    record = message.record()
-    del record["type"]
-    return {**record, "siblings": [*message.siblings] or [message.id]}
 
 
 def _page(shown: WebChatSession | None, show: int = 0, at: str = "", aside: str = "") -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -14,6 +15,7 @@ from markupsafe import Markup
 from webchat.chat.conversation import Conversation, Status
 from webchat.chat.message import Message, new_message_id
 from webchat.chat.search import ASKED, Hit, folded, folded_title, words_of
+from webchat.errors import StorageError
 from webchat.session_store import WebChatSession
 from webchat.web.bodies import Body
 from webchat.web.context import DAYS, chat_of, day_group, link, local_time, owner
@@ -24,6 +26,7 @@ from webchat.web.window import EARLIER_SHOWN, Window, window
 SESSIONS_SHOWN = 50
 HITS_SHOWN = 30
 """Sessions at most that are shown for what was said in them."""
+WAITING = "Waiting for you"
 START = "start"
 """The name of the anchor in an empty session, which no message has left; who has seen that has seen no message."""
 
@@ -169,8 +172,15 @@ def shell_partials(session: WebChatSession | None) -> Markup:
 
 
 def page_title(session: WebChatSession | None) -> str:
+    """The title of a session's page, which says so if somebody is asked something there."""
     title = chat_of().title
-    return f"{session.description} · {title}" if session and session.begun else title
+    named = f"{session.description} · {title}" if session and session.begun else title
+    return f"{WAITING} · {named}" if session and _is_asking(session) else named
+
+
+def _is_asking(session: WebChatSession) -> bool:
+    last = chat_of().manager.read_conversation(session.session_id).last
+    return last is not None and bool(last.questions)
 
 
 def list_part(query: str = "", page: int = 0) -> str:
@@ -187,12 +197,20 @@ def list_context(query: str = "", page: int = 0, show: str = "") -> dict[str, An
         "complete": complete,
         "partial": partial,
         "groups": _groups(sessions, show),
+        "waiting": waiting(),
         "query": query,
         "page": page,
         "show": show,
         "more": link("sessions", page=page + 1, q=query or None, show=show or None) if has_more else None,
         "notice": chat_of().manager.store.notice,
     }
+
+
+def waiting() -> frozenset[str]:
+    """The ids of the sessions in which somebody is asked something, as far as that can be read."""
+    with suppress(StorageError):
+        return chat_of().manager.waiting_for_answers()
+    return frozenset()
 
 
 def list_partial() -> Markup:

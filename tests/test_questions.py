@@ -1,0 +1,126 @@
+"""An agent's question over HTTP: scripts and pages see it, and whoever answers first has answered it."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.conftest import HTMX
+from tests.reading import until
+from tests.tab import OpenTab
+from webchat.chat.parts import Option, Permission, Terminal, ToolCall
+
+JSON = {"Accept": "application/json"}
+OPTIONS = (Option("yes", "Allow", "allow_once"), Option("no/never", "Reject, and tell <it> why", "reject_once"))
+ASKED = Permission("p1", "Run ls?", OPTIONS, "call-1")
+RUNNING = ToolCall("call-1", "ls", "execute", "running", "ls -l")
+DONE = ToolCall("call-1", "ls", "execute", "done", "ls -l", (Terminal("total 0\n"),), 0.5)
+
+
+@pytest.fixture
+def session_id(manager):
+    return manager.create_session().session_id
+
+
+@pytest.fixture
+def ask(manager, backend, session_id):
+    """Has the backend ask the question, and gives the session's address once it is open."""
+
+    def asked(question=ASKED):
+        backend.plays("Let me look.", RUNNING, question, backend.has_chosen, DONE, "It is empty.")
+        posted = manager.post_message(session_id, "do it")
+        until(lambda: manager.conversation(session_id).last.questions)
+        asked.posted = posted
+        return f"/sessions/{session_id}"
+
+    yield asked
+    manager.stop(session_id)
+
+
+def test_a_script_sees_the_parts_and_the_question(client, ask):
+    url = ask()
+    body = client.get(url, headers=JSON).json
+    assert body["waiting"] == {
+        "id": "p1",
+        "title": "Run ls?",
+        "tool_call": "call-1",
+        "options": [option.record() for option in OPTIONS],
+    }
+    question, answer = body["messages"]
+    assert question["parts"] == [{"type": "text", "text": "do it"}]
+    assert answer["parts"] == [{"type": "text", "text": "Let me look."}, RUNNING.record(), ASKED.record()]
+
+
+def test_an_answer_of_text_alone_has_parts_for_scripts_too(client, manager, session_id):
+    manager.post_message(session_id, "hello", files=[("a.txt", "äöü")]).wait()
+    question, answer = client.get(f"/sessions/{session_id}", headers=JSON).json["messages"]
+    assert question["parts"] == [{"type": "text", "text": "hello"}, {"type": "file", "name": "a.txt", "size": 6}]
+    assert answer["parts"] == [{"type": "text", "text": answer["content"]}]
+
+
+def test_a_script_answers_in_json_or_with_a_form(client, ask, backend, session_id):
+    url = ask()
+    told = client.post(f"{url}/permissions/p1", json={"option": "yes"}, headers=JSON)
+    assert told.json == {"session_id": session_id, "permission": "p1", "option": "yes"}
+    ask.posted.wait()
+    assert backend.chosen == [(session_id, "p1", "yes")]
+    body = client.get(url, headers=JSON).json
+    assert body["waiting"] is None
+    assert body["messages"][-1]["parts"][2]["choice"] == "yes"
+
+
+def test_a_browser_is_led_back_to_the_session(client, ask):
+    url = ask()
+    answer = client.post(f"{url}/permissions/p1", data={"option": "no/never"})
+    assert (answer.status_code, answer.headers["Location"]) == (303, f"{url}#end")
+
+
+@pytest.mark.parametrize(("headers", "refused"), [({}, 422), (HTMX, 422), (JSON, 400)])
+def test_what_was_not_offered_is_refused(client, ask, headers, refused):
+    url = ask()
+    assert client.post(f"{url}/permissions/p1", data={"option": "maybe"}, headers=headers).status_code == refused
+    assert client.post(f"{url}/permissions/p1", headers=headers).status_code == refused
+    assert client.get(url, headers=JSON).json["waiting"]
+
+
+@pytest.mark.parametrize("headers", [{}, HTMX, JSON])
+def test_a_question_that_is_answered_or_gone_conflicts(client, ask, headers):
+    url = ask()
+    client.post(f"{url}/permissions/p1", data={"option": "yes"})
+    for name in ("p1", "p2", "a/b"):
+        assert client.post(f"{url}/permissions/{name}", data={"option": "yes"}, headers=headers).status_code == 409
+
+
+def test_another_persons_question_is_not_there(client):
+    assert client.post("/sessions/unknown/permissions/p1", data={"option": "yes"}).status_code == 404
+
+
+def test_the_list_and_the_title_say_who_waits(client, ask, page, session_id):
+    assert client.get("/sessions", headers=JSON).json["sessions"][0]["waiting"] is False
+    url = ask()
+    assert "Waiting for you" in page("/sessions").soup.select_one(f"#row-{session_id}").get_text()
+    assert "Waiting for you" in client.get("/sessions", headers=HTMX).text
+    assert client.get("/sessions", headers=JSON).json["sessions"][0]["waiting"] is True
+    assert page(url).soup.title.get_text().startswith("Waiting for you")
+    client.post(f"{url}/permissions/p1", data={"option": "yes"})
+    ask.posted.wait()
+    assert "Waiting for you" not in page("/sessions").soup.get_text()
+    assert not page(url).soup.title.get_text().startswith("Waiting for you")
+
+
+def test_every_open_page_hears_that_somebody_is_waited_for(client, manager, backend, ask, session_id):
+    manager.post_message(session_id, "hello").wait()
+    here = OpenTab(client.application.test_client(), f"/sessions/{session_id}").connect()
+    elsewhere = OpenTab(client.application.test_client(), "/sessions/" + manager.create_session().session_id).connect()
+    try:
+        elsewhere.read(lambda tab: any(event.name == "sessions" for event in tab.events))
+        before = len(elsewhere.events)
+        url = ask()
+        here.read(lambda tab: any("<title>Waiting for you" in event.data for event in tab.events))
+        elsewhere.read(lambda tab: any(event.name == "sessions" for event in tab.events[before:]))
+        before = len(here.events)
+        client.post(f"{url}/permissions/p1", data={"option": "yes"})
+        ask.posted.wait()
+        here.read(lambda tab: any("<title>hello" in event.data for event in tab.events[before:]))
+    finally:
+        here.close()
+        elsewhere.close()
