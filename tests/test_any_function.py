@@ -292,6 +292,11 @@ def test_what_is_no_piece_is_named(wrong, said):
     assert str(problem.value).startswith(said)
 
 
+def test_an_agent_that_is_no_function_is_refused_at_once():
+    with pytest.raises(TypeError, match=r"Chunk is no function and has no stream\(\): see webchat.frameworks"):
+        ChatModelBackend(Chunk())
+
+
 class HTTPError(Exception):
     def __init__(self, **told):
         super().__init__("Incorrect API key: sk-secret")

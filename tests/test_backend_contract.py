@@ -34,6 +34,23 @@ class TestFunction(BackendContract):
         return Case(ChatModelBackend(echo), ChatModelBackend(endless), lambda: asked[-1])
 
 
+class TestAsynchronousFunction(BackendContract):
+    @pytest.fixture
+    def case(self):
+        asked = []
+
+        async def echo(messages):
+            asked.append(messages)
+            yield "You said: "
+            yield messages[-1]["content"]
+
+        async def endless(messages):
+            while True:
+                yield "on and "
+
+        return Case(ChatModelBackend(echo), ChatModelBackend(endless), lambda: asked[-1])
+
+
 class TestOpenAI(BackendContract):
     @pytest.fixture
     def case(self):

@@ -100,6 +100,9 @@ class ChatModelBackend:
         session_options: Collection[str] = (),
         titles: bool = False,
     ) -> None:
+        """Raises TypeError for what is neither, such as an agent of a framework: `webchat.frameworks` has these."""
+        if not callable(model) and not hasattr(model, "stream"):
+            raise TypeError(f"{type(model).__name__} is no function and has no stream(): see webchat.frameworks")
         self._model = model
         self._system_prompt = system_prompt
         self.session_options = frozenset(session_options)
