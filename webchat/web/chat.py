@@ -294,13 +294,16 @@ def _added(session_id: str, *added: Message, posted: Posted | None = None) -> An
     """The new messages and what they change in the composer, or a redirect."""
     if not is_htmx():
         return redirect(f"{session_link(session_id)}#end", code=303)
-    hint = _changed_hint(session_id)  # while the model is at work
+    conversation = manager().read_conversation(session_id)
+    # Whatever is sent before the answer is rendered while the model is at work.
+    question = pieces.message_html(conversation.find(added[0].id) or added[0], conversation, session_id)
+    hint = _changed_hint(session_id)
     if posted:
         posted.wait_for_text(FIRST_TEXT)
-    conversation = manager().read_conversation(session_id)
+        conversation = manager().read_conversation(session_id)
     # The answer may have begun already, or be finished; the page takes it as it is now.
     now = [conversation.find(message.id) or message for message in added]
-    messages = pieces.added_partial(now, conversation, session_id)
+    messages = pieces.added_partial(now, conversation, session_id, rendered=[question])
     return fragments(messages, pieces.seen_partial(conversation.last or now[-1]), hint)
 
 

@@ -137,16 +137,19 @@ def article_partial(message: Message, conversation: Conversation, session_id: st
     return partial(f"m-{message.id}", "outerMorph", message_html(message, conversation, session_id, body))
 
 
-def added_partial(messages: Sequence[Message], conversation: Conversation, session_id: str) -> Markup:
+def added_partial(
+    messages: Sequence[Message], conversation: Conversation, session_id: str, rendered: Sequence[str] = ()
+) -> Markup:
     """Messages in a row, in the place of the anchor that the one before them left; without it nothing happens.
 
-    They come as one swap: htmx looks for all of an answer's targets before it puts the first part in. Only the last
-    leaves an anchor: at one between them a stream would put in again what stands behind it.
+    `rendered` are the first articles, where the caller has them. All come as one swap: htmx looks for all of an
+    answer's targets before it puts the first part in. Only the last leaves an anchor: at one between them a stream
+    would put in again what stands behind it.
     """
     shown = conversation.up_to(messages[0].id)
     before = shown[-2].id if len(shown) > 1 else START
-    html = "".join(message_html(message, conversation, session_id) for message in messages)
-    html += f'<div id="after-{messages[-1].id}"></div>'
+    articles = [*rendered, *(message_html(each, conversation, session_id) for each in messages[len(rendered) :])]
+    html = f'{"".join(articles)}<div id="after-{messages[-1].id}"></div>'
     return partial(f"after-{before}", "outerHTML", html)
 
 
