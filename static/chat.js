@@ -486,21 +486,22 @@
     }
     if (name !== draftName()) keepDraft("", name);
     keepDraft(text);
-    // htmx drops what is sent before it is through with this event.
-    if (isSent && text.trim() && !answering()) queueMicrotask(() => field.form.requestSubmit());
+    fit(field);
+    // htmx drops what is sent before it is through with this answer. What is typed until then is not sent.
+    if (isSent && text.trim() && !answering()) setTimeout(() => { if (sendOn) field.form.requestSubmit(); });
   };
   document.addEventListener("htmx:before:swap", (event) => {
     const { sourceElement, response } = event.detail.ctx;
     if (sourceElement?.matches?.(".field[hx-target], .examples form") && response?.status < 400) takeLeft();
   });
+  document.addEventListener("htmx:after:swap", (event) => {
+    const { sourceElement, response } = event.detail.ctx;
+    if (!sending || sourceElement !== sending.field.form || response.status >= 400) return;
+    takeLeft();
+    bringLeft($("messageInput"));
+  });
   document.addEventListener("htmx:finally:request", (event) => {
-    const { sourceElement, response, status } = event.detail.ctx;
-    if (sourceElement !== sending?.field.form) return;
-    if (status === "swapped" && response.status < 400) {
-      takeLeft();
-      bringLeft($("messageInput"));
-      fit($("messageInput"));
-    }
+    if (event.detail.ctx.sourceElement !== sending?.field.form) return;
     sending = null;
     dropSent();
   });

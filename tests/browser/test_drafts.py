@@ -271,12 +271,15 @@ def test_a_file_that_is_chosen_while_a_message_is_on_its_way_goes_with_the_next(
     expect(chat.page.locator("#attached")).to_be_hidden()
 
 
-SAY_AT = """event => document.addEventListener(event, ({detail: {ctx}}) => {
-  if (!ctx.sourceElement.matches?.("form.field")) return;
-  const field = document.getElementById("messageInput");
-  field.value = "one";
-  field.dispatchEvent(new InputEvent("input", {bubbles: true}));
-  field.dispatchEvent(new KeyboardEvent("keydown", {key: "Enter", bubbles: true, cancelable: true}));
+SAY_AT = """event => document.addEventListener(event, () => {
+  const enter = () => {
+    const field = document.getElementById("messageInput");
+    field.value = "one";
+    field.dispatchEvent(new InputEvent("input", {bubbles: true}));
+    field.dispatchEvent(new KeyboardEvent("keydown", {key: "Enter", bubbles: true, cancelable: true}));
+  };
+  // No key is pressed between the end of a swap and that of its request.
+  if (event === "htmx:after:swap") setTimeout(enter); else enter();
 }, {once: true})"""
 
 
