@@ -16,8 +16,8 @@ REMEMBERED = 20
 """Imports of one person that can be asked for."""
 MOST_PEOPLE = 1000
 """People whose imports can be asked for."""
-AWAITED = 600.0
-"""Seconds that a page is told that its file is being sent if its request has not come, as behind a slow proxy."""
+AWAITED = 1800.0
+"""Seconds that a page is told that its file is being sent: the server takes the whole of it in before it calls us."""
 
 
 class Imports:
