@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import IO, Any
 
 MIB = 1024 * 1024
-PIECE = 768 * 1024
-"""Bytes that are read at once."""
+PIECE = 128 * 1024
+"""Bytes that are read at once. With more, the memory comes from the system anew each time: half the time of parsing."""
 BUFFER = 256 * 1024
 """Bytes that are read ahead where less is wanted."""
 LARGEST_READ = 16 * MIB
