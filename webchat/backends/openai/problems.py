@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import re
 import socket
 import ssl
-import unicodedata
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,12 +13,12 @@ import httpx
 
 from webchat.backends import refusals
 from webchat.backends.openai.endpoint import BAD_ADDRESS, Endpoint
+from webchat.backends.quotation import quoted
 from webchat.errors import BackendUnavailable
 
 BROKEN_OFF = "The connection to the model broke off in the middle of the answer. Try again."
 NOT_A_MODEL = "What {} answers is not from a model server. Check the address, which usually ends in /v1."
 LATE = "The model server does not answer in time."
-QUOTED_CHARACTERS = 200
 
 
 def of_exception(error: Exception, endpoint: Endpoint, *, begun: bool) -> BackendUnavailable:
@@ -126,13 +124,8 @@ def decoded(body: str | bytes) -> Any:  # noqa: ANN401
 
 def quotation(answer: Any, endpoint: Endpoint) -> str:  # noqa: ANN401
     """What the server says of its error, fit for a page: " It says: “…”", or nothing."""
-    text = "".join(" " if unicodedata.category(character)[0] == "C" else character for character in _message(answer))
-    text = " ".join(text.split())
-    if not text or re.search(r"<\s*[!/a-z]", text, re.I):
-        return ""
-    for secret in endpoint.secrets:
-        text = text.replace(secret, "[key]")
-    return f" It says: “{text[:QUOTED_CHARACTERS]}{'…' if len(text) > QUOTED_CHARACTERS else ''}”"
+    said = quoted(_message(answer), endpoint.secrets)
+    return f" It says: {said}" if said else ""
 
 
 def _message(answer: Any) -> str:  # noqa: ANN401

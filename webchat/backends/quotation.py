@@ -1,0 +1,20 @@
+"""What somebody else said of an error, made fit to stand in a sentence of ours. Knows no protocol."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+
+QUOTED_CHARACTERS = 200
+
+
+def quoted(said: str, secrets: Iterable[str] = ()) -> str:
+    """The beginning of it in quotation marks, in one line and without these secrets; "" for nothing, and for a page."""
+    text = "".join(" " if unicodedata.category(character)[0] == "C" else character for character in said)
+    text = " ".join(text.split())
+    if not text or re.search(r"<\s*[!/a-z]", text, re.I):
+        return ""
+    for secret in secrets:
+        text = text.replace(secret, "[key]")
+    return f"“{text[:QUOTED_CHARACTERS]}{'…' if len(text) > QUOTED_CHARACTERS else ''}”"
