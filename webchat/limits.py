@@ -11,7 +11,7 @@ from functools import partial
 from webchat.errors import TooBusy
 
 MIB = 1024 * 1024
-CHOSEN = {"model": 200, "system_prompt": 10_000}
+CHOSEN = {"model": 200, "system_prompt": 10_000, "agent": 100}
 """What may be chosen for one session, and of how many characters at most: it lies in the registry."""
 
 

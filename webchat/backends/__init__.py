@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 ENTRY_POINTS = "webchat.backends"
 BUILT_IN = {
+    "acp": "webchat.backends.acp",
     "local": "webchat.backends.local",
     "mock": "webchat.backends.mock",
     "openai": "webchat.backends.openai",
@@ -60,12 +61,15 @@ class Event:
 class SessionOptions:
     """How one session is answered; what is empty is as the backend has it.
 
-    `context` is what the model should know beside the conversation: what the person asked to be remembered.
+    `context` is what the model should know beside the conversation: what the person asked to be remembered. `agent`
+    names one of several agents; `working_dir` is the session's folder.
     """
 
     model: str = ""
     system_prompt: str = ""
     context: str = ""
+    agent: str = ""
+    working_dir: str = ""
 
 
 Piece = str | Event | Placed

@@ -64,6 +64,13 @@ class Titling(Protocol):
         """Pieces as `send_message` gives them; their first line becomes the title, if no person has given one."""
 
 
+class SelfTitling(Protocol):
+    """Its sessions name themselves."""
+
+    def own_title(self, session_id: str) -> str | None:
+        """What the session is called by now, or None; asks nothing."""
+
+
 class Asking(Protocol):
     """Asks the person within an answer: its answers may have parts of type Permission."""
 
@@ -165,6 +172,10 @@ def model_listing(backend: object) -> ModelListing | None:
 
 def titling(backend: object) -> Titling | None:
     return cast(Titling, backend) if getattr(backend, "titles", False) else None
+
+
+def self_titling(backend: object) -> SelfTitling | None:
+    return cast(SelfTitling, backend) if hasattr(backend, "own_title") else None
 
 
 def asking(backend: object) -> Asking | None:

@@ -130,8 +130,10 @@ class ReplyDispatcher:
 
     def _told(self, session: WebChatSession, answerer: AttachedBackend) -> SessionOptions:
         """All that the backend is told of a session beside its messages."""
-        options = options_of(session, answerer.takes)
-        return replace(options, context=self._context(session.owner)) if "context" in answerer.takes else options
+        told = options_of(session, answerer.takes)
+        if "context" in answerer.takes:
+            told = replace(told, context=self._context(session.owner))
+        return replace(told, working_dir=session.working_dir) if "working_dir" in answerer.takes else told
 
 
 def options_of(session: WebChatSession, takes: Collection[str]) -> SessionOptions:
