@@ -44,9 +44,19 @@ def _setting_options(command: Callable[..., None]) -> Callable[..., None]:
         default = "" if shown in ("", ()) else f", default {shown}"
         text = f"{data['help']}  [{data['key']}{default}]"
         command = click.option(
-            data["flag"], setting.name, help=text, metavar="TEXT" if data["parse"] is str else "VALUE"
+            data["flag"],
+            setting.name,
+            help=text,
+            metavar="TEXT" if data["parse"] is str else "VALUE",
+            multiple=data["many"],
+            callback=_by_lines if data["many"] else None,
         )(command)
     return command
+
+
+def _by_lines(_context: click.Context, _option: click.Parameter, values: tuple[str, ...]) -> str | None:
+    """A flag that was given several times, as its variable would have it."""
+    return "\n".join(values) if values else None
 
 
 @click.group(cls=_ServeByDefault, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -21,9 +21,10 @@ def _setting(
     *,
     secret: bool = False,
     saved: bool = False,
+    many: bool = False,
 ) -> Any:  # noqa: ANN401
     """One setting: its default, its name in the environment and in Flask's config, its flag, and what it means."""
-    metadata = {"key": key, "flag": flag, "help": help, "parse": parse, "secret": secret, "saved": saved}
+    metadata = {"key": key, "flag": flag, "help": help, "parse": parse, "secret": secret, "saved": saved, "many": many}
     return field(default=default, repr=not secret, metadata=metadata)
 
 
@@ -33,7 +34,7 @@ class Settings:
 
     home: Path = _setting(conventions.AMPLIFIER_HOME, "AMPLIFIER_HOME", "--home", "Folder that holds all files.", Path)
     backend: str = _setting(
-        "local", "WEBCHAT_BACKEND", "--backend", "Who answers: local, openai, mock, or an add-on.", saved=True
+        "local", "WEBCHAT_BACKEND", "--backend", "Who answers: local, openai, acp, mock, or an add-on.", saved=True
     )
     model: str = _setting(
         "auto",
@@ -41,6 +42,15 @@ class Settings:
         "--model",
         "A model's name; for the embedded model also a FILE.gguf, or auto.",
         saved=True,
+    )
+    # Not saved: whoever may change the settings could have any program run.
+    agent: tuple[tuple[str, ...], ...] = _setting(
+        (),
+        "WEBCHAT_AGENT",
+        "--agent",
+        "Command of an agent that speaks the Agent Client Protocol, as “opencode acp”; several one a line each.",
+        values.commands,
+        many=True,
     )
     # Secret because it may have a name and password in it.
     base_url: str = _setting(
@@ -101,7 +111,7 @@ class Settings:
         15.0,
         "WEBCHAT_IDLE_UNLOAD",
         "--idle-unload",
-        "Minutes without a message after which the embedded model leaves the memory; 0 is never.",
+        "Minutes without a message after which the embedded model leaves the memory and agents are ended; 0 is never.",
         values.not_negative,
     )
     title: str = _setting("Amplifier", "WEBCHAT_TITLE", "--title", "The name at the top of the page.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable, Sequence
 
 THEMES = ("system", "light", "dark")
@@ -102,6 +103,17 @@ def switch(text: str) -> bool:
 def names(text: str) -> tuple[str, ...]:
     """Names by commas, in lower case."""
     return tuple(name.strip().lower() for name in text.split(",") if name.strip())
+
+
+def commands(text: str) -> tuple[tuple[str, ...], ...]:
+    """Programs with their arguments, one a line, quoted as in a shell."""
+    try:
+        found = tuple(tuple(shlex.split(line)) for line in text.splitlines() if line.strip())
+    except ValueError:
+        raise ValueError("a command is needed, and a quotation mark has no second one") from None
+    if not all(command and command[0] for command in found):
+        raise ValueError("a command begins with a program")
+    return found
 
 
 def log_level(text: str) -> str:
