@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.acp import agents_in
 from tests.backend_contract import BackendContract, Case
 from tests.scripted_server import SILENCE, ScriptedServer, sends
 from webchat.backends import MockBackend
@@ -60,3 +61,12 @@ class TestOpenAI(BackendContract):
             yield Case(*backends, lambda: server.questions[-1]["messages"])
             for backend in backends:
                 backend.close()
+
+
+class TestAcp(BackendContract):
+    @pytest.fixture
+    def case(self, tmp_path, monkeypatch):
+        (tmp_path / "work").mkdir()
+        monkeypatch.setenv("HOME", str(tmp_path))
+        with agents_in(tmp_path) as agents:
+            yield Case(agents.backend(), agents.backend("--endless"))

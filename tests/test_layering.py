@@ -21,7 +21,7 @@ MAY_IMPORT = {
     "models": {"fileutil"},
     "config": {"fileutil"},
     "memory": {"chat", "fileutil"},
-    "backends": {"chat", "models"},
+    "backends": {"chat", "fileutil", "models"},
     "frameworks": {"backends", "chat"},
     "replies": {"backends", "chat", "fileutil", "session_store", "storage"},
     "archive": {"chat", "fileutil", "render", "replies", "session_store"},

@@ -1,0 +1,127 @@
+"""An agent, known by the command that starts it: started when it is needed, ended when nobody needs it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
+from pathlib import Path
+
+from webchat.backends.acp import problems
+from webchat.backends.acp.connection import Connection
+from webchat.errors import BackendUnavailable
+
+log = logging.getLogger(__name__)
+START_PATIENCE = 30.0
+"""Seconds that an agent has to say what it can do."""
+
+
+class Agent:
+    """One process at a time for all sessions. After `idle` seconds without use it ends; 0 is never."""
+
+    def __init__(self, name: str, command: Sequence[str], environ: Mapping[str, str], idle: float) -> None:
+        self.name, self._command, self._idle = name, tuple(command), idle
+        # None of the chat's own variables is the agent's business, and some have keys.
+        self._environ = {name: value for name, value in environ.items() if not name.startswith("WEBCHAT_")}
+        self.secrets = problems.secrets_of(command, self._environ)
+        self._connection: Connection | None = None
+        self._title = ""
+        self._users = 0
+        self._rest: threading.Timer | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def label(self) -> str:
+        """What it calls itself, once it has said so."""
+        return (self._connection.title if self._connection else "") or self._title or self.name
+
+    @property
+    def is_installed(self) -> bool:
+        return shutil.which(self._command[0], path=self._environ.get("PATH", os.defpath)) is not None
+
+    @property
+    def is_ready(self) -> bool:
+        connection = self._connection
+        return connection is not None and not connection.is_over and connection.ready.done()
+
+    def connect(self) -> Future[Connection]:
+        """The running agent, which is started if there is none. Raises BackendUnavailable, also by the future."""
+        with self._lock:
+            if self._connection is None or self._connection.is_over:
+                self._title = self.label
+                self._connection = self._start()
+            return self._connection.ready
+
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Keep it from being ended for want of use."""
+        with self._lock:
+            self._users += 1
+            rest, self._rest = self._rest, None
+        if rest:
+            rest.cancel()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._users -= 1
+                if not self._users:
+                    self._leave_alone()
+
+    def abandon(self, connection: Connection) -> None:
+        """A prompt of this process cannot be ended: end the process as soon as nobody else uses it."""
+        connection.is_abandoned = True
+        with self._lock:
+            if not self._users:
+                self._leave_alone()
+
+    def close(self) -> None:
+        with self._lock:
+            rest, connection = self._rest, self._connection
+            self._rest = self._connection = None
+        if rest:
+            rest.cancel()
+        if connection:
+            connection.wire.end()
+
+    def _leave_alone(self) -> None:
+        """Called with the lock, when nobody uses it any more."""
+        connection = self._connection
+        if connection and connection.is_abandoned:
+            connection.wire.end()
+        elif connection and self._idle and not connection.is_over:
+            self._rest = threading.Timer(self._idle, self._end_if_idle)
+            self._rest.daemon = True
+            self._rest.start()
+
+    def _end_if_idle(self) -> None:
+        with self._lock:
+            connection = None if self._users else self._connection
+        if connection:
+            connection.wire.end()
+
+    def _start(self) -> Connection:
+        if not self.is_installed:
+            raise BackendUnavailable(problems.NOT_FOUND.format(self.name))
+        try:
+            return Connection(self._command, self._environ, self.name, START_PATIENCE)
+        except (OSError, ValueError, RuntimeError) as error:  # ValueError: a zero byte; RuntimeError: no thread
+            log.warning("the agent %s could not be started", self.name, exc_info=True)
+            raise BackendUnavailable(problems.NOT_STARTED.format(self.name)) from error
+
+
+def named(commands: Sequence[Sequence[str]]) -> dict[str, Sequence[str]]:
+    """The commands by a short name each: the program's, with a number if another one has it already."""
+    found: dict[str, Sequence[str]] = {}
+    for command in commands:
+        name = base = Path(command[0]).name or command[0]
+        number = 1
+        while name in found:
+            number += 1
+            name = f"{base}-{number}"
+        found[name] = command
+    return found

@@ -1,0 +1,189 @@
+"""The backend over agents: our sessions, and which agent answers in each. Knows no JSON-RPC."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from webchat.backends import HistoryItem, SessionInfo, SessionOptions
+from webchat.backends.abilities import Controls, OwnSession
+from webchat.backends.acp import keeping, problems
+from webchat.backends.acp.agent import Agent, named
+from webchat.backends.acp.opening import CHOICE_PATIENCE
+from webchat.backends.acp.records import Record, Records
+from webchat.backends.acp.sessions import Session, Sessions
+from webchat.backends.acp.transcript import digest
+from webchat.backends.acp.turn import Turn
+from webchat.errors import BackendUnavailable, InvalidInput
+from webchat.fileutil import Folder, MemoryFolder
+
+NOT_ALIVE = "The agent offers no such choice. Send a message first: the agent says what there is when it has begun."
+
+
+class AcpBackend:
+    """A SessionBackend over agents that speak the Agent Client Protocol, each started by a command.
+
+    The first one answers, unless a session chooses another before its first message. `folder` has the file that says
+    which agent's session has which conversation; without one that is known as long as the backend lives. `environ` is
+    the agents' environment. After `idle` seconds without use an agent is ended; 0 is never.
+    """
+
+    only_speaks = False
+    titles = False
+
+    def __init__(
+        self,
+        commands: Sequence[Sequence[str]],
+        *,
+        folder: Folder | None = None,
+        environ: Mapping[str, str] | None = None,
+        idle: float = 0.0,
+    ) -> None:
+        """Each command is a program and its arguments. Raises InvalidInput if there is none."""
+        if not commands or not all(commands):
+            raise InvalidInput("An agent is a command, for example opencode acp.")
+        environ = dict(os.environ if environ is None else environ)
+        self._agents = {name: Agent(name, command, environ, idle) for name, command in named(commands).items()}
+        self._default = next(iter(self._agents.values()))
+        self._records = Records(MemoryFolder() if folder is None else folder)
+        self._sessions = Sessions()
+
+    # Who answers
+
+    @property
+    def label(self) -> str:
+        return self._default.label
+
+    def label_of(self, options: SessionOptions) -> str:
+        return self._agents.get(options.agent, self._default).label
+
+    @property
+    def notice(self) -> str | None:
+        return None if self._default.is_installed else problems.NOT_FOUND.format(self._default.name)
+
+    def check(self) -> str | None:
+        """Whether the first agent's command is there; starts nothing."""
+        return None if self._default.is_installed else "The agent's command is not installed."
+
+    @property
+    def agents(self) -> list[str]:
+        """What a session may choose from."""
+        return list(self._agents)
+
+    @property
+    def session_options(self) -> frozenset[str]:
+        return frozenset({"working_dir", "agent"} if len(self._agents) > 1 else {"working_dir"})
+
+    def configure_session(self, session_id: str, options: SessionOptions) -> None:
+        """The agent is fixed once a session has one. Raises SessionUnknown and SessionEnded."""
+        session = self._sessions.live(session_id)
+        session.options = options
+        if options.working_dir:
+            self._sessions.place(session, options.working_dir)
+
+    def close(self) -> None:
+        for agent in self._agents.values():
+            agent.close()
+
+    # Sessions
+
+    def create_session(self, working_dir: str = "~", description: str = "") -> SessionInfo:
+        return self._sessions.create(working_dir).info
+
+    def resume_session(self, session_id: str, history: Sequence[HistoryItem]) -> SessionInfo:
+        record = self._records.get(session_id)
+        return self._sessions.resume(session_id, history, record.cwd if record else "~").info
+
+    def send_message(self, session_id: str, message: str) -> Turn:
+        """Raises SessionUnknown and SessionEnded at once, all else while the answer is iterated."""
+        session = self._sessions.live(session_id)
+        session.turn = Turn(session, self._agent_of(session), self._records, message)
+        return session.turn
+
+    def end_session(self, session_id: str) -> None:
+        session = self._sessions.end(session_id)
+        if session is None:
+            return
+        if session.turn:
+            session.turn.cancel()
+        if session.live and session.live.is_usable:
+            session.live.close()
+
+    def get_session_info(self, session_id: str) -> SessionInfo | None:
+        session = self._sessions.find(session_id)
+        return session.info if session else None
+
+    def own_title(self, session_id: str) -> str | None:
+        """What the agent calls the session."""
+        session = self._sessions.find(session_id)
+        return session.live.title if session and session.live else None
+
+    # Questions and choices
+
+    def answer_permission(self, session_id: str, permission_id: str, option_id: str) -> None:
+        """Raises InvalidInput for an option that the question does not have."""
+        session = self._sessions.find(session_id)
+        if session and session.turn:
+            session.turn.answer(permission_id, option_id)
+
+    def controls(self, session_id: str) -> Controls:
+        session = self._sessions.find(session_id)
+        return session.live.choices.controls if session and session.live and session.live.is_usable else Controls()
+
+    def set_control(self, session_id: str, select_id: str, value: str) -> None:
+        """Raises InvalidInput, BackendUnavailable, SessionUnknown."""
+        session = self._sessions.live(session_id)
+        live = session.live
+        if live is None or not live.is_usable or not live.choices.is_offered(select_id, value):
+            raise InvalidInput(NOT_ALIVE)
+        agent = self._agent_of(session)
+        with agent.in_use():
+            keeping.result_of(live.choose(select_id, value), CHOICE_PATIENCE, agent)
+        session.chosen = {**session.chosen, select_id: value}
+        record = self._records.get(session_id)
+        if record:
+            self._records.put(session_id, replace(record, chosen=session.chosen))
+
+    # Sessions of the agents' own
+
+    def own_sessions(self) -> list[OwnSession]:
+        found: list[OwnSession] = []
+        failure: BackendUnavailable | None = None
+        for agent in self._agents.values():
+            try:
+                listed = keeping.list_own(agent, self._records.sessions_of(agent.name))
+            except BackendUnavailable as error:
+                failure = error
+            else:
+                found += [replace(own, id=f"{agent.name}/{own.id}") for own in listed]
+        if failure and not found:
+            raise failure
+        return keeping.newest_first(found)[: keeping.MOST_LISTED]
+
+    def bring_in(self, own_id: str) -> tuple[str, OwnSession, list[Mapping[str, str]]]:
+        name, _, its_id = own_id.partition("/")
+        agent = self._agents.get(name)
+        if agent is None:
+            raise InvalidInput(keeping.GONE)
+        listed = keeping.list_own(agent, self._records.sessions_of(name))
+        own = next((own for own in listed if own.id == its_id), None)
+        if own is None:
+            raise InvalidInput(keeping.GONE)
+        with agent.in_use():
+            live, history = keeping.read_own(agent, own)
+        session = self._sessions.create(own.working_dir)
+        session.history, session.live, session.agent = list(history), live, name
+        live.known = digest(history)
+        record = Record(name, live.id, live.cwd, live.known, holder=os.getpid())
+        self._records.put(session.info.session_id, record)
+        return session.info.session_id, replace(own, id=own_id), history
+
+    # Inside
+
+    def _agent_of(self, session: Session) -> Agent:
+        """Who has answered in this session before, else who is chosen for it, else the first."""
+        if not session.agent:
+            record = self._records.get(session.info.session_id)
+            session.agent = record.agent if record else ""
+        return self._agents.get(session.agent) or self._agents.get(session.options.agent) or self._default

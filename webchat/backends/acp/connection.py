@@ -1,0 +1,241 @@
+"""A running agent with its sessions: what it can do, and who hears what happens in each. Knows no conversation."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from typing import Any, Protocol
+
+from webchat import __version__
+from webchat.backends.acp import problems
+from webchat.backends.acp.choices import Choices
+from webchat.backends.acp.shapes import mapping, text
+from webchat.backends.acp.wire import Done, Wire
+from webchat.chat.plain import one_line
+from webchat.errors import BackendUnavailable
+
+PROTOCOL_VERSION = 1
+LONGEST_NAME = 100
+MOST_EARLY = 100
+"""Updates that are kept for sessions whose opening has not been answered yet."""
+LOAD_DESTROYS = ("gemini",)
+"""Names of agents whose session/load can destroy the session."""
+CAPABILITIES = {"fs": {"readTextFile": False, "writeTextFile": False}, "terminal": False}
+CANCELLED = {"outcome": {"outcome": "cancelled"}}
+
+
+class Listener(Protocol):
+    """Who hears what happens in a session. Called in the thread that reads: must not wait."""
+
+    def update(self, update: Mapping[str, Any]) -> None: ...
+
+    def ask(self, answer: Callable[[Mapping[str, Any]], None], question: Mapping[str, Any]) -> None:
+        """A question to the person; `answer` takes its outcome, at once or later."""
+
+
+class AgentSession:
+    """A session that lives in an agent's process."""
+
+    def __init__(self, connection: Connection, session_id: str, cwd: str) -> None:
+        self.connection, self.id, self.cwd = connection, session_id, cwd
+        self.choices = Choices()
+        self.title: str | None = None
+        self.listener: Listener | None = None
+        self.heard_at = time.monotonic()
+        self.known: str | None = None
+        """The digest of the conversation that it has; None if nobody can tell."""
+        self.running: Future[Any] | None = None
+        """The prompt that was sent last."""
+
+    @property
+    def is_usable(self) -> bool:
+        return not self.connection.is_over and self.connection.sessions.get(self.id) is self
+
+    @property
+    def is_busy(self) -> bool:
+        return self.running is not None and not self.running.done()
+
+    def update(self, update: Mapping[str, Any]) -> None:
+        self.heard_at = time.monotonic()
+        self.choices.update(update)
+        if update.get("sessionUpdate") == "session_info_update" and isinstance(update.get("title"), str):
+            self.title = one_line(update["title"][:LONGEST_NAME]) or None
+        if self.listener:
+            self.listener.update(update)
+
+    def prompt(self, message: str, done: Done) -> Future[Any]:
+        content = [{"type": "text", "text": message}]
+        self.running = self.connection.wire.request("session/prompt", {"sessionId": self.id, "prompt": content}, done)
+        return self.running
+
+    def cancel(self) -> None:
+        """Ask the agent to end the prompt."""
+        self.connection.wire.notify("session/cancel", {"sessionId": self.id})
+
+    def choose(self, select_id: str, value: str) -> Future[Any]:
+        """Have the agent choose; what it offers must have been looked at before."""
+        method, parameters = self.choices.request(select_id, value)
+
+        def done(answer: Future[Any]) -> None:
+            if not answer.exception():
+                self.choices.chosen(select_id, value, answer.result())
+
+        return self.connection.wire.request(method, {"sessionId": self.id, **parameters}, done)
+
+    def close(self) -> None:
+        """Forget it, here and, if the agent knows how to, there."""
+        self.connection.sessions.pop(self.id, None)
+        if self.connection.can("close"):
+            self.connection.wire.request("session/close", {"sessionId": self.id})
+
+
+class Connection:
+    """One process of an agent. `ready` is done when it has said what it can do, or has failed: BackendUnavailable.
+
+    Raises OSError and NoThreads if the process cannot be started. After `patience` seconds without a word it is ended.
+    """
+
+    def __init__(self, command: Sequence[str], environ: Mapping[str, str], name: str, patience: float) -> None:
+        self.name = name
+        self.ready: Future[Connection] = Future()
+        self.sessions: dict[str, AgentSession] = {}
+        self.is_abandoned = False
+        """Whether a prompt in it has not ended though it was cancelled."""
+        self._command, self._patience = command, patience
+        self._info: Mapping[str, Any] = {}
+        self._early: deque[tuple[str, Mapping[str, Any]]] = deque(maxlen=MOST_EARLY)
+        self._opening = 0
+        self._ready_lock = threading.Lock()
+        self._deadline = threading.Timer(patience, self._give_up)
+        self._deadline.daemon = True
+        self.wire = Wire(command, environ, self)
+        client = {"name": "webchat", "version": __version__}
+        parameters = {"protocolVersion": PROTOCOL_VERSION, "clientCapabilities": CAPABILITIES, "clientInfo": client}
+        self.wire.request("initialize", parameters, self._initialized)
+        self._deadline.start()
+
+    # What it is
+
+    @property
+    def is_over(self) -> bool:
+        return self.wire.is_over
+
+    @property
+    def title(self) -> str:
+        """What the agent calls itself, "" if it does not say."""
+        info = mapping(self._info.get("agentInfo"))
+        return one_line((text(info.get("title")) or text(info.get("name")))[:LONGEST_NAME])
+
+    def can(self, what: str) -> bool:
+        """Whether it knows this of sessions: list, resume, close; or load, where that does no harm."""
+        able = mapping(self._info.get("agentCapabilities"))
+        if what == "load":
+            return able.get("loadSession") is True and not self._destroys_by_loading
+        return mapping(able.get("sessionCapabilities")).get(what) not in (None, False)
+
+    @property
+    def _destroys_by_loading(self) -> bool:
+        names = text(mapping(self._info.get("agentInfo")).get("name")) or " ".join(self._command)
+        return any(name in names.lower() for name in LOAD_DESTROYS)
+
+    # Sessions
+
+    def open(
+        self, method: str, cwd: str, session_id: str | None = None, listener: Listener | None = None
+    ) -> Future[AgentSession]:
+        """A session in this folder: a new one, or the one with this id. Until it is open `listener` hears it."""
+        opened: Future[AgentSession] = Future()
+        parameters = {"cwd": cwd, "mcpServers": []} | ({"sessionId": session_id} if session_id else {})
+        if session_id:
+            session = self.sessions[session_id] = AgentSession(self, session_id, cwd)
+            session.listener = listener
+        self._opening += 1
+
+        def done(answer: Future[Any]) -> None:
+            self._opening -= 1
+            error = answer.exception()
+            if error and session_id:
+                self.sessions.pop(session_id, None)
+            if error:
+                opened.set_exception(error)
+            else:
+                self._open(opened, mapping(answer.result()), cwd, session_id)
+
+        self.wire.request(method, parameters, done)
+        return opened
+
+    def _open(self, opened: Future[AgentSession], answer: Mapping[str, Any], cwd: str, session_id: str | None) -> None:
+        new_id = session_id or text(answer.get("sessionId"))
+        if not new_id or (not session_id and new_id in self.sessions):
+            opened.set_exception(problems.AgentError("it gave the new session no id of its own"))
+            return
+        session = self.sessions.setdefault(new_id, AgentSession(self, new_id, cwd))
+        session.choices.opened(answer)
+        for early_id, update in list(self._early):
+            if early_id == new_id:
+                session.update(update)
+        if not self._opening:
+            self._early.clear()
+        opened.set_result(session)
+
+    # Receiver
+
+    def told(self, method: str, params: Mapping[str, Any]) -> None:
+        session_id = text(params.get("sessionId"))
+        session = self.sessions.get(session_id)
+        update = mapping(params.get("update"))
+        if "retrying" in method:
+            update = {"sessionUpdate": method}
+        elif method != "session/update":
+            return
+        if session:
+            session.update(update)
+        elif self._opening and session_id:
+            self._early.append((session_id, update))
+
+    def asked(self, request_id: Any, method: str, params: Mapping[str, Any]) -> bool:  # noqa: ANN401
+        if method != "session/request_permission":
+            return False
+        session = self.sessions.get(text(params.get("sessionId")))
+        if session and session.listener:
+            session.listener.ask(lambda outcome: self.wire.reply(request_id, outcome), params)
+        else:
+            self.wire.reply(request_id, CANCELLED)
+        return True
+
+    def ended(self) -> None:
+        self._deadline.cancel()
+        self._settle(BackendUnavailable(problems.NOT_STARTED.format(self.name)))
+
+    # Beginning and end
+
+    def _initialized(self, answer: Future[Any]) -> None:
+        self._deadline.cancel()
+        error = answer.exception()
+        if isinstance(error, problems.AgentError):
+            self._settle(problems.of_error(error, self.name, ()))
+        elif error:
+            self._settle(BackendUnavailable(problems.NOT_STARTED.format(self.name)))
+        else:
+            self._info = mapping(answer.result())
+            version = self._info.get("protocolVersion", PROTOCOL_VERSION)
+            other = isinstance(version, int) and version != PROTOCOL_VERSION
+            self._settle(BackendUnavailable(problems.OTHER_VERSION.format(self.name)) if other else None)
+
+    def _give_up(self) -> None:
+        self._settle(BackendUnavailable(problems.NOT_READY.format(self.name, self._patience)))
+
+    def _settle(self, failure: BackendUnavailable | None) -> None:
+        """Be ready, or fail and end the process; only the first of all that may happen counts."""
+        with self._ready_lock:
+            if self.ready.done():
+                return
+            if failure:
+                self.ready.set_exception(failure)
+            else:
+                self.ready.set_result(self)
+        if failure:
+            self.wire.end()

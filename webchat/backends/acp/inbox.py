@@ -1,0 +1,117 @@
+"""What an agent has said and nobody has read yet. Knows no agent."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any
+
+from webchat.backends import Event, Piece
+from webchat.chat.parts import Placed
+
+MOST_UNREAD = 16 * 2**20
+"""Characters of text. Whoever reads keeps up with any agent; what does not fit comes from one that has lost its way."""
+
+
+class Overflow(Exception):
+    """More has come than anybody would read."""
+
+
+@dataclass(slots=True)
+class _Waiting:
+    piece: Piece
+    texts: list[str] = field(default_factory=list)
+
+    @property
+    def whole(self) -> Piece:
+        text = "".join(self.texts)
+        if isinstance(self.piece, str):
+            return text
+        return Event(self.piece.kind, text) if isinstance(self.piece, Event) and self.texts else self.piece
+
+
+class Inbox:
+    """Pieces for one reader, in their order. Putting one in never waits: text joins the text before it, and a part
+    takes the place of an earlier version that has not been read yet.
+    """
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._waiting: deque[_Waiting] = deque()
+        self._places: dict[tuple[type, str], _Waiting] = {}
+        self._unread = 0
+        self._is_closed = False
+
+    @property
+    def is_closed(self) -> bool:
+        return self._is_closed
+
+    def put(self, piece: Piece) -> None:
+        """Raises Overflow."""
+        with self._changed:
+            if self._is_closed:
+                return
+            if isinstance(piece, str) or (isinstance(piece, Event) and piece.kind == "reasoning"):
+                self._put_text(piece, piece if isinstance(piece, str) else piece.text)
+            elif isinstance(piece, Event):
+                self._waiting.append(_Waiting(piece))
+            elif waiting := self._places.get(place := _place_of(piece)):
+                waiting.piece = piece
+            else:
+                self._places[place] = _Waiting(piece)
+                self._waiting.append(self._places[place])
+            self._changed.notify_all()
+
+    def _put_text(self, piece: str | Event, text: str) -> None:
+        self._unread += len(text)
+        if self._unread > MOST_UNREAD:
+            raise Overflow
+        last = self._waiting[-1].piece if self._waiting else None
+        same = isinstance(last, str) if isinstance(piece, str) else isinstance(last, Event) and last.kind == piece.kind
+        if not same:
+            self._waiting.append(_Waiting(piece))
+        self._waiting[-1].texts.append(text)
+
+    def get(self) -> Piece | None:
+        """The next piece, as soon as there is one; None if it is closed and all is read."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self._is_closed)
+            if not self._waiting:
+                return None
+            waiting = self._waiting.popleft()
+            self._unread -= sum(map(len, waiting.texts))
+            if not isinstance(waiting.piece, str | Event):
+                self._places.pop(_place_of(waiting.piece), None)
+            return waiting.whole
+
+    def wait_for(self, future: Future[Any], seconds: float | None) -> bool:
+        """Wait for the future, in seconds at most, and not after this is closed. Whether it is done."""
+        future.add_done_callback(self._poke)
+        with self._changed:
+            self._changed.wait_for(lambda: future.done() or self._is_closed, seconds)
+        return future.done()
+
+    def pause(self, seconds: float) -> None:
+        """Wait so long, or until this is closed."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._is_closed, seconds)
+
+    def close(self, *, drop: bool = False) -> None:
+        """Take nothing more; with `drop` what is unread is gone too."""
+        with self._changed:
+            self._is_closed = True
+            if drop:
+                self._waiting.clear()
+                self._places.clear()
+            self._changed.notify_all()
+
+    def _poke(self, _future: Future[Any]) -> None:
+        with self._changed:
+            self._changed.notify_all()
+
+
+def _place_of(part: Placed) -> tuple[type, str]:
+    """What another version of the part has too."""
+    return type(part), getattr(part, "id", "")

@@ -1,0 +1,152 @@
+"""Finds the agent's session that has a conversation, or begins one. Knows no prompt."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Generator, Sequence
+from concurrent.futures import Future
+from typing import TypeVar
+
+from webchat.backends import Event, HistoryItem, Piece
+from webchat.backends.acp import problems
+from webchat.backends.acp.agent import Agent
+from webchat.backends.acp.connection import AgentSession, Connection
+from webchat.backends.acp.inbox import Inbox
+from webchat.backends.acp.records import Record, Records
+from webchat.backends.acp.sessions import Session
+from webchat.backends.acp.transcript import digest
+from webchat.errors import BackendUnavailable
+
+NEW_PATIENCE, LOAD_PATIENCE, CHOICE_PATIENCE = 120.0, 60.0, 15.0
+"""Seconds that an agent may take to begin a session, to take one up, and to choose a mode."""
+CANCEL_PATIENCE = 5.0
+"""Seconds that an agent has to end a prompt that was cancelled."""
+QUIET, LONGEST_REPLAY = 0.3, 10.0
+"""Seconds without a word after which a replay is over, and seconds that are waited for that."""
+NO_FOLDER = "There is no folder {!r} to work in. Start a new session in one that is there."
+NOT_CHOSEN = "The agent's new session did not take “{}” as it was chosen here before."
+T = TypeVar("T")
+
+
+class Cancelled(Exception):
+    """The answer was cancelled while something was waited for."""
+
+
+class Opening:
+    """The agent's session for one message. `inbox` is the answer's, which is closed when that is cancelled."""
+
+    def __init__(self, session: Session, agent: Agent, records: Records, inbox: Inbox) -> None:
+        self._session, self._agent, self._records, self._inbox = session, agent, records, inbox
+        self.cwd = os.path.abspath(os.path.expanduser(session.info.working_dir))  # noqa: PTH100, PTH111
+
+    def run(self, history: Sequence[HistoryItem]) -> Generator[Piece, None, AgentSession]:
+        """A session of the running agent; what it has of this history, its digest `known` says.
+
+        Raises Cancelled, BackendUnavailable, AgentError.
+        """
+        if not os.path.isdir(self.cwd):  # noqa: PTH112  (a Path's would raise for a name too long)
+            raise BackendUnavailable(NO_FOLDER.format(self._session.info.working_dir[:200]))
+        if not self._agent.is_ready:
+            yield Event("status", f"Starting {self._agent.name}")
+        connection = self._wait(self._agent.connect(), None, "")
+        known = digest(history)
+        live = yield from self._live(connection, known)
+        if live:
+            return live
+        yield Event("status", f"Opening a session of {self._agent.name}")
+        opened = self._taken_up(connection, known) or self._new(connection)
+        self._session.live = opened
+        yield from self._choose_again(opened)
+        return opened
+
+    def _live(self, connection: Connection, known: str) -> Generator[Piece, None, AgentSession | None]:
+        """The session that is alive, if it has just this conversation; one that has another is closed."""
+        live, self._session.live = self._session.live, None
+        if live is None or not live.is_usable or live.connection is not connection:
+            return None
+        if live.running is not None and live.is_busy:
+            yield Event("status", "Waiting for the last answer to end")
+            if not self._inbox.wait_for(live.running, CANCEL_PATIENCE):
+                self._require_wanted()
+                return None
+        has_failed = live.running is not None and live.running.exception() is not None
+        if has_failed or live.known != known:
+            live.close()
+            return None
+        self._session.live = live
+        return live
+
+    def _taken_up(self, connection: Connection, known: str) -> AgentSession | None:
+        """The session that had this conversation before, in a process that is gone; None if that cannot be."""
+        record = self._records.get(self._session.info.session_id)
+        if record and not self._session.chosen:
+            self._session.chosen = dict(record.chosen)
+        method = next((f"session/{what}" for what in ("resume", "load") if connection.can(what)), None)
+        if record is None or method is None or not self._fits(record, known):
+            return None
+        if record.agent_session in connection.sessions:  # which would be loaded over itself
+            return None
+        opening = connection.open(method, self.cwd, record.agent_session)
+        try:
+            session = self._wait(opening, LOAD_PATIENCE, "")
+            self._drain(session)
+        except (problems.AgentError, BackendUnavailable):
+            # It is not tried again: a session whose loading ends the agent would end it each time.
+            self._records.forget(self._session.info.session_id)
+            if connection.is_over:
+                raise
+            return None
+        session.known = known
+        return session
+
+    def _fits(self, record: Record, known: str) -> bool:
+        same = (record.agent, record.cwd, record.known) == (self._agent.name, self.cwd, known)
+        return same and record.is_finished and not record.is_held_elsewhere
+
+    def _drain(self, session: AgentSession) -> None:
+        """Let a replay pass by, also what comes of it behind the answer."""
+        begun = time.monotonic()
+        while (now := time.monotonic()) < min(session.heard_at + QUIET, begun + LONGEST_REPLAY):
+            self._inbox.pause(session.heard_at + QUIET - now)
+            self._require_wanted()
+
+    def _new(self, connection: Connection) -> AgentSession:
+        late = problems.NO_SESSION.format(self._agent.label, NEW_PATIENCE)
+        opening = connection.open("session/new", self.cwd)
+        try:
+            session = self._wait(opening, NEW_PATIENCE, late)
+        except Cancelled:
+            opening.add_done_callback(_close)
+            raise
+        session.known = digest(())
+        return session
+
+    def _choose_again(self, session: AgentSession) -> Generator[Piece, None, None]:
+        """Have the session work as the person has chosen, if its agent forgot."""
+        for select_id, value in self._session.chosen.items():
+            if session.choices.is_chosen(select_id, value):
+                continue
+            try:
+                if not session.choices.is_offered(select_id, value):
+                    raise BackendUnavailable
+                self._wait(session.choose(select_id, value), CHOICE_PATIENCE, "")
+            except (problems.AgentError, BackendUnavailable):
+                yield Event("note", NOT_CHOSEN.format(session.choices.name_of(select_id)))
+
+    def _wait(self, future: Future[T], seconds: float | None, late: str) -> T:
+        """Its result. Raises Cancelled, BackendUnavailable(late), and what the future has."""
+        is_done = self._inbox.wait_for(future, seconds)
+        self._require_wanted()
+        if not is_done:
+            raise BackendUnavailable(late)
+        return future.result()
+
+    def _require_wanted(self) -> None:
+        if self._inbox.is_closed:
+            raise Cancelled
+
+
+def _close(opening: Future[AgentSession]) -> None:
+    if not opening.exception():
+        opening.result().close()

@@ -1,0 +1,91 @@
+"""What went wrong with an agent, as a sentence that a person can act on. Quotes no secret and no argument."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from webchat.backends.quotation import quoted
+from webchat.errors import BackendUnavailable
+
+AUTH_REQUIRED = -32000
+LOOKED_AT = 10_000
+"""Characters of what an agent says of an error; only the first few are quoted."""
+NOT_FOUND = "There is no command {} here. Install the agent, or start the chat with another --agent."
+NOT_STARTED = "{} could not be started. Run its command in a terminal to see why, then send the message again."
+NOT_READY = "{} did not get ready within {:.0f} seconds. Run its command in a terminal to see why."
+OTHER_VERSION = "{} speaks a version of the Agent Client Protocol that this chat does not. Update the one or the other."
+NO_SESSION = "{} did not begin a session within {:.0f} seconds. Try again, or restart the chat."
+NO_ANSWER = "{} does not answer. Try again later."
+TOO_MUCH = "{} sent more at once than any answer has. Try again, or ask for less."
+REFUSED = "The agent refused{}"
+NOTES = {
+    "max_tokens": "The answer was cut off: the model's length limit was reached.",
+    "max_turn_requests": "The answer was cut off: the agent may not ask its model any further in one answer.",
+}
+"""By a prompt's stop reason."""
+_SECRET_NAME = re.compile(r"key|token|secret|passw|credential", re.I)
+_SECRET_LOOK = re.compile(r"\b(?:sk|pk|rk|ghp|gho|ghs|xox[abp]|AIza|Bearer)[-_ ]?[A-Za-z0-9][A-Za-z0-9_.-]{7,}")
+LEAST_SECRET = 6
+"""Characters; what is shorter would be found in every other word."""
+
+
+class AgentError(Exception):
+    """An agent's answer that is an error: whatever stands in it, of any type."""
+
+    def __init__(self, error: Any) -> None:  # noqa: ANN401
+        super().__init__("the agent answered with an error")
+        self.error = error
+
+    @property
+    def code(self) -> object:
+        return self.error.get("code") if isinstance(self.error, dict) else None
+
+    @property
+    def said(self) -> str:
+        """Its message, and what `data` adds to it: {"message"}, {"details"} or a text."""
+        error = self.error if isinstance(self.error, dict) else {"message": self.error}
+        data = error.get("data")
+        more = data if isinstance(data, str) else ""
+        if isinstance(data, dict):
+            more = next((text for name in ("message", "details") if (text := _text(data.get(name)))), "")
+        message = _text(error.get("message"))
+        return message if more in message else f"{message}: {more}" if message else more
+
+
+def of_error(error: AgentError, name: str, secrets: Sequence[str]) -> BackendUnavailable:
+    """The sentence for an error in the place of an answer."""
+    said = quotation(error.said, secrets)
+    says = f" It says: {said}" if said else ""
+    if error.code == AUTH_REQUIRED:
+        return BackendUnavailable(f"{name} wants a login or a key. Run it once in a terminal and sign in there.{says}")
+    return BackendUnavailable(f"{name} failed to answer. Try again.{says}")
+
+
+def of_refusal(text: str, secrets: Sequence[str]) -> BackendUnavailable:
+    """The sentence for a prompt that was refused after this text."""
+    said = quotation(text, secrets)
+    return BackendUnavailable(REFUSED.format(f": {said}" if said else " to answer this. Ask in another way."))
+
+
+def quotation(said: str, secrets: Sequence[str]) -> str:
+    return quoted(_SECRET_LOOK.sub("[key]", said[:LOOKED_AT]), secrets)
+
+
+def secrets_of(command: Sequence[str], environ: Mapping[str, str]) -> tuple[str, ...]:
+    """What must not be shown of what an agent is started with: keys in its arguments and environment, longest first."""
+    found = {value for name, value in environ.items() if _SECRET_NAME.search(name)}
+    found |= set(_secret_arguments(command))
+    return tuple(sorted((value for value in found if len(value) >= LEAST_SECRET), key=len, reverse=True))
+
+
+def _secret_arguments(command: Sequence[str]) -> Iterator[str]:
+    for word, following in zip(command, (*command[1:], ""), strict=True):
+        name, equals, value = word.partition("=")
+        if _SECRET_NAME.search(name) and (equals or word.startswith("-")):
+            yield value if equals else following
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""

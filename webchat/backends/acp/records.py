@@ -1,0 +1,133 @@
+"""Which agent's session has which conversation of ours: one small file. Knows no process."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from webchat.conventions import WEB_CHAT_AGENT_SESSIONS_FILENAME as FILENAME
+from webchat.fileutil import Folder, locked, quarantine
+
+log = logging.getLogger(__name__)
+MOST_RECORDS = 2_000
+"""Conversations whose agent's session is remembered; those used last."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """An agent's session. `known` is the digest of the conversation that it has; while `is_finished` is false an answer
+    was begun there and not ended, and nobody can tell. `holder` is the process that has it. `chosen` are the controls.
+    """
+
+    agent: str
+    agent_session: str
+    cwd: str
+    known: str
+    is_finished: bool = True
+    holder: int = 0
+    chosen: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_held_elsewhere(self) -> bool:
+        """Whether another process that is still there may be using it."""
+        if self.holder in (0, os.getpid()):
+            return False
+        with suppress(ProcessLookupError, OverflowError):
+            try:
+                os.kill(self.holder, 0)
+            except PermissionError:
+                return True
+            return True
+        return False
+
+
+class Records:
+    """The records by the id of our session. What the file cannot take is remembered by this process alone."""
+
+    def __init__(self, folder: Folder) -> None:
+        self._folder = folder
+        self._own: dict[str, Record | None] = {}
+        """What this process wrote and the file could not take."""
+        self._own_lock = threading.Lock()
+
+    def get(self, session_id: str) -> Record | None:
+        return self._all().get(session_id)
+
+    def put(self, session_id: str, record: Record) -> None:
+        self._change(session_id, record)
+
+    def forget(self, session_id: str) -> None:
+        self._change(session_id, None)
+
+    def sessions_of(self, agent: str) -> set[str]:
+        """The ids of that agent's sessions that are known here."""
+        return {record.agent_session for record in self._all().values() if record.agent == agent}
+
+    def _all(self) -> dict[str, Record]:
+        try:
+            found = self._read()
+        except (OSError, ValueError, RecursionError):
+            log.warning("the agents' sessions could not be read", exc_info=True)
+            found = {}
+        with self._own_lock:
+            return _changed(found, self._own)
+
+    def _read(self) -> dict[str, Record]:
+        """Raises OSError, ValueError, RecursionError."""
+        data = self._folder.read(FILENAME)
+        found = json.loads(data or b"{}")
+        if not isinstance(found, dict):
+            raise ValueError("not an object")
+        records = {session_id: _record(value) for session_id, value in found.items()}
+        return {session_id: record for session_id, record in records.items() if record}
+
+    def _change(self, session_id: str, record: Record | None) -> None:
+        with self._own_lock:
+            self._own.pop(session_id, None)
+            self._own[session_id] = record
+            try:
+                self._write()
+                self._own.clear()
+            except OSError:
+                log.warning("the agents' sessions could not be saved", exc_info=True)
+
+    def _write(self) -> None:
+        with locked(self._folder, FILENAME):
+            try:
+                found = self._read()
+            except (ValueError, RecursionError):
+                quarantine(self._folder, FILENAME)
+                found = {}
+            kept = list(_changed(found, self._own).items())[-MOST_RECORDS:]
+            data = json.dumps({key: asdict(value) for key, value in kept}, indent=1)
+            self._folder.replace(FILENAME, f"{data}\n".encode())
+
+
+def _changed(found: dict[str, Record], changes: Mapping[str, Record | None]) -> dict[str, Record]:
+    """What was changed stands last."""
+    for session_id, record in changes.items():
+        found.pop(session_id, None)
+        if record:
+            found[session_id] = record
+    return found
+
+
+_TYPES = {"is_finished": bool, "holder": int, "chosen": dict}
+
+
+def _record(value: Any) -> Record | None:  # noqa: ANN401
+    """None for one that is damaged: its conversation begins a new session."""
+    names = [each.name for each in fields(Record)]
+    if not isinstance(value, dict) or any(name not in value for name in names):
+        return None
+    if not all(isinstance(value[name], _TYPES.get(name, str)) for name in names):
+        return None
+    if not all(isinstance(choice, str) for choice in value["chosen"].values()):
+        return None
+    return Record(**{name: value[name] for name in names})

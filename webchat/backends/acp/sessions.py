@@ -1,0 +1,100 @@
+"""Our sessions, as far as they are in memory. Knows no process and no file."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from webchat.backends import HistoryItem, SessionInfo, SessionOptions, project_id_of
+from webchat.errors import SessionEnded, SessionUnknown
+
+if TYPE_CHECKING:
+    from webchat.backends.acp.connection import AgentSession
+    from webchat.backends.acp.turn import Turn
+
+MAX_SESSIONS, MAX_CHARACTERS = 1_000, 64 * 2**20
+"""What is kept; those used longest ago become unknown, and are told their history again."""
+
+
+@dataclass
+class Session:
+    """One conversation: what was said, and the agent's session that has it, if one is alive."""
+
+    info: SessionInfo
+    history: list[HistoryItem] = field(default_factory=list)
+    options: SessionOptions = SessionOptions()
+    ended: bool = False
+    live: AgentSession | None = None
+    agent: str = ""
+    """The name of the agent that has answered in it."""
+    turn: Turn | None = None
+    """The answer that was begun last."""
+    chosen: dict[str, str] = field(default_factory=dict)
+    """The controls that a person has set, for an agent's session that takes this one's place."""
+
+    @property
+    def size(self) -> int:
+        return sum(len(str(item.get("content", ""))) for item in self.history)
+
+
+class Sessions:
+    """All of them, by id. Raises SessionUnknown and SessionEnded."""
+
+    def __init__(self) -> None:
+        self._sessions: OrderedDict[str, Session] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def create(self, working_dir: str) -> Session:
+        return self._put(Session(SessionInfo(str(uuid.uuid4()), project_id_of(working_dir), working_dir)))
+
+    def resume(self, session_id: str, history: Sequence[HistoryItem], working_dir: str) -> Session:
+        """Take one up with this history; one that is unknown belongs to `working_dir`."""
+        with self._lock:
+            session = self._sessions.get(session_id)
+        if session is None:
+            return self._put(Session(SessionInfo(session_id, project_id_of(working_dir), working_dir), list(history)))
+        session.history, session.ended = list(history), False
+        return session
+
+    def live(self, session_id: str) -> Session:
+        with self._lock:
+            session = self._sessions.get(session_id)
+            if session is None:
+                raise SessionUnknown(session_id)
+            if session.ended:
+                raise SessionEnded
+            self._sessions.move_to_end(session_id)
+            return session
+
+    def find(self, session_id: str) -> Session | None:
+        """None where it is unknown or ended."""
+        session = self._sessions.get(session_id)
+        return session if session and not session.ended else None
+
+    def end(self, session_id: str) -> Session | None:
+        session = self._sessions.get(session_id)
+        if session:
+            session.ended, session.history = True, []
+        return session
+
+    def place(self, session: Session, working_dir: str) -> None:
+        """Note the folder that it works in."""
+        session.info = replace(session.info, working_dir=working_dir, project_id=project_id_of(working_dir))
+
+    def _put(self, session: Session) -> Session:
+        with self._lock:
+            self._sessions[session.info.session_id] = session
+            self._forget_oldest()
+        return session
+
+    def _forget_oldest(self) -> None:
+        size = sum(session.size for session in self._sessions.values())
+        while len(self._sessions) > MAX_SESSIONS or (size > MAX_CHARACTERS and len(self._sessions) > 1):
+            forgotten = self._sessions.popitem(last=False)[1]
+            size -= forgotten.size
+            if forgotten.live and forgotten.live.is_usable and not forgotten.live.is_busy:
+                forgotten.live.close()

@@ -1,0 +1,169 @@
+"""A tool call as an agent tells of it, update by update, as a part. Knows no session."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, cast, get_args
+
+from webchat.backends.acp.shapes import mapping, mappings, text
+from webchat.chat.parts import (
+    LONGEST_INPUT,
+    LONGEST_OUTPUT,
+    LONGEST_PATH,
+    LONGEST_TITLE,
+    MOST_BLOCKS,
+    PICTURES,
+    Block,
+    Diff,
+    Output,
+    Picture,
+    Terminal,
+    ToolCall,
+    ToolKind,
+    ToolStatus,
+)
+from webchat.chat.plain import one_line
+
+STATUSES: Mapping[str, ToolStatus] = {
+    "pending": "pending",
+    "in_progress": "running",
+    "completed": "done",
+    "failed": "failed",
+}
+KINDS = get_args(ToolKind)
+LONGEST_PICTURE = 4 * 2**20
+"""Characters of base64; what is larger is left out."""
+OUTPUT_NAMES = ("formatted_output", "aggregated_output", "output", "stdout")
+"""Where a tool's own result has its text: codex names the first two, opencode and others the rest."""
+
+
+@dataclass(slots=True)
+class CallState:
+    """What is known of one call. Each field that an update has replaces what was known, collections as a whole."""
+
+    call: ToolCall
+    blocks: tuple[Block, ...] = ()
+    result: Any = None
+    """The tool's own result, shown where there is no content."""
+    running_since: float | None = None
+    size: int = 0
+    """Characters held, about."""
+
+    def merge(self, update: Mapping[str, Any], now: float) -> ToolCall:
+        """Take an update in; the whole call as it is then. Costs what the update has, not what came before."""
+        call, status = self.call, STATUSES.get(text(update.get("status")), self.call.status)
+        kind = update.get("kind")
+        self.call = ToolCall(
+            call.id,
+            title=one_line(text(update.get("title"))[:LONGEST_TITLE]) or call.title,
+            kind=call.kind if kind is None else cast(ToolKind, kind) if kind in KINDS else "other",
+            status=status,
+            input=_input(update["rawInput"]) if update.get("rawInput") else call.input,
+            seconds=self._seconds(status, now),
+            output=call.output,
+        )
+        self._take_output(update)
+        return self.call
+
+    def _take_output(self, update: Mapping[str, Any]) -> None:
+        if isinstance(update.get("content"), list):
+            self.blocks = tuple(_blocks(update["content"], self.call.kind))
+        elif update.get("rawOutput") is None:
+            return
+        if update.get("rawOutput") is not None:
+            self.result = update["rawOutput"]
+        output = self.blocks or _result(self.result, self.call.kind)
+        self.call = ToolCall(
+            self.call.id,
+            self.call.title,
+            self.call.kind,
+            self.call.status,
+            self.call.input,
+            output,
+            self.call.seconds,
+        )
+        self.size = sum(map(_size, output))
+
+    def _seconds(self, status: ToolStatus, now: float) -> float | None:
+        if status == "running":
+            self.running_since = now if self.running_since is None else self.running_since
+        elif status in ("done", "failed") and self.running_since is not None:
+            return self.call.seconds if self.call.seconds is not None else now - self.running_since
+        return None
+
+    def go_on(self, now: float) -> None:
+        """A person has answered a question about the call: the wait for that does not count."""
+        if self.running_since is not None:
+            self.running_since = now
+
+
+def _size(block: Block) -> int:
+    if isinstance(block, Diff):
+        return len(block.old or "") + len(block.new)
+    return len(block.data if isinstance(block, Picture) else block.text)
+
+
+def _input(given: object) -> str:
+    """What a tool was given: a command if that is what it is, else JSON."""
+    command = given.get("command", given.get("cmd")) if isinstance(given, dict) else given
+    if isinstance(command, list) and command and all(isinstance(word, str) for word in command):
+        return shlex.join(command)[:LONGEST_INPUT]
+    return (command if isinstance(command, str) else _json(given))[:LONGEST_INPUT]
+
+
+def _json(value: object) -> str:
+    try:
+        return json.dumps(value, ensure_ascii=False, indent=2)
+    except RecursionError:
+        return ""
+
+
+def _result(result: object, kind: ToolKind) -> tuple[Block, ...]:
+    """The tool's own result: its text if it has one, else JSON."""
+    if isinstance(result, dict):
+        result = next((found for name in OUTPUT_NAMES if (found := text(result.get(name)))), result)
+    shown = "" if result in (None, {}, []) else result if isinstance(result, str) else _json(result)
+    return (_printed(shown, kind),) if shown.strip() else ()
+
+
+def _printed(shown: str, kind: ToolKind) -> Block:
+    """What a command printed is a terminal's, and so is whatever has a terminal's control sequences."""
+    if kind == "execute" or "\x1b[" in shown:
+        return Terminal(shown[-LONGEST_OUTPUT:])
+    return Output(shown[:LONGEST_OUTPUT])
+
+
+def _blocks(content: list[Any], kind: ToolKind) -> Iterator[Block]:
+    for item in mappings(content, MOST_BLOCKS):
+        if item.get("type") == "diff":
+            old = item.get("oldText")
+            yield Diff(
+                text(item.get("path"))[:LONGEST_PATH],
+                None if old is None else text(old)[:LONGEST_OUTPUT],
+                text(item.get("newText"))[:LONGEST_OUTPUT],
+            )
+        elif item.get("type") == "content":
+            yield from _block(mapping(item.get("content")), kind)
+
+
+def _block(content: Mapping[str, Any], kind: ToolKind) -> Iterator[Block]:
+    media_type, data = content.get("mimeType"), text(content.get("data"))
+    if content.get("type") == "image":
+        if media_type in PICTURES and 0 < len(data) <= LONGEST_PICTURE:
+            yield Picture(str(media_type), data)
+    elif shown := content_text(content):
+        yield _printed(shown, kind)
+
+
+def content_text(content: object) -> str:
+    """The text in a block of content; a resource that is only named becomes a link."""
+    block = mapping(content)
+    if block.get("type") == "resource_link":
+        uri = text(block.get("uri"))
+        return f"[{text(block.get('name')) or uri}]({uri})" if uri else ""
+    if block.get("type") == "resource":
+        return text(mapping(block.get("resource")).get("text"))
+    return text(block.get("text"))

@@ -1,0 +1,233 @@
+"""One answer of an agent: opens its session, sends the prompt, passes on what comes. Knows no JSON-RPC."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from webchat.backends import Event, Piece
+from webchat.backends.acp import problems
+from webchat.backends.acp.agent import Agent
+from webchat.backends.acp.connection import CANCELLED, AgentSession
+from webchat.backends.acp.inbox import Inbox, Overflow
+from webchat.backends.acp.opening import CANCEL_PATIENCE, Cancelled, Opening
+from webchat.backends.acp.records import Record, Records
+from webchat.backends.acp.sessions import Session
+from webchat.backends.acp.shapes import identity, mapping, mappings, text
+from webchat.backends.acp.transcript import LEFT_OUT, digest, primed
+from webchat.backends.acp.updates import UpdateReader
+from webchat.chat.parts import Option, Permission
+from webchat.errors import BackendUnavailable, InvalidInput
+
+MOST_OPEN, MOST_OFFERED = 100, 100
+"""Questions that wait for the person at once, and answers that one of them may have."""
+UNTITLED = "The agent asks before it goes on"
+NOT_OFFERED = "This is not one of the answers that the agent offers."
+
+
+@dataclass(frozen=True)
+class _Question:
+    """A permission that nobody has given or refused yet. `values` are the options' ids as the agent wrote them."""
+
+    answer: Callable[[Mapping[str, Any]], None]
+    values: Mapping[str, Any]
+    tool_call: str
+
+
+class Turn:
+    """The pieces of one answer, to be iterated once. Raises BackendUnavailable while it is iterated.
+
+    `cancel`, from any thread, ends it at once; the agent then has `CANCEL_PATIENCE` seconds to end its prompt.
+    """
+
+    def __init__(self, session: Session, agent: Agent, records: Records, message: str) -> None:
+        self._session, self._agent, self._records, self._message = session, agent, records, message
+        self._history = session.history  # another one that is told meanwhile is another list
+        self._inbox, self._reader = Inbox(), UpdateReader()
+        self._said: list[str] = []
+        self._live: AgentSession | None = None
+        self._prompt: Future[Any] | None = None
+        self._open: dict[str, _Question] = {}
+        self._is_cancelled = self._is_whole = False
+        self._failure: BackendUnavailable | None = None
+        self._overdue: threading.Timer | None = None
+        self._state_lock = threading.Lock()
+
+    def __iter__(self) -> Iterator[Piece]:
+        try:
+            with self._agent.in_use():
+                yield from self._pieces()
+        except Cancelled:
+            pass
+        except GeneratorExit:
+            self.cancel()
+            raise
+        except problems.AgentError as error:
+            raise problems.of_error(error, self._agent.label, self._agent.secrets) from error
+        finally:
+            self._keep()
+
+    def cancel(self) -> None:
+        """End the answer; returns at once."""
+        with self._state_lock:
+            if self._is_cancelled:
+                return
+            self._is_cancelled = True
+        self._inbox.close(drop=True)
+        self._end_prompt()
+
+    def answer(self, permission_id: str, option_id: str) -> None:
+        """Pass on what the person has chosen. Raises InvalidInput for what is not offered."""
+        with self._state_lock:
+            question = self._open.get(permission_id)
+            if question is None:
+                return
+            if option_id not in question.values:
+                raise InvalidInput(NOT_OFFERED)
+            del self._open[permission_id]
+        self._reader.answered(question.tool_call)
+        question.answer({"outcome": {"outcome": "selected", "optionId": question.values[option_id]}})
+
+    # The answer's own thread
+
+    def _pieces(self) -> Iterator[Piece]:
+        if self._is_cancelled:
+            return
+        opening = Opening(self._session, self._agent, self._records, self._inbox)
+        live = yield from opening.run(self._history)
+        prompt, is_short = self._message, False
+        if live.known != digest(self._history):
+            prompt, is_short = primed(self._history, self._message)
+        if is_short:
+            yield Event("note", LEFT_OUT)
+        self._send(live, prompt)
+        while (piece := self._inbox.get()) is not None:
+            if isinstance(piece, str):
+                self._said.append(piece)
+            yield piece
+        if not self._is_cancelled:
+            yield from self._ended()
+
+    def _send(self, live: AgentSession, prompt: str) -> None:
+        """Raises Cancelled."""
+        self._record(live, answer="", is_finished=False)
+        with self._state_lock:
+            if self._is_cancelled:
+                raise Cancelled
+            self._live, self._session.agent = live, self._agent.name
+            live.known, live.listener = None, self
+            self._prompt = live.prompt(prompt, self._over)
+
+    def _ended(self) -> Iterator[Piece]:
+        """What is said at the end. Raises AgentError, BackendUnavailable."""
+        if self._failure:
+            raise self._failure
+        assert self._prompt  # noqa: S101
+        reason = text(mapping(self._prompt.result()).get("stopReason"))
+        if reason == "refusal":
+            raise problems.of_refusal("".join(self._said), self._agent.secrets)
+        self._is_whole = True
+        if reason in problems.NOTES:
+            yield Event("note", problems.NOTES[reason])
+
+    def _keep(self) -> None:
+        """Note what the agent's session has now; one in which something failed is not used again."""
+        live = self._live
+        if live is None:
+            return
+        if not self._is_whole and not self._is_cancelled:
+            if live.is_usable:
+                live.close()
+            return
+        answer = "".join(self._said)
+        self._history += [{"role": "user", "content": self._message}, {"role": "assistant", "content": answer}]
+        live.known = digest(self._history)
+        if self._is_whole:
+            self._record(live, answer=answer, is_finished=True)
+
+    def _record(self, live: AgentSession, *, answer: str, is_finished: bool) -> None:
+        told = self._history if is_finished else [*self._history, {"role": "user", "content": self._message}]
+        record = Record(
+            self._agent.name, live.id, live.cwd, digest(told), is_finished, os.getpid(), dict(self._session.chosen)
+        )
+        self._records.put(self._session.info.session_id, record)
+
+    # The thread that reads what the agent sends
+
+    def update(self, update: Mapping[str, Any]) -> None:
+        if self._is_cancelled or self._failure:
+            return
+        try:
+            for piece in self._reader.read(update):
+                self._inbox.put(piece)
+        except Overflow:
+            self._fail()
+
+    def ask(self, answer: Callable[[Mapping[str, Any]], None], question: Mapping[str, Any]) -> None:
+        offered = mappings(question.get("options"), MOST_OFFERED)
+        values = {name: option["optionId"] for option in offered if (name := identity(option.get("optionId")))}
+        permission_id = secrets.token_hex(16)
+        try:
+            call = None if self._is_cancelled else self._reader.asked(mapping(question.get("toolCall")))
+            if call:
+                self._inbox.put(call)
+        except Overflow:
+            self._fail()
+        tool_call = call.id if call else ""
+        with self._state_lock:
+            is_asked = values and not self._is_cancelled and not self._failure and len(self._open) < MOST_OPEN
+            if is_asked:
+                self._open[permission_id] = _Question(answer, values, tool_call)
+        if not is_asked:
+            answer(CANCELLED)
+            return
+        options = tuple(
+            Option(name, text(option.get("name")) or name, text(option.get("kind")))
+            for option in offered
+            if (name := identity(option.get("optionId")))
+        )
+        title = (call.title if call else "") or UNTITLED
+        self._inbox.put(Permission(permission_id, title, options, tool_call))
+
+    def _over(self, _prompt: Future[Any]) -> None:
+        """The agent has ended the prompt."""
+        if self._live and self._live.listener is self:
+            self._live.listener = None
+        self._open.clear()
+        if self._overdue:
+            self._overdue.cancel()
+        self._inbox.close()
+
+    def _fail(self) -> None:
+        self._failure = BackendUnavailable(problems.TOO_MUCH.format(self._agent.label))
+        self._inbox.close(drop=True)
+        self._end_prompt()
+
+    # Any thread
+
+    def _end_prompt(self) -> None:
+        """Have the agent end the prompt; open questions are answered first, without which some would wait for them."""
+        with self._state_lock:
+            questions, self._open = list(self._open.values()), {}
+            live, prompt = self._live, self._prompt
+        if live is None or prompt is None or prompt.done():
+            return
+        for question in questions:
+            question.answer(CANCELLED)
+        live.cancel()
+        self._overdue = threading.Timer(CANCEL_PATIENCE, self._give_up)
+        self._overdue.daemon = True
+        with suppress(RuntimeError):  # without a thread the next message looks
+            self._overdue.start()
+
+    def _give_up(self) -> None:
+        """The agent has not ended the prompt: nothing of this session is wanted any more."""
+        if self._live and self._prompt and not self._prompt.done():
+            self._live.connection.sessions.pop(self._live.id, None)
+            self._agent.abandon(self._live.connection)

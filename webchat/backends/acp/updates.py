@@ -1,0 +1,112 @@
+"""What an agent's updates during one answer mean, as pieces. Knows no process, and takes nothing on trust."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from webchat.backends import Event, Piece
+from webchat.backends.acp.inbox import Overflow
+from webchat.backends.acp.shapes import identity, mappings, text, whole
+from webchat.backends.acp.tool_calls import CallState, content_text
+from webchat.chat.parts import MOST_ENTRIES, Plan, PlanEntry, PlanStatus, ToolCall, Usage
+
+MOST_CALLS = 5_000
+MOST_HELD = 64 * 2**20
+"""Characters that the tool calls of one answer may have together."""
+PLAN_STATUSES: Mapping[str, PlanStatus] = {"pending": "pending", "in_progress": "running", "completed": "done"}
+TRYING_AGAIN = "The agent's model is being asked again"
+
+
+class UpdateReader:
+    """Turns the updates of one answer into pieces. `clock` counts seconds. `read` and `asked` raise Overflow."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._calls: dict[str, CallState] = {}
+        self._held = 0
+        self._message_id: str | None = None
+        self._gap = ""
+        """What another message needs before it to begin a paragraph; behind a new part it begins one anyway."""
+        self._has_parts = self._has_plan = False
+
+    def read(self, update: Mapping[str, Any]) -> Iterator[Piece]:
+        """The pieces of one update; none for a kind that is unknown."""
+        kind = update.get("sessionUpdate")
+        if kind == "agent_message_chunk":
+            yield from self._text(update)
+        elif kind == "agent_thought_chunk":
+            if thought := content_text(update.get("content")):
+                if self._has_parts:
+                    self._gap = ""
+                yield Event("reasoning", thought)
+        elif kind in ("tool_call", "tool_call_update"):
+            if call := self._merged(update):
+                yield call
+        elif kind == "plan":
+            if not self._has_plan:
+                self._begin_part()
+            self._has_plan = True
+            yield _plan(update)
+        elif kind == "usage_update":
+            used, size = whole(update.get("used")), whole(update.get("size"))
+            if used is not None and size is not None:
+                yield Usage(used, size)
+        elif "retrying" in text(kind):
+            yield Event("status", TRYING_AGAIN)
+
+    def asked(self, tool_call: Mapping[str, Any]) -> ToolCall | None:
+        """The call that a question is about, with what the question tells of it; None if it names none."""
+        call = self._merged(tool_call)
+        self._begin_part()
+        return call
+
+    def answered(self, call_id: str) -> None:
+        """The question about this call has been answered."""
+        if state := self._calls.get(call_id):
+            state.go_on(self._clock())
+
+    def _text(self, update: Mapping[str, Any]) -> Iterator[Piece]:
+        said = content_text(update.get("content"))
+        if not said:
+            return
+        message_id = identity(update.get("messageId")) or self._message_id
+        begins = self._message_id is not None and message_id != self._message_id
+        yield f"{self._gap}{said}" if begins else said
+        self._message_id = message_id
+        self._gap = "" if said.endswith("\n\n") else "\n" if said.endswith("\n") else "\n\n"
+
+    def _merged(self, update: Mapping[str, Any]) -> ToolCall | None:
+        call_id = identity(update.get("toolCallId"))
+        if not call_id:
+            return None
+        state = self._calls.get(call_id)
+        if state is None:
+            if len(self._calls) >= MOST_CALLS:
+                raise Overflow
+            state = self._calls[call_id] = CallState(ToolCall(call_id))
+            self._begin_part()
+        before = state.size
+        call = state.merge(update, self._clock())
+        self._held += state.size - before
+        if self._held > MOST_HELD:
+            raise Overflow
+        return call
+
+    def _begin_part(self) -> None:
+        self._gap, self._has_parts = "", True
+
+
+def _plan(update: Mapping[str, Any]) -> Plan:
+    entries = mappings(update.get("entries"), MOST_ENTRIES)
+    return Plan(
+        tuple(
+            PlanEntry(
+                text(entry.get("content")),
+                PLAN_STATUSES.get(text(entry.get("status")), "pending"),
+                text(entry.get("priority")),
+            )
+            for entry in entries
+        )
+    )

@@ -1,0 +1,220 @@
+"""An agent's process, spoken to in JSON-RPC: one object a line over its standard input and output. Knows no session."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import queue
+import subprocess
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, Any, Protocol
+
+from webchat import threads
+from webchat.backends.acp.problems import AgentError
+from webchat.errors import BackendUnavailable, NoThreads
+
+log = logging.getLogger(__name__)
+GUARD = str(Path(__file__).with_name("guard.py"))
+LONGEST_LINE = 50 * 2**20
+"""Bytes; a longer line is passed over."""
+LOGGED_LINE = 2_000
+MOST_REFUSALS = 1_000
+"""Refusals waiting to be written; an agent that sends requests without reading the answers gets no more of them."""
+METHOD_NOT_FOUND = -32601
+ENDED = "The agent ended unexpectedly. Send the message again: that starts it anew."
+Done = Callable[["Future[Any]"], object]
+
+
+class Receiver(Protocol):
+    """Who is told what the agent says by itself. Called in the thread that reads, one call at a time."""
+
+    def asked(self, request_id: Any, method: str, params: Mapping[str, Any]) -> bool:  # noqa: ANN401
+        """A request, which is answered with `reply`, now or later. False: there is no such method."""
+
+    def told(self, method: str, params: Mapping[str, Any]) -> None:
+        """A notification."""
+
+    def ended(self) -> None:
+        """The process has ended, or is about to."""
+
+
+class Wire:
+    """A running agent. Raises OSError and NoThreads if it cannot be started; one that ends at once just ends.
+
+    It runs in a process group of its own, which ends with this process, however that ends.
+    """
+
+    def __init__(self, command: Sequence[str], environ: Mapping[str, str], receiver: Receiver) -> None:
+        self._receiver = receiver
+        self._pending: dict[int, Future[Any]] = {}
+        self._last_id = 0
+        self._state_lock = threading.Lock()
+        self._is_over = self._is_unwanted = self._has_failed = False
+        self._outgoing: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._printed: deque[str] = deque(maxlen=1)
+        self._process, self._lifeline = _spawn(command, environ)
+        try:
+            threads.start(self._listen, "agent-stderr", self._process.stderr)
+            threads.start(self._write, "agent-writer", self._process.stdin)
+            threads.start(self._read, "agent-reader", self._process.stdout)
+        except NoThreads:
+            self.end()
+            raise
+
+    @property
+    def pid(self) -> int:
+        """The process that guards the agent's."""
+        return self._process.pid
+
+    @property
+    def is_over(self) -> bool:
+        return self._is_over
+
+    def request(self, method: str, params: Mapping[str, Any], done: Done | None = None) -> Future[Any]:
+        """Ask the agent. The future has the result, an AgentError, or BackendUnavailable if the process ends first.
+
+        `done` is called with it in the thread that reads, before anything that the agent sends later is looked at.
+        """
+        future: Future[Any] = Future()
+        if done:
+            future.add_done_callback(done)
+        with self._state_lock:
+            is_over = self._is_over
+            self._last_id = request_id = self._last_id + 1
+            if not is_over:
+                self._pending[request_id] = future
+        if is_over:
+            future.set_exception(BackendUnavailable(ENDED))
+        else:
+            self._send({"id": request_id, "method": method, "params": params})
+        return future
+
+    def notify(self, method: str, params: Mapping[str, Any]) -> None:
+        self._send({"method": method, "params": params})
+
+    def reply(self, request_id: Any, result: Mapping[str, Any]) -> None:  # noqa: ANN401
+        self._send({"id": request_id, "result": result})
+
+    def end(self) -> None:
+        """End the process; returns at once. All that was asked fails."""
+        with self._state_lock:
+            lifeline, self._lifeline = self._lifeline, -1
+            self._is_unwanted = self._is_unwanted or not self._is_over
+        self._outgoing.put(None)
+        if lifeline >= 0:
+            os.close(lifeline)
+        self._fail_all()
+
+    def _send(self, message: Mapping[str, Any]) -> None:
+        if not self._is_over:
+            self._outgoing.put(json.dumps({"jsonrpc": "2.0", **message}).encode() + b"\n")
+
+    def _write(self, stdin: IO[bytes]) -> None:
+        with suppress(OSError):  # it has ended, which its reader finds too
+            with stdin:
+                while (line := self._outgoing.get()) is not None:
+                    stdin.write(line)
+                    if self._outgoing.empty():
+                        stdin.flush()
+
+    def _listen(self, stderr: IO[bytes]) -> None:
+        with stderr:
+            while line := stderr.readline(LOGGED_LINE):
+                if line.strip():
+                    self._printed.append(line.decode("utf-8", "replace").strip())
+
+    def _read(self, stdout: IO[bytes]) -> None:
+        with stdout:
+            while line := _line(stdout):
+                self._take(line)
+        was_wanted = not self._is_unwanted
+        self._fail_all()
+        self.end()
+        status = self._process.wait()
+        if was_wanted:
+            log.warning("the agent ended with %s; its last words: %s", status, "".join(self._printed) or "none")
+
+    def _fail_all(self) -> None:
+        with self._state_lock:
+            was_over, self._is_over = self._is_over, True
+            pending, self._pending = self._pending, {}
+        for future in pending.values():
+            future.set_exception(BackendUnavailable(ENDED))
+        if not was_over:
+            self._receiver.ended()
+
+    def _take(self, line: bytes) -> None:
+        """Whatever is in a line, the next one is read."""
+        try:
+            message = json.loads(line.decode("utf-8", "replace"))
+            if isinstance(message, dict):
+                self._sort(message)
+        except (ValueError, RecursionError):
+            log.debug("the agent sent a line that is no message")
+        except Exception:
+            log.log(logging.DEBUG if self._has_failed else logging.ERROR, "an agent's message failed", exc_info=True)
+            self._has_failed = True
+
+    def _sort(self, message: dict[str, Any]) -> None:
+        method, params = message.get("method"), message.get("params")
+        params = params if isinstance(params, dict) else {}
+        if not isinstance(method, str):
+            self._answered(message)
+        elif "id" not in message:
+            self._receiver.told(method, params)
+        elif not self._receiver.asked(message["id"], method, params) and self._outgoing.qsize() < MOST_REFUSALS:
+            error = {"code": METHOD_NOT_FOUND, "message": "Method not found"}
+            self._send({"id": message["id"], "error": error})
+
+    def _answered(self, message: dict[str, Any]) -> None:
+        request_id, error = message.get("id"), message.get("error")
+        if type(request_id) is not int:
+            return
+        with self._state_lock:
+            future = self._pending.pop(request_id, None)
+        if future is None:
+            return
+        if error is not None:
+            future.set_exception(AgentError(error))
+        else:
+            future.set_result(message.get("result"))
+
+
+def _spawn(command: Sequence[str], environ: Mapping[str, str]) -> tuple[subprocess.Popen[bytes], int]:
+    """The guard's process, and the descriptor whose closing ends it."""
+    watched, lifeline = os.pipe()
+    try:
+        process = subprocess.Popen(  # noqa: S603
+            [sys.executable, "-I", "-S", GUARD, str(watched), *command],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environ,
+            pass_fds=(watched,),
+            bufsize=2**16,
+            start_new_session=True,  # Ctrl-C in the terminal is for the chat, which then ends the agent
+        )
+    except BaseException:
+        os.close(lifeline)
+        raise
+    finally:
+        os.close(watched)
+    return process, lifeline
+
+
+def _line(stdout: IO[bytes]) -> bytes:
+    """The next line; a blank one for one that is too long, b"" at the end."""
+    line = stdout.readline(LONGEST_LINE)
+    if len(line) < LONGEST_LINE or line.endswith(b"\n"):
+        return line
+    log.warning("the agent sent a line of more than %d MiB, which is passed over", LONGEST_LINE // 2**20)
+    while line and not line.endswith(b"\n"):
+        line = stdout.readline(2**20)
+    return b"\n"
