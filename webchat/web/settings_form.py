@@ -16,6 +16,7 @@ from webchat.web.inputs import Fields
 
 BACKENDS = {
     "local": "A model on this machine",
+    "acp": "An agent (Agent Client Protocol)",
     "openai": "A model server (OpenAI-compatible)",
     "mock": "Nobody: what you say is repeated",
 }

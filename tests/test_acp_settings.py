@@ -1,0 +1,84 @@
+"""How the chat is told of agents: by flag, variable and Flask's config, and by nothing else."""
+
+from __future__ import annotations
+
+import json
+import shlex
+
+import httpx
+import pytest
+
+from tests.acp import agents_in, has_ended
+from tests.conftest import Page
+from tests.reading import until
+from webchat import config, create_app
+from webchat.backends.acp.agent import named
+from webchat.errors import InvalidInput
+from webchat.fileutil import atomic_write
+
+
+@pytest.fixture
+def agents(tmp_path):
+    with agents_in(tmp_path) as agents:
+        yield agents
+
+
+def loaded(home, value):
+    return config.load({"AMPLIFIER_HOME": str(home)}, {"WEBCHAT_AGENT": value})[0].agent
+
+
+def test_a_variable_has_a_command_in_each_line(home):
+    assert loaded(home, " opencode acp \n\nnpx -y 'a b'") == (("opencode", "acp"), ("npx", "-y", "a b"))
+
+
+@pytest.mark.parametrize("value", ["opencode 'acp", "''", "opencode\n'' acp"])
+def test_what_is_no_command_is_refused(home, value):
+    with pytest.raises(InvalidInput, match="WEBCHAT_AGENT"):
+        loaded(home, value)
+
+
+def test_the_settings_file_and_the_page_name_no_agents(home):
+    atomic_write(config.settings_path(home), json.dumps({"backend": "acp", "agent": "touch /tmp/x"}))
+    app = create_app({"AMPLIFIER_HOME": str(home)})
+    client = app.test_client()
+    assert "No agent is set" in client.get("/").text
+    page = Page(client.post("/apps/settings/", data={"agent": "touch /tmp/x", "theme": "dark"}, follow_redirects=True))
+    assert page.soup.select_one("[name=agent]") is None
+    assert config.load({"AMPLIFIER_HOME": str(home)}, {})[0].agent == ()
+    app.extensions["webchat"].close()
+
+
+def test_agents_have_short_names_of_their_own():
+    commands = [["/usr/bin/npx", "a"], ["npx", "b"], ["npx-2"], ["opencode", "acp"]]
+    assert dict(named(commands)) == dict(zip(["npx", "npx-2", "npx-2-2", "opencode"], commands, strict=True))
+
+
+def test_a_server_answers_with_the_agents_of_its_flags_and_ends_them(serve, agents):
+    commands = [shlex.join(agents.command(*switches)) for switches in ((), ("--gemini",))]
+    server = serve("--backend", "acp", "--agent", commands[0], "--agent", commands[1], "--api-key", "sk-planted-key")
+    httpx.post(f"{server.url}/api/session", json={})
+    answers = [httpx.post(f"{server.url}/api/chat", json={"message": text}).json() for text in ("tool", "told")]
+    assert answers[0]["response"] == "I look.\n\nTwo files."
+    told = json.loads(answers[1]["response"])
+    assert told["prompts"] == ["tool", "told"]
+    assert "WEBCHAT_HANDED_ON" not in told["environ"]
+    server.terminate()
+    until(lambda: has_ended(told["pid"]))
+
+
+def test_a_session_chooses_among_several_agents(home, agents):
+    commands = "\n".join(shlex.join(agents.command(*switches)) for switches in ((), ("--nameless",)))
+    app = create_app({"AMPLIFIER_HOME": str(home), "WEBCHAT_BACKEND": "acp", "WEBCHAT_AGENT": commands})
+    manager = app.extensions["webchat"]
+    first, second = manager.backend.agents
+    pids = []
+    for name in (second, first, second):
+        session = manager.create_session(str(agents.folder))
+        manager.set_options(session.session_id, {"agent": name})
+        message = manager.post_message(session.session_id, "told").wait()
+        assert message
+        told = json.loads(manager.conversation(session.session_id).last.content)
+        assert told["cwd"] == str(agents.folder)
+        pids.append(told["pid"])
+    assert pids[0] == pids[2] != pids[1]
+    app.extensions["webchat"].close()
