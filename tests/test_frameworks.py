@@ -178,6 +178,14 @@ def test_a_refusal_is_a_sentence(framework, backend, server, status, said):
 @each()
 def test_a_stop_ends_the_answer_and_hangs_up(framework, backend, server):
     server.script(sends("Once upon", SILENCE))
+    stop_after_its_first_piece(backend)
+    if framework != "smolagents":  # which cannot be interrupted
+        assert server.next_request().wait_until_gone()
+    server.script(answer(framework, "Yes?"))
+    assert text_of(ask(backend, "Still there?")) == "Yes?"
+
+
+def stop_after_its_first_piece(backend):
     pieces = backend.send_message(backend.create_session("~", "").session_id, "Tell me a story.")
     begun = threading.Event()
 
@@ -191,10 +199,23 @@ def test_a_stop_ends_the_answer_and_hangs_up(framework, backend, server):
     pieces.cancel()
     reader.join(10)
     assert not reader.is_alive()
-    if framework != "smolagents":  # which cannot be interrupted
-        assert server.next_request().wait_until_gone()
-    server.script(answer(framework, "Yes?"))
-    assert text_of(ask(backend, "Still there?")) == "Yes?"
+
+
+@pytest.mark.skipif("smolagents" not in INSTALLED, reason="smolagents is not installed")
+@pytest.mark.parametrize("framework", ["smolagents"])
+def test_an_agent_in_a_thread_begins_nothing_after_a_stop(framework, backend, server):
+    """Neither the tool that the model asks for, nor another step."""
+    for end in (calls("c1", "weather", {"city": "Rome"}).steps, [ended(), DONE], []):
+        stopped = threading.Event()
+        server.script(sends("Let me look.", stopped, *end))
+        stop_after_its_first_piece(backend)
+        asked = len(server.questions)
+        stopped.set()
+        for thread in threading.enumerate():
+            if thread.name == "agent":
+                thread.join(30)
+                assert not thread.is_alive()
+        assert len(server.questions) == asked
 
 
 @each("langchain", "openai_agents")

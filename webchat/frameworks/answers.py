@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import uuid
 from collections.abc import AsyncGenerator, Iterator, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from copy import copy
 
 from webchat.backends import Event, HistoryItem, Piece
@@ -129,21 +129,27 @@ async def agno(agent: Foreign, messages: Sequence[HistoryItem]) -> Pieces:
 def smolagents(agent: Foreign, messages: Sequence[HistoryItem]) -> Iterator[Piece | None]:
     agent = _own_copy(agent, messages)
     calls = ToolCalls()
-    for event in agent.run(messages[-1]["content"], stream=True, reset=False):
-        match type(event).__name__:
-            case "ChatMessageStreamDelta":
-                yield reasoning(event.content)
-            case "ToolCall" if event.name != FINAL_TOOL:
-                yield calls.begin(event.id, event.name, event.arguments)
-            case "ToolOutput" if event.tool_call.name != FINAL_TOOL:
-                yield calls.end(event.id, event.observation)
-            case "ActionStep":
-                if not getattr(agent, "stream_outputs", False):
-                    yield reasoning(text(event.model_output))
-                result = event.error.message if event.error else event.observations
-                yield from calls.end_all(result, failed=bool(event.error))
-            case "FinalAnswerStep":
-                yield text(event.output)
+    run = agent.run(messages[-1]["content"], stream=True, reset=False)
+    try:
+        for event in run:
+            yield None  # a stop takes effect here, before the next step or tool
+            match type(event).__name__:
+                case "ChatMessageStreamDelta":
+                    yield reasoning(event.content)
+                case "ToolCall" if event.name != FINAL_TOOL:
+                    yield calls.begin(event.id, event.name, event.arguments)
+                case "ToolOutput" if event.tool_call.name != FINAL_TOOL:
+                    yield calls.end(event.id, event.observation)
+                case "ActionStep":
+                    if not getattr(agent, "stream_outputs", False):
+                        yield reasoning(text(event.model_output))
+                    result = event.error.message if event.error else event.observations
+                    yield from calls.end_all(result, failed=bool(event.error))
+                case "FinalAnswerStep":
+                    yield text(event.output)
+    finally:
+        with suppress(RuntimeError):  # it yields once more while it is closed
+            run.close()
 
 
 def _own_copy(agent: Foreign, messages: Sequence[HistoryItem]) -> Foreign:
