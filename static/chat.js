@@ -72,8 +72,8 @@
   const draftName = () => DRAFT + ($("chatArea")?.dataset.url ?? "");
   const keyOf = (field) => field?.form?.elements.key;
   const newKey = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-  const keepDraft = (text, name = draftName()) => {
-    const draft = { text, key: keyOf($("messageInput"))?.value, sent: sending?.text, at: Date.now() };
+  const keepDraft = (text, name = draftName(), sent = sending?.text) => {
+    const draft = { text, key: keyOf($("messageInput"))?.value, sent, at: Date.now() };
     try {
       if (text) localStorage.setItem(name, JSON.stringify(draft)); else localStorage.removeItem(name);
     } catch { /* a browser that keeps nothing for this site does without */ }
@@ -96,7 +96,10 @@
     const field = $("messageInput");
     const key = keyOf(field);
     const was = key?.value;
-    if (isShown(was)) key.value = newKey();
+    if (isShown(was)) {
+      key.value = newKey();
+      $("problem").replaceChildren();
+    }
     for (const name of new Set([draftName(), DRAFT])) {
       const draft = draftOf(name);
       if (!draft?.sent || !isShown(draft.key)) continue;
@@ -358,22 +361,25 @@
     for (const box of document.querySelectorAll(".signed-out")) box.remove();
   });
 
-  // A request that failed is reported where its answer would be; the text stays in the field.
-  document.addEventListener("htmx:error", async (event) => {
-    const source = event.target;
-    const key = source.matches?.(".field") && source.elements.key.value;
-    const answerer = await answererOf(event.detail.error);
+  // A request that failed is reported where its answer would be, at once; why it failed may follow. The text stays.
+  document.addEventListener("htmx:error", async ({ target: source, detail }) => {
+    const isMessage = source.matches?.(".field");
     const place = source.closest && problemOf(source);
-    if (!place || isShown(key)) return;
+    if (!place || (isMessage && isShown(source.elements.key.value))) return;
     if (source.id === "sessionSearch") $("sessionList").querySelector(".empty")?.remove();
-    if (answerer && isSignIn(answerer)) {
+    const fail = (why) => {
+      const then = isMessage ? "Your text is still here; send it again in a moment." : "Try again in a moment.";
+      if (source.matches(ASKS)) tell(place, `${why} ${then}`, "");
+    };
+    fail("The chat's server does not answer.");
+    const answerer = await answererOf(detail.error);
+    if (!answerer) return;
+    if (isSignIn(answerer)) {
       // Going back in the history requests a whole page: the browser loads it, as it would without htmx.
       if (source === document.body) location.reload(); else tellSignedOut(place, source);
-      return;
+    } else if (answerer.status < 500) {
+      fail(`This was refused before it reached the chat (${answerer.status}).`);
     }
-    if (!source.matches(ASKS)) return;
-    const failed = answerer && answerer.status < 500 ? `This was refused before it reached the chat (${answerer.status}).` : "The chat's server does not answer.";
-    tell(place, `${failed} ${source.matches(".field") ? "Your text is still here; send it again in a moment." : "Try again in a moment."}`, "");
   });
 
   // A screen reader is told once that an answer has ended, not each of its words, and what notes come onto the page.
@@ -455,7 +461,12 @@
     sending = { field, text: field.value, files: [...$("files").files] };
     keepDraft(field.value);
   });
-  document.addEventListener("submit", (event) => { sendOn = Boolean(sending) && event.target.matches("form.field"); }, true);
+  document.addEventListener("submit", (event) => {
+    const isMessage = event.target.matches("form.field");
+    sendOn = Boolean(sending) && isMessage;
+    // Without htmx the browser sends it.
+    if (isMessage && !window.htmx) keepDraft($("messageInput").value, draftName(), $("messageInput").value);
+  }, true);
   document.addEventListener("input", (event) => {
     sendOn = false;
     if (early?.form === event.target.form) early = null;

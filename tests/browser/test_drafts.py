@@ -116,8 +116,7 @@ def test_what_was_typed_behind_it_is_a_draft_after_a_reload(chat, late):
 
 def test_a_message_that_is_on_the_page_has_not_failed(chat, late):
     arrive = late()
-    with chat.page.expect_response(lambda response: response.request.method == "HEAD"):
-        arrive(is_lost=True)
+    arrive(is_lost=True)
     expect(chat.field).to_have_value("")
     expect(chat.problem).to_be_empty()
     chat.asked("two")
@@ -306,3 +305,42 @@ def test_a_message_leaves_the_field_in_its_place(chat):
     chat.asked("one")
     expect(chat.field).to_have_value("")
     assert chat.page.evaluate("window.field === document.activeElement && window.field.id === 'messageInput'")
+
+
+def test_a_failure_is_said_before_anybody_knows_why(chat):
+    chat.asked("hello")
+    chat.page.route("**/messages", lambda route: route.abort(), times=1)
+    held = []
+    chat.page.route(chat.page.url, lambda route: held.append(route))
+    chat.ask("one")
+    expect(chat.problem).to_contain_text("does not answer")
+    chat.wait_for(held)
+    assert held[0].request.method == "HEAD"
+    expect(chat.field).to_have_value("one")
+
+
+def test_a_failure_is_not_said_any_more_when_its_message_is_there(chat):
+    chat.asked("hello")
+    chat.page.route("**/messages", lambda route: route.abort(), times=1)
+    chat.ask("one")
+    expect(chat.problem).to_contain_text("does not answer")
+    key = chat.page.locator("#composer [name=key]").input_value()
+    chat.page.request.post(f"{chat.page.url}/messages", form={"message": "one", "key": key})
+    expect(chat.questions.locator(".content")).to_have_text(["hello", "one"])
+    expect(chat.field).to_have_value("")
+    expect(chat.problem).to_be_empty()
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["first message", "further message"])
+def test_what_was_sent_without_htmx_is_no_draft_any_more(chat, first):
+    if not first:
+        chat.asked("hello")
+    chat.page.route("**/htmx-*", lambda route: route.abort())
+    chat.page.reload()
+    assert chat.page.evaluate("typeof htmx") == "undefined"
+    chat.ask("one")
+    expect(chat.questions.last.locator(".content")).to_have_text("one")
+    expect(chat.field).to_have_value("")
+    chat.page.unroute("**/htmx-*")
+    chat.page.reload()
+    expect(chat.field).to_have_value("")
