@@ -124,3 +124,12 @@ def test_every_open_page_hears_that_somebody_is_waited_for(client, manager, back
     finally:
         here.close()
         elsewhere.close()
+
+
+@pytest.mark.parametrize("odd", ["../../stop", "/", "a b?c#d", ".", "ä", "x" * 200])
+def test_a_question_may_have_any_id(client, ask, backend, page, session_id, odd):
+    url = ask(Permission(odd, "Sure?", OPTIONS))
+    form = page(url).soup.select_one("form.question")
+    assert client.post(form["action"], data={"option": "yes"}).status_code == 303
+    ask.posted.wait()
+    assert backend.chosen == [(session_id, odd, "yes")]

@@ -47,36 +47,40 @@ class Renderings:
         """The whole content. What people wrote is kept as they wrote it; only answers are Markdown."""
         if message.role != "assistant" or message.kind == "memory":
             return Body(Markup('<p class="plain">{}</p>').format(escape(message.content)))
-        text = normal_lines(message.content)
-        if not message.in_flight:
+        return self.text(message.id, message.content, grows=message.in_flight)
+
+    def text(self, key: str, text: str, *, grows: bool) -> Body:
+        """A text in Markdown; `key` tells one that grows from all others."""
+        text = normal_lines(text)
+        if not grows:
             with self._guard:
-                self._growing.pop(message.id, None)
+                self._growing.pop(key, None)
             return Body(markdown(text), shown=len(text))
-        with self._grown(message.id, text) as growing:
+        with self._grown(key, text) as growing:
             return Body(Markup().join(growing.blocks), growing.tail, growing.shown)
 
-    def since(self, message: Message, position: int) -> Body | None:
-        """The blocks of an answer in flight from that character on; None where it is not a block's edge."""
-        with self._grown(message.id, normal_lines(message.content)) as growing:
+    def since(self, key: str, text: str, position: int) -> Body | None:
+        """The blocks of a text that grows from that character on; None where it is not a block's edge."""
+        with self._grown(key, normal_lines(text)) as growing:
             blocks = growing.since(position)
             return None if blocks is None else Body(Markup().join(blocks), growing.tail, growing.shown)
 
     @contextmanager
-    def _grown(self, message_id: str, text: str) -> Iterator[GrowingMarkdown]:
-        """The rendered answer, which nobody changes meanwhile."""
-        growing = self._taken(message_id, len(text))
+    def _grown(self, key: str, text: str) -> Iterator[GrowingMarkdown]:
+        """The rendered text, which nobody changes meanwhile."""
+        growing = self._taken(key, len(text))
         with growing.turn:
             if not growing.markdown.fits(text):
                 growing.markdown = GrowingMarkdown()
             growing.markdown.grow(text)
             yield growing.markdown
 
-    def _taken(self, message_id: str, size: int) -> _Growing:
-        """What is kept of this answer; of others as much as has room beside it."""
+    def _taken(self, key: str, size: int) -> _Growing:
+        """What is kept of this text; of others as much as has room beside it."""
         with self._guard:
-            growing = self._growing.setdefault(message_id, _Growing())
+            growing = self._growing.setdefault(key, _Growing())
             growing.size = size
-            self._growing.move_to_end(message_id)
+            self._growing.move_to_end(key)
             total = sum(kept.size for kept in self._growing.values())
             while len(self._growing) > KEPT or (total > KEPT_CHARACTERS and len(self._growing) > 1):
                 total -= self._growing.popitem(last=False)[1].size

@@ -235,7 +235,7 @@ class PageStream(ListStream):
     def _grown(self, change: Change, message: Message) -> Markup:
         """What is new in the message that the page showed last."""
         sent = self._sent if self._sent and self._sent.id == message.id else None
-        body = self._chat.renderings.since(message, self._shown) if message.in_flight else None
+        body = self._chat.renderings.since(message.id, message.content, self._shown) if message.in_flight else None
         if body is None or sent is None or _shape(sent) != _shape(message):
             return self._article(change, message)
         status = pieces.status_html(change.conversation.status)
@@ -258,4 +258,4 @@ class PageStream(ListStream):
 
 def _shape(message: Message) -> object:
     """What decides how a message's article is built; while it stays the same, only its inside grows."""
-    return message.status, message.notes, bool(message.reasoning)
+    return message.status, message.notes, bool(message.reasoning), message.parts

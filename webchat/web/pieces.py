@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from functools import partial as bind
 from itertools import chain, groupby, islice
 from typing import Any
 
@@ -18,8 +19,10 @@ from webchat.chat.search import ASKED, Hit, folded, folded_title, words_of
 from webchat.errors import StorageError
 from webchat.session_store import WebChatSession
 from webchat.web.bodies import Body
+from webchat.web.cards import parts_html
 from webchat.web.context import DAYS, chat_of, day_group, link, local_time, owner
 from webchat.web.htmx import is_htmx, partial
+from webchat.web.parts import has_effects, usage_of
 from webchat.web.templates import render_template
 from webchat.web.window import EARLIER_SHOWN, Window, window
 
@@ -118,7 +121,10 @@ def message_context(message: Message, conversation: Conversation, body: Body | N
     is_last = conversation.last is not None and message.id == conversation.last.id
     return {
         "message": message,
-        "body": body or chat_of().renderings.body(message),
+        "body": None if message.parts else body or chat_of().renderings.body(message),
+        "parts": bind(parts_html, message) if message.parts else None,
+        "usage": usage_of(message),
+        "effects": has_effects(message),
         "status": conversation.status if is_last else None,
         "is_last": is_last,
         # A frame for whoever has no script: in a fragment, which a script puts in, it would really load.

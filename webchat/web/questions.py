@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-import re
-from hashlib import sha256
-
 from flask import Blueprint, redirect
 from werkzeug.wrappers import Response as AnyResponse
 
 from webchat.chat.message import Message
 from webchat.chat.parts import Permission
 from webchat.web import pieces
+from webchat.web.cards import item_html
 from webchat.web.context import manager, owner, session_link
 from webchat.web.faces import script_answer
-from webchat.web.htmx import fragments, is_htmx
+from webchat.web.htmx import fragments, is_htmx, partial
 from webchat.web.inputs import request_fields
-
-_SAFE = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.:-]*", re.ASCII)
+from webchat.web.parts import asked_in, name_of
 
 
 def register(blueprint: Blueprint) -> None:
     """Give the blueprint this module's routes."""
     blueprint.post("/sessions/<session_id>/permissions/<path:name>", endpoint="answer")(answer)
-
-
-def name_of(permission: Permission) -> str:
-    """The question's name in addresses: its id, if that can stand there, since agents choose it."""
-    return permission.id if _SAFE.fullmatch(permission.id) else sha256(permission.id.encode()).hexdigest()[:32]
 
 
 def answer(session_id: str, name: str) -> AnyResponse:
@@ -41,7 +33,18 @@ def answer(session_id: str, name: str) -> AnyResponse:
         return told
     if not is_htmx():
         return redirect(f"{session_link(session_id)}#end", code=303)
-    return fragments(pieces.shell_partials(manager().get_session(session_id, owner())))
+    return fragments(
+        _card(session_id, permission_id), pieces.shell_partials(manager().get_session(session_id, owner()))
+    )
+
+
+def _card(session_id: str, permission_id: str) -> str:
+    """The card with the question, as it is now."""
+    last = manager().read_conversation(session_id).last
+    item = asked_in(last, permission_id) if last else None
+    if last is None or item is None:
+        return ""
+    return partial(f"p-{last.id}-{item.number}", "outerMorph", item_html(last, item, session_id))
 
 
 def _named(message: Message | None, name: str) -> Permission | None:

@@ -1,0 +1,201 @@
+"""What a command wrote to its terminal as HTML: lines as they came to stand there, in 16 colours. Knows no page."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import groupby
+from typing import Any
+
+from markupsafe import Markup, escape
+
+from webchat.chat.plain import TURNING
+
+_TOKEN = re.compile(
+    # Strings for the terminal itself (titles, links, pictures); one without its end goes to the end of its line.
+    r"(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c\n]*(?:\x07|\x1b\\|\x9c)?"
+    r"|(?:\x1b\[|\x9b)(?P<params>[0-?]*)(?P<between>[ -/]*)(?P<final>[@-~]?)"
+    r"|\x1b[ -/]*[0-~]?"
+    r"|(?P<move>[\r\x08])"
+    r"|[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]"
+)
+_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+_MOVES = re.compile(r"[\r\x08]|(?:\x1b\[|\x9b)[0-9;]*[GK]")
+"""What goes back within a line, as progress bars do."""
+_LINE_END = re.compile(r"\r+\n")
+_FLAGS = {1: "bold", 2: "dim", 3: "italic", 4: "underline", 7: "inverse"}
+_OFF = {22: ("bold", "dim"), 23: ("italic",), 24: ("underline",), 27: ("inverse",), 39: ("colour",), 49: ("filled",)}
+_PALETTE = (
+    *((0, 0, 0), (205, 0, 0), (0, 205, 0), (205, 205, 0), (0, 0, 238), (205, 0, 205), (0, 205, 205), (229, 229, 229)),
+    *((127, 127, 127), (255, 0, 0), (0, 255, 0), (255, 255, 0), (92, 92, 255), (255, 0, 255), (0, 255, 255)),
+    (255, 255, 255),
+)
+_CUBE = (0, 95, 135, 175, 215, 255)
+
+
+@dataclass(frozen=True, slots=True)
+class _Style:
+    """How a character looks. `colour` is one of 16; a background is only told from none."""
+
+    colour: int | None = None
+    filled: bool = False
+    bold: bool = False
+    dim: bool = False
+    italic: bool = False
+    underline: bool = False
+    inverse: bool = False
+
+    @property
+    def classes(self) -> str:
+        flags = ("filled", "bold", "dim", "italic", "underline", "inverse")
+        names = [f"t-{flag}" for flag in flags if getattr(self, flag)]
+        return " ".join([*([f"t{self.colour}"] if self.colour is not None else []), *names])
+
+
+_PLAIN = _Style()
+_Run = tuple[_Style, str]
+
+
+def terminal(text: str) -> Markup:
+    """The text as HTML for a <pre>. Nothing in it acts any more: no escape and no control gets through."""
+    style, lines = _PLAIN, []
+    for line in _LINE_END.sub("\n", text).split("\n"):
+        if _MOVES.search(line):
+            runs, style = _written_over(line, style)
+        else:
+            runs, style = _written(line, style)
+        lines.append(Markup().join(_html(*run) for run in runs))
+    return Markup("\n").join(lines)
+
+
+def plain(text: str) -> Markup:
+    """Any text as HTML for a <pre>, without controls; marks that turn writing around stand in a box of their own."""
+    return Markup(TURNING.sub(r'<span class="bidi">\g<0></span>', str(escape(_UNSEEN.sub("", text)))))  # noqa: S704
+
+
+def _html(style: _Style, text: str) -> Markup:
+    shown = plain(text)
+    return Markup('<span class="{}">{}</span>').format(style.classes, shown) if style != _PLAIN else shown
+
+
+def _tokens(line: str) -> Iterator[str | re.Match[str]]:
+    """Text and what stands between it."""
+    end = 0
+    for token in _TOKEN.finditer(line):
+        if token.start() > end:
+            yield line[end : token.start()]
+        yield token
+        end = token.end()
+    if end < len(line):
+        yield line[end:]
+
+
+def _written(line: str, style: _Style) -> tuple[list[_Run], _Style]:
+    """A line that only goes forward, and the style after it."""
+    runs: list[_Run] = []
+    for token in _tokens(line):
+        if isinstance(token, str):
+            runs.append((style, token))
+        else:
+            style = _styled(style, token)
+    return runs, style
+
+
+def _written_over(line: str, style: _Style) -> tuple[Iterable[_Run], _Style]:
+    """A line as it stands after all that was written over its beginning, and the style after it."""
+    cells: list[tuple[_Style, str]] = []
+    column = 0
+    for token in _tokens(line):
+        if isinstance(token, str):
+            cells[column : column + len(token)] = [(style, char) for char in token]
+            column += len(token)
+        elif token["move"]:
+            column = 0 if token["move"] == "\r" else max(0, column - 1)
+        elif token["final"] == "G":
+            column = min(len(cells), max(0, _number(token["params"], 1) - 1))
+        elif token["final"] == "K":
+            column = _erase(cells, column, _number(token["params"], 0))
+        else:
+            style = _styled(style, token)
+    while cells and cells[-1] == (_PLAIN, " "):
+        cells.pop()
+    runs = ((key, "".join(char for _, char in group)) for key, group in groupby(cells, key=lambda cell: cell[0]))
+    return runs, style
+
+
+def _erase(cells: list[tuple[_Style, str]], column: int, how: int) -> int:
+    """Erase behind the column (0), before it (1) or all of the line (2), which keeps the column."""
+    if how == 1:
+        cells[:column] = [(_PLAIN, " ")] * column
+    else:
+        del cells[column:]
+    if how == 2:
+        cells[:] = [(_PLAIN, " ")] * column
+    return column
+
+
+def _number(params: str, otherwise: int) -> int:
+    first = params.partition(";")[0]
+    return int(first) if first.isascii() and first.isdigit() and len(first) < 6 else otherwise
+
+
+def _styled(style: _Style, token: re.Match[str]) -> _Style:
+    """The style after a token; only those that choose one change it."""
+    params = token["params"]
+    if token["final"] != "m" or token["between"] or params[:1] in tuple("<=>?"):
+        return style
+    codes = [_codes(param) for param in params.split(";")]
+    while codes:
+        code, *more = codes.pop(0)
+        if code in (38, 48):
+            given = more or [part[0] for part in codes[: 4 if codes and codes[0][0] == 2 else 2]]
+            del codes[: 0 if more else len(given)]
+            colour = _chosen(given)
+            style = replace(style, filled=True) if code == 48 else replace(style, colour=colour)
+        else:
+            style = _with(style, code)
+    return style
+
+
+def _codes(param: str) -> list[int]:
+    """A parameter and what belongs to it; what is no number is one that means nothing."""
+    return [_number(part, -1) if part else 0 for part in param.split(":")[:8]]
+
+
+def _with(style: _Style, code: int) -> _Style:
+    if code == 0:
+        return _PLAIN
+    if code in _FLAGS:
+        return replace(style, **{_FLAGS[code]: True})
+    if code in _OFF:
+        off: dict[str, Any] = {name: None if name == "colour" else False for name in _OFF[code]}
+        return replace(style, **off)
+    if 30 <= code <= 37 or 90 <= code <= 97:
+        return replace(style, colour=code - 30 if code < 90 else code - 82)
+    if 40 <= code <= 47 or 100 <= code <= 107:
+        return replace(style, filled=True)
+    return style
+
+
+def _chosen(given: list[int]) -> int | None:
+    """One of 16 for `5, number` of 256 colours or `2, red, green, blue`; None if it is neither."""
+    if len(given) >= 2 and given[0] == 5 and 0 <= given[1] <= 255:
+        return given[1] if given[1] < 16 else _nearest(*_of_256(given[1]))
+    rgb = given[-3:] if len(given) >= 4 and given[0] == 2 else []
+    return _nearest(*rgb) if rgb and all(0 <= value <= 255 for value in rgb) else None
+
+
+def _of_256(number: int) -> tuple[int, int, int]:
+    if number >= 232:
+        grey = 8 + 10 * (number - 232)
+        return grey, grey, grey
+    red, rest = divmod(number - 16, 36)
+    return _CUBE[red], _CUBE[rest // 6], _CUBE[rest % 6]
+
+
+@lru_cache(maxsize=1024)
+def _nearest(red: int, green: int, blue: int) -> int:
+    distances = [(red - r) ** 2 + (green - g) ** 2 + (blue - b) ** 2 for r, g, b in _PALETTE]
+    return distances.index(min(distances))

@@ -1,0 +1,159 @@
+"""The parts of an agent's answer as HTML, within bounds: a tool's card shows some of a long text and links the rest."""
+
+from __future__ import annotations
+
+from base64 import b64decode
+from binascii import Error as NotBase64
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from markupsafe import Markup
+
+from webchat.chat.message import Message
+from webchat.chat.parts import Block, Diff, Permission, Picture, Terminal, Text, ToolCall
+from webchat.chat.plain import one_line
+from webchat.render.diffs import Diffed, diff
+from webchat.render.terminal import terminal
+from webchat.web.bodies import Body
+from webchat.web.context import chat_of, link, owner
+from webchat.web.parts import Item, folded, items_of, name_of, runs_of
+from webchat.web.templates import render_template
+
+SHOWN, SHOWN_LIVE = 16_000, 4_000
+"""Characters of one text that a card shows; while its tool runs each update sends them again, so fewer."""
+_SIGNATURES = {
+    "image/png": (b"\x89PNG\r\n\x1a\n",),
+    "image/jpeg": (b"\xff\xd8\xff",),
+    "image/gif": (b"GIF87a", b"GIF89a"),
+    "image/webp": (b"RIFF",),
+}
+
+
+@dataclass(frozen=True)
+class Excerpt:
+    """As much of a text as a card shows; `left` characters are left out, `before` what is shown or behind it."""
+
+    html: Markup
+    left: int = 0
+    before: bool = False
+
+
+@dataclass(frozen=True)
+class ShownBlock:
+    """One block of a tool's output: a text, a diff with its path, or a picture's address; `url` leads to all of it."""
+
+    url: str
+    excerpt: Excerpt | None = None
+    path: str = ""
+    diffed: Diffed | None = None
+    is_picture: bool = False
+
+
+def parts_html(message: Message, session_id: str) -> Markup:
+    """All parts of an answer."""
+    return Markup().join(run_html(message, run, group, session_id) for run, group in runs_of(items_of(message)))
+
+
+def run_html(message: Message, run: int | None, items: Sequence[Item], session_id: str) -> Markup:
+    """Items that stand in a row, in the element that they fold in."""
+    html = Markup().join(item_html(message, item, session_id) for item in items)
+    if run is None:
+        return html
+    fold = fold_html(message.id, run, folded(items))
+    return Markup('<div class="run" id="run-{}-{}">{}{}</div>').format(message.id, run, fold, html)
+
+
+def fold_html(message_id: str, run: int, count: int) -> Markup:
+    """The line that a run's finished cards fold into; hidden if they are too few."""
+    hidden = Markup(" hidden")
+    html = Markup('<details class="fold" id="fold-{}-{}"{}><summary>{} steps</summary></details>')
+    return html.format(message_id, run, "" if count else hidden, count)
+
+
+def item_html(message: Message, item: Item, session_id: str, body: Body | None = None) -> Markup:
+    """One item's element. `body` is given where the caller goes on from just that state of a text."""
+    part = item.part
+    context: dict[str, Any] = {
+        "message": message,
+        "session_id": session_id,
+        "item": item,
+        "part": part,
+        "type": type(part).__name__,
+    }
+    if isinstance(part, Text):
+        context["body"] = body or chat_of().renderings.text(f"{message.id}-{item.number}", part.text, grows=item.grows)
+    elif isinstance(part, ToolCall):
+        context |= _card_context(message, item, part, session_id)
+    return Markup(render_template("webchat/_part.html", **context, **_QUESTIONS))  # noqa: S704
+
+
+def question_html(asked: Permission, session_id: str, element_id: str, *, framed: bool = False) -> Markup:
+    """A question as its form, or what was chosen."""
+    context = {"asked": asked, "session_id": session_id, "element_id": element_id, "framed": framed}
+    return Markup(render_template("webchat/_question.html", **context, **_QUESTIONS))  # noqa: S704
+
+
+def _card_context(message: Message, item: Item, call: ToolCall, session_id: str) -> dict[str, Any]:
+    where = {"session_id": session_id, "message_id": message.id, "number": item.number}
+    most = SHOWN_LIVE if call.is_open else SHOWN
+    given = call.input.rstrip("\n")
+    blocks = [_shown(block, link("part_output", **where, place=place), most) for place, block in enumerate(call.output)]
+    return {
+        "title": one_line(call.title),
+        "state": "asking" if item.is_asking else call.status,
+        "took": _took(call.seconds),
+        # A command's title often is the command.
+        "given": _excerpt(given, most) if given.strip() != call.title.strip() else None,
+        "input_url": link("part_input", **where),
+        "blocks": blocks,
+    }
+
+
+def _shown(block: Block, url: str, most: int) -> ShownBlock:
+    if isinstance(block, Diff):
+        return ShownBlock(url, path=one_line(block.path), diffed=diff(block.old, block.new))
+    if isinstance(block, Picture):
+        return ShownBlock(url, is_picture=picture(block) is not None)
+    return ShownBlock(url, _excerpt(block.text.rstrip("\n"), most, from_end=isinstance(block, Terminal)))
+
+
+def _excerpt(text: str, most: int, *, from_end: bool = False) -> Excerpt | None:
+    """The beginning or the end of a text; None if there is none."""
+    if not text:
+        return None
+    if len(text) <= most:
+        return Excerpt(_html(text))
+    if not from_end:
+        return Excerpt(_html(text[:most]), len(text) - most)
+    shown = text[-most:]
+    shown = shown[shown.find("\n", 0, most // 2) + 1 :]  # from a whole line on, if there is one
+    return Excerpt(_html(shown), len(text) - len(shown), before=True)
+
+
+_html = lru_cache(maxsize=256)(terminal)
+
+
+def picture(block: Picture) -> bytes | None:
+    """The picture's bytes; None if they are not what its type says."""
+    try:
+        data = b64decode(block.data, validate=True)
+    except (NotBase64, ValueError):
+        return None
+    known = data.startswith(_SIGNATURES.get(block.media_type, ()))
+    return data if known and (block.media_type != "image/webp" or data[8:12] == b"WEBP") else None
+
+
+def _took(seconds: float | None) -> str:
+    """How long a tool took, if that is worth a word."""
+    if seconds is None or seconds < 1:
+        return ""
+    whole = round(seconds)
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    return f"{whole} s" if whole < 60 else f"{whole // 60} min {whole % 60} s"
+
+
+_QUESTIONS = {"name_of": name_of, "owner": owner, "line": one_line}
+"""What the templates call."""

@@ -1,0 +1,116 @@
+"""How an agent's answer is laid out: what stands alone, what in a row, what folds. Knows no HTML."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from itertools import groupby
+
+from webchat.chat.message import Message
+from webchat.chat.parts import Part, Permission, Reasoning, ToolCall, Usage
+
+FOLDED = 4
+"""Finished cards in a row from which on they fold into one line."""
+HARMLESS = ("read", "search", "think", "fetch")
+"""Kinds of tools that leave nothing behind."""
+
+
+_SAFE = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.:-]*", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Item:
+    """One thing in an answer: a part with its number in the answer, and the questions that are about it.
+
+    `run` is the number of the first of the things that stand in a row and may fold together, None for one that stands
+    alone. `grows` is true of the last one while the answer is written.
+    """
+
+    number: int
+    part: Part
+    run: int | None = None
+    asked: tuple[Permission, ...] = ()
+    grows: bool = False
+
+    @property
+    def is_asking(self) -> bool:
+        return any(asked.is_open for asked in self.asked)
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether it folds with others. What failed is to be seen."""
+        return self.part.status == "done" and not self.is_asking if isinstance(self.part, ToolCall) else not self.grows
+
+    @property
+    def is_open(self) -> bool:
+        """Whether its card stands open by itself."""
+        is_busy = isinstance(self.part, ToolCall) and self.part.status in ("running", "failed")
+        return is_busy or self.is_asking
+
+
+def numbered(message: Message) -> dict[int, Part]:
+    """The parts by their numbers, which no later part changes: what is used of the context has none."""
+    return dict(enumerate(part for part in message.parts if not isinstance(part, Usage)))
+
+
+def items_of(message: Message) -> list[Item]:
+    """The answer's parts as they are shown. A question stands in the card of the tool that it is about."""
+    parts = numbered(message)
+    cards = {part.id: number for number, part in parts.items() if isinstance(part, ToolCall)}
+    asked: dict[int, list[Permission]] = {}
+    for part in parts.values():
+        if isinstance(part, Permission) and part.tool_call in cards:
+            asked.setdefault(cards[part.tool_call], []).append(part)
+    items: list[Item] = []
+    last = len(parts) - 1 if message.in_flight else -1
+    run = None
+    for number, part in parts.items():
+        if isinstance(part, Permission) and part.tool_call in cards:
+            continue
+        # What a model thinks between two tools belongs to their row.
+        if isinstance(part, ToolCall):
+            run = number if run is None else run
+        elif not isinstance(part, Reasoning):
+            run = None
+        items.append(Item(number, part, run, tuple(asked.get(number, ())), number == last))
+    return items
+
+
+def runs_of(items: Iterable[Item]) -> Iterator[tuple[int | None, list[Item]]]:
+    """The items that stand in a row, with the number of their run; those that stand alone with None."""
+    for run, group in groupby(items, key=lambda item: item.run):
+        yield run, [*group]
+
+
+def folded(items: Iterable[Item]) -> int:
+    """How many of a run's cards fold into one line; 0 if they are too few."""
+    count = sum(isinstance(item.part, ToolCall) and item.is_finished for item in items)
+    return count if count >= FOLDED else 0
+
+
+def name_of(permission: Permission) -> str:
+    """A question's name in addresses: its id, if that can stand there, since agents choose it."""
+    return permission.id if _SAFE.fullmatch(permission.id) else sha256(permission.id.encode()).hexdigest()[:32]
+
+
+def asked_in(message: Message, permission_id: str) -> Item | None:
+    """The item in which a question stands."""
+    items = items_of(message)
+    return next((item for item in items if permission_id in [asked.id for asked in _questions_in(item)]), None)
+
+
+def _questions_in(item: Item) -> tuple[Permission, ...]:
+    return (item.part,) if isinstance(item.part, Permission) else item.asked
+
+
+def usage_of(message: Message) -> Usage | None:
+    """What the answer used of the model's context, if that is known."""
+    found = [part for part in message.parts if isinstance(part, Usage) and part.size > 0]
+    return found[-1] if found else None
+
+
+def has_effects(message: Message) -> bool:
+    """Whether tools were used that may have changed something, which another answer does not undo."""
+    return any(isinstance(part, ToolCall) and part.kind not in HARMLESS for part in message.parts)
