@@ -42,6 +42,11 @@ class Agents:
         lines = path.read_text().splitlines() if path.exists() else []
         return [message["params"] for line in lines if (message := json.loads(line)).get("method") == method]
 
+    def seen(self) -> list[dict[str, str]]:
+        """The conversation that the agent's model would have been asked last."""
+        turns = json.loads((self.folder / "seen.json").read_text())
+        return [{"role": role, "content": content} for role, content in turns]
+
     def close(self) -> None:
         for backend in self.backends:
             backend.close()

@@ -30,6 +30,7 @@ replies: dict[str, queue.Queue] = {}
 cancelled: dict[str, threading.Event] = {}
 running: dict[str, threading.Lock] = {}
 choices: dict[str, dict[str, str]] = {}
+answers: dict[str, list[str]] = {}
 
 
 class Failure(Exception):
@@ -51,6 +52,7 @@ def update(session_id, kind: str, /, **fields) -> None:
 
 
 def say(session_id, text: str, **fields) -> None:
+    answers.setdefault(str(session_id), []).append(text)
     update(session_id, "agent_message_chunk", content={"type": "text", "text": text}, **fields)
 
 
@@ -427,18 +429,32 @@ def listed(params):
     return {"sessions": page, **({"nextCursor": str(start + 2)} if start + 2 < len(paths) else {})}
 
 
+def primed(text: str) -> list[list[str]]:
+    """The conversation that a new session was told of, as (role, text)."""
+    told = text.partition("<conversation>\n")[2].rpartition("\n</conversation>")[0]
+    said = [part.partition(": ") for part in told.split("\n\n") if part]
+    return [["user" if name == "User" else "assistant", words] for name, _, words in said]
+
+
 def prompt(params):
     session_id = params["sessionId"]
     text = params["prompt"][0]["text"]
     with running.setdefault(session_id, threading.Lock()):
         cancelled[session_id] = threading.Event()
         session = stored(session_id)
-        store(session_id, {**session, "prompts": [*session["prompts"], text]})
         asked = text.rpartition(NEW_MESSAGE)[2]
+        turns = [*session.get("turns", []), *primed(text), ["user", asked]]
+        (FOLDER / "seen.json").write_text(json.dumps(turns))
+        store(session_id, {**session, "prompts": [*session["prompts"], text], "turns": turns})
+        answers[session_id] = []
         scene = "endless" if "--endless" in SWITCHES else asked.split()[0].replace("-", "_")
         reason = SCENES.get(scene, echo)(session_id, asked)
         session = stored(session_id)
-        store(session_id, {**session, "said": [*session["said"], "Something."]})
+        said = {
+            "said": [*session["said"], "Something."],
+            "turns": [*turns, ["assistant", "".join(answers[session_id])]],
+        }
+        store(session_id, {**session, **said})
     return {"stopReason": reason or "end_turn"}
 
 

@@ -69,4 +69,4 @@ class TestAcp(BackendContract):
         (tmp_path / "work").mkdir()
         monkeypatch.setenv("HOME", str(tmp_path))
         with agents_in(tmp_path) as agents:
-            yield Case(agents.backend(), agents.backend("--endless"))
+            yield Case(agents.backend(), agents.backend("--endless"), agents.seen)

@@ -8,7 +8,7 @@ import shutil
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from webchat.backends.acp import problems
@@ -96,13 +96,13 @@ class Agent:
         elif connection and self._idle and not connection.is_over:
             self._rest = threading.Timer(self._idle, self._end_if_idle)
             self._rest.daemon = True
-            self._rest.start()
+            with suppress(RuntimeError):  # without a thread it stays until it has been used again
+                self._rest.start()
 
     def _end_if_idle(self) -> None:
         with self._lock:
-            connection = None if self._users else self._connection
-        if connection:
-            connection.wire.end()
+            if self._connection and not self._users:
+                self._connection.wire.end()
 
     def _start(self) -> Connection:
         if not self.is_installed:

@@ -111,11 +111,16 @@ class Connection:
         self._ready_lock = threading.Lock()
         self._deadline = threading.Timer(patience, self._give_up)
         self._deadline.daemon = True
-        self.wire = Wire(command, environ, self)
+        self._deadline.start()
+        try:
+            self.wire = Wire(command, environ, self)
+            self.wire.start()
+        except BaseException:
+            self._deadline.cancel()
+            raise
         client = {"name": "webchat", "version": __version__}
         parameters = {"protocolVersion": PROTOCOL_VERSION, "clientCapabilities": CAPABILITIES, "clientInfo": client}
         self.wire.request("initialize", parameters, self._initialized)
-        self._deadline.start()
 
     # What it is
 

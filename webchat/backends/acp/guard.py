@@ -12,8 +12,8 @@ import sys
 import threading
 from contextlib import suppress
 
-GRACE = 2.0
-"""Seconds that the agent has between being asked to end and being killed."""
+LAST_WORDS, GRACE = 1.0, 2.0
+"""Seconds that the agent has to end when its input has ended, and after it has been told to, before it is killed."""
 NOT_STARTED = 127
 
 
@@ -41,10 +41,10 @@ def _let_go_of_the_pipes() -> None:
 def _end_with(lifeline: int, agent: subprocess.Popen[bytes]) -> None:
     while os.read(lifeline, 1):
         pass
-    _signal(agent.pid, signal.SIGTERM)
-    with suppress(subprocess.TimeoutExpired):
-        agent.wait(GRACE)
-    _signal(agent.pid, signal.SIGKILL)
+    for seconds, number in ((LAST_WORDS, signal.SIGTERM), (GRACE, signal.SIGKILL)):
+        with suppress(subprocess.TimeoutExpired):
+            agent.wait(seconds)
+        _signal(agent.pid, number)
 
 
 def _signal(group: int, number: int) -> None:

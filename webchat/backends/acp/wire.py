@@ -25,8 +25,8 @@ GUARD = str(Path(__file__).with_name("guard.py"))
 LONGEST_LINE = 50 * 2**20
 """Bytes; a longer line is passed over."""
 LOGGED_LINE = 2_000
-MOST_REFUSALS = 1_000
-"""Refusals waiting to be written; an agent that sends requests without reading the answers gets no more of them."""
+MOST_REPLIES = 1_000
+"""Replies waiting to be written; an agent that sends requests without reading the answers gets no more of them."""
 METHOD_NOT_FOUND = -32601
 ENDED = "The agent ended unexpectedly. Send the message again: that starts it anew."
 Done = Callable[["Future[Any]"], object]
@@ -46,7 +46,7 @@ class Receiver(Protocol):
 
 
 class Wire:
-    """A running agent. Raises OSError and NoThreads if it cannot be started; one that ends at once just ends.
+    """A running agent, which is heard after `start`. Raises OSError if it cannot be run.
 
     It runs in a process group of its own, which ends with this process, however that ends.
     """
@@ -60,6 +60,9 @@ class Wire:
         self._outgoing: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._printed: deque[str] = deque(maxlen=1)
         self._process, self._lifeline = _spawn(command, environ)
+
+    def start(self) -> None:
+        """Raises NoThreads; the process has ended then."""
         try:
             threads.start(self._listen, "agent-stderr", self._process.stderr)
             threads.start(self._write, "agent-writer", self._process.stdin)
@@ -100,7 +103,7 @@ class Wire:
         self._send({"method": method, "params": params})
 
     def reply(self, request_id: Any, result: Mapping[str, Any]) -> None:  # noqa: ANN401
-        self._send({"id": request_id, "result": result})
+        self._reply({"id": request_id, "result": result})
 
     def end(self) -> None:
         """End the process; returns at once. All that was asked fails."""
@@ -111,6 +114,10 @@ class Wire:
         if lifeline >= 0:
             os.close(lifeline)
         self._fail_all()
+
+    def _reply(self, message: Mapping[str, Any]) -> None:
+        if self._outgoing.qsize() < MOST_REPLIES:
+            self._send(message)
 
     def _send(self, message: Mapping[str, Any]) -> None:
         if not self._is_over:
@@ -169,9 +176,9 @@ class Wire:
             self._answered(message)
         elif "id" not in message:
             self._receiver.told(method, params)
-        elif not self._receiver.asked(message["id"], method, params) and self._outgoing.qsize() < MOST_REFUSALS:
+        elif not self._receiver.asked(message["id"], method, params):
             error = {"code": METHOD_NOT_FOUND, "message": "Method not found"}
-            self._send({"id": message["id"], "error": error})
+            self._reply({"id": message["id"], "error": error})
 
     def _answered(self, message: dict[str, Any]) -> None:
         request_id, error = message.get("id"), message.get("error")
