@@ -416,6 +416,21 @@ def test_one_of_them_is_brought_in_and_goes_on(agents, foreign):
     assert len(agents.received("session/load")) == 1
 
 
+def test_a_session_that_another_has_taken_the_place_of_is_still_ours(agents, foreign):
+    backend = agents.backend()
+    session_id = begun(backend)
+    for text in ("hullo", "hallo"):
+        backend.resume_session(session_id, said((text, "Yes?")))
+        ask(backend, session_id, "hello")
+    assert len(agents.received("session/new")) == 3
+    assert {own.id.rpartition("/")[2] for own in backend.own_sessions()} == set(foreign)
+
+
+def test_looking_at_sessions_that_cannot_be_listed_tells_why(agents):
+    with pytest.raises(BackendUnavailable, match="sign in there"):
+        agents.backend("--refuses-to-start").own_sessions()
+
+
 @pytest.mark.parametrize("own_id", ["", "x", "python/own9", "nobody/own1"])
 def test_what_is_not_listed_is_not_brought_in(agents, foreign, own_id):
     with pytest.raises(InvalidInput, match="not there"):

@@ -93,7 +93,8 @@ class AgentSession:
 
 
 class Connection:
-    """One process of an agent. `ready` is done when it has said what it can do, or has failed: BackendUnavailable.
+    """One process of an agent. `ready` is done when it has said what it can do, or has failed (AgentError,
+    BackendUnavailable).
 
     Raises OSError and NoThreads if the process cannot be started. After `patience` seconds without a word it is ended.
     """
@@ -221,7 +222,7 @@ class Connection:
         self._deadline.cancel()
         error = answer.exception()
         if isinstance(error, problems.AgentError):
-            self._settle(problems.of_error(error, self.name, ()))
+            self._settle(error)
         elif error:
             self._settle(BackendUnavailable(problems.NOT_STARTED.format(self.name)))
         else:
@@ -233,7 +234,7 @@ class Connection:
     def _give_up(self) -> None:
         self._settle(BackendUnavailable(problems.NOT_READY.format(self.name, self._patience)))
 
-    def _settle(self, failure: BackendUnavailable | None) -> None:
+    def _settle(self, failure: Exception | None) -> None:
         """Be ready, or fail and end the process; only the first of all that may happen counts."""
         with self._ready_lock:
             if self.ready.done():

@@ -11,8 +11,8 @@ from typing import Any
 from webchat.backends import Event, Piece
 from webchat.chat.parts import Placed
 
-MOST_UNREAD = 16 * 2**20
-"""Characters of text. Whoever reads keeps up with any agent; what does not fit comes from one that has lost its way."""
+MOST_UNREAD, MOST_WAITING = 16 * 2**20, 100_000
+"""Characters of text, and pieces. Whoever reads keeps up with any agent that has not lost its way."""
 
 
 class Overflow(Exception):
@@ -56,13 +56,21 @@ class Inbox:
             if isinstance(piece, str) or (isinstance(piece, Event) and piece.kind == "reasoning"):
                 self._put_text(piece, piece if isinstance(piece, str) else piece.text)
             elif isinstance(piece, Event):
-                self._waiting.append(_Waiting(piece))
+                self._put_event(piece)
             elif waiting := self._places.get(place := _place_of(piece)):
                 waiting.piece = piece
             else:
                 self._places[place] = _Waiting(piece)
                 self._waiting.append(self._places[place])
             self._changed.notify_all()
+            if len(self._waiting) > MOST_WAITING:
+                raise Overflow
+
+    def _put_event(self, event: Event) -> None:
+        last = self._waiting[-1].piece if self._waiting else None
+        if isinstance(last, Event) and last.kind == event.kind == "status":
+            self._waiting.pop()
+        self._waiting.append(_Waiting(event))
 
     def _put_text(self, piece: str | Event, text: str) -> None:
         self._unread += len(text)

@@ -41,7 +41,7 @@ def list_own(agent: Agent, known: set[str]) -> list[OwnSession]:
 
 def connected(agent: Agent) -> Connection:
     """The running agent. Raises BackendUnavailable."""
-    return agent.connect().result()
+    return result_of(agent.connect(), None, agent)
 
 
 def _pages(agent: Agent, connection: Connection) -> Iterator[OwnSession]:
@@ -77,7 +77,7 @@ def read_own(agent: Agent, own: OwnSession) -> tuple[AgentSession, list[HistoryI
     return session, replay.messages()
 
 
-def result_of(request: Future[T], seconds: float, agent: Agent) -> T:
+def result_of(request: Future[T], seconds: float | None, agent: Agent) -> T:
     """What the agent answers. Raises BackendUnavailable, also for an error and for none within that time."""
     try:
         return request.result(seconds)

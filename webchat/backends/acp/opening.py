@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Generator, Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from typing import TypeVar
 
 from webchat.backends import Event, HistoryItem, Piece
@@ -93,7 +94,7 @@ class Opening:
             self._drain(session)
         except (problems.AgentError, BackendUnavailable):
             # It is not tried again: a session whose loading ends the agent would end it each time.
-            self._records.forget(self._session.info.session_id)
+            self._records.put(self._session.info.session_id, replace(record, is_finished=False))
             if connection.is_over:
                 raise
             return None

@@ -6,23 +6,24 @@ import json
 import logging
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from webchat.conventions import WEB_CHAT_AGENT_SESSIONS_FILENAME as FILENAME
 from webchat.fileutil import Folder, locked, quarantine
 
 log = logging.getLogger(__name__)
-MOST_RECORDS = 2_000
-"""Conversations whose agent's session is remembered; those used last."""
+MOST_RECORDS, MOST_EARLIER = 2_000, 20
+"""Conversations whose agent's session is remembered, and earlier sessions of each; those used last."""
 
 
 @dataclass(frozen=True)
 class Record:
     """An agent's session. `known` is the digest of the conversation that it has; while `is_finished` is false an answer
-    was begun there and not ended, and nobody can tell. `holder` is the process that has it. `chosen` are the controls.
+    was begun there and not ended, and nobody can tell. `holder` is the process that has it, `chosen` are the controls,
+    and `earlier` the agent's sessions that had the conversation before.
     """
 
     agent: str
@@ -32,6 +33,7 @@ class Record:
     is_finished: bool = True
     holder: int = 0
     chosen: Mapping[str, str] = field(default_factory=dict)
+    earlier: Sequence[str] = ()
 
     @property
     def is_held_elsewhere(self) -> bool:
@@ -52,31 +54,43 @@ class Records:
 
     def __init__(self, folder: Folder) -> None:
         self._folder = folder
-        self._own: dict[str, Record | None] = {}
+        self._own: dict[str, Record] = {}
         """What this process wrote and the file could not take."""
         self._own_lock = threading.Lock()
 
     def get(self, session_id: str) -> Record | None:
-        return self._all().get(session_id)
+        with self._own_lock:
+            return self._found().get(session_id)
 
     def put(self, session_id: str, record: Record) -> None:
-        self._change(session_id, record)
-
-    def forget(self, session_id: str) -> None:
-        self._change(session_id, None)
+        """Remember this in the place of what was known; the agent's session that it names instead counts as earlier."""
+        with self._own_lock:
+            before = self._found().get(session_id)
+            if before:
+                past = [name for name in (*before.earlier, before.agent_session) if name != record.agent_session]
+                record = replace(record, earlier=tuple(dict.fromkeys(past))[-MOST_EARLIER:])
+            self._own.pop(session_id, None)
+            self._own[session_id] = record
+            try:
+                self._write()
+                self._own.clear()
+            except OSError:
+                log.warning("the agents' sessions could not be saved", exc_info=True)
 
     def sessions_of(self, agent: str) -> set[str]:
-        """The ids of that agent's sessions that are known here."""
-        return {record.agent_session for record in self._all().values() if record.agent == agent}
+        """The ids of that agent's sessions that were begun here."""
+        with self._own_lock:
+            records = [record for record in self._found().values() if record.agent == agent]
+        return {name for record in records for name in (*record.earlier, record.agent_session)}
 
-    def _all(self) -> dict[str, Record]:
+    def _found(self) -> dict[str, Record]:
+        """Called with the lock."""
         try:
             found = self._read()
         except (OSError, ValueError, RecursionError):
             log.warning("the agents' sessions could not be read", exc_info=True)
             found = {}
-        with self._own_lock:
-            return _changed(found, self._own)
+        return _changed(found, self._own)
 
     def _read(self) -> dict[str, Record]:
         """Raises OSError, ValueError, RecursionError."""
@@ -86,16 +100,6 @@ class Records:
             raise ValueError("not an object")
         records = {session_id: _record(value) for session_id, value in found.items()}
         return {session_id: record for session_id, record in records.items() if record}
-
-    def _change(self, session_id: str, record: Record | None) -> None:
-        with self._own_lock:
-            self._own.pop(session_id, None)
-            self._own[session_id] = record
-            try:
-                self._write()
-                self._own.clear()
-            except OSError:
-                log.warning("the agents' sessions could not be saved", exc_info=True)
 
     def _write(self) -> None:
         with locked(self._folder, FILENAME):
@@ -109,16 +113,12 @@ class Records:
             self._folder.replace(FILENAME, f"{data}\n".encode())
 
 
-def _changed(found: dict[str, Record], changes: Mapping[str, Record | None]) -> dict[str, Record]:
+def _changed(found: dict[str, Record], changes: Mapping[str, Record]) -> dict[str, Record]:
     """What was changed stands last."""
-    for session_id, record in changes.items():
-        found.pop(session_id, None)
-        if record:
-            found[session_id] = record
-    return found
+    return {key: value for key, value in found.items() if key not in changes} | dict(changes)
 
 
-_TYPES = {"is_finished": bool, "holder": int, "chosen": dict}
+_TYPES = {"is_finished": bool, "holder": int, "chosen": dict, "earlier": list}
 
 
 def _record(value: Any) -> Record | None:  # noqa: ANN401
@@ -128,6 +128,6 @@ def _record(value: Any) -> Record | None:  # noqa: ANN401
         return None
     if not all(isinstance(value[name], _TYPES.get(name, str)) for name in names):
         return None
-    if not all(isinstance(choice, str) for choice in value["chosen"].values()):
+    if not all(isinstance(each, str) for each in (*value["chosen"].values(), *value["earlier"])):
         return None
     return Record(**{name: value[name] for name in names})
