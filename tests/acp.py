@@ -32,7 +32,7 @@ class Agents:
     def backend(self, *switches: str, **options: Any) -> AcpBackend:
         return self.over([self.command(*switches)], **options)
 
-    def over(self, commands: list[list[str]], **options: Any) -> AcpBackend:
+    def over(self, commands: list[str] | list[list[str]], **options: Any) -> AcpBackend:
         self.backends.append(AcpBackend(commands, folder=DiskFolder(self.records), **options))
         return self.backends[-1]
 

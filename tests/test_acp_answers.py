@@ -357,6 +357,14 @@ def test_more_text_than_anybody_reads_ends_the_answer(agents, backend, session_i
         list(pieces)
 
 
+@pytest.mark.parametrize("scene", ["tool", "ask unannounced"])
+def test_more_tool_calls_than_are_kept_end_the_answer(agents, say, monkeypatch, scene):
+    monkeypatch.setattr("webchat.backends.acp.updates.MOST_CALLS", 0)
+    with pytest.raises(BackendUnavailable, match="more at once"):
+        say(scene)
+    until(lambda: agents.received("session/cancel"))
+
+
 def test_an_agent_that_prints_no_end_of_noise_is_answered(say):
     assert text_of(say("noisy")) == "Quiet."
 

@@ -8,10 +8,11 @@ import shlex
 import httpx
 import pytest
 
-from tests.acp import agents_in, has_ended
+from tests.acp import agents_in, ask, has_ended, text_of
 from tests.conftest import Page
 from tests.reading import until
 from webchat import config, create_app
+from webchat.backends.acp import AcpBackend
 from webchat.backends.acp.agent import named
 from webchat.errors import InvalidInput
 from webchat.fileutil import atomic_write
@@ -46,6 +47,17 @@ def test_the_settings_file_and_the_page_name_no_agents(home):
     assert page.soup.select_one("[name=agent]") is None
     assert config.load({"AMPLIFIER_HOME": str(home)}, {})[0].agent == ()
     app.extensions["webchat"].close()
+
+
+def test_an_embedded_backend_takes_commands_as_they_are_typed(agents):
+    backend = agents.over([shlex.join(agents.command())])
+    assert text_of(ask(backend, backend.create_session("~", "").session_id, "hello")) == "You said: hello"
+
+
+@pytest.mark.parametrize("commands", [[], [""], [[]], ["opencode 'acp"]])
+def test_what_is_no_command_makes_no_backend(commands):
+    with pytest.raises(InvalidInput, match="An agent is a command"):
+        AcpBackend(commands)
 
 
 def test_agents_have_short_names_of_their_own():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -34,17 +35,21 @@ class AcpBackend:
 
     def __init__(
         self,
-        commands: Sequence[Sequence[str]],
+        commands: Sequence[str | Sequence[str]],
         *,
         folder: Folder | None = None,
         environ: Mapping[str, str] | None = None,
         idle: float = 0.0,
     ) -> None:
-        """Each command is a program and its arguments. Raises InvalidInput if there is none."""
-        if not commands or not all(commands):
+        """Each command is a program and its arguments, or these as a shell would read them. Raises InvalidInput."""
+        try:
+            parsed = [shlex.split(command) if isinstance(command, str) else command for command in commands]
+        except ValueError:
+            parsed = []
+        if not parsed or not all(parsed):
             raise InvalidInput("An agent is a command, for example opencode acp.")
         environ = dict(os.environ if environ is None else environ)
-        self._agents = {name: Agent(name, command, environ, idle) for name, command in named(commands).items()}
+        self._agents = {name: Agent(name, command, environ, idle) for name, command in named(parsed).items()}
         self._default = next(iter(self._agents.values()))
         self._records = Records(MemoryFolder() if folder is None else folder)
         self._sessions = Sessions()

@@ -48,15 +48,13 @@ class AgentSession:
         self.known: str | None = None
         """The digest of the conversation that it has; None if nobody can tell."""
         self.running: Future[Any] | None = None
-        """The prompt that was sent last."""
+        """The prompt that has not ended yet."""
+        self.has_failed = False
+        """Whether the last prompt ended with an error."""
 
     @property
     def is_usable(self) -> bool:
         return not self.connection.is_over and self.connection.sessions.get(self.id) is self
-
-    @property
-    def is_busy(self) -> bool:
-        return self.running is not None and not self.running.done()
 
     def update(self, update: Mapping[str, Any]) -> None:
         self.heard_at = time.monotonic()
@@ -68,8 +66,14 @@ class AgentSession:
 
     def prompt(self, message: str, done: Done) -> Future[Any]:
         content = [{"type": "text", "text": message}]
-        self.running = self.connection.wire.request("session/prompt", {"sessionId": self.id, "prompt": content}, done)
-        return self.running
+
+        def ended(answer: Future[Any]) -> None:
+            self.running, self.has_failed = None, answer.exception() is not None
+            done(answer)
+
+        prompt = self.connection.wire.request("session/prompt", {"sessionId": self.id, "prompt": content}, ended)
+        self.running = None if prompt.done() else prompt
+        return prompt
 
     def cancel(self) -> None:
         """Ask the agent to end the prompt."""

@@ -66,12 +66,13 @@ class Opening:
         live, self._session.live = self._session.live, None
         if live is None or not live.is_usable or live.connection is not connection:
             return None
-        if live.running is not None and live.is_busy:
+        running = live.running
+        if running:
             yield Event("status", "Waiting for the last answer to end")
-            if not self._inbox.wait_for(live.running, CANCEL_PATIENCE):
+            if not self._inbox.wait_for(running, CANCEL_PATIENCE):
                 self._require_wanted()
                 return None
-        has_failed = live.running is not None and live.running.exception() is not None
+        has_failed = live.has_failed or (running is not None and running.exception() is not None)
         if has_failed or live.known != known:
             live.close()
             return None

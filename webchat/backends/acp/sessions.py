@@ -96,5 +96,5 @@ class Sessions:
         while len(self._sessions) > MAX_SESSIONS or (size > MAX_CHARACTERS and len(self._sessions) > 1):
             forgotten = self._sessions.popitem(last=False)[1]
             size -= forgotten.size
-            if forgotten.live and forgotten.live.is_usable and not forgotten.live.is_busy:
+            if forgotten.live and forgotten.live.is_usable and not forgotten.live.running:
                 forgotten.live.close()

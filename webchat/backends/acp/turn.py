@@ -116,7 +116,7 @@ class Turn:
 
     def _send(self, live: AgentSession, prompt: str) -> None:
         """Raises Cancelled."""
-        self._record(live, answer="", is_finished=False)
+        self._record(live, is_finished=False)
         with self._state_lock:
             if self._is_cancelled:
                 raise Cancelled
@@ -138,6 +138,8 @@ class Turn:
 
     def _keep(self) -> None:
         """Note what the agent's session has now; one in which something failed is not used again."""
+        if self._session.turn is self:
+            self._session.turn = None
         live = self._live
         if live is None:
             return
@@ -149,9 +151,9 @@ class Turn:
         self._history += [{"role": "user", "content": self._message}, {"role": "assistant", "content": answer}]
         live.known = digest(self._history)
         if self._is_whole:
-            self._record(live, answer=answer, is_finished=True)
+            self._record(live, is_finished=True)
 
-    def _record(self, live: AgentSession, *, answer: str, is_finished: bool) -> None:
+    def _record(self, live: AgentSession, *, is_finished: bool) -> None:
         told = self._history if is_finished else [*self._history, {"role": "user", "content": self._message}]
         record = Record(
             self._agent.name, live.id, live.cwd, digest(told), is_finished, os.getpid(), dict(self._session.chosen)
@@ -171,29 +173,26 @@ class Turn:
 
     def ask(self, answer: Callable[[Mapping[str, Any]], None], question: Mapping[str, Any]) -> None:
         offered = mappings(question.get("options"), MOST_OFFERED)
-        values = {name: option["optionId"] for option in offered if (name := identity(option.get("optionId")))}
+        named = {name: option for option in offered if (name := identity(option.get("optionId")))}
+        tool_call = mapping(question.get("toolCall"))
+        values = {name: option["optionId"] for name, option in named.items()}
+        asked = _Question(answer, values, identity(tool_call.get("toolCallId")))
         permission_id = secrets.token_hex(16)
-        try:
-            call = None if self._is_cancelled else self._reader.asked(mapping(question.get("toolCall")))
-            if call:
-                self._inbox.put(call)
-        except Overflow:
-            self._fail()
-        tool_call = call.id if call else ""
         with self._state_lock:
-            is_asked = values and not self._is_cancelled and not self._failure and len(self._open) < MOST_OPEN
-            if is_asked:
-                self._open[permission_id] = _Question(answer, values, tool_call)
-        if not is_asked:
+            is_open = named and not self._is_cancelled and not self._failure and len(self._open) < MOST_OPEN
+            if is_open:
+                self._open[permission_id] = asked
+        if not is_open:
             answer(CANCELLED)
             return
-        options = tuple(
-            Option(name, text(option.get("name")) or name, text(option.get("kind")))
-            for option in offered
-            if (name := identity(option.get("optionId")))
-        )
-        title = (call.title if call else "") or UNTITLED
-        self._inbox.put(Permission(permission_id, title, options, tool_call))
+        try:
+            call = self._reader.asked(tool_call)
+            if call:
+                self._inbox.put(call)
+            title = (call.title if call else "") or UNTITLED
+            self._inbox.put(Permission(permission_id, title, _options(named), asked.tool_call))
+        except Overflow:
+            self._fail()
 
     def _over(self, _prompt: Future[Any]) -> None:
         """The agent has ended the prompt."""
@@ -231,3 +230,10 @@ class Turn:
         if self._live and self._prompt and not self._prompt.done():
             self._live.connection.sessions.pop(self._live.id, None)
             self._agent.abandon(self._live.connection)
+
+
+def _options(named: Mapping[str, Mapping[str, Any]]) -> tuple[Option, ...]:
+    """All answers that the agent offers, in its order and words."""
+    return tuple(
+        Option(name, text(option.get("name")) or name, text(option.get("kind"))) for name, option in named.items()
+    )
