@@ -334,7 +334,7 @@ def test_an_answer_that_is_being_rendered_holds_up_no_other(monkeypatch):
         slow = pool.submit(renderings.body, Message("one", "assistant", "slow", status="streaming"))
         assert begun.wait(10)
         assert "quick" in renderings.body(Message("two", "assistant", "quick", status="streaming")).tail
-        assert "quick" in renderings.since(Message("two", "assistant", "quick", status="streaming"), 0).tail
+        assert "quick" in renderings.since("two", "quick", 0).tail
         go_on.set()
         assert "slow" in slow.result(10).tail
 

@@ -51,14 +51,16 @@ class ShownBlock:
     is_picture: bool = False
 
 
-def parts_html(message: Message, session_id: str) -> Markup:
-    """All parts of an answer."""
-    return Markup().join(run_html(message, run, group, session_id) for run, group in runs_of(items_of(message)))
+def parts_html(message: Message, session_id: str, body: Body | None = None) -> Markup:
+    """All parts of an answer. `body` is that of the growing text, where the caller goes on from just that state."""
+    return Markup().join(run_html(message, run, group, session_id, body) for run, group in runs_of(items_of(message)))
 
 
-def run_html(message: Message, run: int | None, items: Sequence[Item], session_id: str) -> Markup:
-    """Items that stand in a row, in the element that they fold in."""
-    html = Markup().join(item_html(message, item, session_id) for item in items)
+def run_html(
+    message: Message, run: int | None, items: Sequence[Item], session_id: str, body: Body | None = None
+) -> Markup:
+    """Items that stand in a row, in the element that they fold in; what stands alone, in none."""
+    html = Markup().join(item_html(message, item, session_id, body if item.grows else None) for item in items)
     if run is None:
         return html
     fold = fold_html(message.id, run, folded(items))

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from flask import Blueprint, Response, request, stream_with_context
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from webchat.chat.conversation import Change, Conversation, Position, change_since
 from webchat.chat.message import Message
@@ -16,6 +16,7 @@ from webchat.errors import TooBusy
 from webchat.session_store import WebChatSession
 from webchat.web import pieces
 from webchat.web.context import Chat, chat_of, has_gone, owner
+from webchat.web.growing import GrowingArticle
 from webchat.web.hosting import is_ending
 from webchat.web.htmx import partial
 
@@ -152,32 +153,30 @@ class PageStream(ListStream):
         self._position = position
         self._stamp: object = None
         self._said = said
-        self._sent: Message | None = None
-        """The message that the page showed last, as this stream has sent it."""
-        self._shown = 0
-        """Characters of it that are on the page for good."""
-        self._tail: str = ""
-        self._status: str = ""
-        self._cost = 0
-        """Characters of the growing end, which every update sends again."""
+        self._growing = GrowingArticle(chat.renderings, session.session_id)
 
     def _pace(self) -> float:
         """An answer's first text and its end wait for nothing."""
-        sent = self._sent
-        grows = sent is not None and sent.in_flight and bool(sent.content or sent.reasoning)
-        return max(UPDATE_INTERVAL, self._cost / BYTES_PER_SECOND) if grows else 0.0
+        sent = self._growing.sent
+        grows = sent is not None and sent.in_flight and bool(sent.content or sent.reasoning or sent.parts)
+        return max(UPDATE_INTERVAL, self._growing.cost / BYTES_PER_SECOND) if grows else 0.0
 
     def _patience(self) -> float:
         """A new message waits for its answer's first text: the page that sent it is being sent both as it is."""
-        return 0.0 if self._sent is not None and self._sent.in_flight else BEGINNING
+        return 0.0 if self._is_growing else BEGINNING
 
     def _news(self) -> str:
         change = self._change()
         parts = self._parts(change) if change else ()
         return "".join(self._event(html) for html in parts if html) + self._list_news()
 
+    @property
+    def _is_growing(self) -> bool:
+        """Whether the page shows an answer that is being written."""
+        return self._growing.sent is not None and self._growing.sent.in_flight
+
     def _change(self) -> Change | None:
-        in_flight = self._sent is not None and self._sent.in_flight
+        in_flight = self._is_growing
         stamp = None if in_flight else self._manager.conversation_stamp(self._session_id)
         if stamp == self._stamp and not in_flight:
             return None
@@ -195,7 +194,7 @@ class PageStream(ListStream):
 
     def _whole(self, conversation: Conversation) -> Markup:
         """The messages anew: the transcript is not what the page was made from."""
-        self._position, self._sent = conversation.position, None
+        self._position, self._growing.sent = conversation.position, None
         return partial("messages", "outerHTML", pieces.messages_part(self._session))
 
     def _parts(self, change: Change) -> Iterator[Markup]:
@@ -204,7 +203,6 @@ class PageStream(ListStream):
         A message of the page's own form may be there already, and the next one not: htmx looks for all of an event's
         targets before it puts the first part in, so messages that came together would all be left out.
         """
-        self._cost = 0
         if change.replaced:
             yield self._whole(change.conversation)
         if change.current is not None:
@@ -216,46 +214,22 @@ class PageStream(ListStream):
         html = pieces.added_partial([message], change.conversation, self._session_id) + pieces.seen_partial(message)
         self._position = replace(self._position, count=self._position.count + 1)
         self._note(message)
+        if message.role != "assistant":
+            self._growing.sent = message
+            return html
         # A form's answer may have put it in before, with less of it; what follows builds on this state.
-        return html + self._article(change, message) if message.role == "assistant" else html
+        return html + self._growing.whole(message, change.conversation)
 
-    def _article(self, change: Change, message: Message) -> Markup:
-        """The whole article, from which the page's message grows on."""
-        body = self._chat.renderings.body(message)
-        html = pieces.article_partial(message, change.conversation, self._session_id, body)
+    def _grown(self, change: Change, message: Message) -> Markup:
+        """What is new in the message that the page showed last."""
         self._note(message)
-        self._shown, self._tail, self._status = body.shown, body.tail, ""
-        return html
+        return self._growing.more(message, change.conversation)
 
     def _note(self, message: Message) -> None:
         """Remember that the page has this message as it is now."""
         revision = max(message.revision, self._position.revision)
-        self._position, self._sent = replace(self._position, revision=revision, message_id=message.id), message
-
-    def _grown(self, change: Change, message: Message) -> Markup:
-        """What is new in the message that the page showed last."""
-        sent = self._sent if self._sent and self._sent.id == message.id else None
-        body = self._chat.renderings.since(message.id, message.content, self._shown) if message.in_flight else None
-        if body is None or sent is None or _shape(sent) != _shape(message):
-            return self._article(change, message)
-        status = pieces.status_html(change.conversation.status)
-        reasoning = escape(message.reasoning[len(sent.reasoning) :])
-        self._sent, self._shown = message, body.shown
-        parts = {
-            ("done", "beforeend"): body.finished,
-            ("tail", "innerHTML"): body.tail if body.tail != self._tail or body.finished else "",
-            ("status", "innerHTML"): status if status != self._status else "",
-            ("reasoning", "beforeend"): reasoning,
-        }
-        self._tail, self._status, self._cost = body.tail, status, len(body.tail)
-        changed = [partial(f"{name}-{message.id}", swap, html) for (name, swap), html in parts.items() if html]
-        return Markup().join(changed)
+        self._position = replace(self._position, revision=revision, message_id=message.id)
 
     def _event(self, html: Markup) -> str:
         data = "".join(f"data: {line}\n" for line in re.split(r"\r\n|\r|\n", str(html)))
         return f"id: {self._position}\n{data}\n"
-
-
-def _shape(message: Message) -> object:
-    """What decides how a message's article is built; while it stays the same, only its inside grows."""
-    return message.status, message.notes, bool(message.reasoning), message.parts

@@ -122,7 +122,7 @@ def message_context(message: Message, conversation: Conversation, body: Body | N
     return {
         "message": message,
         "body": None if message.parts else body or chat_of().renderings.body(message),
-        "parts": bind(parts_html, message) if message.parts else None,
+        "parts": bind(parts_html, message, body=body) if message.parts else None,
         "usage": usage_of(message),
         "effects": has_effects(message),
         "status": conversation.status if is_last else None,
