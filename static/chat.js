@@ -267,7 +267,8 @@
   };
   const copy = async (button) => {
     const code = button.closest("figure")?.querySelector("code");
-    const text = code?.textContent ?? button.closest("article").querySelector(".content").innerText;
+    const said = [...button.closest("article").querySelectorAll(".said, .content:not(.parts)")];
+    const text = code?.textContent ?? said.map((part) => part.innerText.trim()).join("\n\n");
     if (!navigator.clipboard) copyShown(text);
     else if (code) await navigator.clipboard.writeText(text);
     else await copySource(sourceOf(button.dataset.source));
@@ -281,6 +282,7 @@
     // Stop comes into Send's place: who sends with a double click means no stop with its second half.
     if (button.matches(".stop") && event.detail > 1) event.preventDefault();
     if (button.id === "shortcutsButton") showShortcuts();
+    if (button.matches(".notify")) Notification.requestPermission().then(() => { button.hidden = true; });
     if (button.id === "detach") { $("files").value = ""; showFiles(); focusField(); }
     if (button.id === "toEnd") { following = true; toEnd(); focusField(); }
   });
@@ -400,6 +402,46 @@
     // What is swapped in late may show an answer as it was before its end.
     if (status === "complete") finished.add(last.id);
     if (last) told = now;  // between two swaps there may be no answer on the page
+  };
+
+  // A question is said once. Who allows it is notified if the page is out of sight.
+  const asked = new Set();
+  const notify = ({ id, title }) => {
+    if (asked.has(id) || window.Notification?.permission !== "granted") return;
+    try {
+      new Notification("Waiting for you", { body: title, tag: id }).onclick = () => focus();
+    } catch { /* a browser that has notifications for service workers only */ }
+  };
+  const bringQuestions = () => {
+    for (const form of document.querySelectorAll("form.question")) {
+      const { id, title } = { id: form.dataset.asked, title: form.querySelector("legend").textContent };
+      form.querySelector(".notify").hidden = window.Notification?.permission !== "default";
+      if (asked.has(id)) continue;
+      say(`Waiting for you: ${title}`);
+      if (document.hidden) notify({ id, title });
+      asked.add(id);
+    }
+  };
+  // Out of sight a page has no stream: while an answer is on its way, it asks from time to time whether there is a question.
+  setInterval(async () => {
+    const { url } = $("chatArea")?.dataset ?? {};
+    if (!document.hidden || !url || !answering()) return;
+    const response = await fetch(`${url}/waiting`).catch(() => null);
+    if (!response?.ok) return;
+    const { title, waiting } = await response.json();
+    document.title = title;
+    if (waiting) { notify(waiting); asked.add(waiting.id); }
+  }, 5000);
+
+  // A tool's card opens and folds with its state, until a person has opened or folded it.
+  document.addEventListener("click", (event) => {
+    const card = event.target.closest("summary")?.parentElement;
+    if (card?.dataset.open) card.dataset.kept = "yes";
+  });
+  const foldCards = () => {
+    for (const card of document.querySelectorAll("details[data-open]:not([data-kept])")) {
+      if (!card.querySelector(".inside :focus")) card.open = card.dataset.open === "yes";
+    }
   };
 
   // A lost stream is said, quietly; htmx goes on trying, and the stream goes on where it was.
@@ -547,7 +589,7 @@
   // What has the focus may be swapped away: then what has come in its place takes it, or what is nearest around that.
   const keepFocus = (around) => {
     if (!around.length || document.activeElement !== document.body || touch.matches) return;
-    const stops = around.flatMap((id) => [...($(id)?.querySelectorAll("button, a[href], input") ?? [])]);
+    const stops = around.flatMap((id) => [...($(id)?.querySelectorAll("button, a[href], input, .card > summary") ?? [])]);
     const stop = stops.find((each) => each.checkVisibility());
     if (stop) stop.focus({ preventScroll: true });
     else if (isPanelOpen()) $("sessionSearch").focus();
@@ -577,6 +619,8 @@
     dropSent();
     // An answer that stands in a session which is opened is no news.
     announce(isOther && !isAsked);
+    bringQuestions();
+    foldCards();
     keepFocus(around);
     // Earlier messages come in above: what is being read stays where it is.
     if (fromEnd !== null) root.scrollTop = root.scrollHeight - root.clientHeight - fromEnd;
@@ -586,4 +630,5 @@
   filled();
   fitAll(document);
   announce(true);
+  bringQuestions();
 })();

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from bs4 import BeautifulSoup
 
 from tests.conftest import HTMX
-from tests.reading import until
+from tests.reading import chunks, read_until, until
 from tests.tab import OpenTab
 from webchat.chat.parts import Option, Permission, Terminal, ToolCall
 
@@ -133,3 +134,31 @@ def test_a_question_may_have_any_id(client, ask, backend, page, session_id, odd)
     assert client.post(form["action"], data={"option": "yes"}).status_code == 303
     ask.posted.wait()
     assert backend.chosen == [(session_id, odd, "yes")]
+
+
+def test_a_page_out_of_sight_asks_whether_somebody_is_waited_for(client, ask):
+    url = ask()
+    told = client.get(f"{url}/waiting").json
+    assert told["title"].startswith("Waiting for you")
+    assert told["waiting"]["id"] == "p1"
+    client.post(f"{url}/permissions/p1", data={"option": "yes"})
+    ask.posted.wait()
+    told = client.get(f"{url}/waiting").json
+    assert told["waiting"] is None
+    assert not told["title"].startswith("Waiting for you")
+    assert client.get("/sessions/unknown/waiting").status_code == 404
+
+
+def test_the_frame_without_a_script_shows_the_question_and_goes_on(client, ask, backend, session_id):
+    url = ask()
+    pieces = chunks(client.get(f"{url}/reply", buffered=False))
+    shown = BeautifulSoup(read_until(pieces, lambda text: "</form>" in text), "html.parser")
+    assert "Let me look." in shown.get_text()
+    form = shown.select_one("form.question")
+    assert form["target"] == "_top"
+    assert [button.get_text() for button in form.select("button")] == ["Allow", "Reject, and tell <it> why"]
+    client.post(form["action"], data={"option": "yes"})
+    rest = BeautifulSoup("".join(pieces), "html.parser")
+    assert rest.select_one(".chosen").get_text(" ", strip=True) == "Run ls? You chose: Allow"
+    assert "It is empty." in rest.get_text()
+    assert "Let me look." not in rest.get_text(), "what was sent is not sent again"

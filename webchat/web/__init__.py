@@ -10,7 +10,19 @@ from flask import Blueprint, Flask, Response, request
 from webchat.errors import WebChatError
 from webchat.manager import WebChatSessionManager
 from webchat.memory import MemoryStore
-from webchat.web import api, archive, chat, events, housekeeping, imports, options, outputs, questions, security
+from webchat.web import (
+    api,
+    archive,
+    chat,
+    events,
+    housekeeping,
+    imports,
+    options,
+    outputs,
+    questions,
+    reply_frame,
+    security,
+)
 from webchat.web import errors as errors_http
 from webchat.web.context import Chat, resources
 from webchat.web.htmx import REQUEST_HEADER as HTMX_HEADER
@@ -44,7 +56,7 @@ def create_blueprint(
     blueprint = Blueprint(name, "webchat", static_folder=str(resources("static")), static_url_path="/static")
     state = Chat(manager, memory, settings_url, name, title, theme, max_streams, max_streams_per_client, owner)
     blueprint.record(lambda setup: _install(cast(Flask, setup.app), state))
-    for module in (archive, imports, chat, events, housekeeping, options, outputs, questions, api):
+    for module in (archive, imports, chat, events, housekeeping, options, outputs, questions, reply_frame, api):
         module.register(blueprint)
     blueprint.teardown_request(release_unused)
     guard(blueprint)

@@ -91,9 +91,9 @@ def item_html(message: Message, item: Item, session_id: str, body: Body | None =
     return Markup(render_template("webchat/_part.html", **context, **_QUESTIONS))  # noqa: S704
 
 
-def question_html(asked: Permission, session_id: str, element_id: str, *, framed: bool = False) -> Markup:
-    """A question as its form, or what was chosen."""
-    context = {"asked": asked, "session_id": session_id, "element_id": element_id, "framed": framed}
+def question_html(asked: Permission, session_id: str, element_id: str) -> Markup:
+    """A question as a form for a frame, or what was chosen."""
+    context = {"asked": asked, "session_id": session_id, "element_id": element_id, "framed": True}
     return Markup(render_template("webchat/_question.html", **context, **_QUESTIONS))  # noqa: S704
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from flask import Blueprint, Response, g, redirect, request, stream_with_context
+from flask import Blueprint, Response, redirect, request
 from markupsafe import Markup, escape
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as AnyResponse
@@ -19,11 +17,11 @@ from webchat.replies.posted import Posted
 from webchat.session_store import WebChatSession
 from webchat.web import housekeeping, pieces
 from webchat.web.api import message_fields, session_fields, shelved_fields, waiting_fields
-from webchat.web.context import chat_of, client, has_gone, hint_version, link, manager, owner, session_link
+from webchat.web.context import chat_of, client, hint_version, manager, owner, session_link
 from webchat.web.faces import Face, json_answer, script_answer, wanted_face
 from webchat.web.htmx import fragments, is_htmx
 from webchat.web.inputs import allow_files, request_fields
-from webchat.web.streams import answering, holding, memory_reply, reserve
+from webchat.web.streams import answering, memory_reply, reserve
 from webchat.web.templates import render_template
 from webchat.web.window import window_before
 
@@ -39,7 +37,6 @@ def register(blueprint: Blueprint) -> None:
     get("/sessions", endpoint="sessions")(sessions)
     post("/sessions", endpoint="new")(new)
     get("/sessions/<session_id>", endpoint="session")(session)
-    get("/sessions/<session_id>/reply", endpoint="reply")(reply)
     post("/sessions/<session_id>/resume", endpoint="resume")(resume)
     post("/sessions/<session_id>/stop", endpoint="stop")(stop)
     post("/sessions/<session_id>/end", endpoint="end")(end)
@@ -226,32 +223,6 @@ def stop(session_id: str) -> AnyResponse:
 def end(session_id: str) -> AnyResponse:
     manager().end_session(session_id, owner())
     return _shown(manager().get_session(session_id, owner()), note="Ended session")
-
-
-def reply(session_id: str) -> Response:
-    """The reply in flight as a page that grows: what a frame shows where no script runs."""
-    last = manager().conversation(session_id, owner()).last
-    g.framed = True
-    if last is not None and last.in_flight:
-        g.place = chat_of().take_stream()
-    # An iterator takes its context at the first piece, when this request's is gone.
-    return holding(Response(stream_with_context(_reply_page(session_id, last)), mimetype="text/html"))
-
-
-def _reply_page(session_id: str, last: Message | None) -> Iterator[str]:
-    # The frame's page may stand at "#end" already: only an address of its own makes the link load it anew.
-    url = link("session", session_id=session_id, answered=last.id if last else None, _anchor="end")
-    head, foot = render_template("webchat/reply.html", session_url=url).split("<!--text-->")
-    yield head
-    if last is not None and last.in_flight:
-        gone = has_gone()
-        for text, _ in manager().pieces(session_id, last.id):
-            if gone():
-                return
-            yield str(escape(text))
-    elif last is not None and last.role == "assistant":
-        yield str(escape(last.content))
-    yield foot
 
 
 def _hit_fields(hit: Hit) -> dict[str, object]:

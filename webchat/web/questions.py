@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, redirect
+from flask import Blueprint, Response, redirect
 from werkzeug.wrappers import Response as AnyResponse
 
 from webchat.chat.message import Message
 from webchat.chat.parts import Permission
 from webchat.web import pieces
+from webchat.web.api import waiting_fields
 from webchat.web.cards import item_html
 from webchat.web.context import manager, owner, session_link
-from webchat.web.faces import script_answer
+from webchat.web.faces import json_answer, script_answer
 from webchat.web.htmx import fragments, is_htmx, partial
 from webchat.web.inputs import request_fields
 from webchat.web.parts import asked_in, name_of
@@ -18,7 +19,15 @@ from webchat.web.parts import asked_in, name_of
 
 def register(blueprint: Blueprint) -> None:
     """Give the blueprint this module's routes."""
+    blueprint.get("/sessions/<session_id>/waiting", endpoint="waiting")(waiting)
     blueprint.post("/sessions/<session_id>/permissions/<path:name>", endpoint="answer")(answer)
+
+
+def waiting(session_id: str) -> Response:
+    """The session's open question as JSON, with the page's title, for a page that is out of sight and has no stream."""
+    session = manager().get_session(session_id, owner())
+    last = manager().read_conversation(session_id).last
+    return json_answer({"title": pieces.page_title(session), "waiting": waiting_fields(last)})
 
 
 def answer(session_id: str, name: str) -> AnyResponse:
