@@ -37,6 +37,7 @@ def test_a_crash_fails_the_answers_in_it_and_the_next_message_starts_it_again(ag
     assert reading.ended.wait(10)
     assert isinstance(reading.error, BackendUnavailable)
     until(lambda: "Segmentation" in caplog.text)
+    assert "sk-verysecretkey" not in caplog.text
     assert text_of(ask(backend, session_id, "hello")) == "You said: hello"
 
 

@@ -15,6 +15,12 @@ def quoted(said: str, secrets: Iterable[str] = ()) -> str:
     text = " ".join(text.split())
     if not text or re.search(r"<\s*[!/a-z]", text, re.I):
         return ""
+    text = without(secrets, text)
+    return f"“{text[:QUOTED_CHARACTERS]}{'…' if len(text) > QUOTED_CHARACTERS else ''}”"
+
+
+def without(secrets: Iterable[str], text: str) -> str:
+    """The text with each of these secrets taken out."""
     for secret in secrets:
         text = text.replace(secret, "[key]")
-    return f"“{text[:QUOTED_CHARACTERS]}{'…' if len(text) > QUOTED_CHARACTERS else ''}”"
+    return text

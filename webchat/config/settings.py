@@ -48,7 +48,8 @@ class Settings:
         (),
         "WEBCHAT_AGENT",
         "--agent",
-        "Command of an agent that speaks the Agent Client Protocol, as “opencode acp”; several one a line each.",
+        "Command of an agent that speaks the Agent Client Protocol, as “opencode acp”. "
+        "May be given several times; in the variable one a line.",
         values.commands,
         many=True,
     )

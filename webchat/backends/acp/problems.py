@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from webchat.backends.quotation import quoted
+from webchat.backends.quotation import quoted, without
 from webchat.errors import BackendUnavailable
 
 AUTH_REQUIRED = -32000
@@ -70,7 +70,12 @@ def of_refusal(text: str, secrets: Sequence[str]) -> BackendUnavailable:
 
 
 def quotation(said: str, secrets: Sequence[str]) -> str:
-    return quoted(_SECRET_LOOK.sub("[key]", said[:LOOKED_AT]), secrets)
+    return quoted(without_keys(said[:LOOKED_AT], secrets))
+
+
+def without_keys(said: str, secrets: Sequence[str]) -> str:
+    """Without these secrets, and without what looks like one."""
+    return _SECRET_LOOK.sub("[key]", without(secrets, said))
 
 
 def secrets_of(command: Sequence[str], environ: Mapping[str, str]) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, Any, Protocol
 
 from webchat import threads
-from webchat.backends.acp.problems import AgentError
+from webchat.backends.acp.problems import AgentError, secrets_of, without_keys
 from webchat.errors import BackendUnavailable, NoThreads
 
 log = logging.getLogger(__name__)
@@ -53,6 +53,7 @@ class Wire:
 
     def __init__(self, command: Sequence[str], environ: Mapping[str, str], receiver: Receiver) -> None:
         self._receiver = receiver
+        self._secrets = secrets_of(command, environ)
         self._pending: dict[int, Future[Any]] = {}
         self._last_id = 0
         self._state_lock = threading.Lock()
@@ -146,7 +147,8 @@ class Wire:
         self.end()
         status = self._process.wait()
         if was_wanted:
-            log.warning("the agent ended with %s; its last words: %s", status, "".join(self._printed) or "none")
+            last_words = without_keys("".join(self._printed), self._secrets)
+            log.warning("the agent ended with %s; its last words: %s", status, last_words or "none")
 
     def _fail_all(self) -> None:
         with self._state_lock:
