@@ -331,7 +331,7 @@ def initialize(_params):
     if "--refuses-to-start" in SWITCHES:
         raise Failure({"code": -32000, "message": "Authentication required", "data": {"details": "no key"}})
     able = {} if "--no-list" in SWITCHES else {"list": {}, "close": {}}
-    if "--resume" in SWITCHES:
+    if SWITCHES & {"--resume", "--resume-is-missing"}:
         able["resume"] = {}
     name = "gemini-cli" if "--gemini" in SWITCHES else "scripted-agent"
     return {
@@ -409,6 +409,8 @@ def load(params):
 
 
 def resume(params):
+    if "--resume-is-missing" in SWITCHES:
+        raise Failure({"code": -32601, "message": "Method not found"})
     if stored(params["sessionId"]) is None:
         raise Failure({"code": -32602, "message": "Unknown"})
     return offered(params["sessionId"])

@@ -140,6 +140,15 @@ def test_resume_is_preferred_to_load(agents):
     assert (len(agents.received("session/resume")), agents.received("session/load")) == (1, [])
 
 
+def test_an_agent_that_cannot_resume_though_it_says_so_loads(agents):
+    session_id = begun(agents.backend())
+    agents.close()
+    again = agents.backend("--resume-is-missing")
+    again.resume_session(session_id, said(HELLO))
+    assert told(again, session_id)["prompts"] == ["hello", "told"]
+    assert (len(agents.received("session/resume")), len(agents.received("session/load"))) == (1, 1)
+
+
 @pytest.mark.parametrize("switch", ["--load-fails", "--no-load", "--gemini"])
 def test_what_cannot_be_loaded_begins_anew_and_is_told(agents, switch):
     session_id = begun(agents.backend())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Generator, Sequence
@@ -17,8 +18,10 @@ from webchat.backends.acp.inbox import Inbox
 from webchat.backends.acp.records import Record, Records
 from webchat.backends.acp.sessions import Session
 from webchat.backends.acp.transcript import digest
+from webchat.backends.acp.wire import ENDED
 from webchat.errors import BackendUnavailable
 
+log = logging.getLogger(__name__)
 NEW_PATIENCE, LOAD_PATIENCE, CHOICE_PATIENCE = 120.0, 60.0, 15.0
 """Seconds that an agent may take to begin a session, to take one up, and to choose a mode."""
 CANCEL_PATIENCE = 5.0
@@ -84,22 +87,29 @@ class Opening:
         record = self._records.get(self._session.info.session_id)
         if record and not self._session.chosen:
             self._session.chosen = dict(record.chosen)
-        method = next((f"session/{what}" for what in ("resume", "load") if connection.can(what)), None)
-        if record is None or method is None or not self._fits(record, known):
+        if record is None or not self._fits(record, known):
             return None
         if record.agent_session in connection.sessions:  # which would be loaded over itself
             return None
-        opening = connection.open(method, self.cwd, record.agent_session)
+        for what in ("resume", "load"):  # some can do the second alone, whatever they say
+            session = self._reopened(connection, record, what) if connection.can(what) else None
+            if session:
+                session.known = known
+                return session
+        # It is not tried again: a session whose loading ends the agent would end it each time.
+        self._records.put(self._session.info.session_id, replace(record, is_finished=False))
+        if connection.is_over:
+            raise BackendUnavailable(ENDED)
+        return None
+
+    def _reopened(self, connection: Connection, record: Record, what: str) -> AgentSession | None:
+        """The agent's session, with its replay gone by; None if it cannot be had in this way."""
         try:
-            session = self._wait(opening, LOAD_PATIENCE, "")
+            session = self._wait(connection.open(f"session/{what}", self.cwd, record.agent_session), LOAD_PATIENCE, "")
             self._drain(session)
         except (problems.AgentError, BackendUnavailable):
-            # It is not tried again: a session whose loading ends the agent would end it each time.
-            self._records.put(self._session.info.session_id, replace(record, is_finished=False))
-            if connection.is_over:
-                raise
+            log.info("%s could not %s its session", self._agent.name, what, exc_info=True)
             return None
-        session.known = known
         return session
 
     def _fits(self, record: Record, known: str) -> bool:
