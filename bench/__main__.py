@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from types import FrameType
 
-from bench import crowd, idle, imports, long_answer, many, start, updates, waiting, weight
+from bench import crowd, idle, imports, long_answer, many, start, tools, updates, waiting, weight
 from bench.figures import Figure, Skipped, Wrong, table
 
 LIMIT = 350
@@ -38,6 +38,7 @@ MEASUREMENTS = {
     "search": Measurement(many.search),
     "messages": Measurement(many.long_session),
     "long-session": Measurement(updates.long_session, has_fixed=True),
+    "tools": Measurement(tools.updates, has_fixed=True),
     "import": Measurement(imports.memory_and_time, has_fixed=True),
     "idle": Measurement(idle.open_pages),
     "readers": Measurement(crowd.plain_readers),

@@ -6,7 +6,7 @@ from base64 import b64decode
 from binascii import Error as NotBase64
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from markupsafe import Markup
@@ -21,7 +21,7 @@ from webchat.web.context import chat_of, link, owner
 from webchat.web.parts import Item, folded, items_of, name_of, runs_of
 from webchat.web.templates import render_template
 
-SHOWN, SHOWN_LIVE = 16_000, 4_000
+SHOWN, SHOWN_LIVE = 16_000, 2_000
 """Characters of one text that a card shows; while its tool runs each update sends them again, so fewer."""
 _SIGNATURES = {
     "image/png": (b"\x89PNG\r\n\x1a\n",),
@@ -29,6 +29,14 @@ _SIGNATURES = {
     "image/gif": (b"GIF87a", b"GIF89a"),
     "image/webp": (b"RIFF",),
 }
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a tool's kind is called, and the path of its icon in a square of 16."""
+
+    name: str
+    icon: str
 
 
 @dataclass(frozen=True)
@@ -42,9 +50,8 @@ class Excerpt:
 
 @dataclass(frozen=True)
 class ShownBlock:
-    """One block of a tool's output: a text, a diff with its path, or a picture's address; `url` leads to all of it."""
+    """One block of a tool's output: a text, a diff with its path, or a picture."""
 
-    url: str
     excerpt: Excerpt | None = None
     path: str = ""
     diffed: Diffed | None = None
@@ -88,37 +95,37 @@ def item_html(message: Message, item: Item, session_id: str, body: Body | None =
         context["body"] = body or chat_of().renderings.text(f"{message.id}-{item.number}", part.text, grows=item.grows)
     elif isinstance(part, ToolCall):
         context |= _card_context(message, item, part, session_id)
-    return Markup(render_template("webchat/_part.html", **context, **_QUESTIONS))  # noqa: S704
+    return Markup(render_template("webchat/_part.html", **context, **_SHARED))  # noqa: S704
 
 
 def question_html(asked: Permission, session_id: str, element_id: str) -> Markup:
     """A question as a form for a frame, or what was chosen."""
     context = {"asked": asked, "session_id": session_id, "element_id": element_id, "framed": True}
-    return Markup(render_template("webchat/_question.html", **context, **_QUESTIONS))  # noqa: S704
+    return Markup(render_template("webchat/_question.html", **context, **_SHARED))  # noqa: S704
 
 
 def _card_context(message: Message, item: Item, call: ToolCall, session_id: str) -> dict[str, Any]:
     where = {"session_id": session_id, "message_id": message.id, "number": item.number}
     most = SHOWN_LIVE if call.is_open else SHOWN
     given = call.input.rstrip("\n")
-    blocks = [_shown(block, link("part_output", **where, place=place), most) for place, block in enumerate(call.output)]
     return {
         "title": one_line(call.title),
         "state": "asking" if item.is_asking else call.status,
         "took": _took(call.seconds),
         # A command's title often is the command.
         "given": _excerpt(given, most) if given.strip() != call.title.strip() else None,
-        "input_url": link("part_input", **where),
-        "blocks": blocks,
+        "blocks": [_shown(block, most) for block in call.output],
+        "input_url": partial(link, "part_input", **where),
+        "output_url": lambda place: link("part_output", **where, place=place),
     }
 
 
-def _shown(block: Block, url: str, most: int) -> ShownBlock:
+def _shown(block: Block, most: int) -> ShownBlock:
     if isinstance(block, Diff):
-        return ShownBlock(url, path=one_line(block.path), diffed=diff(block.old, block.new))
+        return ShownBlock(path=one_line(block.path), diffed=diff(block.old, block.new))
     if isinstance(block, Picture):
-        return ShownBlock(url, is_picture=picture(block) is not None)
-    return ShownBlock(url, _excerpt(block.text.rstrip("\n"), most, from_end=isinstance(block, Terminal)))
+        return ShownBlock(is_picture=picture(block) is not None)
+    return ShownBlock(_excerpt(block.text.rstrip("\n"), most, from_end=isinstance(block, Terminal)))
 
 
 def _excerpt(text: str, most: int, *, from_end: bool = False) -> Excerpt | None:
@@ -157,5 +164,24 @@ def _took(seconds: float | None) -> str:
     return f"{whole} s" if whole < 60 else f"{whole // 60} min {whole % 60} s"
 
 
-_QUESTIONS = {"name_of": name_of, "owner": owner, "line": one_line}
-"""What the templates call."""
+_KINDS: dict[str, Kind] = {
+    "read": Kind("Read", "M4 2h5l3 3v9H4zM9 2v3h3M6.5 8h3M6.5 11h3"),
+    "edit": Kind("Edit", "M3 13l.7-3 7-7L13 5.3l-7 7zM9 4.7 11.3 7"),
+    "delete": Kind("Delete", "M2.5 4.5h11M6 4.5v-2h4v2M4 4.5l.6 9h6.8l.6-9"),
+    "move": Kind("Move", "M2.5 8h11M9.5 4l4 4-4 4"),
+    "search": Kind("Search", "M7 2.5a4.5 4.5 0 1 0 0 9 4.5 4.5 0 0 0 0-9zM10.2 10.2 13.5 13.5"),
+    "execute": Kind("Run", "M3 4l4 4-4 4M8.5 12h5"),
+    "think": Kind("Think", "M8 2a4 4 0 0 0-2 7.5V11h4V9.5A4 4 0 0 0 8 2zM6.5 13.5h3"),
+    "fetch": Kind("Fetch", "M8 2.5v8M4.5 7.5 8 11l3.5-3.5M3 13.5h10"),
+    "switch_mode": Kind("Change of mode", "M3 5.5h10L10.5 3M13 10.5H3L5.5 13"),
+    "other": Kind("Tool", "M8 5a3 3 0 1 0 0 6 3 3 0 0 0 0-6zM8 2v3M8 11v3M2 8h3M11 8h3"),
+}
+_STATES = {
+    "asking": "Waiting for you",
+    "pending": "Not started",
+    "running": "Running",
+    "done": "Done",
+    "failed": "Failed",
+}
+_SHARED = {"name_of": name_of, "owner": owner, "line": one_line, "kinds": _KINDS, "states": _STATES}
+"""What the templates use for every part."""
