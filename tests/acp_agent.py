@@ -418,6 +418,8 @@ def resume(params):
 
 def listed(params):
     paths = sorted(FOLDER.glob("*.session"))
+    if "--lists-by-folder" in SWITCHES:
+        paths = [path for path in paths if stored(path.stem)["cwd"] == params.get("cwd", "/nowhere")]
     start = int(params.get("cursor") or 0)
     page = [
         {

@@ -405,6 +405,15 @@ def test_the_agents_own_sessions_are_listed_without_ours(agents, foreign):
     assert agents.received("session/load") == []
 
 
+def test_sessions_in_the_folders_of_ours_are_listed_too(agents, foreign):
+    backend = agents.backend("--lists-by-folder")
+    assert backend.own_sessions() == []
+    ask(backend, backend.create_session("/", "").session_id, "hello")
+    listed = backend.own_sessions()
+    assert {own.id.rpartition("/")[2] for own in listed} == set(foreign)
+    assert backend.bring_in(listed[0].id)[2]
+
+
 def test_one_of_them_is_brought_in_and_goes_on(agents, foreign):
     backend = agents.backend("--late-replay")
     own = backend.own_sessions()[0]

@@ -157,7 +157,7 @@ class AcpBackend:
         failure: BackendUnavailable | None = None
         for agent in self._agents.values():
             try:
-                listed = keeping.list_own(agent, self._records.sessions_of(agent.name))
+                listed = self._own_of(agent)
             except BackendUnavailable as error:
                 failure = error
             else:
@@ -171,8 +171,7 @@ class AcpBackend:
         agent = self._agents.get(name)
         if agent is None:
             raise InvalidInput(keeping.GONE)
-        listed = keeping.list_own(agent, self._records.sessions_of(name))
-        own = next((own for own in listed if own.id == its_id), None)
+        own = next((own for own in self._own_of(agent) if own.id == its_id), None)
         if own is None:
             raise InvalidInput(keeping.GONE)
         with agent.in_use():
@@ -185,6 +184,9 @@ class AcpBackend:
         return session.info.session_id, replace(own, id=own_id), history
 
     # Inside
+
+    def _own_of(self, agent: Agent) -> list[OwnSession]:
+        return keeping.list_own(agent, self._records.sessions_of(agent.name), self._records.folders())
 
     def _agent_of(self, session: Session) -> Agent:
         """Who has answered in this session before, else who is chosen for it, else the first."""

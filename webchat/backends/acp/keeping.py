@@ -20,7 +20,7 @@ from webchat.chat.parts import LONGEST_PATH, LONGEST_TITLE
 from webchat.chat.plain import one_line
 from webchat.errors import BackendUnavailable, InvalidInput
 
-MOST_LISTED, MOST_PAGES = 200, 50
+MOST_LISTED, MOST_PAGES, MOST_FOLDERS = 200, 50, 20
 LIST_PATIENCE, LOAD_PATIENCE = 15.0, 120.0
 MOST_REPLAYED = 32 * 2**20
 """Characters of a session that is brought in."""
@@ -29,14 +29,20 @@ TOO_LONG = "This session is too long to be brought in."
 T = TypeVar("T")
 
 
-def list_own(agent: Agent, known: set[str]) -> list[OwnSession]:
-    """The agent's sessions but those with these ids, in its order. Raises BackendUnavailable."""
+def list_own(agent: Agent, known: set[str], folders: Sequence[str]) -> list[OwnSession]:
+    """The agent's sessions but those with these ids. Raises BackendUnavailable.
+
+    Some agents list only those of the folder that is named, others all if none is named: both are asked for.
+    """
+    found: dict[str, OwnSession] = {}
     with agent.in_use():
         connection = connected(agent)
         if not (connection.can("list") and connection.can("load")):
             return []
-        found = list(_pages(agent, connection))
-    return [session for session in found if session.id not in known][:MOST_LISTED]
+        for folder in ("", *folders[:MOST_FOLDERS]):
+            for session in _pages(agent, connection, folder):
+                found.setdefault(session.id, session)
+    return [session for session in found.values() if session.id not in known]
 
 
 def connected(agent: Agent) -> Connection:
@@ -44,10 +50,11 @@ def connected(agent: Agent) -> Connection:
     return result_of(agent.connect(), None, agent)
 
 
-def _pages(agent: Agent, connection: Connection) -> Iterator[OwnSession]:
+def _pages(agent: Agent, connection: Connection, folder: str) -> Iterator[OwnSession]:
     cursor, seen = "", {""}
     for _ in range(MOST_PAGES):
-        request = connection.wire.request("session/list", {"cursor": cursor} if cursor else {})
+        asked = {name: value for name, value in (("cwd", folder), ("cursor", cursor)) if value}
+        request = connection.wire.request("session/list", asked)
         page = mapping(result_of(request, LIST_PATIENCE, agent))
         for item in mappings(page.get("sessions"), MOST_LISTED * 2):
             if session_id := text(item.get("sessionId")):

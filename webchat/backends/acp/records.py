@@ -83,6 +83,11 @@ class Records:
             records = [record for record in self._found().values() if record.agent == agent]
         return {name for record in records for name in (*record.earlier, record.agent_session)}
 
+    def folders(self) -> list[str]:
+        """Where agents have worked, the last one first."""
+        with self._own_lock:
+            return list(dict.fromkeys(record.cwd for record in reversed(self._found().values())))
+
     def _found(self) -> dict[str, Record]:
         """Called with the lock."""
         try:
