@@ -328,6 +328,10 @@ SCENES = {
 def initialize(_params):
     if "--silent" in SWITCHES:
         time.sleep(3600)
+    if "--odd-capabilities" in SWITCHES:
+        return {"protocolVersion": "one", "agentCapabilities": [], "agentInfo": 5}
+    if "--odd-start" in SWITCHES:
+        return [None]
     if "--refuses-to-start" in SWITCHES:
         raise Failure({"code": -32000, "message": "Authentication required", "data": {"details": "no key"}})
     able = {} if "--no-list" in SWITCHES else {"list": {}, "close": {}}
@@ -345,6 +349,10 @@ def new(params):
     if "--no-session" in SWITCHES:
         raise Failure({"code": 401, "message": "Bad key"})
     session_id = f"s{len(list(FOLDER.glob('*.session')))}-{os.getpid()}"
+    if "--same-id" in SWITCHES:
+        session_id = "always-this"
+    if "--odd-id" in SWITCHES:
+        return {"sessionId": 5}
     store(session_id, {"cwd": params["cwd"], "prompts": [], "said": []})
     commands = [{"name": "compact", "description": "Make it short"}]
     update(session_id, "available_commands_update", availableCommands=commands)

@@ -97,6 +97,28 @@ def test_an_agent_that_does_not_begin_is_told(agents, switch, sentence):
         ask(backend, new(backend), "hello")
 
 
+@pytest.mark.parametrize("switch", ["--odd-capabilities", "--odd-start"])
+def test_an_agent_that_says_nothing_sensible_of_itself_can_answer(agents, switch):
+    backend = agents.backend(switch)
+    assert text_of(ask(backend, new(backend), "hello")) == "You said: hello"
+    assert (backend.label, backend.own_sessions()) == (Path(sys.executable).name, [])
+
+
+def test_a_session_without_an_id_of_its_own_is_refused(agents):
+    backend = agents.backend("--odd-id")
+    with pytest.raises(BackendUnavailable, match="no id of its own"):
+        ask(backend, new(backend), "hello")
+
+
+def test_two_sessions_never_share_one_of_the_agents(agents):
+    backend = agents.backend("--same-id")
+    first = new(backend)
+    ask(backend, first, "hello")
+    with pytest.raises(BackendUnavailable, match="no id of its own"):
+        ask(backend, new(backend), "hello")
+    assert text_of(ask(backend, first, "hello")) == "You said: hello"
+
+
 def test_what_is_no_message_on_its_output_is_ignored(agents):
     backend = agents.backend("--banner")
     assert text_of(ask(backend, new(backend), "hello")) == "You said: hello"

@@ -180,7 +180,7 @@ class Connection:
     def _open(self, opened: Future[AgentSession], answer: Mapping[str, Any], cwd: str, session_id: str | None) -> None:
         new_id = session_id or text(answer.get("sessionId"))
         if not new_id or (not session_id and new_id in self.sessions):
-            opened.set_exception(problems.AgentError("it gave the new session no id of its own"))
+            opened.set_exception(BackendUnavailable(problems.NO_ID.format(self.name)))
             return
         session = self.sessions.setdefault(new_id, AgentSession(self, new_id, cwd))
         session.choices.opened(answer)

@@ -17,6 +17,7 @@ NOT_STARTED = "{} could not be started. Run its command in a terminal to see why
 NOT_READY = "{} did not get ready within {:.0f} seconds. Run its command in a terminal to see why."
 OTHER_VERSION = "{} speaks a version of the Agent Client Protocol that this chat does not. Update the one or the other."
 NO_SESSION = "{} did not begin a session within {:.0f} seconds. Try again, or restart the chat."
+NO_ID = "{} gave the new session no id of its own, so it cannot be used. Update the agent, or choose another."
 NO_ANSWER = "{} does not answer. Try again later."
 TOO_MUCH = "{} sent more at once than any answer has. Try again, or ask for less."
 REFUSED = "The agent refused{}"
