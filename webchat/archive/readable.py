@@ -7,6 +7,7 @@ from itertools import chain, islice
 
 from markupsafe import escape
 
+from webchat.archive import steps
 from webchat.archive.export import LeftOut
 from webchat.chat.message import Message
 from webchat.chat.plain import one_line
@@ -31,7 +32,7 @@ h1 { font-size: 1.4rem; margin-top: 3rem; } h2 { font-size: 0.8rem; opacity: 0.7
 pre { overflow-x: auto; padding: 0.75rem; border-radius: 10px; border: 1px solid; }
 button { display: none; } table { border-collapse: collapse; } td, th { border: 1px solid; padding: 4px 8px; }
 figure { margin: 1rem 0; } blockquote { border-left: 3px solid; margin-left: 0; padding-left: 1rem; opacity: 0.8; }
-.bidi { display: inline-block; }
+.bidi { display: inline-block; } summary > * { display: inline; }
 </style>
 </head>
 <body>
@@ -46,7 +47,8 @@ def as_markdown(told: Told, assistant: str) -> Iterator[str]:
             yield f"{one_line(messages.told)}\n\n"
             continue
         for message in messages:
-            yield f"## {_who(message, assistant)}\n\n{normal_lines(message.told).rstrip()}\n\n"
+            text = steps.as_markdown(message) if message.parts else normal_lines(message.told).rstrip()
+            yield f"## {_who(message, assistant)}\n\n{text}\n\n"
 
 
 def as_html(told: Told, assistant: str, title: str) -> Iterator[str]:
@@ -61,7 +63,7 @@ def as_html(told: Told, assistant: str, title: str) -> Iterator[str]:
             yield f"<p><strong>{escape(messages.told)}</strong></p>\n"
             continue
         for message in messages:
-            text = markdown(normal_lines(message.told))
+            text = steps.as_html(message) if message.parts else markdown(normal_lines(message.told))
             kind = "user" if message.role == "user" else "answer"
             yield f'<h2>{escape(_who(message, assistant))}</h2>\n<div class="{kind}" dir="auto">{text}</div>\n'
     yield "</body>\n</html>\n"

@@ -86,7 +86,7 @@ class Message:
     @property
     def told(self) -> str:
         """What a model is told: the text, and each file in a fence behind it."""
-        return "\n\n".join([self.content, *(f"{file.name}:\n\n{_fenced(file.content)}" for file in self.files)])
+        return "\n\n".join([self.content, *(f"{file.name}:\n\n{fenced(file.content)}" for file in self.files)])
 
     def extended_by(self, more: Message) -> Message:
         """This answer and what was said when it was continued."""
@@ -189,12 +189,12 @@ def _files(found: object) -> tuple[File, ...]:
     )
 
 
-def _fenced(text: str) -> str:
+def fenced(text: str, language: str = "") -> str:
     """The text in a fence that nothing in it closes."""
     longest = max((len(run) for run in re.findall("`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     end = "" if text.endswith("\n") else "\n"
-    return f"{fence}\n{text}{end}{fence}"
+    return f"{fence}{language}\n{text}{end}{fence}"
 
 
 _TEXTS = {

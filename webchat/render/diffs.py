@@ -37,6 +37,12 @@ def diff(old: str | None, new: str) -> Diffed:
     return _kept(old, new) if len(old or "") + len(new) <= CHARACTERS_KEPT else _made(old, new)
 
 
+def diff_text(old: str | None, new: str) -> str:
+    """All of it as text, a line for each."""
+    before, after = _lines(old or ""), _lines(new)
+    return "".join(f"{mark}{text}\n" for mark, text in _marked(_groups(_changes(before, after)), before, after))
+
+
 def _made(old: str | None, new: str) -> Diffed:
     before, after = _lines(old or ""), _lines(new)
     groups = _groups(_changes(before, after))

@@ -63,15 +63,27 @@ _Run = tuple[_Style, str]
 def terminal(text: str) -> Markup:
     """The text as HTML for a <pre>. Nothing in it acts any more: no escape and no control gets through."""
     style, pieces = _PLAIN, []
-    for piece, goes_back in _pieces(_LINE_END.sub("\n", text)):
+    for piece, goes_back in _pieces(_normal(text)):
         runs, style = (_written_over if goes_back else _written)(piece, style)
         pieces.append("".join(_html(*run) for run in runs))
     return Markup("\n".join(pieces))  # noqa: S704  (made of escaped texts)
 
 
+def written(text: str) -> str:
+    """The same as text, without colours."""
+    pieces = (
+        _written_over(piece, _PLAIN) if back else _written(piece, _PLAIN) for piece, back in _pieces(_normal(text))
+    )
+    return "\n".join("".join(text for _, text in runs) for runs, _ in pieces)
+
+
 def plain(text: str) -> Markup:
     """Any text as HTML for a <pre>, without controls; marks that turn writing around stand in a box of their own."""
     return Markup(_escaped(_UNSEEN.sub("", text)))  # noqa: S704
+
+
+def _normal(text: str) -> str:
+    return _LINE_END.sub("\n", text)
 
 
 def _pieces(text: str) -> Iterator[tuple[str, bool]]:
