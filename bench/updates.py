@@ -8,10 +8,8 @@ from bench import processes
 from bench.figures import Figure
 from webchat.chat.conversation import change_since
 from webchat.chat.message import Message
-from webchat.fileutil import DiskFolder
 from webchat.replies.follow import Conversations
-from webchat.storage.files.reply_log import Replies
-from webchat.storage.files.transcript import Transcripts
+from webchat.storage.files.engine import FileStorage
 
 SHORT, LONG = 10, 16_667
 UPDATES = 300
@@ -30,19 +28,19 @@ def long_session() -> list[Figure]:
 def _cost(count: int) -> float:
     """Milliseconds of CPU for reading the session again and telling what is new in it."""
     with processes.home() as home:
-        folder = DiskFolder(home)
-        transcripts, replies = Transcripts(folder), Replies(folder)
-        conversations = Conversations(transcripts, replies, lambda session_id: None)
+        storage = FileStorage(home / "sessions.json")
+        transcripts = storage.transcripts
+        conversations = Conversations(storage, lambda session_id: None)
         parents = [None, *(f"m{number}" for number in range(count))]
         transcripts.append("s", *(Message(f"m{n}", "user", "hello", parent=parents[n]) for n in range(count)))
-        release = replies.lock("s")
-        replies.begin("s", {"id": "answer", "parent": parents[count]})
+        release = storage.leases.acquire("s")
+        log = storage.replies.begin("s", {"id": "answer", "parent": parents[count]})
         position, used = conversations.read("s").position, 0.0
         for _ in range(UPDATES):
-            replies.write("s", {"d": "more "})
+            log.write({"d": "more "})
             before = time.process_time()
             change_since(conversations.read("s"), position)
             used += time.process_time() - before
-        replies.leave("s")
+        log.leave()
         release()
     return used / UPDATES * 1000

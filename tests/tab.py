@@ -48,7 +48,7 @@ class EventStream:
 
     def close(self) -> None:
         self._gone.set()
-        self._manager.wakeups.poke_all()
+        self._manager.bus.publish_all()
         self._thread.join(PATIENCE)
         assert not self._thread.is_alive()
 

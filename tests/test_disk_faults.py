@@ -224,7 +224,7 @@ def test_an_import_that_fills_the_disk_says_how_far_it_came_and_goes_on_with_the
     assert 2 <= came < 12
     assert f"{came} sessions were imported before that" in refused.json["error"]
     full.end()
-    assert manager.store.claims.all() == []
+    assert manager.storage.sessions.claimed() == []
     again = client.post("/sessions/import", data=file, headers={"Accept": "application/json"}).json
     assert (len(again["imported"]), again["known"], again["problems"]) == (12 - came, came, [])
     assert len([name for name in contents(home) if name.endswith(".jsonl") and "transcripts" in name]) == 13

@@ -15,7 +15,7 @@ from tests.reading import snapshot
 from webchat import cli
 from webchat.fileutil import DiskFolder
 from webchat.models import SMOLLM
-from webchat.session_store.claims import CLAIMED
+from webchat.storage.protocols import CLAIMED
 
 
 @pytest.fixture

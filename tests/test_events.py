@@ -523,7 +523,7 @@ def test_a_refused_stream_takes_no_room(crowded):
 def test_a_stream_ends_when_the_server_does(open_tab, manager):
     tab = open_tab().connect().read(settled)
     manager.stopping.set()
-    manager.wakeups.poke_all()
+    manager.bus.publish_all()
     tab.read(lambda _: False)
     tab.close()
 

@@ -10,15 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.stored import Stored
 from webchat.chat.conversation import Conversation, Position, change_since
 from webchat.chat.message import Message
 from webchat.chat.messages import Messages
 from webchat.fileutil import MemoryFolder
 from webchat.render.markdown import GrowingMarkdown
 from webchat.replies.follow import Conversations, text_pieces
-from webchat.replies.wakeups import Waiter, Wakeups
-from webchat.storage.files.reply_log import Replies, settle
-from webchat.storage.files.transcript import Transcripts
+from webchat.storage.wakeups import Waiter, Wakeups
 from webchat.web.bodies import Renderings
 
 
@@ -122,13 +121,12 @@ class Page:
         self.position = str(Position(max([position.revision, *revisions]), last.id, len(self.shown)))
 
 
-class Chat:
+class Chat(Stored):
     """One session as it is written; each of its steps is possible at any time."""
 
     def __init__(self):
-        self.folder = MemoryFolder()
-        self.transcripts, self.replies = Transcripts(self.folder), Replies(self.folder)
-        self.conversations = Conversations(self.transcripts, self.replies, lambda session_id: None)
+        super().__init__(MemoryFolder())
+        self.conversations = Conversations(self, lambda session_id: None)
         self.release = None
         self.made = 0
 
@@ -160,13 +158,12 @@ class Chat:
 
     def grow(self):
         if self.release:
-            self.replies.write("s", {"d": f"piece {self.name()} "})
+            self.log.write({"d": f"piece {self.name()} "})
 
     def end(self):
         if self.release:
-            self.replies.write("s", {"end": "complete"})
-            self.transcripts.append("s", self.replies.view("s").message(alive=True))
-            self.replies.remove("s")
+            self.log.write({"end": "complete"})
+            self.log.commit(self.replies.view("s").message(alive=True), extends=False)
             self.let_go()
 
     def die(self):
@@ -189,12 +186,12 @@ class Chat:
         return added.id
 
     def begin(self, parent):
-        self.release = self.replies.lock("s")
-        self.replies.begin("s", {"id": self.name(), "parent": parent})
+        self.release = self.leases.acquire("s")
+        self.log = self.replies.begin("s", {"id": self.name(), "parent": parent})
 
     def settled(self):
-        release = self.replies.lock("s")
-        settle("s", self.replies, self.transcripts)
+        release = self.leases.acquire("s")
+        self.replies.settle("s")
         release()
 
     def let_go(self):
@@ -305,7 +302,7 @@ class TestWakeups:
     def test_a_waiting_thread_is_woken(self):
         wakeups = Wakeups()
         with wakeups.listen("a") as waiter:
-            threading.Thread(target=wakeups.poke, args=("a", False), daemon=True).start()
+            threading.Thread(target=wakeups.poke, args=["a"], kwargs={"urgent": False}, daemon=True).start()
             assert waiter.wait(5)
 
 

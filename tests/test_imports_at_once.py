@@ -17,7 +17,7 @@ from webchat.errors import LimitReached
 from webchat.limits import Limits
 from webchat.manager import WebChatSessionManager
 from webchat.observer import NoObserver
-from webchat.session_store.claims import CLAIMED
+from webchat.storage.protocols import CLAIMED
 
 IMPORT = """
 import os, signal, sys
@@ -122,13 +122,13 @@ def test_an_import_killed_at_any_step_leaves_nothing_behind(home, tmp_path, monk
     file.write_bytes(export("ada", ["a", "b", "c"]))
     with another_process(IMPORT, home, file, write) as process:
         assert process.wait(60) == -signal.SIGKILL
-    monkeypatch.setattr("webchat.housekeeping.SETTLED", 0.0)
+    monkeypatch.setattr("webchat.storage.files.adoption.SETTLED", 0.0)
     manager = start(home)
     assert manager.housekeeping.adopt() == []
     assert manager.list_sessions() == manager.list_sessions("ada") == []
     manager.housekeeping.empty_expired()
     assert files_in(home) == []
-    assert not manager.store.claims.all()
+    assert not manager.storage.sessions.claimed()
     assert len(manager.archive.bring_in(io.BytesIO(file.read_bytes()), "ada").imported) == 3
 
 
@@ -165,7 +165,7 @@ def test_a_claim_that_cannot_be_removed_holds_up_nobody_else(home, tmp_path):
 
 
 def test_what_is_being_imported_is_seen_by_nobody_and_adopted_by_nobody(home, monkeypatch):
-    monkeypatch.setattr("webchat.housekeeping.SETTLED", 0.0)
+    monkeypatch.setattr("webchat.storage.files.adoption.SETTLED", 0.0)
     other = start(home)
     seen = []
 

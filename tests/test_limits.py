@@ -12,8 +12,9 @@ from tests.conftest import HTMX, Page
 from tests.reading import until
 from webchat import create_app
 from webchat.errors import TooBusy
+from webchat.fileutil import MemoryFolder
 from webchat.limits import Places
-from webchat.storage.files.reply_log import Replies
+from webchat.storage.files.reply_logs import FileReplyLog
 
 JSON = {"Accept": "application/json"}
 
@@ -149,14 +150,14 @@ def test_an_answer_is_ended_in_time_also_where_it_cannot_be_written(limited, bac
     client = limited(WEBCHAT_ANSWER_TIME="0.6")
     backend.scripts.clear()
     backend.plays("well ", "and ", gate)
-    room = iter([Replies.write])
+    room = iter([FileReplyLog.write])
 
     def write(replies, *rest):
         if not (has_room := next(room, None)):
             raise OSError(errno.ENOSPC, "No space left on device")
         has_room(replies, *rest)
 
-    monkeypatch.setattr(Replies, "write", write)
+    monkeypatch.setattr(FileReplyLog, "write", write)
     client.post("/api/session")
     client.post("/api/chat", json={"message": "hello"})
     assert backend.cancelled.is_set()
@@ -180,7 +181,7 @@ def test_with_too_little_disk_left_nothing_new_is_taken_and_old_things_go(limite
 
 
 def test_the_disk_is_asked_for_real(tmp_path):
-    from webchat.fileutil import DiskFolder, MemoryFolder
+    from webchat.fileutil import DiskFolder
 
     assert DiskFolder(tmp_path / "not" / "yet").free() > 0
     assert MemoryFolder().free() is None

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.stored import Stored
 from webchat.chat.conversation import change_since
 from webchat.chat.message import Message
 from webchat.fileutil import MemoryFolder
 from webchat.replies.follow import Conversations
-from webchat.storage.files.reply_log import Replies
-from webchat.storage.files.transcript import Transcripts
+from webchat.storage.files.transcripts import FileTranscripts
 
 
 def calls_of(work: Callable[[], object]) -> int:
@@ -39,16 +39,16 @@ class Session:
     """A session of so many messages with an answer that is being written."""
 
     def __init__(self, count: int) -> None:
-        folder = MemoryFolder()
-        self.transcripts, self.replies = Transcripts(folder), Replies(folder)
-        self.read_all = Conversations(self.transcripts, self.replies, lambda session_id: None)
+        stored = Stored(MemoryFolder())
+        self.transcripts = stored.transcripts
+        self.read_all = Conversations(stored, lambda session_id: None)
         parents = [None, *(f"m{number}" for number in range(count))]
-        self.transcripts.append("s", *(Message(f"m{n}", "user", "hi", parent=parents[n]) for n in range(count)))
-        self.replies.lock("s")
-        self.replies.begin("s", {"id": "answer", "parent": f"m{count - 1}"})
+        stored.transcripts.append("s", *(Message(f"m{n}", "user", "hi", parent=parents[n]) for n in range(count)))
+        stored.leases.acquire("s")
+        self.log = stored.replies.begin("s", {"id": "answer", "parent": f"m{count - 1}"})
 
     def update(self) -> None:
-        self.replies.write("s", {"d": "more"})
+        self.log.write({"d": "more"})
         conversation = self.read_all.read("s")
         change = change_since(conversation, self.position)
         assert (change.current.id, change.added, change.replaced) == ("answer", (), False)
@@ -88,14 +88,14 @@ RECORDS = st.one_of(
 @given(st.lists(RECORDS, max_size=20), st.sets(st.integers(0, 20)))
 def test_a_branch_that_is_read_on_is_the_one_that_is_read_at_once(records, looks):
     folder = MemoryFolder()
-    reader, seen = Transcripts(folder), []
+    reader, seen = FileTranscripts(folder), []
     for number, record in enumerate(records):
         folder.append_line("s.jsonl", json.dumps({"role": "user", "content": str(number), **record}).encode())
         if number in looks:
             branch = reader.read("s")
-            assert branch == Transcripts(folder).read("s")
+            assert branch == FileTranscripts(folder).read("s")
             seen.append((branch, tuple(branch.messages)))
-    assert reader.read("s") == Transcripts(folder).read("s")
+    assert reader.read("s") == FileTranscripts(folder).read("s")
     for branch, messages in seen:  # what was read before stays as it was
         assert tuple(branch.messages) == messages
         assert [branch.messages.place(message.id) for message in messages] == [*range(len(messages))]
@@ -128,9 +128,9 @@ class SlowFolder(MemoryFolder):
 
 @pytest.mark.parametrize("call", ["read", "leaf_below", "sent_with"])
 def test_nobody_waits_for_another_sessions_file(call, monkeypatch):
-    monkeypatch.setattr("webchat.storage.files.transcript.CACHED_SESSIONS", 1)
+    monkeypatch.setattr("webchat.storage.files.transcripts.CACHED_SESSIONS", 1)
     folder = SlowFolder()
-    transcripts = Transcripts(folder)
+    transcripts = FileTranscripts(folder)
     for name in ("slow", "other"):
         transcripts.append(name, Message("a", "user", name, key="k"))
     read = []
@@ -144,7 +144,7 @@ def test_nobody_waits_for_another_sessions_file(call, monkeypatch):
 
 def test_nobody_waits_for_another_sessions_reply():
     folder = SlowFolder()
-    replies = Replies(folder)
+    replies = Stored(folder).replies
     for name in ("slow", "other"):
         replies.begin(name, {"id": name})
     read = []
@@ -154,8 +154,8 @@ def test_nobody_waits_for_another_sessions_reply():
 
 
 def test_more_live_sessions_than_are_cached_are_asked_at_once(monkeypatch):
-    monkeypatch.setattr("webchat.storage.files.transcript.CACHED_SESSIONS", 2)
-    transcripts = Transcripts(MemoryFolder())
+    monkeypatch.setattr("webchat.storage.files.transcripts.CACHED_SESSIONS", 2)
+    transcripts = FileTranscripts(MemoryFolder())
     names = [f"s{number}" for number in range(6)]
     for name in names:
         transcripts.append(name, Message("a", "user", name, key="k"))

@@ -610,7 +610,7 @@ class TestStop:
         backend.plays("half an", gate)
         answers = []
         waiting = threading.Thread(target=lambda: answers.append(manager.send_message("hello")))
-        with manager.wakeups.listen(current) as waiter:
+        with manager.bus.listen(current) as waiter:
             waiting.start()
             while ("assistant", "half an", "streaming") not in shown(manager, current):
                 waiter.wait(PATIENCE)
@@ -621,7 +621,7 @@ class TestStop:
 
     def test_a_message_wakes_nobody_who_reads_elsewhere(self, manager, current):
         elsewhere = manager.create_session().session_id
-        with manager.wakeups.listen(current) as here, manager.wakeups.listen(elsewhere) as there:
+        with manager.bus.listen(current) as here, manager.bus.listen(elsewhere) as there:
             ended(manager.post_message(current, "hello").run)
             assert here.wait(0, urgent=True)
             assert not there.wait(0)

@@ -13,6 +13,7 @@ from webchat.backends import Event
 from webchat.errors import BackendUnavailable, NoThreads, SessionBusy, SessionEnded, StaleView, StorageError
 from webchat.manager import WebChatSessionManager
 from webchat.observer import NoObserver, ReplyReport
+from webchat.storage.files.reply_logs import FileReplyLog
 
 
 @pytest.fixture
@@ -94,7 +95,7 @@ def test_only_the_last_answer_can_be_tried_again(manager, session_id):
 
 def test_an_unanswered_question_can_be_asked_again(manager, session_id, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(manager._supervisor.replies, "begin", _no_room)
+        patch.setattr(manager.storage.replies, "begin", _no_room)
         with pytest.raises(StorageError, match="Your message is saved"):
             manager.post_message(session_id, "one")
     question = manager.conversation(session_id).last
@@ -105,7 +106,7 @@ def test_an_unanswered_question_can_be_asked_again(manager, session_id, monkeypa
 
 def test_a_question_that_could_not_be_saved_leaves_all_as_it_was(manager, session_id, monkeypatch):
     other = manager.create_session().session_id
-    monkeypatch.setattr(manager._supervisor.transcripts, "append", _no_room)
+    monkeypatch.setattr(manager.storage.transcripts, "append", _no_room)
     with pytest.raises(StorageError):
         manager.post_message(session_id, "one")
     assert manager.active_session_id == other
@@ -162,7 +163,7 @@ def test_a_second_process_cannot_start_a_second_answer(manager, backend, session
 
 
 def test_who_only_reads_does_not_wait_for_who_writes(manager, session_id):
-    release = manager.store.folder.lock("web-chat-sessions.json", 1)
+    release = manager.storage.folder.lock("web-chat-sessions.json", 1)
     try:
         assert manager.active_session_id == session_id
         assert len(manager.list_sessions()) == 1
@@ -188,13 +189,13 @@ def _no_room(*_: object) -> None:
 
 def test_what_the_log_could_not_take_comes_once_and_leaves_nothing_behind(manager, backend, session_id, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(manager._supervisor.replies, "write", _no_room)
+        patch.setattr(FileReplyLog, "write", _no_room)
         backend.plays("all of it")
         posted = manager.post_message(session_id, "one")
         posted.wait()
     posted.run.recorder.flush()  # as the look after all answers does, which may come late
     assert [message.content for message in manager.conversation(session_id).messages] == ["one", "all of it"]
-    assert manager._supervisor.replies.view(session_id) is None
+    assert manager.storage.replies.view(session_id) is None
 
 
 def test_a_slow_end_of_an_answer_costs_the_next_message_time_and_nothing_else(manager, session_id, monkeypatch):
@@ -208,7 +209,7 @@ def test_a_slow_end_of_an_answer_costs_the_next_message_time_and_nothing_else(ma
         touch(session_id, what)
 
     monkeypatch.setattr(manager.store, "touch", slowly)
-    monkeypatch.setattr("webchat.storage.files.reply_log.PROBE_PATIENCE", 0.2)
+    monkeypatch.setattr("webchat.storage.files.leases.PATIENCE", 0.2)
     manager.post_message(session_id, "one")
     assert ending.wait(5)
     assert manager.send_message("two", session_id) == "You said: two"

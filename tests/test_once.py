@@ -75,7 +75,7 @@ def test_sent_again_to_another_process_the_whole_answer_is_given(app, manager, b
 def test_a_question_that_a_dead_server_left_unanswered_is_answered_when_it_is_sent_again(client, manager, session_id):
     last = ids(manager, session_id)[-1]
     question = Message("q", "user", "are you there?", parent=last, key="k")
-    manager._supervisor.transcripts.append(session_id, question)
+    manager.storage.transcripts.append(session_id, question)
     fields = {"message": "are you there?", "key": "k"}
     for _ in range(2):
         answer = client.post(f"/sessions/{session_id}/messages", data=fields, headers=JSON)

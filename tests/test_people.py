@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from tests.reading import snapshot
+from tests.reading import snapshot, until
 from tests.scripted import ScriptedBackend
 from tests.scripted_server import ScriptedServer
 from webchat import create_app
@@ -57,7 +57,7 @@ def possessions(app, manager):
     files = {"message": f"the {WORD}", "file": (io.BytesIO(WORD.encode()), f"{WORD}.txt")}
     assert client.post("/messages", data=files, headers=ADA).status_code == 303
     session = manager.active_session("ada")
-    manager._supervisor.runs.get(session.session_id, _Over()).wait(5)
+    until(lambda: not manager.answers_in_flight)
     client.post("/sessions", headers=ADA)
     client.post("/messages", data={"message": f"gone {WORD}"}, headers=ADA | {"Accept": "application/json"})
     gone = manager.active_session("ada").session_id
@@ -66,11 +66,6 @@ def possessions(app, manager):
     client.post(f"/sessions/{session.session_id}/resume", headers=ADA)
     question, answer = manager.conversation(session.session_id, "ada").messages
     return {"s": session.session_id, "q": question.id, "a": answer.id, "gone": gone, "deleted": deleted}
-
-
-class _Over:
-    def wait(self, _):
-        return True
 
 
 NOT_THERE, OWN = 404, 200
@@ -165,7 +160,7 @@ def test_nothing_of_somebody_else_is_shown_or_touched(shared, name, face):
 
 def state(manager):
     """All that is Ada's, as she sees it."""
-    memory = MemoryStore(DiskFolder(manager.store.folder.path.parent))
+    memory = MemoryStore(DiskFolder(manager.storage.folder.path.parent))
     sessions = [*manager.list_sessions("ada"), *manager.housekeeping.trash("ada")]
     texts = [manager.read_conversation(session.session_id) for session in sessions]
     return sessions, texts, memory.list("ada")

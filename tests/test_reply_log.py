@@ -10,40 +10,38 @@ from hypothesis import strategies as st
 
 from tests.processes import another_process, says, tell
 from tests.scripted import ScriptedBackend
+from tests.stored import Stored
 from webchat.chat.message import Message
 from webchat.errors import SessionBusy, StorageError
 from webchat.fileutil import DiskFolder, MemoryFolder, jsonlines
 from webchat.manager import WebChatSessionManager
 from webchat.replies.follow import Conversations
-from webchat.storage.files.reply_log import Replies, settle
-from webchat.storage.files.transcript import Transcripts
 
 HEADER = {"id": "answer-1", "parent": "question-1", "started_at": "2026-01-01T00:00:00+00:00", "model": "m"}
 
 
-class Files:
+class Files(Stored):
     """One folder as one process sees it."""
 
     def __init__(self, folder):
-        self.folder = folder
-        self.transcripts, self.replies = Transcripts(folder), Replies(folder)
-        self.conversations = Conversations(self.transcripts, self.replies, lambda session_id: None)
+        super().__init__(folder)
+        self.conversations = Conversations(self, lambda session_id: None)
 
     def read(self):
         return self.conversations.read("s")
 
     def settle(self):
-        release = self.replies.lock("s")
-        settle("s", self.replies, self.transcripts)
+        release = self.leases.acquire("s")
+        self.replies.settle("s")
         release()
 
     def leave_behind(self, *records, header=HEADER):
         """What a writer that died leaves: a question, and a log without an owner."""
         if not self.transcripts.read("s").messages:
             self.transcripts.append("s", Message("question-1", "user", "question"))
-        self.replies.begin("s", header)
+        self.log = self.replies.begin("s", header)
         for record in records:
-            self.replies.write("s", record)
+            self.log.write(record)
 
 
 @pytest.fixture(params=["disk", "memory"])
@@ -62,32 +60,32 @@ def shown(conversation):
 
 class TestOneWriter:
     def test_a_second_writer_is_told_that_the_session_is_busy(self, files):
-        release = files.replies.lock("s")
-        assert files.replies.is_alive("s")
+        release = files.leases.acquire("s")
+        assert files.leases.is_held("s")
         with pytest.raises(SessionBusy):
-            Replies(files.folder).lock("s")
+            Stored(files.folder).leases.acquire("s")
         release()
-        assert not files.replies.is_alive("s")
-        files.replies.lock("s")()
+        assert not files.leases.is_held("s")
+        files.leases.acquire("s")()
 
     def test_another_session_has_a_writer_of_its_own(self, files):
-        files.replies.lock("s")
-        files.replies.lock("t")()
-        assert not files.replies.is_alive("t")
+        files.leases.acquire("s")
+        files.leases.acquire("t")()
+        assert not files.leases.is_held("t")
 
     def test_a_reader_that_looks_turns_no_writer_away(self, files):
-        files.replies.lock("s")()
+        files.leases.acquire("s")()
         over = threading.Event()
 
         def look():
             while not over.is_set():
-                files.replies.is_alive("s")
+                files.leases.is_held("s")
 
         reader = threading.Thread(target=look)
         reader.start()
         try:
             for _ in range(100):
-                files.replies.lock("s")()
+                files.leases.acquire("s")()
         finally:
             over.set()
             reader.join()
@@ -108,29 +106,29 @@ class TestOneWriter:
     def test_a_lock_that_cannot_be_made_is_an_error_of_storage(self, tmp_path):
         (tmp_path / "s.lock").mkdir()
         with pytest.raises(StorageError):
-            Replies(DiskFolder(tmp_path)).lock("s")
+            Stored(DiskFolder(tmp_path)).leases.acquire("s")
 
 
 class TestLog:
     def test_it_grows_and_every_reader_sees_it(self, files):
         other = Files(files.folder)
-        release = files.replies.lock("s")
+        release = files.leases.acquire("s")
         files.leave_behind()
         assert shown(other.read())[-1] == ("answer-1", "", "waiting")
-        files.replies.write("s", {"s": "Loading", "p": 0.5})
+        files.log.write({"s": "Loading", "p": 0.5})
         assert (other.read().status.text, other.read().status.progress) == ("Loading", 0.5)
         for text in ("Once", " upon", " a time"):
-            files.replies.write("s", {"d": text})
+            files.log.write({"d": text})
         assert shown(other.read())[-1] == shown(files.read())[-1] == ("answer-1", "Once upon a time", "streaming")
         assert other.read().status is None
-        files.replies.write("s", {"r": "thinking"})
-        files.replies.write("s", {"n": "a note"})
+        files.log.write({"r": "thinking"})
+        files.log.write({"n": "a note"})
         last = other.read().last
         assert (last.reasoning, last.notes, last.model, last.parent) == ("thinking", ("a note",), "m", "question-1")
         release()
 
     def test_an_ended_log_shows_its_end_before_it_is_in_the_transcript(self, files):
-        release = files.replies.lock("s")
+        release = files.leases.acquire("s")
         files.leave_behind({"d": "whole"}, {"end": "complete"})
         assert shown(Files(files.folder).read())[-1] == ("answer-1", "whole", "complete")
         release()
@@ -145,7 +143,7 @@ class TestLog:
     def test_a_torn_last_piece_is_left_for_later(self, files):
         whole = jsonlines.dump(HEADER) + b'\n{"d":"one"}\n{"d":"two"}\n'
         files.transcripts.append("s", Message("question-1", "user", "question"))
-        release = files.replies.lock("s")
+        release = files.leases.acquire("s")
         for cut in range(len(whole) + 1):
             files.replies.logs.replace("s.reply", whole[:cut])
             records = (whole[:cut] + b"\n").count(b"}\n")
@@ -161,12 +159,12 @@ class TestLog:
         for number in range(5):
             header = {**HEADER, "id": f"a{number}", "parent": f"q{number}"}
             files.transcripts.append("s", Message(f"q{number}", "user", "question"))
-            release = files.replies.lock("s")
+            release = files.leases.acquire("s")
             pieces = 20 + number
             files.leave_behind(*[{"d": "the same answer "}] * pieces, header=header)
             assert shown(other.read())[-1] == (f"a{number}", "the same answer " * pieces, "streaming")
             files.transcripts.append("s", Message(f"a{number}", "assistant", "x", parent=f"q{number}"))
-            files.replies.remove("s")
+            files.log.discard()
             release()
 
     def test_the_next_reply_replaces_an_abandoned_one(self, files):
@@ -174,7 +172,7 @@ class TestLog:
         other = Files(files.folder)
         assert shown(other.read())[-1] == ("answer-1", "old text", "interrupted")
         files.settle()
-        release = files.replies.lock("s")
+        release = files.leases.acquire("s")
         files.leave_behind(
             {"d": "new text"}, {"d": " and more of it"}, header={**HEADER, "id": "a2", "parent": "answer-1"}
         )

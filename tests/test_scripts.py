@@ -356,7 +356,7 @@ def address_of(rule, action, manager, memory):
     message_id = (posted.question if rule.endpoint.endswith((".change", ".ask")) else posted.reply).id
     if rule.endpoint.endswith(".continue"):
         broken = replace(posted.answer, content="", status="stopped")
-        manager._supervisor.transcripts.extend(session_id, broken)
+        manager.storage.transcripts.extend(session_id, broken)
     if action in ("restore", "purge") and "<session_id>" in rule.rule:
         manager.housekeeping.delete([session_id])
     memory_id = memory.remember("tea")["id"]

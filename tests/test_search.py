@@ -7,6 +7,7 @@ import sqlite3
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import pytest
 
@@ -15,9 +16,8 @@ from tests.reading import until
 from tests.scripted import ScriptedBackend
 from webchat.chat.message import Message
 from webchat.chat.search import words_of
-from webchat.fileutil import DiskFolder
 from webchat.manager import WebChatSessionManager
-from webchat.storage.files.search_file import LookedAtPart, SearchFile
+from webchat.storage.search_file import LookedAtPart, SearchFile
 
 JSON = {"Accept": "application/json"}
 PATIENCE = 10
@@ -209,7 +209,7 @@ def test_an_index_that_another_process_made_anew_is_used_by_both(home):
     session_id = one.create_session().session_id
     one.send_message("apples", session_id)
     assert found(one, "apples") == found(other, "apples") == [session_id]
-    SearchFile(DiskFolder(index_of(home).parent), index_of(home)).throw_away()
+    SearchFile(index_of(home), lambda: None).throw_away()
     soon(one, "apples", [session_id])
     other.send_message("pears", session_id)
     soon(other, "pears", [session_id])
@@ -349,7 +349,7 @@ def test_what_lies_in_the_trash_does_not_stand_before_what_does_not(manager, tal
     kept = talk("an old aardvark")
     gone = manager.create_session().session_id
     records = [Message(f"m{number}", "user", f"aardvark {number}") for number in range(1000)]
-    manager._supervisor.transcripts.append(gone, *records)
+    manager.storage.transcripts.append(gone, *records)
     manager.post_message(gone, "the last aardvark").wait()
     soon(manager, "aardvark", [gone, kept])
     manager.housekeeping.delete([gone])
@@ -421,14 +421,14 @@ def test_the_first_twenty_words_of_a_long_query_are_searched_and_it_says_so(clie
 def test_a_search_that_has_taken_its_time_gives_what_it_has_and_says_so(client, manager, talk, monkeypatch):
     session_id = talk("tea and milk")
     soon(manager, "tea", [session_id])
-    monkeypatch.setattr("webchat.storage.files.search.LONGEST_SEARCH", -1.0)
+    monkeypatch.setattr("webchat.storage.search.LONGEST_SEARCH", -1.0)
     given = client.get("/sessions?q=tea", headers=JSON)
     assert (given.status_code, given.get_json()["partial"]) == (200, True)
     assert "Only a part was searched" in client.get("/sessions?q=tea").text
 
 
 def test_sqlite_itself_is_ended_when_the_time_is_over(tmp_path):
-    file = SearchFile(DiskFolder(tmp_path), tmp_path / "index")
+    file = SearchFile(tmp_path / "index", lambda: None)
     endless = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
     with pytest.raises(LookedAtPart), file.reading(time.monotonic() + 0.05) as database:
         database.execute(endless).fetchone()
@@ -442,7 +442,7 @@ def test_a_search_waits_for_nobody_who_writes_the_index(home):
     [session_id] = found(manager, "tea")
 
     def write():
-        with manager._index._file.using() as database:
+        with closing(sqlite3.connect(index_of(home))) as database, database:
             database.execute("DELETE FROM files")
             writes.set()
             ends.wait(PATIENCE)

@@ -15,6 +15,8 @@ from webchat.errors import SessionExists, SessionNotFound, StorageError
 from webchat.fileutil import MemoryFolder
 from webchat.session_store import WebChatSession, WebChatSessionStore, is_session_id
 from webchat.storage.files.activity import Activity
+from webchat.storage.files.registry import RegistryFile
+from webchat.storage.table_sessions import TableSessions
 
 
 class Clock:
@@ -175,15 +177,15 @@ class TestRules:
         assert [any_store.active_session(owner) is None for owner in ("ada", "bob", None)] == [True, False, False]
 
     def test_a_change_shows_in_the_version(self, any_store):
-        versions = [any_store.version()]
+        versions = [any_store.sessions.version()]
         for change in (
             lambda: any_store.add("a", "First"),
             lambda: any_store.touch("a", "message"),
             lambda: any_store.deactivate("a"),
         ):
             change()
-            versions.append(any_store.version())
-            assert any_store.version() == versions[-1]
+            versions.append(any_store.sessions.version())
+            assert any_store.sessions.version() == versions[-1]
         assert len(set(versions)) == 4
 
     def test_short_ids_are_eight_characters(self, any_store):
@@ -247,7 +249,7 @@ class TestFile:
             stamp = here.stat()
             names = sorted(here.parent.iterdir())
             store = WebChatSessionStore(here)
-            store.list_all(), store.get("a"), store.active_session(), store.version()
+            store.list_all(), store.get("a"), store.active_session(), store.sessions.version()
             with pytest.raises(SessionNotFound):
                 store.require("z")
             assert here.read_bytes() == before
@@ -484,7 +486,7 @@ class TestOtherProcesses:
     def test_what_another_process_changes_is_seen(self, store, path):
         store.add("a", "First")
         assert ids(store) == ["a"]
-        version = store.version()
+        version = store.sessions.version()
         run_in_another_process(
             """
             import sys
@@ -495,7 +497,7 @@ class TestOtherProcesses:
             """,
             path,
         )
-        assert store.version() != version
+        assert store.sessions.version() != version
         assert sorted(ids(store)) == ["a", "b"]
         assert store.active_session().session_id == "b"
         assert store.get("a").last_active > store.get("b").last_active
@@ -527,30 +529,35 @@ class TestActivity:
         return MemoryFolder()
 
     @pytest.fixture
-    def activity(self, folder, clock):
-        return Activity(folder, "log", clock)
+    def activity(self, folder):
+        return Activity(folder, "log")
 
-    def test_a_log_that_was_replaced_by_a_torn_one_is_read_from_its_start(self, folder, activity):
+    def test_a_log_that_was_replaced_by_a_torn_one_is_read_from_its_start(self, folder, activity, clock):
+        def noted():
+            return {name for name in "abcd" if activity.latest(name)}
+
         for _ in range(3):
-            activity.note("a", "message")
-        assert set(activity.latest()) == {"a"}
+            activity.note_all({"a": clock()}, "message")
+        assert noted() == {"a"}
         folder.replace("log", b'{"at": "2026"')
-        assert activity.latest() == {}
+        assert noted() == set()
         for name in "bcd":
-            activity.note(name, "message")
-        assert set(activity.latest()) == {"b", "c", "d"}
+            activity.note_all({name: clock()}, "message")
+        assert noted() == {"b", "c", "d"}
 
     def test_a_long_log_is_made_short_and_keeps_each_sessions_last_time(self, folder, activity, clock, monkeypatch):
         monkeypatch.setattr("webchat.storage.files.activity.COMPACT_ABOVE", 2000)
         other = activity
-        activity = Activity(folder, "log", clock)
+        activity = Activity(folder, "log")
         for number in range(100):
-            activity.note(f"s{number % 3}", "message")
+            activity.note_all({f"s{number % 3}": clock()}, "message")
         assert folder.stamp("log").size < 2500
-        assert activity.latest() == other.latest()
-        assert len(set(activity.latest().values())) == 3
+        latest = [activity.latest(f"s{number}") for number in range(3)]
+        assert latest == [other.latest(f"s{number}") for number in range(3)]
+        assert len(set(latest)) == 3
 
 
+REGISTRY = "sessions.json"
 ROWS = [row(f"s{number}", description=f"Sitzung {number} äöü 🌍", extra={"project_id": "p"}) for number in range(4)]
 
 
@@ -564,14 +571,19 @@ def whole(tmp_path_factory) -> bytes:
     return path.read_bytes()
 
 
-def stored(content: bytes) -> WebChatSessionStore:
-    store = WebChatSessionStore()
-    store.folder.replace("web-chat-sessions.json", content)
-    return store
+def stored(content: bytes) -> MemoryFolder:
+    folder = MemoryFolder()
+    folder.replace(REGISTRY, content)
+    return folder
 
 
-def used(store) -> None:
+def store_of(folder: MemoryFolder) -> WebChatSessionStore:
+    return WebChatSessionStore(TableSessions(RegistryFile(folder, REGISTRY), Activity(folder, "log")))
+
+
+def used(folder) -> None:
     """Everything that reads, and then a write: none may raise."""
+    store = store_of(folder)
     for session in store.list_all():
         assert store.get(session.session_id) == session
         assert session.short_id
@@ -579,10 +591,10 @@ def used(store) -> None:
     store.active_session()
     before = set(ids(store))
     damaged = store.notice is not None
-    content = store.folder.read("web-chat-sessions.json")
+    content = folder.read(REGISTRY)
     store.add("new-one", "New")
     assert set(ids(store)) == before | {"new-one"}
-    copies = [store.folder.read(name) for name in store.folder.names() if ".corrupt-" in name]
+    copies = [folder.read(name) for name in folder.names() if ".corrupt-" in name]
     assert copies == ([content] if damaged else [])
 
 
@@ -590,7 +602,7 @@ def used(store) -> None:
 @given(cut=st.integers(0, 2000))
 def test_a_registry_cut_off_anywhere_keeps_its_whole_rows(whole, cut):
     cut = min(cut, len(whole))
-    store = stored(whole[:cut])
+    store = store_of(stored(whole[:cut]))
     complete = {f"s{number}" for number, line in enumerate(whole.split(b"\n")[1:5]) if line.rstrip(b",") in whole[:cut]}
     assert complete <= set(ids(store))
     assert all(store.get(name).description.startswith("Sitzung") for name in complete)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from webchat.chat.message import Message, history
 from webchat.fileutil import DiskFolder, MemoryFolder, jsonlines
-from webchat.storage.files.transcript import Transcripts
+from webchat.storage.files.transcripts import FileTranscripts
 
 
 @pytest.fixture(params=["disk", "memory"])
@@ -24,7 +24,7 @@ def folder(request, tmp_path):
 
 @pytest.fixture
 def transcripts(folder):
-    return Transcripts(folder)
+    return FileTranscripts(folder)
 
 
 def lines(*records):
@@ -69,7 +69,7 @@ class TestAppending:
             code="ended",
         )
         transcripts.append("s", question, answer)
-        read = Transcripts(folder).read("s")
+        read = FileTranscripts(folder).read("s")
         assert [message.record() for message in read.messages] == [question.record(), answer.record()]
         assert read.revision == read.leaf.revision == 2
 
@@ -93,26 +93,26 @@ class TestAppending:
 
     def test_what_cannot_be_written_raises(self, tmp_path):
         (tmp_path / "s.jsonl").mkdir()
-        transcripts = Transcripts(DiskFolder(tmp_path))
+        transcripts = FileTranscripts(DiskFolder(tmp_path))
         with pytest.raises(OSError, match="directory"):
             transcripts.append("s", Message("m", "user", "hello"))
 
     def test_what_cannot_be_read_is_not_taken_for_empty(self, tmp_path):
         (tmp_path / "s.jsonl").mkdir()
         with pytest.raises(OSError, match="directory"):
-            Transcripts(DiskFolder(tmp_path)).read("s")
+            FileTranscripts(DiskFolder(tmp_path)).read("s")
 
     def test_a_message_after_a_torn_line_stands_alone(self, folder, transcripts):
         folder.replace("s.jsonl", lines(said("user", "one")) + b'{"role": "assis')
         assert texts(transcripts.read("s")) == ["one"]
         transcripts.append("s", Message("m", "user", "two", parent=transcripts.read("s").leaf.id))
-        for reader in (transcripts, Transcripts(folder)):
+        for reader in (transcripts, FileTranscripts(folder)):
             assert texts(reader.read("s")) == ["one", "two"]
             assert reader.read("s").damaged
 
     def test_half_an_emoji_is_written_as_a_question_mark(self, folder, transcripts):
         transcripts.append("s", Message("m", "user", "cut \ud83d"))
-        assert texts(Transcripts(folder).read("s")) == ["cut ?"]
+        assert texts(FileTranscripts(folder).read("s")) == ["cut ?"]
 
 
 class TestReading:
@@ -124,7 +124,7 @@ class TestReading:
         assert len({message.id for message in read.messages}) == 3
         assert [message.parent for message in read.messages] == [None, *(m.id for m in read.messages[:-1])]
         assert {message.status for message in read.messages} == {"complete"}
-        assert [message.id for message in Transcripts(folder).read("s").messages] == [m.id for m in read.messages]
+        assert [message.id for message in FileTranscripts(folder).read("s").messages] == [m.id for m in read.messages]
 
     def test_windows_line_ends_and_blank_lines_do_no_harm(self, folder, transcripts):
         folder.replace(
@@ -140,7 +140,7 @@ class TestReading:
         transcripts.append("s", Message("c", "user", "and then", parent="b"))
         assert texts(transcripts.read("s")) == ["question", "second", "and then"]
         transcripts.append("s", Message("d", "user", "back", parent="a"))
-        assert texts(transcripts.read("s")) == texts(Transcripts(folder).read("s")) == ["question", "first", "back"]
+        assert texts(transcripts.read("s")) == texts(FileTranscripts(folder).read("s")) == ["question", "first", "back"]
 
     def test_an_explicit_root_begins_anew(self, folder, transcripts):
         folder.replace("s.jsonl", lines(said("user", "one"), said("user", "other", type="message", parent=None)))
@@ -246,7 +246,7 @@ class TestChangesUnderneath:
 
     @pytest.fixture
     def transcripts(self, tmp_path, path):
-        transcripts = Transcripts(DiskFolder(tmp_path))
+        transcripts = FileTranscripts(DiskFolder(tmp_path))
         assert len(transcripts.read("s").messages) == 3
         return transcripts
 
@@ -282,7 +282,7 @@ class TestChangesUnderneath:
         assert len(transcripts.read("s").messages) == 3
 
     def test_many_sessions_are_read_right_however_few_are_kept_in_mind(self, tmp_path):
-        transcripts = Transcripts(DiskFolder(tmp_path))
+        transcripts = FileTranscripts(DiskFolder(tmp_path))
         for number in range(70):
             transcripts.append(f"s{number}", Message("m", "user", f"number {number}"))
         for number in [*range(70), *range(70)]:
@@ -345,11 +345,11 @@ def test_a_damaged_transcript_can_be_read_and_written(cut, flips):
     for place, value in flips:
         data[place] = value
     folder = stored(bytes(data[:cut]))
-    transcripts = Transcripts(folder)
+    transcripts = FileTranscripts(folder)
     before = sound(transcripts)
     transcripts.append("s", Message("new", "user", "new", parent=before.leaf.id if before.leaf else None))
     assert [message.id for message in sound(transcripts).messages] == [*(m.id for m in before.messages), "new"]
-    assert sound(Transcripts(folder)) == sound(transcripts)
+    assert sound(FileTranscripts(folder)) == sound(transcripts)
 
 
 @settings(deadline=None, max_examples=60)
@@ -357,7 +357,7 @@ def test_a_damaged_transcript_can_be_read_and_written(cut, flips):
     content=st.lists(st.binary(max_size=30) | st.sampled_from(lines(said("user", "x")).splitlines())).map(b"\n".join)
 )
 def test_a_transcript_of_any_bytes_can_be_read(content):
-    sound(Transcripts(stored(content)))
+    sound(FileTranscripts(stored(content)))
 
 
 @settings(deadline=None, max_examples=60)
@@ -366,11 +366,11 @@ def test_reading_on_gives_what_reading_at_once_gives(cuts, flip):
     data = bytearray(WHOLE)
     data[flip] ^= 1
     with TemporaryDirectory() as path, (Path(path) / "s.jsonl").open("wb", buffering=0) as file:
-        reader, end = Transcripts(DiskFolder(path)), 0
+        reader, end = FileTranscripts(DiskFolder(path)), 0
         for cut in [*sorted(cuts), len(data)]:
             file.write(data[end:cut])
             end = cut
-            assert sound(reader) == sound(Transcripts(DiskFolder(path)))
+            assert sound(reader) == sound(FileTranscripts(DiskFolder(path)))
 
 
 @settings(deadline=None, max_examples=60)
@@ -384,7 +384,7 @@ def test_any_record_fits_on_a_line(record):
 
 
 def test_of_long_transcripts_few_are_kept_in_memory(transcripts, monkeypatch):
-    monkeypatch.setattr("webchat.storage.files.transcript.CACHED_BYTES", 1000)
+    monkeypatch.setattr("webchat.storage.files.transcripts.CACHED_BYTES", 1000)
     for name in ("one", "two"):
         transcripts.append(name, Message(name, "user", "x" * 900))
         assert transcripts.read(name).leaf.content == "x" * 900

@@ -9,8 +9,7 @@ import pytest
 
 from tests.reading import until
 from webchat.errors import NoThreads
-from webchat.replies.wakeups import Wakeups
-from webchat.replies.watch import Watch
+from webchat.storage.polling_bus import PollingBus
 
 pytestmark = pytest.mark.timeout(30)
 
@@ -24,8 +23,7 @@ class World:
         self.looks: Counter[str] = Counter()
         self.rounds = 0
         self.broken = False
-        self.stopping = threading.Event()
-        self.watch = Watch(Wakeups(), self.version, self.look, self.stopping)
+        self.bus = PollingBus(self.version, self.look)
 
     def version(self) -> object:
         self.rounds += 1
@@ -38,7 +36,7 @@ class World:
         return {session_id: self.sessions[session_id] for session_id in session_ids}
 
     def follow(self, session_id: str = "a", gone=lambda: False):
-        return self.watch.follow(session_id, gone)
+        return self.bus.follow(session_id, gone)
 
     def after_rounds(self, count: int = 2) -> None:
         """Wait until the thread has looked so often again."""
@@ -50,7 +48,7 @@ class World:
 def world():
     world = World()
     yield world
-    world.stopping.set()
+    world.bus.close()
 
 
 def threads() -> list[str]:
@@ -80,7 +78,7 @@ def test_a_change_of_the_list_wakes_everybody(world):
         world.list_version += 1
         assert reader.wait(10)
         assert without_session.wait(10)
-        assert world.watch.version == world.list_version
+        assert world.bus.list_version == world.list_version
 
 
 def test_a_reader_who_has_gone_is_woken(world):
@@ -136,7 +134,7 @@ def test_what_cannot_be_looked_at_wakes_the_readers_who_meet_it_themselves(world
 def test_the_end_of_the_server_wakes_everybody(world):
     with world.follow() as reader:
         settle(world, reader)
-        world.stopping.set()
+        world.bus.close()
         assert reader.wait(10)
 
 

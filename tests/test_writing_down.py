@@ -13,7 +13,7 @@ from tests.scripted_server import ScriptedServer, says
 from webchat.backends import Event
 from webchat.backends.openai import OpenAIModel
 from webchat.backends.openai.server import Server, Wire
-from webchat.storage.files.reply_log import Replies
+from webchat.storage.files.reply_logs import FileReplyLog
 
 FLOOD = 200
 
@@ -22,13 +22,13 @@ FLOOD = 200
 def written(monkeypatch):
     """The text that goes into the logs of answers, write by write."""
     writes: list[str] = []
-    write = Replies.write
+    write = FileReplyLog.write
 
-    def spy(replies, session_id, *records):
+    def spy(log, *records):
         writes.append("".join(record.get("d", "") for record in records))
-        write(replies, session_id, *records)
+        write(log, *records)
 
-    monkeypatch.setattr(Replies, "write", spy)
+    monkeypatch.setattr(FileReplyLog, "write", spy)
     return writes
 
 

@@ -58,7 +58,7 @@ def create_app(config_values: Mapping[str, Any] | None = None, *, backend: Sessi
     home = settings.home.expanduser()
     _require_locks(home)
     metrics = Metrics() if settings.metrics else None
-    memory = MemoryStore(DiskFolder(home), trash_days=settings.trash_days, newest=lambda: manager.store.activity.newest)
+    memory = MemoryStore(DiskFolder(home), trash_days=settings.trash_days, newest=lambda: manager.newest_moment)
     manager = WebChatSessionManager(
         backend or live.first_backend(),
         home / SERVER_DIR / WEB_CHAT_SESSIONS_FILENAME,

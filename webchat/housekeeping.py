@@ -7,18 +7,15 @@ import threading
 import time
 from collections.abc import Callable, Collection
 from contextlib import suppress
-from datetime import datetime
 
-from webchat.chat.conversation import Conversation
-from webchat.chat.texts import checked_title, title_of
-from webchat.errors import InvalidInput, SessionBusy, SessionNotFound, StorageError, WebChatError
+from webchat.chat.texts import checked_title
+from webchat.errors import InvalidInput, SessionBusy, SessionNotFound, WebChatError
 from webchat.replies.supervisor import ReplySupervisor
-from webchat.session_store import DEFAULT_DESCRIPTION, Row, WebChatSession, WebChatSessionStore, is_session_id
+from webchat.session_store import WebChatSession, WebChatSessionStore
+from webchat.storage.protocols import Storage
 
 log = logging.getLogger(__name__)
 DAY = 24 * 3600.0
-SETTLED = 1.0
-"""Seconds for which a file must have been left alone before its session is listed."""
 LOOK_INTERVAL = 0.5
 """Seconds between two looks at whether transcripts have come into the folder; one look is one `stat`."""
 EMPTY_INTERVAL = 3600.0
@@ -39,24 +36,21 @@ class Housekeeping:
     def __init__(
         self,
         store: WebChatSessionStore,
+        storage: Storage,
         supervisor: ReplySupervisor,
         end: Callable[[str], None],
-        clock: Callable[[], str],
         trash_days: float,
         longest_title: int,
-        *,
-        purged: Callable[[], None],
         chores: Collection[Callable[[], None]],
     ) -> None:
         """`end` has the backend let go of a session; `trash_days` is for how long a deleted one is kept.
 
-        `purged` is called when sessions are really gone, `chores` whenever the trash is emptied.
+        `chores` are called whenever the trash is emptied.
         """
         self.trash_days, self._longest_title = trash_days, longest_title
-        self._store, self._supervisor, self._end, self._clock = store, supervisor, end, clock
-        self._adopted: object = None
+        self._store, self._storage, self._supervisor, self._end = store, storage, supervisor, end
         self._taken_in = False
-        self._purged, self._chores = purged, chores
+        self._chores = chores
 
     def rename(self, session_id: str, title: str, owner: str | None = None) -> WebChatSession:
         """Give the session this title, which then stays. Raises InvalidInput."""
@@ -108,7 +102,7 @@ class Housekeeping:
         """Bring sessions back from the trash; one that is back already is no error."""
         left = [session_id for session_id in session_ids if self._store.get(session_id, owner) is None]
         if left:
-            with self._supervisor.purge.alone(self._store.has):
+            with self._storage.without_purges():
                 self._store.restore(left, owner)
         self._tell(left)
 
@@ -121,35 +115,18 @@ class Housekeeping:
         self._purge(session_ids)
 
     def adopt(self) -> list[str]:
-        """List the transcripts that somebody put into the folder: copied, restored or synced. Gives their ids."""
-        state = self._supervisor.transcripts.state()
-        if (state is not None and state == self._adopted) or self._store.read_only:
-            return []
-        now, waiting, rows = time.time(), False, []
-        for session_id, written in self._supervisor.transcripts.last_written(but=self._store.rows).items():
-            if not is_session_id(session_id):
-                continue
-            # One from the future comes from another machine, whose clock is ahead.
-            if 0 <= now - datetime.fromisoformat(written).timestamp() < SETTLED:
-                waiting = True  # it may be on its way still, or its record
-                continue
-            try:
-                rows.append(_record(session_id, written, self._supervisor.read(session_id)))
-            except StorageError:  # it keeps no other from being listed, and is tried again
-                waiting = True
-        adopted = self._store.adopt(rows, lambda name: self._supervisor.transcripts.stamp(name) is not None)
-        self._adopted = None if waiting else state
-        return adopted
+        """List the transcripts that came without a record: copied, restored or synced. Gives their ids."""
+        return self._storage.adopt()
 
     def settle(self, session_id: str) -> None:
         """Put what a server that died left of an answer into the transcript. Raises SessionBusy, StorageError."""
-        with self._supervisor.held(session_id):
+        with self._supervisor.turn(session_id):
             pass
 
     def empty_expired(self) -> None:
         """Let all go, of every owner, that has lain in the trash for its time."""
-        if not self._store.read_only:
-            self._supervisor.purge.settle_left(self._store.has)
+        if not self._storage.sessions.read_only:
+            self._storage.recover()
             self._purge_expired(self._store.expired(self.trash_days * DAY))
         for chore in self._chores:
             chore()
@@ -173,8 +150,7 @@ class Housekeeping:
     def take_in(self) -> None:
         """Take what dead processes left behind into the transcripts, once. Raises StorageError."""
         if not self._taken_in:
-            if not self._store.read_only:
-                self._supervisor.purge.settle_left(self._store.has)
+            self._storage.recover()
             self._supervisor.settle_left()
             self._taken_in = True
 
@@ -190,8 +166,9 @@ class Housekeeping:
 
     def _purge(self, session_ids: Collection[str]) -> None:
         self._store.require_known()
-        self._supervisor.remove_all(session_ids, lambda: self._store.remove(session_ids), self._store.has)
-        self._purged()
+        self._storage.purge(session_ids, lambda: self._store.remove(session_ids))
+        self._supervisor.forget(session_ids)
+        self._storage.search.forget_gone()
         self._tell(session_ids)
 
     def _mark(self, session_ids: Collection[str], owner: str | None, field: str, value: bool) -> None:
@@ -207,14 +184,4 @@ class Housekeeping:
     def _tell(self, session_ids: Collection[str]) -> None:
         """Wake the pages of these sessions; others see a change of the list when they look the next time."""
         for session_id in session_ids:
-            self._supervisor.wakeups.poke(session_id, urgent=True)
-
-
-def _record(session_id: str, written: str, conversation: Conversation) -> Row:
-    """What the registry says of a transcript that came without a record. One that is damaged is listed, too."""
-    messages = conversation.messages
-    begun = bool(messages) or conversation.damaged or conversation.newer
-    first = next((message.content for message in messages if message.role == "user"), "")
-    created_at = next((message.created_at for message in messages if message.created_at), written)
-    row: Row = {"session_id": session_id, "description": title_of(first) if first else DEFAULT_DESCRIPTION}
-    return row | {"created_at": created_at, "last_active": written, "begun": begun}
+            self._storage.bus.publish(session_id, urgent=True)

@@ -20,10 +20,9 @@ from webchat.archive import Archive
 from webchat.backends import SessionBackend, SessionInfo, SessionOptions, abilities
 from webchat.chat.conversation import Conversation
 from webchat.chat.message import Message, history
-from webchat.chat.search import Found
+from webchat.chat.search import Found, title_query
 from webchat.chat.texts import checked_files, checked_message, checked_title
-from webchat.conventions import WEB_CHAT_SEARCH_FILENAME, WEB_CHAT_TRANSCRIPTS_DIR
-from webchat.errors import BackendUnavailable, InvalidInput, SessionExists, StorageError, WebChatError, storing
+from webchat.errors import BackendUnavailable, InvalidInput, SessionExists, WebChatError, storing
 from webchat.housekeeping import TRASH_DAYS, Housekeeping
 from webchat.limits import CHOSEN, Limits
 from webchat.observer import NOBODY, Observer
@@ -32,10 +31,9 @@ from webchat.replies.dispatcher import ReplyDispatcher, options_of
 from webchat.replies.posted import Posted
 from webchat.replies.rules import ConversationRules
 from webchat.replies.supervisor import ReplySupervisor
-from webchat.replies.wakeups import Wakeups
-from webchat.replies.watch import Watch
 from webchat.session_store import DEFAULT_DESCRIPTION, WebChatSession, WebChatSessionStore, is_session_id, utc_now
-from webchat.storage.files.search import index_beside
+from webchat.storage import storage_at
+from webchat.storage.protocols import Bus, Shelf
 
 log = logging.getLogger(__name__)
 
@@ -67,23 +65,19 @@ class WebChatSessionManager:
         called whenever the trash is emptied.
         """
         self.limits = limits or Limits()
-        self.store = WebChatSessionStore(persistence_path, clock=clock, observer=observer, most=self.limits.sessions)
-        transcripts = self.store.folder.sub(WEB_CHAT_TRANSCRIPTS_DIR)
-        self._supervisor = supervisor = ReplySupervisor(transcripts, self.limits, observer)
-        self.watch = Watch(supervisor.wakeups, self._list_version, supervisor.states, supervisor.stopping)
-        self.store.activity.rebuild = self._supervisor.transcripts.last_written
-        self._index = index_beside(self.store.folder, WEB_CHAT_SEARCH_FILENAME, transcripts)
-        self.archive = Archive(self.store, self._supervisor, self.limits.title)
-        self._dispatcher = ReplyDispatcher(backend, self.store, self._supervisor, clock, context)
-        self._rules = ConversationRules(self.store, self._supervisor, self._dispatcher, clock, self.limits.message)
+        self.storage = storage = storage_at(persistence_path, observer)
+        self.store = WebChatSessionStore(storage.sessions, clock=clock, most=self.limits.sessions)
+        self._supervisor = supervisor = ReplySupervisor(storage, self.limits, observer)
+        self._dispatcher = ReplyDispatcher(backend, self.store, supervisor, storage.bus, clock, context)
+        self._rules = ConversationRules(self.store, storage, supervisor, self._dispatcher, clock, self.limits.message)
+        self.archive = Archive(self.store, storage, supervisor, self.limits)
         self.housekeeping = Housekeeping(
             self.store,
-            self._supervisor,
+            storage,
+            supervisor,
             self._dispatcher.end,
-            clock,
             trash_days,
             self.limits.title,
-            purged=self._index.forget_gone,
             chores=(self.archive.importer.discard_left, *chores),
         )
 
@@ -104,13 +98,26 @@ class WebChatSessionManager:
         """All sessions, newest first."""
         return self.store.list_all(owner)
 
+    def list_page(
+        self, shelf: Shelf, query: str = "", start: int = 0, count: int | None = None, owner: str | None = None
+    ) -> list[WebChatSession]:
+        """Sessions on that shelf with such a title, the pinned ones first and then those of late first.
+
+        `query` is text in a title, or words that begin words of it; `start` is how many to skip.
+        """
+        if shelf == "trash":
+            wanted = title_query(query)
+            trash = [item for item in self.housekeeping.trash(owner) if not wanted or wanted.matches(item.description)]
+            return trash[start : None if count is None else start + count]
+        return self.store.page(owner, shelf, title_query(query), start, count)
+
     def search(self, query: str, limit: int, owner: str | None = None) -> Found:
         """The sessions in which all these words were said, those of late first, each with its latest such message.
 
         Case and accents do not matter, and a word may be a longer one's beginning.
         """
         try:
-            return self._index.find(query, lambda key: self.store.get(key, owner) is not None, limit)
+            return self.storage.search.find(query, lambda key: self.store.get(key, owner) is not None, limit)
         except Exception:  # derived data: whatever is wrong with it, the next search finds it made anew
             log.warning("the search index could not be asked", exc_info=True)
             return Found([], complete=False)
@@ -180,7 +187,7 @@ class WebChatSessionManager:
         if not self._supervisor.is_answering(session_id):
             self._answerer.take_up(session_id, history(self.conversation(session_id, owner).messages))
         session = self.store.reactivate(session_id, owner)
-        self.wakeups.poke(session_id, urgent=True)
+        self.bus.publish(session_id, urgent=True)
         return session
 
     def end_session(self, session_id: str | None = None, owner: str | None = None) -> bool:
@@ -195,7 +202,7 @@ class WebChatSessionManager:
         self.stop(session_id, owner)
         self._dispatcher.end(session_id)
         self.store.deactivate(session_id, owner)
-        self.wakeups.poke(session_id, urgent=True)
+        self.bus.publish(session_id, urgent=True)
         return True
 
     # Messages
@@ -208,15 +215,15 @@ class WebChatSessionManager:
     def is_aside(self, session_id: str, message_id: str) -> bool:
         """Whether the session has that message on a branch that is not shown."""
         shown = self.read_conversation(session_id).find(message_id)
-        return shown is None and self._supervisor.transcripts.leaf_below(session_id, message_id) is not None
+        return shown is None and self.storage.transcripts.leaf_below(session_id, message_id) is not None
 
     def read_conversation(self, session_id: str) -> Conversation:
         """The same for a caller that has asked for the session already."""
         return self._supervisor.read(session_id)
 
-    def conversation_stamp(self, session_id: str) -> object:
-        """Differs from an earlier one when the conversation's files have changed, in any process."""
-        return self._supervisor.stamp(session_id)
+    def conversation_version(self, session_id: str) -> object:
+        """Differs from an earlier one when the conversation has changed, in any process."""
+        return self._supervisor.version(session_id)
 
     def send_message(self, message: str, session_id: str | None = None, owner: str | None = None) -> str | None:
         """Send a message, to the current session by default, and wait for the whole answer.
@@ -358,9 +365,9 @@ class WebChatSessionManager:
         forked = info.session_id
         parents = (None, *(message.id for message in shown))
         copies = [replace(message, parent=parent) for message, parent in zip(shown, parents, strict=False)]
-        with self._supervisor.held(forked) as (conversation, _), storing("The messages could not be copied"):
-            if not conversation.messages:
-                self._supervisor.transcripts.append(forked, *copies)
+        with self._supervisor.turn(forked) as turn, storing("The messages could not be copied"):
+            if not turn.conversation.messages:
+                self.storage.transcripts.append(forked, *copies)
         return self._dispatcher.begun(self.store.require(forked, owner), shown[0].content)
 
     def stop(self, session_id: str, owner: str | None = None) -> bool:
@@ -384,20 +391,29 @@ class WebChatSessionManager:
         """The ids of all sessions, whosever they are, in which a person is asked something. Raises StorageError."""
         return self._supervisor.waiting_for_answers()
 
-    def _list_version(self) -> object:
-        """Differs from an earlier one if the list of sessions has changed, or who is asked something."""
-        with suppress(StorageError):
-            return self.store.version(), self.waiting_for_answers()
-        return self.store.version()
-
     def pieces(self, session_id: str, message_id: str) -> Iterator[tuple[str, Message]]:
         """The text of one answer as it comes, from its beginning, as (new text, the message now); see `text_pieces`."""
         return self._supervisor.pieces(session_id, message_id)
 
     @property
-    def wakeups(self) -> Wakeups:
-        """What wakes the readers in this process."""
-        return self._supervisor.wakeups
+    def newest_moment(self) -> float:
+        """When something last happened in any session, in seconds since 1970."""
+        return self.storage.sessions.newest()
+
+    @property
+    def list_notice(self) -> str | None:
+        """What the person should know of the state of the list, a sentence, or None."""
+        return self.store.notice
+
+    @property
+    def bus(self) -> Bus:
+        """What wakes readers."""
+        return self.storage.bus
+
+    def probe(self) -> None:
+        """Write something and remove it. Raises OSError, StorageError if too little is free."""
+        self._supervisor.require_disk()
+        self.storage.probe()
 
     @property
     def stopping(self) -> threading.Event:
@@ -432,7 +448,7 @@ class WebChatSessionManager:
         then have `patience` seconds to be kept.
         """
         self._dispatcher.close()
-        self._index.close()
+        self.storage.search.close()
         self._supervisor.close(grace, patience)
         self._answerer.close()
 

@@ -12,10 +12,12 @@ from webchat.archive.export import LeftOut, NoteLeftOut, read_each
 from webchat.archive.fitting import fitted
 from webchat.archive.importer import Importer
 from webchat.archive.reading import conversations
-from webchat.errors import LimitReached, StorageError
+from webchat.chat.session import session_of
+from webchat.errors import LimitReached, StorageError, storing
+from webchat.limits import Limits
 from webchat.replies.supervisor import ReplySupervisor
 from webchat.session_store import WebChatSession, WebChatSessionStore
-from webchat.session_store.registry import session_of
+from webchat.storage.protocols import Storage
 
 __all__ = ["Archive", "Report"]
 
@@ -28,9 +30,11 @@ BYTES_AT_ONCE = 8 * 1024 * 1024
 class Archive:
     """Reads and writes sessions as files for elsewhere. Raises StorageError, OSError."""
 
-    def __init__(self, store: WebChatSessionStore, supervisor: ReplySupervisor, longest_title: int) -> None:
-        self._store, self._supervisor, self._longest_title = store, supervisor, longest_title
-        self.importer = Importer(store, supervisor)
+    def __init__(
+        self, store: WebChatSessionStore, storage: Storage, supervisor: ReplySupervisor, limits: Limits
+    ) -> None:
+        self._store, self._storage, self._longest_title = store, storage, limits.title
+        self.importer = Importer(storage, supervisor, limits.sessions)
         self._left_out: dict[str | None, list[LeftOut]] = {}
 
     def export(self, sessions: Iterable[WebChatSession], note: NoteLeftOut) -> Iterator[bytes]:
@@ -50,7 +54,8 @@ class Archive:
     def lines(self, session: WebChatSession) -> bytes:
         """One session as it stands in an export. Raises SessionNotFound, StorageError."""
         row = {**self._store.row(session.session_id), "last_active": session.last_active}
-        return ours.session_lines(row, self._supervisor.whole(session.session_id))
+        with storing("The conversation could not be read"):
+            return ours.session_lines(row, self._storage.export(session.session_id))
 
     def bring_in(self, file: IO[bytes], owner: str | None = None, watch: Watch | None = None) -> Report:
         """Import what such a file has: ours, or what ChatGPT, Claude or Open WebUI export, also as a zip.

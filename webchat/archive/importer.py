@@ -10,14 +10,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 
 from webchat.archive.brought import Brought, Report
+from webchat.chat.session import Row
 from webchat.errors import WebChatError, storing
-from webchat.fileutil import Locked, locked
+from webchat.fileutil import Locked
 from webchat.replies.supervisor import ReplySupervisor
-from webchat.session_store import Rows, WebChatSessionStore
-from webchat.session_store.claims import CLAIMED
+from webchat.storage.protocols import CLAIMED, Lookup, Storage
 
 log = logging.getLogger(__name__)
-LOCK = "web-chat-import"
 PATIENCE = 120.0
 """Seconds that one import waits for the batches of others."""
 _COPIES = uuid.UUID("0a6c0d53-52a5-4c0f-8d0e-0a9a3a2f6c41")
@@ -41,19 +40,21 @@ class Importer:
     transcript.
     """
 
-    def __init__(self, store: WebChatSessionStore, supervisor: ReplySupervisor) -> None:
-        self._store, self._supervisor = store, supervisor
+    def __init__(self, storage: Storage, supervisor: ReplySupervisor, most: int) -> None:
+        """`most` is how many sessions one person may have; 0 is any number."""
+        self._storage, self._sessions, self._supervisor = storage, storage.sessions, supervisor
+        self._most = most
         self._threads = threading.Lock()
 
     def add(self, batch: Sequence[Brought], owner: str | None, report: Report) -> None:
         """Add the sessions of the batch that are not here yet, and report on all. Raises LimitReached, StorageError."""
         self._supervisor.require_disk()
-        # Threads of this process wait for each other here: waiting for the file's lock is polling.
-        with storing("The sessions could not be imported"), self._threads, locked(self._store.folder, LOCK, PATIENCE):
-            self._discard(self._store.claims.all())
+        # Threads of this process wait for each other here: waiting for other processes may be polling.
+        with storing("The sessions could not be imported"), self._threads, self._storage.importing(PATIENCE):
+            self._discard(self._sessions.claimed())
             with self._claimed(batch, owner) as chosen:
                 self._write(chosen.new.values())
-                self._store.claims.complete([brought.row for brought in chosen.new.values()], owner)
+                self._sessions.complete([_record(brought.row, owner) for brought in chosen.new.values()])
         report.imported += chosen.new
         report.known += chosen.known
         for name in chosen.left_out:
@@ -61,26 +62,26 @@ class Importer:
 
     def here(self, owner: str | None) -> Callable[[Brought], bool]:
         """Gives what tells whether this person has a session already, as the registry is now."""
-        rows = self._store.rows
+        lookup = self._sessions.lookup()
 
         def is_here(brought: Brought) -> bool:
-            name = self._name(brought.session_id, owner, rows)
-            return name in rows and not _is_claimed(name, rows)
+            row = lookup(self._name(brought.session_id, owner, lookup))
+            return row is not None and row.get("owner") != CLAIMED
 
         return is_here
 
     @property
     def left(self) -> list[str]:
         """The ids of claims that a crash has left; [] while an import runs. Raises StorageError, OSError."""
-        claimed = self._store.claims.all()
-        return claimed if claimed and not self._store.folder.is_locked(LOCK) else []
+        claimed = self._sessions.claimed()
+        return claimed if claimed and not self._storage.is_importing() else []
 
     def discard_left(self) -> None:
         """Remove what a crash has left; nothing while an import runs."""
         try:
-            if self.left and not self._store.read_only:
-                with locked(self._store.folder, LOCK, timeout=0):
-                    self._discard(self._store.claims.all())
+            if self.left and not self._sessions.read_only:
+                with self._storage.importing(0):
+                    self._discard(self._sessions.claimed())
         except Locked:
             pass
         except (WebChatError, OSError):
@@ -91,65 +92,58 @@ class Importer:
         """What of the batch is new, claimed for a block; if the block fails, it is removed."""
         chosen = _Chosen()
 
-        def choose(rows: Rows) -> Collection[str]:
+        def choose(lookup: Lookup) -> Collection[str]:
             for brought in batch:
-                self._choose(brought, owner, rows, chosen)
+                self._choose(brought, owner, lookup, chosen)
             return chosen.new
 
         try:
-            self._store.claims.make(choose, owner)
+            self._sessions.claim(choose, owner, self._most)
             yield chosen
         except BaseException:
             with suppress(WebChatError, OSError):  # on a full disk it is left for later
-                self._discard([name for name in self._store.claims.all() if name in chosen.new])
+                self._discard([name for name in self._sessions.claimed() if name in chosen.new])
             raise
 
-    def _choose(self, brought: Brought, owner: str | None, rows: Rows, chosen: _Chosen) -> None:
-        name = self._name(brought.session_id, owner, rows)
-        if _is_claimed(name, rows) or (
-            name not in rows and name not in chosen.new and self._supervisor.has_files(name)
-        ):
-            chosen.left_out.append(name)
-        elif name in rows or name in chosen.new:
+    def _choose(self, brought: Brought, owner: str | None, lookup: Lookup, chosen: _Chosen) -> None:
+        name = self._name(brought.session_id, owner, lookup)
+        row = lookup(name)
+        if name in chosen.new or (row and row.get("owner") != CLAIMED):
             chosen.known += 1
+        elif row or self._storage.has(name):
+            chosen.left_out.append(name)
         else:
             chosen.new[name] = replace(brought, row={**brought.row, "session_id": name})
 
-    def _name(self, name: str, owner: str | None, rows: Rows) -> str:
+    def _name(self, name: str, owner: str | None, lookup: Lookup) -> str:
         """The session's own id or, if that is somebody else's, the one that its copy for this owner gets."""
-        while self._is_of_another(name, owner, rows):
+        while self._is_of_another(name, owner, lookup):
             name = str(uuid.uuid5(_COPIES, f"{owner}:{name}"))
         return name
 
-    def _is_of_another(self, name: str, owner: str | None, rows: Rows) -> bool:
-        if name in rows:
-            return rows[name].get("owner") not in (owner, CLAIMED)
+    def _is_of_another(self, name: str, owner: str | None, lookup: Lookup) -> bool:
+        row = lookup(name)
+        if row:
+            return row.get("owner") not in (owner, CLAIMED)
         # Files without a record are adopted for the owner None.
-        return owner is not None and self._supervisor.has_files(name)
+        return owner is not None and self._storage.has(name)
 
     def _write(self, batch: Collection[Brought]) -> None:
         times = {brought.session_id: brought.row.get("last_active") for brought in batch}
         # Before the files, whose own times are those of today.
-        self._store.activity.note_all({name: time for name, time in times.items() if time}, "import")
-        self._supervisor.transcripts.put_all({brought.session_id: brought.transcript for brought in batch})
+        self._sessions.touch_all({name: time for name, time in times.items() if time}, "import")
+        self._storage.transcripts.put_all({brought.session_id: brought.transcript for brought in batch})
 
     def _discard(self, session_ids: Collection[str]) -> None:
         """Remove claims: first their transcripts, since a transcript without a record would be adopted.
 
         A claim whose files cannot be removed stays, and holds up nobody but who imports the same session.
         """
-        if removed := [session_id for session_id in session_ids if self._is_removed(session_id)]:
-            self._supervisor.transcripts.remove_unfinished(removed)
-            self._store.claims.drop(removed)
-
-    def _is_removed(self, session_id: str) -> bool:
-        try:
-            self._supervisor.remove(session_id)
-        except (WebChatError, OSError):
-            log.warning("what a broken-off import has left of %s could not be removed", session_id, exc_info=True)
-            return False
-        return True
+        if removed := self._storage.discard(session_ids):
+            self._sessions.drop_claims(removed)
 
 
-def _is_claimed(name: str, rows: Rows) -> bool:
-    return name in rows and rows[name].get("owner") == CLAIMED
+def _record(row: Row, owner: str | None) -> Row:
+    """The record that takes a claim's place; it is not current."""
+    mine = {} if owner is None else {"owner": owner}
+    return {**row, **mine, "is_active": False}

@@ -55,7 +55,25 @@ def folded(text: str) -> str:
     return "".join(char for char in apart if not unicodedata.combining(char)).casefold()
 
 
-folded_title = lru_cache(maxsize=20_000)(folded)
+_folded_title = lru_cache(maxsize=20_000)(folded)
+
+
+@dataclass(frozen=True)
+class TitleQuery:
+    """What is looked for in titles: `needle` anywhere in one, or words that begin with each of `words`; folded."""
+
+    needle: str
+    words: tuple[str, ...]
+
+    def matches(self, title: str) -> bool:
+        flat = _folded_title(title)
+        return self.needle in flat or all(f" {word}" in f" {flat}" for word in self.words)
+
+
+def title_query(query: str) -> TitleQuery | None:
+    """What to look for in titles; None for a query of blanks."""
+    needle = folded(query[:ASKED]).strip()
+    return TitleQuery(needle, tuple(words_of(query)[0])) if needle else None
 
 
 def words_of(query: str) -> tuple[list[str], bool]:

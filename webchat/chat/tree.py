@@ -97,6 +97,29 @@ class Tree:
         if message.key:
             self.keyed.setdefault(message.key, []).append(message.id)
 
+    def leaf_below(self, message_id: str) -> str | None:
+        """The message that is shown last where this one is shown: of several answers the newest, and so on down."""
+        if message_id not in self.messages:
+            return None
+        seen = {message_id}
+        while self.children.get(message_id) and self.children[message_id][-1] not in seen:
+            message_id = self.children[message_id][-1]
+            seen.add(message_id)
+        return message_id
+
+    def sent_with(self, key: str) -> list[tuple[Message, Message]]:
+        """The questions that came with this key, on whatever branch, each with its latest answer, or itself again.
+
+        Where an answer was asked for with it, that one and its question.
+        """
+        found = [self.messages[message_id] for message_id in self.keyed.get(key, ())]
+        return [
+            (message, self.messages[self.children.get(message.id, [message.id])[-1]])
+            if message.role == "user"
+            else (self.messages.get(message.parent or "", message), message)
+            for message in found
+        ]
+
     def branch(self) -> Branch:
         if self.outdated is not None:
             self.shown, self.outdated = self._shown_anew(self.outdated), None

@@ -21,6 +21,9 @@ class Stamp:
     modified_ns: int
     identity: int
 
+    def __str__(self) -> str:
+        return f"{self.size} {self.modified_ns} {self.identity}"
+
 
 class Locked(OSError):
     """Somebody else holds the lock."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Collection, Iterable
-from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 
@@ -18,7 +17,9 @@ from webchat.replies.attached import AttachedBackend, Past, Question
 from webchat.replies.runner import ReplyRunner
 from webchat.replies.supervisor import ReplySupervisor
 from webchat.replies.titles import Titles
+from webchat.replies.turn import Turn
 from webchat.session_store import WebChatSession, WebChatSessionStore
+from webchat.storage.protocols import Bus
 
 log = logging.getLogger(__name__)
 NAMED_WITHIN = 4
@@ -33,14 +34,16 @@ class ReplyDispatcher:
         backend: SessionBackend,
         store: WebChatSessionStore,
         supervisor: ReplySupervisor,
+        bus: Bus,
         clock: Callable[[], str],
         context: Callable[[str | None], str],
     ) -> None:
         """`context` gives what a backend that takes it is told, for an owner, beside each conversation."""
-        self._store, self._supervisor, self._clock, self._context = store, supervisor, clock, context
+        self._store, self._supervisor, self._bus = store, supervisor, bus
+        self._clock, self._context = clock, context
         self.answerer = AttachedBackend(backend)
         self._exchange = threading.Lock()
-        self._titles = Titles(store, lambda session_id: supervisor.wakeups.poke(session_id, urgent=True))
+        self._titles = Titles(store, lambda session_id: bus.publish(session_id, urgent=True))
 
     def use(self, backend: SessionBackend) -> None:
         """Ask this one from now on. Answers in flight end with the old one, which is then closed."""
@@ -70,7 +73,7 @@ class ReplyDispatcher:
         session: WebChatSession,
         question: Message,
         past: Past,
-        held: ExitStack,
+        turn: Turn,
         broken: Message | None = None,
         *,
         key: str | None = None,
@@ -78,7 +81,7 @@ class ReplyDispatcher:
     ) -> ReplyRunner:
         """Have the question answered by a thread of its own; with `broken`, as more of that answer.
 
-        `save` puts the question on the disk; see `Writing.begin`.
+        `save` puts the question on the disk; see `ReplySupervisor.begin`.
         """
         session_id, answerer = session.session_id, self._engaged()
         asked = Question(answerer, session_id, question.told, past, self._told(session, answerer))
@@ -104,10 +107,10 @@ class ReplyDispatcher:
 
         def asks() -> None:
             self._store.touch(session_id, "ask")
-            self._supervisor.wakeups.poke(session_id, urgent=True)
+            self._bus.publish(session_id, urgent=True)
 
         self._titles.step_aside(session_id)
-        return self._supervisor.begin(session_id, header, asked, held, ended, asks, save)
+        return self._supervisor.begin(turn, header, asked, ended, asks, save)
 
     def _suggest_title(self, session_id: str, owner: str | None, answerer: AttachedBackend) -> None:
         """Have a session that nobody has named yet named by the model, some time."""

@@ -11,9 +11,8 @@ from webchat.chat.conversation import Conversation
 from webchat.chat.message import Message
 from webchat.chat.reply import ReplyView, is_committed
 from webchat.chat.tree import Branch
-from webchat.replies.wakeups import POLL_INTERVAL, Waiter
-from webchat.storage.files.reply_log import Replies
-from webchat.storage.files.transcript import Transcripts
+from webchat.storage.protocols import Storage
+from webchat.storage.wakeups import POLL_INTERVAL, Waiter
 
 log = logging.getLogger(__name__)
 
@@ -21,35 +20,29 @@ log = logging.getLogger(__name__)
 class Conversations:
     """Puts transcripts and replies in flight together."""
 
-    def __init__(
-        self, transcripts: Transcripts, replies: Replies, written_here: Callable[[str], ReplyView | None]
-    ) -> None:
+    def __init__(self, storage: Storage, written_here: Callable[[str], ReplyView | None]) -> None:
         """`written_here` gives the reply that this process writes in a session; others are read from their log."""
-        self._transcripts, self._replies, self._written_here = transcripts, replies, written_here
-
-    def stamp(self, session_id: str) -> object:
-        """Differs from an earlier one when the conversation's files have changed."""
-        return self._transcripts.stamp(session_id), self._replies.stamp(session_id)
+        self._storage, self._written_here = storage, written_here
 
     def read(self, session_id: str) -> Conversation:
         """What there is now. Raises OSError."""
-        # In this order: log, lock, transcript. A writer commits before it unlocks and unlocks before it is gone,
-        # so a free lock means that what is not in the transcript now will not come.
+        # In this order: log, lease, transcript. A writer commits before it releases its lease, and releases it before
+        # it is gone, so a free lease means that what is not in the transcript now will not come.
         own, damaged = self._written_here(session_id), False
         try:
-            view = own or self._replies.view(session_id)
-            alive = own is not None or (view is not None and self._replies.is_alive(session_id))
+            view = own or self._storage.replies.view(session_id)
+            alive = own is not None or (view is not None and self._storage.leases.is_held(session_id))
         except OSError:  # no reason to hide what was said before; whoever wants to write is told
             log.info("the reply in session %s cannot be read", session_id, exc_info=True)
             view, alive, damaged = None, False, True
-        branch = self._transcripts.read(session_id)
+        branch = self._storage.transcripts.read(session_id)
         if view is None or is_committed(view, branch.messages):
             return self._shown(session_id, branch, damaged)
         return _with_reply(self._shown(session_id, branch, view.damaged), view, alive)
 
     def _shown(self, session_id: str, branch: Branch, damaged: bool) -> Conversation:
         # What ends in the middle of a line is damaged, unless somebody is writing just that line.
-        damaged = damaged or branch.damaged or (branch.torn and not self._replies.is_alive(session_id))
+        damaged = damaged or branch.damaged or (branch.torn and not self._storage.leases.is_held(session_id))
         return Conversation(branch.messages, branch.revision, damaged, newer=branch.newer)
 
 

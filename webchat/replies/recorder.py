@@ -9,12 +9,13 @@ from dataclasses import replace
 from typing import Any
 
 from webchat.backends import Piece
+from webchat.chat.message import Message
 from webchat.chat.part_records import changes_of, place_of, placed_of
 from webchat.chat.parts import Permission
 from webchat.chat.reply import ReplyView
 from webchat.errors import BackendUnavailable
 from webchat.replies.records import STOPPING, fitting, joined, record_of, size_of
-from webchat.storage.files.reply_log import Replies
+from webchat.storage.protocols import ReplyLog
 
 WRITE_INTERVAL = 0.1
 """Seconds between two writes of one answer's log, and so between two updates of who reads along; what comes in between
@@ -38,17 +39,20 @@ class ReplyRecorder:
 
     def __init__(
         self,
-        session_id: str,
         header: Mapping[str, Any],
-        replies: Replies,
+        begin: Callable[[], ReplyLog],
         changed: Callable[[bool], None],
         max_answer: int,
     ) -> None:
-        """`changed(urgent)` is called after each write. An answer of more than `max_answer` bytes is cut off there."""
+        """`begin` begins the log; `changed(urgent)` is called after each write.
+
+        An answer of more than `max_answer` bytes is cut off there.
+        """
         self.view = ReplyView(header)
         self.spoken = threading.Event()
         """Set when the first text has been shown, or the reply has ended."""
-        self._session_id, self._replies, self._changed = session_id, replies, changed
+        self._begin, self._changed = begin, changed
+        self._log: ReplyLog | None = None
         self._max_answer = self._room = max_answer
         self._lock = threading.Lock()
         """Of what is unwritten, and of the log."""
@@ -66,6 +70,14 @@ class ReplyRecorder:
         self._heard_at = self._silence_said_at = time.monotonic()
         self._doing: Mapping[str, Any] = {}
         """What the backend said last that it does; empty where text has come since."""
+
+    def begin(self) -> None:
+        """Begin the log. Raises OSError."""
+        self._log = self._begin()
+
+    def _written(self) -> ReplyLog:
+        assert self._log is not None, "nothing is written before `begin`"  # noqa: S101
+        return self._log
 
     def take(self, piece: Piece) -> bool:
         """Take in what has come. True if it is time to `flush`.
@@ -204,7 +216,7 @@ class ReplyRecorder:
             if not records:
                 return
             self._tried_at = time.monotonic()
-            self._replies.write(self._session_id, *records)
+            self._written().write(*records)
             self._written_at = time.monotonic()
             self._show(records)
         if any("d" in record for record in records):
@@ -226,9 +238,23 @@ class ReplyRecorder:
         """Write the last record, if the log can take it, and show the reply as it has ended."""
         try:
             self.flush()
-            self._replies.write(self._session_id, final)
+            self._written().write(final)
         except OSError:  # the log's end is a courtesy to its readers; the transcript is what counts
             with self._lock:  # what the log could not take may still go into the transcript
                 self._show(self._waiting_records())
         self.spoken.set()
         self.view.take(final)
+
+    def commit(self, message: Message) -> None:
+        """Move the reply into the transcript; the log is gone then. Raises OSError."""
+        self._written().commit(message, extends=self.view.extends is not None)
+
+    def discard(self) -> None:
+        """Remove the log, if it was begun. Raises OSError."""
+        if self._log:
+            self._log.discard()
+
+    def leave(self) -> None:
+        """Write no more."""
+        if self._log:
+            self._log.leave()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
 from dataclasses import replace
 
 from webchat.chat.conversation import Conversation
@@ -13,7 +12,9 @@ from webchat.errors import InvalidInput, SessionBusy, StaleView, TooBusy
 from webchat.replies.dispatcher import ReplyDispatcher
 from webchat.replies.posted import Posted
 from webchat.replies.supervisor import ReplySupervisor
+from webchat.replies.turn import Turn
 from webchat.session_store import WebChatSession, WebChatSessionStore
+from webchat.storage.protocols import Storage
 
 GO_ON = (
     "Continue your last answer exactly where it broke off. Do not repeat anything of it, and do not comment on this."
@@ -27,12 +28,14 @@ class ConversationRules:
     def __init__(
         self,
         store: WebChatSessionStore,
+        storage: Storage,
         supervisor: ReplySupervisor,
         dispatcher: ReplyDispatcher,
         clock: Callable[[], str],
         longest_message: int,
     ) -> None:
-        self._store, self._supervisor, self._dispatcher, self._clock = store, supervisor, dispatcher, clock
+        self._store, self._storage, self._supervisor, self._dispatcher = store, storage, supervisor, dispatcher
+        self._clock = clock
         self._longest_message = longest_message
 
     def post_message(
@@ -50,11 +53,10 @@ class ConversationRules:
         session = self._store.require(session_id, owner)
         text, sent = checked_message(message, self._longest_message), checked_files(files)
 
-        def write(conversation: Conversation, held: ExitStack) -> Posted:
-            _check_seen(conversation, seen)
-            parent = conversation.last.id if conversation.last else None
-            question = replace(self._question(text, parent, key), files=sent)
-            return self._ask(session, question, conversation.messages, held)
+        def write(turn: Turn) -> Posted:
+            _check_seen(turn.conversation, seen)
+            question = replace(self._question(text, _last_id(turn.conversation), key), files=sent)
+            return self._ask(session, question, turn.conversation.messages, turn)
 
         return self._once(session, client, key, text, write)
 
@@ -73,13 +75,13 @@ class ConversationRules:
         session = self._store.require(session_id, owner)
         text = checked_message(message, self._longest_message)
 
-        def write(conversation: Conversation, held: ExitStack) -> Posted:
-            _check_seen(conversation, seen)
-            shown = conversation.up_to(message_id)
+        def write(turn: Turn) -> Posted:
+            _check_seen(turn.conversation, seen)
+            shown = turn.conversation.up_to(message_id)
             if not shown or shown[-1].role != "user":
                 raise InvalidInput("Only a message of your own can be changed.")
             question = replace(self._question(text, shown[-1].parent, key), files=shown[-1].files)
-            return self._ask(session, question, shown[:-1], held)
+            return self._ask(session, question, shown[:-1], turn)
 
         return self._once(session, client, key, text, write)
 
@@ -89,41 +91,42 @@ class ConversationRules:
         client: str | None,
         key: str | None,
         text: str | None,
-        write: Callable[[Conversation, ExitStack], Posted],
+        write: Callable[[Turn], Posted],
     ) -> Posted:
         """What `write` does under the session's lock, or what it did when it was called with this key and text."""
         self._store.require_known()
         try:
-            with self._supervisor.held_to_answer(session.session_id, client) as (conversation, held):
+            with self._supervisor.turn_to_answer(session.session_id, client) as turn:
+                conversation = turn.conversation
                 again = self._sent_before(session, conversation, key, text)
                 if again and conversation.last and conversation.last.id == again.question.id:
                     # It was saved, and then the disk had no room for its answer, say.
-                    return self._asked(session, again.question, conversation.messages[:-1], held)
-                return again or write(conversation, held)
+                    return self._asked(session, again.question, conversation.messages[:-1], turn)
+                return again or write(turn)
         except (SessionBusy, TooBusy):
             again = self._sent_before(session, self._supervisor.read(session.session_id), key, text)
             if again:
                 return again
             raise
 
-    def _ask(self, session: WebChatSession, question: Message, before: Sequence[Message], held: ExitStack) -> Posted:
+    def _ask(self, session: WebChatSession, question: Message, before: Sequence[Message], turn: Turn) -> Posted:
         """Put the question behind these messages, and have it answered."""
         begun = session
 
         def save() -> None:
             nonlocal begun
-            self._supervisor.transcripts.append(session.session_id, question)
+            self._storage.transcripts.append(session.session_id, question)
             begun = self._dispatcher.begun(session, question.content)
 
-        run = self._dispatcher.begin(session, question, history(before), held, save=save)
-        self._supervisor.wakeups.poke(session.session_id, urgent=False)
+        run = self._dispatcher.begin(session, question, history(before), turn, save=save)
+        self._storage.bus.publish(session.session_id, urgent=False)
         return Posted(begun, question, run.message, run)
 
-    def _asked(self, session: WebChatSession, question: Message, before: Sequence[Message], held: ExitStack) -> Posted:
+    def _asked(self, session: WebChatSession, question: Message, before: Sequence[Message], turn: Turn) -> Posted:
         """Have a question that is saved answered."""
         session = self._dispatcher.begun(session, question.content)
-        run = self._dispatcher.begin(session, question, history(before), held)
-        self._supervisor.wakeups.poke(session.session_id, urgent=True)
+        run = self._dispatcher.begin(session, question, history(before), turn)
+        self._storage.bus.publish(session.session_id, urgent=True)
         return Posted(session, question, run.message, run)
 
     def _question(self, text: str, parent: str | None, key: str | None) -> Message:
@@ -159,19 +162,18 @@ class ConversationRules:
         """See `WebChatSessionManager.add_exchange`."""
         session = self._store.require(session_id, owner)
         self._store.require_known()
-        with self._supervisor.held(session_id) as (conversation, _):
-            again = self._sent_before(session, conversation, key, question)
+        with self._supervisor.turn(session_id) as turn:
+            again = self._sent_before(session, turn.conversation, key, question)
             if again:
                 return again.question, again.reply
-            _check_seen(conversation, seen)
-            parent = conversation.last.id if conversation.last else None
-            asked = replace(self._question(question, parent, key), kind=kind)
+            _check_seen(turn.conversation, seen)
+            asked = replace(self._question(question, _last_id(turn.conversation), key), kind=kind)
             answered = Message(
                 new_message_id(), "assistant", answer(), parent=asked.id, created_at=self._clock(), kind=kind
             )
-            self._supervisor.transcripts.append(session_id, asked, answered)
+            self._storage.transcripts.append(session_id, asked, answered)
         self._dispatcher.begun(session, question)
-        self._supervisor.wakeups.poke(session_id, urgent=True)
+        self._storage.bus.publish(session_id, urgent=True)
         return asked, answered
 
     def retry(
@@ -186,10 +188,10 @@ class ConversationRules:
         """See `WebChatSessionManager.retry`."""
         session = self._store.require(session_id, owner)
 
-        def write(conversation: Conversation, held: ExitStack) -> Posted:
-            question, before = _last_question(conversation, message_id)
+        def write(turn: Turn) -> Posted:
+            question, before = _last_question(turn.conversation, message_id)
             begun = self._dispatcher.begun(session, question.content)
-            run = self._dispatcher.begin(begun, question, history(before), held, key=key)
+            run = self._dispatcher.begin(begun, question, history(before), turn, key=key)
             return Posted(begun, question, run.message, run)
 
         return self._once(session, client, key, None, write)
@@ -206,14 +208,14 @@ class ConversationRules:
         """See `WebChatSessionManager.continue_reply`."""
         session = self._store.require(session_id, owner)
 
-        def write(conversation: Conversation, held: ExitStack) -> Posted:
-            question, _ = _last_question(conversation, message_id)
-            broken = conversation.messages[-1]
+        def write(turn: Turn) -> Posted:
+            question, _ = _last_question(turn.conversation, message_id)
+            broken = turn.conversation.messages[-1]
             if broken.status not in ("stopped", "interrupted") or not broken.content.strip():
                 raise InvalidInput("Only an answer that broke off can be continued.")
             begun = self._dispatcher.begun(session, question.content)
             on = replace(question, content=GO_ON, files=())
-            run = self._dispatcher.begin(begun, on, history(conversation.messages), held, broken, key=key)
+            run = self._dispatcher.begin(begun, on, history(turn.conversation.messages), turn, broken, key=key)
             return Posted(begun, question, self._supervisor.read(session_id).messages[-1], run)
 
         return self._once(session, client, key, None, write)
@@ -221,12 +223,12 @@ class ConversationRules:
     def select(self, session_id: str, message_id: str, owner: str | None = None) -> None:
         """See `WebChatSessionManager.select`."""
         self._store.require(session_id, owner)
-        with self._supervisor.held(session_id):
-            leaf = self._supervisor.transcripts.leaf_below(session_id, message_id)
+        with self._supervisor.turn(session_id):
+            leaf = self._storage.transcripts.leaf_below(session_id, message_id)
             if leaf is None:
                 raise InvalidInput("There is no such message in this session.")
-            self._supervisor.transcripts.select(session_id, leaf)
-        self._supervisor.wakeups.poke(session_id, urgent=True)
+            self._storage.transcripts.select(session_id, leaf)
+        self._storage.bus.publish(session_id, urgent=True)
 
 
 def _last_question(conversation: Conversation, message_id: str) -> tuple[Message, Sequence[Message]]:
@@ -238,6 +240,10 @@ def _last_question(conversation: Conversation, message_id: str) -> tuple[Message
     if not before or shown[-1].id != message_id or before[-1].role != "user" or before[-1].kind:
         raise InvalidInput("Only the last answer can be tried again or continued.")
     return before[-1], before[:-1]
+
+
+def _last_id(conversation: Conversation) -> str | None:
+    return conversation.last.id if conversation.last else None
 
 
 def _check_seen(conversation: Conversation, seen: str | None) -> None:

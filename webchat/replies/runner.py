@@ -13,6 +13,7 @@ from webchat import reference, threads
 from webchat.backends import Event, Piece
 from webchat.chat.message import Message
 from webchat.chat.parts import Permission
+from webchat.chat.session import short_id
 from webchat.errors import (
     BackendUnavailable,
     SessionEnded,
@@ -21,13 +22,10 @@ from webchat.errors import (
     WebChatError,
     unforeseen,
 )
-from webchat.fileutil import Release
 from webchat.observer import NOBODY, Observer, ReplyReport, line_of
 from webchat.replies.backend_errors import backend_errors, raise_as_ours
 from webchat.replies.recorder import MAX_ANSWER, ReplyRecorder
-from webchat.session_store import short_id
-from webchat.storage.files.reply_log import Replies, commit
-from webchat.storage.files.transcript import Transcripts
+from webchat.storage.protocols import Release, ReplyLog
 
 log = logging.getLogger("webchat.reply")
 COMMIT_PATIENCE = 10.0
@@ -64,8 +62,7 @@ class ReplyRunner:
         session_id: str,
         header: Mapping[str, Any],
         ask: Ask,
-        replies: Replies,
-        transcripts: Transcripts,
+        begin: Callable[[], ReplyLog],
         changed: Callable[[bool], None],
         done: Callable[[ReplyRunner], None],
         asked: Callable[[], None],
@@ -73,7 +70,7 @@ class ReplyRunner:
         observer: Observer = NOBODY,
         max_answer: int = MAX_ANSWER,
     ) -> None:
-        """`changed(urgent)` is called after each write, `done(self)` in the thread's end, before others may write.
+        """`begin` begins the log. `changed(urgent)` is called after each write, `done(self)` before others may write.
 
         `asked()` is called when the person is asked something, and when they have answered. An answer of more than
         `max_answer` bytes is cut off there.
@@ -84,9 +81,9 @@ class ReplyRunner:
         self.is_saved = False
         """Whether the transcript has the answer."""
         self.is_withdrawn = False
-        self.recorder = ReplyRecorder(session_id, header, replies, changed, max_answer)
+        self.recorder = ReplyRecorder(header, begin, changed, max_answer)
         self.view = self.recorder.view
-        self._ask, self._replies, self._transcripts = ask, replies, transcripts
+        self._ask = ask
         self._changed, self._done, self._asked_something, self._observer = changed, done, asked, observer
         # The thread works for the request that began it, and is found under its reference.
         self._reference = reference.current.get()
@@ -181,7 +178,7 @@ class ReplyRunner:
         except Exception:
             log.exception("the end of the reply in session %s could not be noted", self.session_id)
         finally:
-            self._replies.leave(self.session_id)
+            self.recorder.leave()
             release()
             self._finished.set()
             self._changed(True)
@@ -314,9 +311,8 @@ class ReplyRunner:
         if self.error and (not self._ending or isinstance(self.error, StorageError)):
             final |= {"error": str(self.error), "code": "ended" if isinstance(self.error, SessionEnded) else ""}
         self.recorder.end(final)
-        commit(self.session_id, self.message, self.view, self._transcripts)
+        self.recorder.commit(self.message)
         self.is_saved = True
-        self._replies.remove(self.session_id)
 
     def _final_status(self) -> str:
         if self._ending:

@@ -10,7 +10,8 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any
 
 from webchat.chat.conversation import Conversation
@@ -27,16 +28,14 @@ from webchat.errors import (
     WebChatError,
     storing,
 )
-from webchat.fileutil import Folder
 from webchat.limits import Limits, Places
 from webchat.observer import NOBODY, Observer
 from webchat.replies.follow import Conversations, text_pieces
 from webchat.replies.runner import Ask, ReplyRunner, first_choice
 from webchat.replies.tending import Tending
-from webchat.replies.wakeups import POLL_INTERVAL, Wakeups
-from webchat.storage.files.purge import Purge
-from webchat.storage.files.reply_log import Replies, settle, whole
-from webchat.storage.files.transcript import Transcripts
+from webchat.replies.turn import Turn
+from webchat.storage.protocols import Release, Storage
+from webchat.storage.wakeups import POLL_INTERVAL
 
 log = logging.getLogger(__name__)
 NEWER = "This conversation was written by a later version of the chat. It can be read here, and not changed."
@@ -46,130 +45,130 @@ STOP_PATIENCE = 2.0
 
 
 class ReplySupervisor:
-    """All replies that this process runs, over the transcripts and reply logs of one folder."""
+    """All replies that this process runs, over one storage."""
 
-    def __init__(self, folder: Folder, limits: Limits, observer: Observer = NOBODY) -> None:
-        self._folder, self._limits = folder, limits
+    def __init__(self, storage: Storage, limits: Limits, observer: Observer = NOBODY) -> None:
+        self._storage, self._limits, self._observer = storage, limits, observer
         self.places = Places(limits.replies, limits.replies_per_client, TOO_MANY)
-        self._observer = observer
-        self.transcripts, self.replies = Transcripts(folder), Replies(folder)
-        self.purge = Purge(folder, self.replies)
         self.runs: dict[str, ReplyRunner] = {}
         self._unsaved: dict[str, ReplyView] = {}
         """Answers that ended and could not be saved, until the next message in their session."""
-        self._conversations = Conversations(self.transcripts, self.replies, self._written_here)
-        self.wakeups = Wakeups()
+        self._conversations = Conversations(storage, self._written_here)
         self._closing = False
         self.stopping = threading.Event()
         """Set when all answers have ended; every stream watches it."""
-        self._tending = Tending(self.runs, self.replies, limits.answer_time, self.stopping)
+        self._tending = Tending(self.runs, storage.replies, limits.answer_time, self.stopping)
 
     def read(self, session_id: str) -> Conversation:
         """What the session looks like now. Raises StorageError."""
         with storing("The conversation could not be read"):
             return self._conversations.read(session_id)
 
-    def stamp(self, session_id: str) -> object:
-        """Differs from an earlier one when the conversation's files have changed, in any process."""
+    def version(self, session_id: str) -> object:
+        """Differs from an earlier one when the conversation has changed, in any process."""
         with storing("The conversation could not be read"):
-            return self._conversations.stamp(session_id)
-
-    def states(self, session_ids: Collection[str]) -> dict[str, object]:
-        """Of each session what differs from an earlier one if its readers have something to look at.
-
-        That is also so when a writer elsewhere has died. Whoever writes here wakes readers directly.
-        """
-        in_flight = {*self.replies.sessions()} - self.runs.keys()
-        return {key: self._state(key) if key in in_flight else self.transcripts.stamp(key) for key in session_ids}
-
-    def _state(self, session_id: str) -> object:
-        return self.stamp(session_id), self.replies.is_alive(session_id)
+            return self._storage.transcripts.version(session_id), self._storage.replies.version(session_id)
 
     @contextmanager
-    def held(self, session_id: str) -> Iterator[tuple[Conversation, ExitStack]]:
-        """Hold the session's lock, with what a dead writer left behind settled.
+    def turn(self, session_id: str) -> Iterator[Turn]:
+        """Hold the session's lease for a block, with what a dead writer left behind settled.
 
-        Gives the conversation, and what is given back at the end, which `begin` hands over to whoever goes on writing.
-        Raises Closing, SessionBusy, StorageError where the disk is as good as full.
+        Raises Closing, SessionBusy, StorageError if the disk is as good as full.
         """
+        with self._turn(session_id, self._lease(session_id)) as turn:
+            yield turn
+
+    @contextmanager
+    def turn_to_answer(self, session_id: str, client: str | None) -> Iterator[Turn]:
+        """The same with a place for one more answer. Raises TooBusy if there is none, in all or for this client."""
+        place = self.places.take(client)
+        try:
+            lease = self._lease(session_id)
+        except BaseException:
+            place()
+            raise
+        with self._turn(session_id, lease, place) as turn:
+            yield turn
+
+    def _lease(self, session_id: str) -> Release:
         self.require_open()
         self.require_disk()
         run = self.runs.get(session_id)
         if run is not None and not run.is_over:
             raise SessionBusy
-        with ExitStack() as held:
-            held.callback(self.replies.lock(session_id))
-            with storing("The message could not be saved"):
-                conversation = self._conversations.read(session_id)
-                if conversation.newer:
-                    raise InvalidInput(NEWER)
-                settle(session_id, self.replies, self.transcripts, self._unsaved.get(session_id))
-                self._unsaved.pop(session_id, None)
-                yield self._conversations.read(session_id), held
+        return self._storage.leases.acquire(session_id)
 
     @contextmanager
-    def held_to_answer(self, session_id: str, client: str | None) -> Iterator[tuple[Conversation, ExitStack]]:
-        """The same with a place for one more answer. Raises TooBusy where there is none, in all or for this client."""
-        with ExitStack() as place:
-            place.callback(self.places.take(client))
-            with self.held(session_id) as (conversation, held):
-                held.push(place.pop_all())
-                yield conversation, held
+    def _turn(self, session_id: str, *releases: Release) -> Iterator[Turn]:
+        turn = Turn(session_id, Conversation(), *releases)
+        try:
+            with storing("The message could not be saved"):
+                turn.conversation = self._settled(session_id)
+                yield turn
+        finally:
+            turn.end()
+
+    def _settled(self, session_id: str) -> Conversation:
+        conversation, unsaved = self._conversations.read(session_id), self._unsaved.get(session_id)
+        if conversation.newer:
+            raise InvalidInput(NEWER)
+        if unsaved is None and self._storage.replies.version(session_id) is None:
+            return conversation
+        self._storage.replies.settle(session_id, unsaved)
+        self._unsaved.pop(session_id, None)
+        return self._conversations.read(session_id)
 
     def begin(
         self,
-        session_id: str,
+        turn: Turn,
         header: Mapping[str, Any],
         ask: Ask,
-        held: ExitStack,
         ended: Callable[[ReplyRunner], None],
         asked: Callable[[], None],
         save: Callable[[], object],
     ) -> ReplyRunner:
-        """Have an answer written by a thread of its own, which takes over the lock; `ended` is called at its end.
+        """Have an answer written by a thread of its own, which takes the turn over; `ended` is called at its end.
 
-        `asked` is called when the person is asked something, and when they have answered.
-
-        `save` puts the question on the disk. Nothing of the answer is written or shown before that is done, nor is the
-        backend asked, unless it only speaks. Raises StorageError, NoThreads, what `save` raises; then nothing of an
-        answer remains.
+        `asked` is called when the person is asked something, and when they have answered. `save` puts the question on
+        the disk. Nothing of the answer is written or shown before that is done, nor is the backend asked, unless it
+        only speaks. Raises StorageError, NoThreads, what `save` raises; then nothing of an answer remains.
         """
+        session_id = turn.session_id
 
         def changed(urgent: bool) -> None:
-            self.wakeups.poke(session_id, urgent)
+            self._storage.bus.publish(session_id, urgent=urgent)
 
         def let_go() -> None:
-            # In this order: whoever comes meanwhile finds the answer, and waits for its end and not for the lock.
+            # In this order: whoever comes meanwhile finds the answer, and waits for its end and not for the lease.
             if not (run.is_saved or run.is_withdrawn):
                 self._unsaved[session_id] = run.view
-            handed_over.close()
+            release()
             if self.runs.get(session_id) is run:
                 del self.runs[session_id]
 
-        run = ReplyRunner(
-            session_id, header, ask, self.replies, self.transcripts, changed, ended, asked, observer=self._observer
-        )
-        handed_over = held.pop_all()
+        begin = partial(self._storage.replies.begin, session_id, header)
+        run = ReplyRunner(session_id, header, ask, begin, changed, ended, asked, observer=self._observer)
+        release = turn.hand_over()
         try:
             run.start(let_go)
         except NoThreads as error:  # the question is kept: sent again, it is answered
-            held.push(handed_over)
+            turn.take_back(release)
             run.withdraw()
             ended(run)
             save()
             raise _not_started(error) from error
         try:
             save()
-            self._show(run, header)
+            self._show(run)
         except BaseException:
             self._take_back(run)
             raise
         return run
 
-    def _show(self, run: ReplyRunner, header: Mapping[str, Any]) -> None:
+    def _show(self, run: ReplyRunner) -> None:
         """Begin the answer's log, and have it written. Raises StorageError, NoThreads."""
         try:
-            self.replies.begin(run.session_id, header)
+            run.recorder.begin()
             self.runs[run.session_id] = run
             self._tending.start()
         except (OSError, NoThreads) as error:
@@ -180,7 +179,7 @@ class ReplySupervisor:
         """End an answer that cannot be written, and remove its log: left there, it would count as an answer."""
         self.runs.pop(run.session_id, None)
         try:
-            self.replies.remove(run.session_id)
+            run.recorder.discard()
         except OSError:
             log.warning("the log of an answer that did not start could not be removed", exc_info=True)
         run.withdraw()
@@ -188,7 +187,7 @@ class ReplySupervisor:
 
     def require_disk(self) -> None:
         """Raises StorageError where less of the disk is free than has to be: what is begun could not be ended."""
-        free = self._folder.free()
+        free = self._storage.free()
         if free is not None and free < self._limits.free_disk:
             raise StorageError("Nothing new can be saved", OSError(errno.ENOSPC, "as good as full"))
 
@@ -202,7 +201,7 @@ class ReplySupervisor:
         return self._closing
 
     def is_answering(self, session_id: str) -> bool:
-        return session_id in self.runs or self.replies.is_alive(session_id)
+        return session_id in self.runs or self._storage.leases.is_held(session_id)
 
     def stop(self, session_id: str) -> bool:
         """Stop the answer in this session, whichever process writes it. Whether there was one."""
@@ -215,16 +214,17 @@ class ReplySupervisor:
 
     def _stop_elsewhere(self, session_id: str) -> bool:
         """Stop what another process writes: it looks for our word every quarter of a second."""
+        replies, leases = self._storage.replies, self._storage.leases
         with storing("The answer could not be stopped"):
-            if self.replies.view(session_id) is None or not self.replies.is_alive(session_id):
+            if replies.view(session_id) is None or not leases.is_held(session_id):
                 return False
-            self.replies.request(session_id, {"stop": True})
-            self._wait_elsewhere(session_id, lambda: not self.replies.is_alive(session_id))
+            replies.request(session_id, {"stop": True})
+            self._wait_elsewhere(session_id, lambda: not leases.is_held(session_id))
         return True
 
     def _wait_elsewhere(self, session_id: str, is_done: Callable[[], bool]) -> None:
         """Wait until another process has done something, for two seconds at most."""
-        with self.wakeups.listen(session_id) as waiter:
+        with self._storage.bus.listen(session_id) as waiter:
             for _ in range(round(STOP_PATIENCE / POLL_INTERVAL)):
                 if is_done():
                     return
@@ -233,10 +233,10 @@ class ReplySupervisor:
     def waiting_for_answers(self) -> frozenset[str]:
         """The sessions in which the person is asked something. Raises StorageError."""
         with storing("The questions that are open could not be read"):
-            return frozenset(key for key in self.replies.sessions() if self._is_asking(key))
+            return frozenset(key for key in self._storage.replies.sessions() if self._is_asking(key))
 
     def _is_asking(self, session_id: str) -> bool:
-        view = self._written_here(session_id) or self.replies.view(session_id)
+        view = self._written_here(session_id) or self._storage.replies.view(session_id)
         return view is not None and view.waiting is not None and self.is_answering(session_id)
 
     def answer_permission(self, session_id: str, permission_id: str, option_id: str, by: str) -> None:
@@ -250,9 +250,8 @@ class ReplySupervisor:
             raise InvalidInput("That is not one of the answers to this question.")
         request = {"permission": permission_id, "option": option_id, "by": by, "request": new_message_id()}
         with storing("Your answer could not be saved"):
-            self.replies.request(session_id, request)
-            requests = self.replies.requests(session_id)
-            if first_choice(requests, permission_id) != request:
+            self._storage.replies.request(session_id, request)
+            if first_choice(self._storage.replies.requests(session_id), permission_id) != request:
                 raise QuestionClosed
             run = self.runs.get(session_id)
             if run is None:
@@ -265,49 +264,23 @@ class ReplySupervisor:
         return last is not None and any(part.id == permission_id for part in last.questions)
 
     def sent_with(self, session_id: str, conversation: Conversation, key: str) -> Iterator[tuple[Message, Message]]:
-        """The questions that came with this key and their answers; see `Transcripts.sent_with`."""
+        """The questions that came with this key and their answers; see `Tree.sent_with`."""
         last = conversation.last
         if last and last.key == key and last.role != "user":  # it may be in flight still
             yield conversation.find(last.parent or "") or last, last
         with storing("The conversation could not be read"):
-            yield from self.transcripts.sent_with(session_id, key)
-
-    def whole(self, session_id: str) -> bytes:
-        """The session's transcript as bytes, with the answer that is not in it yet. Raises StorageError."""
-        with storing("The conversation could not be read"):
-            return whole(session_id, self.replies, self.transcripts)
-
-    def has_files(self, session_id: str) -> bool:
-        """Whether a transcript or a reply of that session lies in the folder. Raises OSError."""
-        return self.transcripts.stamp(session_id) is not None or self.replies.stamp(session_id) is not None
+            yield from self._storage.transcripts.sent_with(session_id, key)
 
     def settle_left(self) -> None:
         """Take into the transcripts what processes that are gone have left behind."""
-        self.replies.take_in_older()
-        for session_id in self.replies.sessions():
+        for session_id in self._storage.replies.sessions():
             with suppress(WebChatError, OSError):
                 if not self.is_answering(session_id):
-                    with self.held(session_id):
+                    with self.turn(session_id):
                         pass  # which settles it
 
-    def remove(self, session_id: str) -> None:
-        """Remove all that was said in a session, for good. Raises SessionBusy, StorageError."""
-        release = self.replies.lock(session_id)
-        try:
-            with storing("The conversation could not be removed"):
-                self.replies.remove(session_id)
-                self.transcripts.remove(session_id)
-                self._unsaved.pop(session_id, None)
-        finally:
-            release()
-        with suppress(OSError):
-            self.replies.forget(session_id)
-
-    def remove_all(
-        self, session_ids: Collection[str], forget: Callable[[], None], is_listed: Callable[[str], bool]
-    ) -> None:
-        """Remove all that was said in these sessions, or nothing; see `Purge.run`."""
-        self.purge.run(session_ids, forget, is_listed)
+    def forget(self, session_ids: Collection[str]) -> None:
+        """Forget what is known of sessions that are gone."""
         for session_id in session_ids:
             self._unsaved.pop(session_id, None)
 
@@ -320,7 +293,7 @@ class ReplySupervisor:
                 return run.message
             return self.read(session_id).find(message_id)
 
-        with self.wakeups.listen(session_id) as waiter:
+        with self._storage.bus.listen(session_id) as waiter:
             yield from text_pieces(read, waiter, self.stopping)
 
     def close(self, grace: float, patience: float) -> None:
@@ -338,13 +311,13 @@ class ReplySupervisor:
         for run in runs:
             run.wait(patience)
         self.stopping.set()
-        self.wakeups.poke_all()
+        self._storage.bus.close()
 
     def _written_here(self, session_id: str) -> ReplyView | None:
         run, unsaved = self.runs.get(session_id), self._unsaved.get(session_id)
         if run:
             return run.view
-        return unsaved if unsaved and not self.replies.is_alive(session_id) else None
+        return unsaved if unsaved and not self._storage.leases.is_held(session_id) else None
 
 
 def _asked(message: Message | None, permission_id: str) -> Permission:

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 
 from webchat import threads
 from webchat.replies.runner import ReplyRunner
-from webchat.replies.wakeups import POLL_INTERVAL
-from webchat.storage.files.reply_log import Replies
+from webchat.storage.protocols import ReplyLogs
+from webchat.storage.wakeups import POLL_INTERVAL
 
 log = logging.getLogger(__name__)
 LOOK_INTERVAL, LONGEST_LOOK = 0.02, 0.1
@@ -21,7 +21,7 @@ class Tending:
     """Sees to it that no text waits in this process, and that requests from other processes are heard."""
 
     def __init__(
-        self, runs: Mapping[str, ReplyRunner], replies: Replies, longest_answer: float, stopping: threading.Event
+        self, runs: Mapping[str, ReplyRunner], replies: ReplyLogs, longest_answer: float, stopping: threading.Event
     ) -> None:
         """`runs` are the replies in flight by session, `longest_answer` is how many seconds one may take (0: any)."""
         self._runs, self._replies = runs, replies

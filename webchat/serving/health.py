@@ -13,9 +13,6 @@ from webchat.errors import NoThreads, StorageError
 from webchat.manager import WebChatSessionManager
 
 log = logging.getLogger(__name__)
-PROBE = ".webchat-probe"
-PROBE_BYTES = b"written to see whether the disk takes writes\n" * 100
-"""More than a file system might keep beside the file's name: a full disk has no room for it."""
 KEPT = 5.0
 """Seconds for which an answer holds: whoever asks more often is given it again."""
 PATIENCE = 2.0
@@ -83,11 +80,8 @@ class _Check:
 
 
 def _why_no_writing(manager: WebChatSessionManager) -> str | None:
-    folder = manager.store.folder
     try:
-        manager.require_disk()
-        folder.replace(PROBE, PROBE_BYTES)
-        folder.remove(PROBE)
+        manager.probe()
     except StorageError:
         return "Too little of the disk is free."
     except OSError as error:

@@ -56,7 +56,7 @@ def events() -> Response:
         stream: ListStream = PageStream(chat, session, position, has_gone(LIFETIME), said=said)
     else:
         stream = ListStream(chat, has_gone(LIFETIME))
-    chat.manager.watch.start()  # before the answer's status is out: there may be no thread left
+    chat.manager.bus.start()  # before the answer's status is out: there may be no thread left
     try:
         give = chat.take_stream(page=True)
     except TooBusy:
@@ -89,7 +89,7 @@ class ListStream:
         # The first bytes open the stream for the browser at once, and prove a reconnect.
         yield ": open\n\n"
         last_sent = time.monotonic()
-        with self._manager.watch.follow(self._session_id, self._is_over) as waiter:
+        with self._manager.bus.follow(self._session_id, self._is_over) as waiter:
             while not self._gone():
                 over = self._is_over()  # then this is the last look
                 waiter.clear()
@@ -124,7 +124,7 @@ class ListStream:
         return self._list_news()
 
     def _list_news(self) -> str:
-        version = self._manager.watch.version
+        version = self._manager.bus.list_version
         if version == self._list_version:
             return ""
         self._list_version = version
@@ -151,7 +151,7 @@ class PageStream(ListStream):
         super().__init__(chat, gone, session.session_id)
         self._session = session
         self._position = position
-        self._stamp: object = None
+        self._version: object = None
         self._said = said
         self._growing = GrowingArticle(chat.renderings, session.session_id)
 
@@ -177,10 +177,10 @@ class PageStream(ListStream):
 
     def _change(self) -> Change | None:
         in_flight = self._is_growing
-        stamp = None if in_flight else self._manager.conversation_stamp(self._session_id)
-        if stamp == self._stamp and not in_flight:
+        version = None if in_flight else self._manager.conversation_version(self._session_id)
+        if version == self._version and not in_flight:
             return None
-        self._stamp = stamp
+        self._version = version
         conversation = self._manager.read_conversation(self._session_id)
         said, self._said = self._said, (conversation.damaged, conversation.newer)
         if said not in (None, self._said):

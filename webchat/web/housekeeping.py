@@ -11,6 +11,7 @@ from flask import Blueprint, redirect
 from werkzeug.wrappers import Response as AnyResponse
 
 from webchat.errors import InvalidInput
+from webchat.storage.protocols import Shelf
 from webchat.web import pieces
 from webchat.web.api import shelved_fields
 from webchat.web.context import link, manager, owner, session_link
@@ -62,8 +63,8 @@ def tidy_several(action: str) -> AnyResponse:
         session_ids = manager().housekeeping.deleted_together(deleted, owner())
     if fields.optional("all"):
         in_trash = action in ("restore", "purge")
-        show = "trash" if in_trash else "archived" if fields.optional("show") == "archived" else ""
-        session_ids = [session.session_id for session in pieces.shelved(show)]
+        shelf: Shelf = "trash" if in_trash else "archive" if fields.optional("show") == "archived" else "list"
+        session_ids = [session.session_id for session in manager().list_page(shelf, owner=owner())]
     return _do(action, session_ids)
 
 

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from functools import partial as bind
-from itertools import chain, groupby, islice
+from itertools import groupby
 from typing import Any
 
 from markupsafe import Markup
 
 from webchat.chat.conversation import Conversation, Status
 from webchat.chat.message import Message, new_message_id
-from webchat.chat.search import ASKED, Hit, folded, folded_title, words_of
+from webchat.chat.search import Hit
 from webchat.errors import StorageError
 from webchat.session_store import WebChatSession
+from webchat.storage.protocols import Shelf
 from webchat.web.bodies import Body
 from webchat.web.cards import parts_html
 from webchat.web.context import DAYS, chat_of, day_group, link, local_time, owner
@@ -211,7 +212,7 @@ def list_context(query: str = "", page: int = 0, show: str = "") -> dict[str, An
         "page": page,
         "show": show,
         "more": link("sessions", page=page + 1, q=query or None, show=show or None) if has_more else None,
-        "notice": chat_of().manager.store.notice,
+        "notice": chat_of().manager.list_notice,
     }
 
 
@@ -232,16 +233,9 @@ def listed(query: str = "", page: int = 0, show: str = "") -> tuple[list[WebChat
 
     `show` is "" for the list, "archived" or "trash". Sessions without a message are hidden, but for the current.
     """
-    needle, words = folded(query[:ASKED]).strip(), words_of(query)[0]
-    found = (item for item in shelved(show, archived=bool(needle)) if _is_titled(item, needle, words))
-    sessions = list(islice(found, page * SESSIONS_SHOWN, (page + 1) * SESSIONS_SHOWN + 1))
-    return sessions[:SESSIONS_SHOWN], len(sessions) > SESSIONS_SHOWN
-
-
-def _is_titled(session: WebChatSession, needle: str, words: Sequence[str]) -> bool:
-    """Whether a title has that, or words that begin with each of its words."""
-    title = folded_title(session.description)
-    return needle in title or all(f" {word}" in f" {title}" for word in words)
+    shelf: Shelf = "trash" if show == "trash" else "archive" if show else "both" if query.strip() else "list"
+    found = chat_of().manager.list_page(shelf, query, page * SESSIONS_SHOWN, SESSIONS_SHOWN + 1, owner())
+    return found[:SESSIONS_SHOWN], len(found) > SESSIONS_SHOWN
 
 
 def said(query: str, titled: Sequence[WebChatSession]) -> tuple[list[SaidIn], bool, bool]:
@@ -257,17 +251,6 @@ def said(query: str, titled: Sequence[WebChatSession]) -> tuple[list[SaidIn], bo
     others = [item for item in said_in if item.hit.session_id not in beside]
     others += [item for item in said_in if item.hit.session_id in beside and not item.is_title]
     return others[:HITS_SHOWN], complete, partial
-
-
-def shelved(show: str, *, archived: bool = False) -> Iterable[WebChatSession]:
-    """All sessions of the list, the archive or the trash, in order."""
-    manager = chat_of().manager
-    if show == "trash":
-        return manager.housekeeping.trash(owner())
-    everything = manager.list_sessions(owner())
-    kept = [session for session in everything if archived or session.archived == (show == "archived")]
-    kept = [session for session in kept if session.begun or session.is_active]
-    return chain((item for item in kept if item.pinned), (item for item in kept if not item.pinned))
 
 
 def _groups(sessions: list[WebChatSession], show: str) -> list[Group]:

@@ -28,8 +28,9 @@ from webchat.manager import WebChatSessionManager
 from webchat.memory import MemoryStore
 from webchat.serving.doctor import Check, Finding
 from webchat.session_store import is_session_id
-from webchat.storage.files.reply_log import LOGS, Replies
-from webchat.storage.files.transcript import SUFFIX, Transcripts
+from webchat.storage.files.engine import FileStorage
+from webchat.storage.files.reply_logs import LOGS
+from webchat.storage.files.transcripts import SUFFIX
 
 NAMED = 3
 """Files that are named where there are more."""
@@ -51,7 +52,7 @@ class Files:
         self._folders = (self._server, self._transcripts_path, self._replies_path)
         self._folder = DiskFolder(home).sub(SERVER_DIR)
         self._transcripts_folder = self._folder.sub(WEB_CHAT_TRANSCRIPTS_DIR)
-        self._transcripts, self._replies = Transcripts(self._transcripts_folder), Replies(self._transcripts_folder)
+        self._storage = FileStorage(self._server / WEB_CHAT_SESSIONS_FILENAME)
         self._manager = WebChatSessionManager(MockBackend(), self._server / WEB_CHAT_SESSIONS_FILENAME)
         self._memories = MemoryStore(DiskFolder(home))
 
@@ -107,27 +108,27 @@ class Files:
                 yield Finding(f"{path} is {kind}", MOVE_AWAY)
 
     def _check_registry(self) -> Iterator[Finding]:
-        store, path = self._manager.store, self._server / WEB_CHAT_SESSIONS_FILENAME
-        if store.read_only:
+        records, path = self._storage.sessions, self._server / WEB_CHAT_SESSIONS_FILENAME
+        if records.read_only:
             yield Finding("a later version of the chat has written it", "update webchat")
-        elif store.is_damaged:
-            yield Finding("some of it cannot be read", mend=store.mend, files=(path,))
-        unlisted = [name for name in self._sessions(SUFFIX) if is_session_id(name) and not store.has(name)]
-        if unlisted and not store.read_only:
+        elif records.is_damaged:
+            yield Finding("some of it cannot be read", mend=records.mend, files=(path,))
+        unlisted = [name for name in self._sessions(SUFFIX) if is_session_id(name) and not records.row(name)]
+        if unlisted and not records.read_only:
             what = f"it lacks {_named(unlisted)}, whose transcripts are there"
             yield Finding(what, mend=self._manager.housekeeping.adopt, files=(path,))
         left = self._manager.archive.importer.left
-        if left and not store.read_only:
+        if left and not records.read_only:
             mend = self._manager.archive.importer.discard_left
             yield Finding(f"an import that broke off has left {_named(left)}", mend=mend, files=(path,))
-        begun = [session.session_id for session in store.list_all() if session.begun]
-        lost = [name for name in begun if self._transcripts.stamp(name) is None]
+        begun = [session.session_id for session in self._manager.list_sessions() if session.begun]
+        lost = [name for name in begun if self._storage.transcripts.version(name) is None]
         if lost:
             yield Finding(f"it has {_named(lost)}, whose transcripts are gone", "bring them back from a backup")
 
     def _check_replies(self) -> Iterator[Finding]:
-        for name in sorted(self._replies.sessions()):
-            if not self._replies.is_alive(name):
+        for name in sorted(self._storage.replies.sessions()):
+            if not self._storage.leases.is_held(name):
                 files = (self._replies_path / f"{name}.reply", self._transcripts_path / f"{name}{SUFFIX}")
                 settle = partial(self._manager.housekeeping.settle, name)
                 yield Finding(f"an answer in session {name} was not ended by its server", mend=settle, files=files)
@@ -135,7 +136,7 @@ class Files:
     def _check_transcripts(self) -> Iterator[Finding]:
         for name in self._sessions(SUFFIX):
             try:
-                shown = self._transcripts.read(name)
+                shown = self._storage.transcripts.read(name)
             except OSError as error:
                 yield Finding(f"{name}{SUFFIX} cannot be read: {error.strerror}", "look at the disk and at who owns it")
                 continue
@@ -149,7 +150,7 @@ class Files:
         data = self._folder.read(WEB_CHAT_ACTIVITY_FILENAME) or b""
         if any(record is None for _, record in jsonlines.parse(data)):
             files = (self._server / WEB_CHAT_ACTIVITY_FILENAME,)
-            yield Finding("some lines cannot be read", mend=self._manager.store.activity.rewrite, files=files)
+            yield Finding("some lines cannot be read", mend=self._storage.activity.rewrite, files=files)
 
     def _check_search(self) -> Iterator[Finding]:
         path = self._server / WEB_CHAT_SEARCH_FILENAME

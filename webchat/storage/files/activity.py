@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from webchat.chat.times import seconds_of
 from webchat.fileutil import Folder, Stamp, jsonlines, locked
+from webchat.storage.table import Moment
 
 log = logging.getLogger(__name__)
 REWRITE_PATIENCE = 1.0
@@ -17,38 +17,21 @@ COMPACT_ABOVE = 4 * 1024 * 1024
 """Bytes; a larger file is rewritten with one line for each session."""
 
 
-class Moment(NamedTuple):
-    """When something last happened in a session. These compare as what happened did, whatever the clock said.
-
-    `seconds` is the time, but never before that of anything noted earlier: a clock may be set back. `number` counts
-    what was noted; `at` is what the clock said, ISO 8601 in UTC. `imported`: an import says so, and no clock here.
-    """
-
-    seconds: float
-    number: int
-    at: str
-    imported: bool = False
-
-
 class Activity:
     """An append-only log of {at, session, what}: a message's cost does not depend on how many sessions there are."""
 
-    def __init__(self, folder: Folder, name: str, clock: Callable[[], str]) -> None:
-        self._folder, self._name, self._clock = folder, name, clock
-        self.rebuild: Callable[[], Mapping[str, str]] = dict
-        """Gives each session's last time from elsewhere, where the log is lost."""
-        self._guard = threading.Lock()
+    def __init__(self, folder: Folder, name: str, rebuild: Callable[[], Mapping[str, str]] = dict) -> None:
+        """`rebuild` gives each session's last time from elsewhere, where the log is lost."""
+        self._folder, self._name, self._rebuild = folder, name, rebuild
+        self._guard = threading.RLock()
         self._latest: dict[str, Moment] = {}
+        self._moved: list[str] = []
+        """The sessions in which something happened, in order, since the log was read from its beginning."""
+        self.generation = 0
+        """Counts how often it was."""
         self._newest, self._count = float("-inf"), 0
         self._reader = jsonlines.LineReader(folder, name)
         self._compact_above = COMPACT_ABOVE
-
-    def note(self, session_id: str, what: str, at: str | None = None) -> None:
-        """Write down that `what` happened, now or `at` a time, ISO 8601 in UTC: "new", "resume", "message", "reply".
-
-        What cannot be written is said in the log only.
-        """
-        self.note_all({session_id: at or self._clock()}, what)
 
     def note_all(self, times: Mapping[str, str], what: str) -> None:
         """Write down when it happened in each of these sessions.
@@ -73,8 +56,8 @@ class Activity:
         except OSError:
             return None
 
-    def latest(self) -> Mapping[str, Moment]:
-        """When something last happened in each session. Reads what is new only."""
+    def read_on(self) -> None:
+        """Take in what is new."""
         with self._guard:
             try:
                 new = self._reader.read_on()
@@ -84,21 +67,39 @@ class Activity:
             if new.afresh:
                 self._newest, self._count = float("-inf"), 0
                 self._latest = {} if new.lines else self._rebuilt()
-            if new.lines:
-                self._latest = {**self._latest, **self._moments(new.lines)}
-            return self._latest
+                self._moved = []
+                self.generation += 1
+            self._take(new.lines)
+
+    def latest(self, session_id: str) -> Moment | None:
+        """When something last happened in the session, as far as it has been noted."""
+        self.read_on()
+        return self._latest.get(session_id)
+
+    def latest_known(self, session_id: str) -> Moment | None:
+        """The same as it was at the last look."""
+        return self._latest.get(session_id)
+
+    def moved(self, generation: int, since: int) -> tuple[Sequence[str], int]:
+        """The sessions in which something happened after the first `since`, and how many there are now.
+
+        In another generation than `generation` all have.
+        """
+        with self._guard:
+            self.read_on()
+            return (self._moved[since:] if generation == self.generation else (), len(self._moved))
 
     @property
     def newest(self) -> float:
         """The newest moment that was noted, in seconds since 1970; imports do not count."""
-        latest = self.latest()
         with self._guard:
+            self.read_on()
             if self._newest > float("-inf"):
                 return self._newest
-        return max((moment.seconds for moment in latest.values() if not moment.imported), default=float("-inf"))
+            moments = [moment.seconds for moment in self._latest.values() if not moment.imported]
+            return max(moments, default=float("-inf"))
 
-    def _moments(self, lines: Iterable[tuple[int, jsonlines.Record | None]]) -> dict[str, Moment]:
-        moments: dict[str, Moment] = {}
+    def _take(self, lines: Iterable[tuple[int, jsonlines.Record | None]]) -> None:
         for _, record in lines:
             session, at = (record or {}).get("session"), (record or {}).get("at")
             if not isinstance(session, str) or not isinstance(at, str):
@@ -108,17 +109,18 @@ class Activity:
             if not moment.imported:
                 self._newest = max(self._newest, moment.seconds)
                 moment = moment._replace(seconds=self._newest)
-            before = moments.get(session) or self._latest.get(session)
-            moments[session] = max(before, moment) if before else moment
-        return moments
+            before = self._latest.get(session)
+            self._latest[session] = max(before, moment) if before else moment
+            self._moved.append(session)
 
     def _rebuilt(self) -> dict[str, Moment]:
-        return {session: Moment(seconds_of(at), 0, at) for session, at in self.rebuild().items()}
+        return {session: Moment(seconds_of(at), 0, at) for session, at in self._rebuild().items()}
 
     def rewrite(self) -> None:
         """One line for each session: after a loss or a damage, or when the log has grown long. Raises OSError."""
         with locked(self._folder, self._name, REWRITE_PATIENCE):
-            in_order = sorted(self.latest().items(), key=lambda item: item[1])
+            self.read_on()
+            in_order = sorted(self._latest.items(), key=lambda item: item[1])
             data = jsonlines.dump_all(
                 {"at": moment.at, "session": session} | ({"what": "import"} if moment.imported else {})
                 for session, moment in in_order

@@ -8,8 +8,9 @@ from contextlib import contextmanager, suppress
 
 from webchat.errors import storing
 from webchat.fileutil import Folder, Locked, locked
-from webchat.storage.files import reply_log, transcript
-from webchat.storage.files.reply_log import Replies
+from webchat.storage.files import reply_logs, transcripts
+from webchat.storage.files.leases import FileLeases
+from webchat.storage.files.reply_logs import FileReplyLogs
 
 log = logging.getLogger(__name__)
 ASIDE = ".purged"
@@ -24,53 +25,55 @@ class Purge:
     and go otherwise. One process at a time does this, under a lock.
     """
 
-    def __init__(self, folder: Folder, replies: Replies) -> None:
-        self._folder, self._replies = folder, replies
-        self._kinds = ((folder, transcript.SUFFIX), (replies.logs, reply_log.SUFFIX))
+    def __init__(
+        self, folder: Folder, replies: FileReplyLogs, leases: FileLeases, is_listed: Callable[[str], bool]
+    ) -> None:
+        """`folder` is that of the transcripts; `is_listed` says whether a session has a record."""
+        self._folder, self._replies, self._leases, self._is_listed = folder, replies, leases, is_listed
+        self._kinds = ((folder, transcripts.SUFFIX), (replies.logs, reply_logs.SUFFIX))
 
-    def run(self, session_ids: Collection[str], forget: Callable[[], None], is_listed: Callable[[str], bool]) -> None:
+    def run(self, session_ids: Collection[str], forget: Callable[[], None]) -> None:
         """Remove these sessions' files; `forget` removes their records.
 
         Raises SessionBusy, StorageError, and what `forget` raises; all is then as it was.
         """
-        with self.alone(is_listed), storing("The conversations could not be removed"):
+        with self.alone(), storing("The conversations could not be removed"):
             try:
                 for session_id in session_ids:
                     self._set_aside(session_id)
                 forget()
             finally:
-                self._settle(session_ids, is_listed)
+                self._settle(session_ids)
 
     @contextmanager
-    def alone(self, is_listed: Callable[[str], bool]) -> Iterator[None]:
+    def alone(self) -> Iterator[None]:
         """Hold off other purges for a block; what a crash left of one is settled. Raises StorageError."""
         with storing("The trash could not be changed"), locked(self._folder, LOCK):
-            self._settle(self._left(), is_listed)
+            self._settle(self._left())
             yield
 
-    def settle_left(self, is_listed: Callable[[str], bool]) -> None:
+    def settle_left(self) -> None:
         """Finish, or take back, what a crash left of a purge; nothing while one runs. Raises OSError."""
         if not self._left():
             return
         with suppress(Locked), locked(self._folder, LOCK, timeout=0):
-            self._settle(self._left(), is_listed)
+            self._settle(self._left())
 
     def _left(self) -> set[str]:
         kinds = [(folder.names(), suffix + ASIDE) for folder, suffix in self._kinds]
         return {name.removesuffix(end) for names, end in kinds for name in names if name.endswith(end)}
 
     def _set_aside(self, session_id: str) -> None:
-        release = self._replies.lock(session_id)
+        release = self._leases.acquire(session_id)
         try:
-            self._replies.leave(session_id)
             for folder, suffix in self._kinds:
                 folder.rename(session_id + suffix, session_id + suffix + ASIDE)
         finally:
             release()
 
-    def _settle(self, session_ids: Collection[str], is_listed: Callable[[str], bool]) -> None:
+    def _settle(self, session_ids: Collection[str]) -> None:
         try:
-            listed = {session_id for session_id in session_ids if is_listed(session_id)}
+            listed = {session_id for session_id in session_ids if self._is_listed(session_id)}
             for session_id in listed:
                 self._put_back(session_id)
             self._remove({*session_ids} - listed)
@@ -90,4 +93,4 @@ class Purge:
             self._replies.remove(session_id)
             for folder, suffix in self._kinds:
                 folder.remove(session_id + suffix + ASIDE)
-            self._replies.forget(session_id)
+            self._leases.forget(session_id)

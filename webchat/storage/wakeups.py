@@ -85,7 +85,7 @@ class Wakeups:
             if not waiters:
                 del self._waiters[session_id]
 
-    def poke(self, session_id: str, urgent: bool) -> None:
+    def poke(self, session_id: str, *, urgent: bool) -> None:
         """Something changed in this session."""
         with self._guard:
             self._forget()

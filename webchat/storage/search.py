@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING
 from webchat import threads
 from webchat.chat.search import Found, Hit, excerpt, expression, spaced, words_of
 from webchat.errors import NoThreads
-from webchat.fileutil import DiskFolder, Folder, Stamp
-from webchat.storage.files.search_file import LookedAtPart, SearchFile
-from webchat.storage.files.transcript import SUFFIX, messages_in
+from webchat.storage.protocols import Transcripts
+from webchat.storage.search_file import LookedAtPart, SearchFile
 
 if TYPE_CHECKING:
     import sqlite3
@@ -36,11 +35,13 @@ ROWS = 20_000
 
 
 class SearchIndex:
-    """The words of all transcripts in a folder. Any number of threads and processes may share it."""
+    """See `webchat.storage.protocols.Search`: the words of all transcripts. Threads and processes may share it."""
 
-    def __init__(self, transcripts: Folder, path: Path | None) -> None:
-        """`path` is the index's file; None: in memory."""
-        self._folder, self._file = transcripts, SearchFile(transcripts, path)
+    def __init__(
+        self, transcripts: Transcripts, path: Path | None = None, require_own: Callable[[], None] = lambda: None
+    ) -> None:
+        """`path` is the index's file; None: in memory. `require_own` raises OSError if its folder is not ours."""
+        self._transcripts, self._file = transcripts, SearchFile(path, require_own)
         self._guard = threading.Lock()
         self._wanted, self._fresh = threading.Event(), threading.Event()
         self._looked = 0.0
@@ -121,27 +122,25 @@ class SearchIndex:
         """
         with self._file.using() as database:
             known = dict(database.execute("SELECT session, stamp FROM files"))
-        names = [name for name in self._folder.names() if name.endswith(SUFFIX)]
-        stamps = {name.removesuffix(SUFFIX): stamp for name in names if (stamp := self._folder.stamp(name))}
-        gone = known.keys() - stamps.keys()
+        versions = self._transcripts.sessions()
+        gone = known.keys() - versions.keys()
         for session_id in gone:
             self._take_in(session_id, None)
         if gone:
-            self._shrink(empty=not stamps)
-        # The oldest first: what was said last is found first.
-        changed = [key for key, stamp in stamps.items() if known.get(key) != _told(stamp)]
-        for session_id in sorted(changed, key=lambda key: stamps[key].modified_ns):
+            self._shrink(empty=not versions)
+        # They come with the oldest first: what was said last is found first.
+        for session_id in [key for key, version in versions.items() if known.get(key) != str(version)]:
             if self._closed:
                 return
             try:
-                self._take_in(session_id, stamps[session_id])
+                self._take_in(session_id, str(versions[session_id]))
             except OSError:
                 log.warning("session %s cannot be read and is not searched", session_id, exc_info=True)
 
-    def _take_in(self, session_id: str, stamp: Stamp | None) -> None:
-        """Make the index say of one session what its transcript does; without a stamp it is gone."""
-        data = self._folder.read(session_id + SUFFIX) if stamp else None
-        said = {message.id: message.told for message in messages_in(data or b"") if message.told.strip()}
+    def _take_in(self, session_id: str, version: str | None) -> None:
+        """Make the index say of one session what its transcript does; without a version it is gone."""
+        messages = self._transcripts.messages(session_id) if version else ()
+        said = {message.id: message.told for message in messages if message.told.strip()}
         with self._file.using() as database:
             rows = database.execute("SELECT id, message, text FROM messages WHERE session = ?", (session_id,))
             old = {message: (row, text) for row, message, text in rows.fetchall()}
@@ -156,8 +155,8 @@ class SearchIndex:
                     ).lastrowid
                     database.execute("INSERT INTO words (rowid, text) VALUES (?, ?)", (row, spaced(text)))
             database.execute("DELETE FROM files WHERE session = ?", (session_id,))
-            if stamp:
-                database.execute("INSERT INTO files VALUES (?, ?)", (session_id, _told(stamp)))
+            if version:
+                database.execute("INSERT INTO files VALUES (?, ?)", (session_id, version))
 
     def _shrink(self, *, empty: bool) -> None:
         """Give back to the disk what nothing needs any more.
@@ -200,12 +199,3 @@ WHERE words MATCH ? ORDER BY words.rowid DESC LIMIT ?
 
 
 _FORGET = "INSERT INTO words (words, rowid, text) VALUES ('delete', ?, ?)"
-
-
-def index_beside(folder: Folder, name: str, transcripts: Folder) -> SearchIndex:
-    """The index of these transcripts, in a file of that folder where it is on a disk."""
-    return SearchIndex(transcripts, folder.path / name if isinstance(folder, DiskFolder) else None)
-
-
-def _told(stamp: Stamp) -> str:
-    return f"{stamp.size} {stamp.modified_ns} {stamp.identity}"

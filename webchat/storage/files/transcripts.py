@@ -6,7 +6,7 @@ import errno
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Collection, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -48,8 +48,11 @@ class _Cached:
         self.tree = tree
 
 
-class Transcripts:
-    """The transcripts in one folder, `<session>.jsonl` each. What was read once is read on from there."""
+class FileTranscripts:
+    """See `webchat.storage.protocols.Transcripts`.
+
+    The files are `<session>.jsonl`; what was read once is read on from there.
+    """
 
     def __init__(self, folder: Folder) -> None:
         self._folder = folder
@@ -58,7 +61,6 @@ class Transcripts:
         self._cached: OrderedDict[str, _Cached] = OrderedDict()
 
     def read(self, session_id: str) -> Branch:
-        """The messages shown now; empty where there is no file. Raises OSError."""
         with self._tree(session_id) as tree:
             return tree.branch()
 
@@ -82,50 +84,36 @@ class Transcripts:
             size -= self._cached.popitem(last=False)[1].reader.end
 
     def leaf_below(self, session_id: str, message_id: str) -> str | None:
-        """The message that is shown last where this one is shown: of several answers the newest, and so on down."""
         with self._tree(session_id) as tree:
-            if message_id not in tree.messages:
-                return None
-            seen = {message_id}
-            while tree.children.get(message_id) and tree.children[message_id][-1] not in seen:
-                message_id = tree.children[message_id][-1]
-                seen.add(message_id)
-            return message_id
+            return tree.leaf_below(message_id)
 
     def sent_with(self, session_id: str, key: str) -> list[tuple[Message, Message]]:
-        """The questions that came with this key, on whatever branch, each with its latest answer, or itself again.
-
-        Where an answer was asked for with it, that one and its question.
-        """
         with self._tree(session_id) as tree:
-            found = [tree.messages[message_id] for message_id in tree.keyed.get(key, ())]
-            return [
-                (message, tree.messages[tree.children.get(message.id, [message.id])[-1]])
-                if message.role == "user"
-                else (tree.messages.get(message.parent or "", message), message)
-                for message in found
-            ]
+            return tree.sent_with(key)
+
+    def messages(self, session_id: str) -> Iterable[Message]:
+        return messages_in(self.raw(session_id))
 
     def select(self, session_id: str, message_id: str) -> None:
-        """Show the branch that ends with this message from now on. Raises OSError."""
         self._append(session_id, {"type": "select", "id": message_id})
 
     def extend(self, session_id: str, more: Message) -> None:
-        """Add to a message what `more`, which has its id, brings. Raises OSError."""
         self._append(session_id, extension(more))
 
     def append(self, session_id: str, *messages: Message) -> None:
-        """Append messages; they are on the disk when this returns. Raises OSError."""
         self._append(session_id, *(message.record() for message in messages))
+
+    def add_reply(self, session_id: str, message: Message, *, extends: bool) -> None:
+        """Add a finished reply, as a message or as more of one. Raises OSError."""
+        (self.extend if extends else self.append)(session_id, message)
 
     def raw(self, session_id: str) -> bytes:
         """The file as it is; b"" where there is none. Raises OSError."""
         return self._folder.read(_file(session_id)) or b""
 
     def put_all(self, transcripts: Mapping[str, bytes]) -> None:
-        """Make transcripts of these bytes, by session. Raises OSError, FileExistsError if there is one."""
         for session_id in transcripts:
-            if self.stamp(session_id) is not None:
+            if self.version(session_id) is not None:
                 raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), _file(session_id))
         self._folder.replace_all({_file(session_id): data for session_id, data in transcripts.items() if data})
 
@@ -144,22 +132,27 @@ class Transcripts:
     def _append(self, session_id: str, *records: Mapping[str, Any]) -> None:
         self._folder.append_line(_file(session_id), b"\n".join(map(jsonlines.dump, records)))
 
-    def last_written(self, but: Container[str] = ()) -> dict[str, str]:
-        """When each transcript was last written, ISO 8601 in UTC, by session; not of those in `but`. Reads no file."""
+    def last_written(self, but: Callable[[str], object] = lambda session_id: None) -> dict[str, str]:
+        """When each transcript was last written, ISO 8601 in UTC, by session, if `but` gives None for it."""
         times: dict[str, str] = {}
         names = (name.removesuffix(SUFFIX) for name in self._folder.names() if name.endswith(SUFFIX))
         for session_id in names:
-            stamp = None if session_id in but else self.stamp(session_id)
+            stamp = self.version(session_id) if but(session_id) is None else None
             if stamp:
                 moment = datetime.fromtimestamp(stamp.modified_ns / 1e9, UTC)
                 times[session_id] = moment.isoformat(timespec="microseconds")
         return times
 
+    def sessions(self) -> dict[str, Stamp]:
+        names = (name.removesuffix(SUFFIX) for name in self._folder.names() if name.endswith(SUFFIX))
+        found = [(name, stamp) for name in names if (stamp := self.version(name))]
+        return dict(sorted(found, key=lambda each: each[1].modified_ns))
+
     def state(self) -> object:
         """Differs from an earlier one when files have come or gone; None where that cannot be told."""
         return self._folder.stamp(".")
 
-    def stamp(self, session_id: str) -> Stamp | None:
+    def version(self, session_id: str) -> Stamp | None:
         return self._folder.stamp(_file(session_id))
 
 

@@ -3,52 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Any
+from collections.abc import Callable
 
-from webchat.chat.plain import one_line
-from webchat.chat.texts import DEFAULT_DESCRIPTION
-from webchat.chat.times import seconds_of
-from webchat.errors import InvalidInput, storing
+from webchat.chat.session import Row, is_row, session_of
+from webchat.errors import storing
 from webchat.fileutil import Folder, Stamp, jsonlines, locked, quarantine
-from webchat.session_store.session import WebChatSession, is_session_id
-from webchat.storage.files.activity import Moment
-
-NEWER = "The list of sessions was written by a later version of the chat. It can be read here, and not changed."
-Row = dict[str, Any]
-Rows = Mapping[str, Row]
-_TYPES: dict[str, type | tuple[type, ...]] = {"description": str, "created_at": str, "last_active": str, "extra": dict}
-_TYPES |= {"is_active": bool, "begun": bool, "pinned": bool, "archived": bool}
-_TYPES |= {"kept_since": (str, type(None))}
-_TYPES |= {"owner": (str, type(None)), "deleted_at": (str, type(None)), "title_by": (str, type(None))}
-
-
-@dataclass(frozen=True)
-class Registry:
-    """What the file says; `damaged` where some of it was not understood, `newer` where a later version wrote it."""
-
-    rows: Rows = field(default_factory=dict)
-    damaged: bool = False
-    newer: bool = False
-
-    @cached_property
-    def current(self) -> Mapping[str | None, WebChatSession]:
-        """Each owner's current session."""
-        active = (session_of(row) for row in self.rows.values() if row.get("is_active"))
-        return {session.owner: session for session in active}
-
-    @cached_property
-    def keyed(self) -> Mapping[tuple[str | None, str], str]:
-        """The sessions that were made with a key, by their owner and that."""
-        rows = (row for row in self.rows.values() if isinstance(row.get("key"), str) and not row.get("deleted_at"))
-        return {(row.get("owner"), row["key"]): row["session_id"] for row in rows}
-
-    def require_known(self) -> None:
-        """Raises InvalidInput where a later version wrote it: then nothing is to be changed."""
-        if self.newer:
-            raise InvalidInput(NEWER)
+from webchat.storage.table import Registry, Rows, session_moment
 
 
 class RegistryFile:
@@ -91,6 +51,8 @@ class RegistryFile:
             registry = self.read()
             registry.require_known()
             rows = change(registry.rows)
+            if rows is registry.rows and not registry.damaged:
+                return rows
             if registry.damaged:
                 self.kept_aside = quarantine(self._folder, self._name)
             self._folder.replace(self._name, self._dump(rows))
@@ -104,37 +66,6 @@ class RegistryFile:
             known = before.get(key)
             self._lines[key] = known if known and known[0] is row else (row, jsonlines.dump(row))
         return b"[\n" + b",\n".join([line for _, line in self._lines.values()]) + b"\n]\n" if rows else b"[]\n"
-
-
-def session_of(row: Row) -> WebChatSession:
-    """What a record says."""
-    return WebChatSession(
-        row["session_id"],
-        one_line(row.get("description", "")) or DEFAULT_DESCRIPTION,
-        row.get("created_at", ""),
-        row.get("last_active") or row.get("created_at", ""),
-        bool(row.get("is_active", False)),
-        row.get("extra", {}),
-        # Records from elsewhere lack the mark; with a title of their own they have been used.
-        bool(row.get("begun", row.get("description", DEFAULT_DESCRIPTION) != DEFAULT_DESCRIPTION)),
-        row.get("owner"),
-        row.get("title_by"),
-        bool(row.get("pinned", False)),
-        bool(row.get("archived", False)),
-        row.get("deleted_at"),
-    )
-
-
-def last_active(session: WebChatSession) -> Moment:
-    """When the session was last active, as its record says."""
-    return Moment(seconds_of(session.last_active), 0, session.last_active)
-
-
-def is_row(value: object) -> bool:
-    """Whether this may stand in the registry."""
-    if not isinstance(value, dict) or not is_session_id(value.get("session_id")):
-        return False
-    return all(isinstance(value[key], kind) for key, kind in _TYPES.items() if key in value)
 
 
 def _parse(data: bytes) -> Registry:
@@ -160,7 +91,7 @@ def _parse(data: bytes) -> Registry:
 def _one_current(rows: dict[str, Row]) -> Rows:
     """The rows with one current session for each owner: of several, as an edited file may have, the one last active."""
     active = sorted(
-        (row for row in rows.values() if row.get("is_active")), key=lambda row: last_active(session_of(row))
+        (row for row in rows.values() if row.get("is_active")), key=lambda row: session_moment(session_of(row))
     )
     latest = {row.get("owner"): row["session_id"] for row in active}
     others = [row for row in active if latest[row.get("owner")] != row["session_id"]]

@@ -1,4 +1,4 @@
-"""Watches, for all readers in this process together, what other processes change. Knows no file and no page."""
+"""Wakes readers: at once for what happens here, and by one watching thread for what other processes do."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
 from webchat import threads
-from webchat.replies.wakeups import POLL_INTERVAL, Waiter, Wakeups
+from webchat.storage.wakeups import POLL_INTERVAL, Waiter, Wakeups
 
 log = logging.getLogger(__name__)
 LOOKS_FOR_ONE = 4
@@ -25,42 +25,41 @@ class _Reader:
     gone: Callable[[], bool]
 
 
-class Watch:
-    """One thread, while anybody reads, looks for all of them: a reader sleeps until there is something for it.
+class PollingBus:
+    """See `webchat.storage.protocols.Bus`.
 
-    A reader that leaves takes no lock; see `Wakeups`.
+    One thread, while anybody reads, looks for all of them: a reader sleeps until there is something for it. A reader
+    that leaves takes no lock; see `Wakeups`.
     """
 
-    def __init__(
-        self,
-        wakeups: Wakeups,
-        version: Callable[[], object],
-        look: Callable[[Collection[str]], Mapping[str, object]],
-        stopping: threading.Event,
-    ) -> None:
+    def __init__(self, version: Callable[[], object], look: Callable[[Collection[str]], Mapping[str, object]]) -> None:
         """`version` tells one state of the list of sessions from another, `look` one of each of these sessions."""
-        self._wakeups, self._version, self._look, self._stopping = wakeups, version, look, stopping
-        self.version: object = None
-        """Of the list, as it was seen last."""
+        self._wakeups, self._version, self._look = Wakeups(), version, look
+        self._stopping = threading.Event()
+        self.list_version: object = None
         self._guard = threading.Lock()
         self._running = False
         self._joined: deque[_Reader] = deque()
         self._left: deque[_Reader] = deque()
 
+    def publish(self, session_id: str, *, urgent: bool) -> None:
+        self._wakeups.poke(session_id, urgent=urgent)
+
+    def publish_all(self, *, urgent: bool = True) -> None:
+        self._wakeups.poke_all(urgent=urgent)
+
+    def listen(self, session_id: str) -> AbstractContextManager[Waiter]:
+        return self._wakeups.listen(session_id)
+
     def start(self) -> None:
-        """Have the thread run, if it does not. Raises NoThreads."""
         with self._guard:
             if not self._running:
-                self.version = self._version()
+                self.list_version = self._version()
                 threads.start(self._run, "watch")
                 self._running = True
 
     @contextmanager
     def follow(self, session_id: str, gone: Callable[[], bool]) -> Iterator[Waiter]:
-        """A waiter that is woken by any change of the session or the list, and when `gone()` says so.
-
-        Without a session ("") it is woken by changes of the list alone. Raises NoThreads.
-        """
         with self._wakeups.listen(session_id) as waiter:
             reader = _Reader(session_id, waiter, gone)
             self._joined.append(reader)
@@ -69,6 +68,10 @@ class Watch:
                 yield waiter
             finally:
                 self._left.append(reader)
+
+    def close(self) -> None:
+        self._stopping.set()
+        self._wakeups.poke_all()
 
     def _run(self) -> None:
         readers: dict[str, set[_Reader]] = {}
@@ -103,11 +106,11 @@ class Watch:
                 seen.pop(reader.session_id, None)
 
     def _tell(self, readers: Mapping[str, set[_Reader]], seen: dict[str, object]) -> None:
-        before, self.version = self.version, self._version()
+        before, self.list_version = self.list_version, self._version()
         states = self._look([session_id for session_id in readers if session_id])
         for session_id, group in readers.items():
             state = states.get(session_id)
-            if before != self.version or seen.get(session_id, _UNSEEN) != state:
+            if before != self.list_version or seen.get(session_id, _UNSEEN) != state:
                 _wake(group)
             seen[session_id] = state
 

@@ -7,12 +7,12 @@ import os
 import stat
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from webchat.fileutil import DiskFolder, Folder, NotAFile
+from webchat.fileutil import NotAFile
 
 if TYPE_CHECKING:
     import sqlite3
@@ -40,9 +40,9 @@ class LookedAtPart(Exception):
 class SearchFile:
     """Derived data: a damaged file is thrown away, and what cannot be kept in one is kept in memory."""
 
-    def __init__(self, folder: Folder, path: Path | None) -> None:
-        """`folder` has the transcripts; `path` is the file. None: in memory."""
-        self._folder, self.path = folder, path
+    def __init__(self, path: Path | None, require_own: Callable[[], None]) -> None:
+        """`path` is the file; None: in memory. `require_own` raises OSError if its folder is not ours."""
+        self.path, self._require_own = path, require_own
         self._lock = threading.RLock()
         """Held while this connection is used. Those who search have one of their own, and wait for nobody."""
         self._database: sqlite3.Connection | None = None
@@ -168,8 +168,7 @@ class SearchFile:
 
     def _require_files(self) -> None:
         """SQLite would follow a link out of the folder. Raises NotAFile."""
-        if isinstance(self._folder, DiskFolder):
-            self._folder.require_no_link()
+        self._require_own()
         for path in self._paths():
             if os.path.lexists(path) and not stat.S_ISREG(path.lstat().st_mode):
                 raise NotAFile(path.name)

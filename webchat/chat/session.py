@@ -1,0 +1,97 @@
+"""One session, and the record that is kept of it. Pure: knows no file and no owner's rights."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from webchat.chat.plain import one_line
+from webchat.chat.texts import DEFAULT_DESCRIPTION
+from webchat.chat.times import seconds_of
+
+Row = dict[str, Any]
+"""What is kept of a session, with what this version does not know."""
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", re.ASCII)
+
+
+def is_session_id(value: object) -> bool:
+    """Whether this may name a session: it is safe as a file's name, in a URL and in HTML."""
+    return isinstance(value, str) and _ID.fullmatch(value) is not None
+
+
+def short_id(session_id: str) -> str:
+    """What people are shown of an id."""
+    return session_id.removeprefix("mock-session-")[:8]
+
+
+@dataclass(frozen=True)
+class WebChatSession:
+    """One session. Times are ISO 8601; `extra` holds project_id and working_dir; `begun` says that it has a message.
+
+    title_by: "person" or "model" where one of them gave it its title, else None. deleted_at: since when it lies in the
+    trash, None where it does not.
+    """
+
+    session_id: str
+    description: str
+    created_at: str
+    last_active: str
+    is_active: bool = True
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    begun: bool = False
+    owner: str | None = None
+    title_by: str | None = None
+    pinned: bool = False
+    archived: bool = False
+    deleted_at: str | None = None
+
+    @property
+    def short_id(self) -> str:
+        return short_id(self.session_id)
+
+    @property
+    def project_id(self) -> str:
+        return str(self.extra.get("project_id") or "")
+
+    @property
+    def working_dir(self) -> str:
+        return str(self.extra.get("working_dir") or "~")
+
+
+def session_of(row: Row) -> WebChatSession:
+    """What a record says."""
+    return WebChatSession(
+        row["session_id"],
+        one_line(row.get("description", "")) or DEFAULT_DESCRIPTION,
+        row.get("created_at", ""),
+        row.get("last_active") or row.get("created_at", ""),
+        bool(row.get("is_active", False)),
+        row.get("extra", {}),
+        # Records from elsewhere lack the mark; with a title of their own they have been used.
+        bool(row.get("begun", row.get("description", DEFAULT_DESCRIPTION) != DEFAULT_DESCRIPTION)),
+        row.get("owner"),
+        row.get("title_by"),
+        bool(row.get("pinned", False)),
+        bool(row.get("archived", False)),
+        row.get("deleted_at"),
+    )
+
+
+def kept_since(row: Row) -> float:
+    """Since when a session lies in the trash, in seconds since 1970."""
+    return max(seconds_of(row["deleted_at"]), seconds_of(row.get("kept_since") or ""))
+
+
+def is_row(value: object) -> bool:
+    """Whether this may stand in the registry."""
+    if not isinstance(value, dict) or not is_session_id(value.get("session_id")):
+        return False
+    return all(isinstance(value[key], kind) for key, kind in _TYPES.items() if key in value)
+
+
+_TYPES: dict[str, type | tuple[type, ...]] = {"description": str, "created_at": str, "last_active": str, "extra": dict}
+_TYPES |= {"is_active": bool, "begun": bool, "pinned": bool, "archived": bool}
+_TYPES |= {"kept_since": (str, type(None))}
+_TYPES |= {"owner": (str, type(None)), "deleted_at": (str, type(None)), "title_by": (str, type(None))}

@@ -1,0 +1,34 @@
+"""The right to write in one session, held for a block or handed over to a reply. Knows no storage."""
+
+from __future__ import annotations
+
+from webchat.chat.conversation import Conversation
+from webchat.storage.protocols import Release
+
+
+class Turn:
+    """Holds a session's lease and, for an answer, a place among those in flight, until `end` or whoever it is handed
+    over to releases them."""
+
+    def __init__(self, session_id: str, conversation: Conversation, *releases: Release) -> None:
+        """`conversation` is what the session looks like; nobody else changes it during the turn."""
+        self.session_id, self.conversation = session_id, conversation
+        self._releases = releases
+
+    def hand_over(self) -> Release:
+        """Gives what releases all; `end` no longer does."""
+        releases, self._releases = self._releases, ()
+
+        def release() -> None:
+            for each in releases:
+                each()
+
+        return release
+
+    def take_back(self, release: Release) -> None:
+        """Hold again what was handed over."""
+        self._releases = (release,)
+
+    def end(self) -> None:
+        """Release what has not been handed over."""
+        self.hand_over()()

@@ -1,0 +1,133 @@
+"""Plain files as the storage of everything. The one place that knows which file is where."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from webchat.conventions import (
+    SERVER_DIR,
+    WEB_CHAT_ACTIVITY_FILENAME,
+    WEB_CHAT_SEARCH_FILENAME,
+    WEB_CHAT_TRANSCRIPTS_DIR,
+)
+from webchat.errors import WebChatError, storing
+from webchat.fileutil import DiskFolder, locked
+from webchat.observer import NOBODY, Observer
+from webchat.storage.files.activity import Activity
+from webchat.storage.files.adoption import Adoption
+from webchat.storage.files.leases import FileLeases
+from webchat.storage.files.purge import Purge
+from webchat.storage.files.registry import RegistryFile
+from webchat.storage.files.reply_logs import FileReplyLogs
+from webchat.storage.files.transcripts import FileTranscripts
+from webchat.storage.polling_bus import PollingBus
+from webchat.storage.search import SearchIndex
+from webchat.storage.table_sessions import TableSessions
+
+log = logging.getLogger(__name__)
+IMPORT_LOCK = "web-chat-import"
+PROBE = ".webchat-probe"
+PROBE_BYTES = b"written to see whether the disk takes writes\n" * 100
+"""More than a file system might keep beside the file's name: a full disk has no room for it."""
+
+
+class FileStorage:
+    """See `webchat.storage.protocols.Storage`: the registry's file, and what lies beside it."""
+
+    def __init__(self, path: Path, observer: Observer = NOBODY) -> None:
+        """`path` is the registry's file; `observer` is told how long writes take."""
+        self.folder = _folder_of(path, observer)
+        folder = self.folder.sub(WEB_CHAT_TRANSCRIPTS_DIR)
+        self.transcripts, self.leases = FileTranscripts(folder), FileLeases(folder)
+        self.replies = FileReplyLogs(folder, self.transcripts, self.leases)
+        self.activity = Activity(self.folder, WEB_CHAT_ACTIVITY_FILENAME, self.transcripts.last_written)
+        self.sessions = TableSessions(RegistryFile(self.folder, path.name), self.activity)
+        self.bus = PollingBus(self.sessions.version, self._states)
+        self.search = SearchIndex(self.transcripts, self.folder.path / WEB_CHAT_SEARCH_FILENAME, folder.require_no_link)
+        self._purge = Purge(folder, self.replies, self.leases, self._is_listed)
+        self._adoption = Adoption(self.sessions, self.transcripts)
+
+    def has(self, session_id: str) -> bool:
+        return self.transcripts.version(session_id) is not None or self.replies.version(session_id) is not None
+
+    def export(self, session_id: str) -> bytes:
+        return self.replies.whole(session_id)
+
+    def discard(self, session_ids: Collection[str]) -> list[str]:
+        removed = [session_id for session_id in session_ids if self._is_removed(session_id)]
+        if removed:
+            self.transcripts.remove_unfinished(removed)
+        return removed
+
+    def _is_removed(self, session_id: str) -> bool:
+        try:
+            release = self.leases.acquire(session_id)
+            try:
+                self.replies.remove(session_id)
+                self.transcripts.remove(session_id)
+            finally:
+                release()
+        except (WebChatError, OSError):
+            log.warning("what is left of session %s could not be removed", session_id, exc_info=True)
+            return False
+        with suppress(OSError):
+            self.leases.forget(session_id)
+        return True
+
+    def purge(self, session_ids: Collection[str], forget: Callable[[], None]) -> None:
+        self._purge.run(session_ids, forget)
+
+    @contextmanager
+    def without_purges(self) -> Iterator[None]:
+        with self._purge.alone():
+            yield
+
+    @contextmanager
+    def importing(self, patience: float) -> Iterator[None]:
+        with locked(self.folder, IMPORT_LOCK, patience):
+            yield
+
+    def is_importing(self) -> bool:
+        return self.folder.is_locked(IMPORT_LOCK)
+
+    def recover(self) -> None:
+        if not self.sessions.read_only:
+            self._purge.settle_left()
+        self.replies.take_in_older()
+
+    def adopt(self) -> list[str]:
+        return self._adoption.run()
+
+    def free(self) -> int | None:
+        return self.folder.free()
+
+    def probe(self) -> None:
+        self.folder.replace(PROBE, PROBE_BYTES)
+        self.folder.remove(PROBE)
+
+    def _is_listed(self, session_id: str) -> bool:
+        return self.sessions.row(session_id) is not None
+
+    def _states(self, session_ids: Collection[str]) -> dict[str, object]:
+        """Of each session what differs from an earlier one if its readers have something to look at.
+
+        That is also so when a writer elsewhere has died. Whoever writes here wakes readers directly.
+        """
+        in_flight = {*self.replies.sessions()} - self.replies.begun
+        return {key: self._state(key) if key in in_flight else self.transcripts.version(key) for key in session_ids}
+
+    def _state(self, session_id: str) -> object:
+        with storing("The conversation could not be read"):
+            held = self.leases.is_held(session_id)
+            return self.transcripts.version(session_id), self.replies.version(session_id), held
+
+
+def _folder_of(path: Path, observer: Observer) -> DiskFolder:
+    """The registry's folder. A home's own folder for it must not be a link that leads out of the home."""
+    folder = path.parent
+    if folder.name == SERVER_DIR:
+        return DiskFolder(folder.parent, observer).sub(SERVER_DIR)
+    return DiskFolder(folder, observer)

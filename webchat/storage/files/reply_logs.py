@@ -1,0 +1,194 @@
+"""The logs of replies in flight, in files. Knows neither who writes nor who reads."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Collection, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from webchat.chat.message import Message, extension
+from webchat.chat.messages import Messages
+from webchat.chat.reply import ReplyView, is_committed, left_message
+from webchat.errors import SessionBusy
+from webchat.fileutil import Folder, Log, jsonlines, quarantine
+from webchat.storage.files.leases import FileLeases
+from webchat.storage.files.transcripts import FileTranscripts, messages_in
+
+SUFFIX = ".reply"
+LOGS = "replies"
+"""The logs' folder in that of the transcripts, which so changes only when transcripts come or go."""
+COARSE_NS = 1_000_000_000
+"""Nanoseconds within which a folder may have changed twice with one time."""
+
+
+@dataclass
+class _Read:
+    """A log as it was read. The lock is for one session: who waits for it needs what is being read."""
+
+    reader: jsonlines.LineReader
+    view: ReplyView | None = None
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def on(self) -> ReplyView | None:
+        """The view with what is new in the log. Raises OSError."""
+        new = self.reader.read_on()
+        view = None if new.afresh else self.view
+        for _, record in new.lines:
+            if view is None:
+                view = ReplyView(record)
+            else:
+                view.take(record)
+        self.view = view
+        return view
+
+
+class FileReplyLogs:
+    """See `webchat.storage.protocols.ReplyLogs`. The files are `<session>.reply`, in a folder of their own."""
+
+    def __init__(self, folder: Folder, transcripts: FileTranscripts, leases: FileLeases) -> None:
+        """`folder` is that of the transcripts."""
+        self._transcripts, self._leases = transcripts, leases
+        self.folder, self.logs = folder, folder.sub(LOGS)
+        self._guard = threading.Lock()
+        """Of the table of views; nothing is read while it is held."""
+        self._views: dict[str, _Read] = {}
+        self._found: tuple[object, list[str]] = None, []
+        """The sessions that have a log, and the stamp of their folder."""
+        self.begun: set[str] = set()
+        """The sessions whose logs this process writes."""
+
+    def begin(self, session_id: str, header: Mapping[str, Any]) -> FileReplyLog:
+        self.logs.remove(_request_file(session_id))
+        log = self.logs.begin(_file(session_id), jsonlines.dump(header) + b"\n")
+        self.begun.add(session_id)
+        return FileReplyLog(self, session_id, log, self._transcripts)
+
+    def view(self, session_id: str) -> ReplyView | None:
+        if self.logs.stamp(_file(session_id)) is None:
+            with self._guard:
+                self._views.pop(session_id, None)
+            return None
+        with self._guard:
+            read = self._views.get(session_id)
+            if read is None:
+                read = self._views[session_id] = _Read(jsonlines.LineReader(self.logs, _file(session_id)))
+        with read.lock:
+            return read.on()
+
+    def sessions(self) -> list[str]:
+        stamp = self.logs.stamp(".")
+        before, found = self._found
+        if stamp is None or stamp != before:
+            found = [name.removesuffix(SUFFIX) for name in self.logs.names() if name.endswith(SUFFIX)]
+            # What changes within the resolution of the folder's time would not show.
+            is_old = stamp is not None and time.time_ns() - stamp.modified_ns > COARSE_NS
+            self._found = stamp if is_old else None, found
+        return found
+
+    def request(self, session_id: str, request: Mapping[str, Any]) -> None:
+        self.logs.append_line(_request_file(session_id), jsonlines.dump(request), sync=False)
+
+    def requests(self, session_id: str) -> list[Mapping[str, Any]]:
+        name = _request_file(session_id)
+        data = self.logs.read(name) if self.logs.stamp(name) is not None else None
+        return [record for _, record in jsonlines.parse(data or b"") if record is not None]
+
+    def settle(self, session_id: str, unsaved: ReplyView | None = None) -> None:
+        """A log of which not all was understood is first copied to `<name>.corrupt-<time>`."""
+        # Read from its beginning: what is decided here cannot be taken back.
+        afresh = FileReplyLogs(self.folder, self._transcripts, self._leases)
+        view = afresh.view(session_id)
+        if unsaved and (view is None or view.id == unsaved.id):
+            view = unsaved
+        if not afresh._is_understood(session_id):
+            quarantine(self.logs, _file(session_id))
+        shown = self._transcripts.read(session_id)
+        if view is not None and not is_committed(view, shown.messages):
+            left = left_message(view, shown.messages)
+            left = replace(left, error=None) if view is unsaved else left
+            self._transcripts.add_reply(session_id, left, extends=view.extends is not None)
+        self.remove(session_id)
+
+    def version(self, session_id: str) -> object:
+        return self.logs.stamp(_file(session_id))
+
+    def remove(self, session_id: str) -> None:
+        """Remove the log and what was requested of its writer. Raises OSError."""
+        self.logs.remove(_file(session_id))
+        self.logs.remove(_request_file(session_id))
+        with self._guard:
+            self._views.pop(session_id, None)
+
+    def remove_copies(self, session_ids: Collection[str]) -> None:
+        """Remove what was kept aside of damaged logs in these sessions, which are gone. Raises OSError."""
+        gone = {*session_ids}
+        for folder in (self.logs, self.folder):  # where earlier versions kept them
+            for name in folder.names():
+                session_id, kept_aside, _ = name.partition(".reply.corrupt-")
+                if kept_aside and session_id in gone:
+                    folder.remove(name)
+
+    def take_in_older(self) -> None:
+        """Move logs that earlier versions left beside the transcripts to where they belong. Raises OSError."""
+        for name in self.folder.names():
+            if not name.endswith(SUFFIX):
+                continue
+            with suppress(SessionBusy):  # it is being written still
+                release = self._leases.acquire(name.removesuffix(SUFFIX))
+                try:
+                    self.logs.replace(name, self.folder.read(name) or b"")
+                    self.folder.remove(name)
+                finally:
+                    release()
+
+    def whole(self, session_id: str) -> bytes:
+        """The transcript as it will be when the answer in flight, or left behind, is in it as it is now."""
+        view = self.view(session_id)
+        data = self._transcripts.raw(session_id)
+        messages = Messages(messages_in(data) if view else ())
+        if view is None or is_committed(view, messages):
+            return data
+        message = left_message(view, messages)
+        record = message.record() if view.extends is None else extension(message)
+        return data + (b"\n" if data and not data.endswith(b"\n") else b"") + jsonlines.dump(record) + b"\n"
+
+    def _is_understood(self, session_id: str) -> bool:
+        """Whether the view of the log, which was just read, has all that is in it."""
+        read, stamp = self._views.get(session_id), self.logs.stamp(_file(session_id))
+        if stamp is None:
+            return True
+        return read is not None and read.reader.end == stamp.size and not (read.view is None or read.view.damaged)
+
+
+class FileReplyLog:
+    """See `webchat.storage.protocols.ReplyLog`."""
+
+    def __init__(self, logs: FileReplyLogs, session_id: str, log: Log, transcripts: FileTranscripts) -> None:
+        self._logs, self._session_id, self._log, self._transcripts = logs, session_id, log, transcripts
+
+    def write(self, *records: Mapping[str, Any]) -> None:
+        self._log.append_line(b"\n".join(map(jsonlines.dump, records)))
+
+    def commit(self, message: Message, *, extends: bool) -> None:
+        # In this order: whoever finds both knows by the message's id that the log is done with.
+        self._transcripts.add_reply(self._session_id, message, extends=extends)
+        self.discard()
+
+    def discard(self) -> None:
+        self.leave()
+        self._logs.remove(self._session_id)
+
+    def leave(self) -> None:
+        self._logs.begun.discard(self._session_id)
+        self._log.close()
+
+
+def _file(session_id: str) -> str:
+    return session_id + SUFFIX
+
+
+def _request_file(session_id: str) -> str:
+    return f"{session_id}.requests"
