@@ -1,0 +1,421 @@
+"""What every storage engine must do, whatever it keeps things in."""
+
+from __future__ import annotations
+
+import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from webchat.chat.message import Message
+from webchat.chat.search import title_query
+from webchat.chat.session import session_of
+from webchat.errors import InvalidInput, LimitReached, SessionBusy, SessionExists
+from webchat.fileutil import Locked
+from webchat.storage import storage_at
+
+MANY = 8
+HEADER = {"id": "answer", "parent": "m1", "started_at": "2026-01-01T00:00:00+00:00"}
+
+
+@pytest.fixture(params=["files", "memory"])
+def storage(request, tmp_path):
+    storage = storage_at(tmp_path / "sessions.json" if request.param == "files" else None)
+    yield storage
+    storage.search.close()
+    storage.bus.close()
+
+
+@pytest.fixture
+def sessions(storage):
+    return storage.sessions
+
+
+def at(second: int) -> str:
+    return f"2026-01-01T00:00:{second:02}+00:00"
+
+
+def row(name: str, second: int = 0, **more: object) -> dict[str, object]:
+    made = {"session_id": name, "description": f"About {name}", "created_at": at(second), "last_active": at(second)}
+    return made | {"is_active": True, "begun": True, "extra": {}} | more
+
+
+def fill(sessions, *names: str, **more: object) -> None:
+    for second, name in enumerate(names):
+        sessions.insert(row(name, second, **more), 0)
+
+
+def ids(found) -> list[str]:
+    return [session.session_id for session in found]
+
+
+def change(sessions, name: str, **changes: object) -> None:
+    sessions.update([name], lambda _, known: {**known, **changes})
+
+
+def said(storage, *texts: str) -> None:
+    parents = [None, *(f"m{number}" for number in range(1, len(texts)))]
+    messages = (Message(f"m{n}", "user", text, parent=parents[n - 1]) for n, text in enumerate(texts, 1))
+    storage.transcripts.append("s", *messages)
+
+
+class TestSessions:
+    def test_an_inserted_one_is_found_and_current(self, sessions):
+        sessions.insert(row("a", key="k", owner="ada", strange={"kept": 1}), 0)
+        assert sessions.get("a").description == "About a"
+        assert sessions.row("a")["strange"] == {"kept": 1}
+        assert (sessions.with_key("ada", "k"), sessions.with_key(None, "k")) == ("a", None)
+        assert sessions.current("ada").session_id == "a"
+        assert (sessions.current(None), sessions.get("b"), sessions.row("b")) == (None, None, None)
+
+    def test_one_session_of_each_person_is_current(self, sessions):
+        fill(sessions, "a", "b")
+        sessions.insert(row("c", owner="ada"), 0)
+        assert [sessions.get(name).is_active for name in "abc"] == [False, True, True]
+        sessions.update(["a"], lambda _, known: {**known, "is_active": True}, make_current=True)
+        assert [sessions.get(name).is_active for name in "abc"] == [True, False, True]
+
+    def test_an_id_and_a_key_are_there_once(self, sessions):
+        sessions.insert(row("a", key="k"), 0)
+        with pytest.raises(SessionExists):
+            sessions.insert(row("a"), 0)
+        with pytest.raises(SessionExists):
+            sessions.insert(row("b", key="k"), 0)
+        sessions.insert(row("c", key="k", owner="ada"), 0)
+        assert sessions.get("b") is None
+
+    def test_a_limit_is_each_persons_own_and_the_trash_does_not_count(self, sessions):
+        fill(sessions, "a", "b")
+        with pytest.raises(LimitReached):
+            sessions.insert(row("c"), 2)
+        with pytest.raises(LimitReached):
+            sessions.require_room(None, 1, 2)
+        sessions.insert(row("d", owner="ada"), 2)
+        change(sessions, "a", deleted_at=at(9), is_active=False)
+        sessions.insert(row("c"), 2)
+        with pytest.raises(LimitReached):
+            sessions.update(["a"], lambda _, known: {**known, "deleted_at": None}, more=1, most=2)
+        assert sessions.get("a").deleted_at, "nothing has changed"
+
+    def test_the_last_touched_come_first_and_the_pinned_before_all(self, sessions):
+        fill(sessions, "a", "b", "c", "d")
+        assert ids(sessions.page(None, "list")) == ["d", "c", "b", "a"]
+        sessions.touch("b", "message", at(20))
+        change(sessions, "a", pinned=True)
+        assert ids(sessions.page(None, "list")) == ["a", "b", "d", "c"]
+        assert ids(sessions.all_of(None)) == ["b", "d", "c", "a"]
+        assert sessions.get("b").last_active == at(20)
+        sessions.touch("c", "message", at(10))
+        assert ids(sessions.all_of(None))[:2] == ["c", "b"], "what happened last, whatever its clock said"
+        assert ids(sessions.page(None, "list", start=1, count=2)) == ["c", "b"]
+
+    def test_an_import_stands_where_its_time_says(self, sessions):
+        fill(sessions, "a", "b", "c")
+        for second, name in enumerate("abc", 10):
+            sessions.touch(name, "message", at(second))
+        sessions.insert(row("old"), 0)
+        sessions.touch_all({"old": at(11)}, "import")
+        assert ids(sessions.all_of(None)) == ["c", "old", "b", "a"]
+
+    def test_each_shelf_has_its_own(self, sessions):
+        fill(sessions, "a", "b", "c", "d")
+        sessions.insert(row("empty", begun=False), 0)
+        sessions.insert(row("theirs", owner="ada"), 0)
+        change(sessions, "a", archived=True)
+        change(sessions, "b", deleted_at=at(30), is_active=False)
+        change(sessions, "c", deleted_at=at(31), is_active=False)
+        pages = {shelf: ids(sessions.page(None, shelf)) for shelf in ("list", "archive", "both", "trash")}
+        assert pages["archive"] == ["a"]
+        assert pages["trash"] == ["c", "b"]
+        assert set(pages["list"]) == {"d", "empty"}, "a session without a message is in the list while it is current"
+        assert set(pages["both"]) == {"a", "d", "empty"}
+        sessions.insert(row("e"), 0)
+        assert set(ids(sessions.page(None, "list"))) == {"d", "e"}
+
+    def test_titles_are_found_by_their_words(self, sessions):
+        fill(sessions, "a", "b")
+        change(sessions, "b", description="Crème brûlée for two")
+        assert ids(sessions.page(None, "list", title_query("creme"))) == ["b"]
+        assert ids(sessions.page(None, "list", title_query("two bru"))) == ["b"]
+        assert ids(sessions.page(None, "list", title_query("bout"))) == ["a"]
+
+    def test_a_change_that_is_refused_changes_nothing(self, sessions):
+        fill(sessions, "a", "b")
+        before = sessions.version()
+
+        def refuse(name, known):
+            if name == "b":
+                raise InvalidInput("no")
+            return {**known, "pinned": True}
+
+        with pytest.raises(InvalidInput):
+            sessions.update(["a", "b"], refuse)
+        assert not sessions.get("a").pinned
+        with pytest.raises(InvalidInput):
+            sessions.delete(["a", "b"], refuse)
+        assert ids(sessions.page(None, "list")) == ["b", "a"]
+        assert sessions.version() == before
+
+    def test_what_was_deleted_counts_from_when_it_is_known_to_be(self, sessions):
+        fill(sessions, "a", "b")
+        change(sessions, "a", deleted_at=at(5), is_active=False)
+        change(sessions, "b", deleted_at=at(5), kept_since=at(50), is_active=False)
+        five, fifty = (session_of(row("x", second)).created_at for second in (6, 51))
+        from webchat.chat.times import seconds_of
+
+        assert sessions.deleted_before(seconds_of(five)) == ["a"]
+        assert set(sessions.deleted_before(seconds_of(fifty))) == {"a", "b"}
+        assert sessions.newest_deleted() == seconds_of(at(50))
+
+    def test_every_change_shows_in_the_version(self, sessions):
+        versions = [sessions.version()]
+        for step in (
+            lambda: fill(sessions, "a"),
+            lambda: sessions.touch("a", "message", at(3)),
+            lambda: change(sessions, "a", pinned=True),
+            lambda: sessions.delete(["a"], lambda name, known: None),
+        ):
+            step()
+            assert sessions.version() not in versions
+            versions.append(sessions.version())
+            assert sessions.version() == versions[-1]
+
+    def test_writers_at_once_lose_nothing(self, sessions):
+        names = [f"s{number}" for number in range(5 * MANY)]
+        with ThreadPoolExecutor(MANY) as pool:
+            list(pool.map(lambda name: sessions.insert(row(name), 0), names))
+        assert {session.session_id for session in sessions.all_of(None)} == {*names}
+        assert sum(session.is_active for session in sessions.all_of(None)) == 1
+
+    def test_a_limit_holds_for_writers_at_once(self, sessions):
+        def insert(number):
+            try:
+                sessions.insert(row(f"s{number}"), 3)
+            except LimitReached:
+                return 0
+            return 1
+
+        with ThreadPoolExecutor(MANY) as pool:
+            assert sum(pool.map(insert, range(2 * MANY))) == 3
+
+    def test_a_claim_is_nobodys_session_until_it_is_completed(self, sessions):
+        fill(sessions, "a")
+        asked = []
+
+        def choose(lookup):
+            asked.extend([lookup("a")["session_id"], lookup("b")])
+            return ["b", "c"]
+
+        sessions.claim(choose, None, 0)
+        assert asked == ["a", None]
+        assert (set(sessions.claimed()), sessions.get("b")) == ({"b", "c"}, None)
+        assert ids(sessions.all_of(None)) == ["a"]
+        sessions.complete([row("b", is_active=False)])
+        sessions.drop_claims(["a", "b", "c"])
+        assert sessions.claimed() == []
+        assert (sessions.get("a") is None, sessions.get("b") is None, sessions.row("c")) == (False, False, None)
+        with pytest.raises(LimitReached):
+            sessions.claim(lambda lookup: ["x", "y"], None, 3)
+        assert sessions.claimed() == []
+
+
+class TestTranscripts:
+    def test_what_was_appended_is_read_in_order(self, storage):
+        said(storage, "one", "two", "three")
+        branch = storage.transcripts.read("s")
+        assert [message.content for message in branch.messages] == ["one", "two", "three"]
+        assert [message.revision for message in branch.messages] == [1, 2, 3]
+        assert (branch.revision, branch.damaged, branch.torn, branch.newer) == (3, False, False, False)
+        assert storage.transcripts.read("nobody").messages == ()
+
+    def test_branches_extensions_and_keys(self, storage):
+        said(storage, "one", "two")
+        storage.transcripts.append("s", Message("b", "user", "instead", parent="m1", key="k"))
+        storage.transcripts.append("s", Message("c", "assistant", "so ", parent="b", status="stopped"))
+        storage.transcripts.extend("s", Message("c", "assistant", "be it"))
+        shown = storage.transcripts.read("s")
+        assert [message.content for message in shown.messages] == ["one", "instead", "so be it"]
+        assert (shown.messages[-1].revision, shown.revision) == (5, 5)
+        assert storage.transcripts.leaf_below("s", "b") == "c"
+        assert storage.transcripts.leaf_below("s", "x") is None
+        [(question, answer)] = storage.transcripts.sent_with("s", "k")
+        assert (question.id, answer.id) == ("b", "c")
+        storage.transcripts.select("s", "m2")
+        assert [message.id for message in storage.transcripts.read("s").messages] == ["m1", "m2"]
+        assert {message.id for message in storage.transcripts.messages("s")} == {"m1", "m2", "b", "c"}
+
+    def test_what_was_read_stays_as_it_was(self, storage):
+        said(storage, "one")
+        before = storage.transcripts.read("s").messages
+        said_before = tuple(before)
+        storage.transcripts.append("s", Message("x", "assistant", "more", parent="m1"))
+        assert tuple(before) == said_before
+
+    def test_versions_tell_states_apart(self, storage):
+        assert storage.transcripts.version("s") is None
+        said(storage, "one")
+        first = storage.transcripts.version("s")
+        assert storage.transcripts.version("s") == first
+        storage.transcripts.select("s", "m1")
+        assert storage.transcripts.version("s") not in (None, first)
+        assert list(storage.transcripts.sessions()) == ["s"]
+
+    def test_an_export_can_be_put_back(self, storage, tmp_path):
+        said(storage, "one", "two")
+        storage.transcripts.select("s", "m1")
+        lines = storage.export("s")
+        assert [json.loads(line)["type"] for line in lines.splitlines()] == ["message", "message", "select"]
+        storage.transcripts.put_all({"t": lines, "u": lines})
+        assert storage.transcripts.read("t") == storage.transcripts.read("s")
+        with pytest.raises(FileExistsError):
+            storage.transcripts.put_all({"v": lines, "t": lines})
+        assert not storage.has("v")
+
+
+class TestReplies:
+    def test_a_reply_grows_and_is_committed(self, storage):
+        said(storage, "question")
+        log = storage.replies.begin("s", HEADER)
+        assert (storage.has("s"), list(storage.replies.sessions())) == (True, ["s"])
+        log.write({"d": "one "}, {"part": {"type": "tool_call", "id": "t", "status": "running"}})
+        versions = [storage.replies.version("s")]
+        log.write({"d": "two"}, {"part": {"type": "tool_call", "id": "t", "status": "done"}})
+        assert storage.replies.version("s") not in (None, *versions)
+        message = storage.replies.view("s").message(alive=True)
+        assert (message.content, message.status, message.parts[1].status) == ("one two", "streaming", "done")
+        assert b"one two" in storage.export("s")
+        log.write({"end": "complete"})
+        log.commit(storage.replies.view("s").message(alive=False), extends=False)
+        assert (storage.replies.view("s"), storage.replies.version("s"), list(storage.replies.sessions())) == (
+            None, None, [],
+        )  # fmt: skip
+        assert storage.transcripts.read("s").leaf.content == "one two"
+
+    def test_what_a_writer_left_is_settled_once(self, storage):
+        said(storage, "question")
+        log = storage.replies.begin("s", HEADER)
+        log.write({"d": "half"})
+        log.leave()
+        for _ in range(2):
+            storage.replies.settle("s")
+            shown = storage.transcripts.read("s").messages
+            assert [(message.content, message.status) for message in shown] == [
+                ("question", "complete"),
+                ("half", "interrupted"),
+            ]
+        assert storage.replies.view("s") is None
+
+    def test_a_reply_that_was_committed_and_not_yet_removed_is_not_there_twice(self, storage):
+        said(storage, "question")
+        log = storage.replies.begin("s", HEADER)
+        log.write({"d": "whole"}, {"end": "complete"})
+        storage.transcripts.append("s", storage.replies.view("s").message(alive=False))
+        log.leave()
+        storage.replies.settle("s")
+        assert [message.content for message in storage.transcripts.read("s").messages] == ["question", "whole"]
+
+    def test_what_could_not_be_written_is_settled_too(self, storage):
+        said(storage, "question")
+        log = storage.replies.begin("s", HEADER)
+        log.write({"d": "kept"})
+        view = storage.replies.view("s")
+        log.discard()
+        storage.replies.settle("s", view)
+        assert storage.transcripts.read("s").leaf.content == "kept"
+
+    def test_a_discarded_one_leaves_nothing(self, storage):
+        said(storage, "question")
+        storage.replies.begin("s", HEADER).discard()
+        storage.replies.settle("s")
+        assert len(storage.transcripts.read("s").messages) == 1
+
+    def test_requests_reach_the_writer_in_order_and_go_with_the_reply(self, storage):
+        log = storage.replies.begin("s", HEADER)
+        assert storage.replies.requests("s") == []
+        storage.replies.request("s", {"permission": "p", "option": "a"})
+        storage.replies.request("s", {"stop": True})
+        assert storage.replies.requests("s") == [{"permission": "p", "option": "a"}, {"stop": True}]
+        log.discard()
+        storage.replies.request("s", {"stop": True})
+        storage.replies.begin("s", HEADER)
+        assert storage.replies.requests("s") == [], "a request for the one before means nothing for this one"
+
+
+class TestLeases:
+    def test_one_writer_at_a_time(self, storage):
+        release = storage.leases.acquire("s")
+        assert (storage.leases.is_held("s"), storage.leases.is_held("t")) == (True, False)
+        with pytest.raises(SessionBusy):
+            storage.leases.acquire("s")
+        storage.leases.acquire("t")()
+        thread = threading.Thread(target=release)  # whoever has the answer releases it, in its own thread
+        thread.start()
+        thread.join()
+        assert not storage.leases.is_held("s")
+        storage.leases.acquire("s")()
+
+
+class TestAllTogether:
+    def test_a_purge_takes_everything(self, storage):
+        fill(storage.sessions, "s", "t")
+        said(storage, "gone")
+        storage.transcripts.append("t", Message("x", "user", "stays"))
+        storage.replies.begin("s", HEADER).leave()
+        storage.purge(["s"], lambda: storage.sessions.delete(["s"], lambda name, known: None))
+        assert (storage.has("s"), storage.sessions.row("s"), storage.has("t")) == (False, None, True)
+
+    def test_a_purge_takes_all_or_nothing(self, storage):
+        fill(storage.sessions, "s", "t")
+        said(storage, "stays")
+        release = storage.leases.acquire("t")
+        with pytest.raises(SessionBusy):
+            storage.purge(["s", "t"], lambda: pytest.fail("a session is written to"))
+        release()
+
+        def refuse():
+            raise InvalidInput("no")
+
+        with pytest.raises(InvalidInput):
+            storage.purge(["s", "t"], refuse)
+        assert storage.transcripts.read("s").leaf.content == "stays"
+        storage.leases.acquire("s")()
+
+    def test_imports_wait_for_each_other(self, storage):
+        with storage.importing(1.0):
+            assert storage.is_importing()
+            with pytest.raises(Locked), storage.importing(0.0):
+                pass
+        assert not storage.is_importing()
+
+    def test_what_is_discarded_is_gone(self, storage):
+        said(storage, "one")
+        assert storage.discard(["s", "nobody"]) == ["s", "nobody"]
+        assert not storage.has("s")
+
+    def test_a_reader_is_woken_by_what_is_published_and_by_the_list(self, storage):
+        with storage.bus.follow("s", lambda: False) as waiter, storage.bus.listen("t") as other:
+            storage.bus.publish("s", urgent=True)
+            assert waiter.wait(5, urgent=True)
+            waiter.clear()
+            while waiter.wait(0.5):  # the first look of whoever watches wakes once
+                waiter.clear()
+            fill(storage.sessions, "new")
+            assert waiter.wait(5)
+            assert not other.wait(0.0)
+            storage.bus.publish_all()
+            assert other.wait(5)
+
+    def test_words_are_found_in_what_was_said(self, storage):
+        said(storage, "Crème brûlée", "and tea")
+        found = storage.search.find("creme", lambda session_id: True, 10)
+        while not found.complete:
+            found = storage.search.find("creme", lambda session_id: True, 10)
+        assert [(hit.session_id, hit.message_id) for hit in found.hits] == [("s", "m1")]
+        assert storage.search.find("creme", lambda session_id: False, 10).hits == []
+
+    def test_it_can_be_written_to(self, storage):
+        storage.probe()
+        storage.recover()
+        assert storage.adopt() == []
+        assert storage.free() is None or storage.free() > 0
