@@ -21,8 +21,7 @@ from tests.exports import chatgpt_node
 from tests.processes import ROOT
 from tests.reading import until
 from webchat.archive.bounds import Watch
-from webchat.archive.importer import LOCK
-from webchat.fileutil import DiskFolder, locked
+from webchat.storage import storage_at
 from webchat.web import running_imports
 from webchat.web.running_imports import IMPORTS_PER_CLIENT, TOO_MANY_IMPORTS
 
@@ -46,7 +45,7 @@ def uploaded(data):
 @contextmanager
 def held_up(home):
     """Nobody's sessions are put into the registry for a block: imports wait."""
-    with locked(DiskFolder(home / "server"), LOCK):
+    with storage_at(home / "server" / "web-chat-sessions.json").importing(10):
         yield
 
 

@@ -9,7 +9,7 @@ from webchat import config, create_app
 from webchat.backends.chat_model import ChatModelBackend
 from webchat.backends.local.child import NEVER_LOADED, NO_MEMORY, STOPPED
 from webchat.backends.local.history import SHORTENED
-from webchat.backends.openai.problems import TOO_LONG
+from webchat.backends.refusals import TOO_LONG
 from webchat.errors import InvalidInput
 
 
