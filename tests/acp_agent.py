@@ -398,6 +398,9 @@ def replay(session_id, session):
     for prompt, answer in zip(session["prompts"], session["said"], strict=False):
         update(session_id, "user_message_chunk", content={"type": "text", "text": prompt[:5]}, messageId=f"u{prompt}")
         update(session_id, "user_message_chunk", content={"type": "text", "text": prompt[5:]}, messageId=f"u{prompt}")
+        if "--reminds" in SWITCHES:
+            reminder = "<system-reminder>\nIt is Monday.\n</system-reminder>"
+            update(session_id, "user_message_chunk", content={"type": "text", "text": reminder})
         say(session_id, "Hm.")
         update(session_id, "tool_call", toolCallId="old", title="Old call", status="completed")
         say(session_id, answer)

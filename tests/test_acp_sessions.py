@@ -434,6 +434,12 @@ def test_one_of_them_is_brought_in_and_goes_on(agents, foreign):
     assert len(agents.received("session/load")) == 1
 
 
+def test_what_the_agent_told_its_model_in_the_persons_name_is_left_out(agents, foreign):
+    backend = agents.backend("--reminds")
+    _, _, history = backend.bring_in(backend.own_sessions()[0].id)
+    assert history[0] == {"role": "user", "content": "question 4"}
+
+
 def test_a_session_that_another_has_taken_the_place_of_is_still_ours(agents, foreign):
     backend = agents.backend()
     session_id = begun(backend)

@@ -116,7 +116,7 @@ class Replay:
             self._is_broken = self._is_broken or "tool_call" in text(update.get("sessionUpdate"))
             return
         self._size += len(said)
-        if not said or self.is_too_long:
+        if not said or self.is_too_long or _is_reminder(role, said):
             return
         message_id = identity(update.get("messageId")) or self._message_id
         if not self._messages or self._messages[-1][0] != role:
@@ -132,6 +132,11 @@ class Replay:
     def messages(self) -> list[HistoryItem]:
         joined = [(role, "".join(texts).strip()) for role, texts in self._messages]
         return [{"role": role, "content": said} for role, said in joined if said]
+
+
+def _is_reminder(role: str, said: str) -> bool:
+    """Whether an agent said this to its model in the person's name."""
+    return role == "user" and said.startswith("<system-reminder>") and said.rstrip().endswith("</system-reminder>")
 
 
 def newest_first(sessions: Sequence[OwnSession]) -> list[OwnSession]:
