@@ -1,0 +1,103 @@
+"""A chat over a real agent, as a test uses it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.reading import until
+from tests.real_agents.agents import RealAgent
+from tests.real_agents.model import Model, Said
+from webchat.backends.acp import AcpBackend
+from webchat.chat.message import Message
+from webchat.chat.parts import Permission
+from webchat.conventions import WEB_CHAT_AGENT_SESSIONS_FILENAME
+from webchat.fileutil import DiskFolder
+from webchat.manager import WebChatSessionManager
+
+PATIENCE = 60.0
+"""Seconds that an agent may take for anything; on a busy machine some start slowly."""
+
+
+class Chat:
+    """A chat with an agent, its files in one folder and the agent's in another; it can be begun again."""
+
+    def __init__(self, agent: RealAgent, model: Model, folder: Path) -> None:
+        self.agent, self.model, self.folder = agent, model, folder
+        self.work, home = folder / "work", folder / "agent"
+        for path in (self.work, home):
+            path.mkdir()
+        self.environ = agent.environ(home, model.url)
+        self._managers: list[WebChatSessionManager] = []
+        self.begin()
+
+    def begin(self, name: str = "chat") -> None:
+        """Have a new server answer; it has another folder if it has another name."""
+        self.files = self.folder / name
+        self.backend = AcpBackend([self.agent.command], folder=DiskFolder(self.files), environ=self.environ)
+        self.manager = WebChatSessionManager(self.backend, self.files / "web-chat-sessions.json")
+        self._managers.append(self.manager)
+
+    def new_session(self) -> str:
+        return self.manager.create_session(str(self.work)).session_id
+
+    def say(self, session_id: str, message: str) -> str:
+        """The whole answer."""
+        return self.manager.send_message(message, session_id) or ""
+
+    def begin_answer(self, session_id: str, message: str, said: str) -> None:
+        """Have an answer begin; returns once this has come."""
+        self.manager.post_message(session_id, message)
+        until(lambda: said in self.last(session_id).content, PATIENCE)
+
+    def last(self, session_id: str) -> Message:
+        return self.manager.conversation(session_id).last
+
+    def ended(self, session_id: str) -> Message:
+        """The last answer, once it has ended."""
+        until(lambda: not self.last(session_id).in_flight, PATIENCE)
+        return self.last(session_id)
+
+    def question(self, session_id: str) -> Permission:
+        """What the agent asks the person."""
+        until(lambda: self.last(session_id).questions or not self.last(session_id).in_flight, PATIENCE)
+        [asked] = self.last(session_id).questions
+        return asked
+
+    def choose(self, session_id: str, kind: str) -> None:
+        """Answer the agent's question with its first option of this kind."""
+        asked = self.question(session_id)
+        chosen = next(option for option in asked.options if option.kind == kind)
+        self.manager.answer_permission(session_id, asked.id, chosen.id)
+
+    def transcript(self, session_id: str) -> list[Said]:
+        """What the person sees."""
+        return [(message.role, message.content) for message in self.manager.conversation(session_id).messages]
+
+    def agents_session(self, session_id: str) -> str:
+        """The id of the agent's session that has this conversation."""
+        records = json.loads((self.files / WEB_CHAT_AGENT_SESSIONS_FILENAME).read_text())
+        return records[session_id]["agent_session"]
+
+    def kill_agent(self) -> None:
+        """End the agent's processes as no program can prevent."""
+        for pid in _with(self.environ["HOME"]):
+            os.kill(pid, signal.SIGKILL)
+
+    def close(self) -> None:
+        for manager in self._managers:
+            manager.close()
+
+
+def _with(home: str) -> Iterator[int]:
+    """The processes whose home folder this is."""
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            variables = path.read_bytes().split(b"\0")
+        except OSError:  # it has ended, or is somebody else's
+            continue
+        if f"HOME={home}".encode() in variables:
+            yield int(path.parent.name)

@@ -1,0 +1,53 @@
+"""The sessions of real agents go on, and have the conversation that the page shows."""
+
+from __future__ import annotations
+
+from tests.real_agents.model import primed
+from tests.scripted_server import says
+
+
+def test_after_a_restart_the_agents_session_goes_on(chat, session_id, model):
+    model.script(says("Ada, I see."))
+    chat.say(session_id, "My name is Ada.")
+    began = chat.agents_session(session_id)
+    chat.manager.close()
+    chat.begin()
+    assert chat.say(session_id, "What is my name?") == "Hello there."
+    assert chat.agents_session(session_id) == began
+    assert model.heard == chat.transcript(session_id)[:-1]
+
+
+def test_an_edited_message_and_a_fork_have_their_own_history(chat, session_id, model):
+    model.script(says("Ada, I see."), says("Forty-two."), says("Blue."))
+    chat.say(session_id, "My name is Ada.")
+    chat.say(session_id, "What is 6 * 7?")
+    _, answer, second, _ = chat.manager.conversation(session_id).messages
+    chat.manager.edit(session_id, second.id, "What colour is the sky?").wait()
+    told = ("user", primed("User: My name is Ada.", "You: Ada, I see.", new="What colour is the sky?"))
+    assert model.heard == [told]
+    chat.say(session_id, "And the sea?")
+    assert model.heard == [told, ("assistant", "Blue."), ("user", "And the sea?")]
+
+    forked = chat.manager.fork(session_id, answer.id).session_id
+    chat.say(forked, "Who am I?")
+    assert model.heard == [("user", primed("User: My name is Ada.", "You: Ada, I see.", new="Who am I?"))]
+
+
+def test_a_session_of_the_agents_own_is_brought_in(chat, session_id, model):
+    model.script(says("Ada, I see."))
+    chat.say(session_id, "My name is Ada.")
+    began = chat.agents_session(session_id)
+    chat.manager.close()
+    chat.begin("another chat")
+    chat.say(chat.new_session(), "Hello.")  # some agents list the sessions of one folder, which the chat must know
+    [own] = chat.backend.own_sessions()
+    assert own.id == f"{chat.agent.name}/{began}"
+    assert own.working_dir == str(chat.work)
+    brought_in, _, history = chat.backend.bring_in(own.id)
+    assert history == [
+        {"role": "user", "content": "My name is Ada."},
+        {"role": "assistant", "content": "Ada, I see."},
+    ]
+    list(chat.backend.send_message(brought_in, "What is my name?"))
+    assert model.heard == [("user", "My name is Ada."), ("assistant", "Ada, I see."), ("user", "What is my name?")]
+    assert chat.backend.own_sessions() == []
