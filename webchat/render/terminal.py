@@ -24,6 +24,7 @@ _TOKEN = re.compile(
     r"|(?P<move>[\r\x08])"
     rf"|{_UNSEEN.pattern})"
 )
+_SIGNS = {chr(code): chr(0x2400 + code) for code in range(32)} | {"\x7f": "\u2421"}
 _MOVES = re.compile(r"[\r\x08]|(?:\x1b\[|\x9b)[0-9;]*[GK]")
 """What goes back within a line, as progress bars do."""
 _LINE_END = re.compile(r"\r+\n")
@@ -77,9 +78,14 @@ def written(text: str) -> str:
     return "\n".join("".join(text for _, text in runs) for runs, _ in pieces)
 
 
+def visible(text: str) -> str:
+    """Any text with a sign for each control, which then hides nothing: what a person is asked about, say."""
+    return _UNSEEN.sub(lambda found: _SIGNS.get(found[0], "\ufffd"), _normal(text))
+
+
 def plain(text: str) -> Markup:
-    """Any text as HTML for a <pre>, without controls; marks that turn writing around stand in a box of their own."""
-    return Markup(_escaped(_UNSEEN.sub("", text)))  # noqa: S704
+    """The same as HTML for a <pre>; marks that turn writing around stand in a box of their own."""
+    return Markup(_escaped(visible(text)))  # noqa: S704
 
 
 def _normal(text: str) -> str:

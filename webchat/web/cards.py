@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from base64 import b64decode
 from binascii import Error as NotBase64
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any
@@ -15,14 +15,15 @@ from webchat.chat.message import Message
 from webchat.chat.parts import Block, Diff, Permission, Picture, Terminal, Text, ToolCall
 from webchat.chat.plain import one_line
 from webchat.render.diffs import Diffed, diff
-from webchat.render.terminal import terminal
+from webchat.render.terminal import plain, terminal
 from webchat.web.bodies import Body
 from webchat.web.context import chat_of, link, owner
 from webchat.web.parts import Item, folded, items_of, name_of, runs_of
 from webchat.web.templates import render_template
 
 SHOWN, SHOWN_LIVE = 16_000, 2_000
-"""Characters of one text that a card shows; while its tool runs each update sends them again, so fewer."""
+"""Characters of one text that a card shows; while its tool runs each update sends them again, so fewer, unless the
+person is asked about it."""
 _SIGNATURES = {
     "image/png": (b"\x89PNG\r\n\x1a\n",),
     "image/jpeg": (b"\xff\xd8\xff",),
@@ -106,14 +107,16 @@ def question_html(asked: Permission, session_id: str, element_id: str) -> Markup
 
 def _card_context(message: Message, item: Item, call: ToolCall, session_id: str) -> dict[str, Any]:
     where = {"session_id": session_id, "message_id": message.id, "number": item.number}
-    most = SHOWN_LIVE if call.is_open else SHOWN
+    is_live = call.is_open and not item.is_asking
+    most = SHOWN_LIVE if is_live else SHOWN
     given = call.input.rstrip("\n")
     return {
+        "is_live": is_live,
         "title": one_line(call.title),
         "state": "asking" if item.is_asking else call.status,
         "took": _took(call.seconds),
-        # A command's title often is the command.
-        "given": _excerpt(given, most) if given.strip() != call.title.strip() else None,
+        # A command's title often is the command, and then says it once if its one line is all there is to it.
+        "given": _excerpt(given, most, plain) if given.strip() != one_line(call.title) else None,
         "blocks": [_shown(block, most) for block in call.output],
         "input_url": partial(link, "part_input", **where),
         "output_url": lambda place: link("part_output", **where, place=place),
@@ -125,20 +128,20 @@ def _shown(block: Block, most: int) -> ShownBlock:
         return ShownBlock(path=one_line(block.path), diffed=diff(block.old, block.new))
     if isinstance(block, Picture):
         return ShownBlock(is_picture=picture(block) is not None)
-    return ShownBlock(_excerpt(block.text.rstrip("\n"), most, from_end=isinstance(block, Terminal)))
+    return ShownBlock(_excerpt(block.text.rstrip("\n"), most, _html, from_end=isinstance(block, Terminal)))
 
 
-def _excerpt(text: str, most: int, *, from_end: bool = False) -> Excerpt | None:
+def _excerpt(text: str, most: int, html: Callable[[str], Markup], *, from_end: bool = False) -> Excerpt | None:
     """The beginning or the end of a text; None if there is none."""
     if not text:
         return None
     if len(text) <= most:
-        return Excerpt(_html(text))
+        return Excerpt(html(text))
     if not from_end:
-        return Excerpt(_html(text[:most]), len(text) - most)
+        return Excerpt(html(text[:most]), len(text) - most)
     shown = text[-most:]
     shown = shown[shown.find("\n", 0, most // 2) + 1 :]  # from a whole line on, if there is one
-    return Excerpt(_html(shown), len(text) - len(shown), before=True)
+    return Excerpt(html(shown), len(text) - len(shown), before=True)
 
 
 _html = lru_cache(maxsize=256)(terminal)
