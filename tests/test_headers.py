@@ -74,14 +74,18 @@ ROUTES = {
     "POST /sessions/<session_id>/messages/<message_id>/edit": "HHJTT",
     "GET /sessions/<session_id>/messages/<message_id>/files/<int:number>": "THTTT",
     "POST /sessions/<session_id>/messages/<message_id>/fork": "HHJTT",
+    "GET /sessions/<session_id>/messages/<message_id>/parts/<int:number>/input": "HHJTT",
+    "GET /sessions/<session_id>/messages/<message_id>/parts/<int:number>/output/<int:place>": "HHJTT",
     "POST /sessions/<session_id>/messages/<message_id>/retry": "HHJTT",
     "POST /sessions/<session_id>/messages/<message_id>/select": "HHJTT",
     "GET /sessions/<session_id>/models": "JHJJJ",
     "POST /sessions/<session_id>/options": "HHJTE",
+    "POST /sessions/<session_id>/permissions/<path:name>": "HHJTT",
     "POST /sessions/<session_id>/rename": "HHJTT",
     "GET /sessions/<session_id>/reply": "HHHHH",
     "POST /sessions/<session_id>/resume": "HHJTE",
     "POST /sessions/<session_id>/stop": "HHJTE",
+    "GET /sessions/<session_id>/waiting": "JJJJJ",
     "GET /sessions/export": "LLLLL",
     "POST /sessions/import": "HHJTE",
     "GET /sessions/import/<key>": "HHHHH",
@@ -118,7 +122,7 @@ def routes(app: Flask) -> dict[str, tuple[str, Rule]]:
 
 def path_of(rule: Rule, session_id: str, message_id: str) -> str:
     values = {"session_id": session_id, "message_id": message_id, "memory_id": "no-such", "filename": "app.css"}
-    values |= {"number": "0", "name": "no-such", "key": "0" * 16}
+    values |= {"number": "0", "place": "0", "name": "no-such", "key": "0" * 16}
     path = re.sub(r"<any\((\w+)[^>]*>", r"\1", rule.rule)  # the first of several words
     return re.sub(r"<(?:\w+:)?(\w+)>", lambda match: values[match[1]], path)
 

@@ -110,6 +110,7 @@ WRITERS = [
     "/sessions/import/x/cancel",
     "/sessions/x/end",
     "/sessions/x/messages",
+    "/sessions/x/permissions/x",
 ]
 WRITERS += ["/sessions/x/messages/y/retry", "/sessions/x/messages/y/ask", "/apps/settings/"]
 WRITERS += [f"/sessions/x/messages/y/{what}" for what in ("continue", "edit", "select", "fork")]
