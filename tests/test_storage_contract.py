@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from webchat.chat.message import Message
+from webchat.chat.message import File, Message
+from webchat.chat.queued import QueuedMessage
 from webchat.chat.search import title_query
 from webchat.chat.session import session_of
 from webchat.errors import InvalidInput, LimitReached, SessionBusy, SessionExists
@@ -340,6 +341,74 @@ class TestReplies:
         storage.replies.request("s", {"stop": True})
         storage.replies.begin("s", HEADER)
         assert storage.replies.requests("s") == [], "a request for the one before means nothing for this one"
+
+
+def put(storage, *keys: str, session_id: str = "s") -> None:
+    with storage.queue.changing(session_id) as items:
+        items.extend(QueuedMessage(key, f"text of {key}") for key in keys)
+
+
+def queued(storage, session_id: str = "s") -> list[str]:
+    return [item.key for item in storage.queue.items(session_id)]
+
+
+class TestQueue:
+    def test_what_waits_is_kept_in_order_with_all_that_it_has(self, storage):
+        first = QueuedMessage("a", "one\ntwo", (File("n.txt", "né"),), "2026-01-01", "ada", "one", returned=True)
+        with storage.queue.changing("s") as items:
+            assert items == []
+            items.append(first)
+        put(storage, "b")
+        assert storage.queue.items("s") == (first, QueuedMessage("b", "text of b"))
+        assert (list(storage.queue.sessions()), queued(storage, "t")) == (["s"], [])
+
+    def test_a_change_that_raises_changes_nothing(self, storage):
+        put(storage, "a", "b")
+
+        def refuse(items):
+            items.clear()
+            raise InvalidInput("no")
+
+        with pytest.raises(InvalidInput), storage.queue.changing("s") as items:
+            refuse(items)
+        assert queued(storage) == ["a", "b"]
+        with storage.queue.changing("s") as items:
+            del items[0]
+        assert queued(storage) == ["b"]
+
+    def test_the_last_one_leaves_nothing(self, storage):
+        put(storage, "a")
+        with storage.queue.changing("s") as items:
+            items.clear()
+        assert (list(storage.queue.sessions()), storage.queue.version("s")) == ([], None)
+
+    def test_every_change_shows_in_the_version(self, storage):
+        versions = [storage.queue.version("s")]
+        for key in "abc":
+            put(storage, key)
+            assert storage.queue.version("s") not in versions
+            versions.append(storage.queue.version("s"))
+
+    def test_changes_at_once_lose_nothing(self, storage):
+        keys = [f"k{number}" for number in range(5 * MANY)]
+        with ThreadPoolExecutor(MANY) as pool:
+            list(pool.map(lambda key: put(storage, key), keys))
+        assert {*queued(storage)} == {*keys}
+
+    def test_it_goes_with_its_session_and_stays_if_that_does(self, storage):
+        fill(storage.sessions, "s", "t")
+        for name in ("s", "t", "u"):
+            put(storage, "a", session_id=name)
+
+        def refuse():
+            raise InvalidInput("no")
+
+        with pytest.raises(InvalidInput):
+            storage.purge(["s"], refuse)
+        assert queued(storage) == ["a"]
+        storage.purge(["s"], lambda: storage.sessions.delete(["s"], lambda name, known: None))
+        storage.discard(["u"])
+        assert list(storage.queue.sessions()) == ["t"]
 
 
 class TestLeases:

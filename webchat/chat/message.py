@@ -172,7 +172,7 @@ def message_of(record: Mapping[str, Any], before: str | None, name: str, revisio
         del texts["status"]
     if isinstance(notes, list):
         texts["notes"] = tuple(note[:LONGEST_NOTE] for note in notes[:MOST_NOTES] if isinstance(note, str))
-    files = _files(record.get("files"))
+    files = files_of(record.get("files"))
     message = Message(
         message_id, record["role"], record["content"], parent=parent, files=files, revision=revision, **texts
     )
@@ -180,7 +180,8 @@ def message_of(record: Mapping[str, Any], before: str | None, name: str, revisio
     return replace(message, parts=parts) if parts else message
 
 
-def _files(found: object) -> tuple[File, ...]:
+def files_of(found: object) -> tuple[File, ...]:
+    """The files that a record tells of."""
     rows = [row for row in found if isinstance(row, dict)] if isinstance(found, list) else []
     return tuple(
         File(one_line(row["name"][:LONGEST_NAME]) or "file.txt", row["content"])

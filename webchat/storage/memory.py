@@ -5,12 +5,14 @@ from __future__ import annotations
 import errno
 import os
 import threading
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 from webchat.chat.message import Message, extension
+from webchat.chat.queued import QueuedMessage
 from webchat.chat.reply import ReplyView, is_committed, left_message
 from webchat.chat.times import seconds_of
 from webchat.chat.tree import Branch, Tree
@@ -227,6 +229,37 @@ class MemoryReplyLog:
         """Nothing is held."""
 
 
+class MemoryQueue:
+    """See `Queue`."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._items: dict[str, tuple[QueuedMessage, ...]] = {}
+        self._versions: Counter[str] = Counter()
+
+    def items(self, session_id: str) -> tuple[QueuedMessage, ...]:
+        return self._items.get(session_id, ())
+
+    @contextmanager
+    def changing(self, session_id: str) -> Iterator[list[QueuedMessage]]:
+        with self._lock:
+            items = [*self.items(session_id)]
+            yield items
+            self._versions[session_id] += 1
+            self._items[session_id] = tuple(items)
+            if not items:
+                self.remove(session_id)
+
+    def sessions(self) -> Collection[str]:
+        return list(self._items)
+
+    def version(self, session_id: str) -> object:
+        return self._versions[session_id] if session_id in self._items else None
+
+    def remove(self, session_id: str) -> None:
+        self._items.pop(session_id, None)
+
+
 class MemoryLeases:
     """See `Leases`."""
 
@@ -252,7 +285,7 @@ class MemoryStorage:
     def __init__(self) -> None:
         self.sessions = TableSessions(MemoryTable(), MemoryTouches())
         self.transcripts, self.leases = MemoryTranscripts(), MemoryLeases()
-        self.replies = MemoryReplyLogs(self.transcripts)
+        self.replies, self.queue = MemoryReplyLogs(self.transcripts), MemoryQueue()
         self.bus = PollingBus(self.sessions.version, self._states)
         self.search = SearchIndex(self.transcripts)
         self._purging, self._importing = threading.Lock(), threading.Lock()
@@ -270,8 +303,7 @@ class MemoryStorage:
 
     def discard(self, session_ids: Collection[str]) -> list[str]:
         for session_id in session_ids:
-            self.replies.remove(session_id)
-            self.transcripts.remove(session_id)
+            self._remove(session_id)
         return list(session_ids)
 
     def purge(self, session_ids: Collection[str], forget: Callable[[], None]) -> None:
@@ -282,8 +314,7 @@ class MemoryStorage:
                     releases.append(self.leases.acquire(session_id))
                 forget()
                 for session_id in session_ids:
-                    self.replies.remove(session_id)
-                    self.transcripts.remove(session_id)
+                    self._remove(session_id)
             finally:
                 for release in releases:
                     release()
@@ -317,5 +348,10 @@ class MemoryStorage:
     def probe(self) -> None:
         """Memory can always be written."""
 
+    def _remove(self, session_id: str) -> None:
+        for kind in (self.queue, self.replies, self.transcripts):
+            kind.remove(session_id)
+
     def _states(self, session_ids: Collection[str]) -> dict[str, object]:
-        return {key: (self.transcripts.version(key), self.replies.version(key)) for key in session_ids}
+        kinds = (self.transcripts, self.replies, self.queue)
+        return {key: tuple(kind.version(key) for kind in kinds) for key in session_ids}

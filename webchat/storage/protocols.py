@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager
 from typing import Any, Literal, Protocol
 
 from webchat.chat.message import Message
+from webchat.chat.queued import QueuedMessage
 from webchat.chat.reply import ReplyView
 from webchat.chat.search import Found, TitleQuery
 from webchat.chat.session import Row, WebChatSession
@@ -216,6 +217,25 @@ class ReplyLogs(Protocol):
         """Differs from an earlier one when the log has changed, in any process; None if there is none."""
 
 
+class Queue(Protocol):
+    """The messages that wait in each session for its answer's end, in order. They outlive the process."""
+
+    def items(self, session_id: str) -> tuple[QueuedMessage, ...]:
+        """All that are there now."""
+
+    def changing(self, session_id: str) -> AbstractContextManager[list[QueuedMessage]]:
+        """The same as a list; what the block makes of it is there when the block ends, and nothing if it raises.
+
+        Nobody else changes it meanwhile, in any process. Raises Locked if somebody does for too long.
+        """
+
+    def sessions(self) -> Collection[str]:
+        """The sessions in which any are."""
+
+    def version(self, session_id: str) -> object:
+        """Differs from an earlier one when the queue has changed, in any process; None if there is none."""
+
+
 class Leases(Protocol):
     """The right to write in a session: one holder at a time, across processes. It ends with the process."""
 
@@ -280,6 +300,8 @@ class Storage(Protocol):
     @property
     def replies(self) -> ReplyLogs: ...
     @property
+    def queue(self) -> Queue: ...
+    @property
     def leases(self) -> Leases: ...
     @property
     def bus(self) -> Bus: ...
@@ -293,7 +315,7 @@ class Storage(Protocol):
         """The session's transcript as JSON Lines, with the answer that is not in it yet."""
 
     def discard(self, session_ids: Collection[str]) -> list[str]:
-        """Remove what was said in these sessions, also what was half written.
+        """Remove what was said in these sessions, also what was half written and what waits to be sent.
 
         Gives those of which nothing is left; what cannot be removed stays, and only the log says why.
         """

@@ -29,6 +29,7 @@ from webchat.memory import MemoryStore
 from webchat.serving.doctor import Check, Finding
 from webchat.session_store import is_session_id
 from webchat.storage.files.engine import FileStorage
+from webchat.storage.files.queue import QUEUES
 from webchat.storage.files.reply_logs import LOGS
 from webchat.storage.files.transcripts import SUFFIX
 
@@ -36,7 +37,7 @@ NAMED = 3
 """Files that are named where there are more."""
 WRITTEN_WITHIN = 600.0
 """Seconds; a file under another name that is older belongs to nobody."""
-_UNFINISHED = re.compile(r"\.(web-chat-|memory-store\.yaml|.+\.(jsonl|reply|stop)).*\.[a-z0-9_]{8}")
+_UNFINISHED = re.compile(r"\.(web-chat-|memory-store\.yaml|.+\.(jsonl|reply|stop|queue)).*\.[a-z0-9_]{8}")
 MOVE_AWAY = "move it away, and put the file back from a backup if you have one"
 
 
@@ -49,7 +50,8 @@ class Files:
         self._server = home / SERVER_DIR
         self._transcripts_path = self._server / WEB_CHAT_TRANSCRIPTS_DIR
         self._replies_path = self._transcripts_path / LOGS
-        self._folders = (self._server, self._transcripts_path, self._replies_path)
+        queues = self._transcripts_path / QUEUES
+        self._folders = (self._server, self._transcripts_path, self._replies_path, queues)
         self._folder = DiskFolder(home).sub(SERVER_DIR)
         self._transcripts_folder = self._folder.sub(WEB_CHAT_TRANSCRIPTS_DIR)
         self._storage = FileStorage(self._server / WEB_CHAT_SESSIONS_FILENAME)

@@ -20,6 +20,7 @@ from webchat.storage.files.activity import Activity
 from webchat.storage.files.adoption import Adoption
 from webchat.storage.files.leases import FileLeases
 from webchat.storage.files.purge import Purge
+from webchat.storage.files.queue import FileQueue
 from webchat.storage.files.registry import RegistryFile
 from webchat.storage.files.reply_logs import FileReplyLogs
 from webchat.storage.files.transcripts import FileTranscripts
@@ -43,11 +44,12 @@ class FileStorage:
         folder = self.folder.sub(WEB_CHAT_TRANSCRIPTS_DIR)
         self.transcripts, self.leases = FileTranscripts(folder), FileLeases(folder)
         self.replies = FileReplyLogs(folder, self.transcripts, self.leases)
+        self.queue = FileQueue(folder)
         self.activity = Activity(self.folder, WEB_CHAT_ACTIVITY_FILENAME, self.transcripts.last_written)
         self.sessions = TableSessions(RegistryFile(self.folder, path.name), self.activity)
         self.bus = PollingBus(self.sessions.version, self._states)
         self.search = SearchIndex(self.transcripts, self.folder.path / WEB_CHAT_SEARCH_FILENAME, folder.require_no_link)
-        self._purge = Purge(folder, self.replies, self.leases, self._is_listed)
+        self._purge = Purge(folder, self.replies, self.queue, self.leases, self._is_listed)
         self._adoption = Adoption(self.sessions, self.transcripts)
 
     def has(self, session_id: str) -> bool:
@@ -66,6 +68,7 @@ class FileStorage:
         try:
             release = self.leases.acquire(session_id)
             try:
+                self.queue.remove(session_id)
                 self.replies.remove(session_id)
                 self.transcripts.remove(session_id)
             finally:
@@ -116,8 +119,14 @@ class FileStorage:
 
         That is also so when a writer elsewhere has died. Whoever writes here wakes readers directly.
         """
-        in_flight = {*self.replies.sessions()} - self.replies.begun
-        return {key: self._state(key) if key in in_flight else self.transcripts.version(key) for key in session_ids}
+        in_flight, queued = {*self.replies.sessions()} - self.replies.begun, {*self.queue.sessions()}
+        return {
+            key: (
+                self._state(key) if key in in_flight else self.transcripts.version(key),
+                self.queue.version(key) if key in queued else None,
+            )
+            for key in session_ids
+        }
 
     def _state(self, session_id: str) -> object:
         with storing("The conversation could not be read"):

@@ -8,8 +8,9 @@ from contextlib import contextmanager, suppress
 
 from webchat.errors import storing
 from webchat.fileutil import Folder, Locked, locked
-from webchat.storage.files import reply_logs, transcripts
+from webchat.storage.files import queue, reply_logs, transcripts
 from webchat.storage.files.leases import FileLeases
+from webchat.storage.files.queue import FileQueue
 from webchat.storage.files.reply_logs import FileReplyLogs
 
 log = logging.getLogger(__name__)
@@ -26,11 +27,21 @@ class Purge:
     """
 
     def __init__(
-        self, folder: Folder, replies: FileReplyLogs, leases: FileLeases, is_listed: Callable[[str], bool]
+        self,
+        folder: Folder,
+        replies: FileReplyLogs,
+        queues: FileQueue,
+        leases: FileLeases,
+        is_listed: Callable[[str], bool],
     ) -> None:
         """`folder` is that of the transcripts; `is_listed` says whether a session has a record."""
-        self._folder, self._replies, self._leases, self._is_listed = folder, replies, leases, is_listed
-        self._kinds = ((folder, transcripts.SUFFIX), (replies.logs, reply_logs.SUFFIX))
+        self._folder, self._replies, self._queues = folder, replies, queues
+        self._leases, self._is_listed = leases, is_listed
+        self._kinds = (
+            (folder, transcripts.SUFFIX),
+            (replies.logs, reply_logs.SUFFIX),
+            (queues.folder, queue.SUFFIX),
+        )
 
     def run(self, session_ids: Collection[str], forget: Callable[[], None]) -> None:
         """Remove these sessions' files; `forget` removes their records.
@@ -91,6 +102,7 @@ class Purge:
             self._replies.remove_copies(session_ids)
         for session_id in session_ids:
             self._replies.remove(session_id)
+            self._queues.remove(session_id)
             for folder, suffix in self._kinds:
                 folder.remove(session_id + suffix + ASIDE)
             self._leases.forget(session_id)

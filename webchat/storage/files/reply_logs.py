@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -15,13 +14,12 @@ from webchat.chat.reply import ReplyView, is_committed, left_message
 from webchat.errors import SessionBusy
 from webchat.fileutil import Folder, Log, jsonlines, quarantine
 from webchat.storage.files.leases import FileLeases
+from webchat.storage.files.names import SessionNames
 from webchat.storage.files.transcripts import FileTranscripts, messages_in
 
 SUFFIX = ".reply"
 LOGS = "replies"
 """The logs' folder in that of the transcripts, which so changes only when transcripts come or go."""
-COARSE_NS = 1_000_000_000
-"""Nanoseconds within which a folder may have changed twice with one time."""
 
 
 @dataclass
@@ -55,8 +53,7 @@ class FileReplyLogs:
         self._guard = threading.Lock()
         """Of the table of views; nothing is read while it is held."""
         self._views: dict[str, _Read] = {}
-        self._found: tuple[object, list[str]] = None, []
-        """The sessions that have a log, and the stamp of their folder."""
+        self._names = SessionNames(self.logs, SUFFIX)
         self.begun: set[str] = set()
         """The sessions whose logs this process writes."""
 
@@ -79,14 +76,7 @@ class FileReplyLogs:
             return read.on()
 
     def sessions(self) -> list[str]:
-        stamp = self.logs.stamp(".")
-        before, found = self._found
-        if stamp is None or stamp != before:
-            found = [name.removesuffix(SUFFIX) for name in self.logs.names() if name.endswith(SUFFIX)]
-            # What changes within the resolution of the folder's time would not show.
-            is_old = stamp is not None and time.time_ns() - stamp.modified_ns > COARSE_NS
-            self._found = stamp if is_old else None, found
-        return found
+        return self._names.read()
 
     def request(self, session_id: str, request: Mapping[str, Any]) -> None:
         self.logs.append_line(_request_file(session_id), jsonlines.dump(request), sync=False)

@@ -1,0 +1,47 @@
+"""A message that waits for its turn, and the record that is kept of it. Pure: knows no file and no session."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from webchat.chat.message import LONGEST_KEY, File, files_of
+
+
+@dataclass(frozen=True)
+class QueuedMessage:
+    """One message that was accepted and is not in the transcript yet. `key` tells it from all others.
+
+    `first` is the text that it came with, if it has been changed since. `client` is whose answers are counted
+    together. `returned`: it is not sent any more, and stands in the message field of its session until the next
+    message comes from there.
+    """
+
+    key: str
+    text: str
+    files: tuple[File, ...] = ()
+    created_at: str = ""
+    client: str | None = None
+    first: str | None = None
+    returned: bool = False
+
+    def is_same(self, key: str, text: str) -> bool:
+        """Whether this is what was sent with that key and text."""
+        return key == self.key and text in (self.text, self.first)
+
+    def record(self) -> dict[str, Any]:
+        """The line that stands for it; what is empty is left out."""
+        always = {"key": self.key, "text": self.text, "created_at": self.created_at}
+        files = [{"name": file.name, "content": file.content} for file in self.files]
+        more = {"files": files, "client": self.client, "first": self.first, "returned": self.returned}
+        return always | {name: value for name, value in more.items() if value}
+
+
+def queued_of(record: Mapping[str, Any]) -> QueuedMessage | None:
+    """The message that a record tells of, None if it tells of none."""
+    key, text = record.get("key"), record.get("text")
+    if not isinstance(key, str) or not isinstance(text, str) or not 0 < len(key) <= LONGEST_KEY:
+        return None
+    texts = {name: record[name] for name in ("created_at", "client", "first") if isinstance(record.get(name), str)}
+    return QueuedMessage(key, text, files_of(record.get("files")), returned=record.get("returned") is True, **texts)

@@ -1,0 +1,67 @@
+"""The messages that wait, in files. Knows no rule of who may wait, and for what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from webchat.chat.queued import QueuedMessage, queued_of
+from webchat.fileutil import LOCK_SUFFIX, Folder, jsonlines, locked, quarantine
+from webchat.storage.files.names import SessionNames
+
+SUFFIX = ".queue"
+QUEUES = "queue"
+"""The queues' folder in that of the transcripts, which so changes only when transcripts come or go."""
+PATIENCE = 5.0
+"""Seconds that a change waits for another one: while a message is being sent, its queue is locked."""
+
+
+class FileQueue:
+    """See `webchat.storage.protocols.Queue`. The files are `<session>.queue`, JSON Lines, one line for each message."""
+
+    def __init__(self, folder: Folder) -> None:
+        """`folder` is that of the transcripts."""
+        self.folder = folder.sub(QUEUES)
+        self._names = SessionNames(self.folder, SUFFIX)
+
+    def items(self, session_id: str) -> tuple[QueuedMessage, ...]:
+        return tuple(item for item in self._read(session_id) if item)
+
+    @contextmanager
+    def changing(self, session_id: str) -> Iterator[list[QueuedMessage]]:
+        """A file of which not all was understood is first copied to `<name>.corrupt-<time>`."""
+        with locked(self.folder, session_id, PATIENCE):
+            found = self._read(session_id)
+            before = [item for item in found if item]
+            items = [*before]
+            yield items
+            if items == before:
+                return
+            if len(before) < len(found):
+                quarantine(self.folder, _file(session_id))
+            if items:
+                self.folder.replace(_file(session_id), jsonlines.dump_all(item.record() for item in items))
+            else:
+                self.folder.remove(_file(session_id))
+
+    def sessions(self) -> list[str]:
+        return self._names.read()
+
+    def version(self, session_id: str) -> object:
+        return self.folder.stamp(_file(session_id))
+
+    def remove(self, session_id: str) -> None:
+        """Remove the queue of a session that is gone, and what was kept aside of it. Raises OSError."""
+        for name in self.folder.names():
+            if name == _file(session_id) or name.startswith(f"{_file(session_id)}.corrupt-"):
+                self.folder.remove(name)
+        self.folder.remove(session_id + LOCK_SUFFIX)
+
+    def _read(self, session_id: str) -> list[QueuedMessage | None]:
+        """What each line tells of; None for one that is not understood."""
+        data = self.folder.read(_file(session_id)) if self.version(session_id) is not None else None
+        return [queued_of(record) if record else None for _, record in jsonlines.parse(data or b"")]
+
+
+def _file(session_id: str) -> str:
+    return session_id + SUFFIX
