@@ -1053,3 +1053,20 @@ def test_a_stale_page_without_a_script_is_shown_what_it_lacks_and_keeps_its_text
     again = client.post(form["action"], data={**fields, "message": shown.field})
     assert again.status_code == 303
     assert manager.conversation(session_id).messages[-2].content == "mine"
+
+
+@pytest.mark.parametrize("headers", [HTMX, {"Accept": "application/json"}, {}], ids=["page", "script", "form"])
+def test_a_message_reads_its_conversation_once(client, manager, headers, monkeypatch):
+    session_id = manager.create_session().session_id
+    manager.send_message("one", session_id)
+    reads: list[str] = []
+    read = manager.storage.transcripts.read
+
+    def counted(read_id):
+        reads.append(read_id)
+        return read(read_id)
+
+    monkeypatch.setattr(manager.storage.transcripts, "read", counted)
+    answer = client.post(f"/sessions/{session_id}/messages", data={"message": "two"}, headers=headers)
+    assert answer.status_code in (200, 303)
+    assert reads == [session_id]

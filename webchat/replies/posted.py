@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from webchat.chat.conversation import Status
 from webchat.chat.message import Message
 from webchat.errors import WebChatError
 from webchat.replies.runner import ReplyRunner
@@ -35,6 +36,11 @@ class Posted:
     def error(self) -> WebChatError | None:
         """What ended the answer early, after its end."""
         return self.run.error if self.run else None
+
+    @property
+    def status(self) -> Status | None:
+        """What is being done before or between pieces of text."""
+        return self.run.view.status if self.run else None
 
     @property
     def answer(self) -> Message:

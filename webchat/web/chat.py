@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from webchat.chat.conversation import Conversation
 from webchat.chat.message import Message, new_message_id
+from webchat.chat.messages import Messages
 from webchat.chat.search import Hit
 from webchat.errors import InvalidInput
 from webchat.manager import once
@@ -265,17 +266,23 @@ def _added(session_id: str, *added: Message, posted: Posted | None = None) -> An
     """The new messages and what they change in the composer, or a redirect."""
     if not is_htmx():
         return redirect(f"{session_link(session_id)}#end", code=303)
+    if posted and posted.run:
+        return _begun(session_id, posted)
     conversation = manager().read_conversation(session_id)
-    # Whatever is sent before the answer is rendered while the model is at work.
-    question = pieces.message_html(conversation.find(added[0].id) or added[0], conversation, session_id)
-    hint = _changed_hint(session_id)
-    if posted:
-        posted.wait_for_text(FIRST_TEXT)
-        conversation = manager().read_conversation(session_id)
-    # The answer may have begun already, or be finished; the page takes it as it is now.
     now = [conversation.find(message.id) or message for message in added]
-    messages = pieces.added_partial(now, conversation, session_id, rendered=[question])
-    return fragments(messages, pieces.seen_partial(conversation.last or now[-1]), hint)
+    messages = pieces.added_partial(now, conversation, session_id)
+    return fragments(messages, pieces.seen_partial(conversation.last or now[-1]), _changed_hint(session_id))
+
+
+def _begun(session_id: str, posted: Posted) -> AnyResponse:
+    """A question at the end of a session, and its answer as far as it has come."""
+    # Whatever is sent before the answer is rendered while the model is at work.
+    question = pieces.message_html(posted.question, Conversation(), session_id)
+    hint = _changed_hint(session_id)
+    posted.wait_for_text(FIRST_TEXT)
+    end = Conversation(Messages([posted.question, posted.answer]), status=posted.status)
+    messages = pieces.added_partial(end.messages, end, session_id, rendered=[question])
+    return fragments(messages, pieces.seen_partial(posted.answer), hint)
 
 
 def _changed_hint(session_id: str) -> Markup:

@@ -154,7 +154,7 @@ def added_partial(
     would put in again what stands behind it.
     """
     shown = conversation.up_to(messages[0].id)
-    before = shown[-2].id if len(shown) > 1 else START
+    before = shown[-2].id if len(shown) > 1 else messages[0].parent or START
     articles = [*rendered, *(message_html(each, conversation, session_id) for each in messages[len(rendered) :])]
     html = f'{"".join(articles)}<div id="after-{messages[-1].id}"></div>'
     return partial(f"after-{before}", "outerHTML", html)
