@@ -148,5 +148,23 @@ def test_without_a_thread_nobody_can_follow_and_the_next_can(world, monkeypatch)
         assert reader.wait(10)
 
 
+def test_one_who_comes_and_goes_while_readers_are_counted_ends_nothing(world):
+    class Busy(str):
+        """A session of which another page is opened and closed whenever the thread looks it up."""
+
+        def __hash__(self):
+            if threading.current_thread().name == "watch":
+                with world.follow("passing"):
+                    pass
+            return super().__hash__()
+
+    with world.follow(Busy("busy")):
+        world.after_rounds()
+    with world.follow("a") as reader:
+        settle(world, reader)
+        world.sessions["a"] += 1
+        assert reader.wait(10)
+
+
 def _refused(thread: threading.Thread) -> None:
     raise RuntimeError("can't start new thread")

@@ -95,11 +95,12 @@ class PollingBus:
 
     def _count(self, readers: dict[str, set[_Reader]], seen: dict[str, object]) -> None:
         """Take in who has joined, and then who has left."""
+        # In this order: whoever has left before anybody is counted has joined before, too.
+        left = [self._left.popleft() for _ in range(len(self._left))]
         while self._joined:
             reader = self._joined.popleft()
             readers.setdefault(reader.session_id, set()).add(reader)
-        while self._left:
-            reader = self._left.popleft()
+        for reader in left:
             readers[reader.session_id].discard(reader)
             if not readers[reader.session_id]:
                 del readers[reader.session_id]
