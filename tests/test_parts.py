@@ -17,6 +17,7 @@ from webchat.backends import Event
 from webchat.chat.message import Message, message_of
 from webchat.chat.part_records import changed_record, changes_of, fields_of, parts_of, placed_of, records_of
 from webchat.chat.parts import (
+    LONGEST_OUTPUT,
     Diff,
     Note,
     Option,
@@ -279,6 +280,20 @@ def test_what_changed_makes_the_new_of_the_old(old, new, grows):
     assert changed_record(before, changes) == after
     if grows and new:
         assert "output" not in changes, "what was there already is not written again"
+
+
+@pytest.mark.parametrize("line", ["{}\n", "the same\n"])
+def test_of_a_long_terminal_only_what_is_new_is_written(line):
+    shown = "".join(line.format(number) for number in range(200_000))[: LONGEST_OUTPUT - 10]
+    for new in ("a few", " words more\n", "and\n", "x" * 1000):
+        before, shown = ToolCall("c", output=(Terminal(shown),)).record(), shown + new
+        after = ToolCall("c", output=(Terminal(shown),)).record()
+        changes = changes_of(before, after)
+        assert changes["more"] == new
+        assert changed_record(before, changes) == after
+        shown = after["output"][0]["text"]
+    other = ToolCall("c", output=(Terminal("y" * LONGEST_OUTPUT),)).record()
+    assert changed_record(after, changes_of(after, other)) == other
 
 
 def test_an_answer_that_goes_on_keeps_the_parts_of_both():

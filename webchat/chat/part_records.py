@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any, TypeGuard, cast, get_args
 
 from webchat.chat.parts import (
@@ -38,6 +39,9 @@ from webchat.chat.parts import (
     ToolStatus,
     Usage,
 )
+
+COMPARED, MOST_PLACES = 200, 100
+"""Characters by which a terminal's text is found again in what it was before, and places that are looked at."""
 
 
 def records_of(parts: Sequence[Part]) -> list[Record]:
@@ -106,7 +110,8 @@ def place_of(record: Mapping[str, Any]) -> str:
 def changes_of(before: Record, after: Record) -> Record:
     """What `changed_record` needs to make `after` of `before`, records of one part.
 
-    Of output that has only grown at its end it is the new text alone, since agents repeat all of it each time.
+    Of output that has only grown at its end it is the new text alone, since agents repeat all of it each time; what a
+    terminal then lost at its beginning is not said.
     """
     new = {name: value for name, value in after.items() if name in _ALWAYS or before.get(name) != value}
     grown = _grown(before.get("output"), new.get("output"))
@@ -122,7 +127,10 @@ def changed_record(before: Record, changes: Mapping[str, Any]) -> Record:
     more, output = after.pop("more", None), before.get("output")
     last = output[-1] if isinstance(output, list) and output else None
     if isinstance(more, str) and isinstance(last, dict) and isinstance(last.get("text"), str):
-        after["output"] = [*before["output"][:-1], {**last, "text": last["text"] + more}]
+        text = last["text"] + more
+        # Of a long text a terminal has the end.
+        text = text[-LONGEST_OUTPUT:] if last.get("type") == "terminal" else text
+        after["output"] = [*before["output"][:-1], {**last, "text": text}]
     return after
 
 
@@ -134,7 +142,24 @@ def _grown(before: Any, after: Any) -> str | None:  # noqa: ANN401  (output of a
     if new["type"] not in ("text", "terminal") or last["type"] != new["type"]:
         return None
     grown: str = new["text"]
-    return grown[len(last["text"]) :] if grown.startswith(last["text"]) else None
+    left = last["text"] if new["type"] == "text" else _left(last["text"], grown)
+    return grown[len(left) :] if grown.startswith(left) else None
+
+
+def _left(before: str, after: str) -> str:
+    """What of a terminal's text is still there when it has grown beyond what is kept."""
+    if len(after) < LONGEST_OUTPUT:
+        return before
+    ends = islice(_ends(before[-COMPARED:], after), MOST_PLACES)
+    return next((before[-end:] for end in ends if after.startswith(before[-end:])), before)
+
+
+def _ends(text: str, within: str) -> Iterator[int]:
+    """Where the text ends in another, the last place first."""
+    place = within.rfind(text)
+    while place >= 0:
+        yield place + len(text)
+        place = within.rfind(text, 0, place + len(text) - 1)
 
 
 def placed_of(record: Mapping[str, Any]) -> Placed | None:
