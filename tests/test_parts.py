@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import shutil
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.reading import until
@@ -200,6 +201,48 @@ def test_another_process_answers(manager, asking, session_id, home):
     assert asking.chosen == [(session_id, "p1", "no")]
 
 
+def test_the_second_of_two_questions_is_answered_first(manager, backend, session_id, home):
+    backend.plays(ASKED, replace(ASKED, id="p2"), backend.has_chosen, "thanks")
+    posted = manager.post_message(session_id, "do it")
+    until(lambda: len(answer(manager, session_id).questions) == 2)
+    other = WebChatSessionManager(ScriptedBackend(), home / "web-chat-sessions.json")
+    other.answer_permission(session_id, "p2", "no")
+    posted.wait()
+    assert backend.chosen == [(session_id, "p2", "no")]
+
+
+def test_an_answer_that_is_read_from_the_storage_first_is_the_persons_all_the_same(
+    manager, asking, session_id, monkeypatch
+):
+    posted = ask(manager, session_id)
+    read = manager.storage.replies.requests
+
+    def read_by_who_looks_after_the_run(session_id):
+        posted.run.heed(read(session_id))
+        return read(session_id)
+
+    monkeypatch.setattr(manager.storage.replies, "requests", read_by_who_looks_after_the_run)
+    manager.answer_permission(session_id, "p1", "yes")
+    posted.wait()
+    assert asking.chosen == [(session_id, "p1", "yes")]
+
+
+def test_an_answer_that_comes_just_after_the_end_is_refused(manager, asking, session_id, home, monkeypatch):
+    posted = ask(manager, session_id)
+    other = WebChatSessionManager(ScriptedBackend(), home / "web-chat-sessions.json")
+    request = other.storage.replies.request
+
+    def request_late(*what):
+        manager.stop(session_id)
+        posted.wait()
+        request(*what)
+
+    monkeypatch.setattr(other.storage.replies, "request", request_late)
+    with pytest.raises(QuestionClosed):
+        other.answer_permission(session_id, "p1", "yes")
+    assert asking.chosen == []
+
+
 def test_a_question_that_a_dead_server_left_is_kept_without_buttons(manager, asking, session_id, home, tmp_path):
     ask(manager, session_id)
     shutil.copytree(home, tmp_path / "later")  # as it lies there when the server is killed
@@ -260,6 +303,7 @@ TYPES = st.sampled_from(["tool_call", "permission", "plan", "usage", "text", "no
 ROWS = st.lists(st.dictionaries(FIELDS, JSON | TYPES))
 
 
+@settings(deadline=None)
 @given(ROWS)
 def test_records_of_any_kind_are_read_without_harm(rows):
     record = {"role": "assistant", "content": "abc", "parts": rows}
@@ -272,6 +316,7 @@ def test_records_of_any_kind_are_read_without_harm(rows):
         changed_record(row, row)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=6), st.text(max_size=6), st.booleans())
 def test_what_changed_makes_the_new_of_the_old(old, new, grows):
     before = ToolCall("c", output=(Output("x"), Terminal(old))).record()

@@ -100,10 +100,10 @@ class ReplyView:
         return bool(self._end)
 
     @property
-    def waiting(self) -> Permission | None:
-        """The question that is open, if there is one and the answer goes on."""
+    def questions(self) -> tuple[Permission, ...]:
+        """The questions that are open, as long as the answer goes on."""
         asked = (part for part in tuple(self._placed.values()) if isinstance(part, Permission) and part.is_open)
-        return None if self._end else next(asked, None)
+        return () if self._end else tuple(asked)
 
     def message(self, *, alive: bool) -> Message:
         """The message as it stands; `alive` says whether anybody still writes it."""

@@ -166,7 +166,7 @@ class ReplyRecorder:
     @property
     def is_asking(self) -> bool:
         """Whether the person is asked something."""
-        return self.view.waiting is not None
+        return bool(self.view.questions)
 
     def note(self, text: str) -> None:
         """Add a note of our own."""

@@ -281,10 +281,10 @@ class ReplyRunner:
         """Do what other processes have requested, all of it since the reply began. Raises OSError."""
         if any("stop" in request for request in requests):
             self.stop()
-        permission = self.view.waiting
-        choice = first_choice(requests, permission.id) if permission else None
-        if permission and choice:
-            self.choose(permission.id, str(choice.get("option")), str(choice.get("by", "")))
+        for question in self.view.questions:
+            choice = first_choice(requests, question.id)
+            if choice:
+                self.choose(question.id, str(choice.get("option")), str(choice.get("by", "")))
 
     def tend(self, longest: float) -> None:
         """What is due from time to time: write down what has come, say for how long the model is silent or that it is

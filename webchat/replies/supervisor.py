@@ -237,7 +237,7 @@ class ReplySupervisor:
 
     def _is_asking(self, session_id: str) -> bool:
         view = self._written_here(session_id) or self._storage.replies.view(session_id)
-        return view is not None and view.waiting is not None and self.is_answering(session_id)
+        return view is not None and bool(view.questions) and self.is_answering(session_id)
 
     def answer_permission(self, session_id: str, permission_id: str, option_id: str, by: str) -> None:
         """Answer a question of the reply in flight, whichever process writes it; whoever is first answers it.
@@ -245,7 +245,8 @@ class ReplySupervisor:
         Raises QuestionClosed if it has been answered or is gone, InvalidInput for an option that it does not have,
         StorageError.
         """
-        asked = _asked(self.read(session_id).last, permission_id)
+        last = self.read(session_id).last
+        asked = _asked(last, permission_id)
         if option_id not in [option.id for option in asked.options]:
             raise InvalidInput("That is not one of the answers to this question.")
         request = {"permission": permission_id, "option": option_id, "by": by, "request": new_message_id()}
@@ -256,8 +257,16 @@ class ReplySupervisor:
             run = self.runs.get(session_id)
             if run is None:
                 self._wait_elsewhere(session_id, lambda: not self._has_open(session_id, permission_id))
-            elif not run.choose(permission_id, option_id, by):
+            else:
+                run.choose(permission_id, option_id, by)  # unless whoever looks after the run has read it meanwhile
+            if last and self._has_cancelled(session_id, last.id, permission_id):
                 raise QuestionClosed
+
+    def _has_cancelled(self, session_id: str, message_id: str, permission_id: str) -> bool:
+        """Whether the answer has ended, and with it the question."""
+        message = self.read(session_id).find(message_id)
+        asked = (part for part in (message.parts if message else ()) if isinstance(part, Permission))
+        return any(part.id == permission_id and part.status == "cancelled" for part in asked)
 
     def _has_open(self, session_id: str, permission_id: str) -> bool:
         last = self.read(session_id).last
