@@ -53,6 +53,20 @@ class QuestionClosed(WebChatError):
         super().__init__("This question has been answered already, or nobody waits for its answer any more.")
 
 
+class NotWaiting(WebChatError):
+    """A message that was to be changed, sent or taken back does not wait any more."""
+
+    def __init__(self) -> None:
+        super().__init__("This message does not wait any more: it has been sent, or taken back.")
+
+
+class Held(WebChatError):
+    """A message waits, and is not sent by itself."""
+
+    def __init__(self) -> None:
+        super().__init__("The answer before it is not whole, so your message waits: send it yourself, or take it back.")
+
+
 class StaleView(WebChatError):
     """A message was sent from a page that did not show what others have written since."""
 

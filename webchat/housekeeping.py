@@ -41,16 +41,18 @@ class Housekeeping:
         end: Callable[[str], None],
         trash_days: float,
         longest_title: int,
+        send_left: Callable[[], None],
         chores: Collection[Callable[[], None]],
     ) -> None:
         """`end` has the backend let go of a session; `trash_days` is for how long a deleted one is kept.
 
-        `chores` are called whenever the trash is emptied.
+        `send_left` sends messages that wait and that nobody has sent; it is called all the time. `chores` are called
+        whenever the trash is emptied.
         """
         self.trash_days, self._longest_title = trash_days, longest_title
         self._store, self._storage, self._supervisor, self._end = store, storage, supervisor, end
         self._taken_in = False
-        self._chores = chores
+        self._send_left, self._chores = send_left, chores
 
     def rename(self, session_id: str, title: str, owner: str | None = None) -> WebChatSession:
         """Give the session this title, which then stays. Raises InvalidInput."""
@@ -132,12 +134,13 @@ class Housekeeping:
             chore()
 
     def keep(self, stopping: threading.Event) -> None:
-        """Take in what comes into the folder, and let go what has expired, until `stopping` is set."""
+        """Take in what comes into the folder, send what waits, and let go what has expired, until `stopping` is set."""
         emptied, failing = float("-inf"), False
         while not stopping.wait(AFTER_TROUBLE if failing else LOOK_INTERVAL):
             try:
                 self.take_in()
                 self.adopt()
+                self._send_left()
                 if time.monotonic() - emptied > EMPTY_INTERVAL:
                     self.empty_expired()
                     emptied = time.monotonic()

@@ -29,6 +29,7 @@ from webchat.observer import NOBODY, Observer
 from webchat.replies.attached import AttachedBackend
 from webchat.replies.dispatcher import ReplyDispatcher, options_of
 from webchat.replies.posted import Posted
+from webchat.replies.queue import MessageQueue
 from webchat.replies.rules import ConversationRules
 from webchat.replies.supervisor import ReplySupervisor
 from webchat.session_store import DEFAULT_DESCRIPTION, WebChatSession, WebChatSessionStore, is_session_id, utc_now
@@ -67,9 +68,13 @@ class WebChatSessionManager:
         self.limits = limits or Limits()
         self.storage = storage = storage_at(persistence_path, observer)
         self.store = WebChatSessionStore(storage.sessions, clock=clock, most=self.limits.sessions)
-        self._supervisor = supervisor = ReplySupervisor(storage, self.limits, observer)
+        self._supervisor = supervisor = ReplySupervisor(
+            storage, self.limits, observer, over=lambda run: self.queue.reply_is_over(run)
+        )
         self._dispatcher = ReplyDispatcher(backend, self.store, supervisor, storage.bus, clock, context)
-        self._rules = ConversationRules(self.store, storage, supervisor, self._dispatcher, clock, self.limits.message)
+        longest = self.limits.message
+        self._rules = ConversationRules(self.store, storage, supervisor, self._dispatcher, clock, longest)
+        self.queue = MessageQueue(self.store, storage, supervisor, self._rules, clock, longest)
         self.archive = Archive(self.store, storage, supervisor, self.limits)
         self.housekeeping = Housekeeping(
             self.store,
@@ -78,6 +83,7 @@ class WebChatSessionManager:
             self._dispatcher.end,
             trash_days,
             self.limits.title,
+            send_left=self.queue.send_left,
             chores=(self.archive.importer.discard_left, *chores),
         )
 
@@ -371,11 +377,12 @@ class WebChatSessionManager:
         return self._dispatcher.begun(self.store.require(forked, owner), shown[0].content)
 
     def stop(self, session_id: str, owner: str | None = None) -> bool:
-        """Stop the answer that is being written; what came is kept. Whether there was one.
+        """Stop the answer that is being written; whether there was one. What came is kept, what waits is taken back.
 
         Returns when it has ended, or after two seconds where the backend takes longer.
         """
         self.store.require(session_id, owner)
+        self.queue.take_all_back(session_id)  # before the answer's end, with which it would be sent
         return self._supervisor.stop(session_id)
 
     def answer_permission(self, session_id: str, permission_id: str, option_id: str, owner: str | None = None) -> None:
@@ -433,8 +440,8 @@ class WebChatSessionManager:
     def keep_house(self) -> None:
         """Have a thread look after the files until `close`: once in a process that serves, after it has forked.
 
-        It lists what is put into the folder, empties the trash in time, and takes answers that processes which are gone
-        have left behind into their transcripts, where they are found.
+        It lists what is put into the folder, empties the trash in time, sends messages that still wait, and takes
+        answers which processes that are gone have left behind into their transcripts, where they are found.
         """
         with suppress(WebChatError, OSError):  # the thread tries again, and says why
             # Before the first page is shown: while an answer is taken in, it looks as if somebody was writing it.

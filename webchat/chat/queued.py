@@ -26,10 +26,6 @@ class QueuedMessage:
     first: str | None = None
     returned: bool = False
 
-    def is_same(self, key: str, text: str) -> bool:
-        """Whether this is what was sent with that key and text."""
-        return key == self.key and text in (self.text, self.first)
-
     def record(self) -> dict[str, Any]:
         """The line that stands for it; what is empty is left out."""
         always = {"key": self.key, "text": self.text, "created_at": self.created_at}

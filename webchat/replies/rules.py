@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from webchat.chat.conversation import Conversation
-from webchat.chat.message import Message, history, new_message_id
+from webchat.chat.message import File, Message, history, new_message_id
+from webchat.chat.queued import QueuedMessage
 from webchat.chat.texts import checked_files, checked_message
-from webchat.errors import InvalidInput, SessionBusy, StaleView, TooBusy
+from webchat.errors import Held, InvalidInput, SessionBusy, StaleView, TooBusy
 from webchat.replies.dispatcher import ReplyDispatcher
 from webchat.replies.posted import Posted
 from webchat.replies.supervisor import ReplySupervisor
@@ -52,10 +53,32 @@ class ConversationRules:
         """See `WebChatSessionManager.post_message`."""
         session = self._store.require(session_id, owner)
         text, sent = checked_message(message, self._longest_message), checked_files(files)
+        return self._post(session, client, key, text, sent, lambda conversation: _check_seen(conversation, seen))
 
+    def send_queued(self, session: WebChatSession, item: QueuedMessage, *, after_whole: bool) -> Posted:
+        """Send a message that has waited, on top of what the conversation is now.
+
+        With `after_whole` it raises Held unless the last answer is whole; raises what `post_message` does.
+        """
+
+        def check(conversation: Conversation) -> None:
+            if after_whole and not is_whole(conversation):
+                raise Held
+
+        return self._post(session, item.client, item.key, item.text, item.files, check)
+
+    def _post(
+        self,
+        session: WebChatSession,
+        client: str | None,
+        key: str | None,
+        text: str,
+        files: tuple[File, ...],
+        check: Callable[[Conversation], None],
+    ) -> Posted:
         def write(turn: Turn) -> Posted:
-            _check_seen(turn.conversation, seen)
-            question = replace(self._question(text, _last_id(turn.conversation), key), files=sent)
+            check(turn.conversation)
+            question = replace(self._question(text, _last_id(turn.conversation), key), files=files)
             return self._ask(session, question, turn.conversation.messages, turn)
 
         return self._once(session, client, key, text, write)
@@ -98,13 +121,13 @@ class ConversationRules:
         try:
             with self._supervisor.turn_to_answer(session.session_id, client) as turn:
                 conversation = turn.conversation
-                again = self._sent_before(session, conversation, key, text)
+                again = self._sent_in(session, conversation, key, text)
                 if again and conversation.last and conversation.last.id == again.question.id:
                     # It was saved, and then the disk had no room for its answer, say.
                     return self._asked(session, again.question, conversation.messages[:-1], turn)
                 return again or write(turn)
         except (SessionBusy, TooBusy):
-            again = self._sent_before(session, self._supervisor.read(session.session_id), key, text)
+            again = self.sent_before(session, key, text)
             if again:
                 return again
             raise
@@ -132,7 +155,11 @@ class ConversationRules:
     def _question(self, text: str, parent: str | None, key: str | None) -> Message:
         return Message(new_message_id(), "user", text, parent=parent, created_at=self._clock(), key=key)
 
-    def _sent_before(
+    def sent_before(self, session: WebChatSession, key: str | None, text: str | None) -> Posted | None:
+        """What came of the message with this key and text, if it is in the conversation; None as text is any."""
+        return self._sent_in(session, self._supervisor.read(session.session_id), key, text)
+
+    def _sent_in(
         self, session: WebChatSession, conversation: Conversation, key: str | None, text: str | None
     ) -> Posted | None:
         """What came of the message with this key, if it is there. With another text it is another message.
@@ -163,7 +190,7 @@ class ConversationRules:
         session = self._store.require(session_id, owner)
         self._store.require_known()
         with self._supervisor.turn(session_id) as turn:
-            again = self._sent_before(session, turn.conversation, key, question)
+            again = self._sent_in(session, turn.conversation, key, question)
             if again:
                 return again.question, again.reply
             _check_seen(turn.conversation, seen)
@@ -229,6 +256,12 @@ class ConversationRules:
                 raise InvalidInput("There is no such message in this session.")
             self._storage.transcripts.select(session_id, leaf)
         self._storage.bus.publish(session_id, urgent=True)
+
+
+def is_whole(conversation: Conversation) -> bool:
+    """Whether the last answer has come to its end: then what waits may be sent."""
+    last = conversation.last
+    return last is None or (last.role == "assistant" and last.status == "complete")
 
 
 def _last_question(conversation: Conversation, message_id: str) -> tuple[Message, Sequence[Message]]:

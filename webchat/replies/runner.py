@@ -100,12 +100,12 @@ class ReplyRunner:
         """Set by `let_write` and `withdraw`."""
         self._finished = threading.Event()
 
-    def start(self, release: Release) -> None:
-        """Run in a thread of its own; `release` gives the session's lock back at the end.
+    def start(self, release: Release, then: Callable[[], object]) -> None:
+        """Run in a thread of its own; `release` gives the session's lock back at the end, and `then` is called.
 
         Raises NoThreads; the lock is the caller's still then.
         """
-        threads.start(self._run, f"reply-{self.session_id[:20]}", release)
+        threads.start(self._run, f"reply-{self.session_id[:20]}", release, then)
 
     def let_write(self) -> None:
         """Write down and show what comes: the question is saved, and the log begun."""
@@ -147,7 +147,7 @@ class ReplyRunner:
         """Wait for the end, in seconds; whether it has come. The next message is accepted then."""
         return self._finished.wait(timeout)
 
-    def _run(self, release: Release) -> None:
+    def _run(self, release: Release, then: Callable[[], object]) -> None:
         reference.current.set(self._reference)
         self._observer.reply_began()
         try:
@@ -167,6 +167,7 @@ class ReplyRunner:
             self.view.take({"end": self.message.status, "error": str(self.error)})
         finally:
             self._let_go(release)
+            then()
 
     def _let_go(self, release: Release) -> None:
         """Let others write in the session, whatever fails on the way: nobody else would."""

@@ -47,7 +47,15 @@ STOP_PATIENCE = 2.0
 class ReplySupervisor:
     """All replies that this process runs, over one storage."""
 
-    def __init__(self, storage: Storage, limits: Limits, observer: Observer = NOBODY) -> None:
+    def __init__(
+        self,
+        storage: Storage,
+        limits: Limits,
+        observer: Observer = NOBODY,
+        over: Callable[[ReplyRunner], object] = lambda run: None,
+    ) -> None:
+        """`over` is called in a reply's thread when it is over and others may write in its session."""
+        self._over = over
         self._storage, self._limits, self._observer = storage, limits, observer
         self.places = Places(limits.replies, limits.replies_per_client, TOO_MANY)
         self.runs: dict[str, ReplyRunner] = {}
@@ -150,7 +158,7 @@ class ReplySupervisor:
         run = ReplyRunner(session_id, header, ask, begin, changed, ended, asked, observer=self._observer)
         release = turn.hand_over()
         try:
-            run.start(let_go)
+            run.start(let_go, lambda: self._over(run))
         except NoThreads as error:  # the question is kept: sent again, it is answered
             turn.take_back(release)
             run.withdraw()

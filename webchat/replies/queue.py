@@ -1,0 +1,280 @@
+"""The rules of messages that wait for an answer's end. Knows no backend and no file."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from hashlib import sha256
+
+from webchat.chat.message import new_message_id
+from webchat.chat.queued import QueuedMessage
+from webchat.chat.texts import checked_files, checked_message
+from webchat.errors import Closing, Held, LimitReached, NotWaiting, SessionBusy, TooBusy, WebChatError, storing
+from webchat.replies.posted import Posted
+from webchat.replies.rules import ConversationRules, is_whole
+from webchat.replies.runner import ReplyRunner
+from webchat.replies.supervisor import ReplySupervisor
+from webchat.session_store import WebChatSession, WebChatSessionStore
+from webchat.storage.protocols import Storage
+from webchat.storage.wakeups import POLL_INTERVAL
+
+log = logging.getLogger(__name__)
+MOST = 20
+"""Messages that wait in one session."""
+NOT_QUEUED = "The message could not be queued"
+
+
+class MessageQueue:
+    """What is sent while an answer is being written waits, and is sent in order, each when the one before is answered.
+
+    It is sent by the process whose reply has ended, else by whoever keeps house. If an answer was not completed, what
+    waits is held: nobody knows whether it is still meant. Whatever is sent has its key, and is never sent twice.
+    """
+
+    def __init__(
+        self,
+        store: WebChatSessionStore,
+        storage: Storage,
+        supervisor: ReplySupervisor,
+        rules: ConversationRules,
+        clock: Callable[[], str],
+        longest_message: int,
+    ) -> None:
+        self._store, self._storage, self._supervisor, self._rules = store, storage, supervisor, rules
+        self._clock, self._longest_message = clock, longest_message
+        self._without_place: set[str] = set()
+        """Sessions whose next message has found no place among the answers of this process."""
+        self._held: dict[str, object] = {}
+        """The version of sessions that were found held, for whoever looks at all of them again and again."""
+
+    # For views and scripts
+
+    def items(self, session_id: str) -> tuple[QueuedMessage, ...]:
+        """What waits, in order."""
+        return tuple(item for item in self._items(session_id) if not item.returned)
+
+    def returned(self, session_id: str) -> tuple[QueuedMessage, ...]:
+        """What was taken back, and stands in the message field until the next message comes from there."""
+        return tuple(item for item in self._items(session_id) if item.returned)
+
+    def version(self, session_id: str) -> object:
+        """Differs from an earlier one when something of it has changed, in any process; None if there is nothing."""
+        with storing("The waiting messages could not be read"):
+            return self._storage.queue.version(session_id)
+
+    def is_held(self, session_id: str) -> bool:
+        """Whether nobody sends what waits, because the last answer was not completed."""
+        supervisor, looked = self._supervisor, None
+        # Asked twice: between two questions an answer may have ended, and the next one begun.
+        while (version := supervisor.version(session_id)) != looked:
+            looked = version
+            if supervisor.is_answering(session_id) or is_whole(supervisor.read(session_id)):
+                return False
+        return not supervisor.is_answering(session_id)
+
+    def send(
+        self,
+        session_id: str,
+        message: str,
+        owner: str | None = None,
+        *,
+        key: str | None = None,
+        seen: str | None = None,
+        files: Sequence[tuple[str, str]] = (),
+        client: str | None = None,
+    ) -> Posted | QueuedMessage:
+        """Accept a message as `WebChatSessionManager.post_message`; while an answer is being written, it waits.
+
+        Raises as that does, but no SessionBusy; LimitReached if too many wait.
+        """
+        session = self._store.require(session_id, owner)
+        text, sent = checked_message(message, self._longest_message), checked_files(files)
+        waiting = self.items(session_id)
+        known = _same(waiting, key, text) if key else None
+        if known:
+            return known
+        if self.is_held(session_id) or not (waiting or self._supervisor.is_answering(session_id)):
+            with suppress(SessionBusy):
+                return self._rules.post_message(
+                    session_id, message, owner, key=key, seen=seen, files=files, client=client
+                )
+        self._store.require_known()
+        self._supervisor.require_open()
+        self._supervisor.require_disk()
+        added = self._add(session, QueuedMessage(key or new_message_id(), text, sent, self._clock(), client))
+        if isinstance(added, QueuedMessage) and not self._supervisor.is_answering(session_id):
+            self.send_next(session_id)  # the answer has ended meanwhile, and who wrote it may have looked before
+        return added
+
+    def wait(self, session_id: str, key: str, owner: str | None, gone: Callable[[], bool]) -> Posted:
+        """Wait until a message is sent. Raises NotWaiting if it is taken back, Held; Closing, also if `gone()`."""
+        session = self._store.require(session_id, owner)
+        with self._storage.bus.listen(session_id) as waiter:
+            while not (gone() or self._supervisor.stopping.is_set()):
+                waiter.clear()
+                waits = any(item.key == key for item in self.items(session_id))
+                posted = self._rules.sent_before(session, key, None)
+                if posted:
+                    return posted
+                if not waits:
+                    raise NotWaiting
+                if self.is_held(session_id):
+                    raise Held
+                waiter.wait(POLL_INTERVAL)
+        raise Closing
+
+    def change(self, session_id: str, key: str, message: str, owner: str | None = None) -> QueuedMessage:
+        """Say something else in a message that waits. Raises NotWaiting, InvalidInput, TooLarge."""
+        session = self._store.require(session_id, owner)
+        text = checked_message(message, self._longest_message)
+        with storing(NOT_QUEUED), self._storage.queue.changing(session_id) as items:
+            place = self._place(session, items, key)
+            item = items[place]
+            items[place] = replace(item, text=text, first=item.text if item.first is None else item.first)
+            changed = items[place]
+        self._tell(session_id)
+        return changed
+
+    def take_back(self, session_id: str, key: str, owner: str | None = None, *, keep: bool) -> QueuedMessage:
+        """Send a message not at all; with `keep` it stands in the message field from now on. Raises NotWaiting."""
+        session = self._store.require(session_id, owner)
+        with storing("The message could not be taken back"), self._storage.queue.changing(session_id) as items:
+            item = items.pop(self._place(session, items, key))
+            if keep:
+                items.append(replace(item, returned=True))
+        self._tell(session_id)
+        return item
+
+    def take_all_back(self, session_id: str) -> tuple[QueuedMessage, ...]:
+        """The same with all that wait, kept; gives them."""
+        waiting = self.items(session_id)
+        if not waiting:
+            return ()
+        with storing("The messages could not be taken back"), self._storage.queue.changing(session_id) as items:
+            waiting = tuple(item for item in items if not item.returned)
+            items[:] = [replace(item, returned=True) for item in items]
+        self._tell(session_id)
+        return waiting
+
+    def drop_returned(self, session_id: str, keys: Collection[str]) -> None:
+        """Let go what was taken back, with these keys: a message has come from the field in which it stood."""
+        if not keys or not self.returned(session_id):
+            return
+        with storing(NOT_QUEUED), self._storage.queue.changing(session_id) as items:
+            items[:] = [item for item in items if not (item.returned and item.key in keys)]
+        self._tell(session_id)
+
+    def send_now(self, session_id: str, key: str, owner: str | None = None) -> Posted:
+        """Send one that waits and is held. Raises NotWaiting, and what `post_message` raises."""
+        session = self._store.require(session_id, owner)
+        with storing("The message could not be sent"), self._storage.queue.changing(session_id) as items:
+            item = items[self._place(session, items, key)]
+            posted = self._rules.send_queued(session, item, after_whole=False)
+            items.remove(item)
+        self._tell(session_id)
+        return posted
+
+    # For those whose answers end, and who keep house
+
+    def send_next(self, session_id: str) -> None:
+        """Send the first that waits, if the last answer is whole and no other is being written.
+
+        If there is no place for its answer, that is tried again when one is. Raises StorageError, NoThreads.
+        """
+        try:
+            with suppress(Held, SessionBusy, Closing):
+                self._send_first(session_id)
+        except TooBusy:
+            self._without_place.add(session_id)
+
+    def reply_is_over(self, run: ReplyRunner) -> None:
+        """Send what has waited for this answer, and for its place."""
+        places, self._without_place = self._without_place, set()
+        whole = run.is_saved and run.message.status == "complete"
+        for session_id in [*([run.session_id] if whole else []), *places]:
+            try:
+                self.send_next(session_id)
+            except (WebChatError, OSError):
+                log.warning("what waits in session %s could not be sent", session_id, exc_info=True)
+
+    def send_left(self) -> None:
+        """Send what nobody has sent: its process has died, or there was no place. Raises the first failure."""
+        failure: Exception | None = None
+        for session_id in self._storage.queue.sessions():
+            try:
+                self._send_if_left(session_id)
+            except (WebChatError, OSError) as error:
+                failure = failure or error
+        if failure:
+            raise failure
+
+    def _send_if_left(self, session_id: str) -> None:
+        version = self._storage.queue.version(session_id), self._supervisor.version(session_id)
+        if self._held.get(session_id) == version or self._supervisor.is_answering(session_id):
+            return
+        self.send_next(session_id)
+        if self.items(session_id) and self.is_held(session_id):
+            self._held[session_id] = version
+
+    def _send_first(self, session_id: str) -> None:
+        """Raises Held, SessionBusy, TooBusy, Closing."""
+        if not self.items(session_id):
+            return
+        with storing("The next message could not be sent"), self._storage.queue.changing(session_id) as items:
+            session = self._storage.sessions.get(session_id)
+            item = next((item for item in items if not item.returned), None)
+            if item is None or session is None or session.deleted_at:
+                return
+            # Found there, it was sent, and the process has died before it could say so here.
+            if not self._rules.sent_before(session, item.key, item.text):
+                self._rules.send_queued(session, item, after_whole=True)
+            items.remove(item)
+        self._tell(session_id)
+
+    # Inside
+
+    def _items(self, session_id: str) -> tuple[QueuedMessage, ...]:
+        with storing("The waiting messages could not be read"):
+            return self._storage.queue.items(session_id)
+
+    def _add(self, session: WebChatSession, item: QueuedMessage) -> Posted | QueuedMessage:
+        """Put it behind the others, if it is not there and was not sent before."""
+        with storing(NOT_QUEUED), self._storage.queue.changing(session.session_id) as items:
+            again = _same(items, item.key, item.text) or self._sent(session, item)
+            if again:
+                return again
+            if sum(not known.returned for known in items) >= MOST:
+                raise LimitReached(MOST, "Wait until one is sent, or take one back", "messages waiting")
+            if any(known.key == item.key for known in items):
+                item = replace(item, key=_key_of(item.key, item.text))
+            items.append(item)
+        self._tell(session.session_id)
+        return item
+
+    def _sent(self, session: WebChatSession, item: QueuedMessage) -> Posted | None:
+        """What came of it, if it was sent before."""
+        keys = (item.key, _key_of(item.key, item.text))
+        return next(filter(None, (self._rules.sent_before(session, key, item.text) for key in keys)), None)
+
+    def _place(self, session: WebChatSession, items: Sequence[QueuedMessage], key: str) -> int:
+        """Which of them has the key. Raises NotWaiting."""
+        for place, item in enumerate(items):
+            if item.key == key and not item.returned and not self._rules.sent_before(session, key, item.text):
+                return place
+        raise NotWaiting
+
+    def _tell(self, session_id: str) -> None:
+        self._storage.bus.publish(session_id, urgent=True)
+
+
+def _same(items: Sequence[QueuedMessage], key: str, text: str) -> QueuedMessage | None:
+    """The one that was sent with that key and text."""
+    keys = (key, _key_of(key, text))
+    return next((item for item in items if item.key in keys and text in (item.text, item.first)), None)
+
+
+def _key_of(key: str, text: str) -> str:
+    """A key for this text from a form whose key another message has: a browser went back to it, and sent it anew."""
+    return sha256("\0".join((key, "queue", text)).encode()).hexdigest()[:32]
