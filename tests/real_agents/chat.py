@@ -74,8 +74,8 @@ class Chat:
         self.manager.answer_permission(session_id, asked.id, chosen.id)
 
     def transcript(self, session_id: str) -> list[Said]:
-        """What the person sees."""
-        return [(message.role, message.content) for message in self.manager.conversation(session_id).messages]
+        """What the person sees; agents tell their model of white space at the end as they like."""
+        return [(message.role, message.content.rstrip()) for message in self.manager.conversation(session_id).messages]
 
     def agents_session(self, session_id: str) -> str:
         """The id of the agent's session that has this conversation."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.acp import has_ended
 from tests.reading import until
 from tests.real_agents.chat import PATIENCE
 from tests.real_agents.model import primed
 from tests.scripted_server import SILENCE, calls, says, sends
+from webchat.errors import QuestionClosed
 
 
 def asked(model) -> list[str]:
@@ -29,7 +32,7 @@ def test_stop_ends_a_command_that_runs(chat, session_id, model, agent):
     assert asked(model) == ["Sleep.", "Are you awake?"]
 
 
-def test_after_a_stop_the_agents_session_goes_on(chat, session_id, model):
+def test_a_stopped_answer_stays_in_the_agents_session(chat, session_id, model):
     model.script(sends("Once upon a time ", SILENCE))
     chat.begin_answer(session_id, "Tell me a story.", "Once")
     began = chat.agents_session(session_id)
@@ -37,7 +40,22 @@ def test_after_a_stop_the_agents_session_goes_on(chat, session_id, model):
     assert chat.ended(session_id).status == "stopped"
     assert chat.say(session_id, "Shorter, please.") == "Hello there."
     assert chat.agents_session(session_id) == began
-    assert asked(model) == ["Tell me a story.", "Shorter, please."]
+    assert model.heard == chat.transcript(session_id)[:-1]
+
+
+def test_stop_while_the_agent_asks_runs_nothing(chat, session_id, model, agent):
+    made = chat.work / "made"
+    model.script(calls("c1", *agent.runs(f"touch {made}"), said="I make it. "))
+    chat.manager.post_message(session_id, "Make a file.")
+    asked = chat.question(session_id)
+    chat.manager.stop(session_id)
+    answer = chat.ended(session_id)
+    assert (answer.status, answer.content) == ("stopped", "I make it. ")
+    with pytest.raises(QuestionClosed):
+        chat.manager.answer_permission(session_id, asked.id, asked.options[0].id)
+    assert chat.say(session_id, "Is it there?") == "Hello there."
+    assert not made.exists()
+    assert model.heard == chat.transcript(session_id)[:-1]
 
 
 def test_a_killed_agent_fails_its_answer_and_the_next_message_starts_it_again(chat, session_id, model):

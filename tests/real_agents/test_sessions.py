@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 from tests.real_agents.model import primed
-from tests.scripted_server import says
+from tests.scripted_server import calls, says
 
 
-def test_after_a_restart_the_agents_session_goes_on(chat, session_id, model):
-    model.script(says("Ada, I see."))
-    chat.say(session_id, "My name is Ada.")
+def test_after_a_restart_the_agents_session_goes_on(chat, session_id, model, agent):
+    model.script(calls("c1", *agent.runs(f"touch {chat.work / 'made'}"), said="I make it. "), says("It is there."))
+    chat.manager.post_message(session_id, "Make a file.")
+    chat.choose(session_id, "allow_once")
+    chat.ended(session_id)
     began = chat.agents_session(session_id)
     chat.manager.close()
     chat.begin()
-    assert chat.say(session_id, "What is my name?") == "Hello there."
+    assert chat.say(session_id, "What did you do?") == "Hello there."
     assert chat.agents_session(session_id) == began
-    assert model.heard == chat.transcript(session_id)[:-1]
+    assert model.heard == [
+        ("user", "Make a file."),
+        ("assistant", "I make it."),
+        ("assistant", "It is there."),
+        ("user", "What did you do?"),
+    ]
+    assert len(model.tools_gave) == 1
 
 
 def test_an_edited_message_and_a_fork_have_their_own_history(chat, session_id, model):
