@@ -123,7 +123,7 @@ def test_the_last_event_s_id_wins_over_the_page_s_own_position(client, open_tab,
 
 @pytest.mark.parametrize(
     "position",
-    ["", "rubbish", "1", "1.x", "-1.x.0", "1.x.-1", "1.x.0.0", "1..x", "1.a b.0", "9" * 40 + "..0", "٣.x.0", "%00"],
+    ["", "rubbish", "1", "1.x", "-1.x.0", "1.x.-1", "1.x.0.0.0", "1..x", "1.a b.0", "9" * 40 + "..0", "٣.x.0", "%00"],
 )
 def test_rubbish_for_a_position_begins_at_the_present(client, open_tab, session_id, position):
     tab = open_tab()
@@ -208,7 +208,7 @@ def test_every_event_has_a_position_and_none_goes_back(open_tab, session_id, bac
     manager.post_message(session_id, "question")
     tab.read(complete)
     positions = [event.id for event in tab.events if event.data]
-    assert all(re.fullmatch(r"\d+\.[A-Za-z0-9_-]*\.\d+", position) for position in positions)
+    assert all(re.fullmatch(r"\d+\.[A-Za-z0-9_-]*\.\d+\.\d+", position) for position in positions)
     offsets = [int(position.partition(".")[0]) for position in positions]
     assert offsets == sorted(offsets)
 

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.stored import Stored
@@ -29,7 +29,7 @@ def conversation(*messages):
     return Conversation(Messages(messages), max([message.revision for message in messages], default=0))
 
 
-RUBBISH = [None, "", "5", "1.2", "1.a.b", "-1.a.0", "1.a.-1", "1.a.0\n", " 1.a.0", "1.a b.0", "1.a.0.0", "١.a.0"]
+RUBBISH = [None, "", "5", "1.2", "1.a.b", "-1.a.0", "1.a.-1", "1.a.0\n", " 1.a.0", "1.a b.0", "1.a.0.0.0", "١.a.0"]
 RUBBISH += ["1.<b>.0", "9" * 16 + ".a.0", "1." + "a" * 129 + ".0", "1.é.0", "NaN.a.0", "1..", "\0"]
 
 
@@ -118,7 +118,8 @@ class Page:
         self.shown += change.added
         last = self.shown[-1]
         revisions = [message.revision for message in self.shown if not message.in_flight]
-        self.position = str(Position(max([position.revision, *revisions]), last.id, len(self.shown)))
+        trail = Messages(self.shown).trail(len(self.shown) - 1)
+        self.position = str(Position(max([position.revision, *revisions]), last.id, len(self.shown), trail))
 
 
 class Chat(Stored):
@@ -202,7 +203,12 @@ class Chat(Stored):
 STEPS = ["ask", "again", "exchange", "grow", "grow", "end", "die", "cut", "later", "open", "look", "look"]
 
 
+EDITED_WHILE_OPEN = ["ask", "again", "ask", "die", "cut", "open", "cut", "ask"]
+"""Lines were taken away and others written in their place: as many records as before, and other messages."""
+
+
 @settings(deadline=None, max_examples=300)
+@example([(step, 0) for step in EDITED_WHILE_OPEN])
 @given(st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, 3)), max_size=40))
 def test_a_page_that_looks_now_and_then_ends_with_the_messages_that_there_are(steps):
     chat = Chat()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from webchat.chat.message import Message
 from webchat.chat.messages import Messages
 
-_POSITION = re.compile(r"(\d{1,15})\.([A-Za-z0-9_-]{0,128})\.(\d{1,15})", re.ASCII)
+_POSITION = re.compile(r"(\d{1,15})\.([A-Za-z0-9_-]{0,128})\.(\d{1,15})(?:\.(\d{1,10}))?", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -21,20 +21,27 @@ class Status:
 
 @dataclass(frozen=True)
 class Position:
-    """How far a reader is: the transcript's revision, the last message shown, and how many are shown up to it."""
+    """How far a reader is: the transcript's revision, the last message shown, and how many are shown up to it.
+
+    `trail` tells the ids of these from any others; None for a reader who does not say.
+    """
 
     revision: int = 0
     message_id: str = ""
     count: int = 0
+    trail: int | None = None
 
     def __str__(self) -> str:
-        return f"{self.revision}.{self.message_id}.{self.count}"
+        trail = "" if self.trail is None else f".{self.trail}"
+        return f"{self.revision}.{self.message_id}.{self.count}{trail}"
 
     @classmethod
     def parse(cls, text: str | None) -> Position | None:
         """The position that `str` wrote, or None for anything else."""
         match = _POSITION.fullmatch(text or "")
-        return cls(int(match[1]), match[2], int(match[3])) if match else None
+        if not match:
+            return None
+        return cls(int(match[1]), match[2], int(match[3]), int(match[4]) if match[4] else None)
 
 
 @dataclass(frozen=True)
@@ -53,7 +60,13 @@ class Conversation:
 
     @property
     def position(self) -> Position:
-        return Position(self.revision, self.last.id if self.last else "", len(self.messages))
+        return self.position_at(self.last, self.revision) if self.last else Position(self.revision, trail=0)
+
+    def position_at(self, message: Message, revision: int) -> Position:
+        """That of a reader who has seen all up to this message, and the transcript up to this revision."""
+        place = self.messages.place(message.id)
+        assert place is not None  # noqa: S101
+        return Position(revision, message.id, place + 1, self.messages.trail(place))
 
     def up_to(self, message_id: str) -> tuple[Message, ...]:
         """The messages up to and with that one; () where it is not shown."""
@@ -85,7 +98,8 @@ def change_since(conversation: Conversation, position: Position) -> Change | Non
     first = messages.first_after(position.revision)
     new, at = messages[first:], position.count - 1
     known = messages[at].id if 0 <= at < len(messages) else ""
-    if conversation.revision < position.revision or known != position.message_id:
+    is_known = known == position.message_id and position.trail in (None, messages.trail(at))
+    if conversation.revision < position.revision or not is_known:
         return Change(conversation, replaced=True)
     if first == at:
         return Change(conversation, current=new[0], added=new[1:])

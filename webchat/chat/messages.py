@@ -5,9 +5,14 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, overload
+from zlib import crc32
 
 if TYPE_CHECKING:
     from webchat.chat.message import Message
+
+
+def _trail(message_id: str, before: int) -> int:
+    return crc32(message_id.encode(), before)
 
 
 class _Shared:
@@ -18,6 +23,8 @@ class _Shared:
         self.places: dict[str, int] = {}
         self.revisions: list[float] = []
         """For each message the largest revision up to it; one in flight has none yet, and comes after all."""
+        self.trails: list[int] = []
+        """For each message what tells the ids up to it from any others, as a number."""
         for item in items:
             self.append(item)
 
@@ -25,6 +32,7 @@ class _Shared:
         revision = message.revision or float("inf")
         self.revisions.append(max(revision, self.revisions[-1]) if self.revisions else revision)
         self.places.setdefault(message.id, len(self.items))
+        self.trails.append(_trail(message.id, self.trails[-1] if self.trails else 0))
         self.items.append(message)
 
 
@@ -59,6 +67,15 @@ class Messages(Sequence["Message"]):
     def first_after(self, revision: int) -> int:
         """The place of the first message that has changed since this revision of the transcript, or is in flight."""
         return bisect_right(self._shared.revisions, revision, hi=self._length)
+
+    def trail(self, place: int) -> int:
+        """What tells the ids of the messages up to this place from any others, as a number; 0 if there is none."""
+        if not 0 <= place < len(self):
+            return 0
+        if place < self._length:
+            return self._shared.trails[place]
+        assert self._last is not None  # noqa: S101
+        return _trail(self._last.id, self._shared.trails[place - 1] if place else 0)
 
     def _part(self, length: int, last: Message | None) -> Messages:
         part = object.__new__(Messages)

@@ -212,8 +212,7 @@ class PageStream(ListStream):
 
     def _added(self, change: Change, message: Message) -> Markup:
         html = pieces.added_partial([message], change.conversation, self._session_id) + pieces.seen_partial(message)
-        self._position = replace(self._position, count=self._position.count + 1)
-        self._note(message)
+        self._note(message, change.conversation)
         if message.role != "assistant":
             self._growing.sent = message
             return html
@@ -222,13 +221,12 @@ class PageStream(ListStream):
 
     def _grown(self, change: Change, message: Message) -> Markup:
         """What is new in the message that the page showed last."""
-        self._note(message)
+        self._note(message, change.conversation)
         return self._growing.more(message, change.conversation)
 
-    def _note(self, message: Message) -> None:
-        """Remember that the page has this message as it is now."""
-        revision = max(message.revision, self._position.revision)
-        self._position = replace(self._position, revision=revision, message_id=message.id)
+    def _note(self, message: Message, conversation: Conversation) -> None:
+        """Remember that the page has this message as it is now, as the last."""
+        self._position = conversation.position_at(message, max(message.revision, self._position.revision))
 
     def _event(self, html: Markup) -> str:
         data = "".join(f"data: {line}\n" for line in re.split(r"\r\n|\r|\n", str(html)))
