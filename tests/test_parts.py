@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -35,8 +38,11 @@ from webchat.chat.parts import (
 )
 from webchat.errors import InvalidInput, QuestionClosed, SessionNotFound
 from webchat.manager import WebChatSessionManager
+from webchat.replies.recorder import ReplyRecorder
+from webchat.storage import storage_at
 
 OPTIONS = (Option("yes", "Allow", "allow_once"), Option("no", "Reject", "reject_once"))
+HEADER = {"id": "answer", "parent": None, "started_at": "2026-01-01T00:00:00+00:00"}
 ASKED = Permission("p1", "Run ls?", OPTIONS, "call-1")
 RUNNING = ToolCall("call-1", "ls", "execute", "running", "ls -l")
 DONE = ToolCall("call-1", "ls", "execute", "done", "ls -l", (Terminal("total 0\n"),), 0.5)
@@ -199,6 +205,26 @@ def test_another_process_answers(manager, asking, session_id, home):
     other.answer_permission(session_id, "p1", "no")
     posted.wait()
     assert asking.chosen == [(session_id, "p1", "no")]
+
+
+def test_a_question_is_answered_before_the_end_or_not_at_all():
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(2) as pool:
+            for _ in range(300):
+                storage = storage_at(None)
+                recorder = ReplyRecorder(HEADER, partial(storage.replies.begin, "s", HEADER), lambda urgent: None, 1000)
+                recorder.begin()
+                recorder.take(ASKED)
+                recorder.flush()
+                chosen = pool.submit(recorder.choose, "p1", "yes", "")
+                recorder.end({"end": "complete"})
+                recorder.commit(recorder.view.message(alive=False))
+                (asked,) = storage.transcripts.read("s").leaf.parts
+                assert asked.status == ("answered" if chosen.result() else "cancelled")
+    finally:
+        sys.setswitchinterval(interval)
 
 
 def test_the_second_of_two_questions_is_answered_first(manager, backend, session_id, home):

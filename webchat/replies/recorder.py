@@ -155,12 +155,12 @@ class ReplyRecorder:
             answered = replace(asked, status="answered", choice=option_id, by=by or None).record()
             self._new_parts[place] = answered
             self._heard_at = self._silence_said_at = time.monotonic()
-        try:
-            self.flush()
-        except OSError:
-            with self._lock:
+            try:
+                records = self._write_down()
+            except OSError:
                 self._new_parts.pop(place, None)
-            raise
+                raise
+        self._tell(records)
         return True
 
     @property
@@ -212,16 +212,24 @@ class ReplyRecorder:
         Raises OSError.
         """
         with self._lock:
-            records = self._waiting_records()
-            if not records:
-                return
+            records = self._write_down()
+        self._tell(records)
+
+    def _write_down(self) -> list[dict[str, Any]]:
+        """Write and show what has come; gives that. Nothing after the end. Called with the lock. Raises OSError."""
+        records = [] if self.view.has_ended else self._waiting_records()
+        if records:
             self._tried_at = time.monotonic()
             self._written().write(*records)
             self._written_at = time.monotonic()
             self._show(records)
+        return records
+
+    def _tell(self, records: list[dict[str, Any]]) -> None:
         if any("d" in record for record in records):
             self.spoken.set()
-        self._changed(any("part" in record for record in records) and self.is_asking)
+        if records:
+            self._changed(any("part" in record for record in records) and self.is_asking)
 
     def _waiting_records(self) -> list[dict[str, Any]]:
         changed = [{"part": changes_of(self._parts[place], record)} for place, record in self._new_parts.items()]
@@ -236,14 +244,16 @@ class ReplyRecorder:
 
     def end(self, final: Mapping[str, Any]) -> None:
         """Write the last record, if the log can take it, and show the reply as it has ended."""
-        try:
-            self.flush()
-            self._written().write(final)
-        except OSError:  # the log's end is a courtesy to its readers; the transcript is what counts
-            with self._lock:  # what the log could not take may still go into the transcript
-                self._show(self._waiting_records())
+        with self._lock:
+            try:
+                records = self._write_down()
+                self._written().write(final)
+            except OSError:  # the log's end is a courtesy to its readers; the transcript is what counts
+                records = self._waiting_records()  # which may still go there
+                self._show(records)
+            self.view.take(final)
         self.spoken.set()
-        self.view.take(final)
+        self._tell(records)
 
     def commit(self, message: Message) -> None:
         """Move the reply into the transcript; the log is gone then. Raises OSError."""

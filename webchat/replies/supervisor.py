@@ -260,21 +260,22 @@ class ReplySupervisor:
         request = {"permission": permission_id, "option": option_id, "by": by, "request": new_message_id()}
         with storing("Your answer could not be saved"):
             self._storage.replies.request(session_id, request)
-            if first_choice(self._storage.replies.requests(session_id), permission_id) != request:
+            # None is there if the reply has ended meanwhile.
+            if first_choice(self._storage.replies.requests(session_id), permission_id) not in (request, None):
                 raise QuestionClosed
             run = self.runs.get(session_id)
             if run is None:
                 self._wait_elsewhere(session_id, lambda: not self._has_open(session_id, permission_id))
             else:
                 run.choose(permission_id, option_id, by)  # unless whoever looks after the run has read it meanwhile
-            if last and self._has_cancelled(session_id, last.id, permission_id):
+            if last and self._is_refused(session_id, last.id, permission_id, option_id):
                 raise QuestionClosed
 
-    def _has_cancelled(self, session_id: str, message_id: str, permission_id: str) -> bool:
-        """Whether the answer has ended, and with it the question."""
+    def _is_refused(self, session_id: str, message_id: str, permission_id: str, option_id: str) -> bool:
+        """Whether the question was answered otherwise, or its answer has ended."""
         message = self.read(session_id).find(message_id)
         asked = (part for part in (message.parts if message else ()) if isinstance(part, Permission))
-        return any(part.id == permission_id and part.status == "cancelled" for part in asked)
+        return any(part.id == permission_id and not part.is_open and part.choice != option_id for part in asked)
 
     def _has_open(self, session_id: str, permission_id: str) -> bool:
         last = self.read(session_id).last
