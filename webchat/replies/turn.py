@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 from webchat.chat.conversation import Conversation
 from webchat.storage.protocols import Release
 
@@ -20,8 +22,9 @@ class Turn:
         releases, self._releases = self._releases, ()
 
         def release() -> None:
-            for each in releases:
-                each()
+            with ExitStack() as stack:  # each of them, also if one fails
+                for each in reversed(releases):
+                    stack.callback(each)
 
         return release
 
