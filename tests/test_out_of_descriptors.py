@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import socket
 from contextlib import ExitStack
 
@@ -9,6 +11,8 @@ import httpx
 import pytest
 
 from tests.processes import another_process, says, tell
+from webchat.errors import StorageError
+from webchat.fileutil import DiskFolder
 
 SERVE = """
 import resource, sys, threading
@@ -48,6 +52,27 @@ def test_connections_leave_descriptors_for_everything_else(home):
         _, errors = process.communicate(timeout=20)
         assert "Traceback" not in errors
         assert errors.count("\n") < 30
+
+
+def test_of_an_answer_whose_log_cannot_be_opened_nothing_is_left(manager, monkeypatch):
+    session_id = manager.create_session().session_id
+    opened = DiskFolder._file
+
+    def refuse(folder, name, *rest):
+        if name.endswith(".reply"):
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        return opened(folder, name, *rest)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(DiskFolder, "_file", refuse)
+        with pytest.raises(StorageError):
+            manager.post_message(session_id, "hello", key="once")
+    manager.post_message(session_id, "hello", key="once").wait()
+    shown = manager.conversation(session_id).messages
+    assert [(message.content, message.status) for message in shown] == [
+        ("hello", "complete"),
+        ("You said: hello", "complete"),
+    ]
 
 
 def test_without_a_descriptor_it_waits_says_so_once_and_goes_on(home):

@@ -59,7 +59,12 @@ class FileReplyLogs:
 
     def begin(self, session_id: str, header: Mapping[str, Any]) -> FileReplyLog:
         self.logs.remove(_request_file(session_id))
-        log = self.logs.begin(_file(session_id), jsonlines.dump(header) + b"\n")
+        try:
+            log = self.logs.begin(_file(session_id), jsonlines.dump(header) + b"\n")
+        except OSError:
+            with suppress(OSError):  # it may be there, and was not to be opened: it would count as an answer
+                self.logs.remove(_file(session_id))
+            raise
         self.begun.add(session_id)
         return FileReplyLog(self, session_id, log, self._transcripts)
 
