@@ -359,7 +359,9 @@ def test_a_file_that_lacks_its_last_newline_is_whole(manager, page, home):
     assert [message.text for message in page("/sessions/by-hand").messages][1:3] == ["Found.", "go on"]
 
 
-@pytest.mark.parametrize("data", [b'{"role":"user","content":"one"}\n{"role":"assis', b"\xff\xfe no words\n at all"])
+@pytest.mark.parametrize(
+    "data", [b'{"role":"user","content":"one"}\n{"role":"assis', b'{"role":"us', b"\xff\xfe no words\n at all"]
+)
 def test_a_damaged_file_is_listed_and_says_so(manager, page, home, data):
     path = drop(home, "damaged.jsonl")
     path.write_bytes(data)

@@ -49,7 +49,7 @@ class Adoption:
 def _record(session_id: str, written: str, branch: Branch) -> Row:
     """What is recorded of a transcript that came without a record. One that is damaged is listed, too."""
     messages = branch.messages
-    begun = bool(messages) or branch.damaged or branch.newer
+    begun = bool(messages) or branch.damaged or branch.torn or branch.newer
     first = next((message.content for message in messages if message.role == "user"), "")
     created_at = next((message.created_at for message in messages if message.created_at), written)
     row: Row = {"session_id": session_id, "description": title_of(first) if first else DEFAULT_DESCRIPTION}
