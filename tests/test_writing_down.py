@@ -75,6 +75,18 @@ def test_a_flood_of_pieces_is_written_ten_times_a_second(manager, backend, writt
     assert 2 <= len([text for text in written if text]) <= took / 0.1 + 3
 
 
+def test_half_a_character_is_no_readers_trouble_wherever_it_comes(manager, backend, gates):
+    half = "a\ud800b"
+    backend.plays(Event("reasoning", half), Event("note", half), Event("status", half), gates[0], half)
+    posted = manager.start_conversation("hello")
+    until(lambda: manager.read_conversation(posted.session.session_id).status)
+    shown = manager.read_conversation(posted.session.session_id)
+    assert (shown.last.reasoning, shown.last.notes, shown.status.text) == ("a?b", ("a?b",), "a?b")
+    gates[0].set()
+    posted.wait()
+    assert posted.answer.content == "a?b"
+
+
 @pytest.mark.parametrize(("answers", "seconds"), [(1, 0.102), (20, 0.14), (40, 0.18), (500, 0.18)])
 def test_many_answers_gather_for_longer_than_one(model, monkeypatch, answers, seconds):
     paused: list[float] = []

@@ -24,9 +24,9 @@ def record_of(piece: Piece) -> dict[str, Any]:
     if not isinstance(piece.text, str) or not isinstance(piece.progress, int | float | None):
         raise TypeError(f"a backend gave an Event of {piece.text!r:.50} and {piece.progress!r:.50}")
     if piece.kind == "status":
-        return {"s": piece.text, "p": piece.progress}
+        return {"s": _whole(piece.text), "p": piece.progress}
     key = {"reasoning": "r", "note": "n", "tool": "n"}.get(piece.kind)
-    return {key: piece.text} if key else {}
+    return {key: _whole(piece.text)} if key else {}
 
 
 def _part(part: Placed) -> dict[str, Any]:
