@@ -132,9 +132,20 @@
     if (url && url !== location.pathname) history.replaceState({ htmx: true }, "", url);
   };
 
+  // Few agents have commands, and few messages begin with one: their completion is loaded when it is needed.
+  let commands = null;
+  const bringCommands = () => {
+    const { script } = $("commands")?.dataset ?? {};
+    if (!script || commands) return;
+    commands = Object.assign(document.createElement("script"), { src: script });
+    document.head.append(commands);
+  };
+
   document.addEventListener("input", (event) => {
     if (event.target.matches("textarea")) fit(event.target);
-    if (event.target.id === "messageInput") keepDraft(event.target.value);
+    if (event.target.id !== "messageInput") return;
+    keepDraft(event.target.value);
+    if (event.target.value.startsWith("/")) bringCommands();
   });
 
   // Text files go with a message: chosen, dropped or pasted. Their names stand below the field.
@@ -589,7 +600,7 @@
   // What has the focus may be swapped away: then what has come in its place takes it, or what is nearest around that.
   const keepFocus = (around) => {
     if (!around.length || document.activeElement !== document.body || touch.matches) return;
-    const stops = around.flatMap((id) => [...($(id)?.querySelectorAll("button, a[href], input, .card > summary") ?? [])]);
+    const stops = around.flatMap((id) => [...($(id)?.matches("select") ? [$(id)] : []), ...($(id)?.querySelectorAll("button, a[href], input, .card > summary") ?? [])]);
     const stop = stops.find((each) => each.checkVisibility());
     if (stop) stop.focus({ preventScroll: true });
     else if (isPanelOpen()) $("sessionSearch").focus();

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -10,7 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from flask import Flask
+
 from tests.reading import until
+from webchat import create_app
 from webchat.backends import Event, Piece
 from webchat.backends.acp import AcpBackend
 from webchat.fileutil import DiskFolder
@@ -113,3 +117,19 @@ def has_ended(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
     except (FileNotFoundError, ProcessLookupError):
         return True
+
+
+@contextmanager
+def chats_in(home: Path, agents: Agents) -> Iterator[Callable[..., Flask]]:
+    """Starts chats with scripted agents on this folder: each argument is the switches of one agent."""
+    started: list[Flask] = []
+
+    def begin(*agent_switches: str, **values: Any) -> Flask:
+        commands = "\n".join(shlex.join(agents.command(*switches.split())) for switches in agent_switches or ("",))
+        given = {"WEBCHAT_BACKEND": "acp", "WEBCHAT_AGENT": commands, **values}
+        started.append(create_app({"AMPLIFIER_HOME": str(home), "TESTING": True, **given}))
+        return started[-1]
+
+    yield begin
+    for app in started:
+        app.extensions["webchat"].close()

@@ -26,9 +26,11 @@ MAY_IMPORT = {
     "replies": {"backends", "chat", "session_store", "storage"},
     "archive": {"chat", "fileutil", "render", "replies", "session_store", "storage"},
     "housekeeping": {"chat", "replies", "session_store", "storage"},
-    "manager": {"archive", "backends", "chat", "housekeeping", "replies", "session_store", "storage"},
+    "agent_sessions": {"backends", "chat", "replies", "session_store", "storage"},
+    "manager": {"agent_sessions", "archive", "backends", "chat", "housekeeping", "replies", "session_store", "storage"},
     "live_settings": {"backends", "config", "manager"},
     "web": {
+        "agent_sessions",
         "archive",
         "backends",
         "chat",

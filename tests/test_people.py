@@ -13,6 +13,7 @@ from tests.scripted_server import ScriptedServer
 from webchat import create_app
 from webchat.fileutil import DiskFolder
 from webchat.memory import MemoryStore
+from webchat.web.new_session import NOT_YOURS
 
 HEADER = "X-Remote-User"
 ADA, BOB = {HEADER: "ada"}, {HEADER: "bob"}
@@ -112,6 +113,10 @@ ROWS = {
     "webchat.tidy_several together": ("POST", "/sessions/restore", 303, {"deleted": "{deleted}"}),
     "webchat.tidy_several purge": ("POST", "/sessions/purge", 303, {"all": "yes"}),
     "webchat.options": ("POST", "/sessions/{s}/options", NOT_THERE, {"model": "x"}),
+    "webchat.controls": ("GET", "/sessions/{s}/controls", NOT_THERE),
+    "webchat.control": ("POST", "/sessions/{s}/controls", NOT_THERE, {"control": "mode", "value": "plan"}),
+    "webchat.own_sessions": ("GET", "/sessions/own", 403),
+    "webchat.open_own": ("POST", "/sessions/own/x", 403),
     "webchat.models": ("GET", "/sessions/{s}/models", NOT_THERE),
     "webchat.export": ("GET", "/sessions/{s}/export", NOT_THERE),
     "webchat.export_all": ("GET", "/sessions/export", OWN),
@@ -298,8 +303,8 @@ def test_nobody_is_told_how_the_server_is_run(app, home):
     told = client.get("/apps/settings/", headers=ADA | {"Accept": "application/json"}).json
     assert "home" not in told
     assert told["settings"].keys() == {"theme", "memory_context"}
-    made = client.post("/api/session", json={"working_dir": "/nowhere"}, headers=ADA)
-    assert (made.status_code, made.json["working_dir"]) == (200, "~")
+    refused = [client.post("/api/session", json={"working_dir": path}, headers=ADA) for path in ("/nowhere", "/")]
+    assert {(answer.status_code, answer.json["error"]) for answer in refused} == {(400, NOT_YOURS)}
 
 
 def test_one_person_leaves_streams_to_the_others(home):

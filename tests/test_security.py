@@ -114,7 +114,8 @@ WRITERS = [
 ]
 WRITERS += ["/sessions/x/messages/y/retry", "/sessions/x/messages/y/ask", "/apps/settings/"]
 WRITERS += [f"/sessions/x/messages/y/{what}" for what in ("continue", "edit", "select", "fork")]
-WRITERS += ["/sessions/x/options", "/apps/settings/test", "/apps/settings/memories/x/delete"]
+WRITERS += ["/sessions/x/options", "/sessions/x/controls", "/sessions/own/x"]
+WRITERS += ["/apps/settings/test", "/apps/settings/memories/x/delete"]
 WRITERS += ["/sessions/x/rename", "/sessions/x/delete", "/sessions/delete", "/sessions/import"]
 WRITERS += ["/api/session", "/api/session/resume", "/api/chat", "/api/end"]
 OURS = "http://localhost"

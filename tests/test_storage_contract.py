@@ -141,6 +141,19 @@ class TestSessions:
         assert ids(sessions.page(None, "list", title_query("two bru"))) == ["b"]
         assert ids(sessions.page(None, "list", title_query("bout"))) == ["a"]
 
+    def test_a_folder_has_its_own(self, sessions):
+        for name, folder in (("a", "/x"), ("b", "/x/y"), ("c", "/x")):
+            sessions.insert(row(name, extra={"working_dir": folder}), 0)
+        sessions.insert(row("d", extra={}), 0)
+        change(sessions, "b", deleted_at=at(30), is_active=False)
+        change(sessions, "a", description="Crème brûlée")
+        assert ids(sessions.page(None, "list", folder="/x")) == ["c", "a"]
+        assert ids(sessions.page(None, "list", start=1, count=5, folder="/x")) == ["a"]
+        assert ids(sessions.page(None, "list", title_query("creme"), folder="/x")) == ["a"]
+        assert ids(sessions.page(None, "list", folder="~")) == ["d"], "where none is noted"
+        assert ids(sessions.page(None, "list", folder="/x/")) == []
+        assert ids(sessions.page(None, "trash", folder="/x/y")) == ["b"]
+
     def test_a_change_that_is_refused_changes_nothing(self, sessions):
         fill(sessions, "a", "b")
         before = sessions.version()

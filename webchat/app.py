@@ -77,6 +77,8 @@ def create_app(config_values: Mapping[str, Any] | None = None, *, backend: Sessi
         max_streams=settings.max_streams if sources["max_streams"] != "default" else None,
         max_streams_per_client=settings.max_streams_per_client,
         owner=lambda: g.get("owner"),
+        folders=settings.folders,
+        shared=bool(settings.token or settings.auth_header),
     )
     app.register_blueprint(chat)
     way_in = SignIn(Access(settings.token, settings.auth_header, settings.trusted_proxies))

@@ -152,6 +152,13 @@ class InvalidInput(WebChatError):
     """What was sent cannot be used as it is."""
 
 
+class AgentFixed(InvalidInput):
+    """Another agent was chosen for a session that has begun with one."""
+
+    def __init__(self) -> None:
+        super().__init__("This session has begun with its agent. Start a new session to ask another one.")
+
+
 class TooLarge(WebChatError):
     """What was sent is more than the chat takes."""
 

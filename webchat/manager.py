@@ -16,13 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from webchat import threads
+from webchat.agent_sessions import AgentSessions, checked_options
 from webchat.archive import Archive
-from webchat.backends import SessionBackend, SessionInfo, SessionOptions, abilities
+from webchat.backends import SessionBackend, SessionInfo, SessionOptions, abilities, project_id_of
 from webchat.chat.conversation import Conversation
 from webchat.chat.message import Message, history
 from webchat.chat.search import Found, title_query
 from webchat.chat.texts import checked_files, checked_message, checked_title
-from webchat.errors import BackendUnavailable, InvalidInput, SessionExists, WebChatError, storing
+from webchat.errors import AgentFixed, BackendUnavailable, InvalidInput, SessionExists, WebChatError, storing
 from webchat.housekeeping import TRASH_DAYS, Housekeeping
 from webchat.limits import CHOSEN, Limits
 from webchat.observer import NOBODY, Observer
@@ -75,6 +76,7 @@ class WebChatSessionManager:
         longest = self.limits.message
         self._rules = ConversationRules(self.store, storage, supervisor, self._dispatcher, clock, longest)
         self.queue = MessageQueue(self.store, storage, supervisor, self._rules, clock, longest)
+        self.agents = AgentSessions(self.store, storage, supervisor, self._dispatcher, clock)
         self.archive = Archive(self.store, storage, supervisor, self.limits)
         self.housekeeping = Housekeeping(
             self.store,
@@ -105,25 +107,38 @@ class WebChatSessionManager:
         return self.store.list_all(owner)
 
     def list_page(
-        self, shelf: Shelf, query: str = "", start: int = 0, count: int | None = None, owner: str | None = None
+        self,
+        shelf: Shelf,
+        query: str = "",
+        start: int = 0,
+        count: int | None = None,
+        owner: str | None = None,
+        folder: str | None = None,
     ) -> list[WebChatSession]:
         """Sessions on that shelf with such a title, the pinned ones first and then those of late first.
 
-        `query` is text in a title, or words that begin words of it; `start` is how many to skip.
+        `query` is text in a title, or words that begin words of it; `start` is how many to skip; with `folder` only the
+        sessions that work there.
         """
         if shelf == "trash":
             wanted = title_query(query)
             trash = [item for item in self.housekeeping.trash(owner) if not wanted or wanted.matches(item.description)]
+            trash = [item for item in trash if folder in (None, item.working_dir)]
             return trash[start : None if count is None else start + count]
-        return self.store.page(owner, shelf, title_query(query), start, count)
+        return self.store.page(owner, shelf, title_query(query), start, count, folder)
 
-    def search(self, query: str, limit: int, owner: str | None = None) -> Found:
+    def search(self, query: str, limit: int, owner: str | None = None, folder: str | None = None) -> Found:
         """The sessions in which all these words were said, those of late first, each with its latest such message.
 
-        Case and accents do not matter, and a word may be a longer one's beginning.
+        Case and accents do not matter, and a word may be a longer one's beginning; `folder` is as in `list_page`.
         """
+
+        def is_wanted(session_id: str) -> bool:
+            session = self.store.get(session_id, owner)
+            return session is not None and folder in (None, session.working_dir)
+
         try:
-            return self.storage.search.find(query, lambda key: self.store.get(key, owner) is not None, limit)
+            return self.storage.search.find(query, is_wanted, limit)
         except Exception:  # derived data: whatever is wrong with it, the next search finds it made anew
             log.warning("the search index could not be asked", exc_info=True)
             return Found([], complete=False)
@@ -135,17 +150,21 @@ class WebChatSessionManager:
         owner: str | None = None,
         *,
         key: str | None = None,
+        options: Mapping[str, str] | None = None,
     ) -> SessionInfo:
-        """Start a session and make it current; the old one stays so until then.
+        """Start a session and make it current; the old one stays so until then. `options` are as in `set_options`.
 
         With a `key` there is one session however often this is called with it. Raises InvalidInput where `working_dir`
         is no folder, LimitReached where there are as many as there may be, BackendUnavailable, StorageError, Closing.
         """
         _require_folder(working_dir)
+        agents = self.agents.names
+        chosen = {"agent": agents[0]} if agents else {}
+        chosen |= {name: text for name, text in checked_options(options or {}, self.takes, agents).items() if text}
         title_by = None
         if description != DEFAULT_DESCRIPTION:
             title_by, description = "person", checked_title(description, self.limits.title)
-        return self._made(working_dir, description, owner, key, title_by, {})
+        return self._made(working_dir, description, owner, key, title_by, chosen)
 
     def _made(
         self,
@@ -177,12 +196,39 @@ class WebChatSessionManager:
             return _info_of(made)
         return info
 
-    def new_session(self, owner: str | None = None) -> WebChatSession:
-        """The current session where it has no message yet, else a new one."""
+    def new_session(
+        self, owner: str | None = None, *, working_dir: str | None = None, options: Mapping[str, str] | None = None
+    ) -> WebChatSession:
+        """The current session where it has no message yet, else a new one; with this folder and these options.
+
+        Raises as `create_session`.
+        """
         session = self.active_session(owner)
         if session is None or session.begun:
-            session = self.get_session(self.create_session(owner=owner).session_id, owner)
-        return session
+            made = self.create_session(working_dir or "~", owner=owner, options=options)
+            return self.get_session(made.session_id, owner)
+        return self.prepare_session(session.session_id, owner, working_dir=working_dir, options=options)
+
+    def prepare_session(
+        self,
+        session_id: str,
+        owner: str | None = None,
+        *,
+        working_dir: str | None = None,
+        options: Mapping[str, str] | None = None,
+    ) -> WebChatSession:
+        """Give a session its folder and its options before its first message; what is None stays.
+
+        Raises as `set_options`; InvalidInput for another folder once it has begun, or where there is none.
+        """
+        session = self.set_options(session_id, options, owner) if options else self.store.require(session_id, owner)
+        if working_dir is None or working_dir == session.working_dir:
+            return session
+        if session.begun or "working_dir" not in self.takes:
+            raise InvalidInput("This session has its folder. Start a new session to work in another one.")
+        _require_folder(working_dir)
+        placed = {"working_dir": working_dir, "project_id": project_id_of(working_dir)}
+        return self.store.annotate(session_id, placed, owner)
 
     def resume_session(self, session_id: str, owner: str | None = None) -> WebChatSession:
         """Make a past session current again, with its history in the backend.
@@ -253,6 +299,8 @@ class WebChatSessionManager:
         key: str | None = None,
         files: Sequence[tuple[str, str]] = (),
         client: str | None = None,
+        working_dir: str = "~",
+        options: Mapping[str, str] | None = None,
     ) -> Posted:
         """A new session with its first message; one only, sent twice. Raises as `create_session`, `post_message`."""
         text = checked_message(message, self.limits.message)
@@ -260,7 +308,7 @@ class WebChatSessionManager:
         this = once(key, "start", text)
         if this is None or self.store.made_with(this, owner) is None:
             self._supervisor.places.require(client)  # before a session is made that nobody could use
-        made = self.create_session(owner=owner, key=this)
+        made = self.create_session(working_dir, owner=owner, key=this, options=options)
         return self.post_message(made.session_id, message, owner, key=key, files=files, client=client)
 
     def post_message(
@@ -504,15 +552,14 @@ class WebChatSessionManager:
     def set_options(self, session_id: str, options: Mapping[str, str], owner: str | None = None) -> WebChatSession:
         """Answer this session with another "model" or "system_prompt" from the next message on; "" is the default.
 
-        Raises SessionNotFound, InvalidInput where the backend does not take such a thing.
+        The "agent" can be chosen until the first message. Raises SessionNotFound, AgentFixed, InvalidInput where the
+        backend does not take such a thing.
         """
-        self.store.require(session_id, owner)
-        for name, text in options.items():
-            if name not in CHOSEN or (text and name not in self.takes):
-                raise InvalidInput(f"What answers here does not take another {name.replace('_', ' ')} for one session.")
-            if len(text) > CHOSEN[name]:
-                raise InvalidInput(f"This {name.replace('_', ' ')} is too long: {CHOSEN[name]:,} characters at most.")
-        return self.store.annotate(session_id, {name: text or None for name, text in options.items()}, owner)
+        session = self.store.require(session_id, owner)
+        chosen = checked_options(options, self.takes, self.agents.names)
+        if session.begun and chosen.get("agent", session.extra.get("agent")) != session.extra.get("agent"):
+            raise AgentFixed
+        return self.store.annotate(session_id, {name: text or None for name, text in chosen.items()}, owner)
 
     @property
     def label(self) -> str:

@@ -119,6 +119,14 @@ class OwnSession:
     updated_at: str = ""
 
 
+class AgentChoosing(Protocol):
+    """Has several agents, of which one answers in each session: the option "agent" says which."""
+
+    @property
+    def agents(self) -> Sequence[str]:
+        """Their names. The first answers where none is chosen."""
+
+
 class SessionKeeping(Protocol):
     """Keeps sessions of its own, which can be brought in."""
 
@@ -184,6 +192,11 @@ def asking(backend: object) -> Asking | None:
 
 def controlled(backend: object) -> Controlled | None:
     return cast(Controlled, backend) if hasattr(backend, "controls") else None
+
+
+def agents_of(backend: object) -> list[str]:
+    """The names of the agents that a session may choose from; [] for a backend that has none."""
+    return [name for name in getattr(backend, "agents", ()) if isinstance(name, str)]
 
 
 def session_keeping(backend: object) -> SessionKeeping | None:

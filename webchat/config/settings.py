@@ -53,6 +53,15 @@ class Settings:
         values.commands,
         many=True,
     )
+    folders: tuple[str, ...] = _setting(
+        (),
+        "WEBCHAT_FOLDERS",
+        "--folders",
+        "Folder below which people may choose where a new session works. "
+        "May be given several times; in the variable one a line. Without one a person alone may choose any.",
+        values.folders,
+        many=True,
+    )
     # Secret because it may have a name and password in it.
     base_url: str = _setting(
         "",

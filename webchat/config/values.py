@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 THEMES = ("system", "light", "dark")
 LOG_FORMATS = ("human", "json")
@@ -113,6 +114,14 @@ def commands(text: str) -> tuple[tuple[str, ...], ...]:
         raise ValueError("a command is needed, and a quotation mark has no second one") from None
     if not all(command and command[0] for command in found):
         raise ValueError("a command begins with a program")
+    return found
+
+
+def folders(text: str) -> tuple[str, ...]:
+    """Folders by their whole paths, one a line; "~" is the server's home."""
+    found = tuple(line.strip() for line in text.splitlines() if line.strip())
+    if not all(Path(folder).expanduser().is_absolute() for folder in found):
+        raise ValueError("a folder's whole path is needed, as /srv/projects")
     return found
 
 

@@ -10,7 +10,8 @@ from contextlib import suppress
 from typing import Any
 
 from webchat.backends import Piece, SessionBackend, SessionInfo, SessionOptions, abilities
-from webchat.errors import SessionEnded, SessionUnknown
+from webchat.backends.abilities import Controls, OwnSession
+from webchat.errors import InvalidInput, SessionEnded, SessionUnknown
 from webchat.replies.backend_errors import backend_errors
 
 log = logging.getLogger(__name__)
@@ -75,6 +76,65 @@ class AttachedBackend:
         if able:
             with backend_errors():
                 able.answer_permission(session_id, permission_id, option_id)
+
+    @property
+    def agents(self) -> list[str]:
+        """The names of the agents that a session may choose from."""
+        return abilities.agents_of(self.backend)
+
+    @property
+    def is_controlled(self) -> bool:
+        """Whether its sessions may have something to choose."""
+        return abilities.controlled(self.backend) is not None
+
+    def controls(self, session_id: str) -> Controls:
+        """What the session lets people choose now."""
+        able = abilities.controlled(self.backend)
+        return able.controls(session_id) if able else Controls()
+
+    def set_control(self, session_id: str, select_id: str, value: str) -> None:
+        """Choose for the session. Raises InvalidInput for what is not offered."""
+        selects = self.controls(session_id).selects
+        offered = next((select.options for select in selects if select.id == select_id), ())
+        able = abilities.controlled(self.backend)
+        if able is None or value not in dict(offered):
+            raise InvalidInput("This is not offered here now. What there is to choose is known once the agent works.")
+        with backend_errors():
+            able.set_control(session_id, select_id, value)
+
+    @property
+    def keeps_sessions(self) -> bool:
+        """Whether it has sessions of its own."""
+        return abilities.session_keeping(self.backend) is not None
+
+    def own_sessions(self) -> Sequence[OwnSession]:
+        """Its own sessions, the newest first. May start an agent."""
+        able = abilities.session_keeping(self.backend)
+        with backend_errors():
+            return able.own_sessions() if able else ()
+
+    def bring_in(self, own_id: str) -> tuple[str, OwnSession, Sequence[Mapping[str, str]]]:
+        """A session of ours that goes on with one of its own; see `SessionKeeping`. Raises InvalidInput."""
+        able = abilities.session_keeping(self.backend)
+        if able is None:
+            raise InvalidInput("What answers here has no sessions of its own.")
+        with backend_errors():
+            return able.bring_in(own_id)
+
+    def has_brought(self, session_id: str, past: Past) -> None:
+        """Note that the backend has brought the session in with this history."""
+        self._know(session_id, _last(past))
+
+    @property
+    def names_itself(self) -> bool:
+        """Whether its sessions have titles of their own, for which nothing is asked."""
+        return abilities.self_titling(self.backend) is not None
+
+    def own_title(self, session_id: str) -> str:
+        """What the backend calls the session by now; "" for nothing."""
+        able = abilities.self_titling(self.backend)
+        with backend_errors():
+            return (able.own_title(session_id) if able else None) or ""
 
     @property
     def only_speaks(self) -> bool:

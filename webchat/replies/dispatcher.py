@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -50,6 +51,15 @@ class ReplyDispatcher:
         with self._exchange:
             old, self.answerer = self.answerer, AttachedBackend(backend)
         old.retire()
+
+    @contextmanager
+    def engaged(self) -> Iterator[AttachedBackend]:
+        """The backend that answers now, kept open for a block."""
+        answerer = self._engaged()
+        try:
+            yield answerer
+        finally:
+            answerer.leave()
 
     def end(self, session_id: str) -> None:
         """Have the backend let go of a session. Raises BackendUnavailable."""
@@ -101,7 +111,9 @@ class ReplyDispatcher:
                 self._store.deactivate(session_id, session.owner)
             if not run.is_withdrawn:
                 self._store.touch(session_id, "reply")
-            if whole and len(past) <= NAMED_WITHIN:
+            if answerer.names_itself:
+                self._titles.take(session_id, session.owner, lambda: answerer.own_title(session_id))
+            elif whole and len(past) <= NAMED_WITHIN:
                 self._suggest_title(session_id, session.owner, answerer)
             answerer.leave()
 

@@ -81,6 +81,19 @@ class Titles:
             self._forget(session.session_id, asking)
             done()
 
+    def take(self, session_id: str, owner: str | None, own_title: Callable[[], str]) -> None:
+        """Give the session the title that its agent has for it, unless a person has given one. Never raises."""
+        try:
+            title = cleaned(own_title())
+            session = self._store.get(session_id, owner)
+            if session and title and session.title_by != "person" and session.description != title:
+                self._store.name(session_id, title, owner, by="agent")
+                self._changed(session_id)
+        except WebChatError as error:
+            log.info("no title for session %s: %s", session_id, error)
+        except Exception:
+            log.warning("no title for session %s", session_id, exc_info=True)
+
     def step_aside(self, session_id: str) -> None:
         """Stop asking in this session: a person has something to ask."""
         with self._guard:

@@ -150,13 +150,15 @@ class WebChatSessionStore:
         self.sessions.update(session_ids, lambda name, row: {**owned(name, row, owner), **changes})
 
     def name(self, session_id: str, title: str, owner: str | None = None, *, by: str) -> None:
-        """Give the session a title, by a "person" or by a "model", which replaces nobody's. Raises SessionNotFound."""
+        """Give the session a title: by a "person"; by a "model", which replaces nobody's; or by its "agent", which
+        replaces no person's and is noted as a model's. Raises SessionNotFound.
+        """
 
         def change(name: str, row: Row | None) -> Row:
             known = owned(name, row, owner)
-            if by != "person" and known.get("title_by"):
+            if known.get("title_by") in {"model": ("model", "person"), "agent": ("person",)}.get(by, ()):
                 return known
-            return {**known, "description": title, "title_by": by}
+            return {**known, "description": title, "title_by": "person" if by == "person" else "model"}
 
         self.sessions.update([session_id], change)
 
@@ -232,10 +234,16 @@ class WebChatSessionStore:
         return self.sessions.all_of(owner)
 
     def page(
-        self, owner: str | None, shelf: Shelf, query: TitleQuery | None, start: int, count: int | None
+        self,
+        owner: str | None,
+        shelf: Shelf,
+        query: TitleQuery | None,
+        start: int,
+        count: int | None,
+        folder: str | None = None,
     ) -> list[WebChatSession]:
         """See `webchat.storage.protocols.Sessions.page`."""
-        return self.sessions.page(owner, shelf, query, start, count)
+        return self.sessions.page(owner, shelf, query, start, count, folder)
 
     def active_session(self, owner: str | None = None) -> WebChatSession | None:
         """The current session, or None."""

@@ -49,11 +49,12 @@ class Sessions(Protocol):
         query: TitleQuery | None = None,
         start: int = 0,
         count: int | None = None,
+        folder: str | None = None,
     ) -> list[WebChatSession]:
         """A person's sessions with such a title, the pinned ones first and then those of late first.
 
-        In the trash the last deleted comes first. In the list are sessions that have begun, and the current one. The
-        cost is that of the page, not that of all sessions.
+        With `folder` only those that have just this working_dir. In the trash the last deleted comes first. In the
+        list are sessions that have begun, and the current one. The cost is that of the page, not that of all sessions.
         """
 
     def all_of(self, owner: str | None) -> list[WebChatSession]:

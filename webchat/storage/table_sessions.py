@@ -54,6 +54,7 @@ class TableSessions:
         query: TitleQuery | None = None,
         start: int = 0,
         count: int | None = None,
+        folder: str | None = None,
     ) -> list[WebChatSession]:
         with self._up_to_date() as listing:
             found: Iterable[WebChatSession]
@@ -64,6 +65,8 @@ class TableSessions:
                 found = (item for item in listing.sessions(owner, _SHELVES[shelf]) if item.begun or item.is_active)
             if query:
                 found = (session for session in found if query.matches(session.description))
+            if folder is not None:
+                found = (session for session in found if session.working_dir == folder)
             return list(islice(found, start, None if count is None else start + count))
 
     def all_of(self, owner: str | None) -> list[WebChatSession]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import cast
 
 from flask import Blueprint, Flask, Response, request
@@ -14,11 +14,13 @@ from webchat.web import (
     api,
     archive,
     chat,
+    controls,
     events,
     housekeeping,
     imports,
     options,
     outputs,
+    own_sessions,
     questions,
     reply_frame,
     security,
@@ -29,6 +31,22 @@ from webchat.web.htmx import REQUEST_HEADER as HTMX_HEADER
 from webchat.web.streams import release_unused
 
 __all__ = ["create_blueprint", "finish", "guard", "resources"]
+
+MODULES = (
+    archive,
+    imports,
+    own_sessions,
+    chat,
+    controls,
+    events,
+    housekeeping,
+    options,
+    outputs,
+    questions,
+    reply_frame,
+    api,
+)
+"""Those that have routes."""
 
 
 def create_blueprint(
@@ -42,6 +60,8 @@ def create_blueprint(
     max_streams: int | None = None,
     max_streams_per_client: int = 100,
     owner: Callable[[], str | None] = lambda: None,
+    folders: Sequence[str] = (),
+    shared: bool = False,
 ) -> Blueprint:
     """The chat over `manager`: its pages, the JSON routes, the event streams, static files and headers.
 
@@ -51,12 +71,16 @@ def create_blueprint(
     above `max_streams_per_client` of one client (0 is any number); without `max_streams` they follow the
     server's threads where it is waitress, and are four elsewhere; give a number below the server's threads.
     `owner` says whose sessions a request is about, where the host application has several people: each has their own.
+    A new session may work below `folders`; without any, anywhere where one person has the chat: `owner` gives None and
+    it is not `shared` by people who have to sign in. Only such a person is offered the agents' own sessions.
     Host names are the host application's to check.
     """
     blueprint = Blueprint(name, "webchat", static_folder=str(resources("static")), static_url_path="/static")
-    state = Chat(manager, memory, settings_url, name, title, theme, max_streams, max_streams_per_client, owner)
+    state = Chat(
+        manager, memory, settings_url, name, title, theme, max_streams, max_streams_per_client, owner, folders, shared
+    )
     blueprint.record(lambda setup: _install(cast(Flask, setup.app), state))
-    for module in (archive, imports, chat, events, housekeeping, options, outputs, questions, reply_frame, api):
+    for module in MODULES:
         module.register(blueprint)
     blueprint.teardown_request(release_unused)
     guard(blueprint)

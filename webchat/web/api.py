@@ -12,6 +12,7 @@ from webchat.session_store import DEFAULT_DESCRIPTION, WebChatSession
 from webchat.web.context import chat_of, client, manager, owner
 from webchat.web.faces import json_answer
 from webchat.web.inputs import request_fields
+from webchat.web.new_session import agent, folder
 from webchat.web.streams import answering, memory_json, memory_reply, reply_json, reserve
 
 
@@ -35,9 +36,8 @@ def current() -> Response:
 
 def create() -> Response:
     fields = request_fields()
-    # The server's folders are one person's who runs it, and not for others to look for.
-    working_dir = None if owner() else fields.optional("working_dir")
-    info = manager().create_session(working_dir or "~", fields.optional("description") or DEFAULT_DESCRIPTION, owner())
+    description = fields.optional("description") or DEFAULT_DESCRIPTION
+    info = manager().create_session(folder() or "~", description, owner(), options=agent())
     return json_answer(session_fields(manager().get_session(info.session_id, owner())))
 
 
@@ -106,6 +106,7 @@ def shelved_fields(session: WebChatSession) -> dict[str, object]:
     """The same with where in the list it stands."""
     return {
         **listed_fields(session),
+        "working_dir": session.working_dir,
         "pinned": session.pinned,
         "archived": session.archived,
         "deleted_at": session.deleted_at,

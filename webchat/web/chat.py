@@ -22,6 +22,7 @@ from webchat.web.context import chat_of, client, hint_version, manager, owner, s
 from webchat.web.faces import Face, json_answer, script_answer, wanted_face
 from webchat.web.htmx import fragments, is_htmx
 from webchat.web.inputs import allow_files, request_fields
+from webchat.web.new_session import agent, folder
 from webchat.web.streams import answering, memory_reply, reserve
 from webchat.web.templates import render_template
 from webchat.web.window import window_before
@@ -78,21 +79,24 @@ def session(session_id: str) -> AnyResponse | str:
 def sessions() -> Response | str:
     """The list: rows for the dropdown, a page for whoever has no script, JSON for a script."""
     query, page = request.args.get("q", ""), request.args.get("page", 0, type=_page_number)
-    show = request.args.get("show", "")
+    show, folder, by = request.args.get("show", ""), request.args.get("folder"), request.args.get("by", "")
     if show not in SHELVES:
         raise InvalidInput(f"show is one of {', '.join(filter(None, SHELVES))}, or is left out.")
+    if by not in ("", "folder"):
+        raise InvalidInput("by is folder, or is left out.")
     if wanted_face() is Face.JSON:
-        found, has_more = pieces.listed(query, page, show)
+        found, has_more = pieces.listed(query, page, show, folder)
         waiting = pieces.waiting()
         rows = [{**shelved_fields(item), "waiting": item.session_id in waiting} for item in found]
         fields: dict[str, object] = {"sessions": rows, "has_more": has_more}
         if query.strip():
-            hits, complete, partial = pieces.said(query, found) if page == 0 and not show else ([], True, False)
+            is_first = page == 0 and not show
+            hits, complete, partial = pieces.said(query, found, folder) if is_first else ([], True, False)
             fields |= {"hits": [_hit_fields(item.hit) for item in hits], "complete": complete, "partial": partial}
         return json_answer(fields)
     if is_htmx():
-        return pieces.list_part(query, page)
-    context = pieces.list_context(query, page, show)
+        return pieces.list_part(query, page, folder)
+    context = pieces.list_context(query, page, show, folder, by)
     undo = housekeeping.undo_context(request.args.get("deleted"))
     context |= {"left_out": manager().archive.left_out(owner()), "trash_days": manager().housekeeping.trash_days}
     return render_template("webchat/sessions.html", **context, **undo)
@@ -105,7 +109,8 @@ def _page_number(text: str) -> int:
 
 
 def new() -> AnyResponse:
-    return _shown(manager().new_session(owner()), note="New session started", note_above=True)
+    session = manager().new_session(owner(), working_dir=folder(), options=agent())
+    return _shown(session, note="New session started", note_above=True)
 
 
 def resume(session_id: str) -> AnyResponse:
@@ -116,20 +121,30 @@ def start() -> AnyResponse:
     """The first message: a new session, and the answer on its way."""
     message = _message_field()
     if _memory_intent(message):
-        made = manager().create_session(owner=owner(), key=once(_key(), "start", message))
+        key = once(_key(), "start", message)
+        made = manager().create_session(folder() or "~", owner=owner(), key=key, options=agent())
         shown = manager().get_session(made.session_id, owner())
         said, *_ = _remember(shown.session_id, message)
         reply = memory_reply(said, shown.session_id, connected=True)
         return reply or _shown(
             manager().get_session(shown.session_id, owner()), note="New session started", note_above=True
         )
-    posted = manager().start_conversation(message, owner(), key=_key(), files=request_fields().files(), client=client())
+    posted = manager().start_conversation(
+        message,
+        owner(),
+        key=_key(),
+        files=request_fields().files(),
+        client=client(),
+        working_dir=folder() or "~",
+        options=agent(),
+    )
     return answering(posted) or _chat_with(posted, note="New session started")
 
 
 def send(session_id: str) -> AnyResponse:
-    """A further message, and the answer on its way."""
+    """A further message, and the answer on its way. A session's first one may bring its folder and agent."""
     message = _message_field()
+    manager().prepare_session(session_id, owner(), working_dir=folder(), options=agent())
     if _memory_intent(message):
         said, asked, answered = _remember(session_id, message)
         return memory_reply(said, session_id, connected=True) or _added(session_id, asked, answered)

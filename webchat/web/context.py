@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
@@ -59,6 +59,10 @@ class Chat:
     """None: as many as the threads of the server allow, as far as a request tells."""
     max_streams_per_client: int
     owner: Callable[[], str | None]
+    folders: Sequence[str] = ()
+    """Below which a new session may work."""
+    shared: bool = False
+    """Whether people have to sign in, though `owner` may not tell one from another."""
     renderings: Renderings = field(default_factory=Renderings)
     imports: Imports = field(default_factory=Imports)
     streams: Places = field(init=False)
@@ -81,6 +85,21 @@ class Chat:
         if page and not most:
             raise TooBusy
         return self.streams.take(client(), max(1, most))
+
+    @property
+    def is_one_persons(self) -> bool:
+        """Whether everybody who gets here is the one person who runs the server."""
+        return not self.shared and self.owner() is None
+
+    @property
+    def takes_folders(self) -> bool:
+        """Whether a new session's folder can be chosen on the page."""
+        return "working_dir" in self.manager.takes and bool(self.folders or self.is_one_persons)
+
+    @property
+    def offers_own_sessions(self) -> bool:
+        """Whether the sessions are offered that an agent keeps itself."""
+        return self.is_one_persons and self.manager.agents.keeps_sessions
 
     @property
     def settings_link(self) -> str:

@@ -9,6 +9,7 @@ from flask import Response, g, request
 from werkzeug.exceptions import HTTPException
 
 from webchat.errors import (
+    AgentFixed,
     BackendUnavailable,
     Closing,
     InvalidInput,
@@ -60,6 +61,7 @@ STATUS: dict[type[Exception], int] = {
     NoThreads: 503,
     Closing: 503,
     SessionUnknown: 503,
+    AgentFixed: 409,
     InvalidInput: 422,
     LimitReached: 409,
     TooLarge: 413,

@@ -154,6 +154,7 @@ class PageStream(ListStream):
         self._version: object = None
         self._said = said
         self._growing = GrowingArticle(chat.renderings, session.session_id)
+        self._controls: object = None
 
     def _pace(self) -> float:
         """An answer's first text and its end wait for nothing."""
@@ -168,7 +169,15 @@ class PageStream(ListStream):
     def _news(self) -> str:
         change = self._change()
         parts = self._parts(change) if change else ()
-        return "".join(self._event(html) for html in parts if html) + self._list_news()
+        return "".join(self._event(html) for html in parts if html) + self._list_news() + self._controls_news()
+
+    def _controls_news(self) -> str:
+        """What the agent lets people choose, if that has changed; what the page has is not known at first."""
+        agents = self._manager.agents
+        if not agents.has_controls:
+            return ""
+        before, self._controls = self._controls, (agents.controls(self._session_id), self._session.begun)
+        return "" if self._controls == before else self._event(pieces.controls_partial(self._session))
 
     @property
     def _is_growing(self) -> bool:

@@ -170,6 +170,11 @@ def hint_partial(session: WebChatSession) -> Markup:
     return partial("hint", "outerHTML", render_template("webchat/_hint.html", session=session))
 
 
+def controls_partial(session: WebChatSession) -> Markup:
+    """What can be chosen for the session, anew: a select that a person has changed does not follow its options."""
+    return partial("controls", "outerHTML", render_template("webchat/_controls.html", session=session))
+
+
 @lru_cache(maxsize=256)
 def status_html(status: Status | None) -> str:
     return render_template("webchat/_status.html", status=status)
@@ -193,25 +198,33 @@ def _is_asking(session: WebChatSession) -> bool:
     return last is not None and bool(last.questions)
 
 
-def list_part(query: str = "", page: int = 0) -> str:
+def list_part(query: str = "", page: int = 0, folder: str | None = None) -> str:
     """The rows of the sessions list, newest first, 50 at a time."""
-    return render_template("webchat/_session_list.html", **list_context(query, page))
+    return render_template("webchat/_session_list.html", **list_context(query, page, folder=folder))
 
 
-def list_context(query: str = "", page: int = 0, show: str = "") -> dict[str, Any]:
-    """What `_session_list.html` needs."""
-    sessions, has_more = listed(query, page, show)
-    hits, complete, partial = said(query, sessions) if page == 0 and not show else ([], True, False)
+def list_context(
+    query: str = "", page: int = 0, show: str = "", folder: str | None = None, by: str = ""
+) -> dict[str, Any]:
+    """What `_session_list.html` needs; `by` "folder" has a heading for each folder."""
+    sessions, has_more = listed(query, page, show, folder)
+    hits, complete, partial = said(query, sessions, folder) if page == 0 and not show else ([], True, False)
+    current = chat_of().manager.active_session(owner())
     return {
         "hits": hits,
         "complete": complete,
         "partial": partial,
-        "groups": _groups(sessions, show),
+        "groups": _by_folder(sessions) if by == "folder" else _groups(sessions, show),
+        "folder": folder,
+        "by": by,
+        "here": current.working_dir if current and current.working_dir != "~" else None,
         "waiting": waiting(),
         "query": query,
         "page": page,
         "show": show,
-        "more": link("sessions", page=page + 1, q=query or None, show=show or None) if has_more else None,
+        "more": link("sessions", page=page + 1, q=query or None, show=show or None, folder=folder, by=by or None)
+        if has_more
+        else None,
         "notice": chat_of().manager.list_notice,
     }
 
@@ -228,17 +241,21 @@ def list_partial() -> Markup:
     return partial("sessionList", "outerHTML", list_part())
 
 
-def listed(query: str = "", page: int = 0, show: str = "") -> tuple[list[WebChatSession], bool]:
+def listed(
+    query: str = "", page: int = 0, show: str = "", folder: str | None = None
+) -> tuple[list[WebChatSession], bool]:
     """One page of the list, and whether there are more: what is pinned first, then the newest.
 
-    `show` is "" for the list, "archived" or "trash". Sessions without a message are hidden, but for the current.
+    `show` is "" for the list, "archived" or "trash"; with `folder` only what works there. Sessions without a message
+    are hidden, but for the current.
     """
     shelf: Shelf = "trash" if show == "trash" else "archive" if show else "both" if query.strip() else "list"
-    found = chat_of().manager.list_page(shelf, query, page * SESSIONS_SHOWN, SESSIONS_SHOWN + 1, owner())
+    start = page * SESSIONS_SHOWN
+    found = chat_of().manager.list_page(shelf, query, start, SESSIONS_SHOWN + 1, owner(), folder)
     return found[:SESSIONS_SHOWN], len(found) > SESSIONS_SHOWN
 
 
-def said(query: str, titled: Sequence[WebChatSession]) -> tuple[list[SaidIn], bool, bool]:
+def said(query: str, titled: Sequence[WebChatSession], folder: str | None = None) -> tuple[list[SaidIn], bool, bool]:
     """The sessions in which that was said, whether the index is up to date, and whether only part was looked at.
 
     Those that have it in their title come last, and not where what was said is the message that the title is from.
@@ -246,7 +263,7 @@ def said(query: str, titled: Sequence[WebChatSession]) -> tuple[list[SaidIn], bo
     if not query.strip():
         return [], True, False
     manager, beside = chat_of().manager, {session.session_id for session in titled}
-    hits, complete, partial = manager.search(query, HITS_SHOWN + len(beside), owner())
+    hits, complete, partial = manager.search(query, HITS_SHOWN + len(beside), owner(), folder)
     said_in = [SaidIn(manager.get_session(hit.session_id, owner()), hit) for hit in hits]
     others = [item for item in said_in if item.hit.session_id not in beside]
     others += [item for item in said_in if item.hit.session_id in beside and not item.is_title]
@@ -262,6 +279,14 @@ def _groups(sessions: list[WebChatSession], show: str) -> list[Group]:
         return "Pinned" if session.pinned else days[session.session_id]
 
     return [Group(name, tuple(group)) for name, group in groupby(sessions, key=heading)]
+
+
+def _by_folder(sessions: Sequence[WebChatSession]) -> list[Group]:
+    """The folder of the newest comes first."""
+    folders: dict[str, list[WebChatSession]] = {}
+    for session in sessions:
+        folders.setdefault(session.working_dir, []).append(session)
+    return [Group(name, tuple(found)) for name, found in folders.items()]
 
 
 def _days(sessions: Sequence[WebChatSession]) -> dict[str, str]:

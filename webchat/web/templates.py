@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, PrefixLoader
 
 from webchat.chat.message import new_message_id
 from webchat.web.context import chat_of, hint_version, link, local_time, resources, static_link
+from webchat.web.new_session import known_folders, short_folder
 
 
 def render_template(name: str, **context: Any) -> str:  # noqa: ANN401
@@ -31,9 +32,11 @@ def environment() -> Environment:
         "url_for": url_for,
         "webchat_chat": chat_of,
         "webchat_hint_version": hint_version,
+        "webchat_known_folders": known_folders,
         "webchat_link": link,
         "webchat_local_time": local_time,
         "webchat_new_key": new_message_id,
+        "webchat_short_folder": short_folder,
         "webchat_static_link": static_link,
     }
     return own

@@ -1,0 +1,160 @@
+"""What agents let people do beside asking: choose a mode, and go on here with a session of the agent's own.
+
+Knows neither Flask nor files.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable, Collection, Mapping, Sequence
+from hashlib import sha256
+
+from webchat.backends import SessionOptions, project_id_of
+from webchat.backends.abilities import Controls, OwnSession
+from webchat.chat.message import Message, history, new_message_id
+from webchat.chat.texts import title_of
+from webchat.errors import InvalidInput, SessionExists, storing
+from webchat.limits import CHOSEN
+from webchat.replies.attached import AttachedBackend
+from webchat.replies.dispatcher import ReplyDispatcher
+from webchat.replies.supervisor import ReplySupervisor
+from webchat.session_store import WebChatSession, WebChatSessionStore
+from webchat.storage.protocols import Storage
+
+_OWN_NAME = re.compile(r"[0-9a-f]{32}")
+FROM_AGENT = "from_agent"
+"""What a session's `extra` calls the agent that began it elsewhere."""
+
+
+def anywhere(folder: str) -> bool:
+    """Any folder will do."""
+    return True
+
+
+def own_name(own_id: str) -> str:
+    """What an address calls a session of an agent's own: ids may have any characters."""
+    return sha256(f"own\0{own_id}".encode()).hexdigest()[:32]
+
+
+class AgentSessions:
+    """Safe to call from any thread. Raises SessionNotFound for a session that is not the owner's."""
+
+    def __init__(
+        self,
+        store: WebChatSessionStore,
+        storage: Storage,
+        supervisor: ReplySupervisor,
+        dispatcher: ReplyDispatcher,
+        clock: Callable[[], str],
+    ) -> None:
+        self._store, self._storage, self._clock = store, storage, clock
+        self._supervisor, self._dispatcher = supervisor, dispatcher
+        self._bringing_in = threading.Lock()
+
+    @property
+    def names(self) -> list[str]:
+        """The agents that a new session may choose from, the one that answers otherwise first."""
+        return self._dispatcher.answerer.agents
+
+    # What a session lets people choose
+
+    @property
+    def has_controls(self) -> bool:
+        """Whether sessions may have something to choose with what answers now."""
+        return self._dispatcher.answerer.is_controlled
+
+    def controls(self, session_id: str) -> Controls:
+        """What can be chosen in the session now; the caller has asked whose it is. Starts nothing."""
+        return self._dispatcher.answerer.controls(session_id)
+
+    def set_control(self, session_id: str, select_id: str, value: str, owner: str | None = None) -> Controls:
+        """Choose, and give what can be chosen then. Raises InvalidInput for what is not offered, BackendUnavailable."""
+        self._store.require(session_id, owner)
+        with self._dispatcher.engaged() as answerer:
+            answerer.set_control(session_id, select_id, value)
+            self._storage.bus.publish(session_id, urgent=True)
+            return answerer.controls(session_id)
+
+    # The agents' own sessions
+
+    @property
+    def keeps_sessions(self) -> bool:
+        """Whether what answers now has sessions of its own."""
+        return self._dispatcher.answerer.keeps_sessions
+
+    def own_sessions(self, may_work_in: Callable[[str], bool] = anywhere) -> list[OwnSession]:
+        """Those that were not begun here and whose folder is allowed, the newest first; none is changed.
+
+        Raises BackendUnavailable.
+        """
+        with self._dispatcher.engaged() as answerer:
+            return [own for own in answerer.own_sessions() if may_work_in(own.working_dir)]
+
+    def bring_in(
+        self, name: str, owner: str | None = None, may_work_in: Callable[[str], bool] = anywhere
+    ) -> WebChatSession:
+        """Our session that goes on with that one, with all that was said there; it is one however often it is opened.
+
+        `name` is the agent's session's id, or its `own_name`. Raises InvalidInput if there is none, BackendUnavailable,
+        LimitReached, StorageError.
+        """
+        key = name if _OWN_NAME.fullmatch(name) else own_name(name)
+        with self._bringing_in:
+            made = self._store.made_with(key, owner)
+            if made:
+                return made
+            self._supervisor.require_open()
+            self._supervisor.require_disk()
+            self._store.require_room(owner)
+            own = next((own for own in self.own_sessions(may_work_in) if own_name(own.id) == key), None)
+            if own is None:
+                raise InvalidInput("The agent has no such session, or it is here already. Look at the list again.")
+            with self._dispatcher.engaged() as answerer:
+                return self._brought_in(answerer, own.id, key, owner)
+
+    def _brought_in(self, answerer: AttachedBackend, own_id: str, key: str, owner: str | None) -> WebChatSession:
+        session_id, own, said = answerer.bring_in(own_id)
+        messages = self._messages(said)
+        title = title_of(own.title or (messages[0].content if messages else ""))
+        named = next((name for name in answerer.agents if own_id.startswith(f"{name}/")), None)
+        extra = {"project_id": project_id_of(own.working_dir), "working_dir": own.working_dir}
+        extra |= {FROM_AGENT: named or answerer.label(SessionOptions()), **({"agent": named} if named else {})}
+        try:
+            title_by = "model" if own.title else None
+            session = self._store.add(session_id, title, extra, owner, key=key, title_by=title_by)
+        except SessionExists:
+            made = self._store.made_with(key, owner)
+            if made is None:
+                raise
+            answerer.end(session_id)  # another process was quicker
+            return made
+        try:
+            with self._supervisor.turn(session_id), storing("The messages could not be copied"):
+                self._storage.transcripts.append(session_id, *messages)
+        except Exception:
+            self._storage.sessions.delete([session_id], lambda name, row: None)
+            raise
+        answerer.has_brought(session_id, history(messages))
+        return self._dispatcher.begun(session, title)
+
+    def _messages(self, said: Sequence[Mapping[str, str]]) -> list[Message]:
+        messages: list[Message] = []
+        for item in said:
+            parent = messages[-1].id if messages else None
+            at = self._clock()
+            messages.append(Message(new_message_id(), item["role"], item["content"], parent=parent, created_at=at))
+        return messages
+
+
+def checked_options(given: Mapping[str, str], takes: Collection[str], agents: Collection[str]) -> dict[str, str]:
+    """What is chosen for one session. Raises InvalidInput for what the backend does not take."""
+    for name, text in given.items():
+        called = name.replace("_", " ")
+        if name == "agent" and text and text not in agents:
+            raise InvalidInput(f"There is no agent {text[:100]!r} here. Choose one of: {', '.join(agents) or 'none'}.")
+        if name not in CHOSEN or (text and name not in takes and name != "agent"):
+            raise InvalidInput(f"What answers here does not take another {called} for one session.")
+        if len(text) > CHOSEN[name]:
+            raise InvalidInput(f"This {called} is too long: {CHOSEN[name]:,} characters at most.")
+    return dict(given)

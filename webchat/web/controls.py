@@ -1,0 +1,79 @@
+"""What a session's agent lets people choose: modes, models, options. The names are the agent's, who may be hostile."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from flask import Blueprint, Response, redirect
+from markupsafe import Markup
+from werkzeug.wrappers import Response as AnyResponse
+
+from webchat.backends.abilities import Controls, Select
+from webchat.web import pieces
+from webchat.web.context import manager, owner, session_link
+from webchat.web.faces import json_answer, script_answer
+from webchat.web.htmx import fragments, is_htmx, partial
+from webchat.web.inputs import request_fields
+
+NOTHING = "Choose one of the values that are offered here. What there is to choose is known once the agent works."
+
+
+def register(blueprint: Blueprint) -> None:
+    """Give the blueprint this module's routes."""
+    blueprint.get("/sessions/<session_id>/controls", endpoint="controls")(controls)
+    blueprint.post("/sessions/<session_id>/controls", endpoint="control")(choose)
+
+
+def controls(session_id: str) -> Response:
+    """What can be chosen in the session now, and the commands that its agent knows, as JSON."""
+    manager().get_session(session_id, owner())
+    return json_answer({"session_id": session_id, **control_fields(manager().agents.controls(session_id))})
+
+
+def choose(session_id: str) -> AnyResponse:
+    """Choose what is sent: a field for each thing, by its id, or one of them as `control` and `value`."""
+    session = manager().get_session(session_id, owner())
+    now, said = manager().agents.controls(session_id), []
+    for select_id, value in _given(now):
+        now = manager().agents.set_control(session_id, select_id, value, owner())
+        said += [_sentence(select) for select in now.selects if select.id == select_id]
+    told = script_answer({"session_id": session_id, **control_fields(now)})
+    if told:
+        return told
+    if not is_htmx():
+        return redirect(f"{session_link(session_id)}#end", code=303)
+    saved = partial("controlsSaved", "innerHTML", Markup("Saved. {}").format(", ".join(said)) if said else "")
+    return fragments(pieces.controls_partial(session), saved)
+
+
+def _sentence(select: Select) -> str:
+    return f"{select.name}: {dict(select.options).get(select.value, select.value)}"
+
+
+def _given(now: Controls) -> Iterator[tuple[str, str]]:
+    """What was sent and is not so already. Raises InvalidInput where nothing was that can be chosen."""
+    fields = request_fields()
+    sent = {select.id: (select, value) for select in now.selects if (value := fields.optional(select.id)) is not None}
+    if not sent:
+        yield fields.required("control", NOTHING), fields.required("value", NOTHING)
+        return
+    for select_id, (select, value) in sent.items():
+        if value != select.value:
+            yield select_id, value
+
+
+def control_fields(controls: Controls) -> dict[str, object]:
+    """What a script is told of what can be chosen."""
+    selects = [
+        {
+            "id": select.id,
+            "name": select.name,
+            "value": select.value,
+            "options": [{"value": value, "name": name} for value, name in select.options],
+        }
+        for select in controls.selects
+    ]
+    return {
+        "controls": selects,
+        "commands": [{"name": name, "description": description} for name, description in controls.commands],
+    }

@@ -1,0 +1,62 @@
+"""What a form says of a session that it begins: the folder to work in, and the agent. Knows no route."""
+
+from __future__ import annotations
+
+import os
+
+from webchat.errors import InvalidInput
+from webchat.web.context import chat_of, owner
+from webchat.web.inputs import request_fields
+
+MOST_LOOKED_AT, MOST_KNOWN = 50, 12
+NOT_YOURS = "Folders cannot be chosen here: several people use this chat, and its server names none for them."
+
+
+def agent() -> dict[str, str] | None:
+    """The agent that was chosen, as an option; None where none was."""
+    name = request_fields().optional("agent")
+    return {"agent": name} if name else None
+
+
+def folder() -> str | None:
+    """The folder that was chosen, with its links resolved where it has to lie below another; None where none was.
+
+    Raises InvalidInput for one that may not be used, whether it is there or not.
+    """
+    given = request_fields().optional("working_dir")
+    chat = chat_of()
+    if given is None or (not chat.folders and chat.is_one_persons):
+        return given
+    if not chat.folders:
+        raise InvalidInput(NOT_YOURS)
+    found = _resolved(given)
+    if not may_work_in(found):
+        raise InvalidInput(f"New sessions work below {' or '.join(chat.folders)}. Choose a folder there.")
+    return found
+
+
+def may_work_in(path: str) -> bool:
+    """Whether a session may work in that folder."""
+    chat = chat_of()
+    if not chat.folders:
+        return chat.is_one_persons
+    found = _resolved(path)
+    return any(os.path.commonpath([root, found]) == root for root in map(_resolved, chat.folders))
+
+
+def known_folders() -> list[str]:
+    """Where sessions may work and where those of late have worked."""
+    chat = chat_of()
+    late = (session.working_dir for session in chat.manager.list_page("list", count=MOST_LOOKED_AT, owner=owner()))
+    found = dict.fromkeys([*chat.folders, *(path for path in late if path != "~" and may_work_in(path))])
+    return list(found)[:MOST_KNOWN]
+
+
+def short_folder(path: str) -> str:
+    """The end of a folder's path, for people."""
+    return os.path.basename(path.rstrip("/")) or path  # noqa: PTH119
+
+
+def _resolved(path: str) -> str:
+    # Unlike a Path's, these raise nothing for a name too long or somebody who is not there.
+    return os.path.realpath(os.path.expanduser(path))  # noqa: PTH111

@@ -1,0 +1,58 @@
+"""The sessions that an agent keeps itself: listed when somebody asks, and opened here. For one person's chat only."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, redirect
+from werkzeug.exceptions import Forbidden
+from werkzeug.wrappers import Response as AnyResponse
+
+from webchat.agent_sessions import own_name
+from webchat.backends.abilities import OwnSession
+from webchat.web import pieces
+from webchat.web.api import session_fields
+from webchat.web.context import chat_of, manager, owner, session_link
+from webchat.web.faces import Face, json_answer, script_answer, wanted_face
+from webchat.web.htmx import fragments, is_htmx
+from webchat.web.new_session import may_work_in
+from webchat.web.templates import render_template
+
+
+def register(blueprint: Blueprint) -> None:
+    """Give the blueprint this module's routes."""
+    blueprint.get("/sessions/own", endpoint="own_sessions")(listed)
+    blueprint.post("/sessions/own/<path:name>", endpoint="open_own")(opened)
+
+
+def listed() -> Response | str:
+    """The list, for which the agent may have to be started; none of the sessions is changed."""
+    _require_one_person()
+    found = manager().agents.own_sessions(may_work_in)
+    if wanted_face() is Face.JSON:
+        return json_answer({"sessions": [_fields(own) for own in found]})
+    rows = [(own, own_name(own.id)) for own in found]
+    page = "webchat/_own_sessions.html" if is_htmx() else "webchat/own_sessions.html"
+    return render_template(page, own=rows, position=None)
+
+
+def opened(name: str) -> AnyResponse:
+    """A session of ours that goes on with the agent's; the same one each time."""
+    _require_one_person()
+    session = manager().agents.bring_in(name, owner(), may_work_in)
+    session = manager().resume_session(session.session_id, owner()) if not session.is_active else session
+    told = script_answer(session_fields(session))
+    if told:
+        return told
+    url = session_link(session.session_id)
+    if not is_htmx():
+        return redirect(f"{url}#end", code=303)
+    parts = [pieces.chat_part(session, "Opened here", note_above=False), pieces.shell_partials(session)]
+    return fragments(*parts, pieces.list_partial(), push=url)
+
+
+def _fields(own: OwnSession) -> dict[str, object]:
+    return {"id": own.id, "title": own.title, "working_dir": own.working_dir, "updated_at": own.updated_at}
+
+
+def _require_one_person() -> None:
+    if not chat_of().is_one_persons:
+        raise Forbidden("The agents' own sessions are for the one person who runs a chat, and this one is shared.")
