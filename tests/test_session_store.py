@@ -14,6 +14,7 @@ from tests.processes import another_process, run_in_another_process, says, tell
 from webchat.errors import SessionExists, SessionNotFound, StorageError
 from webchat.fileutil import MemoryFolder
 from webchat.session_store import WebChatSession, WebChatSessionStore, is_session_id
+from webchat.storage import storage_at
 from webchat.storage.files.activity import Activity
 from webchat.storage.files.registry import RegistryFile
 from webchat.storage.table_sessions import TableSessions
@@ -640,3 +641,22 @@ keys = ["session_id", "description", "created_at", "last_active", "is_active", "
 )
 def test_a_registry_of_any_rows_can_be_read_and_written(rows):
     used(stored(json.dumps(rows).encode()))
+
+
+def test_the_order_is_right_although_another_process_writes_it_anew_meanwhile(path, monkeypatch):
+    here, elsewhere = storage_at(path), storage_at(path)
+    store = WebChatSessionStore(here.sessions)
+    for name in ("a", "b"):
+        store.add(name, "Title")
+        store.begin(name, "Title")
+    assert [session.session_id for session in store.list_all()] == ["b", "a"]
+    moved = here.activity.moved
+
+    def moved_after_a_rewrite(generation, since):
+        monkeypatch.undo()
+        WebChatSessionStore(elsewhere.sessions).touch("a", "message")
+        elsewhere.activity.rewrite()
+        return moved(generation, since)
+
+    monkeypatch.setattr(here.activity, "moved", moved_after_a_rewrite)
+    assert [session.session_id for session in store.list_all()] == ["a", "b"]

@@ -44,11 +44,11 @@ class Listing:
 
     def update(self, rows: Rows) -> None:
         """Bring it up to date: at a cost of what has happened since, unless records have changed."""
-        self._touches.read_on()
+        moved, seen = self._touches.moved(self._generation, self._seen)
         if rows is not self._rows or self._touches.generation != self._generation:
             self._sort(rows)
             return
-        moved, self._seen = self._touches.moved(self._generation, self._seen)
+        self._seen = seen
         for session_id in dict.fromkeys(moved):
             self._move(session_id)
 

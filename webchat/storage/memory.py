@@ -68,9 +68,6 @@ class MemoryTouches:
                 self._latest[session_id] = max(self._latest.get(session_id, moment), moment)
                 self._moved.append(session_id)
 
-    def read_on(self) -> None:
-        """There are no others."""
-
     def latest(self, session_id: str) -> Moment | None:
         return self._latest.get(session_id)
 

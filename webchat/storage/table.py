@@ -47,9 +47,6 @@ class Touches(Protocol):
     def note_all(self, times: Mapping[str, str], what: str) -> None:
         """Note when `what` happened in these sessions; never raises."""
 
-    def read_on(self) -> None:
-        """Take in what others have noted."""
-
     def latest(self, session_id: str) -> Moment | None:
         """When something last happened in the session."""
 
@@ -57,7 +54,7 @@ class Touches(Protocol):
         """The same as it was when it was last read on."""
 
     def moved(self, generation: int, since: int) -> tuple[Sequence[str], int]:
-        """The sessions in which something happened after the first `since`, and how many there are now.
+        """The sessions in which something happened after the first `since`, and how many there are now. Reads on.
 
         In another generation than `generation` all have.
         """
