@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import shutil
 import sys
 import threading
@@ -40,6 +42,7 @@ from webchat.errors import InvalidInput, QuestionClosed, SessionNotFound
 from webchat.manager import WebChatSessionManager
 from webchat.replies.recorder import ReplyRecorder
 from webchat.storage import storage_at
+from webchat.storage.files.reply_logs import FileReplyLog
 
 OPTIONS = (Option("yes", "Allow", "allow_once"), Option("no", "Reject", "reject_once"))
 HEADER = {"id": "answer", "parent": None, "started_at": "2026-01-01T00:00:00+00:00"}
@@ -225,6 +228,20 @@ def test_a_question_is_answered_before_the_end_or_not_at_all():
                 assert asked.status == ("answered" if chosen.result() else "cancelled")
     finally:
         sys.setswitchinterval(interval)
+
+
+def test_an_answer_that_only_the_log_cannot_take_is_passed_on_when_it_can(manager, asking, session_id, monkeypatch):
+    posted = ask(manager, session_id)
+    with monkeypatch.context() as patched:
+        patched.setattr(FileReplyLog, "write", full)
+        manager.answer_permission(session_id, "p1", "yes")
+        assert asking.chosen == []
+    posted.wait()
+    assert asking.chosen == [(session_id, "p1", "yes")], "nobody was told otherwise"
+
+
+def full(*_):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def test_the_second_of_two_questions_is_answered_first(manager, backend, session_id, home):

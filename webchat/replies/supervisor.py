@@ -267,7 +267,9 @@ class ReplySupervisor:
             if run is None:
                 self._wait_elsewhere(session_id, lambda: not self._has_open(session_id, permission_id))
             else:
-                run.choose(permission_id, option_id, by)  # unless whoever looks after the run has read it meanwhile
+                # Whoever looks after the run has read the request meanwhile, or will if the log cannot be written now.
+                with suppress(OSError):
+                    run.choose(permission_id, option_id, by)
             if last and self._is_refused(session_id, last.id, permission_id, option_id):
                 raise QuestionClosed
 
