@@ -83,10 +83,6 @@ class Listing:
         listed = self._listed[session_id] = self._as_listed(known, session_id, known.row)
         insort(order, (listed.last, session_id))
 
-    def get(self, session_id: str) -> WebChatSession | None:
-        known = self._listed.get(session_id)
-        return known.session if known else None
-
     def sessions(self, owner: str | None, shelves: Sequence[str]) -> Iterator[WebChatSession]:
         """A person's sessions on these shelves, the pinned ones first and then those of late first."""
         for pinned in (True, False):
