@@ -355,6 +355,8 @@ def new(params):
         return {"sessionId": 5}
     store(session_id, {"cwd": params["cwd"], "prompts": [], "said": []})
     commands = [{"name": "compact", "description": "Make it short"}]
+    if "--many-commands" in SWITCHES:
+        commands += [{"name": "compare", "description": "Two files"}, {"name": "review", "description": "Read it all"}]
     update(session_id, "available_commands_update", availableCommands=commands)
     return {"sessionId": session_id, **offered(session_id)}
 

@@ -47,7 +47,7 @@ def chosen(page: Page) -> dict[str, str]:
 def test_selects_stand_below_the_field_with_a_button_for_whoever_has_no_script(client, session_id):
     page = Page(client.get(f"/sessions/{session_id}"))
     assert chosen(page) == {"mode": "Ask", "model": "Small"}
-    assert page.soup.select_one("#controls form button.unscripted").get_text() == "Apply"
+    assert page.soup.select_one("#controls button.unscripted[form=controlsForm]").get_text() == "Apply"
     assert [option["value"] for option in page.soup.select("select[name=model] option")] == ["small", "large"]
 
 

@@ -102,6 +102,12 @@ class Chat:
         return self.is_one_persons and self.manager.agents.keeps_sessions
 
     @property
+    def own_sessions_title(self) -> str:
+        """What these are called."""
+        several = len(self.manager.agents.names) > 1
+        return f"Sessions of {'the agents' if several else self.manager.label}"
+
+    @property
     def settings_link(self) -> str:
         """Where the Settings link leads; one that begins with "/" lies below the application's own mount point."""
         return request.script_root + self.settings_url if self.settings_url.startswith("/") else self.settings_url

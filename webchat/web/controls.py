@@ -42,7 +42,9 @@ def choose(session_id: str) -> AnyResponse:
         return told
     if not is_htmx():
         return redirect(f"{session_link(session_id)}#end", code=303)
-    saved = partial("controlsSaved", "innerHTML", Markup("Saved. {}").format(", ".join(said)) if said else "")
+    saved = partial(
+        "controlsSaved", "innerHTML", Markup("<span>Saved. {}</span>").format(", ".join(said)) if said else ""
+    )
     return fragments(pieces.controls_partial(session), saved)
 
 

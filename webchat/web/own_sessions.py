@@ -29,7 +29,9 @@ def listed() -> Response | str:
     found = manager().agents.own_sessions(may_work_in)
     if wanted_face() is Face.JSON:
         return json_answer({"sessions": [_fields(own) for own in found]})
-    rows = [(own, own_name(own.id)) for own in found]
+    agents = manager().agents.names
+    of = {own.id: next((name for name in agents if own.id.startswith(f"{name}/")), "") for own in found}
+    rows = [(own, own_name(own.id), of[own.id] if len(agents) > 1 else "") for own in found]
     page = "webchat/_own_sessions.html" if is_htmx() else "webchat/own_sessions.html"
     return render_template(page, own=rows, position=None)
 
