@@ -397,6 +397,8 @@ def set_choice(params, name, value):
 
 
 def replay(session_id, session):
+    if "--has-saved-nothing" in SWITCHES:
+        return
     for prompt, answer in zip(session["prompts"], session["said"], strict=False):
         update(session_id, "user_message_chunk", content={"type": "text", "text": prompt[:5]}, messageId=f"u{prompt}")
         update(session_id, "user_message_chunk", content={"type": "text", "text": prompt[5:]}, messageId=f"u{prompt}")
@@ -468,7 +470,7 @@ def prompt(params):
         reason = SCENES.get(scene, echo)(session_id, asked)
         session = stored(session_id)
         said = {
-            "said": [*session["said"], "Something."],
+            "said": [*session["said"], "".join(answers[session_id])],
             "turns": [*turns, ["assistant", "".join(answers[session_id])]],
         }
         store(session_id, {**session, **said})

@@ -149,6 +149,26 @@ def test_an_agent_that_cannot_resume_though_it_says_so_loads(agents):
     assert (len(agents.received("session/resume")), len(agents.received("session/load"))) == (1, 1)
 
 
+def killed_with(agents, session_id):
+    """Have it look as if the server had been killed that had this session."""
+    agents.close()
+    path = agents.records / "web-chat-agent-sessions.json"
+    records = json.loads(path.read_text())
+    records[session_id]["holder"] = 2**22 + 1  # no process has this id
+    path.write_text(json.dumps(records))
+
+
+@pytest.mark.parametrize("saved", [True, False])
+def test_behind_a_kill_only_a_session_that_has_the_last_answer_is_gone_on_with(agents, saved):
+    session_id = begun(agents.backend())
+    killed_with(agents, session_id)
+    again = agents.backend("--resume", *([] if saved else ["--has-saved-nothing"]))
+    again.resume_session(session_id, said(HELLO))
+    ask(again, session_id, "hello")
+    assert agents.received("session/resume") == []
+    assert len(agents.received("session/new")) == (1 if saved else 2)
+
+
 @pytest.mark.parametrize("switch", ["--load-fails", "--no-load", "--gemini"])
 def test_what_cannot_be_loaded_begins_anew_and_is_told(agents, switch):
     session_id = begun(agents.backend())

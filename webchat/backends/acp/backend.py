@@ -88,6 +88,7 @@ class AcpBackend:
             self._sessions.place(session, options.working_dir)
 
     def close(self) -> None:
+        self._records.release(self._sessions.alive())
         for agent in self._agents.values():
             agent.close()
 

@@ -16,6 +16,7 @@ from webchat.backends.acp.agent import Agent
 from webchat.backends.acp.connection import AgentSession, Connection
 from webchat.backends.acp.inbox import Inbox
 from webchat.backends.acp.records import Record, Records
+from webchat.backends.acp.replay import Replay
 from webchat.backends.acp.sessions import Session
 from webchat.backends.acp.transcript import digest
 from webchat.backends.acp.wire import ENDED
@@ -59,7 +60,7 @@ class Opening:
         if live:
             return live
         yield Event("status", f"Opening a session of {self._agent.name}")
-        opened = self._taken_up(connection, known) or self._new(connection)
+        opened = self._taken_up(connection, history) or self._new(connection)
         self._session.live = opened
         yield from self._choose_again(opened)
         return opened
@@ -82,8 +83,9 @@ class Opening:
         self._session.live = live
         return live
 
-    def _taken_up(self, connection: Connection, known: str) -> AgentSession | None:
+    def _taken_up(self, connection: Connection, history: Sequence[HistoryItem]) -> AgentSession | None:
         """The session that had this conversation before, in a process that is gone; None if that cannot be."""
+        known = digest(history)
         record = self._records.get(self._session.info.session_id)
         if record and not self._session.chosen:
             self._session.chosen = dict(record.chosen)
@@ -91,8 +93,9 @@ class Opening:
             return None
         if record.agent_session in connection.sessions:  # which would be loaded over itself
             return None
-        for what in ("resume", "load"):  # some can do the second alone, whatever they say
-            session = self._reopened(connection, record, what) if connection.can(what) else None
+        # Some can only load, whatever they say; and only a load tells what an agent that was killed has saved.
+        for what in ("resume", "load") if record.is_released else ("load",):
+            session = self._reopened(connection, record, what, history) if connection.can(what) else None
             if session:
                 session.known = known
                 return session
@@ -102,13 +105,22 @@ class Opening:
             raise BackendUnavailable(ENDED)
         return None
 
-    def _reopened(self, connection: Connection, record: Record, what: str) -> AgentSession | None:
-        """The agent's session, with its replay gone by; None if it cannot be had in this way."""
+    def _reopened(
+        self, connection: Connection, record: Record, what: str, history: Sequence[HistoryItem]
+    ) -> AgentSession | None:
+        """The agent's session, with its replay gone by; None if it cannot be had in this way, or without its end."""
+        replay = Replay()
+        opening = connection.open(f"session/{what}", self.cwd, record.agent_session, replay)
         try:
-            session = self._wait(connection.open(f"session/{what}", self.cwd, record.agent_session), LOAD_PATIENCE, "")
+            session = self._wait(opening, LOAD_PATIENCE, "")
             self._drain(session)
         except (problems.AgentError, BackendUnavailable):
             log.info("%s could not %s its session", self._agent.name, what, exc_info=True)
+            return None
+        session.listener = None
+        if what == "load" and not record.is_released and not replay.has(history):
+            log.warning("%s has not saved the end of its session", self._agent.name)
+            session.close()
             return None
         return session
 

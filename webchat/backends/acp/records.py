@@ -6,7 +6,7 @@ import json
 import logging
 import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
@@ -22,8 +22,9 @@ MOST_RECORDS, MOST_EARLIER = 2_000, 20
 @dataclass(frozen=True)
 class Record:
     """An agent's session. `known` is the digest of the conversation that it has; while `is_finished` is false an answer
-    was begun there and not ended, and nobody can tell. `holder` is the process that has it, `chosen` are the controls,
-    and `earlier` the agent's sessions that had the conversation before.
+    was begun there and not ended, and nobody can tell. `holder` is the process that has it, or that was killed while it
+    had it; 0 if its agent was ended in good order. `chosen` are the controls, and `earlier` the agent's sessions that
+    had the conversation before.
     """
 
     agent: str
@@ -34,6 +35,11 @@ class Record:
     holder: int = 0
     chosen: Mapping[str, str] = field(default_factory=dict)
     earlier: Sequence[str] = ()
+
+    @property
+    def is_released(self) -> bool:
+        """Whether its agent was ended in good order, and had the time to save it."""
+        return not self.holder
 
     @property
     def is_held_elsewhere(self) -> bool:
@@ -69,13 +75,15 @@ class Records:
             if before:
                 past = [name for name in (*before.earlier, before.agent_session) if name != record.agent_session]
                 record = replace(record, earlier=tuple(dict.fromkeys(past))[-MOST_EARLIER:])
-            self._own.pop(session_id, None)
-            self._own[session_id] = record
-            try:
-                self._write()
-                self._own.clear()
-            except OSError:
-                log.warning("the agents' sessions could not be saved", exc_info=True)
+            self._save({session_id: record})
+
+    def release(self, session_ids: Collection[str]) -> None:
+        """Note that the agents of these sessions of ours have been ended in good order."""
+        with self._own_lock:
+            found = self._found()
+            released = {key: replace(found[key], holder=0) for key in session_ids if key in found}
+            if released:
+                self._save(released)
 
     def sessions_of(self, agent: str) -> set[str]:
         """The ids of that agent's sessions that were begun here."""
@@ -87,6 +95,15 @@ class Records:
         """Where agents have worked, the last one first."""
         with self._own_lock:
             return list(dict.fromkeys(record.cwd for record in reversed(self._found().values())))
+
+    def _save(self, changes: Mapping[str, Record]) -> None:
+        """Called with the lock."""
+        self._own = _changed(self._own, changes)
+        try:
+            self._write()
+            self._own.clear()
+        except OSError:
+            log.warning("the agents' sessions could not be saved", exc_info=True)
 
     def _found(self) -> dict[str, Record]:
         """Called with the lock."""

@@ -75,6 +75,12 @@ class Sessions:
         session = self._sessions.get(session_id)
         return session if session and not session.ended else None
 
+    def alive(self) -> list[str]:
+        """The ids of those that live in an agent, and of which nothing is being answered."""
+        with self._lock:
+            sessions = list(self._sessions.items())
+        return [key for key, each in sessions if each.live and each.live.is_usable and not each.live.running]
+
     def end(self, session_id: str) -> Session | None:
         session = self._sessions.get(session_id)
         if session:
