@@ -84,8 +84,12 @@ class Chat:
 
     def kill_agent(self) -> None:
         """End the agent's processes as no program can prevent."""
-        for pid in _with(self.environ["HOME"]):
+        for pid in self.agent_processes():
             os.kill(pid, signal.SIGKILL)
+
+    def agent_processes(self) -> list[int]:
+        """What runs with the agent's home folder: the agent and all that it started."""
+        return list(_with(self.environ["HOME"]))
 
     def close(self) -> None:
         for manager in self._managers:
