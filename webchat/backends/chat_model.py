@@ -8,7 +8,7 @@ import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from webchat.backends import HistoryItem, Piece, SessionInfo, SessionOptions, project_id_of
 from webchat.backends.answers import Answering, ChatAnswer, ask
@@ -88,7 +88,8 @@ class ChatModelBackend:
     Keeps the histories of the sessions used last in memory, MAX_SESSIONS of them and MAX_BYTES together; older ones
     become unknown, and are told anew when they are used again. A
     `system_prompt` is said before all else. `session_options` names the fields of SessionOptions that may be chosen for
-    one session; "model" needs a model with `named`. With `titles` the model is also asked to name sessions. One answer
+    one session; "model" needs a model with `named`. With `titles` the model is also asked to name sessions; "auto" is
+    unless it says that it `is_agent`, whose turns are not cheap. One answer
     at a time for each session is the caller's care.
     """
 
@@ -98,7 +99,7 @@ class ChatModelBackend:
         system_prompt: str = "",
         *,
         session_options: Collection[str] = (),
-        titles: bool = False,
+        titles: bool | Literal["auto"] = False,
     ) -> None:
         """Raises TypeError for what is neither, such as an agent of a framework: `webchat.frameworks` has these."""
         if not callable(model) and not hasattr(model, "stream"):
@@ -106,7 +107,8 @@ class ChatModelBackend:
         self._model = model
         self._system_prompt = system_prompt
         self.session_options = frozenset(session_options)
-        self.titles = titles
+        self.titles = bool(titles)
+        self._agents_name_too = titles is True
         self._sessions: OrderedDict[str, _Session] = OrderedDict()
         self._sessions_lock = threading.Lock()
 
@@ -174,9 +176,11 @@ class ChatModelBackend:
 
         return ChatAnswer(lambda: ask(model, messages), keep)
 
-    def suggest_title(self, history: Sequence[HistoryItem], options: SessionOptions) -> ChatAnswer:
+    def suggest_title(self, history: Sequence[HistoryItem], options: SessionOptions) -> Iterable[Piece]:
         """What the model says when it is asked to name a conversation; the conversation goes on without it."""
         model = self._chosen(options)
+        if getattr(model, "is_agent", False) and not self._agents_name_too:
+            return ()
         question = {"role": "user", "content": NAME_IT}
         messages = conversation(self._introduction(options), [*history, question])
         return ChatAnswer(lambda: ask(model, messages), lambda text: None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from webchat import conventions
 from webchat.addresses import Network, networks
@@ -91,8 +91,12 @@ class Settings:
         values.switch,
         saved=True,
     )
-    titles: bool = _setting(
-        True, "WEBCHAT_TITLES", "--titles", "Whether the model names new conversations: on or off.", values.switch
+    titles: bool | Literal["auto"] = _setting(
+        "auto",
+        "WEBCHAT_TITLES",
+        "--titles",
+        "Whether the model names new conversations: on, off, or auto, which spares agents.",
+        values.switch_or_auto,
     )
     trash_days: float = _setting(
         30.0,

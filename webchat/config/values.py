@@ -6,6 +6,7 @@ import re
 import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Literal
 
 THEMES = ("system", "light", "dark")
 LOG_FORMATS = ("human", "json")
@@ -99,6 +100,14 @@ def switch(text: str) -> bool:
     if text.lower() not in WORDS:
         raise ValueError("on or off is needed")
     return WORDS[text.lower()]
+
+
+def switch_or_auto(text: str) -> bool | Literal["auto"]:
+    """On, off or auto."""
+    try:
+        return "auto" if text.lower() == "auto" else switch(text)
+    except ValueError:
+        raise ValueError("on, off or auto is needed") from None
 
 
 def names(text: str) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from webchat.backends.local.line import Line
 from webchat.errors import BackendUnavailable
 
 if TYPE_CHECKING:
+    from webchat.backends.openai.patient import PatientStream
     from webchat.backends.openai.stream import OpenAIStream
 
 TICK = 0.25  # seconds, at most four looks at a status in one
@@ -34,7 +35,7 @@ class LocalReply:
         self._moved = threading.Event()
         self._place = self._moved.set  # one object: the line tells people apart by it
         self._cancelled = False
-        self._upstream: OpenAIStream | None = None
+        self._upstream: OpenAIStream | PatientStream | None = None
         self._state_lock = threading.Lock()
 
     def __iter__(self) -> Iterator[Piece]:

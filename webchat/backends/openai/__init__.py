@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from webchat.backends import HistoryItem
 from webchat.backends.chat_model import ChatModelBackend
 from webchat.backends.openai import endpoint
+from webchat.backends.openai.patient import PatientStream, is_agent
 from webchat.errors import BackendUnavailable
 
 if TYPE_CHECKING:
@@ -32,12 +33,12 @@ class OpenAIModel:
 
     `model` may be empty or "auto": the first that GET /models lists is taken, and remembered. `connect_timeout` is in
     seconds; `read_timeout` is how many seconds the server may send nothing, and must be above the time that reading a
-    long conversation takes. `extra_body` goes into each question (llama.cpp: `{"return_progress": True}`). A name and
-    password in `base_url` serve as Basic authorisation where there is no `api_key`. Raises InvalidInput for an address
-    or a key that cannot be used; without an address, `notice` says what to do.
+    long conversation takes. A model called "amplifier" or "agent…" is an agent, whose tools work unseen: it may send
+    nothing for `agent_timeout` seconds, None is any number. `extra_body` goes into each question (llama.cpp:
+    `{"return_progress": True}`). A name and password in `base_url` serve as Basic authorisation where there is no
+    `api_key`. Raises InvalidInput for an address or a key that cannot be used; without an address, `notice` says what
+    to do.
     """
-
-    only_speaks = True
 
     def __init__(
         self,
@@ -47,6 +48,7 @@ class OpenAIModel:
         *,
         connect_timeout: float = 10.0,
         read_timeout: float = 120.0,
+        agent_timeout: float | None = 3600.0,
         label: str | None = None,
         extra_body: Mapping[str, Any] | None = None,
     ) -> None:
@@ -55,6 +57,7 @@ class OpenAIModel:
         self._connection = _Connection(self._endpoint)
         self._name = "" if model.strip() == "auto" else model.strip()
         self._label = label
+        self._agent_timeout = agent_timeout
         self._extra_body = dict(extra_body or {})
 
     @property
@@ -67,6 +70,15 @@ class OpenAIModel:
         return f"{self._name or 'Model'} at {self._endpoint.host}"
 
     @property
+    def is_agent(self) -> bool:
+        """Whether what answers does more than speak."""
+        return is_agent(self._name)
+
+    @property
+    def only_speaks(self) -> bool:
+        return not self.is_agent
+
+    @property
     def notice(self) -> str | None:
         return NO_SERVER if self._endpoint is None else None
 
@@ -76,11 +88,13 @@ class OpenAIModel:
         other._name, other._label = "" if name == "auto" else name, None
         return other
 
-    def stream(self, messages: Sequence[HistoryItem]) -> OpenAIStream:
+    def stream(self, messages: Sequence[HistoryItem]) -> OpenAIStream | PatientStream:
         """The answer to `messages`; nothing is sent before it is iterated. Raises BackendUnavailable."""
         from webchat.backends.openai.stream import OpenAIStream
 
-        return OpenAIStream(self._connection.server(), self._model_name, messages, self._extra_body)
+        server, timeout = self._connection.server(), self._agent_timeout
+        stream = OpenAIStream(server, self._model_name, messages, self._extra_body, agent_timeout=timeout)
+        return PatientStream(stream, lambda: self.is_agent) if self.is_agent or not self._name else stream
 
     def list_models(self, within: float = LISTING_PATIENCE) -> list[str]:
         """The names of the server's models, in its order; `within` so many seconds. Raises BackendUnavailable."""
@@ -149,6 +163,7 @@ def from_settings(settings: Settings) -> ChatModelBackend:
         settings.api_key,
         connect_timeout=settings.connect_timeout,
         read_timeout=settings.read_timeout,
+        agent_timeout=settings.answer_time or None,
         extra_body={} if settings.temperature is None else {"temperature": settings.temperature},
     )
     options = ("model", "system_prompt", "context")

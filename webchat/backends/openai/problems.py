@@ -18,6 +18,7 @@ from webchat.errors import BackendUnavailable
 
 BROKEN_OFF = "The connection to the model broke off in the middle of the answer. Try again."
 NOT_A_MODEL = "What {} answers is not from a model server. Check the address, which usually ends in /v1."
+DENIED = "The agent at {} wanted to do what its policy denies. Ask for something else, or change that policy.{}"
 LATE = "The model server does not answer in time."
 
 
@@ -77,6 +78,8 @@ def of_status(
     where, said = endpoint.where, quotation(decoded(body), endpoint)
     if refusals.is_too_long(status, body.decode("utf-8", "replace")):
         return BackendUnavailable(refusals.TOO_LONG)
+    if _is_denial(decoded(body)):
+        return BackendUnavailable(DENIED.format(where, said))
     if 300 <= status < 400:
         return BackendUnavailable(f"{where} has moved{_destination(headers)}. Give the new address in the settings.")
     if status == 404:
@@ -92,10 +95,18 @@ def of_status(
 
 def of_report(report: Any, endpoint: Endpoint) -> BackendUnavailable:  # noqa: ANN401
     """The sentence for an error object that came in place of the answer, or in the middle of it."""
+    if _is_denial({"error": report}):
+        return BackendUnavailable(DENIED.format(endpoint.where, quotation({"error": report}, endpoint)))
     if refusals.speaks_of_length(json.dumps(report)):
         return BackendUnavailable(refusals.TOO_LONG)
     said = quotation({"error": report}, endpoint)
     return BackendUnavailable(f"The model at {endpoint.where} failed to answer. Try again.{said}")
+
+
+def _is_denial(answer: Any) -> bool:  # noqa: ANN401
+    """Whether an agent's server says that the agent wanted to do what nobody has approved."""
+    error = answer.get("error") if isinstance(answer, dict) else None
+    return isinstance(error, dict) and error.get("code") == "approval_denied"
 
 
 def malformed(endpoint: Endpoint) -> BackendUnavailable:

@@ -92,12 +92,16 @@ class Server:
         return len(self._asked)
 
     @contextmanager
-    def ask(self, question: Mapping[str, Any], wire: Wire) -> Iterator[httpx.Response]:
-        """The response to POST /chat/completions, not read yet. Raises what httpx raises."""
+    def ask(self, question: Mapping[str, Any], wire: Wire, patience: float | None) -> Iterator[httpx.Response]:
+        """The response to POST /chat/completions, not read yet, which may be silent for `patience` seconds.
+
+        Raises what httpx raises.
+        """
         url = f"{self.endpoint.url}/chat/completions"
         self._asked.add(wire)
         try:
-            with self._client.stream("POST", url, json=question, extensions={"trace": wire.trace}) as response:
+            extensions, timeout = {"trace": wire.trace}, _timeout(self.endpoint, patience)
+            with self._client.stream("POST", url, json=question, timeout=timeout, extensions=extensions) as response:
                 yield response
         finally:
             self._asked.discard(wire)
@@ -183,6 +187,11 @@ def _check_host(url: str) -> None:
         raise BackendUnavailable(BAD_ADDRESS) from error
 
 
+def _timeout(endpoint: Endpoint, patience: float | None) -> httpx.Timeout:
+    """`patience` is for what the server sends; what is sent to it may take as long as ever."""
+    return httpx.Timeout(endpoint.read_timeout, read=patience, connect=endpoint.connect_timeout, pool=None)
+
+
 def _client(endpoint: Endpoint) -> httpx.Client:
     """A client for one endpoint. Raises BackendUnavailable where the environment's proxies cannot be used.
 
@@ -200,7 +209,7 @@ def _client(endpoint: Endpoint) -> httpx.Client:
         return httpx.Client(
             headers=headers,
             auth=endpoint.login,
-            timeout=httpx.Timeout(endpoint.read_timeout, connect=endpoint.connect_timeout, pool=None),
+            timeout=_timeout(endpoint, endpoint.read_timeout),
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=0),
             trust_env=not endpoint.is_loopback,
             verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

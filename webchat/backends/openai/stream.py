@@ -13,6 +13,7 @@ from httpx_sse import EventSource
 from webchat.backends import Event, HistoryItem, Piece, refusals
 from webchat.backends.openai import problems
 from webchat.backends.openai.gathering import PLENTY
+from webchat.backends.openai.patient import is_agent
 from webchat.backends.openai.pieces import AnswerReader, Malformed
 from webchat.backends.openai.server import MAX_BODY, MAX_REFUSAL, Server, Wire, opening, read
 from webchat.errors import BackendUnavailable
@@ -41,9 +42,13 @@ class OpenAIStream:
         model_name: Callable[[Wire], str],
         messages: Sequence[HistoryItem],
         extra_body: Mapping[str, Any],
+        *,
+        agent_timeout: float | None,
     ) -> None:
+        """`agent_timeout` is in the place of the server's read timeout where an agent answers; None is any time."""
         self._server = server
         self._model_name = model_name
+        self._agent_timeout = agent_timeout
         self._question = {
             "messages": [{"role": item["role"], "content": item["content"]} for item in messages],
             "stream": True,
@@ -85,7 +90,9 @@ class OpenAIStream:
             return
         model = self._model_name(self._wire)
         usage = USAGE if self._server.takes_usage else {}
-        with self._server.ask({"model": model, **usage, **self._question}, self._wire) as response:
+        patience = self._agent_timeout if is_agent(model) else self._server.endpoint.read_timeout
+        question = {"model": model, **usage, **self._question}
+        with self._server.ask(question, self._wire, patience) as response:
             if response.is_success:
                 self._begun = True
                 yield from self._answer(response)

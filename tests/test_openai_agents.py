@@ -1,0 +1,173 @@
+"""An agent behind an OpenAI-compatible server: its tools work unseen, and its turns are not cheap."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from tests.reading import until
+from tests.scripted_server import DONE, SILENCE, Answer, ScriptedServer, ended, refuses, says, sends
+from webchat import config
+from webchat.backends import SessionOptions
+from webchat.backends.chat_model import NAME_IT, ChatModelBackend
+from webchat.backends.openai import OpenAIModel, from_settings, patient
+from webchat.errors import BackendUnavailable, InvalidInput
+from webchat.manager import WebChatSessionManager
+
+QUESTION = [{"role": "user", "content": "Build it"}]
+
+
+@pytest.fixture
+def server():
+    with ScriptedServer() as server:
+        yield server
+
+
+@pytest.fixture(autouse=True)
+def _quiet_is_soon(monkeypatch):
+    monkeypatch.setattr(patient, "QUIET", 0.05)
+
+
+def model_at(server, name="amplifier", **options):
+    return OpenAIModel(server.url, name, **{"read_timeout": 0.2, "agent_timeout": 60.0, **options})
+
+
+def text_of(pieces):
+    return "".join(piece for piece in pieces if isinstance(piece, str))
+
+
+@pytest.mark.parametrize("name", ["amplifier", "agent", "agent-of-mine", "auto"])
+@pytest.mark.parametrize("is_begun", [True, False])
+def test_a_long_silence_is_a_status_and_no_failure(server, name, is_begun):
+    server.models = ["amplifier"]
+    goes_on = threading.Event()
+    steps = ["Done", ended(), DONE]
+    server.script(sends("I look. ", goes_on, *steps) if is_begun else Answer(steps, before=[goes_on]))
+    pieces = []
+    for piece in model_at(server, name).stream(QUESTION):
+        pieces.append(piece)
+        if piece == patient.AT_WORK:
+            # The silence is longer than any other model's may be.
+            threading.Timer(0.5, goes_on.set).start()
+    assert text_of(pieces) == ("I look. Done" if is_begun else "Done")
+    assert pieces.count(patient.AT_WORK) == 1
+
+
+def test_a_silence_ends_with_the_answers_time(server):
+    server.script(sends("I look.", SILENCE))
+    with pytest.raises(BackendUnavailable, match=r"silent for 0\.3 seconds"):
+        list(model_at(server, agent_timeout=0.3).stream(QUESTION))
+
+
+@pytest.mark.parametrize("name", ["llama", "auto"])
+def test_no_other_model_may_be_silent_for_so_long(server, name):
+    server.script(sends("Lis", SILENCE))
+    pieces = []
+    with pytest.raises(BackendUnavailable, match=r"silent for 0\.2 seconds"):
+        pieces.extend(model_at(server, name).stream(QUESTION))
+    assert patient.AT_WORK not in pieces
+
+
+def test_a_stop_ends_a_silence_at_once(server):
+    server.script(sends("I look.", SILENCE))
+    stream = model_at(server).stream(QUESTION)
+    pieces = []
+
+    def read():
+        for piece in stream:
+            pieces.append(piece)
+
+    reading = threading.Thread(target=read)
+    reading.start()
+    request = server.next_request()
+    until(lambda: patient.AT_WORK in pieces)
+    stream.cancel()
+    assert request.wait_until_gone()
+    reading.join(10)
+    assert not reading.is_alive()
+
+
+def test_whoever_reads_no_more_leaves_no_thread_behind(server):
+    server.script(sends(*["word "] * 1000, SILENCE))
+    pieces = iter(model_at(server).stream(QUESTION))
+    assert next(pieces)
+    pieces.close()
+    assert server.next_request().wait_until_gone()
+    until(lambda: not any(thread.name == "agent-answer" for thread in threading.enumerate()))
+
+
+def test_nothing_is_asked_before_the_message_is_saved(server):
+    assert not model_at(server).only_speaks
+    assert model_at(server, "llama").only_speaks
+
+
+DENIAL = {"error": {"code": "approval_denied", "message": "rm is not allowed", "type": "permission_error"}}
+
+
+@pytest.mark.parametrize("answer", [refuses(403, DENIAL), sends("I try.", DENIAL)])
+def test_a_denial_is_the_policys_and_not_the_keys(server, answer):
+    server.script(answer)
+    with pytest.raises(BackendUnavailable) as caught:
+        list(model_at(server).stream(QUESTION))
+    assert "policy denies" in str(caught.value)
+    assert "“rm is not allowed”" in str(caught.value)
+    assert "key" not in str(caught.value)
+
+
+def test_another_403_is_still_the_keys(server):
+    server.script(refuses(403, {"error": {"code": "forbidden", "message": "no"}}))
+    with pytest.raises(BackendUnavailable, match="the key's rights"):
+        list(model_at(server).stream(QUESTION))
+
+
+# Titles
+
+
+def titles_asked(server, home, titles, name):
+    """How many titles the server was asked for after one answer, and the session's title."""
+    values = {"AMPLIFIER_HOME": str(home), "WEBCHAT_BASE_URL": server.url, "WEBCHAT_MODEL": name}
+    settings, _ = config.load({**values, "WEBCHAT_TITLES": titles}, {})
+    manager = WebChatSessionManager(from_settings(settings), home / "server" / "sessions.json")
+    server.script(says("Yes."), says("A title"))
+    session_id = manager.create_session().session_id
+    manager.send_message("hello", session_id)
+    until(lambda: not manager.answers_in_flight)
+    until(lambda: not any(thread.name.startswith("title-") for thread in threading.enumerate()))
+    title = manager.get_session(session_id).description
+    manager.close()
+    return sum(question["messages"][-1]["content"].endswith(NAME_IT) for question in server.questions), title
+
+
+@pytest.mark.parametrize(
+    ("titles", "name", "expected"),
+    [
+        ("auto", "amplifier", (0, "hello")),
+        ("auto", "agent-7", (0, "hello")),
+        ("auto", "llama", (1, "A title")),
+        ("on", "amplifier", (1, "A title")),
+        ("off", "llama", (0, "hello")),
+    ],
+)
+def test_an_agent_is_asked_for_titles_only_if_that_is_set(server, home, titles, name, expected):
+    assert titles_asked(server, home, titles, name) == expected
+
+
+def test_titles_are_on_off_or_auto(home):
+    assert config.load({"AMPLIFIER_HOME": str(home)}, {})[0].titles == "auto"
+    with pytest.raises(InvalidInput, match="on, off or auto"):
+        config.load({"AMPLIFIER_HOME": str(home)}, {"WEBCHAT_TITLES": "perhaps"})
+
+
+def test_a_function_that_says_it_is_an_agent_is_spared_too():
+    class Agent:
+        label, notice, is_agent = "Agent", None, True
+
+        def stream(self, messages):
+            return iter(["Title"])
+
+    told = [
+        list(ChatModelBackend(Agent(), titles=titles).suggest_title(QUESTION, SessionOptions()))
+        for titles in ("auto", True)
+    ]
+    assert told == [[], ["Title"]]
