@@ -63,6 +63,14 @@ def test_every_session_reads_as_that_version_read_it(manager, expected):
         assert [{name: shown(message)[name] for name in before} for message, before in pairs] == was["messages"]
 
 
+def test_what_asked_an_earlier_version_to_stop_goes(manager, home):
+    left = home / "server" / "web-chat-transcripts" / "replies" / "session-1.stop"
+    left.parent.mkdir(exist_ok=True)
+    left.touch()
+    manager.housekeeping.take_in()
+    assert not left.exists()
+
+
 def test_reading_changes_nothing(manager, home, expected):
     before = snapshot(home)
     for session_id, was in expected.items():

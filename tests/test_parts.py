@@ -24,6 +24,7 @@ from webchat.chat.message import Message, message_of
 from webchat.chat.part_records import changed_record, changes_of, fields_of, parts_of, placed_of, records_of
 from webchat.chat.parts import (
     LONGEST_OUTPUT,
+    MOST_PARTS,
     Diff,
     Note,
     Option,
@@ -38,6 +39,7 @@ from webchat.chat.parts import (
     ToolCall,
     Usage,
 )
+from webchat.chat.reply import ReplyView
 from webchat.errors import InvalidInput, QuestionClosed, SessionNotFound
 from webchat.manager import WebChatSessionManager
 from webchat.replies.recorder import ReplyRecorder
@@ -395,3 +397,15 @@ def test_a_part_with_fields_of_wrong_types_is_a_failed_answer(manager, backend, 
     manager.post_message(session_id, "go").wait()
     said = answer(manager, session_id)
     assert (said.status, said.content) == ("failed", "before")
+
+
+def test_a_question_is_shown_however_many_tools_came_before_it():
+    view = ReplyView({"id": "answer"})
+    for number in range(MOST_PARTS + 1):
+        view.take({"part": ToolCall(str(number)).record()})
+    view.take({"part": ASKED.record()})
+    assert [*view.questions] == [ASKED]
+    parts = view.message(alive=True).parts
+    assert len(parts) == MOST_PARTS + 1
+    spread = tuple(part for call in parts for part in (Text("x"), call))
+    assert parts_of(records_of(spread), "x" * len(parts), "", ()) == spread

@@ -75,7 +75,7 @@ def parts_of(rows: object, content: str, reasoning: str, notes: Sequence[str]) -
     texts = {"text": _Rest(Text, content), "reasoning": _Rest(Reasoning, reasoning)}
     left = list(notes)
     parts: list[Part] = []
-    for row in rows[:MOST_PARTS]:
+    for row in rows[: 4 * MOST_PARTS]:
         kind = str(row.get("type")) if isinstance(row, dict) else ""
         if kind in texts:
             parts += texts[kind].take(row.get("chars"))

@@ -16,7 +16,7 @@ LONGEST_INPUT, LONGEST_OUTPUT = 256 * 1024, 2**20
 MOST_BLOCKS, MOST_OPTIONS, MOST_ENTRIES = 100, 20, 200
 """Blocks of one tool call's output, options of one permission and entries of one plan, at most."""
 MOST_PARTS = 5_000
-"""Parts of one answer that are read and kept."""
+"""Tool calls and their like in one answer that are kept; each may have text, reasoning and a note before it."""
 PICTURES = ("image/png", "image/jpeg", "image/gif", "image/webp")
 Record = dict[str, Any]
 

@@ -77,8 +77,11 @@ class ReplyView:
         record = changed_record(self._records.get(place, {}), changes)
         part = placed_of(record)
         is_new = place not in self._placed
-        if part is None or (is_new and len(self._placed) >= MOST_PARTS):
-            self.damaged = self.damaged or part is None
+        if part is None:
+            self.damaged = True
+            return
+        # A question is never left out: its agent would wait for ever.
+        if is_new and len(self._placed) >= MOST_PARTS and not isinstance(part, Permission):
             return
         self._records[place], self._placed[place] = record, part
         if is_new and not isinstance(part, Usage):  # which stands in nobody's way

@@ -123,7 +123,7 @@ class MemoryTranscripts:
             for session_id in transcripts:
                 if session_id in self._trees:
                     raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), session_id)
-            for session_id, data in transcripts.items():
+            for session_id, data in ((key, data) for key, data in transcripts.items() if data):
                 self._add(session_id, *(record for _, record in jsonlines.parse(data) if record))
 
     def sessions(self) -> Mapping[str, object]:

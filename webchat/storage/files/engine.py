@@ -50,6 +50,7 @@ class FileStorage:
         self.bus = PollingBus(self.sessions.version, self._states)
         self.search = SearchIndex(self.transcripts, self.folder.path / WEB_CHAT_SEARCH_FILENAME, folder.require_no_link)
         self._purge = Purge(folder, self.replies, self.queue, self.leases, self._is_listed)
+        self._has_taken_in_older = False
         self._adoption = Adoption(self.sessions, self.transcripts)
 
     def has(self, session_id: str) -> bool:
@@ -99,7 +100,9 @@ class FileStorage:
     def recover(self) -> None:
         if not self.sessions.read_only:
             self._purge.settle_left()
-        self.replies.take_in_older()
+        if not self._has_taken_in_older:
+            self.replies.take_in_older()
+            self._has_taken_in_older = True
 
     def adopt(self) -> list[str]:
         return self._adoption.run()

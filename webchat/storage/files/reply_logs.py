@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Collection, Mapping
 from contextlib import suppress
@@ -17,6 +18,7 @@ from webchat.storage.files.leases import FileLeases
 from webchat.storage.files.names import SessionNames
 from webchat.storage.files.transcripts import FileTranscripts, messages_in
 
+log = logging.getLogger(__name__)
 SUFFIX = ".reply"
 LOGS = "replies"
 """The logs' folder in that of the transcripts, which so changes only when transcripts come or go."""
@@ -60,13 +62,13 @@ class FileReplyLogs:
     def begin(self, session_id: str, header: Mapping[str, Any]) -> FileReplyLog:
         self.logs.remove(_request_file(session_id))
         try:
-            log = self.logs.begin(_file(session_id), jsonlines.dump(header) + b"\n")
+            opened = self.logs.begin(_file(session_id), jsonlines.dump(header) + b"\n")
         except OSError:
             with suppress(OSError):  # it may be there, and was not to be opened: it would count as an answer
                 self.logs.remove(_file(session_id))
             raise
         self.begun.add(session_id)
-        return FileReplyLog(self, session_id, log, self._transcripts)
+        return FileReplyLog(self, session_id, opened, self._transcripts)
 
     def view(self, session_id: str) -> ReplyView | None:
         if self.logs.stamp(_file(session_id)) is None:
@@ -127,7 +129,13 @@ class FileReplyLogs:
                     folder.remove(name)
 
     def take_in_older(self) -> None:
-        """Move logs that earlier versions left beside the transcripts to where they belong. Raises OSError."""
+        """Move logs that earlier versions left beside the transcripts to where they belong. Raises OSError.
+
+        What asked the writers of those versions to stop goes.
+        """
+        for name in self.logs.names():
+            if name.endswith(".stop"):
+                self.logs.remove(name)
         for name in self.folder.names():
             if not name.endswith(SUFFIX):
                 continue
@@ -170,7 +178,10 @@ class FileReplyLog:
     def commit(self, message: Message, *, extends: bool) -> None:
         # In this order: whoever finds both knows by the message's id that the log is done with.
         self._transcripts.add_reply(self._session_id, message, extends=extends)
-        self.discard()
+        try:
+            self.discard()
+        except OSError:  # whoever settles the session next removes it
+            log.warning("the log of a reply that is saved could not be removed", exc_info=True)
 
     def discard(self) -> None:
         self.leave()
