@@ -72,10 +72,14 @@
   const draftName = () => DRAFT + ($("chatArea")?.dataset.url ?? "");
   const keyOf = (field) => field?.form?.elements.key;
   const newKey = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  // Messages that were taken back: the server keeps them until the next one is sent. `back` are those whose text the draft has.
+  const returned = () => [...document.querySelectorAll("#returned [name=back]")];
+  const joined = (...texts) => texts.filter((text) => text.trim()).join("\n\n");
   const keepDraft = (text, name = draftName(), sent = sending?.text) => {
-    const draft = { text, key: keyOf($("messageInput"))?.value, sent, at: Date.now() };
+    const back = returned().map(({ value }) => value);
+    const draft = { text, key: keyOf($("messageInput"))?.value, sent, back, at: Date.now() };
     try {
-      if (text) localStorage.setItem(name, JSON.stringify(draft)); else localStorage.removeItem(name);
+      if (text || back.length) localStorage.setItem(name, JSON.stringify(draft)); else localStorage.removeItem(name);
     } catch { /* a browser that keeps nothing for this site does without */ }
   };
   const draftOf = (name) => {
@@ -117,7 +121,9 @@
     if (!draft || !key) return;
     if (draft.key) key.value = draft.key;
     // Somebody may have begun to type before this script was there.
-    if (field.value !== draft.text) field.value = draft.text + field.value;
+    const typed = field.value === draft.text ? "" : rest(field.defaultValue, field.value);
+    const news = returned().filter(({ value }) => !draft.back?.includes(value)).map(({ dataset }) => dataset.text);
+    field.value = joined(...news, draft.text) + typed;
   };
 
   // Opening a session lands at its end, with the cursor in the field. On touch that would raise the keyboard.
@@ -237,7 +243,7 @@
       // Enter sends; with Shift, while an input method composes, or on a touch keyboard it breaks the line.
       if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229 || touch.matches) return;
       event.preventDefault();
-      if (field.value.trim() && !answering()) field.form.requestSubmit();
+      if (field.value.trim()) field.form.requestSubmit();
       return;
     }
     // The first keystroke goes into the field, wherever the focus is, as long as it is in no other.
@@ -415,6 +421,13 @@
     if (last) told = now;  // between two swaps there may be no answer on the page
   };
 
+  let waiting = 0;
+  const announceWaiting = () => {
+    const before = waiting;
+    waiting = document.querySelectorAll(".queued").length;
+    if (waiting > before) say("Waiting: your message is sent when the answer has ended");
+  };
+
   // A question is said once. Who allows it is notified if the page is out of sight.
   const asked = new Set();
   const notify = ({ id, title }) => {
@@ -506,7 +519,7 @@
   });
 
   // What is typed and chosen while a message is on its way belongs to the next one. If that was sent as well, it
-  // follows at once, unless the answer to the first is still growing: then it stays in the field, as anything does.
+  // follows at once.
   let sendOn = false;
   document.addEventListener("htmx:before:request", (event) => {
     const field = event.target.matches?.("form.field") && $("messageInput");
@@ -552,7 +565,7 @@
     keepDraft(text);
     fit(field);
     // htmx drops what is sent before it is through with this answer. What is typed until then is not sent.
-    if (isSent && text.trim() && !answering()) setTimeout(() => { if (sendOn) field.form.requestSubmit(); });
+    if (isSent && text.trim()) setTimeout(() => { if (sendOn) field.form.requestSubmit(); });
   };
   document.addEventListener("htmx:before:swap", (event) => {
     const { sourceElement, response } = event.detail.ctx;
@@ -570,6 +583,31 @@
     dropSent();
   });
 
+  // What is taken back comes into the field, before what is there; so does the change of a message that was sent meanwhile.
+  let taken = new Map();
+  const changes = new Map();
+  document.addEventListener("input", ({ target }) => {
+    if (target.closest(".edit-queued")) changes.set(target.closest("article").id, target.value);
+  });
+  const takeReturned = () => {
+    const field = $("messageInput");
+    if (!field) return;
+    const now = new Map(returned().map(({ value, dataset }) => [value, dataset.text]));
+    const news = [...now].filter(([key]) => !taken.has(key)).map(([, text]) => text);
+    for (const [id, text] of changes) {
+      if ($(id)) continue;
+      changes.delete(id);
+      news.push(text);
+    }
+    // Another tab has sent it.
+    const isGone = taken.size > 0 && now.size === 0 && !sending && field.value === joined(...taken.values());
+    taken = now;
+    if (!news.length && !isGone) return;
+    field.value = isGone ? "" : joined(...news, field.value);
+    keepDraft(field.value);
+    fit(field);
+  };
+
   // A new composer is filled at once, before anybody can type into it.
   let composer = null;
   const filled = () => {
@@ -579,6 +617,8 @@
     // Drafts are restored for each session. Without a script, the browser restores the text after a sign-in or an error.
     field.setAttribute("autocomplete", "off");
     if (left) bringLeft(field); else bringDraft(field);
+    taken = new Map(returned().map(({ value, dataset }) => [value, dataset.text]));
+    changes.clear();
     dropSent();
     fit(field);
   };
@@ -627,7 +667,11 @@
       // it: a page that opens at a message, or that somebody has begun to scroll, knows of that with its next frame.
       toEnd();
     }
+    const { sourceElement, response } = event.detail.ctx;
+    if (sourceElement?.matches?.(".edit-queued form") && response?.status < 400) changes.delete(sourceElement.closest("article")?.id);
+    takeReturned();
     dropSent();
+    announceWaiting();
     // An answer that stands in a session which is opened is no news.
     announce(isOther && !isAsked);
     bringQuestions();

@@ -79,7 +79,8 @@ def test_two_servers_on_one_folder_see_each_others_sessions_and_answers(serve):
         question, growing = messages(second, session_id)
         assert (question[2], growing[1]) == (QUESTION, "streaming")
         assert growing[2].startswith(seen.strip())
-        refused = httpx.post(f"{second.url}/sessions/{session_id}/messages", data={"message": "me too"})
+        url, script = f"{second.url}/sessions/{session_id}/messages", {"Accept": "application/json"}
+        refused = httpx.post(url, data={"message": "me too"}, headers=script)
         assert refused.status_code == 409
         first.kill()
     assert messages(second, session_id)[1][1] == "interrupted"

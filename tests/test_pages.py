@@ -781,22 +781,6 @@ def test_a_message_to_a_session_that_is_not_there_keeps_its_text(client, page):
     assert page(answer).field == "a long text\n<b>with</b> lines"
 
 
-def test_a_message_while_an_answer_is_written_keeps_its_text_and_can_be_sent_again(client, page, backend, manager):
-    session_id = talk(manager, "one")
-    going_on = threading.Event()
-    backend.plays(going_on, "whole")
-    posted = manager.post_message(session_id, "two")
-    refused = page(say(client, "three", session_id))
-    going_on.set()
-    posted.run.wait()
-    assert refused.response.status_code == 409
-    assert "Still answering" in refused.problem
-    assert refused.field == "three"
-    form = refused.soup.select_one("form:has(#messageInput)")
-    assert client.post(form["action"], data={"message": refused.field}).status_code == 303
-    assert refused.soup.select_one(f"main a[href='/sessions/{session_id}']")
-
-
 @pytest.mark.parametrize("message", ["", " \n\t", "\u00a0", "a\0b"])
 def test_a_message_that_cannot_be_sent_says_why(client, page, manager, message):
     session_id = talk(manager, "one")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import threading
 
 import pytest
 
+from tests.conftest import HTMX, Page
 from tests.processes import another_process, says, tell
-from tests.reading import until
+from tests.reading import chunks, read_until, until
 from tests.scripted import ScriptedBackend
 from webchat.chat.queued import QueuedMessage
 from webchat.errors import BackendUnavailable, Held, InvalidInput, LimitReached, NotWaiting, TooLarge
@@ -378,6 +380,142 @@ class TestProcesses:
         manager.queue.send_now(session_id, "k")
         until_answered(manager, session_id, "two")
         manager.close()
+
+
+JSON = {"Accept": "application/json"}
+
+
+@pytest.fixture
+def asked(app, backend, gate):
+    """The address of a session of the application in which an answer is being written."""
+    return f"/sessions/{begin(app.extensions['webchat'], backend, gate)}"
+
+
+def texts(page, url):
+    return [item.get_text() for item in page(url).soup.select(".queued .waiting-text")]
+
+
+def queued(client, url):
+    return client.get(url, headers=JSON).json["queued"]
+
+
+class TestRoutes:
+    def test_a_form_is_led_to_the_page_on_which_it_waits(self, client, page, asked, gate):
+        answer = client.post(f"{asked}/messages", data={"message": "two", "key": "k"})
+        assert (answer.status_code, answer.location) == (303, f"{asked}#end")
+        assert texts(page, asked) == ["two"]
+        gate.set()
+        until(lambda: [message.text for message in page(asked).messages][2:] == ["two", "You said: two"])
+        assert texts(page, asked) == []
+
+    def test_a_fragment_has_it(self, client, asked):
+        answer = client.post(f"{asked}/messages", data={"message": "<two>", "key": "k"}, headers=HTMX)
+        shown = Page(answer).soup.select_one('[hx-target="#queue"] .queued')
+        assert (shown["data-key"], "Waiting" in shown.get_text()) == ("k", True)
+        assert shown.select_one(".waiting-text").get_text() == "<two>"
+
+    def test_a_script_sees_what_waits(self, client, asked):
+        files = {"message": "two", "key": "k", "file": (io.BytesIO(b"abc"), "a.txt")}
+        client.post(f"{asked}/messages", data=files)
+        [item] = queued(client, asked)
+        assert (item["key"], item["text"], item["files"]) == ("k", "two", [{"name": "a.txt", "size": 3}])
+        assert item["created_at"]
+
+    def test_it_is_changed_and_taken_back_by_a_script(self, client, asked):
+        client.post(f"{asked}/messages", data={"message": "two", "key": "k"})
+        changed = client.post(f"{asked}/queue/k", json={"message": "deux"}, headers=JSON)
+        assert (changed.status_code, changed.json["text"]) == (200, "deux")
+        assert [item["text"] for item in queued(client, asked)] == ["deux"]
+        assert client.post(f"{asked}/queue/k/remove", headers=JSON).json["text"] == "deux"
+        assert queued(client, asked) == []
+        for path in ("queue/k", "queue/k/remove", "queue/k/send"):
+            gone = client.post(f"{asked}/{path}", data={"message": "x"}, headers=JSON)
+            assert (gone.status_code, "does not wait any more" in gone.json["error"]) == (409, True)
+
+    def test_what_a_form_takes_back_stands_in_the_field_until_it_is_sent(self, client, page, asked, gate):
+        files = {"message": "two", "key": "k", "file": (io.BytesIO(b"abc"), "a.txt")}
+        client.post(f"{asked}/messages", data=files)
+        assert client.post(f"{asked}/queue/k/remove").status_code == 303
+        for _ in range(2):
+            shown = page(asked)
+            assert (shown.field, texts(page, asked)) == ("two", [])
+        fields = {(field["name"], field["value"]) for field in shown.soup.select("#returned input")}
+        assert fields == {("back", "k"), ("keep", "k")}
+        client.post(f"{asked}/messages", data={"message": "two, please", "back": "k", "keep": "k"})
+        assert page(asked).field == ""
+        [item] = queued(client, asked)
+        assert (item["text"], item["files"]) == ("two, please", [{"name": "a.txt", "size": 3}])
+
+    def test_a_stop_gives_it_back(self, client, page, asked):
+        for text in ("two", "three"):
+            client.post(f"{asked}/messages", data={"message": text})
+        answer = client.post(f"{asked}/stop", headers=HTMX)
+        back = Page(answer).soup.select('[hx-target="#returned"] [name=back]')
+        assert [field["data-text"] for field in back] == ["two", "three"]
+        assert Page(answer).soup.select(".queued") == []
+        assert page(asked).field == "two\n\nthree"
+
+    def test_without_a_script_a_stop_leads_to_the_page_that_has_it(self, client, page, asked):
+        client.post(f"{asked}/messages", data={"message": "two"})
+        assert client.post(f"{asked}/stop").status_code == 303
+        assert page(asked).field == "two"
+
+    def test_what_is_held_is_sent_by_a_button(self, client, page, backend, gate):
+        url = f"/sessions/{begin(manager_of(client), backend, gate, BackendUnavailable())}"
+        client.post(f"{url}/messages", data={"message": "two", "key": "k"})
+        gate.set()
+        until(lambda: page(url).messages[-1].status == "failed")
+        assert client.post(f"{url}/queue/k/send", headers=JSON).json["response"] == "You said: two"
+        assert queued(client, url) == []
+
+    def test_a_script_is_refused_unless_it_waits(self, client, asked, gate):
+        for path in (f"{asked}/messages", "/api/chat"):
+            refused = client.post(path, data={"message": "two"}, headers=JSON)
+            assert (refused.status_code, "Still answering" in refused.json["error"]) == (409, True)
+        assert client.post(f"{asked}/messages", data={"message": "x", "queue": "no"}, headers=JSON).status_code == 400
+        threading.Timer(0.05, gate.set).start()
+        answer = client.post(f"{asked}/messages", data={"message": "two", "queue": "on"}, headers=JSON)
+        assert (answer.status_code, answer.json["response"]) == (200, "You said: two")
+
+    @pytest.mark.parametrize("face", ["text/plain", "text/event-stream"])
+    def test_a_stream_comes_when_its_turn_does(self, client, asked, gate, face):
+        threading.Timer(0.05, gate.set).start()
+        fields = {"message": "two", "queue": "on"}
+        answer = client.post(f"{asked}/messages", data=fields, headers={"Accept": face})
+        assert (answer.status_code, "You said: two" in answer.text) == (200, True)
+
+    def test_a_script_is_told_if_its_turn_does_not_come(self, client, backend, gate):
+        url = f"/sessions/{begin(manager_of(client), backend, gate, BackendUnavailable())}"
+        threading.Timer(0.05, gate.set).start()
+        answer = client.post(f"{url}/messages", data={"message": "two", "queue": "on", "key": "k"}, headers=JSON)
+        assert (answer.status_code, "waits" in answer.json["error"]) == (409, True)
+        assert [item["key"] for item in queued(client, url)] == ["k"]
+
+    def test_too_many_are_refused_with_a_sentence(self, client, page, asked):
+        for number in range(MOST):
+            client.post(f"{asked}/messages", data={"message": f"{number}"})
+        refused = page(client.post(f"{asked}/messages", data={"message": "one more"}))
+        assert (refused.response.status_code, refused.field) == (409, "one more")
+        assert "20 messages waiting" in refused.problem
+
+    def test_a_memory_command_is_refused_as_ever(self, client, asked):
+        assert client.post(f"{asked}/messages", data={"message": "recall tea"}).status_code == 409
+        assert queued(client, asked) == []
+
+    def test_an_open_page_hears_of_it(self, client, asked):
+        session_id = asked.rpartition("/")[2]
+        with client.get(f"/events?session={session_id}") as stream:
+            pieces = chunks(stream)
+            client.application.test_client().post(f"{asked}/messages", data={"message": "two", "key": "k"})
+            text = read_until(pieces, lambda text: 'data-key="k"' in text)
+            assert 'hx-target="#queue"' in text
+            client.application.test_client().post(f"{asked}/queue/k/remove")
+            text = read_until(pieces, lambda text: 'hx-target="#returned"' in text and 'value="k"' in text)
+            assert 'data-key="k"' not in text
+
+
+def manager_of(client):
+    return client.application.extensions["webchat"]
 
 
 def test_a_line_of_the_file_that_is_not_understood_is_kept_aside(tmp_path):

@@ -13,6 +13,7 @@ import pytest
 from tests.conftest import HTMX
 from tests.reading import chunks, parse_events, read_until
 from webchat.backends import Event
+from webchat.chat.queued import QueuedMessage
 from webchat.errors import BackendUnavailable, SessionEnded
 from webchat.fileutil import DiskFolder
 from webchat.memory import MemoryStore
@@ -371,7 +372,10 @@ def address_of(rule, action, manager, memory):
     if action in ("restore", "purge"):
         memory.delete(memory_id)
     values = {"session_id": session_id, "message_id": message_id, "action": action, "memory_id": memory_id}
-    values["key"] = "0123456789abcdef"  # an import's
+    values["key"] = "0123456789abcdef"  # an import's, and that of a message that waits
+    if "/queue/" in rule.rule:
+        with manager.storage.queue.changing(session_id) as items:
+            items.append(QueuedMessage(values["key"], "waiting"))
     return session_id, rule.build({name: values[name] for name in rule.arguments}, append_unknown=False)[1]
 
 

@@ -72,22 +72,3 @@ def test_an_answer_that_the_server_took_with_it_is_shown_as_interrupted(serve, v
     chat.answers.last.get_by_role("button", name="Try again").click()
     expect(chat.page.locator("article .content")).to_have_text([words, f"Mock response to: {words}"])
     chat.answered()
-
-
-def test_a_message_to_a_busy_session_is_kept_in_the_field(serve, visit):
-    chat = visit(serve("--backend", "mock", "--mock-delay", "0.05"))
-    chat.ask(" ".join(f"w{number}" for number in range(100)))
-    chat.streaming("w1")
-    chat.field.fill("me too")
-    # Enter does nothing meanwhile; another way of sending is refused by the server.
-    chat.page.evaluate("document.getElementById('messageInput').form.requestSubmit()")
-    expect(chat.problem.get_by_role("alert")).to_contain_text("Still answering")
-    expect(chat.field).to_have_value("me too")
-    chat.stop_button.click()
-    chat.answered("stopped")
-    expect(chat.field).to_have_value("me too")
-    chat.field.press("Enter")
-    expect(chat.messages).to_have_count(4)
-    chat.answered()
-    expect(chat.problem).to_be_empty()
-    expect(chat.field).to_have_value("")

@@ -72,17 +72,6 @@ def test_sessions_are_listed_started_and_resumed_by_forms(serve, visit, home):
     expect(chat.rows).to_have_count(1)
 
 
-def test_a_refused_message_comes_back_as_it_was_written(serve, visit, home):
-    sessions_from_before(home, "hello")
-    chat = visit(serve("--backend", "mock", "--mock-delay", "0.2"), **OFF)
-    other = chat.tab()
-    send(chat, WORDS)
-    expect(chat.page.frame_locator("iframe.reply-frame").locator("body")).to_contain_text("w0")
-    send(other, "me too")
-    expect(other.page.get_by_role("alert")).to_contain_text("Still answering")
-    expect(other.field).to_have_value("me too")
-
-
 def test_nothing_is_offered_that_only_a_script_could_do(serve, visit, home):
     sessions_from_before(home, "hello")
     chat = visit(serve(), **OFF)

@@ -11,7 +11,7 @@ from webchat.chat.message import LONGEST_KEY, File, files_of
 
 @dataclass(frozen=True)
 class QueuedMessage:
-    """One message that was accepted and is not in the transcript yet. `key` tells it from all others.
+    """One message that was accepted and is not in the transcript yet. `key` tells it from all others, as an id does.
 
     `first` is the text that it came with, if it has been changed since. `client` is whose answers are counted
     together. `returned`: it is not sent any more, and stands in the message field of its session until the next

@@ -6,14 +6,13 @@ import logging
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from hashlib import sha256
 
-from webchat.chat.message import new_message_id
+from webchat.chat.message import is_message_id, new_message_id
 from webchat.chat.queued import QueuedMessage
 from webchat.chat.texts import checked_files, checked_message
 from webchat.errors import Closing, Held, LimitReached, NotWaiting, SessionBusy, TooBusy, WebChatError, storing
 from webchat.replies.posted import Posted
-from webchat.replies.rules import ConversationRules, is_whole
+from webchat.replies.rules import ConversationRules, is_whole, key_of
 from webchat.replies.runner import ReplyRunner
 from webchat.replies.supervisor import ReplySupervisor
 from webchat.session_store import WebChatSession, WebChatSessionStore
@@ -95,7 +94,7 @@ class MessageQueue:
         known = _same(waiting, key, text) if key else None
         if known:
             return known
-        if self.is_held(session_id) or not (waiting or self._supervisor.is_answering(session_id)):
+        if self.is_held(session_id) if waiting else not self._supervisor.is_busy(session_id):
             with suppress(SessionBusy):
                 return self._rules.post_message(
                     session_id, message, owner, key=key, seen=seen, files=files, client=client
@@ -116,9 +115,9 @@ class MessageQueue:
                 waiter.clear()
                 waits = any(item.key == key for item in self.items(session_id))
                 posted = self._rules.sent_before(session, key, None)
-                if posted:
+                if posted and posted.reply.id != posted.question.id:  # which stands for an answer that is not begun
                     return posted
-                if not waits:
+                if not (waits or posted):
                     raise NotWaiting
                 if self.is_held(session_id):
                     raise Held
@@ -157,6 +156,12 @@ class MessageQueue:
             items[:] = [replace(item, returned=True) for item in items]
         self._tell(session_id)
         return waiting
+
+    def files_of(self, session_id: str, keys: Collection[str], owner: str | None = None) -> list[tuple[str, str]]:
+        """The files, (name, content) each, of what was taken back with these keys."""
+        self._store.require(session_id, owner)
+        items = [item for item in self.returned(session_id) if item.key in keys]
+        return [(file.name, file.content) for item in items for file in item.files]
 
     def drop_returned(self, session_id: str, keys: Collection[str]) -> None:
         """Let go what was taken back, with these keys: a message has come from the field in which it stood."""
@@ -242,21 +247,16 @@ class MessageQueue:
     def _add(self, session: WebChatSession, item: QueuedMessage) -> Posted | QueuedMessage:
         """Put it behind the others, if it is not there and was not sent before."""
         with storing(NOT_QUEUED), self._storage.queue.changing(session.session_id) as items:
-            again = _same(items, item.key, item.text) or self._sent(session, item)
+            again = _same(items, item.key, item.text) or self._rules.sent_before(session, item.key, item.text)
             if again:
                 return again
             if sum(not known.returned for known in items) >= MOST:
                 raise LimitReached(MOST, "Wait until one is sent, or take one back", "messages waiting")
-            if any(known.key == item.key for known in items):
-                item = replace(item, key=_key_of(item.key, item.text))
+            if not is_message_id(item.key) or any(known.key == item.key for known in items):
+                item = replace(item, key=key_of(item.key, item.text))
             items.append(item)
         self._tell(session.session_id)
         return item
-
-    def _sent(self, session: WebChatSession, item: QueuedMessage) -> Posted | None:
-        """What came of it, if it was sent before."""
-        keys = (item.key, _key_of(item.key, item.text))
-        return next(filter(None, (self._rules.sent_before(session, key, item.text) for key in keys)), None)
 
     def _place(self, session: WebChatSession, items: Sequence[QueuedMessage], key: str) -> int:
         """Which of them has the key. Raises NotWaiting."""
@@ -271,10 +271,5 @@ class MessageQueue:
 
 def _same(items: Sequence[QueuedMessage], key: str, text: str) -> QueuedMessage | None:
     """The one that was sent with that key and text."""
-    keys = (key, _key_of(key, text))
+    keys = (key, key_of(key, text))
     return next((item for item in items if item.key in keys and text in (item.text, item.first)), None)
-
-
-def _key_of(key: str, text: str) -> str:
-    """A key for this text from a form whose key another message has: a browser went back to it, and sent it anew."""
-    return sha256("\0".join((key, "queue", text)).encode()).hexdigest()[:32]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from hashlib import sha256
 
 from webchat.chat.conversation import Conversation
 from webchat.chat.message import File, Message, history, new_message_id
@@ -169,9 +170,11 @@ class ConversationRules:
         if key is None:
             return None
         run, last = self._supervisor.runs.get(session.session_id), conversation.last
-        for question, reply in self._supervisor.sent_with(session.session_id, conversation, key):
+        keys = (key,) if text is None else (key, key_of(key, text))
+        sent = (pair for each in keys for pair in self._supervisor.sent_with(session.session_id, conversation, each))
+        for question, reply in sent:
             if text is None or question.content == text:
-                current = last if last and question.key == key and last.parent == question.id else reply
+                current = last if last and question.key in keys and last.parent == question.id else reply
                 return Posted(session, question, current, run if run and run.id == current.id else None)
         return None
 
@@ -256,6 +259,13 @@ class ConversationRules:
                 raise InvalidInput("There is no such message in this session.")
             self._storage.transcripts.select(session_id, leaf)
         self._storage.bus.publish(session_id, urgent=True)
+
+
+def key_of(key: str, text: str) -> str:
+    """A key for this text, if the form's own cannot name it in an address, or names another message already: a browser
+    went back to a form that was sent, and sent it anew.
+    """
+    return sha256("\0".join((key, "queue", text)).encode()).hexdigest()[:32]
 
 
 def is_whole(conversation: Conversation) -> bool:

@@ -211,6 +211,11 @@ class ReplySupervisor:
     def is_answering(self, session_id: str) -> bool:
         return session_id in self.runs or self._storage.leases.is_held(session_id)
 
+    def is_busy(self, session_id: str) -> bool:
+        """Whether a message would be refused now. An answer that has ended is given time for its last step."""
+        run = self.runs.get(session_id)
+        return self._storage.leases.is_held(session_id) if run is None else not run.is_over
+
     def stop(self, session_id: str) -> bool:
         """Stop the answer in this session, whichever process writes it. Whether there was one."""
         run = self.runs.get(session_id)

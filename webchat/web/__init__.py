@@ -22,6 +22,7 @@ from webchat.web import (
     outputs,
     own_sessions,
     questions,
+    queue,
     reply_frame,
     security,
 )
@@ -38,6 +39,7 @@ MODULES = (
     own_sessions,
     chat,
     controls,
+    queue,
     events,
     housekeeping,
     options,

@@ -9,10 +9,11 @@ from webchat.chat.part_records import fields_of
 from webchat.errors import NoActiveSession
 from webchat.memory import answer, check_memory_intent
 from webchat.session_store import DEFAULT_DESCRIPTION, WebChatSession
-from webchat.web.context import chat_of, client, manager, owner
+from webchat.web.context import chat_of, manager, owner
 from webchat.web.faces import json_answer
 from webchat.web.inputs import request_fields
 from webchat.web.new_session import agent, folder
+from webchat.web.queued import post_or_wait
 from webchat.web.streams import answering, memory_json, memory_reply, reply_json, reserve
 
 
@@ -64,8 +65,7 @@ def chat() -> Response:
     if session_id is None:
         raise NoActiveSession
     reserve()
-    key, seen = fields.key(), fields.optional("seen")
-    posted = manager().post_message(session_id, message, owner(), key=key, seen=seen, client=client())
+    posted = post_or_wait(session_id, message)
     return answering(posted) or reply_json(posted)
 
 

@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from webchat.chat.conversation import Conversation
 from webchat.chat.message import Message, new_message_id
 from webchat.chat.messages import Messages
+from webchat.chat.queued import QueuedMessage
 from webchat.chat.search import Hit
 from webchat.errors import InvalidInput
 from webchat.manager import once
@@ -19,10 +20,12 @@ from webchat.session_store import WebChatSession
 from webchat.web import housekeeping, pieces
 from webchat.web.api import message_fields, session_fields, shelved_fields, waiting_fields
 from webchat.web.context import chat_of, client, hint_version, manager, owner, session_link
-from webchat.web.faces import Face, json_answer, script_answer, wanted_face
+from webchat.web.faces import Face, is_script, json_answer, script_answer, wanted_face
 from webchat.web.htmx import fragments, is_htmx
 from webchat.web.inputs import allow_files, request_fields
 from webchat.web.new_session import agent, folder
+from webchat.web.queue import after_queueing
+from webchat.web.queued import post_or_queue, post_or_wait, queue_fields
 from webchat.web.streams import answering, memory_reply, reserve
 from webchat.web.templates import render_template
 from webchat.web.window import window_before
@@ -40,7 +43,6 @@ def register(blueprint: Blueprint) -> None:
     post("/sessions", endpoint="new")(new)
     get("/sessions/<session_id>", endpoint="session")(session)
     post("/sessions/<session_id>/resume", endpoint="resume")(resume)
-    post("/sessions/<session_id>/stop", endpoint="stop")(stop)
     post("/sessions/<session_id>/end", endpoint="end")(end)
     post("/messages", endpoint="start")(start)
     post("/sessions/<session_id>/messages", endpoint="send")(send)
@@ -64,9 +66,8 @@ def session(session_id: str) -> AnyResponse | str:
     if wanted_face() is Face.JSON:
         conversation = manager().read_conversation(session_id)
         messages = [message_fields(item) for item in conversation.messages]
-        return json_answer(
-            {**session_fields(shown), "waiting": waiting_fields(conversation.last), "messages": messages}
-        )
+        queued, waiting = queue_fields(session_id, conversation), waiting_fields(conversation.last)
+        return json_answer({**session_fields(shown), "waiting": waiting, "messages": messages, "queued": queued})
     before = request.args.get("before")
     if before and is_htmx():
         return _earlier(shown, before, request.args.get("after", ""))
@@ -142,16 +143,19 @@ def start() -> AnyResponse:
 
 
 def send(session_id: str) -> AnyResponse:
-    """A further message, and the answer on its way. A session's first one may bring its folder and agent."""
+    """A further message, and the answer on its way; while another one is being written, the message waits.
+
+    A session's first one may bring its folder and agent.
+    """
     message = _message_field()
     manager().prepare_session(session_id, owner(), working_dir=folder(), options=agent())
     if _memory_intent(message):
         said, asked, answered = _remember(session_id, message)
         return memory_reply(said, session_id, connected=True) or _added(session_id, asked, answered)
-    files = request_fields().files()
-    posted = manager().post_message(
-        session_id, message, owner(), key=_key(), seen=_seen(), files=files, client=client()
-    )
+    post = post_or_wait if is_script() else post_or_queue
+    posted = post(session_id, message, request_fields().files())
+    if isinstance(posted, QueuedMessage):
+        return after_queueing(session_id)
     return answering(posted) or _added(session_id, posted.question, posted.reply, posted=posted)
 
 
@@ -226,14 +230,6 @@ def ask(session_id: str, message_id: str) -> AnyResponse:
         session_id, asked.content, owner(), files=files, key=_key(), seen=_seen(), client=client()
     )
     return answering(posted) or _added(session_id, posted.question, posted.reply, posted=posted)
-
-
-def stop(session_id: str) -> AnyResponse:
-    manager().stop(session_id, owner())
-    conversation = manager().read_conversation(session_id)
-    if not is_htmx() or conversation.last is None:
-        return _shown(manager().get_session(session_id, owner()))
-    return fragments(pieces.article_partial(conversation.last, conversation, session_id))
 
 
 def end(session_id: str) -> AnyResponse:

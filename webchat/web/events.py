@@ -19,6 +19,7 @@ from webchat.web.context import Chat, chat_of, has_gone, owner
 from webchat.web.growing import GrowingArticle
 from webchat.web.hosting import is_ending
 from webchat.web.htmx import partial
+from webchat.web.queued import queue_context, queue_partials
 
 UPDATE_INTERVAL = 0.12
 """Seconds between two updates of an answer that grows. Each costs the browser about 10 ms to lay out and paint."""
@@ -53,7 +54,8 @@ def events() -> Response:
         session = chat.manager.get_session(request.args["session"], owner())
         position = Position.parse(given) or chat.manager.read_conversation(session.session_id).position
         said = ("damaged" in request.args, "newer" in request.args) if "after" in request.args else None
-        stream: ListStream = PageStream(chat, session, position, has_gone(LIFETIME), said=said)
+        queued = request.args.get("queue")
+        stream: ListStream = PageStream(chat, session, position, has_gone(LIFETIME), said=said, queued=queued)
     else:
         stream = ListStream(chat, has_gone(LIFETIME))
     chat.manager.bus.start()  # before the answer's status is out: there may be no thread left
@@ -146,13 +148,19 @@ class PageStream(ListStream):
         gone: Callable[[], bool],
         *,
         said: tuple[bool, bool] | None = None,
+        queued: str | None = None,
     ) -> None:
-        """`said` is what the page says of the file, where that is known: damaged, and of a newer format."""
+        """`said` is what the page says of the file, where that is known: damaged, and of a newer format.
+
+        `queued` is the state of the messages that wait, as the page shows them.
+        """
         super().__init__(chat, gone, session.session_id)
         self._session = session
         self._position = position
         self._version: object = None
         self._said = said
+        self._queue_version: object = None
+        self._queued = queued
         self._growing = GrowingArticle(chat.renderings, session.session_id)
         self._controls: object = None
 
@@ -169,7 +177,9 @@ class PageStream(ListStream):
     def _news(self) -> str:
         change = self._change()
         parts = self._parts(change) if change else ()
-        return "".join(self._event(html) for html in parts if html) + self._list_news() + self._controls_news()
+        news = "".join(self._event(html) for html in parts if html)
+        queue = self._queue_news()
+        return news + (self._event(queue) if queue else "") + self._list_news() + self._controls_news()
 
     def _controls_news(self) -> str:
         """What the agent lets people choose, if that has changed; what the page has is not known at first."""
@@ -195,6 +205,15 @@ class PageStream(ListStream):
         if said not in (None, self._said):
             return Change(conversation, replaced=True)
         return change_since(conversation, self._position)
+
+    def _queue_news(self) -> Markup:
+        version = self._manager.queue.version(self._session_id)
+        if version == self._queue_version and (version is not None or self._queued is None):
+            return Markup()
+        self._queue_version = version
+        context = queue_context(self._session, self._manager.read_conversation(self._session_id))
+        before, self._queued = self._queued, context["queue_state"]
+        return queue_partials(context) if self._queued != before else Markup()
 
     def _shell(self) -> str:
         session = self._manager.store.get(self._session_id, self._session.owner)

@@ -24,6 +24,7 @@ from webchat.web.cards import parts_html
 from webchat.web.context import DAYS, chat_of, day_group, link, local_time, owner
 from webchat.web.htmx import is_htmx, partial
 from webchat.web.parts import has_effects, usage_of
+from webchat.web.queued import queue_context
 from webchat.web.templates import render_template
 from webchat.web.window import EARLIER_SHOWN, Window, window
 
@@ -76,6 +77,7 @@ def chat_context(session: WebChatSession | None, *, show: int = 0, at: str = "")
         "damaged": conversation.damaged,
         "newer": conversation.newer,
         "position": conversation.position,
+        **(queue_context(session, conversation) if session else {}),
         "key": new_message_id(),
         "seen": conversation.last.id if conversation.last else START,
     }

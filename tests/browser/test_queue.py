@@ -1,0 +1,151 @@
+"""What a person sends while an answer is being written waits below it, and is sent when its turn comes."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.scripted_server import delta, sends
+
+pytestmark = pytest.mark.browser
+
+WORDS = " ".join(f"w{number}" for number in range(300))
+
+
+@pytest.fixture
+def chat(serve, visit):
+    """A page on which an answer is being written."""
+    chat = visit(serve("--backend", "mock", "--mock-delay", "0.04"))
+    chat.ask(WORDS)
+    chat.streaming("w3")
+    return chat
+
+
+def waiting(chat):
+    return chat.page.locator(".queued")
+
+
+def test_what_is_sent_meanwhile_waits_below_the_answer_and_is_sent_at_its_end(serve, visit):
+    chat = visit(serve("--backend", "mock", "--mock-delay", "0.005"))
+    chat.ask(WORDS)
+    chat.streaming("w3")
+    for text in ("second", "third"):
+        chat.ask(text)
+        expect(waiting(chat).last).to_contain_text(text)
+        expect(chat.field).to_have_value("")
+    expect(waiting(chat).first).to_contain_text("Waiting")
+    assert waiting(chat).first.bounding_box()["y"] > chat.answers.last.bounding_box()["y"]
+    expect(chat.page.get_by_text("Mock response to: third")).to_be_visible()
+    expect(waiting(chat)).to_have_count(0)
+    chat.answered()
+    assert chat.texts()[2:] == ["second", "Mock response to: second", "third", "Mock response to: third"]
+
+
+def test_with_a_text_in_the_field_send_stands_where_stop_does_without(chat):
+    expect(chat.send_button).to_be_hidden()
+    place = chat.stop_button.bounding_box()
+    chat.field.fill("and then")
+    expect(chat.stop_button).to_be_hidden()
+    assert chat.send_button.bounding_box() == pytest.approx(place, abs=1)
+    chat.send_button.click()
+    expect(waiting(chat)).to_contain_text("and then")
+    expect(chat.stop_button).to_be_visible()
+
+
+def test_every_tab_shows_it(chat):
+    other = chat.tab()
+    chat.ask("second")
+    expect(waiting(other)).to_contain_text("second")
+    waiting(other).get_by_role("button", name="Take back").click()
+    expect(other.field).to_have_value("second")
+    expect(waiting(chat)).to_have_count(0)
+
+
+def test_it_can_be_changed_where_it_stands(chat):
+    chat.ask("second")
+    chat.ask("third")
+    first = waiting(chat).first
+    first.get_by_text("Edit").click()
+    first.get_by_role("textbox").fill("changed")
+    chat.tab().ask("from elsewhere")
+    expect(waiting(chat)).to_have_count(3)
+    expect(first.get_by_role("textbox")).to_have_value("changed")
+    first.get_by_role("button", name="Save").click()
+    expect(first.locator(".waiting-text")).to_have_text("changed")
+    chat.page.reload()
+    expect(waiting(chat).locator(".waiting-text")).to_have_text(["changed", "third", "from elsewhere"])
+
+
+def test_what_is_taken_back_stands_in_the_field_before_what_is_there(chat):
+    chat.ask("second")
+    expect(waiting(chat)).to_have_count(1)
+    chat.field.fill("typed")
+    waiting(chat).get_by_role("button", name="Take back").click()
+    expect(chat.field).to_have_value("second\n\ntyped")
+    expect(waiting(chat)).to_have_count(0)
+    chat.field.fill("second, and more")
+    chat.page.reload()
+    expect(chat.field).to_have_value("second, and more")
+    chat.stop_button.or_(chat.send_button).first.click()
+
+
+def test_a_stop_gives_everything_back_once(chat):
+    for text in ("second", "third"):
+        chat.ask(text)
+        expect(waiting(chat).last).to_contain_text(text)
+    chat.stop_button.click()
+    chat.answered("stopped")
+    expect(chat.field).to_have_value("second\n\nthird")
+    expect(waiting(chat)).to_have_count(0)
+    chat.page.reload()
+    expect(chat.field).to_have_value("second\n\nthird")
+    chat.field.press("Enter")
+    expect(chat.page.get_by_text("Mock response to: second")).to_be_visible()
+    expect(chat.field).to_have_value("")
+    chat.answered()
+    chat.page.reload()
+    expect(chat.field).to_have_value("")
+    assert chat.texts()[2] == "second\n\nthird"
+
+
+def test_after_a_failure_it_is_sent_by_hand(serve_model, visit, model, gates):
+    model.script(sends(delta(content="half"), gates[0], delta(content=" an")))
+    chat = visit(serve_model())
+    chat.ask("one")
+    chat.streaming("half")
+    chat.ask("second")
+    expect(waiting(chat)).to_contain_text("Waiting")
+    expect(waiting(chat).get_by_role("button", name="Send this message")).to_be_hidden()
+    gates[0].set()
+    chat.answered("failed")
+    expect(waiting(chat)).to_contain_text("Not sent")
+    waiting(chat).get_by_role("button", name="Send this message").click()
+    chat.answered()
+    expect(waiting(chat)).to_have_count(0)
+    assert chat.texts()[2:] == ["second", "Hello there."]
+
+
+def test_without_a_script_all_of_it_is_done_by_forms(serve, visit):
+    chat = visit(serve("--backend", "mock", "--mock-delay", "0.5"), java_script_enabled=False)
+
+    def send(text):
+        chat.field.fill(text)
+        chat.send_button.click()
+
+    send(WORDS)
+    for text in ("second", "third"):
+        send(text)
+    expect(chat.stop_button).to_be_visible()
+    expect(waiting(chat)).to_have_count(2)
+    first = waiting(chat).first
+    first.get_by_text("Edit").click()
+    first.get_by_role("textbox").fill("changed")
+    first.get_by_role("button", name="Save").click()
+    expect(waiting(chat).locator(".waiting-text")).to_have_text(["changed", "third"])
+    waiting(chat).last.get_by_role("button", name="Take back").click()
+    expect(chat.field).to_have_value("third")
+    chat.stop_button.click()
+    expect(chat.field).to_have_value("changed\n\nthird")
+    expect(waiting(chat)).to_have_count(0)
+    chat.send_button.click()
+    expect(chat.field).to_have_value("")

@@ -1,0 +1,71 @@
+"""Messages that wait while an answer is being written: changed, taken back, sent; and the stop that gives them back."""
+
+from __future__ import annotations
+
+from flask import Blueprint, redirect
+from werkzeug.wrappers import Response as AnyResponse
+
+from webchat.web import pieces
+from webchat.web.api import session_fields
+from webchat.web.context import manager, owner, session_link
+from webchat.web.faces import is_script, script_answer
+from webchat.web.htmx import fragments, is_htmx, partial
+from webchat.web.inputs import request_fields
+from webchat.web.queued import queue_context, queue_partials, queued_fields
+from webchat.web.streams import answering, reserve
+
+
+def register(blueprint: Blueprint) -> None:
+    """Give the blueprint this module's routes."""
+    place = "/sessions/<session_id>/queue/<key>"
+    blueprint.post(place, endpoint="change_queued")(change)
+    blueprint.post(f"{place}/remove", endpoint="take_back")(take_back)
+    blueprint.post(f"{place}/send", endpoint="send_queued")(send)
+    blueprint.post("/sessions/<session_id>/stop", endpoint="stop")(stop)
+
+
+def after_queueing(session_id: str) -> AnyResponse:
+    """The messages that wait as they are now, or a redirect."""
+    if not is_htmx():
+        return redirect(f"{session_link(session_id)}#end", code=303)
+    session, conversation = manager().get_session(session_id, owner()), manager().read_conversation(session_id)
+    return fragments(queue_partials(queue_context(session, conversation)))
+
+
+def change(session_id: str, key: str) -> AnyResponse:
+    """Say something else in a message that waits."""
+    message = request_fields().required("message", "Write a message first.")
+    item = manager().queue.change(session_id, key, message, owner())
+    return script_answer({"session_id": session_id, **queued_fields(item)}) or after_queueing(session_id)
+
+
+def take_back(session_id: str, key: str) -> AnyResponse:
+    """Send a message not at all. On a page its text goes back into the field; a script gets it."""
+    item = manager().queue.take_back(session_id, key, owner(), keep=not is_script())
+    return script_answer({"session_id": session_id, **queued_fields(item)}) or after_queueing(session_id)
+
+
+def send(session_id: str, key: str) -> AnyResponse:
+    """Send a message that waits and is not sent by itself."""
+    reserve()
+    posted = manager().queue.send_now(session_id, key, owner())
+    told = answering(posted)
+    if told or not is_htmx():
+        return told or redirect(f"{session_link(session_id)}#end", code=303)
+    shown = pieces.chat_part(posted.session, "", note_above=True)
+    return fragments(partial("chatArea", "outerHTML", shown), pieces.shell_partials(posted.session))
+
+
+def stop(session_id: str) -> AnyResponse:
+    """Stop the answer that is being written; what waits goes back into the field."""
+    manager().stop(session_id, owner())
+    session = manager().get_session(session_id, owner())
+    told = script_answer(session_fields(session))
+    if told:
+        return told
+    if not is_htmx():
+        return redirect(f"{session_link(session_id)}#end", code=303)
+    conversation = manager().read_conversation(session_id)
+    last = conversation.last
+    article = pieces.article_partial(last, conversation, session_id) if last else ""
+    return fragments(article, queue_partials(queue_context(session, conversation)))

@@ -1,0 +1,79 @@
+"""Messages that wait, as pages and scripts send them and are shown them. Knows no route."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import sha256
+from typing import Any
+
+from markupsafe import Markup
+
+from webchat.chat.conversation import Conversation
+from webchat.chat.queued import QueuedMessage
+from webchat.errors import InvalidInput
+from webchat.replies.posted import Posted
+from webchat.session_store import WebChatSession
+from webchat.web.context import client, has_gone, manager, owner
+from webchat.web.htmx import partial
+from webchat.web.inputs import request_fields
+from webchat.web.templates import render_template
+
+
+def post_or_queue(session_id: str, message: str, files: Sequence[tuple[str, str]]) -> Posted | QueuedMessage:
+    """Send a form's message, or have it wait. What stood in its field of messages taken back goes with it."""
+    fields, queue = request_fields(), manager().queue
+    files = [*files, *queue.files_of(session_id, fields.several("keep"), owner())]
+    key, seen = fields.key(), fields.optional("seen")
+    sent = queue.send(session_id, message, owner(), key=key, seen=seen, files=files, client=client())
+    queue.drop_returned(session_id, fields.several("back"))
+    return sent
+
+
+def post_or_wait(session_id: str, message: str, files: Sequence[tuple[str, str]] = ()) -> Posted:
+    """Send a script's message; while an answer is being written only if it says that it waits for its turn."""
+    fields = request_fields()
+    key, seen, queue = fields.key(), fields.optional("seen"), fields.optional("queue")
+    if queue not in (None, "on"):
+        raise InvalidInput("queue is on, or is left out.")
+    send = manager().queue.send if queue else manager().post_message
+    sent = send(session_id, message, owner(), key=key, seen=seen, files=files, client=client())
+    if isinstance(sent, QueuedMessage):
+        return manager().queue.wait(session_id, sent.key, owner(), has_gone())
+    return sent
+
+
+def queue_context(session: WebChatSession, conversation: Conversation) -> dict[str, Any]:
+    """What `_queue.html` and `_returned.html` need; `draft` is what stands in the message field at first."""
+    queue = manager().queue
+    returned = queue.returned(session.session_id)
+    queued = _waiting(session.session_id, conversation)
+    return {
+        "session": session,
+        "queued": queued,
+        "returned": returned,
+        "draft": "\n\n".join(item.text for item in returned),
+        "queue_state": sha256(repr((queued, returned)).encode()).hexdigest()[:12] if queued or returned else None,
+    }
+
+
+def queue_partials(context: dict[str, Any]) -> Markup:
+    """The messages that wait, and those for the field, in the place of what the page shows of them."""
+    queue = partial("queue", "outerMorph", render_template("webchat/_queue.html", **context))
+    return queue + partial("returned", "outerMorph", render_template("webchat/_returned.html", **context))
+
+
+def queue_fields(session_id: str, conversation: Conversation) -> list[dict[str, object]]:
+    """What a script is told of all messages that wait."""
+    return [queued_fields(item) for item in _waiting(session_id, conversation)]
+
+
+def queued_fields(item: QueuedMessage) -> dict[str, object]:
+    """What a script is told of one message that waits."""
+    files = [{"name": file.name, "size": file.size} for file in item.files]
+    return {"key": item.key, "text": item.text, "files": files, "created_at": item.created_at}
+
+
+def _waiting(session_id: str, conversation: Conversation) -> list[QueuedMessage]:
+    """What waits, without the one that is just being sent and is in the conversation already."""
+    sent = {message.key for message in conversation.messages[-2:]}
+    return [item for item in manager().queue.items(session_id) if item.key not in sent]
