@@ -158,3 +158,18 @@ def test_the_list_is_grouped_by_folder_when_asked(client, three):
     assert [row.title for row in page.rows] == ["three", "one", "two"]
     assert [row.title for row in Page(client.get(groups[1].select_one("h2 a")["href"])).rows] == ["two"]
     assert client.get("/sessions?by=x").status_code == 422
+
+
+def test_an_import_brings_no_folder_that_could_not_be_chosen(start, places):
+    app = start(WEBCHAT_FOLDERS=str(places))
+    client, manager = app.test_client(), app.extensions["webchat"]
+    exported = []
+    for number, folder in enumerate((places / "in", places / "in")):
+        client.post("/messages", data={"message": f"number {number}", "working_dir": str(folder)}, headers=JSON)
+        exported.append(client.get(f"/sessions/{manager.active_session_id}/export").data)
+        manager.housekeeping.delete([manager.active_session_id])
+        manager.housekeeping.purge([manager.list_page("trash")[0].session_id])
+    lines = [exported[0], exported[1].replace(str(places / "in").encode(), str(places / "out").encode())]
+    for file in lines:
+        assert client.post("/sessions/import", data=file, headers=JSON).json["imported"]
+    assert [session.working_dir for session in manager.list_sessions()] == ["~", str(places / "in")]

@@ -12,7 +12,7 @@ from werkzeug.serving import make_server
 
 from tests.acp import agents_in, chats_in
 from tests.browser.chat_page import ChatPage
-from tests.browser.test_spoken import LISTEN
+from tests.browser.test_accessibility import complaints
 
 pytestmark = pytest.mark.browser
 
@@ -60,7 +60,6 @@ def options(page: ChatPage):
 
 def test_a_choice_is_saved_at_once_said_and_seen_in_another_tab(page):
     other = page.tab()
-    page.page.evaluate(LISTEN)
     expect(page.page.get_by_role("button", name="Apply")).to_be_hidden()
     mode_of(page).select_option("Plan only")
     expect(page.page.locator("#controlsSaved")).to_have_text("Saved. Mode: Plan only")
@@ -216,3 +215,22 @@ def test_all_of_it_fits_a_phone(page, width):
     assert page.page.evaluate("document.documentElement.scrollWidth") <= width
     for each in (mode_of(page), options(page).first):
         assert each.evaluate("element => element.getBoundingClientRect().height") >= 44
+
+
+def test_nothing_of_it_is_complained_of(page, work):
+    page.field.press_sequentially("/")
+    expect(options(page)).to_have_count(3)
+    assert complaints(page) == []
+    page.field.fill("")
+    page.open_sessions()
+    page.panel.get_by_role("button", name="New").click()
+    page.page.get_by_label("Folder", exact=True).fill(str(work))
+    assert complaints(page) == []
+    page.asked("hello")
+    page.open_sessions()
+    page.panel.get_by_text("Sessions of").click()
+    expect(page.panel.get_by_role("button", name="s-elsewhere").first).to_be_visible()
+    assert complaints(page) == []
+    for path in ("/sessions?by=folder", "/sessions/own"):
+        page.open(path)
+        assert complaints(page) == []

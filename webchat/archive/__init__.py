@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import IO
 
 from webchat.archive import ours
@@ -57,10 +57,17 @@ class Archive:
         with storing("The conversation could not be read"):
             return ours.session_lines(row, self._storage.export(session.session_id))
 
-    def bring_in(self, file: IO[bytes], owner: str | None = None, watch: Watch | None = None) -> Report:
+    def bring_in(
+        self,
+        file: IO[bytes],
+        owner: str | None = None,
+        watch: Watch | None = None,
+        may_work_in: Callable[[str], bool] | None = None,
+    ) -> Report:
         """Import what such a file has: ours, or what ChatGPT, Claude or Open WebUI export, also as a zip.
 
-        `watch` is told how far it is, bounds it and may end it.
+        `watch` is told how far it is, bounds it and may end it. `may_work_in` says which folders sessions may bring; by
+        default any if there is no owner, else none.
 
         A session that is here already, also in the trash, is left as it is; one that is somebody else's is imported
         under another id, the same one each time. Raises LimitReached, StorageError; what came before is in then.
@@ -76,7 +83,7 @@ class Archive:
             if not found.transcript and not session_of(found.row).begun:
                 report.problem(f"session {found.session_id}: there is no message in it.")
                 continue
-            row = fitted(found.row, owner, self._longest_title, report.problem)
+            row = fitted(found.row, may_work_in or (lambda folder: owner is None), self._longest_title, report.problem)
             batch.append(Brought(row, found.transcript))
             size += len(found.transcript)
             if len(batch) == AT_ONCE or size > BYTES_AT_ONCE:

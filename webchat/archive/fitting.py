@@ -19,14 +19,14 @@ _EXTRA = {"project_id": LONGEST_PATH, "working_dir": LONGEST_PATH, **CHOSEN}
 _KNOWN = {"session_id", "description", "begun", "pinned", "archived", "extra", *_TEXTS}
 
 
-def fitted(row: Row, owner: str | None, longest_title: int, problem: Callable[[str], None]) -> Row:
+def fitted(row: Row, may_work_in: Callable[[str], bool], longest_title: int, problem: Callable[[str], None]) -> Row:
     """The record within the limits; `problem` is told what had to go. It is marked as begun: others do not count.
 
-    Who signs in chooses no folder for a session (see `views.api`), so neither does what they import.
+    Who may not choose a folder for a new session brings none in either.
     """
     gone: list[str] = []
     extra = _within(row.get("extra", {}), _EXTRA, gone)
-    if owner is not None and extra.get("working_dir") != "~":
+    if extra.get("working_dir") not in (None, "~") and not may_work_in(extra["working_dir"]):
         extra = {name: value for name, value in extra.items() if name not in ("working_dir", "project_id")}
     new = _within(row, _TEXTS, gone) | ({"extra": extra} if "extra" in row else {}) | {"begun": True}
     title = row.get("description", "")

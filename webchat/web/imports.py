@@ -14,6 +14,7 @@ from webchat.web.context import chat_of, client, has_gone, link, manager, owner
 from webchat.web.faces import script_answer
 from webchat.web.htmx import is_htmx
 from webchat.web.inputs import LARGEST_IMPORT
+from webchat.web.new_session import may_work_in
 from webchat.web.running_imports import BOUNDS
 from webchat.web.templates import render_template
 
@@ -57,7 +58,7 @@ def _bring_in(watch: Watch) -> Report:
     report = Report()
     for file in files:
         with storing("The import could not go on"):
-            report.add(manager().archive.bring_in(file, owner(), watch))
+            report.add(manager().archive.bring_in(file, owner(), watch, may_work_in))
         if report.stopped:
             break
     return report
