@@ -8,6 +8,7 @@ import pytest
 
 from tests.acp import agents_in, chats_in
 from tests.conftest import HTMX, Page
+from tests.reading import until
 from webchat import config
 from webchat.errors import InvalidInput
 from webchat.web.new_session import NOT_YOURS
@@ -138,8 +139,9 @@ def test_the_list_is_narrowed_to_a_folder(client, three, places):
     page = Page(client.get("/sessions", query_string={"folder": str(places)}))
     assert [row.title for row in page.rows] == ["three", "one"]
     assert page.soup.select_one("a.chip")["href"] == "/sessions"
-    found = client.get("/sessions", query_string={"folder": str(places), "q": "said"}, headers=JSON).json
-    assert len(found["hits"]) == 2
+    asked = {"query_string": {"folder": str(places), "q": "said"}, "headers": JSON}
+    until(lambda: client.get("/sessions", **asked).json["complete"])
+    assert len(client.get("/sessions", **asked).json["hits"]) == 2
 
 
 def test_the_dropdown_has_a_chip_for_the_current_folder(client, three, places):
