@@ -70,6 +70,7 @@ class WebChatSessionManager:
         self.storage = storage = storage_at(persistence_path, observer)
         self.store = WebChatSessionStore(storage.sessions, clock=clock, most=self.limits.sessions)
         self._supervisor = supervisor = ReplySupervisor(
+        self._questions = Questions(storage, self._supervisor)
             storage, self.limits, observer, over=lambda run: self.queue.reply_is_over(run)
         )
         self._dispatcher = ReplyDispatcher(backend, self.store, supervisor, storage.bus, clock, context)
@@ -440,11 +441,11 @@ class WebChatSessionManager:
         not have; StorageError.
         """
         self.store.require(session_id, owner)
-        self._supervisor.answer_permission(session_id, permission_id, option_id, owner or "")
+        self._questions.answer(session_id, permission_id, option_id, owner or "")
 
     def waiting_for_answers(self) -> frozenset[str]:
         """The ids of all sessions, whosever they are, in which a person is asked something. Raises StorageError."""
-        return self._supervisor.waiting_for_answers()
+        return self._questions.waiting()
 
     def pieces(self, session_id: str, message_id: str) -> Iterator[tuple[str, Message]]:
         """The text of one answer as it comes, from its beginning, as (new text, the message now); see `text_pieces`."""

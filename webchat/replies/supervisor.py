@@ -15,14 +15,12 @@ from functools import partial
 from typing import Any
 
 from webchat.chat.conversation import Conversation
-from webchat.chat.message import Message, new_message_id
-from webchat.chat.parts import Permission
+from webchat.chat.message import Message
 from webchat.chat.reply import ReplyView
 from webchat.errors import (
     Closing,
     InvalidInput,
     NoThreads,
-    QuestionClosed,
     SessionBusy,
     StorageError,
     WebChatError,
@@ -31,7 +29,7 @@ from webchat.errors import (
 from webchat.limits import Limits, Places
 from webchat.observer import NOBODY, Observer
 from webchat.replies.follow import Conversations, text_pieces
-from webchat.replies.runner import Ask, ReplyRunner, first_choice
+from webchat.replies.runner import Ask, ReplyRunner
 from webchat.replies.tending import Tending
 from webchat.replies.turn import Turn
 from webchat.storage.protocols import Release, Storage
@@ -232,10 +230,10 @@ class ReplySupervisor:
             if replies.view(session_id) is None or not leases.is_held(session_id):
                 return False
             replies.request(session_id, {"stop": True})
-            self._wait_elsewhere(session_id, lambda: not leases.is_held(session_id))
+            self.wait_elsewhere(session_id, lambda: not leases.is_held(session_id))
         return True
 
-    def _wait_elsewhere(self, session_id: str, is_done: Callable[[], bool]) -> None:
+    def wait_elsewhere(self, session_id: str, is_done: Callable[[], bool]) -> None:
         """Wait until another process has done something, for two seconds at most."""
         with self._storage.bus.listen(session_id) as waiter:
             for _ in range(round(STOP_PATIENCE / POLL_INTERVAL)):
@@ -243,50 +241,10 @@ class ReplySupervisor:
                     return
                 waiter.wait(POLL_INTERVAL)
 
-    def waiting_for_answers(self) -> frozenset[str]:
-        """The sessions in which the person is asked something. Raises StorageError."""
-        with storing("The questions that are open could not be read"):
-            return frozenset(key for key in self._storage.replies.sessions() if self._is_asking(key))
-
-    def _is_asking(self, session_id: str) -> bool:
+    def is_asking(self, session_id: str) -> bool:
+        """Whether the person is asked something by the reply in flight. Raises OSError."""
         view = self._written_here(session_id) or self._storage.replies.view(session_id)
         return view is not None and bool(view.questions) and self.is_answering(session_id)
-
-    def answer_permission(self, session_id: str, permission_id: str, option_id: str, by: str) -> None:
-        """Answer a question of the reply in flight, whichever process writes it; whoever is first answers it.
-
-        Raises QuestionClosed if it has been answered or is gone, InvalidInput for an option that it does not have,
-        StorageError.
-        """
-        last = self.read(session_id).last
-        asked = _asked(last, permission_id)
-        if option_id not in [option.id for option in asked.options]:
-            raise InvalidInput("That is not one of the answers to this question.")
-        request = {"permission": permission_id, "option": option_id, "by": by, "request": new_message_id()}
-        with storing("Your answer could not be saved"):
-            self._storage.replies.request(session_id, request)
-            # None is there if the reply has ended meanwhile.
-            if first_choice(self._storage.replies.requests(session_id), permission_id) not in (request, None):
-                raise QuestionClosed
-            run = self.runs.get(session_id)
-            if run is None:
-                self._wait_elsewhere(session_id, lambda: not self._has_open(session_id, permission_id))
-            else:
-                # Whoever looks after the run has read the request meanwhile, or will if the log cannot be written now.
-                with suppress(OSError):
-                    run.choose(permission_id, option_id, by)
-            if last and self._is_refused(session_id, last.id, permission_id, option_id):
-                raise QuestionClosed
-
-    def _is_refused(self, session_id: str, message_id: str, permission_id: str, option_id: str) -> bool:
-        """Whether the question was answered otherwise, or its answer has ended."""
-        message = self.read(session_id).find(message_id)
-        asked = (part for part in (message.parts if message else ()) if isinstance(part, Permission))
-        return any(part.id == permission_id and not part.is_open and part.choice != option_id for part in asked)
-
-    def _has_open(self, session_id: str, permission_id: str) -> bool:
-        last = self.read(session_id).last
-        return last is not None and any(part.id == permission_id for part in last.questions)
 
     def sent_with(self, session_id: str, conversation: Conversation, key: str) -> Iterator[tuple[Message, Message]]:
         """The questions that came with this key and their answers; see `Tree.sent_with`."""
@@ -343,14 +301,6 @@ class ReplySupervisor:
         if run:
             return run.view
         return unsaved if unsaved and not self._storage.leases.is_held(session_id) else None
-
-
-def _asked(message: Message | None, permission_id: str) -> Permission:
-    """The open question with that id. Raises QuestionClosed."""
-    for part in message.questions if message else ():
-        if part.id == permission_id:
-            return part
-    raise QuestionClosed
 
 
 def _not_started(error: OSError | NoThreads) -> WebChatError:

@@ -14,7 +14,7 @@ def storage_at(path: Path | str | None, observer: Observer = NOBODY) -> Storage:
     `observer` is told how long writes take.
     """
     if path is None:
-        from webchat.storage.memory import MemoryStorage
+        from webchat.storage.memory.engine import MemoryStorage
 
         return MemoryStorage()
     from webchat.storage.files.engine import FileStorage

@@ -1,4 +1,4 @@
-"""Everything in memory, for one process: what a chat without files uses, and tests. The shape of an engine."""
+"""Transcripts, replies in flight and messages that wait, in memory. Knows no session's record."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import errno
 import os
 import threading
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -14,71 +14,8 @@ from typing import Any
 from webchat.chat.message import Message, extension
 from webchat.chat.queued import QueuedMessage
 from webchat.chat.reply import ReplyView, is_committed, left_message
-from webchat.chat.times import seconds_of
 from webchat.chat.tree import Branch, Tree
-from webchat.errors import SessionBusy
-from webchat.fileutil import Locked, jsonlines
-from webchat.storage.polling_bus import PollingBus
-from webchat.storage.protocols import Release
-from webchat.storage.search import SearchIndex
-from webchat.storage.table import Moment, Registry, Rows
-from webchat.storage.table_sessions import TableSessions
-
-
-class MemoryTable:
-    """See `Table`."""
-
-    kept_aside: str | None = None
-
-    def __init__(self) -> None:
-        self._lock = threading.RLock()
-        self._registry, self._version = Registry(), 0
-
-    def read(self) -> Registry:
-        return self._registry
-
-    def stamp(self) -> object:
-        return self._version
-
-    def update(self, change: Callable[[Rows], Rows]) -> Rows:
-        with self._lock:
-            rows = change(self._registry.rows)
-            self._registry, self._version = Registry(rows), self._version + 1
-            return rows
-
-
-class MemoryTouches:
-    """See `Touches`."""
-
-    generation = 0
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._latest: dict[str, Moment] = {}
-        self._moved: list[str] = []
-        self.newest = float("-inf")
-
-    def note_all(self, times: Mapping[str, str], what: str) -> None:
-        with self._lock:
-            for session_id, at in times.items():
-                moment = Moment(seconds_of(at), len(self._moved) + 1, at, what == "import")
-                if not moment.imported:
-                    self.newest = max(self.newest, moment.seconds)
-                    moment = moment._replace(seconds=self.newest)
-                self._latest[session_id] = max(self._latest.get(session_id, moment), moment)
-                self._moved.append(session_id)
-
-    def latest(self, session_id: str) -> Moment | None:
-        return self._latest.get(session_id)
-
-    latest_known = latest
-
-    def moved(self, generation: int, since: int) -> tuple[Sequence[str], int]:
-        with self._lock:
-            return self._moved[since:] if generation == self.generation else (), len(self._moved)
-
-    def stamp(self) -> object:
-        return len(self._moved)
+from webchat.fileutil import jsonlines
 
 
 class MemoryTranscripts:
@@ -255,100 +192,3 @@ class MemoryQueue:
 
     def remove(self, session_id: str) -> None:
         self._items.pop(session_id, None)
-
-
-class MemoryLeases:
-    """See `Leases`."""
-
-    def __init__(self) -> None:
-        self._guard = threading.Lock()
-        self._locks: dict[str, threading.Lock] = {}
-
-    def acquire(self, session_id: str) -> Release:
-        with self._guard:
-            lock = self._locks.setdefault(session_id, threading.Lock())
-        if not lock.acquire(timeout=1.0):
-            raise SessionBusy
-        return lock.release
-
-    def is_held(self, session_id: str) -> bool:
-        lock = self._locks.get(session_id)
-        return lock is not None and lock.locked()
-
-
-class MemoryStorage:
-    """See `webchat.storage.protocols.Storage`. Nothing outlives the object."""
-
-    def __init__(self) -> None:
-        self.sessions = TableSessions(MemoryTable(), MemoryTouches())
-        self.transcripts, self.leases = MemoryTranscripts(), MemoryLeases()
-        self.replies, self.queue = MemoryReplyLogs(self.transcripts), MemoryQueue()
-        self.bus = PollingBus(self.sessions.version, self._states)
-        self.search = SearchIndex(self.transcripts)
-        self._purging, self._importing = threading.Lock(), threading.Lock()
-
-    def has(self, session_id: str) -> bool:
-        return self.transcripts.version(session_id) is not None or self.replies.version(session_id) is not None
-
-    def export(self, session_id: str) -> bytes:
-        data, view = self.transcripts.export(session_id), self.replies.view(session_id)
-        branch = self.transcripts.read(session_id)
-        if view is None or is_committed(view, branch.messages):
-            return data
-        message = left_message(view, branch.messages)
-        return data + jsonlines.dump(message.record() if view.extends is None else extension(message)) + b"\n"
-
-    def discard(self, session_ids: Collection[str]) -> list[str]:
-        for session_id in session_ids:
-            self._remove(session_id)
-        return list(session_ids)
-
-    def purge(self, session_ids: Collection[str], forget: Callable[[], None]) -> None:
-        with self._purging:
-            releases: list[Release] = []
-            try:
-                for session_id in session_ids:
-                    releases.append(self.leases.acquire(session_id))
-                forget()
-                for session_id in session_ids:
-                    self._remove(session_id)
-            finally:
-                for release in releases:
-                    release()
-
-    @contextmanager
-    def without_purges(self) -> Iterator[None]:
-        with self._purging:
-            yield
-
-    @contextmanager
-    def importing(self, patience: float) -> Iterator[None]:
-        if not self._importing.acquire(timeout=patience):
-            raise Locked("import")
-        try:
-            yield
-        finally:
-            self._importing.release()
-
-    def is_importing(self) -> bool:
-        return self._importing.locked()
-
-    def recover(self) -> None:
-        """Nothing survives a crash."""
-
-    def adopt(self) -> list[str]:
-        return []
-
-    def free(self) -> int | None:
-        return None
-
-    def probe(self) -> None:
-        """Memory can always be written."""
-
-    def _remove(self, session_id: str) -> None:
-        for kind in (self.queue, self.replies, self.transcripts):
-            kind.remove(session_id)
-
-    def _states(self, session_ids: Collection[str]) -> dict[str, object]:
-        kinds = (self.transcripts, self.replies, self.queue)
-        return {key: tuple(kind.version(key) for kind in kinds) for key in session_ids}

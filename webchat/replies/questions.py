@@ -1,0 +1,68 @@
+"""Questions of agents to the person: which are open, and how one is answered, once. Knows no agent."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from webchat.chat.message import Message, new_message_id
+from webchat.chat.parts import Permission
+from webchat.errors import InvalidInput, QuestionClosed, storing
+from webchat.replies.runner import first_choice
+from webchat.replies.supervisor import ReplySupervisor
+from webchat.storage.protocols import Storage
+
+
+class Questions:
+    """Answers go through the storage: whoever writes the reply, in any process, takes the first."""
+
+    def __init__(self, storage: Storage, supervisor: ReplySupervisor) -> None:
+        self._storage, self._supervisor = storage, supervisor
+
+    def waiting(self) -> frozenset[str]:
+        """The sessions in which the person is asked something. Raises StorageError."""
+        with storing("The questions that are open could not be read"):
+            return frozenset(key for key in self._storage.replies.sessions() if self._supervisor.is_asking(key))
+
+    def answer(self, session_id: str, permission_id: str, option_id: str, by: str) -> None:
+        """Answer a question of the reply in flight, whichever process writes it; whoever is first answers it.
+
+        Raises QuestionClosed if it has been answered or is gone, InvalidInput for an option that it does not have,
+        StorageError.
+        """
+        last = self._supervisor.read(session_id).last
+        asked = _asked(last, permission_id)
+        if option_id not in [option.id for option in asked.options]:
+            raise InvalidInput("That is not one of the answers to this question.")
+        request = {"permission": permission_id, "option": option_id, "by": by, "request": new_message_id()}
+        with storing("Your answer could not be saved"):
+            self._storage.replies.request(session_id, request)
+            # None is there if the reply has ended meanwhile.
+            if first_choice(self._storage.replies.requests(session_id), permission_id) not in (request, None):
+                raise QuestionClosed
+            run = self._supervisor.runs.get(session_id)
+            if run is None:
+                self._supervisor.wait_elsewhere(session_id, lambda: not self._has_open(session_id, permission_id))
+            else:
+                # Whoever looks after the run has read the request meanwhile, or will if the log cannot be written now.
+                with suppress(OSError):
+                    run.choose(permission_id, option_id, by)
+            if last and self._is_refused(session_id, last.id, permission_id, option_id):
+                raise QuestionClosed
+
+    def _is_refused(self, session_id: str, message_id: str, permission_id: str, option_id: str) -> bool:
+        """Whether the question was answered otherwise, or its answer has ended."""
+        message = self._supervisor.read(session_id).find(message_id)
+        asked = (part for part in (message.parts if message else ()) if isinstance(part, Permission))
+        return any(part.id == permission_id and not part.is_open and part.choice != option_id for part in asked)
+
+    def _has_open(self, session_id: str, permission_id: str) -> bool:
+        last = self._supervisor.read(session_id).last
+        return last is not None and any(part.id == permission_id for part in last.questions)
+
+
+def _asked(message: Message | None, permission_id: str) -> Permission:
+    """The open question with that id. Raises QuestionClosed."""
+    for part in message.questions if message else ():
+        if part.id == permission_id:
+            return part
+    raise QuestionClosed

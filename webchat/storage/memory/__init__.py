@@ -1,0 +1,1 @@
+"""Everything in memory, for one process. The shortest engine there is."""

@@ -1,0 +1,115 @@
+"""Everything in memory, for one process: what a chat without files uses, and tests. The shape of an engine."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+
+from webchat.chat.message import extension
+from webchat.chat.reply import is_committed, left_message
+from webchat.errors import SessionBusy
+from webchat.fileutil import Locked, jsonlines
+from webchat.storage.memory.conversations import MemoryQueue, MemoryReplyLogs, MemoryTranscripts
+from webchat.storage.memory.sessions import MemoryTable, MemoryTouches
+from webchat.storage.polling_bus import PollingBus
+from webchat.storage.protocols import Release
+from webchat.storage.search import SearchIndex
+from webchat.storage.table_sessions import TableSessions
+
+
+class MemoryLeases:
+    """See `Leases`."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._locks: dict[str, threading.Lock] = {}
+
+    def acquire(self, session_id: str) -> Release:
+        with self._guard:
+            lock = self._locks.setdefault(session_id, threading.Lock())
+        if not lock.acquire(timeout=1.0):
+            raise SessionBusy
+        return lock.release
+
+    def is_held(self, session_id: str) -> bool:
+        lock = self._locks.get(session_id)
+        return lock is not None and lock.locked()
+
+
+class MemoryStorage:
+    """See `webchat.storage.protocols.Storage`. Nothing outlives the object."""
+
+    def __init__(self) -> None:
+        self.sessions = TableSessions(MemoryTable(), MemoryTouches())
+        self.transcripts, self.leases = MemoryTranscripts(), MemoryLeases()
+        self.replies, self.queue = MemoryReplyLogs(self.transcripts), MemoryQueue()
+        self.bus = PollingBus(self.sessions.version, self._states)
+        self.search = SearchIndex(self.transcripts)
+        self._purging, self._importing = threading.Lock(), threading.Lock()
+
+    def has(self, session_id: str) -> bool:
+        return self.transcripts.version(session_id) is not None or self.replies.version(session_id) is not None
+
+    def export(self, session_id: str) -> bytes:
+        data, view = self.transcripts.export(session_id), self.replies.view(session_id)
+        branch = self.transcripts.read(session_id)
+        if view is None or is_committed(view, branch.messages):
+            return data
+        message = left_message(view, branch.messages)
+        return data + jsonlines.dump(message.record() if view.extends is None else extension(message)) + b"\n"
+
+    def discard(self, session_ids: Collection[str]) -> list[str]:
+        for session_id in session_ids:
+            self._remove(session_id)
+        return list(session_ids)
+
+    def purge(self, session_ids: Collection[str], forget: Callable[[], None]) -> None:
+        with self._purging:
+            releases: list[Release] = []
+            try:
+                for session_id in session_ids:
+                    releases.append(self.leases.acquire(session_id))
+                forget()
+                for session_id in session_ids:
+                    self._remove(session_id)
+            finally:
+                for release in releases:
+                    release()
+
+    @contextmanager
+    def without_purges(self) -> Iterator[None]:
+        with self._purging:
+            yield
+
+    @contextmanager
+    def importing(self, patience: float) -> Iterator[None]:
+        if not self._importing.acquire(timeout=patience):
+            raise Locked("import")
+        try:
+            yield
+        finally:
+            self._importing.release()
+
+    def is_importing(self) -> bool:
+        return self._importing.locked()
+
+    def recover(self) -> None:
+        """Nothing survives a crash."""
+
+    def adopt(self) -> list[str]:
+        return []
+
+    def free(self) -> int | None:
+        return None
+
+    def probe(self) -> None:
+        """Memory can always be written."""
+
+    def _remove(self, session_id: str) -> None:
+        for kind in (self.queue, self.replies, self.transcripts):
+            kind.remove(session_id)
+
+    def _states(self, session_ids: Collection[str]) -> dict[str, object]:
+        kinds = (self.transcripts, self.replies, self.queue)
+        return {key: tuple(kind.version(key) for kind in kinds) for key in session_ids}
