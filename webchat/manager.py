@@ -30,6 +30,7 @@ from webchat.observer import NOBODY, Observer
 from webchat.replies.attached import AttachedBackend
 from webchat.replies.dispatcher import ReplyDispatcher, options_of
 from webchat.replies.posted import Posted
+from webchat.replies.questions import Questions
 from webchat.replies.queue import MessageQueue
 from webchat.replies.rules import ConversationRules
 from webchat.replies.supervisor import ReplySupervisor
@@ -70,9 +71,9 @@ class WebChatSessionManager:
         self.storage = storage = storage_at(persistence_path, observer)
         self.store = WebChatSessionStore(storage.sessions, clock=clock, most=self.limits.sessions)
         self._supervisor = supervisor = ReplySupervisor(
-        self._questions = Questions(storage, self._supervisor)
             storage, self.limits, observer, over=lambda run: self.queue.reply_is_over(run)
         )
+        self._questions = Questions(storage, supervisor)
         self._dispatcher = ReplyDispatcher(backend, self.store, supervisor, storage.bus, clock, context)
         longest = self.limits.message
         self._rules = ConversationRules(self.store, storage, supervisor, self._dispatcher, clock, longest)
