@@ -391,7 +391,8 @@ class TestSlow:
             for page in (*PAGES, f"/sessions/{session_id}", f"/sessions/{other}"):
                 assert client.get(page).status_code == 200
             assert not posting.done()
-            assert client.post(url, data={"message": "meanwhile"}, headers=HTMX).status_code == 409
+            script = {"Accept": "application/json"}
+            assert client.post(url, data={"message": "meanwhile"}, headers=script).status_code == 409
             gate.set()
             assert posting.result(30).status_code == 200
         until(lambda: not manager.answers_in_flight)

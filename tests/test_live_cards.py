@@ -124,7 +124,7 @@ def test_only_what_changed_is_sent(session_id, told, manager):
     gates[0].set()
     tab.read(lambda tab: "line 2" in tab.soup.get_text())
     message_id = manager.conversation(session_id).last.id
-    assert tab.targets[seen] == f"#p-{message_id}-4"
+    assert f"#p-{message_id}-4" in tab.targets[seen:]
     assert f"#m-{message_id}" not in tab.targets[seen:]
     assert sum(len(event.data) for event in tab.events[before:]) < 4_000
     gates[1].set()

@@ -212,7 +212,10 @@ class ReplySupervisor:
     def is_busy(self, session_id: str) -> bool:
         """Whether a message would be refused now. An answer that has ended is given time for its last step."""
         run = self.runs.get(session_id)
-        return self._storage.leases.is_held(session_id) if run is None else not run.is_over
+        if run is not None:
+            return not run.is_over
+        with storing("The message could not be saved"):
+            return self._storage.leases.is_held(session_id)
 
     def stop(self, session_id: str) -> bool:
         """Stop the answer in this session, whichever process writes it. Whether there was one."""

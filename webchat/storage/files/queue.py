@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from webchat.chat.queued import QueuedMessage, queued_of
-from webchat.fileutil import LOCK_SUFFIX, Folder, jsonlines, locked, quarantine
+from webchat.errors import TooBusy
+from webchat.fileutil import LOCK_SUFFIX, Folder, Locked, jsonlines, quarantine
 from webchat.storage.files.names import SessionNames
 
 SUFFIX = ".queue"
@@ -28,9 +29,20 @@ class FileQueue:
         return tuple(item for item in self._read(session_id) if item)
 
     @contextmanager
+    def _locked(self, session_id: str) -> Iterator[None]:
+        try:
+            release = self.folder.lock(session_id, PATIENCE)
+        except Locked as error:  # too many send to this session at once
+            raise TooBusy from error
+        try:
+            yield
+        finally:
+            release()
+
+    @contextmanager
     def changing(self, session_id: str) -> Iterator[list[QueuedMessage]]:
         """A file of which not all was understood is first copied to `<name>.corrupt-<time>`."""
-        with locked(self.folder, session_id, PATIENCE):
+        with self._locked(session_id):
             found = self._read(session_id)
             before = [item for item in found if item]
             items = [*before]
