@@ -66,7 +66,7 @@ def test_a_choice_is_saved_at_once_said_and_seen_in_another_tab(page):
     expect(mode_of(other)).to_have_value("plan")
     mode_of(other).select_option("Ask")
     expect(mode_of(page)).to_have_value("ask")
-    expect(page.page.locator("#controlsSaved")).to_have_attribute("role", "status")
+    expect(page.page.locator("#announcer")).to_have_text("Saved. Mode: Plan only")
     page.asked("told")
     assert '"mode": "ask"' in page.answer.inner_text()
 
@@ -194,6 +194,8 @@ def test_the_dropdown_is_narrowed_to_a_folder_and_stays_so(visit, url, work):
     page.asked("at home")
     page.page.get_by_role("button", name="Sessions").click()
     page.panel.get_by_role("button", name="New").click()
+    expect(page.note).to_contain_text("New session")
+    page.ready()
     page.page.get_by_label("Folder", exact=True).fill(str(work))
     page.asked("at work")
     page.open_sessions()

@@ -43,7 +43,7 @@ def choose(session_id: str) -> AnyResponse:
     if not is_htmx():
         return redirect(f"{session_link(session_id)}#end", code=303)
     saved = partial(
-        "controlsSaved", "innerHTML", Markup("<span>Saved. {}</span>").format(", ".join(said)) if said else ""
+        "controlsSaved", "innerHTML", Markup("<span data-say>Saved. {}</span>").format(", ".join(said)) if said else ""
     )
     return fragments(pieces.controls_partial(session), saved)
 
