@@ -148,6 +148,19 @@ def left_message(view: ReplyView, messages: Sequence[Message]) -> Message:
     return replace(message, id=message.id or new_message_id(), parent=parent)
 
 
+def left_behind(view: ReplyView | None, unsaved: ReplyView | None, messages: Messages) -> tuple[Message, bool] | None:
+    """What a dead writer has left behind these messages, and whether it continues one of them; None for nothing.
+
+    `view` is what its log says, `unsaved` what this process knows of an answer that could not be written.
+    """
+    if unsaved and (view is None or view.id == unsaved.id):
+        view = unsaved
+    if view is None or is_committed(view, messages):
+        return None
+    left = left_message(view, messages)
+    return replace(left, error=None) if view is unsaved else left, view.extends is not None
+
+
 def is_committed(view: ReplyView, messages: Messages) -> bool:
     """Whether the transcript has the reply already."""
     place = messages.place(view.id)

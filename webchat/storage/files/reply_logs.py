@@ -6,12 +6,12 @@ import logging
 import threading
 from collections.abc import Collection, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from webchat.chat.message import Message, extension
 from webchat.chat.messages import Messages
-from webchat.chat.reply import ReplyView, is_committed, left_message
+from webchat.chat.reply import ReplyView, left_behind
 from webchat.errors import SessionBusy
 from webchat.fileutil import Folder, Log, jsonlines, quarantine
 from webchat.storage.files.leases import FileLeases
@@ -98,15 +98,11 @@ class FileReplyLogs:
         # Read from its beginning: what is decided here cannot be taken back.
         afresh = FileReplyLogs(self.folder, self._transcripts, self._leases)
         view = afresh.view(session_id)
-        if unsaved and (view is None or view.id == unsaved.id):
-            view = unsaved
         if not afresh._is_understood(session_id):
             quarantine(self.logs, _file(session_id))
-        shown = self._transcripts.read(session_id)
-        if view is not None and not is_committed(view, shown.messages):
-            left = left_message(view, shown.messages)
-            left = replace(left, error=None) if view is unsaved else left
-            self._transcripts.add_reply(session_id, left, extends=view.extends is not None)
+        left = left_behind(view, unsaved, self._transcripts.read(session_id).messages)
+        if left:
+            self._transcripts.add_reply(session_id, left[0], extends=left[1])
         self.remove(session_id)
 
     def version(self, session_id: str) -> object:
@@ -151,11 +147,10 @@ class FileReplyLogs:
         """The transcript as it will be when the answer in flight, or left behind, is in it as it is now."""
         view = self.view(session_id)
         data = self._transcripts.raw(session_id)
-        messages = Messages(messages_in(data) if view else ())
-        if view is None or is_committed(view, messages):
+        left = left_behind(view, None, Messages(messages_in(data) if view else ()))
+        if left is None:
             return data
-        message = left_message(view, messages)
-        record = message.record() if view.extends is None else extension(message)
+        record = extension(left[0]) if left[1] else left[0].record()
         return data + (b"\n" if data and not data.endswith(b"\n") else b"") + jsonlines.dump(record) + b"\n"
 
     def _is_understood(self, session_id: str) -> bool:

@@ -8,12 +8,11 @@ import threading
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
 from webchat.chat.message import Message, extension
 from webchat.chat.queued import QueuedMessage
-from webchat.chat.reply import ReplyView, is_committed, left_message
+from webchat.chat.reply import ReplyView, left_behind
 from webchat.chat.tree import Branch, Tree
 from webchat.fileutil import jsonlines
 
@@ -51,6 +50,10 @@ class MemoryTranscripts:
 
     def extend(self, session_id: str, more: Message) -> None:
         self._add(session_id, extension(more))
+
+    def add_reply(self, session_id: str, message: Message, *, extends: bool) -> None:
+        """Add a finished reply, as a message or as more of one."""
+        (self.extend if extends else self.append)(session_id, message)
 
     def select(self, session_id: str, message_id: str) -> None:
         self._add(session_id, {"type": "select", "id": message_id})
@@ -121,12 +124,9 @@ class MemoryReplyLogs:
 
     def settle(self, session_id: str, unsaved: ReplyView | None = None) -> None:
         view, branch = self._views.get(session_id), self._transcripts.read(session_id)
-        if unsaved and (view is None or view.id == unsaved.id):
-            view = unsaved
-        if view is not None and not is_committed(view, branch.messages):
-            left = left_message(view, branch.messages)
-            left = replace(left, error=None) if view is unsaved else left
-            (self._transcripts.append if view.extends is None else self._transcripts.extend)(session_id, left)
+        left = left_behind(view, unsaved, branch.messages)
+        if left:
+            self._transcripts.add_reply(session_id, left[0], extends=left[1])
         self.remove(session_id)
 
     def version(self, session_id: str) -> object:
@@ -153,7 +153,7 @@ class MemoryReplyLog:
         self._logs.wrote(self._session_id)
 
     def commit(self, message: Message, *, extends: bool) -> None:
-        (self._transcripts.extend if extends else self._transcripts.append)(self._session_id, message)
+        self._transcripts.add_reply(self._session_id, message, extends=extends)
         self.discard()
 
     def discard(self) -> None:

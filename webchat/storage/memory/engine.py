@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 
 from webchat.chat.message import extension
-from webchat.chat.reply import is_committed, left_message
+from webchat.chat.reply import left_behind
 from webchat.errors import SessionBusy
 from webchat.fileutil import Locked, jsonlines
 from webchat.storage.memory.conversations import MemoryQueue, MemoryReplyLogs, MemoryTranscripts
@@ -54,10 +54,10 @@ class MemoryStorage:
     def export(self, session_id: str) -> bytes:
         data, view = self.transcripts.export(session_id), self.replies.view(session_id)
         branch = self.transcripts.read(session_id)
-        if view is None or is_committed(view, branch.messages):
+        left = left_behind(view, None, branch.messages)
+        if left is None:
             return data
-        message = left_message(view, branch.messages)
-        return data + jsonlines.dump(message.record() if view.extends is None else extension(message)) + b"\n"
+        return data + jsonlines.dump(extension(left[0]) if left[1] else left[0].record()) + b"\n"
 
     def discard(self, session_ids: Collection[str]) -> list[str]:
         for session_id in session_ids:
