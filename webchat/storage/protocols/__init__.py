@@ -1,0 +1,28 @@
+"""What the chat needs of a storage engine. Knows no engine.
+
+Records go in and come out; how they are stored, and what tells one state from another, only the engine knows. All calls
+may come from any thread. What cannot be read or written raises StorageError or OSError, and has then changed nothing.
+"""
+
+from __future__ import annotations
+
+from webchat.storage.protocols.conversations import Queue, ReplyLog, ReplyLogs, Transcripts
+from webchat.storage.protocols.coordination import Bus, Leases, Release
+from webchat.storage.protocols.engine import Search, Storage
+from webchat.storage.protocols.sessions import CLAIMED, Lookup, Sessions, Shelf
+
+__all__ = [
+    "CLAIMED",
+    "Bus",
+    "Leases",
+    "Lookup",
+    "Queue",
+    "Release",
+    "ReplyLog",
+    "ReplyLogs",
+    "Search",
+    "Sessions",
+    "Shelf",
+    "Storage",
+    "Transcripts",
+]

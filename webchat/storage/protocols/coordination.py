@@ -1,0 +1,50 @@
+"""What the chat needs of a storage engine across processes: leases, and a bus that wakes readers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from webchat.storage.wakeups import Waiter
+
+Release = Callable[[], None]
+
+
+class Leases(Protocol):
+    """The right to write in a session: one holder at a time, across processes. It ends with the process."""
+
+    def acquire(self, session_id: str) -> Release:
+        """Acquire it; returns the function that releases it, from any thread. Raises SessionBusy."""
+
+    def is_held(self, session_id: str) -> bool:
+        """Whether anybody, in any process, holds it."""
+
+
+class Bus(Protocol):
+    """Wakes readers. What happens here wakes them at once, what happens elsewhere within `POLL_INTERVAL`."""
+
+    def publish(self, session_id: str, *, urgent: bool) -> None:
+        """Something changed in this session; `urgent` is what no reader should put off."""
+
+    def publish_all(self, *, urgent: bool = True) -> None:
+        """Something happened that concerns all: the server is about to end, say."""
+
+    def listen(self, session_id: str) -> AbstractContextManager[Waiter]:
+        """A waiter that is woken by what this process publishes about the session."""
+
+    def follow(self, session_id: str, gone: Callable[[], bool]) -> AbstractContextManager[Waiter]:
+        """A waiter that is woken by any change of the session or the list, and when `gone()` says so.
+
+        Without a session ("") it is woken by changes of the list alone. Raises NoThreads.
+        """
+
+    def start(self) -> None:
+        """Make sure that `follow` will work. Raises NoThreads."""
+
+    @property
+    def list_version(self) -> object:
+        """The version of the list of sessions, as it was seen last."""
+
+    def close(self) -> None:
+        """Wake everybody, for good."""

@@ -1,0 +1,85 @@
+"""One storage engine as a whole, and its search."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from webchat.chat.search import Found
+from webchat.storage.protocols.conversations import Queue, ReplyLogs, Transcripts
+from webchat.storage.protocols.coordination import Bus, Leases
+from webchat.storage.protocols.sessions import Sessions
+
+
+class Search(Protocol):
+    """The words of all messages."""
+
+    def find(self, query: str, wanted: Callable[[str], bool], limit: int) -> Found:
+        """The latest message of each session that has all the words of `query`, or words that begin so.
+
+        `wanted` says which sessions count. May raise anything: what it knows is derived.
+        """
+
+    def forget_gone(self) -> None:
+        """Let what was said in sessions that are gone go from here too; returns at once."""
+
+    def close(self) -> None: ...
+
+
+class Storage(Protocol):
+    """One engine: everything that the chat keeps of its conversations."""
+
+    @property
+    def sessions(self) -> Sessions: ...
+    @property
+    def transcripts(self) -> Transcripts: ...
+    @property
+    def replies(self) -> ReplyLogs: ...
+    @property
+    def queue(self) -> Queue: ...
+    @property
+    def leases(self) -> Leases: ...
+    @property
+    def bus(self) -> Bus: ...
+    @property
+    def search(self) -> Search: ...
+
+    def has(self, session_id: str) -> bool:
+        """Whether there is a transcript or a reply of that session, with or without a record."""
+
+    def export(self, session_id: str) -> bytes:
+        """The session's transcript as JSON Lines, with the answer that is not in it yet."""
+
+    def discard(self, session_ids: Collection[str]) -> list[str]:
+        """Remove what was said in these sessions, also what was half written and what waits to be sent.
+
+        Gives those of which nothing is left; what cannot be removed stays, and only the log says why.
+        """
+
+    def purge(self, session_ids: Collection[str], forget: Callable[[], None]) -> None:
+        """Remove all that was said in these sessions, and by `forget` their records: all of it or nothing.
+
+        Raises SessionBusy, and what `forget` raises.
+        """
+
+    def without_purges(self) -> AbstractContextManager[None]:
+        """Hold off purges, of any process, for a block."""
+
+    def importing(self, patience: float) -> AbstractContextManager[None]:
+        """Hold off imports of any process for a block. Raises Locked after `patience` seconds."""
+
+    def is_importing(self) -> bool:
+        """Whether anybody is in such a block."""
+
+    def recover(self) -> None:
+        """Finish, or take back, what a crash has left of a purge; take in what earlier versions left elsewhere."""
+
+    def adopt(self) -> list[str]:
+        """Make records for transcripts that have come without one: copied, restored or synced. Gives their ids."""
+
+    def free(self) -> int | None:
+        """Bytes that can still be written; None if nobody can tell."""
+
+    def probe(self) -> None:
+        """Write something and remove it. Raises OSError."""

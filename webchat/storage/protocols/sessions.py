@@ -1,0 +1,129 @@
+"""What the chat needs of a storage engine for the records of sessions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from typing import Literal, Protocol
+
+from webchat.chat.search import TitleQuery
+from webchat.chat.session import Row, WebChatSession
+
+Shelf = Literal["list", "archive", "both", "trash"]
+"""Where a session is: in the list, in the archive, or in the trash; "both" are the first two."""
+Lookup = Callable[[str], Row | None]
+"""Gives a session's record, or None."""
+CLAIMED = "\0claimed"
+"""The owner of a record that an import has claimed and not completed. Nobody's name has a NUL."""
+
+
+class Sessions(Protocol):
+    """The records of all sessions. Each write is one step, and puts other writers of any process in order."""
+
+    def get(self, session_id: str) -> WebChatSession | None:
+        """The session, whosever it is, also in the trash."""
+
+    def row(self, session_id: str) -> Row | None:
+        """Its whole record, with what this version does not know."""
+
+    def with_key(self, owner: str | None, key: str) -> str | None:
+        """The id of the session that this person made with the key and that is not in the trash."""
+
+    def current(self, owner: str | None) -> WebChatSession | None:
+        """The person's current session."""
+
+    def page(
+        self,
+        owner: str | None,
+        shelf: Shelf,
+        query: TitleQuery | None = None,
+        start: int = 0,
+        count: int | None = None,
+        folder: str | None = None,
+    ) -> list[WebChatSession]:
+        """A person's sessions with such a title, the pinned ones first and then those of late first.
+
+        With `folder` only those that have just this working_dir. In the trash the last deleted comes first. In the
+        list are sessions that have begun, and the current one. The cost is that of the page, not that of all sessions.
+        """
+
+    def all_of(self, owner: str | None) -> list[WebChatSession]:
+        """All of a person's sessions but those in the trash, those of late first."""
+
+    def insert(self, row: Row, most: int) -> None:
+        """Add a session, which becomes its owner's current one.
+
+        Raises SessionExists if its id, or its owner's key, is there; LimitReached if the owner has `most` (0: any).
+        """
+
+    def update(
+        self,
+        session_ids: Collection[str],
+        change: Callable[[str, Row | None], Row],
+        *,
+        owner: str | None = None,
+        make_current: bool = False,
+        more: int = 0,
+        most: int = 0,
+    ) -> list[Row]:
+        """Replace these records by what `change(id, record)` gives; gives the new ones. What it raises changes nothing.
+
+        With `make_current` no other session of `owner` is current afterwards. Raises LimitReached if the owner could
+        not have `more` sessions beside those that there are.
+        """
+
+    def delete(self, session_ids: Collection[str], check: Callable[[str, Row | None], object]) -> None:
+        """Remove these records, unless `check` raises something for one of them."""
+
+    def require_room(self, owner: str | None, more: int, most: int) -> None:
+        """Raises LimitReached if the owner could not have so many more sessions."""
+
+    def touch(self, session_id: str, what: str, at: str) -> None:
+        """Note that `what` happened in the session. Costs the same however many there are; never raises."""
+
+    def touch_all(self, times: Mapping[str, str], what: str) -> None:
+        """The same for several; an "import" happened when it says, and all else after what was noted before."""
+
+    def newest(self) -> float:
+        """The newest moment that was noted, in seconds since 1970; imports do not count."""
+
+    def deleted_before(self, moment: float) -> list[str]:
+        """The ids of all sessions that lie in the trash since before that moment, whosever they are."""
+
+    def newest_deleted(self) -> float:
+        """Since when the last deleted session lies in the trash, in seconds since 1970."""
+
+    def lookup(self) -> Lookup:
+        """The records as they are now, for many questions."""
+
+    def claim(self, choose: Callable[[Lookup], Collection[str]], owner: str | None, most: int) -> None:
+        """Claim ids for sessions of this owner. `choose` gives them, none of which may have a record.
+
+        Raises LimitReached, and what `choose` raises.
+        """
+
+    def complete(self, rows: Collection[Row]) -> None:
+        """Replace claims by these records."""
+
+    def drop_claims(self, session_ids: Collection[str]) -> None:
+        """Remove these claims."""
+
+    def claimed(self) -> list[str]:
+        """The ids that are claimed, by a running import or by one that broke off."""
+
+    def version(self) -> object:
+        """Differs from an earlier one when anything in the list may have changed, in any process."""
+
+    @property
+    def read_only(self) -> bool:
+        """Whether a later version of the chat has written the records: then nothing may be changed."""
+
+    @property
+    def notice(self) -> str | None:
+        """What a person should know of the state of the records, a sentence, or None."""
+
+    @property
+    def is_damaged(self) -> bool:
+        """Whether some of the records are not understood."""
+
+    def mend(self) -> None:
+        """Write what was understood; a copy of what was not is kept."""
