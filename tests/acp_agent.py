@@ -138,6 +138,19 @@ def many(session_id, text):
     update(session_id, "tool_call_update", toolCallId="t1", status="completed")
 
 
+def paced(session_id, text):
+    """Works until it is ended, and notes what it has sent and when."""
+    with (FOLDER / "paced.jsonl").open("a") as sent:
+        for number in range(100_000):
+            name, kind = f"n{number}", ("agent_message_chunk", "agent_thought_chunk", "tool_call")[number % 3]
+            if kind == "tool_call":
+                update(session_id, kind, toolCallId=name, title="Step", status="completed", content=shown(name))
+            else:
+                update(session_id, kind, content={"type": "text", "text": f"{name} "})
+            print(json.dumps([name, time.monotonic()]), file=sent, flush=True)
+            time.sleep(0.004)
+
+
 def ask(session_id, text):
     """The usual order; with `unannounced` the question introduces the call, with `bare` it names nothing but its id."""
     call = {"toolCallId": "t1", "title": "Run make", "kind": "execute", "rawInput": {"command": "make"}}
