@@ -9,7 +9,7 @@ import pytest
 from tests.reading import until
 from tests.scripted_server import DONE, SILENCE, Answer, ScriptedServer, ended, refuses, says, sends
 from webchat import config
-from webchat.backends import SessionOptions
+from webchat.backends import SessionOptions, abilities
 from webchat.backends.chat_model import NAME_IT, ChatModelBackend
 from webchat.backends.openai import OpenAIModel, from_settings, patient
 from webchat.errors import BackendUnavailable, InvalidInput
@@ -102,6 +102,22 @@ def test_nothing_is_asked_before_the_message_is_saved(server):
     assert model_at(server, "llama").only_speaks
 
 
+@pytest.mark.parametrize("listed", ["amplifier", "llama"])
+def test_the_servers_own_model_may_be_an_agent_until_its_name_is_known(server, listed):
+    server.models = [listed]
+    model = model_at(server, "auto")
+    assert not model.only_speaks
+    list(model.stream(QUESTION))
+    assert model.only_speaks == (listed == "llama")
+    assert model.named("auto").only_speaks == (listed == "llama")
+
+
+def test_the_model_that_a_session_has_chosen_decides(server):
+    backend = ChatModelBackend(model_at(server, "llama"), session_options=("model",))
+    assert abilities.only_speaks(backend, SessionOptions())
+    assert not abilities.only_speaks(backend, SessionOptions(model="amplifier"))
+
+
 DENIAL = {"error": {"code": "approval_denied", "message": "rm is not allowed", "type": "permission_error"}}
 
 
@@ -124,13 +140,13 @@ def test_another_403_is_still_the_keys(server):
 # Titles
 
 
-def titles_asked(server, home, titles, name):
-    """How many titles the server was asked for after one answer, and the session's title."""
+def titles_asked(server, home, titles, name, chosen=None):
+    """How many titles the server was asked for after one answer, and the session's title; `chosen` is its own model."""
     values = {"AMPLIFIER_HOME": str(home), "WEBCHAT_BASE_URL": server.url, "WEBCHAT_MODEL": name}
     settings, _ = config.load({**values, "WEBCHAT_TITLES": titles}, {})
     manager = WebChatSessionManager(from_settings(settings), home / "server" / "sessions.json")
     server.script(says("Yes."), says("A title"))
-    session_id = manager.create_session().session_id
+    session_id = manager.create_session(options={"model": chosen} if chosen else {}).session_id
     manager.send_message("hello", session_id)
     until(lambda: not manager.answers_in_flight)
     until(lambda: not any(thread.name.startswith("title-") for thread in threading.enumerate()))
@@ -151,6 +167,12 @@ def titles_asked(server, home, titles, name):
 )
 def test_an_agent_is_asked_for_titles_only_if_that_is_set(server, home, titles, name, expected):
     assert titles_asked(server, home, titles, name) == expected
+
+
+@pytest.mark.parametrize(("name", "chosen"), [("auto", None), ("auto", "auto"), ("llama", "auto")])
+def test_an_agent_that_the_server_chooses_is_not_asked_for_titles(server, home, name, chosen):
+    server.models = ["amplifier"]
+    assert titles_asked(server, home, "auto", name, chosen) == (0, "hello")
 
 
 def test_titles_are_on_off_or_auto(home):

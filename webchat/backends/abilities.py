@@ -151,9 +151,10 @@ def label_of(backend: object, options: SessionOptions | None = None) -> str:
     return str(label or type(backend).__name__)
 
 
-def only_speaks(backend: object) -> bool:
+def only_speaks(backend: object, options: SessionOptions) -> bool:
     """Whether asking changes nothing but what is said: then it may be asked while the question is still being saved."""
-    return bool(getattr(backend, "only_speaks", False))
+    own = getattr(backend, "only_speaks_of", None)
+    return bool(own(options) if own else getattr(backend, "only_speaks", False))
 
 
 def starting(backend: object) -> Starting | None:

@@ -120,9 +120,8 @@ class ChatModelBackend:
     def notice(self) -> str | None:
         return getattr(self._model, "notice", None)
 
-    @property
-    def only_speaks(self) -> bool:
-        return bool(getattr(self._model, "only_speaks", False))
+    def only_speaks_of(self, options: SessionOptions) -> bool:
+        return bool(getattr(self._chosen(options), "only_speaks", False))
 
     def label_of(self, options: SessionOptions) -> str:
         model = self._chosen(options)

@@ -136,10 +136,9 @@ class AttachedBackend:
         with backend_errors():
             return (able.own_title(session_id) if able else None) or ""
 
-    @property
-    def only_speaks(self) -> bool:
-        """Whether asking it changes nothing but what it says."""
-        return abilities.only_speaks(self.backend)
+    def only_speaks(self, options: SessionOptions) -> bool:
+        """Whether asking it in a session with these options changes nothing but what it says."""
+        return abilities.only_speaks(self.backend, options)
 
     @property
     def names_sessions(self) -> bool:
@@ -235,7 +234,7 @@ class Question:
     @property
     def early(self) -> bool:
         """Whether it may be asked while it is still being saved: if that fails, nothing has happened."""
-        return self._answerer.only_speaks
+        return self._answerer.only_speaks(self._options)
 
     def __call__(self, *, again: bool) -> Iterable[Piece]:
         return self._answerer.ask(self._session_id, self._message, self._past, self._options, again=again)

@@ -67,16 +67,17 @@ class OpenAIModel:
             return self._label
         if self._endpoint is None:
             return "No model server"
-        return f"{self._name or 'Model'} at {self._endpoint.host}"
+        return f"{self._known_name or 'Model'} at {self._endpoint.host}"
 
     @property
     def is_agent(self) -> bool:
-        """Whether what answers does more than speak."""
-        return is_agent(self._name)
+        """Whether what answers does more than speak; False while its name is unknown."""
+        return is_agent(self._known_name)
 
     @property
     def only_speaks(self) -> bool:
-        return not self.is_agent
+        """False while its name is unknown: it may be an agent."""
+        return bool(self._known_name) and not self.is_agent
 
     @property
     def notice(self) -> str | None:
@@ -94,7 +95,7 @@ class OpenAIModel:
 
         server, timeout = self._connection.server(), self._agent_timeout
         stream = OpenAIStream(server, self._model_name, messages, self._extra_body, agent_timeout=timeout)
-        return PatientStream(stream, lambda: self.is_agent) if self.is_agent or not self._name else stream
+        return PatientStream(stream, lambda: self.is_agent) if not self.only_speaks else stream
 
     def list_models(self, within: float = LISTING_PATIENCE) -> list[str]:
         """The names of the server's models, in its order; `within` so many seconds. Raises BackendUnavailable."""
@@ -111,10 +112,14 @@ class OpenAIModel:
     def close(self) -> None:
         self._connection.close()
 
+    @property
+    def _known_name(self) -> str:
+        return self._name or self._connection.first_model
+
     def _model_name(self, wire: Wire) -> str:
-        if not self._name:
-            self._name = self._connection.server().first_model(wire)
-        return self._name
+        if not self._known_name:
+            self._connection.first_model = self._connection.server().first_model(wire)
+        return self._known_name
 
 
 @contextmanager
@@ -135,6 +140,8 @@ class _Connection:
     """The server, which is made when it is first asked: that loads the HTTP client."""
 
     def __init__(self, endpoint: Endpoint | None) -> None:
+        self.first_model = ""
+        """The name of the model that the server lists first, once somebody has asked."""
         self._endpoint = endpoint
         self._server: Server | None = None
         self._server_lock = threading.Lock()
