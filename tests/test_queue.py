@@ -455,6 +455,16 @@ class TestRoutes:
         assert Page(answer).soup.select(".queued") == []
         assert page(asked).field == "two\n\nthree"
 
+    def test_a_script_that_stops_is_told_what_was_given_back(self, client, asked):
+        files = {"message": "two", "key": "k", "file": (io.BytesIO(b"abc"), "a.txt")}
+        client.post(f"{asked}/messages", data=files)
+        client.post(f"{asked}/messages", data={"message": "three"})
+        [two, three] = client.post(f"{asked}/stop", headers=JSON).json["returned"]
+        assert (two["key"], two["text"], two["files"]) == ("k", "two", [{"name": "a.txt", "size": 3}])
+        assert three["text"] == "three"
+        shown = client.get(asked, headers=JSON).json
+        assert (shown["returned"], shown["queued"]) == ([two, three], [])
+
     def test_without_a_script_a_stop_leads_to_the_page_that_has_it(self, client, page, asked):
         client.post(f"{asked}/messages", data={"message": "two"})
         assert client.post(f"{asked}/stop").status_code == 303

@@ -25,7 +25,7 @@ from webchat.web.htmx import fragments, is_htmx
 from webchat.web.inputs import allow_files, request_fields
 from webchat.web.new_session import agent, folder
 from webchat.web.queue import after_queueing
-from webchat.web.queued import post_or_queue, post_or_wait, queue_fields
+from webchat.web.queued import post_or_queue, post_or_wait, queue_fields, returned_fields
 from webchat.web.streams import answering, memory_reply, reserve
 from webchat.web.templates import render_template
 from webchat.web.window import window_before
@@ -66,8 +66,9 @@ def session(session_id: str) -> AnyResponse | str:
     if wanted_face() is Face.JSON:
         conversation = manager().read_conversation(session_id)
         messages = [message_fields(item) for item in conversation.messages]
-        queued, waiting = queue_fields(session_id, conversation), waiting_fields(conversation.last)
-        return json_answer({**session_fields(shown), "waiting": waiting, "messages": messages, "queued": queued})
+        queued = {"queued": queue_fields(session_id, conversation), "returned": returned_fields(session_id)}
+        waiting = waiting_fields(conversation.last)
+        return json_answer({**session_fields(shown), "waiting": waiting, "messages": messages, **queued})
     before = request.args.get("before")
     if before and is_htmx():
         return _earlier(shown, before, request.args.get("after", ""))

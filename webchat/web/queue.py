@@ -11,7 +11,7 @@ from webchat.web.context import manager, owner, session_link
 from webchat.web.faces import is_script, script_answer
 from webchat.web.htmx import fragments, is_htmx, partial
 from webchat.web.inputs import request_fields
-from webchat.web.queued import queue_context, queue_partials, queued_fields
+from webchat.web.queued import queue_context, queue_partials, queued_fields, returned_fields
 from webchat.web.streams import answering, reserve
 
 
@@ -60,7 +60,7 @@ def stop(session_id: str) -> AnyResponse:
     """Stop the answer that is being written; what waits goes back into the field."""
     manager().stop(session_id, owner())
     session = manager().get_session(session_id, owner())
-    told = script_answer(session_fields(session))
+    told = script_answer({**session_fields(session), "returned": returned_fields(session_id)})
     if told:
         return told
     if not is_htmx():

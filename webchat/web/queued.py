@@ -67,6 +67,11 @@ def queue_fields(session_id: str, conversation: Conversation) -> list[dict[str, 
     return [queued_fields(item) for item in _waiting(session_id, conversation)]
 
 
+def returned_fields(session_id: str) -> list[dict[str, object]]:
+    """What a script is told of the messages that were taken back and stand in the field, unsent."""
+    return [queued_fields(item) for item in manager().queue.returned(session_id)]
+
+
 def queued_fields(item: QueuedMessage) -> dict[str, object]:
     """What a script is told of one message that waits."""
     files = [{"name": file.name, "size": file.size} for file in item.files]
