@@ -1,11 +1,20 @@
-"""Transcripts and replies in flight over one folder, as one process sees them."""
+"""What is stored, as a process of its own would find and change it."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from webchat import config
+from webchat.conventions import WEB_CHAT_SETTINGS_FILENAME
 from webchat.fileutil import Folder
+from webchat.storage import storage_at
+from webchat.storage.files.documents import FileDocuments
 from webchat.storage.files.leases import FileLeases
 from webchat.storage.files.reply_logs import FileReplyLogs
 from webchat.storage.files.transcripts import FileTranscripts
+from webchat.storage.protocols.documents import Documents
 
 
 class Stored:
@@ -15,3 +24,24 @@ class Stored:
         self.folder = folder
         self.transcripts, self.leases = FileTranscripts(folder), FileLeases(folder)
         self.replies = FileReplyLogs(folder, self.transcripts, self.leases)
+
+
+def documents_in(folder: Folder) -> FileDocuments:
+    """The documents of a home that is this folder."""
+    return FileDocuments(folder, folder.sub("server"))
+
+
+def documents_of(home: Path | str) -> Documents:
+    """What is kept in that home beside conversations."""
+    return storage_at(config.Settings(home=Path(home)).storage).documents
+
+
+def settings_path(home: Path) -> Path:
+    """The file of what the settings page saves."""
+    return home / "server" / WEB_CHAT_SETTINGS_FILENAME
+
+
+def load(explicit: Mapping[str, Any], environ: Mapping[str, str]) -> tuple[config.Settings, dict[str, config.Source]]:
+    """The settings as a server that is told this would have them."""
+    told, _ = config.load(explicit, environ)
+    return config.load(explicit, environ, documents_of(told.home))

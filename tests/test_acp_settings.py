@@ -11,7 +11,8 @@ import pytest
 from tests.acp import agents_in, ask, has_ended, text_of
 from tests.conftest import Page
 from tests.reading import until
-from webchat import config, create_app
+from tests.stored import load, settings_path
+from webchat import create_app
 from webchat.backends.acp import AcpBackend
 from webchat.backends.acp.agent import named
 from webchat.errors import InvalidInput
@@ -25,7 +26,7 @@ def agents(tmp_path):
 
 
 def loaded(home, value):
-    return config.load({"AMPLIFIER_HOME": str(home)}, {"WEBCHAT_AGENT": value})[0].agent
+    return load({"AMPLIFIER_HOME": str(home)}, {"WEBCHAT_AGENT": value})[0].agent
 
 
 def test_a_variable_has_a_command_in_each_line(home):
@@ -39,13 +40,13 @@ def test_what_is_no_command_is_refused(home, value):
 
 
 def test_the_settings_file_and_the_page_name_no_agents(home):
-    atomic_write(config.settings_path(home), json.dumps({"backend": "acp", "agent": "touch /tmp/x"}))
+    atomic_write(settings_path(home), json.dumps({"backend": "acp", "agent": "touch /tmp/x"}))
     app = create_app({"AMPLIFIER_HOME": str(home)})
     client = app.test_client()
     assert "No agent is set" in client.get("/").text
     page = Page(client.post("/apps/settings/", data={"agent": "touch /tmp/x", "theme": "dark"}, follow_redirects=True))
     assert page.soup.select_one("[name=agent]") is None
-    assert config.load({"AMPLIFIER_HOME": str(home)}, {})[0].agent == ()
+    assert load({"AMPLIFIER_HOME": str(home)}, {})[0].agent == ()
     app.extensions["webchat"].close()
 
 

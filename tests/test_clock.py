@@ -10,6 +10,7 @@ import pytest
 
 from tests.reading import until
 from tests.scripted import ScriptedBackend
+from tests.stored import documents_in
 from webchat import create_app
 from webchat.fileutil import DiskFolder, quarantine
 from webchat.manager import WebChatSessionManager
@@ -105,7 +106,7 @@ def test_each_day_of_the_list_stands_there_once(home, path, clock, page):
 
 
 def test_memories_and_copies_get_names_of_their_own(home, clock):
-    store = MemoryStore(DiskFolder(home), clock=clock)
+    store = MemoryStore(documents_in(DiskFolder(home)), clock=clock)
     ids = [store.remember("one")["id"]]
     clock.now -= timedelta(days=1)
     ids += [store.remember("two")["id"]]
@@ -155,7 +156,7 @@ def test_a_session_brought_back_and_deleted_again_counts_from_then(manager, cloc
 
 
 def test_a_memory_deleted_while_the_clock_is_behind_stays_in_the_trash_for_its_time(home, clock):
-    store = MemoryStore(DiskFolder(home), clock=clock)
+    store = MemoryStore(documents_in(DiskFolder(home)), clock=clock)
     store.remember("one"), store.remember("two")
     right = clock.now
     clock.now -= timedelta(days=40)
@@ -173,9 +174,9 @@ def test_a_memory_deleted_while_the_clock_is_behind_stays_in_the_trash_for_its_t
 def test_a_memory_counts_from_the_newest_moment_of_the_sessions(home, clock):
     """Seen from the clock of now, that moment is 40 days ahead: the clock is behind."""
     app = create_app({"AMPLIFIER_HOME": str(home)}, backend=ScriptedBackend())
-    MemoryStore(DiskFolder(home)).remember("one")
+    MemoryStore(documents_in(DiskFolder(home))).remember("one")
     clock.now += timedelta(days=40)
     say(WebChatSessionManager(ScriptedBackend(), home / "server" / "web-chat-sessions.json", clock=clock), "hello")
     assert app.test_client().post("/apps/settings/memories/mem-001/delete").status_code == 303
     clock.now += timedelta(days=29)
-    assert [memory["id"] for memory in MemoryStore(DiskFolder(home), clock=clock).trash()] == ["mem-001"]
+    assert [memory["id"] for memory in MemoryStore(documents_in(DiskFolder(home)), clock=clock).trash()] == ["mem-001"]

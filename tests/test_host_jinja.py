@@ -13,6 +13,7 @@ from jinja2 import Environment, StrictUndefined, meta
 from tests.conftest import HTMX
 from tests.reading import until
 from tests.scripted import ScriptedBackend
+from tests.stored import documents_in
 from webchat import WebChatSessionManager, create_app, create_blueprint
 from webchat.fileutil import DiskFolder
 from webchat.memory import MemoryStore
@@ -52,7 +53,7 @@ def take_over(app: Flask) -> None:
 def embedded(home) -> tuple[Flask, WebChatSessionManager]:
     app, manager = Flask("host", template_folder=None), WebChatSessionManager(ScriptedBackend())
     app.config["MAX_CONTENT_LENGTH"] = 2**20
-    app.register_blueprint(create_blueprint(manager, memory=MemoryStore(DiskFolder(home))))
+    app.register_blueprint(create_blueprint(manager, memory=MemoryStore(documents_in(DiskFolder(home)))))
     return app, manager
 
 

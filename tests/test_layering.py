@@ -19,8 +19,8 @@ MAY_IMPORT = {
     "storage": {"chat", "fileutil"},
     "session_store": {"chat", "storage"},
     "models": {"fileutil"},
-    "config": {"fileutil"},
-    "memory": {"chat", "fileutil"},
+    "config": {"storage"},
+    "memory": {"chat", "storage"},
     "backends": {"chat", "fileutil", "models"},
     "frameworks": {"backends", "chat"},
     "replies": {"backends", "chat", "session_store", "storage"},
@@ -28,7 +28,7 @@ MAY_IMPORT = {
     "housekeeping": {"chat", "replies", "session_store", "storage"},
     "agent_sessions": {"backends", "chat", "replies", "session_store", "storage"},
     "manager": {"agent_sessions", "archive", "backends", "chat", "housekeeping", "replies", "session_store", "storage"},
-    "live_settings": {"backends", "config", "manager"},
+    "live_settings": {"backends", "config", "manager", "storage"},
     "web": {
         "agent_sessions",
         "archive",
@@ -64,9 +64,10 @@ MAY_IMPORT = {
         "memory",
         "models",
         "serving",
+        "storage",
         "web",
     },
-    "cli": {"app", "archive", "backends", "chat", "config", "manager", "models", "serving"},
+    "cli": {"app", "archive", "backends", "chat", "config", "manager", "models", "serving", "storage"},
 }
 """What each part may import beside itself and the base; whatever is not named here may not be imported."""
 ENTRANCES = {"__init__", "__main__"}

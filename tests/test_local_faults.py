@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.reading import until
+from tests.stored import documents_of
 from webchat import config, create_app
 from webchat.backends.chat_model import ChatModelBackend
 from webchat.backends.local.child import NEVER_LOADED, NO_MEMORY, STOPPED
@@ -130,7 +131,7 @@ def test_while_the_model_does_not_load_everything_else_works(chat, client, page,
 
 def test_a_saved_model_file_that_has_gone_does_not_keep_the_chat_from_starting(home, tmp_path):
     weights = tmp_path / "mine.gguf"
-    config.save(home, {"model": str(weights)})
+    config.save(documents_of(home), {"model": str(weights)})
     app = create_app({"AMPLIFIER_HOME": str(home), "TESTING": True})
     manager, client = app.extensions["webchat"], app.test_client()
     assert "mine.gguf' cannot be read" in manager.notice

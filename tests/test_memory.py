@@ -13,9 +13,11 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.stored import documents_in
 from webchat.errors import InvalidInput, LimitReached, StorageError, TooLarge
 from webchat.fileutil import DiskFolder, MemoryFolder, locked
 from webchat.memory import MemoryStore, answer, categorise, check_memory_intent, tags_of
+from webchat.storage import storage_at
 
 NAME = "memory-store.yaml"
 LINE_ENDS = "a '\"\n\r\t\x85\u2028\u2029\ufeff:#-|>%\\\x01\x1b\x7f😀é&*!\uffff"
@@ -40,7 +42,7 @@ def folder(tmp_path):
 
 @pytest.fixture
 def store(folder):
-    return MemoryStore(folder, clock=lambda: "2026-03-01T10:00:00+00:00")
+    return MemoryStore(documents_in(folder), clock=lambda: "2026-03-01T10:00:00+00:00")
 
 
 def write(folder, text):
@@ -186,10 +188,10 @@ def test_tags_are_the_first_significant_words(content, tags):
 @settings(max_examples=150, deadline=None)
 def test_any_text_is_recalled_by_itself_and_survives_a_reopen(text):
     folder = MemoryFolder()
-    MemoryStore(folder).remember("something else")
-    stored = MemoryStore(folder).remember(text)
-    assert stored in MemoryStore(folder).recall(text)
-    assert contents(MemoryStore(folder).list()) == ["something else", text]
+    MemoryStore(documents_in(folder)).remember("something else")
+    stored = MemoryStore(documents_in(folder)).remember(text)
+    assert stored in MemoryStore(documents_in(folder)).recall(text)
+    assert contents(MemoryStore(documents_in(folder)).list()) == ["something else", text]
     assert on_disk(folder)["memories"][1] == stored
 
 
@@ -197,14 +199,15 @@ def test_any_text_is_recalled_by_itself_and_survives_a_reopen(text):
 def test_hostile_text_comes_back_exactly(store, folder, text):
     store.remember(text)
     store.remember("the next one")
-    assert contents(MemoryStore(folder).list()) == [text, "the next one"]
+    assert contents(MemoryStore(documents_in(folder)).list()) == [text, "the next one"]
 
 
 def test_hostile_text_comes_back_exactly_where_yaml_has_no_c_library():
     code = (
         "import yaml; del yaml.CSafeLoader, yaml.CSafeDumper\n"
-        "from webchat.fileutil import MemoryFolder; from webchat.memory import MemoryStore\n"
-        "texts, store = ['\\x85', 'a\\u2028b', '\\ufeff', ' \\n\\r\\x01', '007'], MemoryStore(MemoryFolder())\n"
+        "from webchat.storage import storage_at; from webchat.memory import MemoryStore\n"
+        "texts = ['\\x85', 'a\\u2028b', '\\ufeff', ' \\n\\r\\x01', '007']\n"
+        "store = MemoryStore(storage_at(None).documents)\n"
         "for text in texts: store.remember(text)\n"
         "assert [memory['content'] for memory in store.list()] == texts\n"
     )
@@ -255,6 +258,26 @@ def test_each_owner_has_their_own_memories(store, folder):
     assert store.delete(ada["id"], owner="ada")
 
 
+def test_nobody_shares_a_document_where_each_person_has_their_own():
+    now, documents = ["2026-03-01T00:00:00+00:00"], storage_at(None).documents
+    store = MemoryStore(documents, clock=lambda: now[0])
+    for owner in ("ada", "bob", None):
+        store.remember(f"tea of {owner}", owner)
+    assert len(documents.names("memories")) == 3
+    assert [contents(store.list(owner)) for owner in ("ada", None)] == [["tea of ada"], ["tea of None"]]
+    assert not store.delete("mem-001", "eve")
+    assert store.delete("mem-001", "ada")
+    assert contents(store.list("bob")) == ["tea of bob"]
+    now[0] = "2026-04-01T00:00:01+00:00"
+    store.empty_expired()
+    assert not any(b"tea of ada" in documents.read(name) for name in documents.names("memories"))
+    with documents.changing(documents.of("memories", "bob")) as draft:
+        draft.data += b"["
+    assert not store.is_whole()
+    store.mend()
+    assert (store.is_whole(), store.list("bob"), contents(store.list())) == (True, [], ["tea of None"])
+
+
 # Ids
 
 
@@ -262,7 +285,7 @@ def test_an_id_is_not_used_again_after_deletion_and_reopening(store, folder):
     store.remember("a")
     assert store.delete("mem-001")
     assert not store.delete("mem-001")
-    assert MemoryStore(folder).remember("b")["id"] == "mem-002"
+    assert MemoryStore(documents_in(folder)).remember("b")["id"] == "mem-002"
 
 
 @pytest.mark.parametrize(
@@ -397,7 +420,7 @@ def test_reading_waits_for_nobody(store, folder):
 
 
 def _remember_many(path, who):
-    store = MemoryStore(DiskFolder(path))
+    store = MemoryStore(documents_in(DiskFolder(path)))
     for number in range(25):
         store.remember(f"{who} {number}")
 
@@ -410,7 +433,7 @@ def test_two_processes_lose_nothing_and_share_no_id(folder):
     for writer in writers:
         writer.join(60)
     assert [writer.exitcode for writer in writers] == [0, 0]
-    memories = MemoryStore(folder).list()
+    memories = MemoryStore(documents_in(folder)).list()
     assert sorted(contents(memories)) == sorted(f"{who} {number}" for who in ("ada", "bob") for number in range(25))
     assert len({memory["id"] for memory in memories}) == 50
 
@@ -449,7 +472,7 @@ def test_recall_says_when_there_is_nothing(store):
 
 
 def test_a_deleted_memory_can_be_brought_back_to_its_place(tmp_path):
-    store = MemoryStore(DiskFolder(tmp_path))
+    store = MemoryStore(documents_in(DiskFolder(tmp_path)))
     for text in ("one", "two", "three"):
         store.remember(text)
     assert store.delete("mem-002")
@@ -465,7 +488,7 @@ def test_a_deleted_memory_can_be_brought_back_to_its_place(tmp_path):
 
 def test_one_in_the_trash_goes_for_good_at_once_or_after_its_time(tmp_path):
     now = ["2026-03-01T00:00:00+00:00"]
-    store = MemoryStore(DiskFolder(tmp_path), clock=lambda: now[0], trash_days=30)
+    store = MemoryStore(documents_in(DiskFolder(tmp_path)), clock=lambda: now[0], trash_days=30)
     for text in ("apples", "pears", "plums"):
         store.remember(text)
     store.delete("mem-001")
@@ -484,7 +507,7 @@ def test_one_in_the_trash_goes_for_good_at_once_or_after_its_time(tmp_path):
 
 
 def test_nobody_brings_back_what_another_deleted(tmp_path):
-    store = MemoryStore(DiskFolder(tmp_path))
+    store = MemoryStore(documents_in(DiskFolder(tmp_path)))
     store.remember("a secret", "ada")
     store.delete("mem-001", "ada")
     assert store.trash() == []
@@ -502,7 +525,7 @@ def memories_file(count, content="tea", **more):
 
 
 def test_a_text_that_is_too_long_is_not_remembered(folder):
-    store = MemoryStore(folder)
+    store = MemoryStore(documents_in(folder))
     with pytest.raises(TooLarge, match="10,000 characters at most"):
         store.remember("x" * 10_001)
     assert store.list() == []
@@ -511,7 +534,7 @@ def test_a_text_that_is_too_long_is_not_remembered(folder):
 
 def test_one_person_has_2000_memories_at_most_with_those_in_the_trash(folder):
     folder.replace(NAME, memories_file(1999))
-    store = MemoryStore(folder)
+    store = MemoryStore(documents_in(folder))
     store.remember("the last")
     store.delete("mem-001")
     with pytest.raises(LimitReached, match="There are 2,000 memories, as many as are kept"):
@@ -523,7 +546,7 @@ def test_one_person_has_2000_memories_at_most_with_those_in_the_trash(folder):
 
 def test_all_of_one_persons_memories_have_a_million_characters_at_most(folder):
     folder.replace(NAME, memories_file(100, "x" * 10_000))
-    store = MemoryStore(folder)
+    store = MemoryStore(documents_in(folder))
     with pytest.raises(LimitReached, match="1,000,000 characters in memories"):
         store.remember("y")
     store.remember("y", "ada")
@@ -531,7 +554,7 @@ def test_all_of_one_persons_memories_have_a_million_characters_at_most(folder):
 
 def test_of_many_that_match_the_newest_are_listed_and_the_others_counted(folder):
     folder.replace(NAME, memories_file(300))
-    said = answer(MemoryStore(folder), "recall", "tea")
+    said = answer(MemoryStore(documents_in(folder)), "recall", "tea")
     assert said.text.startswith("Found 300 memory(ies):\n\n- [mem-251]")
     assert said.text.endswith(
         "- [mem-300] (general) tea\n\nThese are the newest; 250 more match. Ask with more words to find fewer."

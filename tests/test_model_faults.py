@@ -14,6 +14,7 @@ import pytest
 
 from tests.reading import until
 from tests.scripted_server import SILENCE, Answer, ScriptedServer, delta, refuses, says, sends
+from tests.stored import documents_of
 from webchat import config, create_app
 
 SELF_SIGNED = Path(__file__).with_name("self_signed.pem")
@@ -37,7 +38,7 @@ def server():
 @pytest.fixture
 def app(server, home):
     """The chat as it is, over the scripted server."""
-    config.save(home, {"base_url": server.url})
+    config.save(documents_of(home), {"base_url": server.url})
     values = {"WEBCHAT_BACKEND": "openai", "WEBCHAT_MODEL": "m"}
     values |= {"WEBCHAT_READ_TIMEOUT": READ_TIMEOUT, "WEBCHAT_CONNECT_TIMEOUT": "5"}
     app = create_app({"AMPLIFIER_HOME": str(home), "TESTING": True, **values})

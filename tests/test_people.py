@@ -10,6 +10,7 @@ import pytest
 from tests.reading import snapshot, until
 from tests.scripted import ScriptedBackend
 from tests.scripted_server import ScriptedServer
+from tests.stored import documents_in
 from webchat import create_app
 from webchat.fileutil import DiskFolder
 from webchat.memory import MemoryStore
@@ -172,7 +173,7 @@ def test_nothing_of_somebody_else_is_shown_or_touched(shared, name, face):
 
 def state(manager):
     """All that is Ada's, as she sees it."""
-    memory = MemoryStore(DiskFolder(manager.storage.folder.path.parent))
+    memory = MemoryStore(documents_in(DiskFolder(manager.storage.folder.path.parent)))
     sessions = [*manager.list_sessions("ada"), *manager.housekeeping.trash("ada")]
     texts = [manager.read_conversation(session.session_id) for session in sessions]
     return sessions, texts, memory.list("ada")

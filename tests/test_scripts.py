@@ -12,6 +12,7 @@ import pytest
 
 from tests.conftest import HTMX
 from tests.reading import chunks, parse_events, read_until
+from tests.stored import documents_in
 from webchat.backends import Event
 from webchat.chat.queued import QueuedMessage
 from webchat.errors import BackendUnavailable, SessionEnded
@@ -385,7 +386,7 @@ def test_every_route_that_a_form_posts_to_answers_a_script(app, client, manager,
     for endpoint, rule, action in posts(app):
         if endpoint in ELSEWHERE:
             continue
-        session_id, address = address_of(rule, action, manager, MemoryStore(DiskFolder(home)))
+        session_id, address = address_of(rule, action, manager, MemoryStore(documents_in(DiskFolder(home))))
         ids = {"id": session_id} if rule.rule.startswith("/sessions/<any") else {}
         if ids and action in ("restore", "purge"):
             manager.housekeeping.delete([session_id])

@@ -16,6 +16,7 @@ from tests.conftest import HTMX, Page
 from tests.reading import until
 from tests.scripted import ScriptedBackend
 from tests.scripted_server import ScriptedServer, delta, ended, refuses, sends
+from tests.stored import documents_of, load, settings_path
 from webchat import config, create_app
 from webchat.backends.openai import nearby
 from webchat.errors import BackendUnavailable
@@ -50,7 +51,7 @@ def start(home: Path) -> Iterator[Callable[..., FlaskClient]]:
         started.append(create_app({"AMPLIFIER_HOME": str(home), **values}))
         return started[-1].test_client()
 
-    config.save(home, {"backend": "mock"})
+    config.save(documents_of(home), {"backend": "mock"})
     yield begin
     for app in started:
         app.extensions["webchat"].close()
@@ -67,7 +68,7 @@ def manager(client: FlaskClient) -> WebChatSessionManager:
 
 
 def saved(home: Path) -> dict[str, object]:
-    return json.loads(config.settings_path(home).read_text())
+    return json.loads(settings_path(home).read_text())
 
 
 def shown(client: FlaskClient) -> Page:
@@ -165,7 +166,7 @@ def test_the_application_s_own_backend_stays(home):
     ["{", "[]", '{"temperature": 9, "theme": "pink", "model": ["x"]}', '{"model": "\\ud800"}'],
 )
 def test_a_damaged_file_is_kept_aside_before_it_is_written_over(home, start, content):
-    path = config.settings_path(home)
+    path = settings_path(home)
     start()
     path.write_text(content)
     client = start(WEBCHAT_BACKEND="mock")
@@ -178,10 +179,10 @@ def test_a_damaged_file_is_kept_aside_before_it_is_written_over(home, start, con
 
 
 def test_unknown_keys_survive(home, client):
-    config.settings_path(home).write_text('{"backend": "mock", "from_a_later_version": [1], "port": "no"}')
+    settings_path(home).write_text('{"backend": "mock", "from_a_later_version": [1], "port": "no"}')
     save(client, theme="dark")
     assert saved(home)["from_a_later_version"] == [1]
-    assert list(config.settings_path(home).parent.glob("*.corrupt*")) == []
+    assert list(settings_path(home).parent.glob("*.corrupt*")) == []
 
 
 # What cannot be used
@@ -214,7 +215,7 @@ def test_what_cannot_be_used_is_said_with_the_form_as_it_was_filled_in(client, h
 
 
 def test_a_disk_that_cannot_be_written_changes_nothing(client, home, manager):
-    before, path = manager.backend, config.settings_path(home)
+    before, path = manager.backend, settings_path(home)
     path.unlink()
     path.mkdir()
     answer = client.post(SETTINGS, data={"backend": "openai", "base_url": "http://127.0.0.1:9/v1"})
@@ -246,10 +247,10 @@ def test_the_key_is_in_no_page_log_or_error(client, model, home, caplog):
     assert model.requests[-1].headers["authorization"] == f"Bearer {KEY}"
     assert not [answer.request.path for answer in answers if KEY in answer.text]
     assert KEY not in caplog.text
-    settings, _ = config.load({"AMPLIFIER_HOME": home})
+    settings, _ = load({"AMPLIFIER_HOME": home}, {})
     assert settings.api_key == KEY
     assert KEY not in repr(settings)
-    assert config.settings_path(home).stat().st_mode & 0o777 == 0o600
+    assert settings_path(home).stat().st_mode & 0o777 == 0o600
 
 
 def test_the_page_says_whether_there_is_a_key_and_removes_it(client, home):
@@ -288,7 +289,7 @@ def test_a_saved_key_goes_to_no_server_that_a_flag_names(client, start, model, o
 
 
 def test_a_key_saved_without_its_address_goes_to_no_server_that_a_flag_names(home, start, model, other):
-    config.save(home, {"backend": "openai", "base_url": model.url, "api_key": KEY})
+    config.save(documents_of(home), {"backend": "openai", "base_url": model.url, "api_key": KEY})
     start(WEBCHAT_BASE_URL=other.url).post("/messages", data={"message": "hello"}, headers=JSON)
     assert "authorization" not in other.requests[-1].headers
     start().post("/messages", data={"message": "hello"}, headers=JSON)

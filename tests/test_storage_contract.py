@@ -15,6 +15,7 @@ from webchat.chat.session import session_of
 from webchat.errors import InvalidInput, LimitReached, SessionBusy, SessionExists
 from webchat.fileutil import Locked
 from webchat.storage import storage_at
+from webchat.storage.protocols.documents import KINDS
 
 MANY = 8
 HEADER = {"id": "answer", "parent": "m1", "started_at": "2026-01-01T00:00:00+00:00"}
@@ -361,6 +362,11 @@ def put(storage, *keys: str, session_id: str = "s") -> None:
         items.extend(QueuedMessage(key, f"text of {key}") for key in keys)
 
 
+def write(storage, name: str, data: bytes) -> None:
+    with storage.documents.changing(name) as draft:
+        draft.data = data
+
+
 def queued(storage, session_id: str = "s") -> list[str]:
     return [item.key for item in storage.queue.items(session_id)]
 
@@ -422,6 +428,75 @@ class TestQueue:
         storage.purge(["s"], lambda: storage.sessions.delete(["s"], lambda name, known: None))
         storage.discard(["u"])
         assert list(storage.queue.sessions()) == ["t"]
+
+
+class TestDocuments:
+    @pytest.fixture(params=KINDS)
+    def name(self, storage, request):
+        return storage.documents.of(request.param, None)
+
+    def test_what_was_written_is_read_as_it_was(self, storage, name):
+        text = bytes(range(256))
+        assert (storage.documents.read(name), storage.documents.version(name)) == (None, None)
+        with storage.documents.changing(name) as draft:
+            assert draft.data is None
+            draft.data = text
+        with storage.documents.changing(name) as draft:
+            assert draft.data == text
+        assert storage.documents.read(name) == text
+        with storage.documents.changing(name) as draft:
+            draft.data = None
+        assert (storage.documents.read(name), storage.documents.version(name)) == (None, None)
+
+    def test_every_change_shows_in_the_version_and_in_no_others(self, storage):
+        one, other = (storage.documents.of(kind, None) for kind in KINDS[:2])
+        write(storage, other, b"other")
+        versions, before = [storage.documents.version(one)], storage.documents.version(other)
+        for text in (b"a", b"b", b"a"):
+            write(storage, one, text)
+            assert storage.documents.version(one) not in versions
+            versions.append(storage.documents.version(one))
+            write(storage, one, text)
+            assert storage.documents.version(one) == versions[-1]
+        assert (storage.documents.read(other), storage.documents.version(other)) == (b"other", before)
+
+    def test_a_change_that_raises_changes_nothing(self, storage, name):
+        write(storage, name, b"kept")
+        version = storage.documents.version(name)
+
+        def refuse(draft):
+            draft.data, draft.damaged = b"lost", True
+            raise InvalidInput("no")
+
+        with pytest.raises(InvalidInput), storage.documents.changing(name) as draft:
+            refuse(draft)
+        assert (storage.documents.read(name), storage.documents.version(name)) == (b"kept", version)
+
+    def test_changes_at_once_lose_nothing(self, storage, name):
+        def add(number):
+            with storage.documents.changing(name) as draft:
+                draft.data = (draft.data or b"") + b"%d " % number
+
+        with ThreadPoolExecutor(MANY) as pool:
+            list(pool.map(add, range(5 * MANY)))
+        assert {*map(int, storage.documents.read(name).split())} == {*range(5 * MANY)}
+
+    def test_one_persons_part_is_named_and_found_by_its_kind(self, storage):
+        for kind in KINDS:
+            names = {storage.documents.of(kind, owner) for owner in (None, "ada", "né/../x\n")}
+            assert list(storage.documents.names(kind)) == []
+            for name in names:
+                write(storage, name, kind.encode())
+        for kind in KINDS:
+            assert {storage.documents.read(name) for name in storage.documents.names(kind)} == {kind.encode()}
+            assert storage.documents.of(kind, "ada") in storage.documents.names(kind)
+
+    def test_of_what_was_not_understood_only_the_new_is_found(self, storage, name):
+        write(storage, name, b"damaged")
+        with storage.documents.changing(name) as draft:
+            draft.data, draft.damaged = b"mended", True
+        assert storage.documents.read(name) == b"mended"
+        assert [*storage.documents.names(name)] == [name]
 
 
 class TestLeases:

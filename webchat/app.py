@@ -14,7 +14,6 @@ from werkzeug.wrappers import Response as AnyResponse
 from webchat import config, reference
 from webchat.addresses import is_among, is_loopback
 from webchat.backends import SessionBackend
-from webchat.conventions import SERVER_DIR, WEB_CHAT_SESSIONS_FILENAME
 from webchat.errors import InvalidInput
 from webchat.fileutil import DiskFolder, NoLocks
 from webchat.limits import MIB, Limits
@@ -29,6 +28,7 @@ from webchat.serving import probes
 from webchat.serving.health import Health
 from webchat.serving.metrics import Metrics
 from webchat.serving.request_log import RequestLog
+from webchat.storage import storage_at
 from webchat.web import create_blueprint, finish, security
 from webchat.web import errors as errors_http
 from webchat.web.auth import Access
@@ -51,17 +51,19 @@ def create_app(config_values: Mapping[str, Any] | None = None, *, backend: Sessi
     app = Flask("webchat", static_folder=None, template_folder=None)
     app.config.update(config_values or {})
     explicit = {setting.metadata["key"]: app.config.get(setting.metadata["key"]) for setting in config.SETTINGS}
-    live = LiveSettings(explicit, dict(os.environ), own_backend=backend is not None)
+    environ = dict(os.environ)
+    told, _ = config.load(explicit, environ)
+    metrics = Metrics() if told.metrics else None
+    storage = storage_at(told.storage, metrics or NOBODY)
+    live = LiveSettings(explicit, environ, storage.documents, own_backend=backend is not None)
     settings, sources = live.load()
     for name in ("MAX_CONTENT_LENGTH", "MAX_FORM_MEMORY_SIZE"):
         app.config[name] = (config_values or {}).get(name, int(settings.max_body * MIB))
-    home = settings.home.expanduser()
-    _require_locks(home)
-    metrics = Metrics() if settings.metrics else None
-    memory = MemoryStore(DiskFolder(home), trash_days=settings.trash_days, newest=lambda: manager.newest_moment)
+    _require_locks(settings.home.expanduser())
+    memory = MemoryStore(storage.documents, trash_days=settings.trash_days, newest=lambda: manager.newest_moment)
     manager = WebChatSessionManager(
         backend or live.first_backend(),
-        home / SERVER_DIR / WEB_CHAT_SESSIONS_FILENAME,
+        storage,
         context=lambda owner: memory_context(memory, owner) if live.load()[0].memory_context else "",
         trash_days=settings.trash_days,
         limits=_limits(settings),

@@ -17,6 +17,7 @@ from webchat.backends.openai.endpoint import HIDDEN, without_password
 from webchat.config import KEY_BELONGS_TO, Settings, Source
 from webchat.errors import InvalidInput, StorageError
 from webchat.manager import WebChatSessionManager
+from webchat.storage.protocols.documents import Documents
 
 LABELS = {
     "backend": "Who answers",
@@ -41,28 +42,36 @@ Changes = Mapping[str, Any]
 class LiveSettings:
     """The settings of one application, which may change while it runs.
 
-    `explicit` and `environ` are the layers above the saved file: what they set is fixed. With `own_backend` the
+    `explicit` and `environ` are the layers above what was saved: what they set is fixed. With `own_backend` the
     application has brought its backend itself, and nothing about that can be changed.
     """
 
-    def __init__(self, explicit: Mapping[str, Any], environ: Mapping[str, str], *, own_backend: bool = False) -> None:
-        self._explicit, self._environ = explicit, environ
+    def __init__(
+        self,
+        explicit: Mapping[str, Any],
+        environ: Mapping[str, str],
+        documents: Documents,
+        *,
+        own_backend: bool = False,
+    ) -> None:
+        """`documents` have what was saved; every server that has them shows and saves the same."""
+        self._explicit, self._environ, self._documents = explicit, environ, documents
         self.own_backend = own_backend
         self._loaded: tuple[object, tuple[Settings, dict[str, Source]]] | None = None
-        """The settings as they were read last, and the stamp of their file then."""
+        """The settings as they were read last, and the version of what was saved then."""
         self._running, _ = self.load()
         self._nobody_answers = False
         self._saving = threading.Lock()
 
     def load(self) -> tuple[Settings, dict[str, Source]]:
-        """The settings as they are now, and where each came from. The file is read only if it has changed."""
+        """The settings as they are now, and where each came from. They are read only if they have changed."""
         try:
-            stamp = config.stamp(self._explicit, self._environ)
+            version = config.version(self._documents)
         except OSError:
-            return config.load(self._explicit, self._environ)
+            return config.load(self._explicit, self._environ, self._documents)
         loaded = self._loaded
-        if loaded is None or loaded[0] != stamp:
-            loaded = self._loaded = stamp, config.load(self._explicit, self._environ)
+        if loaded is None or loaded[0] != version:
+            loaded = self._loaded = version, config.load(self._explicit, self._environ, self._documents)
         return loaded[1]
 
     @property
@@ -118,7 +127,7 @@ class LiveSettings:
 
     def with_changes(self, changes: Changes) -> Settings:
         """The settings as they would be."""
-        saved = {**config.read_saved(self._running.home), **changes}
+        saved = {**config.read_saved(self._documents), **changes}
         settings, _ = config.resolve(self._explicit, self._environ, saved)
         return settings
 
@@ -131,7 +140,7 @@ class LiveSettings:
             settings = self.with_changes(changes)
             backend = self._new_backend(settings)
             try:
-                config.save(settings.home, changes)
+                config.save(self._documents, changes)
             except OSError as error:
                 abilities.close(backend)
                 raise StorageError("The settings could not be saved", error) from error

@@ -35,8 +35,8 @@ from webchat.replies.queue import MessageQueue
 from webchat.replies.rules import ConversationRules
 from webchat.replies.supervisor import ReplySupervisor
 from webchat.session_store import DEFAULT_DESCRIPTION, WebChatSession, WebChatSessionStore, is_session_id, utc_now
-from webchat.storage import storage_at
-from webchat.storage.protocols import Bus, Shelf
+from webchat.storage import opened
+from webchat.storage.protocols import Bus, Shelf, Storage
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ class WebChatSessionManager:
     def __init__(
         self,
         backend: SessionBackend,
-        persistence_path: Path | str | None = None,
+        persistence_path: Storage | Path | str | None = None,
         *,
         clock: Callable[[], str] = utc_now,
         context: Callable[[str | None], str] = lambda owner: "",
@@ -62,13 +62,14 @@ class WebChatSessionManager:
         chores: Collection[Callable[[], None]] = (),
     ) -> None:
         """`persistence_path` is the registry's file; the transcripts lie in a folder beside it. None: in memory.
+        A storage that is open already will do as well.
 
         `context` gives what a backend that takes it is told, for an owner, beside each conversation. `trash_days` is
         for how long a deleted session can be restored. `observer` is told how replies and writes go. `chores` are
         called whenever the trash is emptied.
         """
         self.limits = limits or Limits()
-        self.storage = storage = storage_at(persistence_path, observer)
+        self.storage = storage = opened(persistence_path, observer)
         self.store = WebChatSessionStore(storage.sessions, clock=clock, most=self.limits.sessions)
         self._supervisor = supervisor = ReplySupervisor(
             storage, self.limits, observer, over=lambda run: self.queue.reply_is_over(run)

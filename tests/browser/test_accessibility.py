@@ -10,6 +10,7 @@ from playwright.sync_api import expect
 
 from tests.browser.past import sessions_from_before
 from tests.scripted_server import delta, ended, refuses, says, sends
+from tests.stored import documents_of
 from webchat import config
 from webchat.conventions import SERVER_DIR
 from webchat.fileutil import DiskFolder, locked
@@ -191,7 +192,7 @@ def test_the_shelves_and_the_pages_of_one_session(serve, visit, home):
 def test_the_settings_while_they_are_changed(serve, model, visit, home, tmp_path, monkeypatch):
     monkeypatch.setenv("WEBCHAT_MODELS", str(tmp_path))
     (tmp_path / f"{SMOLLM.file_name}.part").write_bytes(b"x" * (SMOLLM.bytes // 100))
-    config.save(home, {"backend": "openai", "base_url": model.url, "api_key": "sk-x"})
+    config.save(documents_of(home), {"backend": "openai", "base_url": model.url, "api_key": "sk-x"})
     chat = visit(serve("--theme", "system"), "/apps/settings/")
     chat.page.request.post(f"{chat.base}/api/session", form={})
     for text in ("tea is green", "coffee is black"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
+from tests.stored import documents_of
 from webchat import config
 from webchat.fileutil import DiskFolder, locked
 from webchat.models import SMOLLM
@@ -17,7 +18,7 @@ SETTINGS = "/apps/settings/"
 @pytest.fixture
 def serve_mock(serve, home):
     """Starts a chat that the mock answers because that was saved: on the page it can be changed."""
-    config.save(home, {"backend": "mock"})
+    config.save(documents_of(home), {"backend": "mock"})
     return lambda: serve("--mock-delay", "0")
 
 

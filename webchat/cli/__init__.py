@@ -155,11 +155,10 @@ def _owner_option(command: Callable[..., None]) -> Callable[..., None]:
 def _manager(home: str | None) -> WebChatSessionManager:
     """The sessions in that folder, with nobody to answer."""
     from webchat.backends.mock import MockBackend
-    from webchat.conventions import SERVER_DIR, WEB_CHAT_SESSIONS_FILENAME
     from webchat.manager import WebChatSessionManager
 
     settings, _ = config.load({"AMPLIFIER_HOME": home}, os.environ)
-    return WebChatSessionManager(MockBackend(), settings.home.expanduser() / SERVER_DIR / WEB_CHAT_SESSIONS_FILENAME)
+    return WebChatSessionManager(MockBackend(), settings.storage)
 
 
 @main.command("export")
@@ -214,9 +213,11 @@ def doctor(home: str | None, repair: bool) -> None:
     """Say what is wrong with the folder, its files, the model and the settings, and what to do."""
     from webchat.models import models_folder
     from webchat.serving.doctor import Doctor
+    from webchat.storage import storage_at
 
     try:
-        settings, _ = config.load({"AMPLIFIER_HOME": home}, os.environ)
+        told, _ = config.load({"AMPLIFIER_HOME": home}, os.environ)
+        settings, _ = config.load({"AMPLIFIER_HOME": home}, os.environ, storage_at(told.storage).documents)
         looking = Doctor(settings, models_folder())
         for name, what in looking.repair() if repair else ():
             click.echo(_plain(f"{name}: {what}"))

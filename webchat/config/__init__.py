@@ -1,18 +1,24 @@
-"""The settings: flag over environment variable over file over default. Knows nothing of who uses them."""
+"""The settings: flag over environment variable over what was saved over default. Knows nothing of who uses them.
+
+What was saved lies in the storage's documents, the same for every server of that storage: who answers, where, with
+which key, model, prompt and temperature, whether memories are told, and the theme. All else is told to each server by
+flags and environment. Some of it is that server's own: where the storage is (`home`), `host` and `port`, the proxies
+before it, its log, its limits. Some has to be the same on all that serve one storage: `token`, which cookies are signed
+with (`auto` would make each its own), `auth_header`, and the `agent` commands.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
 from dataclasses import Field
-from pathlib import Path
 from typing import Any, Literal
 
-from webchat import conventions
 from webchat.config.settings import SETTINGS, Settings
 from webchat.config.values import THEMES, WORDS
 from webchat.errors import InvalidInput
-from webchat.fileutil import DiskFolder, locked, quarantine
+from webchat.storage.protocols.documents import SETTINGS as SAVED
+from webchat.storage.protocols.documents import Documents
 
 __all__ = ["SETTINGS", "THEMES", "WORDS", "Settings"]
 Source = Literal["flag", "environment", "file", "default"]
@@ -20,34 +26,18 @@ KEY_BELONGS_TO = "api_key_for"
 """Saved beside a key: the address it was saved for. The key is never sent to another server."""
 
 
-def settings_path(home: Path) -> Path:
-    """Where the settings page saves."""
-    return _folder(home).path / conventions.WEB_CHAT_SETTINGS_FILENAME
-
-
-def _folder(home: Path) -> DiskFolder:
-    return DiskFolder(home.expanduser()).sub(conventions.SERVER_DIR)
-
-
 def load(
-    explicit: Mapping[str, Any] | None = None, environ: Mapping[str, str] | None = None
+    explicit: Mapping[str, Any] | None = None,
+    environ: Mapping[str, str] | None = None,
+    documents: Documents | None = None,
 ) -> tuple[Settings, dict[str, Source]]:
     """The settings, and for each field's name where its value came from.
 
     `explicit` has the flags, or Flask's config, by a setting's key; `None` there means "not given". Values are parsed
-    where they are text. Raises InvalidInput naming the setting whose value cannot be used.
+    where they are text. Without `documents` nothing was saved: that says where the storage is. Raises InvalidInput
+    naming the setting whose value cannot be used.
     """
-    explicit, environ = explicit or {}, environ or {}
-    return resolve(explicit, environ, read_saved(_home_of(explicit, environ)))
-
-
-def stamp(explicit: Mapping[str, Any], environ: Mapping[str, str]) -> object:
-    """Differs from an earlier one if the saved settings have changed. Raises OSError."""
-    return _folder(_home_of(explicit, environ)).stamp(conventions.WEB_CHAT_SETTINGS_FILENAME)
-
-
-def _home_of(explicit: Mapping[str, Any], environ: Mapping[str, str]) -> Path:
-    return Path(explicit.get("AMPLIFIER_HOME") or environ.get("AMPLIFIER_HOME") or conventions.AMPLIFIER_HOME)
+    return resolve(explicit or {}, environ or {}, read_saved(documents) if documents else {})
 
 
 def resolve(
@@ -104,22 +94,33 @@ def _is_usable(setting: Field[Any], given: object) -> bool:
     return True
 
 
-def read_saved(home: Path) -> dict[str, Any]:
-    """What the settings page saved, by a field's name; {} where it cannot be read."""
-    return _read(home)[0]
+def read_saved(documents: Documents) -> dict[str, Any]:
+    """What the settings page saved, by a field's name; {} if it cannot be read."""
+    return _read(documents)[0]
 
 
-def is_understood(home: Path) -> bool:
+def is_understood(documents: Documents) -> bool:
     """Whether all of the saved settings can be used; also where there are none."""
-    return _read(home)[1]
+    return _read(documents)[1]
 
 
-def _read(home: Path) -> tuple[dict[str, Any], bool]:
-    """The saved settings, and whether all of the file was understood."""
+def version(documents: Documents) -> object:
+    """Differs from an earlier one if the saved settings have changed. Raises OSError."""
+    return documents.version(SAVED)
+
+
+def _read(documents: Documents) -> tuple[dict[str, Any], bool]:
     try:
-        data = _folder(home).read(conventions.WEB_CHAT_SETTINGS_FILENAME)
+        return _understood(documents.read(SAVED))
+    except OSError:
+        return {}, False
+
+
+def _understood(data: bytes | None) -> tuple[dict[str, Any], bool]:
+    """The saved settings, and whether all of the document was understood."""
+    try:
         saved = {} if data is None else json.loads(data.decode("utf-8"))
-    except (OSError, ValueError, RecursionError):
+    except (ValueError, RecursionError):
         return {}, False
     if not isinstance(saved, dict):
         return {}, False
@@ -128,19 +129,16 @@ def _read(home: Path) -> tuple[dict[str, Any], bool]:
     return {name: value for name, value in saved.items() if name not in unusable}, not unusable
 
 
-def save(home: Path, changes: Mapping[str, Any]) -> None:
-    """Save settings by a field's name; None removes one. What else is in the file stays.
+def save(documents: Documents, changes: Mapping[str, Any]) -> None:
+    """Save settings by a field's name; None removes one. What else is in the document stays.
 
-    A file that was not understood is first copied to `<name>.corrupt-<time>`. Raises InvalidInput, OSError; then
-    nothing has changed.
+    A copy of one that was not understood is kept. Raises InvalidInput, OSError; then nothing has changed.
     """
     for setting in SETTINGS:
         if changes.get(setting.name) is not None:
             _parsed(setting, changes[setting.name])
-    folder, name = _folder(home), conventions.WEB_CHAT_SETTINGS_FILENAME
-    with locked(folder, name):
-        saved, understood = _read(home)
-        if not understood:
-            quarantine(folder, name)
+    with documents.changing(SAVED) as draft:
+        saved, understood = _understood(draft.data)
         kept = {key: value for key, value in {**saved, **changes}.items() if value is not None}
-        folder.replace(name, (json.dumps(kept, ensure_ascii=False, indent=1) + "\n").encode())
+        draft.data = (json.dumps(kept, ensure_ascii=False, indent=1) + "\n").encode()
+        draft.damaged = not understood

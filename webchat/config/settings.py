@@ -256,5 +256,10 @@ class Settings:
     host: str = _setting("127.0.0.1", "WEBCHAT_HOST", "--host", "Address to listen on, or unix:PATH.")
     port: int = _setting(8000, "WEBCHAT_PORT", "--port", "Port to listen on; the next free one if taken.", values.port)
 
+    @property
+    def storage(self) -> Path:
+        """Where everything is kept, for `storage_at`."""
+        return self.home.expanduser() / conventions.SERVER_DIR / conventions.WEB_CHAT_SESSIONS_FILENAME
+
 
 SETTINGS: tuple[Field[Any], ...] = fields(Settings)

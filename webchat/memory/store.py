@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 from webchat.chat.times import seconds_of, time_of
-from webchat.conventions import MEMORY_STORE_FILENAME
 from webchat.errors import InvalidInput, LimitReached, TooLarge, storing
-from webchat.fileutil import Folder, locked, quarantine
 from webchat.memory.file import Memories, Memory, MemoryFile, dump, parse, view
 from webchat.memory.words import significant_words
+from webchat.storage.protocols.documents import MEMORIES, Documents, Draft
 
 LONGEST, MOST, MOST_TEXT = 10_000, 2_000, 1_000_000
 """Characters of a memory; memories of one person with those in the trash, and characters of all of them: the file is
@@ -25,14 +24,14 @@ def _utc_now() -> str:
 
 
 class MemoryStore:
-    """The memories in a folder's `memory-store.yaml`. Several processes may share it.
+    """The memories in a storage's documents. Several processes may share them.
 
     An owner sees what was remembered with the same owner only; None is an owner like any other.
     """
 
     def __init__(
         self,
-        folder: Folder,
+        documents: Documents,
         *,
         clock: Callable[[], str] = _utc_now,
         trash_days: float = 30.0,
@@ -42,7 +41,7 @@ class MemoryStore:
 
         `newest` gives the newest moment known from elsewhere, in seconds since 1970: the clock may be behind.
         """
-        self._folder, self._newest = folder, newest
+        self._documents, self._newest = documents, newest
         self._clock = clock
         self._trash_days = trash_days
 
@@ -55,11 +54,10 @@ class MemoryStore:
         _require_utf8(content)
         if len(content) > LONGEST:
             raise TooLarge(f"This is too long to remember: {LONGEST:,} characters at most.")
-        with self._supervisor():
-            file = self._read()
+        with self._changing(owner) as (draft, file):
             self._require_room(file, content, owner)
             row = file.new_row(self._clock(), content, owner)
-            self._replace(file)
+            self._replace(draft, file)
         return view(row)
 
     def recall(self, query: str, owner: str | None = None) -> Memories:
@@ -75,61 +73,58 @@ class MemoryStore:
     def list(self, owner: str | None = None) -> Memories:
         """All memories, oldest first. Raises StorageError."""
         with storing("The memories could not be read"):
-            return [view(row) for row in self._read().rows if row.get("owner") == owner]
+            return [view(row) for row in self._read(owner).rows if row.get("owner") == owner]
 
     def delete(self, memory_id: str, owner: str | None = None) -> bool:
         """Put a memory into the trash; False where there is none. Its id is not used again. Raises StorageError."""
-        with self._supervisor():
-            file = self._read()
+        with self._changing(owner) as (draft, file):
             gone, file.rows = _parted(file.rows, memory_id, owner)
             if gone:
                 file.trash += [{**row, **self._trash_mark(file)} for row in gone]
-                self._replace(file)
+                self._replace(draft, file)
         return bool(gone)
 
     def trash(self, owner: str | None = None) -> Memories:
         """The deleted memories that can be restored, oldest first. Raises StorageError."""
         with storing("The memories could not be read"):
-            rows = self._read().trash
+            rows = self._read(owner).trash
         return [view(row) for row in rows if row.get("owner") == owner and not self._is_expired(row)]
 
     def restore(self, memory_id: str, owner: str | None = None) -> bool:
         """Bring a memory back from the trash; False where it is not there. Raises StorageError."""
-        with self._supervisor():
-            file = self._read()
+        with self._changing(owner) as (draft, file):
             back, file.trash = _parted(file.trash, memory_id, owner)
             if back:
                 file.rows += [{key: value for key, value in row.items() if key not in TRASH_KEYS} for row in back]
                 file.rows.sort(key=lambda row: (str(row.get("timestamp") or ""), len(str(row["id"])), str(row["id"])))
-                self._replace(file)
+                self._replace(draft, file)
         return bool(back)
 
     def purge(self, memory_id: str, owner: str | None = None) -> bool:
         """Let a memory in the trash go for good; False where it is not there. Raises StorageError."""
-        with self._supervisor():
-            file = self._read()
+        with self._changing(owner) as (draft, file):
             gone, file.trash = _parted(file.trash, memory_id, owner)
             if gone:
-                self._replace(file)
+                self._replace(draft, file)
         return bool(gone)
 
     def is_whole(self) -> bool:
-        """Whether all of the file is understood. Raises StorageError."""
+        """Whether all memories, of every owner, are understood. Raises StorageError."""
         with storing("The memories could not be read"):
-            return not self._read().damaged
+            return not any(self._named(name).damaged for name in self._documents.names(MEMORIES))
 
     def mend(self) -> None:
-        """Write the file anew from what was understood of it; a copy of a damaged one is kept. Raises StorageError."""
-        with self._supervisor():
-            self._replace(self._read())
+        """Write anew what was understood of them; a copy of what was damaged is kept. Raises StorageError."""
+        for name in self._documents.names(MEMORIES):
+            self._rewrite(name)
 
     def empty_expired(self) -> None:
         """Let all go that has lain in the trash for its time, of every owner. Raises StorageError."""
-        with storing("The memories could not be read"):
-            if not any(map(self._is_expired, self._read().trash)):
-                return
-        with self._supervisor():
-            self._replace(self._read())
+        for name in self._documents.names(MEMORIES):
+            with storing("The memories could not be read"):
+                expired = any(map(self._is_expired, self._named(name).trash))
+            if expired:
+                self._rewrite(name)
 
     def _require_room(self, file: MemoryFile, content: str, owner: str | None) -> None:
         kept = [*file.rows, *(row for row in file.trash if not self._is_expired(row))]
@@ -152,22 +147,33 @@ class MemoryStore:
         newest = max([self._newest(), *remembered, *map(_kept_since, file.trash)])
         return {"deleted_at": now} | ({"kept_since": time_of(newest)} if newest > seconds_of(now) else {})
 
+    def _rewrite(self, name: str) -> None:
+        with self._changing_named(name) as (draft, file):
+            self._replace(draft, file)
+
+    def _changing(self, owner: str | None) -> AbstractContextManager[tuple[Draft, MemoryFile]]:
+        return self._changing_named(self._documents.of(MEMORIES, owner))
+
     @contextmanager
-    def _supervisor(self) -> Iterator[None]:
-        with storing("The memories could not be saved"), locked(self._folder, MEMORY_STORE_FILENAME):
-            yield
+    def _changing_named(self, name: str) -> Iterator[tuple[Draft, MemoryFile]]:
+        with storing("The memories could not be saved"), self._documents.changing(name) as draft:
+            yield draft, _file_of(draft.data)
 
-    def _read(self) -> MemoryFile:
-        data = self._folder.read(MEMORY_STORE_FILENAME)
-        return MemoryFile({}, [], 1) if data is None else parse(data)
+    def _read(self, owner: str | None) -> MemoryFile:
+        return self._named(self._documents.of(MEMORIES, owner))
 
-    def _replace(self, file: MemoryFile) -> None:
+    def _named(self, name: str) -> MemoryFile:
+        return _file_of(self._documents.read(name))
+
+    def _replace(self, draft: Draft, file: MemoryFile) -> None:
         trash = [row for row in file.trash if not self._is_expired(row)]
         top = {key: value for key, value in file.top.items() if key != "trash"} | ({"trash": trash} if trash else {})
-        data = dump(top | {"memories": file.rows, "next_id": file.next_id})
-        if file.damaged:
-            quarantine(self._folder, MEMORY_STORE_FILENAME)
-        self._folder.replace(MEMORY_STORE_FILENAME, data)
+        draft.data = dump(top | {"memories": file.rows, "next_id": file.next_id})
+        draft.damaged = file.damaged
+
+
+def _file_of(data: bytes | None) -> MemoryFile:
+    return MemoryFile({}, [], 1) if data is None else parse(data)
 
 
 def _kept_since(row: dict[str, Any]) -> float:

@@ -55,8 +55,8 @@ class Files:
         self._folder = DiskFolder(home).sub(SERVER_DIR)
         self._transcripts_folder = self._folder.sub(WEB_CHAT_TRANSCRIPTS_DIR)
         self._storage = FileStorage(self._server / WEB_CHAT_SESSIONS_FILENAME)
-        self._manager = WebChatSessionManager(MockBackend(), self._server / WEB_CHAT_SESSIONS_FILENAME)
-        self._memories = MemoryStore(DiskFolder(home))
+        self._manager = WebChatSessionManager(MockBackend(), self._storage)
+        self._memories = MemoryStore(self._storage.documents)
 
     def checks(self) -> dict[str, Check]:
         """What can be looked at, by name, in the order in which it is to be mended."""
@@ -169,9 +169,10 @@ class Files:
 
     def _check_settings(self) -> Iterator[Finding]:
         self._folder.read(WEB_CHAT_SETTINGS_FILENAME)
-        if not config.is_understood(self._home):
-            files = (config.settings_path(self._home),)
-            yield Finding("some of them cannot be used", mend=partial(config.save, self._home, {}), files=files)
+        if not config.is_understood(self._storage.documents):
+            files = (self._server / WEB_CHAT_SETTINGS_FILENAME,)
+            mend = partial(config.save, self._storage.documents, {})
+            yield Finding("some of them cannot be used", mend=mend, files=files)
 
     def _check_leftovers(self) -> Iterator[Finding]:
         """What a crash in the middle of a write leaves."""

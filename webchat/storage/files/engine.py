@@ -18,6 +18,7 @@ from webchat.fileutil import DiskFolder, locked
 from webchat.observer import NOBODY, Observer
 from webchat.storage.files.activity import Activity
 from webchat.storage.files.adoption import Adoption
+from webchat.storage.files.documents import FileDocuments
 from webchat.storage.files.leases import FileLeases
 from webchat.storage.files.purge import Purge
 from webchat.storage.files.queue import FileQueue
@@ -47,6 +48,7 @@ class FileStorage:
         self.queue = FileQueue(folder)
         self.activity = Activity(self.folder, WEB_CHAT_ACTIVITY_FILENAME, self.transcripts.last_written)
         self.sessions = TableSessions(RegistryFile(self.folder, path.name), self.activity)
+        self.documents = FileDocuments(_home_of(path, observer), self.folder)
         self.bus = PollingBus(self.sessions.version, self._states)
         self.search = SearchIndex(self.transcripts, self.folder.path / WEB_CHAT_SEARCH_FILENAME, folder.require_no_link)
         self._purge = Purge(folder, self.replies, self.queue, self.leases, self._is_listed)
@@ -139,7 +141,11 @@ class FileStorage:
 
 def _folder_of(path: Path, observer: Observer) -> DiskFolder:
     """The registry's folder. A home's own folder for it must not be a link that leads out of the home."""
+    home = _home_of(path, observer)
+    return home.sub(SERVER_DIR) if path.parent.name == SERVER_DIR else home
+
+
+def _home_of(path: Path, observer: Observer) -> DiskFolder:
+    """The folder with all files. An application of one's own may keep the registry in no folder of its own."""
     folder = path.parent
-    if folder.name == SERVER_DIR:
-        return DiskFolder(folder.parent, observer).sub(SERVER_DIR)
-    return DiskFolder(folder, observer)
+    return DiskFolder(folder.parent if folder.name == SERVER_DIR else folder, observer)

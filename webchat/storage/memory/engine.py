@@ -11,6 +11,7 @@ from webchat.chat.reply import left_behind
 from webchat.errors import SessionBusy
 from webchat.fileutil import Locked, jsonlines
 from webchat.storage.memory.conversations import MemoryQueue, MemoryReplyLogs, MemoryTranscripts
+from webchat.storage.memory.documents import MemoryDocuments
 from webchat.storage.memory.sessions import MemoryTable, MemoryTouches
 from webchat.storage.polling_bus import PollingBus
 from webchat.storage.protocols import Release
@@ -44,6 +45,7 @@ class MemoryStorage:
         self.sessions = TableSessions(MemoryTable(), MemoryTouches())
         self.transcripts, self.leases = MemoryTranscripts(), MemoryLeases()
         self.replies, self.queue = MemoryReplyLogs(self.transcripts), MemoryQueue()
+        self.documents = MemoryDocuments()
         self.bus = PollingBus(self.sessions.version, self._states)
         self.search = SearchIndex(self.transcripts)
         self._purging, self._importing = threading.Lock(), threading.Lock()

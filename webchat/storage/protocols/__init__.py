@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from webchat.storage.protocols.conversations import Queue, ReplyLog, ReplyLogs, Transcripts
 from webchat.storage.protocols.coordination import Bus, Leases, Release
+from webchat.storage.protocols.documents import Documents, Draft
 from webchat.storage.protocols.engine import Search, Storage
 from webchat.storage.protocols.sessions import CLAIMED, Lookup, Sessions, Shelf
 
 __all__ = [
     "CLAIMED",
     "Bus",
+    "Documents",
+    "Draft",
     "Leases",
     "Lookup",
     "Queue",

@@ -9,6 +9,7 @@ from typing import Protocol
 from webchat.chat.search import Found
 from webchat.storage.protocols.conversations import Queue, ReplyLogs, Transcripts
 from webchat.storage.protocols.coordination import Bus, Leases
+from webchat.storage.protocols.documents import Documents
 from webchat.storage.protocols.sessions import Sessions
 
 
@@ -28,7 +29,7 @@ class Search(Protocol):
 
 
 class Storage(Protocol):
-    """One engine: everything that the chat keeps of its conversations."""
+    """One engine: everything that the chat keeps."""
 
     @property
     def sessions(self) -> Sessions: ...
@@ -38,6 +39,8 @@ class Storage(Protocol):
     def replies(self) -> ReplyLogs: ...
     @property
     def queue(self) -> Queue: ...
+    @property
+    def documents(self) -> Documents: ...
     @property
     def leases(self) -> Leases: ...
     @property
