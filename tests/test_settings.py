@@ -19,10 +19,12 @@ from tests.scripted_server import ScriptedServer, delta, ended, refuses, sends
 from tests.stored import documents_of, load, settings_path
 from webchat import config, create_app
 from webchat.backends.openai import nearby
-from webchat.errors import BackendUnavailable
+from webchat.errors import BackendUnavailable, InvalidInput
 from webchat.fileutil import DiskFolder, locked
+from webchat.live_settings import LiveSettings
 from webchat.manager import WebChatSessionManager
 from webchat.models import SMOLLM
+from webchat.storage.memory.documents import MemoryDocuments
 
 SETTINGS = "/apps/settings/"
 JSON = {"Accept": "application/json"}
@@ -757,3 +759,50 @@ def test_settings_are_read_once_for_a_page_and_again_when_they_change(client, ho
     path.write_text(path.read_text().replace("dark", "light"))
     assert 'data-theme="light"' in client.get("/apps/settings/").text
     assert reads() == 1
+
+
+class SharedDocuments(MemoryDocuments):
+    """A database, say: others can read it, and it may be away."""
+
+    are_private, is_away = False, False
+
+    def read(self, name: str) -> bytes | None:
+        self._require_there()
+        return super().read(name)
+
+    def version(self, name: str) -> int | None:
+        self._require_there()
+        return super().version(name)
+
+    def _require_there(self) -> None:
+        if self.is_away:
+            raise OSError("away")
+
+
+@pytest.fixture
+def shared() -> SharedDocuments:
+    return SharedDocuments()
+
+
+def test_the_settings_stay_as_they_were_while_the_storage_is_away(shared):
+    config.save(shared, {"theme": "dark"})
+    live = LiveSettings({"WEBCHAT_BACKEND": "mock"}, {}, shared)
+    shared.is_away = True
+    assert (live.theme(), live.fixed_by("backend")) == ("dark", "--backend")
+    shared.is_away = False
+    config.save(shared, {"theme": "light"})
+    assert live.theme() == "light"
+
+
+@pytest.mark.parametrize(
+    ("given", "variable"),
+    [({"api_key": KEY}, "WEBCHAT_API_KEY"), ({"base_url": "http://ada:pw@127.0.0.1:1/v1"}, "WEBCHAT_BASE_URL")],
+)
+def test_where_others_can_read_what_is_saved_no_key_is(shared, given, variable):
+    live = LiveSettings({}, {}, shared)
+    manager = WebChatSessionManager(ScriptedBackend())
+    with pytest.raises(InvalidInput, match=f"not saved here.*Set {variable}"):
+        live.save(live.changes({"backend": "openai", **given}), manager)
+    assert config.read_saved(shared) == {}
+    live.save(live.changes({"backend": "openai", "base_url": "http://127.0.0.1:1/v1", "api_key": ""}), manager)
+    assert config.read_saved(shared)["base_url"] == "http://127.0.0.1:1/v1"

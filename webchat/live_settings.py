@@ -34,6 +34,7 @@ BESIDE_THE_BACKEND = ("memory_context", "theme")
 WHO = ("backend", "model", "base_url", "api_key")
 UNUSABLE = "The model that the settings name cannot be used."
 MEND = "Choose another in the settings, or save them as they are when it is back."
+NOT_KEPT = "Keys and passwords are not saved here: others than this server can read what is saved."
 _SETTINGS = {setting.name: setting for setting in config.SETTINGS}
 Changes = Mapping[str, Any]
 """By a field's name the value to save; None goes back to the default."""
@@ -64,12 +65,15 @@ class LiveSettings:
         self._saving = threading.Lock()
 
     def load(self) -> tuple[Settings, dict[str, Source]]:
-        """The settings as they are now, and where each came from. They are read only if they have changed."""
+        """The settings as they are now, and where each came from. They are read only if they have changed.
+
+        While the storage cannot be read they are what they were before.
+        """
+        loaded = self._loaded
         try:
             version = config.version(self._documents)
         except OSError:
-            return config.load(self._explicit, self._environ, self._documents)
-        loaded = self._loaded
+            return loaded[1] if loaded else config.load(self._explicit, self._environ, self._documents)
         if loaded is None or loaded[0] != version:
             loaded = self._loaded = version, config.load(self._explicit, self._environ, self._documents)
         return loaded[1]
@@ -134,8 +138,11 @@ class LiveSettings:
     def save(self, changes: Changes, manager: WebChatSessionManager) -> None:
         """Save, and have the next message answered accordingly.
 
-        Raises InvalidInput where nobody can answer with these settings, StorageError; nothing has changed then.
+        Raises InvalidInput where nobody can answer with these settings, or a key would lie where others can read it;
+        StorageError; nothing has changed then.
         """
+        if not self._documents.are_private:
+            _require_no_secret(changes)
         with self._saving:
             settings = self.with_changes(changes)
             backend = self._new_backend(settings)
@@ -167,6 +174,14 @@ class LiveSettings:
         except ValueError as error:
             raise InvalidInput(f"{LABELS[name]} cannot be “{text[:100]}”: {error}.") from error
         return None if value == setting.default else value
+
+
+def _require_no_secret(changes: Changes) -> None:
+    """Raises InvalidInput for a key, and for an address with a password in it."""
+    key, address = changes.get("api_key"), changes.get("base_url")
+    if key or (address and address != without_password(address)):
+        name = "api_key" if key else "base_url"
+        raise InvalidInput(f"{NOT_KEPT} Set {_SETTINGS[name].metadata['key']} where the server is started instead.")
 
 
 def _is_shown(name: str, text: str, settings: Settings) -> bool:
