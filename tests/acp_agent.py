@@ -339,8 +339,10 @@ SCENES = {
 
 
 def initialize(_params):
-    if "--silent" in SWITCHES:
-        time.sleep(3600)
+    if "--slow" in SWITCHES:
+        (FOLDER / "pid").write_text(str(os.getpid()))
+        while not (FOLDER / "start").exists():
+            time.sleep(0.01)
     if "--odd-capabilities" in SWITCHES:
         return {"protocolVersion": "one", "agentCapabilities": [], "agentInfo": 5}
     if "--odd-start" in SWITCHES:

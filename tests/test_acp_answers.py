@@ -300,15 +300,6 @@ def test_an_agent_that_does_not_stop_is_ended_and_the_next_message_gets_another(
     assert "I hear nothing" in second["prompt"][0]["text"]
 
 
-def test_stop_ends_the_wait_for_an_agent_that_does_not_start(agents):
-    backend = agents.backend("--silent")
-    reading = Reading(backend, backend.create_session("~", "").session_id, "hello")
-    reading.until(is_status)
-    reading.answer.cancel()
-    assert reading.ended.wait(2)
-    assert reading.error is None
-
-
 def test_answers_in_two_sessions_of_one_agent_do_not_wait_for_each_other(agents, backend, session_id):
     other = backend.create_session("~", "").session_id
     first = Reading(backend, session_id, "endless")

@@ -13,6 +13,7 @@ import pytest
 from tests.acp import Reading, agents_in, ask, has_ended, text_of, told
 from tests.processes import another_process, says
 from tests.reading import until
+from webchat.backends.acp import keeping
 from webchat.errors import BackendUnavailable
 
 
@@ -76,11 +77,34 @@ def test_an_agent_that_ends_at_once_is_told_and_its_last_words_logged(agents, ca
     until(lambda: "no such model" in caplog.text)
 
 
-def test_an_agent_that_does_not_get_ready_is_ended(agents, monkeypatch):
-    monkeypatch.setattr("webchat.backends.acp.agent.START_PATIENCE", 0.3)
-    backend = agents.backend("--silent")
-    with pytest.raises(BackendUnavailable, match="did not get ready"):
-        ask(backend, new(backend), "hello")
+def test_an_agent_that_starts_slowly_is_waited_for(agents, monkeypatch):
+    backend = agents.backend("--slow")
+    reading = Reading(backend, new(backend), "hello")
+    until(lambda: agents.received("initialize"))
+    monkeypatch.setattr(keeping, "START_PATIENCE", 0.1)
+    with pytest.raises(BackendUnavailable, match="Try again later"):
+        backend.own_sessions()
+    assert [piece.text for piece in reading.pieces] == [f"Starting {Path(sys.executable).name}"]
+    (agents.folder / "start").touch()
+    assert reading.ended.wait(10)
+    assert reading.text == "You said: hello"
+
+
+def test_a_stop_gives_up_an_agent_that_does_not_start(agents):
+    backend = agents.backend("--slow")
+    first, second = (Reading(backend, new(backend), "hello") for _ in range(2))
+    path = agents.folder / "pid"
+    until(lambda: first.pieces and second.pieces and path.exists() and path.read_text())
+    pid = int(path.read_text())
+    first.answer.cancel()
+    assert first.ended.wait(10)
+    assert not has_ended(pid), "somebody else waits for it"
+    second.answer.cancel()
+    assert second.ended.wait(10)
+    until(lambda: has_ended(pid))
+    assert (first.error, second.error) == (None, None)
+    (agents.folder / "start").touch()
+    assert text_of(ask(backend, new(backend), "hello")) == "You said: hello"
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,6 @@ from webchat.backends.acp.connection import Connection
 from webchat.errors import BackendUnavailable
 
 log = logging.getLogger(__name__)
-START_PATIENCE = 30.0
-"""Seconds that an agent has to say what it can do."""
 
 
 class Agent:
@@ -79,6 +77,12 @@ class Agent:
             if not self._users:
                 self._leave_alone()
 
+    def give_up_start(self) -> None:
+        """Somebody waits no longer for it to get ready: end the process as soon as nobody else does."""
+        connection = self._connection
+        if connection and not connection.ready.done():
+            self.abandon(connection)
+
     def close(self) -> None:
         with self._lock:
             rest, connection = self._rest, self._connection
@@ -108,7 +112,7 @@ class Agent:
         if not self.is_installed:
             raise BackendUnavailable(problems.NOT_FOUND.format(self.name))
         try:
-            return Connection(self._command, self._environ, self.name, START_PATIENCE)
+            return Connection(self._command, self._environ, self.name)
         except (OSError, ValueError, RuntimeError) as error:  # ValueError: a zero byte; RuntimeError: no thread
             log.warning("the agent %s could not be started", self.name, exc_info=True)
             raise BackendUnavailable(problems.NOT_STARTED.format(self.name)) from error

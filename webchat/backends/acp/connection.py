@@ -100,29 +100,23 @@ class Connection:
     """One process of an agent. `ready` is done when it has said what it can do, or has failed (AgentError,
     BackendUnavailable).
 
-    Raises OSError and NoThreads if the process cannot be started. After `patience` seconds without a word it is ended.
+    On a busy machine that may take minutes, so nothing here limits it. Raises OSError and NoThreads if the process
+    cannot be started.
     """
 
-    def __init__(self, command: Sequence[str], environ: Mapping[str, str], name: str, patience: float) -> None:
+    def __init__(self, command: Sequence[str], environ: Mapping[str, str], name: str) -> None:
         self.name = name
         self.ready: Future[Connection] = Future()
         self.sessions: dict[str, AgentSession] = {}
         self.is_abandoned = False
-        """Whether a prompt in it has not ended though it was cancelled."""
-        self._command, self._patience = command, patience
+        """Whether a prompt in it has not ended though it was cancelled, or its start was given up."""
+        self._command = command
         self._info: Mapping[str, Any] = {}
         self._early: deque[tuple[str, Mapping[str, Any]]] = deque(maxlen=MOST_EARLY)
         self._opening = 0
         self._ready_lock = threading.Lock()
-        self._deadline = threading.Timer(patience, self._give_up)
-        self._deadline.daemon = True
-        self._deadline.start()
-        try:
-            self.wire = Wire(command, environ, self)
-            self.wire.start()
-        except BaseException:
-            self._deadline.cancel()
-            raise
+        self.wire = Wire(command, environ, self)
+        self.wire.start()
         client = {"name": "webchat", "version": __version__}
         parameters = {"protocolVersion": PROTOCOL_VERSION, "clientCapabilities": CAPABILITIES, "clientInfo": client}
         self.wire.request("initialize", parameters, self._initialized)
@@ -217,13 +211,11 @@ class Connection:
         return True
 
     def ended(self) -> None:
-        self._deadline.cancel()
         self._settle(BackendUnavailable(problems.NOT_STARTED.format(self.name)))
 
     # Beginning and end
 
     def _initialized(self, answer: Future[Any]) -> None:
-        self._deadline.cancel()
         error = answer.exception()
         if isinstance(error, problems.AgentError):
             self._settle(error)
@@ -234,9 +226,6 @@ class Connection:
             version = self._info.get("protocolVersion", PROTOCOL_VERSION)
             other = isinstance(version, int) and version != PROTOCOL_VERSION
             self._settle(BackendUnavailable(problems.OTHER_VERSION.format(self.name)) if other else None)
-
-    def _give_up(self) -> None:
-        self._settle(BackendUnavailable(problems.NOT_READY.format(self.name, self._patience)))
 
     def _settle(self, failure: Exception | None) -> None:
         """Be ready, or fail and end the process; only the first of all that may happen counts."""

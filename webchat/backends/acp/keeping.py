@@ -21,7 +21,8 @@ from webchat.chat.plain import one_line
 from webchat.errors import BackendUnavailable, InvalidInput
 
 MOST_LISTED, MOST_PAGES, MOST_FOLDERS = 200, 50, 20
-LIST_PATIENCE, LOAD_PATIENCE = 15.0, 120.0
+START_PATIENCE, LIST_PATIENCE, LOAD_PATIENCE = 30.0, 15.0, 120.0
+"""Seconds that a person who looks at a list waits for each."""
 GONE = "This session is not there any more, or it is here already. Look at the list again."
 TOO_LONG = "This session is too long to be brought in."
 T = TypeVar("T")
@@ -44,8 +45,8 @@ def list_own(agent: Agent, known: set[str], folders: Sequence[str]) -> list[OwnS
 
 
 def connected(agent: Agent) -> Connection:
-    """The running agent. Raises BackendUnavailable."""
-    return result_of(agent.connect(), None, agent)
+    """The running agent; one that takes longer goes on starting. Raises BackendUnavailable."""
+    return result_of(agent.connect(), START_PATIENCE, agent)
 
 
 def _pages(agent: Agent, connection: Connection, folder: str) -> Iterator[OwnSession]:
@@ -82,7 +83,7 @@ def read_own(agent: Agent, own: OwnSession) -> tuple[AgentSession, list[HistoryI
     return session, replay.messages()
 
 
-def result_of(request: Future[T], seconds: float | None, agent: Agent) -> T:
+def result_of(request: Future[T], seconds: float, agent: Agent) -> T:
     """What the agent answers. Raises BackendUnavailable, also for an error and for none within that time."""
     try:
         return request.result(seconds)

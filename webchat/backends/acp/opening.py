@@ -54,7 +54,7 @@ class Opening:
             raise BackendUnavailable(NO_FOLDER.format(self._session.info.working_dir[:200]))
         if not self._agent.is_ready:
             yield Event("status", f"Starting {self._agent.name}")
-        connection = self._wait(self._agent.connect(), None, "")
+        connection = self._connected()
         known = digest(history)
         live = yield from self._live(connection, known)
         if live:
@@ -64,6 +64,14 @@ class Opening:
         self._session.live = opened
         yield from self._choose_again(opened)
         return opened
+
+    def _connected(self) -> Connection:
+        """The running agent, however long it takes to start: whoever waits sees that, and can stop."""
+        try:
+            return self._wait(self._agent.connect(), None, "")
+        except Cancelled:
+            self._agent.give_up_start()
+            raise
 
     def _live(self, connection: Connection, known: str) -> Generator[Piece, None, AgentSession | None]:
         """The session that is alive, if it has just this conversation; one that has another is closed."""
