@@ -12,6 +12,7 @@ from tests.reading import until
 from webchat import config
 from webchat.errors import InvalidInput
 from webchat.web.new_session import NOT_YOURS
+from webchat.web.pieces import SESSIONS_SHOWN
 
 JSON = {"Accept": "application/json"}
 HEADER = "X-Remote-User"
@@ -160,6 +161,32 @@ def test_the_list_is_grouped_by_folder_when_asked(client, three):
     assert [row.title for row in page.rows] == ["three", "one", "two"]
     assert [row.title for row in Page(client.get(groups[1].select_one("h2 a")["href"])).rows] == ["two"]
     assert client.get("/sessions?by=x").status_code == 422
+
+
+def test_a_folders_sessions_stand_together_over_all_pages(client, places):
+    folders = [str(places), str(places / "in")]
+    for number in range(SESSIONS_SHOWN + 2):
+        begin(client, "/messages", folders[number % 2])
+    first = client.get("/sessions?by=folder", headers=JSON).json
+    second = client.get("/sessions?by=folder&page=1", headers=JSON).json
+    assert (first["has_more"], second["has_more"]) == (True, False)
+    listed = [row["working_dir"] for row in (*first["sessions"], *second["sessions"])]
+    half = len(listed) // 2
+    assert listed == [folders[1]] * half + [folders[0]] * half
+    page = Page(client.get("/sessions?by=folder"))
+    assert [heading.get_text(strip=True) for heading in page.soup.select("section.group h2")] == ["in", "root"]
+    assert "by=folder" in page.soup.select_one("a.more")["href"]
+
+
+def test_the_dropdown_is_grouped_and_stays_so_while_it_is_searched(client, three):
+    chips = Page(client.get("/sessions", headers=HTMX)).soup.select("a.chip")
+    assert [chip.get_text() for chip in chips] == ["Only in root", "By folder"]
+    grouped = Page(client.get(chips[1]["hx-get"], headers=HTMX))
+    assert [heading.get_text(strip=True) for heading in grouped.soup.select("section.group h2")] == ["root", "in"]
+    assert grouped.soup.select_one("#listBy")["value"] == "folder"
+    assert "#listBy" in Page(client.get("/")).soup.select_one("#sessionSearch")["hx-include"]
+    narrowed = Page(client.get(grouped.soup.select("section.group h2 a")[1]["hx-get"], headers=HTMX))
+    assert [row.title for row in narrowed.rows] == ["two"]
 
 
 def test_an_import_brings_no_folder_that_could_not_be_chosen(start, places):

@@ -35,6 +35,7 @@ from webchat.replies.queue import MessageQueue
 from webchat.replies.rules import ConversationRules
 from webchat.replies.supervisor import ReplySupervisor
 from webchat.session_store import DEFAULT_DESCRIPTION, WebChatSession, WebChatSessionStore, is_session_id, utc_now
+from webchat.session_store.rules import grouped_by_folder
 from webchat.storage import opened
 from webchat.storage.protocols import Bus, Shelf, Storage
 
@@ -117,18 +118,22 @@ class WebChatSessionManager:
         count: int | None = None,
         owner: str | None = None,
         folder: str | None = None,
+        *,
+        by_folder: bool = False,
     ) -> list[WebChatSession]:
         """Sessions on that shelf with such a title, the pinned ones first and then those of late first.
 
         `query` is text in a title, or words that begin words of it; `start` is how many to skip; with `folder` only the
-        sessions that work there.
+        sessions that work there. With `by_folder` those of one folder stand together.
         """
+        wanted, end = title_query(query), None if count is None else start + count
         if shelf == "trash":
-            wanted = title_query(query)
             trash = [item for item in self.housekeeping.trash(owner) if not wanted or wanted.matches(item.description)]
             trash = [item for item in trash if folder in (None, item.working_dir)]
-            return trash[start : None if count is None else start + count]
-        return self.store.page(owner, shelf, title_query(query), start, count, folder)
+            return (grouped_by_folder(trash) if by_folder else trash)[start:end]
+        if by_folder:
+            return grouped_by_folder(self.store.page(owner, shelf, wanted, 0, None, folder))[start:end]
+        return self.store.page(owner, shelf, wanted, start, count, folder)
 
     def search(self, query: str, limit: int, owner: str | None = None, folder: str | None = None) -> Found:
         """The sessions in which all these words were said, those of late first, each with its latest such message.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from webchat.chat.session import Row
+from collections.abc import Iterable
+
+from webchat.chat.session import Row, WebChatSession
 from webchat.errors import SessionNotFound
 
 
@@ -18,3 +20,11 @@ def trashed(session_id: str, row: Row | None, owner: str | None) -> Row:
     if row is None or row.get("owner") != owner or not row.get("deleted_at"):
         raise SessionNotFound(session_id)
     return row
+
+
+def grouped_by_folder(sessions: Iterable[WebChatSession]) -> list[WebChatSession]:
+    """Those of one folder together, in the order that they had; the folder of the first comes first."""
+    folders: dict[str, list[WebChatSession]] = {}
+    for session in sessions:
+        folders.setdefault(session.working_dir, []).append(session)
+    return [session for found in folders.values() for session in found]

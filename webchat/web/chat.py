@@ -87,7 +87,7 @@ def sessions() -> Response | str:
     if by not in ("", "folder"):
         raise InvalidInput("by is folder, or is left out.")
     if wanted_face() is Face.JSON:
-        found, has_more = pieces.listed(query, page, show, folder)
+        found, has_more = pieces.listed(query, page, show, folder, by)
         waiting = pieces.waiting()
         rows = [{**shelved_fields(item), "waiting": item.session_id in waiting} for item in found]
         fields: dict[str, object] = {"sessions": rows, "has_more": has_more}
@@ -97,7 +97,7 @@ def sessions() -> Response | str:
             fields |= {"hits": [_hit_fields(item.hit) for item in hits], "complete": complete, "partial": partial}
         return json_answer(fields)
     if is_htmx():
-        return pieces.list_part(query, page, folder)
+        return pieces.list_part(query, page, folder, by)
     context = pieces.list_context(query, page, show, folder, by)
     undo = housekeeping.undo_context(request.args.get("deleted"))
     context |= {"left_out": manager().archive.left_out(owner()), "trash_days": manager().housekeeping.trash_days}

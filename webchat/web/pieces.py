@@ -200,25 +200,26 @@ def _is_asking(session: WebChatSession) -> bool:
     return last is not None and bool(last.questions)
 
 
-def list_part(query: str = "", page: int = 0, folder: str | None = None) -> str:
+def list_part(query: str = "", page: int = 0, folder: str | None = None, by: str = "") -> str:
     """The rows of the sessions list, newest first, 50 at a time."""
-    return render_template("webchat/_session_list.html", **list_context(query, page, folder=folder))
+    return render_template("webchat/_session_list.html", **list_context(query, page, folder=folder, by=by))
 
 
 def list_context(
     query: str = "", page: int = 0, show: str = "", folder: str | None = None, by: str = ""
 ) -> dict[str, Any]:
     """What `_session_list.html` needs; `by` "folder" has a heading for each folder."""
-    sessions, has_more = listed(query, page, show, folder)
+    sessions, has_more = listed(query, page, show, folder, by)
     hits, complete, partial = said(query, sessions, folder) if page == 0 and not show else ([], True, False)
     current = chat_of().manager.active_session(owner())
     return {
         "hits": hits,
         "complete": complete,
         "partial": partial,
-        "groups": _by_folder(sessions) if by == "folder" else _groups(sessions, show),
+        "groups": _by_folder(sessions) if by else _groups(sessions, show),
         "folder": folder,
         "by": by,
+        "has_folders": any(session.working_dir != "~" for session in sessions),
         "here": current.working_dir if current and current.working_dir != "~" else None,
         "waiting": waiting(),
         "query": query,
@@ -244,7 +245,7 @@ def list_partial() -> Markup:
 
 
 def listed(
-    query: str = "", page: int = 0, show: str = "", folder: str | None = None
+    query: str = "", page: int = 0, show: str = "", folder: str | None = None, by: str = ""
 ) -> tuple[list[WebChatSession], bool]:
     """One page of the list, and whether there are more: what is pinned first, then the newest.
 
@@ -253,7 +254,9 @@ def listed(
     """
     shelf: Shelf = "trash" if show == "trash" else "archive" if show else "both" if query.strip() else "list"
     start = page * SESSIONS_SHOWN
-    found = chat_of().manager.list_page(shelf, query, start, SESSIONS_SHOWN + 1, owner(), folder)
+    found = chat_of().manager.list_page(
+        shelf, query, start, SESSIONS_SHOWN + 1, owner(), folder, by_folder=by == "folder"
+    )
     return found[:SESSIONS_SHOWN], len(found) > SESSIONS_SHOWN
 
 
@@ -284,11 +287,7 @@ def _groups(sessions: list[WebChatSession], show: str) -> list[Group]:
 
 
 def _by_folder(sessions: Sequence[WebChatSession]) -> list[Group]:
-    """The folder of the newest comes first."""
-    folders: dict[str, list[WebChatSession]] = {}
-    for session in sessions:
-        folders.setdefault(session.working_dir, []).append(session)
-    return [Group(name, tuple(found)) for name, found in folders.items()]
+    return [Group(name, tuple(group)) for name, group in groupby(sessions, key=lambda session: session.working_dir)]
 
 
 def _days(sessions: Sequence[WebChatSession]) -> dict[str, str]:
