@@ -9,6 +9,7 @@ import pytest
 
 from tests.reading import until
 from tests.scripted import ScriptedBackend
+from tests.tab import PATIENCE
 from webchat.backends import Event
 from webchat.errors import BackendUnavailable, NoThreads, SessionBusy, SessionEnded, StaleView, StorageError
 from webchat.manager import WebChatSessionManager
@@ -50,16 +51,28 @@ def test_a_session_is_free_again_when_no_thread_could_be_had(manager, session_id
 
 def test_a_resume_that_crosses_a_message_costs_no_context(manager, backend, session_id):
     manager.send_message("one")
-    asked, resumed = threading.Event(), threading.Event()
-    backend.plays(resumed, "answer two")
+    begun, resumed, answered = threading.Event(), threading.Event(), threading.Event()
+    resume = backend.resume_session
+
+    def resume_late(session_id, history):
+        begun.set()
+        resumed.wait(PATIENCE)
+        return resume(session_id, history)
+
+    backend.resume_session = resume_late
+    resuming = threading.Thread(target=manager.resume_session, args=(session_id,))
+    resuming.start()
+    assert begun.wait(PATIENCE)
+    backend.plays(answered, "answer two")
     posted = manager.post_message(session_id, "two")
     while not backend.asked or backend.asked[-1][1] != "two":
         pass
     # The backend is given an older history behind the back of the answer in flight.
-    manager._answerer.take_up(session_id, [])
     resumed.set()
+    resuming.join(PATIENCE)
+    assert [item["content"] for item in backend.histories[-1]] == ["one", "You said: one"]
+    answered.set()
     posted.run.wait()
-    asked.set()
     manager.send_message("three")
     assert [item["content"] for item in backend.histories[-1]] == ["one", "You said: one", "two", "answer two"]
 

@@ -17,7 +17,7 @@ from webchat.chat.texts import title_of
 from webchat.errors import InvalidInput, SessionExists, storing
 from webchat.limits import CHOSEN
 from webchat.replies.attached import AttachedBackend
-from webchat.replies.dispatcher import ReplyDispatcher
+from webchat.replies.current_backend import CurrentBackend
 from webchat.replies.supervisor import ReplySupervisor
 from webchat.session_store import WebChatSession, WebChatSessionStore
 from webchat.storage.protocols import Storage
@@ -45,33 +45,33 @@ class AgentSessions:
         store: WebChatSessionStore,
         storage: Storage,
         supervisor: ReplySupervisor,
-        dispatcher: ReplyDispatcher,
+        current: CurrentBackend,
         clock: Callable[[], str],
     ) -> None:
         self._store, self._storage, self._clock = store, storage, clock
-        self._supervisor, self._dispatcher = supervisor, dispatcher
+        self._supervisor, self._current = supervisor, current
         self._bringing_in = threading.Lock()
 
     @property
     def names(self) -> list[str]:
         """The agents that a new session may choose from, the one that answers otherwise first."""
-        return self._dispatcher.answerer.agents
+        return self._current.attached.agents
 
     # What a session lets people choose
 
     @property
     def has_controls(self) -> bool:
         """Whether sessions may have something to choose with what answers now."""
-        return self._dispatcher.answerer.is_controlled
+        return self._current.attached.is_controlled
 
     def controls(self, session_id: str) -> Controls:
         """What can be chosen in the session now; the caller has asked whose it is. Starts nothing."""
-        return self._dispatcher.answerer.controls(session_id)
+        return self._current.attached.controls(session_id)
 
     def set_control(self, session_id: str, select_id: str, value: str, owner: str | None = None) -> Controls:
         """Choose, and give what can be chosen then. Raises InvalidInput for what is not offered, BackendUnavailable."""
         self._store.require(session_id, owner)
-        with self._dispatcher.engaged() as answerer:
+        with self._current.engaged() as answerer:
             answerer.set_control(session_id, select_id, value)
             self._storage.bus.publish(session_id, urgent=True)
             return answerer.controls(session_id)
@@ -81,14 +81,14 @@ class AgentSessions:
     @property
     def keeps_sessions(self) -> bool:
         """Whether what answers now has sessions of its own."""
-        return self._dispatcher.answerer.keeps_sessions
+        return self._current.attached.keeps_sessions
 
     def own_sessions(self, may_work_in: Callable[[str], bool] = anywhere) -> list[OwnSession]:
         """Those that were not begun here and whose folder is allowed, the newest first; none is changed.
 
         Raises BackendUnavailable.
         """
-        with self._dispatcher.engaged() as answerer:
+        with self._current.engaged() as answerer:
             return [own for own in answerer.own_sessions() if may_work_in(own.working_dir)]
 
     def bring_in(
@@ -110,7 +110,7 @@ class AgentSessions:
             own = next((own for own in self.own_sessions(may_work_in) if own_name(own.id) == key), None)
             if own is None:
                 raise InvalidInput("The agent has no such session, or it is here already. Look at the list again.")
-            with self._dispatcher.engaged() as answerer:
+            with self._current.engaged() as answerer:
                 return self._brought_in(answerer, own.id, key, owner)
 
     def _brought_in(self, answerer: AttachedBackend, own_id: str, key: str, owner: str | None) -> WebChatSession:
@@ -136,7 +136,7 @@ class AgentSessions:
             self._storage.sessions.delete([session_id], lambda name, row: None)
             raise
         answerer.has_brought(session_id, history(messages))
-        return self._dispatcher.begun(session, title)
+        return self._store.note_message(session, title)
 
     def _messages(self, said: Sequence[Mapping[str, str]]) -> list[Message]:
         messages: list[Message] = []

@@ -60,7 +60,7 @@ def create_app(config_values: Mapping[str, Any] | None = None, *, backend: Sessi
     for name in ("MAX_CONTENT_LENGTH", "MAX_FORM_MEMORY_SIZE"):
         app.config[name] = (config_values or {}).get(name, int(settings.max_body * MIB))
     _require_locks(settings.home.expanduser())
-    memory = MemoryStore(storage.documents, trash_days=settings.trash_days, newest=lambda: manager.newest_moment)
+    memory = MemoryStore(storage.documents, trash_days=settings.trash_days, newest=storage.sessions.newest)
     manager = WebChatSessionManager(
         backend or live.first_backend(),
         storage,

@@ -10,6 +10,7 @@ from contextlib import suppress
 
 from webchat.chat.texts import checked_title
 from webchat.errors import InvalidInput, SessionBusy, SessionNotFound, WebChatError
+from webchat.replies.current_backend import CurrentBackend
 from webchat.replies.supervisor import ReplySupervisor
 from webchat.session_store import WebChatSession, WebChatSessionStore
 from webchat.storage.protocols import Storage
@@ -38,19 +39,19 @@ class Housekeeping:
         store: WebChatSessionStore,
         storage: Storage,
         supervisor: ReplySupervisor,
-        end: Callable[[str], None],
+        current: CurrentBackend,
         trash_days: float,
         longest_title: int,
         send_left: Callable[[], None],
         chores: Collection[Callable[[], None]],
     ) -> None:
-        """`end` has the backend let go of a session; `trash_days` is for how long a deleted one is kept.
+        """`trash_days` is for how long a deleted session is kept.
 
         `send_left` sends messages that wait and that nobody has sent; it is called all the time. `chores` are called
         whenever the trash is emptied.
         """
         self.trash_days, self._longest_title = trash_days, longest_title
-        self._store, self._storage, self._supervisor, self._end = store, storage, supervisor, end
+        self._store, self._storage, self._supervisor, self._current = store, storage, supervisor, current
         self._taken_in = False
         self._send_left, self._chores = send_left, chores
 
@@ -82,7 +83,7 @@ class Housekeeping:
         for session_id in left:
             self._supervisor.stop(session_id)
             try:
-                self._end(session_id)
+                self._current.attached.end(session_id)
             except WebChatError:  # a backend that is away is no reason to keep what a person wants gone
                 log.warning("the backend did not let go of session %s", session_id, exc_info=True)
         mark = self._store.trash_mark()

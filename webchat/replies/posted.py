@@ -27,6 +27,13 @@ class Posted:
         """Wait for the answer's end, in seconds; whether it has come."""
         return self.run is None or self.run.wait(timeout)
 
+    def result(self) -> str:
+        """Wait for the whole answer; gives its text. Raises what ended it early."""
+        self.wait()
+        if self.error:
+            raise self.error
+        return self.answer.content
+
     def wait_for_text(self, timeout: float) -> None:
         """Wait for the answer's first text, in seconds at most."""
         if self.run:

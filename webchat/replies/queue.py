@@ -9,11 +9,12 @@ from dataclasses import replace
 
 from webchat.chat.message import is_message_id, new_message_id
 from webchat.chat.queued import QueuedMessage
-from webchat.chat.texts import checked_files, checked_message
+from webchat.chat.texts import checked_message
 from webchat.errors import Closing, Held, LimitReached, NotWaiting, SessionBusy, TooBusy, WebChatError, storing
 from webchat.replies.posted import Posted
-from webchat.replies.rules import ConversationRules, is_whole, key_of
+from webchat.replies.rules import ConversationRules, is_whole
 from webchat.replies.runner import ReplyRunner
+from webchat.replies.submission import Submission, checked_submission, key_of
 from webchat.replies.supervisor import ReplySupervisor
 from webchat.session_store import WebChatSession, WebChatSessionStore
 from webchat.storage.protocols import Storage
@@ -89,20 +90,23 @@ class MessageQueue:
         Raises as that does, but no SessionBusy; LimitReached if too many wait.
         """
         session = self._store.require(session_id, owner)
-        text, sent = checked_message(message, self._longest_message), checked_files(files)
+        sent = checked_submission(message, self._longest_message, files, key, seen, client)
         waiting = self.items(session_id)
-        known = _same(waiting, key, text) if key else None
+        known = _same(waiting, key, sent.text) if key else None
         if known:
             return known
         if self.is_held(session_id) if waiting else not self._supervisor.is_busy(session_id):
             with suppress(SessionBusy):
-                return self._rules.post_message(
-                    session_id, message, owner, key=key, seen=seen, files=files, client=client
-                )
+                return self._rules.post(session, sent)
+        return self._queue(session, sent)
+
+    def _queue(self, session: WebChatSession, sent: Submission) -> Posted | QueuedMessage:
+        session_id = session.session_id
         self._store.require_known()
         self._supervisor.require_open()
         self._supervisor.require_disk()
-        added = self._add(session, QueuedMessage(key or new_message_id(), text, sent, self._clock(), client))
+        item = QueuedMessage(sent.key or new_message_id(), sent.text, sent.files, self._clock(), sent.client)
+        added = self._add(session, item)
         if isinstance(added, QueuedMessage) and not self._supervisor.is_answering(session_id):
             self.send_next(session_id)  # the answer has ended meanwhile, and who wrote it may have looked before
         return added

@@ -42,7 +42,7 @@ class ReplyRecorder:
         header: Mapping[str, Any],
         begin: Callable[[], ReplyLog],
         changed: Callable[[bool], None],
-        max_answer: int,
+        max_answer: int = MAX_ANSWER,
     ) -> None:
         """`begin` begins the log; `changed(urgent)` is called after each write.
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from hashlib import sha256
 
 from webchat.chat.conversation import Conversation
-from webchat.chat.message import File, Message, history, new_message_id
+from webchat.chat.message import Message, history, new_message_id
 from webchat.chat.queued import QueuedMessage
-from webchat.chat.texts import checked_files, checked_message
 from webchat.errors import Held, InvalidInput, SessionBusy, StaleView, TooBusy
 from webchat.replies.dispatcher import ReplyDispatcher
 from webchat.replies.posted import Posted
+from webchat.replies.submission import Submission, key_of
 from webchat.replies.supervisor import ReplySupervisor
 from webchat.replies.turn import Turn
 from webchat.session_store import WebChatSession, WebChatSessionStore
@@ -34,27 +33,13 @@ class ConversationRules:
         supervisor: ReplySupervisor,
         dispatcher: ReplyDispatcher,
         clock: Callable[[], str],
-        longest_message: int,
     ) -> None:
         self._store, self._storage, self._supervisor, self._dispatcher = store, storage, supervisor, dispatcher
         self._clock = clock
-        self._longest_message = longest_message
 
-    def post_message(
-        self,
-        session_id: str,
-        message: str,
-        owner: str | None = None,
-        *,
-        key: str | None = None,
-        seen: str | None = None,
-        files: Sequence[tuple[str, str]] = (),
-        client: str | None = None,
-    ) -> Posted:
+    def post(self, session: WebChatSession, sent: Submission) -> Posted:
         """See `WebChatSessionManager.post_message`."""
-        session = self._store.require(session_id, owner)
-        text, sent = checked_message(message, self._longest_message), checked_files(files)
-        return self._post(session, client, key, text, sent, lambda conversation: _check_seen(conversation, seen))
+        return self._post(session, sent, lambda conversation: _check_seen(conversation, sent.seen))
 
     def send_queued(self, session: WebChatSession, item: QueuedMessage, *, after_whole: bool) -> Posted:
         """Send a message that has waited, on top of what the conversation is now.
@@ -66,48 +51,28 @@ class ConversationRules:
             if after_whole and not is_whole(conversation):
                 raise Held
 
-        return self._post(session, item.client, item.key, item.text, item.files, check)
+        return self._post(session, Submission(item.text, item.files, item.key, client=item.client), check)
 
-    def _post(
-        self,
-        session: WebChatSession,
-        client: str | None,
-        key: str | None,
-        text: str,
-        files: tuple[File, ...],
-        check: Callable[[Conversation], None],
-    ) -> Posted:
+    def _post(self, session: WebChatSession, sent: Submission, check: Callable[[Conversation], None]) -> Posted:
         def write(turn: Turn) -> Posted:
             check(turn.conversation)
-            question = replace(self._question(text, _last_id(turn.conversation), key), files=files)
+            question = self._question(sent, _last_id(turn.conversation))
             return self._ask(session, question, turn.conversation.messages, turn)
 
-        return self._once(session, client, key, text, write)
+        return self._once(session, sent.client, sent.key, sent.text, write)
 
-    def edit(
-        self,
-        session_id: str,
-        message_id: str,
-        message: str,
-        owner: str | None = None,
-        *,
-        key: str | None = None,
-        seen: str | None = None,
-        client: str | None = None,
-    ) -> Posted:
+    def edit(self, session: WebChatSession, message_id: str, sent: Submission) -> Posted:
         """See `WebChatSessionManager.edit`."""
-        session = self._store.require(session_id, owner)
-        text = checked_message(message, self._longest_message)
 
         def write(turn: Turn) -> Posted:
-            _check_seen(turn.conversation, seen)
+            _check_seen(turn.conversation, sent.seen)
             shown = turn.conversation.up_to(message_id)
             if not shown or shown[-1].role != "user":
                 raise InvalidInput("Only a message of your own can be changed.")
-            question = replace(self._question(text, shown[-1].parent, key), files=shown[-1].files)
+            question = replace(self._question(sent, shown[-1].parent), files=shown[-1].files)
             return self._ask(session, question, shown[:-1], turn)
 
-        return self._once(session, client, key, text, write)
+        return self._once(session, sent.client, sent.key, sent.text, write)
 
     def _once(
         self,
@@ -140,7 +105,7 @@ class ConversationRules:
         def save() -> None:
             nonlocal begun
             self._storage.transcripts.append(session.session_id, question)
-            begun = self._dispatcher.begun(session, question.content)
+            begun = self._store.note_message(session, question.content)
 
         run = self._dispatcher.begin(session, question, history(before), turn, save=save)
         self._storage.bus.publish(session.session_id, urgent=False)
@@ -148,13 +113,14 @@ class ConversationRules:
 
     def _asked(self, session: WebChatSession, question: Message, before: Sequence[Message], turn: Turn) -> Posted:
         """Have a question that is saved answered."""
-        session = self._dispatcher.begun(session, question.content)
+        session = self._store.note_message(session, question.content)
         run = self._dispatcher.begin(session, question, history(before), turn)
         self._storage.bus.publish(session.session_id, urgent=True)
         return Posted(session, question, run.message, run)
 
-    def _question(self, text: str, parent: str | None, key: str | None) -> Message:
-        return Message(new_message_id(), "user", text, parent=parent, created_at=self._clock(), key=key)
+    def _question(self, sent: Submission, parent: str | None) -> Message:
+        new, now = new_message_id(), self._clock()
+        return Message(new, "user", sent.text, parent=parent, created_at=now, key=sent.key, files=sent.files)
 
     def sent_before(self, session: WebChatSession, key: str | None, text: str | None) -> Posted | None:
         """What came of the message with this key and text, if it is in the conversation; None as text is any."""
@@ -179,93 +145,58 @@ class ConversationRules:
         return None
 
     def add_exchange(
-        self,
-        session_id: str,
-        question: str,
-        answer: Callable[[], str],
-        kind: str,
-        owner: str | None = None,
-        *,
-        key: str | None = None,
-        seen: str | None = None,
+        self, session: WebChatSession, sent: Submission, answer: Callable[[], str], kind: str
     ) -> tuple[Message, Message]:
         """See `WebChatSessionManager.add_exchange`."""
-        session = self._store.require(session_id, owner)
+        session_id = session.session_id
         self._store.require_known()
         with self._supervisor.turn(session_id) as turn:
-            again = self._sent_in(session, turn.conversation, key, question)
+            again = self._sent_in(session, turn.conversation, sent.key, sent.text)
             if again:
                 return again.question, again.reply
-            _check_seen(turn.conversation, seen)
-            asked = replace(self._question(question, _last_id(turn.conversation), key), kind=kind)
-            answered = Message(
-                new_message_id(), "assistant", answer(), parent=asked.id, created_at=self._clock(), kind=kind
-            )
+            _check_seen(turn.conversation, sent.seen)
+            asked = replace(self._question(sent, _last_id(turn.conversation)), kind=kind)
+            new, text = new_message_id(), answer()
+            answered = Message(new, "assistant", text, parent=asked.id, created_at=self._clock(), kind=kind)
             self._storage.transcripts.append(session_id, asked, answered)
-        self._dispatcher.begun(session, question)
+        self._store.note_message(session, sent.text)
         self._storage.bus.publish(session_id, urgent=True)
         return asked, answered
 
-    def retry(
-        self,
-        session_id: str,
-        message_id: str,
-        owner: str | None = None,
-        *,
-        key: str | None = None,
-        client: str | None = None,
-    ) -> Posted:
+    def retry(self, session: WebChatSession, message_id: str, key: str | None, client: str | None) -> Posted:
         """See `WebChatSessionManager.retry`."""
-        session = self._store.require(session_id, owner)
 
         def write(turn: Turn) -> Posted:
             question, before = _last_question(turn.conversation, message_id)
-            begun = self._dispatcher.begun(session, question.content)
+            begun = self._store.note_message(session, question.content)
             run = self._dispatcher.begin(begun, question, history(before), turn, key=key)
             return Posted(begun, question, run.message, run)
 
         return self._once(session, client, key, None, write)
 
-    def continue_reply(
-        self,
-        session_id: str,
-        message_id: str,
-        owner: str | None = None,
-        *,
-        key: str | None = None,
-        client: str | None = None,
-    ) -> Posted:
+    def continue_reply(self, session: WebChatSession, message_id: str, key: str | None, client: str | None) -> Posted:
         """See `WebChatSessionManager.continue_reply`."""
-        session = self._store.require(session_id, owner)
 
         def write(turn: Turn) -> Posted:
             question, _ = _last_question(turn.conversation, message_id)
             broken = turn.conversation.messages[-1]
             if broken.status not in ("stopped", "interrupted") or not broken.content.strip():
                 raise InvalidInput("Only an answer that broke off can be continued.")
-            begun = self._dispatcher.begun(session, question.content)
+            begun = self._store.note_message(session, question.content)
             on = replace(question, content=GO_ON, files=())
             run = self._dispatcher.begin(begun, on, history(turn.conversation.messages), turn, broken, key=key)
-            return Posted(begun, question, self._supervisor.read(session_id).messages[-1], run)
+            return Posted(begun, question, self._supervisor.read(session.session_id).messages[-1], run)
 
         return self._once(session, client, key, None, write)
 
-    def select(self, session_id: str, message_id: str, owner: str | None = None) -> None:
+    def select(self, session: WebChatSession, message_id: str) -> None:
         """See `WebChatSessionManager.select`."""
-        self._store.require(session_id, owner)
-        with self._supervisor.turn(session_id):
-            leaf = self._storage.transcripts.leaf_below(session_id, message_id)
+        with self._supervisor.turn(session.session_id):
+            leaf = self._storage.transcripts.leaf_below(session.session_id, message_id)
             if leaf is None:
                 raise InvalidInput("There is no such message in this session.")
-            self._storage.transcripts.select(session_id, leaf)
-        self._storage.bus.publish(session_id, urgent=True)
-
-
-def key_of(key: str, text: str) -> str:
-    """A key for this text, if the form's own cannot name it in an address, or names another message already: a browser
-    went back to a form that was sent, and sent it anew.
-    """
-    return sha256("\0".join((key, "queue", text)).encode()).hexdigest()[:32]
+            self._storage.transcripts.select(session.session_id, leaf)
+        self._storage.bus.publish(session.session_id, urgent=True)
 
 
 def is_whole(conversation: Conversation) -> bool:

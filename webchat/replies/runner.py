@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing, suppress
 from typing import Any, Protocol
 
 from webchat import reference, threads
@@ -23,14 +22,15 @@ from webchat.errors import (
     unforeseen,
 )
 from webchat.observer import NOBODY, Observer, ReplyReport, line_of
-from webchat.replies.backend_errors import backend_errors, raise_as_ours
-from webchat.replies.recorder import MAX_ANSWER, ReplyRecorder
-from webchat.storage.protocols import Release, ReplyLog
+from webchat.replies.backend_errors import backend_errors
+from webchat.replies.meter import ReplyMeter
+from webchat.replies.piece_stream import PieceStream, quietly
+from webchat.replies.recorder import ReplyRecorder
+from webchat.storage.protocols import ReplyLog
 
 log = logging.getLogger("webchat.reply")
 COMMIT_PATIENCE = 10.0
 """Seconds that the next message waits for an answer's last step, on a slow disk."""
-_END: Any = object()
 
 
 class Ask(Protocol):
@@ -50,6 +50,28 @@ class Ask(Protocol):
         """Tell the backend what the person has chosen."""
 
 
+class ReplyEvents(Protocol):
+    """What happens to a reply, told to those who began it."""
+
+    def begin_log(self) -> ReplyLog:
+        """Begin its log."""
+
+    def changed(self, urgent: bool) -> None:
+        """Something was written."""
+
+    def asked(self) -> None:
+        """The person is asked something, or has answered."""
+
+    def ended(self, run: ReplyRunner) -> None:
+        """It has ended; nobody else may write in the session yet."""
+
+    def let_go(self, run: ReplyRunner) -> None:
+        """Let others write in the session."""
+
+    def over(self, run: ReplyRunner) -> None:
+        """Others may write in the session."""
+
+
 class ReplyRunner:
     """One reply and its thread, which no request owns: it goes on when the page is closed.
 
@@ -58,54 +80,28 @@ class ReplyRunner:
     """
 
     def __init__(
-        self,
-        session_id: str,
-        header: Mapping[str, Any],
-        ask: Ask,
-        begin: Callable[[], ReplyLog],
-        changed: Callable[[bool], None],
-        done: Callable[[ReplyRunner], None],
-        asked: Callable[[], None],
-        *,
-        observer: Observer = NOBODY,
-        max_answer: int = MAX_ANSWER,
+        self, session_id: str, header: Mapping[str, Any], ask: Ask, events: ReplyEvents, observer: Observer = NOBODY
     ) -> None:
-        """`begin` begins the log. `changed(urgent)` is called after each write, `done(self)` before others may write.
-
-        `asked()` is called when the person is asked something, and when they have answered. An answer of more than
-        `max_answer` bytes is cut off there.
-        """
         self.session_id = session_id
         self.id = str(header["id"])
         self.error: WebChatError | None = None
         self.is_saved = False
         """Whether the transcript has the answer."""
         self.is_withdrawn = False
-        self.recorder = ReplyRecorder(header, begin, changed, max_answer)
+        self.recorder = ReplyRecorder(header, events.begin_log, events.changed)
         self.view = self.recorder.view
-        self._ask = ask
-        self._changed, self._done, self._asked_something, self._observer = changed, done, asked, observer
+        self._ask, self._events, self._observer = ask, events, observer
         # The thread works for the request that began it, and is found under its reference.
         self._reference = reference.current.get()
-        self._spoke_after: float | None = None
-        self._pieces = 0
-        self._began_at = self._tended_at = time.monotonic()
-        self._waited = 0.0
-        """Seconds that the reply has waited for the person."""
-        self._guard = threading.Lock()
-        self._cancel: Callable[[], object] | None = None
-        self._ending: str | None = None
+        self._stream, self._meter = PieceStream(), ReplyMeter()
         self._answered = threading.Event()
         self._decided = threading.Event()
         """Set by `let_write` and `withdraw`."""
         self._finished = threading.Event()
 
-    def start(self, release: Release, then: Callable[[], object]) -> None:
-        """Run in a thread of its own; `release` gives the session's lock back at the end, and `then` is called.
-
-        Raises NoThreads; the lock is the caller's still then.
-        """
-        threads.start(self._run, f"reply-{self.session_id[:20]}", release, then)
+    def start(self) -> None:
+        """Run in a thread of its own. Raises NoThreads; nobody is told of anything then."""
+        threads.start(self._run, f"reply-{self.session_id[:20]}")
 
     def let_write(self) -> None:
         """Write down and show what comes: the question is saved, and the log begun."""
@@ -119,15 +115,7 @@ class ReplyRunner:
 
     def stop(self, status: str = "stopped") -> None:
         """End the answer now, at the backend too; what came is kept with this status."""
-        with self._guard:
-            self._ending = self._ending or status
-        self._hang_up()
-
-    def _hang_up(self) -> None:
-        """End the answer at the backend."""
-        with self._guard:
-            cancel, self._cancel = self._cancel, None
-        _quietly(cancel)
+        self._stream.stop(status)
 
     @property
     def is_over(self) -> bool:
@@ -147,7 +135,7 @@ class ReplyRunner:
         """Wait for the end, in seconds; whether it has come. The next message is accepted then."""
         return self._finished.wait(timeout)
 
-    def _run(self, release: Release, then: Callable[[], object]) -> None:
+    def _run(self) -> None:
         reference.current.set(self._reference)
         self._observer.reply_began()
         try:
@@ -166,23 +154,23 @@ class ReplyRunner:
             self.error = self.error or _unsaved(error)
             self.view.take({"end": self.message.status, "error": str(self.error)})
         finally:
-            self._let_go(release)
-            then()
+            self._let_go()
+            self._events.over(self)
 
-    def _let_go(self, release: Release) -> None:
+    def _let_go(self) -> None:
         """Let others write in the session, whatever fails on the way: nobody else would."""
         try:
             try:
-                self._done(self)
+                self._events.ended(self)
             finally:
                 self._report()
         except Exception:
             log.exception("the end of the reply in session %s could not be noted", self.session_id)
         finally:
             self.recorder.leave()
-            release()
+            self._events.let_go(self)
             self._finished.set()
-            self._changed(True)
+            self._events.changed(True)
 
     def _report(self) -> None:
         """Say how it went: no word of what was said."""
@@ -190,9 +178,9 @@ class ReplyRunner:
             session=short_id(self.session_id),
             status=self._final_status(),
             model=self.message.model or "",
-            first_piece=self._spoke_after,
-            seconds=time.monotonic() - self._began_at,
-            pieces=self._pieces,
+            first_piece=self._meter.first_piece,
+            seconds=self._meter.seconds,
+            pieces=self._meter.pieces,
             error=type(self.error).__name__ if self.error else "",
         )
         log.info(*line_of(report))
@@ -215,40 +203,18 @@ class ReplyRunner:
             return self._ask(again=again)
 
     def _consume(self, pieces: Iterable[Piece]) -> None:
-        with backend_errors():
-            iterator = iter(pieces)
-        self._on_stop(getattr(pieces, "cancel", None) or getattr(iterator, "cancel", None))
-        try:
-            for piece in self._until_stopped(iterator):
-                self._write(piece)
-        finally:
-            self._on_stop(None)
-            _quietly(getattr(iterator, "close", None))
-
-    def _until_stopped(self, iterator: Iterator[Piece]) -> Iterator[Piece]:
-        while not self._ending:
-            try:  # without `backend_errors`, which would cost as much as a piece
-                piece = next(iterator, _END)
-            except Exception as error:
-                if self._ending:  # a connection that a stop has closed is no failure
+        with closing(self._stream.read(pieces)) as incoming:
+            for piece in incoming:
+                if not self._decided.is_set():
+                    self._decided.wait()
+                if self.is_withdrawn:
                     return
-                raise_as_ours(error)
-            if not self._decided.is_set():
-                self._decided.wait()
-            if piece is _END or self.is_withdrawn:
-                return
-            yield piece
-
-    def _on_stop(self, cancel: Callable[[], object] | None) -> None:
-        with self._guard:
-            self._cancel = None if self._ending else cancel
-            late = self._ending is not None
-        if late:
-            _quietly(cancel)
+                self._write(piece)
 
     def _write(self, piece: Piece) -> None:
-        if isinstance(piece, str) or (isinstance(piece, Event) and piece.kind == "reasoning"):
-            self._count_piece()
+        is_said = isinstance(piece, str) or (isinstance(piece, Event) and piece.kind == "reasoning")
+        if is_said and self._meter.count():
+            self._observer.reply_spoke(self._meter.first_piece or 0.0)
         try:
             is_time = self.recorder.take(piece)
             # A first piece goes at once, and so does one that `flush_if_due` should have taken: where a disk fails,
@@ -259,24 +225,18 @@ class ReplyRunner:
             self.stop("interrupted")
             raise _unsaved(error) from error
         except BackendUnavailable:
-            self._hang_up()
+            self._stream.hang_up()
             raise
         if isinstance(piece, Permission):
-            self._asked_something()
+            self._events.asked()
 
     def choose(self, permission_id: str, option_id: str, by: str) -> bool:
         """Answer a question for the person; whether it was open. Raises OSError."""
         if not self.recorder.choose(permission_id, option_id, by):
             return False
-        _quietly(lambda: self._ask.answer(permission_id, option_id))
-        self._asked_something()
+        quietly(lambda: self._ask.answer(permission_id, option_id))
+        self._events.asked()
         return True
-
-    def _count_piece(self) -> None:
-        self._pieces += 1
-        if self._spoke_after is None:
-            self._spoke_after = time.monotonic() - self._began_at
-            self._observer.reply_spoke(self._spoke_after)
 
     def heed(self, requests: Sequence[Mapping[str, Any]]) -> None:
         """Do what other processes have requested, all of it since the reply began. Raises OSError."""
@@ -293,15 +253,12 @@ class ReplyRunner:
 
         The time in which the reply waits for the person does not count.
         """
-        now = time.monotonic()
-        if self.recorder.is_asking:
-            self._waited += now - self._tended_at
-        self._tended_at = now
+        took = self._meter.working_seconds(is_asking=self.recorder.is_asking)
         if not self._answered.is_set():  # after that nobody would write it
-            if 0 < longest < now - self._began_at - self._waited and not self._ending:
+            if 0 < longest < took and not self._stream.stopped_as:
                 self.recorder.note(f"Ended after {longest:g} seconds: an answer may take no longer here.")
                 self.stop()
-            self.recorder.say_what_is_waited_for(is_stopping=self._ending is not None)
+            self.recorder.say_what_is_waited_for(is_stopping=self._stream.stopped_as is not None)
         self.recorder.flush()
 
     def _commit(self) -> None:
@@ -309,15 +266,15 @@ class ReplyRunner:
         final = {"end": self._final_status()}
         with suppress(Exception):  # a backend that cannot say who it was is no reason to lose what it said
             final["model"] = self._ask.label
-        if self.error and (not self._ending or isinstance(self.error, StorageError)):
+        if self.error and (not self._stream.stopped_as or isinstance(self.error, StorageError)):
             final |= {"error": str(self.error), "code": "ended" if isinstance(self.error, SessionEnded) else ""}
         self.recorder.end(final)
         self.recorder.commit(self.message)
         self.is_saved = True
 
     def _final_status(self) -> str:
-        if self._ending:
-            return self._ending
+        if self._stream.stopped_as:
+            return self._stream.stopped_as
         return "failed" if self.error else "complete"
 
 
@@ -331,12 +288,3 @@ def _unsaved(error: Exception) -> WebChatError:
     return (
         StorageError("The answer could not be saved", error, kept) if isinstance(error, OSError) else unforeseen(error)
     )
-
-
-def _quietly(call: Callable[[], object] | None) -> None:
-    if call is None:
-        return
-    try:
-        call()
-    except Exception:
-        log.warning("the backend failed while its answer was ended", exc_info=True)

@@ -6,12 +6,9 @@ Knows no rule of the chat and no backend.
 from __future__ import annotations
 
 import errno
-import logging
 import threading
-import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from functools import partial
 from typing import Any
 
 from webchat.chat.conversation import Conversation
@@ -20,7 +17,6 @@ from webchat.chat.reply import ReplyView
 from webchat.errors import (
     Closing,
     InvalidInput,
-    NoThreads,
     SessionBusy,
     StorageError,
     WebChatError,
@@ -29,13 +25,14 @@ from webchat.errors import (
 from webchat.limits import Limits, Places
 from webchat.observer import NOBODY, Observer
 from webchat.replies.follow import Conversations, text_pieces
+from webchat.replies.in_flight import RepliesInFlight
+from webchat.replies.launcher import FollowUp, ReplyLauncher
 from webchat.replies.runner import Ask, ReplyRunner
 from webchat.replies.tending import Tending
 from webchat.replies.turn import Turn
 from webchat.storage.protocols import Release, Storage
 from webchat.storage.wakeups import POLL_INTERVAL
 
-log = logging.getLogger(__name__)
 NEWER = "This conversation was written by a later version of the chat. It can be read here, and not changed."
 TOO_MANY = "Too many of your messages are being answered right now. Wait for one, then send again."
 STOP_PATIENCE = 2.0
@@ -53,17 +50,16 @@ class ReplySupervisor:
         over: Callable[[ReplyRunner], object] = lambda run: None,
     ) -> None:
         """`over` is called in a reply's thread when it is over and others may write in its session."""
-        self._over = over
-        self._storage, self._limits, self._observer = storage, limits, observer
+        self._storage, self._limits = storage, limits
         self.places = Places(limits.replies, limits.replies_per_client, TOO_MANY)
-        self.runs: dict[str, ReplyRunner] = {}
-        self._unsaved: dict[str, ReplyView] = {}
-        """Answers that ended and could not be saved, until the next message in their session."""
+        self._in_flight = RepliesInFlight()
+        self.runs, self._unsaved = self._in_flight.runs, self._in_flight.unsaved
         self._conversations = Conversations(storage, self._written_here)
         self._closing = False
         self.stopping = threading.Event()
         """Set when all answers have ended; every stream watches it."""
-        self._tending = Tending(self.runs, storage.replies, limits.answer_time, self.stopping)
+        tending = Tending(self.runs, storage.replies, limits.answer_time, self.stopping)
+        self._launcher = ReplyLauncher(storage, self._in_flight, tending, observer, over)
 
     def read(self, session_id: str) -> Conversation:
         """What the session looks like now. Raises StorageError."""
@@ -129,67 +125,16 @@ class ReplySupervisor:
         turn: Turn,
         header: Mapping[str, Any],
         ask: Ask,
-        ended: Callable[[ReplyRunner], None],
-        asked: Callable[[], None],
+        follow_up: FollowUp,
         save: Callable[[], object],
     ) -> ReplyRunner:
-        """Have an answer written by a thread of its own, which takes the turn over; `ended` is called at its end.
+        """Have an answer written by a thread of its own, which takes the turn over.
 
-        `asked` is called when the person is asked something, and when they have answered. `save` puts the question on
-        the disk. Nothing of the answer is written or shown before that is done, nor is the backend asked, unless it
-        only speaks. Raises StorageError, NoThreads, what `save` raises; then nothing of an answer remains.
+        `save` puts the question on the disk. Nothing of the answer is written or shown before that is done, nor is the
+        backend asked, unless it only speaks. Raises StorageError, NoThreads, what `save` raises; then nothing of an
+        answer remains.
         """
-        session_id = turn.session_id
-
-        def changed(urgent: bool) -> None:
-            self._storage.bus.publish(session_id, urgent=urgent)
-
-        def let_go() -> None:
-            # In this order: whoever comes meanwhile finds the answer, and waits for its end and not for the lease.
-            if not (run.is_saved or run.is_withdrawn):
-                self._unsaved[session_id] = run.view
-            release()
-            if self.runs.get(session_id) is run:
-                del self.runs[session_id]
-
-        begin = partial(self._storage.replies.begin, session_id, header)
-        run = ReplyRunner(session_id, header, ask, begin, changed, ended, asked, observer=self._observer)
-        release = turn.hand_over()
-        try:
-            run.start(let_go, lambda: self._over(run))
-        except NoThreads as error:  # the question is kept: sent again, it is answered
-            turn.take_back(release)
-            run.withdraw()
-            ended(run)
-            save()
-            raise _not_started(error) from error
-        try:
-            save()
-            self._show(run)
-        except BaseException:
-            self._take_back(run)
-            raise
-        return run
-
-    def _show(self, run: ReplyRunner) -> None:
-        """Begin the answer's log, and have it written. Raises StorageError, NoThreads."""
-        try:
-            run.recorder.begin()
-            self.runs[run.session_id] = run
-            self._tending.start()
-        except (OSError, NoThreads) as error:
-            raise _not_started(error) from error
-        run.let_write()
-
-    def _take_back(self, run: ReplyRunner) -> None:
-        """End an answer that cannot be written, and remove its log: left there, it would count as an answer."""
-        self.runs.pop(run.session_id, None)
-        try:
-            run.recorder.discard()
-        except OSError:
-            log.warning("the log of an answer that did not start could not be removed", exc_info=True)
-        run.withdraw()
-        run.wait(STOP_PATIENCE)
+        return self._launcher.launch(turn, header, ask, follow_up, save)
 
     def require_disk(self) -> None:
         """Raises StorageError where less of the disk is free than has to be: what is begun could not be ended."""
@@ -288,14 +233,7 @@ class ReplySupervisor:
         Then end what is still in flight, which is kept as interrupted, within `patience` seconds, and all streams.
         """
         self._closing = True
-        end = time.monotonic() + grace
-        for run in list(self.runs.values()):
-            run.wait(max(0.0, end - time.monotonic()))
-        runs = list(self.runs.values())
-        for run in runs:
-            run.stop("interrupted")
-        for run in runs:
-            run.wait(patience)
+        self._in_flight.interrupt_all(grace, patience)
         self.stopping.set()
         self._storage.bus.close()
 
@@ -304,10 +242,3 @@ class ReplySupervisor:
         if run:
             return run.view
         return unsaved if unsaved and not self._storage.leases.is_held(session_id) else None
-
-
-def _not_started(error: OSError | NoThreads) -> WebChatError:
-    what = "Your message is saved, but no answer could be started"
-    if isinstance(error, NoThreads):
-        return NoThreads(f"{what}. Send it again in a few seconds.")
-    return StorageError(what, error, "Try again when that is mended")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -10,13 +11,14 @@ from typing import Any
 
 from webchat.chat.search import TitleQuery
 from webchat.chat.session import Row, WebChatSession, is_row, is_session_id, session_of, short_id
-from webchat.chat.texts import DEFAULT_DESCRIPTION
+from webchat.chat.texts import DEFAULT_DESCRIPTION, title_of
 from webchat.chat.times import seconds_of, time_of
-from webchat.errors import InvalidInput, SessionNotFound
+from webchat.errors import InvalidInput, SessionNotFound, StorageError
 from webchat.session_store.rules import owned, trashed
 from webchat.storage import storage_at
 from webchat.storage.protocols import Sessions, Shelf
 
+log = logging.getLogger(__name__)
 __all__ = [
     "DEFAULT_DESCRIPTION",
     "Row",
@@ -115,6 +117,15 @@ class WebChatSessionStore:
         if not session.begun and session.description == DEFAULT_DESCRIPTION:
             changes["description"] = title
         return self._make_current(session_id, owner, changes)
+
+    def note_message(self, session: WebChatSession, text: str) -> WebChatSession:
+        """Make a session that has a new message current and begun. The message is saved: a failure is only logged."""
+        self.touch(session.session_id, "message")
+        try:
+            return self.begin(session.session_id, title_of(text), session.owner)
+        except StorageError:
+            log.warning("session %s could not be made current", session.session_id, exc_info=True)
+            return session
 
     def _make_current(self, session_id: str, owner: str | None, changes: Row) -> WebChatSession:
         def change(name: str, row: Row | None) -> Row:

@@ -13,9 +13,9 @@ from webchat.chat.messages import Messages
 from webchat.chat.queued import QueuedMessage
 from webchat.chat.search import Hit
 from webchat.errors import InvalidInput
-from webchat.manager import once
 from webchat.memory import MemoryAnswer, answer, answered_before, check_memory_intent
 from webchat.replies.posted import Posted
+from webchat.replies.submission import once
 from webchat.session_store import WebChatSession
 from webchat.web import housekeeping, pieces
 from webchat.web.api import message_fields, session_fields, shelved_fields, waiting_fields

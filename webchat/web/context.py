@@ -19,7 +19,7 @@ from webchat.errors import TooBusy
 from webchat.limits import Places
 from webchat.manager import WebChatSessionManager
 from webchat.memory import MemoryStore
-from webchat.replies.dispatcher import options_of
+from webchat.replies.current_backend import options_of
 from webchat.session_store import WebChatSession
 from webchat.web.bodies import Renderings
 from webchat.web.hosting import most_streams

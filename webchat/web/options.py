@@ -7,7 +7,7 @@ from markupsafe import Markup
 from werkzeug.wrappers import Response as AnyResponse
 
 from webchat.limits import CHOSEN
-from webchat.replies.dispatcher import options_of
+from webchat.replies.current_backend import options_of
 from webchat.web import pieces
 from webchat.web.context import manager, owner, session_link
 from webchat.web.faces import json_answer, script_answer

@@ -21,7 +21,7 @@ from webchat.session_store import WebChatSession
 from webchat.storage.protocols import Shelf
 from webchat.web.bodies import Body
 from webchat.web.cards import parts_html
-from webchat.web.context import DAYS, chat_of, day_group, link, local_time, owner
+from webchat.web.context import DAYS, chat_of, day_group, link, local_time, manager, owner
 from webchat.web.htmx import is_htmx, partial
 from webchat.web.parts import has_effects, usage_of
 from webchat.web.queued import queue_context
@@ -228,7 +228,7 @@ def list_context(
         "more": link("sessions", page=page + 1, q=query or None, show=show or None, folder=folder, by=by or None)
         if has_more
         else None,
-        "notice": chat_of().manager.list_notice,
+        "notice": manager().store.notice,
     }
 
 

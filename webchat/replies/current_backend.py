@@ -1,0 +1,52 @@
+"""The backend that answers now; another may take its place at any time. Knows no file."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+
+from webchat.backends import SessionBackend, SessionOptions
+from webchat.limits import CHOSEN
+from webchat.replies.attached import AttachedBackend
+from webchat.session_store import WebChatSession
+
+
+class CurrentBackend:
+    """Whoever needs the backend for longer than one call engages it: it then stays open, even if it is replaced."""
+
+    def __init__(self, backend: SessionBackend) -> None:
+        self.attached = AttachedBackend(backend)
+        self._exchange = threading.Lock()
+
+    def use(self, backend: SessionBackend) -> None:
+        """Ask this one from now on. Answers in flight end with the old one, which is then closed."""
+        with self._exchange:
+            old, self.attached = self.attached, AttachedBackend(backend)
+        old.retire()
+
+    def engage(self) -> AttachedBackend:
+        """The backend that answers now, kept open until its `leave` is called."""
+        with self._exchange:
+            self.attached.enter()
+            return self.attached
+
+    @contextmanager
+    def engaged(self) -> Iterator[AttachedBackend]:
+        """The same for a block."""
+        attached = self.engage()
+        try:
+            yield attached
+        finally:
+            attached.leave()
+
+    def label_of(self, session: WebChatSession) -> str:
+        """Which model answers this session, for people."""
+        attached = self.attached
+        return attached.label(options_of(session, attached.takes))
+
+
+def options_of(session: WebChatSession, takes: Collection[str]) -> SessionOptions:
+    """What was chosen for this session, of what the backend takes."""
+    chosen = {name: session.extra.get(name) for name in CHOSEN if name in takes}
+    return SessionOptions(**{name: value for name, value in chosen.items() if isinstance(value, str)})

@@ -1,0 +1,127 @@
+"""Launches replies: the question is saved, the log begun, and a thread writes the answer. Knows no backend."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from webchat.errors import NoThreads, StorageError, WebChatError
+from webchat.observer import Observer
+from webchat.replies.in_flight import RepliesInFlight
+from webchat.replies.runner import Ask, ReplyRunner
+from webchat.replies.tending import Tending
+from webchat.replies.turn import Turn
+from webchat.storage.protocols import Release, ReplyLog, Storage
+
+log = logging.getLogger(__name__)
+WITHDRAWAL_PATIENCE = 2.0
+"""Seconds that the sender waits for the end of an answer that could not be launched."""
+
+
+class FollowUp(Protocol):
+    """What a reply leads to, beside its text."""
+
+    def asked(self) -> None:
+        """The person is asked something, or has answered."""
+
+    def ended(self, run: ReplyRunner) -> None:
+        """The reply has ended; nobody else may write in the session yet."""
+
+
+@dataclass(frozen=True)
+class _SessionEvents:
+    """The events of one reply, passed on to the storage and to those who follow it up."""
+
+    session_id: str
+    header: Mapping[str, Any]
+    follow_up: FollowUp
+    storage: Storage
+    in_flight: RepliesInFlight
+    release: Release
+    then: Callable[[ReplyRunner], object]
+
+    def begin_log(self) -> ReplyLog:
+        return self.storage.replies.begin(self.session_id, self.header)
+
+    def changed(self, urgent: bool) -> None:
+        self.storage.bus.publish(self.session_id, urgent=urgent)
+
+    def asked(self) -> None:
+        self.follow_up.asked()
+
+    def ended(self, run: ReplyRunner) -> None:
+        self.follow_up.ended(run)
+
+    def let_go(self, run: ReplyRunner) -> None:
+        self.in_flight.end(run, self.release)
+
+    def over(self, run: ReplyRunner) -> None:
+        self.then(run)
+
+
+class ReplyLauncher:
+    """Launches replies over one storage."""
+
+    def __init__(
+        self,
+        storage: Storage,
+        in_flight: RepliesInFlight,
+        tending: Tending,
+        observer: Observer,
+        then: Callable[[ReplyRunner], object],
+    ) -> None:
+        """`then` is called in a reply's thread when it is over and others may write in its session."""
+        self._storage, self._in_flight, self._tending = storage, in_flight, tending
+        self._observer, self._then = observer, then
+
+    def launch(
+        self, turn: Turn, header: Mapping[str, Any], ask: Ask, follow_up: FollowUp, save: Callable[[], object]
+    ) -> ReplyRunner:
+        """See `ReplySupervisor.begin`."""
+        release = turn.hand_over()
+        events = _SessionEvents(turn.session_id, header, follow_up, self._storage, self._in_flight, release, self._then)
+        run = ReplyRunner(turn.session_id, header, ask, events, self._observer)
+        try:
+            run.start()
+        except NoThreads as error:  # the question is kept: sent again, it is answered
+            turn.take_back(release)
+            run.withdraw()
+            follow_up.ended(run)
+            save()
+            raise _not_started(error) from error
+        try:
+            save()
+            self._show(run)
+        except BaseException:
+            self._take_back(run)
+            raise
+        return run
+
+    def _show(self, run: ReplyRunner) -> None:
+        """Begin the answer's log, and have it written. Raises StorageError, NoThreads."""
+        try:
+            run.recorder.begin()
+            self._in_flight.runs[run.session_id] = run
+            self._tending.start()
+        except (OSError, NoThreads) as error:
+            raise _not_started(error) from error
+        run.let_write()
+
+    def _take_back(self, run: ReplyRunner) -> None:
+        """End an answer that cannot be written, and remove its log: left there, it would count as an answer."""
+        self._in_flight.runs.pop(run.session_id, None)
+        try:
+            run.recorder.discard()
+        except OSError:
+            log.warning("the log of an answer that did not start could not be removed", exc_info=True)
+        run.withdraw()
+        run.wait(WITHDRAWAL_PATIENCE)
+
+
+def _not_started(error: OSError | NoThreads) -> WebChatError:
+    what = "Your message is saved, but no answer could be started"
+    if isinstance(error, NoThreads):
+        return NoThreads(f"{what}. Send it again in a few seconds.")
+    return StorageError(what, error, "Try again when that is mended")

@@ -1,0 +1,40 @@
+"""Measures one reply: its pieces and its times. Knows no word of it."""
+
+from __future__ import annotations
+
+import time
+
+
+class ReplyMeter:
+    """Times are in seconds; the reply begins when this is made."""
+
+    def __init__(self) -> None:
+        self._began_at = self._looked_at = time.monotonic()
+        self._waited = 0.0
+        self.pieces = 0
+        self.first_piece: float | None = None
+        """How long after the beginning the first piece came, None before."""
+
+    def count(self) -> bool:
+        """Count a piece; whether it is the first."""
+        self.pieces += 1
+        if self.pieces > 1:
+            return False
+        self.first_piece = self.seconds
+        return True
+
+    @property
+    def seconds(self) -> float:
+        """How long it has taken."""
+        return time.monotonic() - self._began_at
+
+    def working_seconds(self, *, is_asking: bool) -> float:
+        """The same without the time in which it waited for the person.
+
+        `is_asking` says whether it has waited since this was asked last.
+        """
+        now = time.monotonic()
+        if is_asking:
+            self._waited += now - self._looked_at
+        self._looked_at = now
+        return now - self._began_at - self._waited

@@ -1,0 +1,53 @@
+"""What a person sends, checked. Knows no session."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+
+from webchat.chat.message import File
+from webchat.chat.texts import checked_files, checked_message
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A message on its way in.
+
+    `key` names it: a retry with the same key is ignored. `seen` is the last message that the sender knew, None if
+    that does not matter. `client` is whose answers are counted together.
+    """
+
+    text: str
+    files: tuple[File, ...] = ()
+    key: str | None = None
+    seen: str | None = None
+    client: str | None = None
+
+
+def checked_submission(
+    message: str,
+    longest: int,
+    files: Sequence[tuple[str, str]] = (),
+    key: str | None = None,
+    seen: str | None = None,
+    client: str | None = None,
+) -> Submission:
+    """A message of at most `longest` characters, with (name, text) files. Raises InvalidInput, TooLarge."""
+    return Submission(checked_message(message, longest), checked_files(files), key, seen, client)
+
+
+def once(key: str | None, *what: str) -> str | None:
+    """A key for just this, made of the one that a form carries; None if it carries none."""
+    return _digest(key, *what) if key else None
+
+
+def key_of(key: str, text: str) -> str:
+    """A key for this text, if the form's own cannot name it in an address, or names another message already: a browser
+    went back to a form that was sent, and sent it anew.
+    """
+    return _digest(key, "queue", text)
+
+
+def _digest(*what: str) -> str:
+    return sha256("\0".join(what).encode()).hexdigest()[:32]

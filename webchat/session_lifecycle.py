@@ -1,0 +1,159 @@
+"""The life of a session: created, prepared, resumed, copied, ended. Knows neither Flask nor files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from webchat.agent_sessions import checked_options
+from webchat.backends import SessionInfo, project_id_of
+from webchat.chat.message import history
+from webchat.chat.texts import DEFAULT_DESCRIPTION, checked_title
+from webchat.errors import AgentFixed, BackendUnavailable, InvalidInput, SessionExists, storing
+from webchat.limits import CHOSEN
+from webchat.replies.current_backend import CurrentBackend
+from webchat.replies.submission import once
+from webchat.replies.supervisor import ReplySupervisor
+from webchat.session_store import WebChatSession, WebChatSessionStore, is_session_id
+from webchat.storage.protocols import Storage
+
+
+class SessionLifecycle:
+    """What is said of each method in `WebChatSessionManager` counts here."""
+
+    def __init__(
+        self,
+        store: WebChatSessionStore,
+        storage: Storage,
+        supervisor: ReplySupervisor,
+        current: CurrentBackend,
+        longest_title: int,
+    ) -> None:
+        self._store, self._storage, self._supervisor, self._current = store, storage, supervisor, current
+        self._longest_title = longest_title
+
+    def create(
+        self,
+        working_dir: str,
+        description: str,
+        owner: str | None,
+        key: str | None = None,
+        options: Mapping[str, str] | None = None,
+    ) -> SessionInfo:
+        """See `WebChatSessionManager.create_session`."""
+        _require_folder(working_dir)
+        attached = self._current.attached
+        agents = attached.agents
+        chosen = {"agent": agents[0]} if agents else {}
+        checked = checked_options(options or {}, attached.takes, agents)
+        chosen |= {name: text for name, text in checked.items() if text}
+        title_by = None
+        if description != DEFAULT_DESCRIPTION:
+            title_by, description = "person", checked_title(description, self._longest_title)
+        return self._made(working_dir, description, owner, key, title_by, chosen)
+
+    def _made(
+        self,
+        working_dir: str,
+        description: str,
+        owner: str | None,
+        key: str | None,
+        title_by: str | None,
+        chosen: Mapping[str, Any],
+    ) -> SessionInfo:
+        """A new session, or the one that there is with this key."""
+        self._supervisor.require_open()
+        made = self._store.made_with(key, owner) if key else None
+        if made:
+            return _info_of(made)
+        self._supervisor.require_disk()
+        self._store.require_room(owner)
+        info = self._current.attached.create(working_dir, description)
+        if not is_session_id(info.session_id):
+            raise BackendUnavailable("The backend gave the new session a name that cannot be used.")
+        extra = {"project_id": info.project_id, "working_dir": info.working_dir, **chosen}
+        try:
+            self._store.add(info.session_id, description, extra, owner, key=key, title_by=title_by)
+        except SessionExists:
+            made = self._store.made_with(key, owner) if key else None
+            if made is None:
+                raise
+            self._current.attached.end(info.session_id)  # somebody else was quicker with the same
+            return _info_of(made)
+        return info
+
+    def new(self, owner: str | None, working_dir: str | None, options: Mapping[str, str] | None) -> WebChatSession:
+        """See `WebChatSessionManager.new_session`."""
+        session = self._store.active_session(owner)
+        if session is None or session.begun:
+            made = self.create(working_dir or "~", DEFAULT_DESCRIPTION, owner, options=options)
+            return self._store.require(made.session_id, owner)
+        return self.prepare(session, working_dir, options)
+
+    def prepare(
+        self, session: WebChatSession, working_dir: str | None, options: Mapping[str, str] | None
+    ) -> WebChatSession:
+        """See `WebChatSessionManager.prepare_session`."""
+        if options:
+            session = self.set_options(session, options)
+        if working_dir is None or working_dir == session.working_dir:
+            return session
+        if session.begun or "working_dir" not in self._current.attached.takes:
+            raise InvalidInput("This session has its folder. Start a new session to work in another one.")
+        _require_folder(working_dir)
+        placed = {"working_dir": working_dir, "project_id": project_id_of(working_dir)}
+        return self._store.annotate(session.session_id, placed, session.owner)
+
+    def set_options(self, session: WebChatSession, options: Mapping[str, str]) -> WebChatSession:
+        """See `WebChatSessionManager.set_options`."""
+        attached = self._current.attached
+        chosen = checked_options(options, attached.takes, attached.agents)
+        if session.begun and chosen.get("agent", session.extra.get("agent")) != session.extra.get("agent"):
+            raise AgentFixed
+        changes = {name: text or None for name, text in chosen.items()}
+        return self._store.annotate(session.session_id, changes, session.owner)
+
+    def resume(self, session: WebChatSession) -> WebChatSession:
+        """See `WebChatSessionManager.resume_session`."""
+        session_id = session.session_id
+        if not self._supervisor.is_answering(session_id):
+            self._current.attached.take_up(session_id, history(self._supervisor.read(session_id).messages))
+        resumed = self._store.reactivate(session_id, session.owner)
+        self._storage.bus.publish(session_id, urgent=True)
+        return resumed
+
+    def end(self, session: WebChatSession) -> None:
+        """Have the backend let go of a session without an answer in flight, which is then no longer current."""
+        self._current.attached.end(session.session_id)
+        self._store.deactivate(session.session_id, session.owner)
+        self._storage.bus.publish(session.session_id, urgent=True)
+
+    def fork(self, session: WebChatSession, message_id: str, key: str | None) -> WebChatSession:
+        """See `WebChatSessionManager.fork`."""
+        shown = self._supervisor.read(session.session_id).up_to(message_id)
+        if not shown or shown[-1].in_flight:
+            raise InvalidInput("Only a finished message that is shown can begin a session of its own.")
+        _require_folder(session.working_dir)
+        chosen = {name: session.extra[name] for name in CHOSEN if name in session.extra}
+        this, owner = once(key, "fork", session.session_id, message_id), session.owner
+        info = self._made(session.working_dir, session.description, owner, this, session.title_by, chosen)
+        forked = info.session_id
+        parents = (None, *(message.id for message in shown))
+        copies = [replace(message, parent=parent) for message, parent in zip(shown, parents, strict=False)]
+        with self._supervisor.turn(forked) as turn, storing("The messages could not be copied"):
+            if not turn.conversation.messages:
+                self._storage.transcripts.append(forked, *copies)
+        return self._store.note_message(self._store.require(forked, owner), shown[0].content)
+
+
+def _require_folder(working_dir: str) -> None:
+    """Raises InvalidInput if there is no such folder."""
+    # Unlike a Path's, these calls raise nothing: not for somebody who is not there, nor for a name too long.
+    if not os.path.isdir(os.path.expanduser(working_dir)):  # noqa: PTH111, PTH112
+        raise InvalidInput(f"There is no folder {working_dir[:200]!r} to work in.")
+
+
+def _info_of(session: WebChatSession) -> SessionInfo:
+    return SessionInfo(session.session_id, session.project_id, session.working_dir)
