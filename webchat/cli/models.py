@@ -1,0 +1,73 @@
+"""`webchat models`: the models that can be embedded. Knows no session."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+import click
+
+from webchat.cli.terminal import TerminalProgress, refusal
+from webchat.errors import WebChatError
+
+if TYPE_CHECKING:
+    from webchat.models.shelf import OnShelf, Shelf
+
+
+@click.group(invoke_without_command=True)
+@click.pass_context
+def models(ctx: click.Context) -> None:
+    """The models that can be embedded: list them (which is the default), get one, remove one."""
+    if ctx.invoked_subcommand is None:
+        ctx.invoke(list_models)
+
+
+@models.command("list")
+def list_models() -> None:
+    """Say which models there are, and which of them are here."""
+    for row in _shelf().rows():
+        size = f"{row.model.bytes / 1e9:.1f} GB"
+        click.echo(f"{row.model.name:20} {size:>7}  {row.model.licence:11} {_state(row)}")
+    click.echo(f"In {_shelf().folder}")
+
+
+@models.command("get")
+@click.argument("name")
+@click.option("--from", "given", metavar="FILE|FOLDER|URL", help="Take it from there: for machines without a network.")
+def get_model(name: str, given: str | None) -> None:
+    """Download a model, or go on with it."""
+    from webchat.models import named
+    from webchat.models.fetch import fetch
+
+    try:
+        path = fetch(named(name), _shelf().folder, TerminalProgress(), threading.Event(), given=given)
+    except WebChatError as error:
+        raise refusal(error) from error
+    except KeyboardInterrupt as error:
+        raise click.ClickException("Stopped. The same command goes on where this one was.") from error
+    click.echo(f"{path} is here and checked.")
+
+
+@models.command("remove")
+@click.argument("name")
+def remove_model(name: str) -> None:
+    """Delete a model's file."""
+    from webchat.models import named
+
+    try:
+        freed = _shelf().remove(named(name))
+    except WebChatError as error:
+        raise refusal(error) from error
+    click.echo(f"{freed / 1e9:.1f} GB freed." if freed else "It was not here.")
+
+
+def _shelf() -> Shelf:
+    from webchat.models import models_folder
+    from webchat.models.shelf import shelf
+
+    return shelf(models_folder())
+
+
+def _state(row: OnShelf) -> str:
+    percent = f"{row.progress or 0:.0%}"
+    return {"here": "here", "coming": f"is coming, {percent}", "partly": f"{percent} are here", "absent": ""}[row.state]

@@ -1,0 +1,116 @@
+"""`webchat serve`: the settings as options, and the server. Knows no session."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import click
+
+from webchat import config
+from webchat.addresses import is_loopback, socket_path
+from webchat.cli import secret_flags
+from webchat.cli.terminal import TerminalProgress, refusal
+from webchat.errors import InvalidInput, WebChatError
+from webchat.serving import logs
+from webchat.serving.logs import printable
+
+
+def _setting_options(command: Callable[..., None]) -> Callable[..., None]:
+    """An option for each setting, with its variable and default in the help."""
+    for setting in reversed(config.SETTINGS):
+        data = setting.metadata
+        shown = {False: "off", None: ""}.get(setting.default, setting.default)
+        default = "" if shown in ("", ()) else f", default {shown}"
+        text = f"{data['help']}  [{data['key']}{default}]"
+        command = click.option(
+            data["flag"],
+            setting.name,
+            help=text,
+            metavar="TEXT" if data["parse"] is str else "VALUE",
+            multiple=data["many"],
+            callback=_by_lines if data["many"] else None,
+        )(command)
+    return command
+
+
+def _by_lines(_context: click.Context, _option: click.Parameter, values: tuple[str, ...]) -> str | None:
+    """A flag that was given several times, as its variable would have it."""
+    return "\n".join(values) if values else None
+
+
+@click.command()
+@_setting_options
+def serve(**given: str | None) -> None:
+    """Serve the chat on this machine."""
+    given |= secret_flags.handed_on(os.environ)
+    secret_flags.hide(given)
+    explicit = {setting.metadata["key"]: given[setting.name] for setting in config.SETTINGS}
+    try:
+        _serve(explicit)
+    except (WebChatError, OSError) as error:
+        raise refusal(error) from error
+
+
+def _serve(explicit: dict[str, Any]) -> None:
+    from webchat.app import create_app
+    from webchat.serving import server
+
+    made = _make_token(explicit)
+    settings = _with_a_way_in(explicit)
+    logs.set_up(settings.log_format, settings.log_level)
+    app = create_app(explicit)
+    manager = app.extensions["webchat"]
+    listening = server.listen(settings.host, settings.port)
+    path = socket_path(settings.host)
+    port = settings.port if path else listening.getsockname()[1]
+    if port != settings.port and settings.port:
+        click.echo(f"Port {settings.port} is taken; using {port} instead.")
+    for line in _addresses(settings, port, f"?token={made}" if made else ""):
+        click.echo(line)
+    click.echo(printable(f"Sessions are kept in {settings.home.expanduser()}"))
+    if manager.notice:
+        click.echo(printable(manager.notice))
+    manager.start(TerminalProgress())
+    sys.stdout.flush()
+    server.run(app, manager, listening, max_streams=settings.max_streams, grace=settings.grace)
+
+
+def _make_token(explicit: dict[str, Any]) -> str:
+    """A token where one is to be made, put in the flag's place; "" where one was given or none is wanted."""
+    if config.load(explicit, os.environ)[0].token != "auto":  # noqa: S105  (a word, not a token)
+        return ""
+    explicit["WEBCHAT_TOKEN"] = secrets.token_urlsafe(24)
+    return str(explicit["WEBCHAT_TOKEN"])
+
+
+def _with_a_way_in(explicit: dict[str, Any]) -> config.Settings:
+    """The settings. Raises InvalidInput where others could reach the chat and nothing keeps them out."""
+    settings, _ = config.load(explicit, os.environ)
+    reachable = not is_loopback(settings.host) or settings.proxies > 0
+    if reachable and not settings.token and not settings.auth_header:
+        where = "Behind a proxy" if settings.proxies else f"At {settings.host}"
+        raise InvalidInput(
+            f"{where} others could reach this chat, and through it your files and your model. Say who may: "
+            "--token auto makes a token and a link, --auth-header takes a signed-in person's name from a proxy."
+        )
+    return settings
+
+
+def _addresses(settings: config.Settings, port: int, way_in: str) -> Iterator[str]:
+    """Where the chat is, for the terminal. `way_in` has a token that was made, which is told here and nowhere else."""
+    path = socket_path(settings.host)
+    if path:
+        yield f"{settings.title} is at {path}  (Ctrl+C ends it)"
+        yield f"Try: curl --unix-socket {path} http://localhost/"
+        return
+    everywhere = settings.host in ("0.0.0.0", "::")  # noqa: S104
+    host = "127.0.0.1" if everywhere else f"[{settings.host}]" if ":" in settings.host else settings.host
+    yield f"{settings.title} is at http://{host}:{port}/{way_in}  (Ctrl+C ends it)"
+    if everywhere:
+        yield "Other machines reach it by this one's address; its names must be allowed with --allow-host."
+    if not is_loopback(settings.host) and not settings.proxies:
+        yield "WARNING: there is no TLS, so the network can read along. Put a proxy before the chat: docs/deploy.md."

@@ -1,0 +1,44 @@
+"""What the terminal is shown: refusals and progress. Knows no command."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from webchat.chat.plain import one_line
+from webchat.serving.logs import printable
+
+BAR_WIDTH = 30
+
+
+def refusal(error: Exception) -> click.ClickException:
+    """The error as what ends a command."""
+    return click.ClickException(printable(str(error)))
+
+
+def plain(line: str) -> str:
+    """A line without what a terminal would obey: a file's name may have anything in it."""
+    return "".join(char if char.isprintable() else "?" for char in line)
+
+
+class TerminalProgress:
+    """Tells the terminal what goes on: a bar that moves in place; where there is no terminal, a line for each step."""
+
+    def __init__(self) -> None:
+        self._text = ""
+        self._moving = sys.stderr.isatty()
+
+    def __call__(self, text: str, progress: float | None = None) -> None:
+        """Show `text`, with a bar where `progress` from 0 to 1 is known."""
+        text = one_line(text)
+        if text != self._text:
+            click.echo(("\n" if self._text and self._moving else "") + text, err=True, nl=not self._moving)
+            self._text = text
+        if self._moving and progress is not None:
+            filled = round(progress * BAR_WIDTH)
+            bar = "█" * filled + "░" * (BAR_WIDTH - filled)
+            click.echo(f"\r{text}  {bar} {progress:4.0%}", err=True, nl=False)
+            if progress >= 1:
+                click.echo(err=True)
+                self._text = ""
