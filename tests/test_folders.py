@@ -12,7 +12,7 @@ from tests.reading import until
 from webchat import config
 from webchat.errors import InvalidInput
 from webchat.web.new_session import NOT_YOURS
-from webchat.web.pieces import SESSIONS_SHOWN
+from webchat.web.session_list import SESSIONS_SHOWN
 
 JSON = {"Accept": "application/json"}
 HEADER = "X-Remote-User"

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, redirect, request
-from markupsafe import Markup, escape
+from flask import Blueprint, Response, request
+from markupsafe import escape
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as AnyResponse
 
 from webchat.chat.conversation import Conversation
 from webchat.chat.message import Message, new_message_id
-from webchat.chat.messages import Messages
 from webchat.chat.queued import QueuedMessage
 from webchat.chat.search import Hit
 from webchat.errors import InvalidInput
 from webchat.memory import MemoryAnswer, answer, answered_before, check_memory_intent
-from webchat.replies.posted import Posted
 from webchat.replies.submission import once
 from webchat.session_store import WebChatSession
-from webchat.web import housekeeping, pieces
+from webchat.web import housekeeping, pieces, session_list
 from webchat.web.api import message_fields, session_fields, shelved_fields, waiting_fields
-from webchat.web.context import chat_of, client, hint_version, manager, owner, session_link
-from webchat.web.faces import Face, is_script, json_answer, script_answer, wanted_face
+from webchat.web.context import chat_of, client, manager, owner, session_link
+from webchat.web.faces import Face, is_script, json_answer, wanted_face
+from webchat.web.form_answers import chat_answer, chat_answer_with, messages_answer
 from webchat.web.htmx import fragments, is_htmx
 from webchat.web.inputs import allow_files, request_fields
 from webchat.web.new_session import agent, folder
@@ -31,8 +30,6 @@ from webchat.web.templates import render_template
 from webchat.web.window import window_before
 
 SHELVES = ("", "archived", "trash")
-FIRST_TEXT = 0.03
-"""Seconds that a form's answer waits for the first piece of text, which then comes with it."""
 
 
 def register(blueprint: Blueprint) -> None:
@@ -87,18 +84,18 @@ def sessions() -> Response | str:
     if by not in ("", "folder"):
         raise InvalidInput("by is folder, or is left out.")
     if wanted_face() is Face.JSON:
-        found, has_more = pieces.listed(query, page, show, folder, by)
-        waiting = pieces.waiting()
+        found, has_more = session_list.listed(query, page, show, folder, by)
+        waiting = session_list.waiting()
         rows = [{**shelved_fields(item), "waiting": item.session_id in waiting} for item in found]
         fields: dict[str, object] = {"sessions": rows, "has_more": has_more}
         if query.strip():
             is_first = page == 0 and not show
-            hits, complete, partial = pieces.said(query, found, folder) if is_first else ([], True, False)
+            hits, complete, partial = session_list.said(query, found, folder) if is_first else ([], True, False)
             fields |= {"hits": [_hit_fields(item.hit) for item in hits], "complete": complete, "partial": partial}
         return json_answer(fields)
     if is_htmx():
-        return pieces.list_part(query, page, folder, by)
-    context = pieces.list_context(query, page, show, folder, by)
+        return session_list.list_part(query, page, folder, by)
+    context = session_list.list_context(query, page, show, folder, by)
     undo = housekeeping.undo_context(request.args.get("deleted"))
     context |= {"left_out": manager().archive.left_out(owner()), "trash_days": manager().housekeeping.trash_days}
     return render_template("webchat/sessions.html", **context, **undo)
@@ -112,11 +109,11 @@ def _page_number(text: str) -> int:
 
 def new() -> AnyResponse:
     session = manager().new_session(owner(), working_dir=folder(), options=agent())
-    return _shown(session, note="New session started", note_above=True)
+    return chat_answer(session, note="New session started", note_above=True)
 
 
 def resume(session_id: str) -> AnyResponse:
-    return _shown(manager().resume_session(session_id, owner()), note="Resumed session")
+    return chat_answer(manager().resume_session(session_id, owner()), note="Resumed session")
 
 
 def start() -> AnyResponse:
@@ -128,7 +125,7 @@ def start() -> AnyResponse:
         shown = manager().get_session(made.session_id, owner())
         said, *_ = _remember(shown.session_id, message)
         reply = memory_reply(said, shown.session_id, connected=True)
-        return reply or _shown(
+        return reply or chat_answer(
             manager().get_session(shown.session_id, owner()), note="New session started", note_above=True
         )
     posted = manager().start_conversation(
@@ -140,7 +137,7 @@ def start() -> AnyResponse:
         working_dir=folder() or "~",
         options=agent(),
     )
-    return answering(posted) or _chat_with(posted, note="New session started")
+    return answering(posted) or chat_answer_with(posted, note="New session started")
 
 
 def send(session_id: str) -> AnyResponse:
@@ -152,12 +149,12 @@ def send(session_id: str) -> AnyResponse:
     manager().prepare_session(session_id, owner(), working_dir=folder(), options=agent())
     if _memory_intent(message):
         said, asked, answered = _remember(session_id, message)
-        return memory_reply(said, session_id, connected=True) or _added(session_id, asked, answered)
+        return memory_reply(said, session_id, connected=True) or messages_answer(session_id, asked, answered)
     post = post_or_wait if is_script() else post_or_queue
     posted = post(session_id, message, request_fields().files())
     if isinstance(posted, QueuedMessage):
         return after_queueing(session_id)
-    return answering(posted) or _added(session_id, posted.question, posted.reply, posted=posted)
+    return answering(posted) or messages_answer(session_id, posted.question, posted.reply, posted=posted)
 
 
 def source(session_id: str, message_id: str) -> Response:
@@ -180,14 +177,14 @@ def file(session_id: str, message_id: str, number: int) -> Response:
 def retry(session_id: str, message_id: str) -> AnyResponse:
     reserve()
     posted = manager().retry(session_id, message_id, owner(), key=_key(), client=client())
-    return answering(posted) or _chat_with(posted)
+    return answering(posted) or chat_answer_with(posted)
 
 
 def go_on(session_id: str, message_id: str) -> AnyResponse:
     """Have an answer that broke off go on in the same message."""
     reserve()
     posted = manager().continue_reply(session_id, message_id, owner(), key=_key(), client=client())
-    return answering(posted) or _chat_with(posted)
+    return answering(posted) or chat_answer_with(posted)
 
 
 def edit(session_id: str, message_id: str) -> AnyResponse | str:
@@ -206,18 +203,18 @@ def change(session_id: str, message_id: str) -> AnyResponse:
     """Say something else in place of a message of one's own."""
     message = _message_field()
     posted = manager().edit(session_id, message_id, message, owner(), key=_key(), seen=_seen(), client=client())
-    return answering(posted) or _chat_with(posted)
+    return answering(posted) or chat_answer_with(posted)
 
 
 def select(session_id: str, message_id: str) -> AnyResponse:
     """Show the branch with this message."""
     manager().select(session_id, message_id, owner())
-    return _shown(manager().get_session(session_id, owner()))
+    return chat_answer(manager().get_session(session_id, owner()))
 
 
 def fork(session_id: str, message_id: str) -> AnyResponse:
     """A new session that begins as this one does, up to that message."""
-    return _shown(manager().fork(session_id, message_id, owner(), key=_key()), note="Copied into a new session")
+    return chat_answer(manager().fork(session_id, message_id, owner(), key=_key()), note="Copied into a new session")
 
 
 def ask(session_id: str, message_id: str) -> AnyResponse:
@@ -230,12 +227,12 @@ def ask(session_id: str, message_id: str) -> AnyResponse:
     posted = manager().post_message(
         session_id, asked.content, owner(), files=files, key=_key(), seen=_seen(), client=client()
     )
-    return answering(posted) or _added(session_id, posted.question, posted.reply, posted=posted)
+    return answering(posted) or messages_answer(session_id, posted.question, posted.reply, posted=posted)
 
 
 def end(session_id: str) -> AnyResponse:
     manager().end_session(session_id, owner())
-    return _shown(manager().get_session(session_id, owner()), note="Ended session")
+    return chat_answer(manager().get_session(session_id, owner()), note="Ended session")
 
 
 def _hit_fields(hit: Hit) -> dict[str, object]:
@@ -252,56 +249,6 @@ def _page(shown: WebChatSession | None, show: int = 0, at: str = "", aside: str 
         # Not with "+": it would take the chat, a plain text, for something to escape.
         return "".join((render_template("webchat/_chat.html", **context), pieces.shell_partials(shown)))
     return render_template("webchat/chat.html", **context, title=pieces.page_title(shown))
-
-
-def _shown(shown: WebChatSession, note: str = "", *, note_above: bool = False, with_list: bool = True) -> AnyResponse:
-    """The session's chat after something was done with it, with badge and, mostly, list in one swap, or a redirect."""
-    url = session_link(shown.session_id)
-    told = script_answer(session_fields(shown))
-    if told:
-        return told
-    if not is_htmx():
-        return redirect(f"{url}#end", code=303)
-    note = note and f"{note} {shown.short_id}"
-    parts = [pieces.chat_part(shown, note, note_above=note_above), pieces.shell_partials(shown)]
-    return fragments(*parts, *([pieces.list_partial()] if with_list else []), push=url)
-
-
-def _chat_with(posted: Posted, note: str = "") -> AnyResponse:
-    """The session's chat with an answer that has just begun. A list that is open hears of it by its page's stream."""
-    if is_htmx():
-        posted.wait_for_text(FIRST_TEXT)
-    return _shown(posted.session, note=note, note_above=True, with_list=False)
-
-
-def _added(session_id: str, *added: Message, posted: Posted | None = None) -> AnyResponse:
-    """The new messages and what they change in the composer, or a redirect."""
-    if not is_htmx():
-        return redirect(f"{session_link(session_id)}#end", code=303)
-    if posted and posted.run:
-        return _begun(session_id, posted)
-    conversation = manager().read_conversation(session_id)
-    now = [conversation.find(message.id) or message for message in added]
-    messages = pieces.added_partial(now, conversation, session_id)
-    return fragments(messages, pieces.seen_partial(conversation.last or now[-1]), _changed_hint(session_id))
-
-
-def _begun(session_id: str, posted: Posted) -> AnyResponse:
-    """A question at the end of a session, and its answer as far as it has come."""
-    # Whatever is sent before the answer is rendered while the model is at work.
-    question = pieces.message_html(posted.question, Conversation(), session_id)
-    hint = _changed_hint(session_id)
-    posted.wait_for_text(FIRST_TEXT)
-    end = Conversation(Messages([posted.question, posted.answer]), status=posted.status)
-    messages = pieces.added_partial(end.messages, end, session_id, rendered=[question])
-    return fragments(messages, pieces.seen_partial(posted.answer), hint)
-
-
-def _changed_hint(session_id: str) -> Markup:
-    """The line below the composer, where the form's page shows an earlier one."""
-    session = manager().get_session(session_id, owner())
-    shown = request_fields().optional("hint")
-    return pieces.hint_partial(session) if shown not in (None, hint_version(session)) else Markup()
 
 
 def _earlier(shown: WebChatSession, before: str, after: str) -> str:

@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from webchat.errors import InvalidInput
 from webchat.storage.protocols import Shelf
-from webchat.web import pieces
+from webchat.web import pieces, session_list
 from webchat.web.api import shelved_fields
 from webchat.web.context import link, manager, owner, session_link
 from webchat.web.faces import script_answer
@@ -107,7 +107,7 @@ def _done(session_ids: Collection[str] = (), deleted_at: str | None = None, show
     if not is_htmx():
         return redirect(link("sessions", show=show, deleted=deleted_at), code=303)
     undo = undo_context(deleted_at) if deleted_at else {}
-    parts = [pieces.list_partial(), partial("undo", "innerHTML", _undo(undo))]
+    parts = [session_list.list_partial(), partial("undo", "innerHTML", _undo(undo))]
     left = deleted_at and page_address() in {urlsplit(session_link(session_id)).path for session_id in session_ids}
     if left:  # the page that asked showed what is gone now
         parts += [partial("chatArea", "outerHTML", pieces.welcome_part()), pieces.shell_partials(None)]

@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from webchat.agent_sessions import own_name
 from webchat.backends.abilities import OwnSession
-from webchat.web import pieces
+from webchat.web import pieces, session_list
 from webchat.web.api import session_fields
 from webchat.web.context import chat_of, manager, owner, session_link
 from webchat.web.faces import Face, json_answer, script_answer, wanted_face
@@ -48,7 +48,7 @@ def opened(name: str) -> AnyResponse:
     if not is_htmx():
         return redirect(f"{url}#end", code=303)
     parts = [pieces.chat_part(session, "Opened here", note_above=False), pieces.shell_partials(session)]
-    return fragments(*parts, pieces.list_partial(), push=url)
+    return fragments(*parts, session_list.list_partial(), push=url)
 
 
 def _fields(own: OwnSession) -> dict[str, object]:

@@ -1,0 +1,75 @@
+"""What a form of the chat gets back: the session's chat, or the messages that it has added. Knows no route."""
+
+from __future__ import annotations
+
+from flask import redirect
+from markupsafe import Markup
+from werkzeug.wrappers import Response as AnyResponse
+
+from webchat.chat.conversation import Conversation
+from webchat.chat.message import Message
+from webchat.chat.messages import Messages
+from webchat.replies.posted import Posted
+from webchat.session_store import WebChatSession
+from webchat.web import pieces
+from webchat.web.api import session_fields
+from webchat.web.context import hint_version, manager, owner, session_link
+from webchat.web.faces import script_answer
+from webchat.web.htmx import fragments, is_htmx
+from webchat.web.inputs import request_fields
+from webchat.web.session_list import list_partial
+
+FIRST_TEXT = 0.03
+"""Seconds that a form's answer waits for the first piece of text, which then comes with it."""
+
+
+def chat_answer(
+    shown: WebChatSession, note: str = "", *, note_above: bool = False, with_list: bool = True
+) -> AnyResponse:
+    """The session's chat after something was done with it, with badge and, mostly, list in one swap, or a redirect."""
+    url = session_link(shown.session_id)
+    told = script_answer(session_fields(shown))
+    if told:
+        return told
+    if not is_htmx():
+        return redirect(f"{url}#end", code=303)
+    note = note and f"{note} {shown.short_id}"
+    parts = [pieces.chat_part(shown, note, note_above=note_above), pieces.shell_partials(shown)]
+    return fragments(*parts, *([list_partial()] if with_list else []), push=url)
+
+
+def chat_answer_with(posted: Posted, note: str = "") -> AnyResponse:
+    """The session's chat with an answer that has just begun. A list that is open hears of it by its page's stream."""
+    if is_htmx():
+        posted.wait_for_text(FIRST_TEXT)
+    return chat_answer(posted.session, note=note, note_above=True, with_list=False)
+
+
+def messages_answer(session_id: str, *added: Message, posted: Posted | None = None) -> AnyResponse:
+    """The new messages and what they change in the composer, or a redirect."""
+    if not is_htmx():
+        return redirect(f"{session_link(session_id)}#end", code=303)
+    if posted and posted.run:
+        return _begun(session_id, posted)
+    conversation = manager().read_conversation(session_id)
+    now = [conversation.find(message.id) or message for message in added]
+    messages = pieces.added_partial(now, conversation, session_id)
+    return fragments(messages, pieces.seen_partial(conversation.last or now[-1]), _changed_hint(session_id))
+
+
+def _begun(session_id: str, posted: Posted) -> AnyResponse:
+    """A question at the end of a session, and its answer as far as it has come."""
+    # Whatever is sent before the answer is rendered while the model is at work.
+    question = pieces.message_html(posted.question, Conversation(), session_id)
+    hint = _changed_hint(session_id)
+    posted.wait_for_text(FIRST_TEXT)
+    end = Conversation(Messages([posted.question, posted.answer]), status=posted.status)
+    messages = pieces.added_partial(end.messages, end, session_id, rendered=[question])
+    return fragments(messages, pieces.seen_partial(posted.answer), hint)
+
+
+def _changed_hint(session_id: str) -> Markup:
+    """The line below the composer, where the form's page shows an earlier one."""
+    session = manager().get_session(session_id, owner())
+    shown = request_fields().optional("hint")
+    return pieces.hint_partial(session) if shown not in (None, hint_version(session)) else Markup()

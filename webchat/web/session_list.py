@@ -1,0 +1,147 @@
+"""The list of sessions, by page, search, folder and day. Knows no route."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from typing import Any
+
+from markupsafe import Markup
+
+from webchat.chat.search import Hit
+from webchat.errors import StorageError
+from webchat.session_store import WebChatSession
+from webchat.storage.protocols import Shelf
+from webchat.web.context import DAYS, day_group, link, local_time, manager, owner
+from webchat.web.htmx import partial
+from webchat.web.templates import render_template
+
+SESSIONS_SHOWN = 50
+HITS_SHOWN = 30
+"""Sessions at most that are shown for what was said in them."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """A heading of the list, and the sessions below it."""
+
+    name: str
+    sessions: tuple[WebChatSession, ...]
+
+
+@dataclass(frozen=True)
+class SaidIn:
+    """A session, and a message in it that was searched for."""
+
+    session: WebChatSession
+    hit: Hit
+
+    @property
+    def is_title(self) -> bool:
+        """Whether it is where the session's title was taken from."""
+        return (self.hit.before + self.hit.match + self.hit.after).startswith(self.session.description.rstrip("…"))
+
+
+def list_part(query: str = "", page: int = 0, folder: str | None = None, by: str = "") -> str:
+    """The rows of the sessions list, newest first, 50 at a time."""
+    return render_template("webchat/_session_list.html", **list_context(query, page, folder=folder, by=by))
+
+
+def list_context(
+    query: str = "", page: int = 0, show: str = "", folder: str | None = None, by: str = ""
+) -> dict[str, Any]:
+    """What `_session_list.html` needs; `by` "folder" has a heading for each folder."""
+    sessions, has_more = listed(query, page, show, folder, by)
+    hits, complete, partial = said(query, sessions, folder) if page == 0 and not show else ([], True, False)
+    current = manager().active_session(owner())
+    return {
+        "hits": hits,
+        "complete": complete,
+        "partial": partial,
+        "groups": _by_folder(sessions) if by else _groups(sessions, show),
+        "folder": folder,
+        "by": by,
+        "has_folders": any(session.working_dir != "~" for session in sessions),
+        "here": current.working_dir if current and current.working_dir != "~" else None,
+        "waiting": waiting(),
+        "query": query,
+        "page": page,
+        "show": show,
+        "more": link("sessions", page=page + 1, q=query or None, show=show or None, folder=folder, by=by or None)
+        if has_more
+        else None,
+        "notice": manager().store.notice,
+    }
+
+
+def waiting() -> frozenset[str]:
+    """The ids of the sessions in which somebody is asked something, as far as that can be read."""
+    with suppress(StorageError):
+        return manager().waiting_for_answers()
+    return frozenset()
+
+
+def list_partial() -> Markup:
+    """The rows of the dropdown, anew."""
+    return partial("sessionList", "outerHTML", list_part())
+
+
+def listed(
+    query: str = "", page: int = 0, show: str = "", folder: str | None = None, by: str = ""
+) -> tuple[list[WebChatSession], bool]:
+    """One page of the list, and whether there are more: what is pinned first, then the newest.
+
+    `show` is "" for the list, "archived" or "trash"; with `folder` only what works there. Sessions without a message
+    are hidden, but for the current.
+    """
+    shelf: Shelf = "trash" if show == "trash" else "archive" if show else "both" if query.strip() else "list"
+    start = page * SESSIONS_SHOWN
+    found = manager().list_page(shelf, query, start, SESSIONS_SHOWN + 1, owner(), folder, by_folder=by == "folder")
+    return found[:SESSIONS_SHOWN], len(found) > SESSIONS_SHOWN
+
+
+def said(query: str, titled: Sequence[WebChatSession], folder: str | None = None) -> tuple[list[SaidIn], bool, bool]:
+    """The sessions in which that was said, whether the index is up to date, and whether only part was looked at.
+
+    Those that have it in their title come last, and not where what was said is the message that the title is from.
+    """
+    if not query.strip():
+        return [], True, False
+    beside = {session.session_id for session in titled}
+    hits, complete, partial = manager().search(query, HITS_SHOWN + len(beside), owner(), folder)
+    said_in = [SaidIn(manager().get_session(hit.session_id, owner()), hit) for hit in hits]
+    others = [item for item in said_in if item.hit.session_id not in beside]
+    others += [item for item in said_in if item.hit.session_id in beside and not item.is_title]
+    return others[:HITS_SHOWN], complete, partial
+
+
+def _groups(sessions: list[WebChatSession], show: str) -> list[Group]:
+    days = _days([session for session in sessions if not session.pinned])
+
+    def heading(session: WebChatSession) -> str:
+        if show == "trash":
+            return "Deleted"
+        return "Pinned" if session.pinned else days[session.session_id]
+
+    return [Group(name, tuple(group)) for name, group in groupby(sessions, key=heading)]
+
+
+def _by_folder(sessions: Sequence[WebChatSession]) -> list[Group]:
+    return [Group(name, tuple(group)) for name, group in groupby(sessions, key=lambda session: session.working_dir)]
+
+
+def _days(sessions: Sequence[WebChatSession]) -> dict[str, str]:
+    """Under which day each of these stands, the newest first: none under an older one than what stands below it.
+
+    What was said while the clock was behind stands where it belongs, with a time that is too early.
+    """
+    now = local_time(datetime.now().astimezone().isoformat())
+    assert now is not None  # noqa: S101  (a time that was just made)
+    newest, days = 0, {}
+    for session in reversed(sessions):
+        newest = max(newest, DAYS.index(day_group(local_time(session.last_active), now)))
+        days[session.session_id] = DAYS[newest]
+    return days
