@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from tests.acp import Reading, agents_in, ask, text_of, told
+from tests.reading import until
 from webchat.backends import SessionOptions
 from webchat.backends.acp.records import Record, Records
 from webchat.backends.acp.transcript import MOST_TOLD
@@ -238,6 +239,40 @@ def test_the_agents_session_is_kept_after_stop(agents):
     reading.answer.cancel()
     assert reading.ended.wait(5)
     backend.resume_session(session_id, said(HELLO, ("endless", reading.text)))
+    assert told(backend, session_id)["prompts"] == ["hello", "endless", "told"]
+
+
+def stopped(backend) -> tuple[str, list[dict[str, str]]]:
+    """A session whose last answer was stopped, and its history."""
+    session_id = begun(backend)
+    reading = Reading(backend, session_id, "endless")
+    reading.until(lambda piece: isinstance(piece, str))
+    reading.answer.cancel()
+    assert reading.ended.wait(5)
+    live = backend._sessions.find(session_id).live
+    until(lambda: not live.running)
+    return session_id, said(HELLO, ("endless", reading.text))
+
+
+@pytest.mark.parametrize("saved", [True, False])
+def test_after_a_stop_and_a_restart_a_session_that_has_what_came_goes_on(agents, saved):
+    session_id, history = stopped(agents.backend("--resume"))
+    agents.close()
+    again = agents.backend("--resume", *([] if saved else ["--has-saved-nothing"]))
+    again.resume_session(session_id, history)
+    prompts = told(again, session_id)["prompts"]
+    assert agents.received("session/resume") == [], "a load alone tells what the agent has saved"
+    assert (len(agents.received("session/new")), len(agents.received("session/load"))) == (1 if saved else 2, 1)
+    assert (prompts == ["hello", "endless", "told"]) == saved
+    assert ("You: on and" in prompts[-1]) == (not saved)
+
+
+def test_after_a_stop_and_an_agents_idle_end_its_session_goes_on(agents):
+    backend = agents.backend(idle=0.1)
+    session_id, history = stopped(backend)
+    live = backend._sessions.find(session_id).live
+    until(lambda: live.connection.is_over)
+    backend.resume_session(session_id, history)
     assert told(backend, session_id)["prompts"] == ["hello", "endless", "told"]
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from tests.reading import until
+from tests.real_agents.chat import PATIENCE
 from tests.real_agents.model import primed
-from tests.scripted_server import calls, says
+from tests.scripted_server import SILENCE, calls, says, sends
 
 
 def test_after_a_restart_the_agents_session_goes_on(chat, session_id, model, agent):
@@ -23,6 +25,27 @@ def test_after_a_restart_the_agents_session_goes_on(chat, session_id, model, age
         ("user", "What did you do?"),
     ]
     assert len(model.tools_gave) == 1
+
+
+def test_after_a_stop_and_a_restart_the_model_has_what_had_come(chat, session_id, model):
+    model.script(says("Ada, I see."), sends("Once upon a time ", SILENCE))
+    chat.say(session_id, "My name is Ada.")
+    chat.begin_answer(session_id, "Tell me a story.", "Once")
+    began = chat.agents_session(session_id)
+    chat.manager.stop(session_id)
+    chat.ended(session_id)
+    until(lambda: not chat.backend._sessions.find(session_id).live.running, PATIENCE)
+    chat.manager.close()
+    chat.begin()
+    assert chat.say(session_id, "Go on.") == "Hello there."
+    assert chat.agents_session(session_id) == began
+    assert model.heard == [
+        ("user", "My name is Ada."),
+        ("assistant", "Ada, I see."),
+        ("user", "Tell me a story."),
+        ("assistant", "Once upon a time"),
+        ("user", "Go on."),
+    ]
 
 
 def test_an_edited_message_and_a_fork_have_their_own_history(chat, session_id, model):

@@ -88,7 +88,10 @@ class AcpBackend:
             self._sessions.place(session, options.working_dir)
 
     def close(self) -> None:
-        self._records.release(self._sessions.alive())
+        alive = self._sessions.alive()
+        self._records.release([key for key, live in alive.items() if not live.was_cancelled])
+        # Those are not released: only a load tells whether the agent has saved what had come.
+        self._records.finish({key: live.known for key, live in alive.items() if live.has_stopped and live.known})
         for agent in self._agents.values():
             agent.close()
 

@@ -51,6 +51,13 @@ class AgentSession:
         """The prompt that has not ended yet."""
         self.has_failed = False
         """Whether the last prompt ended with an error."""
+        self.was_cancelled = False
+        """Whether the last prompt was cancelled."""
+
+    @property
+    def has_stopped(self) -> bool:
+        """Whether the last prompt was cancelled and has ended well: the agent may have saved what had come of it."""
+        return self.was_cancelled and self.running is None and not self.has_failed
 
     @property
     def is_usable(self) -> bool:
@@ -71,12 +78,14 @@ class AgentSession:
             self.running, self.has_failed = None, answer.exception() is not None
             done(answer)
 
+        self.was_cancelled = False
         prompt = self.connection.wire.request("session/prompt", {"sessionId": self.id, "prompt": content}, ended)
         self.running = None if prompt.done() else prompt
         return prompt
 
     def cancel(self) -> None:
         """Ask the agent to end the prompt."""
+        self.was_cancelled = True
         self.connection.wire.notify("session/cancel", {"sessionId": self.id})
 
     def choose(self, select_id: str, value: str) -> Future[Any]:

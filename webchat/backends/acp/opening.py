@@ -76,7 +76,11 @@ class Opening:
     def _live(self, connection: Connection, known: str) -> Generator[Piece, None, AgentSession | None]:
         """The session that is alive, if it has just this conversation; one that has another is closed."""
         live, self._session.live = self._session.live, None
-        if live is None or not live.is_usable or live.connection is not connection:
+        if live is None:
+            return None
+        if not live.is_usable or live.connection is not connection:
+            if live.has_stopped and live.known:
+                self._records.finish({self._session.info.session_id: live.known})
             return None
         running = live.running
         if running:

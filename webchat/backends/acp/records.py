@@ -79,11 +79,18 @@ class Records:
 
     def release(self, session_ids: Collection[str]) -> None:
         """Note that the agents of these sessions of ours have been ended in good order."""
+        self._change({key: {"holder": 0} for key in session_ids})
+
+    def finish(self, known: Mapping[str, str]) -> None:
+        """Note that the agents' sessions have the conversations with these digests, if their agents have saved them."""
+        self._change({key: {"known": digest, "is_finished": True} for key, digest in known.items()})
+
+    def _change(self, changes: Mapping[str, Mapping[str, Any]]) -> None:
         with self._own_lock:
             found = self._found()
-            released = {key: replace(found[key], holder=0) for key in session_ids if key in found}
-            if released:
-                self._save(released)
+            changed = {key: replace(found[key], **values) for key, values in changes.items() if key in found}
+            if changed:
+                self._save(changed)
 
     def sessions_of(self, agent: str) -> set[str]:
         """The ids of that agent's sessions that were begun here."""

@@ -75,11 +75,11 @@ class Sessions:
         session = self._sessions.get(session_id)
         return session if session and not session.ended else None
 
-    def alive(self) -> list[str]:
-        """The ids of those that live in an agent, and of which nothing is being answered."""
+    def alive(self) -> dict[str, AgentSession]:
+        """The agents' sessions that are alive, and of which nothing is being answered, by ours."""
         with self._lock:
-            sessions = list(self._sessions.items())
-        return [key for key, each in sessions if each.live and each.live.is_usable and not each.live.running]
+            lives = {key: each.live for key, each in self._sessions.items() if each.live}
+        return {key: live for key, live in lives.items() if live.is_usable and not live.running}
 
     def end(self, session_id: str) -> Session | None:
         session = self._sessions.get(session_id)
