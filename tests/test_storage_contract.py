@@ -538,6 +538,35 @@ class TestAllTogether:
         assert storage.transcripts.read("s").leaf.content == "stays"
         storage.leases.acquire("s")()
 
+    def test_what_each_person_has_is_counted(self, storage):
+        assert list(storage.people()) == []
+        fill(storage.sessions, "s", "t", owner="ada")
+        fill(storage.sessions, "b", owner="bob")
+        said(storage, "one", "two")
+        change(storage.sessions, "t", deleted_at=at(5))
+        storage.sessions.claim(lambda lookup: ["c"], "eve", 0)
+        size = storage.transcripts.size("s")
+        assert (len(storage.export("s")), storage.transcripts.size("t")) == (size, 0)
+        ada = storage.kept_by("ada")
+        assert (ada.owner, ada.sessions, ada.deleted, ada.bytes, ada.last_active) == ("ada", 2, 1, size, at(1))
+        assert {kept.owner: kept.sessions for kept in storage.people()} == {"ada": 2, "bob": 1}
+        assert storage.kept_by("eve").sessions == storage.kept_by(None).sessions == 0
+        storage.transcripts.append("s", Message("x", "user", "more", parent="m2"))
+        storage.sessions.touch("s", "message", at(9))
+        assert storage.kept_by("ada").bytes == storage.transcripts.size("s") > size
+        assert storage.kept_by("ada").last_active == at(9)
+        storage.purge(["t"], lambda: storage.sessions.delete(["t"], lambda name, known: None))
+        assert storage.kept_by("ada").sessions == 1
+
+    def test_words_that_are_gone_go_from_the_search_at_once_if_that_is_waited_for(self, storage):
+        fill(storage.sessions, "s", "t")
+        said(storage, "quinquereme")
+        while not storage.search.find("quinq", lambda session_id: True, 10).hits:
+            pass
+        storage.purge(["s"], lambda: storage.sessions.delete(["s"], lambda name, known: None))
+        storage.search.forget_gone(wait=True)
+        assert storage.search.find("quinq", lambda session_id: True, 10).hits == []
+
     def test_imports_wait_for_each_other(self, storage):
         with storage.importing(1.0):
             assert storage.is_importing()

@@ -24,6 +24,7 @@ from webchat.memory.context import memory_context
 from webchat.models import models_folder
 from webchat.models.shelf import shelf
 from webchat.observer import NOBODY
+from webchat.people import DisabledPeople
 from webchat.serving import probes
 from webchat.serving.health import Health
 from webchat.serving.metrics import Metrics
@@ -83,7 +84,9 @@ def create_app(config_values: Mapping[str, Any] | None = None, *, backend: Sessi
         shared=bool(settings.token or settings.auth_header),
     )
     app.register_blueprint(chat)
-    way_in = SignIn(Access(settings.token, settings.auth_header, settings.trusted_proxies))
+    way_in = SignIn(
+        Access(settings.token, settings.auth_header, settings.trusted_proxies), DisabledPeople(storage.documents)
+    )
     if settings.token:
         app.register_blueprint(way_in.blueprint())
     app.register_blueprint(SettingsPage(live, shelf(models_folder())).blueprint(), url_prefix="/apps/settings")

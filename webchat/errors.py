@@ -126,6 +126,20 @@ class NotSignedIn(WebChatError):
         super().__init__(text)
 
 
+class NotAllowed(WebChatError):
+    """Who asks has signed in, and may not use the chat any more."""
+
+    def __init__(self) -> None:
+        super().__init__("You may not use this chat any more. Ask whoever runs it.")
+
+
+class NoSuchPerson(WebChatError):
+    """Nobody of this name has anything here."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"There is nobody called “{name[:200]}” here. “webchat people” lists who there is.")
+
+
 class WrongToken(NotSignedIn):
     """A token was sent, and is not the one."""
 

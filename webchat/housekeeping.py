@@ -23,6 +23,8 @@ EMPTY_INTERVAL = 3600.0
 """Seconds between two looks at the trash."""
 AFTER_TROUBLE = 2.0
 """Seconds after which it is tried again where files cannot be read or written."""
+AT_ONCE = 200
+"""Sessions that are purged together: each is locked meanwhile, which takes a descriptor."""
 TRASH_DAYS = 30.0
 """Days that a deleted session can be restored, where nothing else is set."""
 
@@ -80,16 +82,21 @@ class Housekeeping:
         self._store.require_known()
         for session_id in left:
             self._store.require(session_id, owner)
-        for session_id in left:
+        deleted_at = self._throw_away(left, owner)
+        self._tell(left)
+        self.empty_expired()
+        return deleted_at
+
+    def _throw_away(self, session_ids: Collection[str], owner: str | None) -> str:
+        """Stop these sessions' answers and put them into the trash. Gives the time."""
+        for session_id in session_ids:
             self._supervisor.stop(session_id)
             try:
                 self._current.attached.end(session_id)
             except WebChatError:  # a backend that is away is no reason to keep what a person wants gone
                 log.warning("the backend did not let go of session %s", session_id, exc_info=True)
         mark = self._store.trash_mark()
-        self._store.mark(left, mark, owner)
-        self._tell(left)
-        self.empty_expired()
+        self._store.mark(session_ids, mark, owner)
         return str(mark["deleted_at"])
 
     def trash(self, owner: str | None = None) -> list[WebChatSession]:
@@ -116,6 +123,21 @@ class Housekeeping:
             if session_id not in known:
                 raise SessionNotFound(session_id)
         self._purge(session_ids)
+
+    def purge_all(self, owner: str | None) -> int:
+        """Let all of a person's sessions really go, at once and whatever the trash is set to. Gives how many.
+
+        Raises SessionBusy while something is written in one of them; some may be gone then.
+        """
+        gone = 0
+        while found := [session.session_id for session in self._store.list_all(owner)[:AT_ONCE]]:
+            self._throw_away(found, owner)
+            self._purge(found)
+            gone += len(found)
+        while found := [session.session_id for session in self._store.trash(owner)[:AT_ONCE]]:
+            self._purge(found)
+            gone += len(found)
+        return gone
 
     def adopt(self) -> list[str]:
         """List the transcripts that came without a record: copied, restored or synced. Gives their ids."""

@@ -19,6 +19,8 @@ from webchat.fileutil import jsonlines
 
 LONGEST_FIRST_LINE = MIB
 _OURS = re.compile(rb'^\{"type":"session"', re.MULTILINE)
+_OURS_IN_A_ZIP = re.compile(r"(^|/)sessions\.jsonl$")
+"""Of a person's whole export; what was in their trash stays out."""
 _UNPACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 """The others may need any amount of memory, or are seen nowhere."""
 MOST_FILES = 50_000
@@ -96,7 +98,7 @@ def _zipped(file: IO[bytes], report: Report, watch: Watch) -> Iterator[Brought]:
     try:
         with zipfile.ZipFile(_ZipFile(file, lambda size: None)) as archive:
             members = sorted(
-                (info for info in archive.infolist() if others.IN_A_ZIP.search(info.filename)),
+                (info for info in archive.infolist() if _is_read(info.filename)),
                 key=lambda info: info.filename,
             )
             if not members:
@@ -116,7 +118,16 @@ def _unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo, report: Report, w
         report.problem(f"{name} is packed in a way that is not read here. Unpack the zip, and import that file.")
         return
     with archive.open(info) as member:
-        yield from _of_others(CountedFile(member, watch.unpack), f"{name}: ", report, watch.bounds)
+        file = CountedFile(member, watch.unpack)
+        if _OURS_IN_A_ZIP.search(info.filename):
+            yield from ours.sessions(file, report, watch.bounds)
+        else:
+            yield from _of_others(file, f"{name}: ", report, watch.bounds)
+
+
+def _is_read(name: str) -> bool:
+    """Whether a file of that name in a zip has conversations."""
+    return bool(others.IN_A_ZIP.search(name) or _OURS_IN_A_ZIP.search(name))
 
 
 def _of_others(file: IO[bytes], where: str, report: Report, bounds: Bounds) -> Iterator[Brought]:

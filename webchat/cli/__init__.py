@@ -6,6 +6,7 @@ import click
 
 from webchat import __version__
 from webchat.cli.models import models
+from webchat.cli.people import people
 from webchat.cli.serve import serve
 from webchat.cli.sessions import doctor, export_sessions, import_sessions
 from webchat.serving import logs
@@ -27,5 +28,5 @@ def main() -> None:
     logs.set_up()
 
 
-for command in (serve, export_sessions, import_sessions, doctor, models):
+for command in (serve, export_sessions, import_sessions, doctor, models, people):
     main.add_command(command)

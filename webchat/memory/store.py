@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
@@ -107,6 +108,26 @@ class MemoryStore:
             if gone:
                 self._replace(draft, file)
         return bool(gone)
+
+    def counts(self) -> Counter[str | None]:
+        """How many memories each person has, with those in the trash. Raises StorageError."""
+        found: Counter[str | None] = Counter()
+        with storing("The memories could not be read"):
+            for name in self._documents.names(MEMORIES):
+                file = self._named(name)
+                found.update(row.get("owner") for row in (*file.rows, *file.trash))
+        return found
+
+    def forget_all(self, owner: str | None) -> int:
+        """Let all that a person's memories are go for good, at once. Gives how many. Raises StorageError."""
+        with self._changing(owner) as (draft, file):
+            before = len(file.rows) + len(file.trash)
+            file.rows = [row for row in file.rows if row.get("owner") != owner]
+            file.trash = [row for row in file.trash if row.get("owner") != owner]
+            gone = before - len(file.rows) - len(file.trash)
+            if gone:
+                self._replace(draft, file)
+        return gone
 
     def is_whole(self) -> bool:
         """Whether all memories, of every owner, are understood. Raises StorageError."""

@@ -88,6 +88,10 @@ class Listing:
         for pinned in (True, False):
             yield from self._in_order([_Place(owner, shelf, pinned) for shelf in shelves])
 
+    def owners(self) -> set[str | None]:
+        """Everybody who has a session, if only in the trash."""
+        return {place.owner for place in self._orders}
+
     def by_time(self, owner: str | None) -> Iterator[WebChatSession]:
         """A person's sessions but those in the trash, those of late first."""
         return self._in_order(

@@ -71,9 +71,11 @@ class SearchIndex:
             raise
         return Found(hits, complete=self._fresh.is_set(), partial=not is_all)
 
-    def forget_gone(self) -> None:
-        """Let what was said in sessions that are gone go from the index too, where there is one; returns at once."""
-        if self._file.is_there:
+    def forget_gone(self, *, wait: bool = False) -> None:
+        """Let what was said in sessions that are gone go from the index too, where there is one."""
+        if self._file.is_there and wait:
+            self.update()
+        elif self._file.is_there:
             self._wake()
 
     def close(self) -> None:

@@ -73,6 +73,16 @@ class TableSessions:
         with self._up_to_date() as listing:
             return list(listing.by_time(owner))
 
+    def with_trash(self, owner: str | None) -> list[WebChatSession]:
+        """All of a person's sessions, those in the trash among them."""
+        with self._up_to_date() as listing:
+            return list(listing.sessions(owner, ("list", "archive", "trash")))
+
+    def owners(self) -> set[str | None]:
+        """Everybody who has a session, if only in the trash."""
+        with self._up_to_date() as listing:
+            return listing.owners() - {CLAIMED}
+
     def deleted_before(self, moment: float) -> list[str]:
         return [key for key, row in self._rows.items() if row.get("deleted_at") and kept_since(row) < moment]
 

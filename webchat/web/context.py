@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from flask import current_app, request, url_for
+from flask import current_app, g, request, url_for
 
 from webchat.addresses import client_at
 from webchat.errors import TooBusy
@@ -123,13 +123,14 @@ def chat_of() -> Chat:
 
 
 def has_gone(after: float = float("inf")) -> Callable[[], bool]:
-    """Says whether this request's client has closed the connection.
+    """Says whether this request's client has closed the connection, or is let in no more.
 
     If the server does not tell, the client is taken to have gone after that many seconds.
     """
     end = time.monotonic() + after
     gone: Callable[[], bool] = request.environ.get("waitress.client_disconnected", lambda: time.monotonic() > end)
-    return gone
+    is_out: Callable[[], bool] = g.get("is_out", lambda: False)
+    return lambda: gone() or is_out()
 
 
 def owner() -> str | None:

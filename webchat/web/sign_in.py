@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from webchat.addresses import client_at
 from webchat.errors import WrongToken
+from webchat.people import DisabledPeople
 from webchat.web import guard
 from webchat.web.auth import Access
 from webchat.web.faces import Face, json_answer, wanted_face
@@ -21,8 +22,8 @@ ALWAYS_OPEN = ("access.sign_in", "webchat.static")
 class SignIn:
     """Stands before all other views of an application, and has two of its own."""
 
-    def __init__(self, access: Access) -> None:
-        self._access = access
+    def __init__(self, access: Access, disabled: DisabledPeople) -> None:
+        self._access, self._disabled = access, disabled
 
     def blueprint(self) -> Blueprint:
         blueprint = Blueprint("access", __name__)
@@ -40,6 +41,9 @@ class SignIn:
         if self._access.token and request.method == "GET" and "token" in request.args and _is_followed():
             return self._let_in(request.args["token"], _without_token())
         self._access.admit(request)
+        name = g.get("owner")
+        self._disabled.require_enabled(name)
+        g.is_out = lambda: self._disabled.is_disabled(name)
         return None
 
     def form(self) -> AnyResponse:

@@ -17,6 +17,7 @@ from webchat.conventions import (
     MEMORY_STORE_FILENAME,
     SERVER_DIR,
     WEB_CHAT_ACTIVITY_FILENAME,
+    WEB_CHAT_PEOPLE_FILENAME,
     WEB_CHAT_SEARCH_FILENAME,
     WEB_CHAT_SESSIONS_FILENAME,
     WEB_CHAT_SETTINGS_FILENAME,
@@ -26,6 +27,7 @@ from webchat.fileutil import FILE_MODE, FOLDER_MODE, DiskFolder, NoLocks, jsonli
 from webchat.limits import MIB
 from webchat.manager import WebChatSessionManager
 from webchat.memory import MemoryStore
+from webchat.people import DisabledPeople
 from webchat.serving.doctor import Check, Finding
 from webchat.session_store import is_session_id
 from webchat.storage.files.engine import FileStorage
@@ -71,6 +73,7 @@ class Files:
             "search index": self._check_search,
             "memories": self._check_memories,
             "settings file": self._check_settings,
+            "people": self._check_people,
             "leftovers": self._check_leftovers,
         }
 
@@ -173,6 +176,12 @@ class Files:
             files = (self._server / WEB_CHAT_SETTINGS_FILENAME,)
             mend = partial(config.save, self._storage.documents, {})
             yield Finding("some of them cannot be used", mend=mend, files=files)
+
+    def _check_people(self) -> Iterator[Finding]:
+        if not DisabledPeople(self._storage.documents).is_understood():
+            path = self._server / WEB_CHAT_PEOPLE_FILENAME
+            what = f"who may not come in cannot be read, so that nobody can: {path} is damaged"
+            yield Finding(what, "mend it in an editor, or remove it and disable them anew")
 
     def _check_leftovers(self) -> Iterator[Finding]:
         """What a crash in the middle of a write leaves."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
-from webchat.conventions import MEMORY_STORE_FILENAME, WEB_CHAT_SETTINGS_FILENAME
+from webchat.conventions import MEMORY_STORE_FILENAME, WEB_CHAT_PEOPLE_FILENAME, WEB_CHAT_SETTINGS_FILENAME
 from webchat.fileutil import Folder, Stamp, locked, quarantine
-from webchat.storage.protocols.documents import MEMORIES, SETTINGS, Draft
+from webchat.storage.protocols.documents import MEMORIES, PEOPLE, SETTINGS, Draft
 
 
 class FileDocuments:
@@ -20,6 +20,7 @@ class FileDocuments:
         self._places = {
             SETTINGS: (server, WEB_CHAT_SETTINGS_FILENAME),
             MEMORIES: (home, MEMORY_STORE_FILENAME),
+            PEOPLE: (server, WEB_CHAT_PEOPLE_FILENAME),
         }
 
     def of(self, kind: str, owner: str | None) -> str:

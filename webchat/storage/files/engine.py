@@ -26,8 +26,10 @@ from webchat.storage.files.registry import RegistryFile
 from webchat.storage.files.reply_logs import FileReplyLogs
 from webchat.storage.files.transcripts import FileTranscripts
 from webchat.storage.polling_bus import PollingBus
+from webchat.storage.protocols import Kept
 from webchat.storage.search import SearchIndex
 from webchat.storage.table_sessions import TableSessions
+from webchat.storage.usage import Usage
 
 log = logging.getLogger(__name__)
 IMPORT_LOCK = "web-chat-import"
@@ -49,6 +51,7 @@ class FileStorage:
         self.activity = Activity(self.folder, WEB_CHAT_ACTIVITY_FILENAME, self.transcripts.last_written)
         self.sessions = TableSessions(RegistryFile(self.folder, path.name), self.activity)
         self.documents = FileDocuments(_home_of(path, observer), self.folder)
+        self._usage = Usage(self.sessions, self.transcripts.size)
         self.bus = PollingBus(self.sessions.version, self._states)
         self.search = SearchIndex(self.transcripts, self.folder.path / WEB_CHAT_SEARCH_FILENAME, folder.require_no_link)
         self._purge = Purge(folder, self.replies, self.queue, self.leases, self._is_listed)
@@ -60,6 +63,12 @@ class FileStorage:
 
     def export(self, session_id: str) -> bytes:
         return self.replies.whole(session_id)
+
+    def kept_by(self, owner: str | None) -> Kept:
+        return self._usage.of(owner)
+
+    def people(self) -> list[Kept]:
+        return self._usage.of_all()
 
     def discard(self, session_ids: Collection[str]) -> list[str]:
         removed = [session_id for session_id in session_ids if self._is_removed(session_id)]

@@ -152,6 +152,10 @@ class FileTranscripts:
         """Differs from an earlier one when files have come or gone; None where that cannot be told."""
         return self._folder.stamp(".")
 
+    def size(self, session_id: str) -> int:
+        stamp = self.version(session_id)
+        return stamp.size if stamp else 0
+
     def version(self, session_id: str) -> Stamp | None:
         return self._folder.stamp(_file(session_id))
 

@@ -70,6 +70,10 @@ class MemoryTranscripts:
         with self._lock:
             return {session_id: tree.revision for session_id, tree in self._trees.items()}
 
+    def size(self, session_id: str) -> int:
+        with self._lock:
+            return sum(len(line) + 1 for line in self._lines.get(session_id, ()))
+
     def version(self, session_id: str) -> object:
         tree = self._trees.get(session_id)
         return tree.revision if tree else None

@@ -14,9 +14,10 @@ from webchat.storage.memory.conversations import MemoryQueue, MemoryReplyLogs, M
 from webchat.storage.memory.documents import MemoryDocuments
 from webchat.storage.memory.sessions import MemoryTable, MemoryTouches
 from webchat.storage.polling_bus import PollingBus
-from webchat.storage.protocols import Release
+from webchat.storage.protocols import Kept, Release
 from webchat.storage.search import SearchIndex
 from webchat.storage.table_sessions import TableSessions
+from webchat.storage.usage import Usage
 
 
 class MemoryLeases:
@@ -46,6 +47,7 @@ class MemoryStorage:
         self.transcripts, self.leases = MemoryTranscripts(), MemoryLeases()
         self.replies, self.queue = MemoryReplyLogs(self.transcripts), MemoryQueue()
         self.documents = MemoryDocuments()
+        self._usage = Usage(self.sessions, self.transcripts.size)
         self.bus = PollingBus(self.sessions.version, self._states)
         self.search = SearchIndex(self.transcripts)
         self._purging, self._importing = threading.Lock(), threading.Lock()
@@ -60,6 +62,12 @@ class MemoryStorage:
         if left is None:
             return data
         return data + jsonlines.dump(extension(left[0]) if left[1] else left[0].record()) + b"\n"
+
+    def kept_by(self, owner: str | None) -> Kept:
+        return self._usage.of(owner)
+
+    def people(self) -> list[Kept]:
+        return self._usage.of_all()
 
     def discard(self, session_ids: Collection[str]) -> list[str]:
         for session_id in session_ids:

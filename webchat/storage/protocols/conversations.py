@@ -42,6 +42,9 @@ class Transcripts(Protocol):
     def sessions(self) -> Mapping[str, object]:
         """The sessions that have a transcript, with its version, those of late last."""
 
+    def size(self, session_id: str) -> int:
+        """Bytes of the transcript; 0 if there is none."""
+
     def version(self, session_id: str) -> object:
         """Differs from an earlier one when the transcript has changed, in any process; None if there is none."""
 

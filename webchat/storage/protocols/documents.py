@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Protocol
 
-SETTINGS, MEMORIES = "settings", "memories"
-KINDS = (SETTINGS, MEMORIES)
+SETTINGS, MEMORIES, PEOPLE = "settings", "memories", "people"
+KINDS = (SETTINGS, MEMORIES, PEOPLE)
 """Every kind of document that there is: an engine of plain files has a name for each."""
 
 

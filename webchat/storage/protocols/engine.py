@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Protocol
 
 from webchat.chat.search import Found
@@ -11,6 +12,20 @@ from webchat.storage.protocols.conversations import Queue, ReplyLogs, Transcript
 from webchat.storage.protocols.coordination import Bus, Leases
 from webchat.storage.protocols.documents import Documents
 from webchat.storage.protocols.sessions import Sessions
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What is kept of one person: sessions, how many of them lie in the trash, and the bytes of all their transcripts.
+
+    last_active: when something last happened in one of them, ISO 8601; "" if they have none.
+    """
+
+    owner: str | None
+    sessions: int = 0
+    deleted: int = 0
+    bytes: int = 0
+    last_active: str = ""
 
 
 class Search(Protocol):
@@ -22,8 +37,11 @@ class Search(Protocol):
         `wanted` says which sessions count. May raise anything: what it knows is derived.
         """
 
-    def forget_gone(self) -> None:
-        """Let what was said in sessions that are gone go from here too; returns at once."""
+    def forget_gone(self, *, wait: bool = False) -> None:
+        """Let what was said in sessions that are gone go from here too.
+
+        Returns at once; with `wait` when it is done, or raises why it cannot be.
+        """
 
     def close(self) -> None: ...
 
@@ -53,6 +71,12 @@ class Storage(Protocol):
 
     def export(self, session_id: str) -> bytes:
         """The session's transcript as JSON Lines, with the answer that is not in it yet."""
+
+    def kept_by(self, owner: str | None) -> Kept:
+        """What is kept of this person. What came with the last message may be missing in its bytes."""
+
+    def people(self) -> Collection[Kept]:
+        """The same for everybody who has a session."""
 
     def discard(self, session_ids: Collection[str]) -> list[str]:
         """Remove what was said in these sessions, also what was half written and what waits to be sent.

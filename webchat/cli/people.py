@@ -1,0 +1,165 @@
+"""`webchat people`: who has something here, and what is to be done with it. Knows the terminal."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+from webchat import config
+from webchat.errors import WebChatError
+from webchat.limits import MIB
+from webchat.serving.logs import printable
+
+if TYPE_CHECKING:
+    from webchat.people import People, Person
+
+
+def _options(command: Callable[..., None]) -> Callable[..., None]:
+    home = click.option("--home", help="Folder that holds all files.", metavar="FOLDER")
+    return home(click.option("--json", "as_json", is_flag=True, help="Say it as JSON.")(command))
+
+
+class _ListByDefault(click.Group):
+    """`webchat people --json` is `webchat people list --json`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not args or (args[0] not in self.commands and args[0] not in ("--help", "-h")):
+            args = ["list", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group(cls=_ListByDefault)
+def people() -> None:
+    """The people who have signed in: list them (which is the default), export, disable, remove one.
+
+    Each works while servers run. A name is the one that the proxy gives.
+    """
+
+
+@people.command("list")
+@_options
+def list_people(home: str | None, as_json: bool) -> None:
+    """Say who has something here, and how much."""
+    with _told():
+        found = _people(home).all()
+    if as_json:
+        click.echo(json.dumps([_fields(person) for person in found], ensure_ascii=False))
+    else:
+        for person in found:
+            click.echo(_line(person))
+
+
+@people.command("export")
+@_options
+@click.argument("name")
+@click.option("-o", "--output", required=True, help="File to write; - is standard output.", metavar="FILE")
+def export_person(home: str | None, as_json: bool, name: str, output: str) -> None:
+    """Write all that is one person's as a zip: sessions, trash, messages that wait, and memories."""
+    with _told():
+        everybody = _people(home)
+        everybody.get(name)  # before there is a file
+        with click.open_file(output, "wb", atomic=output != "-") as file:
+            left_out = everybody.export(name, file)
+    for one in left_out:
+        click.echo(printable(one.told), err=True)
+    if output != "-":
+        named = [one.session.session_id for one in left_out]
+        _say(as_json, f"All that is {name}'s is in {output}.", exported=name, file=output, left_out=named)
+    sys.exit(1 if left_out else 0)
+
+
+@people.command("remove")
+@_options
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def remove_person(home: str | None, as_json: bool, name: str, yes: bool) -> None:
+    """Remove one person with all that is theirs, for good, and let them in no more."""
+    with _told():
+        everybody = _people(home)
+        person = everybody.get(name)
+        if not yes:
+            click.confirm(f"{_line(person)}\nRemove all of this for good?", abort=True, err=True)
+        removed = everybody.remove(name)
+    gone = f"{removed.sessions} sessions and {removed.memories} memories are gone"
+    text = f"{name}: {gone}, and nobody of this name is let in."
+    _say(as_json, text, removed=name, sessions=removed.sessions, memories=removed.memories)
+
+
+@people.command("disable")
+@_options
+@click.argument("name")
+def disable_person(home: str | None, as_json: bool, name: str) -> None:
+    """Let one person in no more, and stop their answers. What they have stays."""
+    with _told():
+        _people(home).disable(name)
+    _say(as_json, f"Nobody called {name} is let in any more.", disabled=name)
+
+
+@people.command("enable")
+@_options
+@click.argument("name")
+def enable_person(home: str | None, as_json: bool, name: str) -> None:
+    """Let one person in again."""
+    with _told():
+        was_disabled = _people(home).enable(name)
+    text = f"{name} is let in again." if was_disabled else f"{name} was let in already."
+    _say(as_json, text, enabled=name, was_disabled=was_disabled)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """What goes wrong is told in a sentence, with exit code 1."""
+    try:
+        yield
+    except (WebChatError, OSError) as error:
+        raise click.ClickException(printable(str(error))) from error
+
+
+def _people(home: str | None) -> People:
+    from webchat.backends.mock import MockBackend
+    from webchat.manager import WebChatSessionManager
+    from webchat.memory import MemoryStore
+    from webchat.people import DisabledPeople, People
+    from webchat.storage import storage_at
+
+    settings, _ = config.load({"AMPLIFIER_HOME": home}, os.environ)
+    storage = storage_at(settings.storage)
+    # For how long others' trash is kept only their server knows: nothing of it expires here.
+    memory = MemoryStore(storage.documents, trash_days=math.inf)
+    manager = WebChatSessionManager(MockBackend(), storage, trash_days=math.inf)
+    return People(manager, memory, DisabledPeople(storage.documents))
+
+
+def _fields(person: Person) -> dict[str, object]:
+    disabled = person.disabled
+    return {
+        "name": person.name,
+        "sessions": person.kept.sessions - person.kept.deleted,
+        "in_trash": person.kept.deleted,
+        "bytes": person.kept.bytes,
+        "memories": person.memories,
+        "last_active": person.kept.last_active or None,
+        "disabled_since": disabled.since if disabled else None,
+        "removed": bool(disabled and disabled.removed),
+    }
+
+
+def _line(person: Person) -> str:
+    kept = person.kept
+    name = "(no name)" if person.name is None else printable(person.name)
+    disabled = person.disabled
+    state = f"  {'removed' if disabled.removed else 'disabled'} {disabled.since[:10]}" if disabled else ""
+    counts = f"{kept.sessions - kept.deleted} sessions, {kept.deleted} in the trash, {person.memories} memories"
+    last = f"  last {kept.last_active[:10]}" if kept.last_active else ""
+    return f"{name}  {counts}, {kept.bytes / MIB:.1f} MiB{last}{state}"
+
+
+def _say(as_json: bool, text: str, **fields: object) -> None:
+    click.echo(json.dumps(fields, ensure_ascii=False) if as_json else printable(text))

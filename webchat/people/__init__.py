@@ -1,0 +1,8 @@
+"""The people whom a proxy signs in: who there are, what each has, and who may not come in. Knows no terminal."""
+
+from __future__ import annotations
+
+from webchat.people.disabled import Disabled, DisabledPeople
+from webchat.people.register import People, Person
+
+__all__ = ["Disabled", "DisabledPeople", "People", "Person"]

@@ -1,0 +1,150 @@
+"""Everybody who has something here: listed, exported, removed, let in no more."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import IO
+
+from webchat.archive.export import LeftOut
+from webchat.errors import NoSuchPerson, SessionBusy
+from webchat.fileutil import jsonlines
+from webchat.manager import WebChatSessionManager
+from webchat.memory import MemoryStore
+from webchat.people.disabled import Disabled, DisabledPeople
+from webchat.session_store import WebChatSession
+from webchat.storage.protocols import Kept
+
+TRIES = 5
+"""A request that was let in just before may begin something while all is being stopped or removed."""
+
+
+@dataclass(frozen=True)
+class Person:
+    """What one person has. `kept` are their sessions; `memories` counts those in the trash too."""
+
+    name: str | None
+    kept: Kept
+    memories: int
+    disabled: Disabled | None
+
+
+@dataclass(frozen=True)
+class Removed:
+    """How much was removed."""
+
+    sessions: int
+    memories: int
+
+
+class People:
+    """The people of one chat, by the names that their proxy gives them. Works beside running servers.
+
+    Raises StorageError.
+    """
+
+    def __init__(self, manager: WebChatSessionManager, memory: MemoryStore, disabled: DisabledPeople) -> None:
+        self._manager, self._memory, self._disabled = manager, memory, disabled
+        self._storage = manager.storage
+
+    def all(self) -> list[Person]:
+        """Everybody who has a session or a memory, or is not let in; by name, who needed none first."""
+        kept = {each.owner: each for each in self._storage.people()}
+        memories, disabled = self._memory.counts(), self._disabled.all()
+        names = {*kept, *memories, *disabled}
+        return [
+            Person(name, kept.get(name, Kept(name)), memories[name], disabled.get(name or ""))
+            for name in sorted(names, key=lambda name: name or "")
+        ]
+
+    def get(self, name: str) -> Person:
+        """One of them. Raises NoSuchPerson."""
+        kept, disabled = self._storage.kept_by(name), self._disabled.all().get(name)
+        memories = len(self._memory.list(name)) + len(self._memory.trash(name))
+        if not (kept.sessions or memories or disabled):
+            raise NoSuchPerson(name)
+        return Person(name, kept, memories, disabled)
+
+    def disable(self, name: str) -> None:
+        """Let this person in no more, and stop what is being written for them. What they have stays.
+
+        Raises SessionBusy if something goes on all the same.
+        """
+        self._disabled.disable(name)
+        self._stop(name)
+
+    def enable(self, name: str) -> bool:
+        """Let them in again; whether they were not."""
+        return self._disabled.enable(name)
+
+    def remove(self, name: str) -> Removed:
+        """Remove all that is this person's, and let them in no more. Called again, it goes on where it was.
+
+        Raises NoSuchPerson; SessionBusy if something goes on all the same: what is left is removed the next time.
+        """
+        self.get(name)
+        self._disabled.disable(name, removed=True)
+        self._stop(name)
+        sessions = self._remove_sessions(name)
+        memories = self._memory.forget_all(name)
+        self._storage.search.forget_gone(wait=True)
+        return Removed(sessions, memories)
+
+    def export(self, name: str, file: IO[bytes]) -> list[LeftOut]:
+        """Write all that is this person's as a zip, which can be imported; gives the sessions that cannot be read.
+
+        It has `sessions.jsonl` and `trash.jsonl`, as `webchat export` writes them, `waiting.jsonl` with the messages
+        that are not sent yet, and `memories.json`. Raises NoSuchPerson.
+        """
+        self.get(name)
+        left_out: list[LeftOut] = []
+        store, archive = self._manager.store, self._manager.archive
+        sessions, trash = store.list_all(name), store.trash(name)
+        memories = {"memories": self._memory.list(name), "trash": self._memory.trash(name)}
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as into:
+            for member, content in (
+                ("sessions.jsonl", archive.export(_begun(sessions), left_out.append)),
+                ("trash.jsonl", archive.export(_begun(trash), left_out.append)),
+                ("waiting.jsonl", self._waiting(sessions)),
+                ("memories.json", [json.dumps(memories, ensure_ascii=False, indent=1).encode() + b"\n"]),
+            ):
+                with into.open(member, "w", force_zip64=True) as to:
+                    for part in content:
+                        to.write(part)
+        return left_out
+
+    def _waiting(self, sessions: Iterable[WebChatSession]) -> Iterator[bytes]:
+        """The messages that are not sent yet, a line each, with their session."""
+        for session in sessions:
+            for item in self._storage.queue.items(session.session_id):
+                yield jsonlines.dump({"session_id": session.session_id, **item.record()}) + b"\n"
+
+    def _stop(self, name: str) -> None:
+        """Stop what is being written for this person, in any process, and take back what waits."""
+        for _ in range(TRIES):
+            busy = {*self._storage.replies.sessions(), *self._storage.queue.sessions()}
+            mine = [session.session_id for session in self._manager.store.list_all(name) if session.session_id in busy]
+            stopped = [session_id for session_id in mine if self._manager.stop(session_id, name)]
+            if not stopped:
+                return
+        raise SessionBusy(f"Something is still being written for {name}. Try again in a few seconds.")
+
+    def _remove_sessions(self, name: str) -> int:
+        removed = 0
+        for _ in range(TRIES):
+            before = self._storage.kept_by(name).sessions
+            try:
+                self._manager.housekeeping.purge_all(name)
+            except SessionBusy:
+                continue
+            finally:
+                removed += before - self._storage.kept_by(name).sessions
+            return removed
+        raise SessionBusy(f"Something is still being written for {name}. What is left is removed by trying again.")
+
+
+def _begun(sessions: Iterable[WebChatSession]) -> list[WebChatSession]:
+    begun = (session for session in sessions if session.begun)
+    return sorted(begun, key=lambda session: (session.created_at, session.session_id))
