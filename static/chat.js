@@ -304,6 +304,17 @@
     if (button.id === "toEnd") { following = true; toEnd(); focusField(); }
   });
 
+  // htmx takes over a page's elements a moment after this script has run, and others a moment after inserting them. What is
+  // done with one in between waits for that: the browser would load another page, or nothing would happen.
+  const isPowered = (element) => !window.htmx || !element.matches("[hx-get], [hx-post]") || element.hasAttribute("data-htmx-powered") || element.closest("[hx-ignore]");
+  const held = new Map();
+  const hold = (element, act) => { if (isPowered(element)) act(); else held.set(element, act); };
+  document.addEventListener("htmx:after:init", ({ target }) => {
+    const act = held.get(target);
+    held.delete(target);
+    act?.();
+  });
+
   // The sessions panel: filled when it opens, refreshed while it is open, closed by a choice.
   // What changes while it is asked for is asked for afterwards.
   let listing = false;
@@ -323,11 +334,12 @@
     listing = false;
     if (stale) refreshList();
   });
+  const bringList = () => hold($("sessionSearch"), () => window.htmx?.trigger("#sessionSearch", "search"));
   document.addEventListener("beforetoggle", (event) => {
     if (event.target !== panel() || event.newState !== "open") return;
     // Before the first letter that is typed.
     $("sessionSearch").value = "";
-    htmx.trigger("#sessionSearch", "search");
+    bringList();
   }, true);
   document.addEventListener("sessions", refreshList);
   // WebKit empties a search field with Escape, and leaves the panel open.
@@ -502,21 +514,20 @@
   addEventListener("beforeunload", again);
   addEventListener("pageshow", (event) => { if (event.persisted) again(); });
 
-  // htmx takes over a form a moment after inserting it. A submit in between waits for that: the browser would reload.
-  const isPowered = (form) => !window.htmx || !form.hasAttribute("hx-post") || form.hasAttribute("data-htmx-powered") || form.closest("[hx-ignore]");
-  let early = null;
   document.addEventListener("submit", (event) => {
-    if (isPowered(event.target)) return;
+    const { target: form, submitter } = event;
+    if (isPowered(form)) return;
     event.preventDefault();
     event.stopImmediatePropagation();
-    early = { form: event.target, submitter: event.submitter };
+    hold(form, () => form.requestSubmit(submitter));
   }, true);
-  document.addEventListener("htmx:after:init", (event) => {
-    if (event.target !== early?.form) return;
-    const { form, submitter } = early;
-    early = null;
-    form.requestSubmit(submitter);
-  });
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("a");
+    if (!link || isPowered(link) || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    hold(link, () => link.click());
+  }, true);
 
   // What is typed and chosen while a message is on its way belongs to the next one. If that was sent as well, it
   // follows at once.
@@ -535,7 +546,7 @@
   }, true);
   document.addEventListener("input", (event) => {
     sendOn = false;
-    if (early?.form === event.target.form) early = null;
+    held.delete(event.target.form);
     if (sending) sending.isTouched = true;
   });
   // The message was sent: what was typed and chosen since stays in the composer, or goes into the one of a new session.
@@ -682,6 +693,8 @@
   });
 
   if (!location.hash || location.hash === "#end") opened(); else watch();
+  // It may have been opened before this script was there.
+  if (isPanelOpen()) bringList();
   filled();
   fitAll(document);
   announce(true);
