@@ -15,6 +15,7 @@ from tests.exports import CHATGPT, CLAUDE, chatgpt_node
 from webchat.archive import bounds, elements, reading
 from webchat.archive.bounds import Bounds, CountedFile, Watch
 from webchat.archive.elements import Fault
+from webchat.archive.foreign_tree import ForeignNode, ForeignTree
 
 JSON = {"Accept": "application/json"}
 
@@ -294,24 +295,20 @@ def test_what_can_be_read_once_only_is_not_held_in_memory(manager):
     assert report.problems == ["The file is empty."]
 
 
-def test_each_message_is_looked_at_a_few_times_however_deep_it_hangs(manager, monkeypatch):
+def test_each_message_is_looked_at_a_few_times_however_deep_it_hangs():
     """Many messages below many that say nothing: each search for what stands above must not go up again."""
-    from webchat.archive import others
-
     looked = []
 
-    class Counted(others._Node):
+    class Counted(ForeignNode):
         def __getattribute__(self, name):
             looked.append(name == "parent")
             return super().__getattribute__(name)
 
-    monkeypatch.setattr(others, "_Node", Counted)
-    silent = [chatgpt_node(f"n{number}", f"n{number - 1}") for number in range(500)]
-    said = [chatgpt_node(f"m{number}", "n499", "user", "hello") for number in range(500)]
-    tree = {node["id"]: node for node in (*said, *silent)}
-    report = manager.archive.bring_in(io.BytesIO(json.dumps([{"id": "c", "mapping": tree}]).encode()))
-    assert len(report.imported) == 1
-    assert sum(looked) < 5 * len(tree)
+    silent = [Counted(f"n{number}", f"n{number - 1}") for number in range(500)]
+    said = [Counted(f"m{number}", "n499", "user", "hello") for number in range(500)]
+    tree = ForeignTree([*said, *silent], None)
+    assert tree.transcript(None).count(b"\n") == 500
+    assert sum(looked) < 5 * 1000
 
 
 def test_a_counted_file_reads_as_a_file(tmp_path):
