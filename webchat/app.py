@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flask import Flask, g, request
+from flask import Blueprint, Flask, g, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -23,13 +23,14 @@ from webchat.memory import MemoryStore
 from webchat.memory.context import memory_context
 from webchat.models import models_folder
 from webchat.models.shelf import shelf
-from webchat.observer import NOBODY
+from webchat.observer import NOBODY, Observer
 from webchat.people import DisabledPeople
 from webchat.serving import probes
 from webchat.serving.health import Health
 from webchat.serving.metrics import Metrics
 from webchat.serving.request_log import RequestLog
 from webchat.storage import storage_at
+from webchat.storage.protocols import Storage
 from webchat.web import create_blueprint, finish, security
 from webchat.web import errors as errors_http
 from webchat.web.auth import Access
@@ -57,22 +58,39 @@ def create_app(config_values: Mapping[str, Any] | None = None, *, backend: Sessi
     metrics = Metrics() if told.metrics else None
     storage = storage_at(told.storage, metrics or NOBODY)
     live = LiveSettings(explicit, environ, storage.documents, own_backend=backend is not None)
-    settings, sources = live.load()
+    settings, _ = live.load()
     for name in ("MAX_CONTENT_LENGTH", "MAX_FORM_MEMORY_SIZE"):
         app.config[name] = (config_values or {}).get(name, int(settings.max_body * MIB))
     _require_locks(settings.home.expanduser())
     memory = MemoryStore(storage.documents, trash_days=settings.trash_days, newest=storage.sessions.newest)
-    manager = WebChatSessionManager(
-        backend or live.first_backend(),
+    manager = _manager(backend or live.first_backend(), storage, live, memory, metrics or NOBODY)
+    app.extensions["webchat"] = manager
+    app.register_blueprint(_pages(manager, live, memory))
+    app.register_blueprint(SettingsPage(live, shelf(models_folder())).blueprint(), url_prefix="/apps/settings")
+    app.register_blueprint(probes.blueprint(Health(manager), metrics))
+    _watch(app, metrics)
+    _guard(app, settings, DisabledPeople(storage.documents))
+    return app
+
+
+def _manager(
+    backend: SessionBackend, storage: Storage, live: LiveSettings, memory: MemoryStore, observer: Observer
+) -> WebChatSessionManager:
+    settings, _ = live.load()
+    return WebChatSessionManager(
+        backend,
         storage,
         context=lambda owner: memory_context(memory, owner) if live.load()[0].memory_context else "",
         trash_days=settings.trash_days,
         limits=_limits(settings),
-        observer=metrics or NOBODY,
+        observer=observer,
         chores=(memory.empty_expired,),
     )
-    app.extensions["webchat"] = manager
-    chat = create_blueprint(
+
+
+def _pages(manager: WebChatSessionManager, live: LiveSettings, memory: MemoryStore) -> Blueprint:
+    settings, sources = live.load()
+    return create_blueprint(
         manager,
         memory=memory,
         title=settings.title,
@@ -83,22 +101,6 @@ def create_app(config_values: Mapping[str, Any] | None = None, *, backend: Sessi
         folders=settings.folders,
         shared=bool(settings.token or settings.auth_header),
     )
-    app.register_blueprint(chat)
-    way_in = SignIn(
-        Access(settings.token, settings.auth_header, settings.trusted_proxies), DisabledPeople(storage.documents)
-    )
-    if settings.token:
-        app.register_blueprint(way_in.blueprint())
-    app.register_blueprint(SettingsPage(live, shelf(models_folder())).blueprint(), url_prefix="/apps/settings")
-    app.register_blueprint(probes.blueprint(Health(manager), metrics))
-    _watch(app, metrics)
-    _guard(app, settings, way_in)
-    # What no route of ours takes, and a host that is not ours, is answered in the same faces and with the same headers.
-    app.register_error_handler(Exception, errors_http.handle)
-    app.after_request(finish)
-    if settings.proxies:
-        app.wsgi_app = _behind(app.wsgi_app, settings)  # type: ignore[assignment, method-assign]
-    return app
 
 
 def _behind(application: WSGIApplication, settings: config.Settings) -> WSGIApplication:
@@ -135,8 +137,11 @@ def _limits(settings: config.Settings) -> Limits:
     )
 
 
-def _guard(app: Flask, settings: config.Settings, way_in: SignIn) -> None:
-    """Put the check of the host's name and the way in before all views but a probe's."""
+def _guard(app: Flask, settings: config.Settings, disabled: DisabledPeople) -> None:
+    """Check the host's name and who asks before all views but a probe's, and answer what no view takes."""
+    way_in = SignIn(Access(settings.token, settings.auth_header, settings.trusted_proxies), disabled)
+    if settings.token:
+        app.register_blueprint(way_in.blueprint())
     beyond = not is_loopback(settings.host)
 
     def check() -> AnyResponse | None:
@@ -146,6 +151,11 @@ def _guard(app: Flask, settings: config.Settings, way_in: SignIn) -> None:
         return way_in.before()
 
     app.before_request(check)
+    # What no route of ours takes, and a host that is not ours, is answered in the same faces and with the same headers.
+    app.register_error_handler(Exception, errors_http.handle)
+    app.after_request(finish)
+    if settings.proxies:
+        app.wsgi_app = _behind(app.wsgi_app, settings)  # type: ignore[assignment, method-assign]
 
 
 def _watch(app: Flask, metrics: Metrics | None) -> None:
