@@ -24,7 +24,7 @@ from webchat.replies.posted import Posted
 from webchat.replies.questions import Questions
 from webchat.replies.queue import MessageQueue
 from webchat.replies.rules import ConversationRules
-from webchat.replies.submission import Submission, checked_submission, once
+from webchat.replies.submission import Submission, checked_submission
 from webchat.replies.supervisor import ReplySupervisor
 from webchat.session_directory import SessionDirectory
 from webchat.session_lifecycle import SessionLifecycle
@@ -235,11 +235,7 @@ class WebChatSessionManager:
     ) -> Posted:
         """A new session with its first message. Raises as `create_session`, `post_message`."""
         sent = self._submission(message, files, key, None, client)
-        this = once(key, "start", sent.text)
-        if this is None or self.store.made_with(this, owner) is None:
-            self._supervisor.places.require(client)  # before a session is made that nobody could use
-        made = self._lifecycle.create(working_dir, DEFAULT_DESCRIPTION, owner, this, options)
-        return self._rules.post(self.get_session(made.session_id, owner), sent)
+        return self._rules.post(self._lifecycle.create_for(sent, working_dir, owner, options), sent)
 
     def post_message(
         self,

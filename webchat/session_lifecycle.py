@@ -14,7 +14,7 @@ from webchat.chat.texts import DEFAULT_DESCRIPTION, checked_title
 from webchat.errors import AgentFixed, BackendUnavailable, InvalidInput, SessionExists, storing
 from webchat.limits import CHOSEN
 from webchat.replies.current_backend import CurrentBackend
-from webchat.replies.submission import once
+from webchat.replies.submission import Submission, once
 from webchat.replies.supervisor import ReplySupervisor
 from webchat.session_store import WebChatSession, WebChatSessionStore, is_session_id
 from webchat.storage.protocols import Storage
@@ -53,6 +53,16 @@ class SessionLifecycle:
         if description != DEFAULT_DESCRIPTION:
             title_by, description = "person", checked_title(description, self._longest_title)
         return self._made(working_dir, description, owner, key, title_by, chosen)
+
+    def create_for(
+        self, sent: Submission, working_dir: str, owner: str | None, options: Mapping[str, str] | None
+    ) -> WebChatSession:
+        """A session for this first message; sent again with its key, the same one. Raises as `create`, TooBusy."""
+        key = once(sent.key, "start", sent.text)
+        if key is None or self._store.made_with(key, owner) is None:
+            self._supervisor.places.require(sent.client)  # before a session is made that nobody could use
+        made = self.create(working_dir, DEFAULT_DESCRIPTION, owner, key, options)
+        return self._store.require(made.session_id, owner)
 
     def _made(
         self,

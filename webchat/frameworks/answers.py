@@ -22,18 +22,12 @@ FINAL_TOOL = "final_answer"
 async def pydantic_ai(agent: Foreign, messages: Sequence[HistoryItem]) -> Pieces:
     of = package_of(agent, "ModelRequest")
     *earlier, question = [message for message in messages if message["role"] != "system"]
-    history = [
-        of.ModelRequest([of.UserPromptPart(message["content"])])
-        if message["role"] == "user"
-        else of.ModelResponse([of.TextPart(message["content"])])
-        for message in earlier
-    ]
     options: dict[str, Foreign] = {"instructions": system(messages) or None, "infer_name": False}
     # The agent's own system prompt is left out when there is a history, unless it is put in again.
     if reinject := getattr(sys.modules.get(f"{of.__name__}.capabilities"), "ReinjectSystemPrompt", None):
         options["capabilities"] = [reinject()]
     calls = ToolCalls()
-    run = agent.run_stream_events(question["content"], message_history=history, **options)
+    run = agent.run_stream_events(question["content"], message_history=_pydantic_history(of, earlier), **options)
     async with run as events:
         async for event in events:
             part: Foreign = field(event, "part", "delta")
@@ -50,6 +44,15 @@ async def pydantic_ai(agent: Foreign, messages: Sequence[HistoryItem]) -> Pieces
                     yield calls.end(part.tool_call_id, part.content, failed=failed)
                 case "agent_run_result", _ if not isinstance(event.result.output, str):
                     yield text(event.result.output)
+
+
+def _pydantic_history(of: Foreign, messages: Sequence[HistoryItem]) -> list[Foreign]:
+    return [
+        of.ModelRequest([of.UserPromptPart(message["content"])])
+        if message["role"] == "user"
+        else of.ModelResponse([of.TextPart(message["content"])])
+        for message in messages
+    ]
 
 
 async def openai_agents(agent: Foreign, messages: Sequence[HistoryItem]) -> Pieces:

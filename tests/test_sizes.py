@@ -1,0 +1,47 @@
+"""A module is one idea and a function one step: neither grows without a reason that is written here."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+PACKAGE = Path(__file__).parent.parent / "webchat"
+LONGEST_MODULE = 300
+LONGEST_FUNCTION = 25
+"""Lines of code, without the signature and the docstring."""
+LONG_MODULES = {
+    "manager.py": "the facade: each call with its types and what it raises, and no line that decides anything",
+}
+LONG_FUNCTIONS = {
+    "serving/connections.py: __init__": "waitress takes all its settings at once, and most need a reason",
+    "serving/server.py: run": "the life of the process in its order, with the signals' handlers that end it",
+}
+
+
+def lines_of(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    first = function.body[1 if ast.get_docstring(function) is not None and len(function.body) > 1 else 0]
+    return (function.end_lineno or 0) - first.lineno + 1
+
+
+def long_functions() -> Iterator[str]:
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            is_function = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+            if is_function and lines_of(node) > LONGEST_FUNCTION:
+                yield f"{path.relative_to(PACKAGE)}: {node.name}"
+
+
+def test_no_module_is_long_without_a_reason():
+    lengths = {str(path.relative_to(PACKAGE)): path.read_text("utf-8").count("\n") for path in PACKAGE.rglob("*.py")}
+    assert {name for name, length in lengths.items() if length > LONGEST_MODULE} == LONG_MODULES.keys()
+
+
+def test_no_function_is_long_without_a_reason():
+    assert set(long_functions()) == LONG_FUNCTIONS.keys()
+
+
+def test_the_facade_decides_nothing():
+    facade = ast.parse((PACKAGE / "manager.py").read_text("utf-8"))
+    methods = [node for node in ast.walk(facade) if isinstance(node, ast.FunctionDef) and node.name != "__init__"]
+    assert {node.name for node in methods if lines_of(node) > 5} == set()
