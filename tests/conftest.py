@@ -20,6 +20,8 @@ from flask.testing import FlaskClient
 from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
+from tests.database import database as database
+from tests.database import postgres as postgres
 from tests.preloaded import ForkedProcess, Preloaded
 from tests.processes import ROOT
 from tests.scripted import ScriptedBackend

@@ -21,12 +21,15 @@ MANY = 8
 HEADER = {"id": "answer", "parent": "m1", "started_at": "2026-01-01T00:00:00+00:00"}
 
 
-@pytest.fixture(params=["files", "memory"])
+@pytest.fixture(params=["files", "memory", "postgres"])
 def storage(request, tmp_path):
-    storage = storage_at(tmp_path / "sessions.json" if request.param == "files" else None)
+    if request.param == "postgres":
+        place = request.getfixturevalue("database")
+    else:
+        place = tmp_path / "sessions.json" if request.param == "files" else None
+    storage = storage_at(place)
     yield storage
-    storage.search.close()
-    storage.bus.close()
+    storage.close()
 
 
 @pytest.fixture
@@ -593,12 +596,13 @@ class TestAllTogether:
             assert other.wait(5)
 
     def test_words_are_found_in_what_was_said(self, storage):
+        fill(storage.sessions, "s")
         said(storage, "Crème brûlée", "and tea")
-        found = storage.search.find("creme", lambda session_id: True, 10)
+        found = storage.search.find("creme", None, lambda session_id: True, 10)
         while not found.complete:
-            found = storage.search.find("creme", lambda session_id: True, 10)
+            found = storage.search.find("creme", None, lambda session_id: True, 10)
         assert [(hit.session_id, hit.message_id) for hit in found.hits] == [("s", "m1")]
-        assert storage.search.find("creme", lambda session_id: False, 10).hits == []
+        assert storage.search.find("creme", None, lambda session_id: False, 10).hits == []
 
     def test_it_can_be_written_to(self, storage):
         storage.probe()

@@ -192,6 +192,26 @@ class StorageError(WebChatError, OSError):
         super().__init__(f"{what}: {why(cause)}. {then}.")
         self.what, self.cause = what, cause
 
+    @property
+    def is_away(self) -> bool:
+        """Whether the same may succeed in a moment."""
+        return isinstance(self.cause, StorageAway)
+
+
+class StorageAway(OSError):
+    """What keeps the conversations cannot be reached now, or does not answer in time (`is_refused`)."""
+
+    def __init__(self, *, is_refused: bool = False) -> None:
+        super().__init__("the database does not answer in time" if is_refused else "the database cannot be reached")
+        self.is_refused = is_refused
+
+
+class LeaseLost(OSError):
+    """This server was silent for too long, and another one may write in the session since."""
+
+    def __init__(self) -> None:
+        super().__init__("another server may write in this session now")
+
 
 @contextmanager
 def storing(what: str) -> Iterator[None]:
@@ -206,6 +226,8 @@ def storing(what: str) -> Iterator[None]:
 
 def why(cause: OSError) -> str:
     """What the system says of a file, in a few words."""
+    if isinstance(cause, StorageAway | LeaseLost):
+        return str(cause)
     if cause.errno in (errno.ELOOP, errno.EISDIR, errno.ENOTDIR):
         return f"something else lies in a file's or a folder's place{DOCTOR_SAYS}"
     return os.strerror(cause.errno) if cause.errno else "the disk does not answer as it should"

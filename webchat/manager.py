@@ -436,9 +436,13 @@ class WebChatSessionManager:
         then have `patience` seconds to be kept.
         """
         self._dispatcher.close()
-        self.storage.search.close()
         self._supervisor.close(grace, patience)
+<<<<<<< HEAD
         self._current.attached.close()
+=======
+        self._answerer.close()
+        self.storage.close()
+>>>>>>> ceddbbf (Keep everything in PostgreSQL where that is wanted)
 
     # Inside
 

@@ -48,7 +48,7 @@ class SessionDirectory:
             return session is not None and folder in (None, session.working_dir)
 
         try:
-            return self._search.find(query, is_wanted, limit)
+            return self._search.find(query, owner, is_wanted, limit)
         except Exception:  # derived data: if anything is wrong with it, the next search finds it made anew
             log.warning("the search index could not be asked", exc_info=True)
             return Found([], complete=False)

@@ -45,6 +45,10 @@ class PollingBus:
     def publish(self, session_id: str, *, urgent: bool) -> None:
         self._wakeups.poke(session_id, urgent=urgent)
 
+    def poke(self, session_id: str) -> None:
+        """Wake the readers of the session in this process."""
+        self._wakeups.poke(session_id, urgent=False)
+
     def publish_all(self, *, urgent: bool = True) -> None:
         self._wakeups.poke_all(urgent=urgent)
 

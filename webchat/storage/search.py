@@ -47,11 +47,8 @@ class SearchIndex:
         self._looked = 0.0
         self._running = self._closed = False
 
-    def find(self, query: str, wanted: Callable[[str], bool], limit: int) -> Found:
-        """The latest message of each session that has all the words of `query`, or words that begin so.
-
-        `wanted` says which sessions count. Raises sqlite3.Error.
-        """
+    def find(self, query: str, owner: str | None, wanted: Callable[[str], bool], limit: int) -> Found:
+        """See `webchat.storage.protocols.Search`. Raises sqlite3.Error."""
         words, is_all = words_of(query)
         if not words:
             return Found([], complete=True, partial=not is_all)

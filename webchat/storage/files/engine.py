@@ -125,6 +125,10 @@ class FileStorage:
         self.folder.replace(PROBE, PROBE_BYTES)
         self.folder.remove(PROBE)
 
+    def close(self) -> None:
+        self.bus.close()
+        self.search.close()
+
     def _is_listed(self, session_id: str) -> bool:
         return self.sessions.row(session_id) is not None
 

@@ -116,6 +116,10 @@ class MemoryStorage:
     def probe(self) -> None:
         """Memory can always be written."""
 
+    def close(self) -> None:
+        self.bus.close()
+        self.search.close()
+
     def _remove(self, session_id: str) -> None:
         for kind in (self.queue, self.replies, self.transcripts):
             kind.remove(session_id)

@@ -31,10 +31,11 @@ class Kept:
 class Search(Protocol):
     """The words of all messages."""
 
-    def find(self, query: str, wanted: Callable[[str], bool], limit: int) -> Found:
+    def find(self, query: str, owner: str | None, wanted: Callable[[str], bool], limit: int) -> Found:
         """The latest message of each session that has all the words of `query`, or words that begin so.
 
-        `wanted` says which sessions count. May raise anything: what it knows is derived.
+        `wanted` says which of the owner's sessions count, and refuses all others. May raise anything: what it knows is
+        derived.
         """
 
     def forget_gone(self, *, wait: bool = False) -> None:
@@ -42,8 +43,6 @@ class Search(Protocol):
 
         Returns at once; with `wait` when it is done, or raises why it cannot be.
         """
-
-    def close(self) -> None: ...
 
 
 class Storage(Protocol):
@@ -110,3 +109,6 @@ class Storage(Protocol):
 
     def probe(self) -> None:
         """Write something and remove it. Raises OSError."""
+
+    def close(self) -> None:
+        """End all that runs here; nothing is asked for after that."""

@@ -1,0 +1,146 @@
+"""Wakes readers: at once for what happens here, and by what the other servers send for all else."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import suppress
+
+from webchat import threads
+from webchat.errors import NoThreads
+from webchat.storage.polling_bus import PollingBus
+from webchat.storage.postgres.database import Database
+from webchat.storage.postgres.leases import IS_ALIVE, PostgresLeases
+from webchat.storage.postgres.link import CHANNEL, Link
+
+log = logging.getLogger(__name__)
+GATHERS = 0.02
+"""Seconds in which what is to be sent gathers: PostgreSQL puts all that notify in one row."""
+LOOK = 1.0
+"""Seconds between two looks at the sessions that are followed: a server that died sends nothing."""
+LONGEST = 7_000
+"""Characters of one notification; PostgreSQL takes 8,000 bytes."""
+THE_LIST = "*"
+
+
+class PostgresBus(PollingBus):
+    """See `webchat.storage.protocols.Bus`. What is sent names the sessions that changed, and who reads looks.
+
+    Sent beside the write and not within it: a transaction that notifies waits for all others that do. A word that gets
+    lost with its server costs its readers the time until the next look.
+    """
+
+    def __init__(self, database: Database, leases: PostgresLeases, asked: Callable[[str], None]) -> None:
+        """`asked` is called with each session that another server has changed: its writer here may be wanted."""
+        super().__init__(lambda: self.changes, self._seen)
+        self.changes = 0
+        """Counts what has happened to the list of sessions, as far as it is known here."""
+        self._database, self._asked_for = database, asked
+        self._name = uuid.uuid4().hex[:8]
+        self.link = Link(database, leases, self._heard, self._has_joined)
+        self._looked, self._states = float("-inf"), dict[str, object]()
+        self._outbox: set[str] = set()
+        self._wanted = threading.Event()
+        self._sending = threading.Lock()
+        self._is_sender_there = self._is_closed = False
+
+    def start(self) -> None:
+        super().start()
+        self.link.start()
+        self._start_sender()
+
+    def publish(self, session_id: str, *, urgent: bool) -> None:
+        super().publish(session_id, urgent=urgent)
+        self._database.then(lambda: self._send(session_id))
+
+    def list_changed(self) -> None:
+        """Tell everybody that the list of sessions has changed."""
+        self.changes += 1
+        self._send(THE_LIST)
+
+    def close(self) -> None:
+        self._is_closed = True
+        self._wanted.set()
+        self._flush()
+        self.link.close()
+        super().close()
+
+    # To the others
+
+    def _send(self, name: str) -> None:
+        self._outbox.add(name)
+        if self._is_sender_there:
+            self._wanted.set()
+        else:  # a command, which may be over before a thread would have sent it
+            self._flush()
+
+    def _start_sender(self) -> None:
+        with self._sending:
+            if not self._is_sender_there:
+                with suppress(NoThreads):  # then each sends for itself
+                    threads.start(self._keep_sending, "notify")
+                    self._is_sender_there = True
+
+    def _keep_sending(self) -> None:
+        while not self._is_closed:
+            self._wanted.wait()
+            self._wanted.clear()
+            self._flush()
+            time.sleep(GATHERS)
+
+    def _flush(self) -> None:
+        with self._sending:
+            names = [self._outbox.pop() for _ in range(len(self._outbox))]
+            if not names:
+                return
+            try:
+                self._database.rows(
+                    "SELECT pg_notify(%s, told) FROM unnest(%s::text[]) AS told", (CHANNEL, [*self._letters(names)])
+                )
+            except OSError:  # when the database is back, everybody looks
+                log.debug("other servers could not be told of a change", exc_info=True)
+
+    def _letters(self, names: Collection[str]) -> Iterator[str]:
+        letter = self._name
+        for name in names:
+            if len(letter) + len(name) >= LONGEST:
+                yield letter
+                letter = self._name
+            letter += f" {name}"
+        yield letter
+
+    # From the others
+
+    def _heard(self, letter: str) -> None:
+        sender, *names = letter.split(" ")
+        if sender == self._name:
+            return
+        for name in names:
+            if name == THE_LIST:
+                self.changes += 1
+            else:
+                self._asked_for(name)
+                self.poke(name)
+
+    def _has_joined(self) -> None:
+        """What was sent while there was no connection is lost, so everybody looks."""
+        self.changes += 1
+        self._looked = float("-inf")
+        self.publish_all(urgent=False)
+
+    def _seen(self, session_ids: Collection[str]) -> Mapping[str, object]:
+        """The states of these sessions, as they were at most `LOOK` seconds ago."""
+        now = time.monotonic()
+        if session_ids and now - self._looked >= LOOK:
+            self._looked = now
+            rows = self._database.rows(
+                f"""SELECT c.session_id, incarnation, lines, reply, records, q.version, {IS_ALIVE}
+                FROM webchat.conversations AS c LEFT JOIN webchat.queues AS q USING (session_id)
+                WHERE c.session_id = ANY(%s)""",
+                ([*session_ids],),
+            )
+            self._states = {row[0]: tuple(row[1:]) for row in rows}
+        return self._states

@@ -1,0 +1,236 @@
+"""The connections to PostgreSQL, and its errors as ours. Knows no table."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, LiteralString, TypeVar
+
+import psycopg
+from psycopg import Connection, conninfo
+from psycopg_pool import ConnectionPool, PoolTimeout
+
+from webchat.errors import InvalidInput, StorageAway
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+Parameters = Sequence[Any] | Mapping[str, Any]
+CONNECTIONS = 20
+"""At most, for each process, beside the one that listens."""
+PATIENCE = 10.0
+"""Seconds that a call waits for a connection, and altogether for a database that is away."""
+SHORT_PATIENCE = 1.0
+"""The same while it is known to be away: threads must not all wait for it."""
+RECONNECT = 4.0
+"""Seconds for which the pool tries by itself; after that the next call has it try. Its pauses double meanwhile, so this
+is what bounds how late a database that is back is noticed."""
+_DEFAULTS: dict[str, Any] = {
+    "application_name": "webchat",
+    "connect_timeout": 3,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 4000,
+}
+_SETTINGS: LiteralString = """
+SET statement_timeout = '10s';
+SET lock_timeout = '5s';
+SET idle_in_transaction_session_timeout = '10s';
+SET client_encoding = 'UTF8'
+"""
+
+
+class Database:
+    """Runs statements, each on a connection of the pool or, in a block of `transaction`, all on one.
+
+    Everything raises StorageAway if the database cannot be reached, and OSError for what else it says.
+    """
+
+    def __init__(self, url: str) -> None:
+        """Raises InvalidInput for what is no address. Nothing is opened."""
+        try:
+            given = conninfo.conninfo_to_dict(url)
+            self._address = conninfo.make_conninfo("", **(_DEFAULTS | given))
+        except psycopg.ProgrammingError:  # whose text may quote the password
+            raise InvalidInput(
+                "The database's address cannot be read. It looks like postgresql://name:password@host:5432/database."
+            ) from None
+        self.place = _place_of(given)
+        """The address without what is secret."""
+        self._guard = threading.Lock()
+        self._pool: ConnectionPool[Connection] | None = None
+        self._process = 0
+        self._joined = threading.local()
+        self._is_away = False
+
+    @contextmanager
+    def connection(self) -> Iterator[Connection]:
+        """A connection of one's own, for a block."""
+        with _as_ours(self):
+            connection = psycopg.connect(self._address, autocommit=True)
+            try:
+                _prepare(connection)
+                yield connection
+            finally:
+                connection.close()
+
+    @contextmanager
+    def alone(self) -> Iterator[Connection]:
+        """The same, also for all that the thread does here meanwhile."""
+        with self.connection() as connection, self._joining(connection):
+            yield connection
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """One transaction for a block, and for all that its thread does here meanwhile."""
+        joined = self._joined_connection
+        if joined is not None:
+            with joined.transaction():
+                yield joined
+            return
+        with _as_ours(self), self._opened().connection(self._patience) as connection:
+            with self._joining(connection), connection.transaction():
+                yield connection
+
+    @contextmanager
+    def _joining(self, connection: Connection) -> Iterator[None]:
+        self._joined.connection, self._joined.then = connection, []
+        try:
+            yield
+            then = self._joined.then
+        finally:
+            self._joined.connection, self._joined.then = None, []
+        for call in then:
+            call()
+
+    @property
+    def _joined_connection(self) -> Connection | None:
+        connection: Connection | None = getattr(self._joined, "connection", None)
+        return connection
+
+    def then(self, call: Callable[[], None]) -> None:
+        """Make this call when the thread's transaction is committed, or now where there is none."""
+        if self._joined_connection is None:
+            call()
+        else:
+            self._joined.then.append(call)
+
+    def rows(self, statement: LiteralString, parameters: Parameters = (), *, again: bool = True) -> list[Any]:
+        """Run one statement and give its rows. With `again` it is run once more if its connection breaks.
+
+        A statement may then have been run twice.
+        """
+        joined = self._joined_connection
+        if joined is not None:
+            return _fetched(joined, statement, parameters)
+        return self.insist(lambda: self._rows(statement, parameters)) if again else self._rows(statement, parameters)
+
+    def one(self, statement: LiteralString, parameters: Parameters = (), *, again: bool = True) -> Any:  # noqa: ANN401
+        """The first row, or None."""
+        return next(iter(self.rows(statement, parameters, again=again)), None)
+
+    def insist(self, call: Callable[[], T]) -> T:
+        """Make the call until it does not fail because a connection broke, for as long as one waits for the database.
+
+        The call has to be one that may be made twice.
+        """
+        end = time.monotonic() + self._patience
+        while True:
+            try:
+                return call()
+            except StorageAway as error:
+                if error.is_refused or time.monotonic() > end or self._joined_connection is not None:
+                    raise
+            time.sleep(0.1)  # the pool has let go of that connection, and makes another one
+            self._opened().check()
+
+    def close(self) -> None:
+        with self._guard:
+            pool, self._pool = self._pool, None
+        if pool and self._process == os.getpid():
+            pool.close()
+
+    def _rows(self, statement: LiteralString, parameters: Parameters) -> list[Any]:
+        with _as_ours(self), self._opened().connection(self._patience) as connection:
+            return _fetched(connection, statement, parameters)
+
+    @property
+    def _patience(self) -> float:
+        return SHORT_PATIENCE if self._is_away else PATIENCE
+
+    def note(self, *, away: bool) -> None:
+        """Note whether the database was reached."""
+        if away != self._is_away:
+            log.warning("the database cannot be reached" if away else "the database is back")
+            self._is_away = away
+
+    def _opened(self) -> ConnectionPool[Connection]:
+        """The pool of this process: one that was made before a fork is its parent's."""
+        pool = self._pool
+        if pool is None or self._process != os.getpid():
+            with self._guard:
+                pool = self._pool
+                if pool is None or self._process != os.getpid():
+                    pool = self._pool = ConnectionPool(
+                        self._address,
+                        min_size=1,
+                        max_size=CONNECTIONS,
+                        kwargs={"autocommit": True},
+                        configure=_prepare,
+                        timeout=PATIENCE,
+                        reconnect_timeout=RECONNECT,
+                        open=True,
+                    )
+                    self._process = os.getpid()
+        return pool
+
+
+def _fetched(connection: Connection, statement: LiteralString, parameters: Parameters) -> list[Any]:
+    cursor = connection.execute(statement, parameters)
+    return cursor.fetchall() if cursor.description else []
+
+
+def _prepare(connection: Connection) -> None:
+    connection.execute(_SETTINGS)
+
+
+@contextmanager
+def _as_ours(database: Database) -> Iterator[None]:
+    """Raise what psycopg raises as errors of a storage, whose texts have no password and no word of anybody's."""
+    try:
+        yield
+    except (PoolTimeout, psycopg.InterfaceError) as error:
+        database.note(away=True)
+        raise StorageAway from error
+    except psycopg.errors.LockNotAvailable as error:
+        raise StorageAway(is_refused=True) from error
+    except psycopg.errors.ReadOnlySqlTransaction as error:  # a replica, before or after a failover
+        raise StorageAway from error
+    except psycopg.OperationalError as error:
+        if error.sqlstate == "53100":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
+        if error.sqlstate in (None, "57P01", "57P02", "57P03", "53300", "25P03"):
+            database.note(away=error.sqlstate is None)
+            raise StorageAway from error
+        raise StorageAway(is_refused=True) from error
+    except psycopg.Error as error:
+        raise OSError(errno.EIO, f"the database refuses it ({error.sqlstate or type(error).__name__})") from error
+    else:
+        database.note(away=False)
+
+
+def _place_of(given: dict[str, Any]) -> str:
+    host, port = given.get("host") or "local socket", given.get("port")
+    return f"{given.get('dbname') or given.get('user') or 'default database'} at {host}" + (f":{port}" if port else "")
+
+
+def text(value: str) -> str:
+    """A text as PostgreSQL's can hold it, which have no NUL and no half of a surrogate pair."""
+    if value.isascii() and "\0" not in value:
+        return value
+    return value.replace("\0", "\ufffd").encode("utf-8", "replace").decode()

@@ -1,0 +1,149 @@
+"""PostgreSQL as the storage of everything, for as many servers as there are."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Iterator
+from contextlib import ExitStack, contextmanager
+
+from psycopg import Connection
+
+from webchat.chat.message import extension
+from webchat.chat.reply import left_behind
+from webchat.errors import InvalidInput, SessionBusy, WebChatError
+from webchat.fileutil import Locked, jsonlines
+from webchat.storage.postgres.bus import PostgresBus
+from webchat.storage.postgres.database import Database
+from webchat.storage.postgres.documents import PostgresDocuments
+from webchat.storage.postgres.leases import PostgresLeases
+from webchat.storage.postgres.queue import PostgresQueue, lock_of
+from webchat.storage.postgres.replies import PostgresReplyLogs
+from webchat.storage.postgres.schema import migrate
+from webchat.storage.postgres.sessions import PostgresSessions
+from webchat.storage.postgres.transcripts import PostgresTranscripts
+from webchat.storage.postgres.words import PostgresSearch
+
+log = logging.getLogger(__name__)
+IMPORTS, PURGES = ":imports", ":purges"
+"""Names of locks. No session's id begins with a colon."""
+HEARD_WITHIN = 5.0
+"""Seconds in which a notification has to arrive, at start."""
+
+
+class PostgresStorage:
+    """See `webchat.storage.protocols.Storage`."""
+
+    def __init__(self, url: str) -> None:
+        """Connects, and makes or brings up to date the tables. Raises InvalidInput, StorageAway, OSError."""
+        self.database = database = Database(url)
+        with database.connection() as connection:
+            migrate(connection)
+            _require_notifications(connection, database)
+        self.leases = PostgresLeases(database, lambda: self.bus.link.start())
+        self.transcripts = PostgresTranscripts(database, self.leases)
+        self.replies = PostgresReplyLogs(database, self.transcripts, self.leases)
+        self.queue, self.documents = PostgresQueue(database, self.leases), PostgresDocuments(database, self.leases)
+        self.bus = PostgresBus(database, self.leases, self.replies.was_asked)
+        self.sessions = PostgresSessions(database, self.bus.list_changed, lambda: self.bus.changes)
+        self.search = PostgresSearch(database, self.transcripts)
+
+    def has(self, session_id: str) -> bool:
+        return self.transcripts.version(session_id) is not None or self.replies.version(session_id) is not None
+
+    def export(self, session_id: str) -> bytes:
+        view, data = self.replies.view(session_id), self.transcripts.raw(session_id)
+        left = left_behind(view, None, self.transcripts.read(session_id).messages)
+        if left is None:
+            return data
+        return data + jsonlines.dump(extension(left[0]) if left[1] else left[0].record()) + b"\n"
+
+    def discard(self, session_ids: Collection[str]) -> list[str]:
+        return [session_id for session_id in session_ids if self._is_removed(session_id)]
+
+    def _is_removed(self, session_id: str) -> bool:
+        try:
+            release = self.leases.acquire(session_id)
+            try:
+                self._remove([session_id])
+            finally:
+                release()
+        except (WebChatError, OSError):
+            log.warning("what is left of session %s could not be removed", session_id, exc_info=True)
+            return False
+        return True
+
+    def purge(self, session_ids: Collection[str], forget: Callable[[], None]) -> None:
+        with self.without_purges(), ExitStack() as leases:
+            for session_id in session_ids:
+                leases.callback(self.leases.acquire(session_id))
+            with self.database.transaction():
+                forget()
+                self._remove(session_ids)
+
+    def _remove(self, session_ids: Collection[str]) -> None:
+        names = [*session_ids]
+        with self.database.transaction() as connection:
+            connection.execute(
+                "DELETE FROM webchat.reply_lines USING webchat.conversations AS c "
+                "WHERE c.session_id = ANY(%s) AND reply_lines.reply = c.reply",
+                (names,),
+            )
+            for table in ("lines", "words", "queues"):
+                connection.execute(f"DELETE FROM webchat.{table} WHERE session_id = ANY(%s)".encode(), (names,))
+            rows = [*names, *map(lock_of, names)]
+            connection.execute("DELETE FROM webchat.conversations WHERE session_id = ANY(%s)", (rows,))
+        self.transcripts.drop_cached(names)
+
+    @contextmanager
+    def without_purges(self) -> Iterator[None]:
+        release = self.leases.take(PURGES, HEARD_WITHIN)
+        try:
+            yield
+        finally:
+            release()
+
+    @contextmanager
+    def importing(self, patience: float) -> Iterator[None]:
+        try:
+            release = self.leases.take(IMPORTS, patience)
+        except SessionBusy as error:
+            raise Locked(IMPORTS) from error
+        try:
+            yield
+        finally:
+            release()
+
+    def is_importing(self) -> bool:
+        return self.leases.is_held(IMPORTS)
+
+    def recover(self) -> None:
+        """A crash leaves nothing half done; only the names of servers that are gone."""
+        self.leases.forget()
+
+    def adopt(self) -> list[str]:
+        return []
+
+    def free(self) -> int | None:
+        return None
+
+    def probe(self) -> None:
+        self.database.rows("SELECT nextval('webchat.numbers')")
+
+    def close(self) -> None:
+        self.bus.close()
+        self.database.close()
+
+
+def _require_notifications(listener: Connection, database: Database) -> None:
+    """Raises InvalidInput where what one connection sends does not reach another that listens.
+
+    So it is behind PgBouncer in transaction mode, where a connection is another one for each transaction.
+    """
+    listener.execute("LISTEN webchat_test")
+    with database.connection() as sender:
+        sender.execute("NOTIFY webchat_test")
+    if not any(True for _ in listener.notifies(timeout=HEARD_WITHIN, stop_after=1)):
+        raise InvalidInput(
+            "The database's notifications do not arrive, as behind a pooler in transaction mode (PgBouncer). "
+            "Give the address of the database itself, or of a pooler in session mode."
+        )

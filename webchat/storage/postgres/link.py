@@ -1,0 +1,69 @@
+"""The one connection of a process on which it hears of the others, and gives its signs of life."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+from psycopg import Connection
+
+from webchat import threads
+from webchat.storage.postgres.database import Database
+from webchat.storage.postgres.leases import BEAT, PostgresLeases
+
+log = logging.getLogger(__name__)
+CHANNEL = "webchat"
+AGAIN = 0.5
+"""Seconds until a connection that broke is made anew."""
+LISTENS = 0.25
+"""Seconds for which it is listened before anything else is looked at."""
+
+
+class Link:
+    """Listens, in a thread, from `start` on; a connection that breaks is made anew."""
+
+    def __init__(
+        self, database: Database, leases: PostgresLeases, heard: Callable[[str], None], joined: Callable[[], None]
+    ) -> None:
+        """`heard` is called with what others send; `joined` whenever a connection is made: all
+        that was sent before is lost.
+        """
+        self._database, self._leases = database, leases
+        self._heard, self._has_joined = heard, joined
+        self._stopping = threading.Event()
+        self._guard, self._running = threading.Lock(), False
+        self._beaten = 0.0
+
+    def start(self) -> None:
+        """Have the thread run, if it does not. Raises NoThreads."""
+        with self._guard:
+            if not self._running:
+                threads.start(self._run, "link")
+                self._running = True
+
+    def close(self) -> None:
+        self._stopping.set()
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                with self._database.alone() as connection:
+                    self._listen(connection)
+            except OSError:
+                log.debug("the connection to the other servers broke", exc_info=True)
+            except Exception:  # without this thread the process would lose all its leases
+                log.exception("what another server sent could not be understood")
+            self._stopping.wait(AGAIN)
+
+    def _listen(self, connection: Connection) -> None:
+        connection.add_notify_handler(lambda notify: self._heard(notify.payload))
+        connection.execute(f"LISTEN {CHANNEL}")
+        self._has_joined()
+        while not self._stopping.is_set():
+            for _ in connection.notifies(timeout=LISTENS):
+                pass  # the handler has it
+            if self._leases.is_working and time.monotonic() - self._beaten >= BEAT:
+                self._beaten = time.monotonic()
+                self._leases.beat()

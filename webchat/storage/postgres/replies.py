@@ -1,0 +1,240 @@
+"""The logs of replies in flight in PostgreSQL. Knows neither who writes nor who reads."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, LiteralString
+
+from webchat.chat.message import Message
+from webchat.chat.reply import ReplyView, left_behind
+from webchat.errors import LeaseLost
+from webchat.fileutil import jsonlines
+from webchat.storage.postgres.database import Database, text
+from webchat.storage.postgres.leases import GUARD, PostgresLeases, lease_of
+from webchat.storage.postgres.transcripts import PostgresTranscripts
+
+LOOK_AGAIN = 2.0
+"""Seconds after which a writer looks for requests of which no word came."""
+_BEGIN: LiteralString = f"""
+UPDATE webchat.conversations SET reply = nextval('webchat.numbers'), header = %(header)s, records = 0, requests = '{{}}'
+WHERE session_id = %(session)s AND {GUARD} RETURNING reply
+"""
+_BEGIN_ALONE: LiteralString = """
+INSERT INTO webchat.conversations (session_id, reply, header)
+VALUES (%(session)s, nextval('webchat.numbers'), %(header)s)
+ON CONFLICT (session_id) DO UPDATE
+SET reply = excluded.reply, header = excluded.header, records = 0, requests = '{}' RETURNING reply
+"""
+_WRITE: LiteralString = f"""
+WITH head AS (
+    UPDATE webchat.conversations SET records = %(before)s + %(count)s
+    WHERE session_id = %(session)s AND reply = %(reply)s AND records = %(before)s AND {GUARD}
+    RETURNING cardinality(requests) AS asked
+), written AS (
+    INSERT INTO webchat.reply_lines SELECT %(reply)s, %(before)s + place, line
+    FROM head, unnest(%(lines)s::bytea[]) WITH ORDINALITY AS new (line, place)
+)
+SELECT asked FROM head
+"""
+_VIEW: LiteralString = """
+SELECT c.reply, c.header, l.number, l.line FROM webchat.conversations AS c
+LEFT JOIN webchat.reply_lines AS l ON l.reply = c.reply AND l.number > CASE WHEN c.reply = %s THEN %s ELSE 0 END
+WHERE c.session_id = %s AND c.reply IS NOT NULL ORDER BY l.number
+"""
+_END: LiteralString = f"""
+WITH head AS (
+    UPDATE webchat.conversations SET reply = NULL, header = NULL, records = 0, requests = '{{}}'
+    WHERE session_id = %(session)s AND reply = %(reply)s AND {GUARD} RETURNING session_id
+), removed AS (
+    DELETE FROM webchat.reply_lines USING head WHERE reply = %(reply)s
+)
+SELECT session_id FROM head
+"""
+
+
+@dataclass
+class _Read:
+    """A log as it was read. The lock is for one session."""
+
+    reply: int = 0
+    lines: int = 0
+    view: ReplyView | None = None
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+@dataclass
+class _Asked:
+    """What was requested of a writer of this process, as far as it is known."""
+
+    requests: list[Mapping[str, Any]] = field(default_factory=list)
+    is_current: bool = False
+    looked: float = 0.0
+
+
+class PostgresReplyLogs:
+    """See `webchat.storage.protocols.ReplyLogs`. A write of a server that has lost its lease raises LeaseLost."""
+
+    def __init__(self, database: Database, transcripts: PostgresTranscripts, leases: PostgresLeases) -> None:
+        self.database, self.transcripts, self.leases = database, transcripts, leases
+        self._guard = threading.Lock()
+        """Of the tables of this process; nothing is read while it is held."""
+        self._views: dict[str, _Read] = {}
+        self._asked: dict[str, _Asked] = {}
+
+    def begin(self, session_id: str, header: Mapping[str, Any]) -> PostgresReplyLog:
+        lease = lease_of(self.leases, session_id)
+        values = {"session": session_id, "header": jsonlines.dump(header), "lease": lease}
+        found = self.database.one(_BEGIN_ALONE if lease is None else _BEGIN, values)
+        if not found:
+            raise LeaseLost
+        self._asked[session_id] = _Asked(is_current=True, looked=time.monotonic())
+        return PostgresReplyLog(self, session_id, found[0])
+
+    def view(self, session_id: str) -> ReplyView | None:
+        with self._guard:
+            read = self._views.setdefault(session_id, _Read())
+        with read.lock:
+            rows = self.database.rows(_VIEW, (read.reply, read.lines, text(session_id)))
+            if not rows:
+                with self._guard:
+                    self._views.pop(session_id, None)
+                return None
+            if read.view is None or rows[0][0] != read.reply:
+                read.reply, read.lines = rows[0][0], 0
+                read.view = ReplyView(jsonlines.parse_line(bytes(rows[0][1])))
+            for _, _, number, line in rows:
+                if line is not None:
+                    read.view.take(jsonlines.parse_line(bytes(line)))
+                    read.lines = number
+            return read.view
+
+    def sessions(self) -> Collection[str]:
+        rows = self.database.rows("SELECT session_id FROM webchat.conversations WHERE reply IS NOT NULL")
+        return [row[0] for row in rows]
+
+    def request(self, session_id: str, request: Mapping[str, Any]) -> None:
+        self.database.rows(
+            "UPDATE webchat.conversations SET requests = requests || %s::bytea WHERE session_id = %s",
+            (jsonlines.dump(request), text(session_id)),
+        )
+        self.was_asked(session_id)
+
+    def requests(self, session_id: str) -> Sequence[Mapping[str, Any]]:
+        """Of a session that is written here it is only looked if there may be any, or it was long ago."""
+        asked = self._asked.get(session_id)
+        now = time.monotonic()
+        if asked and asked.is_current and now - asked.looked < LOOK_AGAIN:
+            return asked.requests
+        if asked:
+            asked.is_current = True  # before the look: what comes during it is looked for again
+            self.leases.require(session_id)
+        found = self.database.one(
+            "SELECT requests FROM webchat.conversations WHERE session_id = %s", (text(session_id),)
+        )
+        lines = (jsonlines.parse_line(bytes(line)) for line in found[0]) if found else ()
+        requests: list[Mapping[str, Any]] = [record for record in lines if record is not None]
+        if asked:
+            asked.requests, asked.looked = requests, now
+        return requests
+
+    def was_asked(self, session_id: str) -> None:
+        """Note that something was requested, or may have been."""
+        asked = self._asked.get(session_id)
+        if asked:
+            asked.is_current = False
+
+    def wrote(self, session_id: str, requests: int) -> None:
+        """Note how many requests there were at a write."""
+        asked = self._asked.get(session_id)
+        if asked and requests != len(asked.requests):
+            asked.is_current = False
+
+    def settle(self, session_id: str, unsaved: ReplyView | None = None) -> None:
+        view = PostgresReplyLogs(self.database, self.transcripts, self.leases).view(session_id)
+        found = self.database.one("SELECT reply FROM webchat.conversations WHERE session_id = %s", (text(session_id),))
+        left = left_behind(view, unsaved, self.transcripts.read(session_id).messages)
+        self.end(session_id, found[0] if found else None, left)
+
+    def end(self, session_id: str, reply: int | None, result: tuple[Message, bool] | None) -> None:
+        """Remove the log, and add what came of it to the transcript: both or nothing. Raises LeaseLost."""
+        values = {"session": session_id, "reply": reply, "lease": lease_of(self.leases, session_id)}
+        with self.database.transaction() as connection:
+            if reply is not None and not connection.execute(_END, values).fetchone():
+                raise LeaseLost
+            if result:
+                self.transcripts.add_reply(connection, session_id, result[0], extends=result[1])
+        with self._guard:
+            self._views.pop(session_id, None)
+
+    def version(self, session_id: str) -> object:
+        found = self.database.one(
+            "SELECT reply, records FROM webchat.conversations WHERE session_id = %s AND reply IS NOT NULL",
+            (text(session_id),),
+        )
+        return tuple(found) if found else None
+
+    def let_go(self, session_id: str) -> None:
+        """Note that no reply is written here any more."""
+        self._asked.pop(session_id, None)
+
+
+class PostgresReplyLog:
+    """See `webchat.storage.protocols.ReplyLog`."""
+
+    def __init__(self, logs: PostgresReplyLogs, session_id: str, reply: int) -> None:
+        self._logs, self._session_id, self._reply = logs, session_id, reply
+        self._written = 0
+
+    def write(self, *records: Mapping[str, Any]) -> None:
+        lines = [jsonlines.dump(record) for record in records]
+        asked = self._logs.database.insist(lambda: self._write(lines))
+        self._written += len(lines)
+        self._logs.wrote(self._session_id, asked)
+
+    def _write(self, lines: list[bytes]) -> int:
+        """Write the lines if they are not there yet; gives how many requests there are."""
+        database, lease = self._logs.database, lease_of(self._logs.leases, self._session_id)
+        values = {"session": self._session_id, "reply": self._reply, "before": self._written, "count": len(lines)}
+        found = database.one(_WRITE, values | {"lines": lines, "lease": lease}, again=False)
+        if found is None:
+            # The first try may have been written, and only the word of it was lost.
+            found = database.one(
+                "SELECT cardinality(requests) FROM webchat.conversations "
+                "WHERE session_id = %s AND reply = %s AND records = %s",
+                (self._session_id, self._reply, self._written + len(lines)),
+            )
+            self._logs.leases.require(self._session_id)
+        if found is None:
+            raise LeaseLost
+        return int(found[0])
+
+    def commit(self, message: Message, *, extends: bool) -> None:
+        tried = False
+
+        def commit() -> None:
+            nonlocal tried
+            before, tried = tried, True
+            try:
+                self._logs.end(self._session_id, self._reply, (message, extends))
+            except LeaseLost:
+                if not (before and self._is_committed(message)):
+                    raise
+
+        self._logs.database.insist(commit)
+        self.leave()
+
+    def _is_committed(self, message: Message) -> bool:
+        shown = self._logs.transcripts.read(self._session_id).messages
+        return shown.place(message.id) is not None and self._logs.version(self._session_id) is None
+
+    def discard(self) -> None:
+        self.leave()
+        values = {"session": self._session_id, "reply": self._reply}
+        lease = lease_of(self._logs.leases, self._session_id)
+        self._logs.database.rows(_END, values | {"lease": lease})
+
+    def leave(self) -> None:
+        self._logs.let_go(self._session_id)

@@ -1,0 +1,120 @@
+"""The tables, and how they come to be. A step that has been released never changes; a change is one more step."""
+
+from __future__ import annotations
+
+from psycopg import Connection
+
+from webchat.errors import InvalidInput
+
+_TABLES = """
+CREATE SCHEMA webchat;
+CREATE SEQUENCE webchat.numbers;
+
+CREATE TABLE webchat.sessions (
+    session_id text COLLATE "C" PRIMARY KEY,
+    person text COLLATE "C" NOT NULL,    -- whose it is; '' where there is no sign-in
+    shelf text NOT NULL,                 -- list, archive, trash; claim: an import has it, and nobody yet
+    pinned boolean NOT NULL,
+    begun boolean NOT NULL,
+    is_active boolean NOT NULL,
+    key text COLLATE "C",                -- with which its person made it
+    folder text COLLATE "C" NOT NULL,
+    deleted double precision,            -- since when it lies in the trash, in seconds since 1970
+    kept_since double precision,         -- the same, but never before what was known to be past
+    moment double precision NOT NULL,    -- when something last happened in it, in seconds since 1970
+    number bigint NOT NULL,              -- counts what happened, so that moments at once have an order
+    at text,                             -- what the clock said then, ISO 8601; NULL: what the record says
+    imported boolean NOT NULL DEFAULT false,
+    record bytea NOT NULL                -- JSON, with what this version does not know
+);
+CREATE INDEX sessions_in_order ON webchat.sessions (person, shelf, pinned, moment, number, session_id);
+CREATE INDEX sessions_newest_of ON webchat.sessions (person, moment) WHERE NOT imported AND at IS NOT NULL;
+CREATE INDEX sessions_newest ON webchat.sessions (moment) WHERE NOT imported AND at IS NOT NULL;
+CREATE INDEX sessions_current ON webchat.sessions (person) WHERE is_active;
+CREATE INDEX sessions_keyed ON webchat.sessions (person, key) WHERE key IS NOT NULL;
+CREATE INDEX sessions_deleted ON webchat.sessions (kept_since) WHERE shelf = 'trash';
+CREATE INDEX sessions_claimed ON webchat.sessions (session_id) WHERE shelf = 'claim';
+
+CREATE TABLE webchat.servers (
+    id uuid PRIMARY KEY,
+    seen timestamptz NOT NULL            -- its last sign of life
+);
+
+CREATE TABLE webchat.conversations (
+    session_id text COLLATE "C" PRIMARY KEY,   -- or the name of a lock, which begins with a colon
+    incarnation bigint NOT NULL DEFAULT nextval('webchat.numbers'),
+    lines integer NOT NULL DEFAULT 0,    -- of its transcript
+    said bigint NOT NULL DEFAULT 0,      -- puts the sessions in the order of their last line
+    reply bigint,                        -- the reply in flight, or left behind
+    header bytea,                        -- the first line of its log
+    records integer NOT NULL DEFAULT 0,  -- how many further lines the log has
+    requests bytea[] NOT NULL DEFAULT '{}',
+    server uuid,                         -- who writes in it, as long as that server lives
+    lease bigint
+) WITH (fillfactor = 50);
+CREATE INDEX conversations_replying ON webchat.conversations (session_id) WHERE reply IS NOT NULL;
+
+CREATE TABLE webchat.lines (
+    session_id text COLLATE "C",
+    number integer,
+    line bytea NOT NULL,
+    PRIMARY KEY (session_id, number)
+);
+CREATE TABLE webchat.reply_lines (
+    reply bigint,
+    number integer,
+    line bytea NOT NULL,
+    PRIMARY KEY (reply, number)
+);
+CREATE TABLE webchat.queues (
+    session_id text COLLATE "C" PRIMARY KEY,
+    version bigint NOT NULL,
+    items bytea NOT NULL                 -- JSON Lines
+);
+CREATE TABLE webchat.words (
+    session_id text COLLATE "C",
+    message_id text COLLATE "C",
+    number integer NOT NULL,             -- of the message's line
+    extended boolean NOT NULL DEFAULT false,
+    words text COLLATE "C" NOT NULL,     -- as they are compared, a blank before and behind each
+    PRIMARY KEY (session_id, message_id)
+);
+CREATE TABLE webchat.documents (
+    name text COLLATE "C" PRIMARY KEY,
+    version bigint NOT NULL,
+    body bytea NOT NULL
+);
+"""
+STEPS = (_TABLES,)
+"""SQL that leads from each version to the next one."""
+_ALONE = 0x77656263
+"""The advisory lock under which one server at a time does this."""
+
+
+def migrate(connection: Connection) -> None:
+    """Bring the tables up to this version. Raises InvalidInput if a later one has made them.
+
+    A few lines and no tool: the steps only go forward, are run by the first server that needs them, and the tools for
+    more are larger than this package.
+    """
+    with connection.transaction():
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", (_ALONE,))
+        version = _version(connection)
+        if version > len(STEPS):
+            raise InvalidInput(
+                f"A later version of the chat has made the database (schema {version}, this one knows {len(STEPS)}). "
+                "Install that version here too."
+            )
+        for number, step in enumerate(STEPS[version:], version + 1):
+            connection.execute(step.encode())
+            connection.execute("CREATE TABLE IF NOT EXISTS webchat.schema (version integer NOT NULL)")
+            connection.execute("DELETE FROM webchat.schema")
+            connection.execute("INSERT INTO webchat.schema VALUES (%s)", (number,))
+
+
+def _version(connection: Connection) -> int:
+    found = connection.execute("SELECT to_regclass('webchat.schema') IS NOT NULL").fetchone()
+    if not found or not found[0]:
+        return 0
+    row = connection.execute("SELECT max(version) FROM webchat.schema").fetchone()
+    return int(row[0] or 0) if row else 0

@@ -1,0 +1,243 @@
+"""The messages of sessions in PostgreSQL: lines that are only ever added. Knows no reply in flight."""
+
+from __future__ import annotations
+
+import errno
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import LiteralString
+
+import psycopg
+from psycopg import Connection
+
+from webchat.chat.message import Message, extension
+from webchat.chat.tree import Branch, Tree
+from webchat.errors import LeaseLost
+from webchat.fileutil import jsonlines
+from webchat.storage.postgres.database import Database, text
+from webchat.storage.postgres.leases import GUARD, PostgresLeases, lease_of
+from webchat.storage.postgres.words import words_in
+
+CACHED_SESSIONS = 64
+CACHED_BYTES = 64 * 2**20
+"""Of all transcripts that are kept as they were read; the one read last is kept whatever its size."""
+_READ: LiteralString = """
+SELECT c.incarnation, l.number, l.line FROM webchat.conversations AS c
+LEFT JOIN webchat.lines AS l ON l.session_id = c.session_id AND l.number > %s
+WHERE c.session_id = %s ORDER BY l.number
+"""
+_GROW: LiteralString = f"""
+UPDATE webchat.conversations SET lines = lines + %(count)s, said = nextval('webchat.numbers')
+WHERE session_id = %(session)s AND {GUARD} RETURNING lines
+"""
+_GROW_OR_BEGIN: LiteralString = """
+INSERT INTO webchat.conversations AS known (session_id, lines, said)
+VALUES (%(session)s, %(count)s, nextval('webchat.numbers'))
+ON CONFLICT (session_id) DO UPDATE SET lines = known.lines + excluded.lines, said = excluded.said RETURNING lines
+"""
+_ADD: LiteralString = """
+INSERT INTO webchat.lines SELECT %s, %s + place, line
+FROM unnest(%s::bytea[]) WITH ORDINALITY AS new (line, place)
+"""
+_INDEX: LiteralString = """
+INSERT INTO webchat.words AS known (session_id, message_id, number, words) VALUES (%s, %s, %s, %s)
+ON CONFLICT (session_id, message_id) DO UPDATE SET words = excluded.words, extended = true
+"""
+
+
+@dataclass
+class _Cached:
+    """A transcript as it was read. The lock is for one session: who waits for it needs what is being read."""
+
+    incarnation: int = 0
+    lines: int = 0
+    end: int = 0
+    """Bytes of all lines."""
+    tree: Tree = field(default_factory=Tree)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def take(self, line: bytes) -> None:
+        """Take in the next line."""
+        self.lines += 1
+        self.end += len(line) + 1
+        if line.strip():
+            self.tree.add(jsonlines.parse_line(line), f"line-{self.end}")
+
+
+class PostgresTranscripts:
+    """See `webchat.storage.protocols.Transcripts`. What was read once is read on from there."""
+
+    def __init__(self, database: Database, leases: PostgresLeases) -> None:
+        self._database, self._leases = database, leases
+        self._guard = threading.Lock()
+        """Of the table of what is cached; nothing is read while it is held."""
+        self._cached: OrderedDict[str, _Cached] = OrderedDict()
+
+    # Reading
+
+    def read(self, session_id: str) -> Branch:
+        with self._tree(session_id) as tree:
+            return tree.branch()
+
+    def messages(self, session_id: str) -> Iterable[Message]:
+        with self._tree(session_id) as tree:
+            return list(tree.messages.values())
+
+    def leaf_below(self, session_id: str, message_id: str) -> str | None:
+        with self._tree(session_id) as tree:
+            return tree.leaf_below(message_id)
+
+    def sent_with(self, session_id: str, key: str) -> list[tuple[Message, Message]]:
+        with self._tree(session_id) as tree:
+            return tree.sent_with(key)
+
+    def raw(self, session_id: str) -> bytes:
+        """All lines as they are."""
+        rows = self._database.rows(
+            "SELECT line FROM webchat.lines WHERE session_id = %s ORDER BY number", (text(session_id),)
+        )
+        return b"".join(bytes(row[0]) + b"\n" for row in rows)
+
+    def sessions(self) -> Mapping[str, object]:
+        rows = self._database.rows(
+            "SELECT session_id, incarnation, lines FROM webchat.conversations WHERE lines > 0 ORDER BY said"
+        )
+        return {session_id: (incarnation, lines) for session_id, incarnation, lines in rows}
+
+    def version(self, session_id: str) -> object:
+        found = self._database.one(
+            "SELECT incarnation, lines FROM webchat.conversations WHERE session_id = %s AND lines > 0",
+            (text(session_id),),
+        )
+        return tuple(found) if found else None
+
+    @contextmanager
+    def _tree(self, session_id: str) -> Iterator[Tree]:
+        """What the transcript says now, for a block. Only those who read the same session wait."""
+        with self._guard:
+            cached = self._cached.setdefault(session_id, _Cached())
+            self._cached.move_to_end(session_id)
+        with cached.lock:
+            self._read_on(session_id, cached)
+            yield cached.tree
+        with self._guard:
+            self._drop_oldest()
+
+    def _read_on(self, session_id: str, cached: _Cached) -> None:
+        rows = self._database.rows(_READ, (cached.lines, text(session_id)))
+        if cached.lines and (not rows or rows[0][0] != cached.incarnation):
+            cached.lines, cached.end, cached.tree = 0, 0, Tree()
+            rows = self._database.rows(_READ, (0, text(session_id)))
+        for incarnation, _, line in rows:
+            cached.incarnation = incarnation
+            if line is not None:
+                cached.take(bytes(line))
+
+    def _drop_oldest(self) -> None:
+        size = sum(cached.end for cached in self._cached.values())
+        while len(self._cached) > CACHED_SESSIONS or (size > CACHED_BYTES and len(self._cached) > 1):
+            size -= self._cached.popitem(last=False)[1].end
+
+    # Writing
+
+    def append(self, session_id: str, *messages: Message) -> None:
+        lines = [jsonlines.dump(message.record()) for message in messages]
+        tried = False
+
+        def append() -> None:
+            nonlocal tried
+            before, tried = tried, True
+            try:
+                with self._database.transaction() as connection:
+                    start = self.add_lines(connection, session_id, lines)
+                    _index_new(connection, session_id, messages, start)
+            except _KnownMessage:
+                # The first try was written, and only the word of it was lost.
+                if not before:
+                    raise
+
+        self._database.insist(append)
+
+    def extend(self, session_id: str, more: Message) -> None:
+        with self._database.transaction() as connection:
+            self.add_extension(connection, session_id, more)
+
+    def select(self, session_id: str, message_id: str) -> None:
+        with self._database.transaction() as connection:
+            self.add_lines(connection, session_id, [jsonlines.dump({"type": "select", "id": message_id})])
+
+    def add_reply(self, connection: Connection, session_id: str, message: Message, *, extends: bool) -> None:
+        """Add a finished reply, as a message or as more of one, in that transaction. Raises LeaseLost."""
+        if extends:
+            self.add_extension(connection, session_id, message)
+            return
+        start = self.add_lines(connection, session_id, [jsonlines.dump(message.record())])
+        _index_new(connection, session_id, [message], start)
+
+    def add_extension(self, connection: Connection, session_id: str, more: Message) -> None:
+        """Add to a message, and to what is found of it. Raises LeaseLost."""
+        with self._tree(session_id) as tree:  # before the line is there: what is not committed is not to be kept
+            message = tree.messages.get(more.id)
+        self.add_lines(connection, session_id, [jsonlines.dump(extension(more))])
+        if message:
+            said = words_in(message.extended_by(more).told)
+            connection.execute(_INDEX, (session_id, text(message.id), message.revision, said))
+
+    def add_lines(self, connection: Connection, session_id: str, lines: Sequence[bytes]) -> int:
+        """Add lines in that transaction; gives how many there were. Raises LeaseLost."""
+        lease = lease_of(self._leases, session_id)
+        values = {"session": session_id, "count": len(lines), "lease": lease}
+        found = connection.execute(_GROW_OR_BEGIN if lease is None else _GROW, values).fetchone()
+        if found is None:
+            raise LeaseLost
+        start: int = found[0] - len(lines)
+        connection.execute(_ADD, (session_id, start, [*lines]))
+        return start
+
+    def put_all(self, transcripts: Mapping[str, bytes]) -> None:
+        with self._database.transaction() as connection:
+            for session_id, data in transcripts.items():
+                if self.version(session_id) is not None:
+                    raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), session_id)
+                if data:
+                    lines = data.removesuffix(b"\n").split(b"\n")
+                    self.add_lines(connection, session_id, lines)
+                    self._index_all(connection, session_id, lines)
+
+    def _index_all(self, connection: Connection, session_id: str, lines: Sequence[bytes]) -> None:
+        read = _Cached()
+        for line in lines:
+            read.take(line)
+        with connection.cursor() as cursor:
+            said = [message for message in read.tree.messages.values() if message.told.strip()]
+            cursor.executemany(
+                _INDEX, [(session_id, text(item.id), item.revision, words_in(item.told)) for item in said]
+            )
+
+    def drop_cached(self, session_ids: Collection[str]) -> None:
+        """Forget what was read of sessions that are gone."""
+        with self._guard:
+            for session_id in session_ids:
+                self._cached.pop(session_id, None)
+
+
+class _KnownMessage(OSError):
+    """A message with that id is there."""
+
+
+def _index_new(connection: Connection, session_id: str, messages: Sequence[Message], start: int) -> None:
+    try:
+        with connection.cursor() as cursor:
+            cursor.executemany(
+                "INSERT INTO webchat.words (session_id, message_id, number, words) VALUES (%s, %s, %s, %s)",
+                [
+                    (session_id, message.id, number, words_in(message.told))
+                    for number, message in enumerate(messages, start + 1)
+                ],
+            )
+    except psycopg.errors.UniqueViolation as error:
+        raise _KnownMessage(errno.EEXIST, "a message with that id is there") from error
