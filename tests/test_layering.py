@@ -150,7 +150,7 @@ def test_no_part_is_allowed_what_it_does_not_need():
 
 
 def test_nobody_above_the_seam_knows_an_engine():
-    engines = ("webchat.storage.files", "webchat.storage.memory")
+    engines = ("webchat.storage.files", "webchat.storage.memory", "webchat.storage.postgres")
     knowing = {
         str(path.relative_to(PACKAGE))
         for path in PACKAGE.rglob("*.py")

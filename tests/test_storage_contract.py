@@ -589,6 +589,7 @@ class TestAllTogether:
             waiter.clear()
             while waiter.wait(0.5):  # the first look of whoever watches wakes once
                 waiter.clear()
+            other.clear()
             fill(storage.sessions, "new")
             assert waiter.wait(5)
             assert not other.wait(0.0)

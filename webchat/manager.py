@@ -437,12 +437,8 @@ class WebChatSessionManager:
         """
         self._dispatcher.close()
         self._supervisor.close(grace, patience)
-<<<<<<< HEAD
         self._current.attached.close()
-=======
-        self._answerer.close()
         self.storage.close()
->>>>>>> ceddbbf (Keep everything in PostgreSQL where that is wanted)
 
     # Inside
 

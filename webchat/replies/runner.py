@@ -15,6 +15,7 @@ from webchat.chat.parts import Permission
 from webchat.chat.session import short_id
 from webchat.errors import (
     BackendUnavailable,
+    LeaseLost,
     SessionEnded,
     SessionUnknown,
     StorageError,
@@ -107,11 +108,16 @@ class ReplyRunner:
         """Write down and show what comes: the question is saved, and the log begun."""
         self._decided.set()
 
-    def withdraw(self) -> None:
-        """End the answer, and write nothing of it."""
+    def withdraw(self, status: str = "stopped") -> None:
+        """End the answer, and write nothing more of it."""
         self.is_withdrawn = True
-        self.stop()
+        self.stop(status)
         self._decided.set()
+
+    def lose(self) -> None:
+        """The same where another server may write in the session since: that one keeps what came before."""
+        log.warning("the reply in session %s is given up: this server was away for too long", short_id(self.session_id))
+        self.withdraw("interrupted")
 
     def stop(self, status: str = "stopped") -> None:
         """End the answer now, at the backend too; what came is kept with this status."""
@@ -149,6 +155,8 @@ class ReplyRunner:
         try:
             if not self.is_withdrawn:
                 self._commit()
+        except LeaseLost:
+            self.lose()
         except Exception as error:
             log.exception("the reply in session %s could not be saved", self.session_id)
             self.error = self.error or _unsaved(error)
@@ -221,6 +229,8 @@ class ReplyRunner:
             # here is where the answer ends.
             if is_time:
                 self.recorder.flush()
+        except LeaseLost:
+            self.lose()
         except OSError as error:
             self.stop("interrupted")
             raise _unsaved(error) from error

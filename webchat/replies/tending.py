@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping
 
 from webchat import threads
+from webchat.errors import LeaseLost
 from webchat.replies.runner import ReplyRunner
 from webchat.storage.protocols import ReplyLogs
 from webchat.storage.wakeups import POLL_INTERVAL
@@ -57,6 +58,8 @@ class Tending:
                 return
             run.heed(self._replies.requests(session_id))
             run.tend(self._longest_answer)
+        except LeaseLost:
+            run.lose()
         except OSError:
             log.debug("an answer could not be written down", exc_info=True)  # its own thread meets that too
         except Exception:  # which must not keep the other answers from being written

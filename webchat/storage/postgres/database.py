@@ -37,12 +37,21 @@ _DEFAULTS: dict[str, Any] = {
     "keepalives_count": 3,
     "tcp_user_timeout": 4000,
 }
+LONGEST = 9.0
+"""Seconds for one step of a statement: the server itself ends it before, unless it stands still."""
 _SETTINGS: LiteralString = """
-SET statement_timeout = '10s';
+SET statement_timeout = '8s';
 SET lock_timeout = '5s';
 SET idle_in_transaction_session_timeout = '10s';
 SET client_encoding = 'UTF8'
 """
+
+
+class _Connection(Connection):
+    """One that does not wait for ever for a server that stands still, and acknowledges what it is sent."""
+
+    def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:  # noqa: ANN401
+        return super().wait(gen, interval, LONGEST if timeout is None else timeout)
 
 
 class Database:
@@ -72,7 +81,7 @@ class Database:
     def connection(self) -> Iterator[Connection]:
         """A connection of one's own, for a block."""
         with _as_ours(self):
-            connection = psycopg.connect(self._address, autocommit=True)
+            connection = _Connection.connect(self._address, autocommit=True)
             try:
                 _prepare(connection)
                 yield connection
@@ -178,6 +187,7 @@ class Database:
                 if pool is None or self._process != os.getpid():
                     pool = self._pool = ConnectionPool(
                         self._address,
+                        connection_class=_Connection,
                         min_size=1,
                         max_size=CONNECTIONS,
                         kwargs={"autocommit": True},

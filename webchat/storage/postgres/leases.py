@@ -116,7 +116,7 @@ class PostgresLeases:
         """Raises LeaseLost if this process had the lease, and has it no more."""
         held = self.held(session_id)
         if held and not self._database.one(
-            f"SELECT FROM webchat.conversations WHERE session_id = %s AND lease = %s AND {IS_ALIVE}",
+            f"SELECT true FROM webchat.conversations WHERE session_id = %s AND lease = %s AND {IS_ALIVE}",
             (session_id, held.number),
         ):
             raise LeaseLost

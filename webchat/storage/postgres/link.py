@@ -58,12 +58,11 @@ class Link:
             self._stopping.wait(AGAIN)
 
     def _listen(self, connection: Connection) -> None:
-        connection.add_notify_handler(lambda notify: self._heard(notify.payload))
         connection.execute(f"LISTEN {CHANNEL}")
         self._has_joined()
         while not self._stopping.is_set():
-            for _ in connection.notifies(timeout=LISTENS):
-                pass  # the handler has it
+            for notify in connection.notifies(timeout=LISTENS):
+                self._heard(notify.payload)
             if self._leases.is_working and time.monotonic() - self._beaten >= BEAT:
                 self._beaten = time.monotonic()
                 self._leases.beat()

@@ -1,0 +1,283 @@
+"""What the contract does not say of PostgreSQL: two servers on one database, and a database that does not answer."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+import time
+from contextlib import contextmanager
+
+import pytest
+
+from tests.database import free_port, server
+from webchat.chat.message import Message
+from webchat.errors import InvalidInput, LeaseLost, SessionBusy, StorageAway, StorageError
+from webchat.storage import storage_at
+
+psycopg = pytest.importorskip("psycopg", reason="psycopg is not installed (webchat[postgres])")
+HEADER = {"id": "answer", "parent": "m1", "started_at": "2026-01-01T00:00:00+00:00"}
+PATIENCE = 10
+
+
+@pytest.fixture
+def two(database):
+    """The storages of two servers."""
+    both = [storage_at(database) for _ in range(2)]
+    yield both
+    for storage in both:
+        storage.close()
+
+
+def row(name: str, **more: object) -> dict[str, object]:
+    moment = "2026-01-01T00:00:00+00:00"
+    made = {"session_id": name, "description": f"About {name}", "created_at": moment, "last_active": moment}
+    return made | {"is_active": True, "begun": True, "extra": {}} | more
+
+
+def as_if_silent(database: str) -> None:
+    """Age the sign of life of every server, as time does where one stands still."""
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("UPDATE webchat.servers SET seen = seen - interval '8 seconds'")
+
+
+class TestTwoServers:
+    def test_what_one_writes_the_other_reads(self, two):
+        one, other = two
+        one.sessions.insert(row("s"), 0)
+        one.transcripts.append("s", Message("m1", "user", "question"))
+        assert other.transcripts.read("s").leaf.content == "question"
+        release = one.leases.acquire("s")
+        log = one.replies.begin("s", HEADER)
+        log.write({"d": "so "})
+        assert other.replies.view("s").message(alive=True).content == "so "
+        log.write({"d": "far"})
+        assert other.replies.view("s").message(alive=True).content == "so far"
+        assert other.leases.is_held("s")
+        with pytest.raises(SessionBusy):
+            other.leases.acquire("s")
+        log.write({"end": "complete"})
+        log.commit(other.replies.view("s").message(alive=False), extends=False)
+        release()
+        assert [message.content for message in other.transcripts.read("s").messages] == ["question", "so far"]
+        assert (other.replies.view("s"), other.leases.is_held("s")) == (None, False)
+
+    def test_a_reader_is_woken_by_the_other_server(self, two):
+        one, other = two
+        one.sessions.insert(row("s"), 0)
+        with other.bus.follow("s", lambda: False) as waiter:
+            while waiter.wait(1.5):  # it looks whenever it begins to listen
+                waiter.clear()
+            began = time.monotonic()
+            one.transcripts.append("s", Message("m1", "user", "question"))
+            one.bus.publish("s", urgent=True)
+            assert waiter.wait(PATIENCE)
+            assert time.monotonic() - began < PATIENCE
+            waiter.clear()
+            while waiter.wait(1.5):
+                waiter.clear()
+            before = other.sessions.version()
+            one.sessions.touch("s", "message", "2026-01-01T00:00:05+00:00")
+            assert waiter.wait(PATIENCE)
+            assert other.sessions.version() != before
+
+    def test_a_request_reaches_the_writer_on_the_other_server(self, two):
+        one, other = two
+        release = one.leases.acquire("s")
+        log = one.replies.begin("s", HEADER)
+        assert one.replies.requests("s") == []
+        other.replies.request("s", {"stop": True})
+        other.bus.publish("s", urgent=True)
+        end = time.monotonic() + PATIENCE
+        while not one.replies.requests("s") and time.monotonic() < end:
+            time.sleep(0.02)
+        assert one.replies.requests("s") == [{"stop": True}]
+        log.discard()
+        release()
+
+
+class TestALeaseThatWasLost:
+    """A server that gave no sign of life is dead for good; what it then writes is not written."""
+
+    def test_another_takes_over_and_the_late_one_writes_nothing(self, two, database):
+        late, other = two
+        late.transcripts.append("s", Message("m1", "user", "question"))
+        late.leases.acquire("s")
+        log = late.replies.begin("s", HEADER)
+        log.write({"d": "half"})
+        late.bus.link.close()  # it stands still
+        as_if_silent(database)
+        assert not other.leases.is_held("s")
+        release = other.leases.acquire("s")
+        other.replies.settle("s")
+        for write in (
+            lambda: log.write({"d": " too late"}),
+            lambda: log.commit(Message("answer", "assistant", "half too late", parent="m1"), extends=False),
+            lambda: late.transcripts.append("s", Message("x", "user", "too late", parent="m1")),
+            lambda: late.transcripts.select("s", "m1"),
+            lambda: late.replies.begin("s", HEADER),
+        ):
+            with pytest.raises(LeaseLost):
+                write()
+        log.discard()
+        shown = other.transcripts.read("s").messages
+        assert [(item.content, item.status) for item in shown] == [("question", "complete"), ("half", "interrupted")]
+        release()
+
+    def test_it_writes_nothing_even_if_nobody_took_over(self, two, database):
+        late, _ = two
+        release = late.leases.acquire("s")
+        log = late.replies.begin("s", HEADER)
+        late.bus.link.close()
+        as_if_silent(database)
+        with pytest.raises(LeaseLost):
+            log.write({"d": "too late"})
+        late.replies.was_asked("s")
+        with pytest.raises(LeaseLost):
+            late.replies.requests("s")
+        log.discard()
+        release()
+        late.leases.beat()
+        late.leases.acquire("s")()
+
+    def test_signs_of_life_keep_it(self, two, database):
+        one, other = two
+        release = one.leases.acquire("s")
+        for _ in range(3):
+            with psycopg.connect(database, autocommit=True) as connection:
+                connection.execute("UPDATE webchat.servers SET seen = seen - interval '4 seconds'")
+            seen = one.database.one("SELECT max(seen) FROM webchat.servers")[0]
+            end = time.monotonic() + PATIENCE
+            while one.database.one("SELECT max(seen) FROM webchat.servers")[0] == seen and time.monotonic() < end:
+                time.sleep(0.05)
+        assert other.leases.is_held("s")
+        release()
+
+
+class TestTheAddress:
+    def test_the_password_is_in_no_error(self):
+        port = free_port()
+        for address in (
+            f"postgresql://me:secret@127.0.0.1:{port}/chat",
+            "postgresql://me:secret@127.0.0.1:port/chat",
+            "postgresql://me:secret@127.0.0.1/chat?nonsense=1",
+        ):
+            with pytest.raises((InvalidInput, StorageAway)) as caught:
+                storage_at(address)
+            assert "secret" not in str(caught.value)
+
+    def test_a_database_of_a_later_version_is_refused(self, database):
+        with psycopg.connect(database, autocommit=True) as connection:
+            connection.execute("UPDATE webchat.schema SET version = 99")
+        with pytest.raises(InvalidInput, match="later version"):
+            storage_at(database)
+
+    def test_servers_that_start_at_once_make_the_tables_once(self, postgres):
+        from concurrent.futures import ThreadPoolExecutor
+
+        with psycopg.connect(postgres.url(), autocommit=True) as connection:
+            connection.execute("CREATE DATABASE empty")
+        with ThreadPoolExecutor(4) as pool:
+            for storage in pool.map(storage_at, [postgres.url("empty")] * 4):
+                storage.probe()
+                storage.close()
+
+    @pytest.mark.parametrize("mode", ["transaction", "session"])
+    def test_a_pooler_is_refused_where_notifications_do_not_arrive(self, database, postgres, tmp_path, mode):
+        with pooler(postgres.port, tmp_path, mode) as port:
+            address = database.replace(f":{postgres.port}/", f":{port}/")
+            if mode == "transaction":
+                with pytest.raises(InvalidInput, match="pooler"):
+                    storage_at(address)
+            else:
+                storage = storage_at(address)
+                storage.probe()
+                storage.close()
+
+
+@contextmanager
+def pooler(port: int, folder, mode: str):
+    """PgBouncer before the database's server; gives its port."""
+    program = shutil.which("pgbouncer") or pytest.skip("PgBouncer is not installed")
+    own = free_port()
+    (folder / "users").write_text('"webchat" ""\n')
+    (folder / "pooler.ini").write_text(
+        f"[databases]\n* = host=127.0.0.1 port={port}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {own}\n"
+        f"unix_socket_dir =\nauth_type = trust\nauth_file = {folder}/users\npool_mode = {mode}\n"
+    )
+    folder.chmod(0o755)
+    for parent in folder.parents:
+        if str(parent).startswith("/tmp/") and parent.owner() == "root":
+            parent.chmod(0o755)
+    running = subprocess.Popen(
+        [program, "-u", "postgres", str(folder / "pooler.ini")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            try:
+                psycopg.connect(f"postgresql://webchat@127.0.0.1:{own}/postgres").close()
+                break
+            except psycopg.OperationalError:
+                assert running.poll() is None
+                time.sleep(0.05)
+        yield own
+    finally:
+        running.kill()
+        running.wait()
+
+
+class TestAServerThatGoesAway:
+    @pytest.fixture
+    def own(self):
+        with server() as running:
+            storage = storage_at(running.url())
+            yield running, storage
+            storage.close()
+
+    def test_a_restart_costs_no_word(self, own):
+        running, storage = own
+        storage.transcripts.append("s", Message("m1", "user", "question"))
+        release = storage.leases.acquire("s")
+        log = storage.replies.begin("s", HEADER)
+        log.write({"d": "before"})
+        running.stop("fast")
+        running.start()
+        log.write({"d": " and after"})
+        storage.transcripts.append("s", Message("m2", "user", "another", parent="m1"))
+        assert storage.replies.view("s").message(alive=True).content == "before and after"
+        assert [item.content for item in storage.transcripts.read("s").messages] == ["question", "another"]
+        release()
+
+    def test_it_is_said_within_seconds_and_over_as_soon_as_it_is_back(self, own):
+        running, storage = own
+        storage.sessions.insert(row("s"), 0)
+        running.stop("fast")
+        for _ in range(3):
+            with pytest.raises(StorageAway, match="cannot be reached"):
+                storage.sessions.get("s")
+        with pytest.raises(StorageError, match="cannot be reached"):
+            storage.leases.acquire("s")
+        running.start()
+        end = time.monotonic() + 15
+        while time.monotonic() < end:
+            try:
+                assert storage.sessions.get("s")
+                break
+            except StorageAway:
+                time.sleep(0.1)
+        else:
+            pytest.fail("the database is back, and nobody noticed")
+        storage.leases.acquire("s")()
+
+    def test_one_that_stands_still_is_said_too(self, own):
+        running, storage = own
+        storage.sessions.insert(row("s"), 0)
+        running.signal(signal.SIGSTOP)
+        try:
+            began = time.monotonic()
+            with pytest.raises((StorageAway, StorageError)):
+                storage.leases.acquire("s")
+            assert time.monotonic() - began < 30
+        finally:
+            running.signal(signal.SIGCONT)
