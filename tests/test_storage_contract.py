@@ -564,11 +564,11 @@ class TestAllTogether:
     def test_words_that_are_gone_go_from_the_search_at_once_if_that_is_waited_for(self, storage):
         fill(storage.sessions, "s", "t")
         said(storage, "quinquereme")
-        while not storage.search.find("quinq", lambda session_id: True, 10).hits:
+        while not storage.search.find("quinq", None, lambda session_id: True, 10).hits:
             pass
         storage.purge(["s"], lambda: storage.sessions.delete(["s"], lambda name, known: None))
         storage.search.forget_gone(wait=True)
-        assert storage.search.find("quinq", lambda session_id: True, 10).hits == []
+        assert storage.search.find("quinq", None, lambda session_id: True, 10).hits == []
 
     def test_imports_wait_for_each_other(self, storage):
         with storage.importing(1.0):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from typing import Any, LiteralString
 
 from psycopg import Connection
 
@@ -19,15 +21,23 @@ from webchat.storage.postgres.leases import PostgresLeases
 from webchat.storage.postgres.queue import PostgresQueue, lock_of
 from webchat.storage.postgres.replies import PostgresReplyLogs
 from webchat.storage.postgres.schema import migrate
+from webchat.storage.postgres.session_rows import person_of
 from webchat.storage.postgres.sessions import PostgresSessions
 from webchat.storage.postgres.transcripts import PostgresTranscripts
 from webchat.storage.postgres.words import PostgresSearch
+from webchat.storage.protocols import Kept
 
 log = logging.getLogger(__name__)
 IMPORTS, PURGES = ":imports", ":purges"
 """Names of locks. No session's id begins with a colon."""
 HEARD_WITHIN = 5.0
 """Seconds in which a notification has to arrive, at start."""
+
+
+_KEPT: LiteralString = """
+SELECT person, count(*), count(*) FILTER (WHERE shelf = 'trash'), coalesce(sum(bytes), 0),
+    max(coalesce(at, last_active))
+FROM webchat.sessions LEFT JOIN webchat.conversations USING (session_id) WHERE shelf <> 'claim' """
 
 
 class PostgresStorage:
@@ -56,6 +66,13 @@ class PostgresStorage:
         if left is None:
             return data
         return data + jsonlines.dump(extension(left[0]) if left[1] else left[0].record()) + b"\n"
+
+    def kept_by(self, owner: str | None) -> Kept:
+        found = self.database.one(_KEPT + "AND person = %s GROUP BY person", (person_of(owner),))
+        return replace(_kept(found), owner=owner) if found else Kept(owner)
+
+    def people(self) -> list[Kept]:
+        return [_kept(found) for found in self.database.rows(_KEPT + "GROUP BY person ORDER BY person")]
 
     def discard(self, session_ids: Collection[str]) -> list[str]:
         return [session_id for session_id in session_ids if self._is_removed(session_id)]
@@ -132,6 +149,10 @@ class PostgresStorage:
     def close(self) -> None:
         self.bus.close()
         self.database.close()
+
+
+def _kept(found: Sequence[Any]) -> Kept:
+    return Kept(found[0] or None, found[1], found[2], int(found[3]), found[4])
 
 
 def _require_notifications(listener: Connection, database: Database) -> None:

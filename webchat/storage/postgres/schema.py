@@ -23,7 +23,8 @@ CREATE TABLE webchat.sessions (
     kept_since double precision,         -- the same, but never before what was known to be past
     moment double precision NOT NULL,    -- when something last happened in it, in seconds since 1970
     number bigint NOT NULL,              -- counts what happened, so that moments at once have an order
-    at text,                             -- what the clock said then, ISO 8601; NULL: what the record says
+    last_active text COLLATE "C" NOT NULL,   -- as the record says
+    at text COLLATE "C",                 -- what the clock said then, ISO 8601; NULL: what the record says
     imported boolean NOT NULL DEFAULT false,
     record bytea NOT NULL                -- JSON, with what this version does not know
 );
@@ -44,6 +45,7 @@ CREATE TABLE webchat.conversations (
     session_id text COLLATE "C" PRIMARY KEY,   -- or the name of a lock, which begins with a colon
     incarnation bigint NOT NULL DEFAULT nextval('webchat.numbers'),
     lines integer NOT NULL DEFAULT 0,    -- of its transcript
+    bytes bigint NOT NULL DEFAULT 0,     -- of its transcript
     said bigint NOT NULL DEFAULT 0,      -- puts the sessions in the order of their last line
     reply bigint,                        -- the reply in flight, or left behind
     header bytea,                        -- the first line of its log

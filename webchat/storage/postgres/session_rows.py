@@ -38,12 +38,13 @@ WHERE known.session_id = new.session_id AND (known.at IS NULL OR known.moment <=
 """
 _PUT: LiteralString = """
 INSERT INTO webchat.sessions AS known (
-    session_id, person, shelf, pinned, begun, is_active, key, folder, deleted, kept_since, moment, number, record
-) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 0, %s)
+    session_id, person, shelf, pinned, begun, is_active, key, folder, deleted, kept_since, moment, number,
+    last_active, record
+) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 0, %s, %s)
 ON CONFLICT (session_id) DO UPDATE SET
     person = excluded.person, shelf = excluded.shelf, pinned = excluded.pinned, begun = excluded.begun,
     is_active = excluded.is_active, key = excluded.key, folder = excluded.folder, deleted = excluded.deleted,
-    kept_since = excluded.kept_since, record = excluded.record,
+    kept_since = excluded.kept_since, last_active = excluded.last_active, record = excluded.record,
     moment = CASE WHEN known.at IS NULL THEN excluded.moment ELSE known.moment END
 """
 
@@ -56,7 +57,7 @@ def write(connection: Connection, rows: Collection[Row]) -> None:
 def _values(row: Row) -> tuple[Any, ...]:
     """A record as a line of the table."""
     if row.get("owner") == CLAIMED:
-        blank = (None, "", None, None, _EARLIEST)
+        blank = (None, "", None, None, _EARLIEST, "")
         return (row["session_id"], "", "claim", False, False, False, *blank, jsonlines.dump(row))
     session = session_of(row)
     key = row.get("key")
@@ -72,6 +73,7 @@ def _values(row: Row) -> tuple[Any, ...]:
         number_of(seconds_of(session.deleted_at)) if session.deleted_at else None,
         number_of(kept_since(row)) if session.deleted_at else None,
         number_of(seconds_of(session.last_active)),
+        text(session.last_active),
         jsonlines.dump(row),
     )
 

@@ -31,13 +31,14 @@ LEFT JOIN webchat.lines AS l ON l.session_id = c.session_id AND l.number > %s
 WHERE c.session_id = %s ORDER BY l.number
 """
 _GROW: LiteralString = f"""
-UPDATE webchat.conversations SET lines = lines + %(count)s, said = nextval('webchat.numbers')
+UPDATE webchat.conversations SET lines = lines + %(count)s, bytes = bytes + %(bytes)s, said = nextval('webchat.numbers')
 WHERE session_id = %(session)s AND {GUARD} RETURNING lines
 """
 _GROW_OR_BEGIN: LiteralString = """
-INSERT INTO webchat.conversations AS known (session_id, lines, said)
-VALUES (%(session)s, %(count)s, nextval('webchat.numbers'))
-ON CONFLICT (session_id) DO UPDATE SET lines = known.lines + excluded.lines, said = excluded.said RETURNING lines
+INSERT INTO webchat.conversations AS known (session_id, lines, bytes, said)
+VALUES (%(session)s, %(count)s, %(bytes)s, nextval('webchat.numbers'))
+ON CONFLICT (session_id) DO UPDATE
+SET lines = known.lines + excluded.lines, bytes = known.bytes + excluded.bytes, said = excluded.said RETURNING lines
 """
 _ADD: LiteralString = """
 INSERT INTO webchat.lines SELECT %s, %s + place, line
@@ -107,6 +108,10 @@ class PostgresTranscripts:
             "SELECT session_id, incarnation, lines FROM webchat.conversations WHERE lines > 0 ORDER BY said"
         )
         return {session_id: (incarnation, lines) for session_id, incarnation, lines in rows}
+
+    def size(self, session_id: str) -> int:
+        found = self._database.one("SELECT bytes FROM webchat.conversations WHERE session_id = %s", (text(session_id),))
+        return int(found[0]) if found else 0
 
     def version(self, session_id: str) -> object:
         found = self._database.one(
@@ -190,7 +195,12 @@ class PostgresTranscripts:
     def add_lines(self, connection: Connection, session_id: str, lines: Sequence[bytes]) -> int:
         """Add lines in that transaction; gives how many there were. Raises LeaseLost."""
         lease = lease_of(self._leases, session_id)
-        values = {"session": session_id, "count": len(lines), "lease": lease}
+        values = {
+            "session": session_id,
+            "count": len(lines),
+            "bytes": sum(map(len, lines)) + len(lines),
+            "lease": lease,
+        }
         found = connection.execute(_GROW_OR_BEGIN if lease is None else _GROW, values).fetchone()
         if found is None:
             raise LeaseLost

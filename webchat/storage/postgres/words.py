@@ -86,5 +86,5 @@ class PostgresSearch:
             message = next(found, None)
         return message.told if message else ""
 
-    def forget_gone(self) -> None:
+    def forget_gone(self, *, wait: bool = False) -> None:
         """What is gone was removed with its session."""
