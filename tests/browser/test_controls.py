@@ -54,6 +54,18 @@ def mode_of(page: ChatPage):
     return page.page.get_by_label("Mode", exact=True)
 
 
+FILLED_IN_AT_ONCE = """folder => {
+  document.addEventListener("htmx:before:settle", ({ target }) => {
+    const field = document.getElementById("newFolder");
+    if (field && !window.filledIn) {
+      field.value = folder;
+      window.filledIn = true;
+    }
+    window.areChoicesThere ||= window.filledIn && target.id === "controls";
+  });
+}"""
+
+
 def options(page: ChatPage):
     return page.page.get_by_role("option").filter(visible=True)
 
@@ -187,6 +199,19 @@ def test_an_own_session_is_opened_from_the_dropdown(visit, url):
     expect(page.messages.first).to_contain_text("from elsewhere")
     page.asked("told")
     assert '"from elsewhere", "told"' in page.answer.inner_text()
+
+
+def test_what_is_typed_for_a_new_session_stays_when_the_agents_choices_come(visit, url, work):
+    page = visit(url).ready()
+    page.asked("at home")
+    page.page.evaluate(FILLED_IN_AT_ONCE, str(work))
+    page.open_sessions()
+    page.panel.get_by_role("button", name="New").click()
+    page.until("document.querySelector('#newFolder')?.value && window.areChoicesThere")
+    expect(page.page.get_by_label("Folder", exact=True)).to_have_value(str(work))
+    page.asked("at work")
+    expect(page.badge).to_contain_text("work")
+    expect(page.page.get_by_label("Folder", exact=True)).to_have_count(0)
 
 
 def test_the_dropdown_is_narrowed_to_a_folder_and_stays_so(visit, url, work):

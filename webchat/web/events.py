@@ -163,6 +163,7 @@ class PageStream(ListStream):
         self._queued = queued
         self._growing = GrowingArticle(chat.renderings, session.session_id)
         self._controls: object = None
+        self._has_begun = False
 
     def _pace(self) -> float:
         """An answer's first text and its end wait for nothing."""
@@ -179,15 +180,20 @@ class PageStream(ListStream):
         parts = self._parts(change) if change else ()
         news = "".join(self._event(html) for html in parts if html)
         queue = self._queue_news()
-        return news + (self._event(queue) if queue else "") + self._list_news() + self._controls_news()
+        return news + (self._event(queue) if queue else "") + self._list_news() + self._agent_news()
 
-    def _controls_news(self) -> str:
-        """What the agent lets people choose, if that has changed; what the page has is not known at first."""
-        agents = self._manager.agents
+    def _agent_news(self) -> str:
+        """What the agent lets people choose, if that has changed; what the page has is not known at first.
+
+        What a person may just be filling in for a new session stays until the session has begun.
+        """
+        agents, session = self._manager.agents, self._session
         if not agents.has_controls:
             return ""
-        before, self._controls = self._controls, (agents.controls(self._session_id), self._session.begun)
-        return "" if self._controls == before else self._event(pieces.controls_partial(self._session))
+        before, self._controls = self._controls, agents.controls(self._session_id)
+        had_begun, self._has_begun = self._has_begun, session.begun
+        news = "" if self._controls == before else self._event(pieces.controls_partial(session))
+        return news if had_begun == session.begun else news + self._event(pieces.new_session_partial(session))
 
     @property
     def _is_growing(self) -> bool:

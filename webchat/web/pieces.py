@@ -145,6 +145,11 @@ def controls_partial(session: WebChatSession) -> Markup:
     return partial("controls", "outerHTML", render_template("webchat/_controls.html", session=session))
 
 
+def new_session_partial(session: WebChatSession) -> Markup:
+    """Where a session that has not begun will work, and with which agent; nothing for another."""
+    return partial("newSession", "outerHTML", render_template("webchat/_new_session.html", session=session))
+
+
 @lru_cache(maxsize=256)
 def status_html(status: Status | None) -> str:
     return render_template("webchat/_status.html", status=status)
