@@ -134,6 +134,9 @@ def _limits(settings: config.Settings) -> Limits:
         replies_per_client=settings.max_replies_per_client,
         answer_time=settings.answer_time,
         free_disk=int(settings.min_free * MIB),
+        messages_per_minute=settings.max_messages_per_minute,
+        imports_per_minute=settings.max_imports_per_minute,
+        kept=int(settings.max_kept * MIB),
     )
 
 

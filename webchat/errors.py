@@ -185,6 +185,23 @@ class LimitReached(WebChatError):
         self.most = most
 
 
+class TooOften(WebChatError):
+    """A person has sent as many of something in a minute as they may; they may send more in `wait` seconds."""
+
+    def __init__(self, most: int, what: str, wait: int) -> None:
+        super().__init__(f"{most:,} {what} a minute are the most for one person. Try again in {wait} seconds.")
+        self.wait = wait
+
+
+class NoRoom(WebChatError):
+    """As many bytes are kept of a person as may be."""
+
+    def __init__(self, most: int, then: str = "Delete some, also from the trash") -> None:
+        size = f"{most / 1024**2:,.2f}".rstrip("0").rstrip(".")
+        super().__init__(f"There would be more than {size} MiB in your conversations, the most that is kept. {then}.")
+        self.most = most
+
+
 class StorageError(WebChatError, OSError):
     """Files could not be read or written. Nothing has changed, unless the text says otherwise."""
 

@@ -21,7 +21,8 @@ class Limits:
 
     message, title: characters. sessions: of one person, without the trash. replies: written at once by this process,
     in all and for each client. answer_time: seconds that one answer may take. free_disk: bytes that must be left on
-    the disk for anything new to be written.
+    the disk for anything new to be written. messages_per_minute, imports_per_minute: of one person, by all processes.
+    kept: bytes of one person's transcripts, with the trash.
     """
 
     message: int = 1_048_576
@@ -31,6 +32,9 @@ class Limits:
     replies_per_client: int = 100
     answer_time: float = 3600.0
     free_disk: int = 100 * MIB
+    messages_per_minute: int = 0
+    imports_per_minute: int = 0
+    kept: int = 0
 
 
 class Places:

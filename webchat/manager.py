@@ -18,6 +18,7 @@ from webchat.errors import WebChatError
 from webchat.housekeeping import TRASH_DAYS, Housekeeping
 from webchat.limits import Limits
 from webchat.observer import NOBODY, Observer
+from webchat.replies.allowance import Allowance
 from webchat.replies.current_backend import CurrentBackend
 from webchat.replies.dispatcher import ReplyDispatcher
 from webchat.replies.posted import Posted
@@ -75,13 +76,14 @@ class WebChatSessionManager:
         self._supervisor = supervisor = ReplySupervisor(
             storage, limits, observer, over=lambda run: self.queue.reply_is_over(run)
         )
+        self.allowance = allowance = Allowance(storage, limits)
         self._questions = Questions(storage, supervisor)
         self._dispatcher = ReplyDispatcher(current, store, supervisor, storage.bus, clock, context)
-        self._rules = ConversationRules(store, storage, supervisor, self._dispatcher, clock)
-        self._lifecycle = SessionLifecycle(store, storage, supervisor, current, limits.title)
-        self.queue = MessageQueue(store, storage, supervisor, self._rules, clock, limits.message)
+        self._rules = ConversationRules(store, storage, supervisor, self._dispatcher, clock, allowance)
+        self._lifecycle = SessionLifecycle(store, storage, supervisor, current, allowance, limits.title)
+        self.queue = MessageQueue(store, storage, supervisor, self._rules, clock, allowance, limits.message)
         self.agents = AgentSessions(store, storage, supervisor, current, clock)
-        self.archive = Archive(store, storage, supervisor, limits)
+        self.archive = Archive(store, storage, supervisor, limits, allowance)
         chores = (self.archive.importer.discard_left, *chores)
         self.housekeeping = Housekeeping(
             store, storage, supervisor, current, trash_days, limits.title, self.queue.send_left, chores
@@ -180,7 +182,7 @@ class WebChatSessionManager:
     ) -> WebChatSession:
         """A new session that begins with what is shown up to this message, and goes its own way. It becomes current.
 
-        Raises InvalidInput for a message that is not shown, or if the session's folder is gone.
+        Raises InvalidInput for a message that is not shown, or if the session's folder is gone; NoRoom.
         """
         return self._lifecycle.fork(self.get_session(session_id, owner), message_id, key)
 
@@ -251,7 +253,7 @@ class WebChatSessionManager:
         """Accept a message: it is on the disk when this returns, and its answer is on its way.
 
         Raises SessionBusy while an answer is being written, TooBusy if too many are, StaleView if somebody has written
-        since `seen`, InvalidInput, TooLarge.
+        since `seen`, TooOften and NoRoom if the person has sent or keeps too much, InvalidInput, TooLarge.
         """
         session = self.get_session(session_id, owner)
         return self._rules.post(session, self._submission(message, files, key, seen, client))

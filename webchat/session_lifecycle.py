@@ -13,6 +13,7 @@ from webchat.chat.message import history
 from webchat.chat.texts import DEFAULT_DESCRIPTION, checked_title
 from webchat.errors import AgentFixed, BackendUnavailable, InvalidInput, SessionExists, storing
 from webchat.limits import CHOSEN
+from webchat.replies.allowance import Allowance
 from webchat.replies.current_backend import CurrentBackend
 from webchat.replies.submission import Submission, once
 from webchat.replies.supervisor import ReplySupervisor
@@ -29,10 +30,11 @@ class SessionLifecycle:
         storage: Storage,
         supervisor: ReplySupervisor,
         current: CurrentBackend,
+        allowance: Allowance,
         longest_title: int,
     ) -> None:
         self._store, self._storage, self._supervisor, self._current = store, storage, supervisor, current
-        self._longest_title = longest_title
+        self._allowance, self._longest_title = allowance, longest_title
 
     def create(
         self,
@@ -57,10 +59,15 @@ class SessionLifecycle:
     def create_for(
         self, sent: Submission, working_dir: str, owner: str | None, options: Mapping[str, str] | None
     ) -> WebChatSession:
-        """A session for this first message; sent again with its key, the same one. Raises as `create`, TooBusy."""
+        """A session for this first message; sent again with its key, the same one.
+
+        Raises as `create`, TooBusy, TooOften, NoRoom.
+        """
         key = once(sent.key, "start", sent.text)
         if key is None or self._store.made_with(key, owner) is None:
-            self._supervisor.places.require(sent.client)  # before a session is made that nobody could use
+            # Before a session is made that nobody could use.
+            self._supervisor.places.require(sent.client)
+            self._allowance.require_message(owner, sent.size)
         made = self.create(working_dir, DEFAULT_DESCRIPTION, owner, key, options)
         return self._store.require(made.session_id, owner)
 
@@ -148,6 +155,8 @@ class SessionLifecycle:
         _require_folder(session.working_dir)
         chosen = {name: session.extra[name] for name in CHOSEN if name in session.extra}
         this, owner = once(key, "fork", session.session_id, message_id), session.owner
+        if this is None or self._store.made_with(this, owner) is None:
+            self._allowance.require_room(owner, sum(len(message.content.encode()) for message in shown))
         info = self._made(session.working_dir, session.description, owner, this, session.title_by, chosen)
         forked = info.session_id
         parents = (None, *(message.id for message in shown))

@@ -13,8 +13,9 @@ from webchat.archive.fitting import fitted
 from webchat.archive.importer import Importer
 from webchat.archive.reading import conversations
 from webchat.chat.session import session_of
-from webchat.errors import LimitReached, StorageError, storing
+from webchat.errors import LimitReached, NoRoom, StorageError, storing
 from webchat.limits import Limits
+from webchat.replies.allowance import Allowance
 from webchat.replies.supervisor import ReplySupervisor
 from webchat.session_store import WebChatSession, WebChatSessionStore
 from webchat.storage.protocols import Storage
@@ -31,10 +32,15 @@ class Archive:
     """Reads and writes sessions as files for elsewhere. Raises StorageError, OSError."""
 
     def __init__(
-        self, store: WebChatSessionStore, storage: Storage, supervisor: ReplySupervisor, limits: Limits
+        self,
+        store: WebChatSessionStore,
+        storage: Storage,
+        supervisor: ReplySupervisor,
+        limits: Limits,
+        allowance: Allowance,
     ) -> None:
         self._store, self._storage, self._longest_title = store, storage, limits.title
-        self.importer = Importer(storage, supervisor, limits.sessions)
+        self.importer = Importer(storage, supervisor, allowance, limits.sessions)
         self._left_out: dict[str | None, list[LeftOut]] = {}
 
     def export(self, sessions: Iterable[WebChatSession], note: NoteLeftOut) -> Iterator[bytes]:
@@ -70,7 +76,8 @@ class Archive:
         default any if there is no owner, else none.
 
         A session that is here already, also in the trash, is left as it is; one that is somebody else's is imported
-        under another id, the same one each time. Raises LimitReached, StorageError; what came before is in then.
+        under another id, the same one each time. Raises LimitReached, NoRoom, StorageError; what came before is in
+        then.
         """
         report, watch = Report(), watch or Watch()
         batch: list[Brought] = []
@@ -101,5 +108,7 @@ class Archive:
                 self.importer.add(batch, owner, report)
         except LimitReached as error:
             raise (LimitReached(error.most, so_far) if report.imported else error) from error
+        except NoRoom as error:
+            raise (NoRoom(error.most, so_far) if report.imported else error) from error
         except StorageError as error:
             raise (StorageError(error.what, error.cause, so_far) if report.imported else error) from error

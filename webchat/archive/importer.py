@@ -13,6 +13,7 @@ from webchat.archive.brought import Brought, Report
 from webchat.chat.session import Row
 from webchat.errors import WebChatError, storing
 from webchat.fileutil import Locked
+from webchat.replies.allowance import Allowance
 from webchat.replies.supervisor import ReplySupervisor
 from webchat.storage.protocols import CLAIMED, Lookup, Storage
 
@@ -40,18 +41,21 @@ class Importer:
     transcript.
     """
 
-    def __init__(self, storage: Storage, supervisor: ReplySupervisor, most: int) -> None:
+    def __init__(self, storage: Storage, supervisor: ReplySupervisor, allowance: Allowance, most: int) -> None:
         """`most` is how many sessions one person may have; 0 is any number."""
+        self._allowance = allowance
         self._storage, self._sessions, self._supervisor = storage, storage.sessions, supervisor
         self._most = most
         self._threads = threading.Lock()
 
     def add(self, batch: Sequence[Brought], owner: str | None, report: Report) -> None:
-        """Add the sessions of the batch that are not here yet, and report on all. Raises LimitReached, StorageError."""
+        """Add the sessions of the batch that are not here yet, and report on all. Raises LimitReached, NoRoom,
+        StorageError."""
         self._supervisor.require_disk()
         # Threads of this process wait for each other here: waiting for other processes may be polling.
         with storing("The sessions could not be imported"), self._threads, self._storage.importing(PATIENCE):
             self._discard(self._sessions.claimed())
+            self._allowance.require_room(owner, sum(len(brought.transcript) for brought in batch))
             with self._claimed(batch, owner) as chosen:
                 self._write(chosen.new.values())
                 self._sessions.complete([_record(brought.row, owner) for brought in chosen.new.values()])

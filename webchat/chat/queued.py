@@ -26,6 +26,11 @@ class QueuedMessage:
     first: str | None = None
     returned: bool = False
 
+    @property
+    def size(self) -> int:
+        """Bytes of its text and its files."""
+        return len(self.text.encode()) + sum(file.size for file in self.files)
+
     def record(self) -> dict[str, Any]:
         """The line that stands for it; what is empty is left out."""
         always = {"key": self.key, "text": self.text, "created_at": self.created_at}

@@ -201,6 +201,27 @@ class Settings:
         "Sessions of one person at most; 0 is no limit.",
         values.whole_from(0),
     )
+    max_kept: float = _setting(
+        0.0,
+        "WEBCHAT_MAX_KEPT",
+        "--max-kept",
+        "MiB of one person's conversations at most, with the trash; 0 is no limit.",
+        values.not_negative,
+    )
+    max_messages_per_minute: int = _setting(
+        0,
+        "WEBCHAT_MAX_MESSAGES_PER_MINUTE",
+        "--max-messages-per-minute",
+        "Messages of one person in a minute at most; 0 is no limit.",
+        values.whole_from(0),
+    )
+    max_imports_per_minute: int = _setting(
+        0,
+        "WEBCHAT_MAX_IMPORTS_PER_MINUTE",
+        "--max-imports-per-minute",
+        "Imports of one person in a minute at most; 0 is no limit.",
+        values.whole_from(0),
+    )
     max_replies: int = _setting(
         250,
         "WEBCHAT_MAX_REPLIES",

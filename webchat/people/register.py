@@ -89,6 +89,7 @@ class People:
         self._stop(name)
         sessions = self._remove_sessions(name)
         memories = self._memory.forget_all(name)
+        self._manager.allowance.forget(name)
         self._storage.search.forget_gone(wait=True)
         return Removed(sessions, memories)
 

@@ -11,6 +11,7 @@ from webchat.chat.message import is_message_id, new_message_id
 from webchat.chat.queued import QueuedMessage
 from webchat.chat.texts import checked_message
 from webchat.errors import Closing, Held, LimitReached, NotWaiting, SessionBusy, TooBusy, WebChatError, storing
+from webchat.replies.allowance import Allowance
 from webchat.replies.posted import Posted
 from webchat.replies.rules import ConversationRules, is_whole
 from webchat.replies.runner import ReplyRunner
@@ -40,10 +41,11 @@ class MessageQueue:
         supervisor: ReplySupervisor,
         rules: ConversationRules,
         clock: Callable[[], str],
+        allowance: Allowance,
         longest_message: int,
     ) -> None:
         self._store, self._storage, self._supervisor, self._rules = store, storage, supervisor, rules
-        self._clock, self._longest_message = clock, longest_message
+        self._clock, self._allowance, self._longest_message = clock, allowance, longest_message
         self._without_place: set[str] = set()
         """Sessions whose next message has found no place among the answers of this process."""
         self._held: dict[str, object] = {}
@@ -258,7 +260,8 @@ class MessageQueue:
                 raise LimitReached(MOST, "Wait until one is sent, or take one back", "messages waiting")
             if not is_message_id(item.key) or any(known.key == item.key for known in items):
                 item = replace(item, key=key_of(item.key, item.text))
-            items.append(item)
+            with self._allowance.message(session.owner, item.size):
+                items.append(item)
         self._tell(session.session_id)
         return item
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
 from webchat.chat.conversation import Conversation
 from webchat.chat.message import Message, history, new_message_id
 from webchat.chat.queued import QueuedMessage
 from webchat.errors import Held, InvalidInput, SessionBusy, StaleView, TooBusy
+from webchat.replies.allowance import Allowance
 from webchat.replies.dispatcher import ReplyDispatcher
 from webchat.replies.posted import Posted
 from webchat.replies.submission import Submission, key_of
@@ -33,13 +35,15 @@ class ConversationRules:
         supervisor: ReplySupervisor,
         dispatcher: ReplyDispatcher,
         clock: Callable[[], str],
+        allowance: Allowance,
     ) -> None:
         self._store, self._storage, self._supervisor, self._dispatcher = store, storage, supervisor, dispatcher
-        self._clock = clock
+        self._clock, self._allowance = clock, allowance
 
     def post(self, session: WebChatSession, sent: Submission) -> Posted:
         """See `WebChatSessionManager.post_message`."""
-        return self._post(session, sent, lambda conversation: _check_seen(conversation, sent.seen))
+        allowed = self._allowance.message(session.owner, sent.size)
+        return self._post(session, sent, lambda conversation: _check_seen(conversation, sent.seen), allowed)
 
     def send_queued(self, session: WebChatSession, item: QueuedMessage, *, after_whole: bool) -> Posted:
         """Send a message that has waited, on top of what the conversation is now.
@@ -51,13 +55,21 @@ class ConversationRules:
             if after_whole and not is_whole(conversation):
                 raise Held
 
-        return self._post(session, Submission(item.text, item.files, item.key, client=item.client), check)
+        sent = Submission(item.text, item.files, item.key, client=item.client)
+        return self._post(session, sent, check, nullcontext())  # it was counted when it began to wait
 
-    def _post(self, session: WebChatSession, sent: Submission, check: Callable[[Conversation], None]) -> Posted:
+    def _post(
+        self,
+        session: WebChatSession,
+        sent: Submission,
+        check: Callable[[Conversation], None],
+        allowed: AbstractContextManager[None],
+    ) -> Posted:
         def write(turn: Turn) -> Posted:
             check(turn.conversation)
             question = self._question(sent, _last_id(turn.conversation))
-            return self._ask(session, question, turn.conversation.messages, turn)
+            with allowed:
+                return self._ask(session, question, turn.conversation.messages, turn)
 
         return self._once(session, sent.client, sent.key, sent.text, write)
 
@@ -70,7 +82,8 @@ class ConversationRules:
             if not shown or shown[-1].role != "user":
                 raise InvalidInput("Only a message of your own can be changed.")
             question = replace(self._question(sent, shown[-1].parent), files=shown[-1].files)
-            return self._ask(session, question, shown[:-1], turn)
+            with self._allowance.message(session.owner, sent.size):
+                return self._ask(session, question, shown[:-1], turn)
 
         return self._once(session, sent.client, sent.key, sent.text, write)
 
@@ -156,9 +169,10 @@ class ConversationRules:
                 return again.question, again.reply
             _check_seen(turn.conversation, sent.seen)
             asked = replace(self._question(sent, _last_id(turn.conversation)), kind=kind)
-            new, text = new_message_id(), answer()
-            answered = Message(new, "assistant", text, parent=asked.id, created_at=self._clock(), kind=kind)
-            self._storage.transcripts.append(session_id, asked, answered)
+            with self._allowance.message(session.owner, sent.size):
+                new, text = new_message_id(), answer()
+                answered = Message(new, "assistant", text, parent=asked.id, created_at=self._clock(), kind=kind)
+                self._storage.transcripts.append(session_id, asked, answered)
         self._store.note_message(session, sent.text)
         self._storage.bus.publish(session_id, urgent=True)
         return asked, answered
@@ -168,8 +182,9 @@ class ConversationRules:
 
         def write(turn: Turn) -> Posted:
             question, before = _last_question(turn.conversation, message_id)
-            begun = self._store.note_message(session, question.content)
-            run = self._dispatcher.begin(begun, question, history(before), turn, key=key)
+            with self._allowance.message(session.owner, 0):
+                begun = self._store.note_message(session, question.content)
+                run = self._dispatcher.begin(begun, question, history(before), turn, key=key)
             return Posted(begun, question, run.message, run)
 
         return self._once(session, client, key, None, write)
@@ -182,9 +197,10 @@ class ConversationRules:
             broken = turn.conversation.messages[-1]
             if broken.status not in ("stopped", "interrupted") or not broken.content.strip():
                 raise InvalidInput("Only an answer that broke off can be continued.")
-            begun = self._store.note_message(session, question.content)
             on = replace(question, content=GO_ON, files=())
-            run = self._dispatcher.begin(begun, on, history(turn.conversation.messages), turn, broken, key=key)
+            with self._allowance.message(session.owner, 0):
+                begun = self._store.note_message(session, question.content)
+                run = self._dispatcher.begin(begun, on, history(turn.conversation.messages), turn, broken, key=key)
             return Posted(begun, question, self._supervisor.read(session.session_id).messages[-1], run)
 
         return self._once(session, client, key, None, write)

@@ -24,6 +24,11 @@ class Submission:
     seen: str | None = None
     client: str | None = None
 
+    @property
+    def size(self) -> int:
+        """Bytes of its text and its files."""
+        return len(self.text.encode()) + sum(file.size for file in self.files)
+
 
 def checked_submission(
     message: str,

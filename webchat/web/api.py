@@ -59,7 +59,8 @@ def chat() -> Response:
     session_id = fields.optional("session_id") or _current_id()
     memory, intent = chat_of().memory, check_memory_intent(message)
     if memory is not None and intent is not None:
-        said = answer(memory, *intent, owner())
+        with manager().allowance.message(owner(), 0):
+            said = answer(memory, *intent, owner())
         connected = session_id is not None and manager().store.get(session_id, owner()) is not None
         return memory_reply(said, session_id, connected=connected) or memory_json(said, connected=connected)
     if session_id is None:

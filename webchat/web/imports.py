@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from typing import IO
 
 from flask import Blueprint, Response, redirect, request
 from werkzeug.wrappers import Response as BaseResponse
@@ -55,6 +57,11 @@ def _bring_in(watch: Watch) -> Report:
     if not files:
         raise InvalidInput("Choose a file first.")
     watch.files = len(files)
+    with manager().allowance.one("imports", owner()):
+        return _taken_in(files, watch)
+
+
+def _taken_in(files: Sequence[IO[bytes]], watch: Watch) -> Report:
     report = Report()
     for file in files:
         with storing("The import could not go on"):

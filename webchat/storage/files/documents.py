@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
-from webchat.conventions import MEMORY_STORE_FILENAME, WEB_CHAT_PEOPLE_FILENAME, WEB_CHAT_SETTINGS_FILENAME
+from webchat.conventions import (
+    MEMORY_STORE_FILENAME,
+    WEB_CHAT_PEOPLE_FILENAME,
+    WEB_CHAT_RATES_FILENAME,
+    WEB_CHAT_SETTINGS_FILENAME,
+)
 from webchat.fileutil import Folder, Stamp, locked, quarantine
-from webchat.storage.protocols.documents import MEMORIES, PEOPLE, SETTINGS, Draft
+from webchat.storage.protocols.documents import MEMORIES, PEOPLE, RATES, SETTINGS, Draft
 
 
 class FileDocuments:
@@ -21,6 +26,7 @@ class FileDocuments:
             SETTINGS: (server, WEB_CHAT_SETTINGS_FILENAME),
             MEMORIES: (home, MEMORY_STORE_FILENAME),
             PEOPLE: (server, WEB_CHAT_PEOPLE_FILENAME),
+            RATES: (server, WEB_CHAT_RATES_FILENAME),
         }
 
     def of(self, kind: str, owner: str | None) -> str:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Protocol
 
-SETTINGS, MEMORIES, PEOPLE = "settings", "memories", "people"
-KINDS = (SETTINGS, MEMORIES, PEOPLE)
+SETTINGS, MEMORIES, PEOPLE, RATES = "settings", "memories", "people", "rates"
+KINDS = (SETTINGS, MEMORIES, PEOPLE, RATES)
 """Every kind of document that there is: an engine of plain files has a name for each."""
 
 
