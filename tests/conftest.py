@@ -28,6 +28,8 @@ from tests.scripted import ScriptedBackend
 from tests.stand_in import stand_in as stand_in
 from webchat import create_app
 from webchat.manager import WebChatSessionManager
+from webchat.storage import storage_at
+from webchat.storage.protocols import Storage
 
 HTMX = {"HX-Request": "true"}
 
@@ -64,6 +66,18 @@ def _log_of_commands_ends_with_them() -> Iterator[None]:
 def home(tmp_path: Path) -> Path:
     """A folder of this test's own for all files."""
     return tmp_path / "home"
+
+
+@pytest.fixture(params=["files", "memory", "postgres"])
+def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Storage]:
+    """An empty storage, in each engine."""
+    if request.param == "postgres":
+        place = request.getfixturevalue("database")
+    else:
+        place = tmp_path / "sessions.json" if request.param == "files" else None
+    storage = storage_at(place)
+    yield storage
+    storage.close()
 
 
 @pytest.fixture

@@ -20,7 +20,6 @@ from webchat.manager import WebChatSessionManager
 from webchat.memory import MemoryStore
 from webchat.people import DisabledPeople, People
 from webchat.replies.allowance import Allowance
-from webchat.storage import storage_at
 from webchat.storage.protocols.documents import RATES
 
 HEADER = "X-Remote-User"
@@ -166,14 +165,6 @@ def test_an_import_ends_where_there_is_no_room_and_says_how_far_it_came(limited,
 # Over any engine, and across processes
 
 
-@pytest.fixture(params=["files", "memory"])
-def storage(request, tmp_path):
-    storage = storage_at(tmp_path / "sessions.json" if request.param == "files" else None)
-    yield storage
-    storage.search.close()
-    storage.bus.close()
-
-
 def taken(allowance, owner, times=1):
     """How many of these are let in."""
 
@@ -278,8 +269,9 @@ print(taken)
 """
 
 
-def test_the_limit_holds_for_all_processes_together(tmp_path):
-    path = tmp_path / "sessions.json"
+@pytest.mark.parametrize("engine", ["files", "postgres"])
+def test_the_limit_holds_for_all_processes_together(request, tmp_path, engine):
+    path = tmp_path / "sessions.json" if engine == "files" else request.getfixturevalue("database")
     with another_process(TAKES, path) as one, another_process(TAKES, path) as other:
         for process in (one, other):
             assert says(process) == "ready"

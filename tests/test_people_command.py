@@ -21,7 +21,6 @@ from webchat.errors import NoSuchPerson, NotAllowed, StorageError
 from webchat.manager import WebChatSessionManager
 from webchat.memory import MemoryStore
 from webchat.people import DisabledPeople, People
-from webchat.storage import storage_at
 from webchat.storage.protocols.documents import PEOPLE
 
 HEADER = "X-Remote-User"
@@ -214,14 +213,6 @@ def test_while_nobody_can_tell_who_is_disabled_nobody_is_let_in(home, people):
 
 
 # Over any engine
-
-
-@pytest.fixture(params=["files", "memory"])
-def storage(request, tmp_path):
-    storage = storage_at(tmp_path / "sessions.json" if request.param == "files" else None)
-    yield storage
-    storage.search.close()
-    storage.bus.close()
 
 
 def test_a_person_is_removed_in_any_engine(storage):

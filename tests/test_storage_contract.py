@@ -14,22 +14,10 @@ from webchat.chat.search import title_query
 from webchat.chat.session import session_of
 from webchat.errors import InvalidInput, LimitReached, SessionBusy, SessionExists
 from webchat.fileutil import Locked
-from webchat.storage import storage_at
 from webchat.storage.protocols.documents import KINDS
 
 MANY = 8
 HEADER = {"id": "answer", "parent": "m1", "started_at": "2026-01-01T00:00:00+00:00"}
-
-
-@pytest.fixture(params=["files", "memory", "postgres"])
-def storage(request, tmp_path):
-    if request.param == "postgres":
-        place = request.getfixturevalue("database")
-    else:
-        place = tmp_path / "sessions.json" if request.param == "files" else None
-    storage = storage_at(place)
-    yield storage
-    storage.close()
 
 
 @pytest.fixture
