@@ -61,7 +61,8 @@ def create_app(config_values: Mapping[str, Any] | None = None, *, backend: Sessi
     settings, _ = live.load()
     for name in ("MAX_CONTENT_LENGTH", "MAX_FORM_MEMORY_SIZE"):
         app.config[name] = (config_values or {}).get(name, int(settings.max_body * MIB))
-    _require_locks(settings.home.expanduser())
+    if not settings.database:
+        _require_locks(settings.home.expanduser())
     memory = MemoryStore(storage.documents, trash_days=settings.trash_days, newest=storage.sessions.newest)
     manager = _manager(backend or live.first_backend(), storage, live, memory, metrics or NOBODY)
     app.extensions["webchat"] = manager

@@ -7,12 +7,13 @@ import math
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 import click
 
 from webchat import config
+from webchat.cli.place import Place, place_options
 from webchat.errors import WebChatError
 from webchat.limits import MIB
 from webchat.serving.logs import printable
@@ -22,8 +23,7 @@ if TYPE_CHECKING:
 
 
 def _options(command: Callable[..., None]) -> Callable[..., None]:
-    home = click.option("--home", help="Folder that holds all files.", metavar="FOLDER")
-    return home(click.option("--json", "as_json", is_flag=True, help="Say it as JSON.")(command))
+    return place_options(click.option("--json", "as_json", is_flag=True, help="Say it as JSON.")(command))
 
 
 class _ListByDefault(click.Group):
@@ -45,10 +45,10 @@ def people() -> None:
 
 @people.command("list")
 @_options
-def list_people(home: str | None, as_json: bool) -> None:
+def list_people(place: Place, as_json: bool) -> None:
     """Say who has something here, and how much."""
-    with _told():
-        found = _people(home).all()
+    with _people(place) as everybody:
+        found = everybody.all()
     if as_json:
         click.echo(json.dumps([_fields(person) for person in found], ensure_ascii=False))
     else:
@@ -60,10 +60,9 @@ def list_people(home: str | None, as_json: bool) -> None:
 @_options
 @click.argument("name")
 @click.option("-o", "--output", required=True, help="File to write; - is standard output.", metavar="FILE")
-def export_person(home: str | None, as_json: bool, name: str, output: str) -> None:
+def export_person(place: Place, as_json: bool, name: str, output: str) -> None:
     """Write all that is one person's as a zip: sessions, trash, messages that wait, and memories."""
-    with _told():
-        everybody = _people(home)
+    with _people(place) as everybody:
         everybody.get(name)  # before there is a file
         with click.open_file(output, "wb", atomic=output != "-") as file:
             left_out = everybody.export(name, file)
@@ -79,10 +78,9 @@ def export_person(home: str | None, as_json: bool, name: str, output: str) -> No
 @_options
 @click.argument("name")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-def remove_person(home: str | None, as_json: bool, name: str, yes: bool) -> None:
+def remove_person(place: Place, as_json: bool, name: str, yes: bool) -> None:
     """Remove one person with all that is theirs, for good, and let them in no more."""
-    with _told():
-        everybody = _people(home)
+    with _people(place) as everybody:
         person = everybody.get(name)
         if not yes:
             click.confirm(f"{_line(person)}\nRemove all of this for good?", abort=True, err=True)
@@ -95,46 +93,42 @@ def remove_person(home: str | None, as_json: bool, name: str, yes: bool) -> None
 @people.command("disable")
 @_options
 @click.argument("name")
-def disable_person(home: str | None, as_json: bool, name: str) -> None:
+def disable_person(place: Place, as_json: bool, name: str) -> None:
     """Let one person in no more, and stop their answers. What they have stays."""
-    with _told():
-        _people(home).disable(name)
+    with _people(place) as everybody:
+        everybody.disable(name)
     _say(as_json, f"Nobody called {name} is let in any more.", disabled=name)
 
 
 @people.command("enable")
 @_options
 @click.argument("name")
-def enable_person(home: str | None, as_json: bool, name: str) -> None:
+def enable_person(place: Place, as_json: bool, name: str) -> None:
     """Let one person in again."""
-    with _told():
-        was_disabled = _people(home).enable(name)
+    with _people(place) as everybody:
+        was_disabled = everybody.enable(name)
     text = f"{name} is let in again." if was_disabled else f"{name} was let in already."
     _say(as_json, text, enabled=name, was_disabled=was_disabled)
 
 
 @contextmanager
-def _told() -> Iterator[None]:
-    """What goes wrong is told in a sentence, with exit code 1."""
-    try:
-        yield
-    except (WebChatError, OSError) as error:
-        raise click.ClickException(printable(str(error))) from error
-
-
-def _people(home: str | None) -> People:
+def _people(place: Place) -> Iterator[People]:
+    """Everybody who has something there. What goes wrong is told in a sentence, with exit code 1."""
     from webchat.backends.mock import MockBackend
     from webchat.manager import WebChatSessionManager
     from webchat.memory import MemoryStore
     from webchat.people import DisabledPeople, People
     from webchat.storage import storage_at
 
-    settings, _ = config.load({"AMPLIFIER_HOME": home}, os.environ)
-    storage = storage_at(settings.storage)
-    # For how long others' trash is kept only their server knows: nothing of it expires here.
-    memory = MemoryStore(storage.documents, trash_days=math.inf)
-    manager = WebChatSessionManager(MockBackend(), storage, trash_days=math.inf)
-    return People(manager, memory, DisabledPeople(storage.documents))
+    try:
+        settings, _ = config.load(place, os.environ)
+        with closing(storage_at(settings.storage)) as storage:
+            # For how long others' trash is kept only their server knows: nothing of it expires here.
+            memory = MemoryStore(storage.documents, trash_days=math.inf)
+            manager = WebChatSessionManager(MockBackend(), storage, trash_days=math.inf)
+            yield People(manager, memory, DisabledPeople(storage.documents))
+    except (WebChatError, OSError) as error:
+        raise click.ClickException(printable(str(error))) from error
 
 
 def _fields(person: Person) -> dict[str, object]:

@@ -45,4 +45,4 @@ def hide(given: Mapping[str, str | None]) -> None:
 
 def _is_secret(name: str, value: str) -> bool:
     # An address is one only with a login in it; else it may well be seen.
-    return name in _SECRET and (name != "base_url" or "@" in value)
+    return name in _SECRET and (name not in ("base_url", "database") or "@" in value)

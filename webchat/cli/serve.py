@@ -71,7 +71,7 @@ def _serve(explicit: dict[str, Any]) -> None:
         click.echo(f"Port {settings.port} is taken; using {port} instead.")
     for line in _addresses(settings, port, f"?token={made}" if made else ""):
         click.echo(line)
-    click.echo(printable(f"Sessions are kept in {settings.home.expanduser()}"))
+    click.echo(printable(f"Sessions are kept in {manager.storage.place}"))
     if manager.notice:
         click.echo(printable(manager.notice))
     manager.start(TerminalProgress())

@@ -33,6 +33,14 @@ class Settings:
     """What the program was told. Times are in seconds; an empty text means "not set"."""
 
     home: Path = _setting(conventions.AMPLIFIER_HOME, "AMPLIFIER_HOME", "--home", "Folder that holds all files.", Path)
+    database: str = _setting(
+        "",
+        "WEBCHAT_DATABASE",
+        "--database",
+        "Address of a PostgreSQL database that keeps everything instead of files: postgresql://name:password@host/database.",
+        values.database,
+        secret=True,
+    )
     backend: str = _setting(
         "local", "WEBCHAT_BACKEND", "--backend", "Who answers: local, openai, acp, mock, or an add-on.", saved=True
     )
@@ -278,9 +286,9 @@ class Settings:
     port: int = _setting(8000, "WEBCHAT_PORT", "--port", "Port to listen on; the next free one if taken.", values.port)
 
     @property
-    def storage(self) -> Path:
+    def storage(self) -> Path | str:
         """Where everything is kept, for `storage_at`."""
-        return self.home.expanduser() / conventions.SERVER_DIR / conventions.WEB_CHAT_SESSIONS_FILENAME
+        return self.database or self.home.expanduser() / conventions.SERVER_DIR / conventions.WEB_CHAT_SESSIONS_FILENAME
 
 
 SETTINGS: tuple[Field[Any], ...] = fields(Settings)

@@ -28,6 +28,13 @@ def _number(text: str) -> float:
         raise ValueError("a number is needed") from None
 
 
+def database(text: str) -> str:
+    """The address of a database; blank is none."""
+    if text.strip() and not text.strip().startswith(("postgresql://", "postgres://")):
+        raise ValueError("the address of a PostgreSQL database begins with postgresql://")
+    return text.strip()
+
+
 def port(text: str) -> int:
     """0 is any free one."""
     number = _whole(text)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from time import monotonic
 
 from webchat import threads
-from webchat.errors import NoThreads, StorageError
+from webchat.errors import NoThreads, StorageAway, StorageError
 from webchat.manager import WebChatSessionManager
 
 log = logging.getLogger(__name__)
@@ -84,6 +84,8 @@ def _why_no_writing(manager: WebChatSessionManager) -> str | None:
         manager.probe()
     except StorageError:
         return "Too little of the disk is free."
+    except StorageAway as error:
+        return f"It cannot be used now: {error}."
     except OSError as error:
         why = os.strerror(error.errno) if error.errno else "it does not answer as it should"
         return f"The disk takes no writes: {why}."

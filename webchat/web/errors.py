@@ -29,6 +29,7 @@ from webchat.errors import (
     SessionNotFound,
     SessionUnknown,
     StaleView,
+    StorageAway,
     StorageError,
     TooBusy,
     TooLarge,
@@ -93,6 +94,8 @@ REFUSED_BY_HOST = {400, 401, 403, 429, 503}
 
 def handle(error: Exception) -> Response:
     """Answer with the error's text and status, in the face that was asked for."""
+    if isinstance(error, StorageAway):
+        error = StorageError("This cannot be done now", error)
     mark_as_ours()
     text, status, headers = _told(error)
     request.environ[ERROR] = type(error).__name__ if isinstance(error, WebChatError | HTTPException) else "Unforeseen"
@@ -116,6 +119,8 @@ def _told(error: Exception) -> tuple[str, int, list[tuple[str, str]]]:
         headers = [("Retry-After", str(wait))] if wait else []
         if isinstance(error, NotSignedIn):
             headers.append(("WWW-Authenticate", "Bearer"))
+        if isinstance(error, StorageError) and error.is_away:
+            return str(error), 503, [("Retry-After", "5")]
         return str(error), STATUS.get(type(error), 500), headers
     if isinstance(error, OSError) and error.errno in NO_DESCRIPTORS:
         log.warning("%s %s: no descriptor left", request.method, request.path, exc_info=error)

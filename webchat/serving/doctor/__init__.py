@@ -42,17 +42,23 @@ Check = Callable[[], Iterator[Finding]]
 
 
 class Doctor:
-    """Looks over one home with its settings. `models` is the folder of the models that can be embedded."""
+    """Looks over one home or database, with its settings. `models` is the folder of models that can be embedded."""
 
     def __init__(self, settings: Settings, models: Path) -> None:
+        from webchat.serving.doctor.database import Database
         from webchat.serving.doctor.files import Files
         from webchat.serving.doctor.surroundings import Surroundings
 
         self._home = settings.home.expanduser()
+        self._kept = Database(settings.database) if settings.database else Files(self._home, settings.min_free)
         self._checks: dict[str, Check] = {
-            **Files(self._home, settings.min_free).checks(),
+            **self._kept.checks(),
             **Surroundings(settings, models).checks(),
         }
+
+    def close(self) -> None:
+        """End what was opened to look."""
+        self._kept.close()
 
     def examine(self) -> Iterator[Examined]:
         """Look at each thing; nothing is changed."""

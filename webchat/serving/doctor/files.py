@@ -60,6 +60,10 @@ class Files:
         self._manager = WebChatSessionManager(MockBackend(), self._storage)
         self._memories = MemoryStore(self._storage.documents)
 
+    def close(self) -> None:
+        """End what was opened to look."""
+        self._manager.close()
+
     def checks(self) -> dict[str, Check]:
         """What can be looked at, by name, in the order in which it is to be mended."""
         return {

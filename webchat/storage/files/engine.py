@@ -50,13 +50,18 @@ class FileStorage:
         self.queue = FileQueue(folder)
         self.activity = Activity(self.folder, WEB_CHAT_ACTIVITY_FILENAME, self.transcripts.last_written)
         self.sessions = TableSessions(RegistryFile(self.folder, path.name), self.activity)
-        self.documents = FileDocuments(_home_of(path, observer), self.folder)
+        self._home = _home_of(path, observer)
+        self.documents = FileDocuments(self._home, self.folder)
         self._usage = Usage(self.sessions, self.transcripts.size)
         self.bus = PollingBus(self.sessions.version, self._states)
         self.search = SearchIndex(self.transcripts, self.folder.path / WEB_CHAT_SEARCH_FILENAME, folder.require_no_link)
         self._purge = Purge(folder, self.replies, self.queue, self.leases, self._is_listed)
         self._has_taken_in_older = False
         self._adoption = Adoption(self.sessions, self.transcripts)
+
+    @property
+    def place(self) -> str:
+        return str(self._home.path)
 
     def has(self, session_id: str) -> bool:
         return self.transcripts.version(session_id) is not None or self.replies.version(session_id) is not None

@@ -52,6 +52,8 @@ class MemoryStorage:
         self.search = SearchIndex(self.transcripts)
         self._purging, self._importing = threading.Lock(), threading.Lock()
 
+    place = "this process's memory"
+
     def has(self, session_id: str) -> bool:
         return self.transcripts.version(session_id) is not None or self.replies.version(session_id) is not None
 

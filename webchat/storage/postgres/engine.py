@@ -57,6 +57,11 @@ class PostgresStorage:
         self.sessions = PostgresSessions(database, self.bus.list_changed, lambda: self.bus.changes)
         self.search = PostgresSearch(database, self.transcripts)
 
+    @property
+    def place(self) -> str:
+        version = self.database.one("SHOW server_version")[0].partition(" ")[0]
+        return f"PostgreSQL {version}, {self.database.place}"
+
     def has(self, session_id: str) -> bool:
         return self.transcripts.version(session_id) is not None or self.replies.version(session_id) is not None
 

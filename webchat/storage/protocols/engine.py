@@ -65,6 +65,10 @@ class Storage(Protocol):
     @property
     def search(self) -> Search: ...
 
+    @property
+    def place(self) -> str:
+        """Where everything is, in words for who runs the chat: no password is in it."""
+
     def has(self, session_id: str) -> bool:
         """Whether there is a transcript or a reply of that session, with or without a record."""
 

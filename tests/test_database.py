@@ -1,0 +1,166 @@
+"""The whole chat on PostgreSQL: commands, pages and what they say when it is away. Two servers: `test_two_servers`."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from tests.database import server
+from webchat import create_app
+from webchat.cli import main
+from webchat.config import load
+from webchat.errors import InvalidInput
+
+pytest.importorskip("psycopg", reason="psycopg is not installed (webchat[postgres])")
+
+
+@pytest.fixture
+def command(database, monkeypatch, tmp_path):
+    """Runs a command on that database; gives its result."""
+    monkeypatch.setenv("WEBCHAT_DATABASE", database)
+    monkeypatch.setenv("WEBCHAT_BACKEND", "mock")
+    monkeypatch.setenv("AMPLIFIER_HOME", str(tmp_path / "unused"))
+    return lambda *arguments, **more: CliRunner().invoke(main, list(arguments), **more)
+
+
+def chat_on(place: str, backend, **config: object):
+    app = create_app(
+        {"WEBCHAT_DATABASE": place, "AMPLIFIER_HOME": "/nowhere", "TESTING": True, **config}, backend=backend
+    )
+    return app, app.extensions["webchat"]
+
+
+@pytest.fixture
+def chat(database, backend):
+    app, manager = chat_on(database, backend)
+    yield app.test_client(), manager
+    manager.close()
+
+
+def say(client, text: str) -> str:
+    """Send a message as a script does; gives the answer."""
+    if not client.get("/api/session").get_json().get("session_id"):
+        client.post("/api/session", json={})
+    answer = client.post("/api/chat", json={"message": text})
+    assert answer.status_code == 200, answer.get_data(as_text=True)
+    return answer.get_json()["response"]
+
+
+class TestMoving:
+    def test_all_goes_into_a_database_and_back_byte_for_byte(self, command, chat, tmp_path, home, backend):
+        files = create_app({"AMPLIFIER_HOME": str(home), "WEBCHAT_DATABASE": "", "TESTING": True}, backend=backend)
+        client = files.test_client()
+        for text in ("Crème brûlée", "second \u2028 and \t more", "third 🎉"):
+            client.post("/api/session", json={})
+            say(client, text)
+        files.extensions["webchat"].close()
+        out = CliRunner().invoke(main, ["export", "--home", str(home), "--database", ""])
+        (tmp_path / "all.jsonl").write_bytes(out.stdout_bytes)
+        brought = command("import", str(tmp_path / "all.jsonl"))
+        assert (brought.exit_code, "3 imported" in brought.output) == (0, True), brought.output
+        back = command("export")
+        assert lines(back.stdout_bytes) == lines(out.stdout_bytes)
+        assert command("import", str(tmp_path / "all.jsonl")).output.count("3 here already") == 1
+        assert not (tmp_path / "unused").exists(), "nothing is written beside the database"
+
+
+def lines(data: bytes) -> list[object]:
+    """An export's lines: those of transcripts as they are, records without what may differ."""
+    found: list[object] = []
+    for line in data.splitlines():
+        record = json.loads(line)
+        if record["type"] != "session":
+            found.append(line)
+            continue
+        session = {key: value for key, value in record["session"].items() if key not in ("is_active", "last_active")}
+        session["extra"] = {key: value for key, value in session.get("extra", {}).items() if key != "imported"}
+        found.append({**record, "session": session})
+    return found
+
+
+class TestCommands:
+    def test_doctor_names_it_and_its_version(self, command):
+        told = command("doctor")
+        assert "PostgreSQL 1" in told.output
+        assert "WRONG" not in told.output
+
+    def test_people_and_sessions_are_those_of_the_database(self, command, database, backend):
+        _, manager = chat_on(database, backend)
+        manager.create_session(owner="ada")
+        manager.close()
+        assert "ada" in command("people").output
+
+    @pytest.mark.parametrize("arguments", [["export"], ["import", "pyproject.toml"], ["doctor"], ["people"], ["serve"]])
+    def test_a_wrong_address_is_a_sentence_without_the_password(self, command, arguments):
+        for address in (
+            "postgresql://me:hunter2@127.0.0.1:1/chat",
+            "postgresql://me:hunter2@127.0.0.1:x/chat",
+            "mysql://hunter2",
+        ):
+            told = command(*arguments, env={"WEBCHAT_DATABASE": address})
+            assert told.exit_code == 1, told.output
+            assert "database" in told.output.lower()
+            assert "hunter2" not in told.output
+            assert "Traceback" not in told.output
+
+    def test_the_address_is_shown_nowhere(self, database):
+        settings, _ = load({"WEBCHAT_DATABASE": "postgresql://me:hunter2@db/chat"}, {})
+        assert "hunter2" not in repr(settings)
+        with pytest.raises(InvalidInput) as caught:
+            load({"WEBCHAT_DATABASE": "hunter2"}, {})
+        assert "hunter2" not in str(caught.value)
+
+
+class TestSettings:
+    def test_the_theme_and_memories_are_the_same_on_every_server(self, database, backend):
+        (one, first), (other, second) = (chat_on(database, backend) for _ in range(2))
+        assert one.test_client().post("/apps/settings/", data={"theme": "dark"}).status_code < 400
+        assert 'data-theme="dark"' in other.test_client().get("/").get_data(as_text=True)
+        for manager in (first, second):
+            manager.close()
+
+    def test_a_key_is_not_kept_there(self, database):
+        app, manager = chat_on(database, None)
+        refused = app.test_client().post(
+            "/apps/settings/", data={"backend": "openai", "base_url": "http://127.0.0.1:9/v1", "api_key": "sk-hunter2"}
+        )
+        assert refused.status_code == 422
+        assert "not saved here" in refused.get_data(as_text=True)
+        for name in manager.storage.documents.names("settings"):
+            assert b"hunter2" not in manager.storage.documents.read(name)
+        manager.close()
+
+
+class TestWhenItIsAway:
+    @pytest.fixture
+    def away(self, backend):
+        """A chat whose database can be stopped and started."""
+        with server() as running:
+            app, manager = chat_on(running.url(), backend)
+            yield running, app.test_client(), manager
+            manager.close()
+
+    def test_a_message_is_refused_in_words_and_nothing_is_lost(self, away):
+        running, client, manager = away
+        assert say(client, "hello")
+        session_id = manager.active_session_id
+        assert client.get("/readyz").status_code == 200
+        running.stop("fast")
+        path = f"/sessions/{session_id}/messages"
+        refused = client.post("/api/chat", json={"message": "lost?"})
+        assert (refused.status_code, "database" in refused.get_json()["error"]) == (503, True)
+        page = client.post(path, data={"message": "kept in the field", "key": "k1"})
+        assert (page.status_code, "kept in the field" in page.get_data(as_text=True)) == (503, True)
+        assert client.get(f"/sessions/{session_id}").status_code == 503
+        assert client.get("/readyz").status_code == 503
+        assert client.get("/healthz").status_code == 200
+        running.start()
+        for _ in range(150):
+            if client.get("/readyz").status_code == 200:
+                break
+            manager.stopping.wait(0.1)
+        assert say(client, "again")
+        told = client.get(f"/sessions/{session_id}", headers={"Accept": "application/json"}).get_json()
+        assert [item["content"] for item in told["messages"] if item["role"] == "user"] == ["hello", "again"]

@@ -1,0 +1,27 @@
+"""The options that say where everything is kept, for all commands but `serve`, which has every setting."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import wraps
+
+import click
+
+Place = Mapping[str, str | None]
+"""The settings that say it, by their keys; None where a flag was not given."""
+
+
+def place_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give the command these options, as its argument `place`."""
+
+    @click.option("--home", help="Folder that holds all files.", metavar="FOLDER")
+    @click.option(
+        "--database",
+        help="Address of the database that keeps everything; better in WEBCHAT_DATABASE, which others cannot see.",
+        metavar="ADDRESS",
+    )
+    @wraps(command)
+    def placed(home: str | None, database: str | None, **given: object) -> None:
+        command(place={"AMPLIFIER_HOME": home, "WEBCHAT_DATABASE": database}, **given)
+
+    return placed
