@@ -145,3 +145,14 @@ def test_many_tools_fold_while_one_runs(told):
     assert len(tab.soup.select(".card:not([data-folds])")) == 1
     gates[1].set()
     tab.read(lambda tab: tab.soup.select_one(".fold").get_text() == "5 steps")
+
+
+def test_the_context_used_grows_while_the_agent_works(told):
+    tab, gates = told([["Look.", Usage(10, 100)], [Usage(20, 100)], ["Done."], []])
+    tab.read(lambda tab: "10 %" in tab.soup.select_one("#contextUsed").get_text())
+    gates[0].set()
+    tab.read(lambda tab: "20 %" in tab.soup.select_one("#contextUsed").get_text())
+    seen = len(tab.targets)
+    gates[1].set()
+    tab.read(lambda tab: "Done." in tab.soup.get_text())
+    assert "#contextUsed" not in tab.targets[seen:]

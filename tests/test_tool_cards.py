@@ -222,10 +222,18 @@ def test_trying_again_says_that_effects_stay(answered, kind, stays):
     assert ("does not undo" in article.get_text()) == stays
 
 
-def test_the_context_used_stands_below_the_answer(answered):
-    assert answered("text", Usage(24_300, 200_000)).select_one(".usage").get_text() == "Context: 12 % used"
-    assert answered("text", Usage(5, 0)).select_one(".usage") is None
-    assert "100 %" in answered("text", Usage(9, 3)).select_one(".usage").get_text()
+def test_the_context_used_stands_beside_the_models_name(answered, page, session_id):
+    def meter():
+        return page(f"/sessions/{session_id}").soup.select_one("#hint .usage")
+
+    answered("text", Usage(5, 0))
+    assert (meter().get_text(), meter().get("tabindex")) == ("", None)
+    answered("text", Usage(24_300, 200_000))
+    assert meter().get_text(" ") == "12 %  of the context used 24,300 of 200,000 tokens"
+    answered(RuntimeError("broken"))
+    assert "12 %" in meter().get_text(), "an answer that broke off early did not tell"
+    answered("text", Usage(9, 3))
+    assert "100 %" in meter().get_text()
 
 
 def test_copying_takes_the_text_alone(answered, client, session_id):

@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from webchat.chat.conversation import Change, Conversation, Position, change_since
 from webchat.chat.message import Message
+from webchat.chat.parts import Usage
 from webchat.errors import TooBusy
 from webchat.session_store import WebChatSession
 from webchat.web import pieces
@@ -19,6 +20,7 @@ from webchat.web.context import Chat, chat_of, has_gone, owner
 from webchat.web.growing import GrowingArticle
 from webchat.web.hosting import is_ending
 from webchat.web.htmx import partial
+from webchat.web.parts import usage_of
 from webchat.web.queued import queue_context, queue_partials
 
 UPDATE_INTERVAL = 0.12
@@ -164,6 +166,7 @@ class PageStream(ListStream):
         self._growing = GrowingArticle(chat.renderings, session.session_id)
         self._controls: object = None
         self._has_begun = False
+        self._usage: Usage | None = None
 
     def _pace(self) -> float:
         """An answer's first text and its end wait for nothing."""
@@ -243,6 +246,9 @@ class PageStream(ListStream):
             yield self._grown(change, change.current)
         for message in change.added:
             yield self._added(change, message)
+        before, self._usage = self._usage, usage_of(change.conversation.messages)
+        if self._usage and self._usage != before:
+            yield pieces.usage_partial(self._usage)
 
     def _added(self, change: Change, message: Message) -> Markup:
         html = pieces.added_partial([message], change.conversation, self._session_id) + pieces.seen_partial(message)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import groupby
@@ -15,6 +15,8 @@ FOLDED = 4
 """Finished cards in a row from which on they fold into one line."""
 HARMLESS = ("read", "search", "think", "fetch")
 """Kinds of tools that leave nothing behind."""
+LOOKED_AT = 4
+"""Messages at the end in which the context's use is looked for: an answer that broke off early may not have told it."""
 
 
 _SAFE = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.:-]*", re.ASCII)
@@ -105,10 +107,10 @@ def _questions_in(item: Item) -> tuple[Permission, ...]:
     return (item.part,) if isinstance(item.part, Permission) else item.asked
 
 
-def usage_of(message: Message) -> Usage | None:
-    """What the answer used of the model's context, if that is known."""
-    found = [part for part in message.parts if isinstance(part, Usage) and part.size > 0]
-    return found[-1] if found else None
+def usage_of(messages: Sequence[Message]) -> Usage | None:
+    """What a conversation uses of the model's context, as one of its last answers has told, if one has."""
+    parts = (part for message in reversed(messages[-LOOKED_AT:]) for part in message.parts)
+    return next((part for part in parts if isinstance(part, Usage) and part.size > 0), None)
 
 
 def has_effects(message: Message) -> bool:

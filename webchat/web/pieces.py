@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from webchat.chat.conversation import Conversation, Status
 from webchat.chat.message import Message, new_message_id
+from webchat.chat.parts import Usage
 from webchat.session_store import WebChatSession
 from webchat.web.bodies import Body
 from webchat.web.cards import parts_html
@@ -49,6 +50,7 @@ def chat_context(session: WebChatSession | None, *, show: int = 0, at: str = "")
         **(queue_context(session, conversation) if session else {}),
         "key": new_message_id(),
         "seen": conversation.last.id if conversation.last else START,
+        "usage": usage_of(conversation.messages),
     }
 
 
@@ -94,7 +96,6 @@ def message_context(message: Message, conversation: Conversation, body: Body | N
         "message": message,
         "body": None if message.parts else body or chat_of().renderings.body(message),
         "parts": bind(parts_html, message, body=body) if message.parts else None,
-        "usage": usage_of(message),
         "effects": has_effects(message),
         "status": conversation.status if is_last else None,
         "is_last": is_last,
@@ -137,7 +138,16 @@ def seen_partial(message: Message) -> Markup:
 
 def hint_partial(session: WebChatSession) -> Markup:
     """The line below the composer: which model answers this session, and its options."""
-    return partial("hint", "outerHTML", render_template("webchat/_hint.html", session=session))
+    return partial("hint", "outerHTML", render_template("webchat/_hint.html", session=session, usage=usage_in(session)))
+
+
+def usage_in(session: WebChatSession) -> Usage | None:
+    return usage_of(manager().read_conversation(session.session_id).messages)
+
+
+def usage_partial(usage: Usage) -> Markup:
+    """What the conversation uses of the model's context, beside the model's name."""
+    return partial("contextUsed", "outerHTML", render_template("webchat/_usage.html", usage=usage))
 
 
 def controls_partial(session: WebChatSession) -> Markup:
