@@ -114,6 +114,14 @@ def test_an_open_page_shows_what_a_fresh_one_shows(client, session_id, told, nam
     assert is_up_to_date(tab)
 
 
+def test_an_open_page_shows_that_a_stopped_tool_did_not_finish(session_id, told, manager):
+    tab, _ = told([[call("a", "running")], ["never"]])
+    tab.read(lambda tab: tab.soup.select(".card"))
+    manager.stop(session_id)
+    tab.read(lambda tab: tab.last_status == "stopped")
+    assert tab.soup.select_one(".card .state").get_text() == "Not finished"
+
+
 def test_only_what_changed_is_sent(session_id, told, manager):
     many = [call(f"done-{number}", output=(Output("x" * 1000),)) for number in range(3)]
     tab, gates = told(

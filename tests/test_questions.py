@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 from bs4 import BeautifulSoup
 
 from tests.conftest import HTMX
 from tests.reading import chunks, read_until, until
 from tests.tab import OpenTab
-from webchat.chat.parts import Option, Permission, Terminal, ToolCall
+from webchat.chat.parts import Diff, Option, Permission, Terminal, ToolCall
 
 JSON = {"Accept": "application/json"}
 OPTIONS = (Option("yes", "Allow", "allow_once"), Option("no/never", "Reject, and tell <it> why", "reject_once"))
@@ -149,6 +151,22 @@ def test_a_page_out_of_sight_asks_whether_somebody_is_waited_for(client, ask):
     assert client.get("/sessions/unknown/waiting").status_code == 404
 
 
+def test_a_page_without_a_script_shows_all_that_is_asked_about(client, page, manager, backend, session_id):
+    edited = ToolCall("call-1", "Edit", "edit", "pending", "", (Diff("a.py", "x\n", "y\n"),))
+    gate = threading.Event()
+    backend.plays("Let me look.", gate, edited, ASKED, backend.has_chosen)
+    manager.post_message(session_id, "do it")
+    until(lambda: manager.conversation(session_id).last.content)
+    assert page(f"/sessions/{session_id}").soup.select("noscript .reply-frame"), "in which the answer grows"
+    gate.set()
+    until(lambda: manager.conversation(session_id).last.questions)
+    article = page(f"/sessions/{session_id}").messages[-1].article
+    assert article.select(".reply-frame") == [], "nothing comes before the question is answered"
+    assert article.select_one(".card .diff")
+    assert article.select_one(".card form.question")
+    manager.stop(session_id)
+
+
 def test_the_frame_without_a_script_shows_the_question_and_goes_on(client, ask, backend, session_id):
     url = ask()
     pieces = chunks(client.get(f"{url}/reply", buffered=False))
@@ -156,6 +174,8 @@ def test_the_frame_without_a_script_shows_the_question_and_goes_on(client, ask, 
     assert "Let me look." in shown.get_text()
     form = shown.select_one("form.question")
     assert form["target"] == "_top"
+    assert form.select_one(".given").get_text() == "ls -l"
+    assert (form.a["href"], form.a["target"]) == (url, "_top")
     assert [button.get_text() for button in form.select("button")] == ["Allow", "Reject, and tell <it> why"]
     client.post(form["action"], data={"option": "yes"})
     rest = BeautifulSoup("".join(pieces), "html.parser")

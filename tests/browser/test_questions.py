@@ -195,19 +195,41 @@ def test_the_question_works_on_a_narrow_screen(asked):
 
 
 def test_without_a_script_the_frame_asks(visit, url, scripted, gates):
-    scripted.plays("Let me look.", tool("running"), ASKED, scripted.has_chosen, tool(), gates[0], "It is empty.")
+    more = [ASKED, scripted.has_chosen, tool(), gates[1], "It is empty."]
+    scripted.plays("Let me look.", tool("running"), gates[0], *more)
     page = visit(url, java_script_enabled=False)
     page.field.fill("Look")
-    page.send_button.click()
+    page.send_button.click(no_wait_after=True)
     frame = page.page.frame_locator(".reply-frame")
     expect(frame.get_by_text("Let me look.")).to_be_visible()
+    gates[0].set()
+    expect(frame.locator(".question").get_by_text("ls -l ~")).to_be_visible()
     frame.get_by_role("button", name="Allow once").click()
     expect(page.page.frame_locator(".reply-frame").get_by_text("You chose: Allow once")).to_be_visible()
-    gates[0].set()
+    gates[1].set()
     page.page.frame_locator(".reply-frame").get_by_role("link", name="The answer is complete").click()
     expect(page.page.locator(".chosen")).to_have_count(1)
     expect(page.answer).to_contain_text("It is empty.")
     assert [option for *_, option in scripted.chosen] == ["yes"]
+
+
+def test_without_a_script_a_page_asks_with_all_that_it_is_about(visit, url, scripted, gates):
+    edit = ToolCall("c", "Edit a.py", "edit", "pending", "", (Diff("a.py", "x\n", "y\n"),))
+    scripted.plays("Let me", gates[0], " edit.", edit, ASKED, scripted.has_chosen, gates[1], "It is done.")
+    page = visit(url, java_script_enabled=False)
+    page.field.fill("Edit")
+    page.send_button.click(no_wait_after=True)
+    frame = page.page.frame_locator(".reply-frame")
+    expect(frame.get_by_text("Let me")).to_be_visible()
+    gates[0].set()
+    frame.get_by_role("link", name="Show all that it is about").click()
+    expect(page.page.locator(".card .diff")).to_be_visible()
+    choose(page, "Reject and explain").click(no_wait_after=True)
+    expect(frame.get_by_text("You chose: Reject and explain")).to_be_visible()
+    gates[1].set()
+    frame.get_by_role("link", name="The answer is complete").click()
+    expect(page.answer).to_contain_text("It is done.")
+    assert [option for *_, option in scripted.chosen] == ["no"]
 
 
 def test_somebody_who_allows_it_is_notified_out_of_sight(visit, url, scripted, gates):

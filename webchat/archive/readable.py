@@ -11,7 +11,6 @@ from webchat.archive import steps
 from webchat.archive.export import LeftOut
 from webchat.chat.message import Message
 from webchat.chat.plain import one_line
-from webchat.render.markdown import markdown, normal_lines
 from webchat.session_store import WebChatSession
 
 Told = Iterable[tuple[WebChatSession, Sequence[Message] | LeftOut]]
@@ -47,8 +46,7 @@ def as_markdown(told: Told, assistant: str) -> Iterator[str]:
             yield f"{one_line(messages.told)}\n\n"
             continue
         for message in messages:
-            text = steps.as_markdown(message) if message.parts else normal_lines(message.told).rstrip()
-            yield f"## {_who(message, assistant)}\n\n{text}\n\n"
+            yield f"## {_who(message, assistant)}\n\n{steps.as_markdown(message)}\n\n"
 
 
 def as_html(told: Told, assistant: str, title: str) -> Iterator[str]:
@@ -63,7 +61,7 @@ def as_html(told: Told, assistant: str, title: str) -> Iterator[str]:
             yield f"<p><strong>{escape(messages.told)}</strong></p>\n"
             continue
         for message in messages:
-            text = steps.as_html(message) if message.parts else markdown(normal_lines(message.told))
+            text = steps.as_html(message)
             kind = "user" if message.role == "user" else "answer"
             yield f'<h2>{escape(_who(message, assistant))}</h2>\n<div class="{kind}" dir="auto">{text}</div>\n'
     yield "</body>\n</html>\n"

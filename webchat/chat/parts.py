@@ -108,6 +108,21 @@ class ToolCall:
     def is_open(self) -> bool:
         return self.status in ("pending", "running")
 
+    @property
+    def was_left(self) -> bool:
+        """Whether its answer ended first: the tool itself would have told how long it took."""
+        return self.status == "failed" and self.seconds is None
+
+    @property
+    def took(self) -> str:
+        """How long it took, if that is worth a word."""
+        if self.seconds is None or self.seconds < 1:
+            return ""
+        if self.seconds < 10:
+            return f"{self.seconds:.1f} s"
+        whole = round(self.seconds)
+        return f"{whole} s" if whole < 60 else f"{whole // 60} min {whole % 60} s"
+
     def record(self) -> Record:
         return {
             "type": "tool_call",

@@ -17,7 +17,7 @@ from webchat.chat.plain import one_line
 from webchat.render.diffs import Diffed, diff
 from webchat.render.terminal import plain, terminal
 from webchat.web.bodies import Body
-from webchat.web.context import chat_of, link, owner
+from webchat.web.context import chat_of, link, owner, session_link
 from webchat.web.parts import Item, folded, items_of, name_of, runs_of
 from webchat.web.templates import render_template
 
@@ -99,9 +99,12 @@ def item_html(message: Message, item: Item, session_id: str, body: Body | None =
     return Markup(render_template("webchat/_part.html", **context, **_SHARED))  # noqa: S704
 
 
-def question_html(asked: Permission, session_id: str, element_id: str) -> Markup:
-    """A question as a form for a frame, or what was chosen."""
-    context = {"asked": asked, "session_id": session_id, "element_id": element_id, "framed": True}
+def question_html(message: Message, asked: Permission, session_id: str, element_id: str) -> Markup:
+    """A question as a form for a frame, with what its tool was given, or what was chosen."""
+    calls = (part for part in message.parts if isinstance(part, ToolCall) and part.id == asked.tool_call)
+    given = next((_excerpt(call.input.rstrip("\n"), SHOWN, plain) for call in calls), None)
+    context = {"asked": asked, "session_id": session_id, "element_id": element_id, "framed": True, "given": given}
+    context["page_url"] = session_link(session_id)
     return Markup(render_template("webchat/_question.html", **context, **_SHARED))  # noqa: S704
 
 
@@ -113,8 +116,8 @@ def _card_context(message: Message, item: Item, call: ToolCall, session_id: str)
     return {
         "is_live": is_live,
         "title": one_line(call.title),
-        "state": "asking" if item.is_asking else call.status,
-        "took": _took(call.seconds),
+        "state": "asking" if item.is_asking else "left" if call.was_left else call.status,
+        "took": call.took,
         # A command's title often is the command, and then says it once if its one line is all there is to it.
         "given": _excerpt(given, most, plain) if given.strip() != one_line(call.title) else None,
         "blocks": [_shown(block, most) for block in call.output],
@@ -157,16 +160,6 @@ def picture(block: Picture) -> bytes | None:
     return data if known and (block.media_type != "image/webp" or data[8:12] == b"WEBP") else None
 
 
-def _took(seconds: float | None) -> str:
-    """How long a tool took, if that is worth a word."""
-    if seconds is None or seconds < 1:
-        return ""
-    whole = round(seconds)
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    return f"{whole} s" if whole < 60 else f"{whole // 60} min {whole % 60} s"
-
-
 _KINDS: dict[str, Kind] = {
     "read": Kind("Read", "M4 2h5l3 3v9H4zM9 2v3h3M6.5 8h3M6.5 11h3"),
     "edit": Kind("Edit", "M3 13l.7-3 7-7L13 5.3l-7 7zM9 4.7 11.3 7"),
@@ -185,6 +178,7 @@ _STATES = {
     "running": "Running",
     "done": "Done",
     "failed": "Failed",
+    "left": "Not finished",
 }
 _SHARED = {"name_of": name_of, "owner": owner, "line": one_line, "kinds": _KINDS, "states": _STATES}
 """What the templates use for every part."""

@@ -69,4 +69,4 @@ class _Shown:
                 yield Markup('<p class="note">{}</p>').format(one_line(part.title) or part.kind)
             elif isinstance(part, Permission) and self._asked.get(part.id) != part.status:
                 self._asked[part.id] = part.status
-                yield question_html(part, self._session_id, f"q-{len(self._asked)}")
+                yield question_html(message, part, self._session_id, f"q-{len(self._asked)}")
