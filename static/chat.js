@@ -644,6 +644,7 @@
     swaps.set(ctx, {
       around,
       isAsked: ctx.sourceElement?.matches?.("form:is(.field, .edit, .again-form), .examples form"),
+      isFromPanel: panel()?.contains(ctx.sourceElement),
       fromEnd: event.target.id === "earlier" ? distance() : null,
     });
   });
@@ -660,15 +661,15 @@
 
   let place = $("chatArea");
   document.addEventListener("htmx:after:swap", (event) => {
-    const { around, isAsked, fromEnd } = swaps.get(event.detail.ctx);
+    const { around, isAsked, isFromPanel, fromEnd } = swaps.get(event.detail.ctx);
     const chat = $("chatArea");
     const isOther = chat !== place;
     if (isOther) {
       // Another session, or a new one, is on the page.
       place = chat;
-      if (isPanelOpen()) panel().hidePopover();
+      if (isFromPanel && isPanelOpen()) panel().hidePopover();
       opened();
-      focusField();
+      if (!isPanelOpen()) focusField();
     } else if (event.detail.ctx.sourceElement?.matches?.("form.field, #stopForm")) {
       following = true;
       toEnd();

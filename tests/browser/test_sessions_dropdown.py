@@ -39,6 +39,24 @@ def test_each_row_says_what_it_was_about_and_which_is_current(two_sessions):
     expect(chat.panel.get_by_role("heading", name="Today")).to_be_visible()
 
 
+OPENED_MEANWHILE = """() => {
+  document.addEventListener("htmx:before:settle", ({ target }) => {
+    if (target.id !== "chatArea") return;
+    document.getElementById("sessionsPanel").showPopover();
+    document.addEventListener("htmx:finally:request", () => setTimeout(() => { window.isThrough = true; }), { once: true });
+  });
+}"""
+
+
+def test_opened_while_the_first_message_comes_onto_the_page_it_stays_open(serve, visit):
+    chat = visit(serve(*QUICK))
+    chat.page.evaluate(OPENED_MEANWHILE)
+    chat.ask("hello")
+    chat.until("window.isThrough")
+    expect(chat.panel).to_be_visible()
+    expect(chat.rows).to_have_count(1)
+
+
 def test_choosing_a_row_resumes_that_session_in_one_swap(two_sessions):
     chat = two_sessions
     chat.page.evaluate("window.sameDocument = true")
