@@ -697,6 +697,8 @@
   // It may have been opened before this script was there.
   if (isPanelOpen()) bringList();
   filled();
+  // The browser does so by itself, but with a frame that may be late: a dialog that is opened before would not give it back.
+  if ($("messageInput")?.autofocus && document.activeElement === document.body && !location.hash) focusField();
   fitAll(document);
   announce(true);
   bringQuestions();

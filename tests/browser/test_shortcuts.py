@@ -72,6 +72,12 @@ def test_back_to_the_message_field(serve, visit):
     expect(chat.field).to_be_focused()
 
 
+LISTED_AT_ONCE = """document.addEventListener("DOMContentLoaded", () => {
+  document.body.dispatchEvent(new KeyboardEvent("keydown", { key: "/", ctrlKey: true, bubbles: true, cancelable: true }));
+});"""
+"""The first thing after the page's scripts: before its first frame, in which the browser moves the focus to the field."""
+
+
 def test_the_list_of_shortcuts_is_shown_by_key_and_by_mouse(serve, visit):
     chat = visit(serve())
     keyboard, listed = chat.page.keyboard, chat.page.get_by_role("dialog", name="Keyboard shortcuts")
@@ -86,6 +92,17 @@ def test_the_list_of_shortcuts_is_shown_by_key_and_by_mouse(serve, visit):
     expect(listed).to_be_visible()
     listed.get_by_role("button", name="Close").click()
     expect(listed).to_be_hidden()
+
+
+def test_the_list_gives_the_focus_back_also_if_it_is_opened_at_once(serve, visit):
+    chat = visit(serve())
+    chat.page.add_init_script(LISTED_AT_ONCE)
+    chat.page.reload()
+    listed = chat.page.get_by_role("dialog", name="Keyboard shortcuts")
+    expect(listed).to_be_visible()
+    chat.page.keyboard.press("Escape")
+    expect(listed).to_be_hidden()
+    expect(chat.field).to_be_focused()
 
 
 def test_a_click_beside_the_list_closes_it_also_where_the_browser_does_not(serve, visit):
