@@ -43,7 +43,8 @@ OPENED_MEANWHILE = """() => {
   document.addEventListener("htmx:before:settle", ({ target }) => {
     if (target.id !== "chatArea") return;
     document.getElementById("sessionsPanel").showPopover();
-    document.addEventListener("htmx:finally:request", () => setTimeout(() => { window.isThrough = true; }), { once: true });
+    const through = () => setTimeout(() => { window.isThrough = true; });
+    document.addEventListener("htmx:finally:request", through, { once: true });
   });
 }"""
 

@@ -73,9 +73,10 @@ def test_back_to_the_message_field(serve, visit):
 
 
 LISTED_AT_ONCE = """document.addEventListener("DOMContentLoaded", () => {
-  document.body.dispatchEvent(new KeyboardEvent("keydown", { key: "/", ctrlKey: true, bubbles: true, cancelable: true }));
+  const key = { key: "/", ctrlKey: true, bubbles: true, cancelable: true };
+  document.body.dispatchEvent(new KeyboardEvent("keydown", key));
 });"""
-"""The first thing after the page's scripts: before its first frame, in which the browser moves the focus to the field."""
+"""The first thing after the page's scripts: before its first frame, with which the browser moves the focus."""
 
 
 def test_the_list_of_shortcuts_is_shown_by_key_and_by_mouse(serve, visit):
