@@ -57,7 +57,7 @@ class OpenTab:
     """One page and its stream. A swap whose target is not on the page changes nothing."""
 
     def __init__(self, client: FlaskClient, path: str) -> None:
-        self._client = client
+        self.client = client
         self.soup = BeautifulSoup(client.get(path).text, "html.parser")
         self.events: list[SentEvent] = []
         self.last_id = ""
@@ -77,7 +77,7 @@ class OpenTab:
         """Open the stream; after a first one from where that ended."""
         self.close()
         headers = {"Last-Event-ID": self.last_id} if self.last_id else {}
-        self._stream = EventStream(self._client.application.test_client(), url or self.stream_url, headers)
+        self._stream = EventStream(self.client.application.test_client(), url or self.stream_url, headers)
         # The first bytes open it: whatever comes after this call finds the stream there.
         self._take(self._stream.next())
         return self
@@ -110,7 +110,7 @@ class OpenTab:
 
     def post(self, path: str, **fields: str) -> TestResponse:
         """Post a form as htmx does, and swap what it answers."""
-        answer = self._client.post(path, data=fields, headers=HTMX)
+        answer = self.client.post(path, data=fields, headers=HTMX)
         self.swap(answer.text)
         return answer
 

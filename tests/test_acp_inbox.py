@@ -37,12 +37,11 @@ def test_of_statuses_in_a_row_the_last_is_kept():
     assert read(inbox) == [Event("status", "999")]
 
 
-def test_what_nobody_reads_has_an_end(monkeypatch):
-    monkeypatch.setattr("webchat.backends.acp.inbox.MOST_UNREAD", 1000)
-    monkeypatch.setattr("webchat.backends.acp.inbox.MOST_WAITING", 50)
+def test_what_nobody_reads_has_an_end():
+    bounds = {"most_unread": 1000, "most_waiting": 50}
     with pytest.raises(Overflow):
-        Inbox().put("x" * 1001)
-    inbox = Inbox()
+        Inbox(**bounds).put("x" * 1001)
+    inbox = Inbox(**bounds)
     for _ in range(100):
         inbox.put("x" * 500)
         inbox.get()

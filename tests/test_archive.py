@@ -194,10 +194,10 @@ def test_an_answer_in_flight_or_left_behind_is_taken_along(manager, backend, hom
     manager.stop(session_id)
 
 
-def test_a_transcript_that_comes_in_is_not_listed_by_its_first_line_before_its_record(full, tmp_path, monkeypatch):
+def test_a_transcript_that_comes_in_is_not_listed_by_its_first_line_before_its_record(full, tmp_path):
     """The server looks for transcripts without a record twice a second, and an import may be slow."""
-    monkeypatch.setattr("webchat.storage.files.adoption.SETTLED", 0.0)
     other = start(tmp_path / "other")
+    other.storage.adoption.settled = 0.0
 
     class Slow(io.BytesIO):
         def read(self, *size):

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from webchat.backends import Event, chat_model
+from webchat.backends import Event
 from webchat.backends.chat_model import MAX_SESSIONS, ChatModelBackend
 from webchat.errors import BackendUnavailable, SessionUnknown
 
@@ -242,9 +242,8 @@ def test_the_sessions_used_last_are_remembered_and_older_ones_become_unknown():
         backend.send_message(second, "Still here?")
 
 
-def test_histories_are_bounded_by_their_size_too_and_the_one_used_last_is_kept(monkeypatch):
-    monkeypatch.setattr(chat_model, "MAX_BYTES", 10_000)
-    backend = ChatModelBackend(ScriptedModel())
+def test_histories_are_bounded_by_their_size_too_and_the_one_used_last_is_kept():
+    backend = ChatModelBackend(ScriptedModel(), max_bytes=10_000)
     for name in ("one", "two", "three"):
         backend.resume_session(name, [{"role": "user", "content": "x" * 4_000}])
     with pytest.raises(SessionUnknown):

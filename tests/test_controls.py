@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shlex
+import sys
 
 import pytest
 from bs4 import BeautifulSoup
@@ -17,8 +19,14 @@ JSON = {"Accept": "application/json"}
 
 
 @pytest.fixture
-def start(home, tmp_path):
-    with agents_in(tmp_path) as agents, chats_in(home, agents) as start:
+def agents(tmp_path):
+    with agents_in(tmp_path) as agents:
+        yield agents
+
+
+@pytest.fixture
+def start(home, agents):
+    with chats_in(home, agents) as start:
         yield start
 
 
@@ -214,16 +222,18 @@ def test_an_agent_that_is_not_there_is_refused(several, manager_of):
     assert manager_of(app).list_sessions() == []
 
 
-def test_the_first_agent_stays_the_sessions_agent_if_their_order_changes(start, manager_of):
-    app = start("--modes", "--nameless")
+def test_the_first_agent_stays_the_sessions_agent_if_their_order_changes(start, agents, manager_of, tmp_path):
+    program = tmp_path / "other-agent"
+    program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} "$@"\n')
+    program.chmod(0o755)
+    commands = [shlex.join(agents.command("--modes")), shlex.join([str(program), *agents.command("--nameless")[1:]])]
+    app = start(WEBCHAT_AGENT="\n".join(commands))
     first, second = manager_of(app).agents.names
     manager_of(app).start_conversation("hello").wait()
     session_id = manager_of(app).active_session_id
     manager_of(app).close()
-    again = start("--modes", "--nameless")
-    backend = manager_of(again).backend
-    backend._agents = dict(reversed(backend._agents.items()))
-    backend._default = next(iter(backend._agents.values()))
+    again = start(WEBCHAT_AGENT="\n".join(reversed(commands)))
+    assert manager_of(again).agents.names == [second, first]
     session = manager_of(again).get_session(session_id)
     assert (manager_of(again).label, manager_of(again).label_of(session)) == (second, first)
 

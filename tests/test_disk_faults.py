@@ -211,9 +211,9 @@ def test_what_else_cannot_be_saved_says_so_and_changes_nothing(client, manager, 
 
 
 def test_an_import_that_fills_the_disk_says_how_far_it_came_and_goes_on_with_the_same_file(
-    client, manager, home, session_id, disk, monkeypatch
+    client, manager, home, session_id, disk
 ):
-    monkeypatch.setattr("webchat.archive.AT_ONCE", 2)
+    manager.archive.at_once = 2
     full = Full(disk)
     file = json.dumps([{**CLAUDE[0], "uuid": str(number), "name": "n" * 6000} for number in range(12)])
     file = file.replace("Plan it", "x" * 12_000)

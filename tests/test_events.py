@@ -309,7 +309,7 @@ def test_a_stream_that_saw_the_question_alone_brings_no_answer_twice(open_tab, s
     touch, seen = manager.store.touch, threading.Event()
     monkeypatch.setattr(manager.store, "touch", lambda *noted: (seen.wait(PATIENCE), touch(*noted)))
     forms: list[str] = []
-    client = tab._client.application.test_client()
+    client = tab.client.application.test_client()
     address = f"/sessions/{session_id}/messages"
     posting = threading.Thread(
         target=lambda: forms.append(client.post(address, data={"message": "once"}, headers=HTMX).text)

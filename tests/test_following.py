@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import threading
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
@@ -313,13 +315,19 @@ class TestWakeups:
 
 
 def test_of_long_answers_in_flight_few_are_kept_rendered(monkeypatch):
-    monkeypatch.setattr("webchat.web.bodies.KEPT_CHARACTERS", 1000)
-    renderings = Renderings()
-    for name in ("one", "two"):
-        renderings.body(Message(name, "assistant", "x" * 900, status="streaming"))
-    assert [*renderings._growing] == ["two"]
-    renderings.body(Message("two", "assistant", "x" * 900))
-    assert not renderings._growing
+    grown, grow = [], GrowingMarkdown.grow
+    monkeypatch.setattr(
+        GrowingMarkdown, "grow", lambda self, text, **how: (grown.append(self), grow(self, text, **how))
+    )
+    renderings = Renderings(kept_characters=1000)
+    one, two = (Message(name, "assistant", "x" * 900, status="streaming") for name in ("one", "two"))
+    for message in (one, two, two, one):
+        renderings.body(message)
+    assert grown[1] is grown[2]
+    assert grown[3] is not grown[0], "it was dropped for the other"
+    renderings.body(Message("one", "assistant", "x" * 900))
+    renderings.body(one)
+    assert grown[-1] is not grown[3], "it was dropped when it had ended"
 
 
 def test_an_answer_that_is_being_rendered_holds_up_no_other(monkeypatch):
@@ -345,18 +353,26 @@ def test_an_answer_that_is_being_rendered_holds_up_no_other(monkeypatch):
 def test_a_stream_that_the_garbage_collector_closes_while_readers_are_woken_holds_nobody_up():
     wakeups = Wakeups()
     abandoned, kept = wakeups.listen("s"), wakeups.listen("s")
-    abandoned.__enter__()
-    with kept as waiter:
+    gone = weakref.ref(abandoned.__enter__())
 
-        def collected_at_the_worst_moment():
-            with wakeups._guard:
+    class CollectsAtTheWorstMoment(str):
+        """A session's name: it is looked up while the readers are locked."""
+
+        def __hash__(self):
+            if not collected:
+                collected.append(True)
                 abandoned.__exit__(None, None, None)
+            return super().__hash__()
 
-        thread = threading.Thread(target=collected_at_the_worst_moment, daemon=True)
+    collected = []
+    with kept as waiter:
+        name = CollectsAtTheWorstMoment("s")
+        thread = threading.Thread(target=wakeups.poke, args=[name], kwargs={"urgent": False}, daemon=True)
         thread.start()
         thread.join(5)
         assert not thread.is_alive()
-        wakeups.poke("s", urgent=False)
+        assert collected
         assert waiter.wait(0)
-        assert [*wakeups._waiters["s"]] == [waiter]
-    assert not wakeups._waiters
+        wakeups.poke("s", urgent=False)
+        gc.collect()
+        assert gone() is None, "it is forgotten at the next poke at the latest"

@@ -383,10 +383,8 @@ def test_what_is_in_the_trash_is_not_listed_again(client, manager, home, session
     assert manager.housekeeping.adopt() == []
 
 
-def test_the_house_is_kept_by_a_thread_of_its_own(home, monkeypatch):
+def test_the_house_is_kept_by_a_thread_of_its_own(home):
     """It goes on where something could not be done."""
-    monkeypatch.setattr("webchat.housekeeping.LOOK_INTERVAL", 0.01)
-    monkeypatch.setattr("webchat.housekeeping.AFTER_TROUBLE", 0.01)
     drop(home, "from-elsewhere.jsonl", QUESTION, ANSWER)
     failed = threading.Event()
 
@@ -396,6 +394,7 @@ def test_the_house_is_kept_by_a_thread_of_its_own(home, monkeypatch):
 
     registry = home / "server" / "web-chat-sessions.json"
     manager = WebChatSessionManager(ScriptedBackend(), registry, chores=(chore,))
+    manager.housekeeping.look_interval = manager.housekeeping.after_trouble = 0.01
     manager.keep_house()
     assert failed.wait(10)
     drop(home, "another.jsonl", QUESTION)

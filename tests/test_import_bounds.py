@@ -8,13 +8,12 @@ import tracemalloc
 import zipfile
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.exports import CHATGPT, CLAUDE, chatgpt_node
-from webchat.archive import bounds, elements, reading
-from webchat.archive.bounds import Bounds, CountedFile, Watch
-from webchat.archive.elements import Fault
+from webchat.archive.bounds import BUFFER, PIECE, Bounds, CountedFile, Watch
+from webchat.archive.elements import Fault, elements
 from webchat.archive.foreign_tree import ForeignNode, ForeignTree
 
 JSON = {"Accept": "application/json"}
@@ -52,36 +51,33 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, deadline=None)
 @given(st.lists(VALUES, max_size=8), st.sampled_from([None, 1]), st.booleans(), st.integers(1, 40))
 @example([{"a": "\\"}, 7, "]", [[]]], None, True, 1)
-def test_the_elements_of_a_list_are_found_however_it_is_cut(monkeypatch, values, indent, ascii_only, piece):
-    monkeypatch.setattr(elements, "PIECE", piece)
-    monkeypatch.setattr(elements, "LEAST_PIECE", piece)
+def test_the_elements_of_a_list_are_found_however_it_is_cut(values, indent, ascii_only, piece):
     text = json.dumps(values, indent=indent, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass")
     problems = []
-    found = list(elements.elements(io.BytesIO(b"  " + text + b"\n"), Bounds(), problems.append))
+    found = list(elements(io.BytesIO(b"  " + text + b"\n"), Bounds(), problems.append, piece, piece))
     assert (found, problems) == (json.loads(text.decode("utf-8", "surrogatepass")), [])
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, deadline=None)
 @given(st.lists(VALUES, max_size=8), st.integers(1, 40), st.data())
-def test_of_a_list_that_breaks_off_the_whole_elements_are_found(monkeypatch, values, piece, data):
-    monkeypatch.setattr(elements, "PIECE", piece)
-    monkeypatch.setattr(elements, "LEAST_PIECE", piece)
+def test_of_a_list_that_breaks_off_the_whole_elements_are_found(values, piece, data):
     parts = [json.dumps(value) for value in values]
     whole = data.draw(st.integers(0, len(values)))
     text = "[" + "".join(f"{part}," for part in parts[:whole])
     problems = []
-    found = list(elements.elements(io.BytesIO(text.encode()), Bounds(), problems.append))
+    found = list(elements(io.BytesIO(text.encode()), Bounds(), problems.append, piece, piece))
     assert found == values[:whole]
     assert problems == [f"the file is damaged or ends too early behind conversation {whole}."]
 
 
-def test_small_elements_between_large_ones_are_found(monkeypatch):
-    monkeypatch.setattr(elements, "LEAST_PIECE", 16)
+def test_small_elements_between_large_ones_are_found():
     values = ["small", "x" * 100, "y", {"z": ["w" * 200]}, 1, 2, "x" * 99]
-    found = list(elements.elements(io.BytesIO(json.dumps(values).encode()), Bounds(conversation=64), pytest.fail))
+    found = list(
+        elements(io.BytesIO(json.dumps(values).encode()), Bounds(conversation=64), pytest.fail, least_piece=16)
+    )
     assert [value if not isinstance(value, Fault) else None for value in found] == [
         "small",
         None,
@@ -93,13 +89,14 @@ def test_small_elements_between_large_ones_are_found(monkeypatch):
     ]
 
 
-def test_behind_a_large_element_and_a_damaged_byte_all_others_are_found(monkeypatch):
-    monkeypatch.setattr(elements, "LEAST_PIECE", 16)
+def test_behind_a_large_element_and_a_damaged_byte_all_others_are_found():
     values = [1, {"a": ["x" * 90]}, "\u00e9\U0001f642", {"b": 2}]
     text = json.dumps(values, ensure_ascii=False).encode()
-    found = elements.elements(io.BytesIO(text), Bounds(conversation=128), pytest.fail)
+    found = elements(io.BytesIO(text), Bounds(conversation=128), pytest.fail, least_piece=16)
     assert list(found) == values
-    found = elements.elements(io.BytesIO(text.replace(b'{"b"', b'{"\xff"')), Bounds(conversation=128), pytest.fail)
+    found = elements(
+        io.BytesIO(text.replace(b'{"b"', b'{"\xff"')), Bounds(conversation=128), pytest.fail, least_piece=16
+    )
     assert list(found) == [*values[:3], Fault("it is damaged")]
 
 
@@ -180,7 +177,7 @@ def test_a_session_of_short_lines_takes_no_more_memory_than_its_size(bring_in, m
     tracemalloc.start()
     try:
         report = bring_in(data)
-        assert tracemalloc.get_traced_memory()[1] < 4 * len(data) + 6 * bounds.PIECE
+        assert tracemalloc.get_traced_memory()[1] < 4 * len(data) + 6 * PIECE
     finally:
         tracemalloc.stop()
     assert report.imported == ["s"]
@@ -205,20 +202,20 @@ def test_a_zip_that_unpacks_to_too_much_ends_with_what_came(bring_in, manager):
     assert 50 < len(report.imported) == len(manager.list_sessions()) < 105
 
 
-def test_a_zip_with_too_long_a_list_of_files(bring_in, monkeypatch):
-    monkeypatch.setattr(bounds, "LARGEST_READ", 70_000)
+def test_a_zip_with_too_long_a_list_of_files(bring_in):
     data = zipped(conversations="[]", **{f"picture-{number:0100}": "" for number in range(500)})
-    assert bring_in(data).problems == ["The zip has too many files. Unpack it, and import its conversations.json."]
+    assert bring_in(data, list_of_files=70_000).problems == [
+        "The zip has too many files. Unpack it, and import its conversations.json."
+    ]
 
 
-def test_a_zip_with_too_many_files(bring_in, monkeypatch):
-    monkeypatch.setattr(reading, "MOST_FILES", 10)
+def test_a_zip_with_too_many_files(bring_in):
     filled = json.dumps([conversation("c", "hello")])
     pictures = {f"picture-{number}": "" for number in range(10)}
     too_many = "The zip has too many files. Unpack it, and import its conversations.json."
-    assert bring_in(zipped(conversations=filled, **pictures)).problems == [too_many]
+    assert bring_in(zipped(conversations=filled, **pictures), files=10).problems == [too_many]
     pictures.popitem()
-    assert len(bring_in(zipped(conversations=filled, **pictures)).imported) == 1
+    assert len(bring_in(zipped(conversations=filled, **pictures), files=10).imported) == 1
 
 
 def test_a_zip_packed_in_another_way_or_damaged_is_told(bring_in):
@@ -269,7 +266,7 @@ def test_a_file_is_read_in_pieces_and_not_more_than_twice(manager):
     data = json.dumps([conversation(f"c{number}", "x" * 50_000) for number in range(100)]).encode()
     file = Reads(data)
     manager.archive.bring_in(file)
-    assert max(file.sizes) <= max(bounds.PIECE, bounds.BUFFER)
+    assert max(file.sizes) <= max(PIECE, BUFFER)
     assert sum(file.sizes) < 2 * len(data)
 
 

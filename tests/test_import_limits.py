@@ -132,8 +132,8 @@ def test_notes_and_files_names_are_bounded_as_well(client, manager):
     assert len(client.get("/sessions/s").data) < 200_000
 
 
-def test_a_transcript_put_into_the_folder_makes_a_record_within_the_limits(manager, home, monkeypatch):
-    monkeypatch.setattr("webchat.storage.files.adoption.SETTLED", 0.0)
+def test_a_transcript_put_into_the_folder_makes_a_record_within_the_limits(manager, home):
+    manager.storage.adoption.settled = 0.0
     folder = home / "server" / "web-chat-transcripts"
     folder.mkdir(parents=True)
     line = {"role": "user", "content": BIG, "created_at": BIG}

@@ -111,11 +111,10 @@ def test_a_page_stops_asking_for_an_import_that_a_restart_has_ended(client, home
     assert 'hx-trigger="load' not in client.get(restarted, headers=HTMX).text
 
 
-def test_a_page_stops_asking_for_an_import_that_does_not_come(client, monkeypatch):
-    url = f"/sessions/import/{KEY}"
-    assert "Uploading" in client.get(url, headers=HTMX).text
-    monkeypatch.setattr(running_imports, "AWAITED", -1.0)
-    assert "Uploading" not in client.get(url, headers=HTMX).text
+def test_a_page_stops_asking_for_an_import_that_does_not_come(client):
+    assert "Uploading" in client.get(f"/sessions/import/{KEY}", headers=HTMX).text
+    assert running_imports.Imports(awaited=-1.0).of(None, KEY).is_over
+    assert not running_imports.Imports().of(None, KEY).is_over
 
 
 def test_one_persons_imports_push_out_nobody_elses():

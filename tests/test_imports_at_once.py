@@ -117,13 +117,13 @@ def test_the_same_file_twice_at_once_is_imported_once(home):
 
 
 @pytest.mark.parametrize("write", [1, 2, 3, 4, 5])
-def test_an_import_killed_at_any_step_leaves_nothing_behind(home, tmp_path, monkeypatch, write):
+def test_an_import_killed_at_any_step_leaves_nothing_behind(home, tmp_path, write):
     file = tmp_path / "three.jsonl"
     file.write_bytes(export("ada", ["a", "b", "c"]))
     with another_process(IMPORT, home, file, write) as process:
         assert process.wait(60) == -signal.SIGKILL
-    monkeypatch.setattr("webchat.storage.files.adoption.SETTLED", 0.0)
     manager = start(home)
+    manager.storage.adoption.settled = 0.0
     assert manager.housekeeping.adopt() == []
     assert manager.list_sessions() == manager.list_sessions("ada") == []
     manager.housekeeping.empty_expired()
@@ -164,9 +164,9 @@ def test_a_claim_that_cannot_be_removed_holds_up_nobody_else(home, tmp_path):
     assert manager.archive.bring_in(io.BytesIO(file.read_bytes()), "ada").imported == ["b"]
 
 
-def test_what_is_being_imported_is_seen_by_nobody_and_adopted_by_nobody(home, monkeypatch):
-    monkeypatch.setattr("webchat.storage.files.adoption.SETTLED", 0.0)
+def test_what_is_being_imported_is_seen_by_nobody_and_adopted_by_nobody(home):
     other = start(home)
+    other.storage.adoption.settled = 0.0
     seen = []
 
     class Looks(NoObserver):

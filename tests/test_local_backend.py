@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import secrets
 import signal
 import subprocess
 import sys
@@ -90,7 +91,7 @@ def notes_of(pieces):
 
 
 def process_of(model):
-    return psutil.Process(model._engine.attempt().ready.result(PATIENCE).pid)
+    return psutil.Process(model.engine.attempt().ready.result(PATIENCE).pid)
 
 
 class TestContract(BackendContract):
@@ -404,10 +405,15 @@ class TestRealModel:
         assert text_of(pieces).strip()
         assert [piece.text for piece in pieces if isinstance(piece, Event) and piece.kind == "finish"]
 
-    def test_its_key_is_in_no_process_list(self, smollm):
-        process = process_of(smollm)
-        key = smollm._engine.attempt().ready.result()._key
-        assert key not in " ".join([*process.cmdline(), *process.environ().values()])
+    def test_its_key_is_in_no_process_list(self, monkeypatch):
+        keys, made = [], secrets.token_urlsafe
+        monkeypatch.setattr(secrets, "token_urlsafe", lambda size: keys.append(made(size)) or keys[-1])
+        model = LocalModel(SMOLLM, models_folder(), context=1024)
+        process = process_of(model)
+        seen = " ".join([*process.cmdline(), *process.environ().values()])
+        model.close()
+        assert keys
+        assert not [key for key in keys if key in seen]
 
     def test_a_conversation_beyond_its_context_is_cut_with_a_note(self, smollm):
         said = ["Tell me about the sea and its many fish, please."] * 120 + ["Goodbye"]
@@ -454,6 +460,6 @@ import os, threading
 from webchat.backends.local import LocalModel
 from webchat.models import SMOLLM, models_folder
 model = LocalModel(SMOLLM, models_folder())
-print(model._engine.attempt().ready.result().pid, flush=True)
+print(model.engine.attempt().ready.result().pid, flush=True)
 threading.Event().wait()
 """

@@ -127,10 +127,9 @@ class SlowFolder(MemoryFolder):
 
 
 @pytest.mark.parametrize("call", ["read", "leaf_below", "sent_with"])
-def test_nobody_waits_for_another_sessions_file(call, monkeypatch):
-    monkeypatch.setattr("webchat.storage.files.transcripts.CACHED_SESSIONS", 1)
+def test_nobody_waits_for_another_sessions_file(call):
     folder = SlowFolder()
-    transcripts = FileTranscripts(folder)
+    transcripts = FileTranscripts(folder, cached_sessions=1)
     for name in ("slow", "other"):
         transcripts.append(name, Message("a", "user", name, key="k"))
     read = []
@@ -153,9 +152,8 @@ def test_nobody_waits_for_another_sessions_reply():
     assert read == ["other"]
 
 
-def test_more_live_sessions_than_are_cached_are_asked_at_once(monkeypatch):
-    monkeypatch.setattr("webchat.storage.files.transcripts.CACHED_SESSIONS", 2)
-    transcripts = FileTranscripts(MemoryFolder())
+def test_more_live_sessions_than_are_cached_are_asked_at_once():
+    transcripts = FileTranscripts(MemoryFolder(), cached_sessions=2)
     names = [f"s{number}" for number in range(6)]
     for name in names:
         transcripts.append(name, Message("a", "user", name, key="k"))

@@ -222,7 +222,7 @@ def test_a_slow_end_of_an_answer_costs_the_next_message_time_and_nothing_else(ma
         touch(session_id, what)
 
     monkeypatch.setattr(manager.store, "touch", slowly)
-    monkeypatch.setattr("webchat.storage.files.leases.PATIENCE", 0.2)
+    manager.storage.leases.patience = 0.2
     manager.post_message(session_id, "one")
     assert ending.wait(5)
     assert manager.send_message("two", session_id) == "You said: two"

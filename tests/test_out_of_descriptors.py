@@ -12,7 +12,6 @@ import pytest
 
 from tests.processes import another_process, says, tell
 from webchat.errors import StorageError
-from webchat.fileutil import DiskFolder
 
 SERVE = """
 import resource, sys, threading
@@ -56,15 +55,15 @@ def test_connections_leave_descriptors_for_everything_else(home):
 
 def test_of_an_answer_whose_log_cannot_be_opened_nothing_is_left(manager, monkeypatch):
     session_id = manager.create_session().session_id
-    opened = DiskFolder._file
+    opened = os.open
 
-    def refuse(folder, name, *rest):
-        if name.endswith(".reply"):
+    def refuse(path, *rest, **options):
+        if str(path).endswith(".reply"):
             raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
-        return opened(folder, name, *rest)
+        return opened(path, *rest, **options)
 
     with monkeypatch.context() as patched:
-        patched.setattr(DiskFolder, "_file", refuse)
+        patched.setattr(os, "open", refuse)
         with pytest.raises(StorageError):
             manager.post_message(session_id, "hello", key="once")
     manager.post_message(session_id, "hello", key="once").wait()

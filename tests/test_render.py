@@ -18,7 +18,6 @@ from markupsafe import Markup
 from tests.conftest import HTMX
 from webchat.chat.texts import title_of
 from webchat.render import links
-from webchat.render import markdown as render
 from webchat.render.markdown import GrowingMarkdown, markdown, normal_lines
 from webchat.render.rendered import Rendered
 
@@ -630,13 +629,13 @@ def test_what_has_no_such_script_is_left_as_it_is():
     assert "dir=" not in markdown("- one\n\n> two\n\n| a |\n|---|\n| 1 |")
 
 
-def test_what_is_kept_of_rendered_texts_is_bounded_by_its_size(monkeypatch):
-    kept = Rendered(render._rendered, 1400)
-    monkeypatch.setattr(render, "_kept", kept)
-    first, second = markdown("a" * 300), markdown("b" * 300)
-    assert markdown("a" * 300) is first  # used last: it is the other one that goes
-    markdown("c" * 100)
-    assert markdown("a" * 300) is first
-    assert markdown("b" * 300) is not second
-    markdown("d" * 2000)  # larger than all that may be kept
-    assert kept._size == 0
+def test_what_is_kept_of_rendered_texts_is_bounded_by_its_size():
+    kept = Rendered(lambda text: Markup(f"<p>{text}</p>\n"), 1400)
+    first, second = kept.get("a" * 300), kept.get("b" * 300)
+    assert kept.get("a" * 300) is first  # used last: it is the other one that goes
+    kept.get("c" * 100)
+    assert kept.get("a" * 300) is first
+    assert kept.get("b" * 300) is not second
+    larger = kept.get("d" * 2000)  # than all that may be kept
+    assert kept.get("d" * 2000) is not larger
+    assert kept.get("a" * 300) is not first

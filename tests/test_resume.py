@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from tests.conftest import HTMX
+from webchat.backends import SessionOptions
+from webchat.replies.attached import AttachedBackend
 
 
 def test_resume_brings_the_conversation_back(client, page):
@@ -48,14 +50,15 @@ def test_resume_swaps_chat_list_badge_title_and_address_at_once(client, manager)
     assert f"Resumed session {first[:8]}" in answer.text
 
 
-def test_a_backend_is_told_again_of_a_session_that_was_long_unused(manager, backend, monkeypatch):
+def test_a_backend_is_told_again_of_a_session_that_was_long_unused(backend):
     """What is remembered of sessions is bounded; a session beyond that is resumed with its history."""
-    monkeypatch.setattr("webchat.replies.attached.KNOWN_SESSIONS", 2)
-    ids = [manager.create_session().session_id for _ in range(3)]
+    attached = AttachedBackend(backend, known_sessions=2)
+    ids = [attached.create("~", "").session_id for _ in range(3)]
+    past = [{"id": "q", "role": "user", "content": "hello"}]
     for session_id in ids:
-        manager.send_message("hello", session_id)
+        attached.take_up(session_id, past)
     backend.histories.clear()
-    manager.send_message("again", ids[2])
+    list(attached.ask(ids[2], "again", past, SessionOptions(), again=False))
     assert backend.histories == []
-    manager.send_message("again", ids[0])
-    assert [item["content"] for item in backend.histories[-1]] == ["hello", "You said: hello"]
+    list(attached.ask(ids[0], "again", past, SessionOptions(), again=False))
+    assert [item["content"] for item in backend.histories[-1]] == ["hello"]

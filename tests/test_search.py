@@ -418,10 +418,10 @@ def test_the_first_twenty_words_of_a_long_query_are_searched_and_it_says_so(clie
     assert "Only a part was searched" not in client.get("/sessions", query_string={"q": "word1"}).text
 
 
-def test_a_search_that_has_taken_its_time_gives_what_it_has_and_says_so(client, manager, talk, monkeypatch):
+def test_a_search_that_has_taken_its_time_gives_what_it_has_and_says_so(client, manager, talk):
     session_id = talk("tea and milk")
     soon(manager, "tea", [session_id])
-    monkeypatch.setattr("webchat.storage.search.LONGEST_SEARCH", -1.0)
+    manager.storage.search.longest_search = -1.0
     given = client.get("/sessions?q=tea", headers=JSON)
     assert (given.status_code, given.get_json()["partial"]) == (200, True)
     assert "Only a part was searched" in client.get("/sessions?q=tea").text

@@ -66,7 +66,7 @@ class Search:
     def ask(self, method: str, path: str, **more) -> httpx.Response:
         with self._http.stream(method, path, **more) as answer:
             body = self._read(answer)
-        answer._content = body  # what has come of a stream that would go on
+        answer = httpx.Response(answer.status_code, headers=answer.headers, content=body)  # of a stream, what has come
         self.asked += 1
         self.found += found_in(f"{method} {path} {more}", body)
         self.found += found_in(f"headers of {method} {path}", repr([*answer.headers.items()]))

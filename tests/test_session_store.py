@@ -546,10 +546,9 @@ class TestActivity:
             activity.note_all({name: clock()}, "message")
         assert noted() == {"b", "c", "d"}
 
-    def test_a_long_log_is_made_short_and_keeps_each_sessions_last_time(self, folder, activity, clock, monkeypatch):
-        monkeypatch.setattr("webchat.storage.files.activity.COMPACT_ABOVE", 2000)
+    def test_a_long_log_is_made_short_and_keeps_each_sessions_last_time(self, folder, activity, clock):
         other = activity
-        activity = Activity(folder, "log")
+        activity = Activity(folder, "log", compact_above=2000)
         for number in range(100):
             activity.note_all({f"s{number % 3}": clock()}, "message")
         assert folder.stamp("log").size < 2500

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -15,7 +16,7 @@ from tests.conftest import HTMX, Page
 from tests.scripted import ScriptedBackend
 from webchat import create_app
 from webchat.errors import InvalidInput, TooManyGuesses
-from webchat.web.auth import GUESS_TIME, GUESSES, Access, Guesses
+from webchat.web.auth import GUESS_TIME, GUESSES, SIGNED_IN_FOR, Access, Guesses
 
 TOKEN = "a-token-of-many-characters"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
@@ -109,13 +110,15 @@ def test_signing_out_signs_out(visitor):
 
 
 def test_a_cookie_of_another_token_or_of_long_ago_is_none(guarded, visitor, home, monkeypatch):
-    visitor.get(f"/?token={TOKEN}")
+    cookie = {"Cookie": visitor.get(f"/?token={TOKEN}").headers["Set-Cookie"].partition(";")[0]}
     other = create_app({"AMPLIFIER_HOME": str(home), "WEBCHAT_TOKEN": TOKEN + "2"}, backend=ScriptedBackend())
-    cookie = {"Cookie": "; ".join(f"{item.key}={item.value}" for item in visitor._cookies.values())}
     assert other.test_client(use_cookies=False).get("/", headers=cookie).status_code == 401
     other.extensions["webchat"].close()
-    monkeypatch.setattr("webchat.web.auth.SIGNED_IN_FOR", -1)
-    assert visitor.get("/").status_code == 401
+    stranger = guarded.test_client(use_cookies=False)
+    assert stranger.get("/", headers=cookie).status_code == 200
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + SIGNED_IN_FOR + 10)
+    assert stranger.get("/", headers=cookie).status_code == 401
 
 
 def test_who_guesses_has_to_wait_and_who_is_in_does_not(guarded, visitor):

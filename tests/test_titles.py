@@ -10,7 +10,7 @@ from tests.reading import until
 from webchat.backends.chat_model import NAME_IT, ChatModelBackend
 from webchat.errors import BackendUnavailable
 from webchat.manager import WebChatSessionManager
-from webchat.replies.titles import cleaned
+from webchat.replies.titles import Titles, cleaned
 
 PATIENCE = 10
 
@@ -205,13 +205,11 @@ class Endless:
         self.over.set()
 
 
-def test_a_model_that_never_comes_to_a_title_is_not_listened_to_for_ever(manager, model, monkeypatch):
-    monkeypatch.setattr("webchat.replies.titles.LONGEST", 0.05)
-    monkeypatch.setattr("webchat.replies.titles.MOST_PIECES", 10**9)
-    endless = Endless()
-    monkeypatch.setattr(model, "_title", lambda: endless)
-    session_id = manager.create_session().session_id
-    manager.send_message("tea?")
+def test_a_model_that_never_comes_to_a_title_is_not_listened_to_for_ever(manager):
+    endless, done = Endless(), threading.Event()
+    session = manager.get_session(manager.create_session().session_id)
+    titles = Titles(manager.store, lambda session_id: None, longest=0.05, most_pieces=10**9)
+    titles.suggest(session, lambda: endless, done.set)
     assert endless.over.wait(PATIENCE)
-    until(lambda: not [thread for thread in threading.enumerate() if thread.name.startswith("title-")])
-    assert manager.get_session(session_id).description == "tea?"
+    assert done.wait(PATIENCE)
+    assert manager.get_session(session.session_id).description == session.description

@@ -383,10 +383,20 @@ def test_any_record_fits_on_a_line(record):
     assert read == json.loads(json.dumps(record, ensure_ascii=False).encode("utf-8", "replace"))
 
 
-def test_of_long_transcripts_few_are_kept_in_memory(transcripts, monkeypatch):
-    monkeypatch.setattr("webchat.storage.files.transcripts.CACHED_BYTES", 1000)
+def test_of_long_transcripts_few_are_kept_in_memory():
+    whole: list[str] = []
+
+    class Counting(MemoryFolder):
+        def read(self, name, offset=0, size=None):
+            if not offset:
+                whole.append(name)
+            return super().read(name, offset, size)
+
+    transcripts = FileTranscripts(Counting(), cached_bytes=1000)
     for name in ("one", "two"):
         transcripts.append(name, Message(name, "user", "x" * 900))
         assert transcripts.read(name).leaf.content == "x" * 900
-    assert [*transcripts._cached] == ["two"]
+    whole.clear()
+    assert transcripts.read("two").leaf.content == "x" * 900
     assert transcripts.read("one").leaf.content == "x" * 900
+    assert whole == ["one.jsonl"], "the other is kept"

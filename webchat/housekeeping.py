@@ -55,6 +55,7 @@ class Housekeeping:
         self.trash_days, self._longest_title = trash_days, longest_title
         self._store, self._storage, self._supervisor, self._current = store, storage, supervisor, current
         self._taken_in = False
+        self.look_interval, self.after_trouble = LOOK_INTERVAL, AFTER_TROUBLE
         self._send_left, self._chores = send_left, chores
 
     def rename(self, session_id: str, title: str, owner: str | None = None) -> WebChatSession:
@@ -159,7 +160,7 @@ class Housekeeping:
     def keep(self, stopping: threading.Event) -> None:
         """Take in what comes into the folder, send what waits, and let go what has expired, until `stopping` is set."""
         emptied, failing = float("-inf"), False
-        while not stopping.wait(AFTER_TROUBLE if failing else LOOK_INTERVAL):
+        while not stopping.wait(self.after_trouble if failing else self.look_interval):
             try:
                 self.take_in()
                 self.adopt()

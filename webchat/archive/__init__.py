@@ -41,6 +41,7 @@ class Archive:
     ) -> None:
         self._store, self._storage, self._longest_title = store, storage, limits.title
         self.importer = Importer(storage, supervisor, allowance, limits.sessions)
+        self.at_once = AT_ONCE
         self._left_out: dict[str | None, list[LeftOut]] = {}
 
     def export(self, sessions: Iterable[WebChatSession], note: NoteLeftOut) -> Iterator[bytes]:
@@ -93,7 +94,7 @@ class Archive:
             row = fitted(found.row, may_work_in or (lambda folder: owner is None), self._longest_title, report.problem)
             batch.append(Brought(row, found.transcript))
             size += len(found.transcript)
-            if len(batch) == AT_ONCE or size > BYTES_AT_ONCE:
+            if len(batch) == self.at_once or size > BYTES_AT_ONCE:
                 self._add(batch, owner, report)
                 watch.added, batch, size = before + len(report.imported), [], 0
                 is_here = self.importer.here(owner)

@@ -15,7 +15,7 @@ PIECE = 128 * 1024
 BUFFER = 256 * 1024
 """Bytes that are read ahead where less is wanted."""
 LARGEST_READ = 16 * MIB
-"""Bytes that a library may ask for at once. A zip's list of files is read whole."""
+"""Bytes that a library may ask for at once."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,8 @@ class Bounds:
 
     conversation: bytes of one conversation of another program. session: bytes of one of our own, each line of which has
     the bounds of a conversation. values: objects, lists, texts and numbers in one, or lines in one of our own. depth:
-    how deep they are nested. unpacked: bytes that a zip unpacks to. seconds: for one import.
+    how deep they are nested. unpacked: bytes that a zip unpacks to. files, list_of_files: how many a zip has, and the
+    bytes of its list of them. seconds: for one import.
     """
 
     conversation: int = 32 * MIB
@@ -32,6 +33,8 @@ class Bounds:
     values: int = 1_000_000
     depth: int = 100
     unpacked: int = 8 * 1024 * MIB
+    files: int = 50_000
+    list_of_files: int = LARGEST_READ
     seconds: float = float("inf")
 
 
@@ -148,12 +151,13 @@ class _Raw(io.RawIOBase):
 class CountedFile(io.BufferedReader):
     """A seekable file; `count` is told of all that is read of it, and may raise."""
 
-    def __init__(self, file: IO[bytes], count: Callable[[int], None]) -> None:
+    def __init__(self, file: IO[bytes], count: Callable[[int], None], largest_read: int = LARGEST_READ) -> None:
         super().__init__(_Raw(file, count), BUFFER)
+        self._largest_read = largest_read
 
     def read(self, size: int | None = -1, /) -> bytes:
         """As a file's `read`. Raises TooMuchAtOnce."""
-        most = LARGEST_READ + 1
+        most = self._largest_read + 1
         wanted = most if size is None or size < 0 else size
         data = super().read(wanted) if wanted <= most else b""
         if wanted > most or len(data) == most:

@@ -35,14 +35,21 @@ class Fault:
     why: str
 
 
-def elements(file: IO[bytes], bounds: Bounds, problem: Callable[[str], None]) -> Iterator[Any]:
+def elements(
+    file: IO[bytes],
+    bounds: Bounds,
+    problem: Callable[[str], None],
+    piece: int = PIECE,
+    least_piece: int = LEAST_PIECE,
+) -> Iterator[Any]:
     """The elements of the list in the file, or the one value that the file is; a Fault for each that is left out.
 
-    `problem` is told what is wrong with the file as a whole.
+    `problem` is told what is wrong with the file as a whole. So many bytes are read at once: `piece`, and `least_piece`
+    if the bounds are smaller.
     """
     if skip_blanks(file) == b"[":
         file.read(1)
-        yield from _List(file, bounds, problem).elements()
+        yield from _List(file, bounds, problem, piece, least_piece).elements()
     else:
         yield from _one(file, bounds, problem)
 
@@ -100,9 +107,11 @@ def _one(file: IO[bytes], bounds: Bounds, problem: Callable[[str], None]) -> Ite
 class _List:
     """A list in a file, behind its opening bracket."""
 
-    def __init__(self, file: IO[bytes], bounds: Bounds, problem: Callable[[str], None]) -> None:
+    def __init__(
+        self, file: IO[bytes], bounds: Bounds, problem: Callable[[str], None], piece: int, least_piece: int
+    ) -> None:
         self._file, self._bounds, self._problem = file, bounds, problem
-        self._piece = max(LEAST_PIECE, min(PIECE, bounds.conversation))
+        self._piece, self._largest_piece = max(least_piece, min(piece, bounds.conversation)), piece
         self._largest_window = bounds.conversation // LARGEST_CHARACTER
         self._count = 0
         self._latest = 0
@@ -203,7 +212,7 @@ class _List:
         self._problem(f"the file is damaged or ends too early behind conversation {self._count}.")
 
     def _check_rest(self, rest: bytes) -> None:
-        while rest or (rest := self._file.read(PIECE)):
+        while rest or (rest := self._file.read(self._largest_piece)):
             if rest.strip(BLANKS):
                 self._problem(f"the file is damaged behind conversation {self._count}.")
                 return

@@ -23,8 +23,6 @@ _OURS_IN_A_ZIP = re.compile(r"(^|/)sessions\.jsonl$")
 """Of a person's whole export; what was in their trash stays out."""
 _UNPACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 """The others may need any amount of memory, or are seen nowhere."""
-MOST_FILES = 50_000
-"""Files in a zip. Python makes an object of half a kilobyte for each."""
 _FILE_IN_ITS_LIST = b"PK\x01\x02"
 
 
@@ -86,17 +84,21 @@ def _is_ours(file: IO[bytes], bounds: Bounds) -> bool:
 class _ZipFile(CountedFile):
     """A zip whose list of files, which is read in one piece, is not too long to be made objects of."""
 
+    def __init__(self, file: IO[bytes], bounds: Bounds) -> None:
+        super().__init__(file, lambda size: None, bounds.list_of_files)
+        self._most_files = bounds.files
+
     def read(self, size: int | None = -1, /) -> bytes:
         """As a file's `read`. Raises TooMuchAtOnce."""
         data = super().read(size)
-        if data.count(_FILE_IN_ITS_LIST) > MOST_FILES:
+        if data.count(_FILE_IN_ITS_LIST) > self._most_files:
             raise TooMuchAtOnce
         return data
 
 
 def _zipped(file: IO[bytes], report: Report, watch: Watch) -> Iterator[Brought]:
     try:
-        with zipfile.ZipFile(_ZipFile(file, lambda size: None)) as archive:
+        with zipfile.ZipFile(_ZipFile(file, watch.bounds)) as archive:
             members = sorted(
                 (info for info in archive.infolist() if _is_read(info.filename)),
                 key=lambda info: info.filename,

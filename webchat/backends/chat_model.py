@@ -85,7 +85,7 @@ def _size(item: HistoryItem) -> int:
 class ChatModelBackend:
     """A SessionBackend over a ChatModel, or over any function from messages to pieces of text.
 
-    Keeps the histories of the sessions used last in memory, MAX_SESSIONS of them and MAX_BYTES together; older ones
+    Keeps the histories of the sessions used last in memory, MAX_SESSIONS of them and `max_bytes` together; older ones
     become unknown, and are told anew when they are used again. A
     `system_prompt` is said before all else. `session_options` names the fields of SessionOptions that may be chosen for
     one session; "model" needs a model with `named`. With `titles` the model is also asked to name sessions; "auto" is
@@ -100,6 +100,7 @@ class ChatModelBackend:
         *,
         session_options: Collection[str] = (),
         titles: bool | Literal["auto"] = False,
+        max_bytes: int = MAX_BYTES,
     ) -> None:
         """Raises TypeError for what is neither, such as an agent of a framework: `webchat.frameworks` has these."""
         if not callable(model) and not hasattr(model, "stream"):
@@ -110,6 +111,7 @@ class ChatModelBackend:
         self.titles = bool(titles)
         self._agents_name_too = titles is True
         self._sessions: OrderedDict[str, _Session] = OrderedDict()
+        self._max_bytes = max_bytes
         self._sessions_lock = threading.Lock()
 
     @property
@@ -219,7 +221,7 @@ class ChatModelBackend:
 
     def _forget_oldest(self) -> None:
         size = sum(session.size for session in self._sessions.values())
-        while len(self._sessions) > MAX_SESSIONS or (size > MAX_BYTES and len(self._sessions) > 1):
+        while len(self._sessions) > MAX_SESSIONS or (size > self._max_bytes and len(self._sessions) > 1):
             size -= self._sessions.popitem(last=False)[1].size
 
 

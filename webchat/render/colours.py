@@ -19,15 +19,15 @@ class _TooSlow(Exception):
     """The time is up."""
 
 
-def coloured(code: str, language: str) -> str:
-    """The code as HTML, plain where the language is not known, the code is long, or colouring it takes too long."""
+def coloured(code: str, language: str, patience: float = PATIENCE) -> str:
+    """The code as HTML; plain if the language is not known, the code is long, or it takes more than `patience`."""
     if not language or len(code) > COLOURED_AT_MOST or max(map(len, code.split("\n"))) > LONGEST_LINE:
         return escapeHtml(code)
-    return _coloured(code, language)
+    return _coloured(code, language, patience)
 
 
 @lru_cache(maxsize=256)
-def _coloured(code: str, language: str) -> str:
+def _coloured(code: str, language: str, patience: float) -> str:
     # Pygments takes 20 MB that a chat without code does not need.
     from pygments import format
     from pygments.formatters import HtmlFormatter
@@ -36,14 +36,14 @@ def _coloured(code: str, language: str) -> str:
 
     try:
         lexer = get_lexer_by_name(language, stripnl=False, ensurenl=False)
-        return str(format(_in_time(lexer.get_tokens(code)), HtmlFormatter(nowrap=True)))
+        return str(format(_in_time(lexer.get_tokens(code), patience), HtmlFormatter(nowrap=True)))
     except (ClassNotFound, _TooSlow):
         return escapeHtml(code)
 
 
-def _in_time(tokens: Iterator[Any]) -> Iterator[Any]:
+def _in_time(tokens: Iterator[Any], patience: float) -> Iterator[Any]:
     # The thread's own time: how busy the machine is does not change what is shown.
-    deadline = time.thread_time() + PATIENCE
+    deadline = time.thread_time() + patience
     for token in tokens:
         if time.thread_time() > deadline:
             raise _TooSlow

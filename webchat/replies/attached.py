@@ -28,8 +28,8 @@ class AttachedBackend:
     where the conversation has gone another way. Raises what `backend_errors` makes of what the backend raises.
     """
 
-    def __init__(self, backend: SessionBackend) -> None:
-        self.backend = backend
+    def __init__(self, backend: SessionBackend, known_sessions: int = KNOWN_SESSIONS) -> None:
+        self.backend, self._known_sessions = backend, known_sessions
         self._known: OrderedDict[str, str | None] = OrderedDict()
         self._known_lock, self._use_lock = threading.Lock(), threading.Lock()
         self._users = 0
@@ -169,7 +169,7 @@ class AttachedBackend:
         with self._known_lock:
             self._known[session_id] = message_id
             self._known.move_to_end(session_id)
-            while len(self._known) > KNOWN_SESSIONS:  # one that is forgotten is told its history again
+            while len(self._known) > self._known_sessions:  # one that is forgotten is told its history again
                 self._known.popitem(last=False)
 
     def list_models(self) -> list[str]:

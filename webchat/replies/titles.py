@@ -51,9 +51,20 @@ class _Asking:
 class Titles:
     """Asks for a title, in a thread of its own for each session; nothing waits for one."""
 
-    def __init__(self, store: WebChatSessionStore, changed: Callable[[str], None]) -> None:
-        """`changed(session_id)` is called when a session has got its name."""
+    def __init__(
+        self,
+        store: WebChatSessionStore,
+        changed: Callable[[str], None],
+        *,
+        longest: float = LONGEST,
+        most_pieces: int = MOST_PIECES,
+    ) -> None:
+        """`changed(session_id)` is called when a session has got its name.
+
+        A model is listened to for `longest` seconds and `most_pieces` pieces.
+        """
         self._store, self._changed = store, changed
+        self._longest, self._most_pieces = longest, most_pieces
         self._guard = threading.Lock()
         self._asked: dict[str, _Asking] = {}
 
@@ -114,13 +125,13 @@ class Titles:
         if asking.is_cancelled:
             return
         # A server that never stops saying nothing would be listened to for ever.
-        limit = threading.Timer(LONGEST, asking.cancel)
+        limit = threading.Timer(self._longest, asking.cancel)
         limit.daemon = True
         try:
             limit.start()
             pieces = ask()
             asking.take(pieces)
-            title = "" if asking.is_cancelled else cleaned(_first_line(pieces, asking))
+            title = "" if asking.is_cancelled else cleaned(_first_line(pieces, asking, self._most_pieces))
         finally:
             limit.cancel()
         if title and not asking.is_cancelled:
@@ -134,11 +145,11 @@ def cleaned(text: str) -> str:
     return "" if title == DEFAULT_DESCRIPTION else title
 
 
-def _first_line(pieces: Iterable[Piece], asking: _Asking) -> str:
+def _first_line(pieces: Iterable[Piece], asking: _Asking, most_pieces: int) -> str:
     text = ""
     for number, piece in enumerate(pieces):
         text += piece if isinstance(piece, str) else ""
-        is_enough = "\n" in text.strip() or len(text) > LONGEST_SUGGESTION or number > MOST_PIECES
+        is_enough = "\n" in text.strip() or len(text) > LONGEST_SUGGESTION or number > most_pieces
         if is_enough or asking.is_cancelled:
             break
     with suppress(Exception):

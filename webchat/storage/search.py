@@ -44,6 +44,7 @@ class SearchIndex:
         self._transcripts, self._file = transcripts, SearchFile(path, require_own)
         self._guard = threading.Lock()
         self._wanted, self._fresh = threading.Event(), threading.Event()
+        self.longest_search = LONGEST_SEARCH
         self._looked = 0.0
         self._running = self._closed = False
 
@@ -53,7 +54,7 @@ class SearchIndex:
         if not words:
             return Found([], complete=True, partial=not is_all)
         self._look_for_news()
-        end = time.monotonic() + LONGEST_SEARCH
+        end = time.monotonic() + self.longest_search
         hits: list[Hit] = []
         try:
             with self._file.reading(end) as database:

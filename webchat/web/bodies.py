@@ -39,8 +39,8 @@ class _Growing:
 class Renderings:
     """The answers in flight as far as they are rendered. Who asks for one waits for nobody who renders another."""
 
-    def __init__(self) -> None:
-        self._guard = threading.Lock()
+    def __init__(self, kept_characters: int = KEPT_CHARACTERS) -> None:
+        self._guard, self._kept_characters = threading.Lock(), kept_characters
         self._growing: OrderedDict[str, _Growing] = OrderedDict()
 
     def body(self, message: Message) -> Body:
@@ -82,6 +82,6 @@ class Renderings:
             growing.size = size
             self._growing.move_to_end(key)
             total = sum(kept.size for kept in self._growing.values())
-            while len(self._growing) > KEPT or (total > KEPT_CHARACTERS and len(self._growing) > 1):
+            while len(self._growing) > KEPT or (total > self._kept_characters and len(self._growing) > 1):
                 total -= self._growing.popitem(last=False)[1].size
             return growing

@@ -23,7 +23,9 @@ AWAITED = 1800.0
 class Imports:
     """The imports of one chat that are going on, or were lately, by the person and a key that the page gave."""
 
-    def __init__(self) -> None:
+    def __init__(self, awaited: float = AWAITED) -> None:
+        """`awaited` is for how many seconds an import that has not come is taken to be on its way."""
+        self._awaited = awaited
         self.places = Places(MOST_IMPORTS, IMPORTS_PER_CLIENT, TOO_MANY_IMPORTS)
         self._guard = threading.Lock()
         self._watches: OrderedDict[str | None, OrderedDict[str, Watch]] = OrderedDict()
@@ -42,7 +44,7 @@ class Imports:
         """The import with that key. One that is not known is yet to come: its file is being sent."""
         with self._guard:
             watch = self._watch(self._of(who), key)
-            if not watch.is_sent and watch.age > AWAITED:
+            if not watch.is_sent and watch.age > self._awaited:
                 watch.is_over = True
             return watch
 

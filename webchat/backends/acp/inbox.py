@@ -37,7 +37,8 @@ class Inbox:
     takes the place of an earlier version that has not been read yet.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, most_unread: int = MOST_UNREAD, most_waiting: int = MOST_WAITING) -> None:
+        self._most_unread, self._most_waiting = most_unread, most_waiting
         self._changed = threading.Condition()
         self._waiting: deque[_Waiting] = deque()
         self._places: dict[tuple[type, str], _Waiting] = {}
@@ -63,7 +64,7 @@ class Inbox:
                 self._places[place] = _Waiting(piece)
                 self._waiting.append(self._places[place])
             self._changed.notify_all()
-            if len(self._waiting) > MOST_WAITING:
+            if len(self._waiting) > self._most_waiting:
                 raise Overflow
 
     def _put_event(self, event: Event) -> None:
@@ -74,7 +75,7 @@ class Inbox:
 
     def _put_text(self, piece: str | Event, text: str) -> None:
         self._unread += len(text)
-        if self._unread > MOST_UNREAD:
+        if self._unread > self._most_unread:
             raise Overflow
         last = self._waiting[-1].piece if self._waiting else None
         same = isinstance(last, str) if isinstance(piece, str) else isinstance(last, Event) and last.kind == piece.kind

@@ -69,7 +69,7 @@ class LocalModel:
             temperature=temperature,
             program=program,
         )
-        self._engine = Engine(self._fetch, start, idle)
+        self.engine = Engine(self._fetch, start, idle)
         self._line = Line(answers_at_once)
         self._cuts = Cuts()
 
@@ -82,7 +82,7 @@ class LocalModel:
 
     @property
     def notice(self) -> str | None:
-        return self._engine.failure
+        return self.engine.failure
 
     def check(self) -> str | None:
         """Whether the model's file is here; it is not loaded for that."""
@@ -92,15 +92,15 @@ class LocalModel:
 
     def start(self, report: Report) -> None:
         """Begin to fetch and load the model, and return at once."""
-        self._engine.attempt(report)
+        self.engine.attempt(report)
 
     def stream(self, messages: Sequence[HistoryItem]) -> LocalReply:
         """The answer to `messages`; waits, saying so, while the model is fetched and loaded and for its turn."""
-        return LocalReply(self._engine, self._line, self._cuts, messages)
+        return LocalReply(self.engine, self._line, self._cuts, messages)
 
     def close(self) -> None:
         """End the model's process. A download goes on, for the next who needs it."""
-        self._engine.close()
+        self.engine.close()
 
     def _fetch(self, report: Report, cancelled: threading.Event) -> Path:
         if isinstance(self._model, Path):

@@ -20,8 +20,14 @@ COMPACT_ABOVE = 4 * 1024 * 1024
 class Activity:
     """An append-only log of {at, session, what}: a message's cost does not depend on how many sessions there are."""
 
-    def __init__(self, folder: Folder, name: str, rebuild: Callable[[], Mapping[str, str]] = dict) -> None:
-        """`rebuild` gives each session's last time from elsewhere, where the log is lost."""
+    def __init__(
+        self,
+        folder: Folder,
+        name: str,
+        rebuild: Callable[[], Mapping[str, str]] = dict,
+        compact_above: int = COMPACT_ABOVE,
+    ) -> None:
+        """`rebuild` gives each session's last time from elsewhere, if the log is lost."""
         self._folder, self._name, self._rebuild = folder, name, rebuild
         self._guard = threading.RLock()
         self._latest: dict[str, Moment] = {}
@@ -31,7 +37,7 @@ class Activity:
         """Counts how often it was."""
         self._newest, self._count = float("-inf"), 0
         self._reader = jsonlines.LineReader(folder, name)
-        self._compact_above = COMPACT_ABOVE
+        self._least_compacted = self._compact_above = compact_above
 
     def note_all(self, times: Mapping[str, str], what: str) -> None:
         """Write down when it happened in each of these sessions.
@@ -126,4 +132,4 @@ class Activity:
                 for session, moment in in_order
             )
             self._folder.replace(self._name, data)
-            self._compact_above = max(COMPACT_ABOVE, 2 * len(data))
+            self._compact_above = max(self._least_compacted, 2 * len(data))

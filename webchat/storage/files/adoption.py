@@ -20,6 +20,7 @@ class Adoption:
 
     def __init__(self, sessions: TableSessions, transcripts: FileTranscripts) -> None:
         self._sessions, self._transcripts = sessions, transcripts
+        self.settled = SETTLED
         self._adopted: object = None
         """The state of the folder in which everything is listed."""
 
@@ -34,7 +35,7 @@ class Adoption:
             if not is_session_id(session_id):
                 continue
             # One from the future comes from another machine, whose clock is ahead.
-            if 0 <= now - datetime.fromisoformat(written).timestamp() < SETTLED:
+            if 0 <= now - datetime.fromisoformat(written).timestamp() < self.settled:
                 waiting = True  # it may be on its way still, or its record
                 continue
             try:

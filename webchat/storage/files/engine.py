@@ -57,7 +57,7 @@ class FileStorage:
         self.search = SearchIndex(self.transcripts, self.folder.path / WEB_CHAT_SEARCH_FILENAME, folder.require_no_link)
         self._purge = Purge(folder, self.replies, self.queue, self.leases, self._is_listed)
         self._has_taken_in_older = False
-        self._adoption = Adoption(self.sessions, self.transcripts)
+        self.adoption = Adoption(self.sessions, self.transcripts)
 
     @property
     def place(self) -> str:
@@ -121,7 +121,7 @@ class FileStorage:
             self._has_taken_in_older = True
 
     def adopt(self) -> list[str]:
-        return self._adoption.run()
+        return self.adoption.run()
 
     def free(self) -> int | None:
         return self.folder.free()

@@ -14,10 +14,11 @@ class FileLeases:
 
     def __init__(self, folder: Folder) -> None:
         self._folder = folder
+        self.patience = PATIENCE
 
     def acquire(self, session_id: str) -> Release:
         try:
-            return self._folder.lock(session_id, PATIENCE)
+            return self._folder.lock(session_id, self.patience)
         except Locked as error:
             raise SessionBusy from error
         except OSError as error:

@@ -54,8 +54,11 @@ class FileTranscripts:
     The files are `<session>.jsonl`; what was read once is read on from there.
     """
 
-    def __init__(self, folder: Folder) -> None:
-        self._folder = folder
+    def __init__(
+        self, folder: Folder, cached_sessions: int = CACHED_SESSIONS, cached_bytes: int = CACHED_BYTES
+    ) -> None:
+        """Of what was read so much is kept in memory, and at least what was read last."""
+        self._folder, self._cached_sessions, self._cached_bytes = folder, cached_sessions, cached_bytes
         self._guard = threading.Lock()
         """Of the table of what is cached; nothing is read while it is held."""
         self._cached: OrderedDict[str, _Cached] = OrderedDict()
@@ -80,7 +83,7 @@ class FileTranscripts:
 
     def _drop_oldest(self) -> None:
         size = sum(cached.reader.end for cached in self._cached.values())
-        while len(self._cached) > CACHED_SESSIONS or (size > CACHED_BYTES and len(self._cached) > 1):
+        while len(self._cached) > self._cached_sessions or (size > self._cached_bytes and len(self._cached) > 1):
             size -= self._cached.popitem(last=False)[1].reader.end
 
     def leaf_below(self, session_id: str, message_id: str) -> str | None:
