@@ -160,6 +160,7 @@ def test_a_further_message_with_htmx_goes_to_the_anchor_that_the_last_one_left(c
     going_on = threading.Event()
     backend.plays(going_on, "answer")
     answer = say(client, "two", session_id, headers=HTMX)
+    assert answer.text  # to its end, which comes before the model's first text
     going_on.set()
     question, reply = answered(manager, session_id).messages[-2:]
     targets = [target for target, _ in swaps(answer.text)]
@@ -177,6 +178,17 @@ def test_a_further_message_with_htmx_goes_to_the_anchor_that_the_last_one_left(c
     # The next message finds its anchor behind the last of these.
     assert shown.soup.select_one(f"#after-{reply.id}")
     assert "HX-Push-Url" not in answer.headers
+
+
+def test_a_further_message_is_on_its_way_to_the_page_while_the_model_is_at_work(client, backend, manager, monkeypatch):
+    monkeypatch.setattr("webchat.web.form_answers.FIRST_TEXT", 60)
+    session_id = talk(manager, "one")
+    going_on = threading.Event()
+    backend.plays(going_on, "the first text")
+    parts = say(client, "two", session_id, headers=HTMX).iter_encoded()
+    assert b"two" in next(parts)
+    going_on.set()
+    assert b"the first text" in b"".join(parts)
 
 
 def test_the_line_below_the_composer_comes_where_the_page_shows_an_earlier_one(client, page, manager, backend):

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 from flask import redirect
 from markupsafe import Markup
 from werkzeug.wrappers import Response as AnyResponse
 
-from webchat.chat.conversation import Conversation
+from webchat.chat.conversation import Status
 from webchat.chat.message import Message
-from webchat.chat.messages import Messages
 from webchat.replies.posted import Posted
 from webchat.session_store import WebChatSession
 from webchat.web import pieces
 from webchat.web.api import session_fields
 from webchat.web.context import hint_version, manager, owner, session_link
 from webchat.web.faces import script_answer
-from webchat.web.htmx import fragments, is_htmx
+from webchat.web.htmx import fragments, is_htmx, streamed
 from webchat.web.inputs import request_fields
 from webchat.web.session_list import list_partial
 
@@ -54,22 +55,23 @@ def messages_answer(session_id: str, *added: Message, posted: Posted | None = No
     conversation = manager().read_conversation(session_id)
     now = [conversation.find(message.id) or message for message in added]
     messages = pieces.added_partial(now, conversation, session_id)
-    return fragments(messages, pieces.seen_partial(conversation.last or now[-1]), _changed_hint(session_id))
+    hint = _changed_hint(manager().get_session(session_id, owner()))
+    return fragments(messages, pieces.seen_partial(conversation.last or now[-1]), hint)
 
 
 def _begun(session_id: str, posted: Posted) -> AnyResponse:
     """A question at the end of a session, and its answer as far as it has come."""
-    # Whatever is sent before the answer is rendered while the model is at work.
-    question = pieces.message_html(posted.question, Conversation(), session_id)
-    hint = _changed_hint(session_id)
-    posted.wait_for_text(FIRST_TEXT)
-    end = Conversation(Messages([posted.question, posted.answer]), status=posted.status)
-    messages = pieces.added_partial(end.messages, end, session_id, rendered=[question])
-    return fragments(messages, pieces.seen_partial(posted.answer), hint)
+
+    def answer() -> tuple[Message, Status | None]:
+        # What is sent before that is on its way, and known to the browser, while the model is at work.
+        posted.wait_for_text(FIRST_TEXT)
+        return posted.answer, posted.status
+
+    exchange = pieces.exchange_parts(posted.question, session_id, answer)
+    return streamed(chain(exchange, [_changed_hint(posted.session)]))
 
 
-def _changed_hint(session_id: str) -> Markup:
+def _changed_hint(session: WebChatSession) -> Markup:
     """The line below the composer, where the form's page shows an earlier one."""
-    session = manager().get_session(session_id, owner())
     shown = request_fields().optional("hint")
     return pieces.hint_partial(session) if shown not in (None, hint_version(session)) else Markup()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from flask import Response, request
+from flask import Response, request, stream_with_context
 from markupsafe import Markup
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -21,9 +22,17 @@ def page_address() -> str:
     return urlsplit(request.headers.get("HX-Current-URL", "")).path
 
 
+PARTIAL_END = "</hx-partial>\n"
+
+
 def partial(target: str, swap: str, html: str) -> Markup:
     """One swap of several in an answer or an event: `html` goes to the element with that id."""
-    return Markup('<hx-partial hx-target="#{}" hx-swap="{}">{}</hx-partial>\n').format(target, swap, Markup(html))  # noqa: S704
+    return Markup(partial_begin(target, swap) + html + PARTIAL_END)  # noqa: S704
+
+
+def partial_begin(target: str, swap: str) -> str:
+    """The tag before the HTML of one swap, for an answer that is sent as it is made; PARTIAL_END follows it."""
+    return str(Markup('<hx-partial hx-target="#{}" hx-swap="{}">').format(target, swap))
 
 
 def fragments(*parts: str, push: str | None = None) -> Response:
@@ -32,6 +41,11 @@ def fragments(*parts: str, push: str | None = None) -> Response:
     if push and page_address() != push:
         response.headers["HX-Push-Url"] = push
     return response
+
+
+def streamed(parts: Iterator[str]) -> Response:
+    """The same, sent as it is made: what fails on the way breaks it off."""
+    return Response(stream_with_context(parts), mimetype="text/html", headers={"X-Accel-Buffering": "no"})
 
 
 def reload_page(response: BaseResponse) -> BaseResponse:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from functools import partial as bind
 from typing import Any
@@ -11,12 +11,13 @@ from markupsafe import Markup
 
 from webchat.chat.conversation import Conversation, Status
 from webchat.chat.message import Message, new_message_id
+from webchat.chat.messages import Messages
 from webchat.chat.parts import Usage
 from webchat.session_store import WebChatSession
 from webchat.web.bodies import Body
 from webchat.web.cards import parts_html
 from webchat.web.context import chat_of, manager, owner
-from webchat.web.htmx import is_htmx, partial
+from webchat.web.htmx import PARTIAL_END, is_htmx, partial, partial_begin
 from webchat.web.parts import has_effects, usage_of
 from webchat.web.queued import queue_context
 from webchat.web.templates import render_template
@@ -115,20 +116,32 @@ def article_partial(message: Message, conversation: Conversation, session_id: st
     return partial(f"m-{message.id}", "outerMorph", message_html(message, conversation, session_id, body))
 
 
-def added_partial(
-    messages: Sequence[Message], conversation: Conversation, session_id: str, rendered: Sequence[str] = ()
-) -> Markup:
+def added_partial(messages: Sequence[Message], conversation: Conversation, session_id: str) -> Markup:
     """Messages in a row, in the place of the anchor that the one before them left; without it nothing happens.
 
-    `rendered` are the first articles, where the caller has them. All come as one swap: htmx looks for all of an
-    answer's targets before it puts the first part in. Only the last leaves an anchor: at one between them a stream
-    would put in again what stands behind it.
+    All come as one swap: htmx looks for all of an answer's targets before it puts the first part in. Only the last
+    leaves an anchor: at one between them a stream would put in again what stands behind it.
     """
     shown = conversation.up_to(messages[0].id)
     before = shown[-2].id if len(shown) > 1 else messages[0].parent or START
-    articles = [*rendered, *(message_html(each, conversation, session_id) for each in messages[len(rendered) :])]
-    html = f'{"".join(articles)}<div id="after-{messages[-1].id}"></div>'
-    return partial(f"after-{before}", "outerHTML", html)
+    articles = "".join(message_html(each, conversation, session_id) for each in messages)
+    return partial(f"after-{before}", "outerHTML", articles + anchor(messages[-1]))
+
+
+def exchange_parts(
+    question: Message, session_id: str, answer: Callable[[], tuple[Message, Status | None]]
+) -> Iterator[str]:
+    """The same for a question at the end and its answer, which is called for when all before it has been taken."""
+    asked = message_html(question, Conversation(), session_id)
+    yield partial_begin(f"after-{question.parent or START}", "outerHTML") + asked
+    message, status = answer()
+    end = Conversation(Messages([question, message]), status=status)
+    yield message_html(message, end, session_id) + anchor(message) + PARTIAL_END + str(seen_partial(message))
+
+
+def anchor(message: Message) -> str:
+    """Where the message that follows is put in."""
+    return f'<div id="after-{message.id}"></div>'
 
 
 def seen_partial(message: Message) -> Markup:
