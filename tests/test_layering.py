@@ -5,11 +5,13 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parent.parent / "webchat"
+from tests.sources import PACKAGE, tree_of
+
 BASE = {"addresses", "conventions", "errors", "limits", "observer", "reference", "threads"}
 """Modules for everybody, which know nothing of the chat."""
 MAY_IMPORT = {
@@ -112,9 +114,10 @@ def parts() -> dict[str, list[Path]]:
     return found
 
 
+@cache
 def imports(path: Path) -> list[str]:
     """The full names of all that a file imports while it runs."""
-    tree = ast.parse(path.read_text("utf-8"))
+    tree = tree_of(path)
     for node in ast.walk(tree):
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
             node.body = []
