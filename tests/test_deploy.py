@@ -29,6 +29,13 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
+def make_certificate(folder: Path) -> None:
+    """Put a `cert` for localhost, and its `key`, into the folder."""
+    subject = ["-subj", "/CN=localhost", "-days", "1", "-keyout", folder / "key", "-out", folder / "cert"]
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", *subject]
+    subprocess.run(command, check=True, capture_output=True)
+
+
 @pytest.fixture
 def nginx(tmp_path):
     """Runs nginx with a `server` block of the page, made to fit this machine; gives its address."""
@@ -39,10 +46,7 @@ def nginx(tmp_path):
 
     def start(server: str, backend: str) -> str:
         port = free_port()
-        subject = ["-subj", "/CN=localhost", "-days", "1", "-keyout", tmp_path / "key", "-out", tmp_path / "cert"]
-        subprocess.run(
-            ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", *subject], check=True, capture_output=True
-        )
+        make_certificate(tmp_path)
         server = server.replace("listen 443 ssl", f"listen 127.0.0.1:{port} ssl").replace("127.0.0.1:8000", backend)
         server = re.sub(r"/etc/ssl/private/\S+;", f"{tmp_path}/key;", server)
         server = re.sub(r"/etc/ssl/\S+;", f"{tmp_path}/cert;", server)
