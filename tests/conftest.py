@@ -36,16 +36,19 @@ HTMX = {"HX-Request": "true"}
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """How hard to be on the server; the defaults leave room for a busy machine."""
+    parser.addoption("--storage", choices=("files", "postgres"), default="files", help="where a chat keeps everything")
     parser.addoption("--kills", type=int, default=10, help="how often it is killed while it answers")
     parser.addoption("--flood", type=float, default=2, help="for how many seconds it gets 100 posts a second")
     parser.addoption("--lateness", type=float, default=1.5, help="seconds of an answer that a kill may cost at most")
 
 
 @pytest.fixture(autouse=True)
-def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
     for name in list(os.environ):
         if name.startswith("WEBCHAT_") and name != "WEBCHAT_MODELS":
             monkeypatch.delenv(name)
+    if request.config.getoption("--storage") == "postgres":
+        monkeypatch.setenv("WEBCHAT_DATABASE", request.getfixturevalue("database"))
     # Who counts what a model is asked does not count this too; the tests of titles turn it on.
     monkeypatch.setenv("WEBCHAT_TITLES", "off")
 

@@ -531,16 +531,16 @@ class TestOneAnswerAtATime:
         assert manager.send_message("two") == "You said: two"
 
     def test_a_busy_session_does_not_become_current(self, manager, backend, current, gate):
-        backend.plays(gate)
-        manager.post_message(current, "one")
+        backend.plays("so far", gate)
+        began(manager, manager.post_message(current, "one"), "so far")
         other = manager.create_session().session_id
         with pytest.raises(SessionBusy):
             manager.send_message("two", current)
         assert manager.active_session_id == other
 
     def test_other_sessions_answer_meanwhile(self, manager, backend, current, gate):
-        backend.plays(gate)
-        manager.post_message(current, "one")
+        backend.plays("so far", gate)
+        began(manager, manager.post_message(current, "one"), "so far")
         manager.create_session()
         assert manager.send_message("two") == "You said: two"
 

@@ -12,6 +12,7 @@ import pytest
 
 from tests.database import free_port, server
 from webchat.chat.message import Message
+from webchat.chat.times import seconds_of
 from webchat.errors import InvalidInput, LeaseLost, SessionBusy, StorageAway, StorageError
 from webchat.storage import storage_at
 
@@ -94,6 +95,27 @@ class TestTwoServers:
         assert one.replies.requests("s") == [{"stop": True}]
         log.discard()
         release()
+
+
+class TestTheTime:
+    def test_a_clock_that_is_wrong_puts_nothing_into_the_wrong_order(self, database, monkeypatch):
+        ahead = [3600.0]
+        present = time.time
+        monkeypatch.setattr("webchat.storage.postgres.clock.time.time", lambda: present() + ahead[0])
+        fast = storage_at(database)
+        ahead[0] = -3600.0
+        slow = storage_at(database)
+        ahead[0] = 3600.0
+        assert abs(seconds_of(fast.now()) - present()) < 60
+        ahead[0] = -3600.0
+        assert abs(seconds_of(slow.now()) - present()) < 60
+        for name in ("first", "second"):
+            fast.sessions.insert(row(name), 0)
+        fast.sessions.touch("first", "message", "2026-01-01T10:00:00+00:00")
+        slow.sessions.touch("second", "message", "2026-01-01T08:00:00+00:00")
+        assert [session.session_id for session in fast.sessions.all_of(None)] == ["second", "first"]
+        for storage in (fast, slow):
+            storage.close()
 
 
 class TestALeaseThatWasLost:

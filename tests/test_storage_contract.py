@@ -12,6 +12,7 @@ from webchat.chat.message import File, Message
 from webchat.chat.queued import QueuedMessage
 from webchat.chat.search import title_query
 from webchat.chat.session import session_of
+from webchat.chat.times import seconds_of, utc_now
 from webchat.errors import InvalidInput, LimitReached, SessionBusy, SessionExists
 from webchat.fileutil import Locked
 from webchat.storage.protocols.documents import KINDS
@@ -168,7 +169,6 @@ class TestSessions:
         change(sessions, "a", deleted_at=at(5), is_active=False)
         change(sessions, "b", deleted_at=at(5), kept_since=at(50), is_active=False)
         five, fifty = (session_of(row("x", second)).created_at for second in (6, 51))
-        from webchat.chat.times import seconds_of
 
         assert sessions.deleted_before(seconds_of(five)) == ["a"]
         assert set(sessions.deleted_before(seconds_of(fifty))) == {"a", "b"}
@@ -598,3 +598,8 @@ class TestAllTogether:
         storage.recover()
         assert storage.adopt() == []
         assert storage.free() is None or storage.free() > 0
+
+    def test_its_time_is_the_present_in_utc(self, storage):
+        before, now, after = utc_now(), storage.now(), utc_now()
+        assert now.endswith("+00:00")
+        assert abs(seconds_of(now) - seconds_of(before)) < 60 > abs(seconds_of(after) - seconds_of(now))

@@ -29,7 +29,7 @@ from webchat.replies.submission import Submission, checked_submission
 from webchat.replies.supervisor import ReplySupervisor
 from webchat.session_directory import SessionDirectory
 from webchat.session_lifecycle import SessionLifecycle
-from webchat.session_store import DEFAULT_DESCRIPTION, WebChatSession, WebChatSessionStore, utc_now
+from webchat.session_store import DEFAULT_DESCRIPTION, WebChatSession, WebChatSessionStore
 from webchat.storage import opened
 from webchat.storage.protocols import Bus, Shelf, Storage
 
@@ -55,7 +55,7 @@ class WebChatSessionManager:
         backend: SessionBackend,
         persistence_path: Storage | Path | str | None = None,
         *,
-        clock: Callable[[], str] = utc_now,
+        clock: Callable[[], str] | None = None,
         context: Callable[[str | None], str] = lambda owner: "",
         trash_days: float = TRASH_DAYS,
         limits: Limits | None = None,
@@ -65,12 +65,13 @@ class WebChatSessionManager:
         """`persistence_path` is the registry's file; the transcripts lie in a folder beside it. None: in memory.
         A storage that is open already will do as well.
 
-        `context` gives what a backend that takes it is told, for an owner, beside each conversation. `trash_days` is
-        for how long a deleted session can be restored. `observer` is told how replies and writes go. `chores` are
-        called whenever the trash is emptied.
+        `clock` gives the time, ISO 8601 in UTC; by default the storage's. `context` gives what a backend that takes it
+        is told, for an owner, beside each conversation. `trash_days` is for how long a deleted session can be restored.
+        `observer` is told how replies and writes go. `chores` are called whenever the trash is emptied.
         """
         self.limits = limits = limits or Limits()
         self.storage = storage = opened(persistence_path, observer)
+        clock = clock or storage.now
         self.store = store = WebChatSessionStore(storage.sessions, clock=clock, most=limits.sessions)
         self._current = current = CurrentBackend(backend)
         self._supervisor = supervisor = ReplySupervisor(

@@ -8,6 +8,11 @@ LATEST = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
 """A time with a zone may lie behind all that UTC can say."""
 
 
+def utc_now() -> str:
+    """The present, ISO 8601 in UTC with microseconds, which sorts as text."""
+    return datetime.now(UTC).isoformat(timespec="microseconds")
+
+
 def time_of(seconds: float) -> str:
     """The stored form of a time in seconds since 1970; the last day of the year 9999 if it is later."""
     return datetime.fromtimestamp(min(seconds, LATEST), UTC).isoformat(timespec="microseconds")

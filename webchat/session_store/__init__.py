@@ -5,14 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from webchat.chat.search import TitleQuery
 from webchat.chat.session import Row, WebChatSession, is_row, is_session_id, session_of, short_id
 from webchat.chat.texts import DEFAULT_DESCRIPTION, title_of
-from webchat.chat.times import seconds_of, time_of
+from webchat.chat.times import seconds_of, time_of, utc_now
 from webchat.errors import InvalidInput, SessionNotFound, StorageError
 from webchat.session_store.rules import owned, trashed
 from webchat.storage import storage_at
@@ -29,11 +28,6 @@ __all__ = [
     "short_id",
     "utc_now",
 ]
-
-
-def utc_now() -> str:
-    """The present, ISO 8601 in UTC with microseconds, which sorts as text."""
-    return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
 class WebChatSessionStore:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from webchat.chat.times import utc_now
 from webchat.conventions import (
     SERVER_DIR,
     WEB_CHAT_ACTIVITY_FILENAME,
@@ -62,6 +63,9 @@ class FileStorage:
     @property
     def place(self) -> str:
         return str(self._home.path)
+
+    def now(self) -> str:
+        return utc_now()
 
     def has(self, session_id: str) -> bool:
         return self.transcripts.version(session_id) is not None or self.replies.version(session_id) is not None

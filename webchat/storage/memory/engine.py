@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from webchat.chat.message import extension
 from webchat.chat.reply import left_behind
+from webchat.chat.times import utc_now
 from webchat.errors import SessionBusy
 from webchat.fileutil import Locked, jsonlines
 from webchat.storage.memory.conversations import MemoryQueue, MemoryReplyLogs, MemoryTranscripts
@@ -53,6 +54,9 @@ class MemoryStorage:
         self._purging, self._importing = threading.Lock(), threading.Lock()
 
     place = "this process's memory"
+
+    def now(self) -> str:
+        return utc_now()
 
     def has(self, session_id: str) -> bool:
         return self.transcripts.version(session_id) is not None or self.replies.version(session_id) is not None

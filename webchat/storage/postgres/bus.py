@@ -33,14 +33,19 @@ class PostgresBus(PollingBus):
     lost with its server costs its readers the time until the next look.
     """
 
-    def __init__(self, database: Database, leases: PostgresLeases, asked: Callable[[str], None]) -> None:
-        """`asked` is called with each session that another server has changed: its writer here may be wanted."""
+    def __init__(
+        self, database: Database, leases: PostgresLeases, asked: Callable[[str], None], beat: Callable[[], None]
+    ) -> None:
+        """`asked` is called with each session that another server has changed: its writer here may be wanted.
+
+        `beat` is called all the time as long as the connection to the others works.
+        """
         super().__init__(lambda: self.changes, self._seen)
         self.changes = 0
         """Counts what has happened to the list of sessions, as far as it is known here."""
         self._database, self._asked_for = database, asked
         self._name = uuid.uuid4().hex[:8]
-        self.link = Link(database, leases, self._heard, self._has_joined)
+        self.link = Link(database, leases, self._heard, self._has_joined, beat)
         self._looked, self._states = float("-inf"), dict[str, object]()
         self._outbox: set[str] = set()
         self._wanted = threading.Event()

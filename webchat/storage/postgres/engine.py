@@ -15,6 +15,7 @@ from webchat.chat.reply import left_behind
 from webchat.errors import InvalidInput, SessionBusy, WebChatError
 from webchat.fileutil import Locked, jsonlines
 from webchat.storage.postgres.bus import PostgresBus
+from webchat.storage.postgres.clock import DatabaseClock
 from webchat.storage.postgres.database import Database
 from webchat.storage.postgres.documents import PostgresDocuments
 from webchat.storage.postgres.leases import PostgresLeases
@@ -49,11 +50,14 @@ class PostgresStorage:
         with database.connection() as connection:
             migrate(connection)
             _require_notifications(connection, database)
+        self._clock = DatabaseClock(database)
+        self._clock.compare()
+        self.now = self._clock.now
         self.leases = PostgresLeases(database, lambda: self.bus.link.start())
         self.transcripts = PostgresTranscripts(database, self.leases)
         self.replies = PostgresReplyLogs(database, self.transcripts, self.leases)
         self.queue, self.documents = PostgresQueue(database, self.leases), PostgresDocuments(database, self.leases)
-        self.bus = PostgresBus(database, self.leases, self.replies.was_asked)
+        self.bus = PostgresBus(database, self.leases, self.replies.was_asked, self._clock.compare)
         self.sessions = PostgresSessions(database, self.bus.list_changed, lambda: self.bus.changes)
         self.search = PostgresSearch(database, self.transcripts)
 

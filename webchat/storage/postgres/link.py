@@ -25,13 +25,19 @@ class Link:
     """Listens, in a thread, from `start` on; a connection that breaks is made anew."""
 
     def __init__(
-        self, database: Database, leases: PostgresLeases, heard: Callable[[str], None], joined: Callable[[], None]
+        self,
+        database: Database,
+        leases: PostgresLeases,
+        heard: Callable[[str], None],
+        joined: Callable[[], None],
+        beat: Callable[[], None],
     ) -> None:
-        """`heard` is called with what others send; `joined` whenever a connection is made: all
-        that was sent before is lost.
+        """`heard` is called with what others send, and `beat` all the time.
+
+        `joined` is called whenever a connection is made: all that was sent before is lost.
         """
         self._database, self._leases = database, leases
-        self._heard, self._has_joined = heard, joined
+        self._heard, self._has_joined, self._beat = heard, joined, beat
         self._stopping = threading.Event()
         self._guard, self._running = threading.Lock(), False
         self._beaten = 0.0
@@ -61,6 +67,7 @@ class Link:
         connection.execute(f"LISTEN {CHANNEL}")
         self._has_joined()
         while not self._stopping.is_set():
+            self._beat()
             for notify in connection.notifies(timeout=LISTENS):
                 self._heard(notify.payload)
             if self._leases.is_working and time.monotonic() - self._beaten >= BEAT:

@@ -65,6 +65,9 @@ class Storage(Protocol):
     @property
     def search(self) -> Search: ...
 
+    def now(self) -> str:
+        """The time, ISO 8601 in UTC, as all servers of this storage have it."""
+
     @property
     def place(self) -> str:
         """Where everything is, in words for who runs the chat: no password is in it."""
