@@ -17,6 +17,12 @@ DOCTOR_SAYS = " (“webchat doctor” says where)"
 class WebChatError(Exception):
     """The base of all errors whose text is meant for people: it says what happened and what to do next."""
 
+    says = ""
+    """The text if none is given."""
+
+    def __init__(self, text: str = "") -> None:
+        super().__init__(text or self.says)
+
 
 class SessionNotFound(WebChatError, ValueError):
     """There is no session with this id, or it is somebody else's."""
@@ -35,43 +41,37 @@ class SessionExists(WebChatError, ValueError):
 class SessionEnded(WebChatError, ValueError):
     """The backend has ended the session; resuming it brings it back."""
 
-    def __init__(self, text: str = "Session no longer exists. Resume it to go on, or start a new one.") -> None:
-        super().__init__(text)
+    says = "Session no longer exists. Resume it to go on, or start a new one."
 
 
 class SessionBusy(WebChatError):
     """A reply is being written in this session, and there is at most one."""
 
-    def __init__(self, text: str = "Still answering. Stop the answer or wait for its end, then send again.") -> None:
-        super().__init__(text)
+    says = "Still answering. Stop the answer or wait for its end, then send again."
 
 
 class QuestionClosed(WebChatError):
     """A question of an agent has been answered already, or its answer has ended."""
 
-    def __init__(self) -> None:
-        super().__init__("This question has been answered already, or nobody waits for its answer any more.")
+    says = "This question has been answered already, or nobody waits for its answer any more."
 
 
 class NotWaiting(WebChatError):
     """A message that was to be changed, sent or taken back does not wait any more."""
 
-    def __init__(self) -> None:
-        super().__init__("This message does not wait any more: it has been sent, or taken back.")
+    says = "This message does not wait any more: it has been sent, or taken back."
 
 
 class Held(WebChatError):
     """A message waits, and is not sent by itself."""
 
-    def __init__(self) -> None:
-        super().__init__("The answer before it is not whole, so your message waits: send it yourself, or take it back.")
+    says = "The answer before it is not whole, so your message waits: send it yourself, or take it back."
 
 
 class StaleView(WebChatError):
     """A message was sent from a page that did not show what others have written since."""
 
-    def __init__(self, text: str = "There are newer messages in this session. Look at them, then send again.") -> None:
-        super().__init__(text)
+    says = "There are newer messages in this session. Look at them, then send again."
 
 
 class SessionUnknown(WebChatError):
@@ -87,22 +87,19 @@ class SessionUnknown(WebChatError):
 class NoActiveSession(WebChatError):
     """A call that speaks to the current session found none."""
 
-    def __init__(self, text: str = "No active session. Create one first via POST /api/session.") -> None:
-        super().__init__(text)
+    says = "No active session. Create one first via POST /api/session."
 
 
 class BackendUnavailable(WebChatError):
     """The model or agent cannot be asked right now. The text names the reason in a plain sentence."""
 
-    def __init__(self, text: str = "The model cannot be reached. Try again, or check the settings.") -> None:
-        super().__init__(text)
+    says = "The model cannot be reached. Try again, or check the settings."
 
 
 class TooBusy(WebChatError):
     """As many requests wait for answers as the server can hold."""
 
-    def __init__(self, text: str = "Too many requests wait for answers right now. Try again in a few seconds.") -> None:
-        super().__init__(text)
+    says = "Too many requests wait for answers right now. Try again in a few seconds."
 
 
 class NoThreads(WebChatError):
@@ -115,22 +112,19 @@ class NoThreads(WebChatError):
 class Closing(WebChatError):
     """The server has been told to end and begins nothing any more."""
 
-    def __init__(self) -> None:
-        super().__init__("The server is about to end and takes nothing new. Try again when it is back.")
+    says = "The server is about to end and takes nothing new. Try again when it is back."
 
 
 class NotSignedIn(WebChatError):
     """Who asks has to show first that they may."""
 
-    def __init__(self, text: str = "Sign in first: open the link that the terminal shows, or enter the token.") -> None:
-        super().__init__(text)
+    says = "Sign in first: open the link that the terminal shows, or enter the token."
 
 
 class NotAllowed(WebChatError):
     """Who asks has signed in, and may not use the chat any more."""
 
-    def __init__(self) -> None:
-        super().__init__("You may not use this chat any more. Ask whoever runs it.")
+    says = "You may not use this chat any more. Ask whoever runs it."
 
 
 class NoSuchPerson(WebChatError):
@@ -143,8 +137,7 @@ class NoSuchPerson(WebChatError):
 class WrongToken(NotSignedIn):
     """A token was sent, and is not the one."""
 
-    def __init__(self) -> None:
-        super().__init__("This token is not the right one.")
+    says = "This token is not the right one."
 
 
 class TooManyGuesses(WebChatError):
@@ -169,8 +162,7 @@ class InvalidInput(WebChatError):
 class AgentFixed(InvalidInput):
     """Another agent was chosen for a session that has begun with one."""
 
-    def __init__(self) -> None:
-        super().__init__("This session has begun with its agent. Start a new session to ask another one.")
+    says = "This session has begun with its agent. Start a new session to ask another one."
 
 
 class TooLarge(WebChatError):

@@ -83,9 +83,7 @@ def _sentence(error: BaseException) -> str | None:
         headers = getattr(getattr(cause, "response", None), "headers", {})
         refused = f"The model server refused the question (HTTP {status}). Check the agent's model and settings."
         return of_status(status, "The model server", headers, key_in=" where the agent is set up") or refused
-    if any(
-        isinstance(cause, ConnectionError | TimeoutError) or _UNREACHED.search(type(cause).__name__) for cause in causes
-    ):
+    if any(map(_is_about_connection, causes)):
         return "The agent cannot reach its model. Try again, or check the model's address and the network."
     return None
 

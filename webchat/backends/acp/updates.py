@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from webchat.backends import Event, Piece
@@ -20,10 +20,9 @@ TRYING_AGAIN = "The agent's model is being asked again"
 
 
 class UpdateReader:
-    """Turns the updates of one answer into pieces. `clock` counts seconds. `read` and `asked` raise Overflow."""
+    """Turns the updates of one answer into pieces. `read` and `asked` raise Overflow."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
+    def __init__(self) -> None:
         self._calls: dict[str, CallState] = {}
         self._held = 0
         self._message_id: str | None = None
@@ -65,7 +64,7 @@ class UpdateReader:
     def answered(self, call_id: str) -> None:
         """The question about this call has been answered."""
         if state := self._calls.get(call_id):
-            state.go_on(self._clock())
+            state.go_on(time.monotonic())
 
     def _text(self, update: Mapping[str, Any]) -> Iterator[Piece]:
         said = content_text(update.get("content"))
@@ -88,7 +87,7 @@ class UpdateReader:
             state = self._calls[call_id] = CallState(ToolCall(call_id))
             self._begin_part()
         before = state.size
-        call = state.merge(update, self._clock())
+        call = state.merge(update, time.monotonic())
         self._held += state.size - before
         if self._held > MOST_HELD:
             raise Overflow
