@@ -69,13 +69,12 @@ def create_blueprint(
 
     `memory` answers "remember …" and "recall …"; without it they go to the model. `settings_url` is where the
     Settings link leads; an empty one leaves it out. `name` sets two chats in one application apart. `theme` gives
-    "system", "light" or "dark". Above `max_streams` open event streams pages poll, in all or
-    above `max_streams_per_client` of one client (0 is any number); without `max_streams` they follow the
-    server's threads where it is waitress, and are four elsewhere; give a number below the server's threads.
-    `owner` says whose sessions a request is about, where the host application has several people: each has their own.
-    A new session may work below `folders`; without any, anywhere where one person has the chat: `owner` gives None and
-    it is not `shared` by people who have to sign in. Only such a person is offered the agents' own sessions.
-    Host names are the host application's to check.
+    "system", "light" or "dark". Pages poll when more than `max_streams` event streams are open, or more than
+    `max_streams_per_client` of one client (0: no limit). By default the limit follows waitress's threads and is 4 under
+    other servers; it must be below the number of threads. `owner` returns whose sessions a request is about, if the
+    host application has several users. New sessions may work below `folders`; if there are none and the chat has a
+    single user (`owner` returns None and it is not `shared`), anywhere. Only a single user is offered the agents' own
+    sessions. The host application checks host names.
     """
     blueprint = Blueprint(name, "webchat", static_folder=str(resources("static")), static_url_path="/static")
     state = Chat(
@@ -90,7 +89,7 @@ def create_blueprint(
 
 
 def guard(blueprint: Blueprint) -> None:
-    """Give a blueprint the checks, headers and error faces that all of ours have."""
+    """Add our checks, headers and error handlers to a blueprint."""
     blueprint.record(security.mark_views)
     blueprint.before_request(lambda: security.check_same_site(request))
     blueprint.after_request(finish)
@@ -99,7 +98,7 @@ def guard(blueprint: Blueprint) -> None:
 
 
 def finish(response: Response) -> Response:
-    """Put our headers on an answer, whichever view or error made it."""
+    """Add our headers to a response, of a view or of an error."""
     if request.endpoint and request.endpoint.endswith(".static") and response.status_code < 400:
         response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
     else:

@@ -1,4 +1,4 @@
-"""The JSON routes. They take JSON and forms alike, and nothing at all where every field is optional."""
+"""The JSON routes. They accept JSON and forms, and an empty body if every field is optional."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def listed_fields(session: WebChatSession) -> dict[str, object]:
 
 
 def shelved_fields(session: WebChatSession) -> dict[str, object]:
-    """The same with where in the list it stands."""
+    """The same with the session's place: folder, pinned, archived, deleted."""
     return {
         **listed_fields(session),
         "working_dir": session.working_dir,

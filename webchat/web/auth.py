@@ -1,4 +1,4 @@
-"""Who is let in: everybody who reaches the chat, whoever has the token, or whom a proxy has signed in."""
+"""Access control: open to everybody, by a token, or by a proxy that signs people in."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ class Guesses:
         self._wrong: OrderedDict[str, list[float]] = OrderedDict()
 
     def check(self, address: str) -> None:
-        """Raises TooManyGuesses where this address has to wait."""
+        """Raises TooManyGuesses if this address has to wait."""
         with self._guard:
             recent = self._recent(address)
             if len(recent) >= GUESSES:
                 raise TooManyGuesses(int(recent[0] + GUESS_TIME - self._clock()) + 1)
 
     def note(self, address: str) -> None:
-        """This address has sent a wrong one."""
+        """Count a wrong token from this address."""
         with self._guard:
             self._wrong[address] = [*self._recent(address), self._clock()]
             self._wrong.move_to_end(address)
@@ -56,10 +56,10 @@ class Guesses:
 
 @dataclass(frozen=True)
 class Access:
-    """The way in of one application. With neither a token nor a header everybody is let in.
+    """The access rules of one application. Without a token and a header everybody is let in.
 
     token: what a browser exchanges for a cookie and a script sends as `Authorization: Bearer`. auth_header: the name of
-    the header in which a proxy says who has signed in there; it is believed from `trusted_proxies` alone, and each
+    the header in which a proxy names the signed-in person; only `trusted_proxies` are believed, and each
     person has their own sessions.
     """
 
@@ -77,8 +77,8 @@ class Access:
     def admit(self, request: Request) -> None:
         """Let the request in and note whose it is, in `g.owner`.
 
-        Raises NotSignedIn, TooManyGuesses; Forbidden where it came past the proxy, or where a browser may have been
-        made to send it: it writes, and nothing says from which page.
+        Raises NotSignedIn, TooManyGuesses; Forbidden if the request bypassed the proxy, or may be a cross-site request:
+        it writes, and no header says which page sent it.
         """
         if self.auth_header:
             g.owner = self._named_by_proxy(request)
@@ -113,7 +113,7 @@ class Access:
         _put_cookie(request, response, "", 0)
 
     def _signer(self) -> URLSafeTimedSerializer:
-        # Made from the token: who changes that signs everybody out.
+        # Derived from the token: a new token signs everybody out.
         return URLSafeTimedSerializer(self.token, salt="webchat-access")
 
     def _has_bearer(self, request: Request) -> bool:
@@ -135,13 +135,13 @@ class Access:
 
 
 def _peer(request: Request) -> str:
-    """Who is at the other end of the connection, whatever a proxy says of whom it speaks for."""
+    """The peer's address, ignoring X-Forwarded-For."""
     behind = request.environ.get("werkzeug.proxy_fix.orig") or request.environ
     return str(behind.get("REMOTE_ADDR") or "")
 
 
 def _text(header: str) -> str:
-    """A header as it was meant: its bytes, which come as Latin-1, are UTF-8 wherever they can be."""
+    """A header's text: WSGI decodes its bytes as Latin-1, and most clients mean UTF-8."""
     try:
         return header.encode("latin-1").decode("utf-8")
     except UnicodeError:

@@ -37,7 +37,7 @@ class _Growing:
 
 
 class Renderings:
-    """The answers in flight as far as they are rendered. Who asks for one waits for nobody who renders another."""
+    """The answers in flight as far as they are rendered. Rendering one never blocks a reader of another."""
 
     def __init__(self, kept_characters: int = KEPT_CHARACTERS) -> None:
         self._guard, self._kept_characters = threading.Lock(), kept_characters
@@ -60,14 +60,14 @@ class Renderings:
             return Body(Markup().join(growing.blocks), growing.tail, growing.shown)
 
     def since(self, key: str, text: str, position: int) -> Body | None:
-        """The blocks of a text that grows from that character on; None where it is not a block's edge."""
+        """The blocks of a growing text from that character on; None if no block begins there."""
         with self._grown(key, normal_lines(text)) as growing:
             blocks = growing.since(position)
             return None if blocks is None else Body(Markup().join(blocks), growing.tail, growing.shown)
 
     @contextmanager
     def _grown(self, key: str, text: str) -> Iterator[GrowingMarkdown]:
-        """The rendered text, which nobody changes meanwhile."""
+        """The rendered text, locked for the block."""
         growing = self._taken(key, len(text))
         with growing.turn:
             if not growing.markdown.fits(text):
@@ -76,7 +76,7 @@ class Renderings:
             yield growing.markdown
 
     def _taken(self, key: str, size: int) -> _Growing:
-        """What is kept of this text; of others as much as has room beside it."""
+        """The cache entry of this text; evicts the least recently used ones above the limit."""
         with self._guard:
             growing = self._growing.setdefault(key, _Growing())
             growing.size = size

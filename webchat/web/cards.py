@@ -60,14 +60,14 @@ class ShownBlock:
 
 
 def parts_html(message: Message, session_id: str, body: Body | None = None) -> Markup:
-    """All parts of an answer. `body` is that of the growing text, where the caller goes on from just that state."""
+    """All parts of an answer. `body` is that of the growing text, if the caller continues from exactly that state."""
     return Markup().join(run_html(message, run, group, session_id, body) for run, group in runs_of(items_of(message)))
 
 
 def run_html(
     message: Message, run: int | None, items: Sequence[Item], session_id: str, body: Body | None = None
 ) -> Markup:
-    """Items that stand in a row, in the element that they fold in; what stands alone, in none."""
+    """Consecutive items in the element that folds them; a single item in none."""
     html = Markup().join(item_html(message, item, session_id, body if item.grows else None) for item in items)
     if run is None:
         return html
@@ -83,7 +83,7 @@ def fold_html(message_id: str, run: int, count: int) -> Markup:
 
 
 def item_html(message: Message, item: Item, session_id: str, body: Body | None = None) -> Markup:
-    """One item's element. `body` is given where the caller goes on from just that state of a text."""
+    """One item's element. `body` is given if the caller continues from exactly that state of a text."""
     part = item.part
     context: dict[str, Any] = {
         "message": message,

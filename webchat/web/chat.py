@@ -76,7 +76,7 @@ def session(session_id: str) -> AnyResponse | str:
 
 
 def sessions() -> Response | str:
-    """The list: rows for the dropdown, a page for whoever has no script, JSON for a script."""
+    """The list: rows for the dropdown, a page for browsers without JavaScript, JSON for scripts."""
     query, page = request.args.get("q", ""), request.args.get("page", 0, type=_page_number)
     show, folder, by = request.args.get("show", ""), request.args.get("folder"), request.args.get("by", "")
     if show not in SHELVES:
@@ -166,7 +166,7 @@ def source(session_id: str, message_id: str) -> Response:
 
 
 def file(session_id: str, message_id: str, number: int) -> Response:
-    """A file that went with a message, as text; in its fold, where a script asks."""
+    """A file that came with a message, as plain text; for htmx as HTML."""
     message = manager().conversation(session_id, owner()).find(message_id)
     if message is None or number >= len(message.files):
         raise NotFound("There is no such file in this session.")
@@ -181,14 +181,14 @@ def retry(session_id: str, message_id: str) -> AnyResponse:
 
 
 def go_on(session_id: str, message_id: str) -> AnyResponse:
-    """Have an answer that broke off go on in the same message."""
+    """Continue an interrupted answer in the same message."""
     reserve()
     posted = manager().continue_reply(session_id, message_id, owner(), key=_key(), client=client())
     return answering(posted) or chat_answer_with(posted)
 
 
 def edit(session_id: str, message_id: str) -> AnyResponse | str:
-    """The form in which a message of one's own is changed."""
+    """The form in which people edit a message of theirs."""
     shown = manager().get_session(session_id, owner())
     conversation = manager().read_conversation(session_id)
     message = conversation.find(message_id)
@@ -200,7 +200,7 @@ def edit(session_id: str, message_id: str) -> AnyResponse | str:
 
 
 def change(session_id: str, message_id: str) -> AnyResponse:
-    """Say something else in place of a message of one's own."""
+    """Replace a message of one's own by another text."""
     message = _message_field()
     posted = manager().edit(session_id, message_id, message, owner(), key=_key(), seen=_seen(), client=client())
     return answering(posted) or chat_answer_with(posted)
@@ -213,12 +213,12 @@ def select(session_id: str, message_id: str) -> AnyResponse:
 
 
 def fork(session_id: str, message_id: str) -> AnyResponse:
-    """A new session that begins as this one does, up to that message."""
+    """A new session with a copy of this one's messages up to that one."""
     return chat_answer(manager().fork(session_id, message_id, owner(), key=_key()), note="Copied into a new session")
 
 
 def ask(session_id: str, message_id: str) -> AnyResponse:
-    """Ask the model what was taken for a memory command."""
+    """Send a message to the model that was understood as a memory command."""
     asked = manager().conversation(session_id, owner()).find(message_id)
     if asked is None or asked.role != "user":
         raise InvalidInput("Only a message can be asked again.")

@@ -1,4 +1,4 @@
-"""What the views share: the chat that a request is about, and the few things that templates call."""
+"""What the views share: the chat that a request belongs to, and the functions that templates call."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ TOO_MANY_DOWNLOADS = "Too many of your exports are being sent right now. Wait fo
 
 @dataclass(frozen=True)
 class Chat:
-    """One mounted chat: whom it speaks through and how it presents itself."""
+    """One mounted chat: its manager and how it presents itself."""
 
     manager: WebChatSessionManager
     memory: MemoryStore | None
@@ -56,28 +56,28 @@ class Chat:
     title: str
     theme: Callable[[], str]
     max_streams: int | None
-    """None: as many as the threads of the server allow, as far as a request tells."""
+    """None: as many as the server's threads allow, if a request tells how many there are."""
     max_streams_per_client: int
     owner: Callable[[], str | None]
     folders: Sequence[str] = ()
     """Below which a new session may work."""
     shared: bool = False
-    """Whether people have to sign in, though `owner` may not tell one from another."""
+    """Whether people have to sign in, even if `owner` does not tell them apart."""
     renderings: Renderings = field(default_factory=Renderings)
     imports: Imports = field(default_factory=Imports)
     streams: Places = field(init=False)
-    """The threads that are held for long: by pages' streams, and by scripts that wait for an answer."""
+    """Slots for long requests: pages' streams, and scripts that wait for an answer."""
 
     downloads: Places = field(default_factory=lambda: Places(MOST_DOWNLOADS, DOWNLOADS_PER_CLIENT, TOO_MANY_DOWNLOADS))
-    """The threads that wait for whoever takes a large file."""
+    """Slots for exports, which last as long as the client downloads."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "streams", Places(self.max_streams or 0, self.max_streams_per_client, TOO_MANY))
 
     def take_stream(self, *, page: bool = False) -> Callable[[], None]:
-        """A thread for long, of those that may be held; gives what gives it back. Raises TooBusy.
+        """Acquire a slot for a long request; returns the function that releases it. Raises TooBusy.
 
-        Where a server has one thread for all a page takes none, while a script's answer is all that it does.
+        A server with a single thread has no slot for a page's stream, but answers one script at a time.
         """
         if self.max_streams is not None:
             return self.streams.take(client())
@@ -88,7 +88,7 @@ class Chat:
 
     @property
     def is_one_persons(self) -> bool:
-        """Whether everybody who gets here is the one person who runs the server."""
+        """Whether the chat has a single user, who runs the server."""
         return not self.shared and self.owner() is None
 
     @property
@@ -98,7 +98,7 @@ class Chat:
 
     @property
     def offers_own_sessions(self) -> bool:
-        """Whether the sessions are offered that an agent keeps itself."""
+        """Whether the agents' own sessions are offered."""
         return self.is_one_persons and self.manager.agents.keeps_sessions
 
     @property
@@ -114,7 +114,7 @@ class Chat:
 
 
 def chat_of() -> Chat:
-    """The chat that this request is about; pages beside it, as the settings, belong to the first."""
+    """The chat that this request belongs to; the settings page and others beside the chats belong to the first."""
     chats: dict[str, Chat] = current_app.extensions["webchat.chats"]
     for name in request.blueprints:
         if name.rpartition(".")[2] in chats:
@@ -123,7 +123,7 @@ def chat_of() -> Chat:
 
 
 def has_gone(after: float = float("inf")) -> Callable[[], bool]:
-    """Says whether this request's client has closed the connection, or is let in no more.
+    """Returns a function: whether this request's client has disconnected, or lost access.
 
     If the server does not tell, the client is taken to have gone after that many seconds.
     """
@@ -134,12 +134,12 @@ def has_gone(after: float = float("inf")) -> Callable[[], bool]:
 
 
 def owner() -> str | None:
-    """Whose sessions this request is about; None where nobody has to sign in."""
+    """Whose sessions this request is about; None if nobody has to sign in."""
     return chat_of().owner()
 
 
 def client() -> str:
-    """Whose answers are counted together: a person's, where people sign in, else those of an address."""
+    """Whom the limits count this request for: the signed-in person, else the address."""
     return owner() or client_at(request.remote_addr)
 
 
@@ -192,7 +192,7 @@ def _timezone() -> tzinfo | None:
 
 
 def day_group(moment: datetime | None, now: datetime) -> str:
-    """Under which heading of the list a session stands. Both times are in the reader's time zone."""
+    """The heading of the list that a session belongs under. Both times are in the reader's time zone."""
     if moment is None:
         return "Older"
     today = now.date()

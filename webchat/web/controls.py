@@ -1,4 +1,4 @@
-"""What a session's agent lets people choose: modes, models, options. The names are the agent's, who may be hostile."""
+"""What a session's agent lets people choose: modes, models, options. The names are the agent's: not to be trusted."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def _sentence(select: Select) -> str:
 
 
 def _given(now: Controls) -> Iterator[tuple[str, str]]:
-    """What was sent and is not so already. Raises InvalidInput where nothing was that can be chosen."""
+    """The submitted choices that differ from the current ones. Raises InvalidInput if none can be chosen."""
     fields = request_fields()
     sent = {select.id: (select, value) for select in now.selects if (value := fields.optional(select.id)) is not None}
     if not sent:

@@ -1,4 +1,4 @@
-"""Errors as HTTP: one table of status codes, one handler, and a face for whoever asked."""
+"""Errors as HTTP: one table of status codes, one handler, and an answer as page, fragment or JSON."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ STATUS: dict[type[Exception], int] = {
     Unforeseen: 500,
 }
 RETRY_AFTER = {TooBusy: 5, NoThreads: 5, Closing: 10}
-"""Seconds after which a script may try the same again."""
+"""Seconds after which a script may retry."""
 NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE)
 TEXTS = {
     404: "There is nothing at this address.",
@@ -162,14 +162,14 @@ def _page(error: Exception, text: str, status: int, face: Face) -> str:
 
 
 def _is_text_given_back(error: Exception) -> bool:
-    """Whether the page offers the message to be sent again. What was refused for itself is not looked into."""
+    """Whether the page offers to send the message again; not if the message itself was rejected."""
     if isinstance(error, HTTPException):
         return error.code in REFUSED_BY_HOST and is_same_site(request)
     return True
 
 
 def _field(name: str) -> str:
-    """A field of the form that was sent; "" where there is none, or it cannot be read."""
+    """A field of the submitted form; "" if it is missing or cannot be read."""
     try:
         return request.form.get(name, "")
     except HTTPException:
@@ -177,7 +177,7 @@ def _field(name: str) -> str:
 
 
 def _way_back() -> str:
-    """Where to go on after signing in: to the page that was asked for, or whose form was sent."""
+    """The page to continue with after signing in: the requested one, or the one whose form was sent."""
     session_id = (request.view_args or {}).get("session_id")
     if request.method == "GET":
         return request.script_root + (request.full_path.rstrip("?") if "token" not in request.args else request.path)

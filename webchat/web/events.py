@@ -31,13 +31,13 @@ neither it nor the server does the same work twice before the answer's first tex
 BYTES_PER_SECOND = 40_000
 """What the growing end of an answer may cost: a long table or code block is sent less often."""
 PING_INTERVAL = 15.0
-"""Seconds of silence after which an event shows both sides that the connection lives."""
+"""Seconds of silence after which a keep-alive event is sent."""
 LIFETIME = 60.0
-"""Seconds after which a page's stream ends if the server does not tell whether the page is still there: some would have
-it go on for nobody. A page that is there connects again and goes on where it was."""
+"""Seconds after which a page's stream ends if the server does not report disconnects: some would keep it open for
+nobody. A page that is still open reconnects and continues from its last event."""
 PING = "event: ping\ndata:\n\n"
 POLL_AGAIN = 5_000
-"""Milliseconds after which a page asks again that got no stream of its own."""
+"""Milliseconds after which a page polls again that got no stream of its own."""
 
 
 def register(blueprint: Blueprint) -> None:
@@ -48,7 +48,7 @@ def register(blueprint: Blueprint) -> None:
 def events() -> Response:
     """The stream of one session from a position on: Last-Event-ID, else `after`, else the present.
 
-    Without a session it is that of the welcome, beside which there is the list.
+    Without a session it is the welcome page's, which shows the list.
     """
     chat = chat_of()
     given = request.headers.get("Last-Event-ID") or request.args.get("after")
@@ -75,17 +75,17 @@ def _events(body: Iterator[str]) -> Response:
 
 
 class ListStream:
-    """What a page without a conversation is sent, as Server-Sent Events: that the list has changed."""
+    """The Server-Sent Events of a page without a conversation: changes of the list."""
 
     def __init__(self, chat: Chat, gone: Callable[[], bool], session_id: str = "") -> None:
         self._chat, self._manager = chat, chat.manager
         self._session_id = session_id
         self._gone = gone
-        # Nobody knows which state of the list, badge and title the page has: the first look sends them.
+        # The page's version of list, badge and title is unknown, so the first look sends them.
         self._list_version: object = self
 
     def once(self) -> Iterator[str]:
-        """What is new, and that the page should ask again: for a page above the cap on open streams."""
+        """What is new, once: for a page above the limit on streams, which polls."""
         yield f"retry: {POLL_AGAIN}\n" + (self._news() or PING)
 
     def follow(self) -> Iterator[str]:
@@ -124,7 +124,7 @@ class ListStream:
         return 0.0
 
     def _news(self) -> str:
-        """Everything that the page lacks, as events; empty where there is nothing."""
+        """All changes that the page does not have yet, as events; empty if there are none."""
         return self._list_news()
 
     def _list_news(self) -> str:
@@ -135,12 +135,12 @@ class ListStream:
         return self._shell()
 
     def _shell(self) -> str:
-        """What stands around the messages."""
+        """Changes around the messages."""
         return "event: sessions\ndata:\n\n"
 
 
 class PageStream(ListStream):
-    """What one conversation's page is sent; the ids of these events are its position."""
+    """The events of one conversation's page; their ids are its position."""
 
     def __init__(
         self,
@@ -152,7 +152,7 @@ class PageStream(ListStream):
         said: tuple[bool, bool] | None = None,
         queued: str | None = None,
     ) -> None:
-        """`said` is what the page says of the file, where that is known: damaged, and of a newer format.
+        """`said` is what the page says about the file, if known: that it is damaged, or of a newer format.
 
         `queued` is the state of the messages that wait, as the page shows them.
         """
@@ -169,7 +169,7 @@ class PageStream(ListStream):
         self._usage: Usage | None = None
 
     def _pace(self) -> float:
-        """An answer's first text and its end wait for nothing."""
+        """An answer's first text and its end are sent without delay."""
         sent = self._growing.sent
         grows = sent is not None and sent.in_flight and bool(sent.content or sent.reasoning or sent.parts)
         return max(UPDATE_INTERVAL, self._growing.cost / BYTES_PER_SECOND) if grows else 0.0
@@ -230,7 +230,7 @@ class PageStream(ListStream):
         return self._event(pieces.shell_partials(self._session)) + super()._shell()
 
     def _whole(self, conversation: Conversation) -> Markup:
-        """The messages anew: the transcript is not what the page was made from."""
+        """All messages again: the transcript was replaced since the page was rendered."""
         self._position, self._growing.sent = conversation.position, None
         return partial("messages", "outerHTML", pieces.messages_part(self._session))
 

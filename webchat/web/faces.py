@@ -1,4 +1,4 @@
-"""Which face of an answer is wanted: a page, a fragment for htmx, JSON, plain text, or an event stream."""
+"""The format that a request accepts: a page, a fragment for htmx, JSON, plain text, or an event stream."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def wanted_face() -> Face:
 
 
 def script_answer(body: dict[str, Any]) -> Response | None:
-    """What a script is told of something that is done, in the face that it asked for; None for a page.
+    """A script's response to something that was done, in the format that it accepts; None for a page.
 
     As text there is a line for each field, as events there is one, `done`, with the JSON.
     """
@@ -50,13 +50,13 @@ def script_answer(body: dict[str, Any]) -> Response | None:
 
 
 def error_fields(error: Exception, text: str) -> dict[str, object]:
-    """What a script is told of an error, and that no session is connected where that is the cause."""
+    """A script's response to an error; it says if the cause is that no session is connected."""
     connection = {"session_connected": False} if isinstance(error, NoActiveSession | SessionEnded) else {}
     return {"error": text, **connection}
 
 
 def is_script() -> bool:
-    """Whether the request asks for what a script reads."""
+    """Whether the request comes from a script."""
     return wanted_face() in (Face.JSON, Face.TEXT, Face.EVENTS)
 
 

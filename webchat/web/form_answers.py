@@ -1,4 +1,4 @@
-"""What a form of the chat gets back: the session's chat, or the messages that it has added. Knows no route."""
+"""Responses to the chat's forms: the session's chat, or the messages that were added. Knows no route."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FIRST_TEXT = 0.03
 def chat_answer(
     shown: WebChatSession, note: str = "", *, note_above: bool = False, with_list: bool = True
 ) -> AnyResponse:
-    """The session's chat after something was done with it, with badge and, mostly, list in one swap, or a redirect."""
+    """The session's chat after a change, with badge and usually list in one swap; a redirect without htmx."""
     url = session_link(shown.session_id)
     told = script_answer(session_fields(shown))
     if told:
@@ -40,7 +40,7 @@ def chat_answer(
 
 
 def chat_answer_with(posted: Posted, note: str = "") -> AnyResponse:
-    """The session's chat with an answer that has just begun. A list that is open hears of it by its page's stream."""
+    """The session's chat with an answer that has just begun. The page's stream updates an open list."""
     if is_htmx():
         posted.wait_for_text(FIRST_TEXT)
     return chat_answer(posted.session, note=note, note_above=True, with_list=False)
@@ -63,7 +63,7 @@ def _begun(session_id: str, posted: Posted) -> AnyResponse:
     """A question at the end of a session, and its answer as far as it has come."""
 
     def answer() -> tuple[Message, Status | None]:
-        # What is sent before that is on its way, and known to the browser, while the model is at work.
+        # What is sent before that reaches the browser while the model is at work.
         posted.wait_for_text(FIRST_TEXT)
         return posted.answer, posted.status
 
@@ -72,6 +72,6 @@ def _begun(session_id: str, posted: Posted) -> AnyResponse:
 
 
 def _changed_hint(session: WebChatSession) -> Markup:
-    """The line below the composer, where the form's page shows an earlier one."""
+    """The line below the composer, if the form's page shows an outdated one."""
     shown = request_fields().optional("hint")
     return pieces.hint_partial(session) if shown not in (None, hint_version(session)) else Markup()

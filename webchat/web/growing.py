@@ -1,4 +1,4 @@
-"""An answer that is being written, as one page has it, and the swaps that bring the page what is new in it."""
+"""An answer that is being written, as one page shows it, and the swaps that update the page."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from webchat.web.parts import Item, folded, items_of, runs_of
 
 
 class GrowingText:
-    """A text in Markdown: what is finished of it stays untouched, and its end is sent again with each update."""
+    """A text in Markdown: finished blocks stay untouched, and its end is sent again with each update."""
 
     def __init__(self, renderings: Renderings, key: str) -> None:
         """`key` ends the ids of its elements."""
@@ -27,13 +27,13 @@ class GrowingText:
         self.tail: str = ""
 
     def whole(self, text: str) -> Body:
-        """All of it, from which the page's text grows on."""
+        """The whole text, as the base of further updates."""
         body = self._renderings.text(self._key, text, grows=True)
         self._shown, self.tail = body.shown, body.tail
         return body
 
     def more(self, text: str) -> Markup | None:
-        """What is new; None if the page's text is not the beginning of this one."""
+        """The changes; None if the page's text is not the beginning of this one."""
         body = self._renderings.since(self._key, text, self._shown)
         if body is None:
             return None
@@ -61,7 +61,7 @@ class GrowingArticle:
         self._status: str = ""
 
     def whole(self, message: Message, conversation: Conversation) -> Markup:
-        """All of it, from which the page's article grows on."""
+        """The whole article, as the base of further updates."""
         self.sent, self._status, self.cost = message, "", 0
         self._items = items_of(message)
         self._folds = {run: folded(group) for run, group in runs_of(self._items) if run is not None}
@@ -74,7 +74,7 @@ class GrowingArticle:
         return pieces.article_partial(message, conversation, self._session_id, body)
 
     def more(self, message: Message, conversation: Conversation) -> Markup:
-        """What is new in it: all of it if it is built another way now."""
+        """The changes; the whole article if its layout has changed."""
         sent = self.sent
         if sent is None or sent.id != message.id or not message.in_flight or _shape(sent) != _shape(message):
             return self.whole(message, conversation)
@@ -97,7 +97,7 @@ class GrowingArticle:
             yield partial(f"reasoning-{message.id}", "beforeend", new)
 
     def _new_parts(self, message: Message) -> Iterator[Markup | None]:
-        """What changed, what came, and what folds now; None if something stands elsewhere than before."""
+        """The changed, new and newly folded items; None if an item has moved."""
         before, self._items = self._items, items_of(message)
         pairs = [*zip(before, self._items, strict=False)]
         if len(before) > len(self._items) or any(_place(old) != _place(new) for old, new in pairs):
@@ -137,7 +137,7 @@ class GrowingArticle:
         return partial(f"parts-{message.id}", "beforeend", run_html(message, run, items, self._session_id, body))
 
     def _begun(self, message: Message, item: Item) -> Body | None:
-        """The text from which a growing one goes on; None for anything else."""
+        """The text that a growing one continues; None for anything else."""
         if not item.grows or not isinstance(item.part, Text):
             return None
         self._text = GrowingText(self._renderings, f"{message.id}-{item.number}")
@@ -145,7 +145,7 @@ class GrowingArticle:
 
 
 def _shape(message: Message) -> object:
-    """What decides how an article is built; while it stays the same, only its inside grows."""
+    """Determines an article's layout; while it is the same, only its content is updated."""
     beside = () if message.parts else (message.notes, bool(message.reasoning))
     return message.status, bool(message.parts), beside
 

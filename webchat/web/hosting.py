@@ -1,4 +1,4 @@
-"""What a request tells of the server that runs the application: its threads, and whether it is ending."""
+"""What a request reveals about the server that runs the application: its threads, and whether it is shutting down."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from typing import Any
 
 UNKNOWN = 4
-"""Streams that may be open where the number of threads cannot be told: gunicorn's examples begin with 8 threads."""
+"""Streams that may be open if the number of threads is unknown: gunicorn's examples begin with 8 threads."""
 FOR_PAGES = 28
-"""Threads that streams leave to everything else, or half of them where there are fewer."""
+"""Threads that streams leave to everything else; half of all if there are fewer."""
 NAMES_ITSELF = ("SERVER_SOFTWARE", "uwsgi.version")
 
 
 def most_streams(environ: Mapping[str, Any]) -> int:
-    """How many threads of this request's server may be held for long; 0 where it has only one for all requests."""
+    """How many of the server's threads long requests may hold; 0 if it has a single one."""
     server = getattr(getattr(environ.get("waitress.client_disconnected"), "__self__", None), "server", None)
     if server is not None:
         threads: int = server.adj.threads
@@ -24,9 +24,9 @@ def most_streams(environ: Mapping[str, Any]) -> int:
 
 
 def is_ending() -> bool:
-    """Whether the server was told to end: gunicorn and uvicorn then wait for open requests, for 30 s or for ever.
+    """Whether the server is shutting down: gunicorn and uvicorn then wait for open requests, for 30 s or for ever.
 
-    Both handle SIGTERM by a method of what serves, which notes it in an attribute.
+    Both handle SIGTERM by a method of their server object, which sets an attribute.
     """
     serving = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
     return getattr(serving, "alive", True) is False or getattr(serving, "should_exit", False) is True

@@ -35,7 +35,7 @@ def register(blueprint: Blueprint) -> None:
 
 
 def manage(session_id: str) -> str:
-    """What can be done with a session: in its row's place, a page for whoever has no script."""
+    """The actions on a session: in place of its row, or as a page without JavaScript."""
     page = "webchat/_manage.html" if is_htmx() else "webchat/manage.html"
     return render_template(page, item=manager().get_session(session_id, owner()))
 
@@ -47,14 +47,14 @@ def rename(session_id: str) -> AnyResponse:
 
 
 def tidy(session_id: str, action: str) -> AnyResponse:
-    """Do one thing with one session."""
+    """Apply an action to one session."""
     return _do(action, [session_id])
 
 
 def tidy_several(action: str) -> AnyResponse:
-    """Do one thing with each session in `id`; with `all` with all of the list, the archive or the trash (`show`).
+    """Apply an action to each session in `id`; with `all` to all of the list, the archive or the trash (`show`).
 
-    To restore, `deleted` names by its time what was deleted together.
+    To restore, `deleted` is the time of the deletion.
     """
     fields = request_fields()
     session_ids = fields.several("id")
@@ -69,7 +69,7 @@ def tidy_several(action: str) -> AnyResponse:
 
 
 def undo_context(deleted_at: str | None) -> dict[str, Any]:
-    """What `_undo.html` needs for a page that was just led here by a deletion; nothing where that is long ago."""
+    """What `_undo.html` needs for a page after a deletion; nothing if that is too long ago."""
     if not is_just_now(deleted_at):
         return {}
     count = len(manager().housekeeping.deleted_together(deleted_at or "", owner()))
@@ -103,7 +103,7 @@ def _do(action: str, session_ids: Collection[str]) -> AnyResponse:
 
 
 def _done(session_ids: Collection[str] = (), deleted_at: str | None = None, show: str | None = None) -> AnyResponse:
-    """The list as it is now; where something was deleted, with the way back."""
+    """The current list; after a deletion with a button to undo it."""
     if not is_htmx():
         return redirect(link("sessions", show=show, deleted=deleted_at), code=303)
     undo = undo_context(deleted_at) if deleted_at else {}

@@ -1,4 +1,4 @@
-"""Everything that is said to and by htmx in headers. No other module knows one of them."""
+"""htmx's request and response headers, which no other module uses."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def partial_begin(target: str, swap: str) -> str:
 
 
 def fragments(*parts: str, push: str | None = None) -> Response:
-    """An answer made of parts; `push` becomes the page's address, a step in its history, where it is not so already."""
+    """A response of several parts; `push` becomes the page's address, unless it is already."""
     response = Response("".join(parts), mimetype="text/html")
     if push and page_address() != push:
         response.headers["HX-Push-Url"] = push
@@ -44,7 +44,7 @@ def fragments(*parts: str, push: str | None = None) -> Response:
 
 
 def streamed(parts: Iterator[str]) -> Response:
-    """The same, sent as it is made: what fails on the way breaks it off."""
+    """The same, streamed: an error in between breaks it off."""
     return Response(stream_with_context(parts), mimetype="text/html", headers={"X-Accel-Buffering": "no"})
 
 

@@ -1,4 +1,4 @@
-"""What a request brings: the fields of a form or of a JSON object, checked. Knows no route."""
+"""A request's input: the fields of a form or of a JSON object, checked. Knows no route."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Fields:
         self._values = values
 
     def optional(self, name: str) -> str | None:
-        """The field's text, or None. Raises InvalidInput where it is no text or cannot be used as such."""
+        """The field's text, or None. Raises InvalidInput if it is no text, or one that cannot be stored."""
         value = self._values.get(name)
         if value is None:
             return None
@@ -47,7 +47,7 @@ class Fields:
         return key
 
     def setting(self, name: str) -> str | None:
-        """The field's text, "" where it was sent blank, None where it was not sent. JSON's numbers and truths count.
+        """The field's text, "" if it was blank, None if it was missing. JSON's numbers and booleans are accepted.
 
         Raises InvalidInput as `optional`.
         """
@@ -80,7 +80,7 @@ class Fields:
         return [(row.optional("name") or "", row.optional("content") or "") for row in of_rows]
 
     def required(self, name: str, otherwise: str) -> str:
-        """The field's text. Raises InvalidInput with the text `otherwise` where it is not given."""
+        """The field's text. Raises InvalidInput with the text `otherwise` if it is missing."""
         value = self.optional(name)
         if value is None:
             raise InvalidInput(otherwise)
@@ -88,13 +88,13 @@ class Fields:
 
 
 def allow_files() -> None:
-    """Take more from this request than from others, where it can bring files."""
+    """Allow this request a larger body if it can carry files."""
     if request.mimetype == "multipart/form-data" or request.is_json:
         request.max_content_length = WITH_FILES + (request.max_content_length or 0)
 
 
 def request_fields() -> Fields:
-    """The request's fields; none where there is no body. Raises InvalidInput where the body cannot be read."""
+    """The request's fields; none if there is no body. Raises InvalidInput if the body cannot be read."""
     body = request.get_data(cache=True)
     if request.mimetype in ("application/x-www-form-urlencoded", "multipart/form-data"):
         if request.mimetype.endswith("urlencoded"):

@@ -1,4 +1,4 @@
-"""What a form says of a session that it begins: the folder to work in, and the agent. Knows no route."""
+"""The fields of a form that begins a session: the folder to work in, and the agent. Knows no route."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ NOT_YOURS = "Folders cannot be chosen here: several people use this chat, and it
 
 
 def agent() -> dict[str, str] | None:
-    """The agent that was chosen, as an option; None where none was."""
+    """The chosen agent, as an option; None if none was chosen."""
     name = request_fields().optional("agent")
     return {"agent": name} if name else None
 
 
 def folder() -> str | None:
-    """The folder that was chosen, with its links resolved where it has to lie below another; None where none was.
+    """The chosen folder, None if none was; links are resolved if it must be below certain folders.
 
-    Raises InvalidInput for one that may not be used, whether it is there or not.
+    Raises InvalidInput for one that may not be used, whether it exists or not.
     """
     given = request_fields().optional("working_dir")
     chat = chat_of()
@@ -45,7 +45,7 @@ def may_work_in(path: str) -> bool:
 
 
 def known_folders() -> list[str]:
-    """Where sessions may work and where those of late have worked."""
+    """The folders that sessions may work in, and those of recent sessions."""
     chat = chat_of()
     late = (session.working_dir for session in chat.manager.list_page("list", count=MOST_LOOKED_AT, owner=owner()))
     found = dict.fromkeys([*chat.folders, *(path for path in late if path != "~" and may_work_in(path))])

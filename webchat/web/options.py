@@ -22,7 +22,7 @@ def register(blueprint: Blueprint) -> None:
 
 
 def choose(session_id: str) -> AnyResponse:
-    """What is left empty is the default again; what is not sent stays."""
+    """An empty field resets to the default; a missing one stays."""
     fields = request_fields()
     given = {name: text for name in CHOSEN if (text := fields.setting(name)) is not None}
     session = manager().set_options(session_id, given, owner())

@@ -1,4 +1,4 @@
-"""What a tool was given and what came of it, whole: as plain text, or as the picture that it is."""
+"""A tool's whole input and output: as plain text, or as a picture."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sessions that an agent keeps itself: listed when somebody asks, and opened here. For one person's chat only."""
+"""The agents' own sessions: listed on request, and opened here. For single-user chats only."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def register(blueprint: Blueprint) -> None:
 
 
 def listed() -> Response | str:
-    """The list, for which the agent may have to be started; none of the sessions is changed."""
+    """The list; may start the agent, and changes none of its sessions."""
     _require_one_person()
     found = manager().agents.own_sessions(may_work_in)
     if wanted_face() is Face.JSON:
@@ -37,7 +37,7 @@ def listed() -> Response | str:
 
 
 def opened(name: str) -> AnyResponse:
-    """A session of ours that goes on with the agent's; the same one each time."""
+    """Open a session of ours that continues the agent's; the same one each time."""
     _require_one_person()
     session = manager().agents.bring_in(name, owner(), may_work_in)
     session = manager().resume_session(session.session_id, owner()) if not session.is_active else session

@@ -1,4 +1,4 @@
-"""How an agent's answer is laid out: what stands alone, what in a row, what folds. Knows no HTML."""
+"""The layout of an agent's answer: single items, runs of items, and which of them fold. Knows no HTML."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from webchat.chat.message import Message
 from webchat.chat.parts import Part, Permission, Reasoning, ToolCall, Usage
 
 FOLDED = 4
-"""Finished cards in a row from which on they fold into one line."""
+"""Finished cards in a row, at least, that fold into one line."""
 HARMLESS = ("read", "search", "think", "fetch")
-"""Kinds of tools that leave nothing behind."""
+"""Kinds of tools without side effects."""
 LOOKED_AT = 4
 """Messages at the end in which the context's use is looked for: an answer that broke off early may not have told it."""
 
@@ -42,12 +42,12 @@ class Item:
 
     @property
     def is_finished(self) -> bool:
-        """Whether it folds with others. What failed is to be seen."""
+        """Whether it folds with others. Failures stay visible."""
         return self.part.status == "done" and not self.is_asking if isinstance(self.part, ToolCall) else not self.grows
 
     @property
     def is_open(self) -> bool:
-        """Whether its card stands open by itself."""
+        """Whether its card is open at first."""
         is_busy = isinstance(self.part, ToolCall) and self.part.status in ("running", "failed")
         return is_busy or self.is_asking
 
@@ -114,5 +114,5 @@ def usage_of(messages: Sequence[Message]) -> Usage | None:
 
 
 def has_effects(message: Message) -> bool:
-    """Whether tools were used that may have changed something, which another answer does not undo."""
+    """Whether tools with side effects were used, which another answer does not undo."""
     return any(isinstance(part, ToolCall) and part.kind not in HARMLESS for part in message.parts)

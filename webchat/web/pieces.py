@@ -25,11 +25,11 @@ from webchat.web.window import EARLIER_SHOWN, Window, window
 
 WAITING = "Waiting for you"
 START = "start"
-"""The name of the anchor in an empty session, which no message has left; who has seen that has seen no message."""
+"""The anchor of an empty session, and what `seen` is for a page without messages."""
 
 
 def chat_part(session: WebChatSession, note: str, *, note_above: bool) -> str:
-    """The chat of one session, with a note of what was done above its messages or below."""
+    """The chat of one session, with a note about what was done, above its messages or below."""
     return render_template("webchat/_chat.html", **chat_context(session), note=note, note_above=note_above)
 
 
@@ -39,7 +39,7 @@ def welcome_part() -> str:
 
 
 def chat_context(session: WebChatSession | None, *, show: int = 0, at: str = "") -> dict[str, Any]:
-    """What `_chat.html` needs, and with it the page around."""
+    """What `_chat.html` and the page around it need."""
     conversation = manager().read_conversation(session.session_id) if session else Conversation()
     shown = window(conversation.messages, show, at)
     return {
@@ -66,7 +66,7 @@ def window_context(shown: Window, conversation: Conversation) -> dict[str, Any]:
 
 
 def newer_context(session_id: str, seen: str) -> dict[str, Any]:
-    """The messages behind `seen`, for a page that did not show them, and the last of them."""
+    """The messages after `seen`, which the page does not show yet, and the id of the last one."""
     conversation = manager().read_conversation(session_id)
     newer = conversation.messages[len(conversation.up_to(seen)) :][-EARLIER_SHOWN:]
     last = conversation.last.id if conversation.last else ""
@@ -74,7 +74,7 @@ def newer_context(session_id: str, seen: str) -> dict[str, Any]:
 
 
 def newer_partials(session_id: str, seen: str) -> Markup:
-    """The same for a page with a script: put behind what it shows, or in its place where that is no longer shown."""
+    """The same for htmx: appended, or in place of all messages if the page's branch is no longer shown."""
     conversation = manager().read_conversation(session_id)
     newer = conversation.messages[len(conversation.up_to(seen)) :]
     if not newer:
@@ -91,7 +91,7 @@ def messages_part(session: WebChatSession) -> str:
 
 
 def message_context(message: Message, conversation: Conversation, body: Body | None = None) -> dict[str, Any]:
-    """What `_message.html` needs. `body` is given where the caller goes on from just that state of it."""
+    """What `_message.html` needs. `body` is given if the caller continues from exactly that state."""
     is_last = conversation.last is not None and message.id == conversation.last.id
     return {
         "message": message,
@@ -100,7 +100,7 @@ def message_context(message: Message, conversation: Conversation, body: Body | N
         "effects": has_effects(message),
         "status": conversation.status if is_last else None,
         "is_last": is_last,
-        # A frame for whoever has no script: in a fragment, which a script puts in, it would really load.
+        # A frame for browsers without JavaScript. In a fragment, which htmx puts in, it would load.
         "framed": not is_htmx(),
     }
 
@@ -112,15 +112,15 @@ def message_html(message: Message, conversation: Conversation, session_id: str, 
 
 
 def article_partial(message: Message, conversation: Conversation, session_id: str, body: Body | None = None) -> Markup:
-    """One message's article over the one that is there; what has not changed in it stays untouched."""
+    """One message's article, morphed into the one that is there."""
     return partial(f"m-{message.id}", "outerMorph", message_html(message, conversation, session_id, body))
 
 
 def added_partial(messages: Sequence[Message], conversation: Conversation, session_id: str) -> Markup:
-    """Messages in a row, in the place of the anchor that the one before them left; without it nothing happens.
+    """Consecutive messages, in place of the anchor after the one before them; without it nothing happens.
 
-    All come as one swap: htmx looks for all of an answer's targets before it puts the first part in. Only the last
-    leaves an anchor: at one between them a stream would put in again what stands behind it.
+    All come as one swap: htmx finds all targets of a response before its first swap. Only the last one leaves an
+    anchor: at an anchor in between a stream would insert the later messages again.
     """
     shown = conversation.up_to(messages[0].id)
     before = shown[-2].id if len(shown) > 1 else messages[0].parent or START
@@ -145,7 +145,7 @@ def anchor(message: Message) -> str:
 
 
 def seen_partial(message: Message) -> Markup:
-    """What the composer says that its page has seen."""
+    """The composer's `seen` field: the last message that its page shows."""
     return partial("seen", "outerHTML", render_template("webchat/_seen.html", seen=message.id))
 
 
@@ -164,12 +164,12 @@ def usage_partial(usage: Usage) -> Markup:
 
 
 def controls_partial(session: WebChatSession) -> Markup:
-    """What can be chosen for the session, anew: a select that a person has changed does not follow its options."""
+    """The session's controls, replaced: a select that a person has changed does not follow its options."""
     return partial("controls", "outerHTML", render_template("webchat/_controls.html", session=session))
 
 
 def new_session_partial(session: WebChatSession) -> Markup:
-    """Where a session that has not begun will work, and with which agent; nothing for another."""
+    """The folder and agent of a session that has not begun; nothing once it has."""
     return partial("newSession", "outerHTML", render_template("webchat/_new_session.html", session=session))
 
 
@@ -179,7 +179,7 @@ def status_html(status: Status | None) -> str:
 
 
 def shell_partials(session: WebChatSession | None) -> Markup:
-    """What stands around the chat and depends on its session: badge and title."""
+    """What depends on the session outside the chat: badge and title."""
     badge = render_template("webchat/_badge.html", session=session)
     return partial("badge", "outerHTML", badge) + Markup("<title>{}</title>\n").format(page_title(session))
 

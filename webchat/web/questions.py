@@ -1,4 +1,4 @@
-"""An agent's questions to the person: which one is open, and the answer to it."""
+"""An agent's questions: which one is open, and its answer."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def register(blueprint: Blueprint) -> None:
 
 
 def waiting(session_id: str) -> Response:
-    """The session's open question as JSON, with the page's title, for a page that is out of sight and has no stream."""
+    """The session's open question as JSON, with the page's title, for a page in the background without a stream."""
     session = manager().get_session(session_id, owner())
     last = manager().read_conversation(session_id).last
     return json_answer({"title": pieces.page_title(session), "waiting": waiting_fields(last)})

@@ -1,4 +1,4 @@
-"""Messages that wait while an answer is being written: changed, taken back, sent; and the stop that gives them back."""
+"""The routes of queued messages: edit, take back, send now; and stop, which takes all of them back."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def register(blueprint: Blueprint) -> None:
 
 
 def after_queueing(session_id: str) -> AnyResponse:
-    """The messages that wait as they are now, or a redirect."""
+    """The queued messages, or a redirect."""
     if not is_htmx():
         return redirect(f"{session_link(session_id)}#end", code=303)
     session, conversation = manager().get_session(session_id, owner()), manager().read_conversation(session_id)
@@ -33,20 +33,20 @@ def after_queueing(session_id: str) -> AnyResponse:
 
 
 def change(session_id: str, key: str) -> AnyResponse:
-    """Say something else in a message that waits."""
+    """Edit a queued message."""
     message = request_fields().required("message", "Write a message first.")
     item = manager().queue.change(session_id, key, message, owner())
     return script_answer({"session_id": session_id, **queued_fields(item)}) or after_queueing(session_id)
 
 
 def take_back(session_id: str, key: str) -> AnyResponse:
-    """Send a message not at all. On a page its text goes back into the field; a script gets it."""
+    """Take a queued message back. On a page its text returns to the field; a script gets it."""
     item = manager().queue.take_back(session_id, key, owner(), keep=not is_script())
     return script_answer({"session_id": session_id, **queued_fields(item)}) or after_queueing(session_id)
 
 
 def send(session_id: str, key: str) -> AnyResponse:
-    """Send a message that waits and is not sent by itself."""
+    """Send a held message."""
     reserve()
     posted = manager().queue.send_now(session_id, key, owner())
     told = answering(posted)
@@ -57,7 +57,7 @@ def send(session_id: str, key: str) -> AnyResponse:
 
 
 def stop(session_id: str) -> AnyResponse:
-    """Stop the answer that is being written; what waits goes back into the field."""
+    """Stop the answer; queued messages return to the field."""
     manager().stop(session_id, owner())
     session = manager().get_session(session_id, owner())
     told = script_answer({**session_fields(session), "returned": returned_fields(session_id)})

@@ -1,4 +1,4 @@
-"""Messages that wait, as pages and scripts send them and are shown them. Knows no route."""
+"""Queued messages, as pages and scripts send and see them. Knows no route."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from webchat.web.templates import render_template
 
 
 def post_or_queue(session_id: str, message: str, files: Sequence[tuple[str, str]]) -> Posted | QueuedMessage:
-    """Send a form's message, or have it wait. What stood in its field of messages taken back goes with it."""
+    """Send or queue a form's message; what was taken back into its field is dropped."""
     fields, queue = request_fields(), manager().queue
     files = [*files, *queue.files_of(session_id, fields.several("keep"), owner())]
     key, seen = fields.key(), fields.optional("seen")
@@ -30,7 +30,7 @@ def post_or_queue(session_id: str, message: str, files: Sequence[tuple[str, str]
 
 
 def post_or_wait(session_id: str, message: str, files: Sequence[tuple[str, str]] = ()) -> Posted:
-    """Send a script's message; while an answer is being written only if it says that it waits for its turn."""
+    """Send a script's message; with `queue` it waits for its turn if an answer is being written."""
     fields = request_fields()
     key, seen, queue = fields.key(), fields.optional("seen"), fields.optional("queue")
     if queue not in (None, "on"):
@@ -43,7 +43,7 @@ def post_or_wait(session_id: str, message: str, files: Sequence[tuple[str, str]]
 
 
 def queue_context(session: WebChatSession, conversation: Conversation) -> dict[str, Any]:
-    """What `_queue.html` and `_returned.html` need; `draft` is what stands in the message field at first."""
+    """What `_queue.html` and `_returned.html` need; `draft` is the message field's initial text."""
     queue = manager().queue
     returned = queue.returned(session.session_id)
     queued = _waiting(session.session_id, conversation)
@@ -57,28 +57,28 @@ def queue_context(session: WebChatSession, conversation: Conversation) -> dict[s
 
 
 def queue_partials(context: dict[str, Any]) -> Markup:
-    """The messages that wait, and those for the field, in the place of what the page shows of them."""
+    """The queued messages and those taken back, as swaps."""
     queue = partial("queue", "outerMorph", render_template("webchat/_queue.html", **context))
     return queue + partial("returned", "outerMorph", render_template("webchat/_returned.html", **context))
 
 
 def queue_fields(session_id: str, conversation: Conversation) -> list[dict[str, object]]:
-    """What a script is told of all messages that wait."""
+    """All queued messages, for a script."""
     return [queued_fields(item) for item in _waiting(session_id, conversation)]
 
 
 def returned_fields(session_id: str) -> list[dict[str, object]]:
-    """What a script is told of the messages that were taken back and stand in the field, unsent."""
+    """The messages that were taken back, for a script."""
     return [queued_fields(item) for item in manager().queue.returned(session_id)]
 
 
 def queued_fields(item: QueuedMessage) -> dict[str, object]:
-    """What a script is told of one message that waits."""
+    """One queued message, for a script."""
     files = [{"name": file.name, "size": file.size} for file in item.files]
     return {"key": item.key, "text": item.text, "files": files, "created_at": item.created_at}
 
 
 def _waiting(session_id: str, conversation: Conversation) -> list[QueuedMessage]:
-    """What waits, without the one that is just being sent and is in the conversation already."""
+    """The queued messages but the one that is just being sent and already in the conversation."""
     sent = {message.key for message in conversation.messages[-2:]}
     return [item for item in manager().queue.items(session_id) if item.key not in sent]

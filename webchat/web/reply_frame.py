@@ -1,4 +1,4 @@
-"""The answer in flight as a page of its own that grows: what a frame shows where no script runs."""
+"""The answer in flight as a growing page of its own, for a frame in browsers without JavaScript."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def reply(session_id: str) -> Response:
     g.framed = True
     if last is not None and last.in_flight:
         g.place = chat_of().take_stream()
-    # An iterator takes its context at the first piece, when this request's is gone.
+    # The body is iterated when this request's context is gone.
     return holding(Response(stream_with_context(_page(session_id, last)), mimetype="text/html"))
 
 

@@ -1,4 +1,4 @@
-"""The imports that a chat is doing, so that their progress can be asked for. Knows no request."""
+"""The running imports of a chat, and their progress. Knows no request."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ MOST_IMPORTS, IMPORTS_PER_CLIENT = 12, 4
 """Imports that run at once, in all and for each client: each holds a thread for as long as it takes."""
 TOO_MANY_IMPORTS = "Too many of your imports are running right now. Wait for one, then try again."
 REMEMBERED = 20
-"""Imports of one person that can be asked for."""
+"""Imports remembered for one person."""
 MOST_PEOPLE = 1000
-"""People whose imports can be asked for."""
+"""People whose imports are remembered."""
 AWAITED = 1800.0
 """Seconds that a page is told that its file is being sent: the server takes the whole of it in before it calls us."""
 
 
 class Imports:
-    """The imports of one chat that are going on, or were lately, by the person and a key that the page gave."""
+    """The running and recent imports of one chat, by person and a key that the page has made."""
 
     def __init__(self, awaited: float = AWAITED) -> None:
         """`awaited` is for how many seconds an import that has not come is taken to be on its way."""
@@ -31,7 +31,7 @@ class Imports:
         self._watches: OrderedDict[str | None, OrderedDict[str, Watch]] = OrderedDict()
 
     def begin(self, who: str | None, key: str) -> Watch:
-        """A watch for an import whose request has come. One with the same key that is over is forgotten."""
+        """A watch for an import whose request has arrived; it replaces a finished one with the same key."""
         with self._guard:
             theirs = self._of(who)
             if key in theirs and theirs[key].is_over:
@@ -41,7 +41,7 @@ class Imports:
             return watch
 
     def of(self, who: str | None, key: str) -> Watch:
-        """The import with that key. One that is not known is yet to come: its file is being sent."""
+        """The import with that key. An unknown one is yet to come: its file is being uploaded."""
         with self._guard:
             watch = self._watch(self._of(who), key)
             if not watch.is_sent and watch.age > self._awaited:

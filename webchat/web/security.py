@@ -1,4 +1,4 @@
-"""Who may talk to the chat and what its pages may do. Knows no view."""
+"""Which requests are accepted and what the pages may do. Knows no view."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ POLICY = {
     "frame-ancestors": "'none'",
 }
 NOT_NEEDED = "camera display-capture geolocation hid local-fonts microphone midi payment serial usb".split()
-"""What no page may ask the browser for; the clipboard is needed for copying."""
+"""Features denied to pages; the clipboard is not among them: copying needs it."""
 
 ANSWER_HEADER = "Webchat-Answer"
 """Marks responses of our views and error handlers. Pages accept no others: a host application or a proxy may send its
@@ -35,7 +35,7 @@ sign-in page instead."""
 
 
 def is_same_site(request: Request) -> bool:
-    """Whether a request comes from a page of ours, or from a script.
+    """Whether a request comes from one of our pages, or from a script.
 
     Browsers say where a request comes from in Sec-Fetch-Site, older ones in Origin; a script sends neither.
     """
@@ -46,13 +46,13 @@ def is_same_site(request: Request) -> bool:
 
 
 def check_same_site(request: Request) -> None:
-    """Refuse a writing request that another site's page sends. Raises Forbidden."""
+    """Refuse cross-site requests that write. Raises Forbidden."""
     if request.method not in SAFE_METHODS and not is_same_site(request):
         raise Forbidden("This request comes from another site's page, which may not write here.")
 
 
 def check_host(request: Request, allowed: Collection[str], *, any_address: bool = False) -> None:
-    """Refuse a name that is not ours: a page of another site may have made it point here. Raises MisdirectedRequest.
+    """Refuse unknown host names, against DNS rebinding. Raises MisdirectedRequest.
 
     `any_address`: the chat is reached from elsewhere, so that an IP address is ours; only a name can be made to point
     to another one.
@@ -65,7 +65,7 @@ def check_host(request: Request, allowed: Collection[str], *, any_address: bool 
 
 
 def headers(*, framed: bool = False) -> dict[str, str]:
-    """What every answer carries; `framed` is for a page that ours show in a frame."""
+    """The headers of every response; `framed` is for a page that is shown in a frame."""
     policy = POLICY | ({"frame-ancestors": "'self'"} if framed else {})
     return {
         "Content-Security-Policy": "; ".join(f"{name} {value}" for name, value in policy.items()),
@@ -79,7 +79,7 @@ def headers(*, framed: bool = False) -> dict[str, str]:
 
 
 def set_headers(response: Response) -> Response:
-    """Put them on an answer; a view may have set `g.framed`, and how long a browser may keep it."""
+    """Add them to a response; a view may have set `g.framed`, and a Cache-Control."""
     response.headers.update(headers(framed=g.get("framed", False)))
     if g.get("is_ours"):
         response.headers[ANSWER_HEADER] = "yes"
@@ -88,12 +88,12 @@ def set_headers(response: Response) -> Response:
 
 
 def mark_as_ours() -> None:
-    """Have the answer to this request carry `ANSWER_HEADER`."""
+    """Add `ANSWER_HEADER` to the response of this request."""
     g.is_ours = True
 
 
 def mark_views(setup: BlueprintSetupState) -> None:
-    """Mark the answers of all views that a blueprint has when it is registered."""
+    """Mark the responses of all views that a blueprint has when it is registered."""
     prefix = f"{setup.name_prefix}.{setup.name}.".lstrip(".")
     views = setup.app.view_functions
     for name in [name for name in views if name.startswith(prefix)]:
@@ -101,7 +101,7 @@ def mark_views(setup: BlueprintSetupState) -> None:
 
 
 def _marked(view: Callable[..., Any]) -> Callable[..., Any]:
-    """The view, with its answers marked. What a host application answers before it is called is not."""
+    """The view, with its responses marked; not those that a host application sends before it is called."""
 
     def marked(**values: object) -> object:
         answer = view(**values)

@@ -21,7 +21,7 @@ from webchat.web.templates import render_template
 
 SESSIONS_SHOWN = 50
 HITS_SHOWN = 30
-"""Sessions at most that are shown for what was said in them."""
+"""Hits of a full-text search at most."""
 
 
 @dataclass(frozen=True)
@@ -34,14 +34,14 @@ class Group:
 
 @dataclass(frozen=True)
 class SaidIn:
-    """A session, and a message in it that was searched for."""
+    """A hit of a full-text search: a session and a message in it."""
 
     session: WebChatSession
     hit: Hit
 
     @property
     def is_title(self) -> bool:
-        """Whether it is where the session's title was taken from."""
+        """Whether the session's title was taken from this message."""
         return (self.hit.before + self.hit.match + self.hit.after).startswith(self.session.description.rstrip("…"))
 
 
@@ -78,14 +78,14 @@ def list_context(
 
 
 def waiting() -> frozenset[str]:
-    """The ids of the sessions in which somebody is asked something, as far as that can be read."""
+    """The ids of the sessions that ask their person something; none if that cannot be read."""
     with suppress(StorageError):
         return manager().waiting_for_answers()
     return frozenset()
 
 
 def list_partial() -> Markup:
-    """The rows of the dropdown, anew."""
+    """The rows of the dropdown, as a swap."""
     return partial("sessionList", "outerHTML", list_part())
 
 
@@ -104,9 +104,9 @@ def listed(
 
 
 def said(query: str, titled: Sequence[WebChatSession], folder: str | None = None) -> tuple[list[SaidIn], bool, bool]:
-    """The sessions in which that was said, whether the index is up to date, and whether only part was looked at.
+    """The hits of a full-text search, whether the index is up to date, and whether only a part was searched.
 
-    Those that have it in their title come last, and not where what was said is the message that the title is from.
+    Sessions that match by title come last, and not at all if the hit is the message that the title was taken from.
     """
     if not query.strip():
         return [], True, False
@@ -134,9 +134,9 @@ def _by_folder(sessions: Sequence[WebChatSession]) -> list[Group]:
 
 
 def _days(sessions: Sequence[WebChatSession]) -> dict[str, str]:
-    """Under which day each of these stands, the newest first: none under an older one than what stands below it.
+    """The day's heading of each of these sessions, newest first: none gets an older one than the session below it.
 
-    What was said while the clock was behind stands where it belongs, with a time that is too early.
+    A session from a time when the clock was behind keeps its place, though its time is too early.
     """
     now = local_time(datetime.now().astimezone().isoformat())
     assert now is not None  # noqa: S101  (a time that was just made)

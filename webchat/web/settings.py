@@ -105,7 +105,7 @@ class SettingsPage:
         return self._page(nearby=found)
 
     def _refuse_where_shared(self) -> None:
-        """Let nobody explore the server's network from a page that several people see."""
+        """Refuse if the chat is shared: nobody may explore the server's network."""
         if self._live.is_shared:
             raise Forbidden("Only the person who runs this server can look for model servers or test one.")
 
@@ -135,7 +135,7 @@ class SettingsPage:
 
     @property
     def _has_models(self) -> bool:
-        """Whether the models on this machine are for whoever sees the page to get and remove."""
+        """Whether the page may download and remove models on this machine."""
         return not self._live.own_backend and not self._live.is_shared
 
 

@@ -55,21 +55,21 @@ class SettingsForm:
 
     @property
     def is_shared(self) -> bool:
-        """Whether several people see the page: who runs the server and how is then not theirs to know."""
+        """Whether several people see the page: it then hides how the server is run."""
         return self._live.is_shared
 
     def fixed_by(self, name: str) -> str:
         return self._live.fixed_by(name)
 
     def chosen(self, name: str) -> str:
-        """The value that holds, also where it is the default."""
+        """The effective value, also if it is the default."""
         return self._given.get(name) or str(getattr(self._settings, name))
 
     def is_on(self, name: str) -> bool:
         return config.WORDS.get(self.chosen(name).lower(), False)
 
     def value(self, name: str) -> str:
-        """What is in a text field: nothing where the default holds, which its placeholder shows; never the key."""
+        """A text field's content: empty for the default, which its placeholder shows; never the key."""
         if name == "api_key":
             return ""
         own = "" if self._sources[name] == "default" else str(getattr(self._settings, name))
@@ -92,7 +92,7 @@ class SettingsForm:
 
 
 def posted(fields: Fields) -> dict[str, str]:
-    """The settings in a post, by name. A blank key is none: `remove_key` removes the one that is saved."""
+    """The submitted settings, by name. A blank key changes nothing: `remove_key` removes the saved one."""
     given = {name: text for name in LABELS if (text := fields.setting(name)) is not None}
     if not given.get("api_key"):
         given.pop("api_key", None)

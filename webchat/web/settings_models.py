@@ -16,7 +16,7 @@ from webchat.web.templates import render_template
 
 
 class ModelsSection:
-    """Lists the models of a shelf, and does with them what people ask for."""
+    """Lists the models of a shelf; downloads, cancels and removes them."""
 
     def __init__(self, shelf: Shelf) -> None:
         self._shelf = shelf

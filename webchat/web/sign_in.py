@@ -16,11 +16,11 @@ from webchat.web.faces import Face, json_answer, wanted_face
 from webchat.web.inputs import request_fields
 
 ALWAYS_OPEN = ("access.sign_in", "webchat.static")
-"""The endpoints that whoever is not in yet needs."""
+"""The endpoints that are open before signing in."""
 
 
 class SignIn:
-    """Stands before all other views of an application, and has two of its own."""
+    """Guards all other views of an application, and has two of its own."""
 
     def __init__(self, access: Access, disabled: DisabledPeople) -> None:
         self._access, self._disabled = access, disabled
@@ -34,7 +34,7 @@ class SignIn:
         return blueprint
 
     def before(self) -> AnyResponse | None:
-        """What every request passes. Gives an answer of its own to the link with the token."""
+        """Checks every request, and answers the link with the token."""
         g.way_in = "header" if self._access.auth_header else "token" if self._access.token else ""
         if request.endpoint in ALWAYS_OPEN:
             return None
@@ -68,7 +68,7 @@ class SignIn:
 
 
 def _is_followed() -> bool:
-    """Whether somebody follows a link. A picture in another site's page must not use up a person's tries."""
+    """Whether a person follows a link. A picture in another site's page must not use up a person's attempts."""
     return request.headers.get("Sec-Fetch-Dest", "document") == "document"
 
 
@@ -79,6 +79,6 @@ def _without_token() -> str:
 
 
 def _local(address: str) -> str:
-    """The address where it leads into this application; else its first page."""
+    """The address if it belongs to this application; else its first page."""
     inside = address.startswith(f"{request.script_root}/") and not address.startswith(("//", "/\\"))
     return address if inside and address.isprintable() else url_for("webchat.index")

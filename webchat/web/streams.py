@@ -1,4 +1,4 @@
-"""One answer for a script: whole, or as it comes, as plain text or as events."""
+"""One answer for a script: whole, or streamed as plain text or events."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from webchat.web.faces import Face, error_fields, json_answer, wanted_face
 
 
 class BrokenOff(Exception):
-    """Raised in a plain text stream whose answer failed: the connection breaks off, so the reader can tell."""
+    """Raised in a plain text stream whose answer failed: the connection is cut, so that the reader notices."""
 
 
 LOOK_AGAIN = 1.0
@@ -26,20 +26,20 @@ LOOK_AGAIN = 1.0
 
 
 def reserve() -> None:
-    """Take a place for a script, which holds a thread until its answer ends. Raises TooBusy where there is none."""
+    """Acquire a slot for a script, which holds a thread until its answer ends. Raises TooBusy."""
     if wanted_face() in (Face.JSON, Face.TEXT, Face.EVENTS):
         g.place = chat_of().take_stream()
 
 
 def release_unused(_: BaseException | None = None) -> None:
-    """Give a place back that no answer has taken over."""
+    """Release a slot that no response has taken over."""
     give = g.pop("place", None)
     if give:
         give()
 
 
 def answering(posted: Posted) -> Response | None:
-    """The answer itself for a script that asked for one, whole or as it comes; None for a page."""
+    """The answer for a script, whole or streamed; None for a page."""
     face = wanted_face()
     if face not in (Face.JSON, Face.TEXT, Face.EVENTS):
         return None
@@ -49,7 +49,7 @@ def answering(posted: Posted) -> Response | None:
 
 
 def holding(response: Response) -> Response:
-    """An answer that gives the request's place back after its last byte, or when the connection is closed."""
+    """A response that releases the request's slot after its last byte, or when the connection is closed."""
     give = g.pop("place", None)
     if give:
         response.response = _then(give, response.response)
@@ -58,7 +58,7 @@ def holding(response: Response) -> Response:
 
 
 def _then(give: Callable[[], None], body: Iterable[Any]) -> Iterator[Any]:
-    """The same body; at its end a place is given back."""
+    """The same body; releases a slot at its end."""
     yield from body
     give()
 
@@ -127,7 +127,7 @@ def memory_json(said: MemoryAnswer, *, connected: bool) -> Response:
 
 
 def _pieces(posted: Posted) -> Iterator[tuple[str, Message]]:
-    """The answer as it comes, for as long as there is somebody to take it."""
+    """The answer as it comes, until the client disconnects."""
     gone = has_gone()
     pieces = manager().pieces(posted.session.session_id, posted.reply.id)
     return takewhile(lambda _: not gone(), pieces)

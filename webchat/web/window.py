@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from webchat.chat.message import Message
 
 MESSAGES_SHOWN = 20
-"""With how many messages a session opens: more than a screen has, and no more than is rendered in a moment."""
+"""How many messages a session opens with: more than a screen shows, and quick to render."""
 EARLIER_SHOWN = 50
 """How many more come when somebody scrolls up to them."""
 MOST_SHOWN = 600
