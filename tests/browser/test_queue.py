@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
-from tests.scripted_server import delta, sends
+from tests.browser.test_files import NOTES
+from tests.scripted_server import DONE, delta, ended, says, sends
 
 pytestmark = pytest.mark.browser
 
@@ -74,6 +75,42 @@ def test_it_can_be_changed_where_it_stands(chat):
     expect(first.locator(".waiting-text")).to_have_text("changed")
     chat.page.reload()
     expect(waiting(chat).locator(".waiting-text")).to_have_text(["changed", "third", "from elsewhere"])
+
+
+def test_a_change_that_was_not_saved_comes_into_the_field_when_the_message_is_sent(serve_model, visit, model, gates):
+    model.script(sends("half", gates[0], ended(), DONE), says("Second."))
+    chat = visit(serve_model())
+    chat.ask("one")
+    chat.streaming("half")
+    chat.ask("second")
+    waiting(chat).get_by_text("Edit").click()
+    waiting(chat).get_by_role("textbox").fill("changed, but")
+    chat.field.fill("typed")
+    gates[0].set()
+    expect(chat.page.get_by_text("Second.")).to_be_visible()
+    assert chat.texts()[2] == "second"
+    expect(chat.field).to_have_value("changed, but\n\ntyped")
+    chat.page.reload()
+    expect(chat.field).to_have_value("changed, but\n\ntyped")
+
+
+@pytest.mark.parametrize("keeps", [True, False])
+def test_the_files_of_what_is_taken_back_go_with_it_unless_they_are_unticked(chat, keeps):
+    chat.page.set_input_files("#files", [NOTES])
+    chat.ask("second")
+    expect(waiting(chat)).to_contain_text("notes.txt")
+    expect(chat.page.locator("#attachedNames")).to_have_text("")
+    waiting(chat).get_by_role("button", name="Take back").click()
+    box = chat.page.get_by_role("checkbox", name="notes.txt")
+    expect(box).to_be_checked()
+    if not keeps:
+        box.focus()
+        chat.page.keyboard.press("Space")
+        expect(box).not_to_be_checked()
+    chat.ask("second, and more")
+    expect(box).to_have_count(0)
+    expect(waiting(chat)).to_contain_text("second, and more")
+    expect(waiting(chat).get_by_text("notes.txt")).to_have_count(1 if keeps else 0)
 
 
 def test_what_is_taken_back_stands_in_the_field_before_what_is_there(chat):
