@@ -242,6 +242,14 @@ def test_the_agents_session_is_kept_after_stop(agents):
     assert told(backend, session_id)["prompts"] == ["hello", "endless", "told"]
 
 
+def test_an_agent_that_forgets_what_was_stopped_is_told_it(agents):
+    backend = agents.backend("--gemini")
+    session_id, history = stopped(backend)
+    backend.resume_session(session_id, history)
+    [prompt] = told(backend, session_id)["prompts"]
+    assert "User: endless\n\nYou: on and" in prompt
+
+
 def stopped(backend) -> tuple[str, list[dict[str, str]]]:
     """A session whose last answer was stopped, and its history."""
     session_id = begun(backend)

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.real_agents.gemini import GeminiModel
+from tests.real_agents.model import Model
+
 FOLDER = Path(os.environ.get("WEBCHAT_TEST_AGENTS") or Path.home() / ".cache" / "webchat-agents")
 """What .ci/agents has installed."""
 MODULES = FOLDER / "node_modules"
@@ -21,7 +24,8 @@ class RealAgent:
     """An agent's program and arguments, and its settings for a model server at a URL, written below a home folder.
 
     `shell` is the tool that runs a command, `more` what it has to be given besides, and `offers` what the person is
-    offered before it runs.
+    offered before it runs. `shows` is whether the chat is told what a command was and gave; `forgets` whether its
+    sessions neither outlive it nor have a message whose answer was stopped.
     """
 
     name: str
@@ -31,6 +35,9 @@ class RealAgent:
     shell: str
     more: Mapping[str, Any]
     offers: tuple[str, ...]
+    model: type[Model] = Model
+    shows: bool = True
+    forgets: bool = False
 
     @property
     def path(self) -> Path:
@@ -91,6 +98,18 @@ def _qwen(home: Path, url: str) -> Mapping[str, str]:
     return {"OPENAI_BASE_URL": url, "OPENAI_API_KEY": KEY, "OPENAI_MODEL": "scripted-model"}
 
 
+def _gemini(home: Path, url: str) -> Mapping[str, str]:
+    settings = {
+        "security": {"auth": {"selectedType": "gemini-api-key"}},
+        "general": {"enableAutoUpdate": False},
+        "privacy": {"usageStatisticsEnabled": False},
+    }
+    path = home / ".gemini" / "settings.json"
+    path.parent.mkdir()
+    path.write_text(json.dumps(settings))
+    return {"GOOGLE_GEMINI_BASE_URL": url.removesuffix("/v1"), "GEMINI_API_KEY": KEY}
+
+
 AGENTS = {
     agent.name: agent
     for agent in (
@@ -120,6 +139,18 @@ AGENTS = {
             "run_shell_command",
             {"description": "Prints", "is_background": False},
             ("Always Allow in project: tee *", "Always Allow for user: tee *", "Allow", "Reject"),
+        ),
+        RealAgent(
+            "gemini",
+            ".bin/gemini",
+            ("--acp", "--model", "scripted-model"),
+            _gemini,
+            "run_shell_command",
+            {"description": "Prints"},
+            ("Allow for this session", "Allow", "Reject"),
+            GeminiModel,
+            shows=False,
+            forgets=True,
         ),
     )
 }

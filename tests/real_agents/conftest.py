@@ -24,7 +24,7 @@ def _param(agent: RealAgent) -> object:
 
 @pytest.fixture
 def model(agent: RealAgent) -> Iterator[Model]:
-    with Model(agent.shell) as model:
+    with agent.model(agent.shell) as model:
         yield model
 
 

@@ -41,8 +41,7 @@ def test_a_command_runs_once_the_person_allows_it(chat, session_id, model, agent
     assert made.read_text() == "one\ntwo\n"
     call = call_of(answer)
     assert (call.kind, call.status) == ("execute", "done")
-    assert "printf" in call.input
-    assert "one\ntwo\n" in shown(call)
+    assert ("printf" in call.input, "one\ntwo\n" in shown(call)) == (agent.shows, agent.shows)
     assert "one\ntwo" in model.tools_gave[0]
     assert question_of(answer).chosen.kind == "allow_once"
 

@@ -29,18 +29,21 @@ def test_stop_ends_a_command_that_runs(chat, session_id, model, agent):
     assert chat.ended(session_id).status == "stopped"
     until(lambda: has_ended(pid), PATIENCE)
     assert chat.say(session_id, "Are you awake?") == "Hello there."
-    assert asked(model) == ["Sleep.", "Are you awake?"]
+    anew = primed("User: Sleep.", new="Are you awake?")
+    assert asked(model) == ([anew] if agent.forgets else ["Sleep.", "Are you awake?"])
 
 
-def test_a_stopped_answer_stays_in_the_agents_session(chat, session_id, model):
+def test_a_stopped_answer_stays_in_the_conversation(chat, session_id, model, agent):
     model.script(sends("Once upon a time ", SILENCE))
     chat.begin_answer(session_id, "Tell me a story.", "Once")
     began = chat.agents_session(session_id)
     chat.manager.stop(session_id)
     assert chat.ended(session_id).status == "stopped"
     assert chat.say(session_id, "Shorter, please.") == "Hello there."
-    assert chat.agents_session(session_id) == began
-    assert model.heard == chat.transcript(session_id)[:-1]
+    assert (chat.agents_session(session_id) == began) == (not agent.forgets)
+    told = ["User: Tell me a story.", "You: Once upon a time "]
+    anew = [("user", primed(*told, new="Shorter, please."))]
+    assert model.heard == (anew if agent.forgets else chat.transcript(session_id)[:-1])
 
 
 def test_stop_while_the_agent_asks_runs_nothing(chat, session_id, model, agent):
@@ -55,7 +58,8 @@ def test_stop_while_the_agent_asks_runs_nothing(chat, session_id, model, agent):
         chat.manager.answer_permission(session_id, asked.id, asked.options[0].id)
     assert chat.say(session_id, "Is it there?") == "Hello there."
     assert not made.exists()
-    assert model.heard == chat.transcript(session_id)[:-1]
+    anew = [("user", primed("User: Make a file.", "You: I make it. ", new="Is it there?"))]
+    assert model.heard == (anew if agent.forgets else chat.transcript(session_id)[:-1])
 
 
 def test_a_killed_agent_fails_its_answer_and_the_next_message_starts_it_again(chat, session_id, model):

@@ -23,6 +23,8 @@ MOST_EARLY = 100
 """Updates that are kept for sessions whose opening has not been answered yet."""
 LOAD_DESTROYS = ("gemini",)
 """Names of agents whose session/load can destroy the session."""
+CANCEL_FORGETS = ("gemini",)
+"""Names of agents whose model does not hear any more of a prompt that was cancelled."""
 CAPABILITIES = {"fs": {"readTextFile": False, "writeTextFile": False}, "terminal": False}
 CANCELLED = {"outcome": {"outcome": "cancelled"}}
 
@@ -146,13 +148,17 @@ class Connection:
         """Whether it knows this of sessions: list, resume, close; or load, where that does no harm."""
         able = mapping(self._info.get("agentCapabilities"))
         if what == "load":
-            return able.get("loadSession") is True and not self._destroys_by_loading
+            return able.get("loadSession") is True and not self._is_one_of(LOAD_DESTROYS)
         return mapping(able.get("sessionCapabilities")).get(what) not in (None, False)
 
     @property
-    def _destroys_by_loading(self) -> bool:
+    def forgets_cancelled(self) -> bool:
+        """Whether a session of it, once a prompt was cancelled, has another conversation than the page shows."""
+        return self._is_one_of(CANCEL_FORGETS)
+
+    def _is_one_of(self, known: Sequence[str]) -> bool:
         names = text(mapping(self._info.get("agentInfo")).get("name")) or " ".join(self._command)
-        return any(name in names.lower() for name in LOAD_DESTROYS)
+        return any(name in names.lower() for name in known)
 
     # Sessions
 

@@ -89,7 +89,8 @@ class Opening:
                 self._require_wanted()
                 return None
         has_failed = live.has_failed or (running is not None and running.exception() is not None)
-        if has_failed or live.known != known:
+        has_forgotten = live.was_cancelled and connection.forgets_cancelled
+        if has_failed or has_forgotten or live.known != known:
             live.close()
             return None
         self._session.live = live
