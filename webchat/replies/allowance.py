@@ -18,11 +18,11 @@ What = Literal["messages", "imports"]
 MINUTE = 60.0
 NOT_COUNTED = "What you have sent could not be counted"
 Times = dict[str, dict[str, list[float]]]
-"""By person and what they send, when they did so in the last minute, in seconds since 1970. "" is who needs no name."""
+"""By person ("" without sign-in) and kind: when they sent something in the last minute, in seconds since 1970."""
 
 
 class Allowance:
-    """The limits for each person. Where one is not set, nothing is counted.
+    """The limits for each person. Nothing is counted for a limit that is not set.
 
     A moment that is further from now than a minute does not count, whether it is past or to come: a server whose clock
     is wrong keeps nobody out for long.
@@ -111,7 +111,7 @@ def _recent(times: list[float], now: float) -> list[float]:
 
 
 def _times(data: bytes | None) -> Times:
-    """What was counted; nothing where that is not understood: in a minute nobody would miss it."""
+    """What was counted; nothing if it cannot be parsed: it would expire within a minute anyway."""
     try:
         found = {} if data is None else json.loads(data)
         return {

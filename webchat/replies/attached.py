@@ -16,16 +16,16 @@ from webchat.replies.backend_errors import backend_errors
 
 log = logging.getLogger(__name__)
 KNOWN_SESSIONS = 1000
-"""Sessions of which it is remembered what the backend knows; those used last."""
+"""Sessions whose state in the backend is tracked: the most recently used ones."""
 Past = Sequence[Mapping[str, Any]]
 """Messages with `id`, `role` and `content`, oldest first."""
 
 
 class AttachedBackend:
-    """One backend. Another may take its place at any time: it then goes when its last answer has ended.
+    """One backend. When another takes its place, it is closed after its last answer has ended.
 
-    The manager remembers here the last message of each session that the backend has taken in, and tells it the history
-    where the conversation has gone another way. Raises what `backend_errors` makes of what the backend raises.
+    Tracks the last message that the backend has seen in each session; if the conversation has continued differently,
+    the backend is given the whole history again. Errors of the backend are converted by `backend_errors`.
     """
 
     def __init__(self, backend: SessionBackend, known_sessions: int = KNOWN_SESSIONS) -> None:
@@ -60,7 +60,7 @@ class AttachedBackend:
     def ask(
         self, session_id: str, message: str, past: Past, options: SessionOptions, *, again: bool
     ) -> Iterable[Piece]:
-        """Ask in a session that had these messages before; `again`: the backend has said that it does not know it."""
+        """Ask in a session with these earlier messages; `again`: the backend has said that it does not know it."""
         if again or self._known.get(session_id, "") != _last(past):
             self.take_up(session_id, past)
         self._know(session_id, _asking(past))
@@ -71,7 +71,7 @@ class AttachedBackend:
             return self.backend.send_message(session_id, message)
 
     def answer_permission(self, session_id: str, permission_id: str, option_id: str) -> None:
-        """Pass on what the person has chosen."""
+        """Pass on the person's choice."""
         able = abilities.asking(self.backend)
         if able:
             with backend_errors():
@@ -84,7 +84,7 @@ class AttachedBackend:
 
     @property
     def is_controlled(self) -> bool:
-        """Whether its sessions may have something to choose."""
+        """Whether its sessions may have controls."""
         return abilities.controlled(self.backend) is not None
 
     def controls(self, session_id: str) -> Controls:
@@ -114,7 +114,7 @@ class AttachedBackend:
             return able.own_sessions() if able else ()
 
     def bring_in(self, own_id: str) -> tuple[str, OwnSession, Sequence[Mapping[str, str]]]:
-        """A session of ours that goes on with one of its own; see `SessionKeeping`. Raises InvalidInput."""
+        """A session of ours that continues one of its own; see `SessionKeeping`. Raises InvalidInput."""
         able = abilities.session_keeping(self.backend)
         if able is None:
             raise InvalidInput("What answers here has no sessions of its own.")
@@ -122,12 +122,12 @@ class AttachedBackend:
             return able.bring_in(own_id)
 
     def has_brought(self, session_id: str, past: Past) -> None:
-        """Note that the backend has brought the session in with this history."""
+        """Note that the backend knows the session up to the end of this history."""
         self._know(session_id, _last(past))
 
     @property
     def names_itself(self) -> bool:
-        """Whether its sessions have titles of their own, for which nothing is asked."""
+        """Whether its sessions have titles of their own, which cost no question."""
         return abilities.self_titling(self.backend) is not None
 
     def own_title(self, session_id: str) -> str:
@@ -137,7 +137,7 @@ class AttachedBackend:
             return (able.own_title(session_id) if able else None) or ""
 
     def only_speaks(self, options: SessionOptions) -> bool:
-        """Whether asking it in a session with these options changes nothing but what it says."""
+        """Whether asking it in a session with these options has no side effects."""
         return abilities.only_speaks(self.backend, options)
 
     @property
@@ -151,15 +151,15 @@ class AttachedBackend:
             return able.suggest_title(past, options) if able else ()
 
     def end(self, session_id: str) -> None:
-        # A backend that does not know it, after a restart say, or has ended it itself has nothing to let go of.
+        # A backend that does not know the session (after a restart), or has ended it itself, has nothing to end.
         with suppress(SessionUnknown, SessionEnded), backend_errors():
             self.backend.end_session(session_id)
         self._known.pop(session_id, None)
 
     def learned(self, session_id: str, past: Past, message_id: str | None) -> None:
-        """Note that the backend, asked after `past`, knows the session up to that message; None: nobody can tell.
+        """Note that the backend, asked after `past`, knows the session up to that message; None: unknown.
 
-        Where it was given another history meanwhile, nobody can tell either.
+        If it was given another history meanwhile, its state is unknown, too.
         """
         before = self._known.pop(session_id, None)
         if message_id is not None and before == _asking(past):
@@ -169,17 +169,17 @@ class AttachedBackend:
         with self._known_lock:
             self._known[session_id] = message_id
             self._known.move_to_end(session_id)
-            while len(self._known) > self._known_sessions:  # one that is forgotten is told its history again
+            while len(self._known) > self._known_sessions:  # a forgotten one is resumed with its history
                 self._known.popitem(last=False)
 
     def list_models(self) -> list[str]:
-        """The names that a session's model may have; [] where it cannot be told. Raises BackendUnavailable."""
+        """The names that a session's model may have; [] if they are unknown. Raises BackendUnavailable."""
         able = abilities.model_listing(self.backend)
         with backend_errors():
             return list(able.list_models()) if able else []
 
     def check(self) -> str | None:
-        """What keeps the backend from answering, as it says itself; one that says nothing is taken to be well."""
+        """Why the backend cannot answer, in its own words; None if it can, or cannot be checked."""
         able = abilities.checkable(self.backend)
         try:
             with backend_errors():
@@ -190,7 +190,7 @@ class AttachedBackend:
         return str(reason) if reason else None
 
     def start(self, report: Callable[[str, float | None], None]) -> None:
-        """Let the backend begin what is better done before the first message; returns at once."""
+        """Let the backend prepare for the first message; returns at once."""
         able = abilities.starting(self.backend)
         if able:
             able.start(report)
@@ -218,7 +218,7 @@ class AttachedBackend:
 
 
 class Question:
-    """One message, to be asked as often as need be."""
+    """One message for the backend, which may be asked again."""
 
     def __init__(
         self, answerer: AttachedBackend, session_id: str, message: str, past: Past, options: SessionOptions
@@ -233,7 +233,7 @@ class Question:
 
     @property
     def early(self) -> bool:
-        """Whether it may be asked while it is still being saved: if that fails, nothing has happened."""
+        """Whether it may be asked while it is still being saved: if saving fails, asking had no side effects."""
         return self._answerer.only_speaks(self._options)
 
     def __call__(self, *, again: bool) -> Iterable[Piece]:

@@ -1,4 +1,4 @@
-"""What a backend raises, as our errors. Knows no reply."""
+"""Converts a backend's exceptions into our errors. Knows no reply."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ log = logging.getLogger("webchat.reply")
 
 @contextmanager
 def backend_errors() -> Iterator[None]:
-    """Turn what a backend raises into our errors; the original is the cause, for the log only.
+    """Convert a backend's exceptions into our errors; the original is the cause, for the log only.
 
-    A plain ValueError says that the session has ended; its subclasses (a decoding error, say) end nobody's session.
+    A plain ValueError means that the session has ended; its subclasses (a decoding error, say) do not.
     """
     try:
         yield

@@ -13,7 +13,7 @@ from webchat.session_store import WebChatSession
 
 
 class CurrentBackend:
-    """Whoever needs the backend for longer than one call engages it: it then stays open, even if it is replaced."""
+    """A backend that is needed for longer than one call is engaged: it then stays open, even if it is replaced."""
 
     def __init__(self, backend: SessionBackend) -> None:
         self.attached = AttachedBackend(backend)
@@ -47,6 +47,6 @@ class CurrentBackend:
 
 
 def options_of(session: WebChatSession, takes: Collection[str]) -> SessionOptions:
-    """What was chosen for this session, of what the backend takes."""
+    """The session's options that the backend accepts."""
     chosen = {name: session.extra.get(name) for name in CHOSEN if name in takes}
     return SessionOptions(**{name: value for name, value in chosen.items() if isinstance(value, str)})

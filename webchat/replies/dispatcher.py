@@ -1,4 +1,4 @@
-"""Sends a question to the backend that answers now. Knows no rule of what may be asked, and no file."""
+"""Sends questions to the current backend. Knows no rule of the conversation, and no file."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from webchat.session_store import WebChatSession, WebChatSessionStore
 from webchat.storage.protocols import Bus
 
 NAMED_WITHIN = 4
-"""Messages before an answer, at most, for the model to name the session after it."""
+"""The model names a session after an answer with at most so many messages before it."""
 
 
 class ReplyDispatcher:
-    """Starts the replies of the current backend, and does what follows each of them: notes, titles."""
+    """Starts the replies of the current backend, and follows each of them up: activity, titles."""
 
     def __init__(
         self,
@@ -34,13 +34,13 @@ class ReplyDispatcher:
         clock: Callable[[], str],
         context: Callable[[str | None], str],
     ) -> None:
-        """`context` gives what a backend that takes it is told, for an owner, beside each conversation."""
+        """`context` returns what backends that accept it are told about an owner with each conversation."""
         self._current, self._store, self._supervisor, self._bus = current, store, supervisor, bus
         self._clock, self._context = clock, context
         self._titles = Titles(store, lambda session_id: bus.publish(session_id, urgent=True))
 
     def close(self) -> None:
-        """Ask for nothing any more."""
+        """Stop asking for titles."""
         self._titles.close()
 
     def begin(
@@ -54,7 +54,7 @@ class ReplyDispatcher:
         key: str | None = None,
         save: Callable[[], object] = lambda: None,
     ) -> ReplyRunner:
-        """Have the question answered by a thread of its own; with `broken`, as more of that answer.
+        """Start a reply to the question; with `broken` it continues that answer.
 
         `save` puts the question on the disk; see `ReplySupervisor.begin`.
         """
@@ -71,7 +71,7 @@ class ReplyDispatcher:
         return self._supervisor.begin(turn, header, asked, follow_up, save)
 
     def note_question(self, session: WebChatSession) -> None:
-        """The person is asked something in this session, or has answered."""
+        """Note that the person was asked something in this session, or has answered."""
         self._store.touch(session.session_id, "ask")
         self._bus.publish(session.session_id, urgent=True)
 
@@ -79,8 +79,8 @@ class ReplyDispatcher:
         self, session: WebChatSession, run: ReplyRunner, answerer: AttachedBackend, past: Past, *, is_new: bool
     ) -> None:
         """Note how a reply has ended, and have the session named. `is_new`: it continues no earlier answer."""
-        # After anything but a whole answer nobody knows what the backend remembers: next time it is told. After
-        # "go on" it has heard something that is not in the transcript.
+        # Unless the answer is complete, the backend's state is unknown, and the next question resumes the session.
+        # After "continue" it has seen a message that is not in the transcript.
         whole = run.message.status == "complete" and is_new
         answerer.learned(session.session_id, past, run.id if whole else None)
         if isinstance(run.error, SessionEnded):
@@ -94,7 +94,7 @@ class ReplyDispatcher:
         answerer.leave()
 
     def _suggest_title(self, session_id: str, owner: str | None, answerer: AttachedBackend) -> None:
-        """Have a session that nobody has named yet named by the model, some time."""
+        """Ask the model for a title, in the background, if the session has none yet."""
         session = self._store.get(session_id, owner)
         if session is None or session.title_by or not answerer.names_sessions:
             return
@@ -107,7 +107,7 @@ class ReplyDispatcher:
         self._titles.suggest(session, ask, answerer.leave)
 
     def _told(self, session: WebChatSession, answerer: AttachedBackend) -> SessionOptions:
-        """All that the backend is told of a session beside its messages."""
+        """All that the backend is told about a session besides its messages."""
         told = options_of(session, answerer.takes)
         if "context" in answerer.takes:
             told = replace(told, context=self._context(session.owner))

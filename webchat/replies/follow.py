@@ -1,4 +1,4 @@
-"""Reading along: puts transcripts and the replies in flight together. Knows no HTML and no HTTP."""
+"""Combines transcripts and replies in flight, for readers. Knows no HTML and no HTTP."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ log = logging.getLogger(__name__)
 
 
 class Conversations:
-    """Puts transcripts and replies in flight together."""
+    """Each session's transcript, with the reply in flight at its end."""
 
     def __init__(self, storage: Storage, written_here: Callable[[str], ReplyView | None]) -> None:
-        """`written_here` gives the reply that this process writes in a session; others are read from their log."""
+        """`written_here` returns the reply that this process writes in a session; others are read from their log."""
         self._storage, self._written_here = storage, written_here
 
     def read(self, session_id: str) -> Conversation:
-        """What there is now. Raises OSError."""
-        # In this order: log, lease, transcript. A writer commits before it releases its lease, and releases it before
-        # it is gone, so a free lease means that what is not in the transcript now will not come.
+        """The conversation now. Raises OSError."""
+        # In this order: log, lease, transcript. A writer commits before it releases its lease, so after a free lease
+        # the transcript has all that will be committed.
         own, damaged = self._written_here(session_id), False
         try:
             view = own or self._storage.replies.view(session_id)
             alive = own is not None or (view is not None and self._storage.leases.is_held(session_id))
-        except OSError:  # no reason to hide what was said before; whoever wants to write is told
+        except OSError:  # no reason to hide the earlier messages; writers get the error
             log.info("the reply in session %s cannot be read", session_id, exc_info=True)
             view, alive, damaged = None, False, True
         branch = self._storage.transcripts.read(session_id)
@@ -41,7 +41,7 @@ class Conversations:
         return _with_reply(self._shown(session_id, branch, view.damaged), view, alive)
 
     def _shown(self, session_id: str, branch: Branch, damaged: bool) -> Conversation:
-        # What ends in the middle of a line is damaged, unless somebody is writing just that line.
+        # A file that ends in the middle of a line is damaged, unless that line is just being written.
         damaged = damaged or branch.damaged or (branch.torn and not self._storage.leases.is_held(session_id))
         return Conversation(branch.messages, branch.revision, damaged, newer=branch.newer)
 
@@ -66,9 +66,9 @@ def text_pieces(
 ) -> Iterator[tuple[str, Message]]:
     """One reply's text as it comes, as (new text, the message now), until it has its final status.
 
-    `read` gives the message as it is now. A pair with an empty text comes whenever there was nothing new for
-    `POLL_INTERVAL`, so that the caller can see whether its reader is still there, and at the end. When `stopping` is
-    set there is one last look.
+    `read` returns the current message. A pair with an empty text comes after each `POLL_INTERVAL` without news, so that
+    the caller can check whether its client is still connected, and at the end. When `stopping` is set there is one
+    last look.
     """
     sent, over = 0, False
     while not over:

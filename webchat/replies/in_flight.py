@@ -19,7 +19,7 @@ class RepliesInFlight:
 
     def end(self, run: ReplyRunner, release: Release) -> None:
         """Release the session of a reply that has ended."""
-        # In this order: whoever comes meanwhile finds the answer, and waits for its end and not for the lease.
+        # In this order: the next writer finds the run and waits for its end, not for the lease.
         if not (run.is_saved or run.is_withdrawn):
             self.unsaved[run.session_id] = run.view
         release()

@@ -1,4 +1,4 @@
-"""Launches replies: the question is saved, the log begun, and a thread writes the answer. Knows no backend."""
+"""Launches replies: saves the question, begins the log, and starts the thread. Knows no backend."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ WITHDRAWAL_PATIENCE = 2.0
 
 
 class FollowUp(Protocol):
-    """What a reply leads to, beside its text."""
+    """Reactions to a reply, besides its text."""
 
     def asked(self) -> None:
-        """The person is asked something, or has answered."""
+        """The person was asked something, or has answered."""
 
     def ended(self, run: ReplyRunner) -> None:
-        """The reply has ended; nobody else may write in the session yet."""
+        """The reply has ended; its session is still locked."""
 
 
 @dataclass(frozen=True)
 class _SessionEvents:
-    """The events of one reply, passed on to the storage and to those who follow it up."""
+    """Passes one reply's events on to the storage and its follow-up."""
 
     session_id: str
     header: Mapping[str, Any]
@@ -72,7 +72,7 @@ class ReplyLauncher:
         observer: Observer,
         then: Callable[[ReplyRunner], object],
     ) -> None:
-        """`then` is called in a reply's thread when it is over and others may write in its session."""
+        """`then` is called in a reply's thread when it has ended and released its session."""
         self._storage, self._in_flight, self._tending = storage, in_flight, tending
         self._observer, self._then = observer, then
 
@@ -85,7 +85,7 @@ class ReplyLauncher:
         run = ReplyRunner(turn.session_id, header, ask, events, self._observer)
         try:
             run.start()
-        except NoThreads as error:  # the question is kept: sent again, it is answered
+        except NoThreads as error:  # the question is kept: a retry gets it answered
             turn.take_back(release)
             run.withdraw()
             follow_up.ended(run)
@@ -100,7 +100,7 @@ class ReplyLauncher:
         return run
 
     def _show(self, run: ReplyRunner) -> None:
-        """Begin the answer's log, and have it written. Raises StorageError, NoThreads."""
+        """Begin the answer's log, and let the run write. Raises StorageError, NoThreads."""
         try:
             run.recorder.begin()
             self._in_flight.runs[run.session_id] = run
@@ -110,7 +110,7 @@ class ReplyLauncher:
         run.let_write()
 
     def _take_back(self, run: ReplyRunner) -> None:
-        """End an answer that cannot be written, and remove its log: left there, it would count as an answer."""
+        """End an answer that cannot be written, and remove its log, which would count as an answer."""
         self._in_flight.runs.pop(run.session_id, None)
         try:
             run.recorder.discard()

@@ -1,4 +1,4 @@
-"""Measures one reply: its pieces and its times. Knows no word of it."""
+"""Measures one reply: its pieces and its times. Knows no text."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class ReplyMeter:
         self._waited = 0.0
         self.pieces = 0
         self.first_piece: float | None = None
-        """How long after the beginning the first piece came, None before."""
+        """Seconds from the beginning to the first piece; None until then."""
 
     def count(self) -> bool:
         """Count a piece; whether it is the first."""
@@ -29,9 +29,9 @@ class ReplyMeter:
         return time.monotonic() - self._began_at
 
     def working_seconds(self, *, is_asking: bool) -> float:
-        """The same without the time in which it waited for the person.
+        """The same without the time that it waited for the person.
 
-        `is_asking` says whether it has waited since this was asked last.
+        `is_asking`: it has waited since the last call.
         """
         now = time.monotonic()
         if is_asking:

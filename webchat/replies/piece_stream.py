@@ -1,4 +1,4 @@
-"""The pieces of one answer on their way from the backend, and how that is ended. Knows nobody who reads them."""
+"""The pieces of one answer as they come from the backend, until it is stopped. Knows no reader."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _END: Any = object()
 
 
 class PieceStream:
-    """Read by one thread, stopped by any. A stop counts for all that is read from then on, too."""
+    """Read by one thread, stopped by any. Once stopped, a second `read` yields nothing either."""
 
     def __init__(self) -> None:
         self._guard = threading.Lock()
@@ -24,19 +24,19 @@ class PieceStream:
         """The status with which it was stopped first."""
 
     def stop(self, status: str) -> None:
-        """Let nothing more come, and end the answer at the backend."""
+        """Yield nothing more, and cancel the answer at the backend."""
         with self._guard:
             self.stopped_as = self.stopped_as or status
         self.hang_up()
 
     def hang_up(self) -> None:
-        """End the answer at the backend."""
+        """Cancel the answer at the backend."""
         with self._guard:
             cancel, self._cancel = self._cancel, None
         quietly(cancel)
 
     def read(self, pieces: Iterable[Piece]) -> Generator[Piece]:
-        """The pieces that come until the end or a stop. Raises what `backend_errors` makes of a failure."""
+        """The pieces until the end or a stop. Errors are converted by `backend_errors`."""
         with backend_errors():
             iterator = iter(pieces)
         self._on_stop(getattr(pieces, "cancel", None) or getattr(iterator, "cancel", None))
@@ -51,7 +51,7 @@ class PieceStream:
             try:  # without `backend_errors`, which would cost as much as a piece
                 piece = next(iterator, _END)
             except Exception as error:
-                if self.stopped_as:  # a connection that a stop has closed is no failure
+                if self.stopped_as:  # the stop has closed the connection
                     return
                 raise_as_ours(error)
             if piece is _END:
@@ -67,7 +67,7 @@ class PieceStream:
 
 
 def quietly(call: Callable[[], object] | None) -> None:
-    """Call what ends an answer at the backend; its failure goes to the log alone."""
+    """Call a backend's `cancel` or `close`; its failure is only logged."""
     if call is None:
         return
     try:

@@ -15,7 +15,7 @@ from webchat.session_store import WebChatSession
 class Posted:
     """A message that was accepted: the question, on disk, and its answer, which `run` writes until it is whole.
 
-    `run` is None where the message was sent before and its answer has ended.
+    `run` is None if the message was sent before and its answer has ended.
     """
 
     session: WebChatSession
@@ -24,18 +24,18 @@ class Posted:
     run: ReplyRunner | None
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait for the answer's end, in seconds; whether it has come."""
+        """Wait for the answer's end for `timeout` seconds; returns whether it has ended."""
         return self.run is None or self.run.wait(timeout)
 
     def result(self) -> str:
-        """Wait for the whole answer; gives its text. Raises what ended it early."""
+        """Wait for the whole answer and return its text. Raises what ended it early."""
         self.wait()
         if self.error:
             raise self.error
         return self.answer.content
 
     def wait_for_text(self, timeout: float) -> None:
-        """Wait for the answer's first text, in seconds at most."""
+        """Wait for the answer's first text, for `timeout` seconds at most."""
         if self.run:
             self.run.wait_for_text(timeout)
 
@@ -46,7 +46,7 @@ class Posted:
 
     @property
     def status(self) -> Status | None:
-        """What is being done before or between pieces of text."""
+        """What the model is doing while no text comes."""
         return self.run.view.status if self.run else None
 
     @property

@@ -1,4 +1,4 @@
-"""Questions of agents to the person: which are open, and how one is answered, once. Knows no agent."""
+"""Agents' questions to the person: which are open, and how each is answered once. Knows no agent."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from webchat.storage.protocols import Storage
 
 
 class Questions:
-    """Answers go through the storage: whoever writes the reply, in any process, takes the first."""
+    """Answers go through the storage: the process that writes the reply takes the first one."""
 
     def __init__(self, storage: Storage, supervisor: ReplySupervisor) -> None:
         self._storage, self._supervisor = storage, supervisor
@@ -24,7 +24,7 @@ class Questions:
             return frozenset(key for key in self._storage.replies.sessions() if self._supervisor.is_asking(key))
 
     def answer(self, session_id: str, permission_id: str, option_id: str, by: str) -> None:
-        """Answer a question of the reply in flight, whichever process writes it; whoever is first answers it.
+        """Answer a question of the reply in flight, whichever process writes it; the first answer counts.
 
         Raises QuestionClosed if it has been answered or is gone, InvalidInput for an option that it does not have,
         StorageError.
@@ -43,7 +43,7 @@ class Questions:
             if run is None:
                 self._supervisor.wait_elsewhere(session_id, lambda: not self._has_open(session_id, permission_id))
             else:
-                # Whoever looks after the run has read the request meanwhile, or will if the log cannot be written now.
+                # The run's process has read the request meanwhile, or will, if the log cannot be written now.
                 with suppress(OSError):
                     run.choose(permission_id, option_id, by)
             if last and self._is_refused(session_id, last.id, permission_id, option_id):

@@ -1,4 +1,4 @@
-"""The rules of messages that wait for an answer's end. Knows no backend and no file."""
+"""The rules of the queue: messages that wait for an answer's end. Knows no backend and no file."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from webchat.storage.wakeups import POLL_INTERVAL
 
 log = logging.getLogger(__name__)
 MOST = 20
-"""Messages that wait in one session."""
+"""Messages in one session's queue at most."""
 NOT_QUEUED = "The message could not be queued"
 
 
 class MessageQueue:
-    """What is sent while an answer is being written waits, and is sent in order, each when the one before is answered.
+    """A message that is sent while an answer is being written is queued; the queue is sent in order, answer by answer.
 
-    It is sent by the process whose reply has ended, else by whoever keeps house. If an answer was not completed, what
-    waits is held: nobody knows whether it is still meant. Whatever is sent has its key, and is never sent twice.
+    The process whose reply has ended sends the next one, or else housekeeping does. If an answer was not completed, the
+    queue is held: its messages may no longer be meant. Sending is idempotent: each message has a key.
     """
 
     def __init__(
@@ -47,29 +47,29 @@ class MessageQueue:
         self._store, self._storage, self._supervisor, self._rules = store, storage, supervisor, rules
         self._clock, self._allowance, self._longest_message = clock, allowance, longest_message
         self._without_place: set[str] = set()
-        """Sessions whose next message has found no place among the answers of this process."""
+        """Sessions whose next message found no free slot in this process."""
         self._held: dict[str, object] = {}
-        """The version of sessions that were found held, for whoever looks at all of them again and again."""
+        """The version at which a session was found held, so that polling skips it until it changes."""
 
     # For views and scripts
 
     def items(self, session_id: str) -> tuple[QueuedMessage, ...]:
-        """What waits, in order."""
+        """The queued messages, in order."""
         return tuple(item for item in self._items(session_id) if not item.returned)
 
     def returned(self, session_id: str) -> tuple[QueuedMessage, ...]:
-        """What was taken back, and stands in the message field until the next message comes from there."""
+        """The messages that were taken back, which the message field shows until it is sent."""
         return tuple(item for item in self._items(session_id) if item.returned)
 
     def version(self, session_id: str) -> object:
-        """Differs from an earlier one when something of it has changed, in any process; None if there is nothing."""
+        """Differs from an earlier one if the queue has changed, in any process; None if it is empty."""
         with storing("The waiting messages could not be read"):
             return self._storage.queue.version(session_id)
 
     def is_held(self, session_id: str) -> bool:
-        """Whether nobody sends what waits, because the last answer was not completed."""
+        """Whether the queue is held, because the last answer was not completed."""
         supervisor, looked = self._supervisor, None
-        # Asked twice: between two questions an answer may have ended, and the next one begun.
+        # Checked again if something changed: an answer may have ended in between, and the next one begun.
         while (version := supervisor.version(session_id)) != looked:
             looked = version
             if supervisor.is_answering(session_id) or is_whole(supervisor.read(session_id)):
@@ -87,9 +87,9 @@ class MessageQueue:
         files: Sequence[tuple[str, str]] = (),
         client: str | None = None,
     ) -> Posted | QueuedMessage:
-        """Accept a message as `WebChatSessionManager.post_message`; while an answer is being written, it waits.
+        """Accept a message as `WebChatSessionManager.post_message`, or queue it while an answer is being written.
 
-        Raises as that does, but no SessionBusy; LimitReached if too many wait.
+        Raises as that does, except SessionBusy; LimitReached if the queue is full.
         """
         session = self._store.require(session_id, owner)
         sent = checked_submission(message, self._longest_message, files, key, seen, client)
@@ -110,7 +110,7 @@ class MessageQueue:
         item = QueuedMessage(sent.key or new_message_id(), sent.text, sent.files, self._clock(), sent.client)
         added = self._add(session, item)
         if isinstance(added, QueuedMessage) and not self._supervisor.is_answering(session_id):
-            self.send_next(session_id)  # the answer has ended meanwhile, and who wrote it may have looked before
+            self.send_next(session_id)  # the answer has ended, and its process may have looked too early
         return added
 
     def wait(self, session_id: str, key: str, owner: str | None, gone: Callable[[], bool]) -> Posted:
@@ -131,7 +131,7 @@ class MessageQueue:
         raise Closing
 
     def change(self, session_id: str, key: str, message: str, owner: str | None = None) -> QueuedMessage:
-        """Say something else in a message that waits. Raises NotWaiting, InvalidInput, TooLarge."""
+        """Edit a queued message. Raises NotWaiting, InvalidInput, TooLarge."""
         session = self._store.require(session_id, owner)
         text = checked_message(message, self._longest_message)
         with storing(NOT_QUEUED), self._storage.queue.changing(session_id) as items:
@@ -143,7 +143,7 @@ class MessageQueue:
         return changed
 
     def take_back(self, session_id: str, key: str, owner: str | None = None, *, keep: bool) -> QueuedMessage:
-        """Send a message not at all; with `keep` it stands in the message field from now on. Raises NotWaiting."""
+        """Remove a message from the queue; with `keep` the message field shows it. Raises NotWaiting."""
         session = self._store.require(session_id, owner)
         with storing("The message could not be taken back"), self._storage.queue.changing(session_id) as items:
             item = items.pop(self._place(session, items, key))
@@ -153,7 +153,7 @@ class MessageQueue:
         return item
 
     def take_all_back(self, session_id: str) -> tuple[QueuedMessage, ...]:
-        """The same with all that wait, kept; gives them."""
+        """Take back the whole queue, for the message field; returns it."""
         waiting = self.items(session_id)
         if not waiting:
             return ()
@@ -164,13 +164,13 @@ class MessageQueue:
         return waiting
 
     def files_of(self, session_id: str, keys: Collection[str], owner: str | None = None) -> list[tuple[str, str]]:
-        """The files, (name, content) each, of what was taken back with these keys."""
+        """The files, (name, content) each, of the messages with these keys that were taken back."""
         self._store.require(session_id, owner)
         items = [item for item in self.returned(session_id) if item.key in keys]
         return [(file.name, file.content) for item in items for file in item.files]
 
     def drop_returned(self, session_id: str, keys: Collection[str]) -> None:
-        """Let go what was taken back, with these keys: a message has come from the field in which it stood."""
+        """Drop the messages with these keys that were taken back: the field that showed them was sent."""
         if not keys or not self.returned(session_id):
             return
         with storing(NOT_QUEUED), self._storage.queue.changing(session_id) as items:
@@ -178,7 +178,7 @@ class MessageQueue:
         self._tell(session_id)
 
     def send_now(self, session_id: str, key: str, owner: str | None = None) -> Posted:
-        """Send one that waits and is held. Raises NotWaiting, and what `post_message` raises."""
+        """Send a held message. Raises NotWaiting, and what `post_message` raises."""
         session = self._store.require(session_id, owner)
         with storing("The message could not be sent"), self._storage.queue.changing(session_id) as items:
             item = items[self._place(session, items, key)]
@@ -187,12 +187,12 @@ class MessageQueue:
         self._tell(session_id)
         return posted
 
-    # For those whose answers end, and who keep house
+    # For ended replies and housekeeping
 
     def send_next(self, session_id: str) -> None:
-        """Send the first that waits, if the last answer is whole and no other is being written.
+        """Send the next message, if the last answer is complete and none is being written.
 
-        If there is no place for its answer, that is tried again when one is. Raises StorageError, NoThreads.
+        If no slot is free it is retried when one is. Raises StorageError, NoThreads.
         """
         try:
             with suppress(Held, SessionBusy, Closing):
@@ -201,7 +201,7 @@ class MessageQueue:
             self._without_place.add(session_id)
 
     def reply_is_over(self, run: ReplyRunner) -> None:
-        """Send what has waited for this answer, and for its place."""
+        """Send what has waited for this answer, or for its slot."""
         places, self._without_place = self._without_place, set()
         whole = run.is_saved and run.message.status == "complete"
         for session_id in [*([run.session_id] if whole else []), *places]:
@@ -211,7 +211,7 @@ class MessageQueue:
                 log.warning("what waits in session %s could not be sent", session_id, exc_info=True)
 
     def send_left(self) -> None:
-        """Send what nobody has sent: its process has died, or there was no place. Raises the first failure."""
+        """Send what is left: its process has died, or no slot was free. Raises the first failure."""
         failure: Exception | None = None
         for session_id in self._storage.queue.sessions():
             try:
@@ -238,7 +238,7 @@ class MessageQueue:
             item = next((item for item in items if not item.returned), None)
             if item is None or session is None or session.deleted_at:
                 return
-            # Found there, it was sent, and the process has died before it could say so here.
+            # If it is in the conversation, the process died before it could remove it from the queue.
             if not self._rules.sent_before(session, item.key, item.text):
                 self._rules.send_queued(session, item, after_whole=True)
             items.remove(item)
@@ -251,7 +251,7 @@ class MessageQueue:
             return self._storage.queue.items(session_id)
 
     def _add(self, session: WebChatSession, item: QueuedMessage) -> Posted | QueuedMessage:
-        """Put it behind the others, if it is not there and was not sent before."""
+        """Append it, unless it is queued or was sent before."""
         with storing(NOT_QUEUED), self._storage.queue.changing(session.session_id) as items:
             again = _same(items, item.key, item.text) or self._rules.sent_before(session, item.key, item.text)
             if again:
@@ -266,7 +266,7 @@ class MessageQueue:
         return item
 
     def _place(self, session: WebChatSession, items: Sequence[QueuedMessage], key: str) -> int:
-        """Which of them has the key. Raises NotWaiting."""
+        """The index of the item with that key. Raises NotWaiting."""
         for place, item in enumerate(items):
             if item.key == key and not item.returned and not self._rules.sent_before(session, key, item.text):
                 return place

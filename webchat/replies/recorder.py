@@ -1,4 +1,4 @@
-"""Collects what a reply brings, writes it to the reply's log, and then shows it. Knows no backend and no thread."""
+"""Collects a reply's pieces, writes them to its log, and then shows them. Knows no backend."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from webchat.replies.records import STOPPING, fitting, joined, record_of, size_o
 from webchat.storage.protocols import ReplyLog
 
 WRITE_INTERVAL = 0.1
-"""Seconds between two writes of one answer's log, and so between two updates of who reads along; what comes in between
-is written together. Waking a thread costs more than what it then does."""
+"""Seconds between two writes of an answer's log, and so between two updates of its readers. Pieces in between are
+written together: waking a thread costs more than its work."""
 OWN_WRITE = 0.3
 """Seconds since the last write after which a reply's own thread writes."""
 QUIET = 0.005
-"""Seconds without a piece after which what came together, as a model server's gathered events do, is all there."""
+"""Seconds without a piece after which a burst is taken to be complete."""
 SILENCE = 10.0
-"""Seconds of a backend's silence after which it is said, and then every `SILENCE_STEP`."""
+"""Seconds of silence after which the status says so, updated every `SILENCE_STEP`."""
 SILENCE_STEP = 5.0
 MAX_ANSWER = 4 * 2**20
-"""Bytes of one answer with all that is said beside it. A whole book has one; whatever sends more has lost its way."""
+"""Bytes of one answer with its parts: as much as a book. A model that sends more is looping."""
 TOO_LONG = (
     "The answer was cut off: it is longer than the {:.3g} MiB that one answer may have. Try again, or ask for less."
 )
 
 
 class ReplyRecorder:
-    """The log of one reply, and what has come and is not written yet. Safe to call from any thread."""
+    """The log of one reply, and its unwritten pieces. Safe to call from any thread."""
 
     def __init__(
         self,
@@ -55,21 +55,21 @@ class ReplyRecorder:
         self._log: ReplyLog | None = None
         self._max_answer = self._room = max_answer
         self._lock = threading.Lock()
-        """Of what is unwritten, and of the log."""
+        """Guards what is unwritten, and the log."""
         self._unwritten: list[dict[str, Any]] = []
         self._parts: dict[str, dict[str, Any]] = {}
-        """Each part's record as it was written last, by its place."""
+        """Each part's record as last written, by its place."""
         self._new_parts: dict[str, dict[str, Any]] = {}
-        """Those that have changed since."""
+        """The records that have changed since."""
         self._appeared: dict[str, float] = {}
         self._text_end = ""
         """The last characters of the text so far."""
         self._text_goes_on = True
-        """Whether more text belongs to the paragraph before it: nothing else has come since."""
+        """Whether further text continues the last paragraph: nothing else has come since."""
         self._written_at = self._tried_at = self._unwritten_since = 0.0
         self._heard_at = self._silence_said_at = time.monotonic()
         self._doing: Mapping[str, Any] = {}
-        """What the backend said last that it does; empty where text has come since."""
+        """The backend's last status; empty once text has come since."""
 
     def begin(self) -> None:
         """Begin the log. Raises OSError."""
@@ -80,9 +80,9 @@ class ReplyRecorder:
         return self._log
 
     def take(self, piece: Piece) -> bool:
-        """Take in what has come. True if it is time to `flush`.
+        """Take in a piece; returns whether it is time to `flush`.
 
-        Raises BackendUnavailable if the answer is too long, TypeError for a wrong piece; what fits is taken in then.
+        Raises BackendUnavailable if the answer is too long (what fits is kept), TypeError for a wrong piece.
         """
         record = record_of(piece)
         if not record:
@@ -124,7 +124,7 @@ class ReplyRecorder:
         """Take in a part; whether it should be shown at once."""
         place = place_of(record)
         before = self._latest(place)
-        if before.get("status") == "answered":  # by the person, which no backend takes back
+        if before.get("status") == "answered":  # by the person: no backend may undo that
             return False
         is_new = place not in self._appeared
         self._room -= size_of(record) - size_of(before)
@@ -174,7 +174,7 @@ class ReplyRecorder:
             self._unwritten.append({"n": text})
 
     def say_what_is_waited_for(self, *, is_stopping: bool) -> None:
-        """Say, if it is time, that the answer is being stopped, or for how long the backend has been silent."""
+        """Update the status, if it is time: the answer is being stopped, or the backend has been silent for so long."""
         now = time.monotonic()
         with self._lock:
             if is_stopping and self._doing != STOPPING:
@@ -189,7 +189,7 @@ class ReplyRecorder:
                 self._unwritten.append({"s": f"{what} {silent:.0f} s", "p": self._doing.get("p")})
 
     def flush_if_due(self) -> None:
-        """Write down what has come, where it is complete for now or has waited for long enough. Raises OSError."""
+        """Write the unwritten pieces if a burst is complete or has waited long enough. Raises OSError."""
         if self._has_unwritten and self.due_in() <= 0:
             self.flush()
 
@@ -207,7 +207,7 @@ class ReplyRecorder:
         return min(complete, max(self._unwritten_since, self._tried_at) + WRITE_INTERVAL) - now
 
     def flush(self) -> None:
-        """Write down what has come, then show it: what was on a screen is in the log, however the process ends.
+        """Write the unwritten pieces, then show them: whatever was on a screen is in the log, even after a crash.
 
         Raises OSError.
         """
@@ -216,7 +216,7 @@ class ReplyRecorder:
         self._tell(records)
 
     def _write_down(self) -> list[dict[str, Any]]:
-        """Write and show what has come; gives that. Nothing after the end. Called with the lock. Raises OSError."""
+        """Write and show the unwritten pieces, unless the reply has ended; returns their records. Needs the lock."""
         records = [] if self.view.has_ended else self._waiting_records()
         if records:
             self._tried_at = time.monotonic()
@@ -248,7 +248,7 @@ class ReplyRecorder:
             try:
                 records = self._write_down()
                 self._written().write(final)
-            except OSError:  # the log's end is a courtesy to its readers; the transcript is what counts
+            except OSError:  # the log's last record is only for its readers; the transcript is what counts
                 records = self._waiting_records()  # which may still go there
                 self._show(records)
             self.view.take(final)

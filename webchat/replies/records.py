@@ -1,4 +1,4 @@
-"""What a backend gives, as records of a reply's log. Knows no file."""
+"""A backend's pieces as records of a reply's log. Knows no file."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from webchat.backends import Event, Piece
 from webchat.chat.parts import Placed
 
 STOPPING: Mapping[str, Any] = {"s": "Stopping at the model's next word", "p": None}
-"""Said where a backend cannot be cut short, or takes its time."""
+"""The status if a backend does not stop at once."""
 _PLACED = get_args(Placed)
 
 
 def record_of(piece: Piece) -> dict[str, Any]:
-    """The log's record for a piece; empty where there is nothing to write down. Raises TypeError for a wrong piece."""
+    """The log's record for a piece; empty if there is nothing to write. Raises TypeError for a wrong piece."""
     if isinstance(piece, str):
         return {"d": _whole(piece)} if piece else {}
     if isinstance(piece, _PLACED):
@@ -46,7 +46,7 @@ def _cleaned(value: Any) -> Any:  # noqa: ANN401  (whatever a record has)
 
 
 def _whole(text: str) -> str:
-    """The text; half a character, which no file can hold, becomes "?" here and not in one of its readers."""
+    """The text; lone surrogates, which UTF-8 cannot encode, become "?"."""
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
@@ -60,13 +60,13 @@ def size_of(value: Any) -> int:  # noqa: ANN401
 
 
 def fitting(record: dict[str, Any], room: int) -> dict[str, Any]:
-    """The record of a text, a note or a status with as much of it as has room, in bytes."""
+    """The record of a text, a note or a status, cut to so many bytes."""
     key = next(iter(record))
     return {**record, key: record[key].encode("utf-8", "replace")[: max(0, room)].decode("utf-8", "ignore")}
 
 
 def joined(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The same records with text that follows text as one, and the last alone of statuses in a row."""
+    """The same records with consecutive texts joined, and only the last of consecutive statuses."""
     result: list[dict[str, Any]] = []
     for record in records:
         if result and record.keys() == result[-1].keys() == {"d"}:

@@ -22,11 +22,11 @@ from webchat.storage.protocols import Storage
 GO_ON = (
     "Continue your last answer exactly where it broke off. Do not repeat anything of it, and do not comment on this."
 )
-"""What the model is asked when its answer is to be continued; it is not part of the conversation."""
+"""The prompt that continues an answer; it is not part of the conversation."""
 
 
 class ConversationRules:
-    """Decides what a message may do: retries are ignored, unseen messages are respected, nothing is overwritten."""
+    """Sending is idempotent, a message from a stale page is refused, and nothing is overwritten."""
 
     def __init__(
         self,
@@ -46,9 +46,9 @@ class ConversationRules:
         return self._post(session, sent, lambda conversation: _check_seen(conversation, sent.seen), allowed)
 
     def send_queued(self, session: WebChatSession, item: QueuedMessage, *, after_whole: bool) -> Posted:
-        """Send a message that has waited, on top of what the conversation is now.
+        """Send a queued message at the end of the conversation.
 
-        With `after_whole` it raises Held unless the last answer is whole; raises what `post_message` does.
+        With `after_whole` raises Held unless the last answer is complete; raises as `post_message`.
         """
 
         def check(conversation: Conversation) -> None:
@@ -56,7 +56,7 @@ class ConversationRules:
                 raise Held
 
         sent = Submission(item.text, item.files, item.key, client=item.client)
-        return self._post(session, sent, check, nullcontext())  # it was counted when it began to wait
+        return self._post(session, sent, check, nullcontext())  # it was counted when it was queued
 
     def _post(
         self,
@@ -95,14 +95,14 @@ class ConversationRules:
         text: str | None,
         write: Callable[[Turn], Posted],
     ) -> Posted:
-        """What `write` does under the session's lock, or what it did when it was called with this key and text."""
+        """Call `write` under the session's lease, or return what an earlier call with this key and text started."""
         self._store.require_known()
         try:
             with self._supervisor.turn_to_answer(session.session_id, client) as turn:
                 conversation = turn.conversation
                 again = self._sent_in(session, conversation, key, text)
                 if again and conversation.last and conversation.last.id == again.question.id:
-                    # It was saved, and then the disk had no room for its answer, say.
+                    # The question was saved without an answer: the disk was full, say.
                     return self._asked(session, again.question, conversation.messages[:-1], turn)
                 return again or write(turn)
         except (SessionBusy, TooBusy):
@@ -112,7 +112,7 @@ class ConversationRules:
             raise
 
     def _ask(self, session: WebChatSession, question: Message, before: Sequence[Message], turn: Turn) -> Posted:
-        """Put the question behind these messages, and have it answered."""
+        """Append the question to these messages, and start its reply."""
         begun = session
 
         def save() -> None:
@@ -125,7 +125,7 @@ class ConversationRules:
         return Posted(begun, question, run.message, run)
 
     def _asked(self, session: WebChatSession, question: Message, before: Sequence[Message], turn: Turn) -> Posted:
-        """Have a question that is saved answered."""
+        """Start the reply to a saved question."""
         session = self._store.note_message(session, question.content)
         run = self._dispatcher.begin(session, question, history(before), turn)
         self._storage.bus.publish(session.session_id, urgent=True)
@@ -136,15 +136,15 @@ class ConversationRules:
         return Message(new, "user", sent.text, parent=parent, created_at=now, key=sent.key, files=sent.files)
 
     def sent_before(self, session: WebChatSession, key: str | None, text: str | None) -> Posted | None:
-        """What came of the message with this key and text, if it is in the conversation; None as text is any."""
+        """The message with this key and text, and its answer, if it was sent before; text None is any."""
         return self._sent_in(session, self._supervisor.read(session.session_id), key, text)
 
     def _sent_in(
         self, session: WebChatSession, conversation: Conversation, key: str | None, text: str | None
     ) -> Posted | None:
-        """What came of the message with this key, if it is there. With another text it is another message.
+        """The message with this key, and its answer, if it was sent before. With another text it is another message.
 
-        A browser that goes back shows the key of a form that was sent, and not always what had been in it.
+        A browser that goes back shows the key of the sent form, and not always its text.
         """
         if key is None:
             return None
@@ -216,13 +216,13 @@ class ConversationRules:
 
 
 def is_whole(conversation: Conversation) -> bool:
-    """Whether the last answer has come to its end: then what waits may be sent."""
+    """Whether the last answer is complete, so that the queue may continue."""
     last = conversation.last
     return last is None or (last.role == "assistant" and last.status == "complete")
 
 
 def _last_question(conversation: Conversation, message_id: str) -> tuple[Message, Sequence[Message]]:
-    """The last question and what was before it; `message_id` must be it, where it is unanswered, or its answer."""
+    """The last question and the messages before it; `message_id` must be its answer, or itself if it is unanswered."""
     shown = conversation.messages
     before = shown[:-1] if shown and shown[-1].role == "assistant" else shown
     if conversation.find(message_id):
@@ -237,7 +237,7 @@ def _last_id(conversation: Conversation) -> str | None:
 
 
 def _check_seen(conversation: Conversation, seen: str | None) -> None:
-    """Refuse what is sent from a page on which somebody else's later message was not yet seen."""
+    """Refuse a message from a page that does not show somebody else's later message. Raises StaleView."""
     if seen is not None:
         known = conversation.up_to(seen)
         later = conversation.messages[len(known) :]

@@ -1,4 +1,4 @@
-"""Runs one reply: asks, collects what comes, writes it down. Knows neither who answers nor who reads."""
+"""Runs one reply: asks the backend and records the pieces. Knows neither backend nor reader."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ from webchat.storage.protocols import ReplyLog
 
 log = logging.getLogger("webchat.reply")
 COMMIT_PATIENCE = 10.0
-"""Seconds that the next message waits for an answer's last step, on a slow disk."""
+"""Seconds that the next message waits for an answer's commit, on a slow disk."""
 
 
 class Ask(Protocol):
-    """Asks the backend; with `again` the session is taken up anew first, since the backend did not know it."""
+    """Asks the backend; with `again` it resumes the session first, which the backend did not know."""
 
     @property
     def label(self) -> str:
@@ -48,36 +48,36 @@ class Ask(Protocol):
     def __call__(self, *, again: bool) -> Iterable[Piece]: ...
 
     def answer(self, permission_id: str, option_id: str) -> None:
-        """Tell the backend what the person has chosen."""
+        """Tell the backend the person's choice."""
 
 
 class ReplyEvents(Protocol):
-    """What happens to a reply, told to those who began it."""
+    """Receives a reply's events, from any thread."""
 
     def begin_log(self) -> ReplyLog:
         """Begin its log."""
 
     def changed(self, urgent: bool) -> None:
-        """Something was written."""
+        """Records were written."""
 
     def asked(self) -> None:
-        """The person is asked something, or has answered."""
+        """The person was asked something, or has answered."""
 
     def ended(self, run: ReplyRunner) -> None:
-        """It has ended; nobody else may write in the session yet."""
+        """The reply has ended; its session is still locked."""
 
     def let_go(self, run: ReplyRunner) -> None:
-        """Let others write in the session."""
+        """Release the session."""
 
     def over(self, run: ReplyRunner) -> None:
-        """Others may write in the session."""
+        """The session is released."""
 
 
 class ReplyRunner:
-    """One reply and its thread, which no request owns: it goes on when the page is closed.
+    """One reply and its thread, which is independent of requests: it continues when the page is closed.
 
-    Nothing is written before `let_write`, and nothing at all after `withdraw`. Whoever began it calls `flush_if_due`
-    all the time and `tend` now and then, until it has ended.
+    Nothing is written before `let_write`, and nothing after `withdraw`. Until it ends, `Tending` calls `flush_if_due`
+    and `tend` regularly.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class ReplyRunner:
         self.recorder = ReplyRecorder(header, events.begin_log, events.changed)
         self.view = self.recorder.view
         self._ask, self._events, self._observer = ask, events, observer
-        # The thread works for the request that began it, and is found under its reference.
+        # The thread logs under the reference of the request that began it.
         self._reference = reference.current.get()
         self._stream, self._meter = PieceStream(), ReplyMeter()
         self._answered = threading.Event()
@@ -101,11 +101,11 @@ class ReplyRunner:
         self._finished = threading.Event()
 
     def start(self) -> None:
-        """Run in a thread of its own. Raises NoThreads; nobody is told of anything then."""
+        """Run in a thread of its own. Raises NoThreads; then there are no events."""
         threads.start(self._run, f"reply-{self.session_id[:20]}")
 
     def let_write(self) -> None:
-        """Write down and show what comes: the question is saved, and the log begun."""
+        """Write and show the pieces from now on: the question is saved, and the log begun."""
         self._decided.set()
 
     def withdraw(self, status: str = "stopped") -> None:
@@ -115,17 +115,17 @@ class ReplyRunner:
         self._decided.set()
 
     def lose(self) -> None:
-        """The same where another server may write in the session since: that one keeps what came before."""
+        """The same because another server may write in the session: it keeps what was written so far."""
         log.warning("the reply in session %s is given up: this server was away for too long", short_id(self.session_id))
         self.withdraw("interrupted")
 
     def stop(self, status: str = "stopped") -> None:
-        """End the answer now, at the backend too; what came is kept with this status."""
+        """End the answer now, also at the backend; what came so far is kept with this status."""
         self._stream.stop(status)
 
     @property
     def is_over(self) -> bool:
-        """Whether nobody should be told to wait for the answer; gives its last step, the commit, time to end."""
+        """Whether the answer has ended; waits for its commit if that is all that is left."""
         return self._answered.is_set() and self.wait(COMMIT_PATIENCE)
 
     @property
@@ -134,11 +134,11 @@ class ReplyRunner:
         return self.view.message(alive=not self._finished.is_set())
 
     def wait_for_text(self, timeout: float) -> None:
-        """Wait for the first piece of text, in seconds at most."""
+        """Wait for the first text, for `timeout` seconds at most."""
         self.recorder.spoken.wait(timeout)
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait for the end, in seconds; whether it has come. The next message is accepted then."""
+        """Wait for the end for `timeout` seconds; returns whether it has ended. The next message is accepted then."""
         return self._finished.wait(timeout)
 
     def _run(self) -> None:
@@ -148,7 +148,7 @@ class ReplyRunner:
             self._answer()
         except WebChatError as error:
             self.error = error
-        except BaseException as error:  # also asyncio's CancelledError and SystemExit: nobody else would end this
+        except BaseException as error:  # also asyncio's CancelledError and SystemExit: the session must be released
             self.error = unforeseen(error)
         self._answered.set()
         self._decided.wait()
@@ -166,7 +166,7 @@ class ReplyRunner:
             self._events.over(self)
 
     def _let_go(self) -> None:
-        """Let others write in the session, whatever fails on the way: nobody else would."""
+        """Release the session, whatever fails before."""
         try:
             try:
                 self._events.ended(self)
@@ -181,7 +181,7 @@ class ReplyRunner:
             self._events.changed(True)
 
     def _report(self) -> None:
-        """Say how it went: no word of what was said."""
+        """Log and count how it went, without any text of it."""
         report = ReplyReport(
             session=short_id(self.session_id),
             status=self._final_status(),
@@ -192,7 +192,7 @@ class ReplyRunner:
             error=type(self.error).__name__ if self.error else "",
         )
         log.info(*line_of(report))
-        if self.error:  # whose text may quote the model's server, and that what was said
+        if self.error:  # at debug level: its text may quote the model server, and so the conversation
             log.debug("why the reply in %s failed", report.session, exc_info=self.error)
         self._observer.reply_ended(report)
 
@@ -225,8 +225,8 @@ class ReplyRunner:
             self._observer.reply_spoke(self._meter.first_piece or 0.0)
         try:
             is_time = self.recorder.take(piece)
-            # A first piece goes at once, and so does one that `flush_if_due` should have taken: where a disk fails,
-            # here is where the answer ends.
+            # The first piece is written at once, and so is one that `flush_if_due` should have written: if the disk
+            # fails, the answer ends here.
             if is_time:
                 self.recorder.flush()
         except LeaseLost:
@@ -241,7 +241,7 @@ class ReplyRunner:
             self._events.asked()
 
     def choose(self, permission_id: str, option_id: str, by: str) -> bool:
-        """Answer a question for the person; whether it was open. Raises OSError."""
+        """Answer a question for the person; returns whether it was open. Raises OSError."""
         if not self.recorder.choose(permission_id, option_id, by):
             return False
         quietly(lambda: self._ask.answer(permission_id, option_id))
@@ -249,7 +249,7 @@ class ReplyRunner:
         return True
 
     def heed(self, requests: Sequence[Mapping[str, Any]]) -> None:
-        """Do what other processes have requested, all of it since the reply began. Raises OSError."""
+        """Carry out all requests of other processes since the reply began. Raises OSError."""
         if any("stop" in request for request in requests):
             self.stop()
         for question in self.view.questions:
@@ -258,10 +258,10 @@ class ReplyRunner:
                 self.choose(question.id, str(choice.get("option")), str(choice.get("by", "")))
 
     def tend(self, longest: float) -> None:
-        """What is due from time to time: write down what has come, say for how long the model is silent or that it is
-        being stopped, and end what takes more than `longest` seconds (0 is any time). Raises OSError.
+        """Write what is unwritten, update the status of a silent or stopping reply, and end one that takes more than
+        `longest` seconds (0: no limit). Called regularly. Raises OSError.
 
-        The time in which the reply waits for the person does not count.
+        The time that the reply waits for the person does not count.
         """
         took = self._meter.working_seconds(is_asking=self.recorder.is_asking)
         if not self._answered.is_set():  # after that nobody would write it
@@ -272,9 +272,9 @@ class ReplyRunner:
         self.recorder.flush()
 
     def _commit(self) -> None:
-        """Move the finished answer into the transcript, then let go of the log. Raises OSError."""
+        """Move the finished answer from the log into the transcript. Raises OSError."""
         final = {"end": self._final_status()}
-        with suppress(Exception):  # a backend that cannot say who it was is no reason to lose what it said
+        with suppress(Exception):  # a backend without a label is no reason to lose its answer
             final["model"] = self._ask.label
         if self.error and (not self._stream.stopped_as or isinstance(self.error, StorageError)):
             final |= {"error": str(self.error), "code": "ended" if isinstance(self.error, SessionEnded) else ""}

@@ -1,4 +1,4 @@
-"""What a person sends, checked. Knows no session."""
+"""A message that a person submits, checked. Knows no session."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from webchat.chat.texts import checked_files, checked_message
 class Submission:
     """A message on its way in.
 
-    `key` names it: a retry with the same key is ignored. `seen` is the last message that the sender knew, None if
-    that does not matter. `client` is whose answers are counted together.
+    `key` makes sending idempotent: a retry with the same key is ignored. `seen` is the last message that the sender
+    knew, None if that does not matter. `client` is whom the limits count it for.
     """
 
     text: str
@@ -43,13 +43,13 @@ def checked_submission(
 
 
 def once(key: str | None, *what: str) -> str | None:
-    """A key for just this, made of the one that a form carries; None if it carries none."""
+    """A key for this action, derived from the form's; None if it has none."""
     return _digest(key, *what) if key else None
 
 
 def key_of(key: str, text: str) -> str:
-    """A key for this text, if the form's own cannot name it in an address, or names another message already: a browser
-    went back to a form that was sent, and sent it anew.
+    """A key for this text, if the form's key cannot stand in a URL, or belongs to another message: a browser went back
+    to a sent form and sent it again.
     """
     return _digest(key, "queue", text)
 

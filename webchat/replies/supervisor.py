@@ -1,4 +1,4 @@
-"""Supervises the replies of this process: starts, watches and stops them, and locks their sessions.
+"""Supervises the replies of this process: starts and stops them, and locks their sessions.
 
 Knows no rule of the chat and no backend.
 """
@@ -49,7 +49,7 @@ class ReplySupervisor:
         observer: Observer = NOBODY,
         over: Callable[[ReplyRunner], object] = lambda run: None,
     ) -> None:
-        """`over` is called in a reply's thread when it is over and others may write in its session."""
+        """`over` is called in a reply's thread when it has ended and released its session."""
         self._storage, self._limits = storage, limits
         self.places = Places(limits.replies, limits.replies_per_client, TOO_MANY)
         self._in_flight = RepliesInFlight()
@@ -73,16 +73,16 @@ class ReplySupervisor:
 
     @contextmanager
     def turn(self, session_id: str) -> Iterator[Turn]:
-        """Hold the session's lease for a block, with what a dead writer left behind settled.
+        """Hold the session's lease for a block; what a dead writer has left is settled first.
 
-        Raises Closing, SessionBusy, StorageError if the disk is as good as full.
+        Raises Closing, SessionBusy, StorageError if the disk is nearly full.
         """
         with self._turn(session_id, self._lease(session_id)) as turn:
             yield turn
 
     @contextmanager
     def turn_to_answer(self, session_id: str, client: str | None) -> Iterator[Turn]:
-        """The same with a place for one more answer. Raises TooBusy if there is none, in all or for this client."""
+        """The same with a slot for one more answer. Raises TooBusy if none is free, in total or for this client."""
         place = self.places.take(client)
         try:
             lease = self._lease(session_id)
@@ -128,22 +128,22 @@ class ReplySupervisor:
         follow_up: FollowUp,
         save: Callable[[], object],
     ) -> ReplyRunner:
-        """Have an answer written by a thread of its own, which takes the turn over.
+        """Start an answer in a thread of its own, which takes over the turn.
 
-        `save` puts the question on the disk. Nothing of the answer is written or shown before that is done, nor is the
-        backend asked, unless it only speaks. Raises StorageError, NoThreads, what `save` raises; then nothing of an
-        answer remains.
+        `save` puts the question on the disk. Nothing of the answer is written or shown before that is done, and only a
+        backend without side effects is asked before. Raises StorageError, NoThreads, what `save` raises; then nothing
+        of an answer remains.
         """
         return self._launcher.launch(turn, header, ask, follow_up, save)
 
     def require_disk(self) -> None:
-        """Raises StorageError where less of the disk is free than has to be: what is begun could not be ended."""
+        """Raises StorageError if less than `free_disk` is free: an answer could not be saved."""
         free = self._storage.free()
         if free is not None and free < self._limits.free_disk:
             raise StorageError("Nothing new can be saved", OSError(errno.ENOSPC, "as good as full"))
 
     def require_open(self) -> None:
-        """Raises Closing when all this is about to end."""
+        """Raises Closing if the server is shutting down."""
         if self._closing:
             raise Closing
 
@@ -155,7 +155,7 @@ class ReplySupervisor:
         return session_id in self.runs or self._storage.leases.is_held(session_id)
 
     def is_busy(self, session_id: str) -> bool:
-        """Whether a message would be refused now. An answer that has ended is given time for its last step."""
+        """Whether a message would be refused now. Waits for an ended answer's commit."""
         run = self.runs.get(session_id)
         if run is not None:
             return not run.is_over
@@ -163,7 +163,7 @@ class ReplySupervisor:
             return self._storage.leases.is_held(session_id)
 
     def stop(self, session_id: str) -> bool:
-        """Stop the answer in this session, whichever process writes it. Whether there was one."""
+        """Stop the answer in this session, whichever process writes it; returns whether there was one."""
         run = self.runs.get(session_id)
         if run is None:
             return self._stop_elsewhere(session_id)
@@ -172,7 +172,7 @@ class ReplySupervisor:
         return True
 
     def _stop_elsewhere(self, session_id: str) -> bool:
-        """Stop what another process writes: it looks for our word every quarter of a second."""
+        """Stop an answer of another process, which looks for requests every quarter of a second."""
         replies, leases = self._storage.replies, self._storage.leases
         with storing("The answer could not be stopped"):
             if replies.view(session_id) is None or not leases.is_held(session_id):
@@ -203,7 +203,7 @@ class ReplySupervisor:
             yield from self._storage.transcripts.sent_with(session_id, key)
 
     def settle_left(self) -> None:
-        """Take into the transcripts what processes that are gone have left behind."""
+        """Move what dead processes have left into the transcripts."""
         for session_id in self._storage.replies.sessions():
             with suppress(WebChatError, OSError):
                 if not self.is_answering(session_id):
@@ -211,7 +211,7 @@ class ReplySupervisor:
                         pass  # which settles it
 
     def forget(self, session_ids: Collection[str]) -> None:
-        """Forget what is known of sessions that are gone."""
+        """Forget deleted sessions."""
         for session_id in session_ids:
             self._unsaved.pop(session_id, None)
 
@@ -228,9 +228,9 @@ class ReplySupervisor:
             yield from text_pieces(read, waiter, self.stopping)
 
     def close(self, grace: float, patience: float) -> None:
-        """Begin nothing any more; let answers in flight end for `grace` seconds, and read along meanwhile.
+        """Accept nothing new, and let answers in flight and their readers continue for `grace` seconds.
 
-        Then end what is still in flight, which is kept as interrupted, within `patience` seconds, and all streams.
+        Then interrupt the others, keep what they have within `patience` seconds, and end all streams.
         """
         self._closing = True
         self._in_flight.interrupt_all(grace, patience)

@@ -1,4 +1,4 @@
-"""One thread looks after all replies that this process writes. Knows no backend."""
+"""One thread that tends all replies of this process. Knows no backend."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from webchat.storage.wakeups import POLL_INTERVAL
 
 log = logging.getLogger(__name__)
 LOOK_INTERVAL, LONGEST_LOOK = 0.02, 0.1
-"""Seconds at least, and at most, between two looks at whether what answers have brought is to be written down."""
+"""Seconds at least, and at most, between two checks for unwritten pieces."""
 
 
 class Tending:
-    """Sees to it that no text waits in this process, and that requests from other processes are heard."""
+    """Writes pieces that have waited long enough, and carries out requests of other processes."""
 
     def __init__(
         self, runs: Mapping[str, ReplyRunner], replies: ReplyLogs, longest_answer: float, stopping: threading.Event

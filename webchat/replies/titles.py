@@ -16,7 +16,7 @@ from webchat.session_store import DEFAULT_DESCRIPTION, WebChatSession, WebChatSe
 
 log = logging.getLogger(__name__)
 LONGEST_SUGGESTION = 400
-"""Characters after which a model that was asked for a title is not listened to any more."""
+"""Characters after which a model that was asked for a title is cut off."""
 MOST_PIECES = 4_000
 """The same for pieces, most of which may be reasoning."""
 LONGEST = 60.0
@@ -34,7 +34,7 @@ class _Asking:
         self.is_cancelled = False
 
     def take(self, pieces: Iterable[Piece]) -> None:
-        """These are what was asked for."""
+        """Set the pieces of the asked title."""
         with self._guard:
             self._pieces = pieces
         if self.is_cancelled:
@@ -49,7 +49,7 @@ class _Asking:
 
 
 class Titles:
-    """Asks for a title, in a thread of its own for each session; nothing waits for one."""
+    """Asks for titles in the background, in a thread for each session."""
 
     def __init__(
         self,
@@ -59,9 +59,9 @@ class Titles:
         longest: float = LONGEST,
         most_pieces: int = MOST_PIECES,
     ) -> None:
-        """`changed(session_id)` is called when a session has got its name.
+        """`changed(session_id)` is called when a session has been named.
 
-        A model is listened to for `longest` seconds and `most_pieces` pieces.
+        A model is cut off after `longest` seconds or `most_pieces` pieces.
         """
         self._store, self._changed = store, changed
         self._longest, self._most_pieces = longest, most_pieces
@@ -69,7 +69,7 @@ class Titles:
         self._asked: dict[str, _Asking] = {}
 
     def suggest(self, session: WebChatSession, ask: Callable[[], Iterable[Piece]], done: Callable[[], None]) -> None:
-        """Have the session named by what `ask` gives, unless it has a name; `done` is called in the end, always."""
+        """Name the session by the answer to `ask`, unless it has a name; `done` is always called at the end."""
 
         asking = _Asking()
         with self._guard:
@@ -106,7 +106,7 @@ class Titles:
             log.warning("no title for session %s", session_id, exc_info=True)
 
     def step_aside(self, session_id: str) -> None:
-        """Stop asking in this session: a person has something to ask."""
+        """Cancel the title of this session: a person's question comes first."""
         with self._guard:
             asking = self._asked.pop(session_id, None)
         if asking:
@@ -124,7 +124,7 @@ class Titles:
     def _name(self, session: WebChatSession, ask: Callable[[], Iterable[Piece]], asking: _Asking) -> None:
         if asking.is_cancelled:
             return
-        # A server that never stops saying nothing would be listened to for ever.
+        # A server that sends empty pieces for ever must be cut off.
         limit = threading.Timer(self._longest, asking.cancel)
         limit.daemon = True
         try:
@@ -140,7 +140,7 @@ class Titles:
 
 
 def cleaned(text: str) -> str:
-    """The title in what a model said: one line without the marks and words that models put around; "" for none."""
+    """The title in a model's answer: one line without the quotes and labels that models add; "" for none."""
     title = title_of(_BEFORE.sub("", text.strip()).strip(_MARKS))
     return "" if title == DEFAULT_DESCRIPTION else title
 

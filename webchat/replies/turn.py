@@ -9,16 +9,15 @@ from webchat.storage.protocols import Release
 
 
 class Turn:
-    """Holds a session's lease and, for an answer, a place among those in flight, until `end` or whoever it is handed
-    over to releases them."""
+    """Holds a session's lease and, for an answer, a slot, until `end`, or until the new holder releases them."""
 
     def __init__(self, session_id: str, conversation: Conversation, *releases: Release) -> None:
-        """`conversation` is what the session looks like; nobody else changes it during the turn."""
+        """`conversation` is the session's; nobody else changes it during the turn."""
         self.session_id, self.conversation = session_id, conversation
         self._releases = releases
 
     def hand_over(self) -> Release:
-        """Gives what releases all; `end` no longer does."""
+        """Returns the function that releases all; `end` no longer does."""
         releases, self._releases = self._releases, ()
 
         def release() -> None:
@@ -29,7 +28,7 @@ class Turn:
         return release
 
     def take_back(self, release: Release) -> None:
-        """Hold again what was handed over."""
+        """Undo `hand_over`."""
         self._releases = (release,)
 
     def end(self) -> None:
