@@ -22,7 +22,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401
-    # Flask is loaded when it is asked for: `from webchat.session_store import …` in a script does without.
+    # Flask is loaded only on demand: a script's `from webchat.session_store import …` does not need it.
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module

@@ -1,4 +1,4 @@
-"""IP addresses and host names, as requests bring them. Knows no request."""
+"""Parses IP addresses and host names of requests. Knows no request."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 UNIX = "unix:"
 ONE_CLIENT = 64
-"""Bits of an IPv6 address that are one client's: the rest it may choose as it likes."""
+"""Bits of an IPv6 address that identify a client: it may choose the others freely."""
 
 
 def address_in(text: str | None) -> Address | None:
-    """The IP address in a text, an IPv4 one as such where it came over IPv6; None where it is none."""
+    """The IP address in a text, IPv4-mapped IPv6 as IPv4; None if it is none."""
     try:
         address = ipaddress.ip_address((text or "").partition("%")[0])
     except ValueError:
@@ -24,7 +24,7 @@ def address_in(text: str | None) -> Address | None:
 
 
 def networks(text: str) -> tuple[Network, ...]:
-    """Addresses and networks (10.0.0.0/8) by commas. Raises ValueError."""
+    """Addresses and networks (10.0.0.0/8), separated by commas. Raises ValueError."""
     return tuple(ipaddress.ip_network(part.strip()) for part in text.split(",") if part.strip())
 
 
@@ -35,12 +35,12 @@ def is_among(text: str | None, among: Sequence[Network]) -> bool:
 
 
 def socket_path(host: str) -> Path | None:
-    """The path in `unix:PATH`, as what to listen on may be given; None for any other host."""
+    """The path in `unix:PATH`, a Unix socket to listen on; None for any other host."""
     return Path(host.removeprefix(UNIX)).expanduser().absolute() if host.startswith(UNIX) else None
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches an address to listen on."""
+    """Whether an address to listen on can be reached from this machine only."""
     if host.startswith(UNIX):
         return True
     address = address_in(host)
@@ -48,7 +48,7 @@ def is_loopback(host: str) -> bool:
 
 
 def client_at(text: str | None) -> str:
-    """Whose requests from this address are counted together."""
+    """The key under which the limits count requests from this address."""
     address = address_in(text)
     if isinstance(address, ipaddress.IPv6Address):
         return str(ipaddress.ip_network((address, ONE_CLIENT), strict=False))
@@ -56,7 +56,7 @@ def client_at(text: str | None) -> str:
 
 
 def host_and_port(host: str) -> tuple[str, str]:
-    """The name and the port in a Host header, "" each where there is none or it cannot be read."""
+    """The name and the port in a Host header, "" each if missing or malformed."""
     try:
         parts = urlsplit(f"//{host}")
         return parts.hostname or "", str(parts.port or "")

@@ -1,4 +1,4 @@
-"""What agents let people do beside asking: choose a mode, and go on here with a session of the agent's own.
+"""Agents' controls (modes, models, options), and agents' own sessions, which can be continued here.
 
 Knows neither Flask nor files.
 """
@@ -33,7 +33,7 @@ def anywhere(folder: str) -> bool:
 
 
 def own_name(own_id: str) -> str:
-    """What an address calls a session of an agent's own: ids may have any characters."""
+    """An agent's own session in URLs: a hash, since its id may have any characters."""
     return sha256(f"own\0{own_id}".encode()).hexdigest()[:32]
 
 
@@ -54,22 +54,22 @@ class AgentSessions:
 
     @property
     def names(self) -> list[str]:
-        """The agents that a new session may choose from, the one that answers otherwise first."""
+        """The agents that a new session may choose from, the default first."""
         return self._current.attached.agents
 
-    # What a session lets people choose
+    # Controls
 
     @property
     def has_controls(self) -> bool:
-        """Whether sessions may have something to choose with what answers now."""
+        """Whether sessions of the current backend may have controls."""
         return self._current.attached.is_controlled
 
     def controls(self, session_id: str) -> Controls:
-        """What can be chosen in the session now; the caller has asked whose it is. Starts nothing."""
+        """The session's current controls; the caller has checked its owner. Starts no agent."""
         return self._current.attached.controls(session_id)
 
     def set_control(self, session_id: str, select_id: str, value: str, owner: str | None = None) -> Controls:
-        """Choose, and give what can be chosen then. Raises InvalidInput for what is not offered, BackendUnavailable."""
+        """Choose; returns the controls afterwards. Raises InvalidInput for what is not offered, BackendUnavailable."""
         self._store.require(session_id, owner)
         with self._current.engaged() as answerer:
             answerer.set_control(session_id, select_id, value)
@@ -80,11 +80,11 @@ class AgentSessions:
 
     @property
     def keeps_sessions(self) -> bool:
-        """Whether what answers now has sessions of its own."""
+        """Whether the current backend has sessions of its own."""
         return self._current.attached.keeps_sessions
 
     def own_sessions(self, may_work_in: Callable[[str], bool] = anywhere) -> list[OwnSession]:
-        """Those that were not begun here and whose folder is allowed, the newest first; none is changed.
+        """Its sessions that were not begun here and whose folder is allowed, newest first; none is changed.
 
         Raises BackendUnavailable.
         """
@@ -94,7 +94,7 @@ class AgentSessions:
     def bring_in(
         self, name: str, owner: str | None = None, may_work_in: Callable[[str], bool] = anywhere
     ) -> WebChatSession:
-        """Our session that goes on with that one, with all that was said there; it is one however often it is opened.
+        """Our session that continues that one, with all its messages; opening it again returns the same one.
 
         `name` is the agent's session's id, or its `own_name`. Raises InvalidInput if there is none, BackendUnavailable,
         LimitReached, StorageError.
@@ -148,7 +148,7 @@ class AgentSessions:
 
 
 def checked_options(given: Mapping[str, str], takes: Collection[str], agents: Collection[str]) -> dict[str, str]:
-    """What is chosen for one session. Raises InvalidInput for what the backend does not take."""
+    """The options of one session. Raises InvalidInput for those that the backend does not accept."""
     for name, text in given.items():
         called = name.replace("_", " ")
         if name == "agent" and text and text not in agents:

@@ -1,4 +1,4 @@
-"""The application: settings, the chat, the settings page, and who may talk to it."""
+"""The application: settings, the chat, the settings page, and access control."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ if TYPE_CHECKING:
 def create_app(config_values: Mapping[str, Any] | None = None, *, backend: SessionBackend | None = None) -> Flask:
     """The chat as an application: at / the chat, at /apps/settings/ its settings.
 
-    The mapping has Flask's own keys and those of `webchat.config`, as AMPLIFIER_HOME and WEBCHAT_BACKEND; what it does
-    not set comes from the environment, the saved settings and the defaults. `backend` stands in for the one that the
-    settings name, and is then not theirs to change. The manager is `app.extensions["webchat"]`. Raises InvalidInput
-    for a value that cannot be used.
+    The mapping has Flask's own keys and those of `webchat.config`, such as AMPLIFIER_HOME and WEBCHAT_BACKEND; what it
+    does not set comes from the environment, the saved settings and the defaults. `backend` replaces the one that the
+    settings name, which the settings page then cannot change. The manager is `app.extensions["webchat"]`. Raises
+    InvalidInput for an invalid value.
     """
     # The chat's static files are its blueprint's.
     app = Flask("webchat", static_folder=None, template_folder=None)
@@ -105,7 +105,7 @@ def _pages(manager: WebChatSessionManager, live: LiveSettings, memory: MemorySto
 
 
 def _behind(application: WSGIApplication, settings: config.Settings) -> WSGIApplication:
-    """The application behind its proxies, which say whom they speak for; whoever else says so is not believed."""
+    """The application behind its proxies: X-Forwarded headers of others are ignored."""
     hops = settings.proxies
     behind = ProxyFix(application, x_for=hops, x_proto=hops, x_host=hops, x_prefix=hops)
 
@@ -122,7 +122,7 @@ def _require_locks(home: Path) -> None:
         DiskFolder(home).require_locks()
     except NoLocks as error:
         raise InvalidInput(f"{home} cannot be used: its file system has no file locks. Choose another home.") from error
-    except OSError:  # a folder that cannot be written now may be later; until then each write says so
+    except OSError:  # the folder may become writable later; until then each write reports the error
         pass
 
 
@@ -142,7 +142,7 @@ def _limits(settings: config.Settings) -> Limits:
 
 
 def _guard(app: Flask, settings: config.Settings, disabled: DisabledPeople) -> None:
-    """Check the host's name and who asks before all views but a probe's, and answer what no view takes."""
+    """Check host name and access before all views but probes, and handle requests that no view takes."""
     way_in = SignIn(Access(settings.token, settings.auth_header, settings.trusted_proxies), disabled)
     if settings.token:
         app.register_blueprint(way_in.blueprint())
@@ -155,7 +155,7 @@ def _guard(app: Flask, settings: config.Settings, disabled: DisabledPeople) -> N
         return way_in.before()
 
     app.before_request(check)
-    # What no route of ours takes, and a host that is not ours, is answered in the same faces and with the same headers.
+    # Unknown routes and hosts get answers in the same formats and with the same headers.
     app.register_error_handler(Exception, errors_http.handle)
     app.after_request(finish)
     if settings.proxies:
@@ -163,7 +163,7 @@ def _guard(app: Flask, settings: config.Settings, disabled: DisabledPeople) -> N
 
 
 def _watch(app: Flask, metrics: Metrics | None) -> None:
-    """Have each request logged, and counted where somebody asked for that."""
+    """Log each request, and count it if metrics are on."""
 
     def name_route() -> None:
         request.environ[reference.ROUTE] = request.endpoint or ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 AMPLIFIER_HOME = Path("~/.amplifier")
-"""Where files live unless the setting of the same name says otherwise; `~` is expanded where it is used."""
+"""The default of the setting of the same name; `~` is expanded where it is used."""
 
 SERVER_DIR = "server"
 WEB_CHAT_SESSIONS_FILENAME = "web-chat-sessions.json"

@@ -1,4 +1,4 @@
-"""What can go wrong, as a person should read it. Knows no status codes."""
+"""Errors with texts for people. Knows no status codes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DOCTOR_SAYS = " (“webchat doctor” says where)"
 
 
 class WebChatError(Exception):
-    """The base of all errors whose text is meant for people: it says what happened and what to do next."""
+    """The base of all errors whose text is for people: it says what happened and what to do next."""
 
     says = ""
     """The text if none is given."""
@@ -57,27 +57,27 @@ class QuestionClosed(WebChatError):
 
 
 class NotWaiting(WebChatError):
-    """A message that was to be changed, sent or taken back does not wait any more."""
+    """A message that should be edited, sent or taken back is not in the queue any more."""
 
     says = "This message does not wait any more: it has been sent, or taken back."
 
 
 class Held(WebChatError):
-    """A message waits, and is not sent by itself."""
+    """A queued message is not sent automatically."""
 
     says = "The answer before it is not whole, so your message waits: send it yourself, or take it back."
 
 
 class StaleView(WebChatError):
-    """A message was sent from a page that did not show what others have written since."""
+    """A message was sent from a page that does not show others' later messages."""
 
     says = "There are newer messages in this session. Look at them, then send again."
 
 
 class SessionUnknown(WebChatError):
-    """Raised by a backend that does not know a session, after a restart say. The manager resumes it, unseen.
+    """Raised by a backend that does not know a session, after a restart for example. The manager then resumes it.
 
-    The text is for the case that this does not help; what the backend gives is not shown.
+    The text is for people if that fails; an argument of the backend is not shown.
     """
 
     def __init__(self, session_id: object = None) -> None:
@@ -85,7 +85,7 @@ class SessionUnknown(WebChatError):
 
 
 class NoActiveSession(WebChatError):
-    """A call that speaks to the current session found none."""
+    """A call needs the current session, and there is none."""
 
     says = "No active session. Create one first via POST /api/session."
 
@@ -97,7 +97,7 @@ class BackendUnavailable(WebChatError):
 
 
 class TooBusy(WebChatError):
-    """As many requests wait for answers as the server can hold."""
+    """As many requests wait for answers as the server allows."""
 
     says = "Too many requests wait for answers right now. Try again in a few seconds."
 
@@ -110,32 +110,32 @@ class NoThreads(WebChatError):
 
 
 class Closing(WebChatError):
-    """The server has been told to end and begins nothing any more."""
+    """The server is shutting down and accepts nothing new."""
 
     says = "The server is about to end and takes nothing new. Try again when it is back."
 
 
 class NotSignedIn(WebChatError):
-    """Who asks has to show first that they may."""
+    """The request has to authenticate first."""
 
     says = "Sign in first: open the link that the terminal shows, or enter the token."
 
 
 class NotAllowed(WebChatError):
-    """Who asks has signed in, and may not use the chat any more."""
+    """The signed-in person may not use the chat any more."""
 
     says = "You may not use this chat any more. Ask whoever runs it."
 
 
 class NoSuchPerson(WebChatError):
-    """Nobody of this name has anything here."""
+    """There is no person of this name."""
 
     def __init__(self, name: str) -> None:
         super().__init__(f"There is nobody called “{name[:200]}” here. “webchat people” lists who there is.")
 
 
 class WrongToken(NotSignedIn):
-    """A token was sent, and is not the one."""
+    """The request's token is wrong."""
 
     says = "This token is not the right one."
 
@@ -156,21 +156,21 @@ class ModelBusy(WebChatError):
 
 
 class InvalidInput(WebChatError):
-    """What was sent cannot be used as it is."""
+    """The input is invalid."""
 
 
 class AgentFixed(InvalidInput):
-    """Another agent was chosen for a session that has begun with one."""
+    """A session that has begun cannot change its agent."""
 
     says = "This session has begun with its agent. Start a new session to ask another one."
 
 
 class TooLarge(WebChatError):
-    """What was sent is more than the chat takes."""
+    """The input is larger than the chat accepts."""
 
 
 class LimitReached(WebChatError):
-    """A person has as many of something as the chat keeps."""
+    """A person has reached the limit of something that is kept."""
 
     def __init__(self, most: int, then: str = "Delete some first", what: str = "sessions") -> None:
         super().__init__(f"There are {most:,} {what}, as many as are kept. {then}.")
@@ -178,7 +178,7 @@ class LimitReached(WebChatError):
 
 
 class TooOften(WebChatError):
-    """A person has sent as many of something in a minute as they may; they may send more in `wait` seconds."""
+    """A person has reached the limit for a minute; they may send more in `wait` seconds."""
 
     def __init__(self, most: int, what: str, wait: int) -> None:
         super().__init__(f"{most:,} {what} a minute are the most for one person. Try again in {wait} seconds.")
@@ -186,7 +186,7 @@ class TooOften(WebChatError):
 
 
 class NoRoom(WebChatError):
-    """As many bytes are kept of a person as may be."""
+    """A person has reached the limit of bytes kept."""
 
     def __init__(self, most: int, then: str = "Delete some, also from the trash") -> None:
         size = f"{most / 1024**2:,.2f}".rstrip("0").rstrip(".")
@@ -203,12 +203,12 @@ class StorageError(WebChatError, OSError):
 
     @property
     def is_away(self) -> bool:
-        """Whether the same may succeed in a moment."""
+        """Whether a retry may succeed soon."""
         return isinstance(self.cause, StorageAway)
 
 
 class StorageAway(OSError):
-    """What keeps the conversations cannot be reached now, or does not answer in time (`is_refused`)."""
+    """The database cannot be reached, or does not answer in time (`is_refused`)."""
 
     def __init__(self, *, is_refused: bool = False) -> None:
         super().__init__("the database does not answer in time" if is_refused else "the database cannot be reached")
@@ -224,7 +224,7 @@ class LeaseLost(OSError):
 
 @contextmanager
 def storing(what: str) -> Iterator[None]:
-    """Turn what goes wrong with files into a StorageError that begins with `what`."""
+    """Convert OSError into a StorageError whose text begins with `what`."""
     try:
         yield
     except StorageError:
@@ -234,7 +234,7 @@ def storing(what: str) -> Iterator[None]:
 
 
 def why(cause: OSError) -> str:
-    """What the system says of a file, in a few words."""
+    """The system's reason, in a few words."""
     if isinstance(cause, StorageAway | LeaseLost):
         return str(cause)
     if cause.errno in (errno.ELOOP, errno.EISDIR, errno.ENOTDIR):
@@ -243,11 +243,11 @@ def why(cause: OSError) -> str:
 
 
 class Unforeseen(WebChatError):
-    """Something that nobody foresaw. The text has a reference that stands in the log too, and no word of the cause."""
+    """An unexpected error. The text has a reference that is also in the log, and nothing of the cause."""
 
 
 def unforeseen(cause: BaseException) -> Unforeseen:
-    """The error to tell people of, with the cause written to the log; both under the reference of the request."""
+    """The error to show people; the cause is logged. Both have the request's reference."""
     name = reference.current.get() or reference.new()
     log.error("unforeseen, reference %s", name, exc_info=cause)
     return Unforeseen(f"Something went wrong that nobody foresaw. The log has more under reference {name}.")

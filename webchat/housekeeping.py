@@ -1,4 +1,4 @@
-"""Sessions named, sorted, thrown away and brought back. Knows neither Flask nor files."""
+"""Sessions renamed, pinned, archived, deleted, restored and purged. Knows neither Flask nor files."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from webchat.storage.protocols import Storage
 log = logging.getLogger(__name__)
 DAY = 24 * 3600.0
 LOOK_INTERVAL = 0.5
-"""Seconds between two looks at whether transcripts have come into the folder; one look is one `stat`."""
+"""Seconds between two checks for new transcripts in the folder; a check is one `stat`."""
 EMPTY_INTERVAL = 3600.0
-"""Seconds between two looks at the trash."""
+"""Seconds between two checks for what has expired in the trash."""
 AFTER_TROUBLE = 2.0
-"""Seconds after which it is tried again where files cannot be read or written."""
+"""Seconds between retries while files cannot be read or written."""
 AT_ONCE = 200
-"""Sessions that are purged together: each is locked meanwhile, which takes a descriptor."""
+"""Sessions that are purged together: each is locked meanwhile, which takes a file descriptor."""
 TRASH_DAYS = 30.0
-"""Days that a deleted session can be restored, where nothing else is set."""
+"""Days that a deleted session can be restored, by default."""
 
 
 class Housekeeping:
-    """What a person does with sessions beside talking in them.
+    """What people do with whole sessions.
 
     Each call on several sessions is one write, all or nothing. Raises SessionNotFound for one that is not there, not
     theirs, or (but for `restore` and `purge`) in the trash, and StorageError.
@@ -49,8 +49,8 @@ class Housekeeping:
     ) -> None:
         """`trash_days` is for how long a deleted session is kept.
 
-        `send_left` sends messages that wait and that nobody has sent; it is called all the time. `chores` are called
-        whenever the trash is emptied.
+        `send_left` sends queued messages that are left; it is called regularly. `chores` are called whenever the trash
+        is emptied.
         """
         self.trash_days, self._longest_title = trash_days, longest_title
         self._store, self._storage, self._supervisor, self._current = store, storage, supervisor, current
@@ -59,22 +59,22 @@ class Housekeeping:
         self._send_left, self._chores = send_left, chores
 
     def rename(self, session_id: str, title: str, owner: str | None = None) -> WebChatSession:
-        """Give the session this title, which then stays. Raises InvalidInput."""
+        """Give the session this title, which no model replaces. Raises InvalidInput."""
         self._store.name(session_id, checked_title(title, self._longest_title), owner, by="person")
         return self._changed(session_id, owner)
 
     def pin(self, session_ids: Collection[str], owner: str | None = None, *, pinned: bool = True) -> None:
-        """Let sessions stand above all others in the list, or no longer."""
+        """Show sessions above all others in the list, or no longer."""
         self._mark(session_ids, owner, "pinned", pinned)
 
     def archive(self, session_ids: Collection[str], owner: str | None = None, *, archived: bool = True) -> None:
-        """Keep sessions out of the list, or no longer. Writing in one brings it back too."""
+        """Hide sessions from the list, or no longer. A new message in one unarchives it, too."""
         self._mark(session_ids, owner, "archived", archived)
 
     def delete(self, session_ids: Collection[str], owner: str | None = None) -> str:
-        """Put sessions into the trash; their answers stop. Gives the time, which names what was deleted together.
+        """Move sessions to the trash and stop their answers; returns the time, which identifies this deletion.
 
-        What lies there already is no error: of all of it, sent twice, the time is given again.
+        Deleting is idempotent: if all are there already, their time is returned again.
         """
         there = {session.session_id: session.deleted_at or "" for session in self.trash(owner)}
         left = [session_id for session_id in session_ids if session_id not in there]
@@ -89,28 +89,28 @@ class Housekeeping:
         return deleted_at
 
     def _throw_away(self, session_ids: Collection[str], owner: str | None) -> str:
-        """Stop these sessions' answers and put them into the trash. Gives the time."""
+        """Stop these sessions' answers and move them to the trash; returns the time."""
         for session_id in session_ids:
             self._supervisor.stop(session_id)
             try:
                 self._current.attached.end(session_id)
-            except WebChatError:  # a backend that is away is no reason to keep what a person wants gone
+            except WebChatError:  # an unavailable backend must not prevent deletion
                 log.warning("the backend did not let go of session %s", session_id, exc_info=True)
         mark = self._store.trash_mark()
         self._store.mark(session_ids, mark, owner)
         return str(mark["deleted_at"])
 
     def trash(self, owner: str | None = None) -> list[WebChatSession]:
-        """What can be restored, the last deleted first."""
+        """The sessions that can be restored, the last deleted first."""
         expired = {*self._store.expired(self.trash_days * DAY)}
         return [session for session in self._store.trash(owner) if session.session_id not in expired]
 
     def deleted_together(self, deleted_at: str, owner: str | None = None) -> list[str]:
-        """The ids of what was deleted at that time and is still in the trash."""
+        """The ids of the sessions that were deleted at that time and are still in the trash."""
         return [session.session_id for session in self.trash(owner) if session.deleted_at == deleted_at]
 
     def restore(self, session_ids: Collection[str], owner: str | None = None) -> None:
-        """Bring sessions back from the trash; one that is back already is no error."""
+        """Restore sessions from the trash. Idempotent."""
         left = [session_id for session_id in session_ids if self._store.get(session_id, owner) is None]
         if left:
             with self._storage.without_purges():
@@ -118,7 +118,7 @@ class Housekeeping:
         self._tell(left)
 
     def purge(self, session_ids: Collection[str], owner: str | None = None) -> None:
-        """Let sessions in the trash really go, with their transcripts."""
+        """Delete sessions in the trash for good, with their transcripts."""
         known = {session.session_id for session in self._store.trash(owner)}
         for session_id in session_ids:
             if session_id not in known:
@@ -126,9 +126,9 @@ class Housekeeping:
         self._purge(session_ids)
 
     def purge_all(self, owner: str | None) -> int:
-        """Let all of a person's sessions really go, at once and whatever the trash is set to. Gives how many.
+        """Delete all of a person's sessions for good, at once; returns how many.
 
-        Raises SessionBusy while something is written in one of them; some may be gone then.
+        Raises SessionBusy while an answer is written in one of them; some may be gone then.
         """
         gone = 0
         while found := [session.session_id for session in self._store.list_all(owner)[:AT_ONCE]]:
@@ -141,16 +141,16 @@ class Housekeeping:
         return gone
 
     def adopt(self) -> list[str]:
-        """List the transcripts that came without a record: copied, restored or synced. Gives their ids."""
+        """Add records for transcripts without one: copied, restored or synced; returns their ids."""
         return self._storage.adopt()
 
     def settle(self, session_id: str) -> None:
-        """Put what a server that died left of an answer into the transcript. Raises SessionBusy, StorageError."""
+        """Move what a dead server has left of an answer into the transcript. Raises SessionBusy, StorageError."""
         with self._supervisor.turn(session_id):
             pass
 
     def empty_expired(self) -> None:
-        """Let all go, of every owner, that has lain in the trash for its time."""
+        """Delete everything that has expired in the trash for good, of every owner."""
         if not self._storage.sessions.read_only:
             self._storage.recover()
             self._purge_expired(self._store.expired(self.trash_days * DAY))
@@ -158,7 +158,7 @@ class Housekeeping:
             chore()
 
     def keep(self, stopping: threading.Event) -> None:
-        """Take in what comes into the folder, send what waits, and let go what has expired, until `stopping` is set."""
+        """Adopt new transcripts, send left messages, and purge what has expired, until `stopping` is set."""
         emptied, failing = float("-inf"), False
         while not stopping.wait(self.after_trouble if failing else self.look_interval):
             try:
@@ -169,20 +169,20 @@ class Housekeeping:
                     self.empty_expired()
                     emptied = time.monotonic()
                 failing = False
-            except Exception:  # nobody else would do this
-                if not failing:  # which is said once
+            except Exception:  # the thread must go on
+                if not failing:  # log it once
                     log.warning("no housekeeping is possible right now", exc_info=True)
                 failing = True
 
     def take_in(self) -> None:
-        """Take what dead processes left behind into the transcripts, once. Raises StorageError."""
+        """Move what dead processes have left into the transcripts, once. Raises StorageError."""
         if not self._taken_in:
             self._storage.recover()
             self._supervisor.settle_left()
             self._taken_in = True
 
     def _purge_expired(self, session_ids: Collection[str]) -> None:
-        """Purge all together or, if one of them is still written to, each of the others."""
+        """Purge all together or, if one of them is busy, each of the others."""
         try:
             if session_ids:
                 self._purge(session_ids)
@@ -209,6 +209,6 @@ class Housekeeping:
         return self._store.require(session_id, owner)
 
     def _tell(self, session_ids: Collection[str]) -> None:
-        """Wake the pages of these sessions; others see a change of the list when they look the next time."""
+        """Wake the pages of these sessions; others see a change of the list at their next poll."""
         for session_id in session_ids:
             self._storage.bus.publish(session_id, urgent=True)

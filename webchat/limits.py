@@ -1,4 +1,4 @@
-"""How much one chat takes on. Knows no file, no session and no setting."""
+"""The limits of one chat. Knows no file, no session and no setting."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from webchat.errors import TooBusy
 
 MIB = 1024 * 1024
 CHOSEN = {"model": 200, "system_prompt": 10_000, "agent": 100}
-"""What may be chosen for one session, and of how many characters at most: it lies in the registry."""
+"""The options of one session, and how long each may be: they are kept in the registry."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """The most of each; 0 means that there is none.
+    """The maximum of each; 0 is no limit.
 
     message, title: characters. sessions: of one person, without the trash. replies: written at once by this process,
     in all and for each client. answer_time: seconds that one answer may take. free_disk: bytes that must be left on
@@ -38,16 +38,16 @@ class Limits:
 
 
 class Places:
-    """What may be held at once, in all and by each client: answers, streams."""
+    """Slots: how many answers or streams may be open at once, in total and for each client."""
 
     def __init__(self, most: int, most_of_one: int, busy: str) -> None:
-        """0 is any number. `busy` is what one client is told that holds as many as it may."""
+        """0 is no limit. `busy` is the error's text for a client that has reached its own."""
         self._most, self._most_of_one, self._busy = most, most_of_one, busy
         self._guard = threading.Lock()
         self._of: Counter[str | None] = Counter()
 
     def require(self, client: str | None, most: int | None = None) -> None:
-        """Raises TooBusy where there is no place right now; `most` stands in for the one that was set."""
+        """Raises TooBusy if no slot is free; `most` overrides the total."""
         most = self._most if most is None else most
         if 0 < most <= self.taken:
             raise TooBusy
@@ -55,7 +55,7 @@ class Places:
             raise TooBusy(self._busy)
 
     def take(self, client: str | None, most: int | None = None) -> Callable[[], None]:
-        """Take a place; returns the function that gives it back, once. `client` None counts in all only.
+        """Acquire a slot; returns the function that releases it, once. `client` None counts for the total only.
 
         Raises TooBusy.
         """

@@ -1,4 +1,4 @@
-"""The settings while the chat runs: what is fixed and by what, what a person may change, and who answers then.
+"""The settings while the chat runs: which are fixed, and by what; changes, and the backend that they bring.
 
 Knows no form and no page.
 """
@@ -29,7 +29,7 @@ LABELS = {
     "memory_context": "Memories",
     "theme": "Theme",
 }
-"""What people may change, and what it is called on the page."""
+"""The settings that people may change, and their labels."""
 BESIDE_THE_BACKEND = ("memory_context", "theme")
 WHO = ("backend", "model", "base_url", "api_key")
 UNUSABLE = "The model that the settings name cannot be used."
@@ -37,14 +37,14 @@ MEND = "Choose another in the settings, or save them as they are when it is back
 NOT_KEPT = "Keys and passwords are not saved here: others than this server can read what is saved."
 _SETTINGS = {setting.name: setting for setting in config.SETTINGS}
 Changes = Mapping[str, Any]
-"""By a field's name the value to save; None goes back to the default."""
+"""The values to save, by setting; None resets to the default."""
 
 
 class LiveSettings:
     """The settings of one application, which may change while it runs.
 
-    `explicit` and `environ` are the layers above what was saved: what they set is fixed. With `own_backend` the
-    application has brought its backend itself, and nothing about that can be changed.
+    `explicit` and `environ` override what was saved: what they set is fixed. With `own_backend` the application has
+    its own backend, whose settings cannot be changed.
     """
 
     def __init__(
@@ -55,19 +55,19 @@ class LiveSettings:
         *,
         own_backend: bool = False,
     ) -> None:
-        """`documents` have what was saved; every server that has them shows and saves the same."""
+        """`documents` have the saved settings, which all servers on the same storage share."""
         self._explicit, self._environ, self._documents = explicit, environ, documents
         self.own_backend = own_backend
         self._loaded: tuple[object, tuple[Settings, dict[str, Source]]] | None = None
-        """The settings as they were read last, and the version of what was saved then."""
+        """The settings as last read, and the version of the saved ones then."""
         self._running, _ = self.load()
         self._nobody_answers = False
         self._saving = threading.Lock()
 
     def load(self) -> tuple[Settings, dict[str, Source]]:
-        """The settings as they are now, and where each came from. They are read only if they have changed.
+        """The current settings, and the source of each. They are read again only if they have changed.
 
-        While the storage cannot be read they are what they were before.
+        While the storage cannot be read they stay as they were.
         """
         loaded = self._loaded
         try:
@@ -80,13 +80,13 @@ class LiveSettings:
 
     @property
     def is_shared(self) -> bool:
-        """Whether several people sign in: what counts for all of them is no single one's to change."""
+        """Whether several people sign in: then none of them may change what applies to all."""
         return bool(self._running.auth_header)
 
     def first_backend(self) -> SessionBackend:
-        """Who answers at the start. Saved settings that cannot be used any more keep no chat from starting.
+        """The backend at the start. The chat starts even if the saved settings cannot be used any more.
 
-        Then nobody answers, and the page says why and has the settings. Raises InvalidInput where nothing was saved.
+        Then nobody answers, and the page says why and links the settings. Raises InvalidInput if nothing was saved.
         """
         settings, sources = self.load()
         try:
@@ -101,7 +101,7 @@ class LiveSettings:
         return self.load()[0].theme
 
     def fixed_by(self, name: str) -> str:
-        """The flag, the variable or who else fixes a setting; "" where it may be changed."""
+        """What fixes a setting: a flag, a variable, the application; "" if it may be changed."""
         if self.own_backend and name not in BESIDE_THE_BACKEND:
             return "the application"
         if self.is_shared:
@@ -112,13 +112,13 @@ class LiveSettings:
         return str(_SETTINGS[name].metadata["flag" if source == "flag" else "key"])
 
     def changes(self, given: Mapping[str, str]) -> Changes:
-        """What saving these texts, by a field's name, would change; a blank one goes back to the default.
+        """The changes that saving these texts, by setting, would make; a blank one resets to the default.
 
-        A key is kept for the address that it was given for: with another address and no other key it goes.
+        A key belongs to its address: with another address and no new key it is removed.
         Raises InvalidInput.
         """
         settings, _ = self.load()
-        # Where several people share the chat nobody is shown the address, and nobody may find it by guessing.
+        # If several people share the chat the address is hidden, and must not be found by guessing.
         if not self.is_shared:
             given = {name: text for name, text in given.items() if not _is_shown(name, text, settings)}
         changes = {name: self._checked(name, text) for name, text in given.items()}
@@ -136,10 +136,10 @@ class LiveSettings:
         return settings
 
     def save(self, changes: Changes, manager: WebChatSessionManager) -> None:
-        """Save, and have the next message answered accordingly.
+        """Save the changes; they apply to the next message.
 
-        Raises InvalidInput where nobody can answer with these settings, or a key would lie where others can read it;
-        StorageError; nothing has changed then.
+        Raises InvalidInput if these settings give no usable backend, or others could read a key; StorageError.
+        Nothing has changed then.
         """
         if not self._documents.are_private:
             _require_no_secret(changes)
@@ -156,7 +156,7 @@ class LiveSettings:
                 self._running, self._nobody_answers = settings, False
 
     def _new_backend(self, settings: Settings) -> SessionBackend | None:
-        """None where the one that answers now will do."""
+        """The backend for these settings; None if the current one will do."""
         as_now = replace(settings, **{name: getattr(self._running, name) for name in BESIDE_THE_BACKEND})
         if self.own_backend or (as_now == self._running and not self._nobody_answers):
             return None

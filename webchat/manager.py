@@ -34,9 +34,9 @@ from webchat.storage import opened
 from webchat.storage.protocols import Bus, Shelf, Storage
 
 Files = Sequence[tuple[str, str]]
-"""The files that go with a message, (name, text) each."""
+"""A message's files, (name, text) each."""
 Options = Mapping[str, str] | None
-"""What is chosen for one session: "model", "system_prompt", "agent"."""
+"""The options of one session: "model", "system_prompt", "agent"."""
 
 
 class WebChatSessionManager:
@@ -44,10 +44,10 @@ class WebChatSessionManager:
 
     `owner` narrows each call to one person's sessions; None is the one person of a chat without sign-in. `key` makes a
     call idempotent: a retry with the same key gets what the first one started. `seen` is the last message that the
-    sender knew. `client` is whose answers are counted together.
+    sender knew. `client` is whom the limits count a call for.
 
-    Calls raise SessionNotFound for a session that is not there or not theirs, StorageError when files cannot be read
-    or written, and BackendUnavailable when the backend cannot be asked; nothing has changed then.
+    Calls raise SessionNotFound for a session that does not exist or is not theirs, StorageError if files cannot be read
+    or written, and BackendUnavailable if the backend cannot be asked; nothing has changed then.
     """
 
     def __init__(
@@ -63,11 +63,11 @@ class WebChatSessionManager:
         chores: Collection[Callable[[], None]] = (),
     ) -> None:
         """`persistence_path` is the registry's file; the transcripts lie in a folder beside it. None: in memory.
-        A storage that is open already will do as well.
+        It may also be a storage that is open already.
 
-        `clock` gives the time, ISO 8601 in UTC; by default the storage's. `context` gives what a backend that takes it
-        is told, for an owner, beside each conversation. `trash_days` is for how long a deleted session can be restored.
-        `observer` is told how replies and writes go. `chores` are called whenever the trash is emptied.
+        `clock` gives the time, ISO 8601 in UTC; by default the storage's. `context` returns what a backend
+        that accepts it is told about an owner with each conversation. `trash_days` is for how long a deleted session
+        can be restored. `observer` measures replies and writes. `chores` are called whenever the trash is emptied.
         """
         self.limits = limits = limits or Limits()
         self.storage = storage = opened(persistence_path, observer)
@@ -119,7 +119,7 @@ class WebChatSessionManager:
         *,
         by_folder: bool = False,
     ) -> list[WebChatSession]:
-        """Sessions on that shelf with such a title, the pinned ones first and then the others, newest first.
+        """Sessions on that shelf that match by title, the pinned ones first, then newest first.
 
         `query` is text in a title, or words that begin words of it; `start` is how many to skip; with `folder` only the
         sessions that work there. With `by_folder` those of one folder stand together.
@@ -127,9 +127,9 @@ class WebChatSessionManager:
         return self._directory.page(shelf, query, start, count, owner, folder, by_folder=by_folder)
 
     def search(self, query: str, limit: int, owner: str | None = None, folder: str | None = None) -> Found:
-        """The sessions in which all these words were said, newest first, each with its latest such message.
+        """The sessions with a message that has all these words, newest first, each with its latest such message.
 
-        Case and accents do not matter, and a word may be a longer one's beginning; `folder` is as in `list_page`.
+        Case and accents are ignored, and words match as prefixes; `folder` is as in `list_page`.
         """
         return self._directory.search(query, limit, owner, folder)
 
@@ -142,9 +142,9 @@ class WebChatSessionManager:
         key: str | None = None,
         options: Options = None,
     ) -> SessionInfo:
-        """Start a session and make it current; the old one stays so until then. `options` are as in `set_options`.
+        """Create a session and make it current. `options` are as in `set_options`.
 
-        Raises InvalidInput if `working_dir` is no folder, LimitReached if there are as many as there may be, Closing.
+        Raises InvalidInput if `working_dir` is no folder, LimitReached, Closing.
         """
         return self._lifecycle.create(working_dir, description, owner, key, options)
 
@@ -160,17 +160,17 @@ class WebChatSessionManager:
     def prepare_session(
         self, session_id: str, owner: str | None = None, *, working_dir: str | None = None, options: Options = None
     ) -> WebChatSession:
-        """Give a session its folder and its options before its first message; what is None stays.
+        """Set a session's folder and options before its first message; None keeps them.
 
         Raises as `set_options`; InvalidInput for another folder once it has begun, or if there is no such folder.
         """
         return self._lifecycle.prepare(self.get_session(session_id, owner), working_dir, options)
 
     def set_options(self, session_id: str, options: Mapping[str, str], owner: str | None = None) -> WebChatSession:
-        """Answer this session with another "model" or "system_prompt" from the next message on; "" is the default.
+        """Change the session's "model" or "system_prompt" from the next message on; "" is the default.
 
-        The "agent" can be chosen until the first message. Raises AgentFixed, InvalidInput if the backend does not take
-        such a thing.
+        The "agent" can be chosen until the first message. Raises AgentFixed, InvalidInput if the backend does not
+        accept such an option.
         """
         return self._lifecycle.set_options(self.get_session(session_id, owner), options)
 
@@ -181,16 +181,16 @@ class WebChatSessionManager:
     def fork(
         self, session_id: str, message_id: str, owner: str | None = None, *, key: str | None = None
     ) -> WebChatSession:
-        """A new session that begins with what is shown up to this message, and goes its own way. It becomes current.
+        """A new session with a copy of the shown messages up to this one. It becomes current.
 
         Raises InvalidInput for a message that is not shown, or if the session's folder is gone; NoRoom.
         """
         return self._lifecycle.fork(self.get_session(session_id, owner), message_id, key)
 
     def end_session(self, session_id: str | None = None, owner: str | None = None) -> bool:
-        """End a session, the current one by default: its answer stops, the backend lets go, it is no longer current.
+        """End a session, the current one by default: its answer stops, the backend ends it, it is no longer current.
 
-        Gives False if there is none to end.
+        Returns False if there is none to end.
         """
         session = self._session_or_current(session_id, owner)
         if session is not None:
@@ -205,7 +205,7 @@ class WebChatSessionManager:
         return self.read_conversation(self.get_session(session_id, owner).session_id)
 
     def read_conversation(self, session_id: str) -> Conversation:
-        """The same for a caller that has asked for the session already."""
+        """The same for a caller that has checked the session already."""
         return self._supervisor.read(session_id)
 
     def conversation_version(self, session_id: str) -> object:
@@ -220,7 +220,7 @@ class WebChatSessionManager:
     def send_message(self, message: str, session_id: str | None = None, owner: str | None = None) -> str | None:
         """Send a message, to the current session by default, and wait for the whole answer.
 
-        Gives None if there is no session to send to. Raises as `post_message`, and what ended the answer early.
+        Returns None if there is no session. Raises as `post_message`, and what ended the answer early.
         """
         session = self._session_or_current(session_id, owner)
         return self.post_message(session.session_id, message, owner).result() if session else None
@@ -251,7 +251,7 @@ class WebChatSessionManager:
         files: Files = (),
         client: str | None = None,
     ) -> Posted:
-        """Accept a message: it is on the disk when this returns, and its answer is on its way.
+        """Accept a message: when this returns it is on the disk, and its answer is being written.
 
         Raises SessionBusy while an answer is being written, TooBusy if too many are, StaleView if somebody has written
         since `seen`, TooOften and NoRoom if the person has sent or keeps too much, InvalidInput, TooLarge.
@@ -270,7 +270,7 @@ class WebChatSessionManager:
         seen: str | None = None,
         client: str | None = None,
     ) -> Posted:
-        """Ask something else in place of one of the person's messages; the old one stays, on another branch.
+        """Replace one of the person's messages and ask again; the old one stays on another branch.
 
         Raises as `post_message`; InvalidInput if that message is not shown or not the person's.
         """
@@ -286,9 +286,9 @@ class WebChatSessionManager:
         key: str | None = None,
         client: str | None = None,
     ) -> Posted:
-        """Ask again for the last answer, which stays on another branch, or for an unanswered last question.
+        """Ask again for the last answer, which stays on another branch, or for an unanswered last message.
 
-        Raises as `post_message`, StaleView if others have written since; InvalidInput if it is neither.
+        Raises as `post_message`; InvalidInput if it is neither.
         """
         return self._rules.retry(self.get_session(session_id, owner), message_id, key, client)
 
@@ -322,15 +322,15 @@ class WebChatSessionManager:
         key: str | None = None,
         seen: str | None = None,
     ) -> tuple[Message, Message]:
-        """Add a question and its answer that no model sees. Raises as `post_message`.
+        """Add a question and its answer, which models are not told. Raises as `post_message`.
 
-        `answer` is called once nothing prevents adding them, and not if the question was sent before with this `key`.
+        `answer` is called only if they can be added, and the question was not sent before with this `key`.
         """
         sent = Submission(question, key=key, seen=seen)
         return self._rules.add_exchange(self.get_session(session_id, owner), sent, answer, kind)
 
     def stop(self, session_id: str, owner: str | None = None) -> bool:
-        """Stop the answer that is being written; whether there was one. What came is kept, what waits is taken back.
+        """Stop the answer in flight and take back the queue; returns whether there was one. What came so far is kept.
 
         Returns when it has ended, or after two seconds if the backend takes longer.
         """
@@ -338,14 +338,14 @@ class WebChatSessionManager:
         return self._supervisor.stop(session_id)
 
     def answer_permission(self, session_id: str, permission_id: str, option_id: str, owner: str | None = None) -> None:
-        """Answer a question of the answer in flight, with one of its options; whoever is first answers it.
+        """Answer a question of the reply in flight, with one of its options; the first answer counts.
 
         Raises QuestionClosed if it was answered or is gone; InvalidInput for an option that it does not have.
         """
         self._questions.answer(self.get_session(session_id, owner).session_id, permission_id, option_id, owner or "")
 
     def waiting_for_answers(self) -> frozenset[str]:
-        """The ids of all sessions, whosever they are, in which a person is asked something."""
+        """The ids of all sessions, of every owner, in which a question is open."""
         return self._questions.waiting()
 
     def pieces(self, session_id: str, message_id: str) -> Iterator[tuple[str, Message]]:
@@ -359,12 +359,12 @@ class WebChatSessionManager:
         return self._current.attached.backend
 
     def use_backend(self, backend: SessionBackend) -> None:
-        """Ask this one from the next message on. Answers in flight end with the old one, which is then closed."""
+        """Use this backend from the next message on. Answers in flight end with the old one, which is then closed."""
         self._current.use(backend)
         self.start(lambda text, progress: None)
 
     def start(self, report: Callable[[str, float | None], None]) -> None:
-        """Let the backend begin what is better done before the first message; `report` is told how it goes."""
+        """Let the backend prepare for the first message; `report` is told about the progress."""
         self._current.attached.start(report)
 
     @property
@@ -373,7 +373,7 @@ class WebChatSessionManager:
         return self._current.attached.takes
 
     def check_backend(self) -> str | None:
-        """Why the backend could not answer now, a sentence without names and addresses; None if it could."""
+        """Why the backend cannot answer now, a sentence without names and addresses; None if it can."""
         return self._current.attached.check()
 
     def list_models(self) -> list[str]:
@@ -408,7 +408,7 @@ class WebChatSessionManager:
 
     @property
     def stopping(self) -> threading.Event:
-        """Set when the server is about to end; every stream watches it."""
+        """Set when the server shuts down; every stream watches it."""
         return self._supervisor.stopping
 
     @property
@@ -418,25 +418,25 @@ class WebChatSessionManager:
 
     @property
     def is_closing(self) -> bool:
-        """Whether nothing new is begun any more."""
+        """Whether the server is shutting down and accepts nothing new."""
         return self._supervisor.is_closing
 
     def keep_house(self) -> None:
-        """Have a thread look after the files until `close`: once in a process that serves, after it has forked.
+        """Start the housekeeping thread, which runs until `close`: once in a serving process, after it has forked.
 
-        It lists what is put into the folder, empties the trash in time, sends messages that still wait, and takes
-        answers which processes that are gone have left behind into their transcripts, where they are found.
+        It adopts transcripts that were put into the folder, purges what has expired in the trash, sends queued messages
+        that are left, and moves answers that dead processes have left into their transcripts.
         """
-        with suppress(WebChatError, OSError):  # the thread tries again, and says why
-            # Before the first page is shown: while an answer is taken in, it looks as if somebody was writing it.
+        with suppress(WebChatError, OSError):  # the thread retries and logs
+            # Before the first page is shown: while an answer is settled, it looks as if it was being written.
             self.housekeeping.take_in()
         threads.start(self.housekeeping.keep, "housekeeping", self.stopping)
 
     def close(self, grace: float = 0.0, patience: float = 1.0) -> None:
-        """End all: streams, answers in flight (kept, as interrupted) and the backend.
+        """Shut down: streams, answers in flight (kept, as interrupted) and the backend.
 
-        For `grace` seconds answers may go on to their end, while nothing new is begun (Closing); those that are left
-        then have `patience` seconds to be kept.
+        For `grace` seconds answers may continue, while new ones are refused (Closing); the rest then have `patience`
+        seconds to be saved.
         """
         self._dispatcher.close()
         self._supervisor.close(grace, patience)

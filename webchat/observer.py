@@ -1,4 +1,4 @@
-"""What the chat tells of its work: times and outcomes, no word that was said. Knows nobody who listens."""
+"""The chat's measurements: times and outcomes, nothing of the conversations. Knows no metrics."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Protocol
 class ReplyReport:
     """One reply that has ended. Times are in seconds from its beginning.
 
-    `first_piece` is None where none came; `error` is the kind of what ended it early, "" where nothing did.
+    `first_piece` is None if none came; `error` is the type of the error that ended it early, else "".
     """
 
     session: str
@@ -26,7 +26,7 @@ class ReplyReport:
 
 
 def line_of(report: ReplyReport) -> tuple[str, dict[str, str | int | None]]:
-    """The log's line for a reply, and what goes into it; times in milliseconds."""
+    """The log's format string for a reply, and its values; times in milliseconds."""
     first = None if report.first_piece is None else round(report.first_piece * 1000)
     fields = {
         "session": report.session,
@@ -43,21 +43,21 @@ def line_of(report: ReplyReport) -> tuple[str, dict[str, str | int | None]]:
 
 
 class Observer(Protocol):
-    """Is told as it happens, from any thread. It returns at once and raises nothing."""
+    """Receives events as they happen, from any thread. It returns at once and raises nothing."""
 
     def reply_began(self) -> None: ...
 
     def reply_spoke(self, seconds: float) -> None:
-        """The first piece of text or reasoning has come, so long after the beginning."""
+        """The first piece of text or reasoning has come, so many seconds after the beginning."""
 
     def reply_ended(self, report: ReplyReport) -> None: ...
 
     def wrote(self, how: str, seconds: float) -> None:
-        """A write to the disk has ended, well or not; `how` is "replace", "append" or "reply"."""
+        """A write to the disk has ended, successfully or not; `how` is "replace", "append" or "reply"."""
 
 
 class NoObserver:
-    """Nobody listens."""
+    """Ignores all events."""
 
     def reply_began(self) -> None:
         pass

@@ -1,4 +1,4 @@
-"""What names, in the log and on error pages, the request that is being worked for. Knows no request."""
+"""The request's reference in the log and on error pages. Knows no request."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import secrets
 from contextvars import ContextVar
 
 current: ContextVar[str] = ContextVar("webchat_reference", default="")
-"""The reference of what this thread does right now; "" where nobody has asked for it."""
+"""The reference of the request that this thread works for; "" if there is none."""
 ROUTE, ERROR, PERSON = "webchat.route", "webchat.error", "webchat.person"
-"""Under these names the application leaves in the environment which route it took, the kind of error, and who asked."""
+"""Keys of the WSGI environment under which the application leaves route, error type and person for the log."""
 _GIVEN = re.compile(r"[A-Za-z0-9-]{8,64}", re.ASCII)
 
 
 def new(given: str = "") -> str:
-    """A reference for a request: the one that its sender, a proxy say, has given, where that looks like one."""
+    """A new reference for a request, or the one that its sender, such as a proxy, has given, if it is well-formed."""
     return given if _GIVEN.fullmatch(given) else secrets.token_hex(4)

@@ -1,4 +1,4 @@
-"""Finds sessions: a page of a list, or those in which something was said. Knows no engine and no page."""
+"""Finds sessions: by page and title, or by their messages. Knows no engine."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 
 class SessionDirectory:
-    """The sessions of each owner, to choose from."""
+    """Lists and searches the sessions of each owner."""
 
     def __init__(self, store: WebChatSessionStore, search: Search, housekeeping: Housekeeping) -> None:
         self._store, self._search, self._housekeeping = store, search, housekeeping
@@ -49,6 +49,6 @@ class SessionDirectory:
 
         try:
             return self._search.find(query, owner, is_wanted, limit)
-        except Exception:  # derived data: if anything is wrong with it, the next search finds it made anew
+        except Exception:  # derived data: if it is broken it is rebuilt
             log.warning("the search index could not be asked", exc_info=True)
             return Found([], complete=False)

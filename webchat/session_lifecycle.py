@@ -22,7 +22,7 @@ from webchat.storage.protocols import Storage
 
 
 class SessionLifecycle:
-    """What is said of each method in `WebChatSessionManager` counts here."""
+    """`WebChatSessionManager` documents the methods of the same names."""
 
     def __init__(
         self,
@@ -59,13 +59,13 @@ class SessionLifecycle:
     def create_for(
         self, sent: Submission, working_dir: str, owner: str | None, options: Mapping[str, str] | None
     ) -> WebChatSession:
-        """A session for this first message; sent again with its key, the same one.
+        """A new session for this first message; the same one for a retry with its key.
 
         Raises as `create`, TooBusy, TooOften, NoRoom.
         """
         key = once(sent.key, "start", sent.text)
         if key is None or self._store.made_with(key, owner) is None:
-            # Before a session is made that nobody could use.
+            # Before a session is created that could not be used.
             self._supervisor.places.require(sent.client)
             self._allowance.require_message(owner, sent.size)
         made = self.create(working_dir, DEFAULT_DESCRIPTION, owner, key, options)
@@ -80,7 +80,7 @@ class SessionLifecycle:
         title_by: str | None,
         chosen: Mapping[str, Any],
     ) -> SessionInfo:
-        """A new session, or the one that there is with this key."""
+        """A new session, or the existing one with this key."""
         self._supervisor.require_open()
         made = self._store.made_with(key, owner) if key else None
         if made:
@@ -97,7 +97,7 @@ class SessionLifecycle:
             made = self._store.made_with(key, owner) if key else None
             if made is None:
                 raise
-            self._current.attached.end(info.session_id)  # somebody else was quicker with the same
+            self._current.attached.end(info.session_id)  # a request with the same key was quicker
             return _info_of(made)
         return info
 
@@ -142,7 +142,7 @@ class SessionLifecycle:
         return resumed
 
     def end(self, session: WebChatSession) -> None:
-        """Have the backend let go of a session without an answer in flight, which is then no longer current."""
+        """End a session at the backend, and make it no longer current. It must have no answer in flight."""
         self._current.attached.end(session.session_id)
         self._store.deactivate(session.session_id, session.owner)
         self._storage.bus.publish(session.session_id, urgent=True)
@@ -169,7 +169,7 @@ class SessionLifecycle:
 
 def _require_folder(working_dir: str) -> None:
     """Raises InvalidInput if there is no such folder."""
-    # Unlike a Path's, these calls raise nothing: not for somebody who is not there, nor for a name too long.
+    # Unlike Path's methods, these raise nothing, neither for an unknown user nor for a name that is too long.
     if not os.path.isdir(os.path.expanduser(working_dir)):  # noqa: PTH111, PTH112
         raise InvalidInput(f"There is no folder {working_dir[:200]!r} to work in.")
 

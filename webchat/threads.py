@@ -1,4 +1,4 @@
-"""Threads of our own, and what is said where the system has none left. Knows no chat."""
+"""Starts threads, and reports if the system has none left. Knows no chat."""
 
 from __future__ import annotations
 
