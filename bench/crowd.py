@@ -32,23 +32,33 @@ def page_readers() -> list[Figure]:
 
 def users() -> list[Figure]:
     """50 people, each with a session, who ask four questions each, with an OpenAI-compatible server behind the chat."""
-    with processes.home() as home, processes.fake_model(TOKENS, TOKEN_SECONDS) as model:
-        options = ("--base-url", f"{model.url}/v1", "--model", "fake", "--auth-header", PERSON)
-        with processes.chat(home, *options, backend="openai") as server:
-            visitor, people = Visitor(server), [f"user{number}" for number in range(USERS)]
-            sessions = [f"{person} {visitor.new_session({PERSON: person})}" for person in people]
-            visit(server, "user", sessions[:1], 1, words(TOKENS))
-            before = server.cpu()
-            outcome = visit(server, "user", sessions, QUESTIONS, words(TOKENS))
-            cpu = (server.cpu() - before) * 1000
+    outcome, cpu = _ask_as_users()
     answers = USERS * QUESTIONS
     first, late = ([moment for user in outcome["visits"] for moment in user[key]] for key in ("first", "late"))
     return [
         Figure("answers a second, of 25 possible", answers / outcome["took"], "/s", 20, at_least=True),
         of_times("first token", first, 100, judged="median"),
         of_times("an answer's end, after the model's", late, None, judged="median"),
-        Figure("server's CPU for an answer", cpu / answers, "ms", 20),
+        Figure("server's CPU for an answer", cpu, "ms", 20),
     ]
+
+
+def cost_of_users(*options: str) -> float:
+    """Milliseconds of the server's CPU for an answer, where `users` ask it; `options` are the server's."""
+    return _ask_as_users(*options)[1]
+
+
+def _ask_as_users(*more: str) -> tuple[dict[str, Any], float]:
+    """What came of it, and the server's CPU for an answer in milliseconds."""
+    with processes.home() as home, processes.fake_model(TOKENS, TOKEN_SECONDS) as model:
+        options = ("--base-url", f"{model.url}/v1", "--model", "fake", "--auth-header", PERSON, *more)
+        with processes.chat(home, *options, backend="openai") as server:
+            visitor, people = Visitor(server), [f"user{number}" for number in range(USERS)]
+            sessions = [f"{person} {visitor.new_session({PERSON: person})}" for person in people]
+            visit(server, "user", sessions[:1], 1, words(TOKENS))
+            before = server.cpu()
+            outcome = visit(server, "user", sessions, QUESTIONS, words(TOKENS))
+            return outcome, (server.cpu() - before) * 1000 / (USERS * QUESTIONS)
 
 
 def whole_answers() -> list[Figure]:

@@ -1,0 +1,122 @@
+"""What PostgreSQL costs beside plain files, and what does not get slower as people and sessions gather in it."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import LiteralString
+from urllib.parse import quote
+
+from bench import processes
+from bench.client import HTMX, WHOLE, Visitor
+from bench.crowd import cost_of_users
+from bench.figures import Figure, of_times
+from bench.load import PERSON
+from bench.postgres import Cluster, cluster
+
+SESSIONS_EACH, FEW, MANY = 20, 50, 50_000
+"""Sessions of each person, and people: 1,000 sessions and 1,000,000."""
+ROUNDS = 60
+_FILL: tuple[LiteralString, ...] = (
+    """INSERT INTO webchat.sessions
+    SELECT 's' || n, 'user' || n %% %(people)s, 'list', false, true, n < %(people)s, NULL, '~', NULL, NULL, 1.7e9 + n,
+        nextval('webchat.numbers'), '2026-03-01T12:00:00+00:00', '2026-03-01T12:00:00+00:00', false,
+        convert_to(format('{"session_id":"s%%s","description":"About number %%s","created_at":'
+            '"2026-03-01T12:00:00+00:00","last_active":"2026-03-01T12:00:00+00:00","is_active":false,"begun":true,'
+            '"owner":"user%%s","extra":{}}', n, n, n %% %(people)s), 'UTF8')
+    FROM generate_series(0, %(sessions)s - 1) AS n""",
+    """INSERT INTO webchat.conversations (session_id, lines, bytes, said)
+    SELECT 's' || n, 2, 300, nextval('webchat.numbers') FROM generate_series(0, %(sessions)s - 1) AS n""",
+    """INSERT INTO webchat.lines SELECT 's' || n, 1 + m, convert_to(format('{"type":"message","id":"m%%s","role":"%%s",'
+        '"parent":%%s,"content":"What is said in message %%s of number %%s, a zebra of many words"}', m,
+        CASE m WHEN 0 THEN 'user' ELSE 'assistant' END, CASE m WHEN 0 THEN 'null' ELSE '"m0"' END, m, n), 'UTF8')
+    FROM generate_series(0, %(sessions)s - 1) AS n, generate_series(0, 1) AS m""",
+    """INSERT INTO webchat.words SELECT 's' || n, 'm' || m, 1 + m, false,
+        format(' what is said in message %%s of number %%s a zebra of many words ', m, n)
+    FROM generate_series(0, %(sessions)s - 1) AS n, generate_series(0, 1) AS m""",
+)
+
+
+def many_people() -> list[Figure]:
+    """What one person does, with 1,000 sessions of 50 people and with 1,000,000 of 50,000, in turns."""
+    with cluster({"shared_buffers": "512MB", "max_wal_size": "4GB"}) as running:
+        with _chat_of(running, FEW) as few, _chat_of(running, MANY) as many:
+            took: dict[str, dict[int, list[float]]] = {name: {FEW: [], MANY: []} for name in _DEEDS}
+            chats = [(FEW, Visitor(few)), (MANY, Visitor(many))]
+            for number in range(ROUNDS):
+                random.shuffle(chats)
+                for people, visitor in chats:
+                    for name, deed in _DEEDS.items():
+                        spent = deed(visitor, random.randrange(people), people)
+                        if number >= ROUNDS // 6:  # what came before has warmed up the caches
+                            took[name][people].append(spent)
+    rows = []
+    for name, times in took.items():
+        few_times = of_times(f"{name}, of 1,000 sessions", times[FEW], None, judged="median")
+        many_times = of_times(f"{name}, of 1,000,000", times[MANY], None, judged="median")
+        rows += [
+            few_times,
+            many_times,
+            Figure("the second to the first", many_times.value / few_times.value, "", 1.3, fixed=True),
+        ]
+    return rows
+
+
+def _list(visitor: Visitor, person: int, people: int) -> float:
+    return visitor.get("/sessions", {**HTMX, PERSON: f"user{person}"}).milliseconds
+
+
+def _message(visitor: Visitor, person: int, people: int) -> float:
+    path = f"/sessions/s{person + people * random.randrange(SESSIONS_EACH)}/messages"
+    return visitor.post(path, {**WHOLE, PERSON: f"user{person}"}, message="a message").milliseconds
+
+
+def _open(visitor: Visitor, person: int, people: int) -> float:
+    path = f"/sessions/s{person + people * random.randrange(SESSIONS_EACH)}"
+    return visitor.get(path, {PERSON: f"user{person}"}).milliseconds
+
+
+def _search(visitor: Visitor, person: int, people: int) -> float:
+    return visitor.get(f"/sessions?q={quote('zebra many')}", {**HTMX, PERSON: f"user{person}"}).milliseconds
+
+
+_DEEDS: dict[str, Callable[[Visitor, int, int], float]] = {
+    "a person's list": _list,
+    "a message": _message,
+    "opening a session": _open,
+    "a search": _search,
+}
+
+
+@contextmanager
+def _chat_of(running: Cluster, people: int) -> Iterator[processes.Server]:
+    """A chat on a database of its own, with the sessions of so many people."""
+    import psycopg
+
+    from webchat.storage import storage_at
+
+    name = f"of_{people}"
+    with psycopg.connect(running.url(), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}".encode())
+    storage_at(running.url(name)).close()
+    with psycopg.connect(running.url(name), autocommit=True) as connection:
+        for statement in _FILL:
+            connection.execute(statement, {"people": people, "sessions": people * SESSIONS_EACH})
+        connection.execute("VACUUM ANALYZE")
+        connection.execute("CHECKPOINT")
+    with processes.home() as home:
+        with processes.chat(home, "--database", running.url(name), "--auth-header", PERSON) as server:
+            yield server
+
+
+def users() -> list[Figure]:
+    """50 people who ask four questions each, with plain files and with PostgreSQL, in one run."""
+    with cluster() as running:
+        files = cost_of_users()
+        database = cost_of_users("--database", running.url())
+    return [
+        Figure("server's CPU for an answer, plain files", files, "ms"),
+        Figure("the same with PostgreSQL", database, "ms"),
+        Figure("the second to the first", database / files, "", 1.5, fixed=True),
+    ]

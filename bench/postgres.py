@@ -1,0 +1,122 @@
+"""A PostgreSQL server of one's own in a folder: what measurements and tests keep everything in."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from importlib.util import find_spec
+from pathlib import Path
+
+from bench.figures import Skipped, Wrong
+
+QUICK = {"fsync": "off", "full_page_writes": "off", "max_connections": "300"}
+"""For what is thrown away: nothing has to outlive a loss of power."""
+MADE = Path.home() / ".cache" / "webchat-tests"
+
+
+def programs() -> Path:
+    """The folder of PostgreSQL's programs, which Debian keeps off the path. Raises Skipped."""
+    found = shutil.which("initdb")
+    places = [Path(found).parent] if found else sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    if not places:
+        raise Skipped("PostgreSQL is not installed")
+    return places[0]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Cluster:
+    """One cluster in a folder of its own. Root runs it as `postgres`: PostgreSQL refuses to run as root."""
+
+    def __init__(self, folder: Path, settings: Mapping[str, str] | None = None) -> None:
+        """`settings` are PostgreSQL's own, by name."""
+        self.folder, self.port = folder, free_port()
+        self._settings = {**QUICK, **(settings or {})}
+        self._programs = programs()
+        self._as = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.geteuid() == 0 else []
+        if self._as:
+            shutil.chown(folder, "postgres", "postgres")
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "data"
+
+    def create(self) -> None:
+        """Copy a cluster that was made once by this user: making one takes seconds."""
+        made = MADE / f"cluster-{self._programs.parent.name}"
+        if not made.exists():
+            options = ("-U", "webchat", "-A", "trust", "-E", "UTF8", "--no-sync", "--locale=C.UTF-8")
+            self.run("initdb", "-D", str(self.data), *options)
+            with suppress(OSError):  # another process may have been quicker
+                MADE.mkdir(parents=True, exist_ok=True)
+                own = made.with_name(f"{made.name}.{os.getpid()}")
+                shutil.copytree(self.data, own)
+                own.rename(made)
+            return
+        shutil.copytree(made, self.data)
+        if self._as:
+            subprocess.run(["chown", "-R", "postgres:postgres", str(self.data)], check=True)  # noqa: S603, S607
+        self.data.chmod(0o700)
+
+    def start(self) -> None:
+        places = {"port": self.port, "listen_addresses": "127.0.0.1", "unix_socket_directories": self.folder}
+        options = " ".join(f"-c {name}={value}" for name, value in {**self._settings, **places}.items())
+        self.run("pg_ctl", "-D", str(self.data), "-o", options, "-l", str(self.folder / "log"), "-w", "start")
+
+    def stop(self, how: str = "immediate") -> None:
+        self.run("pg_ctl", "-D", str(self.data), "-m", how, "-w", "stop")
+
+    def run(self, program: str, *arguments: str) -> None:
+        """Run one of PostgreSQL's programs to its end. Raises Wrong."""
+        command = [*self._as, f"{self._programs}/{program}", *arguments]
+        done = subprocess.run(command, cwd="/", capture_output=True, text=True)  # noqa: S603
+        if done.returncode:
+            raise Wrong(f"{program} failed: {done.stdout[-500:]} {done.stderr[-500:]}")
+
+    def url(self, name: str = "postgres") -> str:
+        """The address of one of its databases."""
+        return f"postgresql://webchat@127.0.0.1:{self.port}/{name}"
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send all of its processes a signal."""
+        first = int((self.data / "postmaster.pid").read_text().split()[0])
+        children = Path(f"/proc/{first}/task/{first}/children").read_text().split()
+        for process in (first, *map(int, children)):
+            os.kill(process, number)
+
+
+@contextmanager
+def cluster(settings: Mapping[str, str] | None = None) -> Iterator[Cluster]:
+    """A cluster that is running, for a block. Raises Skipped."""
+    if find_spec("psycopg") is None:
+        raise Skipped("psycopg is not installed (webchat[postgres])")
+    folder = Path(tempfile.mkdtemp(prefix="webchat-postgres-"))
+    try:
+        running = Cluster(folder, settings)
+        running.create()
+        running.start()
+        yield running
+    finally:
+        if (folder / "data/postmaster.pid").exists():
+            running.stop()
+        _remove(folder)
+
+
+def _remove(folder: Path) -> None:
+    """Remove it; processes that are about to end may write there still."""
+    for _ in range(50):
+        shutil.rmtree(folder, ignore_errors=True)
+        if not folder.exists():
+            return
+        time.sleep(0.1)
