@@ -27,7 +27,8 @@ PARTIAL_END = "</hx-partial>\n"
 
 def partial(target: str, swap: str, html: str) -> Markup:
     """One swap of several in an answer or an event: `html` goes to the element with that id."""
-    return Markup(partial_begin(target, swap) + html + PARTIAL_END)  # noqa: S704
+    # Not with "+": beside a Markup it would escape the tag.
+    return Markup(f"{partial_begin(target, swap)}{html}{PARTIAL_END}")  # noqa: S704
 
 
 def partial_begin(target: str, swap: str) -> str:
