@@ -55,7 +55,9 @@ class PostgresStorage:
         self.now = self._clock.now
         self.leases = PostgresLeases(database, lambda: self.bus.link.start())
         self.transcripts = PostgresTranscripts(database, self.leases)
-        self.replies = PostgresReplyLogs(database, self.transcripts, self.leases)
+        self.replies = PostgresReplyLogs(
+            database, self.transcripts, self.leases, lambda session_id: self.bus.publish(session_id, urgent=False)
+        )
         self.queue, self.documents = PostgresQueue(database, self.leases), PostgresDocuments(database, self.leases)
         self.bus = PostgresBus(database, self.leases, self.replies.was_asked, self._clock.compare)
         self.sessions = PostgresSessions(database, self.bus.list_changed, lambda: self.bus.changes)

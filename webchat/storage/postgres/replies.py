@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, LiteralString
 
@@ -77,8 +77,16 @@ class _Asked:
 class PostgresReplyLogs:
     """See `webchat.storage.protocols.ReplyLogs`. A write of a server that has lost its lease raises LeaseLost."""
 
-    def __init__(self, database: Database, transcripts: PostgresTranscripts, leases: PostgresLeases) -> None:
+    def __init__(
+        self,
+        database: Database,
+        transcripts: PostgresTranscripts,
+        leases: PostgresLeases,
+        requested: Callable[[str], None],
+    ) -> None:
+        """`requested` is called with each session of which something was requested: its writer may be elsewhere."""
         self.database, self.transcripts, self.leases = database, transcripts, leases
+        self._requested = requested
         self._guard = threading.Lock()
         """Of the tables of this process; nothing is read while it is held."""
         self._views: dict[str, _Read] = {}
@@ -121,6 +129,7 @@ class PostgresReplyLogs:
             (jsonlines.dump(request), text(session_id)),
         )
         self.was_asked(session_id)
+        self._requested(session_id)
 
     def requests(self, session_id: str) -> Sequence[Mapping[str, Any]]:
         """Of a session that is written here it is only looked if there may be any, or it was long ago."""
@@ -153,7 +162,7 @@ class PostgresReplyLogs:
             asked.is_current = False
 
     def settle(self, session_id: str, unsaved: ReplyView | None = None) -> None:
-        view = PostgresReplyLogs(self.database, self.transcripts, self.leases).view(session_id)
+        view = PostgresReplyLogs(self.database, self.transcripts, self.leases, self._requested).view(session_id)
         found = self.database.one("SELECT reply FROM webchat.conversations WHERE session_id = %s", (text(session_id),))
         left = left_behind(view, unsaved, self.transcripts.read(session_id).messages)
         self.end(session_id, found[0] if found else None, left)
