@@ -15,8 +15,8 @@ import httpx
 import pytest
 from flask import Flask
 
+from tests.nginx import free_port, listens
 from tests.reading import until
-from tests.test_deploy import free_port, listens
 from webchat import ChatModelBackend, WebChatSessionManager, create_blueprint
 
 APP = """

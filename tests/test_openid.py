@@ -15,8 +15,8 @@ import pytest
 from click.testing import CliRunner
 
 from tests.identity_provider import CLIENT, SECRET, IdentityProvider
+from tests.nginx import free_port, listens, make_certificate
 from tests.reading import until
-from tests.test_deploy import free_port, listens, make_certificate
 from webchat.cli import main
 
 DOCS = (Path(__file__).parent.parent / "docs" / "deploy.md").read_text("utf-8")

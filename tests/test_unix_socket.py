@@ -11,8 +11,8 @@ import httpx
 import pytest
 from click.testing import CliRunner
 
-from tests.test_deploy import block
-from tests.test_deploy import nginx as nginx  # a fixture
+from tests.nginx import block
+from tests.nginx import nginx as nginx
 from webchat.cli import main
 
 
