@@ -24,7 +24,9 @@ MADE = Path.home() / ".cache" / "webchat-tests"
 def programs() -> Path:
     """The folder of PostgreSQL's programs, which Debian keeps off the path. Raises Skipped."""
     found = shutil.which("initdb")
-    places = [Path(found).parent] if found else sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    places = (
+        [Path(found).resolve().parent] if found else sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    )
     if not places:
         raise Skipped("PostgreSQL is not installed")
     return places[0]
@@ -71,7 +73,7 @@ class Cluster:
 
     def start(self) -> None:
         places = {"port": self.port, "listen_addresses": "127.0.0.1", "unix_socket_directories": self.folder}
-        options = " ".join(f"-c {name}={value}" for name, value in {**self._settings, **places}.items())
+        options = " ".join(f"-c {name}={value}" for name, value in {**places, **self._settings}.items())
         self.run("pg_ctl", "-D", str(self.data), "-o", options, "-l", str(self.folder / "log"), "-w", "start")
 
     def stop(self, how: str = "immediate") -> None:
@@ -83,6 +85,11 @@ class Cluster:
         done = subprocess.run(command, cwd="/", capture_output=True, text=True)  # noqa: S603
         if done.returncode:
             raise Wrong(f"{program} failed: {done.stdout[-500:]} {done.stderr[-500:]}")
+
+    def admit(self, network: str) -> None:
+        """Let in everybody from a network, from the next start on."""
+        with (self.data / "pg_hba.conf").open("a") as rules:
+            rules.write(f"host all all {network} trust\n")
 
     def url(self, name: str = "postgres") -> str:
         """The address of one of its databases."""
@@ -97,19 +104,29 @@ class Cluster:
 
 
 @contextmanager
-def cluster(settings: Mapping[str, str] | None = None) -> Iterator[Cluster]:
-    """A cluster that is running, for a block. Raises Skipped."""
+def cluster(settings: Mapping[str, str] | None = None, admits: str = "") -> Iterator[Cluster]:
+    """A cluster that is running, for a block. `admits` is a network that it lets in as well. Raises Skipped."""
     if find_spec("psycopg") is None:
         raise Skipped("psycopg is not installed (webchat[postgres])")
-    folder = Path(tempfile.mkdtemp(prefix="webchat-postgres-"))
-    try:
-        running = Cluster(folder, settings)
+    with folder_of_cluster(settings) as running:
         running.create()
+        if admits:
+            running.admit(admits)
         running.start()
         yield running
+
+
+@contextmanager
+def folder_of_cluster(settings: Mapping[str, str] | None = None) -> Iterator[Cluster]:
+    """An empty folder for a cluster, which is ended and removed after the block."""
+    folder = Path(tempfile.mkdtemp(prefix="webchat-postgres-"))
+    try:
+        made = Cluster(folder, settings)
+        yield made
     finally:
         if (folder / "data/postmaster.pid").exists():
-            running.stop()
+            with suppress(Wrong):  # it was killed, and only this file is left
+                made.stop()
         _remove(folder)
 
 

@@ -40,6 +40,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--kills", type=int, default=10, help="how often it is killed while it answers")
     parser.addoption("--flood", type=float, default=2, help="for how many seconds it gets 100 posts a second")
     parser.addoption("--lateness", type=float, default=1.5, help="seconds of an answer that a kill may cost at most")
+    parser.addoption("--outage", type=float, default=12, help="for how many seconds a database is away")
 
 
 @pytest.fixture(autouse=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -10,18 +11,40 @@ import pytest
 
 from bench.figures import Skipped
 from bench.postgres import Cluster as Server
-from bench.postgres import cluster
+from bench.postgres import cluster, folder_of_cluster
 from bench.postgres import free_port as free_port
 
 
 @contextmanager
-def server(settings: Mapping[str, str] | None = None) -> Iterator[Server]:
-    """A cluster that is running, for a block."""
+def server(settings: Mapping[str, str] | None = None, admits: str = "") -> Iterator[Server]:
+    """A cluster that is running, for a block. `admits` is a network that it lets in as well."""
     try:
-        with cluster(settings) as running:
+        with cluster(settings, admits) as running:
             yield running
     except Skipped as reason:
         pytest.skip(str(reason))
+
+
+@contextmanager
+def replica_of(primary: Server) -> Iterator[Server]:
+    """A streaming replica, for a block. Every commit of the primary waits for it."""
+    with folder_of_cluster() as replica:
+        replica.run("pg_basebackup", "-d", primary.url(), "-D", str(replica.data), "-R", "--checkpoint=fast")
+        replica.start()
+        execute(primary, "ALTER SYSTEM SET synchronous_standby_names = '*'")
+        execute(primary, "SELECT pg_reload_conf()")
+        while not execute(primary, "SELECT sync_state FROM pg_stat_replication WHERE sync_state = 'sync'"):
+            time.sleep(0.05)
+        yield replica
+
+
+def execute(running: Server, statement: str) -> list[tuple[object, ...]]:
+    """Run one statement; gives its rows."""
+    import psycopg
+
+    with psycopg.connect(running.url(), autocommit=True) as connection:
+        cursor = connection.execute(statement)
+        return cursor.fetchall() if cursor.description else []
 
 
 @pytest.fixture(scope="session")
@@ -43,9 +66,11 @@ def postgres() -> Iterator[Server]:
 @pytest.fixture
 def database(postgres: Server) -> str:
     """The address of a database of the test's own, with tables and nothing in them."""
-    import psycopg
+    return database_in(postgres)
 
+
+def database_in(running: Server) -> str:
+    """The address of a new one."""
     name = f"test_{uuid.uuid4().hex[:12]}"
-    with psycopg.connect(postgres.url(), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE made")
-    return postgres.url(name)
+    execute(running, f"CREATE DATABASE {name} TEMPLATE made")
+    return running.url(name)

@@ -1,0 +1,410 @@
+"""Two servers on one PostgreSQL: what is begun on one is seen, stopped and continued on the other, whatever dies."""
+
+from __future__ import annotations
+
+import os
+import random
+import shlex
+import signal
+import statistics
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+import httpx
+import pytest
+
+from tests.acp import agents_in
+from tests.conftest import HTMX, Server
+from tests.database import database_in, replica_of, server
+from tests.reading import until
+from tests.scripted_server import SILENCE, Answer, ScriptedServer, says
+from tests.two_servers import JSON, LivePage, Network, Paced, Servers, begin, is_answered, messages, send
+
+pytest.importorskip("psycopg", reason="psycopg is not installed (webchat[postgres])")
+
+
+@dataclass
+class Pair:
+    """Two servers, A and B, of one model."""
+
+    model: ScriptedServer
+    servers: Servers
+    a: Server
+    b: Server
+
+    @contextmanager
+    def page_on_a(self, session: str) -> Iterator[LivePage]:
+        page = LivePage(self.a.url, session)
+        try:
+            yield page
+        finally:
+            page.close()
+
+    def session(self) -> str:
+        """The path of a session with one question and its answer."""
+        session = begin(self.a.url)
+        until(lambda: is_answered(self.a.url, session))
+        return session
+
+    def answers_on_b(self, answer: Answer, session: str) -> None:
+        """Have a question answered on B; the answer has begun then."""
+        self.model.script(answer)
+        assert send(self.b.url, session, "Go on").status_code == 200
+
+
+@contextmanager
+def two_servers(preloaded, folder, database: str) -> Iterator[Pair]:
+    with ScriptedServer() as model:
+        options = ("--backend", "openai", "--base-url", model.url, "--model", "m", "--grace", "2")
+        servers = Servers(preloaded, folder, database, *options)
+        try:
+            yield Pair(model, servers, servers.start("a"), servers.start("b"))
+        finally:
+            servers.close()
+
+
+@pytest.fixture(scope="module")
+def shared(preloaded, postgres, tmp_path_factory) -> Iterator[Pair]:
+    """For tests after which both servers are well."""
+    with two_servers(preloaded, tmp_path_factory.mktemp("shared"), database_in(postgres)) as pair:
+        yield pair
+
+
+@pytest.fixture
+def pair(preloaded, database, tmp_path) -> Iterator[Pair]:
+    with two_servers(preloaded, tmp_path, database) as pair:
+        yield pair
+
+
+@pytest.fixture
+def lateness(pytestconfig) -> float:
+    return float(pytestconfig.getoption("lateness"))
+
+
+@pytest.fixture
+def outage(pytestconfig) -> float:
+    return float(pytestconfig.getoption("outage"))
+
+
+class TestTogether:
+    def test_a_page_of_one_is_live_while_the_other_answers(self, shared, lateness):
+        session, paced = shared.session(), Paced(100)
+        with shared.page_on_a(session) as page:
+            shared.answers_on_b(paced.answer(), session)
+            until(lambda: page.status == "complete" and len(page.words) == 100, patience=30)
+            arrivals = page.arrivals()
+            late = [arrivals[word] - paced.sent[word] for word in paced.words]
+            assert page.breaks == 0
+            assert page.never_showed_but(paced.words)
+        assert statistics.quantiles(late, n=20)[-1] < lateness, "the figure itself is one of `make bench`"
+
+    def test_an_answer_is_stopped_from_the_other(self, shared, lateness):
+        session = shared.session()
+        with shared.page_on_a(session) as page:
+            shared.answers_on_b(Answer(["one ", "two ", SILENCE]), session)
+            until(lambda: page.words == ["one", "two"])
+            began = time.monotonic()
+            assert httpx.post(f"{shared.a.url}{session}/stop", headers=JSON).status_code == 200
+            until(lambda: page.status == "stopped")
+            took = time.monotonic() - began
+        assert shared.model.requests[-1].wait_until_gone()
+        assert took < lateness
+        assert [item["status"] for item in messages(shared.b.url, session)][-1] == "stopped"
+
+    def test_writers_in_one_session_wait_for_each_other(self, shared):
+        session, sent = shared.session(), {}
+        shared.model.script(says(*"a b c d".split(), delay=0.1))
+
+        def write(number: int) -> None:
+            time.sleep(random.uniform(0, 1))  # the moment of a message, which nothing tells
+            url = (shared.a.url, shared.b.url)[number % 2]
+            began = time.monotonic()
+            assert send(url, session, f"message {number}", key=f"key-{number}").status_code == 200
+            sent[f"message {number}"] = began, time.monotonic()
+
+        with ThreadPoolExecutor(20) as pool:
+            assert list(pool.map(write, range(20))) == [None] * 20
+        until(lambda: len(messages(shared.a.url, session)) == 42 and is_answered(shared.b.url, session), patience=40)
+        roles = [item["role"] for item in messages(shared.a.url, session)]
+        said = [item["content"] for item in messages(shared.b.url, session) if item["role"] == "user"][1:]
+        assert roles == ["user", "assistant"] * 21
+        assert sorted(said) == sorted(sent)
+        for place, text in enumerate(said):
+            later = said[place + 1 :]
+            assert all(sent[text][0] < sent[other][1] for other in later), "acknowledged before that one was sent"
+
+    def test_many_people_at_once_are_answered_once_each(self, shared, pytestconfig):
+        count = int(100 * pytestconfig.getoption("flood"))
+
+        def ask(number: int) -> str:
+            url = (shared.a.url, shared.b.url)[number % 2]
+            fields = {"message": f"flood {number}", "key": f"flood-{number}"}
+            answer = httpx.post(f"{url}/messages", data=fields, headers=JSON, timeout=60)
+            assert answer.status_code == 200, answer.text
+            return str(answer.json()["session_id"])
+
+        with ThreadPoolExecutor(40) as pool:
+            sessions = list(pool.map(ask, range(count)))
+        assert len(set(sessions)) == count
+        for number, session_id in enumerate(sessions):
+            url = (shared.b.url, shared.a.url)[number % 2]
+            said = [(item["role"], item["content"]) for item in messages(url, f"/sessions/{session_id}")]
+            assert said == [("user", f"flood {number}"), ("assistant", "Hello there.")]
+
+
+def test_an_agents_question_is_answered_from_the_other(preloaded, database, tmp_path, lateness):
+    with agents_in(tmp_path) as agents, ExitStack() as stack:
+        command = shlex.join(agents.command())
+        servers = Servers(preloaded, tmp_path, database, "--backend", "acp", "--agent", command)
+        stack.callback(servers.close)
+        a, b = servers.start("a"), servers.start("b")
+        session = begin(b.url, "ask")
+        page = LivePage(a.url, session)
+        stack.callback(page.close)
+        until(lambda: page.soup.select("form.question button"))
+        asked = httpx.get(f"{a.url}{session}/waiting", headers=JSON).json()["waiting"]
+        began = time.monotonic()
+        answer = httpx.post(f"{a.url}{session}/permissions/{asked['id']}", data={"option": "yes"}, headers=JSON)
+        assert answer.status_code == 200, answer.text
+        until(lambda: not page.soup.select("form.question button"))
+        took = time.monotonic() - began
+        until(lambda: is_answered(b.url, session))
+        parts = messages(b.url, session)[-1]["parts"]
+        assert [(part["status"], part["choice"]) for part in parts if part["type"] == "permission"] == [
+            ("answered", "yes")
+        ]
+        assert took < lateness
+
+
+class TestOneDies:
+    def interrupted(self, pair: Pair, session: str, page: LivePage, paced: Paced, end: Callable[[], None]) -> float:
+        """End B in mid-answer, by `end`; when that was. The page on A shows the answer as interrupted then."""
+        pair.answers_on_b(paced.answer(), session)
+        until(lambda: len(page.words) > 20 and page.words[0] == "word-0")
+        end()
+        moment = time.monotonic()
+        until(lambda: page.status == "interrupted", patience=10)
+        assert page.never_showed_but(paced.words)
+        return moment
+
+    def test_what_it_had_said_is_kept_and_continued_elsewhere(self, pair, lateness):
+        session, paced = pair.session(), Paced()
+        with pair.page_on_a(session) as page:
+            moment = self.interrupted(pair, session, page, paced, pair.b.kill)
+            said_by_then = [word for word in paced.words if paced.sent.get(word, moment) < moment - lateness]
+            left = messages(pair.a.url, session)[-1]
+            words = left["content"].split()
+            assert words == paced.words[: len(words)]
+            assert words[: len(said_by_then)] == said_by_then
+            pair.model.script(says("and more."))
+            more = httpx.post(f"{pair.a.url}{session}/messages/{left['id']}/continue", headers=JSON, timeout=30)
+            assert more.status_code == 200, more.text
+            until(lambda: page.status == "complete")
+            assert page.words == [*words, "and", "more."]
+            before = messages(pair.a.url, session)
+            pair.b = pair.servers.start("b")
+            assert messages(pair.b.url, session) == before
+            assert send(pair.b.url, session, "Are you back?").status_code == 200
+            until(lambda: len(page.now) == 6 and page.status == "complete")
+            assert messages(pair.a.url, session)[:4] == before
+
+    def test_one_that_stood_still_writes_nothing_late(self, pair):
+        session, paced = pair.session(), Paced(600)
+        with pair.page_on_a(session) as page:
+            stopped = self.interrupted(pair, session, page, paced, lambda: os.kill(pair.b.process.pid, signal.SIGSTOP))
+            before = messages(pair.a.url, session)
+            until(lambda: time.monotonic() > stopped + 12, patience=15)
+            os.kill(pair.b.process.pid, signal.SIGCONT)
+            until(lambda: any("is given up" in line for line in pair.b.errors))
+            assert messages(pair.a.url, session) == before
+            assert messages(pair.b.url, session) == before
+            pair.model.script(says("I am well."))
+            assert send(pair.b.url, session, "Are you well?").status_code == 200
+            until(lambda: page.status == "complete" and page.words == ["I", "am", "well."])
+            assert messages(pair.a.url, session)[:4] == before
+
+
+class TestTheDatabaseDies:
+    @pytest.fixture
+    def cluster(self):
+        with server() as cluster:
+            yield cluster
+
+    @pytest.fixture
+    def pair(self, cluster, preloaded, tmp_path) -> Iterator[Pair]:
+        with two_servers(preloaded, tmp_path, cluster.url()) as pair:
+            yield pair
+
+    def test_restarted_in_mid_answer(self, cluster, pair):
+        session, paced = pair.session(), Paced()
+        with pair.page_on_a(session) as page:
+            pair.answers_on_b(paced.answer(), session)
+            until(lambda: len(page.words) > 20 and page.words[0] == "word-0")
+            cluster.stop("fast")
+            cluster.start()
+            until(lambda: page.is_live and page.status in ("complete", "interrupted"), patience=30)
+            assert page.never_showed_but(paced.words)
+            self.check_the_end(pair, session, page, paced)
+
+    def check_the_end(self, pair: Pair, session: str, page: LivePage, paced: Paced) -> None:
+        """The question is kept, the answer whole or marked, what was on a screen is there, and all goes on."""
+        for url in (pair.a.url, pair.b.url):
+            told = messages(url, session)
+            assert [item["content"] for item in told if item["role"] == "user"] == ["hello", "Go on"]
+            words = told[-1]["content"].split()
+            assert words == paced.words[: len(words)]
+            assert len(words) >= max(len(words) for _, words in page.seen)
+            assert told[-1]["status"] == "interrupted" or len(words) == paced.count
+        pair.model.script(says("All is well."))
+        until(lambda: send(pair.b.url, session, "Is all well?", key="k").status_code == 200)
+        until(lambda: page.is_live and page.words == ["All", "is", "well."] and page.status == "complete")
+        assert [item["content"] for item in messages(pair.a.url, session)][4:] == ["Is all well?", "All is well."]
+
+    def test_gone_for_a_while(self, cluster, pair, outage):
+        session, paced = pair.session(), Paced(int(outage / 0.03))
+        with pair.page_on_a(session) as page:
+            pair.answers_on_b(paced.answer(), session)
+            until(lambda: len(page.words) > 20 and page.words[0] == "word-0")
+            cluster.stop()
+            began = time.monotonic()
+            for url in (pair.a.url, pair.b.url):
+                draft = {"message": "kept in the field", "key": url}
+                refused = httpx.post(f"{url}{session}/messages", data=draft, timeout=30)
+                assert (refused.status_code, "kept in the field" in refused.text) == (503, True)
+                assert "database" in refused.text
+                until(lambda url=url: httpx.get(f"{url}/readyz").status_code == 503, patience=15)
+                assert httpx.get(f"{url}/healthz").status_code == 200
+            assert page.breaks > 0, "a page says that it has lost the connection when its stream breaks"
+            until(lambda: time.monotonic() > began + outage, patience=outage)
+            cluster.start()
+            for url in (pair.a.url, pair.b.url):
+                until(lambda url=url: httpx.get(f"{url}/readyz").status_code == 200, patience=15)
+            until(lambda: page.is_live and page.status in ("complete", "interrupted"), patience=15)
+            assert page.never_showed_but(paced.words)
+            self.check_the_end(pair, session, page, paced)
+
+
+class TestFailover:
+    def test_nothing_that_was_acknowledged_is_lost(self, preloaded, tmp_path):
+        with server() as primary, replica_of(primary) as replica:
+            address = f"postgresql://webchat@127.0.0.1:{primary.port},127.0.0.1:{replica.port}/postgres"
+            place = f"{address}?target_session_attrs=read-write"
+            with two_servers(preloaded, tmp_path, place) as pair:
+                session, paced = pair.session(), Paced(500)
+                with pair.page_on_a(session) as page:
+                    pair.answers_on_b(paced.answer(), session)
+                    until(lambda: len(page.words) > 20 and page.words[0] == "word-0")
+                    with writing(pair) as acknowledged:
+                        until(lambda: len(acknowledged) > 4)
+                        primary.signal(signal.SIGKILL)
+                        replica.run("pg_ctl", "-D", str(replica.data), "promote")
+                        before = len(acknowledged)
+                        until(lambda: len(acknowledged) > before + 4, patience=30)
+                    until(lambda: page.is_live and page.status in ("complete", "interrupted"), patience=30)
+                    assert page.never_showed_but(paced.words)
+                    said = messages(pair.a.url, session)[-1]["content"].split()
+                    assert said == paced.words[: len(said)]
+                    assert len(said) >= max(len(words) for _, words in page.seen)
+            with two_servers(preloaded, tmp_path, replica.url()) as pair:
+                for session, keys in by_session(acknowledged).items():
+                    check_once_each(pair.a.url, session, keys)
+
+
+@contextmanager
+def writing(pair: Pair) -> Iterator[list[tuple[str, str]]]:
+    """Sends messages in two sessions all the time; gives the session and the text of those that were acknowledged."""
+    acknowledged: list[tuple[str, str]] = []
+    over = threading.Event()
+
+    def write(url: str, session: str) -> None:
+        number = 0
+        while not over.is_set():
+            text = f"message {number}"
+            with_key = {"message": text, "key": f"key-{number}"}
+            try:
+                answer = httpx.post(f"{url}{session}/messages", data=with_key, headers=JSON, timeout=40)
+            except httpx.TransportError:
+                continue
+            if answer.status_code == 200:
+                acknowledged.append((session, text))
+                number += 1
+            else:
+                over.wait(0.2)
+
+    urls = (pair.a.url, pair.b.url)
+    threads = [threading.Thread(target=write, args=(url, pair.session())) for url in urls]
+    for thread in threads:
+        thread.start()
+    try:
+        yield acknowledged
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
+
+
+def by_session(acknowledged: list[tuple[str, str]]) -> dict[str, list[str]]:
+    return {
+        session: [text for other, text in acknowledged if other == session]
+        for session in {one for one, _ in acknowledged}
+    }
+
+
+def check_once_each(url: str, session: str, texts: list[str], **options) -> None:
+    """Each of the texts was said once and in that order, after the first message, and each was answered once."""
+    told = messages(url, session, **options)
+    assert [item["role"] for item in told] == ["user", "assistant"] * (len(told) // 2)
+    said = [item["content"] for item in told if item["role"] == "user"][1:]
+    assert said[: len(texts)] == texts
+    assert len(said) <= len(texts) + 1  # one that was saved, and whose sender was told nothing
+
+
+@pytest.fixture
+def network():
+    network = Network()
+    network.make()
+    yield network
+    network.remove()
+
+
+@pytest.mark.parametrize("seconds", [5.0, None])
+def test_cut_off_from_the_database(network, preloaded, tmp_path, outage, seconds):
+    seconds = seconds or outage
+    words = [f"word-{number}" for number in range(int((seconds + 6) / 0.1))]
+    whole = ["Mock", "response", "to:", *words]
+    settings = {"listen_addresses": f"127.0.0.1,{network.host}"}
+    with server(settings, admits=f"{network.guest}/32") as cluster, ExitStack() as stack:
+        servers = Servers(preloaded, tmp_path, cluster.url(), "--backend", "mock", "--mock-delay", "0")
+        stack.callback(servers.close)
+        a = servers.start("a")
+        there = cluster.url().replace("127.0.0.1", network.host)
+        b = stack.enter_context(network.serve(tmp_path, there, "--backend", "mock", "--mock-delay", "0.1"))
+        session = begin(a.url)
+        until(lambda: is_answered(a.url, session))
+        page = LivePage(a.url, session)
+        stack.callback(page.close)
+        assert b.post(f"{session}/messages", data={"message": " ".join(words)}, headers=HTMX).status_code == 200
+        until(lambda: len(page.words) > 20 and page.words[0] == "Mock")
+        network.cut()
+        moment = time.monotonic()
+        until(lambda: time.monotonic() > moment + seconds, patience=seconds + 5)
+        assert page.never_showed_but(whole)
+        status = page.status
+        if status == "interrupted":  # another server may write here now
+            more = httpx.post(f"{a.url}{session}/messages", data={"message": "meanwhile"}, headers=JSON)
+            assert more.status_code == 200, more.text
+        network.mend()
+        until(lambda: b.get("/readyz").status_code == 200, patience=15)
+        until(lambda: page.status in ("complete", "interrupted"), patience=30)
+        told = messages(a.url, session)
+        assert told[3]["content"].split() == whole[: len(told[3]["content"].split())]
+        assert told[3]["status"] == "interrupted" or told[3]["content"].split() == whole
+        meanwhile = ["meanwhile", "Mock response to: meanwhile"] if status == "interrupted" else []
+        assert [item["content"] for item in told[4:]] == meanwhile
+        again = b.post(f"{session}/messages", data={"message": "and now"}, headers=JSON)
+        assert again.status_code == 200, again.text
+        assert messages(a.url, session)[: len(told)] == told
