@@ -1,4 +1,4 @@
-"""Which sessions there are, and which one is current. Knows no message, no backend and no storage engine."""
+"""The registry of sessions, and which one is current. Knows no message, no backend and no storage engine."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ __all__ = [
 
 
 class WebChatSessionStore:
-    """The rules of the list of sessions, over the records that a storage engine has.
+    """The rules of the list of sessions, over a storage engine's records.
 
     A write that fails raises StorageError and changes nothing. `owner` narrows each call to one person's sessions; None
     is the one person of a chat without sign-in.
@@ -46,7 +46,7 @@ class WebChatSessionStore:
     ) -> None:
         """`sessions` are an engine's records, or the path of the file that has them; None: in memory.
 
-        `most` is how many sessions one person may have, without the trash; 0 is any number.
+        `most` is how many sessions one person may have, without the trash; 0 is no limit.
         """
         is_place = sessions is None or isinstance(sessions, Path | str)
         self.sessions: Sessions = storage_at(sessions).sessions if is_place else sessions  # type: ignore[assignment, arg-type]
@@ -64,7 +64,7 @@ class WebChatSessionStore:
     ) -> WebChatSession:
         """Store a new session and make it the current one, in one write.
 
-        Raises SessionExists ("already exists"), also where there is one with this `key`; LimitReached, StorageError.
+        Raises SessionExists ("already exists"), also if there is one with this `key`; LimitReached, StorageError.
         """
         now = self._clock()
         row: Row = {"session_id": session_id, "description": description, "created_at": now, "last_active": now}
@@ -76,12 +76,12 @@ class WebChatSessionStore:
         return session_of(row)
 
     def get(self, session_id: str, owner: str | None = None) -> WebChatSession | None:
-        """The session, or None where there is none of that id, it lies in the trash or is somebody else's."""
+        """The session, or None if it does not exist, is in the trash or somebody else's."""
         session = self.sessions.get(session_id)
         return None if session is None or session.owner != owner or session.deleted_at else session
 
     def made_with(self, key: str, owner: str | None = None) -> WebChatSession | None:
-        """The session that was made with this key, or None."""
+        """The session that was created with this key, or None."""
         session_id = self.sessions.with_key(owner, key)
         return self.get(session_id, owner) if session_id else None
 
@@ -128,12 +128,12 @@ class WebChatSessionStore:
         return session_of(self.sessions.update([session_id], change, owner=owner, make_current=True)[0])
 
     def deactivate(self, session_id: str, owner: str | None = None) -> None:
-        """Make the session no longer current; a no-op where it is missing."""
+        """Make the session no longer current; a no-op if it is missing."""
         with suppress(SessionNotFound):
             self._change([session_id], owner, {"is_active": False})
 
     def annotate(self, session_id: str, changes: Mapping[str, Any], owner: str | None = None) -> WebChatSession:
-        """Put these into the session's `extra`; None removes one. Raises SessionNotFound."""
+        """Set these values in the session's `extra`; None removes one. Raises SessionNotFound."""
 
         def change(name: str, row: Row | None) -> Row:
             known = owned(name, row, owner)
@@ -155,8 +155,8 @@ class WebChatSessionStore:
         self.sessions.update(session_ids, lambda name, row: {**owned(name, row, owner), **changes})
 
     def name(self, session_id: str, title: str, owner: str | None = None, *, by: str) -> None:
-        """Give the session a title: by a "person"; by a "model", which replaces nobody's; or by its "agent", which
-        replaces no person's and is noted as a model's. Raises SessionNotFound.
+        """Name the session: a "person" replaces any title; a "model" none that somebody has given; an "agent" none of a
+        person, and its title counts as a model's. Raises SessionNotFound.
         """
 
         def change(name: str, row: Row | None) -> Row:
@@ -172,22 +172,22 @@ class WebChatSessionStore:
         return self.sessions.page(owner, "trash")
 
     def expired(self, age: float) -> list[str]:
-        """The ids of all that have lain in the trash for longer than `age` seconds, whosever they are."""
+        """The ids of all sessions, of every owner, that were deleted more than `age` seconds ago."""
         return self.sessions.deleted_before(seconds_of(self._clock()) - age)
 
     def trash_mark(self) -> Row:
-        """What is noted in the record of a session that is deleted now.
+        """The changes to the record of a session that is deleted now.
 
-        If the clock is behind, `kept_since` is the newest moment known: from then on the trash counts.
+        If the clock is behind, `kept_since` is the latest known time, from which the days in the trash are counted.
         """
         now = self._clock()
         newest = max(self.sessions.newest(), self.sessions.newest_deleted())
         return {"deleted_at": now, "kept_since": time_of(newest) if newest > seconds_of(now) else None}
 
     def restore(self, session_ids: Collection[str], owner: str | None = None) -> None:
-        """Bring sessions back from the trash, in one write.
+        """Restore sessions from the trash, in one write.
 
-        Raises SessionNotFound for one that is not there, LimitReached.
+        Raises SessionNotFound for one that is not in the trash, LimitReached.
         """
         kept = {"deleted_at": None, "kept_since": None}
         self.sessions.update(
@@ -199,7 +199,7 @@ class WebChatSessionStore:
         )
 
     def remove(self, session_ids: Collection[str]) -> None:
-        """Remove these sessions' records, whosever they are.
+        """Remove these sessions' records, of any owner.
 
         Raises SessionNotFound if one of them is not in the trash.
         """
@@ -211,27 +211,27 @@ class WebChatSessionStore:
             raise InvalidInput(self.notice or "")
 
     def has(self, session_id: str) -> bool:
-        """Whether there is a session of that id, whosever it is, also in the trash."""
+        """Whether there is a session with that id, of any owner, also in the trash."""
         return self.sessions.row(session_id) is not None
 
     def row(self, session_id: str) -> Row:
-        """A session's whole record, with what this version does not know. Raises SessionNotFound."""
+        """A session's whole record, with keys that this version does not know. Raises SessionNotFound."""
         row = self.sessions.row(session_id)
         if row is None:
             raise SessionNotFound(session_id)
         return row
 
     def require_room(self, owner: str | None = None, more: int = 1) -> None:
-        """Raises LimitReached where this person may not have so many more sessions."""
+        """Raises LimitReached if this person may not have so many more sessions."""
         self.sessions.require_room(owner, more, self._most)
 
     @property
     def notice(self) -> str | None:
-        """What the person should know of the file's state, a sentence, or None."""
+        """What the person should know about the state of the records, a sentence, or None."""
         return self.sessions.notice
 
     def touch(self, session_id: str, what: str) -> None:
-        """Note that something happened in the session now; costs the same however many sessions there are."""
+        """Note that something happened in the session now. Costs the same however many sessions there are."""
         self.sessions.touch(session_id, what, self._clock())
 
     def list_all(self, owner: str | None = None) -> list[WebChatSession]:

@@ -1,4 +1,4 @@
-"""What holds for the records of sessions: whose one is, and whether it lies in the trash. Knows no storage."""
+"""Rules of the records of sessions: owner, trash, grouping. Knows no storage."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def trashed(session_id: str, row: Row | None, owner: str | None) -> Row:
 
 
 def grouped_by_folder(sessions: Iterable[WebChatSession]) -> list[WebChatSession]:
-    """Those of one folder together, in the order that they had; the folder of the first comes first."""
+    """The sessions grouped by folder, in their order; the folder of the first comes first."""
     folders: dict[str, list[WebChatSession]] = {}
     for session in sessions:
         folders.setdefault(session.working_dir, []).append(session)

@@ -1,4 +1,4 @@
-"""Where conversations are kept: the protocols, and the engines behind them."""
+"""Storage: the protocols, and the engines behind them."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ from webchat.storage.protocols import Storage
 
 
 def storage_at(path: Path | str | None, observer: Observer = NOBODY) -> Storage:
-    """Plain files, the registry of sessions at `path` and all else beside it; in memory if there is no path.
+    """The storage at `path`: plain files, the registry of sessions there and the others beside it; None: in memory.
 
-    The address of a database, "postgresql://…", is a place too. Open it once, and give it to all that need it.
-    `observer` is told how long writes take. Raises InvalidInput for an address that cannot be used, StorageAway where
-    nobody answers there.
+    `path` may also be the address of a database, "postgresql://…". Open it once and share it. `observer` measures
+    writes. Raises InvalidInput for an invalid address, StorageAway if the database cannot be reached.
     """
     if is_database(path):
         return _database(str(path))
@@ -28,7 +27,7 @@ def storage_at(path: Path | str | None, observer: Observer = NOBODY) -> Storage:
 
 
 def opened(place: Storage | Path | str | None, observer: Observer = NOBODY) -> Storage:
-    """The storage at that place, or the one that is open already."""
+    """The storage at that path or address, or the given one if it is open already."""
     return storage_at(place, observer) if place is None or isinstance(place, Path | str) else place
 
 

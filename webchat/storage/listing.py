@@ -1,4 +1,4 @@
-"""The sessions in the order of what last happened in them, of which a message moves one. Knows no file."""
+"""The sessions in the order of their latest activity; a message moves one of them. Knows no file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from webchat.storage.table import Moment, Rows, Touches, session_moment
 
 
 class _Place(NamedTuple):
-    """Whose session it is, and whether it is in the archive or the trash; what is pinned comes first."""
+    """A session's owner, shelf and pinning, which is its list."""
 
     owner: str | None
     shelf: str
@@ -32,18 +32,18 @@ class _Listed:
 
 
 class Listing:
-    """All sessions as they were when it was last brought up to date. The caller holds a lock."""
+    """All sessions as of the last update. The caller holds a lock."""
 
     def __init__(self, touches: Touches) -> None:
         self._touches = touches
         self._rows: Rows | None = None
         self._listed: dict[str, _Listed] = {}
         self._orders: dict[_Place, list[tuple[Moment, str]]] = {}
-        """The sessions of each place, those of late last: there they come and go quickest."""
+        """The sessions of each place, the latest last: appending and removing are cheapest there."""
         self._generation, self._seen = -1, 0
 
     def update(self, rows: Rows) -> None:
-        """Bring it up to date: at a cost of what has happened since, unless records have changed."""
+        """Update: the cost is that of the activity since, unless records have changed."""
         moved, seen = self._touches.moved(self._generation, self._seen)
         if rows is not self._rows or self._touches.generation != self._generation:
             self._sort(rows)
@@ -65,7 +65,7 @@ class Listing:
         self._orders = orders
 
     def _as_listed(self, known: _Listed | None, session_id: str, row: Row) -> _Listed:
-        """What was made of the row before, if nothing has happened in it."""
+        """The entry made of the row before, if nothing has happened in it."""
         moment = self._touches.latest_known(session_id)
         if known and known.row is row and known.moment == moment:
             return known
@@ -84,7 +84,7 @@ class Listing:
         insort(order, (listed.last, session_id))
 
     def sessions(self, owner: str | None, shelves: Sequence[str]) -> Iterator[WebChatSession]:
-        """A person's sessions on these shelves, the pinned ones first and then those of late first."""
+        """A person's sessions on these shelves, the pinned ones first, then by latest activity."""
         for pinned in (True, False):
             yield from self._in_order([_Place(owner, shelf, pinned) for shelf in shelves])
 
@@ -93,7 +93,7 @@ class Listing:
         return {place.owner for place in self._orders}
 
     def by_time(self, owner: str | None) -> Iterator[WebChatSession]:
-        """A person's sessions but those in the trash, those of late first."""
+        """A person's sessions but those in the trash, by latest activity."""
         return self._in_order(
             [_Place(owner, shelf, pinned) for shelf in ("list", "archive") for pinned in (True, False)]
         )

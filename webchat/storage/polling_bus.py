@@ -1,4 +1,4 @@
-"""Wakes readers: at once for what happens here, and by one watching thread for what other processes do."""
+"""Wakes readers: at once for changes of this process, and by one polling thread for those of others."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from webchat.storage.wakeups import POLL_INTERVAL, Waiter, Wakeups
 
 log = logging.getLogger(__name__)
 LOOKS_FOR_ONE = 4
-"""Looks at what has changed for each one at who has left, which costs more than all else where many pages are open."""
+"""Polls for changes for each poll for disconnected readers, which is the most expensive part with many pages."""
 _UNSEEN = object()
 
 
@@ -28,12 +28,12 @@ class _Reader:
 class PollingBus:
     """See `webchat.storage.protocols.Bus`.
 
-    One thread, while anybody reads, looks for all of them: a reader sleeps until there is something for it. A reader
+    While there are readers, one thread polls for all of them: each sleeps until there is something for it. A reader
     that leaves takes no lock; see `Wakeups`.
     """
 
     def __init__(self, version: Callable[[], object], look: Callable[[Collection[str]], Mapping[str, object]]) -> None:
-        """`version` tells one state of the list of sessions from another, `look` one of each of these sessions."""
+        """`version` returns the version of the list of sessions, `look` those of the given sessions."""
         self._wakeups, self._version, self._look = Wakeups(), version, look
         self._stopping = threading.Event()
         self.list_version: object = None
@@ -92,14 +92,14 @@ class PollingBus:
                 _wake(reader for group in readers.values() for reader in group if reader.gone())
             try:
                 self._tell(readers, seen)
-            except Exception:  # each reader meets that itself
+            except Exception:  # each reader gets the error itself
                 log.debug("a change could not be looked for", exc_info=True)
                 self._wakeups.poke_all(urgent=False)
         self._wakeups.poke_all()
 
     def _count(self, readers: dict[str, set[_Reader]], seen: dict[str, object]) -> None:
-        """Take in who has joined, and then who has left."""
-        # In this order: whoever has left before anybody is counted has joined before, too.
+        """Add the readers that have joined, then remove those that have left."""
+        # In this order: a reader that has left has joined before.
         left = [self._left.popleft() for _ in range(len(self._left))]
         while self._joined:
             reader = self._joined.popleft()

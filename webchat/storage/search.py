@@ -1,6 +1,6 @@
-"""What was said, found by its words: an index in SQLite beside the transcripts.
+"""Full-text search: an index in SQLite beside the transcripts.
 
-Derived data: lost, damaged or left behind, it is made anew from them, in the background. Knows no rule of the chat.
+Derived data: if lost, damaged or outdated, it is rebuilt from them in the background. Knows no rule of the chat.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 MERGED_AT_ONCE = 32 * 2**20
-"""Bytes of an index that is merged as soon as something has gone from it; a second's work."""
+"""An index up to this size is merged as soon as something was removed from it; it takes a second."""
 FRESH = 1.0
-"""Seconds after which somebody who searches has the transcripts looked through for what is new."""
+"""Seconds between two updates of the index by searches."""
 PATIENCE = 0.05
-"""Seconds that a search waits for that look; what it then has is what it gives."""
+"""Seconds that a search waits for the update, before it returns what is indexed."""
 LONGEST_SEARCH = 0.5
-"""Seconds that one search may take; what it then has is what it gives."""
+"""Seconds that one search may take, before it returns what it has found."""
 ROWS = 20_000
-"""Messages looked at for one search, the latest: many may be in few sessions, or in the trash."""
+"""The latest matches that one search considers: many may be in the same session, or in the trash."""
 
 
 class SearchIndex:
-    """See `webchat.storage.protocols.Search`: the words of all transcripts. Threads and processes may share it."""
+    """See `webchat.storage.protocols.Search`. Threads and processes may share the index."""
 
     def __init__(
         self, transcripts: Transcripts, path: Path | None = None, require_own: Callable[[], None] = lambda: None
@@ -64,13 +64,13 @@ class SearchIndex:
                         break
         except LookedAtPart:
             is_all = False
-        except Exception:  # the next search looks for what is left
+        except Exception:  # the next search updates the index again
             self._looked = 0.0
             raise
         return Found(hits, complete=self._fresh.is_set(), partial=not is_all)
 
     def forget_gone(self, *, wait: bool = False) -> None:
-        """Let what was said in sessions that are gone go from the index too, where there is one."""
+        """Remove deleted sessions from the index, if there is one."""
         if self._file.is_there and wait:
             self.update()
         elif self._file.is_there:
@@ -95,7 +95,7 @@ class SearchIndex:
                 self._start()
 
     def _start(self) -> None:
-        """Start the thread that keeps the index up to date; where there is none to be had, the next search tries."""
+        """Start the thread that updates the index; without a free thread the next search retries."""
         try:
             threads.start(self._keep_up, "search")
             self._running = True
@@ -110,15 +110,15 @@ class SearchIndex:
                 return
             try:
                 self.update()
-            except Exception:  # the next search tries again
+            except Exception:  # the next search retries
                 log.warning("the search index could not be brought up to date", exc_info=True)
             self._looked = time.monotonic()
             self._fresh.set()
 
     def update(self) -> None:
-        """Take in what has changed in the transcripts since the last time. Raises OSError, sqlite3.Error.
+        """Index what has changed in the transcripts since the last time. Raises OSError, sqlite3.Error.
 
-        A transcript that cannot be read is left out.
+        A transcript that cannot be read is skipped.
         """
         with self._file.using() as database:
             known = dict(database.execute("SELECT session, stamp FROM files"))
@@ -128,7 +128,7 @@ class SearchIndex:
             self._take_in(session_id, None)
         if gone:
             self._shrink(empty=not versions)
-        # They come with the oldest first: what was said last is found first.
+        # Oldest first, so that the latest messages have the highest row ids and are found first.
         for session_id in [key for key, version in versions.items() if known.get(key) != str(version)]:
             if self._closed:
                 return
@@ -138,7 +138,7 @@ class SearchIndex:
                 log.warning("session %s cannot be read and is not searched", session_id, exc_info=True)
 
     def _take_in(self, session_id: str, version: str | None) -> None:
-        """Make the index say of one session what its transcript does; without a version it is gone."""
+        """Index one session's transcript again; without a version remove it."""
         messages = self._transcripts.messages(session_id) if version else ()
         said = {message.id: message.told for message in messages if message.told.strip()}
         with self._file.using() as database:
@@ -159,9 +159,9 @@ class SearchIndex:
                 database.execute("INSERT INTO files VALUES (?, ?)", (session_id, version))
 
     def _shrink(self, *, empty: bool) -> None:
-        """Give back to the disk what nothing needs any more.
+        """Return unused pages to the disk.
 
-        The words of what has gone stay until FTS5 merges what they are in, which takes too long where there is much.
+        The words of removed messages stay until FTS5 merges their segments, which takes too long in a large index.
         """
         if empty:
             self._file.throw_away()

@@ -1,4 +1,4 @@
-"""The database of the search: a file beside the transcripts, or memory. Knows nothing of what is asked."""
+"""The database of the search: a file beside the transcripts, or in memory. Knows no query."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 VERSION = 1
-"""Of the index's own format; another one is made anew."""
+"""The version of the index's format; an index of another version is rebuilt."""
 JOURNAL = 2**20
-"""Bytes that SQLite's journal keeps on the disk when it is not needed."""
+"""Bytes that SQLite's idle journal keeps on the disk."""
 STEPS = 1_000
-"""Steps of SQLite's between two looks at the clock."""
+"""SQLite's virtual machine instructions between two checks of the deadline."""
 _SCHEMA = f"""
 PRAGMA user_version = {VERSION};
 CREATE TABLE files (session TEXT PRIMARY KEY, stamp TEXT);
@@ -34,17 +34,17 @@ CREATE VIRTUAL TABLE words USING fts5 (text, content='', prefix='1 2 3', tokeniz
 
 
 class LookedAtPart(Exception):
-    """A search has taken as long, or looked at as much, as one may."""
+    """A search has reached its limit of time or rows."""
 
 
 class SearchFile:
-    """Derived data: a damaged file is thrown away, and what cannot be kept in one is kept in memory."""
+    """Derived data: a damaged file is discarded, and if no file can be written the index is in memory."""
 
     def __init__(self, path: Path | None, require_own: Callable[[], None]) -> None:
         """`path` is the file; None: in memory. `require_own` raises OSError if its folder is not ours."""
         self.path, self._require_own = path, require_own
         self._lock = threading.RLock()
-        """Held while this connection is used. Those who search have one of their own, and wait for nobody."""
+        """Guards this connection. Searches use connections of their own and do not wait."""
         self._database: sqlite3.Connection | None = None
         self._is_in_file = False
         self._identity: tuple[int, int] | None = None
@@ -52,7 +52,7 @@ class SearchFile:
 
     @property
     def is_there(self) -> bool:
-        """Whether there is anything to forget from."""
+        """Whether there is an index."""
         return self._database is not None or (self.path is not None and self.path.exists())
 
     def close(self) -> None:
@@ -63,7 +63,7 @@ class SearchFile:
 
     @contextmanager
     def reading(self, end: float) -> Iterator[sqlite3.Connection]:
-        """A connection for one search, which SQLite ends at that time. Raises LookedAtPart."""
+        """A connection for one search, interrupted at the deadline. Raises LookedAtPart."""
         import sqlite3
 
         with self._connection_to_read() as database:
@@ -88,7 +88,7 @@ class SearchFile:
         if self._database is None:
             with self.using():
                 pass  # which makes it
-        if not self._is_in_file:  # what is in memory has one connection, and its users take turns
+        if not self._is_in_file:  # a database in memory has one connection, whose users take turns
             with self.using() as database:
                 yield database
             return
@@ -99,19 +99,19 @@ class SearchFile:
 
     @contextmanager
     def using(self) -> Iterator[sqlite3.Connection]:
-        """The database for one transaction. A damaged one is thrown away, and the search is for the next time."""
+        """The database for one transaction. A damaged one is discarded, and the caller retries later."""
         import sqlite3
 
         with self._lock:
             if self._is_in_file and self._identity != self._identity_now():
-                self.close()  # the file was deleted, or made anew by another process
+                self.close()  # the file was deleted, or rebuilt by another process
             if self._database is None:
                 self._database = self._opened()
                 self._identity = self._identity_now()
             try:
-                with self._database:  # commits, or takes back
+                with self._database:  # commits, or rolls back
                     yield self._database
-            except sqlite3.OperationalError:  # busy, or the disk: no damage
+            except sqlite3.OperationalError:  # busy, or a disk error: no damage
                 raise
             except sqlite3.DatabaseError:
                 log.warning("the search index is damaged and is made anew", exc_info=True)
@@ -145,7 +145,7 @@ class SearchFile:
 
         if self.path and name != ":memory:":
             self._require_files()
-            with suppress(OSError):  # SQLite's own files get the mode of this one
+            with suppress(OSError):  # SQLite's other files get the mode of this one
                 self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
                 os.close(os.open(self.path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o600))
         database = sqlite3.connect(name, check_same_thread=False, timeout=5)
@@ -154,7 +154,7 @@ class SearchFile:
             database.execute("PRAGMA secure_delete = FAST")
             database.execute("PRAGMA journal_mode = WAL")
             database.execute(f"PRAGMA journal_size_limit = {JOURNAL}")
-            database.execute("PRAGMA synchronous = OFF")  # what is lost is made anew
+            database.execute("PRAGMA synchronous = OFF")  # the index can be rebuilt
             version = database.execute("PRAGMA user_version").fetchone()[0]
             if version != VERSION:
                 for table in ("words", "messages", "files"):
@@ -177,7 +177,7 @@ class SearchFile:
         return [self.path.with_name(self.path.name + suffix) for suffix in ("", "-wal", "-shm")] if self.path else []
 
     def throw_away(self) -> None:
-        """Have it made anew."""
+        """Discard the index, so that it is rebuilt."""
         with self._lock:
             self.close()
             self._remove()

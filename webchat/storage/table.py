@@ -1,4 +1,4 @@
-"""Sessions' records as one table that is read whole, and when something last happened in each. Knows no file."""
+"""Sessions' records as one table that is read as a whole, and the sessions' latest activity. Knows no file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Rows = Mapping[str, Row]
 
 
 class Moment(NamedTuple):
-    """When something last happened in a session. These compare as what happened did, whatever the clock said.
+    """A session's latest activity. Moments compare in the order of the events, even if the clock was set back.
 
     `seconds` is the time, but never before that of anything noted earlier: a clock may be set back. `number` counts
     what was noted; `at` is what the clock said, ISO 8601 in UTC. `imported`: an import says so, and no clock here.
@@ -38,11 +38,11 @@ class Touches(Protocol):
 
     @property
     def generation(self) -> int:
-        """Counts how often all of it was read anew."""
+        """How often it was read from the beginning."""
 
     @property
     def newest(self) -> float:
-        """The newest moment that was noted, in seconds since 1970; imports do not count."""
+        """The latest noted time, in seconds since 1970, without imports."""
 
     def note_all(self, times: Mapping[str, str], what: str) -> None:
         """Note when `what` happened in these sessions; never raises."""
@@ -51,7 +51,7 @@ class Touches(Protocol):
         """When something last happened in the session."""
 
     def latest_known(self, session_id: str) -> Moment | None:
-        """The same as it was when it was last read on."""
+        """The same as last read."""
 
     def moved(self, generation: int, since: int) -> tuple[Sequence[str], int]:
         """The sessions in which something happened after the first `since`, and how many there are now. Reads on.
@@ -64,24 +64,24 @@ class Touches(Protocol):
 
 
 class Table(Protocol):
-    """Where the records are."""
+    """The table of records."""
 
     kept_aside: str | None
-    """Where a copy lies of what was not understood before it was written over."""
+    """The copy of content that could not be parsed, made before it was overwritten."""
 
     def read(self) -> Registry:
-        """What there is now. Raises StorageError."""
+        """The current rows. Raises StorageError."""
 
     def stamp(self) -> object:
         """Differs from an earlier one when records have changed, in any process."""
 
     def update(self, change: Callable[[Rows], Rows]) -> Rows:
-        """Write what `change` makes of the rows as they are now; gives that. What it raises changes nothing."""
+        """Write what `change` makes of the current rows, and return it. If it raises, nothing changes."""
 
 
 @dataclass(frozen=True)
 class Registry:
-    """What the file says; `damaged` where some of it was not understood, `newer` where a later version wrote it."""
+    """The table's content; `damaged` if some of it cannot be parsed, `newer` if a later version wrote it."""
 
     rows: Rows = field(default_factory=dict)
     damaged: bool = False
@@ -94,18 +94,18 @@ class Registry:
 
     @cached_property
     def keyed(self) -> Mapping[tuple[str | None, str], str]:
-        """The sessions that were made with a key, by their owner and that."""
+        """The sessions that were created with a key, by owner and key."""
         rows = (row for row in self.rows.values() if isinstance(row.get("key"), str) and not row.get("deleted_at"))
         return {(row.get("owner"), row["key"]): row["session_id"] for row in rows}
 
     def require_known(self) -> None:
-        """Raises InvalidInput where a later version wrote it: then nothing is to be changed."""
+        """Raises InvalidInput if a later version wrote it: then nothing may be changed."""
         if self.newer:
             raise InvalidInput(NEWER)
 
 
 def count_of(rows: Rows, owner: str | None) -> int:
-    """How many sessions a person has that can be seen: of those without a message only the current one."""
+    """How many visible sessions a person has: of those without a message only the current one counts."""
     mine = (row for row in rows.values() if row.get("owner") == owner and not row.get("deleted_at"))
     return sum(1 for row in mine if row.get("is_active") or session_of(row).begun)
 

@@ -1,4 +1,4 @@
-"""The records of sessions in a table that is read whole, in the order of what last happened in them."""
+"""The records of sessions in a table that is read as a whole, ordered by latest activity."""
 
 from __future__ import annotations
 
@@ -167,9 +167,9 @@ class TableSessions:
         self._table.update(write)
 
     def add_missing(self, new: Collection[Row], is_there: Callable[[str], bool]) -> list[str]:
-        """Add these records if there are none; `is_there` says whether a transcript still exists. Gives their ids.
+        """Add these records unless they exist; `is_there` says whether a transcript still exists. Returns their ids.
 
-        Who removes a session removes its record last.
+        A purge removes the record last.
         """
         added: list[str] = []
 
@@ -232,6 +232,6 @@ class TableSessions:
 
 
 def _require_room(rows: Rows, owner: str | None, more: int, most: int) -> None:
-    # Counting looks at each one; where even all of them are not too many, nobody's are.
+    # Counting iterates over all; if even all of them are below the limit there is no need.
     if most and more and len(rows) + more > most and count_of(rows, owner) + more > most:
         raise LimitReached(most)

@@ -1,4 +1,4 @@
-"""When something last happened in each session. Derived data: lost, it costs the list its exact order, no more."""
+"""When something last happened in each session. Derived data: if lost, the list loses only its exact order."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from webchat.storage.table import Moment
 
 log = logging.getLogger(__name__)
 REWRITE_PATIENCE = 1.0
-"""Seconds: a message waits for the order of the list no longer than that."""
+"""Seconds that a message waits at most for a rewrite of the log."""
 COMPACT_ABOVE = 4 * 1024 * 1024
 """Bytes; a larger file is rewritten with one line for each session."""
 
@@ -32,17 +32,17 @@ class Activity:
         self._guard = threading.RLock()
         self._latest: dict[str, Moment] = {}
         self._moved: list[str] = []
-        """The sessions in which something happened, in order, since the log was read from its beginning."""
+        """The sessions with activity since the log was read from its beginning, in order."""
         self.generation = 0
-        """Counts how often it was."""
+        """How often it was read from its beginning."""
         self._newest, self._count = float("-inf"), 0
         self._reader = jsonlines.LineReader(folder, name)
         self._least_compacted = self._compact_above = compact_above
 
     def note_all(self, times: Mapping[str, str], what: str) -> None:
-        """Write down when it happened in each of these sessions.
+        """Note when `what` happened in each of these sessions.
 
-        An "import" happened when it says, and all else after what was noted before.
+        An "import" keeps its own times, everything else is later than what was noted before.
         """
         lines = [jsonlines.dump({"at": at, "session": session_id, "what": what}) for session_id, at in times.items()]
         if not lines:
@@ -63,7 +63,7 @@ class Activity:
             return None
 
     def read_on(self) -> None:
-        """Take in what is new."""
+        """Read what is new."""
         with self._guard:
             try:
                 new = self._reader.read_on()
@@ -83,7 +83,7 @@ class Activity:
         return self._latest.get(session_id)
 
     def latest_known(self, session_id: str) -> Moment | None:
-        """The same as it was at the last look."""
+        """The same as last read."""
         return self._latest.get(session_id)
 
     def moved(self, generation: int, since: int) -> tuple[Sequence[str], int]:
@@ -97,7 +97,7 @@ class Activity:
 
     @property
     def newest(self) -> float:
-        """The newest moment that was noted, in seconds since 1970; imports do not count."""
+        """The latest noted time, in seconds since 1970, without imports."""
         with self._guard:
             self.read_on()
             if self._newest > float("-inf"):
@@ -123,7 +123,7 @@ class Activity:
         return {session: Moment(seconds_of(at), 0, at) for session, at in self._rebuild().items()}
 
     def rewrite(self) -> None:
-        """One line for each session: after a loss or a damage, or when the log has grown long. Raises OSError."""
+        """Rewrite the log with one line for each session: when it was lost, damaged or too long. Raises OSError."""
         with locked(self._folder, self._name, REWRITE_PATIENCE):
             self.read_on()
             in_order = sorted(self._latest.items(), key=lambda item: item[1])

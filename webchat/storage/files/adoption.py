@@ -1,4 +1,4 @@
-"""Lists transcripts that somebody put into the folder: copied, restored or synced. Knows no person."""
+"""Adopts transcripts that somebody put into the folder: copied, restored or synced. Knows no person."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ SETTLED = 1.0
 
 
 class Adoption:
-    """Makes records for transcripts without one. As long as nothing comes or goes, a look costs one `stat`."""
+    """Adds records for transcripts without one. If the folder has not changed, a run costs one `stat`."""
 
     def __init__(self, sessions: TableSessions, transcripts: FileTranscripts) -> None:
         self._sessions, self._transcripts = sessions, transcripts
         self.settled = SETTLED
         self._adopted: object = None
-        """The state of the folder in which everything is listed."""
+        """The state of the folder when everything was listed."""
 
     def run(self) -> list[str]:
-        """Make the records; gives their ids. Raises StorageError, OSError."""
+        """Add the records; returns their ids. Raises StorageError, OSError."""
         state = self._transcripts.state()
         if (state is not None and state == self._adopted) or self._sessions.read_only:
             return []
@@ -34,13 +34,13 @@ class Adoption:
         for session_id, written in self._transcripts.last_written(but=listed).items():
             if not is_session_id(session_id):
                 continue
-            # One from the future comes from another machine, whose clock is ahead.
+            # A time in the future comes from another machine, whose clock is ahead.
             if 0 <= now - datetime.fromisoformat(written).timestamp() < self.settled:
-                waiting = True  # it may be on its way still, or its record
+                waiting = True  # it may be incomplete, or its record may follow
                 continue
             try:
                 rows.append(_record(session_id, written, self._transcripts.read(session_id)))
-            except OSError:  # it keeps no other from being listed, and is tried again
+            except OSError:  # the others are listed all the same; it is retried
                 waiting = True
         adopted = self._sessions.add_missing(rows, lambda name: self._transcripts.version(name) is not None)
         self._adopted = None if waiting else state
@@ -48,7 +48,7 @@ class Adoption:
 
 
 def _record(session_id: str, written: str, branch: Branch) -> Row:
-    """What is recorded of a transcript that came without a record. One that is damaged is listed, too."""
+    """The record of an adopted transcript, also of a damaged one."""
     messages = branch.messages
     begun = bool(messages) or branch.damaged or branch.torn or branch.newer
     first = next((message.content for message in messages if message.role == "user"), "")

@@ -1,4 +1,4 @@
-"""Plain files as the storage of everything. The one place that knows which file is where."""
+"""The storage engine of plain files. The only module that knows where each file is."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ log = logging.getLogger(__name__)
 IMPORT_LOCK = "web-chat-import"
 PROBE = ".webchat-probe"
 PROBE_BYTES = b"written to see whether the disk takes writes\n" * 100
-"""More than a file system might keep beside the file's name: a full disk has no room for it."""
+"""Too large for a file system to store inline with the file's metadata: a full disk has no room for it."""
 
 
 class FileStorage:
     """See `webchat.storage.protocols.Storage`: the registry's file, and what lies beside it."""
 
     def __init__(self, path: Path, observer: Observer = NOBODY) -> None:
-        """`path` is the registry's file; `observer` is told how long writes take."""
+        """`path` is the registry's file; `observer` measures writes."""
         self.folder = _folder_of(path, observer)
         folder = self.folder.sub(WEB_CHAT_TRANSCRIPTS_DIR)
         self.transcripts, self.leases = FileTranscripts(folder), FileLeases(folder)
@@ -142,9 +142,9 @@ class FileStorage:
         return self.sessions.row(session_id) is not None
 
     def _states(self, session_ids: Collection[str]) -> dict[str, object]:
-        """Of each session what differs from an earlier one if its readers have something to look at.
+        """For each session a version that changes when its readers should look.
 
-        That is also so when a writer elsewhere has died. Whoever writes here wakes readers directly.
+        It also changes when a writer in another process dies. Writers of this process wake readers directly.
         """
         in_flight, queued = {*self.replies.sessions()} - self.replies.begun, {*self.queue.sessions()}
         return {

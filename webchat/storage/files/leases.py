@@ -1,4 +1,4 @@
-"""The right to write in a session as a file lock beside its transcript. Knows no reply."""
+"""A session's lease as a file lock beside its transcript. Knows no reply."""
 
 from __future__ import annotations
 
@@ -28,5 +28,5 @@ class FileLeases:
         return self._folder.is_locked(session_id)
 
     def forget(self, session_id: str) -> None:
-        """Remove the lock of a session that is gone; nobody will ask for it again. Raises OSError."""
+        """Remove the lock file of a deleted session. Raises OSError."""
         self._folder.remove(session_id + LOCK_SUFFIX)

@@ -11,7 +11,7 @@ COARSE_NS = 1_000_000_000
 
 
 class SessionNames:
-    """The sessions that have a `<session><suffix>` in the folder. While none comes or goes, one look is one stat."""
+    """The sessions that have a `<session><suffix>` in the folder. If nothing has changed this costs one `stat`."""
 
     def __init__(self, folder: Folder, suffix: str) -> None:
         self._folder, self._suffix = folder, suffix
@@ -19,13 +19,13 @@ class SessionNames:
         """The sessions, and the stamp of their folder."""
 
     def read(self) -> list[str]:
-        """What there is now. Raises OSError."""
+        """The current sessions. Raises OSError."""
         stamp = self._folder.stamp(".")
         before, found = self._found
         if stamp is None or stamp != before:
             names = self._folder.names()
             found = [name.removesuffix(self._suffix) for name in names if name.endswith(self._suffix)]
-            # What changes within the resolution of the folder's time would not show.
+            # A change within the resolution of the folder's time would go unnoticed.
             is_old = stamp is not None and time.time_ns() - stamp.modified_ns > COARSE_NS
             self._found = stamp if is_old else None, found
         return found

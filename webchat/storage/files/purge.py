@@ -1,4 +1,4 @@
-"""Removes the files of several sessions so that, also after a crash, all of them are gone or none."""
+"""Removes the files of several sessions, all or none of them, also if the process crashes."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ LOCK = ".purge"
 class Purge:
     """Sets files aside, has the records removed, and then removes the files.
 
-    The write that removes the records decides: files that were set aside belong back if their session is still listed,
-    and go otherwise. One process at a time does this, under a lock.
+    The write that removes the records decides: files that were set aside are restored if their session is still listed,
+    and removed otherwise. One process at a time does this, under a lock.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class Purge:
     def run(self, session_ids: Collection[str], forget: Callable[[], None]) -> None:
         """Remove these sessions' files; `forget` removes their records.
 
-        Raises SessionBusy, StorageError, and what `forget` raises; all is then as it was.
+        Raises SessionBusy, StorageError, and what `forget` raises; nothing has changed then.
         """
         with self.alone(), storing("The conversations could not be removed"):
             try:
@@ -58,13 +58,13 @@ class Purge:
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """Hold off other purges for a block; what a crash left of one is settled. Raises StorageError."""
+        """Hold off other purges for a block; settles an interrupted one first. Raises StorageError."""
         with storing("The trash could not be changed"), locked(self._folder, LOCK):
             self._settle(self._left())
             yield
 
     def settle_left(self) -> None:
-        """Finish, or take back, what a crash left of a purge; nothing while one runs. Raises OSError."""
+        """Finish or undo an interrupted purge; a no-op while one runs. Raises OSError."""
         if not self._left():
             return
         with suppress(Locked), locked(self._folder, LOCK, timeout=0):
@@ -88,13 +88,13 @@ class Purge:
             for session_id in listed:
                 self._put_back(session_id)
             self._remove({*session_ids} - listed)
-        except OSError:  # the next purge, or the next start, tries again
+        except OSError:  # the next purge, or the next start, retries
             log.warning("what was set aside of purged sessions could not be settled", exc_info=True)
 
     def _put_back(self, session_id: str) -> None:
         for folder, suffix in self._kinds:
             name = session_id + suffix
-            if folder.stamp(name) is None:  # never over what somebody has put there meanwhile
+            if folder.stamp(name) is None:  # never overwrite what somebody has put there meanwhile
                 folder.rename(name + ASIDE, name)
 
     def _remove(self, session_ids: Collection[str]) -> None:

@@ -1,4 +1,4 @@
-"""The messages that wait, in files. Knows no rule of who may wait, and for what."""
+"""The queued messages, in files. Knows no rule of the queue."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from webchat.storage.files.names import SessionNames
 
 SUFFIX = ".queue"
 QUEUES = "queue"
-"""The queues' folder in that of the transcripts, which so changes only when transcripts come or go."""
+"""The queues' folder, below that of the transcripts, whose modification time then changes for transcripts only."""
 PATIENCE = 5.0
-"""Seconds that a change waits for another one: while a message is being sent, its queue is locked."""
+"""Seconds that a change waits for the lock: while a message is being sent, its queue is locked."""
 
 
 class FileQueue:
@@ -32,7 +32,7 @@ class FileQueue:
     def _locked(self, session_id: str) -> Iterator[None]:
         try:
             release = self.folder.lock(session_id, PATIENCE)
-        except Locked as error:  # too many send to this session at once
+        except Locked as error:  # too many clients send to this session at once
             raise TooBusy from error
         try:
             yield
@@ -41,7 +41,7 @@ class FileQueue:
 
     @contextmanager
     def changing(self, session_id: str) -> Iterator[list[QueuedMessage]]:
-        """A file of which not all was understood is first copied to `<name>.corrupt-<time>`."""
+        """A file with lines that cannot be parsed is first copied to `<name>.corrupt-<time>`."""
         with self._locked(session_id):
             found = self._read(session_id)
             before = [item for item in found if item]
@@ -63,14 +63,14 @@ class FileQueue:
         return self.folder.stamp(_file(session_id))
 
     def remove(self, session_id: str) -> None:
-        """Remove the queue of a session that is gone, and what was kept aside of it. Raises OSError."""
+        """Remove the queue of a deleted session, and copies of damaged ones. Raises OSError."""
         for name in self.folder.names():
             if name == _file(session_id) or name.startswith(f"{_file(session_id)}.corrupt-"):
                 self.folder.remove(name)
         self.folder.remove(session_id + LOCK_SUFFIX)
 
     def _read(self, session_id: str) -> list[QueuedMessage | None]:
-        """What each line tells of; None for one that is not understood."""
+        """Each line's message; None for a line that cannot be parsed."""
         data = self.folder.read(_file(session_id)) if self.version(session_id) is not None else None
         return [queued_of(record) if record else None for _, record in jsonlines.parse(data or b"")]
 

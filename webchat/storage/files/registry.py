@@ -1,4 +1,4 @@
-"""The list of sessions as a file: a JSON list, one record on a line. Knows no rule of who may change what."""
+"""The list of sessions as a file: a JSON list, one record per line. Knows no rule of the list."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from webchat.storage.table import Registry, Rows, session_moment
 
 
 class RegistryFile:
-    """The file, which any process may write at any time: its writers take a lock and reread first."""
+    """The file, which any process may write at any time: writers lock it and reread it first."""
 
     def __init__(self, folder: Folder, name: str) -> None:
         self._folder, self._name = folder, name
@@ -21,12 +21,12 @@ class RegistryFile:
         self._registry = Registry()
         self._stamp: Stamp | None = None
         self._lines: dict[str, tuple[Row, bytes]] = {}
-        """Each row as it was written last, and its line. Most of thousands are the same in the next write."""
+        """Each row as last written, and its line: in the next write most of thousands are the same."""
         self.kept_aside: str | None = None
-        """Where a copy lies of what was not understood before it was written over."""
+        """The copy of content that could not be parsed, made before it was overwritten."""
 
     def read(self) -> Registry:
-        """What there is now. Raises StorageError."""
+        """The current rows. Raises StorageError."""
         with self._guard, storing("The list of sessions could not be read"):
             stamp = self.stamp()
             if stamp != self._stamp:
@@ -40,13 +40,13 @@ class RegistryFile:
             return self._folder.stamp(self._name)
 
     def update(self, change: Callable[[Rows], Rows]) -> Rows:
-        """Write what `change` makes of the rows as they are now; gives that.
+        """Write what `change` makes of the current rows, and return it.
 
-        Raises what it raises, StorageError, and InvalidInput where a later version has written the list; nothing has
+        Raises what it raises, StorageError, and InvalidInput if a later version has written the list; nothing has
         changed then.
         """
-        # The file's lock orders the writers of all processes; those of this one queue before it, since whoever waits
-        # there looks a hundred times a second. Who only reads waits for neither.
+        # The file's lock serialises the writers of all processes; those of this process queue before it, since a waiter
+        # there polls a hundred times a second. Readers wait for neither.
         with storing("The list of sessions could not be saved"), self._writers, locked(self._folder, self._name):
             registry = self.read()
             registry.require_known()
@@ -73,7 +73,7 @@ def _parse(data: bytes) -> Registry:
         items = jsonlines.load(data)
         damaged = not isinstance(items, list)
     except (ValueError, RecursionError):
-        # Torn or edited: each record stands on a line of its own, so the whole ones can still be told.
+        # Torn or edited: each record has its own line, so that intact ones can still be read.
         items = [jsonlines.parse_line(line.strip().rstrip(b",")) for line in data.splitlines()]
         damaged = True
     rows: dict[str, Row] = {}
@@ -89,7 +89,7 @@ def _parse(data: bytes) -> Registry:
 
 
 def _one_current(rows: dict[str, Row]) -> Rows:
-    """The rows with one current session for each owner: of several, as an edited file may have, the one last active."""
+    """The rows with one current session per owner: of several (in an edited file) the last active one."""
     active = sorted(
         (row for row in rows.values() if row.get("is_active")), key=lambda row: session_moment(session_of(row))
     )

@@ -1,4 +1,4 @@
-"""The logs of replies in flight, in files. Knows neither who writes nor who reads."""
+"""The logs of replies in flight, in files. Knows neither writer nor reader."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from webchat.storage.files.transcripts import FileTranscripts, messages_in
 log = logging.getLogger(__name__)
 SUFFIX = ".reply"
 LOGS = "replies"
-"""The logs' folder in that of the transcripts, which so changes only when transcripts come or go."""
+"""The logs' folder, below that of the transcripts, whose modification time then changes for transcripts only."""
 
 
 @dataclass
 class _Read:
-    """A log as it was read. The lock is for one session: who waits for it needs what is being read."""
+    """A log as last read. The lock is per session: whoever waits for it needs what is being read."""
 
     reader: jsonlines.LineReader
     view: ReplyView | None = None
@@ -53,7 +53,7 @@ class FileReplyLogs:
         self._transcripts, self._leases = transcripts, leases
         self.folder, self.logs = folder, folder.sub(LOGS)
         self._guard = threading.Lock()
-        """Of the table of views; nothing is read while it is held."""
+        """Guards the table of views; no file is read while it is held."""
         self._views: dict[str, _Read] = {}
         self._names = SessionNames(self.logs, SUFFIX)
         self.begun: set[str] = set()
@@ -64,7 +64,7 @@ class FileReplyLogs:
         try:
             opened = self.logs.begin(_file(session_id), jsonlines.dump(header) + b"\n")
         except OSError:
-            with suppress(OSError):  # it may be there, and was not to be opened: it would count as an answer
+            with suppress(OSError):  # it may have been created although opening failed, and would count as an answer
                 self.logs.remove(_file(session_id))
             raise
         self.begun.add(session_id)
@@ -94,8 +94,8 @@ class FileReplyLogs:
         return [record for _, record in jsonlines.parse(data or b"") if record is not None]
 
     def settle(self, session_id: str, unsaved: ReplyView | None = None) -> None:
-        """A log of which not all was understood is first copied to `<name>.corrupt-<time>`."""
-        # Read from its beginning: what is decided here cannot be taken back.
+        """A log with lines that cannot be parsed is first copied to `<name>.corrupt-<time>`."""
+        # Read from its beginning: this step is final.
         afresh = FileReplyLogs(self.folder, self._transcripts, self._leases)
         view = afresh.view(session_id)
         if not afresh._is_understood(session_id):
@@ -109,25 +109,25 @@ class FileReplyLogs:
         return self.logs.stamp(_file(session_id))
 
     def remove(self, session_id: str) -> None:
-        """Remove the log and what was requested of its writer. Raises OSError."""
+        """Remove the log and the requests to its writer. Raises OSError."""
         self.logs.remove(_file(session_id))
         self.logs.remove(_request_file(session_id))
         with self._guard:
             self._views.pop(session_id, None)
 
     def remove_copies(self, session_ids: Collection[str]) -> None:
-        """Remove what was kept aside of damaged logs in these sessions, which are gone. Raises OSError."""
+        """Remove the copies of damaged logs of these deleted sessions. Raises OSError."""
         gone = {*session_ids}
-        for folder in (self.logs, self.folder):  # where earlier versions kept them
+        for folder in (self.logs, self.folder):  # the latter is from earlier versions
             for name in folder.names():
                 session_id, kept_aside, _ = name.partition(".reply.corrupt-")
                 if kept_aside and session_id in gone:
                     folder.remove(name)
 
     def take_in_older(self) -> None:
-        """Move logs that earlier versions left beside the transcripts to where they belong. Raises OSError.
+        """Move logs of earlier versions from beside the transcripts to their folder. Raises OSError.
 
-        What asked the writers of those versions to stop goes.
+        Requests to the writers of those versions are removed.
         """
         for name in self.logs.names():
             if name.endswith(".stop"):
@@ -135,7 +135,7 @@ class FileReplyLogs:
         for name in self.folder.names():
             if not name.endswith(SUFFIX):
                 continue
-            with suppress(SessionBusy):  # it is being written still
+            with suppress(SessionBusy):  # it is still being written
                 release = self._leases.acquire(name.removesuffix(SUFFIX))
                 try:
                     self.logs.replace(name, self.folder.read(name) or b"")
@@ -144,7 +144,7 @@ class FileReplyLogs:
                     release()
 
     def whole(self, session_id: str) -> bytes:
-        """The transcript as it will be when the answer in flight, or left behind, is in it as it is now."""
+        """The transcript with the answer in flight, or left behind, as it is now."""
         view = self.view(session_id)
         data = self._transcripts.raw(session_id)
         left = left_behind(view, None, Messages(messages_in(data) if view else ()))
@@ -154,7 +154,7 @@ class FileReplyLogs:
         return data + (b"\n" if data and not data.endswith(b"\n") else b"") + jsonlines.dump(record) + b"\n"
 
     def _is_understood(self, session_id: str) -> bool:
-        """Whether the view of the log, which was just read, has all that is in it."""
+        """Whether the view, which was just read, has the whole log."""
         read, stamp = self._views.get(session_id), self.logs.stamp(_file(session_id))
         if stamp is None:
             return True
@@ -171,11 +171,11 @@ class FileReplyLog:
         self._log.append_line(b"\n".join(map(jsonlines.dump, records)))
 
     def commit(self, message: Message, *, extends: bool) -> None:
-        # In this order: whoever finds both knows by the message's id that the log is done with.
+        # In this order: a reader that finds both recognises by the message's id that the log is committed.
         self._transcripts.add_reply(self._session_id, message, extends=extends)
         try:
             self.discard()
-        except OSError:  # whoever settles the session next removes it
+        except OSError:  # the next settling removes it
             log.warning("the log of a reply that is saved could not be removed", exc_info=True)
 
     def discard(self) -> None:

@@ -1,4 +1,4 @@
-"""The messages of one session: typed records in a file that is only ever appended to. Knows no reply in flight."""
+"""The messages of each session: typed records in an append-only file. Knows no reply in flight."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from webchat.fileutil import Folder, Stamp, jsonlines
 SUFFIX = ".jsonl"
 CACHED_SESSIONS = 64
 CACHED_BYTES = 64 * 2**20
-"""Of all transcripts that are kept as they were read; the one read last is kept whatever its size."""
+"""The limits of the cache of parsed transcripts; the last read one is kept whatever its size."""
 
 
 def messages_in(data: bytes) -> Iterable[Message]:
-    """All messages of a transcript's bytes, those of branches that are not shown among them, in the file's order."""
+    """All messages of a transcript's bytes, also those on branches that are not shown, in the file's order."""
     tree = Tree()
     for end, record in jsonlines.parse(data):
         tree.add(record, f"line-{end}")
@@ -32,14 +32,14 @@ def messages_in(data: bytes) -> Iterable[Message]:
 
 @dataclass
 class _Cached:
-    """A transcript as it was read. The lock is for one session: who waits for it needs what is being read."""
+    """A transcript as last read. The lock is per session: whoever waits for it needs what is being read."""
 
     reader: jsonlines.LineReader
     tree: Tree = field(default_factory=Tree)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def read_on(self) -> None:
-        """Take in what is new in the file. Raises OSError."""
+        """Read what is new in the file. Raises OSError."""
         new = self.reader.read_on()
         tree = Tree() if new.afresh else self.tree
         for end, record in new.lines:
@@ -51,16 +51,16 @@ class _Cached:
 class FileTranscripts:
     """See `webchat.storage.protocols.Transcripts`.
 
-    The files are `<session>.jsonl`; what was read once is read on from there.
+    The files are `<session>.jsonl`, read incrementally.
     """
 
     def __init__(
         self, folder: Folder, cached_sessions: int = CACHED_SESSIONS, cached_bytes: int = CACHED_BYTES
     ) -> None:
-        """Of what was read so much is kept in memory, and at least what was read last."""
+        """`cached_sessions` and `cached_bytes` limit the cache, which has at least the last read transcript."""
         self._folder, self._cached_sessions, self._cached_bytes = folder, cached_sessions, cached_bytes
         self._guard = threading.Lock()
-        """Of the table of what is cached; nothing is read while it is held."""
+        """Guards the cache's table; no file is read while it is held."""
         self._cached: OrderedDict[str, _Cached] = OrderedDict()
 
     def read(self, session_id: str) -> Branch:
@@ -69,7 +69,7 @@ class FileTranscripts:
 
     @contextmanager
     def _tree(self, session_id: str) -> Iterator[Tree]:
-        """What the file says now, for a block. Only those who read the same session wait. Raises OSError."""
+        """The current tree, locked for the block. Readers of other sessions do not wait. Raises OSError."""
         with self._guard:
             cached = self._cached.get(session_id)
             if cached is None:
@@ -111,7 +111,7 @@ class FileTranscripts:
         (self.extend if extends else self.append)(session_id, message)
 
     def raw(self, session_id: str) -> bytes:
-        """The file as it is; b"" where there is none. Raises OSError."""
+        """The file's bytes; b"" if there is none. Raises OSError."""
         return self._folder.read(_file(session_id)) or b""
 
     def put_all(self, transcripts: Mapping[str, bytes]) -> None:
@@ -121,13 +121,13 @@ class FileTranscripts:
         self._folder.replace_all({_file(session_id): data for session_id, data in transcripts.items() if data})
 
     def remove(self, session_id: str) -> None:
-        """Remove the transcript, for good. Raises OSError."""
+        """Remove the transcript for good. Raises OSError."""
         self._folder.remove(_file(session_id))
         with self._guard:
             self._cached.pop(session_id, None)
 
     def remove_unfinished(self, session_ids: Collection[str]) -> None:
-        """Remove what a killed writer left of these transcripts; nobody may be writing them. Raises OSError."""
+        """Remove temporary files that a killed writer has left of these transcripts. The caller excludes writers."""
         for name in self._folder.names():
             if name.startswith(".") and name[1:].partition(SUFFIX)[0] in session_ids:
                 self._folder.remove(name)
@@ -136,7 +136,7 @@ class FileTranscripts:
         self._folder.append_line(_file(session_id), b"\n".join(map(jsonlines.dump, records)))
 
     def last_written(self, but: Callable[[str], object] = lambda session_id: None) -> dict[str, str]:
-        """When each transcript was last written, ISO 8601 in UTC, by session, if `but` gives None for it."""
+        """When each transcript was last written, ISO 8601 in UTC, by session, if `but` returns None for it."""
         times: dict[str, str] = {}
         names = (name.removesuffix(SUFFIX) for name in self._folder.names() if name.endswith(SUFFIX))
         for session_id in names:
@@ -152,7 +152,7 @@ class FileTranscripts:
         return dict(sorted(found, key=lambda each: each[1].modified_ns))
 
     def state(self) -> object:
-        """Differs from an earlier one when files have come or gone; None where that cannot be told."""
+        """Differs from an earlier one when files were added or removed; None if unknown."""
         return self._folder.stamp(".")
 
     def size(self, session_id: str) -> int:

@@ -1,1 +1,1 @@
-"""Everything in memory, for one process. The shortest engine there is."""
+"""The storage engine in memory, for one process: the shortest one."""

@@ -1,4 +1,4 @@
-"""Everything in memory, for one process: what a chat without files uses, and tests. The shape of an engine."""
+"""The storage engine in memory, for one process: for chats without files, and for tests."""
 
 from __future__ import annotations
 

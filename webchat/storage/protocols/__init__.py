@@ -1,7 +1,7 @@
 """What the chat needs of a storage engine. Knows no engine.
 
-Records go in and come out; how they are stored, and what tells one state from another, only the engine knows. All calls
-may come from any thread. What cannot be read or written raises StorageError or OSError, and has then changed nothing.
+Records go in and come out; how they are stored, and what a version or cursor means, only the engine knows. All calls
+are thread-safe. If something cannot be read or written they raise StorageError or OSError, and have changed nothing.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ Release = Callable[[], None]
 
 
 class Leases(Protocol):
-    """The right to write in a session: one holder at a time, across processes. It ends with the process."""
+    """Locks on sessions: one writer at a time, across processes. A lease ends with its process."""
 
     def acquire(self, session_id: str) -> Release:
         """Acquire it; returns the function that releases it, from any thread. Raises SessionBusy."""
@@ -22,13 +22,13 @@ class Leases(Protocol):
 
 
 class Bus(Protocol):
-    """Wakes readers. What happens here wakes them at once, what happens elsewhere within `POLL_INTERVAL`."""
+    """Wakes readers: at once for changes of this process, within `POLL_INTERVAL` for those of others."""
 
     def publish(self, session_id: str, *, urgent: bool) -> None:
-        """Something changed in this session; `urgent` is what no reader should put off."""
+        """Something changed in this session; readers do not delay what is `urgent`."""
 
     def publish_all(self, *, urgent: bool = True) -> None:
-        """Something happened that concerns all: the server is about to end, say."""
+        """Wake all readers, for a shutdown for example."""
 
     def listen(self, session_id: str) -> AbstractContextManager[Waiter]:
         """A waiter that is woken by what this process publishes about the session."""
@@ -44,7 +44,7 @@ class Bus(Protocol):
 
     @property
     def list_version(self) -> object:
-        """The version of the list of sessions, as it was seen last."""
+        """The last seen version of the list of sessions."""
 
     def close(self) -> None:
         """Wake everybody, for good."""

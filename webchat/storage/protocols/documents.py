@@ -1,4 +1,4 @@
-"""What the chat keeps beside its conversations: a few named texts. Knows no engine, and not what they say."""
+"""What the chat keeps besides its conversations: a few named texts. Knows no engine and no content."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Protocol
 
 SETTINGS, MEMORIES, PEOPLE, RATES = "settings", "memories", "people", "rates"
 KINDS = (SETTINGS, MEMORIES, PEOPLE, RATES)
-"""Every kind of document that there is: an engine of plain files has a name for each."""
+"""All kinds of documents: an engine of plain files has a file name for each."""
 
 
 @dataclass
 class Draft:
-    """A document while it is changed: what is in `data` at the end is kept; None is no document.
+    """A document while it is changed: `data` is saved at the end; None removes the document.
 
-    damaged: set where what was there is not understood, and a copy of it is kept beside the new one.
+    damaged: set it if the old content cannot be parsed; a copy of it is then kept.
     """
 
     data: bytes | None
@@ -39,7 +39,7 @@ class Documents(Protocol):
     def changing(self, name: str) -> AbstractContextManager[Draft]:
         """The document for a block, whose end writes it; nothing is written if the block raises or changes nothing.
 
-        Nobody else changes it meanwhile, in any process. Raises Locked if somebody does for too long.
+        Locked for all processes. Raises Locked if somebody else holds the lock for too long.
         """
 
     def version(self, name: str) -> object:
@@ -47,7 +47,7 @@ class Documents(Protocol):
 
     @property
     def are_private(self) -> bool:
-        """Whether only who runs the chat can read them: else a key is not to be kept there as it is."""
+        """Whether only the person who runs the chat can read them: otherwise no API key may be stored there."""
 
 
 def name_of(kind: str, owner: str | None) -> str:

@@ -16,7 +16,7 @@ from webchat.storage.protocols.sessions import Sessions
 
 @dataclass(frozen=True)
 class Kept:
-    """What is kept of one person: sessions, how many of them lie in the trash, and the bytes of all their transcripts.
+    """What is kept for one person: sessions, how many of them are in the trash, and the bytes of all transcripts.
 
     last_active: when something last happened in one of them, ISO 8601; "" if they have none.
     """
@@ -29,19 +29,18 @@ class Kept:
 
 
 class Search(Protocol):
-    """The words of all messages."""
+    """Full-text search in all messages."""
 
     def find(self, query: str, owner: str | None, wanted: Callable[[str], bool], limit: int) -> Found:
-        """The latest message of each session that has all the words of `query`, or words that begin so.
+        """The latest message of each session that has all words of `query`, each as a word or a prefix.
 
-        `wanted` says which of the owner's sessions count, and refuses all others. May raise anything: what it knows is
-        derived.
+        `wanted` filters the sessions. May raise anything: the index is derived data.
         """
 
     def forget_gone(self, *, wait: bool = False) -> None:
-        """Let what was said in sessions that are gone go from here too.
+        """Remove deleted sessions from the index, too.
 
-        Returns at once; with `wait` when it is done, or raises why it cannot be.
+        Returns at once; with `wait` when it is done, or raises why it failed.
         """
 
 
@@ -66,11 +65,11 @@ class Storage(Protocol):
     def search(self) -> Search: ...
 
     def now(self) -> str:
-        """The time, ISO 8601 in UTC, as all servers of this storage have it."""
+        """The time, ISO 8601 in UTC, by the one clock that all servers of this storage share."""
 
     @property
     def place(self) -> str:
-        """Where everything is, in words for who runs the chat: no password is in it."""
+        """Where everything is kept, for the person who runs the chat; without a password."""
 
     def has(self, session_id: str) -> bool:
         """Whether there is a transcript or a reply of that session, with or without a record."""
@@ -79,19 +78,19 @@ class Storage(Protocol):
         """The session's transcript as JSON Lines, with the answer that is not in it yet."""
 
     def kept_by(self, owner: str | None) -> Kept:
-        """What is kept of this person. What came with the last message may be missing in its bytes."""
+        """What is kept for this person. The bytes of the last message may be missing."""
 
     def people(self) -> Collection[Kept]:
         """The same for everybody who has a session."""
 
     def discard(self, session_ids: Collection[str]) -> list[str]:
-        """Remove what was said in these sessions, also what was half written and what waits to be sent.
+        """Remove these sessions' messages, with unfinished answers and queues.
 
-        Gives those of which nothing is left; what cannot be removed stays, and only the log says why.
+        Returns the sessions that are removed completely; the log says why others are not.
         """
 
     def purge(self, session_ids: Collection[str], forget: Callable[[], None]) -> None:
-        """Remove all that was said in these sessions, and by `forget` their records: all of it or nothing.
+        """Remove these sessions' messages, and by `forget` their records: all or nothing.
 
         Raises SessionBusy, and what `forget` raises.
         """
@@ -106,16 +105,16 @@ class Storage(Protocol):
         """Whether anybody is in such a block."""
 
     def recover(self) -> None:
-        """Finish, or take back, what a crash has left of a purge; take in what earlier versions left elsewhere."""
+        """Finish or undo a purge that a crash has interrupted; move files of earlier versions to their place."""
 
     def adopt(self) -> list[str]:
-        """Make records for transcripts that have come without one: copied, restored or synced. Gives their ids."""
+        """Add records for transcripts without one: copied, restored or synced; returns their ids."""
 
     def free(self) -> int | None:
-        """Bytes that can still be written; None if nobody can tell."""
+        """Free bytes; None if unknown."""
 
     def probe(self) -> None:
         """Write something and remove it. Raises OSError."""
 
     def close(self) -> None:
-        """End all that runs here; nothing is asked for after that."""
+        """Close the engine; it is not used after that."""

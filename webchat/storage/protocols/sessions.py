@@ -11,19 +11,19 @@ from webchat.chat.session import Row, WebChatSession
 Shelf = Literal["list", "archive", "both", "trash"]
 """Where a session is: in the list, in the archive, or in the trash; "both" are the first two."""
 Lookup = Callable[[str], Row | None]
-"""Gives a session's record, or None."""
+"""Returns a session's record, or None."""
 CLAIMED = "\0claimed"
 """The owner of a record that an import has claimed and not completed. Nobody's name has a NUL."""
 
 
 class Sessions(Protocol):
-    """The records of all sessions. Each write is one step, and puts other writers of any process in order."""
+    """The records of all sessions. Each write is atomic across processes."""
 
     def get(self, session_id: str) -> WebChatSession | None:
-        """The session, whosever it is, also in the trash."""
+        """The session, of any owner, also in the trash."""
 
     def row(self, session_id: str) -> Row | None:
-        """Its whole record, with what this version does not know."""
+        """Its whole record, with keys that this version does not know."""
 
     def with_key(self, owner: str | None, key: str) -> str | None:
         """The id of the session that this person made with the key and that is not in the trash."""
@@ -40,19 +40,19 @@ class Sessions(Protocol):
         count: int | None = None,
         folder: str | None = None,
     ) -> list[WebChatSession]:
-        """A person's sessions with such a title, the pinned ones first and then those of late first.
+        """A person's sessions that match by title, the pinned ones first, then by latest activity.
 
-        With `folder` only those that have just this working_dir. In the trash the last deleted comes first. In the
-        list are sessions that have begun, and the current one. The cost is that of the page, not that of all sessions.
+        With `folder` only those with this working_dir. In the trash the last deleted comes first. The list has
+        sessions that have begun, and the current one. The cost is that of the page, not that of all sessions.
         """
 
     def all_of(self, owner: str | None) -> list[WebChatSession]:
-        """All of a person's sessions but those in the trash, those of late first."""
+        """All of a person's sessions but those in the trash, by latest activity."""
 
     def insert(self, row: Row, most: int) -> None:
         """Add a session, which becomes its owner's current one.
 
-        Raises SessionExists if its id, or its owner's key, is there; LimitReached if the owner has `most` (0: any).
+        Raises SessionExists if its id, or its owner's key, exists; LimitReached if the owner has `most` (0: no limit).
         """
 
     def update(
@@ -65,38 +65,38 @@ class Sessions(Protocol):
         more: int = 0,
         most: int = 0,
     ) -> list[Row]:
-        """Replace these records by what `change(id, record)` gives; gives the new ones. What it raises changes nothing.
+        """Replace these records by what `change(id, record)` returns, and return those. If it raises, nothing changes.
 
-        With `make_current` no other session of `owner` is current afterwards. Raises LimitReached if the owner could
-        not have `more` sessions beside those that there are.
+        With `make_current` no other session of `owner` is current afterwards. Raises LimitReached if the owner may
+        not have `more` sessions in addition.
         """
 
     def delete(self, session_ids: Collection[str], check: Callable[[str, Row | None], object]) -> None:
         """Remove these records, unless `check` raises something for one of them."""
 
     def require_room(self, owner: str | None, more: int, most: int) -> None:
-        """Raises LimitReached if the owner could not have so many more sessions."""
+        """Raises LimitReached if the owner may not have so many more sessions."""
 
     def touch(self, session_id: str, what: str, at: str) -> None:
         """Note that `what` happened in the session. Costs the same however many there are; never raises."""
 
     def touch_all(self, times: Mapping[str, str], what: str) -> None:
-        """The same for several; an "import" happened when it says, and all else after what was noted before."""
+        """The same for several; an "import" keeps its own times, all else is later than what was noted before."""
 
     def newest(self) -> float:
-        """The newest moment that was noted, in seconds since 1970; imports do not count."""
+        """The latest noted time, in seconds since 1970, without imports."""
 
     def deleted_before(self, moment: float) -> list[str]:
-        """The ids of all sessions that lie in the trash since before that moment, whosever they are."""
+        """The ids of all sessions, of every owner, that were deleted before that moment."""
 
     def newest_deleted(self) -> float:
-        """Since when the last deleted session lies in the trash, in seconds since 1970."""
+        """When the last session was moved to the trash, in seconds since 1970."""
 
     def lookup(self) -> Lookup:
-        """The records as they are now, for many questions."""
+        """A snapshot of the records, for many lookups."""
 
     def claim(self, choose: Callable[[Lookup], Collection[str]], owner: str | None, most: int) -> None:
-        """Claim ids for sessions of this owner. `choose` gives them, none of which may have a record.
+        """Claim ids for sessions of this owner. `choose` returns them; none may have a record.
 
         Raises LimitReached, and what `choose` raises.
         """
@@ -108,7 +108,7 @@ class Sessions(Protocol):
         """Remove these claims."""
 
     def claimed(self) -> list[str]:
-        """The ids that are claimed, by a running import or by one that broke off."""
+        """The claimed ids, of running and interrupted imports."""
 
     def version(self) -> object:
         """Differs from an earlier one when anything in the list may have changed, in any process."""
@@ -119,11 +119,11 @@ class Sessions(Protocol):
 
     @property
     def notice(self) -> str | None:
-        """What a person should know of the state of the records, a sentence, or None."""
+        """What a person should know about the state of the records, a sentence, or None."""
 
     @property
     def is_damaged(self) -> bool:
-        """Whether some of the records are not understood."""
+        """Whether some of the records cannot be parsed."""
 
     def mend(self) -> None:
-        """Write what was understood; a copy of what was not is kept."""
+        """Write the records that can be parsed; a copy of the others is kept."""
