@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from typing import LiteralString
 from urllib.parse import quote
 
 from bench import processes
 from bench.client import HTMX, WHOLE, Visitor
-from bench.crowd import cost_of_users
+from bench.crowd import QUESTIONS, USERS, cost_of_users
 from bench.figures import Figure, of_times
 from bench.load import PERSON
 from bench.postgres import Cluster, cluster
+from webchat.storage import storage_at
+from webchat.storage.protocols import Storage
 
 SESSIONS_EACH, FEW, MANY = 20, 50, 50_000
 """Sessions of each person, and people: 1,000 sessions and 1,000,000."""
 ROUNDS = 60
+WRITERS, WRITES = 16, 500
+"""Answers that are written at once, and how often each is."""
+DURABLE = {"fsync": "on", "full_page_writes": "on"}
+"""What a database is that has to outlive a loss of power."""
 _FILL: tuple[LiteralString, ...] = (
     """INSERT INTO webchat.sessions
     SELECT 's' || n, 'user' || n %% %(people)s, 'list', false, true, n < %(people)s, NULL, '~', NULL, NULL, 1.7e9 + n,
@@ -94,8 +103,6 @@ def _chat_of(running: Cluster, people: int) -> Iterator[processes.Server]:
     """A chat on a database of its own, with the sessions of so many people."""
     import psycopg
 
-    from webchat.storage import storage_at
-
     name = f"of_{people}"
     with psycopg.connect(running.url(), autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}".encode())
@@ -112,11 +119,41 @@ def _chat_of(running: Cluster, people: int) -> Iterator[processes.Server]:
 
 def users() -> list[Figure]:
     """50 people who ask four questions each, with plain files and with PostgreSQL, in one run."""
-    with cluster() as running:
+    with cluster(DURABLE) as running:
         files = cost_of_users()
+        before = running.cpu()
         database = cost_of_users("--database", running.url())
+        own = (running.cpu() - before) * 1000 / (USERS * QUESTIONS + 1)
     return [
         Figure("server's CPU for an answer, plain files", files, "ms"),
         Figure("the same with PostgreSQL", database, "ms"),
         Figure("the second to the first", database / files, "", 1.5, fixed=True),
+        Figure("PostgreSQL's own CPU for an answer", own, "ms"),
+        *_writes(),
     ]
+
+
+def _writes() -> list[Figure]:
+    """The log of an answer, written as often as can be by one writer and by several."""
+    rows = []
+    with cluster(DURABLE) as running:
+        storage = storage_at(running.url())
+        for writers in (1, WRITERS):
+            before, began = running.cpu(), time.monotonic()
+            with ThreadPoolExecutor(writers) as pool:
+                list(pool.map(partial(_write, storage), [f"s{number}" for number in range(writers)]))
+            took, spent = time.monotonic() - began, running.cpu() - before
+            count = writers * WRITES
+            rows.append(Figure(f"writes a second of {writers} answers", count / took, "/s"))
+            rows.append(Figure("PostgreSQL's CPU for one of them", spent / count * 1000, "ms"))
+        storage.close()
+    return rows
+
+
+def _write(storage: Storage, session_id: str) -> None:
+    release = storage.leases.acquire(session_id)
+    log = storage.replies.begin(session_id, {"id": "answer"})
+    for number in range(WRITES):
+        log.write({"d": f"some words, of which these are number {number} "})
+    log.discard()
+    release()

@@ -97,10 +97,20 @@ class Cluster:
 
     def signal(self, number: signal.Signals) -> None:
         """Send all of its processes a signal."""
+        for process in self._processes():
+            os.kill(process, number)
+
+    def cpu(self) -> float:
+        """Seconds of processor time that all of its processes have used so far, also those that have ended."""
+        times = [Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split() for process in self._processes()]
+        own = sum(int(fields[11]) + int(fields[12]) for fields in times)
+        return (own + int(times[0][13]) + int(times[0][14])) / os.sysconf("SC_CLK_TCK")
+
+    def _processes(self) -> list[int]:
+        """The first one, and its children."""
         first = int((self.data / "postmaster.pid").read_text().split()[0])
         children = Path(f"/proc/{first}/task/{first}/children").read_text().split()
-        for process in (first, *map(int, children)):
-            os.kill(process, number)
+        return [first, *map(int, children)]
 
 
 @contextmanager

@@ -1,0 +1,203 @@
+"""`python -m bench.scale PEOPLE [SERVERS]`: what so many people need of servers and of PostgreSQL, by simulation.
+
+The costs are measured ones; docs/scale.md says with which command, and works through what comes of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import heapq
+import math
+import random
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from bench.figures import quantile
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What was measured on one machine. Times are seconds of one processor unless they say otherwise."""
+
+    answer: float = 0.020
+    """Of a server, for an answer of 200 tokens and its question."""
+    idle_page: float = 0.00005
+    """Of a server, each second for an open page on which nothing happens."""
+    write: float = 0.00035
+    """Of PostgreSQL, for one write of an answer's log."""
+    question: float = 0.004
+    """Of PostgreSQL, for all around an answer: the question, its session's record, the lease, the end."""
+
+
+@dataclass(frozen=True)
+class Habits:
+    """What people do in the busiest hour."""
+
+    open_pages: float = 0.1
+    """Pages that are open, for each person."""
+    questions: float = 6.0
+    """Each hour, from each open page."""
+    tokens: int = 200
+    tokens_a_second: float = 20.0
+    writes_a_second: float = 10.0
+    """Of an answer in flight: what comes within a tenth of a second is written together."""
+
+    @property
+    def seconds(self) -> float:
+        """How long an answer takes."""
+        return self.tokens / self.tokens_a_second
+
+    @property
+    def writes(self) -> int:
+        """Of one answer."""
+        return max(1, round(self.seconds * min(self.writes_a_second, self.tokens_a_second)))
+
+
+@dataclass(frozen=True)
+class Machines:
+    """`processors` of each server count as one: a Python process uses little more. `database` has all that it has."""
+
+    servers: int
+    database: int = 8
+
+
+@dataclass(frozen=True)
+class Load:
+    """What the busiest hour asks for, by arithmetic alone."""
+
+    answers_a_second: float
+    in_flight: float
+    writes_a_second: float
+    server: float
+    """Processors of all servers together."""
+    database: float
+    """Processors of PostgreSQL."""
+
+    @property
+    def servers(self) -> int:
+        """Servers that are needed to have none busier than `ROOM`."""
+        return max(1, math.ceil(self.server / ROOM))
+
+
+ROOM = 0.6
+"""How busy a processor may be on average: busier, what comes at once waits noticeably."""
+
+
+def load_of(people: int, habits: Habits, costs: Costs) -> Load:
+    """What so many people ask for."""
+    pages = people * habits.open_pages
+    answers = pages * habits.questions / 3600
+    return Load(
+        answers,
+        answers * habits.seconds,
+        answers * habits.writes,
+        answers * costs.answer + pages * costs.idle_page,
+        answers * (costs.question + habits.writes * costs.write),
+    )
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a simulation: how busy each kind of machine was, and how late pieces of answers were, in seconds."""
+
+    server_busy: float
+    database_busy: float
+    late_median: float
+    late_p95: float
+    pieces: int
+
+
+class _Queue:
+    """Processors that take one piece of work at a time, in the order in which it comes."""
+
+    def __init__(self, processors: int) -> None:
+        self._free_at = [0.0] * processors
+        self.worked = 0.0
+
+    def take(self, at: float, work: float) -> float:
+        """When work that comes at that time is done."""
+        begins = max(at, heapq.heappop(self._free_at))
+        heapq.heappush(self._free_at, begins + work)
+        self.worked += work
+        return begins + work
+
+
+def simulate(
+    people: int, machines: Machines, habits: Habits, costs: Costs, *, seconds: float, seed: int = 1
+) -> Outcome:
+    """Let people ask at random times for so many seconds, and every piece queue at its server and at the database.
+
+    A proxy gives each question to any server. A piece is late by what passes until it is written and sent.
+    """
+    chance = random.Random(seed)
+    servers = [_Queue(1) for _ in range(machines.servers)]
+    database = _Queue(machines.database)
+    late: list[float] = []
+    piece = costs.answer / (habits.writes + 1)
+    idle = people * habits.open_pages * costs.idle_page / machines.servers
+    for at, server, is_question in _work(people, machines, habits, seconds, chance):
+        done = servers[server].take(at, piece / (1 - min(idle, 0.99)))
+        done = database.take(done, costs.question if is_question else costs.write)
+        late.append(done - at)
+    if not late:
+        return Outcome(idle, 0.0, 0.0, 0.0, 0)
+    return Outcome(
+        sum(server.worked for server in servers) / seconds / machines.servers + idle,
+        database.worked / seconds / machines.database,
+        quantile(late, 0.5),
+        quantile(late, 0.95),
+        len(late),
+    )
+
+
+def _work(
+    people: int, machines: Machines, habits: Habits, seconds: float, chance: random.Random
+) -> Iterator[tuple[float, int, bool]]:
+    """(when, on which server, whether it is the question and not a piece of the answer), in order of time."""
+    rate = people * habits.open_pages * habits.questions / 3600
+    pace = habits.seconds / habits.writes
+    coming: list[tuple[float, int, int]] = []
+    """Of each answer in flight its next piece: when, on which server, and how many more there are."""
+    asked = chance.expovariate(rate) if rate else math.inf
+    while asked < seconds or coming:
+        if asked < seconds and (not coming or asked <= coming[0][0]):
+            server = chance.randrange(machines.servers)
+            yield asked, server, True
+            heapq.heappush(coming, (asked + pace, server, habits.writes))
+            asked += chance.expovariate(rate)
+            continue
+        at, server, left = heapq.heappop(coming)
+        if at >= seconds:
+            continue
+        yield at, server, False
+        if left > 1:
+            heapq.heappush(coming, (at + pace, server, left - 1))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench.scale", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("people", type=int, help="how many people there are")
+    parser.add_argument("servers", type=int, nargs="?", help="how many servers; as many as it takes by default")
+    parser.add_argument("--database", type=int, default=8, help="processors of PostgreSQL (8)")
+    parser.add_argument("--seconds", type=float, default=60, help="of the busiest hour that are simulated (60)")
+    given = parser.parse_args()
+    habits, costs = Habits(), Costs()
+    load = load_of(given.people, habits, costs)
+    print(f"{load.answers_a_second:,.2f} answers a second, {load.in_flight:,.0f} in flight at once")
+    print(f"{load.writes_a_second:,.0f} writes of logs a second; PostgreSQL: {load.database:,.2f} processors")
+    print(f"servers: {load.server:,.2f} processors, so {load.servers:,} servers of one each")
+    machines = Machines(given.servers or load.servers, given.database)
+    # A hundredth of the people on a hundredth of the machines is as busy, and as late or later.
+    parts = max(1, min(machines.servers, given.database, given.people // 20_000))
+    part = replace(machines, servers=machines.servers // parts, database=max(1, machines.database // parts))
+    outcome = simulate(given.people // parts, part, habits, costs, seconds=given.seconds)
+    print(
+        f"simulated: servers {outcome.server_busy:.0%} busy, PostgreSQL {outcome.database_busy:.0%}; "
+        f"a piece is late by {outcome.late_median * 1000:.1f} ms, p95 {outcome.late_p95 * 1000:.1f} ms"
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
