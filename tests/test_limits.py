@@ -215,7 +215,11 @@ def test_a_frame_takes_a_place_as_any_stream_does(limited, gate):
     client = limited(WEBCHAT_MAX_STREAMS="1")
     session_id = client.post("/messages", data={"message": "hello"}).location.split("/")[2].partition("#")[0]
     frame = client.get(f"/sessions/{session_id}/reply")
-    assert client.get(f"/sessions/{session_id}/reply").status_code == 503
+    refused = Page(client.get(f"/sessions/{session_id}/reply"))
+    assert refused.response.status_code == 503
+    assert [(link.get_text(), link["target"]) for link in refused.soup.select("a:not(.skip)")] == [
+        ("Back to the chat", "_top")
+    ]
     gate.set()
     frame.close()
     assert client.get(f"/sessions/{session_id}/reply").status_code == 200
