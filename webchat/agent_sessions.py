@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from hashlib import sha256
 
-from webchat.backends import SessionOptions, project_id_of
+from webchat.backends import SessionOptions, abilities, project_id_of
 from webchat.backends.abilities import Controls, OwnSession
 from webchat.chat.message import Message, history, new_message_id
 from webchat.chat.texts import title_of
@@ -56,6 +56,11 @@ class AgentSessions:
     def names(self) -> list[str]:
         """The agents that a new session may choose from, the default first."""
         return self._current.attached.agents
+
+    @property
+    def caution(self) -> str:
+        """What a person should know of the current backend before the first message; "" for nothing."""
+        return abilities.caution_of(self._current.attached.backend)
 
     # Controls
 

@@ -144,6 +144,11 @@ def notice_of(backend: object) -> str | None:
     return None if notice is None else str(notice)
 
 
+def caution_of(backend: object) -> str:
+    """What a person should know before the first message, "" for nothing: its attribute `caution`."""
+    return str(getattr(backend, "caution", None) or "")
+
+
 def label_of(backend: object, options: SessionOptions | None = None) -> str:
     """Which model answers and where, for people."""
     own = getattr(backend, "label_of", None)

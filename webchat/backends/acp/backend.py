@@ -22,6 +22,12 @@ from webchat.fileutil import Folder, MemoryFolder
 NOT_ALIVE = "The agent offers no such choice. Send a message first: the agent says what there is when it has begun."
 
 
+CAUTION = (
+    "The agent reads and changes files and runs programs on the chat's own machine. Its own settings decide what it "
+    "asks you about first; some agents ask about nothing."
+)
+
+
 class AcpBackend:
     """A SessionBackend over agents that speak the Agent Client Protocol, each started by a command.
 
@@ -32,6 +38,7 @@ class AcpBackend:
 
     only_speaks = False
     titles = False
+    caution = CAUTION
 
     def __init__(
         self,
