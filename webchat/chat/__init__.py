@@ -1,1 +1,1 @@
-"""What a conversation is: messages, their tree, what a reader lacks. Pure: no files, no threads, no time."""
+"""Conversations: messages, their tree, and changes for a reader. Pure: no files, no threads, no time."""

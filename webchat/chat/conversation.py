@@ -1,4 +1,4 @@
-"""One session as it looks now, a reader's position in it, and what a reader at a position lacks."""
+"""One session's conversation, a reader's position in it, and what has changed since that position."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _POSITION = re.compile(r"(\d{1,15})\.([A-Za-z0-9_-]{0,128})\.(\d{1,15})(?:\.(\d{
 
 @dataclass(frozen=True)
 class Status:
-    """What is being done before or between pieces of text; `progress` from 0 to 1 where it is known."""
+    """What the model is doing while no text comes; `progress` from 0 to 1 if known."""
 
     text: str
     progress: float | None = None
@@ -23,7 +23,7 @@ class Status:
 class Position:
     """How far a reader is: the transcript's revision, the last message shown, and how many are shown up to it.
 
-    `trail` tells the ids of these from any others; None for a reader who does not say.
+    `trail` is a fingerprint of their ids; None for a reader that does not send it.
     """
 
     revision: int = 0
@@ -37,7 +37,7 @@ class Position:
 
     @classmethod
     def parse(cls, text: str | None) -> Position | None:
-        """The position that `str` wrote, or None for anything else."""
+        """Parses what `str` wrote; None for anything else."""
         match = _POSITION.fullmatch(text or "")
         if not match:
             return None
@@ -46,7 +46,7 @@ class Position:
 
 @dataclass(frozen=True)
 class Conversation:
-    """One session's messages as they are now, the reply in flight or left behind among them as the last."""
+    """One session's messages, the last of which may be a reply in flight or left behind."""
 
     messages: Messages = field(default_factory=Messages)
     revision: int = 0
@@ -63,13 +63,13 @@ class Conversation:
         return self.position_at(self.last, self.revision) if self.last else Position(self.revision, trail=0)
 
     def position_at(self, message: Message, revision: int) -> Position:
-        """That of a reader who has seen all up to this message, and the transcript up to this revision."""
+        """The position of a reader that has all up to this message, and the transcript up to this revision."""
         place = self.messages.place(message.id)
         assert place is not None  # noqa: S101
         return Position(revision, message.id, place + 1, self.messages.trail(place))
 
     def up_to(self, message_id: str) -> tuple[Message, ...]:
-        """The messages up to and with that one; () where it is not shown."""
+        """The messages up to and with that one; () if it is not shown."""
         place = self.messages.place(message_id)
         return () if place is None else self.messages[: place + 1]
 
@@ -80,10 +80,10 @@ class Conversation:
 
 @dataclass(frozen=True)
 class Change:
-    """What a reader at some position does not have yet.
+    """What has changed for a reader since its position.
 
-    replaced: nothing that it has counts, it takes the whole conversation. Otherwise `current` is the message that it
-    showed last, where that has changed, and `added` are the ones behind it.
+    replaced: the reader discards what it has and takes the whole conversation. Otherwise `current` is its last message,
+    if that has changed, and `added` are the ones after it.
     """
 
     conversation: Conversation
@@ -93,7 +93,7 @@ class Change:
 
 
 def change_since(conversation: Conversation, position: Position) -> Change | None:
-    """What has changed for a reader at `position`; None where nothing has."""
+    """What has changed for a reader at `position`; None if nothing has."""
     messages = conversation.messages
     first = messages.first_after(position.revision)
     new, at = messages[first:], position.count - 1

@@ -1,4 +1,4 @@
-"""A message, as it is kept and as it is told to a model."""
+"""A message, as it is stored and as models get it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Message:
     is being written: waiting, streaming. kind: None, or "memory" for an exchange that no model saw. `reasoning` and
     `notes` were said beside the answer. `code` names an error that the page offers a way out of ("ended"). `key` is
     what the form that sent it, or asked for it, was known by. `extended` counts how often the answer was continued.
-    `siblings` are the ids of all messages that follow the same one, this one among them, oldest first; () where it is
+    `siblings` are the ids of all messages that follow the same one, this one among them, oldest first; () if it is
     the only one. `files` went with it. `parts` are what an answer consists of, in order, if there is more to it than
     `reasoning`, `content` and `notes` say, which have the same text; else ().
     """
@@ -89,7 +89,7 @@ class Message:
         return "\n\n".join([self.content, *(f"{file.name}:\n\n{fenced(file.content)}" for file in self.files)])
 
     def extended_by(self, more: Message) -> Message:
-        """This answer and what was said when it was continued."""
+        """This answer and its continuation."""
         return replace(
             more,
             id=self.id,
@@ -105,7 +105,7 @@ class Message:
         )
 
     def record(self) -> dict[str, Any]:
-        """The line that stands for this message in the transcript; what is empty is left out."""
+        """The message's record in the transcript, without empty values."""
         always = {"type": "message", "id": self.id, "parent": self.parent, "role": self.role, "content": self.content}
         always |= {"status": self.status, "created_at": self.created_at}
         more: dict[str, Any] = {
@@ -121,24 +121,24 @@ class Message:
 
 
 def extension(more: Message) -> dict[str, Any]:
-    """The line that adds to a message what `more`, which has its id, brings."""
+    """The record that appends `more` to the message with its id."""
     record = more.record() | {"type": "extend"}
     del record["parent"], record["role"]
     return record
 
 
 def new_message_id() -> str:
-    """A random id: 64 bits, since it is told apart within one session only, and it stands in every event."""
+    """A random id: 64 bits are enough within one session, and keep events short."""
     return secrets.token_hex(8)
 
 
 def is_message_id(value: object) -> TypeGuard[str]:
-    """Whether this may name a message: it is safe in HTML and in a reader's position."""
+    """Whether this is a valid message id: safe in HTML and in a reader's position."""
     return isinstance(value, str) and _MESSAGE_ID.fullmatch(value) is not None
 
 
 def history(messages: Sequence[Message]) -> list[dict[str, Any]]:
-    """What the model is told of these messages, oldest first: no memory exchanges, no failed or empty answers."""
+    """These messages for a model, oldest first, without memory exchanges and failed or empty answers."""
     return [{"id": item.id, "role": item.role, "content": item.told} for item in _told(messages)]
 
 
@@ -150,7 +150,7 @@ def _told(messages: Sequence[Message]) -> Iterator[Message]:
 
 
 def message_of(record: Mapping[str, Any], before: str | None, name: str, revision: int) -> Message | None:
-    """The message that a record tells of, None if it tells of none.
+    """Parses a record; None if it is no message.
 
     `before` is the message before it, `name` its id if it has none of its own, `revision` the number of the record.
     """
@@ -181,7 +181,7 @@ def message_of(record: Mapping[str, Any], before: str | None, name: str, revisio
 
 
 def files_of(found: object) -> tuple[File, ...]:
-    """The files that a record tells of."""
+    """Parses a record's files."""
     rows = [row for row in found if isinstance(row, dict)] if isinstance(found, list) else []
     return tuple(
         File(one_line(row["name"][:LONGEST_NAME]) or "file.txt", row["content"])
@@ -191,7 +191,7 @@ def files_of(found: object) -> tuple[File, ...]:
 
 
 def fenced(text: str, language: str = "") -> str:
-    """The text in a fence that nothing in it closes."""
+    """The text in a Markdown fence that is longer than any in the text."""
     longest = max((len(run) for run in re.findall("`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     end = "" if text.endswith("\n") else "\n"

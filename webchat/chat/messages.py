@@ -1,4 +1,4 @@
-"""The messages of one branch as a sequence that costs the same to extend and to look into, whatever its length."""
+"""The messages of one branch, an immutable sequence with constant costs for appending and lookup."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def _trail(message_id: str, before: int) -> int:
 
 
 class _Shared:
-    """What states of one branch share. It only ever grows at its end, so a state knows its part by its length."""
+    """What the states of one branch share. It is append-only, so a state is a length."""
 
     def __init__(self, items: Iterable[Message]) -> None:
         self.items: list[Message] = []
@@ -24,7 +24,7 @@ class _Shared:
         self.revisions: list[float] = []
         """For each message the largest revision up to it; one in flight has none yet, and comes after all."""
         self.trails: list[int] = []
-        """For each message what tells the ids up to it from any others, as a number."""
+        """For each message a hash of the ids up to it."""
         for item in items:
             self.append(item)
 
@@ -37,7 +37,7 @@ class _Shared:
 
 
 class Messages(Sequence["Message"]):
-    """Immutable; `last`, if there is one, stands behind what is shared."""
+    """Immutable; `last`, if there is one, follows the shared messages."""
 
     __slots__ = ("_last", "_length", "_shared")
 
@@ -47,7 +47,7 @@ class Messages(Sequence["Message"]):
         self._last: Message | None = None
 
     def extended(self, message: Message) -> Messages:
-        """These and one more; what both have in common is not copied."""
+        """These and one more, without copying."""
         if self._last is not None or self._length < len(self._shared.items):
             return Messages((*self, message))
         self._shared.append(message)
@@ -58,18 +58,18 @@ class Messages(Sequence["Message"]):
         return self._part(min(count, self._length), last)
 
     def place(self, message_id: str) -> int | None:
-        """Where the message with this id stands, or None."""
+        """The index of the message with this id, or None."""
         place = self._shared.places.get(message_id)
         if place is not None and place < self._length:
             return place
         return self._length if self._last is not None and self._last.id == message_id else None
 
     def first_after(self, revision: int) -> int:
-        """The place of the first message that has changed since this revision of the transcript, or is in flight."""
+        """The index of the first message that has changed since this revision of the transcript, or is in flight."""
         return bisect_right(self._shared.revisions, revision, hi=self._length)
 
     def trail(self, place: int) -> int:
-        """What tells the ids of the messages up to this place from any others, as a number; 0 if there is none."""
+        """A hash of the ids of the messages up to this index; 0 if there is none."""
         if not 0 <= place < len(self):
             return 0
         if place < self._length:

@@ -1,4 +1,4 @@
-"""Parts of answers as records, and read from records, which may be hostile. Knows no agent."""
+"""Writes and parses records of parts; what is parsed is not trusted. Knows no agent."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ COMPARED, MOST_PLACES = 200, 100
 
 
 def records_of(parts: Sequence[Part]) -> list[Record]:
-    """What the transcript keeps beside a message's `content`, `reasoning` and `notes`: their order, and the rest.
+    """The records of a message's parts besides its `content`, `reasoning` and `notes`: their order, and all others.
 
-    Text and reasoning are told by their lengths in characters, and notes are taken one by one.
+    Text and reasoning are given by their lengths in characters, and notes are taken one by one.
     """
     return [_reference(part) or fields_of(part) for part in parts]
 
@@ -59,7 +59,7 @@ def _reference(part: Part) -> Record | None:
 
 
 def fields_of(part: Part) -> Record:
-    """The whole part, as scripts get it."""
+    """The whole part, for scripts."""
     if isinstance(part, Text | Reasoning | Note):
         return {"type": _NAMES[type(part)], "text": part.text}
     return part.record()
@@ -103,7 +103,7 @@ class _Rest:
 
 
 def place_of(record: Mapping[str, Any]) -> str:
-    """What tells a part from the others of its answer; another one with the same takes its place."""
+    """Identifies a part in its answer; a later part with the same place replaces it."""
     return f"{record.get('type')} {record.get('id', '')}"
 
 
@@ -163,7 +163,7 @@ def _ends(text: str, within: str) -> Iterator[int]:
 
 
 def placed_of(record: Mapping[str, Any]) -> Placed | None:
-    """The part that a record tells of, within the limits above; None for anything else. The record may be hostile."""
+    """Parses a record within the limits above; None if it is no part. The record is not trusted."""
     read = _READERS.get(str(record.get("type")))
     return read(record) if read else None
 
@@ -265,4 +265,4 @@ _READERS: dict[str, Callable[[Mapping[str, Any]], Placed | None]] = {
 }
 _NAMES: dict[type, str] = {Text: "text", Reasoning: "reasoning", Note: "note"}
 _ALWAYS = ("type", "id")
-"""What tells which part a change is of."""
+"""The keys that identify the part of a change."""

@@ -1,4 +1,4 @@
-"""What an answer consists of, in order: text, reasoning, notes, tool calls, questions, a plan. Knows no agent."""
+"""The parts of an answer, in order: text, reasoning, notes, tool calls, questions, a plan. Knows no agent."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Reasoning:
-    """What the model thought at this point."""
+    """The model's reasoning at this point."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """A sentence about the answer."""
+    """A remark about the answer."""
 
     text: str
 
@@ -54,7 +54,7 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class Terminal:
-    """What a command wrote to its terminal, with its control sequences. Of a long text the end is kept."""
+    """A command's terminal output, with control sequences. Of a long output the end is kept."""
 
     text: str
 
@@ -197,7 +197,7 @@ class PlanEntry:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What the agent means to do. An answer has one; a new one takes its place."""
+    """The agent's plan. An answer has one; a new one replaces it."""
 
     entries: tuple[PlanEntry, ...]
 
@@ -217,12 +217,12 @@ class Usage:
 
 
 Placed = ToolCall | Permission | Plan | Usage
-"""Parts that are updated in the place where they came first."""
+"""Parts that are updated in place."""
 Part = Text | Reasoning | Note | Placed
 
 
 def closed(part: Part, status: str) -> Part:
-    """The part as it is once its answer has ended with this status: nothing in it is open any more."""
+    """The part after its answer has ended with this status: nothing in it is open any more."""
     if isinstance(part, ToolCall) and part.is_open:
         return replace(part, status="done" if part.status == "running" and status == "complete" else "failed")
     if isinstance(part, Permission) and part.is_open:

@@ -1,4 +1,4 @@
-"""Text from elsewhere, made fit to stand in one line. Knows nothing of what it says."""
+"""Sanitises text from elsewhere for one line."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import re
 import unicodedata
 
 JOINERS = "\u200c\u200d\u00ad"
-"""They join or part letters, in Persian and in families of emoji say, and are part of the words."""
+"""Joiners and non-joiners, part of words in Persian and of emoji families, for example."""
 TURNING = re.compile("[\u202a-\u202e\u2066-\u2069]")
-"""The marks that turn writing around, or keep it from being turned, until another one ends it."""
+"""Bidirectional control characters."""
 
 
 def one_line(text: str) -> str:
-    """Without controls, and without the marks that turn writing around: they would act on what stands beside it."""
+    """The text without control characters, also bidirectional ones, which would affect the text around it."""
     if text.isprintable() and "  " not in text:  # nearly every title
         return text.strip()
     shown = "".join(" " if _acts(char) else char for char in text)

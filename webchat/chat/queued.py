@@ -1,4 +1,4 @@
-"""A message that waits for its turn, and the record that is kept of it. Pure: knows no file and no session."""
+"""A queued message and its record. Pure: knows no file and no session."""
 
 from __future__ import annotations
 
@@ -11,11 +11,10 @@ from webchat.chat.message import LONGEST_KEY, File, files_of
 
 @dataclass(frozen=True)
 class QueuedMessage:
-    """One message that was accepted and is not in the transcript yet. `key` tells it from all others, as an id does.
+    """A message that was accepted and is not in the transcript yet. `key` identifies it.
 
-    `first` is the text that it came with, if it has been changed since. `client` is whose answers are counted
-    together. `returned`: it is not sent any more, and stands in the message field of its session until the next
-    message comes from there.
+    `first` is its original text, if it was edited since. `client` is whom the limits count it for. `returned`: it was
+    taken back, and the session's message field shows it until the next message is sent from there.
     """
 
     key: str
@@ -32,7 +31,7 @@ class QueuedMessage:
         return len(self.text.encode()) + sum(file.size for file in self.files)
 
     def record(self) -> dict[str, Any]:
-        """The line that stands for it; what is empty is left out."""
+        """Its record, without empty values."""
         always = {"key": self.key, "text": self.text, "created_at": self.created_at}
         files = [{"name": file.name, "content": file.content} for file in self.files]
         more = {"files": files, "client": self.client, "first": self.first, "returned": self.returned}
@@ -40,7 +39,7 @@ class QueuedMessage:
 
 
 def queued_of(record: Mapping[str, Any]) -> QueuedMessage | None:
-    """The message that a record tells of, None if it tells of none."""
+    """Parses a record; None if it is no message."""
     key, text = record.get("key"), record.get("text")
     if not isinstance(key, str) or not isinstance(text, str) or not 0 < len(key) <= LONGEST_KEY:
         return None

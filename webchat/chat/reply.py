@@ -1,4 +1,4 @@
-"""A reply in flight as its log says so far, and how it becomes a message. Pure: knows no file and no thread."""
+"""A reply in flight, as read from its log, and its conversion into a message. Pure: knows no file and no thread."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ _PARTS_OF: dict[str, Callable[[str], Part]] = {"d": Text, "r": Reasoning, "n": N
 
 
 class ReplyView:
-    """One reply as its log says so far, record by record; shared by all readers in this process.
+    """One reply as read from its log, record by record; shared by all readers in this process.
 
     A record's keys: `d` text, `r` reasoning, `n` a note, `s` and `p` a status and its progress, `part` what is new of a
     part that is updated in its place, `end` the final status, with `error`, `code` and `model`.
     """
 
     def __init__(self, header: Mapping[str, Any] | None) -> None:
-        """`header` is the log's first line, None where that is not to be read."""
+        """`header` is the log's first line, None if that is not to be read."""
         self.damaged = not is_message_id((header or {}).get("id"))
-        """Whether some of the log was not understood."""
+        """Whether some of the log cannot be parsed."""
         header = self._understood(header)
         self.id: str = header["id"] if not self.damaged else ""
         self._header = header
@@ -50,7 +50,7 @@ class ReplyView:
         self.status: Status | None = None
 
     def take(self, line: Mapping[str, Any] | None) -> None:
-        """Take in one record, None for a line that is not to be read."""
+        """Apply one record; None for a line that cannot be parsed."""
         record = self._understood(line)
         for key, pieces in self._pieces.items():
             if key in record:
@@ -80,7 +80,7 @@ class ReplyView:
         if part is None:
             self.damaged = True
             return
-        # A question is never left out: its agent would wait for ever.
+        # A question is never dropped: its agent would wait for ever.
         if is_new and len(self._placed) >= MOST_PARTS and not isinstance(part, Permission):
             return
         self._records[place], self._placed[place] = record, part
@@ -104,12 +104,12 @@ class ReplyView:
 
     @property
     def questions(self) -> tuple[Permission, ...]:
-        """The questions that are open, as long as the answer goes on."""
+        """The open questions, while the answer continues."""
         asked = (part for part in tuple(self._placed.values()) if isinstance(part, Permission) and part.is_open)
         return () if self._end else tuple(asked)
 
     def message(self, *, alive: bool) -> Message:
-        """The message as it stands; `alive` says whether anybody still writes it."""
+        """The current message; `alive` says whether it is still being written."""
         # First: a reader beside this one may take in the rest and the end between two lines.
         end = self._end
         text = "".join(self._pieces["d"])
@@ -149,7 +149,7 @@ def left_message(view: ReplyView, messages: Sequence[Message]) -> Message:
 
 
 def left_behind(view: ReplyView | None, unsaved: ReplyView | None, messages: Messages) -> tuple[Message, bool] | None:
-    """What a dead writer has left behind these messages, and whether it continues one of them; None for nothing.
+    """What a dead writer has left after these messages, and whether it continues one of them; None if nothing.
 
     `view` is what its log says, `unsaved` what this process knows of an answer that could not be written.
     """

@@ -1,4 +1,4 @@
-"""What a search looks for and finds: words as they are compared, what is shown of a text. Knows no index."""
+"""A search's query and hits: folded words, and excerpts. Knows no index."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from functools import lru_cache
 from typing import NamedTuple
 
 WORDS = 20
-"""Different words that are looked for at once."""
+"""Different words of a query at most."""
 ASKED = 2_000
-"""Characters of a query that are looked at."""
+"""Characters of a query at most."""
 EXCERPT = 70
-"""Characters shown on each side of what was found."""
+"""Characters of an excerpt on each side of the match."""
 LOOKED_AT = 20_000
 """Characters of a message that are looked through at once for what to show of it."""
 LONGEST_WORD = 200
@@ -37,9 +37,9 @@ class Hit:
 
 
 class Found(NamedTuple):
-    """What a search came to. Where the index is not `complete` yet, there may be more in a moment.
+    """The result of a search. If the index is not `complete` yet, a later search may find more.
 
-    `partial`: not all of the query, or not all that was said, was looked at.
+    `partial`: not the whole query was used, or not all messages were searched.
     """
 
     hits: list[Hit]
@@ -48,7 +48,7 @@ class Found(NamedTuple):
 
 
 def folded(text: str) -> str:
-    """The text as it is compared: without case and accents, compatibility forms as one."""
+    """The folded text: without case and accents, with compatibility forms unified."""
     if text.isascii():
         return text.lower()
     apart = unicodedata.normalize("NFKD", text)
@@ -60,7 +60,7 @@ _folded_title = lru_cache(maxsize=20_000)(folded)
 
 @dataclass(frozen=True)
 class TitleQuery:
-    """What is looked for in titles: `needle` anywhere in one, or words that begin with each of `words`; folded."""
+    """A query for titles: `needle` anywhere, or words with each of `words` as prefix; folded."""
 
     needle: str
     words: tuple[str, ...]
@@ -71,13 +71,13 @@ class TitleQuery:
 
 
 def title_query(query: str) -> TitleQuery | None:
-    """What to look for in titles; None for a query of blanks."""
+    """The query for titles; None if it is blank."""
     needle = folded(query[:ASKED]).strip()
     return TitleQuery(needle, tuple(words_of(query)[0])) if needle else None
 
 
 def words_of(query: str) -> tuple[list[str], bool]:
-    """The different words of a query, folded, as many as are looked for; and whether these are all of it."""
+    """The different words of a query, folded, up to the limit; and whether these are all."""
     found = dict.fromkeys(folded(query[:ASKED]).split())
     words = list(dict.fromkeys(word[:LONGEST_WORD] for word in found))[:WORDS]
     is_all = len(query) <= ASKED and len(found) <= WORDS and all(len(word) <= LONGEST_WORD for word in found)
@@ -90,14 +90,14 @@ def spaced(text: str) -> str:
 
 
 def expression(words: Iterable[str]) -> str:
-    """What FTS5 is asked: every word, or one that begins so. Quoted, nothing in them is its syntax."""
+    """The FTS5 query: all words, each as a prefix. Quoted, they contain no syntax."""
     quoted = (spaced(word).replace('"', " ").strip() for word in words)
     parts = [f'"{word}" *' for word in quoted if any(char.isalnum() for char in word)]
     return " ".join(parts) or '""'
 
 
 def excerpt(text: str, words: Sequence[str], is_late: Callable[[], bool]) -> tuple[str, str, str]:
-    """What is shown of a message: what stands before the first of the words, that word, and what follows.
+    """An excerpt of a message: the text before the first match, the match, and the text after it.
 
     Its beginning where none of them is found before `is_late`.
     """

@@ -1,4 +1,4 @@
-"""One session, and the record that is kept of it. Pure: knows no file and no owner's rights."""
+"""One session and its record. Pure: knows no file and no owner's rights."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from webchat.chat.texts import DEFAULT_DESCRIPTION
 from webchat.chat.times import seconds_of
 
 Row = dict[str, Any]
-"""What is kept of a session, with what this version does not know."""
+"""A session's record, with keys that this version does not know."""
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", re.ASCII)
 
 
 def is_session_id(value: object) -> bool:
-    """Whether this may name a session: it is safe as a file's name, in a URL and in HTML."""
+    """Whether this is a valid session id: safe as a file name, in a URL and in HTML."""
     return isinstance(value, str) and _ID.fullmatch(value) is not None
 
 
 def short_id(session_id: str) -> str:
-    """What people are shown of an id."""
+    """The part of an id that people are shown."""
     return session_id.removeprefix("mock-session-")[:8]
 
 
@@ -31,7 +31,7 @@ class WebChatSession:
     """One session. Times are ISO 8601; `extra` holds project_id and working_dir; `begun` says that it has a message.
 
     title_by: "person" or "model" where one of them gave it its title, else None. deleted_at: since when it lies in the
-    trash, None where it does not.
+    trash, None if it does not.
     """
 
     session_id: str
@@ -61,7 +61,7 @@ class WebChatSession:
 
 
 def session_of(row: Row) -> WebChatSession:
-    """What a record says."""
+    """Parses a record."""
     return WebChatSession(
         row["session_id"],
         one_line(row.get("description", "")) or DEFAULT_DESCRIPTION,
@@ -80,12 +80,12 @@ def session_of(row: Row) -> WebChatSession:
 
 
 def kept_since(row: Row) -> float:
-    """Since when a session lies in the trash, in seconds since 1970."""
+    """When a session was deleted, in seconds since 1970."""
     return max(seconds_of(row["deleted_at"]), seconds_of(row.get("kept_since") or ""))
 
 
 def is_row(value: object) -> bool:
-    """Whether this may stand in the registry."""
+    """Whether this is a valid record."""
     if not isinstance(value, dict) or not is_session_id(value.get("session_id")):
         return False
     return all(isinstance(value[key], kind) for key, kind in _TYPES.items() if key in value)

@@ -1,4 +1,4 @@
-"""What people write, made fit to keep: messages, and the titles taken from them."""
+"""Checks what people write: messages, files and titles."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TITLE_LENGTH = 80
 
 
 def checked_message(message: str, most: int = 0) -> str:
-    """The message with its line ends as "\\n". Raises InvalidInput where it cannot be sent, TooLarge above `most`
+    """The message with its line ends as "\\n". Raises InvalidInput if it cannot be sent, TooLarge above `most`
     characters (0 is any number).
     """
     if not message.strip():
@@ -33,7 +33,7 @@ def checked_message(message: str, most: int = 0) -> str:
 
 
 def checked_files(given: Sequence[tuple[str, str]]) -> tuple[File, ...]:
-    """The files that go with a message, (name, content) each. Raises InvalidInput where one cannot be sent."""
+    """The files that go with a message, (name, content) each. Raises InvalidInput if one cannot be sent."""
     if len(given) > MOST_FILES:
         raise InvalidInput(f"{MOST_FILES} files at most can go with a message.")
     files = []
@@ -63,7 +63,7 @@ def shortened(line: str, most: int) -> str:
 
 
 def checked_title(title: str, most: int) -> str:
-    """A title that a person gives, in one line. Raises InvalidInput where nothing is left of it, or it has more than
+    """A title that a person gives, in one line. Raises InvalidInput if nothing is left of it, or it has more than
     `most` characters (0 is any number).
     """
     line = one_line(title)

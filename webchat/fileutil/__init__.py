@@ -41,7 +41,7 @@ __all__ = [
 def atomic_write(path: Path | str, text: str) -> None:
     """Replace a file by `text` (UTF-8, mode 0600, its folder 0700) in one step, on the disk when this returns.
 
-    Raises OSError; the file is then as it was and nothing is left over.
+    Raises OSError; the file is unchanged then and no temporary file is left.
     """
     path = Path(path)
     DiskFolder(path.parent).replace(path.name, text.encode("utf-8"))

@@ -47,7 +47,7 @@ class DiskFolder(Folder):
         return []
 
     def require_no_link(self) -> None:
-        """Raises NotAFile where this folder is a link, and so not in the one above it."""
+        """Raises NotAFile if this folder is a link, and so not in the one above it."""
         if self._above is not None:
             self._above.require_no_link()
             if os.path.islink(self.path):  # noqa: PTH114  (twice as fast)

@@ -1,4 +1,4 @@
-"""A folder of named files: its shape, and what is done alike on disk and in memory."""
+"""A folder of named files: the protocol, and what disk and memory have in common."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Release = Callable[[], None]
 
 @dataclass(frozen=True)
 class Stamp:
-    """What tells one state of a file from another: its size in bytes, and whatever else the file system says."""
+    """Identifies a state of a file: its size in bytes, and other metadata of the file system."""
 
     size: int
     modified_ns: int
@@ -47,7 +47,7 @@ class NotAFile(OSError):
 
 
 class Log(Protocol):
-    """A file that is kept open for its only writer: opening it for each line would cost more than the lines."""
+    """A file that its only writer keeps open: opening it for each line would cost more than the lines."""
 
     def append_line(self, line: bytes) -> None:
         """Append `line` and a newline. Raises OSError; then the file is as it was."""
@@ -56,7 +56,7 @@ class Log(Protocol):
 
 
 class Folder(Protocol):
-    """A flat folder of named files. One writer of a name at a time is the caller's care, with `lock`.
+    """A flat folder of named files. The caller ensures one writer per file, with `lock`.
 
     Names are plain file names, checked by the caller. Reading raises OSError for everything but "no such file";
     writing raises OSError, and then a replaced file is as it was.
@@ -66,18 +66,18 @@ class Folder(Protocol):
         """The folder of that name in this one; it is made with its first file."""
 
     def names(self) -> list[str]:
-        """The files' names, in no order; [] where the folder does not exist."""
+        """The files' names, in no order; [] if the folder does not exist."""
 
     def stamp(self, name: str) -> Stamp | None: ...
 
     def read(self, name: str, offset: int = 0, size: int | None = None) -> bytes | None:
-        """The bytes from `offset` on, `size` at most, or None where there is no such file."""
+        """The bytes from `offset` on, `size` at most, or None if there is no such file."""
 
     def replace(self, name: str, data: bytes) -> None:
-        """Put `data` in the file's place in one step; it is on the disk when this returns."""
+        """Replace the file by `data` atomically; it is on the disk when this returns."""
 
     def replace_all(self, files: Mapping[str, bytes]) -> None:
-        """Put these into the files' places, each in one step; all are on the disk when this returns.
+        """Replace these files, each atomically; all are on the disk when this returns.
 
         If it raises, some may be there.
         """
@@ -100,16 +100,16 @@ class Folder(Protocol):
         """Give the file another name, of which there may be one; a no-op if there is no such file."""
 
     def free(self) -> int | None:
-        """Bytes that can still be written; None where nobody can tell."""
+        """Free bytes; None if unknown."""
 
     def copy(self, name: str, to: str) -> None:
-        """Copy a file over another; nothing where there is none. The same for every folder."""
+        """Copy a file over another; nothing if there is none. The same for every folder."""
         data = self.read(name)
         if data is not None:
             self.replace(to, data)
 
     def lock(self, name: str, timeout: float) -> Release:
-        """Lock `name` across processes, and give back what unlocks it, from any thread. Raises Locked in time."""
+        """Lock `name` across processes; returns the function that unlocks it, from any thread. Raises Locked."""
 
     def is_locked(self, name: str) -> bool:
         """Whether anybody, in this process or another, holds that lock. The probe is momentary."""
@@ -126,7 +126,7 @@ def locked(folder: Folder, name: str, timeout: float = 30.0) -> Iterator[None]:
 
 
 def quarantine(folder: Folder, name: str) -> str | None:
-    """Copy a file that was not understood to `<name>.corrupt-<time>`; gives the copy's name, None without a file."""
+    """Copy a damaged file to `<name>.corrupt-<time>`; returns the copy's name, None if there is no file."""
     if folder.stamp(name) is None:
         return None
     base = f"{name}.corrupt-{time.strftime('%Y%m%dT%H%M%S')}"

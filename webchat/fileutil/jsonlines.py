@@ -1,4 +1,4 @@
-"""JSON Lines that may be torn, damaged, or replaced while they are read. Knows no record's meaning."""
+"""Reads and writes JSON Lines that may be torn, damaged, or replaced meanwhile. Knows no record's meaning."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from webchat.fileutil import Folder, Stamp
 
 COMPARED = 200
-"""Bytes at the beginning and at the end of what is known that tell whether a file is still the same."""
+"""Bytes at the beginning and at the end of what was read by which a file is recognised."""
 Record = dict[str, Any]
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]|\xed[\xa0-\xbf]")
@@ -69,9 +69,9 @@ def parse_line(line: bytes) -> Record | None:
 
 @dataclass(frozen=True)
 class NewLines:
-    """What has come since the last look: (offset behind the line in bytes, record, None where it is damaged).
+    """What has come since the last look: (offset behind the line in bytes, record, None if it is damaged).
 
-    `afresh`: the file is another one than at the last look, or this is the first; nothing from before counts.
+    `afresh`: the file was replaced, or is read for the first time: discard cached state.
     """
 
     afresh: bool
@@ -79,7 +79,7 @@ class NewLines:
 
 
 class LineReader:
-    """Reads a file that grows on from where it was. One that changed underneath is read from its beginning."""
+    """Reads a growing file incrementally. A replaced one is read from its beginning."""
 
     def __init__(self, folder: Folder, name: str) -> None:
         self._folder, self._name = folder, name
@@ -110,7 +110,7 @@ class LineReader:
         return NewLines(grown is None, [(start + end, record) for end, record in parse(data)])
 
     def _new_bytes(self, stamp: Stamp | None) -> bytes | None:
-        """What was appended; None where the file is another one. A new file may get the inode of the old one."""
+        """What was appended; None if the file is another one. A new file may get the inode of the old one."""
         before = self._stamp
         if before is None or stamp is None or before.identity != stamp.identity or stamp.size <= before.size:
             return None

@@ -1,4 +1,4 @@
-"""Code as HTML with its words marked for colours, within a time. Knows no page."""
+"""Syntax highlighting, limited in time. Knows no page."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from markdown_it.common.utils import escapeHtml
 COLOURED_AT_MOST, LONGEST_LINE = 30_000, 2_000
 """Characters of a block of code and of a line in it; longer ones stay plain."""
 PATIENCE = 0.5
-"""Seconds of computing for one block. Some lexers take the square of what is written to make them."""
+"""Seconds of CPU time for one block: some lexers are quadratic on crafted input."""
 
 
 class _TooSlow(Exception):
@@ -42,7 +42,7 @@ def _coloured(code: str, language: str, patience: float) -> str:
 
 
 def _in_time(tokens: Iterator[Any], patience: float) -> Iterator[Any]:
-    # The thread's own time: how busy the machine is does not change what is shown.
+    # CPU time of the thread: the machine's load does not change the result.
     deadline = time.thread_time() + patience
     for token in tokens:
         if time.thread_time() > deadline:

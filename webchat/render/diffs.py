@@ -1,4 +1,4 @@
-"""How a text was changed, line by line, as HTML, within bounds: what takes long is shown as replaced. Knows no page."""
+"""Line diffs as HTML, bounded: what would take too long is shown as replaced. Knows no page."""
 
 from __future__ import annotations
 

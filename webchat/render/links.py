@@ -1,4 +1,4 @@
-"""Turns addresses that are written out in a text into links, in time that grows with the text's length only."""
+"""Turns plain URLs in a text into links, in linear time."""
 
 from __future__ import annotations
 

@@ -84,7 +84,7 @@ def _checked(tag: str, name: str, value: str) -> str | None:
 
 
 class GrowingMarkdown:
-    """Renders a text that only grows. A block is finished when a later one has begun; it never changes again.
+    """Renders a growing text. A block is finished when a later one has begun; it never changes again.
 
     `blocks` are the finished ones' HTML, `starts` where in the text each begins, `shown` where the first unfinished
     one begins, all in characters; `tail` is the HTML of what is unfinished. Line ends must be "\\n".
@@ -100,10 +100,10 @@ class GrowingMarkdown:
         self.text: str | None = None
 
     def grow(self, text: str, *, final: bool = False) -> None:
-        """Take in the whole text so far; with `final` nothing will follow and all blocks are finished."""
+        """Render the whole text so far; with `final` nothing will follow and all blocks are finished."""
         if text == self.text and not final:
             return
-        # A line that still grows may turn out to be something else; only whole lines finish a block.
+        # An incomplete line may turn out to be something else; only whole lines finish a block.
         whole = len(text) if final else text.rfind("\n") + 1
         bounds = [self.shown + bound for bound in _bounds(text[self.shown : whole])]
         for start, end in pairwise(sorted({*bounds, len(text)}) if final else bounds):
@@ -115,11 +115,11 @@ class GrowingMarkdown:
         self.text = text
 
     def fits(self, text: str) -> bool:
-        """Whether that text begins with what is finished of this one: message ids are told apart in a session only."""
+        """Whether that text begins with this one's finished blocks: message ids are unique only within a session."""
         return self.text is None or text.startswith(self.text[: self.shown])
 
     def since(self, position: int) -> Sequence[Markup] | None:
-        """The finished blocks from that character on; None where no block begins or ends there."""
+        """The finished blocks from that character on; None if no block begins or ends there."""
         if position == self.shown:
             return []
         try:
@@ -129,7 +129,7 @@ class GrowingMarkdown:
 
 
 def markdown(text: str) -> Markup:
-    """A whole text as safe HTML, the same as `GrowingMarkdown` comes to. Those asked for last are kept."""
+    """A whole text as safe HTML, the same as `GrowingMarkdown`'s result. Cached."""
     return _kept.get(text)
 
 
@@ -148,7 +148,7 @@ def normal_lines(text: str) -> str:
 
 
 def _bounds(text: str) -> list[int]:
-    """Where the top-level blocks begin or have ended, in characters; the first is 0, [] where there is no text.
+    """Where the top-level blocks begin or have ended, in characters; the first is 0, [] if there is no text.
 
     Whatever comes behind the text moves none of them, so an answer that grows is cut where a whole one is.
     """
@@ -163,7 +163,7 @@ def _bounds(text: str) -> list[int]:
 
 
 def _end(kind: str, offset: int, text: str) -> int:
-    """Where a block is over that an empty line ends, with that line; 0 where it may go on behind one, as lists do."""
+    """The end of a block that an empty line ends; 0 if the block may continue after one, as lists do."""
     return offset + 1 if kind in _ENDED_BY_AN_EMPTY_LINE and text.startswith("\n", offset) else 0
 
 
@@ -227,7 +227,7 @@ def _fence(self: RendererHTML, tokens: Sequence[Token], index: int, options: Opt
 
 
 def _image(self: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: Env) -> str:
-    # A remote picture would tell its server who reads what; a link does so only when it is followed.
+    # A remote picture would tell its server that somebody reads this; a link does so only when it is followed.
     token = tokens[index]
     text = escapeHtml(token.content or "picture")
     return f'<a class="image" href="{escapeHtml(str(token.attrs.get("src", "")))}">{text}</a>'

@@ -1,4 +1,4 @@
-"""What was rendered last, and what is being rendered now: one thread does it for all who ask. Knows no Markdown."""
+"""A cache of rendered texts: each is rendered by one thread for all that need it. Knows no Markdown."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from markupsafe import Markup
 class Rendered:
     """HTML by its text, bounded by size: one long answer may be as large as a thousand others.
 
-    Whoever asks for a text that another thread renders waits for it. Nobody waits for another text.
+    If another thread renders the same text, the caller waits for it, and never for another text.
     """
 
     def __init__(self, render: Callable[[str], Markup], most: int) -> None:
