@@ -123,7 +123,7 @@ def _id(key: str) -> str:
 
 
 def _time(value: object) -> str:
-    """A time of theirs, seconds or ISO 8601, as ours; "" where it is none."""
+    """A time of theirs, seconds or ISO 8601, as ours; "" if it is none."""
     try:
         if isinstance(value, int | float) and not isinstance(value, bool):
             moment = datetime.fromtimestamp(value, UTC)

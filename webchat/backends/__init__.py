@@ -118,7 +118,7 @@ def backend_names() -> list[str]:
 def create_backend(name: str, settings: Settings) -> SessionBackend:
     """Build the backend of that name, ours or one from an entry point in the group `webchat.backends`.
 
-    Raises InvalidInput where there is none.
+    Raises InvalidInput if there is none.
     """
     import importlib
 

@@ -44,7 +44,7 @@ def of_status(status: int, where: str, headers: Mapping[str, str], *, key_in: st
 
 
 def retry_after(headers: Mapping[str, str]) -> int | None:
-    """In how many seconds the server wants to be asked again; None where it does not say (RFC 9110, 10.2.3)."""
+    """In how many seconds the server wants to be asked again; None if it does not say (RFC 9110, 10.2.3)."""
     seconds = headers.get("retry-after", "").strip()
     return math.ceil(float(seconds)) if re.fullmatch(r"\d{1,6}(\.\d+)?", seconds) else None
 

@@ -8,7 +8,7 @@ from functools import wraps
 import click
 
 Place = Mapping[str, str | None]
-"""The settings that say it, by their keys; None where a flag was not given."""
+"""The settings that say it, by their keys; None if a flag was not given."""
 
 
 def place_options(command: Callable[..., None]) -> Callable[..., None]:

@@ -80,7 +80,7 @@ def _serve(explicit: dict[str, Any]) -> None:
 
 
 def _make_token(explicit: dict[str, Any]) -> str:
-    """A token where one is to be made, put in the flag's place; "" where one was given or none is wanted."""
+    """A token where one is to be made, put in the flag's place; "" if one was given or none is wanted."""
     if config.load(explicit, os.environ)[0].token != "auto":  # noqa: S105  (a word, not a token)
         return ""
     explicit["WEBCHAT_TOKEN"] = secrets.token_urlsafe(24)
@@ -88,7 +88,7 @@ def _make_token(explicit: dict[str, Any]) -> str:
 
 
 def _with_a_way_in(explicit: dict[str, Any]) -> config.Settings:
-    """The settings. Raises InvalidInput where others could reach the chat and nothing keeps them out."""
+    """The settings. Raises InvalidInput if others could reach the chat and nothing keeps them out."""
     settings, _ = config.load(explicit, os.environ)
     reachable = not is_loopback(settings.host) or settings.proxies > 0
     if reachable and not settings.token and not settings.auth_header:

@@ -14,7 +14,7 @@ OPENING = "What the person has asked to be remembered, oldest first:"
 
 
 def memory_context(store: MemoryStore, owner: str | None = None) -> str:
-    """The newest 50 memories, a line each, as far as 4,000 characters go; "" where there is none.
+    """The newest 50 memories, a line each, as far as 4,000 characters go; "" if there is none.
 
     Where they cannot be read the model does without: that is no reason not to answer.
     """

@@ -47,7 +47,7 @@ def categorise(content: str) -> str:
 def tags_of(content: str) -> list[str]:
     """The first significant words, at most five, in lower case; ["memory"] where there is none.
 
-    Significant are words of two characters or more (one, where it is not ASCII) that are not stop words.
+    Significant are words of two characters or more (one, if it is not ASCII) that are not stop words.
     """
     words = (word for word in significant_words(content.lower()) if len(word) <= _LONGEST_TAG)
     return list(islice(words, _MOST_TAGS)) or ["memory"]

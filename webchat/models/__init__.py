@@ -33,7 +33,7 @@ class Wheel:
 class EmbeddedModel:
     """A model file that is used only when it has exactly these bytes.
 
-    `url` is the official address, None where there is none; `wheels`, joined in their order, give the same bytes.
+    `url` is the official address, None if there is none; `wheels`, joined in their order, give the same bytes.
     `note` is a sentence for the person who talks to it.
     """
 
@@ -123,7 +123,7 @@ def named(name: str, models: Sequence[EmbeddedModel] = MODELS, others: str = "")
 
 
 def checked_file(path: Path) -> Path:
-    """That model file, without links in its path. Raises InvalidInput where it cannot be read or is none."""
+    """That model file, without links in its path. Raises InvalidInput if it cannot be read or is none."""
     try:
         with path.open("rb") as file:
             magic = file.read(len(GGUF_MAGIC))

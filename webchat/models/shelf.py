@@ -117,7 +117,7 @@ class _Fetch:
 
     @property
     def problem(self) -> str:
-        """Why it failed, where nobody wanted that."""
+        """Why it failed, if nobody wanted that."""
         return "" if self._cancelled.is_set() else self.failure
 
     def has_ended(self, within: float = 0.0) -> bool:

@@ -46,7 +46,7 @@ class PartFile:
 
     @property
     def size(self) -> int:
-        """In bytes; 0 where nothing has come yet."""
+        """In bytes; 0 if nothing has come yet."""
         try:
             return self.path.stat().st_size
         except FileNotFoundError:
@@ -54,7 +54,7 @@ class PartFile:
 
     @property
     def etag(self) -> str:
-        """Which version of the official file the bytes belong to, as its server named it; "" where nobody said."""
+        """Which version of the official file the bytes belong to, as its server named it; "" if nobody said."""
         try:
             return self._etag.read_text("utf-8")
         except OSError:
@@ -73,7 +73,7 @@ class PartFile:
         self._etag.unlink(missing_ok=True)
 
     def append(self, chunks: Iterable[bytes], progress: Progress, cancelled: threading.Event) -> None:
-        """Add what comes, never beyond `total`. Raises SourceFailed where there is more, and Stopped."""
+        """Add what comes, never beyond `total`. Raises SourceFailed if there is more, and Stopped."""
         size = self.size
         with self.path.open("ab") as file:
             for chunk in chunks:

@@ -215,7 +215,7 @@ class Server(TcpWSGIServer):
         return bool(super().readable()) and time.monotonic() >= self._accepts_from
 
     def accept(self) -> Any:  # noqa: ANN401
-        """A new connection, or None where there is none to be had; then there is a pause, and no busy loop."""
+        """A new connection, or None if there is none to be had; then there is a pause, and no busy loop."""
         try:
             return super().accept()
         except OSError as error:
@@ -275,7 +275,7 @@ def _most_connections() -> int:
 
 
 def _unread(sock: socket | None) -> int:
-    """Bytes that the system holds for this connection's reader; 0 where it does not tell."""
+    """Bytes that the system holds for this connection's reader; 0 if it does not tell."""
     if sock is None:
         return 0
     try:

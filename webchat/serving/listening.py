@@ -80,7 +80,7 @@ def _bind(listening: socket.socket, path: Path) -> None:
 
 
 def why_not(path: Path) -> str:
-    """What keeps a unix socket from being listened on there; "" where nothing does."""
+    """What keeps a unix socket from being listened on there; "" if nothing does."""
     try:
         if not stat.S_ISSOCK(path.lstat().st_mode):
             return "something that is no socket lies there"

@@ -23,7 +23,7 @@ WRITE = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5)
 
 
 class Metrics:
-    """An Observer that counts. Raises InvalidInput where the library is missing."""
+    """An Observer that counts. Raises InvalidInput if the library is missing."""
 
     def __init__(self) -> None:
         try:

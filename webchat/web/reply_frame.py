@@ -48,7 +48,7 @@ def _page(session_id: str, last: Message | None) -> Iterator[str]:
 
 
 class _Shown:
-    """What of the answer is on the page, where nothing can be taken back: text, a line for each tool, questions."""
+    """The part of the answer that is on the page, which can only be appended to: text, a line per tool, questions."""
 
     def __init__(self, session_id: str) -> None:
         self._session_id = session_id

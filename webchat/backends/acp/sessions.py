@@ -71,7 +71,7 @@ class Sessions:
             return session
 
     def find(self, session_id: str) -> Session | None:
-        """None where it is unknown or ended."""
+        """None if it is unknown or ended."""
         session = self._sessions.get(session_id)
         return session if session and not session.ended else None
 

@@ -118,7 +118,7 @@ def _still_there(path: Path) -> Path:
 
 
 def from_settings(settings: Settings) -> ChatModelBackend:
-    """Raises InvalidInput where there is no such model."""
+    """Raises InvalidInput if there is no such model."""
     if not all(importlib.util.find_spec(name) for name in RUNTIME):
         return ChatModelBackend(
             Nobody("No embedded model", NOT_INSTALLED, "The embedded model's runtime is not installed."),

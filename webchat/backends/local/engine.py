@@ -110,7 +110,7 @@ class Engine:
 
     @property
     def failure(self) -> str | None:
-        """Why the last attempt failed, for people; None where it did not."""
+        """Why the last attempt failed, for people; None if it did not."""
         attempt = self._attempt
         return attempt.failure if attempt else None
 

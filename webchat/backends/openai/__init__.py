@@ -103,7 +103,7 @@ class OpenAIModel:
             return self._connection.server().models(wire)
 
     def check(self, within: float = LISTING_PATIENCE) -> str | None:
-        """Why the server could not be asked now, without its name; None where it could."""
+        """Why the server could not be asked now, without its name; None if it could."""
         if self._endpoint is None:
             return "No model server is set."
         with _cut_after(within) as wire:

@@ -77,7 +77,7 @@ def _shut(connected: socket.socket) -> None:
 
 
 class Server:
-    """One model server; any number of threads may call it at once. Raises BackendUnavailable where none can be."""
+    """One model server; any number of threads may call it at once. Raises BackendUnavailable if none can be."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
@@ -107,7 +107,7 @@ class Server:
             self._asked.discard(wire)
 
     def check(self, wire: Wire) -> str | None:
-        """What keeps the server from answering, as far as its list of models shows; None where nothing does."""
+        """What keeps the server from answering, as far as its list of models shows; None if nothing does."""
         url, seconds = f"{self.endpoint.url}/models", self.endpoint.connect_timeout
         try:
             with self._client.stream("GET", url, timeout=seconds, extensions={"trace": wire.trace}) as response:
@@ -137,7 +137,7 @@ class Server:
         return [name for name in names if isinstance(name, str) and name.isprintable()]
 
     def first_model(self, wire: Wire) -> str:
-        """The name of the first model. Raises BackendUnavailable, also where there is none."""
+        """The name of the first model. Raises BackendUnavailable, also if there is none."""
         names = self.models(wire)
         if not names:
             raise problems.no_models(self.endpoint)
@@ -159,7 +159,7 @@ def told(endpoint: Endpoint, wire: Wire) -> Iterator[None]:
 
 
 def read(response: httpx.Response, limit: int, endpoint: Endpoint) -> bytes:
-    """The whole body, at most `limit` bytes. Raises BackendUnavailable where there is more."""
+    """The whole body, at most `limit` bytes. Raises BackendUnavailable if there is more."""
     body = bytearray()
     for part in response.iter_bytes():
         body += part
@@ -193,7 +193,7 @@ def _timeout(endpoint: Endpoint, patience: float | None) -> httpx.Timeout:
 
 
 def _client(endpoint: Endpoint) -> httpx.Client:
-    """A client for one endpoint. Raises BackendUnavailable where the environment's proxies cannot be used.
+    """A client for one endpoint. Raises BackendUnavailable if the environment's proxies cannot be used.
 
     The environment (HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE) counts for a server elsewhere. A loopback server is never
     asked through a proxy, which would send the conversation away to a machine that cannot answer; httpx would do so

@@ -198,7 +198,7 @@ class OpenAIStream:
             yield part
 
     def _object(self, text: str | bytes) -> Any:  # noqa: ANN401
-        """What the server sent as JSON, or None where it is none. Raises BackendUnavailable for an error object."""
+        """What the server sent as JSON, or None if it is none. Raises BackendUnavailable for an error object."""
         sent = problems.decoded(text)
         if isinstance(sent, dict) and sent.get("error"):
             raise problems.of_report(sent["error"], self._server.endpoint)

@@ -19,7 +19,7 @@ REPAIR = "“webchat doctor --repair” mends it"
 class Finding:
     """What is wrong, and what to do, each a sentence's part.
 
-    mend: does what can safely be done, None where that is a person's; it changes `files`. is_note: worth knowing, and
+    mend: does what can safely be done, None if that is a person's; it changes `files`. is_note: worth knowing, and
     nothing wrong.
     """
 
@@ -32,7 +32,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Examined:
-    """One thing that was looked at, and what was found; nothing where it is as it should be."""
+    """One thing that was looked at, and what was found; nothing if it is as it should be."""
 
     name: str
     findings: tuple[Finding, ...]
@@ -68,7 +68,7 @@ class Doctor:
     def repair(self) -> Iterator[tuple[str, str]]:
         """Mend what is safe, each after a copy of its files was made; gives what was mended, or why not, by name.
 
-        Raises StorageError where no copy can be made; what was mended before that stays so.
+        Raises StorageError if no copy can be made; what was mended before that stays so.
         """
         backup = f"backup-{time.strftime('%Y%m%dT%H%M%S')}"
         for name, check in self._checks.items():
@@ -85,7 +85,7 @@ class Doctor:
                     yield name, f"mended: {finding.problem}{kept}"
 
     def _copy(self, files: tuple[Path, ...], backup: str) -> bool:
-        """Copy these files, where they are there, into that folder, as they lie in the home; whether there was one."""
+        """Copy these files, if they are there, into that folder, as they lie in the home; whether there was one."""
         copied = False
         for path in files:
             folder, *inside = (SERVER_DIR, backup, *path.relative_to(self._home).parent.parts)

@@ -72,7 +72,7 @@ class Surroundings:
 
 
 def _refused(host: str, port: int) -> int:
-    """Why that address cannot be listened on, as the system's number for it; 0 where it can."""
+    """Why that address cannot be listened on, as the system's number for it; 0 if it can."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         with socket.socket(family, socket.SOCK_STREAM) as probe:

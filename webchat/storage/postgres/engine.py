@@ -167,7 +167,7 @@ def _kept(found: Sequence[Any]) -> Kept:
 
 
 def _require_notifications(listener: Connection, database: Database) -> None:
-    """Raises InvalidInput where what one connection sends does not reach another that listens.
+    """Raises InvalidInput if what one connection sends does not reach another that listens.
 
     So it is behind PgBouncer in transaction mode, where a connection is another one for each transaction.
     """

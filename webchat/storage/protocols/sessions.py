@@ -9,7 +9,7 @@ from webchat.chat.search import TitleQuery
 from webchat.chat.session import Row, WebChatSession
 
 Shelf = Literal["list", "archive", "both", "trash"]
-"""Where a session is: in the list, in the archive, or in the trash; "both" are the first two."""
+"""If a session is: in the list, in the archive, or in the trash; "both" are the first two."""
 Lookup = Callable[[str], Row | None]
 """Returns a session's record, or None."""
 CLAIMED = "\0claimed"
