@@ -21,10 +21,11 @@ from webchat.errors import NoSuchPerson, NotAllowed, StorageError
 from webchat.manager import WebChatSessionManager
 from webchat.memory import MemoryStore
 from webchat.people import DisabledPeople, People
-from webchat.storage.protocols.documents import PEOPLE
+from webchat.storage.protocols.documents import MEMORIES, PEOPLE
 
 HEADER = "X-Remote-User"
-ADA, BOB = {HEADER: "ada"}, {HEADER: "bob"}
+ADA, BOB = {HEADER: "adalove"}, {HEADER: "bob"}
+"""Her name is no part of an id, as "ada" may be."""
 JSON, HTMX = {"Accept": "application/json"}, {"HX-Request": "true"}
 WORD = "quinquereme"
 """It stands in all that is Ada's, and nowhere else."""
@@ -87,14 +88,14 @@ def counts(people, name):
 def test_everybody_who_has_something_is_listed_with_how_much(chat, people):
     furnish(chat, ADA, WORD)
     chat.post("/api/chat", json={"message": "remember: tea"}, headers=BOB)
-    ada = counts(people, "ada")
+    ada = counts(people, "adalove")
     assert (ada["sessions"], ada["in_trash"], ada["memories"], ada["disabled_since"]) == (3, 1, 1, None)
     assert ada["bytes"] > 2000
     assert datetime.now(UTC) - datetime.fromisoformat(ada["last_active"]) < timedelta(minutes=5)
     people("disable", "eve")
     assert counts(people, "eve")["sessions"] == 0
     lines = people().output.splitlines()
-    assert [line.split()[0] for line in lines] == ["ada", "bob", "eve"]
+    assert [line.split()[0] for line in lines] == ["adalove", "bob", "eve"]
     assert "3 sessions, 1 in the trash, 1 memories" in lines[0]
     assert "disabled" in lines[2]
 
@@ -107,10 +108,10 @@ def test_a_person_is_removed_with_all_that_is_theirs_while_they_are_answered(cha
     with chat.stream("GET", f"/events?session={running}", headers=ADA) as stream:
         lines = stream.iter_lines()
         next(lines)
-        said = json.loads(people("remove", "ada", "--yes", "--json").output)
+        said = json.loads(people("remove", "adalove", "--yes", "--json").output)
         list(lines)  # it ends, for who is out
-    assert said == {"removed": "ada", "sessions": 4, "memories": 1}
-    left = [name for name, data in snapshot(home).items() if data and (WORD.encode() in data or b"ada" in data)]
+    assert said == {"removed": "adalove", "sessions": 4, "memories": 1}
+    left = [name for name, data in snapshot(home).items() if data and (WORD.encode() in data or b"adalove" in data)]
     assert left == ["server/web-chat-people.json"]
     for face in ({}, HTMX, JSON):
         for answer in (
@@ -120,22 +121,22 @@ def test_a_person_is_removed_with_all_that_is_theirs_while_they_are_answered(cha
             assert answer.status_code == 403
             assert NOT_ALLOWED in answer.text
     assert "Bob stays" in chat.get(f"/sessions/{kept}", headers=BOB).text
-    assert (counts(people, "ada")["removed"], counts(people, "bob")["sessions"]) == (True, 1)
-    assert json.loads(people("remove", "ada", "--yes", "--json").output)["sessions"] == 0, "again is no error"
-    people("enable", "ada")
-    assert counts(people, "ada") is None
+    assert (counts(people, "adalove")["removed"], counts(people, "bob")["sessions"]) == (True, 1)
+    assert json.loads(people("remove", "adalove", "--yes", "--json").output)["sessions"] == 0, "again is no error"
+    people("enable", "adalove")
+    assert counts(people, "adalove") is None
     assert WORD not in chat.get("/", headers=ADA).text
     assert chat.get("/", headers=ADA).status_code == 200
 
 
 def test_who_is_disabled_is_answered_no_further_and_finds_all_when_they_are_back(chat, people):
     running = furnish(chat, ADA, WORD)
-    assert people("disable", "ada").output == "Nobody called ada is let in any more.\n"
+    assert people("disable", "adalove").output == "Nobody called adalove is let in any more.\n"
     assert chat.get(f"/sessions/{running}", headers=ADA).status_code == 403
     assert chat.get("/api/sessions", headers=ADA).json() == {"error": NOT_ALLOWED}
-    assert counts(people, "ada")["sessions"] == 3
-    assert "let in again" in people("enable", "ada").output
-    assert people("enable", "ada").output == "ada was let in already.\n"
+    assert counts(people, "adalove")["sessions"] == 3
+    assert "let in again" in people("enable", "adalove").output
+    assert people("enable", "adalove").output == "adalove was let in already.\n"
     page = chat.get(f"/sessions/{running}", headers=ADA).text
     assert 'data-status="stopped"' in page
     assert f"later {WORD}</textarea>" in page, "what waited stands in the field"
@@ -144,7 +145,7 @@ def test_who_is_disabled_is_answered_no_further_and_finds_all_when_they_are_back
 def test_all_that_is_a_persons_is_exported_and_can_be_imported(chat, people, home, tmp_path):
     furnish(chat, ADA, WORD)
     says(chat, BOB, "Bob's own")
-    people("export", "ada", "-o", str(tmp_path / "ada.zip"))
+    people("export", "adalove", "-o", str(tmp_path / "ada.zip"))
     with zipfile.ZipFile(tmp_path / "ada.zip") as file:
         parts = {name: file.read(name).decode() for name in file.namelist()}
     assert [name for name in parts if WORD not in parts[name]] == []
@@ -156,10 +157,10 @@ def test_all_that_is_a_persons_is_exported_and_can_be_imported(chat, people, hom
     assert (len(sessions["sessions.jsonl"]), len(sessions["trash.jsonl"])) == (2, 1)
     assert [line["text"] for line in heads["waiting.jsonl"]] == [f"later {WORD}"]
     assert [memory["content"] for memory in json.loads(parts["memories.json"])["memories"]] == [f"the {WORD}"]
-    into = ["--home", str(tmp_path / "new"), "--owner", "ada"]
+    into = ["--home", str(tmp_path / "new"), "--owner", "adalove"]
     taken = CliRunner().invoke(main, ["import", *into, str(tmp_path / "ada.zip")])
     assert "2 imported" in taken.output
-    raw = people("export", "ada", "-o", "-").stdout_bytes
+    raw = people("export", "adalove", "-o", "-").stdout_bytes
     assert zipfile.ZipFile(io.BytesIO(raw)).testzip() is None
 
 
@@ -170,27 +171,27 @@ def test_what_cannot_be_done_is_said_and_nothing_has_changed(chat, people, home,
         assert (result.exit_code, "There is nobody called “eve” here." in result.output) == (1, True)
     assert not (tmp_path / "eve.zip").exists()
     before = snapshot(home)
-    asked = people("remove", "ada", input="n\n", fails=True)
+    asked = people("remove", "adalove", input="n\n", fails=True)
     assert "1 sessions" in asked.output
     assert "Remove all of this for good?" in asked.output
     assert people("remove", fails=True).exit_code == 2
     assert snapshot(home) == before
-    assert "1 sessions and 0 memories are gone" in people("remove", "ada", input="y\n").output
+    assert "1 sessions and 0 memories are gone" in people("remove", "adalove", input="y\n").output
 
 
 def test_nobodys_trash_is_emptied_by_the_way(home, people):
     app = create_app({"AMPLIFIER_HOME": str(home), "WEBCHAT_TRASH_DAYS": "900"}, backend=ScriptedBackend())
     manager = app.extensions["webchat"]
     old = "2025-01-01T00:00:00+00:00"
-    for owner in ("ada", "bob"):
+    for owner in ("adalove", "bob"):
         manager.post_message(made := manager.create_session(owner=owner).session_id, "hello", owner).wait()
         manager.store.mark([made], {"deleted_at": old}, owner)
     memory = MemoryStore(documents_of(home), trash_days=900, clock=lambda: old)
     memory.delete(memory.remember("tea", "bob")["id"], "bob")
     manager.close()
-    people("remove", "ada", "--yes")
+    people("remove", "adalove", "--yes")
     assert (counts(people, "bob")["in_trash"], counts(people, "bob")["memories"]) == (1, 1)
-    assert counts(people, "ada")["in_trash"] == 0
+    assert counts(people, "adalove")["in_trash"] == 0
 
 
 def test_while_nobody_can_tell_who_is_disabled_nobody_is_let_in(home, people):
@@ -212,6 +213,76 @@ def test_while_nobody_can_tell_who_is_disabled_nobody_is_let_in(home, people):
     assert client.get("/", headers={HEADER: "eve"}).status_code == 403
 
 
+class Upload(io.RawIOBase):
+    """A body on its way; `half_way` is called each time that some of it is read."""
+
+    def __init__(self, data, half_way):
+        self.data, self.half_way = io.BytesIO(data), half_way
+
+    def readable(self):
+        return True
+
+    def readinto(self, buffer):
+        self.half_way()
+        return self.data.readinto(memoryview(buffer)[:10_000])
+
+
+def test_an_import_ends_when_its_person_is_disabled(home, people):
+    app = create_app({"AMPLIFIER_HOME": str(home), "WEBCHAT_AUTH_HEADER": HEADER}, backend=ScriptedBackend())
+    client, manager = app.test_client(), app.extensions["webchat"]
+    for _ in range(3):
+        manager.post_message(manager.create_session(owner="bob").session_id, "x" * 30_000, "bob").wait()
+    data = client.get("/sessions/export", headers=BOB).data
+
+    def send(half_way):
+        environ = {"wsgi.input": Upload(data, half_way), "CONTENT_LENGTH": str(len(data))}
+        more = {"content_type": "application/jsonl", "headers": ADA | JSON}
+        return client.post("/sessions/import", environ_overrides=environ, **more)
+
+    assert send(lambda: people("disable", "adalove")).json["imported"] == []
+    assert manager.list_sessions("adalove") == []
+    people("enable", "adalove")
+    assert len(send(lambda: None).json["imported"]) == 3
+    manager.close()
+
+
+# With a database
+
+PLACES = "SELECT table_schema, table_name FROM information_schema.tables WHERE table_type = 'BASE TABLE'"
+
+
+def stored_in(database):
+    """All that the tables of the chat hold, by table, as it would be found by whoever reads them."""
+    import psycopg
+
+    with psycopg.connect(database) as connection:
+        places = [place for place in connection.execute(PLACES) if place[0] == "webchat"]
+        rows = {name: connection.execute(f'SELECT * FROM webchat."{name}"').fetchall() for _, name in places}
+    return {name: b"\n".join(map(as_bytes, sum(found, ()))) for name, found in rows.items()}
+
+
+def as_bytes(value):
+    return bytes(value) if isinstance(value, bytes | memoryview) else str(value).encode()
+
+
+def test_a_person_is_removed_from_a_database_and_from_all_its_servers(serve, database):
+    options = ("--backend", "mock", "--mock-delay", "0.2", "--auth-header", HEADER, "--database", database)
+    one, other = (httpx.Client(base_url=serve(*options).url, timeout=20) for _ in range(2))
+    kept = says(one, BOB, "Bob stays")
+    running = furnish(one, ADA, WORD)
+    assert f"{WORD}" in other.get("/sessions?q=quinq", headers=ADA).text
+    assert [name for name, data in stored_in(database).items() if WORD.encode() in data] != []
+    arguments = ["people", "remove", "adalove", "--yes", "--json", "--database", database]
+    result = CliRunner().invoke(main, arguments)
+    assert json.loads(result.output) == {"removed": "adalove", "sessions": 4, "memories": 1}, result.output
+    assert [name for name, data in stored_in(database).items() if WORD.encode() in data] == []
+    assert [name for name, data in stored_in(database).items() if b"adalove" in data] == ["documents"]
+    for server in (one, other):
+        answer = server.get(f"/sessions/{running}", headers=ADA)
+        assert (answer.status_code, NOT_ALLOWED in answer.text) == (403, True)
+        assert "Bob stays" in server.get(f"/sessions/{kept}", headers=BOB).text
+
+
 # Over any engine
 
 
@@ -220,24 +291,27 @@ def test_a_person_is_removed_in_any_engine(storage):
     manager, memory = WebChatSessionManager(backend, storage), MemoryStore(storage.documents)
     disabled = DisabledPeople(storage.documents)
     everybody = People(manager, memory, disabled)
-    for owner in ("ada", "bob", None):
+    for owner in ("adalove", "bob", None):
         manager.post_message(manager.create_session(owner=owner).session_id, "hello", owner).wait()
         memory.remember("tea", owner)
     forever = threading.Event()
     backend.plays("half", forever)
-    running = manager.create_session(owner="ada").session_id
-    posted = manager.post_message(running, "hello", "ada")
+    running = manager.create_session(owner="adalove").session_id
+    posted = manager.post_message(running, "hello", "adalove")
     until(lambda: posted.answer.content == "half" or manager.read_conversation(running).last.content == "half")
     assert [(each.name, each.kept.sessions, each.memories) for each in everybody.all()] == [
-        (None, 1, 1), ("ada", 2, 1), ("bob", 1, 1),
+        (None, 1, 1), ("adalove", 2, 1), ("bob", 1, 1),
     ]  # fmt: skip
-    removed = everybody.remove("ada")
+    documents = storage.documents
+    shared = documents.of(MEMORIES, "adalove") == documents.of(MEMORIES, None)
+    removed = everybody.remove("adalove")
+    assert shared or documents.of(MEMORIES, "adalove") not in documents.names(MEMORIES)
     assert (removed.sessions, removed.memories) == (2, 1)
     assert [(each.name, each.kept.sessions, each.memories) for each in everybody.all()] == [
-        (None, 1, 1), ("ada", 0, 0), ("bob", 1, 1),
+        (None, 1, 1), ("adalove", 0, 0), ("bob", 1, 1),
     ]  # fmt: skip
     with pytest.raises(NotAllowed):
-        disabled.require_enabled("ada")
+        disabled.require_enabled("adalove")
     disabled.require_enabled("bob")
     with pytest.raises(NoSuchPerson):
         everybody.get("eve")
@@ -247,19 +321,19 @@ def test_a_person_is_removed_in_any_engine(storage):
 def test_what_a_later_version_notes_of_people_survives(storage):
     disabled = DisabledPeople(storage.documents, lambda: "2026-01-01")
     with storage.documents.changing(PEOPLE) as draft:
-        draft.data = b'{"later": [1], "disabled": {"ada": {"since": "x", "why": "left"}}}'
+        draft.data = b'{"later": [1], "disabled": {"adalove": {"since": "x", "why": "left"}}}'
     disabled.disable("bob")
-    disabled.disable("ada", removed=True)
+    disabled.disable("adalove", removed=True)
     kept = json.loads(storage.documents.read(PEOPLE))
     assert kept == {
         "later": [1],
-        "disabled": {"ada": {"since": "x", "why": "left", "removed": True}, "bob": {"since": "2026-01-01"}},
+        "disabled": {"adalove": {"since": "x", "why": "left", "removed": True}, "bob": {"since": "2026-01-01"}},
     }
-    assert disabled.enable("ada")
+    assert disabled.enable("adalove")
     assert {*disabled.all()} == {"bob"}
 
 
-@pytest.mark.parametrize("text", [b"[]", b"{", b'{"disabled": []}', b'{"disabled": {"ada": true}}', b"\xff"])
+@pytest.mark.parametrize("text", [b"[]", b"{", b'{"disabled": []}', b'{"disabled": {"adalove": true}}', b"\xff"])
 def test_a_document_that_is_not_understood_is_not_written_over(storage, text):
     with storage.documents.changing(PEOPLE) as draft:
         draft.data = text

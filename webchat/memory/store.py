@@ -119,13 +119,18 @@ class MemoryStore:
         return found
 
     def forget_all(self, owner: str | None) -> int:
-        """Let all that a person's memories are go for good, at once. Gives how many. Raises StorageError."""
+        """Let all that a person's memories are go for good, at once. Gives how many. Raises StorageError.
+
+        A document of their own goes with them; in one that all share the ids go on.
+        """
         with self._changing(owner) as (draft, file):
             before = len(file.rows) + len(file.trash)
             file.rows = [row for row in file.rows if row.get("owner") != owner]
             file.trash = [row for row in file.trash if row.get("owner") != owner]
             gone = before - len(file.rows) - len(file.trash)
-            if gone:
+            if self._documents.of(MEMORIES, owner) != self._documents.of(MEMORIES, None):
+                draft.data = None
+            elif gone:
                 self._replace(draft, file)
         return gone
 

@@ -75,7 +75,7 @@ class Allowance:
         with storing(NOT_COUNTED), self._storage.documents.changing(self._name(owner)) as draft:
             times = _times(draft.data)
             if times.pop(owner or "", None) is not None:
-                draft.data = _dumped(times)
+                draft.data = _dumped(times) if times else None
 
     def _take(self, what: What, owner: str | None) -> float:
         with storing(NOT_COUNTED), self._storage.documents.changing(self._name(owner)) as draft:
