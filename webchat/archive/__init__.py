@@ -23,13 +23,13 @@ from webchat.storage.protocols import Storage
 __all__ = ["Archive", "Report"]
 
 AT_ONCE = 100
-"""Sessions that are put into the registry together, at most;"""
+"""Sessions that are added to the registry together, at most;"""
 BYTES_AT_ONCE = 8 * 1024 * 1024
 """and of their transcripts, about."""
 
 
 class Archive:
-    """Reads and writes sessions as files for elsewhere. Raises StorageError, OSError."""
+    """Exports and imports sessions. Raises StorageError, OSError."""
 
     def __init__(
         self,
@@ -50,16 +50,16 @@ class Archive:
             yield ours.left_out_line(lines) if isinstance(lines, LeftOut) else lines
 
     def begin_export(self, owner: str | None) -> NoteLeftOut:
-        """Gives what notes the sessions that this export of all a person's sessions leaves out."""
+        """Returns a function that notes the sessions which an export of all a person's sessions leaves out."""
         self._left_out.pop(owner, None)
         return lambda left_out: self._left_out.setdefault(owner, []).append(left_out)
 
     def left_out(self, owner: str | None) -> Sequence[LeftOut]:
-        """The sessions that this person's last export of all had to leave out, as far as this process knows."""
+        """The sessions that this person's last export of all has left out, if this process sent it."""
         return self._left_out.get(owner, ())
 
     def lines(self, session: WebChatSession) -> bytes:
-        """One session as it stands in an export. Raises SessionNotFound, StorageError."""
+        """One session's lines in an export. Raises SessionNotFound, StorageError."""
         row = {**self._store.row(session.session_id), "last_active": session.last_active}
         with storing("The conversation could not be read"):
             return ours.session_lines(row, self._storage.export(session.session_id))
@@ -71,14 +71,13 @@ class Archive:
         watch: Watch | None = None,
         may_work_in: Callable[[str], bool] | None = None,
     ) -> Report:
-        """Import what such a file has: ours, or what ChatGPT, Claude or Open WebUI export, also as a zip.
+        """Import a file: our own export, or one of ChatGPT, Claude or Open WebUI, also as a zip.
 
-        `watch` is told how far it is, bounds it and may end it. `may_work_in` says which folders sessions may bring; by
-        default any if there is no owner, else none.
+        `watch` tracks the progress, sets the limits and can cancel. `may_work_in` says which folders sessions may keep;
+        by default any if there is no owner, else none.
 
-        A session that is here already, also in the trash, is left as it is; one that is somebody else's is imported
-        under another id, the same one each time. Raises LimitReached, NoRoom, StorageError; what came before is in
-        then.
+        An existing session, also in the trash, is left as it is; if it is somebody else's it is imported under another
+        id, the same one each time. Raises LimitReached, NoRoom, StorageError; the sessions before stay imported then.
         """
         report, watch = Report(), watch or Watch()
         batch: list[Brought] = []

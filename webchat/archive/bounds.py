@@ -1,4 +1,4 @@
-"""How much one import may take, and whether it is to end. Knows no format."""
+"""The limits of an import, its progress, and its cancellation. Knows no format."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from typing import IO, Any
 
 MIB = 1024 * 1024
 PIECE = 128 * 1024
-"""Bytes that are read at once. With more, the memory comes from the system anew each time: half the time of parsing."""
+"""Bytes per read. With more, memory is mapped anew each time, which takes half as long as parsing."""
 BUFFER = 256 * 1024
-"""Bytes that are read ahead where less is wanted."""
+"""Bytes of the read buffer."""
 LARGEST_READ = 16 * MIB
 """Bytes that a library may ask for at once."""
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """The most of each.
+    """The maximum of each.
 
     conversation: bytes of one conversation of another program. session: bytes of one of our own, each line of which has
     the bounds of a conversation. values: objects, lists, texts and numbers in one, or lines in one of our own. depth:
@@ -48,9 +48,9 @@ class TooMuchAtOnce(ValueError):
 
 @dataclass
 class Watch:
-    """One import as it goes on: how far it is, and whether it is to end. Any thread may look at it, and cancel it.
+    """The progress of one import. Any thread may read it, and cancel the import.
 
-    `has_gone` says whether the person who asked for it has left; `told` is called each time some more has been read.
+    `has_gone` says whether the client has disconnected; `told` is called after each read.
     """
 
     bounds: Bounds = Bounds()
@@ -58,9 +58,9 @@ class Watch:
     told: Callable[[Watch], None] = lambda watch: None
     files: int = 1
     added: int = 0
-    """Sessions that are in."""
+    """Sessions imported so far."""
     is_sent: bool = False
-    """Whether the request with its files has come."""
+    """Whether the request with the files has arrived."""
     is_over: bool = False
     _files_read: int = -1
     _read: int = 0
@@ -87,7 +87,7 @@ class Watch:
 
     @property
     def age(self) -> float:
-        """Seconds since it was first heard of or, if it has begun, since then."""
+        """Seconds since the import began or, before that, since this object was made."""
         return time.monotonic() - self._started
 
     @property
@@ -101,7 +101,7 @@ class Watch:
         return min(1.0, done / self.files)
 
     def cancel(self) -> None:
-        """Have it end soon. What is in by then stays."""
+        """End the import soon. What was imported by then stays."""
         self._cancelled.set()
 
     def count(self, size: int) -> None:

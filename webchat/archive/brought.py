@@ -1,4 +1,4 @@
-"""What reading a file of sessions gives: the sessions, and a report of what went wrong. Reads no file itself."""
+"""The results of reading a file of sessions: the sessions, and a report of problems. Reads no file itself."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from webchat.chat.plain import one_line
 from webchat.session_store import Row
 
 MOST_PROBLEMS = 100
-"""Problems that are told one by one."""
+"""Problems that are listed one by one, at most."""
 
 
 class Unreadable(Exception):
-    """Why one conversation cannot be brought in."""
+    """Why one conversation cannot be imported."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Brought:
 
 @dataclass
 class Report:
-    """What came of an import: how many sessions were new, how many here already, and what could not be read."""
+    """The result of an import: how many sessions were new, how many existed already, and what could not be read."""
 
     imported: list[str] = field(default_factory=list)
     known: int = 0
@@ -42,12 +42,12 @@ class Report:
             self.problems.append(one_line(text))
 
     def stop(self, why: str) -> None:
-        """Say that the import ended early. What is in by then stays."""
+        """Report that the import ended early. What was imported by then stays."""
         self.stopped = True
         self.problems.insert(0, f"Stopped: {why}. What is in stays; import the file again for the rest.")
 
     def add(self, other: Report) -> None:
-        """Put another file's report behind this one."""
+        """Append another file's report."""
         self.imported += other.imported
         self.known += other.known
         self.problems += other.problems

@@ -1,6 +1,6 @@
-"""The elements of a JSON list of any size, read in bounded memory and in time that grows with the file only.
+"""Reads the elements of a JSON list of any size, in bounded memory and linear time.
 
-`json` itself finds where an element ends, in a window of the file. Where it fails, the list is read carefully: brackets
+`json` itself finds where an element ends, in a window of the file. If it fails, the list is read carefully: brackets
 are counted to find the ends, and each element is checked before it is parsed.
 """
 

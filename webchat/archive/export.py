@@ -32,7 +32,7 @@ NoteLeftOut = Callable[[LeftOut], None]
 
 
 def refuse(left_out: LeftOut) -> None:
-    """Leave nothing out: raises why the session cannot be read."""
+    """A `note` that leaves nothing out: raises why the session cannot be read."""
     raise left_out.error
 
 

@@ -1,4 +1,4 @@
-"""Records from elsewhere, held to the limits that hold for what people enter. Knows no file."""
+"""Applies the limits of people's input to imported records. Knows no file."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _KNOWN = {"session_id", "description", "begun", "pinned", "archived", "extra", *
 def fitted(row: Row, may_work_in: Callable[[str], bool], longest_title: int, problem: Callable[[str], None]) -> Row:
     """The record within the limits; `problem` is told what had to go. It is marked as begun: others do not count.
 
-    Who may not choose a folder for a new session brings none in either.
+    Folders that the owner may not choose for a new session are removed.
     """
     gone: list[str] = []
     extra = _within(row.get("extra", {}), _EXTRA, gone)

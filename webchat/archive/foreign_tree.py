@@ -17,7 +17,7 @@ _ID = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
 
 @dataclass(slots=True)
 class ForeignNode:
-    """One message of somebody else's tree; without a text it only leads from one to another."""
+    """One message of another program's tree; a node without text only links others."""
 
     key: str
     parent: str | None
@@ -34,10 +34,10 @@ class ForeignNode:
 
 
 class ForeignTree:
-    """What is said in one conversation, in the order in which our transcript has it."""
+    """The messages of one conversation, in the order of our transcript."""
 
     def __init__(self, nodes: Iterable[ForeignNode], made: object) -> None:
-        """`made` is when the conversation began, if that is known. Raises Unreadable if nothing is said in it."""
+        """`made` is when the conversation began, if that is known. Raises Unreadable if it has no message."""
         self._nodes = {node.key: node for node in nodes}
         self._ids = {key: _id(key) for key, node in self._nodes.items() if node.says_something}
         if not self._ids:
@@ -84,7 +84,7 @@ def _line(node: ForeignNode, name: str, parent: str | None, time: str) -> str:
 
 
 def _in_order(parents: Mapping[str, str | None]) -> list[str]:
-    """Each message behind the one that it follows, siblings as they stood in the file."""
+    """Each message after its parent, siblings in the file's order."""
     keys = [*parents]
     if [*parents.values()] == [None, *keys[:-1]]:  # most have no branches, and stand in order
         return keys
@@ -100,18 +100,18 @@ def _in_order(parents: Mapping[str, str | None]) -> list[str]:
             seen.add(key)
             order.append(key)
             waiting += reversed(below.get(key, ()))
-    # What hangs on a loop follows nothing that begins; it is kept all the same.
+    # Messages on a cycle have no root; they are kept all the same.
     return [*order, *(key for key in parents if key not in seen)]
 
 
 def _kept_above(tree: Mapping[str, ForeignNode], kept: Iterable[str]) -> dict[str | None, str | None]:
-    """For each message the nearest one that is kept, from that one up. Each is looked at once."""
+    """For each message its nearest kept ancestor, or itself. Each is visited once."""
     found: dict[str | None, str | None] = {key: key for key in kept}
     for key in tree.keys() - found.keys():
         path: list[str] = []
         above: str | None = key
         while above is not None and above in tree and above not in found:
-            found[above] = None  # until more is known: a loop leads nowhere
+            found[above] = None  # until more is known: a cycle leads nowhere
             path.append(above)
             above = tree[above].parent
         found |= dict.fromkeys(path, found.get(above))
@@ -123,7 +123,7 @@ def _id(key: str) -> str:
 
 
 def _time(value: object) -> str:
-    """A time of theirs, seconds or ISO 8601, as ours; "" if it is none."""
+    """Converts a time in seconds or ISO 8601; "" if it is none."""
     try:
         if isinstance(value, int | float) and not isinstance(value, bool):
             moment = datetime.fromtimestamp(value, UTC)

@@ -26,7 +26,7 @@ _COPIES = uuid.UUID("0a6c0d53-52a5-4c0f-8d0e-0a9a3a2f6c41")
 
 @dataclass
 class _Chosen:
-    """What is done with each session of a batch: added, known already, or left out."""
+    """A batch by what happens to its sessions: added, known already, or left out."""
 
     new: dict[str, Brought] = field(default_factory=dict)
     known: int = 0
@@ -34,15 +34,14 @@ class _Chosen:
 
 
 class Importer:
-    """Adds imported sessions, a batch at a time: all of a batch or nothing.
+    """Adds imported sessions in batches: all of a batch or nothing.
 
-    The records come first, as claims that belong to nobody who could see them; then the transcripts; then the claims
-    become records. Whoever holds the lock next knows that any claim is left from a crash, and removes it with its
-    transcript.
+    First records are added as claims, which no owner sees; then the transcripts; then the claims become records. Under
+    the lock any other claim is left from a crash, and is removed with its transcript.
     """
 
     def __init__(self, storage: Storage, supervisor: ReplySupervisor, allowance: Allowance, most: int) -> None:
-        """`most` is how many sessions one person may have; 0 is any number."""
+        """`most` is how many sessions one person may have; 0 is no limit."""
         self._allowance = allowance
         self._storage, self._sessions, self._supervisor = storage, storage.sessions, supervisor
         self._most = most
@@ -65,7 +64,7 @@ class Importer:
             report.problem(f"session {name} was left out: files with its name lie there already.")
 
     def here(self, owner: str | None) -> Callable[[Brought], bool]:
-        """Gives what tells whether this person has a session already, as the registry is now."""
+        """Returns a function: whether this person has a session already, by a snapshot of the registry."""
         lookup = self._sessions.lookup()
 
         def is_here(brought: Brought) -> bool:
@@ -148,6 +147,6 @@ class Importer:
 
 
 def _record(row: Row, owner: str | None) -> Row:
-    """The record that takes a claim's place; it is not current."""
+    """The record that replaces a claim; it is not current."""
     mine = {} if owner is None else {"owner": owner}
     return {**row, **mine, "is_active": False}

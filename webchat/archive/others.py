@@ -1,4 +1,4 @@
-"""Conversations as ChatGPT, Claude and Open WebUI export them, made ours. Their trees stay trees."""
+"""Converts the exports of ChatGPT, Claude and Open WebUI. Branches are kept."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _OURS = uuid.UUID("5d3a1c1e-6f0b-4b43-9a55-7a1f0c2d9b10")
 
 
 def conversation(item: Any) -> Brought:  # noqa: ANN401  (whatever stood there)
-    """One of their conversations as one of our sessions. Raises Unreadable."""
+    """Converts one conversation into a session. Raises Unreadable."""
     if not isinstance(item, dict):
         raise Unreadable("it is no JSON object")
     if isinstance(item.get("mapping"), dict):
@@ -176,7 +176,7 @@ def _brought(
     current: str | None,
 ) -> Brought:
     tree = ForeignTree(nodes, made)
-    # Without an id of theirs it is known by what it is.
+    # A conversation without an id is identified by its content.
     name = theirs if isinstance(theirs, str) and theirs else hashlib.sha256(jsonlines.dump(dict(item))).hexdigest()
     name = name.encode("utf-8", "replace").decode()
     titled = one_line(title[:MOST_OF_A_TITLE])[:LONGEST_TITLE] or title_of(tree.first_question[:MOST_OF_A_TITLE])

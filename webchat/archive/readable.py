@@ -1,4 +1,4 @@
-"""Sessions as people read them elsewhere: Markdown, and a plain HTML file that needs nothing else."""
+"""Exports sessions for reading: Markdown, and a self-contained HTML file."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ figure { margin: 1rem 0; } blockquote { border-left: 3px solid; margin-left: 0; 
 
 
 def as_markdown(told: Told, assistant: str) -> Iterator[str]:
-    """The sessions one after the other. `assistant` is what answers are headed with."""
+    """The sessions one after the other. `assistant` is the heading of answers."""
     for session, messages in told:
         yield f"# {session.description}\n\n{session.created_at[:10]} · {session.session_id}\n\n"
         if isinstance(messages, LeftOut):

@@ -27,7 +27,7 @@ _FILE_IN_ITS_LIST = b"PK\x01\x02"
 
 
 def conversations(file: IO[bytes], report: Report, watch: Watch) -> Iterator[Brought]:
-    """The sessions of the file, one at a time; what cannot be read is told in the report, and so is an early end."""
+    """The sessions of the file, one at a time; the report has what cannot be read, and an early end."""
     with ExitStack() as stack:
         try:
             if not file.seekable():
@@ -40,7 +40,7 @@ def conversations(file: IO[bytes], report: Report, watch: Watch) -> Iterator[Bro
 
 
 def _spooled(file: IO[bytes], to: IO[bytes], watch: Watch) -> IO[bytes]:
-    """Put what can be read once only on disk."""
+    """Copy a stream to disk, so that it can be read again."""
     while piece := file.read(PIECE):
         to.write(piece)
         watch.count(len(piece))

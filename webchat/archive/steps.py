@@ -1,4 +1,4 @@
-"""An agent's answer as people read it elsewhere: its text, and what it did, planned and asked in between."""
+"""An agent's answer in readable exports: its text, and its tool calls, plans and questions."""
 
 from __future__ import annotations
 
