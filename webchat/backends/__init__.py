@@ -1,4 +1,4 @@
-"""Who answers: the shape of a backend, what it says beside text, and the registry. Knows no backend's inside."""
+"""The protocol of backends, the events of an answer besides text, and the registry of backends."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ EventKind = Literal["status", "note", "reasoning", "tool", "usage", "finish"]
 
 @dataclass(frozen=True)
 class SessionInfo:
-    """What a backend says of one session. `working_dir` is an absolute path or starts with `~`."""
+    """What a backend knows about a session. `working_dir` is an absolute path or starts with `~`."""
 
     session_id: str
     project_id: str = ""
@@ -39,11 +39,11 @@ class SessionInfo:
 
 @dataclass(frozen=True)
 class Event:
-    """What a backend says beside text, in between the pieces.
+    """What a backend reports besides text, between the pieces.
 
     kind       meaning of `text`                                                         kept with the answer
     status     what is being done now, a few words; replaces the status before;          no
-               the next piece of text ends it; `progress` from 0 to 1 where it is known
+               the next piece of text ends it; `progress` from 0 to 1 if known
     note       a sentence about the answer ("Earlier messages were left out …")          yes
     reasoning  a piece of the model's reasoning, appended to the pieces before           yes
     tool       a line about a tool that the agent used                                   yes
@@ -59,9 +59,9 @@ class Event:
 
 @dataclass(frozen=True)
 class SessionOptions:
-    """How one session is answered; what is empty is as the backend has it.
+    """The options of one session; empty ones have the backend's default.
 
-    `context` is what the model should know beside the conversation: what the person asked to be remembered. `agent`
+    `context` is what the model should know besides the conversation: the person's memories. `agent`
     names one of several agents; `working_dir` is the session's folder.
     """
 
@@ -73,26 +73,26 @@ class SessionOptions:
 
 
 Piece = str | Event | Placed
-"""What an answer comes in: text, an event, or a part that is updated in its place (see `webchat.chat.parts`)."""
+"""A piece of an answer: text, an event, or a part that is updated in place (see `webchat.chat.parts`)."""
 HistoryItem = Mapping[str, Any]
 """One message for the model: a mapping with at least `role` ("user" or "assistant") and `content`."""
 
 
 class SessionBackend(Protocol):
-    """Anything with this shape answers; there is no base class.
+    """The protocol of a backend; there is no base class.
 
     Calling and iterating may raise SessionUnknown (the manager resumes with the history and asks again), SessionEnded,
-    and BackendUnavailable with a text for people. Where the iterator that `send_message` returns has a method
-    `cancel()`, it may be called once, from any thread, and ends the answer upstream at once; otherwise a stop takes
-    effect at the next piece.
+    and BackendUnavailable with a text for people. If the iterator that `send_message` returns has a method `cancel()`,
+    it may be called once, from any thread, and ends the answer upstream at once; otherwise a stop takes effect at the
+    next piece.
 
-    What a backend can do beside that has a protocol each in `webchat.backends.abilities`.
+    `webchat.backends.abilities` has a protocol for each optional ability.
     """
 
     def create_session(self, working_dir: str, description: str) -> SessionInfo: ...
 
     def resume_session(self, session_id: str, history: Sequence[HistoryItem]) -> SessionInfo:
-        """Take up a session with this history, oldest first; it replaces what the backend knew."""
+        """Resume a session with this history, oldest first; it replaces what the backend knew."""
 
     def send_message(self, session_id: str, message: str) -> Iterable[Piece]: ...
 
@@ -102,7 +102,7 @@ class SessionBackend(Protocol):
 
 
 def project_id_of(working_dir: str) -> str:
-    """A folder's name for a project: its absolute path with every other character than letters and digits as "-"."""
+    """A project's id: its folder's absolute path with "-" for everything but letters and digits."""
     path = os.path.abspath(os.path.expanduser(working_dir))  # noqa: PTH100, PTH111  (no link is resolved)
     return re.sub(r"[^A-Za-z0-9]+", "-", path)
 

@@ -1,4 +1,4 @@
-"""What a backend can do beside answering: a protocol each, and the one place where a backend is asked for it."""
+"""Optional abilities of backends: a protocol for each, and the only place that checks a backend for them."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from webchat.backends import HistoryItem, Piece, SessionOptions
 
 
 class Starting(Protocol):
-    """Does before the first message what is better done then."""
+    """Prepares for the first message."""
 
     def start(self, report: Callable[[str, float | None], None]) -> None:
-        """Called once when the server starts; returns at once. `report(text, progress)` tells the terminal how it goes,
-        `progress` from 0 to 1 or None."""
+        """Called once when the server starts; returns at once. `report(text, progress)` shows the progress in the
+        terminal, from 0 to 1 or None."""
 
 
 class Closable(Protocol):
-    """Has something to let go of."""
+    """Holds resources."""
 
     def close(self) -> None:
         """Called once, when nobody uses the backend any more."""
@@ -28,28 +28,28 @@ class Checkable(Protocol):
     """Can say whether it could answer."""
 
     def check(self) -> str | None:
-        """What keeps it from answering, a sentence without names, addresses and secrets, or None.
+        """Why it cannot answer, a sentence without names, addresses and secrets; None if it can.
 
         Called every few seconds at most, in a thread of its own; loads and generates nothing.
         """
 
 
 class Configurable(Protocol):
-    """Answers one session otherwise than another."""
+    """Has options for each session."""
 
     @property
     def session_options(self) -> Collection[str]:
-        """The names of the fields of SessionOptions that it takes."""
+        """The names of the fields of SessionOptions that it accepts."""
 
     def configure_session(self, session_id: str, options: SessionOptions) -> None:
-        """Called before each message; holds from that message on. Raises SessionUnknown."""
+        """Called before each message; applies from that message on. Raises SessionUnknown."""
 
     def label_of(self, options: SessionOptions) -> str:
         """Which model answers a session with these options and where, for people."""
 
 
 class ModelListing(Protocol):
-    """Knows what a session's "model" may be."""
+    """Lists the models that a session may choose."""
 
     def list_models(self) -> Iterable[str]:
         """Their names. Raises BackendUnavailable."""
@@ -61,14 +61,14 @@ class Titling(Protocol):
     titles: bool
 
     def suggest_title(self, history: Sequence[HistoryItem], options: SessionOptions) -> Iterable[Piece]:
-        """Pieces as `send_message` gives them; their first line becomes the title, if no person has given one."""
+        """Pieces like those of `send_message`; their first line becomes the title, unless a person has given one."""
 
 
 class SelfTitling(Protocol):
     """Its sessions name themselves."""
 
     def own_title(self, session_id: str) -> str | None:
-        """What the session is called by now, or None; asks nothing."""
+        """The session's current title, or None; sends no question."""
 
 
 class Asking(Protocol):
@@ -77,13 +77,13 @@ class Asking(Protocol):
     def answer_permission(self, session_id: str, permission_id: str, option_id: str) -> None:
         """Pass the choice on, at once, from any thread. A question that is no longer open is ignored.
 
-        When an answer is cancelled its backend counts the questions that are open as cancelled, and is told nothing.
+        When an answer is cancelled its open questions count as cancelled, without a call.
         """
 
 
 @dataclass(frozen=True)
 class Select:
-    """Something to choose for a session: a mode, a model. `options` are (value, name) pairs, `value` the chosen one."""
+    """A choice for a session: a mode, a model. `options` are (value, name) pairs, `value` the chosen one."""
 
     id: str
     name: str
@@ -103,7 +103,7 @@ class Controlled(Protocol):
     """Lets people choose modes and options while a session lives, and knows commands that begin with "/"."""
 
     def controls(self, session_id: str) -> Controls:
-        """What is known now; asks and starts nothing."""
+        """What is known now; starts no agent."""
 
     def set_control(self, session_id: str, select_id: str, value: str) -> None:
         """Choose. Raises InvalidInput for what is not offered, BackendUnavailable."""
@@ -120,26 +120,26 @@ class OwnSession:
 
 
 class AgentChoosing(Protocol):
-    """Has several agents, of which one answers in each session: the option "agent" says which."""
+    """Has several agents, one for each session: the option "agent" says which."""
 
     @property
     def agents(self) -> Sequence[str]:
-        """Their names. The first answers where none is chosen."""
+        """Their names. The first is the default."""
 
 
 class SessionKeeping(Protocol):
-    """Keeps sessions of its own, which can be brought in."""
+    """Has sessions of its own, which can be opened here."""
 
     def own_sessions(self) -> Sequence[OwnSession]:
-        """Those that it did not make for us, the newest first. Changes none of them. Raises BackendUnavailable."""
+        """Those that were not begun here, newest first. Changes none of them. Raises BackendUnavailable."""
 
     def bring_in(self, own_id: str) -> tuple[str, OwnSession, Sequence[Mapping[str, str]]]:
-        """A new session id of ours that goes on with that session; the session, and its messages, as (role, content)
+        """A new session id of ours that continues that session; the session, and its messages, as (role, content)
         mappings, oldest first. Raises BackendUnavailable, InvalidInput if there is none."""
 
 
 def notice_of(backend: object) -> str | None:
-    """What keeps the backend from answering and what to do, as the page shows it, or None."""
+    """Why the backend cannot answer and what to do, for the page; None if it can."""
     notice = getattr(backend, "notice", None)
     return None if notice is None else str(notice)
 
@@ -157,7 +157,7 @@ def label_of(backend: object, options: SessionOptions | None = None) -> str:
 
 
 def only_speaks(backend: object, options: SessionOptions) -> bool:
-    """Whether asking changes nothing but what is said: then it may be asked while the question is still being saved."""
+    """Whether asking has no side effects: then it may be asked while the question is still being saved."""
     own = getattr(backend, "only_speaks_of", None)
     return bool(own(options) if own else getattr(backend, "only_speaks", False))
 
@@ -167,7 +167,7 @@ def starting(backend: object) -> Starting | None:
 
 
 def close(backend: object) -> None:
-    """Have the backend let go of what it holds, if it holds anything."""
+    """Close the backend, if it holds resources."""
     if hasattr(backend, "close"):
         cast(Closable, backend).close()
 

@@ -86,7 +86,7 @@ class ChatModelBackend:
     """A SessionBackend over a ChatModel, or over any function from messages to pieces of text.
 
     Keeps the histories of the sessions used last in memory, MAX_SESSIONS of them and `max_bytes` together; older ones
-    become unknown, and are told anew when they are used again. A
+    become unknown, and are resumed when they are used again. A
     `system_prompt` is said before all else. `session_options` names the fields of SessionOptions that may be chosen for
     one session; "model" needs a model with `named`. With `titles` the model is also asked to name sessions; "auto" is
     unless it says that it `is_agent`, whose turns are not cheap. One answer

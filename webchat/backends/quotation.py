@@ -1,4 +1,4 @@
-"""What somebody else said of an error, made fit to stand in a sentence of ours. Knows no protocol."""
+"""Quotes others' error messages in our own. Knows no protocol."""
 
 from __future__ import annotations
 

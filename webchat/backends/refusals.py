@@ -1,4 +1,4 @@
-"""What people are told if a model server refuses, whoever asked it: by its HTTP status, without a secret."""
+"""Messages for people about a model server's errors, by HTTP status, without secrets."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def of_status(status: int, where: str, headers: Mapping[str, str], *, key_in: st
 
 
 def retry_after(headers: Mapping[str, str]) -> int | None:
-    """In how many seconds the server wants to be asked again; None if it does not say (RFC 9110, 10.2.3)."""
+    """The seconds of a Retry-After header (RFC 9110, 10.2.3); None if it is missing."""
     seconds = headers.get("retry-after", "").strip()
     return math.ceil(float(seconds)) if re.fullmatch(r"\d{1,6}(\.\d+)?", seconds) else None
 
@@ -57,7 +57,7 @@ def _when(headers: Mapping[str, str]) -> str:
 
 
 def of_agent(error: BaseException) -> BaseException:
-    """What people are told of what an agent raised; the error itself if it is theirs to read or nothing is known of it.
+    """The error to show people for an agent's exception; the exception itself if it is for people, or unknown.
 
     Quotes nothing of it: the log has it.
     """

@@ -1,4 +1,4 @@
-"""Passes on what a plain function gives, from wherever it runs to whoever reads. Knows no model."""
+"""Passes pieces from a function, in a thread or on the event loop, to their reader. Knows no model."""
 
 from __future__ import annotations
 

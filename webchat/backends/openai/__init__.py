@@ -1,4 +1,4 @@
-"""Answers from any OpenAI-compatible server, near or far. Loads no HTTP client before it is asked."""
+"""Answers from any OpenAI-compatible server. Loads the HTTP client on the first question."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a model server is and what opens it. Knows nothing of HTTP; nothing secret leaves it by accident."""
+"""A model server's address and credentials, which are never shown by accident. Knows no HTTP."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Endpoint:
     connect_timeout: float
     read_timeout: float
     secrets: tuple[str, ...] = field(repr=False)
-    """What must not be shown, whoever repeats it."""
+    """The texts that must never be shown."""
 
     @property
     def is_loopback(self) -> bool:

@@ -1,4 +1,4 @@
-"""Lets what a model server sends gather in its socket, so that no thread is woken for each token.
+"""Batches a model server's events in the socket, so that no thread is woken for each token.
 
 Knows how an HTTP answer ends, and nothing of what is in it.
 """

@@ -1,4 +1,4 @@
-"""Model servers on this machine that listen where they usually do. Asks loopback alone."""
+"""Finds model servers on this machine at their usual ports. Asks loopback only."""
 
 from __future__ import annotations
 

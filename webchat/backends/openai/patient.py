@@ -1,4 +1,4 @@
-"""An answer that may be silent for long because an agent works: its pieces, and a status while nothing comes."""
+"""An answer that may be silent for long because an agent works: its pieces, and a status during silence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the events of a chat completion mean, as pieces. Knows no network."""
+"""Converts the events of a chat completion into pieces. Knows no network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What went wrong at a model server, as a sentence that a person can act on. Quotes no exception, key or page."""
+"""Messages for people about problems with a model server. They quote no exception, key or page."""
 
 from __future__ import annotations
 

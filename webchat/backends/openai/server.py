@@ -1,4 +1,4 @@
-"""The calls to a model server, and how a call is ended from another thread. Knows nothing of what is said."""
+"""The requests to a model server, and how another thread cancels them. Knows no conversation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One answer of a model server: asked, read and ended. Knows nothing of sessions."""
+"""One answer of a model server: requested, read and cancelled. Knows no session."""
 
 from __future__ import annotations
 
