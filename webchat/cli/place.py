@@ -1,4 +1,4 @@
-"""The options that say where everything is kept, for all commands but `serve`, which has every setting."""
+"""The options for the storage's place, of all commands but `serve`, which has every setting."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Place = Mapping[str, str | None]
 
 
 def place_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give the command these options, as its argument `place`."""
+    """Add these options to the command, as its argument `place`."""
 
     @click.option("--home", help="Folder that holds all files.", metavar="FOLDER")
     @click.option(

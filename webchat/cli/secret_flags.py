@@ -1,4 +1,4 @@
-"""Secrets that came as flags, taken off the command line, which everybody on the machine can read."""
+"""Removes secrets from the command line, which everybody on the machine can read."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from collections.abc import Mapping, MutableMapping
 from webchat.config import SETTINGS
 
 VARIABLE = "WEBCHAT_HANDED_ON"
-"""Brings the secrets to the program that this one becomes; only this user can read another process's environment."""
+"""The variable that passes the secrets on to the restarted program; only this user can read its environment."""
 _SECRET = frozenset(setting.name for setting in SETTINGS if setting.metadata["secret"])
 
 
 def handed_on(environ: MutableMapping[str, str]) -> dict[str, str]:
-    """The secret flags of the command line that this process had before, by a setting's name; then forgotten there."""
+    """The secret flags of the original command line, by a setting's name; removes them from the environment."""
     try:
         brought = json.loads(environ.pop(VARIABLE, "{}"))
     except ValueError:
@@ -24,7 +24,7 @@ def handed_on(environ: MutableMapping[str, str]) -> dict[str, str]:
 
 
 def hide(given: Mapping[str, str | None]) -> None:
-    """Where this process's command line has a secret, become the same program, in the same process, without it.
+    """If the command line has a secret, restart the program in the same process without it.
 
     `given` is what the flags of `serve` were set to, by a setting's name.
     """

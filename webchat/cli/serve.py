@@ -38,7 +38,7 @@ def _setting_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _by_lines(_context: click.Context, _option: click.Parameter, values: tuple[str, ...]) -> str | None:
-    """A flag that was given several times, as its variable would have it."""
+    """A repeated flag in its variable's format: one value per line."""
     return "\n".join(values) if values else None
 
 
@@ -80,7 +80,7 @@ def _serve(explicit: dict[str, Any]) -> None:
 
 
 def _make_token(explicit: dict[str, Any]) -> str:
-    """A token where one is to be made, put in the flag's place; "" if one was given or none is wanted."""
+    """For `--token auto` a new token, which replaces the flag's value; else ""."""
     if config.load(explicit, os.environ)[0].token != "auto":  # noqa: S105  (a word, not a token)
         return ""
     explicit["WEBCHAT_TOKEN"] = secrets.token_urlsafe(24)
@@ -88,7 +88,7 @@ def _make_token(explicit: dict[str, Any]) -> str:
 
 
 def _with_a_way_in(explicit: dict[str, Any]) -> config.Settings:
-    """The settings. Raises InvalidInput if others could reach the chat and nothing keeps them out."""
+    """The settings. Raises InvalidInput if others could reach the chat without authentication."""
     settings, _ = config.load(explicit, os.environ)
     reachable = not is_loopback(settings.host) or settings.proxies > 0
     if reachable and not settings.token and not settings.auth_header:
@@ -101,7 +101,7 @@ def _with_a_way_in(explicit: dict[str, Any]) -> config.Settings:
 
 
 def _addresses(settings: config.Settings, port: int, way_in: str) -> Iterator[str]:
-    """Where the chat is, for the terminal. `way_in` has a token that was made, which is told here and nowhere else."""
+    """The chat's address, for the terminal. `way_in` has a new token, which is shown only here."""
     path = socket_path(settings.host)
     if path:
         yield f"{settings.title} is at {path}  (Ctrl+C ends it)"

@@ -1,4 +1,4 @@
-"""What the terminal is shown: refusals and progress. Knows no command."""
+"""Output to the terminal: errors and progress. Knows no command."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ BAR_WIDTH = 30
 
 
 def refusal(error: Exception) -> click.ClickException:
-    """The error as what ends a command."""
+    """The error as a click exception, which ends the command."""
     return click.ClickException(printable(str(error)))
 
 
 def plain(line: str) -> str:
-    """A line without what a terminal would obey: a file's name may have anything in it."""
+    """A line without control characters: file names may contain escape sequences."""
     return "".join(char if char.isprintable() else "?" for char in line)
 
 
 class TerminalProgress:
-    """Tells the terminal what goes on: a bar that moves in place; where there is no terminal, a line for each step."""
+    """Shows progress: a bar that is updated in place or, without a terminal, a line for each step."""
 
     def __init__(self) -> None:
         self._text = ""
         self._moving = sys.stderr.isatty()
 
     def __call__(self, text: str, progress: float | None = None) -> None:
-        """Show `text`, with a bar where `progress` from 0 to 1 is known."""
+        """Show `text`, with a bar if `progress` from 0 to 1 is known."""
         text = one_line(text)
         if text != self._text:
             click.echo(("\n" if self._text and self._moving else "") + text, err=True, nl=not self._moving)

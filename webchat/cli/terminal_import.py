@@ -1,4 +1,4 @@
-"""An import at the terminal: a line that says how far it is, and Ctrl+C, which ends it with what came so far."""
+"""An import at the terminal: a progress line, and Ctrl+C, which ends it and keeps what was imported so far."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def watched(name: str) -> Iterator[Watch]:
 
 
 class _Line:
-    """One line of the terminal, written over again and again."""
+    """One line of the terminal that is overwritten with each update."""
 
     def __init__(self, name: str) -> None:
         self._name = one_line(name)[-NAME_WIDTH:]

@@ -1,10 +1,9 @@
-"""The settings: flag over environment variable over what was saved over default. Knows nothing of who uses them.
+"""The settings: a flag overrides an environment variable, that a saved value, that the default. Knows no user.
 
-What was saved lies in the storage's documents, the same for every server of that storage: who answers, where, with
-which key, model, prompt and temperature, whether memories are told, and the theme. All else is told to each server by
-flags and environment. Some of it is that server's own: where the storage is (`home`), `host` and `port`, the proxies
-before it, its log, its limits. Some has to be the same on all that serve one storage: `token`, which cookies are signed
-with (`auto` would make each its own), `auth_header`, and the `agent` commands.
+Saved settings are a document in the storage, shared by its servers: backend, address, key, model, prompt, temperature,
+memories and theme. All others come from each server's flags and environment. Some differ between servers: where the
+storage is (`home`), `host` and `port`, the proxies before it, log, limits. Some must be the same on all servers of a
+storage: `token`, which signs cookies (`auto` would make each its own), `auth_header`, and the `agent` commands.
 """
 
 from __future__ import annotations
@@ -31,11 +30,11 @@ def load(
     environ: Mapping[str, str] | None = None,
     documents: Documents | None = None,
 ) -> tuple[Settings, dict[str, Source]]:
-    """The settings, and for each field's name where its value came from.
+    """The settings, and the source of each value by the field's name.
 
-    `explicit` has the flags, or Flask's config, by a setting's key; `None` there means "not given". Values are parsed
-    where they are text. Without `documents` nothing was saved: that says where the storage is. Raises InvalidInput
-    naming the setting whose value cannot be used.
+    `explicit` has the flags, or Flask's config, by a setting's key; `None` there means "not given". Texts are parsed.
+    Without `documents` no saved settings are read: that is for finding the storage. Raises InvalidInput, which names
+    the setting with the invalid value.
     """
     return resolve(explicit or {}, environ or {}, read_saved(documents) if documents else {})
 
@@ -43,7 +42,7 @@ def load(
 def resolve(
     explicit: Mapping[str, Any], environ: Mapping[str, str], saved: Mapping[str, Any]
 ) -> tuple[Settings, dict[str, Source]]:
-    """What `load` gives with these saved settings. A saved key is used only for the address it was saved for."""
+    """The result of `load` with these saved settings. A saved key is used only for the address it was saved for."""
     found = {setting.name: _find(setting, explicit, environ, saved) for setting in SETTINGS}
     # A key without that note was saved before the note existed, or by hand: it belongs to the address beside it.
     belongs_to = saved.get(KEY_BELONGS_TO) or saved.get("base_url") or ""
@@ -54,14 +53,14 @@ def resolve(
 
 
 def is_same_address(one: str, other: str) -> bool:
-    """Whether two base URLs name the same server; spaces around them and a slash at the end do not matter."""
+    """Whether two base URLs are the same, ignoring surrounding blanks and a trailing slash."""
     return one.strip().rstrip("/") == other.strip().rstrip("/")
 
 
 def _find(
     setting: Field[Any], explicit: Mapping[str, Any], environ: Mapping[str, str], saved: Mapping[str, Any]
 ) -> tuple[Any, Source]:
-    """A setting's value, and which layer gave it: the first that has one."""
+    """A setting's value and source: the first layer that has one."""
     key = setting.metadata["key"]
     if explicit.get(key) is not None:
         return _parsed(setting, explicit[key]), "flag"
@@ -83,7 +82,7 @@ def _parsed(setting: Field[Any], given: Any) -> Any:  # noqa: ANN401
 
 
 def _is_usable(setting: Field[Any], given: object) -> bool:
-    """Whether a saved value counts. A file that was edited by hand must not keep the chat from starting."""
+    """Whether a saved value is valid. A file that was edited by hand must not prevent the chat from starting."""
     if not setting.metadata["saved"] or not isinstance(given, str | int | float):
         return False
     try:
@@ -100,7 +99,7 @@ def read_saved(documents: Documents) -> dict[str, Any]:
 
 
 def is_understood(documents: Documents) -> bool:
-    """Whether all of the saved settings can be used; also where there are none."""
+    """Whether all saved settings are valid, or there are none."""
     return _read(documents)[1]
 
 
@@ -117,7 +116,7 @@ def _read(documents: Documents) -> tuple[dict[str, Any], bool]:
 
 
 def _understood(data: bytes | None) -> tuple[dict[str, Any], bool]:
-    """The saved settings, and whether all of the document was understood."""
+    """The saved settings, and whether the whole document could be parsed."""
     try:
         saved = {} if data is None else json.loads(data.decode("utf-8"))
     except (ValueError, RecursionError):
@@ -130,9 +129,9 @@ def _understood(data: bytes | None) -> tuple[dict[str, Any], bool]:
 
 
 def save(documents: Documents, changes: Mapping[str, Any]) -> None:
-    """Save settings by a field's name; None removes one. What else is in the document stays.
+    """Save settings by a field's name; None removes one. Other keys of the document stay.
 
-    A copy of one that was not understood is kept. Raises InvalidInput, OSError; then nothing has changed.
+    A copy of a damaged document is kept. Raises InvalidInput, OSError; then nothing has changed.
     """
     for setting in SETTINGS:
         if changes.get(setting.name) is not None:

@@ -1,4 +1,4 @@
-"""Every setting, once: its default, its names, and what it means."""
+"""All settings: default, names, and meaning of each."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _setting(
 
 @dataclass(frozen=True)
 class Settings:
-    """What the program was told. Times are in seconds; an empty text means "not set"."""
+    """The program's settings. Times are in seconds; an empty text means "not set"."""
 
     home: Path = _setting(conventions.AMPLIFIER_HOME, "AMPLIFIER_HOME", "--home", "Folder that holds all files.", Path)
     database: str = _setting(
@@ -51,7 +51,7 @@ class Settings:
         "A model's name; for the embedded model also a FILE.gguf, or auto.",
         saved=True,
     )
-    # Not saved: whoever may change the settings could have any program run.
+    # Never saved: otherwise whoever may change the settings could run any program.
     agent: tuple[tuple[str, ...], ...] = _setting(
         (),
         "WEBCHAT_AGENT",
@@ -70,7 +70,7 @@ class Settings:
         values.folders,
         many=True,
     )
-    # Secret because it may have a name and password in it.
+    # Secret because it may contain a name and password.
     base_url: str = _setting(
         "",
         "WEBCHAT_BASE_URL",

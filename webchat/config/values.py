@@ -1,4 +1,4 @@
-"""What a setting's text means. Each raises ValueError, which says what is needed instead."""
+"""Parsers of settings' texts. Each raises ValueError, which says what is needed instead."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def header_name(text: str) -> str:
 
 
 def temperature(text: str) -> float | None:
-    """How freely a model chooses its words; None for its own way."""
+    """A model's temperature; None for its default."""
     if not text.strip():
         return None
     try:
@@ -142,5 +142,5 @@ def folders(text: str) -> tuple[str, ...]:
 
 
 def log_level(text: str) -> str:
-    """From which weight on something is logged."""
+    """The log level."""
     return one_of(LOG_LEVELS)(text.lower())
