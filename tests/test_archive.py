@@ -370,7 +370,7 @@ def test_a_session_that_cannot_be_read_is_left_out_and_named_in_the_file_and_on_
     assert answer.status_code == 200
     text = BeautifulSoup(answer.text, "html.parser").get_text() if kind == "html" else answer.text
     assert unreadable in text
-    assert "something else lies in a file's or a folder's place" in text
+    assert "a file or folder has the wrong type" in text
     for session in full.list_sessions():
         assert session.description in text
     assert "You said: one" in text

@@ -144,7 +144,7 @@ def test_the_error_says_what_to_do(home, outside, opened):
     damage.link(home / damage.REGISTRY, outside)
     client = opened()
     told = client.get("/api/sessions").get_json()["error"]
-    assert "something else lies in a file's or a folder's place (“webchat doctor” says where)" in told
+    assert "a file or folder has the wrong type (“webchat doctor” says where)" in told
     answer = client.post("/sessions/first/messages", data={"message": "And now?"})
     assert answer.status_code == 507
     assert ">And now?</textarea>" in answer.get_data(as_text=True)

@@ -35,7 +35,7 @@ def test_an_answer_in_flight_is_finished_and_nothing_new_is_begun(serve, number)
             httpx.post(f"{server.url}/messages", data={"message": "me too"}),
         ]
         assert [(told.status_code, told.headers["Retry-After"]) for told in refused] == [(503, "10")] * 4
-        assert "about to end" in refused[0].json()["error"]
+        assert "shutting down" in refused[0].json()["error"]
         assert "me too" in refused[3].text  # kept in the field
         assert text + "".join(pieces) == WHOLE
     assert server.process.wait(timeout=10) == 0

@@ -116,7 +116,7 @@ def test_what_a_check_raises_is_a_plain_sentence(client, backend, error):
         raise error
 
     backend.check = check
-    assert readiness(client) == (503, WELL | {"backend": "The model could not be asked how it is."})
+    assert readiness(client) == (503, WELL | {"backend": "The model's check failed."})
 
 
 def test_however_often_somebody_asks_it_looks_every_few_seconds(manager, backend):

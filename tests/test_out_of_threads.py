@@ -107,7 +107,7 @@ def test_looking_for_servers_without_threads_is_no_fault(client, no_thread_for):
     no_thread_for("ThreadPoolExecutor")
     told = client.get("/apps/settings/servers", headers=JSON)
     assert told.status_code == 503
-    assert "no thread left" in told.json["error"]
+    assert "no free thread" in told.json["error"]
 
 
 SERVE = """

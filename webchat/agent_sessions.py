@@ -159,7 +159,7 @@ def checked_options(given: Mapping[str, str], takes: Collection[str], agents: Co
         if name == "agent" and text and text not in agents:
             raise InvalidInput(f"There is no agent {text[:100]!r} here. Choose one of: {', '.join(agents) or 'none'}.")
         if name not in CHOSEN or (text and name not in takes and name != "agent"):
-            raise InvalidInput(f"What answers here does not take another {called} for one session.")
+            raise InvalidInput(f"This backend does not accept another {called} for one session.")
         if len(text) > CHOSEN[name]:
             raise InvalidInput(f"This {called} is too long: {CHOSEN[name]:,} characters at most.")
     return dict(given)

@@ -53,19 +53,19 @@ class SessionBusy(WebChatError):
 class QuestionClosed(WebChatError):
     """A question of an agent has been answered already, or its answer has ended."""
 
-    says = "This question has been answered already, or nobody waits for its answer any more."
+    says = "This question has been answered already, or its answer has ended."
 
 
 class NotWaiting(WebChatError):
     """A message that should be edited, sent or taken back is not in the queue any more."""
 
-    says = "This message does not wait any more: it has been sent, or taken back."
+    says = "This message is not in the queue any more: it has been sent, or taken back."
 
 
 class Held(WebChatError):
     """A queued message is not sent automatically."""
 
-    says = "The answer before it is not whole, so your message waits: send it yourself, or take it back."
+    says = "The answer before it is incomplete, so your message waits: send it yourself, or take it back."
 
 
 class StaleView(WebChatError):
@@ -81,7 +81,7 @@ class SessionUnknown(WebChatError):
     """
 
     def __init__(self, session_id: object = None) -> None:
-        super().__init__("The model does not take this session up. Try again, or start a new session.")
+        super().__init__("The model cannot resume this session. Try again, or start a new session.")
 
 
 class NoActiveSession(WebChatError):
@@ -106,13 +106,13 @@ class NoThreads(WebChatError):
     """The system gives this process no more threads."""
 
     def __init__(self, then: str = "Try again in a few seconds.") -> None:
-        super().__init__(f"The server has no thread left. {then}")
+        super().__init__(f"The server has no free thread. {then}")
 
 
 class Closing(WebChatError):
     """The server is shutting down and accepts nothing new."""
 
-    says = "The server is about to end and takes nothing new. Try again when it is back."
+    says = "The server is shutting down and accepts nothing new. Try again when it is back."
 
 
 class NotSignedIn(WebChatError):
@@ -162,7 +162,7 @@ class InvalidInput(WebChatError):
 class AgentFixed(InvalidInput):
     """A session that has begun cannot change its agent."""
 
-    says = "This session has begun with its agent. Start a new session to ask another one."
+    says = "The agent cannot be changed once a session has begun. Start a new session to ask another one."
 
 
 class TooLarge(WebChatError):
@@ -238,8 +238,8 @@ def why(cause: OSError) -> str:
     if isinstance(cause, StorageAway | LeaseLost):
         return str(cause)
     if cause.errno in (errno.ELOOP, errno.EISDIR, errno.ENOTDIR):
-        return f"something else lies in a file's or a folder's place{DOCTOR_SAYS}"
-    return os.strerror(cause.errno) if cause.errno else "the disk does not answer as it should"
+        return f"a file or folder has the wrong type{DOCTOR_SAYS}"
+    return os.strerror(cause.errno) if cause.errno else "the disk does not respond correctly"
 
 
 class Unforeseen(WebChatError):
@@ -250,4 +250,4 @@ def unforeseen(cause: BaseException) -> Unforeseen:
     """The error to show people; the cause is logged. Both have the request's reference."""
     name = reference.current.get() or reference.new()
     log.error("unforeseen, reference %s", name, exc_info=cause)
-    return Unforeseen(f"Something went wrong that nobody foresaw. The log has more under reference {name}.")
+    return Unforeseen(f"Something unexpected went wrong. The log has more under reference {name}.")

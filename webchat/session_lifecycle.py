@@ -118,7 +118,7 @@ class SessionLifecycle:
         if working_dir is None or working_dir == session.working_dir:
             return session
         if session.begun or "working_dir" not in self._current.attached.takes:
-            raise InvalidInput("This session has its folder. Start a new session to work in another one.")
+            raise InvalidInput("This session's folder cannot be changed. Start a new session to work in another one.")
         _require_folder(working_dir)
         placed = {"working_dir": working_dir, "project_id": project_id_of(working_dir)}
         return self._store.annotate(session.session_id, placed, session.owner)
@@ -171,7 +171,7 @@ def _require_folder(working_dir: str) -> None:
     """Raises InvalidInput if there is no such folder."""
     # Unlike Path's methods, these raise nothing, neither for an unknown user nor for a name that is too long.
     if not os.path.isdir(os.path.expanduser(working_dir)):  # noqa: PTH111, PTH112
-        raise InvalidInput(f"There is no folder {working_dir[:200]!r} to work in.")
+        raise InvalidInput(f"There is no folder {working_dir[:200]!r}.")
 
 
 def _info_of(session: WebChatSession) -> SessionInfo:

@@ -35,7 +35,7 @@ def conversation(item: Any) -> Brought:  # noqa: ANN401  (whatever stood there)
     chat = item.get("chat")
     if isinstance(chat, dict) and isinstance(chat.get("history"), dict):
         return _open_webui(item, chat["history"])
-    raise Unreadable("it is of no kind that is known here")
+    raise Unreadable("its format is unknown")
 
 
 # ChatGPT

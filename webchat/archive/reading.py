@@ -117,7 +117,7 @@ def _zipped(file: IO[bytes], report: Report, watch: Watch) -> Iterator[Brought]:
 def _unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo, report: Report, watch: Watch) -> Iterator[Brought]:
     name = info.filename[:200]
     if info.compress_type not in _UNPACKED:
-        report.problem(f"{name} is packed in a way that is not read here. Unpack the zip, and import that file.")
+        report.problem(f"{name} is compressed in an unsupported way. Unpack the zip, and import that file.")
         return
     with archive.open(info) as member:
         file = CountedFile(member, watch.unpack)

@@ -98,7 +98,7 @@ class AttachedBackend:
         offered = next((select.options for select in selects if select.id == select_id), ())
         able = abilities.controlled(self.backend)
         if able is None or value not in dict(offered):
-            raise InvalidInput("This is not offered here now. What there is to choose is known once the agent works.")
+            raise InvalidInput("This is not offered here now. The choices are known once the agent works.")
         with backend_errors():
             able.set_control(session_id, select_id, value)
 
@@ -117,7 +117,7 @@ class AttachedBackend:
         """A session of ours that continues one of its own; see `SessionKeeping`. Raises InvalidInput."""
         able = abilities.session_keeping(self.backend)
         if able is None:
-            raise InvalidInput("What answers here has no sessions of its own.")
+            raise InvalidInput("This backend has no sessions of its own.")
         with backend_errors():
             return able.bring_in(own_id)
 
@@ -186,7 +186,7 @@ class AttachedBackend:
                 reason = able.check() if able else None
         except Exception:
             log.warning("the backend could not say how it is", exc_info=True)
-            return "The model could not be asked how it is."
+            return "The model's check failed."
         return str(reason) if reason else None
 
     def start(self, report: Callable[[str, float | None], None]) -> None:

@@ -124,4 +124,4 @@ def _not_started(error: OSError | NoThreads) -> WebChatError:
     what = "Your message is saved, but no answer could be started"
     if isinstance(error, NoThreads):
         return NoThreads(f"{what}. Send it again in a few seconds.")
-    return StorageError(what, error, "Try again when that is mended")
+    return StorageError(what, error, "Try again when that is fixed")

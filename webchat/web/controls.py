@@ -15,7 +15,7 @@ from webchat.web.faces import json_answer, script_answer
 from webchat.web.htmx import fragments, is_htmx, partial
 from webchat.web.inputs import request_fields
 
-NOTHING = "Choose one of the values that are offered here. What there is to choose is known once the agent works."
+NOTHING = "Choose one of the values that are offered here. The choices are known once the agent works."
 
 
 def register(blueprint: Blueprint) -> None:

@@ -19,7 +19,7 @@ from webchat.backends.acp.turn import Turn
 from webchat.errors import BackendUnavailable, InvalidInput
 from webchat.fileutil import Folder, MemoryFolder
 
-NOT_ALIVE = "The agent offers no such choice. Send a message first: the agent says what there is when it has begun."
+NOT_ALIVE = "The agent offers no such choice. Send a message first: the choices are known once the agent works."
 
 
 CAUTION = (

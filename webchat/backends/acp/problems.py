@@ -14,7 +14,7 @@ LOOKED_AT = 10_000
 """Characters of what an agent says of an error; only the first few are quoted."""
 NOT_FOUND = "There is no command {} here. Install the agent, or start the chat with another --agent."
 NOT_STARTED = "{} could not be started. Run its command in a terminal to see why, then send the message again."
-OTHER_VERSION = "{} speaks a version of the Agent Client Protocol that this chat does not. Update the one or the other."
+OTHER_VERSION = "{} speaks another version of the Agent Client Protocol than this chat. Update one of them."
 NO_SESSION = "{} did not begin a session within {:.0f} seconds. Try again, or restart the chat."
 NO_ID = "{} gave the new session no id of its own, so it cannot be used. Update the agent, or choose another."
 NO_ANSWER = "{} does not answer. Try again later."
