@@ -9,9 +9,9 @@ import signal
 import statistics
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 
 import httpx
@@ -20,9 +20,13 @@ import pytest
 from tests.acp import agents_in
 from tests.conftest import HTMX, Server
 from tests.database import database_in, replica_of, server
+from tests.nginx import block
+from tests.nginx import nginx as nginx
 from tests.reading import until
 from tests.scripted_server import SILENCE, Answer, ScriptedServer, says
 from tests.two_servers import JSON, LivePage, Network, Paced, Servers, begin, is_answered, messages, send
+
+TOKEN = "a-token-of-many-characters"
 
 pytest.importorskip("psycopg", reason="psycopg is not installed (webchat[postgres])")
 
@@ -298,7 +302,7 @@ class TestFailover:
                 with pair.page_on_a(session) as page:
                     pair.answers_on_b(paced.answer(), session)
                     until(lambda: len(page.words) > 20 and page.words[0] == "word-0")
-                    with writing(pair) as acknowledged:
+                    with sending([pair.a.url, pair.b.url]) as (_, acknowledged):
                         until(lambda: len(acknowledged) > 4)
                         primary.signal(signal.SIGKILL)
                         replica.run("pg_ctl", "-D", str(replica.data), "promote")
@@ -315,32 +319,32 @@ class TestFailover:
 
 
 @contextmanager
-def writing(pair: Pair) -> Iterator[list[tuple[str, str]]]:
-    """Sends messages in two sessions all the time; gives the session and the text of those that were acknowledged."""
+def sending(urls: list[str], headers: Mapping[str, str] = {}) -> Iterator[tuple[list[str], list[tuple[str, str]]]]:
+    """Sends messages all the time, to each address in a session of its own; sends again what was not acknowledged.
+
+    Gives the sessions, and the session and text of each message that was acknowledged.
+    """
     acknowledged: list[tuple[str, str]] = []
     over = threading.Event()
+    sessions = [begin(url, **headers) for url in urls]
 
     def write(url: str, session: str) -> None:
         number = 0
-        while not over.is_set():
-            text = f"message {number}"
-            with_key = {"message": text, "key": f"key-{number}"}
-            try:
-                answer = httpx.post(f"{url}{session}/messages", data=with_key, headers=JSON, timeout=40)
-            except httpx.TransportError:
-                continue
-            if answer.status_code == 200:
-                acknowledged.append((session, text))
-                number += 1
-            else:
-                over.wait(0.2)
+        with httpx.Client(base_url=url, verify=False, timeout=40, headers={**JSON, **headers}) as client:
+            while not over.is_set():
+                fields = {"message": f"message {number}", "key": f"key-{number}"}
+                with suppress(httpx.TransportError):
+                    if client.post(f"{session}/messages", data=fields).status_code == 200:
+                        acknowledged.append((session, fields["message"]))
+                        number += 1
+                        continue
+                over.wait(0.1)
 
-    urls = (pair.a.url, pair.b.url)
-    threads = [threading.Thread(target=write, args=(url, pair.session())) for url in urls]
+    threads = [threading.Thread(target=write, args=each) for each in zip(urls, sessions, strict=True)]
     for thread in threads:
         thread.start()
     try:
-        yield acknowledged
+        yield sessions, acknowledged
     finally:
         over.set()
         for thread in threads:
@@ -348,19 +352,49 @@ def writing(pair: Pair) -> Iterator[list[tuple[str, str]]]:
 
 
 def by_session(acknowledged: list[tuple[str, str]]) -> dict[str, list[str]]:
-    return {
-        session: [text for other, text in acknowledged if other == session]
-        for session in {one for one, _ in acknowledged}
-    }
+    """The texts of each session, in order."""
+    said: dict[str, list[str]] = {}
+    for session, text in acknowledged:
+        said.setdefault(session, []).append(text)
+    return said
 
 
-def check_once_each(url: str, session: str, texts: list[str], **options) -> None:
-    """Each of the texts was said once and in that order, after the first message, and each was answered once."""
-    told = messages(url, session, **options)
+def check_once_each(url: str, session: str, texts: list[str], headers: Mapping[str, str] = {}) -> list[dict]:
+    """Each of the texts was said once and in that order, after the first message, and answered once; all messages."""
+    told = messages(url, session, headers=headers, verify=False)
     assert [item["role"] for item in told] == ["user", "assistant"] * (len(told) // 2)
     said = [item["content"] for item in told if item["role"] == "user"][1:]
     assert said[: len(texts)] == texts
-    assert len(said) <= len(texts) + 1  # one that was saved, and whose sender was told nothing
+    assert len(said) <= len(texts) + 1  # one that was saved, and whose sender was not told before the end
+    return told
+
+
+def test_a_rolling_restart_under_load(nginx, preloaded, database, tmp_path):
+    options = ("--backend", "mock", "--mock-delay", "0.05", "--grace", "5", "--proxies", "1")
+    servers = Servers(preloaded, tmp_path, database, *options, WEBCHAT_TOKEN=TOKEN)
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    with ExitStack() as stack:
+        stack.callback(servers.close)
+        running = {name: servers.start(name) for name in ("a", "b")}
+        places = block("nginx with two servers")
+        for port, server in zip(("8001", "8002"), running.values(), strict=True):
+            places = places.replace(f"127.0.0.1:{port}", server.url.removeprefix("http://"))
+        url = nginx(places + block("nginx").replace("http://127.0.0.1:8000", "http://chat"), "")
+        with sending([url, url, url, url], headers) as (sessions, acknowledged):
+            pages = [LivePage(url, session, headers) for session in sessions]
+            for page in pages:
+                stack.callback(page.close)
+            for name in ("a", "b"):
+                before = len(acknowledged)
+                assert running[name].terminate() == 0
+                until(lambda before=before: len(acknowledged) > before + 4, patience=30)
+                running[name] = servers.start(name)
+                until(lambda before=before: len(acknowledged) > before + 12, patience=30)
+        said = by_session(acknowledged)
+        for session, page in zip(sessions, pages, strict=True):
+            told = check_once_each(url, session, said[session], headers)
+            until(lambda page=page, told=told: [shown[0] for shown in page.now] == [f"m-{item['id']}" for item in told])
+            assert {status for _, status, _ in page.now} <= {"complete", "interrupted"}
 
 
 @pytest.fixture

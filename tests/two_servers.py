@@ -117,8 +117,9 @@ class LivePage(OpenTab):
         return first
 
     def never_showed_but(self, whole: Sequence[str]) -> bool:
-        """Whether each state of the last message that had more than a few words was a beginning of the whole."""
-        return all(words == [*whole[: len(words)]] for _, words in self.seen if words[:1] == [*whole[:1]])
+        """Whether each state of a message that shares a word with the end of the whole was a beginning of the whole."""
+        distinct = {*whole[3:]}
+        return all(words == [*whole[: len(words)]] for _, words in self.seen if distinct & {*words})
 
     def close(self) -> None:
         self._over.set()
