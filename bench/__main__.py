@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from types import FrameType
 
-from bench import crowd, database, idle, imports, long_answer, many, start, tools, updates, waiting, weight
+from bench import across, crowd, database, idle, imports, long_answer, many, start, tools, updates, waiting, weight
 from bench.figures import Figure, Skipped, Wrong, table
 
 LIMIT = 350
@@ -47,6 +47,7 @@ MEASUREMENTS = {
     "script": Measurement(crowd.whole_answers),
     "database": Measurement(database.users, has_fixed=True),
     "people": Measurement(database.many_people, has_fixed=True),
+    "two-servers": Measurement(across.two_servers),
     "long-answer": Measurement(long_answer.wire, has_fixed=True),
     "renderer": Measurement(long_answer.renderer),
 }

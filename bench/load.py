@@ -108,13 +108,16 @@ async def plain_reader(port: int, session: str, message: str) -> dict[str, Any]:
     return {"late": late, "right": right, "began": began, "ended": time.monotonic()}
 
 
-async def page_reader(port: int, session: str, message: str) -> dict[str, Any]:
-    """Open a session's page stream, send a message as the page does, and read until the answer is complete."""
+async def page_reader(port: int, session: str, message: str, writer: int = 0) -> dict[str, Any]:
+    """Open a session's page stream, send a message as the page does, and read until the answer is complete.
+
+    The message goes to the server at the port `writer`, if that is another one.
+    """
     late: list[float] = []
     expected, final, began = 0, "", 0.0
     async with asked(port, "GET", f"/events?session={session}&after=0..0", "text/event-stream") as stream:
         status = await stream.status()
-        sending = asyncio.create_task(_send(port, session, message))
+        sending = asyncio.create_task(_send(writer or port, session, message))
         rest = ""
         async for data in stream.texts():
             arrived = time.monotonic()

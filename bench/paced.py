@@ -61,7 +61,9 @@ def stamped(count: int) -> Iterator[str]:
 
 def main() -> None:
     at_once = {"WEBCHAT_MAX_REPLIES_PER_CLIENT": 0, "WEBCHAT_MAX_STREAMS_PER_CLIENT": 0}
-    settings = {"AMPLIFIER_HOME": sys.argv[1], "WEBCHAT_MAX_STREAMS": MAX_STREAMS, **at_once}
+    home, database = sys.argv[1:]
+    places = {"AMPLIFIER_HOME": home, "WEBCHAT_DATABASE": database}
+    settings = {**places, "WEBCHAT_MAX_STREAMS": MAX_STREAMS, **at_once}
     app = create_app(settings, backend=PacedBackend())
     listening = server.listen("127.0.0.1", 0)
     print(f"http://127.0.0.1:{listening.getsockname()[1]}", flush=True)

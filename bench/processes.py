@@ -116,9 +116,9 @@ def chat(folder: Path, *options: str, backend: str = "mock") -> Server:
     )
 
 
-def paced_chat(folder: Path) -> Server:
-    """The chat over a backend that keeps a pace and says in each piece when it was due."""
-    return Server("bench.paced", str(folder))
+def paced_chat(folder: Path, database: str = "") -> Server:
+    """The chat over a backend that keeps a pace and says in each piece when it was due; with files, or a database."""
+    return Server("bench.paced", str(folder), database)
 
 
 def bare_page(model: Server) -> Server:
