@@ -17,6 +17,7 @@ import pytest
 from bs4 import BeautifulSoup, Tag
 from flask import Flask
 from flask.testing import FlaskClient
+from hypothesis import HealthCheck, settings
 from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
@@ -32,6 +33,9 @@ from webchat.storage import storage_at
 from webchat.storage.protocols import Storage
 
 HTMX = {"HX-Request": "true"}
+# How long a busy machine takes for an example, or to think of one, is no fault.
+settings.register_profile("any machine", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

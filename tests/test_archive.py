@@ -97,7 +97,7 @@ def test_what_is_here_is_left_as_it_is_also_in_the_trash(full, home):
 LINES = [b"", b" ", b'{"type":"session"}', b'{"type":"raw","base64":"eA=="}', b"\xff", b"{", b"[]"]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(
     st.lists(
         st.lists(

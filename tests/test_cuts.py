@@ -145,7 +145,7 @@ CONNECTIONS = st.lists(st.tuples(st.integers(0, 3), st.floats(0, 1)), max_size=6
 """For each connection how often the answer grows while it is open, and after which part of its bytes it is cut."""
 
 
-@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(connections=CONNECTIONS)
 def test_several_cuts_anywhere_while_the_answer_grows(begin, connections):
     answering = begin()

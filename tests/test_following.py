@@ -36,7 +36,7 @@ RUBBISH += ["1.<b>.0", "9" * 16 + ".a.0", "1." + "a" * 129 + ".0", "1.é.0", "Na
 
 
 class TestPosition:
-    @settings(deadline=None, max_examples=60)
+    @settings(max_examples=60)
     @given(st.builds(Position, st.integers(0, 10**15 - 1), st.from_regex(r"[A-Za-z0-9_-]{0,128}", fullmatch=True)))
     def test_it_survives_being_written_down(self, position):
         assert Position.parse(str(position)) == position
@@ -46,7 +46,7 @@ class TestPosition:
     def test_rubbish_is_no_position(self, rubbish):
         assert Position.parse(rubbish) is None
 
-    @settings(deadline=None, max_examples=60)
+    @settings(max_examples=60)
     @given(st.text() | st.from_regex(r"\d*\.\w*\.\d*", fullmatch=True))
     def test_any_text_is_a_position_or_none(self, text):
         position = Position.parse(text)
@@ -209,7 +209,7 @@ EDITED_WHILE_OPEN = ["ask", "again", "ask", "die", "cut", "open", "cut", "ask"]
 """Lines were taken away and others written in their place: as many records as before, and other messages."""
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @example([(step, 0) for step in EDITED_WHILE_OPEN])
 @given(st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, 3)), max_size=40))
 def test_a_page_that_looks_now_and_then_ends_with_the_messages_that_there_are(steps):

@@ -51,7 +51,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(VALUES, max_size=8), st.sampled_from([None, 1]), st.booleans(), st.integers(1, 40))
 @example([{"a": "\\"}, 7, "]", [[]]], None, True, 1)
 def test_the_elements_of_a_list_are_found_however_it_is_cut(values, indent, ascii_only, piece):
@@ -61,7 +61,7 @@ def test_the_elements_of_a_list_are_found_however_it_is_cut(values, indent, asci
     assert (found, problems) == (json.loads(text.decode("utf-8", "surrogatepass")), [])
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(VALUES, max_size=8), st.integers(1, 40), st.data())
 def test_of_a_list_that_breaks_off_the_whole_elements_are_found(values, piece, data):
     parts = [json.dumps(value) for value in values]

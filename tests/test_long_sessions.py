@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.stored import Stored
@@ -84,7 +84,6 @@ RECORDS = st.one_of(
 )
 
 
-@settings(deadline=None)
 @given(st.lists(RECORDS, max_size=20), st.sets(st.integers(0, 20)))
 def test_a_branch_that_is_read_on_is_the_one_that_is_read_at_once(records, looks):
     folder = MemoryFolder()

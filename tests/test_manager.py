@@ -1019,7 +1019,7 @@ class TestTitles:
     def test_a_title_is_the_first_lines_whole_words(self, message, title):
         assert title_of(message) == title
 
-    @settings(deadline=None, max_examples=50)
+    @settings(max_examples=50)
     @given(st.text() | st.text(alphabet="ab \u202e\n\x07…", min_size=60, max_size=200))
     def test_any_message_has_a_title_that_fits_and_does_no_harm(self, message):
         title = title_of(message)

@@ -185,7 +185,7 @@ def test_tags_are_the_first_significant_words(content, tags):
 
 
 @given(TEXTS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_any_text_is_recalled_by_itself_and_survives_a_reopen(text):
     folder = MemoryFolder()
     MemoryStore(documents_in(folder)).remember("something else")

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.reading import until
@@ -42,6 +42,7 @@ from webchat.chat.parts import (
 from webchat.chat.reply import ReplyView
 from webchat.errors import InvalidInput, QuestionClosed, SessionNotFound
 from webchat.manager import WebChatSessionManager
+from webchat.replies.meter import ReplyMeter
 from webchat.replies.recorder import ReplyRecorder
 from webchat.storage import storage_at
 from webchat.storage.files.reply_logs import FileReplyLog
@@ -303,18 +304,21 @@ def test_a_question_that_a_dead_server_left_is_kept_without_buttons(manager, ask
     manager.stop(session_id)
 
 
-def test_time_spent_waiting_for_the_person_is_not_the_answers(backend, home):
-    from webchat.limits import Limits
-
-    manager = WebChatSessionManager(backend, home / "web-chat-sessions.json", limits=Limits(answer_time=0.4))
-    session_id = manager.create_session().session_id
-    backend.plays(ASKED, backend.has_chosen, "thanks")
+@pytest.mark.parametrize(("works", "status"), [(9, "complete"), (11, "stopped")])
+def test_time_spent_waiting_for_the_person_is_not_the_answers(manager, session_id, backend, works, status):
+    now, gate = [0.0], threading.Event()
+    backend.plays(ASKED, backend.has_chosen, "thanks", gate, "!")
     posted = ask(manager, session_id)
-    assert not posted.wait(1.2)
+    posted.run._meter = ReplyMeter(lambda: now[0])
+    now[0] += 1000
+    posted.run.tend(longest=10)
     manager.answer_permission(session_id, "p1", "yes")
+    until(lambda: "thanks" in answer(manager, session_id).content)
+    now[0] += works
+    posted.run.tend(longest=10)
+    gate.set()
     posted.wait()
-    assert answer(manager, session_id).status == "complete"
-    manager.close()
+    assert answer(manager, session_id).status == status
 
 
 @pytest.mark.parametrize(
@@ -348,7 +352,6 @@ TYPES = st.sampled_from(["tool_call", "permission", "plan", "usage", "text", "no
 ROWS = st.lists(st.dictionaries(FIELDS, JSON | TYPES))
 
 
-@settings(deadline=None)
 @given(ROWS)
 def test_records_of_any_kind_are_read_without_harm(rows):
     record = {"role": "assistant", "content": "abc", "parts": rows}
@@ -361,7 +364,6 @@ def test_records_of_any_kind_are_read_without_harm(rows):
         changed_record(row, row)
 
 
-@settings(deadline=None)
 @given(st.text(max_size=6), st.text(max_size=6), st.booleans())
 def test_what_changed_makes_the_new_of_the_old(old, new, grows):
     before = ToolCall("c", output=(Output("x"), Terminal(old))).record()

@@ -10,7 +10,7 @@ from itertools import product
 
 import pytest
 from bs4 import BeautifulSoup
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from linkify_it import LinkifyIt
 from markupsafe import Markup
@@ -426,7 +426,7 @@ def test_the_judge_of_harm_sees_it():
 
 
 @given(st.text(alphabet=st.sampled_from(list("<>\"'=&;:/()[]!`*_~|#- \n\tax\0\x0c\u2028")), max_size=60))
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200, derandomize=True)
 def test_any_mixture_of_marks_does_no_harm(text):
     assert harm(markdown(text)) == []
 
@@ -538,7 +538,7 @@ TEXTS = st.one_of(
 
 
 @given(TEXTS, st.lists(st.integers(0, 200), max_size=12))
-@settings(max_examples=300, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300, derandomize=True)
 @example("[a]: https://a.example\n\n[a]\n\n- b\n\n  c\n\nd\n", list(range(60)))
 @example("```\na\n\nb\n```\nc\n", list(range(30)))
 @example("a\n\n\x1c\n", list(range(8)))
@@ -559,7 +559,7 @@ def test_an_answer_that_grows_becomes_what_it_would_be_at_once(text, cuts):
 
 
 @given(TEXTS)
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200, derandomize=True)
 def test_nothing_of_an_unfinished_answer_is_hidden(text):
     growing = GrowingMarkdown()
     growing.grow(text)

@@ -229,7 +229,7 @@ LOG = jsonlines.dump(HEADER) + b"".join(jsonlines.dump({"d": f"StÃ¼ck {number} ð
 LOG = LOG.replace(b'"m"}', b'"m"}\n', 1) + b'{"s":"busy","p":0.5}\n{"end":"complete"}\n'
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(cut=st.integers(0, len(LOG)), flips=st.lists(st.tuples(st.integers(0, len(LOG) - 1), st.integers(0, 255))))
 def test_a_damaged_log_can_be_shown_and_committed(cut, flips):
     data = bytearray(LOG)

@@ -598,7 +598,7 @@ def used(folder) -> None:
     assert copies == ([content] if damaged else [])
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(cut=st.integers(0, 2000))
 def test_a_registry_cut_off_anywhere_keeps_its_whole_rows(whole, cut):
     cut = min(cut, len(whole))
@@ -609,7 +609,7 @@ def test_a_registry_cut_off_anywhere_keeps_its_whole_rows(whole, cut):
     used(stored(whole[:cut]))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(flips=st.lists(st.tuples(st.integers(0, 2000), st.integers(0, 255)), max_size=12))
 def test_a_registry_with_any_bytes_flipped_can_be_read_and_written(whole, flips):
     damaged = bytearray(whole)
@@ -618,7 +618,7 @@ def test_a_registry_with_any_bytes_flipped_can_be_read_and_written(whole, flips)
     used(stored(bytes(damaged)))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(content=st.binary(max_size=200))
 def test_a_registry_of_any_bytes_can_be_read_and_written(content):
     used(stored(content))
@@ -632,7 +632,7 @@ values = st.recursive(
 keys = ["session_id", "description", "created_at", "last_active", "is_active", "extra", "begun", "owner", "other"]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     rows=st.lists(
         values | st.dictionaries(st.sampled_from(keys), values | st.sampled_from(["a", "b", True])), max_size=5

@@ -338,7 +338,7 @@ def stored(content):
     return folder
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(cut=st.integers(0, len(WHOLE)), flips=st.lists(st.tuples(st.integers(0, len(WHOLE) - 1), st.integers(0, 255))))
 def test_a_damaged_transcript_can_be_read_and_written(cut, flips):
     data = bytearray(WHOLE)
@@ -352,7 +352,7 @@ def test_a_damaged_transcript_can_be_read_and_written(cut, flips):
     assert sound(FileTranscripts(folder)) == sound(transcripts)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     content=st.lists(st.binary(max_size=30) | st.sampled_from(lines(said("user", "x")).splitlines())).map(b"\n".join)
 )
@@ -360,7 +360,7 @@ def test_a_transcript_of_any_bytes_can_be_read(content):
     sound(FileTranscripts(stored(content)))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(cuts=st.lists(st.integers(0, len(WHOLE)), max_size=10), flip=st.integers(0, len(WHOLE) - 1))
 def test_reading_on_gives_what_reading_at_once_gives(cuts, flip):
     data = bytearray(WHOLE)
@@ -373,7 +373,7 @@ def test_reading_on_gives_what_reading_at_once_gives(cuts, flip):
             assert sound(reader) == sound(FileTranscripts(DiskFolder(path)))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.dictionaries(st.text(), st.text() | st.integers() | st.none() | st.lists(st.text())))
 def test_any_record_fits_on_a_line(record):
     line = jsonlines.dump(record)

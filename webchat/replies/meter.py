@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 
 class ReplyMeter:
     """Times are in seconds; the reply begins when this is made."""
 
-    def __init__(self) -> None:
-        self._began_at = self._looked_at = time.monotonic()
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._began_at = self._looked_at = clock()
         self._waited = 0.0
         self.pieces = 0
         self.first_piece: float | None = None
@@ -26,14 +28,14 @@ class ReplyMeter:
     @property
     def seconds(self) -> float:
         """How long it has taken."""
-        return time.monotonic() - self._began_at
+        return self._clock() - self._began_at
 
     def working_seconds(self, *, is_asking: bool) -> float:
         """The same without the time that it waited for the person.
 
         `is_asking`: it has waited since the last call.
         """
-        now = time.monotonic()
+        now = self._clock()
         if is_asking:
             self._waited += now - self._looked_at
         self._looked_at = now
