@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -291,3 +292,18 @@ def test_two_servers_count_together(serve):
         for server in servers
     ]
     assert (sent.count(303), sent.count(429)) == (3, 3)
+
+
+def test_what_went_wrong_is_told_also_if_the_count_cannot_be_taken_back(storage, monkeypatch):
+    allowance = Allowance(storage, Limits(messages_per_minute=1))
+
+    def fail():
+        monkeypatch.setattr(storage.documents, "changing", full)
+        raise ValueError("first")
+
+    with pytest.raises(ValueError, match="first"), allowance.one("messages", "ada"):
+        fail()
+
+
+def full(name):
+    raise OSError(errno.ENOSPC, "full")

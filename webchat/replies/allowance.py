@@ -6,10 +6,10 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Literal
 
-from webchat.errors import NoRoom, TooOften, storing
+from webchat.errors import NoRoom, StorageError, TooOften, storing
 from webchat.limits import Limits
 from webchat.storage.protocols import Storage
 from webchat.storage.protocols.documents import RATES
@@ -54,7 +54,8 @@ class Allowance:
         try:
             yield
         except BaseException:
-            self._give_back(what, owner, at)
+            with suppress(StorageError):  # a minute later nobody minds; what went wrong first is what is told
+                self._give_back(what, owner, at)
             raise
 
     def require_message(self, owner: str | None, size: int) -> None:
