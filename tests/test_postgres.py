@@ -66,7 +66,7 @@ class TestTwoServers:
     def test_a_reader_is_woken_by_the_other_server(self, two):
         one, other = two
         one.sessions.insert(row("s"), 0)
-        with other.bus.follow("s", lambda: False) as waiter:
+        with other.bus.follow("s", None, lambda: False) as waiter:
             while waiter.wait(1.5):  # it looks whenever it begins to listen
                 waiter.clear()
             began = time.monotonic()
@@ -77,10 +77,10 @@ class TestTwoServers:
             waiter.clear()
             while waiter.wait(1.5):
                 waiter.clear()
-            before = other.sessions.version()
+            before = other.sessions.version(None)
             one.sessions.touch("s", "message", "2026-01-01T00:00:05+00:00")
             assert waiter.wait(PATIENCE)
-            assert other.sessions.version() != before
+            assert other.sessions.version(None) != before
 
     def test_a_request_reaches_the_writer_on_the_other_server(self, two):
         one, other = two

@@ -149,7 +149,7 @@ class TestSessions:
 
     def test_a_change_that_is_refused_changes_nothing(self, sessions):
         fill(sessions, "a", "b")
-        before = sessions.version()
+        before = sessions.version(None)
 
         def refuse(name, known):
             if name == "b":
@@ -162,7 +162,7 @@ class TestSessions:
         with pytest.raises(InvalidInput):
             sessions.delete(["a", "b"], refuse)
         assert ids(sessions.page(None, "list")) == ["b", "a"]
-        assert sessions.version() == before
+        assert sessions.version(None) == before
 
     def test_what_was_deleted_counts_from_when_it_is_known_to_be(self, sessions):
         fill(sessions, "a", "b")
@@ -175,7 +175,7 @@ class TestSessions:
         assert sessions.newest_deleted() == seconds_of(at(50))
 
     def test_every_change_shows_in_the_version(self, sessions):
-        versions = [sessions.version()]
+        versions = [sessions.version(None)]
         for step in (
             lambda: fill(sessions, "a"),
             lambda: sessions.touch("a", "message", at(3)),
@@ -183,9 +183,22 @@ class TestSessions:
             lambda: sessions.delete(["a"], lambda name, known: None),
         ):
             step()
-            assert sessions.version() not in versions
-            versions.append(sessions.version())
-            assert sessions.version() == versions[-1]
+            assert sessions.version(None) not in versions
+            versions.append(sessions.version(None))
+            assert sessions.version(None) == versions[-1]
+
+    def test_a_change_shows_in_its_owners_version_alone(self, sessions):
+        sessions.insert(row("a", owner="ada"), 0)
+        sessions.insert(row("b", owner="bob"), 0)
+        for step in (
+            lambda: sessions.touch("a", "message", at(3)),
+            lambda: change(sessions, "a", pinned=True),
+            lambda: sessions.insert(row("c", owner="ada"), 0),
+            lambda: sessions.delete(["a"], lambda name, known: None),
+        ):
+            ada, bob = sessions.version("ada"), sessions.version("bob")
+            step()
+            assert (sessions.version("ada") != ada, sessions.version("bob") == bob) == (True, True)
 
     def test_writers_at_once_lose_nothing(self, sessions):
         names = [f"s{number}" for number in range(5 * MANY)]
@@ -571,7 +584,7 @@ class TestAllTogether:
         assert not storage.has("s")
 
     def test_a_reader_is_woken_by_what_is_published_and_by_the_list(self, storage):
-        with storage.bus.follow("s", lambda: False) as waiter, storage.bus.listen("t") as other:
+        with storage.bus.follow("s", None, lambda: False) as waiter, storage.bus.listen("t") as other:
             storage.bus.publish("s", urgent=True)
             assert waiter.wait(5, urgent=True)
             waiter.clear()

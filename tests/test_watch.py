@@ -18,25 +18,25 @@ class World:
     """The list and the sessions as other processes change them; counts who looks."""
 
     def __init__(self) -> None:
-        self.list_version = 0
+        self.lists: Counter[str | None] = Counter()
         self.sessions: Counter[str] = Counter()
         self.looks: Counter[str] = Counter()
         self.rounds = 0
         self.broken = False
         self.bus = PollingBus(self.version, self.look)
 
-    def version(self) -> object:
-        self.rounds += 1
-        return self.list_version
+    def version(self, owner: str | None) -> object:
+        return self.lists[owner]
 
     def look(self, session_ids) -> dict[str, object]:
+        self.rounds += 1
         self.looks.update(session_ids)
         if self.broken:
             raise OSError("the disk is gone")
         return {session_id: self.sessions[session_id] for session_id in session_ids}
 
-    def follow(self, session_id: str = "a", gone=lambda: False):
-        return self.bus.follow(session_id, gone)
+    def follow(self, session_id: str = "a", gone=lambda: False, owner: str | None = None):
+        return self.bus.follow(session_id, owner, gone)
 
     def after_rounds(self, count: int = 2) -> None:
         """Wait until the thread has looked so often again."""
@@ -72,13 +72,19 @@ def test_a_change_of_one_session_wakes_its_readers_and_no_others(world):
         assert not other.wait(0)
 
 
-def test_a_change_of_the_list_wakes_everybody(world):
-    with world.follow("a") as reader, world.follow("") as without_session:
-        settle(world, reader, without_session)
-        world.list_version += 1
+def test_a_change_of_a_persons_list_wakes_all_that_they_read_and_nobody_elses(world):
+    with (
+        world.follow("a", owner="ada") as reader,
+        world.follow("", owner="ada") as without_session,
+        world.follow("", owner="bob") as other,
+    ):
+        settle(world, reader, without_session, other)
+        world.lists["ada"] += 1
         assert reader.wait(10)
         assert without_session.wait(10)
-        assert world.bus.list_version == world.list_version
+        world.after_rounds()
+        assert not other.wait(0)
+        assert (world.bus.list_version("ada"), world.bus.list_version("bob")) == (1, 0)
 
 
 def test_a_reader_who_has_gone_is_woken(world):

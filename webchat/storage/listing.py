@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from heapq import merge
 from typing import NamedTuple
@@ -41,6 +42,8 @@ class Listing:
         self._orders: dict[_Place, list[tuple[Moment, str]]] = {}
         """The sessions of each place, the latest last: appending and removing are cheapest there."""
         self._generation, self._seen = -1, 0
+        self.versions: Counter[str | None] = Counter()
+        """How often something changed for each owner."""
 
     def update(self, rows: Rows) -> None:
         """Update: the cost is that of the activity since, unless records have changed."""
@@ -60,9 +63,13 @@ class Listing:
         for session_id, row in rows.items():
             listed = self._listed[session_id] = self._as_listed(before.get(session_id), session_id, row)
             orders.setdefault(listed.place, []).append((listed.last, session_id))
+            known = before.pop(session_id, None)
+            if known is not listed:
+                self._count({listed.place.owner, *([known.place.owner] if known else ())})
         for order in orders.values():
             order.sort()
         self._orders = orders
+        self._count(gone.place.owner for gone in before.values())
 
     def _as_listed(self, known: _Listed | None, session_id: str, row: Row) -> _Listed:
         """The entry made of the row before, if nothing has happened in it."""
@@ -82,6 +89,11 @@ class Listing:
         del order[bisect_left(order, (known.last, session_id))]
         listed = self._listed[session_id] = self._as_listed(known, session_id, known.row)
         insort(order, (listed.last, session_id))
+        self._count((known.place.owner,))
+
+    def _count(self, owners: Iterable[str | None]) -> None:
+        """Note that something changed for these owners."""
+        self.versions.update(owners)
 
     def sessions(self, owner: str | None, shelves: Sequence[str]) -> Iterator[WebChatSession]:
         """A person's sessions on these shelves, the pinned ones first, then by latest activity."""

@@ -21,6 +21,7 @@ _UNSEEN = object()
 @dataclass(frozen=True, eq=False)
 class _Reader:
     session_id: str
+    owner: str | None
     waiter: Waiter
     gone: Callable[[], bool]
 
@@ -32,11 +33,14 @@ class PollingBus:
     that leaves takes no lock; see `Wakeups`.
     """
 
-    def __init__(self, version: Callable[[], object], look: Callable[[Collection[str]], Mapping[str, object]]) -> None:
-        """`version` returns the version of the list of sessions, `look` those of the given sessions."""
+    def __init__(
+        self, version: Callable[[str | None], object], look: Callable[[Collection[str]], Mapping[str, object]]
+    ) -> None:
+        """`version` returns the version of one person's list of sessions, `look` those of the given sessions."""
         self._wakeups, self._version, self._look = Wakeups(), version, look
         self._stopping = threading.Event()
-        self.list_version: object = None
+        self._lists: dict[str | None, object] = {}
+        """The last seen version of the list of each person who reads."""
         self._guard = threading.Lock()
         self._running = False
         self._joined: deque[_Reader] = deque()
@@ -58,20 +62,24 @@ class PollingBus:
     def start(self) -> None:
         with self._guard:
             if not self._running:
-                self.list_version = self._version()
                 threads.start(self._run, "watch")
                 self._running = True
 
     @contextmanager
-    def follow(self, session_id: str, gone: Callable[[], bool]) -> Iterator[Waiter]:
+    def follow(self, session_id: str, owner: str | None, gone: Callable[[], bool]) -> Iterator[Waiter]:
         with self._wakeups.listen(session_id) as waiter:
-            reader = _Reader(session_id, waiter, gone)
+            reader = _Reader(session_id, owner, waiter, gone)
             self._joined.append(reader)
             try:
                 self.start()
                 yield waiter
             finally:
                 self._left.append(reader)
+
+    def list_version(self, owner: str | None) -> object:
+        if owner not in self._lists:
+            self._lists[owner] = self._version(owner)
+        return self._lists[owner]
 
     def close(self) -> None:
         self._stopping.set()
@@ -89,7 +97,7 @@ class PollingBus:
                     self._running = False
                     return
             if looks % LOOKS_FOR_ONE == 0:
-                _wake(reader for group in readers.values() for reader in group if reader.gone())
+                _wake(reader for reader in _all(readers) if reader.gone())
             try:
                 self._tell(readers, seen)
             except Exception:  # each reader gets the error itself
@@ -111,13 +119,18 @@ class PollingBus:
                 seen.pop(reader.session_id, None)
 
     def _tell(self, readers: Mapping[str, set[_Reader]], seen: dict[str, object]) -> None:
-        before, self.list_version = self.list_version, self._version()
+        before = self._lists
+        self._lists = {owner: self._version(owner) for owner in {item.owner for item in _all(readers)}}
         states = self._look([session_id for session_id in readers if session_id])
         for session_id, group in readers.items():
             state = states.get(session_id)
-            if before != self.list_version or seen.get(session_id, _UNSEEN) != state:
-                _wake(group)
+            is_new = seen.get(session_id, _UNSEEN) != state
+            _wake(item for item in group if is_new or before.get(item.owner, _UNSEEN) != self._lists[item.owner])
             seen[session_id] = state
+
+
+def _all(readers: Mapping[str, Iterable[_Reader]]) -> Iterator[_Reader]:
+    return (reader for group in readers.values() for reader in group)
 
 
 def _wake(readers: Iterable[_Reader]) -> None:

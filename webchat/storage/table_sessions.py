@@ -25,6 +25,8 @@ class TableSessions:
     def __init__(self, table: Table, touches: Touches) -> None:
         self._table, self.touches = table, touches
         self._listing, self._listing_lock = Listing(touches), threading.Lock()
+        self._listed: object = None
+        """The state in which the listing was brought up to date for its versions."""
 
     # Reading
 
@@ -96,8 +98,13 @@ class TableSessions:
     def lookup(self) -> Lookup:
         return self._rows.get
 
-    def version(self) -> object:
-        return self._table.stamp(), self.touches.stamp()
+    def version(self, owner: str | None) -> object:
+        state = self._table.stamp(), self.touches.stamp()  # first: what changes meanwhile is looked at the next time
+        with self._listing_lock:
+            if state != self._listed:
+                self._listing.update(self._rows)
+                self._listed = state
+            return self._listing.versions[owner]
 
     @property
     def read_only(self) -> bool:

@@ -59,7 +59,7 @@ def events() -> Response:
         queued = request.args.get("queue")
         stream: ListStream = PageStream(chat, session, position, has_gone(LIFETIME), said=said, queued=queued)
     else:
-        stream = ListStream(chat, has_gone(LIFETIME))
+        stream = ListStream(chat, has_gone(LIFETIME), owner())
     chat.manager.bus.start()  # before the answer's status is out: there may be no thread left
     try:
         give = chat.take_stream(page=True)
@@ -77,9 +77,9 @@ def _events(body: Iterator[str]) -> Response:
 class ListStream:
     """The Server-Sent Events of a page without a conversation: changes of the list."""
 
-    def __init__(self, chat: Chat, gone: Callable[[], bool], session_id: str = "") -> None:
+    def __init__(self, chat: Chat, gone: Callable[[], bool], owner: str | None, session_id: str = "") -> None:
         self._chat, self._manager = chat, chat.manager
-        self._session_id = session_id
+        self._owner, self._session_id = owner, session_id
         self._gone = gone
         # The page's version of list, badge and title is unknown, so the first look sends them.
         self._list_version: object = self
@@ -93,7 +93,7 @@ class ListStream:
         # The first bytes open the stream for the browser at once, and prove a reconnect.
         yield ": open\n\n"
         last_sent = time.monotonic()
-        with self._manager.bus.follow(self._session_id, self._is_over) as waiter:
+        with self._manager.bus.follow(self._session_id, self._owner, self._is_over) as waiter:
             while not self._gone():
                 over = self._is_over()  # then this is the last look
                 waiter.clear()
@@ -128,7 +128,7 @@ class ListStream:
         return self._list_news()
 
     def _list_news(self) -> str:
-        version = self._manager.bus.list_version
+        version = self._manager.bus.list_version(self._owner)
         if version == self._list_version:
             return ""
         self._list_version = version
@@ -156,7 +156,7 @@ class PageStream(ListStream):
 
         `queued` is the state of the messages that wait, as the page shows them.
         """
-        super().__init__(chat, gone, session.session_id)
+        super().__init__(chat, gone, session.owner, session.session_id)
         self._session = session
         self._position = position
         self._version: object = None

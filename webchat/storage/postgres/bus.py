@@ -6,8 +6,10 @@ import logging
 import threading
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
+from urllib.parse import quote, unquote
 
 from webchat import threads
 from webchat.errors import NoThreads
@@ -15,6 +17,7 @@ from webchat.storage.polling_bus import PollingBus
 from webchat.storage.postgres.database import Database
 from webchat.storage.postgres.leases import IS_ALIVE, PostgresLeases
 from webchat.storage.postgres.link import CHANNEL, Link
+from webchat.storage.postgres.session_rows import person_of
 
 log = logging.getLogger(__name__)
 GATHERS = 0.02
@@ -23,7 +26,8 @@ LOOK = 1.0
 """Seconds between two looks at the sessions that are followed: a server that died sends nothing."""
 LONGEST = 7_000
 """Characters of one notification; PostgreSQL takes 8,000 bytes."""
-THE_LIST = "*"
+LIST = "*"
+"""Stands before the name of a person whose list has changed; no session's id begins so."""
 
 
 class PostgresBus(PollingBus):
@@ -40,9 +44,11 @@ class PostgresBus(PollingBus):
 
         `beat` is called all the time as long as the connection to the others works.
         """
-        super().__init__(lambda: self.changes, self._seen)
-        self.changes = 0
-        """Counts what has happened to the list of sessions, as far as it is known here."""
+        super().__init__(self.version, self._seen)
+        self._changes: Counter[str] = Counter()
+        """Counts what has happened to each person's list of sessions, as far as it is known here."""
+        self._gaps = 0
+        """Counts how often something may have happened that nobody here heard of."""
         self._database, self._asked_for = database, asked
         self._name = uuid.uuid4().hex[:8]
         self.link = Link(database, leases, self._heard, self._has_joined, beat)
@@ -61,10 +67,15 @@ class PostgresBus(PollingBus):
         super().publish(session_id, urgent=urgent)
         self._database.then(lambda: self._send(session_id))
 
-    def list_changed(self) -> None:
-        """Tell everybody that the list of sessions has changed."""
-        self.changes += 1
-        self._send(THE_LIST)
+    def version(self, owner: str | None) -> object:
+        """See `webchat.storage.protocols.Sessions.version`."""
+        return self._gaps, self._changes[person_of(owner)]
+
+    def list_changed(self, people: Collection[str]) -> None:
+        """Tell all servers that these people's lists of sessions have changed."""
+        self._changes.update(people)
+        for person in people:
+            self._send(LIST + quote(person, safe=""))
 
     def close(self) -> None:
         self._is_closed = True
@@ -124,15 +135,15 @@ class PostgresBus(PollingBus):
         if sender == self._name:
             return
         for name in names:
-            if name == THE_LIST:
-                self.changes += 1
+            if name.startswith(LIST):
+                self._changes[unquote(name.removeprefix(LIST))] += 1
             else:
                 self._asked_for(name)
                 self.poke(name)
 
     def _has_joined(self) -> None:
         """What was sent while there was no connection is lost, so everybody looks."""
-        self.changes += 1
+        self._gaps += 1
         self._looked = float("-inf")
         self.publish_all(urgent=False)
 

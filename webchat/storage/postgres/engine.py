@@ -60,7 +60,7 @@ class PostgresStorage:
         )
         self.queue, self.documents = PostgresQueue(database, self.leases), PostgresDocuments(database, self.leases)
         self.bus = PostgresBus(database, self.leases, self.replies.was_asked, self._clock.compare)
-        self.sessions = PostgresSessions(database, self.bus.list_changed, lambda: self.bus.changes)
+        self.sessions = PostgresSessions(database, self.bus.list_changed, self.bus.version)
         self.search = PostgresSearch(database, self.transcripts)
 
     @property

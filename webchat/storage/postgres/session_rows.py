@@ -27,7 +27,7 @@ UPDATE webchat.sessions AS known SET
     )),
     number = nextval('webchat.numbers'), at = new.at, imported = false
 FROM unnest(%s::text[], %s::double precision[], %s::text[]) AS new (session_id, seconds, at)
-WHERE known.session_id = new.session_id
+WHERE known.session_id = new.session_id RETURNING known.person
 """
 """What happens comes after all that has happened to the same person before, whatever this server's clock says."""
 NOTE_IMPORTS: LiteralString = """
@@ -35,6 +35,7 @@ UPDATE webchat.sessions AS known SET
     moment = new.seconds, number = nextval('webchat.numbers'), at = new.at, imported = true
 FROM unnest(%s::text[], %s::double precision[], %s::text[]) AS new (session_id, seconds, at)
 WHERE known.session_id = new.session_id AND (known.at IS NULL OR known.moment <= new.seconds)
+RETURNING known.person
 """
 _PUT: LiteralString = """
 INSERT INTO webchat.sessions AS known (

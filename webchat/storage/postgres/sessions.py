@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from itertools import islice
 
 from webchat.chat.search import TitleQuery
@@ -41,12 +41,18 @@ class PostgresSessions:
     notice: str | None = None
     is_damaged = False
 
-    def __init__(self, database: Database, changed: Callable[[], None], version: Callable[[], object]) -> None:
-        """`changed` is called after each change, and `version` gives what it changes."""
+    def __init__(
+        self,
+        database: Database,
+        changed: Callable[[Collection[str]], None],
+        version: Callable[[str | None], object],
+    ) -> None:
+        """`changed` is called after each change with the people whose lists it changed, which changes `version`."""
         self._database, self._told, self.version = database, changed, version
 
-    def _changed(self) -> None:
-        self._database.then(self._told)
+    def _changed(self, owners: Iterable[str | None]) -> None:
+        people = {person_of(owner) for owner in owners}
+        self._database.then(lambda: self._told(people))
 
     # Reading
 
@@ -143,7 +149,7 @@ class PostgresSessions:
             self.require_room(owner, 1, most)
             leave_current(connection, owner)
             write(connection, [row])
-        self._changed()
+        self._changed([owner])
 
     def update(
         self,
@@ -166,7 +172,7 @@ class PostgresSessions:
             if make_current:
                 leave_current(connection, owner)
             write(connection, changed.values())
-        self._changed()
+        self._changed(row.get("owner") for row in (*known.values(), *changed.values()))
         return list(changed.values())
 
     def delete(self, session_ids: Collection[str], check: Callable[[str, Row | None], object]) -> None:
@@ -175,7 +181,7 @@ class PostgresSessions:
             for session_id in session_ids:
                 check(session_id, known.get(session_id))
             connection.execute("DELETE FROM webchat.sessions WHERE session_id = ANY(%s)", ([*known],))
-        self._changed()
+        self._changed(row.get("owner") for row in known.values())
 
     def require_room(self, owner: str | None, more: int, most: int) -> None:
         if not most or not more:
@@ -194,11 +200,13 @@ class PostgresSessions:
     def touch_all(self, times: Mapping[str, str], what: str) -> None:
         seconds = [number_of(seconds_of(at)) for at in times.values()]
         try:
-            self._database.rows(NOTE_IMPORTS if what == "import" else NOTE, ([*times], seconds, [*times.values()]))
+            found = self._database.rows(
+                NOTE_IMPORTS if what == "import" else NOTE, ([*times], seconds, [*times.values()])
+            )
         except OSError:
             log.warning("the order of the sessions could not be noted", exc_info=True)
             return
-        self._changed()
+        self._changed(person for (person,) in found)
 
     def claim(self, choose: Callable[[Lookup], Collection[str]], owner: str | None, most: int) -> None:
         with self._database.transaction() as connection:
@@ -206,18 +214,16 @@ class PostgresSessions:
             claimed = [*choose(self.row)]
             self.require_room(owner, len(claimed), most)
             write(connection, [{"session_id": name, "owner": CLAIMED} for name in claimed])
-        self._changed()
 
     def complete(self, rows: Collection[Row]) -> None:
         with self._database.transaction() as connection:
             write(connection, rows)
-        self._changed()
+        self._changed(row.get("owner") for row in rows)
 
     def drop_claims(self, session_ids: Collection[str]) -> None:
         self._database.rows(
             "DELETE FROM webchat.sessions WHERE session_id = ANY(%s) AND shelf = 'claim'", ([*session_ids],)
         )
-        self._changed()
 
     def mend(self) -> None:
         """Nothing can be damaged here."""

@@ -33,8 +33,8 @@ class Bus(Protocol):
     def listen(self, session_id: str) -> AbstractContextManager[Waiter]:
         """A waiter that is woken by what this process publishes about the session."""
 
-    def follow(self, session_id: str, gone: Callable[[], bool]) -> AbstractContextManager[Waiter]:
-        """A waiter that is woken by any change of the session or the list, and when `gone()` says so.
+    def follow(self, session_id: str, owner: str | None, gone: Callable[[], bool]) -> AbstractContextManager[Waiter]:
+        """A waiter that is woken by any change of the session or the owner's list, and when `gone()` says so.
 
         Without a session ("") it is woken by changes of the list alone. Raises NoThreads.
         """
@@ -42,9 +42,8 @@ class Bus(Protocol):
     def start(self) -> None:
         """Make sure that `follow` will work. Raises NoThreads."""
 
-    @property
-    def list_version(self) -> object:
-        """The last seen version of the list of sessions."""
+    def list_version(self, owner: str | None) -> object:
+        """The last seen version of this person's list of sessions."""
 
     def close(self) -> None:
         """Wake everybody, for good."""

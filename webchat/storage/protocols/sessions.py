@@ -110,8 +110,8 @@ class Sessions(Protocol):
     def claimed(self) -> list[str]:
         """The claimed ids, of running and interrupted imports."""
 
-    def version(self) -> object:
-        """Differs from an earlier one when anything in the list may have changed, in any process."""
+    def version(self, owner: str | None) -> object:
+        """Differs from an earlier one when anything in this person's list may have changed, in any process."""
 
     @property
     def read_only(self) -> bool:
