@@ -107,6 +107,17 @@ def test_a_stop_gives_up_an_agent_that_does_not_start(agents):
     assert text_of(ask(backend, new(backend), "hello")) == "You said: hello"
 
 
+def test_an_agent_whose_start_one_person_gave_up_stays_for_the_others(agents):
+    backend = agents.backend("--slow")
+    first, second = (Reading(backend, new(backend), "told") for _ in range(2))
+    until(lambda: agents.received("initialize") and first.pieces and second.pieces)
+    first.answer.cancel()
+    assert first.ended.wait(10)
+    (agents.folder / "start").touch()
+    assert second.ended.wait(10)
+    assert told(backend, new(backend))["pid"] == json.loads(second.text)["pid"]
+
+
 @pytest.mark.parametrize(
     ("switch", "sentence"),
     [

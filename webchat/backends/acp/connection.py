@@ -250,6 +250,7 @@ class Connection:
             if failure:
                 self.ready.set_exception(failure)
             else:
+                self.is_abandoned = False  # whoever still waited for its start has an agent that works
                 self.ready.set_result(self)
         if failure:
             self.wire.end()
