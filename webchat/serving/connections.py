@@ -1,4 +1,4 @@
-"""waitress, less patient: connections that hold others up are let go. Knows no application."""
+"""waitress with timeouts: slow connections that block others are closed. Knows no application."""
 
 from __future__ import annotations
 
@@ -27,38 +27,38 @@ REQUEST_PATIENCE = 30.0
 """Seconds that a request may take to arrive, and one more for each `SLOWEST` bytes of it."""
 SLOWEST = 1024
 READER_PATIENCE = 60.0
-"""Seconds over which a reader has to take what waits for it at `LEAST_SPEED` on average, else it is let go."""
+"""Seconds over which a reader must take its data at `LEAST_SPEED` on average, or it is disconnected."""
 LEAST_SPEED = 4096
 """Bytes a second."""
 MOST_WAITING = 16
-"""Threads that may wait at once for readers to take what a stream has sent; above it the longest waiting is let go."""
+"""Threads that may wait for slow readers at once; above it the longest waiting reader is disconnected."""
 PROBES = ("/healthz", "/readyz")
-"""How the paths end that are answered by threads of their own, however many others are held."""
+"""The ends of paths that have threads of their own, so that they are answered even if all others are busy."""
 THREADS_FOR_PROBES = 2
 IDLE_PATIENCE = 60
 """Seconds that a connection may be kept open between two requests."""
 LARGE_AT, LARGEST_FORM = "/sessions/import", 64 * 1024 * 1024
-"""Where a body may be as large as the server takes, and bytes of all others; the application itself takes less."""
+"""Paths whose bodies may be as large as the server allows, and the bytes of all others; the application allows less."""
 MOST_AHEAD = 10
-"""Requests that may wait on one connection for the one before: no browser sends any, and each may want a thread."""
+"""Pipelined requests on one connection: browsers send none, and each may need a thread."""
 LOOK_INTERVAL = 1
-"""Seconds between two looks at the connections."""
+"""Seconds between two checks of the connections."""
 MOST_CONNECTIONS = 1000
-"""At most; and half of the descriptors that the process may have, for an answer needs up to three."""
+"""Connections at most, and at most half of the process's descriptors: an answer needs up to three."""
 KEPT_FREE = 50
-"""Connections below that number from which on the longest idle ones make room for others."""
+"""When fewer than this many more connections are possible, the longest idle ones are closed."""
 ACCEPT_PAUSE = 1.0
-"""Seconds in which no connection is accepted after one failed for want of descriptors or memory."""
+"""Seconds without accepting after it failed for lack of descriptors or memory."""
 SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 SHORTAGE_OVER = 60.0
 """Seconds without a failure after which the next one is logged again."""
 
 
 class Request(HTTPRequestParser):
-    """A request whose body may be large only where it has to be: what is refused later lies on the disk until then."""
+    """A request with a limit on its body by path: a body that is refused later is on the disk until then."""
 
     def parse_header(self, header_plus: bytes) -> None:
-        """Read the headers. Raises what waitress makes a refusal of."""
+        """Parse the headers. Raises what waitress turns into an error response."""
         super().parse_header(header_plus)
         if not str(self.path).endswith(LARGE_AT):  # type: ignore[attr-defined]
             self.adj = copy(self.adj)
@@ -66,7 +66,7 @@ class Request(HTTPRequestParser):
 
 
 class Refusal(ErrorTask):
-    """The answer to what is no request, or a far too large one, which the application never sees."""
+    """The response to a malformed or far too large request, which the application never sees."""
 
     def execute(self) -> None:
         """Answer."""
@@ -75,23 +75,23 @@ class Refusal(ErrorTask):
 
 
 class Connection(HTTPChannel):
-    """One connection, which knows for how long it has held somebody up."""
+    """One connection, which measures for how long it has blocked others."""
 
     parser_class = Request
     error_task_class = Refusal
     _request_began = 0.0
     _sent = 0
     _slow_since: tuple[float, int] | None = None
-    """Since when something waits for the reader or its speed was found right, and bytes that it had taken then."""
+    """When data began to wait for the reader, or its speed was last sufficient, and the bytes it had taken by then."""
 
     def send(self, data: bytes, do_close: bool = True) -> int:
-        """Give the system what it takes of these bytes; how many."""
+        """Send as many of these bytes as the system takes; returns how many."""
         sent: int = super().send(data, do_close)
         self._sent += sent
         return sent
 
     def received(self, data: bytes) -> bool:
-        """Take in what came of a request."""
+        """Receive bytes of a request."""
         before = self.request
         taken: bool = super().received(data)
         if self.request is None or self.request is not before:
@@ -101,7 +101,7 @@ class Connection(HTTPChannel):
         return taken
 
     def holds_up(self, now: float) -> bool:
-        """Whether its request does not get on, or its reader takes nothing of what waits for it."""
+        """Whether its request arrives, or its data is read, too slowly."""
         if self.request is not None:
             arrived = self.request.header_bytes_received + self.request.body_bytes_received
             if now - self._request_began > REQUEST_PATIENCE + arrived / SLOWEST:
@@ -119,13 +119,13 @@ class Connection(HTTPChannel):
         return now - began > READER_PATIENCE and taken - before < LEAST_SPEED * (now - began)
 
     def _flush_outbufs_below_high_watermark(self) -> None:
-        """Wait until the reader has taken most of what was sent to it."""
+        """Wait until the reader has taken most of the sent data."""
         if self.total_outbufs_len > self.adj.outbuf_high_watermark:
             with self.server.waiting_for(self):  # type: ignore[attr-defined]
                 super()._flush_outbufs_below_high_watermark()  # type: ignore[misc]  # not in the stubs
 
     def let_go(self) -> None:
-        """Shut the connection down, from any thread; the loop then finds it gone and closes it.
+        """Shut the connection down, from any thread; the loop then closes it.
 
         Closed here, its descriptor could be given to a connection that is accepted in the same turn of the loop, which
         would then get what had happened to this one.
@@ -135,7 +135,7 @@ class Connection(HTTPChannel):
 
     @property
     def waits(self) -> bool:
-        """Whether nothing that was asked on it is being done."""
+        """Whether it has no request in progress."""
         return not self.requests and not self.total_outbufs_len
 
 
@@ -159,7 +159,7 @@ class Server(TcpWSGIServer):
         self._most_connections = _most_connections()
         self._most_waiting = min(MOST_WAITING, threads // 2)
         self._waiting: dict[Connection, None] = {}
-        """Whose readers a thread waits for, the longest first."""
+        """Connections whose readers a thread waits for, the longest waiting first."""
         self._waiting_guard = threading.Lock()
         self._accepts_from = self._failed_at = 0.0
         settings = Adjustments(
@@ -169,14 +169,14 @@ class Server(TcpWSGIServer):
             channel_timeout=IDLE_PATIENCE,
             cleanup_interval=LOOK_INTERVAL,
             max_request_body_size=largest_body,
-            # What waits for a reader that does not read is kept in memory and on disk: a page's stream needs little.
+            # Unread data is kept in memory and on disk: a page's stream needs little.
             outbuf_high_watermark=1024 * 1024,
             # select() ends the process at 1,024 descriptors; poll() does not.
             asyncore_use_poll=True,
-            # Without a look-ahead a closed browser is noticed only when something is written to it.
+            # Without look-ahead a closed browser is noticed only at the next write.
             channel_request_lookahead=5,
             ident=None,
-            # Whether X-Forwarded- headers are believed is the application's to decide.
+            # The application decides whether X-Forwarded- headers are believed.
             clear_untrusted_proxy_headers=False,
         )
         dispatcher, self._probes = ThreadedTaskDispatcher(), ThreadedTaskDispatcher()
@@ -197,16 +197,16 @@ class Server(TcpWSGIServer):
         return ("localhost", "80") if self.family == AF_UNIX else super().getsockname()
 
     def set_socket_options(self, conn: Any) -> None:  # noqa: ANN401
-        """Set what is for TCP alone."""
+        """Set the options of TCP sockets."""
         if self.family != AF_UNIX:
             super().set_socket_options(conn)
 
     def fix_addr(self, addr: Any) -> Any:  # noqa: ANN401
-        """Who connects; through a unix socket that is this machine, as a proxy on it is."""
+        """The peer's address; through a Unix socket that of this machine, like a local proxy's."""
         return ("127.0.0.1", 0) if self.family == AF_UNIX else addr
 
     def add_task(self, task: Any) -> None:  # noqa: ANN401  (a connection)
-        """Have the connection's next request answered, a probe's without waiting for any other."""
+        """Queue the connection's next request, a probe's for its own threads."""
         is_probe = str(getattr(task.requests[0], "path", "")).endswith(PROBES)
         (self._probes if is_probe else self.task_dispatcher).add_task(task)
 
@@ -215,7 +215,7 @@ class Server(TcpWSGIServer):
         return bool(super().readable()) and time.monotonic() >= self._accepts_from
 
     def accept(self) -> Any:  # noqa: ANN401
-        """A new connection, or None if there is none to be had; then there is a pause, and no busy loop."""
+        """A new connection; None after a failure, which is followed by a pause instead of a busy loop."""
         try:
             return super().accept()
         except OSError as error:
@@ -232,7 +232,7 @@ class Server(TcpWSGIServer):
 
     @contextmanager
     def waiting_for(self, connection: Connection) -> Iterator[None]:
-        """Note that a thread waits for this reader; the one that is waited for the longest is let go if need be."""
+        """Note that a thread waits for this reader; disconnects the longest waiting one above the limit."""
         with self._waiting_guard:
             self._waiting[connection] = None
             if len(self._waiting) > self._most_waiting:
@@ -246,12 +246,12 @@ class Server(TcpWSGIServer):
                 self._waiting.pop(connection, None)
 
     def close(self) -> None:
-        """End the threads for probes, and listen no more."""
+        """End the threads for probes, and stop listening."""
         self._probes.shutdown()
         super().close()
 
     def maintenance(self, now: int) -> None:
-        """Let go of who holds others up, and of who has been idle for long."""
+        """Close connections that are too slow, or idle for too long."""
         super().maintenance(now)
         connections: list[Connection] = [*self.active_channels.values()]  # type: ignore[attr-defined]  # a dict
         for connection in connections:
@@ -269,13 +269,13 @@ class Server(TcpWSGIServer):
 
 
 def _most_connections() -> int:
-    """How many connections there may be at once, with the descriptors that this process has."""
+    """How many connections the process's descriptors allow."""
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return MOST_CONNECTIONS if files == resource.RLIM_INFINITY else min(MOST_CONNECTIONS, files // 2)
 
 
 def _unread(sock: socket | None) -> int:
-    """Bytes that the system holds for this connection's reader; 0 if it does not tell."""
+    """Bytes in the socket's send buffer; 0 if unknown."""
     if sock is None:
         return 0
     try:

@@ -1,4 +1,4 @@
-"""Whether the chat could take a message now, and if not, why: sentences that anybody may read. Knows no page."""
+"""Whether the chat can accept a message now, and if not, why: sentences that anybody may read. Knows no page."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from webchat.manager import WebChatSessionManager
 
 log = logging.getLogger(__name__)
 KEPT = 5.0
-"""Seconds for which an answer holds: whoever asks more often is given it again."""
+"""Seconds for which a result is cached."""
 PATIENCE = 2.0
-"""Seconds that somebody waits for an answer."""
+"""Seconds that a probe waits for a result."""
 STALE = 30.0
 """Seconds for which the last answer stands in for one that is late: what is slow may be well, what hangs is not."""
 
 
 class Health:
-    """What a load balancer or a supervisor asks of one chat."""
+    """The readiness of one chat, for load balancers and supervisors."""
 
     def __init__(
         self, manager: WebChatSessionManager, clock: Callable[[], float] = monotonic, patience: float = PATIENCE
@@ -47,18 +47,18 @@ class _Check:
         self._look, self._clock = look, clock
         self._guard = threading.Lock()
         self._last: tuple[float, str | None] = (float("-inf"), None)
-        """When there was an answer, and which."""
+        """The last result, and when it was obtained."""
         self._idle = threading.Event()
         self._idle.set()
 
     def begin(self) -> None:
-        """Put the question, unless that is being done or has just been."""
+        """Run the check, unless it is running or has just run."""
         with self._guard:
             if self._idle.is_set() and self._clock() - self._last[0] > KEPT:
                 self._idle.clear()
                 try:
                     threads.start(self._ask, "health")
-                except NoThreads:  # the next who asks tries again
+                except NoThreads:  # the next probe retries
                     self._last = self._clock(), "There are too many threads."
                     self._idle.set()
 

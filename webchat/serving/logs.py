@@ -1,7 +1,6 @@
-"""How the log is written when the chat is a program of its own. An application that embeds it has its own way.
+"""The log's formats when the chat is a program of its own. An embedding application has its own logging.
 
-Whatever is logged, what a terminal would obey or what reads as another line is written as an escape. Lines whose
-arguments are a mapping have these as fields in JSON.
+Control characters and line ends are escaped. A record whose arguments are a mapping has these as fields in JSON.
 """
 
 from __future__ import annotations
@@ -16,14 +15,14 @@ from typing import Any
 from webchat import reference
 
 CLEAR_LINE = "\r\x1b[K"
-"""Takes a progress bar away, which the terminal is shown again at its next step."""
+"""Erases a progress bar, which is shown again at its next update."""
 INDENT = "    "
 
 
 def set_up(form: str = "human", level: str = "warning") -> None:
     """Log to standard error, in that form ("human" or "json"): of the chat from `level` on, of libraries from warnings.
 
-    A library's finer words are nobody's: an HTTP client's tell keys.
+    Libraries log from warnings on: an HTTP client's details contain keys.
     """
     root, own = logging.getLogger(), logging.getLogger("webchat")
     for old in [handler for handler in root.handlers if isinstance(handler, _Terminal)]:
@@ -33,7 +32,7 @@ def set_up(form: str = "human", level: str = "warning") -> None:
     root.addHandler(handler)
     own.setLevel(level.upper())
     root.setLevel(max(own.level, logging.WARNING))
-    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a full queue is said to those who wait in it
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # clients in a full queue get an error
 
 
 def printable(text: str) -> str:
@@ -76,7 +75,7 @@ class JsonLines(logging.Formatter):
 
 
 class _Terminal(logging.Handler):
-    """Standard error as it is at the moment, whoever has put another in its place."""
+    """The current `sys.stderr`, which may be replaced."""
 
     def emit(self, record: logging.LogRecord) -> None:
         try:

@@ -1,6 +1,6 @@
-"""What happens, as Prometheus reads it: counts and times, one registry for each application. Needs the extra `metrics`.
+"""Metrics for Prometheus: counts and times, one registry for each application. Needs the extra `metrics`.
 
-No label has an id, a name or a word that somebody typed.
+No label contains an id, a name or anything typed.
 """
 
 from __future__ import annotations
@@ -48,13 +48,13 @@ class Metrics:
         self._requests = counter("webchat_requests", "Requests answered.", ["route", "status"])
 
     def text(self) -> tuple[bytes, str]:
-        """All of it in Prometheus' text format, and the format's content type."""
+        """All metrics in Prometheus' text format, and its content type."""
         from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
         return generate_latest(self._registry), CONTENT_TYPE_LATEST
 
     def watch_streams(self, count: Callable[[], int]) -> None:
-        """Ask `count` how many streams are open whenever somebody reads."""
+        """Call `count` for the number of open streams at each scrape."""
         self._streams.set_function(count)
 
     def reply_began(self) -> None:

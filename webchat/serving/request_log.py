@@ -1,4 +1,4 @@
-"""What became of each request: a line in the log under its reference, and word to whoever counts. Knows no chat."""
+"""Logs each request under its reference, and reports it to the metrics. Knows no chat."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ LINE = "%(method)s %(path)s %(status)d %(ms)d ms %(bytes)d bytes %(client)s %(re
 LINE_WITH_PERSON = LINE.replace("%(client)s", "%(client)s %(person)s")
 HEADER = "X-Request-ID"
 LONGEST = 200
-"""Characters of a method or path that are logged; a stranger sends what he likes."""
+"""Characters of a method or path that are logged."""
 
 
 @dataclass(frozen=True)
 class RequestReport:
-    """One request that has ended, with its answer's last byte. `path` has no query, in which may be what was typed."""
+    """One request whose response was sent completely. `path` is without the query, which may contain typed text."""
 
     method: str
     path: str
@@ -97,7 +97,7 @@ class _Counted:
 
 
 def _report(environ: WSGIEnvironment, name: str, status: int, seconds: float, sent: int) -> RequestReport:
-    # WSGI gives the path with a character for each byte.
+    # WSGI decodes the path's bytes as Latin-1.
     path = (
         (environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", ""))
         .encode("latin-1", "replace")

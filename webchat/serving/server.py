@@ -31,13 +31,13 @@ FLUSH_TIME = 0.2
 """Seconds that the last bytes of streams have to leave, once all answers have ended."""
 OPEN_FILES = 16_384
 LARGEST_BODY = 1024 * 1024 * 1024 + 16 * 1024 * 1024
-"""Bytes; up to here a request that is too large gets the application's own answer."""
+"""Bytes up to which a request that is too large gets the application's own error."""
 
 
 def give_memory_back() -> None:
-    """Have glibc give large blocks back at once, and have its threads share their heaps.
+    """Make glibc return large blocks at once, and share heaps between threads.
 
-    Left alone, each of many heaps keeps what one answer of 4 MiB took in it once: 250 MiB where 80 do.
+    By default each of many heaps keeps the memory that one answer of 4 MiB needed: 250 MiB instead of 80.
     """
     with suppress(OSError, AttributeError):
         libc = ctypes.CDLL("libc.so.6")
@@ -50,11 +50,11 @@ def run(
 ) -> None:
     """Serve until SIGTERM or SIGINT; then answers in flight have `grace` seconds to end, and are kept as they are.
 
-    Meanwhile nothing new is begun. A second signal does not wait for that.
+    Meanwhile new ones are refused. A second signal ends the process at once.
     """
     _allow_files()
     give_memory_back()
-    # What is loaded stays, and what an answer makes is mostly gone by itself: both are looked through in vain, often.
+    # Modules stay, and an answer's objects are mostly freed by reference counting: collections rarely find garbage.
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000)
@@ -63,7 +63,7 @@ def run(
     ending = threading.Event()
 
     def close() -> None:
-        # In a thread of its own, while the server goes on: what was asked for still gets its answer's end.
+        # In a thread of its own, while the server continues: open requests still get the end of their answers.
         if manager.answers_in_flight and grace:
             log.warning("ending in %g seconds, or when all answers have; once more ends at once", grace)
         manager.close(grace)
@@ -80,14 +80,14 @@ def run(
     signal.signal(signal.SIGINT, end)
     manager.keep_house()
     try:
-        server.run()  # until SystemExit, which waitress takes for its end
+        server.run()  # until SystemExit, which waitress handles
     finally:
         server.close()
         remove(path)
 
 
 def _allow_files() -> None:
-    """Enough open files for all connections and uploads, where the system lets us: many begin with 1,024."""
+    """Raise the limit of open files as far as allowed, for all connections and uploads: the default is often 1,024."""
     now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     enough = OPEN_FILES if most == resource.RLIM_INFINITY else min(OPEN_FILES, most)
     if now != resource.RLIM_INFINITY and now < enough:

@@ -1,4 +1,4 @@
-"""Looks over all that the chat needs, says what is wrong and what to do, and mends what is safe. Knows no terminal."""
+"""Checks all that the chat needs, reports problems with advice, and repairs what is safe. Knows no terminal."""
 
 from __future__ import annotations
 
@@ -17,10 +17,9 @@ REPAIR = "“webchat doctor --repair” mends it"
 
 @dataclass(frozen=True)
 class Finding:
-    """What is wrong, and what to do, each a sentence's part.
+    """A problem and advice, each a part of a sentence.
 
-    mend: does what can safely be done, None if that is a person's; it changes `files`. is_note: worth knowing, and
-    nothing wrong.
+    mend: repairs it, None if only a person can; it changes `files`. is_note: worth knowing, and no problem.
     """
 
     problem: str
@@ -32,7 +31,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Examined:
-    """One thing that was looked at, and what was found; nothing if it is as it should be."""
+    """One check and its findings; none if all is well."""
 
     name: str
     findings: tuple[Finding, ...]
@@ -42,7 +41,7 @@ Check = Callable[[], Iterator[Finding]]
 
 
 class Doctor:
-    """Looks over one home or database, with its settings. `models` is the folder of models that can be embedded."""
+    """Checks one home or database, with its settings. `models` is the folder of embedded models."""
 
     def __init__(self, settings: Settings, models: Path) -> None:
         from webchat.serving.doctor.database import Database
@@ -57,18 +56,18 @@ class Doctor:
         }
 
     def close(self) -> None:
-        """End what was opened to look."""
+        """Close what the checks have opened."""
         self._kept.close()
 
     def examine(self) -> Iterator[Examined]:
-        """Look at each thing; nothing is changed."""
+        """Run all checks; they change nothing."""
         for name, check in self._checks.items():
             yield Examined(name, tuple(_found(check)))
 
     def repair(self) -> Iterator[tuple[str, str]]:
-        """Mend what is safe, each after a copy of its files was made; gives what was mended, or why not, by name.
+        """Repair what is safe, each after its files were copied; returns what was repaired, or why not, by name.
 
-        Raises StorageError if no copy can be made; what was mended before that stays so.
+        Raises StorageError if no copy can be made; earlier repairs stay.
         """
         backup = f"backup-{time.strftime('%Y%m%dT%H%M%S')}"
         for name, check in self._checks.items():
@@ -85,7 +84,7 @@ class Doctor:
                     yield name, f"mended: {finding.problem}{kept}"
 
     def _copy(self, files: tuple[Path, ...], backup: str) -> bool:
-        """Copy these files, if they are there, into that folder, as they lie in the home; whether there was one."""
+        """Copy the existing ones of these files into that folder, with their paths in the home; returns whether any exists."""
         copied = False
         for path in files:
             folder, *inside = (SERVER_DIR, backup, *path.relative_to(self._home).parent.parts)
@@ -101,7 +100,7 @@ class Doctor:
 
 
 def _found(check: Check) -> Iterator[Finding]:
-    """What a check finds; that it could not look is a finding too."""
+    """A check's findings; a failed check is a finding, too."""
     try:
         yield from check()
     except (WebChatError, OSError) as error:

@@ -1,4 +1,4 @@
-"""What the chat needs beside its files: somebody who answers, a model, an address to listen on."""
+"""Checks what the chat needs besides its storage: a backend, a model, an address to listen on."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from webchat.serving.listening import why_not
 
 
 class Surroundings:
-    """Looks at what the settings name. A model server is asked for its models; nothing is started."""
+    """Checks what the settings name. A model server is asked for its models; nothing is started."""
 
     def __init__(self, settings: Settings, models: Path) -> None:
         self._settings, self._models = settings, models
 
     def checks(self) -> dict[str, Check]:
-        """What can be looked at, by name."""
+        """The checks, by name."""
         return {"who answers": self._check_backend, "model files": self._check_models, "server": self._check_server}
 
     def _check_backend(self) -> Iterator[Finding]:
