@@ -1,4 +1,4 @@
-"""What a person asked to be remembered: the commands, the store and the answers. Knows no backend and no session."""
+"""Memories: commands, store and answers. Knows no backend and no session."""
 
 from __future__ import annotations
 

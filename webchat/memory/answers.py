@@ -1,4 +1,4 @@
-"""What a memory command does, and what it says."""
+"""Executes memory commands and words their answers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MOST_TOLD = 50
 
 @dataclass(frozen=True)
 class MemoryAnswer:
-    """What a memory command gives: the text for people, and the memory stored or the list of those found."""
+    """The result of a memory command: the text for people, and the stored memory or the list of those found."""
 
     text: str
     action: Action
@@ -31,7 +31,7 @@ def answer(store: MemoryStore, action: Action, text: str, owner: str | None = No
 
 
 def answered_before(store: MemoryStore, action: Action, text: str, said: str, owner: str | None = None) -> MemoryAnswer:
-    """What `answer` gave already, said once more; nothing is stored again. Raises what the store raises."""
+    """The earlier result of `answer` again; stores nothing. Raises what the store raises."""
     if action == "recall":
         return MemoryAnswer(said, action, store.recall(text, owner))
     stored = [memory for memory in store.list(owner) if memory["content"] == text]

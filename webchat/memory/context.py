@@ -1,4 +1,4 @@
-"""What the model is told of the memories. Knows no model."""
+"""The memories as context for the model. Knows no model."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ OPENING = "What the person has asked to be remembered, oldest first:"
 def memory_context(store: MemoryStore, owner: str | None = None) -> str:
     """The newest 50 memories, a line each, as far as 4,000 characters go; "" if there is none.
 
-    Where they cannot be read the model does without: that is no reason not to answer.
+    If they cannot be read the model answers without them.
     """
     try:
         memories = store.list(owner)

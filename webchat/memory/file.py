@@ -1,4 +1,4 @@
-"""The memories' file, YAML that people may edit: what is understood of it, and what is kept of the rest."""
+"""The memories' file, YAML that people may edit; what cannot be parsed is kept."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _ID = re.compile(r"mem-([0-9]{1,9})")
 
 @dataclass
 class MemoryFile:
-    """The file's content: the rows that were understood, and all other keys as they were found."""
+    """The file's content: the rows that could be parsed, and all other keys unchanged."""
 
     top: dict[str, Any]
     rows: list[dict[str, Any]]
@@ -52,7 +52,7 @@ class MemoryFile:
 
 
 def parse(data: bytes) -> MemoryFile:
-    """What is understood of a file; `damaged` where that is not all of it, and then its text is searched for ids."""
+    """Parses a file; `damaged` if some of it cannot be parsed, and then its text is searched for ids."""
     try:
         top = _load(data)
     except Exception:  # PyYAML lets through what its constructors raise: ValueError, LookupError, RecursionError, …

@@ -1,4 +1,4 @@
-"""Which messages are for the memory and not for the model."""
+"""Recognises memory commands among messages."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _COMMANDS: tuple[tuple[Action, str], ...] = (
 
 
 def check_memory_intent(text: str) -> tuple[Action, str] | None:
-    """The action and its text where a message begins with a memory command, else None.
+    """The action and its text if a message is a memory command, else None.
 
     | message                               | action   | text |
     |---------------------------------------|----------|------|

@@ -77,7 +77,7 @@ class MemoryStore:
             return [view(row) for row in self._read(owner).rows if row.get("owner") == owner]
 
     def delete(self, memory_id: str, owner: str | None = None) -> bool:
-        """Put a memory into the trash; False where there is none. Its id is not used again. Raises StorageError."""
+        """Move a memory to the trash; False if there is none. Its id is not used again. Raises StorageError."""
         with self._changing(owner) as (draft, file):
             gone, file.rows = _parted(file.rows, memory_id, owner)
             if gone:
@@ -92,7 +92,7 @@ class MemoryStore:
         return [view(row) for row in rows if row.get("owner") == owner and not self._is_expired(row)]
 
     def restore(self, memory_id: str, owner: str | None = None) -> bool:
-        """Bring a memory back from the trash; False where it is not there. Raises StorageError."""
+        """Restore a memory from the trash; False if it is not there. Raises StorageError."""
         with self._changing(owner) as (draft, file):
             back, file.trash = _parted(file.trash, memory_id, owner)
             if back:
@@ -102,7 +102,7 @@ class MemoryStore:
         return bool(back)
 
     def purge(self, memory_id: str, owner: str | None = None) -> bool:
-        """Let a memory in the trash go for good; False where it is not there. Raises StorageError."""
+        """Delete a memory in the trash for good; False if it is not there. Raises StorageError."""
         with self._changing(owner) as (draft, file):
             gone, file.trash = _parted(file.trash, memory_id, owner)
             if gone:
@@ -119,7 +119,7 @@ class MemoryStore:
         return found
 
     def forget_all(self, owner: str | None) -> int:
-        """Let all that a person's memories are go for good, at once. Gives how many. Raises StorageError.
+        """Delete all of a person's memories for good, at once; returns how many. Raises StorageError.
 
         A document of their own goes with them; in one that all share the ids go on.
         """
@@ -135,17 +135,17 @@ class MemoryStore:
         return gone
 
     def is_whole(self) -> bool:
-        """Whether all memories, of every owner, are understood. Raises StorageError."""
+        """Whether the memories of every owner can be parsed. Raises StorageError."""
         with storing("The memories could not be read"):
             return not any(self._named(name).damaged for name in self._documents.names(MEMORIES))
 
     def mend(self) -> None:
-        """Write anew what was understood of them; a copy of what was damaged is kept. Raises StorageError."""
+        """Rewrite what could be parsed; a copy of a damaged document is kept. Raises StorageError."""
         for name in self._documents.names(MEMORIES):
             self._rewrite(name)
 
     def empty_expired(self) -> None:
-        """Let all go that has lain in the trash for its time, of every owner. Raises StorageError."""
+        """Delete everything that has expired in the trash for good, of every owner. Raises StorageError."""
         for name in self._documents.names(MEMORIES):
             with storing("The memories could not be read"):
                 expired = any(map(self._is_expired, self._named(name).trash))
@@ -167,7 +167,7 @@ class MemoryStore:
         return since > float("-inf") and seconds_of(self._clock()) - since > self._trash_days * 24 * 3600
 
     def _trash_mark(self, file: MemoryFile) -> dict[str, str]:
-        """What is noted of a memory that is deleted now. If the clock is behind, the newest moment known counts."""
+        """The changes to a memory that is deleted now. If the clock is behind, the latest known time is used."""
         now = self._clock()
         remembered = (seconds_of(str(row.get("timestamp"))) for row in (*file.rows, *file.trash))
         newest = max([self._newest(), *remembered, *map(_kept_since, file.trash)])
@@ -203,7 +203,7 @@ def _file_of(data: bytes | None) -> MemoryFile:
 
 
 def _kept_since(row: dict[str, Any]) -> float:
-    """Since when a memory lies in the trash, in seconds since 1970."""
+    """When a memory was deleted, in seconds since 1970."""
     return max(seconds_of(str(row.get(key))) for key in TRASH_KEYS)
 
 

@@ -1,4 +1,4 @@
-"""What a memory is about, from its words."""
+"""Derives a memory's category and tags from its words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The models that can be embedded: licence, size, sha256, where to get them. Knows nothing of how one is run."""
+"""The catalogue of embedded models: licence, size, sha256, sources. Knows no runtime."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def models_folder() -> Path:
 def choose(
     name: str, *, free_memory: int, free_disk: int, is_present: Callable[[EmbeddedModel], bool]
 ) -> EmbeddedModel | Path:
-    """The model for a setting: the larger one for "auto" where it fits, else what `resolve` finds.
+    """The model for a setting: for "auto" the larger one if it fits, else what `resolve` finds.
 
     `free_memory` and `free_disk` are in bytes. Raises InvalidInput.
     """

@@ -1,4 +1,4 @@
-"""A model's bytes from an HTTP server, gone on with where they broke off. Loaded only where there is a download."""
+"""Downloads a model's bytes from an HTTP server, resuming where a download broke off. Loaded on demand."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PAUSES = (0.0, 0.1, 0.5, 2.0)  # seconds before each try
 
 
 class _Broken(Exception):
-    """The connection broke off; what came is kept, and another try goes on from there."""
+    """The connection broke off; what came is kept, and a retry resumes there."""
 
 
 def from_address(url: str, part: PartFile, progress: Progress, cancelled: threading.Event, place: str) -> None:
@@ -47,7 +47,7 @@ def _ask(
     client: httpx.Client, url: str, part: PartFile, progress: Progress, cancelled: threading.Event, place: str
 ) -> None:
     with client.stream("GET", url, headers=_range_headers(part)) as response:
-        if response.status_code == 416:  # what is here does not fit what is there: begin anew
+        if response.status_code == 416:  # the local part does not match the server's file: begin again
             part.forget()
             raise _Broken("416")
         if response.status_code not in (200, 206):

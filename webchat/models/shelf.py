@@ -22,7 +22,7 @@ State = Literal["here", "coming", "partly", "absent"]
 
 @dataclass(frozen=True)
 class OnShelf:
-    """A model and whether it is here. `doing` is what is being done, or why the last try failed; `progress` 0 to 1."""
+    """A model and its state. `doing` is the current step, or why the last attempt failed; `progress` is from 0 to 1."""
 
     model: EmbeddedModel
     state: State
@@ -45,14 +45,14 @@ class Shelf:
         return [self._row(model) for model in self.models]
 
     def get(self, model: EmbeddedModel) -> None:
-        """Begin to fetch the model, or go on with it; a no-op where that is being done."""
+        """Start or resume fetching the model; a no-op while it is being fetched."""
         self._fetch(model)
 
     def wait_for(self, model: EmbeddedModel, report: Report, cancelled: threading.Event) -> Path:
-        """The path of the model's file, fetched where it is not here yet.
+        """The path of the model's file, which is fetched if necessary.
 
-        Raises BackendUnavailable with what to do, also when somebody has cancelled that; after `cancelled` nobody
-        waits any more, and it comes nevertheless.
+        Raises BackendUnavailable with what to do, also if somebody has cancelled the download; `cancelled` ends only
+        the waiting.
         """
         if is_present(model, self.folder):
             return self.folder / model.file_name
@@ -66,13 +66,13 @@ class Shelf:
         return fetching.path
 
     def cancel(self, model: EmbeddedModel) -> None:
-        """Stop fetching; what came is kept. A no-op where nothing is fetched here."""
+        """Stop fetching; what came is kept. A no-op if nothing is being fetched."""
         known = self._fetches.get(model.name)
         if known:
             known.cancel()
 
     def remove(self, model: EmbeddedModel) -> int:
-        """Delete the model's files; how many bytes that frees. Raises ModelBusy while it is being fetched."""
+        """Delete the model's files; returns how many bytes that frees. Raises ModelBusy while it is being fetched."""
         freed = remove(model, self.folder)
         self._fetches.pop(model.name, None)
         return freed
@@ -121,7 +121,7 @@ class _Fetch:
         return "" if self._cancelled.is_set() else self.failure
 
     def has_ended(self, within: float = 0.0) -> bool:
-        """Whether it has, or does so within so many seconds."""
+        """Wait for its end for so many seconds; returns whether it has ended."""
         return self._ended.wait(within)
 
     def cancel(self) -> None:
