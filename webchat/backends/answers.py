@@ -1,4 +1,4 @@
-"""One answer of a model: its pieces, how it is cancelled, and what is kept of it. Knows no session."""
+"""One answer of a model: its pieces, its cancellation, and the text that is kept. Knows no session."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Answering = Callable[[list[HistoryItem]], object]
 
 
 def ask(model: object, messages: list[HistoryItem]) -> Iterable[object]:
-    """What a ChatModel or a function gives for `messages`; its `cancel()` ends it at once, whatever the function does.
+    """The answer of a ChatModel or a function to `messages`; its `cancel()` ends it at once in any case.
 
     A ChatModel's own `cancel` is enough for that.
     """
@@ -30,7 +30,7 @@ def ask(model: object, messages: list[HistoryItem]) -> Iterable[object]:
 
 
 def _piece(given: object) -> Piece | None:
-    """A piece as it is passed on; None is nothing. Raises BackendUnavailable for what is no piece."""
+    """The piece to pass on; None is skipped. Raises BackendUnavailable for an invalid piece."""
     if isinstance(given, Event):
         if not isinstance(given.text, str):
             raise BackendUnavailable(f"Your function gave an Event whose text is {_a(given.text)}.")

@@ -1,4 +1,4 @@
-"""The one event loop on which all asynchronous agents of this process run, in a thread of its own.
+"""The event loop for all asynchronous agents of this process, in a thread of its own.
 
 An agent's client belongs to the loop on which it was first used; with a loop for each answer the second would fail.
 """

@@ -1,4 +1,4 @@
-"""Who is not let in any more, whatever the proxy says. Every server of a storage asks the same document."""
+"""The people whose access is disabled, whatever the proxy says: one document for all servers of a storage."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ THEN = "Tell whoever runs it: “webchat doctor” says more"
 
 @dataclass(frozen=True)
 class Disabled:
-    """Since when somebody is not let in, ISO 8601, and whether all that they had was removed then."""
+    """When somebody was disabled, ISO 8601, and whether their data was removed then."""
 
     since: str
     removed: bool = False
 
 
 class DisabledPeople:
-    """The people who are not let in, by their names at the proxy. Raises StorageError."""
+    """The disabled people, by their names at the proxy. Raises StorageError."""
 
     def __init__(self, documents: Documents, clock: Callable[[], str] = utc_now) -> None:
         """`clock` gives the present, ISO 8601."""
@@ -37,7 +37,7 @@ class DisabledPeople:
         """What was read last, and its version."""
 
     def all(self) -> Mapping[str, Disabled]:
-        """Who they are. While the storage cannot be read, that is who they were before.
+        """The disabled people. While the storage cannot be read they stay as they were.
 
         Raises StorageError if that is not known either: nobody is let in by mistake.
         """
@@ -53,11 +53,11 @@ class DisabledPeople:
         return known[1]
 
     def is_disabled(self, name: str | None) -> bool:
-        """Whether this person is not let in; None is who needs no name."""
+        """Whether this person is disabled; None is the person of a chat without sign-in."""
         return name is not None and name in self.all()
 
     def require_enabled(self, name: str | None) -> None:
-        """Raises NotAllowed for who is not let in."""
+        """Raises NotAllowed for a disabled person."""
         if self.is_disabled(name):
             raise NotAllowed
 
@@ -70,7 +70,7 @@ class DisabledPeople:
         return True
 
     def disable(self, name: str, *, removed: bool = False) -> None:
-        """Let nobody of this name in any more; `removed` says that what they had goes."""
+        """Disable this person; `removed` notes that their data is removed."""
 
         def disable(people: dict[str, Any]) -> None:
             known = people.get(name) or {"since": self._clock()}
@@ -79,7 +79,7 @@ class DisabledPeople:
         self._change(disable)
 
     def enable(self, name: str) -> bool:
-        """Let them in again; whether they were not."""
+        """Enable this person again; returns whether they were disabled."""
         was = name in self.all()
         self._change(lambda people: people.pop(name, None))
         return was

@@ -1,4 +1,4 @@
-"""Everybody who has something here: listed, exported, removed, let in no more."""
+"""Lists, exports, disables and removes the people who have data here."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class People:
         self._storage = manager.storage
 
     def all(self) -> list[Person]:
-        """Everybody who has a session or a memory, or is not let in; by name, who needed none first."""
+        """Everybody who has a session or a memory, or is disabled; by name, the one without a name first."""
         kept = {each.owner: each for each in self._storage.people()}
         memories, disabled = self._memory.counts(), self._disabled.all()
         names = {*kept, *memories, *disabled}
@@ -68,7 +68,7 @@ class People:
         return Person(name, kept, memories, disabled)
 
     def disable(self, name: str) -> None:
-        """Let this person in no more, and stop what is being written for them. What they have stays.
+        """Disable this person and stop their answers. Their data stays.
 
         Raises SessionBusy if something goes on all the same.
         """
@@ -76,11 +76,11 @@ class People:
         self._stop(name)
 
     def enable(self, name: str) -> bool:
-        """Let them in again; whether they were not."""
+        """Enable this person again; returns whether they were disabled."""
         return self._disabled.enable(name)
 
     def remove(self, name: str) -> Removed:
-        """Remove all that is this person's, and let them in no more. Called again, it goes on where it was.
+        """Remove all of this person's data, and disable them. An interrupted call can be repeated.
 
         Raises NoSuchPerson; SessionBusy if something goes on all the same: what is left is removed the next time.
         """
@@ -94,7 +94,7 @@ class People:
         return Removed(sessions, memories)
 
     def export(self, name: str, file: IO[bytes]) -> list[LeftOut]:
-        """Write all that is this person's as a zip, which can be imported; gives the sessions that cannot be read.
+        """Write all of this person's data as a zip, which can be imported; returns the sessions that cannot be read.
 
         It has `sessions.jsonl` and `trash.jsonl`, as `webchat export` writes them, `waiting.jsonl` with the messages
         that are not sent yet, and `memories.json`. Raises NoSuchPerson.

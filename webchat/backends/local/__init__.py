@@ -95,7 +95,7 @@ class LocalModel:
         self.engine.attempt(report)
 
     def stream(self, messages: Sequence[HistoryItem]) -> LocalReply:
-        """The answer to `messages`; waits, saying so, while the model is fetched and loaded and for its turn."""
+        """The answer to `messages`; waits, with a status, until the model is fetched and loaded, and for its turn."""
         return LocalReply(self.engine, self._line, self._cuts, messages)
 
     def close(self) -> None:
@@ -151,7 +151,7 @@ def _free_disk(folder: Path) -> int:
 
 
 def _cores() -> int:
-    """The cores that this process may use, without those that only double another."""
+    """The physical cores that this process may use."""
     import psutil
 
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,4 +1,4 @@
-"""The process that has the model, seen from the chat: started, asked for its address, ended. Knows no session."""
+"""The model's process: starts it, reads its address, ends it. Knows no session."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class Child:
     def wait_ready(self) -> None:
         """Return when the model is loaded. Raises BackendUnavailable, and then the process has ended.
 
-        Also where `end` was called meanwhile: then nothing is wrong, and the log says nothing.
+        Also if `end` was called meanwhile, without a log entry.
         """
         assert self._process.stdout  # noqa: S101
         try:
@@ -112,12 +112,12 @@ class Child:
         return False
 
     def _last_words(self) -> str:
-        """What the process, which has ended, printed last."""
+        """The last output of the ended process."""
         self._listener.join(DYING)  # it may not have read everything yet
         return "".join(self._printed)
 
     def end(self) -> None:
-        """End the process, at once where it does not go by itself."""
+        """End the process; kills it if it does not end by itself."""
         self._is_unwanted = True
         assert self._process.stdin  # noqa: S101
         with suppress(OSError):
@@ -130,7 +130,7 @@ class Child:
             self._process.wait()
 
     def model(self, max_tokens: int) -> OpenAIModel:
-        """What asks it for one answer of at most `max_tokens`."""
+        """A stream for one answer of at most `max_tokens`."""
         return OpenAIModel(
             f"{self._address}/v1",
             "embedded",
@@ -150,7 +150,7 @@ class Child:
             raise BackendUnavailable(UNCOUNTED) from error
 
     def _slot_context(self) -> int:
-        """What the model itself can keep may be less than what was wished."""
+        """The model's own context may be smaller than the requested one."""
         return int(self._ask("GET", "/props")["default_generation_settings"]["n_ctx"])
 
     def _ask(self, method: str, path: str, body: object = None) -> Any:  # noqa: ANN401

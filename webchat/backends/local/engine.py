@@ -1,4 +1,4 @@
-"""Has the model ready: fetched, loaded, unloaded when nobody asks it, and anew after that or a failure.
+"""Keeps the model ready: fetches and loads it, unloads it when idle, and restarts it after a failure.
 
 Knows no conversation.
 """
@@ -30,7 +30,7 @@ def _silent(text: str, progress: float | None) -> None:
 
 
 class Attempt:
-    """One try at having the model, in a thread of its own; it has begun when this exists.
+    """One attempt at loading the model, in a thread of its own, which starts at once.
 
     `ready` gives the child, or raises BackendUnavailable; `status` says what is being done, and how far it has come
     from 0 to 1.
@@ -47,7 +47,7 @@ class Attempt:
 
     @property
     def has_failed(self) -> bool:
-        """Whether there is no child to be had from this any more."""
+        """Whether this attempt has failed, or its process has ended."""
         if not self.ready.done():
             return False
         return self.ready.exception() is not None or self.ready.result().has_ended()

@@ -1,4 +1,4 @@
-"""What of a conversation fits the model's context, in tokens. Knows no model: it is given a way to count."""
+"""Fits a conversation into the model's context, in tokens. Knows no model: it is given a function that counts."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Count = Callable[[Messages], int]
 
 @dataclass(frozen=True)
 class Fitted:
-    """What the model is given, how many tokens are left for its answer, and what the person should know."""
+    """The messages for the model, the tokens left for its answer, and a note for the person."""
 
     messages: Messages
     room: int
@@ -58,7 +58,7 @@ class Cuts:
 
 
 def _digests(messages: Messages, starts: Sequence[int]) -> list[tuple[int, bytes]]:
-    """For each of `starts`, ascending, what identifies all that comes before it."""
+    """For each of `starts`, ascending, a digest of everything before it."""
     digest, done, found = hashlib.sha256(), 0, []
     for start in starts:
         for item in messages[done:start]:
@@ -103,7 +103,7 @@ def _starts(messages: Messages, first: int) -> list[int]:
 
 
 def _shortened(system: Messages, last: HistoryItem, context: int, budget: int, tokens: Count) -> Fitted:
-    """The last message alone, without its middle; the system prompt too where it leaves no room for one."""
+    """The last message alone, without its middle; the system prompt, too, if it leaves no room for one."""
     if system and tokens([*system, _without_middle(last, 0)]) > budget // 2:
         kept = system[0]
         system = [_longest(kept, lambda item: tokens([item, _without_middle(last, 0)]) <= budget // 2)]

@@ -1,4 +1,4 @@
-"""Who may ask the model next: first come, first served. Knows no model."""
+"""The queue for the model: first come, first served. Knows no model."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 
 class Line:
-    """People in the order in which they came; the first `places` of them are being answered.
+    """Waiting answers in the order in which they came; the first `places` of them are running.
 
     Each is known by the function that is called, from any thread, whenever somebody before it has left.
     """
@@ -27,7 +27,7 @@ class Line:
             return max(0, self._people.index(moved) - self._places + 1) if moved in self._people else 0
 
     def leave(self, moved: Callable[[], object]) -> None:
-        """Give the place free; a no-op for who has none."""
+        """Release the place; a no-op without one."""
         with self._people_lock:
             if moved not in self._people:
                 return

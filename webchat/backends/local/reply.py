@@ -26,7 +26,7 @@ Status = tuple[str, float | None]
 class LocalReply:
     """The pieces of one answer, to be iterated once. Raises BackendUnavailable while it is iterated.
 
-    `cancel` from any thread gives up the place in the line at once, or ends the answer that is being written.
+    `cancel` from any thread gives up the place in the queue at once, or ends the answer in flight.
     """
 
     def __init__(self, engine: Engine, line: Line, cuts: Cuts, messages: Messages) -> None:
@@ -73,7 +73,7 @@ class LocalReply:
         return (f"Waiting: {before} before you", None) if before else None
 
     def _until(self, status: Callable[[], Status | None]) -> Iterator[Piece]:
-        """Say the status whenever it is another, until there is none or the answer is cancelled."""
+        """Yield each new status, until there is none or the answer is cancelled."""
         said: Status | None = None
         while True:
             self._moved.clear()  # before looking: what changes afterwards ends the wait
