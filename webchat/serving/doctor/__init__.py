@@ -84,7 +84,7 @@ class Doctor:
                     yield name, f"mended: {finding.problem}{kept}"
 
     def _copy(self, files: tuple[Path, ...], backup: str) -> bool:
-        """Copy the existing ones of these files into that folder, with their paths in the home; returns whether any exists."""
+        """Copy those of these files that exist into that folder, with their paths; returns whether any exists."""
         copied = False
         for path in files:
             folder, *inside = (SERVER_DIR, backup, *path.relative_to(self._home).parent.parts)
