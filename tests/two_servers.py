@@ -195,15 +195,20 @@ class Network:
         _ip("-n", self.name, "link", "set", self._there, "up")
         _ip("-n", self.name, "link", "set", "lo", "up")
 
-    def cut(self) -> None:
-        """From now on what either side sends goes to a machine that is not there: it is dropped without a word."""
-        _ip("neighbour", "replace", self.guest, "lladdr", "02:00:00:00:00:09", "dev", self._here, "nud", "permanent")
-        inside = ("-n", self.name, "neighbour", "replace", self.host, "lladdr", "02:00:00:00:00:09")
-        _ip(*inside, "dev", self._there, "nud", "permanent")
+    def cut(self, *, also_questions: bool = True) -> None:
+        """From now on what this machine sends there is dropped without a word, and what comes from there as well.
+
+        It goes to a machine that is not there.
+        """
+        nobody = ("lladdr", "02:00:00:00:00:09", "nud", "permanent")
+        _ip("neighbour", "replace", self.guest, *nobody, "dev", self._here)
+        if also_questions:
+            _ip("-n", self.name, "neighbour", "replace", self.host, *nobody, "dev", self._there)
 
     def mend(self) -> None:
-        _ip("neighbour", "del", self.guest, "dev", self._here)
-        _ip("-n", self.name, "neighbour", "del", self.host, "dev", self._there)
+        for inside, address, device in ((), self.guest, self._here), (("-n", self.name), self.host, self._there):
+            with suppress(subprocess.CalledProcessError):  # one way may not have been cut
+                _ip(*inside, "neighbour", "del", address, "dev", device)
 
     def remove(self) -> None:
         for command in (["link", "del", self._here], ["netns", "del", self.name]):
