@@ -8,6 +8,7 @@ import os
 import shutil
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -304,21 +305,29 @@ def test_a_question_that_a_dead_server_left_is_kept_without_buttons(manager, ask
     manager.stop(session_id)
 
 
-@pytest.mark.parametrize(("works", "status"), [(9, "complete"), (11, "stopped")])
-def test_time_spent_waiting_for_the_person_is_not_the_answers(manager, session_id, backend, works, status):
-    now, gate = [0.0], threading.Event()
-    backend.plays(ASKED, backend.has_chosen, "thanks", gate, "!")
-    posted = ask(manager, session_id)
-    posted.run._meter = ReplyMeter(lambda: now[0])
+def test_time_spent_waiting_for_the_person_does_not_count_as_work():
+    now = [0.0]
+    meter = ReplyMeter(lambda: now[0])
+    now[0] += 3
+    assert meter.working_seconds(is_asking=False) == 3
     now[0] += 1000
-    posted.run.tend(longest=10)
+    assert meter.working_seconds(is_asking=True) == 3
+    now[0] += 4
+    assert meter.working_seconds(is_asking=False) == 7
+    assert meter.seconds == 1007
+
+
+def test_an_answer_that_waits_for_the_person_is_not_ended_for_its_time(manager, session_id, backend):
+    backend.plays(ASKED, backend.has_chosen, "thanks")
+    began = time.monotonic()
+    posted = ask(manager, session_id)
+    posted.run.tend(longest=3600)
+    worked = time.monotonic() - began
+    assert not posted.wait(0.6)
+    posted.run.tend(longest=worked + 0.5)
     manager.answer_permission(session_id, "p1", "yes")
-    until(lambda: "thanks" in answer(manager, session_id).content)
-    now[0] += works
-    posted.run.tend(longest=10)
-    gate.set()
     posted.wait()
-    assert answer(manager, session_id).status == status
+    assert answer(manager, session_id).status == "complete"
 
 
 @pytest.mark.parametrize(
