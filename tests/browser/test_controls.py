@@ -232,6 +232,16 @@ def test_the_dropdown_is_narrowed_to_a_folder_and_stays_so(visit, url, work):
     page.page.locator("#sessionSearch").fill("")
     page.panel.get_by_text("In work").click()
     expect(page.rows).to_have_count(2)
+    page.panel.get_by_text("By folder").click()
+    headings = page.panel.locator("section.group h2")
+    expect(headings).to_have_text(["work", "~"])
+    page.page.locator("#sessionSearch").fill("at h")
+    expect(headings.first).to_have_text("~")
+    page.page.locator("#sessionSearch").fill("")
+    expect(headings).to_have_text(["work", "~"])
+    headings.get_by_role("link", name="work").click()
+    expect(page.rows).to_have_count(1)
+    expect(page.panel.get_by_text("In work")).to_be_visible()
 
 
 @pytest.mark.parametrize("width", [320, 390])
