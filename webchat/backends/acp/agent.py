@@ -1,4 +1,4 @@
-"""An agent, known by the command that starts it: started when it is needed, ended when nobody needs it."""
+"""An agent's command: starts its process on demand, and ends it when idle."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Agent:
 
     def __init__(self, name: str, command: Sequence[str], environ: Mapping[str, str], idle: float) -> None:
         self.name, self._command, self._idle = name, tuple(command), idle
-        # None of the chat's own variables is the agent's business, and some have keys.
+        # The agent does not get the chat's own variables: some contain keys.
         self._environ = {name: value for name, value in environ.items() if not name.startswith("WEBCHAT_")}
         self.secrets = problems.secrets_of(command, self._environ)
         self._connection: Connection | None = None
@@ -34,7 +34,7 @@ class Agent:
 
     @property
     def label(self) -> str:
-        """What it calls itself, once it has said so."""
+        """Its own name, once it has sent it."""
         return (self._connection.title if self._connection else "") or self._title or self.name
 
     @property
@@ -56,7 +56,7 @@ class Agent:
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
-        """Keep it from being ended for want of use."""
+        """Keep it from being ended as idle."""
         with self._lock:
             self._users += 1
             rest, self._rest = self._rest, None

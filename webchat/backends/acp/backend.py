@@ -1,4 +1,4 @@
-"""The backend over agents: our sessions, and which agent answers in each. Knows no JSON-RPC."""
+"""The backend for agents: our sessions, and the agent of each. Knows no JSON-RPC."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class AcpBackend:
 
     @property
     def agents(self) -> list[str]:
-        """What a session may choose from."""
+        """The agents that a session may choose from."""
         return list(self._agents)
 
     @property
@@ -200,7 +200,7 @@ class AcpBackend:
         return keeping.list_own(agent, self._records.sessions_of(agent.name), self._records.folders())
 
     def _agent_of(self, session: Session) -> Agent:
-        """Who has answered in this session before, else who is chosen for it, else the first."""
+        """The agent that has answered in this session, else the chosen one, else the first."""
         if not session.agent:
             record = self._records.get(session.info.session_id)
             session.agent = record.agent if record else ""

@@ -1,4 +1,4 @@
-"""What an agent's session lets people choose, and the commands that it knows. Knows no process."""
+"""The controls and commands of an agent's session. Knows no process."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Choices:
         return self._options or tuple(self._older.values())
 
     def opened(self, answer: Mapping[str, Any]) -> None:
-        """Take in what the agent says of a session that it has opened."""
+        """Read the response to opening a session."""
         self._take_options(answer)
         modes, models = mapping(answer.get("modes")), mapping(answer.get("models"))
         found = (
@@ -43,7 +43,7 @@ class Choices:
         self._older = {select.id: select for select in found if select}
 
     def update(self, update: Mapping[str, Any]) -> None:
-        """Take in an update, if it is about this."""
+        """Apply an update, if it is about controls or commands."""
         kind = update.get("sessionUpdate")
         if kind == "available_commands_update":
             self._commands = tuple(_commands(update.get("availableCommands")))
@@ -65,7 +65,7 @@ class Choices:
         return select.name if select else select_id
 
     def request(self, select_id: str, value: str) -> Request:
-        """What has the agent choose this: the method, and its parameters beside the session."""
+        """The request for this choice: the method, and its parameters besides the session."""
         if self._options:
             return "session/set_config_option", {"configId": select_id, "value": value}
         if select_id == MODE:
@@ -73,7 +73,7 @@ class Choices:
         return "session/set_model", {"modelId": value}
 
     def chosen(self, select_id: str, value: str, answer: object) -> None:
-        """The agent has done so; its answer may have all options as they are now."""
+        """Apply the agent's response, which may have all current options."""
         if not self._options:
             self._choose_older(select_id, value)
         elif not self._take_options(mapping(answer)):

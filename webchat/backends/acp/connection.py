@@ -1,4 +1,4 @@
-"""A running agent with its sessions: what it can do, and who hears what happens in each. Knows no conversation."""
+"""A running agent: its capabilities, its sessions, and their listeners. Knows no conversation."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ CANCELLED = {"outcome": {"outcome": "cancelled"}}
 
 
 class Listener(Protocol):
-    """Who hears what happens in a session. Called in the thread that reads: must not wait."""
+    """Receives a session's events, in the reading thread: must not block."""
 
     def update(self, update: Mapping[str, Any]) -> None: ...
 
@@ -48,9 +48,9 @@ class AgentSession:
         self.listener: Listener | None = None
         self.heard_at = time.monotonic()
         self.known: str | None = None
-        """The digest of the conversation that it has; None if nobody can tell."""
+        """The digest of its conversation; None if unknown."""
         self.running: Future[Any] | None = None
-        """The prompt that has not ended yet."""
+        """The running prompt."""
         self.has_failed = False
         """Whether the last prompt ended with an error."""
         self.was_cancelled = False
@@ -140,7 +140,7 @@ class Connection:
 
     @property
     def title(self) -> str:
-        """What the agent calls itself, "" if it does not say."""
+        """The agent's own name, "" if it sends none."""
         info = mapping(self._info.get("agentInfo"))
         return one_line((text(info.get("title")) or text(info.get("name")))[:LONGEST_NAME])
 

@@ -1,4 +1,4 @@
-"""What an agent has said and nobody has read yet. Knows no agent."""
+"""A buffer for an agent's unread pieces. Knows no agent."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from webchat.backends import Event, Piece
 from webchat.chat.parts import Placed
 
 MOST_UNREAD, MOST_WAITING = 16 * 2**20, 100_000
-"""Characters of text, and pieces. Whoever reads keeps up with any agent that has not lost its way."""
+"""Characters of text, and pieces. Readers keep up with any agent that is not looping."""
 
 
 class Overflow(Exception):
-    """More has come than anybody would read."""
+    """The buffer is full."""
 
 
 @dataclass(slots=True)
@@ -122,5 +122,5 @@ class Inbox:
 
 
 def _place_of(part: Placed) -> tuple[type, str]:
-    """What another version of the part has too."""
+    """Identifies the part of which this is a version."""
     return type(part), getattr(part, "id", "")

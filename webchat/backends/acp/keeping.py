@@ -1,4 +1,4 @@
-"""Sessions that an agent keeps itself: listed, and read to be gone on with here. Knows no conversation of ours."""
+"""An agent's own sessions: lists and loads them, to be continued here. Knows no conversation of ours."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from webchat.errors import BackendUnavailable, InvalidInput
 
 MOST_LISTED, MOST_PAGES, MOST_FOLDERS = 200, 50, 20
 START_PATIENCE, LIST_PATIENCE, LOAD_PATIENCE = 30.0, 15.0, 120.0
-"""Seconds that a person who looks at a list waits for each."""
+"""Seconds that the list waits for each agent."""
 GONE = "This session is not there any more, or it is here already. Look at the list again."
 TOO_LONG = "This session is too long to be brought in."
 T = TypeVar("T")

@@ -1,4 +1,4 @@
-"""Finds the agent's session that has a conversation, or begins one. Knows no prompt."""
+"""Finds the agent's session with a conversation, or begins one. Knows no prompt."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ T = TypeVar("T")
 
 
 class Cancelled(Exception):
-    """The answer was cancelled while something was waited for."""
+    """The answer was cancelled during a wait."""
 
 
 class Opening:

@@ -1,4 +1,4 @@
-"""What went wrong with an agent, as a sentence that a person can act on. Quotes no secret and no argument."""
+"""Messages for people about problems with agents. They quote no secret and no argument."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ LEAST_SECRET = 6
 
 
 class AgentError(Exception):
-    """An agent's answer that is an error: whatever stands in it, of any type."""
+    """An agent's error response, whose fields may have any type."""
 
     def __init__(self, error: Any) -> None:  # noqa: ANN401
         super().__init__("the agent answered with an error")
@@ -55,7 +55,7 @@ class AgentError(Exception):
 
 
 def of_error(error: AgentError, name: str, secrets: Sequence[str]) -> BackendUnavailable:
-    """The sentence for an error in the place of an answer."""
+    """The message for an error response."""
     said = quotation(error.said, secrets)
     says = f" It says: {said}" if said else ""
     if error.code == AUTH_REQUIRED:
@@ -64,7 +64,7 @@ def of_error(error: AgentError, name: str, secrets: Sequence[str]) -> BackendUna
 
 
 def of_refusal(text: str, secrets: Sequence[str]) -> BackendUnavailable:
-    """The sentence for a prompt that was refused after this text."""
+    """The message for a prompt that was refused after this text."""
     said = quotation(text, secrets)
     return BackendUnavailable(REFUSED.format(f": {said}" if said else " to answer this. Ask in another way."))
 
@@ -79,7 +79,7 @@ def without_keys(said: str, secrets: Sequence[str]) -> str:
 
 
 def secrets_of(command: Sequence[str], environ: Mapping[str, str]) -> tuple[str, ...]:
-    """What must not be shown of what an agent is started with: keys in its arguments and environment, longest first."""
+    """The secrets in an agent's arguments and environment, longest first."""
     found = {value for name, value in environ.items() if _SECRET_NAME.search(name)}
     found |= set(_secret_arguments(command))
     return tuple(sorted((value for value in found if len(value) >= LEAST_SECRET), key=len, reverse=True))

@@ -1,4 +1,4 @@
-"""Which agent's session has which conversation of ours: one small file. Knows no process."""
+"""A small file that maps our sessions to the agents' sessions. Knows no process."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Record:
 
     @property
     def is_held_elsewhere(self) -> bool:
-        """Whether another process that is still there may be using it."""
+        """Whether another running process may be using it."""
         if self.holder in (0, os.getpid()):
             return False
         with suppress(ProcessLookupError, OverflowError):
@@ -61,7 +61,7 @@ class Records:
     def __init__(self, folder: Folder) -> None:
         self._folder = folder
         self._own: dict[str, Record] = {}
-        """What this process wrote and the file could not take."""
+        """Records of this process that could not be written to the file."""
         self._own_lock = threading.Lock()
 
     def get(self, session_id: str) -> Record | None:
@@ -99,7 +99,7 @@ class Records:
         return {name for record in records for name in (*record.earlier, record.agent_session)}
 
     def folders(self) -> list[str]:
-        """Where agents have worked, the last one first."""
+        """The folders in which agents have worked, the last one first."""
         with self._own_lock:
             return list(dict.fromkeys(record.cwd for record in reversed(self._found().values())))
 

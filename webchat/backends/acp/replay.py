@@ -1,4 +1,4 @@
-"""What an agent says of a session that it loads. Knows no process."""
+"""Reads the messages that an agent replays when it loads a session. Knows no process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Our sessions, as far as they are in memory. Knows no process and no file."""
+"""Our sessions in memory. Knows no process and no file."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from webchat.backends.acp.turn import Turn
 
 MAX_SESSIONS, MAX_CHARACTERS = 1_000, 64 * 2**20
-"""What is kept; those used longest ago become unknown, and are told their history again."""
+"""Sessions that are kept; the least recently used ones become unknown, and are resumed with their history."""
 
 
 @dataclass
 class Session:
-    """One conversation: what was said, and the agent's session that has it, if one is alive."""
+    """One conversation: its history, and the live agent's session that has it, if there is one."""
 
     info: SessionInfo
     history: list[HistoryItem] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""Values of any type from an agent, taken as what they should be; a wrong type counts as absent. Raises nothing."""
+"""Reads an agent's values by their expected types; a wrong type counts as absent. Raises nothing."""
 
 from __future__ import annotations
 

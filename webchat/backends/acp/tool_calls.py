@@ -1,4 +1,4 @@
-"""A tool call as an agent tells of it, update by update, as a part. Knows no session."""
+"""Builds a tool call's part from an agent's updates. Knows no session."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class CallState:
     """Characters held, about."""
 
     def merge(self, update: Mapping[str, Any], now: float) -> ToolCall:
-        """Take an update in; the whole call as it is then. Costs what the update has, not what came before."""
+        """Apply an update; returns the whole call. The cost is that of the update."""
         call, status = self.call, STATUSES.get(text(update.get("status")), self.call.status)
         kind = update.get("kind")
         self.call = ToolCall(
@@ -107,7 +107,7 @@ def _size(block: Block) -> int:
 
 
 def _input(given: object) -> str:
-    """What a tool was given: a command if that is what it is, else JSON."""
+    """A tool's input: a command if it is one, else JSON."""
     command = given.get("command", given.get("cmd")) if isinstance(given, dict) else given
     if isinstance(command, list) and command and all(isinstance(word, str) for word in command):
         return shlex.join(command)[:LONGEST_INPUT]

@@ -1,4 +1,4 @@
-"""A conversation of ours, told to an agent that does not have it, and told apart from others. Knows no agent."""
+"""Formats a conversation for an agent that does not have it, and computes its digest. Knows no agent."""
 
 from __future__ import annotations
 

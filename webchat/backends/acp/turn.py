@@ -1,4 +1,4 @@
-"""One answer of an agent: opens its session, sends the prompt, passes on what comes. Knows no JSON-RPC."""
+"""One answer of an agent: opens its session, sends the prompt, and yields the pieces. Knows no JSON-RPC."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ NOT_OFFERED = "This is not one of the answers that the agent offers."
 
 @dataclass(frozen=True)
 class _Question:
-    """A permission that nobody has given or refused yet. `values` are the options' ids as the agent wrote them."""
+    """An open permission request. `values` are the options' ids as the agent sent them."""
 
     answer: Callable[[Mapping[str, Any]], None]
     values: Mapping[str, Any]
@@ -83,7 +83,7 @@ class Turn:
         self._end_prompt()
 
     def answer(self, permission_id: str, option_id: str) -> None:
-        """Pass on what the person has chosen. Raises InvalidInput for what is not offered."""
+        """Pass on the person's choice. Raises InvalidInput for what is not offered."""
         with self._state_lock:
             question = self._open.get(permission_id)
             if question is None:

@@ -1,4 +1,4 @@
-"""What an agent's updates during one answer mean, as pieces. Knows no process, and takes nothing on trust."""
+"""Converts an agent's updates during one answer into pieces; they are not trusted. Knows no process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An agent's process, spoken to in JSON-RPC: one object a line over its standard input and output. Knows no session."""
+"""JSON-RPC with an agent's process: one object per line over standard input and output. Knows no session."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Done = Callable[["Future[Any]"], object]
 
 
 class Receiver(Protocol):
-    """Who is told what the agent says by itself. Called in the thread that reads, one call at a time."""
+    """Receives the agent's requests and notifications. Called in the reading thread, one call at a time."""
 
     def asked(self, request_id: Any, method: str, params: Mapping[str, Any]) -> bool:  # noqa: ANN401
         """A request, which is answered with `reply`, now or later. False: there is no such method."""
@@ -46,7 +46,7 @@ class Receiver(Protocol):
 
 
 class Wire:
-    """A running agent, which is heard after `start`. Raises OSError if it cannot be run.
+    """A running agent, which is read from `start` on. Raises OSError if it cannot be run.
 
     It runs in a process group of its own, which ends with this process, however that ends.
     """
