@@ -9,6 +9,7 @@ import pytest
 from tests.conftest import HTMX
 from tests.reading import until
 from webchat.backends import Event
+from webchat.chat.message import Message
 from webchat.chat.parts import (
     Diff,
     Option,
@@ -18,9 +19,11 @@ from webchat.chat.parts import (
     Plan,
     PlanEntry,
     Terminal,
+    Text,
     ToolCall,
     Usage,
 )
+from webchat.web.parts import usage_of
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"rest"
 HOSTILE = '<img src=x onerror=alert(1)>"&\u202e\x1b[31m'
@@ -234,6 +237,11 @@ def test_the_context_used_stands_beside_the_models_name(answered, page, session_
     assert "12 %" in meter().get_text(), "an answer that broke off early did not tell"
     answered("text", Usage(9, 3))
     assert "100 %" in meter().get_text()
+
+
+def test_an_answer_that_was_continued_uses_the_context_as_it_told_last():
+    message = Message("m", "assistant", "", parts=(Usage(1, 10), Text("half"), Usage(5, 10), Text("whole")))
+    assert usage_of([message]) == Usage(5, 10)
 
 
 def test_copying_takes_the_text_alone(answered, client, session_id):

@@ -109,7 +109,7 @@ def _questions_in(item: Item) -> tuple[Permission, ...]:
 
 def usage_of(messages: Sequence[Message]) -> Usage | None:
     """What a conversation uses of the model's context, as one of its last answers has told, if one has."""
-    parts = (part for message in reversed(messages[-LOOKED_AT:]) for part in message.parts)
+    parts = (part for message in reversed(messages[-LOOKED_AT:]) for part in reversed(message.parts))
     return next((part for part in parts if isinstance(part, Usage) and part.size > 0), None)
 
 
