@@ -9,8 +9,8 @@ from pathlib import Path
 PACKAGE = Path(__file__).parent.parent / "webchat"
 
 
-def tree_of(path: Path) -> ast.Module:
-    """A file's syntax tree.
+def tree_of(text: str) -> ast.Module:
+    """The syntax tree of a file's text.
 
     Python 3.11 counts the depth of all trees that are being made in one place. While garbage is collected in the midst
     of this one, another thread may make one, as a traceback in the log does, and then this one would fail.
@@ -18,7 +18,7 @@ def tree_of(path: Path) -> ast.Module:
     was_on = gc.isenabled()
     gc.disable()
     try:
-        return ast.parse(path.read_text("utf-8"))
+        return ast.parse(text)
     finally:
         if was_on:
             gc.enable()

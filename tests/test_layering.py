@@ -117,7 +117,7 @@ def parts() -> dict[str, list[Path]]:
 @cache
 def imports(path: Path) -> list[str]:
     """The full names of all that a file imports while it runs."""
-    tree = tree_of(path)
+    tree = tree_of(path.read_text("utf-8"))
     for node in ast.walk(tree):
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
             node.body = []

@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.sources import tree_of
+
 ROOT = Path(__file__).parent.parent
 OTHERS = {"os._exit", "Rule._compile_builder"}
 """Of other libraries."""
@@ -28,8 +30,10 @@ PATCHED = {
     "replies.recorder.SILENCE_STEP",
     "serving.health.KEPT",
     "serving.listening.PORTS_TRIED",
+    "storage.postgres.clock.time.time",
     "web.events.BEGINNING",
     "web.events.LIFETIME",
+    "web.form_answers.FIRST_TEXT",
     "web.settings.PORTS",
 }
 """What tests of whole chats vary and no setting does; everything else is a parameter of its object."""
@@ -57,7 +61,7 @@ def own_names(tree: ast.AST) -> set[str]:
 
 def private_uses(text: str) -> Iterator[tuple[str, str]]:
     """Each use of a private name that is not the module's own: the expression, and the name."""
-    tree = ast.parse(text)
+    tree = tree_of(text)
     own = own_names(tree) | PUBLIC
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute) and node.attr.startswith("_") and not node.attr.startswith("__"):
