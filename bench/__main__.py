@@ -41,6 +41,7 @@ MEASUREMENTS = {
     "tools": Measurement(tools.updates, has_fixed=True),
     "import": Measurement(imports.memory_and_time, has_fixed=True),
     "idle": Measurement(idle.open_pages),
+    "many-idle": Measurement(idle.many_pages),
     "readers": Measurement(crowd.plain_readers),
     "pages": Measurement(crowd.page_readers),
     "users": Measurement(crowd.users),

@@ -1,37 +1,94 @@
-"""What open pages cost while nothing happens."""
+"""What open pages cost while nothing happens, and how soon a message then reaches its page."""
 
 from __future__ import annotations
 
 import socket
+import subprocess
+import tarfile
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
 
 from bench import processes
-from bench.client import Visitor
-from bench.figures import Figure, Wrong
+from bench.client import HTMX, Visitor
+from bench.figures import Figure, Skipped, Wrong, of_times
 
 PAGES, SECONDS = 200, 20.0
+MANY = 2000
+EARLIER = "33b3496"
+"""The state in which each page looked for changes itself."""
 SETTLING = 3.0
 """Seconds for the streams' first looks."""
+TOLD = 100
+"""How many of the pages are told of a message, one after the other."""
+PATIENCE = 10.0
+
+
+@dataclass(frozen=True)
+class Rest:
+    """`cpu`: milliseconds a second, `memory`: MiB, `told`: milliseconds from a message's post to its page."""
+
+    cpu: float
+    memory: float
+    told: list[float]
 
 
 def open_pages() -> list[Figure]:
     """The processor time of 200 pages' streams, each of a session of its own."""
+    rest = _measured(PAGES)
+    return [Figure(f"{PAGES} open pages at rest, CPU in a second", rest.cpu, "ms", 20)]
+
+
+def many_pages() -> list[Figure]:
+    """The same for 2,000, beside 200 of an earlier state, and what they hold and get."""
+    with _earlier() as earlier:
+        before = _measured(PAGES, earlier)
+    rest = _measured(MANY, told=TOLD)
+    return [
+        Figure(f"{PAGES} open pages at rest in {EARLIER}, CPU in a second", before.cpu, "ms"),
+        Figure(f"{MANY} open pages at rest, CPU in a second", rest.cpu, "ms", before.cpu),
+        Figure("the process's memory with them", rest.memory, "MiB", 250),
+        of_times("a message reaches its page among them", rest.told, 100, judged="p95"),
+    ]
+
+
+@contextmanager
+def _earlier() -> Iterator[Path]:
+    """A folder with an earlier state of the sources. Raises Skipped where it is not to be had."""
+    archived = subprocess.run(  # noqa: S603
+        ["git", "archive", EARLIER],  # noqa: S607
+        cwd=processes.ROOT,
+        capture_output=True,
+        check=False,
+    )
+    if archived.returncode:
+        raise Skipped(f"the state {EARLIER} is not in this checkout's history")
+    with TemporaryDirectory(prefix="webchat-earlier-") as folder:
+        tarfile.open(fileobj=BytesIO(archived.stdout)).extractall(folder, filter="data")
+        yield Path(folder)
+
+
+def _measured(pages: int, root: Path = processes.ROOT, told: int = 0) -> Rest:
     with processes.home() as home, ExitStack() as opened:
-        server = opened.enter_context(
-            processes.chat(home, "--max-streams", str(PAGES), "--max-streams-per-client", "0")
-        )
-        visitor = Visitor(server)
-        for _ in range(PAGES):
+        options = ("--max-streams", str(pages), "--max-streams-per-client", "0")
+        server = opened.enter_context(processes.chat(home, *options, root=root))
+        visitor, streams = Visitor(server), dict[str, socket.socket]()
+        for _ in range(pages):
             session = visitor.new_session()
             visitor.say(session, "hello")
-            opened.enter_context(_stream(server, session))
+            streams[session] = opened.enter_context(_stream(server, session))
         time.sleep(SETTLING)
         before = server.cpu()
         time.sleep(SECONDS)
-        used = server.cpu() - before
-        return [Figure(f"{PAGES} open pages at rest, CPU in a second", 1000 * used / SECONDS, "ms", 20)]
+        cpu = 1000 * (server.cpu() - before) / SECONDS
+        memory = server.resident()
+        some = [*streams.items()][:: max(1, pages // told)] if told else []
+        return Rest(cpu, memory, [_told(server, session, stream) for session, stream in some])
 
 
 def _stream(server: processes.Server, session: str) -> socket.socket:
@@ -41,3 +98,23 @@ def _stream(server: processes.Server, session: str) -> socket.socket:
     if b" 200 " not in connection.recv(4096):
         raise Wrong("a page got no stream")
     return connection
+
+
+def _told(server: processes.Server, session: str, stream: socket.socket) -> float:
+    """Milliseconds until the page with this stream has a message that somebody posts to its session."""
+    stream.setblocking(False)
+    try:
+        while stream.recv(65536):
+            pass
+    except BlockingIOError:
+        stream.settimeout(PATIENCE)
+    text = f"news for {session}"
+    began = time.perf_counter()
+    Visitor(server).post(f"/sessions/{session}/messages", HTMX, message=text)
+    received = b""
+    while text.encode() not in received:
+        data = stream.recv(65536)
+        if not data:
+            raise Wrong("a page's stream ended")
+        received += data
+    return (time.perf_counter() - began) * 1000

@@ -23,8 +23,8 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 class Server:
     """A program that prints its address and serves until it is ended."""
 
-    def __init__(self, module: str, *options: str, log: IO[bytes] | None = None) -> None:
-        """`log` takes what it complains of; the terminal does where there is none."""
+    def __init__(self, module: str, *options: str, log: IO[bytes] | None = None, root: Path = ROOT) -> None:
+        """`log` takes what it complains of; the terminal does where there is none. `root` has the sources."""
         environment = {name: value for name, value in os.environ.items() if not name.startswith("WEBCHAT_")}
         self.started = time.monotonic()
         self.process = subprocess.Popen(  # noqa: S603
@@ -33,7 +33,7 @@ class Server:
             stderr=log,
             text=True,
             env=environment,
-            cwd=ROOT,
+            cwd=root,
         )
         self.url = self._address()
 
@@ -95,7 +95,7 @@ def home() -> Iterator[Path]:
         yield Path(folder)
 
 
-def chat(folder: Path, *options: str, backend: str = "mock") -> Server:
+def chat(folder: Path, *options: str, backend: str = "mock", root: Path = ROOT) -> Server:
     """The chat as it is installed; the mock answers without delay unless the options say otherwise."""
     at_once = ("--mock-delay", "0") if backend == "mock" and "--mock-delay" not in options else ()
     return Server(
@@ -113,6 +113,7 @@ def chat(folder: Path, *options: str, backend: str = "mock") -> Server:
         "off",
         *at_once,
         *options,
+        root=root,
     )
 
 
