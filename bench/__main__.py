@@ -20,10 +20,11 @@ LIMIT = 350
 
 @dataclass(frozen=True)
 class Measurement:
-    """`has_fixed`: some of its figures do not depend on the machine."""
+    """`has_fixed`: some of its figures do not depend on the machine. `is_long`: it is measured only if named."""
 
     measure: Callable[[], list[Figure]]
     has_fixed: bool = False
+    is_long: bool = False
 
 
 MEASUREMENTS = {
@@ -41,7 +42,7 @@ MEASUREMENTS = {
     "tools": Measurement(tools.updates, has_fixed=True),
     "import": Measurement(imports.memory_and_time, has_fixed=True),
     "idle": Measurement(idle.open_pages),
-    "many-idle": Measurement(idle.many_pages),
+    "many-idle": Measurement(idle.many_pages, is_long=True),
     "readers": Measurement(crowd.plain_readers),
     "pages": Measurement(crowd.page_readers),
     "users": Measurement(crowd.users),
@@ -61,7 +62,8 @@ def main() -> int:
     given = parser.parse_args()
     if unknown := set(given.names) - MEASUREMENTS.keys():
         parser.error(f"there is no measurement {', '.join(sorted(unknown))}")
-    names = [name for name in given.names or MEASUREMENTS if MEASUREMENTS[name].has_fixed or not given.only_fixed]
+    usual = [name for name, measurement in MEASUREMENTS.items() if not measurement.is_long]
+    names = [name for name in given.names or usual if MEASUREMENTS[name].has_fixed or not given.only_fixed]
     signal.signal(signal.SIGALRM, _out_of_time)
     signal.alarm(LIMIT)
     load = os.getloadavg()[0]

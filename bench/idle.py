@@ -22,8 +22,8 @@ PAGES, SECONDS = 200, 20.0
 MANY = 2000
 EARLIER = "33b3496"
 """The state in which each page looked for changes itself."""
-SETTLING = 3.0
-"""Seconds for the streams' first looks."""
+SETTLING = 0.006
+"""Seconds for each page until all have had their first look, and have been told that the list has changed."""
 TOLD = 100
 """How many of the pages are told of a message, one after the other."""
 PATIENCE = 10.0
@@ -69,7 +69,8 @@ def _earlier() -> Iterator[Path]:
     if archived.returncode:
         raise Skipped(f"the state {EARLIER} is not in this checkout's history")
     with TemporaryDirectory(prefix="webchat-earlier-") as folder:
-        tarfile.open(fileobj=BytesIO(archived.stdout)).extractall(folder, filter="data")
+        with tarfile.open(fileobj=BytesIO(archived.stdout)) as archive:
+            archive.extractall(folder, filter="data")
         yield Path(folder)
 
 
@@ -82,7 +83,7 @@ def _measured(pages: int, root: Path = processes.ROOT, told: int = 0) -> Rest:
             session = visitor.new_session()
             visitor.say(session, "hello")
             streams[session] = opened.enter_context(_stream(server, session))
-        time.sleep(SETTLING)
+        time.sleep(3 + SETTLING * pages)
         before = server.cpu()
         time.sleep(SECONDS)
         cpu = 1000 * (server.cpu() - before) / SECONDS

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from contextlib import ExitStack
 
 import pytest
 
@@ -85,6 +86,20 @@ def test_a_change_of_a_persons_list_wakes_all_that_they_read_and_nobody_elses(wo
         world.after_rounds()
         assert not other.wait(0)
         assert (world.bus.list_version("ada"), world.bus.list_version("bob")) == (1, 0)
+
+
+def test_a_change_of_the_list_wakes_many_in_turns(world, monkeypatch):
+    monkeypatch.setattr("webchat.storage.polling_bus.TOLD_AT_ONCE", 2)
+    with ExitStack() as stack:
+        readers = [stack.enter_context(world.follow(str(number))) for number in range(5)]
+        world.after_rounds(3)
+        settle(world, *readers)
+        told: list[int] = []
+        for reader in readers:
+            reader.call(lambda: told.append(world.rounds), urgent=False)
+        world.lists[None] += 1
+        until(lambda: len(told) == 5)
+    assert max(Counter(told).values()) == 2
 
 
 def test_a_reader_who_has_gone_is_woken(world):

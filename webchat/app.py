@@ -177,4 +177,4 @@ def _watch(app: Flask, metrics: Metrics | None) -> None:
     logged = RequestLog(app.wsgi_app, probes.QUIET, metrics.request_ended if metrics else lambda report: None)
     app.wsgi_app = logged  # type: ignore[method-assign]
     if metrics:
-        metrics.watch_streams(lambda: sum(chat.streams.taken for chat in app.extensions["webchat.chats"].values()))
+        metrics.watch_streams(lambda: sum(chat.open_streams for chat in app.extensions["webchat.chats"].values()))

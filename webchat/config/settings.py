@@ -175,7 +175,7 @@ class Settings:
         250,
         "WEBCHAT_MAX_STREAMS",
         "--max-streams",
-        "Event streams open at once; above it pages poll.",
+        "Event streams open at once; above it pages poll. By default as many as the connections allow.",
         values.whole_from(1),
     )
     max_streams_per_client: int = _setting(

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import logging
 import resource
-import struct
-import termios
 import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from copy import copy
 from socket import AF_UNIX, SHUT_RDWR, socket
 from typing import Any
 
 from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
-from waitress.parser import HTTPRequestParser
 from waitress.server import TcpWSGIServer
-from waitress.task import ErrorTask, ThreadedTaskDispatcher
+from waitress.task import ThreadedTaskDispatcher
+
+from webchat.serving.bounds import Refusal, Request, unread
+from webchat.serving.parking import Parked, ParkedConnections, Task, Ticket, parkable
 
 log = logging.getLogger(__name__)
 REQUEST_PATIENCE = 30.0
@@ -37,14 +35,16 @@ PROBES = ("/healthz", "/readyz")
 THREADS_FOR_PROBES = 2
 IDLE_PATIENCE = 60
 """Seconds that a connection may be kept open between two requests."""
-LARGE_AT, LARGEST_FORM = "/sessions/import", 64 * 1024 * 1024
-"""Paths whose bodies may be as large as the server allows, and the bytes of all others; the application allows less."""
 MOST_AHEAD = 10
 """Pipelined requests on one connection: browsers send none, and each may need a thread."""
+LAST_TASKS = 0.02
+"""Seconds between two checks for waiting tasks when the server ends."""
 LOOK_INTERVAL = 1
 """Seconds between two checks of the connections."""
-MOST_CONNECTIONS = 1000
+MOST_CONNECTIONS = 4000
 """Connections at most, and at most half of the process's descriptors: an answer needs up to three."""
+FOR_STREAMS = 0.75
+"""The share of the connections that may be streams of open pages."""
 KEPT_FREE = 50
 """When fewer than this many more connections are possible, the longest idle ones are closed."""
 ACCEPT_PAUSE = 1.0
@@ -54,35 +54,45 @@ SHORTAGE_OVER = 60.0
 """Seconds without a failure after which the next one is logged again."""
 
 
-class Request(HTTPRequestParser):
-    """A request with a limit on its body by path: a body that is refused later is on the disk until then."""
-
-    def parse_header(self, header_plus: bytes) -> None:
-        """Parse the headers. Raises what waitress turns into an error response."""
-        super().parse_header(header_plus)
-        if not str(self.path).endswith(LARGE_AT):  # type: ignore[attr-defined]
-            self.adj = copy(self.adj)
-            self.adj.max_request_body_size = min(self.adj.max_request_body_size, LARGEST_FORM)
-
-
-class Refusal(ErrorTask):
-    """The response to a malformed or far too large request, which the application never sees."""
-
-    def execute(self) -> None:
-        """Answer."""
-        self.response_headers.extend(self.channel.server.refusal_headers.items())  # type: ignore[attr-defined]
-        super().execute()
-
-
 class Connection(HTTPChannel):
     """One connection, which measures for how long it has blocked others."""
 
     parser_class = Request
     error_task_class = Refusal
+    ticket: Ticket | None = None
+    """Brings it back while it is put aside; later of no use."""
+    _task: Task | None = None
+    """What goes on when it is back."""
     _request_began = 0.0
     _sent = 0
     _slow_since: tuple[float, int] | None = None
     """When data began to wait for the reader, or its speed was last sufficient, and the bytes it had taken by then."""
+
+    def task_class(self, channel: Any, request: Any) -> Task:  # type: ignore[override]  # noqa: ANN401
+        """The task for a request, or the one that goes on."""
+        task, self._task = self._task, None
+        return task or Task(channel, request)
+
+    def service(self) -> None:
+        """Do what was asked first; if that pauses, put the connection aside."""
+        if not self.connected:
+            self.abandon()
+        try:
+            super().service()
+        except Parked as parked:
+            self._task = parked.task
+            self.server.parked.put(self, parked.pause)  # type: ignore[attr-defined]
+
+    def abandon(self) -> None:
+        """End what would go on when the connection is back."""
+        if self._task:
+            self._task.abandon()
+
+    def handle_close(self) -> None:
+        """Close it, and have what is put aside with it end."""
+        super().handle_close()
+        if self.ticket:
+            self.ticket.use()
 
     def send(self, data: bytes, do_close: bool = True) -> int:
         """Send as many of these bytes as the system takes; returns how many."""
@@ -112,7 +122,7 @@ class Connection(HTTPChannel):
         if not self.total_outbufs_len:
             self._slow_since = None
             return False
-        taken = self._sent - _unread(self.socket)
+        taken = self._sent - unread(self.socket)
         began, before = self._slow_since or (now, taken)
         if self._slow_since is None or now - began > READER_PATIENCE:
             self._slow_since = now, taken
@@ -156,7 +166,8 @@ class Server(TcpWSGIServer):
         refusal_headers: Mapping[str, str] | None = None,
     ) -> None:
         self.refusal_headers = refusal_headers or {}
-        self._most_connections = _most_connections()
+        self._most_connections = most_connections()
+        self.most_streams = int(self._most_connections * FOR_STREAMS)
         self._most_waiting = min(MOST_WAITING, threads // 2)
         self._waiting: dict[Connection, None] = {}
         """Connections whose readers a thread waits for, the longest waiting first."""
@@ -184,13 +195,15 @@ class Server(TcpWSGIServer):
         self._probes.set_thread_count(THREADS_FOR_PROBES)
         where = (listening.family, listening.type, listening.proto, listening.getsockname())
         super().__init__(
-            application,
+            parkable(application),
             _sock=listening,
             dispatcher=dispatcher,
             adj=settings,
             bind_socket=False,
             sockinfo=where,
         )
+        sockets = self._map  # type: ignore[attr-defined]  # not in the stubs
+        self.parked = ParkedConnections(sockets, dispatcher.add_task)
 
     def getsockname(self) -> tuple[str, str]:
         """The host and port that the application is told."""
@@ -212,7 +225,8 @@ class Server(TcpWSGIServer):
 
     def readable(self) -> bool:
         """Whether connections are accepted now."""
-        return bool(super().readable()) and time.monotonic() >= self._accepts_from
+        has_room = len(self.active_channels) < self._most_connections  # type: ignore[arg-type]  # a dict
+        return bool(super().readable()) and has_room and time.monotonic() >= self._accepts_from
 
     def accept(self) -> Any:  # noqa: ANN401
         """A new connection; None after a failure, which is followed by a pause instead of a busy loop."""
@@ -246,9 +260,19 @@ class Server(TcpWSGIServer):
                 self._waiting.pop(connection, None)
 
     def close(self) -> None:
-        """End the threads for probes, and stop listening."""
+        """End the threads for probes and the parked requests, and stop listening."""
         self._probes.shutdown()
+        self.parked.close()
+        connections: list[Connection] = [*self.active_channels.values()]  # type: ignore[attr-defined]  # a dict
+        for connection in connections:
+            connection.abandon()
         super().close()
+
+    def wait_for_tasks(self, seconds: float) -> None:
+        """Wait until all that waited for a thread has one, for that long at most."""
+        end = time.monotonic() + seconds
+        while self.task_dispatcher.queue and time.monotonic() < end:
+            time.sleep(LAST_TASKS)
 
     def maintenance(self, now: int) -> None:
         """Close connections that are too slow, or idle for too long."""
@@ -268,18 +292,7 @@ class Server(TcpWSGIServer):
                 connection.let_go()
 
 
-def _most_connections() -> int:
+def most_connections() -> int:
     """How many connections the process's descriptors allow."""
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return MOST_CONNECTIONS if files == resource.RLIM_INFINITY else min(MOST_CONNECTIONS, files // 2)
-
-
-def _unread(sock: socket | None) -> int:
-    """Bytes in the socket's send buffer; 0 if unknown."""
-    if sock is None:
-        return 0
-    try:
-        told: int = struct.unpack("i", fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, b"\0\0\0\0"))[0]
-        return told
-    except OSError:
-        return 0

@@ -29,7 +29,15 @@ MALLOC = ((-8, 2), (-3, 256 * 1024))
 """M_ARENA_MAX and M_MMAP_THRESHOLD, see mallopt(3)."""
 FLUSH_TIME = 0.2
 """Seconds that the last bytes of streams have to leave, once all answers have ended."""
+LAST_NEWS = 3.0
+"""Seconds at most in which all open pages are sent what is new at the end."""
 OPEN_FILES = 16_384
+MOST_HELD = 250
+"""Threads for scripts that wait for an answer; open pages hold none."""
+TOO_FEW_FILES = (
+    "with the system's limit of %d open files at most %d pages are kept up to date at once, and others ask every 5 s; "
+    "raise it with ulimit -n or systemd's LimitNOFILE"
+)
 LARGEST_BODY = 1024 * 1024 * 1024 + 16 * 1024 * 1024
 """Bytes up to which a request that is too large gets the application's own error."""
 
@@ -58,7 +66,9 @@ def run(
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000)
-    server = Server(app, listening, max_streams + FOR_PAGES, LARGEST_BODY, security.headers())
+    server = Server(app, listening, min(max_streams, MOST_HELD) + FOR_PAGES, LARGEST_BODY, security.headers())
+    if server.most_streams < max_streams:
+        log.warning(TOO_FEW_FILES, resource.getrlimit(resource.RLIMIT_NOFILE)[0], server.most_streams)
     path = listening.getsockname() if listening.family == socket.AF_UNIX else ""
     ending = threading.Event()
 
@@ -67,6 +77,7 @@ def run(
         if manager.answers_in_flight and grace:
             log.warning("ending in %g seconds, or when all answers have; once more ends at once", grace)
         manager.close(grace)
+        server.wait_for_tasks(LAST_NEWS)  # each open page gets a thread, and its stream an end
         time.sleep(FLUSH_TIME)
         os.kill(os.getpid(), signal.SIGTERM)
 

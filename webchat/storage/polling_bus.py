@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from itertools import islice
 
 from webchat import threads
 from webchat.storage.wakeups import POLL_INTERVAL, Waiter, Wakeups
@@ -15,6 +16,9 @@ from webchat.storage.wakeups import POLL_INTERVAL, Waiter, Wakeups
 log = logging.getLogger(__name__)
 LOOKS_FOR_ONE = 4
 """Polls for changes for each poll for disconnected readers, which is the most expensive part with many pages."""
+TOLD_AT_ONCE = 50
+"""Readers that are told in one poll that the list has changed: waking all of 2,000 open pages for each message would
+cost more than the messages."""
 _UNSEEN = object()
 
 
@@ -45,6 +49,8 @@ class PollingBus:
         self._running = False
         self._joined: deque[_Reader] = deque()
         self._left: deque[_Reader] = deque()
+        self._untold: dict[_Reader, None] = {}
+        """Readers that have not been told yet that their list has changed, the longest waiting first."""
 
     def publish(self, session_id: str, *, urgent: bool) -> None:
         self._wakeups.poke(session_id, urgent=urgent)
@@ -121,11 +127,17 @@ class PollingBus:
     def _tell(self, readers: Mapping[str, set[_Reader]], seen: dict[str, object]) -> None:
         before = self._lists
         self._lists = {owner: self._version(owner) for owner in {item.owner for item in _all(readers)}}
+        changed = {owner for owner, version in self._lists.items() if before.get(owner, _UNSEEN) != version}
+        self._untold |= dict.fromkeys(item for item in _all(readers) if item.owner in changed)
+        told = [*islice(self._untold, TOLD_AT_ONCE)]
+        for item in told:
+            del self._untold[item]
+        _wake(told)
         states = self._look([session_id for session_id in readers if session_id])
         for session_id, group in readers.items():
             state = states.get(session_id)
-            is_new = seen.get(session_id, _UNSEEN) != state
-            _wake(item for item in group if is_new or before.get(item.owner, _UNSEEN) != self._lists[item.owner])
+            if seen.get(session_id, _UNSEEN) != state:
+                _wake(group)
             seen[session_id] = state
 
 

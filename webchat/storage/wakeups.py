@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
 POLL_INTERVAL = 0.25
@@ -23,12 +24,24 @@ class Waiter:
     def __init__(self) -> None:
         self._pokes: SimpleQueue[None] = SimpleQueue()
         self._is_urgent = False
+        self._call: tuple[Callable[[], object], bool] | None = None
 
     def poke(self, urgent: bool) -> None:
         if urgent:
             self._is_urgent = True
         if self._pokes.empty():  # one queued wake-up is enough: the waiter re-reads everything
             self._pokes.put(None)
+        self._tell()
+
+    def call(self, wake: Callable[[], object], *, urgent: bool) -> None:
+        """Have `wake` called, maybe more than once, when `wait` would end: now, or by whoever makes the change."""
+        self._call = wake, urgent
+        self._tell()
+
+    def _tell(self) -> None:
+        call = self._call
+        if call and (self._is_urgent or not (call[1] or self._pokes.empty())):
+            call[0]()
 
     def clear(self) -> None:
         """Reset; called before reading, so that no change between reading and waiting is missed."""
@@ -47,6 +60,25 @@ class Waiter:
             if not urgent:
                 return True
         return True
+
+
+@dataclass(frozen=True, eq=False)
+class Pause:
+    """A wait for a change in one session, until that moment of the monotonic clock at most; see `Waiter.wait`.
+
+    A thread can spend it in `wait`, or leave and be called.
+    """
+
+    waiter: Waiter
+    until: float
+    urgent: bool = False
+
+    def wait(self) -> None:
+        self.waiter.wait(self.until - time.monotonic(), urgent=self.urgent)
+
+    def call(self, wake: Callable[[], object]) -> None:
+        """Have `wake` called at the change, maybe more than once; nobody calls it when the time is up."""
+        self.waiter.call(wake, urgent=self.urgent)
 
 
 class Wakeups:

@@ -22,7 +22,7 @@ from webchat.memory import MemoryStore
 from webchat.replies.current_backend import options_of
 from webchat.session_store import WebChatSession
 from webchat.web.bodies import Renderings
-from webchat.web.hosting import most_streams
+from webchat.web.hosting import most_streams, parking
 from webchat.web.running_imports import Imports
 
 DAYS = ("Older", "Previous 7 days", "Yesterday", "Today")
@@ -56,7 +56,7 @@ class Chat:
     title: str
     theme: Callable[[], str]
     max_streams: int | None
-    """None: as many as the server's threads allow, if a request tells how many there are."""
+    """None: as many as the server allows, if a request tells that."""
     max_streams_per_client: int
     owner: Callable[[], str | None]
     folders: Sequence[str] = ()
@@ -66,25 +66,35 @@ class Chat:
     renderings: Renderings = field(default_factory=Renderings)
     imports: Imports = field(default_factory=Imports)
     streams: Places = field(init=False)
-    """Slots for long requests: pages' streams, and scripts that wait for an answer."""
+    """Slots for requests that hold a thread for long: scripts that wait for an answer, and streams of pages."""
+    parked: Places = field(init=False)
+    """Slots for streams of pages, on a server that needs no thread for them."""
 
     downloads: Places = field(default_factory=lambda: Places(MOST_DOWNLOADS, DOWNLOADS_PER_CLIENT, TOO_MANY_DOWNLOADS))
     """Slots for exports, which last as long as the client downloads."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "streams", Places(self.max_streams or 0, self.max_streams_per_client, TOO_MANY))
+        for name in ("streams", "parked"):
+            object.__setattr__(self, name, Places(self.max_streams or 0, self.max_streams_per_client, TOO_MANY))
 
     def take_stream(self, *, page: bool = False) -> Callable[[], None]:
         """Acquire a slot for a long request; returns the function that releases it. Raises TooBusy.
 
         A server with a single thread has no slot for a page's stream, but answers one script at a time.
         """
+        offer, most = parking(request.environ), most_streams(request.environ)
+        if offer and page:
+            return self.parked.take(client(), min(offer.most, self.max_streams or offer.most))
         if self.max_streams is not None:
-            return self.streams.take(client())
-        most = most_streams(request.environ)
+            return self.streams.take(client(), min(most, self.max_streams) if offer else None)
         if page and not most:
             raise TooBusy
         return self.streams.take(client(), max(1, most))
+
+    @property
+    def open_streams(self) -> int:
+        """How many slots are taken."""
+        return self.streams.taken + self.parked.taken
 
     @property
     def is_one_persons(self) -> bool:

@@ -15,10 +15,11 @@ from webchat.chat.message import Message
 from webchat.chat.parts import Usage
 from webchat.errors import TooBusy
 from webchat.session_store import WebChatSession
+from webchat.storage.wakeups import Pause
 from webchat.web import pieces
 from webchat.web.context import Chat, chat_of, has_gone, owner
 from webchat.web.growing import GrowingArticle
-from webchat.web.hosting import is_ending
+from webchat.web.hosting import Parking, is_ending, parking
 from webchat.web.htmx import partial
 from webchat.web.parts import usage_of
 from webchat.web.queued import queue_context, queue_partials
@@ -30,7 +31,7 @@ BEGINNING = 0.05
 neither it nor the server does the same work twice before the answer's first text is on the screen."""
 BYTES_PER_SECOND = 40_000
 """What the growing end of an answer may cost: a long table or code block is sent less often."""
-PING_INTERVAL = 15.0
+PING_INTERVAL = 25.0
 """Seconds of silence after which a keep-alive event is sent."""
 LIFETIME = 60.0
 """Seconds after which a page's stream ends if the server does not report disconnects: some would keep it open for
@@ -65,7 +66,10 @@ def events() -> Response:
         give = chat.take_stream(page=True)
     except TooBusy:
         return _events(stream.once())
-    response = _events(stream.follow())
+    offer = parking(request.environ)
+    if offer:
+        offer.begin()
+    response = _events(stream.follow(offer))
     response.call_on_close(give)
     return response
 
@@ -88,8 +92,21 @@ class ListStream:
         """What is new, once: for a page above the limit on streams, which polls."""
         yield f"retry: {POLL_AGAIN}\n" + (self._news() or PING)
 
-    def follow(self) -> Iterator[str]:
-        """Everything, until the page goes away or the server ends."""
+    def follow(self, offer: Parking | None) -> Iterator[str]:
+        """Everything, until the page goes away or the server ends.
+
+        With an offer an empty piece comes at each pause: the server may take the thread away until the pause is over.
+        """
+        for step in self._steps():
+            if isinstance(step, str):
+                yield step
+                continue
+            if offer and not (self._is_growing and offer.has_room):
+                offer.park(step)
+                yield ""
+            step.wait()  # which is over, unless something between us and the server swallows empty pieces
+
+    def _steps(self) -> Iterator[str | Pause]:
         # The first bytes open the stream for the browser at once, and prove a reconnect.
         yield ": open\n\n"
         last_sent = time.monotonic()
@@ -106,10 +123,16 @@ class ListStream:
                     last_sent = time.monotonic()
                 if over:
                     break
-                waiter.wait(last_sent + PING_INTERVAL - time.monotonic())
-                early = max(last_sent + self._pace() - time.monotonic(), self._patience())
-                if early > 0:
-                    waiter.wait(early, urgent=True)
+                yield Pause(waiter, last_sent + PING_INTERVAL)
+                now = time.monotonic()
+                early = max(last_sent + self._pace(), now + self._patience())
+                if early > now:
+                    yield Pause(waiter, early, urgent=True)
+
+    @property
+    def _is_growing(self) -> bool:
+        """Whether the page shows an answer that is being written, and so hears something ten times a second."""
+        return False
 
     def _is_over(self) -> bool:
         """Whether the page has left or the server ends."""

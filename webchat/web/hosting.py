@@ -3,14 +3,48 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
 UNKNOWN = 4
 """Streams that may be open if the number of threads is unknown: gunicorn's examples begin with 8 threads."""
 FOR_PAGES = 28
 """Threads that streams leave to everything else; half of all if there are fewer."""
+PARKING = "webchat.parking"
+"""Where a server that can take a thread away from a stream tells so: a Parking, in the request's environment."""
 NAMES_ITSELF = ("SERVER_SOFTWARE", "uwsgi.version")
+
+
+class Pause(Protocol):
+    """A stream has nothing to send until that moment of the monotonic clock, or until `wake` is called."""
+
+    @property
+    def until(self) -> float: ...
+
+    def call(self, wake: Callable[[], object]) -> None: ...
+
+
+class Parking(Protocol):
+    """What a server offers that goes on with a stream's body, after an empty piece, when its pause is over."""
+
+    most: int
+    """Streams that may be open at once."""
+
+    @property
+    def has_room(self) -> bool:
+        """Whether a stream that pauses often may keep its thread, which costs less."""
+
+    def begin(self) -> None:
+        """Say, before the body is given, that it will pause."""
+
+    def park(self, pause: Pause) -> None:
+        """Say, before an empty piece of the body, for how long."""
+
+
+def parking(environ: Mapping[str, Any]) -> Parking | None:
+    """What this request's server offers; None where a body keeps its thread."""
+    offered: Parking | None = environ.get(PARKING)
+    return offered
 
 
 def most_streams(environ: Mapping[str, Any]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,7 +16,7 @@ from webchat.conventions import (
     WEB_CHAT_TRANSCRIPTS_DIR,
 )
 from webchat.errors import WebChatError, storing
-from webchat.fileutil import DiskFolder, locked
+from webchat.fileutil import DiskFolder, Stamp, locked
 from webchat.observer import NOBODY, Observer
 from webchat.storage.files.activity import Activity
 from webchat.storage.files.adoption import Adoption
@@ -34,6 +35,8 @@ from webchat.storage.usage import Usage
 
 log = logging.getLogger(__name__)
 IMPORT_LOCK = "web-chat-import"
+ALL_LOOKED_AT = 1.0
+"""Seconds between two looks at the transcripts of all open pages, for what was written without being noted anywhere."""
 PROBE = ".webchat-probe"
 PROBE_BYTES = b"written to see whether the disk takes writes\n" * 100
 """Too large for a file system to store inline with the file's metadata: a full disk has no room for it."""
@@ -55,6 +58,10 @@ class FileStorage:
         self.documents = FileDocuments(self._home, self.folder)
         self._usage = Usage(self.sessions, self.transcripts.size)
         self.bus = PollingBus(self.sessions.version, self._states)
+        self._known: dict[str, Stamp | None] = {}
+        """The state of each transcript at the last look."""
+        self._noted: object = None
+        self._all_due = 0.0
         self.search = SearchIndex(self.transcripts, self.folder.path / WEB_CHAT_SEARCH_FILENAME, folder.require_no_link)
         self._purge = Purge(folder, self.replies, self.queue, self.leases, self._is_listed)
         self._has_taken_in_older = False
@@ -144,12 +151,20 @@ class FileStorage:
     def _states(self, session_ids: Collection[str]) -> dict[str, object]:
         """For each session a version that changes when its readers should look.
 
-        It also changes when a writer in another process dies. Writers of this process wake readers directly.
+        It also changes when a writer in another process dies. Writers of this process wake readers directly. Writers of
+        other processes note what they do in `activity`; only what it does not tell waits for `ALL_LOOKED_AT`.
         """
         in_flight, queued = {*self.replies.sessions()} - self.replies.begun, {*self.queue.sessions()}
+        noted, now, known = self.activity.stamp(), time.monotonic(), self._known
+        if noted != self._noted or now >= self._all_due:
+            self._noted, self._all_due, known = noted, now + ALL_LOOKED_AT, {}
+        self._known = {
+            key: known[key] if key in known and key not in in_flight else self.transcripts.version(key)
+            for key in session_ids
+        }
         return {
             key: (
-                self._state(key) if key in in_flight else self.transcripts.version(key),
+                self._state(key) if key in in_flight else self._known[key],
                 self.queue.version(key) if key in queued else None,
             )
             for key in session_ids
