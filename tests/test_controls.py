@@ -137,6 +137,17 @@ def test_another_tab_sees_the_change(client, session_id):
         tab.close()
 
 
+def test_an_open_page_learns_what_the_agent_calls_itself(client, manager):
+    session_id = manager.create_session("~").session_id
+    tab = OpenTab(client.application.test_client(), f"/sessions/{session_id}").connect()
+    try:
+        assert "Scripted" not in tab.soup.select_one("#hint").get_text()
+        manager.post_message(session_id, "hello")
+        tab.read(lambda tab: "Scripted" in tab.soup.select_one("#hint").get_text())
+    finally:
+        tab.close()
+
+
 class Hostile(MockBackend):
     """A backend whose names would do harm on a page that took them for its own."""
 

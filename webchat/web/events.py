@@ -188,6 +188,7 @@ class PageStream(ListStream):
         self._queued = queued
         self._growing = GrowingArticle(chat.renderings, session.session_id)
         self._controls: object = None
+        self._label = self._manager.label_of(session)
         self._has_begun = False
         self._usage: Usage | None = None
 
@@ -209,16 +210,19 @@ class PageStream(ListStream):
         return news + (self._event(queue) if queue else "") + self._list_news() + self._agent_news()
 
     def _agent_news(self) -> str:
-        """What the agent lets people choose, if that has changed; what the page has is not known at first.
+        """What the agent lets people choose and what it calls itself, if that has changed.
 
-        What a person may just be filling in for a new session stays until the session has begun.
+        Which choices the page has is not known at first. What a person may just be filling in for a new session stays
+        until the session has begun.
         """
         agents, session = self._manager.agents, self._session
         if not agents.has_controls:
             return ""
         before, self._controls = self._controls, agents.controls(self._session_id)
         had_begun, self._has_begun = self._has_begun, session.begun
+        label, self._label = self._label, self._manager.label_of(session)
         news = "" if self._controls == before else self._event(pieces.controls_partial(session))
+        news += "" if self._label == label else self._event(pieces.hint_partial(session))
         return news if had_begun == session.begun else news + self._event(pieces.new_session_partial(session))
 
     @property
