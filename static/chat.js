@@ -529,6 +529,22 @@
     hold(link, () => link.click());
   }, true);
 
+  // What is pressed may be swapped away before it is released, and then the browser clicks on nothing. What does the same in
+  // its place is clicked, unless the pointer was dragged away.
+  const CONTROL = "button, a[href]";
+  const doing = (control) => [control.closest("[id]")?.id, control.href, control.form?.action, control.title, control.textContent].join("\n");
+  let pressed = null;
+  document.addEventListener("pointerdown", ({ target, button, clientX, clientY }) => {
+    const control = button ? null : target.closest(CONTROL);
+    pressed = control && { control, does: doing(control), clientX, clientY };
+  }, true);
+  document.addEventListener("pointerup", ({ clientX, clientY }) => {
+    const before = pressed;
+    pressed = null;
+    if (!before || before.control.isConnected || Math.hypot(clientX - before.clientX, clientY - before.clientY) > 8) return;
+    [...document.querySelectorAll(CONTROL)].find((control) => doing(control) === before.does)?.click();
+  }, true);
+
   // What is typed and chosen while a message is on its way belongs to the next one. If that was sent as well, it
   // follows at once.
   let sendOn = false;

@@ -1,0 +1,60 @@
+"""What is swapped away while a person presses it does what it says all the same."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+
+pytestmark = pytest.mark.browser
+
+CHAT_ANEW = "htmx.ajax('GET', location.pathname, {target: '#chatArea', select: '#chatArea', swap: 'outerHTML'})"
+
+
+@pytest.fixture
+def chat(serve, visit):
+    """A page with an answer, and the pointer on its question."""
+    chat = visit(serve("--backend", "mock", "--mock-delay", "0"))
+    chat.asked("hello")
+    chat.questions.hover()
+    return chat
+
+
+@pytest.fixture
+def edit(chat):
+    """The link below the question, while it is pressed and the chat comes anew."""
+    edit = chat.page.get_by_role("link", name="Edit")
+    edit.hover()
+    chat.page.mouse.down()
+    chat.page.evaluate(CHAT_ANEW)
+    return edit
+
+
+def test_the_same_in_its_place_is_clicked(chat, edit):
+    chat.page.mouse.up()
+    expect(chat.page.locator("form.edit textarea")).to_have_value("hello")
+
+
+def test_something_else_in_its_place_is_not(chat, edit):
+    edit.evaluate("link => link.textContent = 'Undo'")
+    chat.page.mouse.up()
+    chat.asked("more")
+    expect(chat.questions.locator(".content")).to_have_text(["hello", "more"])
+
+
+def test_nor_is_what_the_pointer_was_dragged_away_from(chat, edit):
+    chat.page.mouse.move(10, 400)
+    chat.page.mouse.up()
+    chat.asked("more")
+    expect(chat.questions.locator(".content")).to_have_text(["hello", "more"])
+
+
+def test_what_stays_is_clicked_once(chat):
+    fork = chat.answers.get_by_role("button", name="Go on from here in a new session")
+    chat.answers.hover()
+    fork.hover()
+    posts = []
+    chat.page.on("request", lambda request: request.method == "POST" and posts.append(request.url))
+    chat.page.mouse.down()
+    chat.page.mouse.up()
+    expect(chat.note).to_be_visible()
+    assert len(posts) == 1
