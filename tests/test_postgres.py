@@ -97,6 +97,15 @@ class TestTwoServers:
         release()
 
 
+def test_after_the_end_nothing_is_opened_again_and_nothing_said(database, caplog):
+    storage = storage_at(database)
+    storage.probe()
+    storage.close()
+    with pytest.raises(StorageAway):
+        storage.probe()
+    assert caplog.text == ""
+
+
 class TestTheTime:
     def test_a_clock_that_is_wrong_puts_nothing_into_the_wrong_order(self, database, monkeypatch):
         ahead = [3600.0]

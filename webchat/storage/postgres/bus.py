@@ -20,7 +20,7 @@ from webchat.storage.postgres.link import CHANNEL, Link
 from webchat.storage.postgres.session_rows import person_of
 
 log = logging.getLogger(__name__)
-GATHERS = 0.02
+GATHERS = 0.05
 """Seconds in which what is to be sent gathers: PostgreSQL puts all that notify in one row."""
 LOOK = 1.0
 """Seconds between two looks at the sessions that are followed: a server that died sends nothing."""

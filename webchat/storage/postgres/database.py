@@ -75,7 +75,7 @@ class Database:
         self._pool: ConnectionPool[Connection] | None = None
         self._process = 0
         self._joined = threading.local()
-        self._is_away = False
+        self._is_away = self._is_closed = False
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:
@@ -159,7 +159,9 @@ class Database:
             self._opened().check()
 
     def close(self) -> None:
+        """End all connections; what is asked for after that raises StorageAway."""
         with self._guard:
+            self._is_closed = True
             pool, self._pool = self._pool, None
         if pool and self._process == os.getpid():
             pool.close()
@@ -174,7 +176,7 @@ class Database:
 
     def note(self, *, away: bool) -> None:
         """Note whether the database was reached."""
-        if away != self._is_away:
+        if away != self._is_away and not self._is_closed:
             log.warning("the database cannot be reached" if away else "the database is back")
             self._is_away = away
 
@@ -184,6 +186,8 @@ class Database:
         if pool is None or self._process != os.getpid():
             with self._guard:
                 pool = self._pool
+                if self._is_closed:
+                    raise StorageAway
                 if pool is None or self._process != os.getpid():
                     pool = self._pool = ConnectionPool(
                         self._address,

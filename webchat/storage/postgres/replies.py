@@ -160,6 +160,8 @@ class PostgresReplyLogs:
         asked = self._asked.get(session_id)
         if asked and requests != len(asked.requests):
             asked.is_current = False
+        elif asked:
+            asked.looked = time.monotonic()
 
     def settle(self, session_id: str, unsaved: ReplyView | None = None) -> None:
         view = PostgresReplyLogs(self.database, self.transcripts, self.leases, self._requested).view(session_id)
