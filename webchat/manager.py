@@ -430,6 +430,7 @@ class WebChatSessionManager:
         with suppress(WebChatError, OSError):  # the thread retries and logs
             # Before the first page is shown: while an answer is settled, it looks as if it was being written.
             self.housekeeping.take_in()
+            self.storage.bus.start()
         threads.start(self.housekeeping.keep, "housekeeping", self.stopping)
 
     def close(self, grace: float = 0.0, patience: float = 1.0) -> None:

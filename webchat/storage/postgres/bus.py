@@ -26,8 +26,8 @@ LOOK = 1.0
 """Seconds between two looks at the sessions that are followed: a server that died sends nothing."""
 LONGEST = 7_000
 """Characters of one notification; PostgreSQL takes 8,000 bytes."""
-LIST = "*"
-"""Stands before the name of a person whose list has changed; no session's id begins so."""
+LIST, DOCUMENT = "*", "+"
+"""Stand before the name of a person whose list has changed, or of a document that has. No session's id begins so."""
 
 
 class PostgresBus(PollingBus):
@@ -38,18 +38,24 @@ class PostgresBus(PollingBus):
     """
 
     def __init__(
-        self, database: Database, leases: PostgresLeases, asked: Callable[[str], None], beat: Callable[[], None]
+        self,
+        database: Database,
+        leases: PostgresLeases,
+        asked: Callable[[str], None],
+        document_changed: Callable[[str], None],
+        beat: Callable[[], None],
     ) -> None:
         """`asked` is called with each session that another server has changed: its writer here may be wanted.
 
-        `beat` is called all the time as long as the connection to the others works.
+        `document_changed` is called with each document that another server has changed, "" if it may be any; `beat`
+        all the time, as long as the connection to the others works.
         """
         super().__init__(self.version, self._seen)
         self._changes: Counter[str] = Counter()
         """Counts what has happened to each person's list of sessions, as far as it is known here."""
         self._gaps = 0
         """Counts how often something may have happened that nobody here heard of."""
-        self._database, self._asked_for = database, asked
+        self._database, self._asked_for, self._document_changed = database, asked, document_changed
         self._name = uuid.uuid4().hex[:8]
         self.link = Link(database, leases, self._heard, self._has_joined, beat)
         self._looked, self._states = float("-inf"), dict[str, object]()
@@ -76,6 +82,11 @@ class PostgresBus(PollingBus):
         self._changes.update(people)
         for person in people:
             self._send(LIST + quote(person, safe=""))
+
+    def document_changed(self, name: str) -> None:
+        """Tell all servers at once that this document has changed."""
+        self._outbox.add(DOCUMENT + quote(name, safe=""))
+        self._flush()
 
     def close(self) -> None:
         self._is_closed = True
@@ -137,6 +148,8 @@ class PostgresBus(PollingBus):
         for name in names:
             if name.startswith(LIST):
                 self._changes[unquote(name.removeprefix(LIST))] += 1
+            elif name.startswith(DOCUMENT):
+                self._document_changed(unquote(name.removeprefix(DOCUMENT)))
             else:
                 self._asked_for(name)
                 self.poke(name)
@@ -145,6 +158,7 @@ class PostgresBus(PollingBus):
         """What was sent while there was no connection is lost, so everybody looks."""
         self._gaps += 1
         self._looked = float("-inf")
+        self._document_changed("")
         self.publish_all(urgent=False)
 
     def _seen(self, session_ids: Collection[str]) -> Mapping[str, object]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+import time
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 
 from webchat.errors import SessionBusy
@@ -11,6 +12,8 @@ from webchat.storage.postgres.database import Database
 from webchat.storage.postgres.leases import PostgresLeases
 from webchat.storage.protocols.documents import Draft, name_of
 
+FRESH = 1.0
+"""Seconds for which a version counts where changes are told: each request asks for it."""
 PATIENCE = 5.0
 """Seconds that a change waits for another one."""
 
@@ -21,8 +24,20 @@ class PostgresDocuments:
     are_private = False
     """Backups, replicas and whoever runs the database have them too."""
 
-    def __init__(self, database: Database, leases: PostgresLeases) -> None:
-        self._database, self._leases = database, leases
+    def __init__(
+        self,
+        database: Database,
+        leases: PostgresLeases,
+        changed: Callable[[str], None],
+        is_told: Callable[[], bool],
+    ) -> None:
+        """`changed` is called with the name of a document after each change of it.
+
+        `is_told` says whether other servers' changes are told here, by `forget`.
+        """
+        self._database, self._leases, self._changed, self._is_told = database, leases, changed, is_told
+        self._versions: dict[str, tuple[float, object]] = {}
+        """When each was looked at, by the monotonic clock, and its version then."""
 
     def of(self, kind: str, owner: str | None) -> str:
         return name_of(kind, owner)
@@ -57,8 +72,13 @@ class PostgresDocuments:
                     )
                 if draft.data != before:
                     self._put(name, draft.data)
+                    self._database.then(lambda: self._note_change(name))
         finally:
             release()
+
+    def _note_change(self, name: str) -> None:
+        self.forget(name)
+        self._changed(name)
 
     def _put(self, name: str, data: bytes | None) -> None:
         if data is None:
@@ -71,5 +91,17 @@ class PostgresDocuments:
         )
 
     def version(self, name: str) -> object:
-        found = self._database.one("SELECT version FROM webchat.documents WHERE name = %s", (name,))
-        return found[0] if found else None
+        now = time.monotonic()
+        looked, version = self._versions.get(name, (float("-inf"), None))
+        if now - looked >= FRESH or not self._is_told():
+            found = self._database.one("SELECT version FROM webchat.documents WHERE name = %s", (name,))
+            version = found[0] if found else None
+            self._versions[name] = now, version
+        return version
+
+    def forget(self, name: str) -> None:
+        """Look for the version of this document anew, or of all ("")."""
+        if name:
+            self._versions.pop(name, None)
+        else:
+            self._versions.clear()

@@ -58,8 +58,13 @@ class PostgresStorage:
         self.replies = PostgresReplyLogs(
             database, self.transcripts, self.leases, lambda session_id: self.bus.publish(session_id, urgent=False)
         )
-        self.queue, self.documents = PostgresQueue(database, self.leases), PostgresDocuments(database, self.leases)
-        self.bus = PostgresBus(database, self.leases, self.replies.was_asked, self._clock.compare)
+        self.queue = PostgresQueue(database, self.leases)
+        self.documents = PostgresDocuments(
+            database, self.leases, lambda name: self.bus.document_changed(name), lambda: self.bus.link.is_listening
+        )
+        self.bus = PostgresBus(
+            database, self.leases, self.replies.was_asked, self.documents.forget, self._clock.compare
+        )
         self.sessions = PostgresSessions(database, self.bus.list_changed, self.bus.version)
         self.search = PostgresSearch(database, self.transcripts)
 

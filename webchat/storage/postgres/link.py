@@ -41,6 +41,8 @@ class Link:
         self._stopping = threading.Event()
         self._guard, self._running = threading.Lock(), False
         self._beaten = 0.0
+        self.is_listening = False
+        """Whether what others send is heard."""
 
     def start(self) -> None:
         """Have the thread run, if it does not. Raises NoThreads."""
@@ -61,10 +63,12 @@ class Link:
                 log.debug("the connection to the other servers broke", exc_info=True)
             except Exception:  # without this thread the process would lose all its leases
                 log.exception("what another server sent could not be understood")
+            self.is_listening = False
             self._stopping.wait(AGAIN)
 
     def _listen(self, connection: Connection) -> None:
         connection.execute(f"LISTEN {CHANNEL}")
+        self.is_listening = True
         self._has_joined()
         while not self._stopping.is_set():
             self._beat()
