@@ -1,4 +1,4 @@
-"""`webchat serve`: the settings as options, and the server. Knows no session."""
+"""`webchat serve`: the settings as options, and the server."""
 
 from __future__ import annotations
 

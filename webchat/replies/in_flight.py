@@ -1,4 +1,4 @@
-"""The replies that this process runs, and those that it could not save. Knows no storage."""
+"""The replies that this process runs, and those that it could not save."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The right to write in one session, held for a block or handed over to a reply. Knows no storage."""
+"""The right to write in one session, held for a block or handed over to a reply."""
 
 from __future__ import annotations
 
