@@ -88,8 +88,8 @@ def test_a_change_of_a_persons_list_wakes_all_that_they_read_and_nobody_elses(wo
         assert (world.bus.list_version("ada"), world.bus.list_version("bob")) == (1, 0)
 
 
-def test_a_change_of_the_list_wakes_many_in_turns(world, monkeypatch):
-    monkeypatch.setattr("webchat.storage.polling_bus.TOLD_AT_ONCE", 2)
+def test_a_change_of_the_list_wakes_many_in_turns(world):
+    world.bus.told_at_once = 2
     with ExitStack() as stack:
         readers = [stack.enter_context(world.follow(str(number))) for number in range(5)]
         world.after_rounds(3)

@@ -42,6 +42,7 @@ class PollingBus:
     ) -> None:
         """`version` returns the version of one person's list of sessions, `look` those of the given sessions."""
         self._wakeups, self._version, self._look = Wakeups(), version, look
+        self.told_at_once = TOLD_AT_ONCE
         self._stopping = threading.Event()
         self._lists: dict[str | None, object] = {}
         """The last seen version of the list of each person who reads."""
@@ -129,7 +130,7 @@ class PollingBus:
         self._lists = {owner: self._version(owner) for owner in {item.owner for item in _all(readers)}}
         changed = {owner for owner, version in self._lists.items() if before.get(owner, _UNSEEN) != version}
         self._untold |= dict.fromkeys(item for item in _all(readers) if item.owner in changed)
-        told = [*islice(self._untold, TOLD_AT_ONCE)]
+        told = [*islice(self._untold, self.told_at_once)]
         for item in told:
             del self._untold[item]
         _wake(told)
