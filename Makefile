@@ -26,7 +26,7 @@ test: $(VENV)/.dev $(if $(EXTRA),$(VENV)/.extra-$(EXTRA)) ## Install what is nee
 
 soak: $(VENV)/.dev ## Use it in all ways while all kinds of things fail, for MINUTES=30, then flood it and kill it while it answers
 	@$(BIN)/python -m bench.soak $(MINUTES)
-	@$(BIN)/python -m pytest tests/test_server_faults.py tests/test_kills.py tests/test_acp_kills.py --flood 20 --kills $(shell expr $(MINUTES) \* 7) --lateness 0.25 --timeout 1200 $(ARGS)
+	@$(BIN)/python -m pytest tests/test_server_faults.py tests/test_kills.py tests/test_acp_kills.py tests/test_two_servers.py --outage 60 --flood 20 --kills $(shell expr $(MINUTES) \* 7) --lateness 0.25 --timeout 1200 $(ARGS)
 
 bench: $(VENV)/.dev ## Measure against the budgets; ARGS="users list" measures some, ARGS=--only-fixed what no machine changes
 	@$(BIN)/python -m bench $(ARGS)

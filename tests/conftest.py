@@ -42,7 +42,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """How hard to be on the server; the defaults leave room for a busy machine."""
     parser.addoption("--storage", choices=("files", "postgres"), default="files", help="where a chat keeps everything")
     parser.addoption("--kills", type=int, default=10, help="how often it is killed while it answers")
-    parser.addoption("--flood", type=float, default=2, help="for how many seconds it gets 100 posts a second")
+    parser.addoption(
+        "--flood",
+        type=float,
+        default=2,
+        help="for how many seconds it gets 100 posts a second; 25 people come with each",
+    )
     parser.addoption("--lateness", type=float, default=1.5, help="seconds of an answer that a kill may cost at most")
     parser.addoption("--outage", type=float, default=12, help="for how many seconds a database is away")
 
