@@ -195,3 +195,16 @@ def test_every_form_about_a_message_carries_a_key(client, page, manager, session
     assert all(form.select_one("input[name=key][value]") for form in forms)
     change = page(f"/sessions/{session_id}/messages/{ids(manager, session_id)[0]}/edit").soup.select_one("form.edit")
     assert {field["name"] for field in change.select("input")} == {"key", "seen"}
+
+
+def test_a_question_whose_server_died_is_not_taken_for_answered(app, manager, session_id, shown):
+    """Until the dead server's lease runs out, it is refused; then it is answered, and is there once."""
+    last = ids(manager, session_id)[-1]
+    manager.storage.transcripts.append(session_id, Message("q", "user", "and now?", parent=last, key="k"))
+    release = manager.storage.leases.acquire(session_id)
+    sent = {"data": {"message": "and now?", "key": "k"}, "headers": JSON}
+    refused = app.test_client().post(f"/sessions/{session_id}/messages", **sent)
+    assert refused.status_code == 409, refused.text
+    release()
+    assert app.test_client().post(f"/sessions/{session_id}/messages", **sent).status_code == 200
+    assert [text == "and now?" for text in shown()] == [False, False, True, False]

@@ -23,6 +23,11 @@ class Posted:
     reply: Message
     run: ReplyRunner | None
 
+    @property
+    def has_answer(self) -> bool:
+        """Whether its answer has begun: a server may have died before that."""
+        return self.reply.id != self.question.id
+
     def wait(self, timeout: float | None = None) -> bool:
         """Wait for the answer's end for `timeout` seconds; returns whether it has ended."""
         return self.run is None or self.run.wait(timeout)

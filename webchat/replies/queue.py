@@ -121,7 +121,7 @@ class MessageQueue:
                 waiter.clear()
                 waits = any(item.key == key for item in self.items(session_id))
                 posted = self._rules.sent_before(session, key, None)
-                if posted and posted.reply.id != posted.question.id:  # which stands for an answer that is not begun
+                if posted and posted.has_answer:
                     return posted
                 if not (waits or posted):
                     raise NotWaiting

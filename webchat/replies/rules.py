@@ -106,10 +106,23 @@ class ConversationRules:
                     return self._asked(session, again.question, conversation.messages[:-1], turn)
                 return again or write(turn)
         except (SessionBusy, TooBusy):
-            again = self.sent_before(session, key, text)
+            again = self._answered_before(session, key, text)
             if again:
                 return again
             raise
+
+    def _answered_before(self, session: WebChatSession, key: str | None, text: str | None) -> Posted | None:
+        """The same as `sent_before`, when its answer has begun; None if its server died before that."""
+        found = self.sent_before(session, key, text)
+
+        def is_done() -> bool:
+            nonlocal found
+            found = self.sent_before(session, key, text)
+            return found is None or found.has_answer
+
+        if found and not found.has_answer:
+            self._supervisor.wait_elsewhere(session.session_id, is_done)
+        return found if found and found.has_answer else None
 
     def _ask(self, session: WebChatSession, question: Message, before: Sequence[Message], turn: Turn) -> Posted:
         """Append the question to these messages, and start its reply."""
