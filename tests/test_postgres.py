@@ -15,6 +15,7 @@ from webchat.chat.message import Message
 from webchat.chat.times import seconds_of
 from webchat.errors import InvalidInput, LeaseLost, SessionBusy, StorageAway, StorageError
 from webchat.storage import storage_at
+from webchat.storage.postgres.clock import DatabaseClock
 
 psycopg = pytest.importorskip("psycopg", reason="psycopg is not installed (webchat[postgres])")
 HEADER = {"id": "answer", "parent": "m1", "started_at": "2026-01-01T00:00:00+00:00"}
@@ -107,24 +108,19 @@ def test_after_the_end_nothing_is_opened_again_and_nothing_said(database, caplog
 
 
 class TestTheTime:
-    def test_a_clock_that_is_wrong_puts_nothing_into_the_wrong_order(self, database, monkeypatch):
-        ahead = [3600.0]
-        present = time.time
-        monkeypatch.setattr("webchat.storage.postgres.clock.time.time", lambda: present() + ahead[0])
-        fast = storage_at(database)
-        ahead[0] = -3600.0
-        slow = storage_at(database)
-        ahead[0] = 3600.0
-        assert abs(seconds_of(fast.now()) - present()) < 60
-        ahead[0] = -3600.0
-        assert abs(seconds_of(slow.now()) - present()) < 60
+    @pytest.mark.parametrize("hours", [1, -1])
+    def test_a_clock_that_is_wrong_is_corrected(self, two, hours):
+        clock = DatabaseClock(two[0].database, lambda: time.time() + hours * 3600)
+        clock.compare()
+        assert abs(seconds_of(clock.now()) - time.time()) < 60
+
+    def test_what_happens_later_comes_later_whatever_a_servers_clock_says(self, two):
+        one, other = two
         for name in ("first", "second"):
-            fast.sessions.insert(row(name), 0)
-        fast.sessions.touch("first", "message", "2026-01-01T10:00:00+00:00")
-        slow.sessions.touch("second", "message", "2026-01-01T08:00:00+00:00")
-        assert [session.session_id for session in fast.sessions.all_of(None)] == ["second", "first"]
-        for storage in (fast, slow):
-            storage.close()
+            one.sessions.insert(row(name), 0)
+        one.sessions.touch("first", "message", "2026-01-01T10:00:00+00:00")
+        other.sessions.touch("second", "message", "2026-01-01T08:00:00+00:00")
+        assert [session.session_id for session in one.sessions.all_of(None)] == ["second", "first"]
 
 
 class TestALeaseThatWasLost:

@@ -30,7 +30,6 @@ PATCHED = {
     "replies.recorder.SILENCE_STEP",
     "serving.health.KEPT",
     "serving.listening.PORTS_TRIED",
-    "storage.postgres.clock.time.time",
     "web.events.BEGINNING",
     "web.events.LIFETIME",
     "web.form_answers.FIRST_TEXT",

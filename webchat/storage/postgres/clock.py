@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from webchat.chat.times import time_of
 from webchat.storage.postgres.database import Database
@@ -14,15 +15,16 @@ AGREES_FOR = 60.0
 class DatabaseClock:
     """This machine's clock, corrected by how far it is off; asking the database each time would cost a round trip."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, present: Callable[[], float] = time.time) -> None:
+        """`present` gives this machine's time, in seconds since 1970."""
+        self._database, self._present = database, present
         self._ahead = 0.0
         """Seconds by which the database's clock is ahead of ours."""
         self._compared = float("-inf")
 
     def now(self) -> str:
         """ISO 8601 in UTC. Compares nothing; see `compare`."""
-        return time_of(time.time() + self._ahead)
+        return time_of(self._present() + self._ahead)
 
     def compare(self) -> None:
         """Find out how far this machine's clock is off, if that was long ago. Raises OSError."""
@@ -31,4 +33,4 @@ class DatabaseClock:
             return
         database = float(self._database.one("SELECT extract(epoch FROM clock_timestamp())")[0])
         took = time.monotonic() - began
-        self._ahead, self._compared = database + took / 2 - time.time(), began
+        self._ahead, self._compared = database + took / 2 - self._present(), began
