@@ -22,7 +22,7 @@ PAGES, SECONDS = 200, 20.0
 MANY = 2000
 EARLIER = "33b3496"
 """The state in which each page looked for changes itself."""
-SETTLING = 0.006
+SETTLING = 0.015
 """Seconds for each page until all have had their first look, and have been told that the list has changed."""
 TOLD = 100
 """How many of the pages are told of a message, one after the other."""

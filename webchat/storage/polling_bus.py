@@ -16,7 +16,7 @@ from webchat.storage.wakeups import POLL_INTERVAL, Waiter, Wakeups
 log = logging.getLogger(__name__)
 LOOKS_FOR_ONE = 4
 """Polls for changes for each poll for disconnected readers, which is the most expensive part with many pages."""
-TOLD_AT_ONCE = 50
+TOLD_AT_ONCE = 20
 """Readers that are told in one poll that the list has changed: waking all of 2,000 open pages for each message would
 cost more than the messages."""
 _UNSEEN = object()
