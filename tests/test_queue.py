@@ -11,6 +11,7 @@ from tests.conftest import HTMX, Page
 from tests.processes import another_process, says, tell
 from tests.reading import chunks, read_until, until
 from tests.scripted import ScriptedBackend
+from webchat.chat.message import Message
 from webchat.chat.queued import QueuedMessage
 from webchat.errors import BackendUnavailable, Held, InvalidInput, LimitReached, NotWaiting, TooLarge
 from webchat.limits import Limits
@@ -275,6 +276,17 @@ class TestHeld:
         posted = manager.queue.wait(busy, "k", None, lambda: False)
         assert posted.wait(PATIENCE)
         assert posted.answer.content == "You said: two"
+
+    def test_what_a_process_sent_and_died_before_it_was_answered_is_answered_once(self, manager, backend, busy, gate):
+        manager.queue.send(busy, "two", key="k")
+        with manager.storage.queue.changing(busy) as items:  # so nobody sends it yet
+            gate.set()
+            until(lambda: not manager.storage.leases.is_held(busy))
+            last = manager.conversation(busy).messages[-1].id
+            manager.storage.transcripts.append(busy, Message("q", "user", "two", parent=last, key=items[0].key))
+        until_answered(manager, busy, "two")
+        assert [text for text, _ in said(manager, busy)] == ["one", "first", "two", "You said: two"]
+        assert waiting(manager, busy) == []
 
     def test_in_the_trash_nothing_is_sent(self, manager, backend, busy, gate):
         manager.queue.send(busy, "two")

@@ -238,8 +238,9 @@ class MessageQueue:
             item = next((item for item in items if not item.returned), None)
             if item is None or session is None or session.deleted_at:
                 return
-            # If it is in the conversation, the process died before it could remove it from the queue.
-            if not self._rules.sent_before(session, item.key, item.text):
+            # If it was answered, the process died before it could remove it from the queue.
+            sent = self._rules.sent_before(session, item.key, item.text)
+            if not (sent and sent.has_answer):
                 self._rules.send_queued(session, item, after_whole=True)
             items.remove(item)
         self._tell(session_id)
