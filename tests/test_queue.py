@@ -209,6 +209,7 @@ class TestChanging:
             items.append(item)
         with pytest.raises(NotWaiting):
             manager.queue.change(busy, "k", "else")
+        until(lambda: not manager.storage.leases.is_held(busy))
         manager.queue.send_left()
         assert (waiting(manager, busy), len(said(manager, busy))) == ([], 4)
 
