@@ -20,13 +20,13 @@ from bench.figures import quantile
 class Costs:
     """What was measured on one machine. Times are seconds of one processor unless they say otherwise."""
 
-    answer: float = 0.020
+    answer: float = 0.056
     """Of a server, for an answer of 200 tokens and its question."""
-    idle_page: float = 0.00005
+    idle_page: float = 0.00003
     """Of a server, each second for an open page on which nothing happens."""
-    write: float = 0.00035
+    write: float = 0.00022
     """Of PostgreSQL, for one write of an answer's log."""
-    question: float = 0.004
+    question: float = 0.010
     """Of PostgreSQL, for all around an answer: the question, its session's record, the lease, the end."""
 
 
@@ -80,6 +80,8 @@ class Load:
         return max(1, math.ceil(self.server / ROOM))
 
 
+MOST_SERVERS = 6
+"""That are simulated; of more it is a part, with its people."""
 ROOM = 0.6
 """How busy a processor may be on average: busier, what comes at once waits noticeably."""
 
@@ -186,12 +188,13 @@ def main() -> int:
     load = load_of(given.people, habits, costs)
     print(f"{load.answers_a_second:,.2f} answers a second, {load.in_flight:,.0f} in flight at once")
     print(f"{load.writes_a_second:,.0f} writes of logs a second; PostgreSQL: {load.database:,.2f} processors")
-    print(f"servers: {load.server:,.2f} processors, so {load.servers:,} servers of one each")
+    print(f"servers: {load.server:,.2f} processors, so {load.servers:,} with one each")
     machines = Machines(given.servers or load.servers, given.database)
-    # A hundredth of the people on a hundredth of the machines is as busy, and as late or later.
-    parts = max(1, min(machines.servers, given.database, given.people // 20_000))
-    part = replace(machines, servers=machines.servers // parts, database=max(1, machines.database // parts))
-    outcome = simulate(given.people // parts, part, habits, costs, seconds=given.seconds)
+    # A part of the people on that part of the machines is as busy, and as late or later.
+    part = Machines(min(machines.servers, MOST_SERVERS))
+    share = part.servers / machines.servers
+    part = replace(part, database=max(1, round(machines.database * share)))
+    outcome = simulate(round(given.people * share), part, habits, costs, seconds=given.seconds)
     print(
         f"simulated: servers {outcome.server_busy:.0%} busy, PostgreSQL {outcome.database_busy:.0%}; "
         f"a piece is late by {outcome.late_median * 1000:.1f} ms, p95 {outcome.late_p95 * 1000:.1f} ms"
