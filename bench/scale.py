@@ -22,7 +22,7 @@ class Costs:
 
     answer: float = 0.056
     """Of a server, for an answer of 200 tokens and its question."""
-    idle_page: float = 0.00003
+    idle_page: float = 0.00004
     """Of a server, each second for an open page on which nothing happens."""
     write: float = 0.00022
     """Of PostgreSQL, for one write of an answer's log."""
