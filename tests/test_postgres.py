@@ -5,13 +5,18 @@ from __future__ import annotations
 import shutil
 import signal
 import subprocess
+import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
 
 from tests.database import free_port, server
 from webchat.chat.message import Message
+from webchat.chat.queued import QueuedMessage
+from webchat.chat.search import title_query
 from webchat.chat.times import seconds_of
 from webchat.errors import InvalidInput, LeaseLost, SessionBusy, StorageAway, StorageError
 from webchat.storage import storage_at
@@ -181,6 +186,173 @@ class TestALeaseThatWasLost:
         release()
 
 
+class TestAnAnswerThatIsLost:
+    """A statement was run, and the connection broke before anybody here was told."""
+
+    @pytest.fixture
+    def unheard(self, monkeypatch):
+        """Makes the next statements that have these words run, and then fail as if their answers were lost."""
+
+        def arrange(storage, words, times=1):
+            database, left = storage.database, [times]
+            one = database.one
+
+            def ask(statement, *rest, **more):
+                answer = one(statement, *rest, **more)
+                if words in statement and left[0]:
+                    left[0] -= 1
+                    raise StorageAway
+                return answer
+
+            monkeypatch.setattr(database, "one", ask)
+
+        return arrange
+
+    def test_a_lease_of_which_nobody_knows_is_held_by_nobody(self, two, unheard):
+        one, other = two
+        kept = one.leases.acquire("another")
+        unheard(one, "known.lease IN")
+        with pytest.raises(StorageError):
+            one.leases.acquire("s")
+        one.leases.acquire("s")()
+        unheard(one, "known.lease IN")
+        with pytest.raises(StorageError):
+            one.leases.acquire("s")
+        one.leases.beat()
+        other.leases.acquire("s")()
+        kept()
+
+    def test_a_write_that_failed_is_in_the_log_once_after_the_next(self, two, unheard):
+        one, other = two
+        release = one.leases.acquire("s")
+        log = one.replies.begin("s", HEADER)
+        log.write({"d": "one "})
+        assert other.replies.view("s").message(alive=True).content == "one "
+        unheard(one, "cardinality(requests) AS asked", times=1000)
+        with pytest.raises(StorageAway):
+            log.write({"d": "two "})
+        unheard(one, "nothing")
+        one.database.one = type(one.database).one.__get__(one.database)
+        log.write({"d": "two and three"})
+        for storage in two:
+            assert storage.replies.view("s").message(alive=True).content == "one two and three"
+        log.discard()
+        release()
+
+
+class TestManyAtOnce:
+    def test_an_idle_server_that_wakes_takes_one_name(self, two, database):
+        one, _ = two
+        one.leases.acquire("before")()
+        as_if_silent(database)
+        one.leases.idle_for(10)
+        together = threading.Barrier(6)
+
+        def acquire(number):
+            together.wait(PATIENCE)
+            return one.leases.acquire(f"s{number}")
+
+        with ThreadPoolExecutor(6) as pool:
+            releases = list(pool.map(acquire, range(6)))
+        for number in range(6):
+            one.leases.require(f"s{number}")
+        for release in releases:
+            release()
+
+    def test_changes_of_more_documents_than_there_are_connections(self, two):
+        one, _ = two
+
+        def change(number):
+            with one.documents.changing(f"settings/{number}") as draft:
+                draft.data = b"x"
+
+        with ThreadPoolExecutor(40) as pool:
+            list(pool.map(change, range(40)))
+        assert len(one.documents.names("settings")) == 40
+
+    def test_two_that_change_the_current_session_and_others_wait_in_no_ring(self, two):
+        for name in ("a", "b", "c"):
+            two[0].sessions.insert(row(name), 0)
+
+        def make_current(number):
+            name = "abc"[number % 3]
+            two[0].sessions.update([name], lambda _, known: {**known, "is_active": True}, make_current=True)
+
+        def archive(number):
+            two[1].sessions.update(["a", "b", "c"], lambda _, known: {**known, "archived": bool(number % 2)})
+
+        with ThreadPoolExecutor(8) as pool:
+            tasks = [pool.submit(make_current if number % 2 else archive, number) for number in range(60)]
+        for task in tasks:
+            task.result()
+
+    def test_a_search_for_titles_leaves_its_connection_clean(self, two):
+        one, _ = two
+        for number in range(30):
+            one.sessions.insert(row(f"s{number}"), 0)
+        for _ in range(30):
+            assert len(one.sessions.page(None, "list", title_query("about"), 0, 1)) == 1
+            one.sessions.update(["s1"], lambda _, known: {**known, "pinned": not known.get("pinned")})
+
+
+def test_a_lock_that_was_lost_keeps_nothing(two, database):
+    late, other = two
+    late_change = late.queue.changing("s")
+    late_change.__enter__().append(QueuedMessage("late", "text"))
+    late.bus.link.close()
+    as_if_silent(database)
+    with other.queue.changing("s") as items:
+        items.append(QueuedMessage("kept", "text"))
+    with pytest.raises(LeaseLost):
+        late_change.__exit__(None, None, None)
+    assert [item.key for item in other.queue.items("s")] == ["kept"]
+
+
+def test_a_forked_child_is_a_server_of_its_own(database):
+    """As under gunicorn with --preload: the application is made before the workers are."""
+    program = """
+import os, sys
+from webchat.storage import storage_at
+storage = storage_at(sys.argv[1])
+held = storage.leases.acquire("parents")
+child = os.fork()
+if not child:
+    assert storage.leases.held("parents") is None
+    storage.leases.acquire("childs")
+    os._exit(0 if storage.leases.is_held("parents") and storage.leases.is_held("childs") else 1)
+status = os.waitpid(child, 0)[1]
+names = storage.database.one("SELECT count(DISTINCT server) FROM webchat.conversations WHERE server IS NOT NULL")[0]
+print(status, names)
+os._exit(0)
+"""
+    done = subprocess.run([sys.executable, "-c", program, database], capture_output=True, text=True, timeout=60)
+    assert done.stdout.split() == ["0", "2"], done.stderr
+
+
+def test_what_was_read_of_many_replies_does_not_stay(two, monkeypatch):
+    one, other = two
+    for number in range(5):
+        one.transcripts.append(f"s{number}", Message("m1", "user", "question"))
+        log = one.replies.begin(f"s{number}", HEADER)
+        log.write({"d": "x" * 1000})
+        other.replies.most_bytes = 2_500
+        assert other.replies.view(f"s{number}").message(alive=True).content == "x" * 1000
+    assert other.replies.kept <= 3
+
+
+def test_a_connection_that_the_server_ends_is_no_failure(database):
+    with psycopg.connect(database, autocommit=True) as connection:
+        storage = storage_at(database)
+        storage.probe()
+        for _ in range(5):
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE pid <> pg_backend_pid() AND datname = current_database()"
+            )
+            storage.probe()
+        storage.close()
+
+
 class TestTheAddress:
     def test_the_password_is_in_no_error(self):
         port = free_port()
@@ -200,8 +372,6 @@ class TestTheAddress:
             storage_at(database)
 
     def test_servers_that_start_at_once_make_the_tables_once(self, postgres):
-        from concurrent.futures import ThreadPoolExecutor
-
         with psycopg.connect(postgres.url(), autocommit=True) as connection:
             connection.execute("CREATE DATABASE empty")
         with ThreadPoolExecutor(4) as pool:

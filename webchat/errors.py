@@ -204,7 +204,7 @@ class StorageError(WebChatError, OSError):
     @property
     def is_away(self) -> bool:
         """Whether a retry may succeed soon."""
-        return isinstance(self.cause, StorageAway)
+        return isinstance(self.cause, StorageAway | LeaseLost)
 
 
 class StorageAway(OSError):

@@ -46,6 +46,10 @@ class PollingBus:
         self._stopping = threading.Event()
         self._lists: dict[str | None, object] = {}
         """The last seen version of the list of each person who reads."""
+        self.forget_readers()
+
+    def forget_readers(self) -> None:
+        """Begin with nobody and no thread: after a fork they are the parent's."""
         self._guard = threading.Lock()
         self._running = False
         self._joined: deque[_Reader] = deque()

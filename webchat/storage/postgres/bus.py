@@ -24,6 +24,8 @@ GATHERS = 0.05
 """Seconds in which what is to be sent gathers: PostgreSQL puts all that notify in one row."""
 LOOK = 1.0
 """Seconds between two looks at the sessions that are followed: a server that died sends nothing."""
+LOOK_AT_LISTS = 60.0
+"""Seconds after which every list is looked at: word of a change is lost with a server that dies before it is sent."""
 LONGEST = 7_000
 """Characters of one notification; PostgreSQL takes 8,000 bytes."""
 LIST, DOCUMENT = "*", "+"
@@ -56,13 +58,21 @@ class PostgresBus(PollingBus):
         self._gaps = 0
         """Counts how often something may have happened that nobody here heard of."""
         self._database, self._asked_for, self._document_changed = database, asked, document_changed
-        self._name = uuid.uuid4().hex[:8]
         self.link = Link(database, leases, self._heard, self._has_joined, beat)
+        self._is_closed = False
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """Run nothing, under another name: after a fork the parent's threads are the parent's."""
+        self.forget_readers()
+        self.link.begin_anew()
+        self._name = uuid.uuid4().hex[:8]
         self._looked, self._states = float("-inf"), dict[str, object]()
+        self._asked_all = time.monotonic()
         self._outbox: set[str] = set()
         self._wanted = threading.Event()
         self._sending = threading.Lock()
-        self._is_sender_there = self._is_closed = False
+        self._is_sender_there = False
 
     def start(self) -> None:
         super().start()
@@ -127,8 +137,9 @@ class PostgresBus(PollingBus):
                 self._database.rows(
                     "SELECT pg_notify(%s, told) FROM unnest(%s::text[]) AS told", (CHANNEL, [*self._letters(names)])
                 )
-            except OSError:  # when the database is back, everybody looks
+            except OSError:
                 log.debug("other servers could not be told of a change", exc_info=True)
+                self._outbox.update(names)  # told with the next one
 
     def _letters(self, names: Collection[str]) -> Iterator[str]:
         letter = self._name
@@ -164,6 +175,9 @@ class PostgresBus(PollingBus):
     def _seen(self, session_ids: Collection[str]) -> Mapping[str, object]:
         """The states of these sessions, as they were at most `LOOK` seconds ago."""
         now = time.monotonic()
+        if now - self._asked_all >= LOOK_AT_LISTS:
+            self._asked_all = now
+            self._gaps += 1
         if session_ids and now - self._looked >= LOOK:
             self._looked = now
             rows = self._database.rows(

@@ -43,15 +43,37 @@ _SETTINGS: LiteralString = """
 SET statement_timeout = '8s';
 SET lock_timeout = '5s';
 SET idle_in_transaction_session_timeout = '10s';
+SET idle_session_timeout = 0;
 SET client_encoding = 'UTF8'
 """
+
+
+_ENDED = ("57P01", "57P02", "57P03", "57P05", "53300")
+"""SQLSTATEs of connections that the server has ended, or does not take."""
 
 
 class _Connection(Connection):
     """One that does not wait for ever for a server that stands still, and acknowledges what it is sent."""
 
+    good_at = float("-inf")
+    """When it last worked, by the monotonic clock."""
+    longest = LONGEST
+
     def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:  # noqa: ANN401
-        return super().wait(gen, interval, LONGEST if timeout is None else timeout)
+        return super().wait(gen, interval, self.longest if timeout is None else timeout)
+
+    def note_good(self) -> None:
+        self.good_at = time.monotonic()
+
+    def require_good(self, since: float) -> None:
+        """Try it, briefly, if it has not worked since then."""
+        if self.good_at < since:
+            self.longest = SHORT_PATIENCE
+            try:
+                self.execute("SELECT 1")
+            finally:
+                self.longest = LONGEST
+            self.note_good()
 
 
 class Database:
@@ -72,10 +94,12 @@ class Database:
         self.place = _place_of(given)
         """The address without what is secret."""
         self._guard = threading.Lock()
-        self._pool: ConnectionPool[Connection] | None = None
+        self._pool: ConnectionPool[_Connection] | None = None
         self._process = 0
         self._joined = threading.local()
         self._is_away = self._is_closed = False
+        self._failed = float("-inf")
+        """When a connection last broke: those that have not worked since may be broken, too."""
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:
@@ -104,18 +128,19 @@ class Database:
             return
         with _as_ours(self), self._opened().connection(self._patience) as connection:
             with self._joining(connection), connection.transaction():
+                self._joined.then = then = list[Callable[[], None]]()
                 yield connection
+            connection.note_good()
+        for call in then:  # which may need a connection, too
+            call()
 
     @contextmanager
     def _joining(self, connection: Connection) -> Iterator[None]:
-        self._joined.connection, self._joined.then = connection, []
+        self._joined.connection, self._joined.then = connection, None
         try:
             yield
-            then = self._joined.then
         finally:
-            self._joined.connection, self._joined.then = None, []
-        for call in then:
-            call()
+            self._joined.connection = self._joined.then = None
 
     @property
     def _joined_connection(self) -> Connection | None:
@@ -124,10 +149,11 @@ class Database:
 
     def then(self, call: Callable[[], None]) -> None:
         """Make this call when the thread's transaction is committed, or now where there is none."""
-        if self._joined_connection is None:
+        then = getattr(self._joined, "then", None)
+        if then is None:
             call()
         else:
-            self._joined.then.append(call)
+            then.append(call)
 
     def rows(self, statement: LiteralString, parameters: Parameters = (), *, again: bool = True) -> list[Any]:
         """Run one statement and give its rows. With `again` it is run once more if its connection breaks.
@@ -156,7 +182,6 @@ class Database:
                 if error.is_refused or time.monotonic() > end or self._joined_connection is not None:
                     raise
             time.sleep(0.1)  # the pool has let go of that connection, and makes another one
-            self._opened().check()
 
     def close(self) -> None:
         """End all connections; what is asked for after that raises StorageAway."""
@@ -168,7 +193,9 @@ class Database:
 
     def _rows(self, statement: LiteralString, parameters: Parameters) -> list[Any]:
         with _as_ours(self), self._opened().connection(self._patience) as connection:
-            return _fetched(connection, statement, parameters)
+            rows = _fetched(connection, statement, parameters)
+            connection.note_good()
+            return rows
 
     @property
     def _patience(self) -> float:
@@ -176,11 +203,13 @@ class Database:
 
     def note(self, *, away: bool) -> None:
         """Note whether the database was reached."""
+        if away:
+            self._failed = time.monotonic()
         if away != self._is_away and not self._is_closed:
             log.warning("the database cannot be reached" if away else "the database is back")
             self._is_away = away
 
-    def _opened(self) -> ConnectionPool[Connection]:
+    def _opened(self) -> ConnectionPool[_Connection]:
         """The pool of this process: one that was made before a fork is its parent's."""
         pool = self._pool
         if pool is None or self._process != os.getpid():
@@ -196,6 +225,7 @@ class Database:
                         max_size=CONNECTIONS,
                         kwargs={"autocommit": True},
                         configure=_prepare,
+                        check=lambda connection: connection.require_good(self._failed),
                         timeout=PATIENCE,
                         reconnect_timeout=RECONNECT,
                         open=True,
@@ -223,13 +253,16 @@ def _as_ours(database: Database) -> Iterator[None]:
         raise StorageAway from error
     except psycopg.errors.LockNotAvailable as error:
         raise StorageAway(is_refused=True) from error
+    except psycopg.errors.IdleInTransactionSessionTimeout as error:
+        raise StorageAway from error
     except psycopg.errors.ReadOnlySqlTransaction as error:  # a replica, before or after a failover
         raise StorageAway from error
     except psycopg.OperationalError as error:
         if error.sqlstate == "53100":
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
-        if error.sqlstate in (None, "57P01", "57P02", "57P03", "53300", "25P03"):
-            database.note(away=error.sqlstate is None)
+        # Ended by the server, its administrator or a pooler: another connection may well work.
+        if error.sqlstate is None or error.sqlstate[:2] == "08" or error.sqlstate in _ENDED:
+            database.note(away=True)
             raise StorageAway from error
         raise StorageAway(is_refused=True) from error
     except psycopg.Error as error:

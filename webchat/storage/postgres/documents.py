@@ -55,7 +55,7 @@ class PostgresDocuments:
     @contextmanager
     def changing(self, name: str) -> Iterator[Draft]:
         try:
-            release = self._leases.take(f":document:{name}", PATIENCE)
+            release = self._leases.take(_lock_of(name), PATIENCE)
         except SessionBusy as error:
             raise Locked(name) from error
         try:
@@ -63,6 +63,7 @@ class PostgresDocuments:
             draft = Draft(before)
             yield draft
             with self._database.transaction():
+                self._leases.keep(_lock_of(name))
                 if draft.damaged and before is not None:
                     self._database.rows(
                         "INSERT INTO webchat.documents "
@@ -105,3 +106,7 @@ class PostgresDocuments:
             self._versions.pop(name, None)
         else:
             self._versions.clear()
+
+
+def _lock_of(name: str) -> str:
+    return f":document:{name}"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import Any, LiteralString
+from weakref import WeakSet
 
 from psycopg import Connection
 
@@ -41,6 +43,18 @@ SELECT person, count(*), count(*) FILTER (WHERE shelf = 'trash'), coalesce(sum(b
 FROM webchat.sessions LEFT JOIN webchat.conversations USING (session_id) WHERE shelf <> 'claim' """
 
 
+_STORAGES: WeakSet[PostgresStorage] = WeakSet()
+
+
+def _begin_anew() -> None:
+    for storage in _STORAGES:
+        storage.begin_anew()
+
+
+if hasattr(os, "register_at_fork"):  # an application is often made before a server forks
+    os.register_at_fork(after_in_child=_begin_anew)
+
+
 class PostgresStorage:
     """See `webchat.storage.protocols.Storage`."""
 
@@ -66,12 +80,18 @@ class PostgresStorage:
             database, self.leases, self.replies.was_asked, self.documents.forget, self._clock.compare
         )
         self.sessions = PostgresSessions(database, self.bus.list_changed, self.bus.version)
+        _STORAGES.add(self)
         self.search = PostgresSearch(database, self.transcripts)
 
     @property
     def place(self) -> str:
         version = self.database.one("SHOW server_version")[0].partition(" ")[0]
         return f"PostgreSQL {version}, {self.database.place}"
+
+    def begin_anew(self) -> None:
+        """Be a server of its own: after a fork, in the child."""
+        self.leases.begin_anew()
+        self.bus.begin_anew()
 
     def has(self, session_id: str) -> bool:
         return self.transcripts.version(session_id) is not None or self.replies.version(session_id) is not None

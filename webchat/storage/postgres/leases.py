@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import threading
 import time
 import uuid
@@ -30,9 +31,10 @@ ON CONFLICT (id) DO UPDATE SET seen = clock_timestamp() WHERE known.seen > clock
 RETURNING id
 """
 _TAKE: LiteralString = f"""
-INSERT INTO webchat.conversations AS known (session_id, server, lease) VALUES (%s, %s, nextval('webchat.numbers'))
+INSERT INTO webchat.conversations AS known (session_id, server, lease) VALUES (%s, %s, %s)
 ON CONFLICT (session_id) DO UPDATE SET server = excluded.server, lease = excluded.lease
-WHERE known.server IS NULL OR known.lease = ANY(%s) OR NOT {IS_ALIVE.replace("= server", "= known.server")}
+WHERE known.server IS NULL OR known.lease IN (excluded.lease, %s)
+    OR NOT {IS_ALIVE.replace("= server", "= known.server")}
 RETURNING lease
 """
 
@@ -55,8 +57,13 @@ class PostgresLeases:
     def __init__(self, database: Database, started: Callable[[], None]) -> None:
         """`started` is called before the first lease is acquired: it sees to it that `beat` is called from then on."""
         self._database, self._started = database, started
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """Hold nothing, under another name: after a fork the parent's leases are the parent's."""
         self._server = uuid.uuid4()
         self._beaten = float("-inf")
+        self._beating = threading.Lock()
         self._changed = threading.Condition()
         self._held: dict[str, Held | None] = {}
         """By session; None while it is being acquired."""
@@ -89,15 +96,20 @@ class PostgresLeases:
 
     def _taken(self, name: str, end: float) -> Held:
         self._started()
+        # Chosen here, so that it is known also if the database's answer is lost, and can be given up.
+        number = secrets.randbits(62)
         while True:
             if time.monotonic() - self._beaten > BEAT:
                 self.beat()
-            server = self._server
-            mine = [self._unreleased[name]] if name in self._unreleased else []
-            found = self._database.one(_TAKE, (text(name), server, mine), again=False)
+            server, mine = self._server, self._unreleased.get(name)
+            try:
+                found = self._database.one(_TAKE, (text(name), server, number, mine))
+            except OSError:
+                self._unreleased[name] = number
+                raise
             if found:
                 self._unreleased.pop(name, None)
-                return Held(server, found[0])
+                return Held(server, number)
             if time.monotonic() > end:
                 raise SessionBusy
             time.sleep(PAUSE)
@@ -121,15 +133,29 @@ class PostgresLeases:
         ):
             raise LeaseLost
 
+    def keep(self, name: str) -> None:
+        """Keep the lock until the transaction ends. Raises LeaseLost if this process has it no more."""
+        held = self.held(name)
+        if not held or not self._database.one(
+            f"SELECT true FROM webchat.conversations WHERE session_id = %s AND lease = %s AND {IS_ALIVE} FOR UPDATE",
+            (text(name), held.number),
+        ):
+            raise LeaseLost
+
     def beat(self) -> None:
         """Give a sign of life. A server that was silent for too long takes another name."""
-        began = time.monotonic()
-        if not self._database.one(_SIGN_OF_LIFE, (self._server,)):
-            self._server = uuid.uuid4()
-            self._database.rows(_SIGN_OF_LIFE, (self._server,))
-        self._beaten = began
+        with self._beating:  # or two threads would take two names, one of which nobody keeps alive
+            began = time.monotonic()
+            if not self._database.one(_SIGN_OF_LIFE, (self._server,)):
+                self._server = uuid.uuid4()
+                self._database.rows(_SIGN_OF_LIFE, (self._server,))
+            self._beaten = began
         for name, number in [*self._unreleased.items()]:
             self._give_up(name, number)
+
+    def idle_for(self, seconds: float) -> None:
+        """Take the last sign of life for so much older, as it is after a time without leases."""
+        self._beaten -= seconds
 
     @property
     def is_working(self) -> bool:

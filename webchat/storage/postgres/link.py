@@ -39,6 +39,10 @@ class Link:
         self._database, self._leases = database, leases
         self._heard, self._has_joined, self._beat = heard, joined, beat
         self._stopping = threading.Event()
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """Have no thread: after a fork the parent's is the parent's."""
         self._guard, self._running = threading.Lock(), False
         self._beaten = 0.0
         self.is_listening = False

@@ -43,14 +43,16 @@ class PostgresQueue:
             release()
 
     def _put(self, session_id: str, items: Collection[QueuedMessage]) -> None:
-        if not items:
-            self._database.rows("DELETE FROM webchat.queues WHERE session_id = %s", (session_id,))
-            return
-        self._database.rows(
-            """INSERT INTO webchat.queues VALUES (%s, nextval('webchat.numbers'), %s)
-            ON CONFLICT (session_id) DO UPDATE SET version = excluded.version, items = excluded.items""",
-            (session_id, jsonlines.dump_all(item.record() for item in items)),
-        )
+        with self._database.transaction():
+            self._leases.keep(lock_of(session_id))
+            if not items:
+                self._database.rows("DELETE FROM webchat.queues WHERE session_id = %s", (session_id,))
+                return
+            self._database.rows(
+                """INSERT INTO webchat.queues VALUES (%s, nextval('webchat.numbers'), %s)
+                ON CONFLICT (session_id) DO UPDATE SET version = excluded.version, items = excluded.items""",
+                (session_id, jsonlines.dump_all(item.record() for item in items)),
+            )
 
     def sessions(self) -> Collection[str]:
         return [row[0] for row in self._database.rows("SELECT session_id FROM webchat.queues")]

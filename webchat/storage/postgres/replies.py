@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, LiteralString
@@ -16,6 +17,8 @@ from webchat.storage.postgres.database import Database, text
 from webchat.storage.postgres.leases import GUARD, PostgresLeases, lease_of
 from webchat.storage.postgres.transcripts import PostgresTranscripts
 
+CACHED_REPLIES, CACHED_BYTES = 1_000, 64 * 2**20
+"""Replies that are kept as they were read, and bytes of all of them."""
 LOOK_AGAIN = 2.0
 """Seconds after which a writer looks for requests of which no word came."""
 _BEGIN: LiteralString = f"""
@@ -39,6 +42,12 @@ WITH head AS (
 )
 SELECT asked FROM head
 """
+_TAKE_BACK: LiteralString = f"""
+UPDATE webchat.conversations SET reply = nextval('webchat.numbers'), records = %(before)s
+WHERE session_id = %(session)s AND reply = %(reply)s AND {GUARD} RETURNING reply
+"""
+_FORGET_BEHIND: LiteralString = "DELETE FROM webchat.reply_lines WHERE reply = %(reply)s AND number > %(before)s"
+_RENAME: LiteralString = "UPDATE webchat.reply_lines SET reply = %(new)s WHERE reply = %(reply)s"
 _VIEW: LiteralString = """
 SELECT c.reply, c.header, l.number, l.line FROM webchat.conversations AS c
 LEFT JOIN webchat.reply_lines AS l ON l.reply = c.reply AND l.number > CASE WHEN c.reply = %s THEN %s ELSE 0 END
@@ -61,6 +70,7 @@ class _Read:
 
     reply: int = 0
     lines: int = 0
+    size: int = 0
     view: ReplyView | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -89,7 +99,8 @@ class PostgresReplyLogs:
         self._requested = requested
         self._guard = threading.Lock()
         """Of the tables of this process; nothing is read while it is held."""
-        self._views: dict[str, _Read] = {}
+        self.most_bytes = CACHED_BYTES
+        self._views: OrderedDict[str, _Read] = OrderedDict()
         self._asked: dict[str, _Asked] = {}
 
     def begin(self, session_id: str, header: Mapping[str, Any]) -> PostgresReplyLog:
@@ -104,6 +115,8 @@ class PostgresReplyLogs:
     def view(self, session_id: str) -> ReplyView | None:
         with self._guard:
             read = self._views.setdefault(session_id, _Read())
+            self._views.move_to_end(session_id)
+            self._drop_oldest()
         with read.lock:
             rows = self.database.rows(_VIEW, (read.reply, read.lines, text(session_id)))
             if not rows:
@@ -111,13 +124,24 @@ class PostgresReplyLogs:
                     self._views.pop(session_id, None)
                 return None
             if read.view is None or rows[0][0] != read.reply:
-                read.reply, read.lines = rows[0][0], 0
+                read.reply, read.lines, read.size = rows[0][0], 0, 0
                 read.view = ReplyView(jsonlines.parse_line(bytes(rows[0][1])))
             for _, _, number, line in rows:
                 if line is not None:
                     read.view.take(jsonlines.parse_line(bytes(line)))
-                    read.lines = number
+                    read.lines, read.size = number, read.size + len(line)
             return read.view
+
+    @property
+    def kept(self) -> int:
+        """How many replies are kept as they were read."""
+        return len(self._views)
+
+    def _drop_oldest(self) -> None:
+        """Forget what was read of replies at which nobody has looked for long. Called with the guard."""
+        size = sum(read.size for read in self._views.values())
+        while len(self._views) > 1 and (size > self.most_bytes or len(self._views) > CACHED_REPLIES):
+            size -= self._views.popitem(last=False)[1].size
 
     def sessions(self) -> Collection[str]:
         rows = self.database.rows("SELECT session_id FROM webchat.conversations WHERE reply IS NOT NULL")
@@ -198,10 +222,15 @@ class PostgresReplyLog:
     def __init__(self, logs: PostgresReplyLogs, session_id: str, reply: int) -> None:
         self._logs, self._session_id, self._reply = logs, session_id, reply
         self._written = 0
+        self._is_certain = True
+        """Whether the log has just what was written: a write that failed may have reached it."""
 
     def write(self, *records: Mapping[str, Any]) -> None:
         lines = [jsonlines.dump(record) for record in records]
+        self._require_certain()
+        self._is_certain = False
         asked = self._logs.database.insist(lambda: self._write(lines))
+        self._is_certain = True
         self._written += len(lines)
         self._logs.wrote(self._session_id, asked)
 
@@ -221,6 +250,20 @@ class PostgresReplyLog:
         if found is None:
             raise LeaseLost
         return int(found[0])
+
+    def _require_certain(self) -> None:
+        """Take back what a failed write may have added. The log gets another number, so its readers read it anew."""
+        if self._is_certain:
+            return
+        values = {"session": self._session_id, "reply": self._reply, "before": self._written}
+        values["lease"] = lease_of(self._logs.leases, self._session_id)
+        with self._logs.database.transaction() as connection:
+            found = connection.execute(_TAKE_BACK, values).fetchone()
+            if found is None:
+                raise LeaseLost
+            connection.execute(_FORGET_BEHIND, values)
+            connection.execute(_RENAME, values | {"new": found[0]})
+        self._reply, self._is_certain = found[0], True
 
     def commit(self, message: Message, *, extends: bool) -> None:
         tried = False

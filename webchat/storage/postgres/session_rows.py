@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Generator
 from dataclasses import replace
 from typing import Any, LiteralString
 
@@ -118,18 +118,21 @@ def trash(owner: str | None, folder: str | None) -> tuple[LiteralString, list[An
     )
 
 
-def streamed(connection: Connection, statement: LiteralString, parameters: Collection[Any]) -> Iterator[Any]:
+def streamed(connection: Connection, statement: LiteralString, parameters: Collection[Any]) -> Generator[Any]:
     with connection.cursor(name="titles") as cursor:
         cursor.itersize = _READ_AT_ONCE
         yield from cursor.execute(statement, [*parameters])
 
 
-def locked(connection: Connection, session_ids: Collection[str]) -> dict[str, Row]:
-    """These records, which nobody else changes until the transaction ends; in one order, as none may wait in a ring."""
+def locked(connection: Connection, session_ids: Collection[str], current_of: str | None = CLAIMED) -> dict[str, Row]:
+    """These records and that person's current one, which nobody else changes until the transaction ends.
+
+    All are locked in one order: nobody may wait in a ring.
+    """
     found = connection.execute(
         f"""SELECT session_id, {COLUMNS} FROM webchat.sessions
-        WHERE session_id = ANY(%s) ORDER BY session_id FOR UPDATE""",
-        ([*map(text, session_ids)],),
+        WHERE session_id = ANY(%s) OR (person = %s AND is_active) ORDER BY session_id FOR UPDATE""",
+        ([*map(text, session_ids)], person_of(current_of)),
     )
     return {row[0]: row_of(row[1:]) for row in found}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import closing
 from itertools import islice
 
 from webchat.chat.search import TitleQuery
@@ -98,9 +99,9 @@ class PostgresSessions:
             rows = self._database.rows(statement + " LIMIT %s OFFSET %s", (*parameters, count, start))
             return [session_from(row) for row in rows]
         with self._database.transaction() as connection:
-            sessions = (session_from(row) for row in streamed(connection, statement, parameters))
-            found = (session for session in sessions if query.matches(session.description))
-            return list(islice(found, start, None if count is None else start + count))
+            with closing(streamed(connection, statement, parameters)) as titles:  # before the connection is another's
+                found = (session for row in titles if query.matches((session := session_from(row)).description))
+                return list(islice(found, start, None if count is None else start + count))
 
     def all_of(self, owner: str | None) -> list[WebChatSession]:
         rows = self._database.rows(
@@ -164,7 +165,7 @@ class PostgresSessions:
         with self._database.transaction() as connection:
             if make_current or more:
                 one_at_a_time(connection, owner)
-            known = locked(connection, session_ids)
+            known = locked(connection, session_ids, owner if make_current else CLAIMED)
             self.require_room(owner, more, most)
             changed = {key: change(key, known.get(key)) for key in session_ids}
             if all(known.get(key) == row for key, row in changed.items()):
