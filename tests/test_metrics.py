@@ -205,6 +205,7 @@ def test_a_real_server_is_read_while_it_works(serve):
     until(lambda: read(httpx.get(f"{server.url}/metrics").text).get(("replies_total", "complete")) == 1)
     until(lambda: read(httpx.get(f"{server.url}/metrics").text)["streams_open",] == 0)
     with httpx.stream("GET", f"{server.url}/events") as stream:
-        next(stream.iter_text())
+        pieces = stream.iter_text()  # kept: without it the connection is closed
+        next(pieces)
         assert read(httpx.get(f"{server.url}/metrics").text)["streams_open",] == 1
     until(lambda: read(httpx.get(f"{server.url}/metrics").text)["streams_open",] == 0)

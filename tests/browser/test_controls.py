@@ -229,7 +229,8 @@ def test_the_dropdown_is_narrowed_to_a_folder_and_stays_so(visit, url, work):
     expect(page.rows).to_have_count(1)
     page.page.locator("#sessionSearch").fill("at")
     expect(page.rows).to_have_count(1)
-    page.page.locator("#sessionSearch").fill("")
+    with page.page.expect_response(lambda response: "/sessions?q=&folder=" in response.url):
+        page.page.locator("#sessionSearch").fill("")
     page.panel.get_by_text("In work").click()
     expect(page.rows).to_have_count(2)
     page.panel.get_by_text("By folder").click()

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from tests.reading import until
@@ -85,7 +86,8 @@ class Chat:
     def kill_agent(self) -> None:
         """End the agent's processes as no program can prevent."""
         for pid in self.agent_processes():
-            os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it has ended with one of the others
+                os.kill(pid, signal.SIGKILL)
 
     def agent_processes(self) -> list[int]:
         """What runs with the agent's home folder: the agent and all that it started."""
