@@ -153,7 +153,9 @@ class Housekeeping:
         """Delete everything that has expired in the trash for good, of every owner."""
         if not self._storage.sessions.read_only:
             self._storage.recover()
-            self._purge_expired(self._store.expired(self.trash_days * DAY))
+            expired = self._store.expired(self.trash_days * DAY)
+            for start in range(0, len(expired), AT_ONCE):  # others may purge and restore between two of them
+                self._purge_expired(expired[start : start + AT_ONCE])
         for chore in self._chores:
             chore()
 

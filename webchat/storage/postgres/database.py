@@ -25,7 +25,7 @@ CONNECTIONS = 20
 PATIENCE = 10.0
 """Seconds that a call waits for a connection, and altogether for a database that is away."""
 SHORT_PATIENCE = 1.0
-"""The same while it is known to be away: threads must not all wait for it."""
+"""The same if it has been away for `PATIENCE`: threads must not all wait for it."""
 RECONNECT = 4.0
 """Seconds for which the pool tries by itself; after that the next call has it try. Its pauses double meanwhile, so this
 is what bounds how late a database that is back is noticed."""
@@ -98,7 +98,7 @@ class Database:
         self._process = 0
         self._joined = threading.local()
         self._is_away = self._is_closed = False
-        self._failed = float("-inf")
+        self._away_since = self._failed = float("-inf")
         """When a connection last broke: those that have not worked since may be broken, too."""
 
     @contextmanager
@@ -199,7 +199,9 @@ class Database:
 
     @property
     def _patience(self) -> float:
-        return SHORT_PATIENCE if self._is_away else PATIENCE
+        if not self._is_away:
+            return PATIENCE
+        return max(SHORT_PATIENCE, self._away_since + PATIENCE - time.monotonic())
 
     def note(self, *, away: bool) -> None:
         """Note whether the database was reached."""
@@ -207,7 +209,7 @@ class Database:
             self._failed = time.monotonic()
         if away != self._is_away and not self._is_closed:
             log.warning("the database cannot be reached" if away else "the database is back")
-            self._is_away = away
+            self._is_away, self._away_since = away, time.monotonic()
 
     def _opened(self) -> ConnectionPool[_Connection]:
         """The pool of this process: one that was made before a fork is its parent's."""
