@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 
-from webchat.errors import SessionBusy
 from webchat.fileutil import Locked
 from webchat.storage.postgres.database import Database
 from webchat.storage.postgres.leases import PostgresLeases
@@ -54,11 +53,7 @@ class PostgresDocuments:
 
     @contextmanager
     def changing(self, name: str) -> Iterator[Draft]:
-        try:
-            release = self._leases.take(_lock_of(name), PATIENCE)
-        except SessionBusy as error:
-            raise Locked(name) from error
-        try:
+        with self._leases.locked(_lock_of(name), PATIENCE, lambda: Locked(name)):
             before = self.read(name)
             draft = Draft(before)
             yield draft
@@ -74,8 +69,6 @@ class PostgresDocuments:
                 if draft.data != before:
                     self._put(name, draft.data)
                     self._database.then(lambda: self._note_change(name))
-        finally:
-            release()
 
     def _note_change(self, name: str) -> None:
         self.forget(name)

@@ -14,7 +14,7 @@ from psycopg import Connection
 
 from webchat.chat.message import extension
 from webchat.chat.reply import left_behind
-from webchat.errors import InvalidInput, SessionBusy, WebChatError
+from webchat.errors import InvalidInput, WebChatError
 from webchat.fileutil import Locked, jsonlines
 from webchat.storage.postgres.bus import PostgresBus
 from webchat.storage.postgres.clock import DatabaseClock
@@ -33,6 +33,8 @@ from webchat.storage.protocols import Kept
 log = logging.getLogger(__name__)
 IMPORTS, PURGES = ":imports", ":purges"
 """Names of locks. No session's id begins with a colon."""
+PURGES_WAIT = 5.0
+"""Seconds that one purge waits for another one."""
 HEARD_WITHIN = 5.0
 """Seconds in which a notification has to arrive, at start."""
 
@@ -149,22 +151,13 @@ class PostgresStorage:
 
     @contextmanager
     def without_purges(self) -> Iterator[None]:
-        release = self.leases.take(PURGES, HEARD_WITHIN)
-        try:
+        with self.leases.locked(PURGES, PURGES_WAIT):
             yield
-        finally:
-            release()
 
     @contextmanager
     def importing(self, patience: float) -> Iterator[None]:
-        try:
-            release = self.leases.take(IMPORTS, patience)
-        except SessionBusy as error:
-            raise Locked(IMPORTS) from error
-        try:
+        with self.leases.locked(IMPORTS, patience, lambda: Locked(IMPORTS)):
             yield
-        finally:
-            release()
 
     def is_importing(self) -> bool:
         return self.leases.is_held(IMPORTS)

@@ -6,8 +6,8 @@ import secrets
 import threading
 import time
 import uuid
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import LiteralString
 
@@ -33,25 +33,19 @@ RETURNING id
 _TAKE: LiteralString = f"""
 INSERT INTO webchat.conversations AS known (session_id, server, lease) VALUES (%s, %s, %s)
 ON CONFLICT (session_id) DO UPDATE SET server = excluded.server, lease = excluded.lease
-WHERE known.server IS NULL OR known.lease IN (excluded.lease, %s)
+WHERE known.server IS NULL OR known.lease = ANY(%s)
     OR NOT {IS_ALIVE.replace("= server", "= known.server")}
 RETURNING lease
 """
-
-
-@dataclass(frozen=True)
-class Held:
-    """A lease of this process: the name that it had, and the lease's own number, which no other ever has."""
-
-    server: uuid.UUID
-    number: int
+_HAS: LiteralString = f"SELECT true FROM webchat.conversations WHERE session_id = %s AND lease = %s AND {IS_ALIVE}"
+_KEEP: LiteralString = f"{_HAS} FOR UPDATE"
 
 
 class PostgresLeases:
     """See `webchat.storage.protocols.Leases`.
 
     A row and no advisory lock: that would be kept for a server that stands still, and be lost with a connection of a
-    server that works. Whatever is written under a lease is written only if it is still held; see `guarded`.
+    server that works. Whatever is written under a lease is written only if it is still held; see `GUARD`.
     """
 
     def __init__(self, database: Database, started: Callable[[], None]) -> None:
@@ -65,10 +59,10 @@ class PostgresLeases:
         self._beaten = float("-inf")
         self._beating = threading.Lock()
         self._changed = threading.Condition()
-        self._held: dict[str, Held | None] = {}
-        """By session; None while it is being acquired."""
-        self._unreleased: dict[str, int] = {}
-        """What could not be released, because the database was away."""
+        self._held: dict[str, int | None] = {}
+        """By session the number of its lease, which no other ever has; None while it is being acquired."""
+        self._unreleased: set[tuple[str, int]] = set()
+        """Names and numbers of what could not be released, because the database was away."""
 
     def acquire(self, session_id: str) -> Release:
         return self.take(session_id, PATIENCE)
@@ -94,22 +88,35 @@ class PostgresLeases:
                     self._held[name] = held
         return partial(self._release, name, held)
 
-    def _taken(self, name: str, end: float) -> Held:
+    @contextmanager
+    def locked(self, name: str, patience: float, busy: Callable[[], Exception] = SessionBusy) -> Iterator[None]:
+        """Hold the lock with that name for a block. Raises `busy()` if somebody else has it, StorageError."""
+        try:
+            release = self.take(name, patience)
+        except SessionBusy as error:
+            raise busy() from error
+        try:
+            yield
+        finally:
+            release()
+
+    def _taken(self, name: str, end: float) -> int:
         self._started()
         # Chosen here, so that it is known also if the database's answer is lost, and can be given up.
         number = secrets.randbits(62)
         while True:
             if time.monotonic() - self._beaten > BEAT:
                 self.beat()
-            server, mine = self._server, self._unreleased.get(name)
+            mine = [(known, left) for known, left in tuple(self._unreleased) if known == name]
+            numbers = [number, *(left for _, left in mine)]
             try:
-                found = self._database.one(_TAKE, (text(name), server, number, mine))
+                found = self._database.one(_TAKE, (text(name), self._server, number, numbers))
             except OSError:
-                self._unreleased[name] = number
+                self._unreleased.add((name, number))
                 raise
             if found:
-                self._unreleased.pop(name, None)
-                return Held(server, number)
+                self._unreleased.difference_update(mine)
+                return number
             if time.monotonic() > end:
                 raise SessionBusy
             time.sleep(PAUSE)
@@ -120,26 +127,21 @@ class PostgresLeases:
         )
         return bool(found and found[0])
 
-    def held(self, session_id: str) -> Held | None:
+    def held(self, session_id: str) -> int | None:
         """The lease of this process in the session, also one that it has lost without knowing."""
         return self._held.get(session_id)
 
     def require(self, session_id: str) -> None:
         """Raises LeaseLost if this process had the lease, and has it no more."""
-        held = self.held(session_id)
-        if held and not self._database.one(
-            f"SELECT true FROM webchat.conversations WHERE session_id = %s AND lease = %s AND {IS_ALIVE}",
-            (session_id, held.number),
-        ):
-            raise LeaseLost
+        if self.held(session_id) is not None:
+            self._require(session_id, _HAS)
 
     def keep(self, name: str) -> None:
         """Keep the lock until the transaction ends. Raises LeaseLost if this process has it no more."""
-        held = self.held(name)
-        if not held or not self._database.one(
-            f"SELECT true FROM webchat.conversations WHERE session_id = %s AND lease = %s AND {IS_ALIVE} FOR UPDATE",
-            (text(name), held.number),
-        ):
+        self._require(name, _KEEP)
+
+    def _require(self, name: str, statement: LiteralString) -> None:
+        if not self._database.one(statement, (text(name), self.held(name))):
             raise LeaseLost
 
     def beat(self) -> None:
@@ -150,25 +152,21 @@ class PostgresLeases:
                 self._server = uuid.uuid4()
                 self._database.rows(_SIGN_OF_LIFE, (self._server,))
             self._beaten = began
-        for name, number in [*self._unreleased.items()]:
+        for name, number in tuple(self._unreleased):
             self._give_up(name, number)
-
-    def idle_for(self, seconds: float) -> None:
-        """Take the last sign of life for so much older, as it is after a time without leases."""
-        self._beaten -= seconds
 
     @property
     def is_working(self) -> bool:
         """Whether signs of life are due."""
         return bool(self._held or self._unreleased)
 
-    def _release(self, name: str, held: Held) -> None:
+    def _release(self, name: str, number: int) -> None:
         with self._changed:
-            if self._held.get(name) is not held:
+            if self._held.get(name) != number:
                 return
-            self._unreleased[name] = held.number
+            self._unreleased.add((name, number))
         try:
-            self._give_up(name, held.number)
+            self._give_up(name, number)
         except OSError:  # the next sign of life, or the next who acquires it here, makes up for it
             pass
         finally:
@@ -181,8 +179,7 @@ class PostgresLeases:
             "UPDATE webchat.conversations SET server = NULL, lease = NULL WHERE session_id = %s AND lease = %s",
             (text(name), number),
         )
-        if self._unreleased.get(name) == number:
-            self._unreleased.pop(name, None)
+        self._unreleased.discard((name, number))
 
     def forget(self) -> None:
         """Remove the names of servers that are gone."""
@@ -190,10 +187,4 @@ class PostgresLeases:
 
 
 GUARD: LiteralString = f"(%(lease)s::bigint IS NULL OR (lease = %(lease)s AND {IS_ALIVE}))"
-"""What a row of `conversations` must fulfil so that a writer may change it; see `guarded`."""
-
-
-def lease_of(leases: PostgresLeases, session_id: str) -> int | None:
-    """The parameter `lease` of a statement with GUARD: nobody's where this process has not acquired it."""
-    held = leases.held(session_id)
-    return held.number if held else None
+"""What a row of `conversations` must fulfil for a writer with that `lease` to change it; None: one without a lease."""

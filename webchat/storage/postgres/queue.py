@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 from webchat.chat.queued import QueuedMessage, queued_of
-from webchat.errors import SessionBusy, TooBusy
+from webchat.errors import TooBusy
 from webchat.fileutil import jsonlines
 from webchat.storage.postgres.database import Database, text
 from webchat.storage.postgres.leases import PostgresLeases
@@ -29,18 +29,12 @@ class PostgresQueue:
     @contextmanager
     def changing(self, session_id: str) -> Iterator[list[QueuedMessage]]:
         # No transaction for the block: what is done in it, a message sent say, is to be seen by others at once.
-        try:
-            release = self._leases.take(lock_of(session_id), PATIENCE)
-        except SessionBusy as error:
-            raise TooBusy from error
-        try:
+        with self._leases.locked(lock_of(session_id), PATIENCE, TooBusy):
             before = self.items(session_id)
             items = [*before]
             yield items
-            if items != [*before]:
+            if tuple(items) != before:
                 self._put(session_id, items)
-        finally:
-            release()
 
     def _put(self, session_id: str, items: Collection[QueuedMessage]) -> None:
         with self._database.transaction():

@@ -14,7 +14,7 @@ from webchat.chat.reply import ReplyView, left_behind
 from webchat.errors import LeaseLost
 from webchat.fileutil import jsonlines
 from webchat.storage.postgres.database import Database, text
-from webchat.storage.postgres.leases import GUARD, PostgresLeases, lease_of
+from webchat.storage.postgres.leases import GUARD, PostgresLeases
 from webchat.storage.postgres.transcripts import PostgresTranscripts
 
 CACHED_REPLIES, CACHED_BYTES = 1_000, 64 * 2**20
@@ -104,7 +104,7 @@ class PostgresReplyLogs:
         self._asked: dict[str, _Asked] = {}
 
     def begin(self, session_id: str, header: Mapping[str, Any]) -> PostgresReplyLog:
-        lease = lease_of(self.leases, session_id)
+        lease = self.leases.held(session_id)
         values = {"session": session_id, "header": jsonlines.dump(header), "lease": lease}
         found = self.database.one(_BEGIN_ALONE if lease is None else _BEGIN, values)
         if not found:
@@ -195,7 +195,7 @@ class PostgresReplyLogs:
 
     def end(self, session_id: str, reply: int | None, result: tuple[Message, bool] | None) -> None:
         """Remove the log, and add what came of it to the transcript: both or nothing. Raises LeaseLost."""
-        values = {"session": session_id, "reply": reply, "lease": lease_of(self.leases, session_id)}
+        values = {"session": session_id, "reply": reply, "lease": self.leases.held(session_id)}
         with self.database.transaction() as connection:
             if reply is not None and not connection.execute(_END, values).fetchone():
                 raise LeaseLost
@@ -236,7 +236,7 @@ class PostgresReplyLog:
 
     def _write(self, lines: list[bytes]) -> int:
         """Write the lines if they are not there yet; gives how many requests there are."""
-        database, lease = self._logs.database, lease_of(self._logs.leases, self._session_id)
+        database, lease = self._logs.database, self._logs.leases.held(self._session_id)
         values = {"session": self._session_id, "reply": self._reply, "before": self._written, "count": len(lines)}
         found = database.one(_WRITE, values | {"lines": lines, "lease": lease}, again=False)
         if found is None:
@@ -256,7 +256,7 @@ class PostgresReplyLog:
         if self._is_certain:
             return
         values = {"session": self._session_id, "reply": self._reply, "before": self._written}
-        values["lease"] = lease_of(self._logs.leases, self._session_id)
+        values["lease"] = self._logs.leases.held(self._session_id)
         with self._logs.database.transaction() as connection:
             found = connection.execute(_TAKE_BACK, values).fetchone()
             if found is None:
@@ -287,7 +287,7 @@ class PostgresReplyLog:
     def discard(self) -> None:
         self.leave()
         values = {"session": self._session_id, "reply": self._reply}
-        lease = lease_of(self._logs.leases, self._session_id)
+        lease = self._logs.leases.held(self._session_id)
         self._logs.database.rows(_END, values | {"lease": lease})
 
     def leave(self) -> None:

@@ -19,7 +19,7 @@ from webchat.chat.tree import Branch, Tree
 from webchat.errors import LeaseLost
 from webchat.fileutil import jsonlines
 from webchat.storage.postgres.database import Database, text
-from webchat.storage.postgres.leases import GUARD, PostgresLeases, lease_of
+from webchat.storage.postgres.leases import GUARD, PostgresLeases
 from webchat.storage.postgres.words import words_in
 
 CACHED_SESSIONS = 64
@@ -194,7 +194,7 @@ class PostgresTranscripts:
 
     def add_lines(self, connection: Connection, session_id: str, lines: Sequence[bytes]) -> int:
         """Add lines in that transaction; gives how many there were. Raises LeaseLost."""
-        lease = lease_of(self._leases, session_id)
+        lease = self._leases.held(session_id)
         values = {
             "session": session_id,
             "count": len(lines),
