@@ -4,23 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, MutableMapping, Sequence
-from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
-import nh3
-from markdown_it import MarkdownIt
-from markdown_it.common.utils import escapeHtml
-from markdown_it.renderer import RendererHTML
-from markdown_it.token import Token
-from markdown_it.utils import OptionsDict
 from markupsafe import Markup
-from mdit_py_plugins.tasklists import tasklists_plugin
 
-from webchat.chat.plain import TURNING, one_line
-from webchat.render.colours import coloured
-from webchat.render.links import link_addresses
+from webchat.render.dialect import outline, parser
 from webchat.render.rendered import Rendered
+from webchat.render.safe import safe
 
 KEPT_CHARACTERS = 16 * 2**20
 """Of the texts rendered last and their HTML, together."""
@@ -34,53 +25,6 @@ _TASK = re.compile(r"\[[ xX]\]")
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
 _WITH_SIDES = ("bullet_list_open", "ordered_list_open", "blockquote_open", "table_open")
 _LINES = ("paragraph_open", "heading_open")
-
-_CLASSES = {
-    "a": {"image"},
-    "button": {"copy"},
-    "div": {"table"},
-    "figure": {"code"},
-    "input": {"task-list-item-checkbox"},
-    "li": {"task-list-item"},
-    "ul": {"contains-task-list"},
-    "ol": {"contains-task-list"},
-}
-_SAFE = nh3.Cleaner(
-    tags=set(
-        "a blockquote br button code del div em figcaption figure h3 h4 h5 h6 hr input li ol p pre s span strong table "
-        "tbody td th thead tr ul".split()
-    ),
-    clean_content_tags={"script", "style"},
-    attributes={
-        "a": {"href", "title"},
-        "button": {"type"},
-        "code": {"data-language"},
-        "div": {"role", "tabindex", "aria-label"},
-        "input": {"type", "checked", "disabled"},
-        **{tag: {"dir"} for tag in ("blockquote", "h3", "h4", "h5", "h6", "p", "table", "ul")},
-        "ol": {"start", "dir"},
-        "span": {"class"},
-        "td": {"data-align"},
-        "th": {"data-align"},
-    },
-    attribute_filter=lambda tag, name, value: _checked(tag, name, value),
-    allowed_classes=_CLASSES,
-    url_schemes={"http", "https", "mailto"},
-    link_rel="noopener noreferrer nofollow",
-    set_tag_attribute_values={"a": {"target": "_blank"}},
-)
-
-
-def _checked(tag: str, name: str, value: str) -> str | None:
-    if tag == "span" and name == "class":
-        return value if re.fullmatch(r"[a-z0-9]{1,4}", value) else None
-    if tag == "input" and name == "type":
-        return "checkbox"
-    if name == "title":
-        return one_line(value)
-    if tag == "a" and name == "href" and not re.match(r"https?://|mailto:", value, re.IGNORECASE):
-        return None  # a relative link in an answer would lead into this application
-    return value
 
 
 class GrowingMarkdown:
@@ -154,7 +98,7 @@ def _bounds(text: str) -> list[int]:
     """
     if not text.strip(" \t\n"):  # Markdown's own blanks
         return []
-    blocks = [token for token in _outline().parse(text) if token.level == 0 and token.nesting >= 0]
+    blocks = [token for token in outline().parse(text) if token.level == 0 and token.nesting >= 0]
     lines = [(block.type, block.map[0], block.map[1]) for block in blocks if block.map]
     offsets = list(_line_offsets(text))
     ends = [_end(kind, offsets[end], text) if end < len(offsets) else 0 for kind, _, end in lines]
@@ -175,84 +119,12 @@ def _line_offsets(text: str) -> Iterator[int]:
 
 
 def _html(text: str, env: Env) -> Markup:
-    parser = _parser(tasks=0 < len(_TASK.findall(text)) <= TASKS_AT_MOST)
-    tokens = parser.parse(text, env)
+    made = parser(tasks=0 < len(_TASK.findall(text)) <= TASKS_AT_MOST)
+    tokens = made.parse(text, env)
     if _RIGHT_TO_LEFT.search(text):
         # A line finds its direction by itself; on which side a block and its marks stand is told to the browser.
         for token in tokens:
             # Not lines within these: a block that looks for its direction passes over what has one of its own.
             if token.type in _WITH_SIDES or (token.type in _LINES and token.level == 0):
                 token.attrSet("dir", "auto")
-    safe = _SAFE.clean(parser.renderer.render(tokens, parser.options, env))
-    # Each mark in a box of its own, where it turns nothing, and is still there when the text is copied.
-    return Markup(TURNING.sub(r'<span class="bidi">\g<0></span>', safe))  # noqa: S704  (made safe here)
-
-
-@lru_cache(maxsize=1)
-def _outline() -> MarkdownIt:
-    """Finds blocks only, not what is in them."""
-    return _dialect().disable("inline")
-
-
-@lru_cache(maxsize=2)
-def _parser(*, tasks: bool) -> MarkdownIt:
-    parser = _dialect().use(tasklists_plugin) if tasks else _dialect()
-    link_addresses(parser)
-    for rule, render in _RULES.items():
-        parser.add_render_rule(rule, render)
-    return parser
-
-
-def _dialect() -> MarkdownIt:
-    return MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
-
-
-def _heading(self: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: Env) -> str:
-    # The page's own headings are h1 and h2; an answer's come below them.
-    tokens[index].tag = f"h{min(6, int(tokens[index].tag[1]) + 2)}"
-    return self.renderToken(tokens, index, options, env)
-
-
-def _fence(self: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: Env) -> str:
-    token = tokens[index]
-    words = token.info.split()
-    language = words[0][:30] if words else ""
-    # An open fence's code changes with every line; it is coloured when it is whole.
-    code = escapeHtml(token.content) if env.get("open") else coloured(token.content, language)
-    label = escapeHtml(language)
-    return (
-        f'<figure class="code"><figcaption><span>{label or "text"}</span>'
-        f'<button type="button" class="copy">Copy</button></figcaption><pre><code>{code}</code></pre></figure>\n'
-    )
-
-
-def _image(self: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: Env) -> str:
-    # A remote picture would tell its server that somebody reads this; a link does so only when it is followed.
-    token = tokens[index]
-    text = escapeHtml(token.content or "picture")
-    return f'<a class="image" href="{escapeHtml(str(token.attrs.get("src", "")))}">{text}</a>'
-
-
-def _cell(self: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: Env) -> str:
-    # markdown-it aligns by a style attribute, which the Content-Security-Policy forbids.
-    token = tokens[index]
-    align = str(token.attrs.get("style", "")).removeprefix("text-align:")
-    return f'<{token.tag} data-align="{align}">' if align in ("left", "center", "right") else f"<{token.tag}>"
-
-
-def _table(self: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: Env) -> str:
-    table = self.renderToken(tokens, index, options, env)
-    return f'<div class="table" role="region" tabindex="0" aria-label="Table">{table}'
-
-
-_RULES = {
-    "heading_open": _heading,
-    "heading_close": _heading,
-    "fence": _fence,
-    "code_block": _fence,
-    "image": _image,
-    "th_open": _cell,
-    "td_open": _cell,
-    "table_open": _table,
-    "table_close": lambda *_: "</table></div>\n",
-}
+    return safe(made.renderer.render(tokens, made.options, env))

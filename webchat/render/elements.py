@@ -1,0 +1,63 @@
+"""How an answer's elements are written as HTML: code, tables, headings, pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from markdown_it.common.utils import escapeHtml
+from markdown_it.renderer import RendererHTML
+from markdown_it.token import Token
+from markdown_it.utils import EnvType, OptionsDict
+
+from webchat.render.colours import coloured
+
+
+def _heading(self: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: EnvType) -> str:
+    # The page's own headings are h1 and h2; an answer's come below them.
+    tokens[index].tag = f"h{min(6, int(tokens[index].tag[1]) + 2)}"
+    return self.renderToken(tokens, index, options, env)
+
+
+def _fence(self: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: EnvType) -> str:
+    token = tokens[index]
+    words = token.info.split()
+    language = words[0][:30] if words else ""
+    # An open fence's code changes with every line; it is coloured when it is whole.
+    code = escapeHtml(token.content) if env.get("open") else coloured(token.content, language)
+    label = escapeHtml(language)
+    return (
+        f'<figure class="code"><figcaption><span>{label or "text"}</span>'
+        f'<button type="button" class="copy">Copy</button></figcaption><pre><code>{code}</code></pre></figure>\n'
+    )
+
+
+def _image(self: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: EnvType) -> str:
+    # A remote picture would tell its server that somebody reads this; a link does so only when it is followed.
+    token = tokens[index]
+    text = escapeHtml(token.content or "picture")
+    return f'<a class="image" href="{escapeHtml(str(token.attrs.get("src", "")))}">{text}</a>'
+
+
+def _cell(self: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: EnvType) -> str:
+    # markdown-it aligns by a style attribute, which the Content-Security-Policy forbids.
+    token = tokens[index]
+    align = str(token.attrs.get("style", "")).removeprefix("text-align:")
+    return f'<{token.tag} data-align="{align}">' if align in ("left", "center", "right") else f"<{token.tag}>"
+
+
+def _table(self: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: EnvType) -> str:
+    table = self.renderToken(tokens, index, options, env)
+    return f'<div class="table" role="region" tabindex="0" aria-label="Table">{table}'
+
+
+RULES = {
+    "heading_open": _heading,
+    "heading_close": _heading,
+    "fence": _fence,
+    "code_block": _fence,
+    "image": _image,
+    "th_open": _cell,
+    "td_open": _cell,
+    "table_open": _table,
+    "table_close": lambda *_: "</table></div>\n",
+}

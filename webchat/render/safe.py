@@ -1,0 +1,63 @@
+"""What HTML an answer may contain. Everything else is removed, whatever wrote it."""
+
+from __future__ import annotations
+
+import re
+
+import nh3
+from markupsafe import Markup
+
+from webchat.chat.plain import TURNING, one_line
+
+_CLASSES = {
+    "a": {"image"},
+    "button": {"copy"},
+    "div": {"table"},
+    "figure": {"code"},
+    "input": {"task-list-item-checkbox"},
+    "li": {"task-list-item"},
+    "ul": {"contains-task-list"},
+    "ol": {"contains-task-list"},
+}
+_SAFE = nh3.Cleaner(
+    tags=set(
+        "a blockquote br button code del div em figcaption figure h3 h4 h5 h6 hr input li ol p pre s span strong table "
+        "tbody td th thead tr ul".split()
+    ),
+    clean_content_tags={"script", "style"},
+    attributes={
+        "a": {"href", "title"},
+        "button": {"type"},
+        "code": {"data-language"},
+        "div": {"role", "tabindex", "aria-label"},
+        "input": {"type", "checked", "disabled"},
+        **{tag: {"dir"} for tag in ("blockquote", "h3", "h4", "h5", "h6", "p", "table", "ul")},
+        "ol": {"start", "dir"},
+        "span": {"class"},
+        "td": {"data-align"},
+        "th": {"data-align"},
+    },
+    attribute_filter=lambda tag, name, value: _checked(tag, name, value),
+    allowed_classes=_CLASSES,
+    url_schemes={"http", "https", "mailto"},
+    link_rel="noopener noreferrer nofollow",
+    set_tag_attribute_values={"a": {"target": "_blank"}},
+)
+
+
+def _checked(tag: str, name: str, value: str) -> str | None:
+    if tag == "span" and name == "class":
+        return value if re.fullmatch(r"[a-z0-9]{1,4}", value) else None
+    if tag == "input" and name == "type":
+        return "checkbox"
+    if name == "title":
+        return one_line(value)
+    if tag == "a" and name == "href" and not re.match(r"https?://|mailto:", value, re.IGNORECASE):
+        return None  # a relative link in an answer would lead into this application
+    return value
+
+
+def safe(html: str) -> Markup:
+    """The HTML without anything that could act, load or write over the page."""
+    # Each mark in a box of its own, where it turns nothing, and is still there when the text is copied.
+    return Markup(TURNING.sub(r'<span class="bidi">\g<0></span>', _SAFE.clean(html)))  # noqa: S704  (made safe here)
