@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from tests.processes import another_process, run_in_another_process, says
 from webchat.cli import main
 from webchat.fileutil import DiskFolder, Folder, Locked, MemoryFolder, NoLocks, atomic_write, locked, quarantine
+from webchat.fileutil.links import link, names_of, remove_if_empty
 
 
 @pytest.fixture(params=[DiskFolder, MemoryFolder])
@@ -412,3 +413,38 @@ def test_a_file_system_without_locks_is_refused(tmp_path, monkeypatch):
     result = CliRunner().invoke(main, ["doctor", "--home", str(tmp_path)])
     assert result.exit_code == 1
     assert "has no file locks" in result.output
+
+
+class TestLinks:
+    def test_one_file_has_two_names_until_one_of_them_goes(self, disk):
+        other = disk.sub("other")
+        disk.replace("a", b"one")
+        assert names_of(disk, "a") == 1
+        assert link(disk, "a", other)
+        assert link(disk, "a", other)
+        assert (names_of(disk, "a"), names_of(other, "a"), other.read("a")) == (2, 2, b"one")
+        disk.remove("a")
+        assert (names_of(disk, "a"), names_of(other, "a"), other.read("a")) == (0, 1, b"one")
+
+    def test_a_name_that_is_taken_or_a_file_that_is_gone_is_not_linked(self, disk):
+        other = disk.sub("other")
+        disk.replace("a", b"one")
+        other.replace("a", b"two")
+        assert not link(disk, "a", other)
+        assert not link(disk, "gone", other)
+        assert (other.read("a"), other.read("gone")) == (b"two", None)
+
+    def test_where_there_are_no_links_it_is_said(self, disk, monkeypatch):
+        monkeypatch.setattr(os, "link", lambda *_, **__: (_ for _ in ()).throw(PermissionError()))
+        disk.replace("a", b"one")
+        assert not link(disk, "a", disk.sub("other"))
+
+    def test_a_folder_is_removed_if_nothing_is_in_it(self, disk):
+        other = disk.sub("other")
+        other.replace("a", b"one")
+        remove_if_empty(other)
+        assert other.names() == ["a"]
+        other.remove("a")
+        for _ in range(2):
+            remove_if_empty(other)
+        assert not other.path.exists()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
 
 import pytest
 
@@ -432,6 +433,82 @@ class TestQueue:
         storage.purge(["s"], lambda: storage.sessions.delete(["s"], lambda name, known: None))
         storage.discard(["u"])
         assert list(storage.queue.sessions()) == ["t"]
+
+
+PICTURE = b"\x89PNG one\0\xff" * 1000
+
+
+def delete(storage, *names: str) -> None:
+    storage.purge(names, lambda: storage.sessions.delete(names, lambda name, known: None))
+
+
+class TestPictures:
+    def test_a_session_has_what_was_put_into_it_and_nothing_else(self, storage):
+        key = storage.pictures.put("s", PICTURE, "png")
+        assert key == f"{sha256(PICTURE).hexdigest()}.png"
+        assert storage.pictures.read("s", key) == PICTURE
+        assert storage.pictures.read("t", key) is None
+        assert storage.pictures.read("s", "0" * 64 + ".png") is None
+        assert storage.pictures.sizes("s") == {key: len(PICTURE)}
+        assert storage.pictures.sizes("t") == {}
+
+    def test_it_may_be_put_there_twice(self, storage):
+        assert storage.pictures.put("s", PICTURE, "png") == storage.pictures.put("s", PICTURE, "png")
+        storage.pictures.put("s", b"GIF", "gif")
+        assert sorted(storage.pictures.sizes("s").values()) == [3, len(PICTURE)]
+
+    def test_it_is_copied_to_another_session_by_its_own_alone(self, storage):
+        key = storage.pictures.put("s", PICTURE, "png")
+        storage.pictures.copy("nobody", "t", [key])
+        assert storage.pictures.read("t", key) is None
+        for _ in range(2):
+            storage.pictures.copy("s", "t", [key, "0" * 64 + ".png"])
+        assert storage.pictures.read("t", key) == PICTURE
+        assert [*storage.pictures.sizes("t")] == [key]
+
+    def test_it_goes_with_the_last_session_that_has_it(self, storage):
+        fill(storage.sessions, "s", "t")
+        key = storage.pictures.put("s", PICTURE, "png")
+        storage.pictures.put("t", PICTURE, "png")
+        delete(storage, "s")
+        assert (storage.pictures.read("s", key), storage.pictures.read("t", key)) == (None, PICTURE)
+        storage.discard(["t"])
+        assert storage.pictures.read("t", key) is None
+        assert storage.pictures.put("u", PICTURE, "png") == key
+        assert storage.pictures.read("u", key) == PICTURE
+
+    def test_it_stays_if_its_session_does(self, storage):
+        fill(storage.sessions, "s")
+        key = storage.pictures.put("s", PICTURE, "png")
+
+        def refuse():
+            raise InvalidInput("no")
+
+        with pytest.raises(InvalidInput):
+            storage.purge(["s"], refuse)
+        assert storage.pictures.read("s", key) == PICTURE
+
+    def test_it_counts_for_its_person(self, storage):
+        fill(storage.sessions, "s", "t", owner="ada")
+        said(storage, "one")
+        storage.pictures.put("s", PICTURE, "png")
+        storage.pictures.put("t", PICTURE, "png")
+        assert storage.kept_by("ada").bytes == storage.transcripts.size("s") + 2 * len(PICTURE)
+        assert [kept.bytes for kept in storage.people()] == [storage.kept_by("ada").bytes]
+
+    def test_who_puts_it_while_others_go_has_it(self, storage):
+        names = [f"s{number}" for number in range(MANY)]
+        fill(storage.sessions, *names)
+
+        def come_and_go(name: str) -> bytes | None:
+            for _ in range(5):
+                key = storage.pictures.put(name, PICTURE, "png")
+                storage.discard([name])
+            key = storage.pictures.put(name, PICTURE, "png")
+            return storage.pictures.read(name, key)
+
+        with ThreadPoolExecutor(MANY) as pool:
+            assert [*pool.map(come_and_go, names)] == [PICTURE] * MANY
 
 
 class TestDocuments:

@@ -10,6 +10,7 @@ AMPLIFIER_HOME = Path("~/.amplifier")
 SERVER_DIR = "server"
 WEB_CHAT_SESSIONS_FILENAME = "web-chat-sessions.json"
 WEB_CHAT_TRANSCRIPTS_DIR = "web-chat-transcripts"
+WEB_CHAT_PICTURES_DIR = "web-chat-pictures"
 WEB_CHAT_SEARCH_FILENAME = "web-chat-search.sqlite"
 WEB_CHAT_ACTIVITY_FILENAME = "web-chat-activity.jsonl"
 WEB_CHAT_AGENT_SESSIONS_FILENAME = "web-chat-agent-sessions.json"

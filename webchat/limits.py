@@ -22,7 +22,7 @@ class Limits:
     message, title: characters. sessions: of one person, without the trash. replies: written at once by this process,
     in all and for each client. answer_time: seconds that one answer may take. free_disk: bytes that must be left on
     the disk for anything new to be written. messages_per_minute, imports_per_minute: of one person, by all processes.
-    kept: bytes of one person's transcripts, with the trash.
+    kept: bytes of one person's transcripts and pictures, with the trash.
     """
 
     message: int = 1_048_576

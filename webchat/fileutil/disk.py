@@ -76,7 +76,7 @@ class DiskFolder(Folder):
             self._replace(name, data)
 
     def _replace(self, name: str, data: bytes, *, sync: bool = True) -> None:
-        self._make()
+        self.make()
         fd, temporary = tempfile.mkstemp(prefix=f".{name}.", dir=self.path)  # 0600 from the start
         try:
             with open(fd, "wb") as file:
@@ -89,14 +89,14 @@ class DiskFolder(Folder):
             _unlink(temporary)
             raise
         if sync:
-            self._sync_folder()
+            self.sync_names()
 
     def replace_all(self, files: Mapping[str, bytes]) -> None:
-        self._make()
+        self.make()
         rest = iter(files.items())
         while some := dict(itertools.islice(rest, OPEN_AT_ONCE)):
             self._replace_some(some)
-        self._sync_folder()
+        self.sync_names()
 
     def _replace_some(self, files: Mapping[str, bytes]) -> None:
         """All are on their way to the disk before the first is waited for: that takes little longer than one."""
@@ -126,14 +126,14 @@ class DiskFolder(Folder):
         try:
             file = self._file(name, "r+b", flags)
         except FileNotFoundError:
-            self._make()
+            self.make()
             file = self._file(name, "r+b", flags)
         with file:
             end = file.seek(0, os.SEEK_END)
             torn = end > 0 and os.pread(file.fileno(), 1, end - 1) != b"\n"
             size = _append(file, end, (b"\n" if torn else b"") + line + b"\n", sync=sync)
             if sync and end == 0:
-                self._sync_folder()
+                self.sync_names()
             return size
 
     def begin(self, name: str, data: bytes) -> Log:
@@ -149,7 +149,7 @@ class DiskFolder(Folder):
         self.require_no_link()
         with suppress(FileNotFoundError):
             os.replace(self.path / name, self.path / to)  # noqa: PTH105
-            self._sync_folder()
+            self.sync_names()
 
     def free(self) -> int | None:
         for folder in (self.path, *self.path.parents):  # where it is not made yet
@@ -171,7 +171,7 @@ class DiskFolder(Folder):
         self._has_locks = True
 
     def lock(self, name: str, timeout: float) -> Release:
-        self._make()
+        self.make()
         self.require_locks()
         lock = self._lock(name)
         try:
@@ -215,7 +215,8 @@ class DiskFolder(Folder):
             )
         return fd
 
-    def _make(self) -> None:
+    def make(self) -> None:
+        """Make the folder, and those above it, if they are not there."""
         self.require_no_link()
         # Not mkdir(parents=True): that makes the parents with the umask's mode, readable by others.
         missing = []
@@ -225,10 +226,10 @@ class DiskFolder(Folder):
             folder = folder.parent
         for folder in reversed(missing):
             folder.mkdir(mode=FOLDER_MODE, exist_ok=True)
-            self._sync_folder(folder.parent)
+            self.sync_names(folder.parent)
 
-    def _sync_folder(self, path: Path | None = None) -> None:
-        """Make a new name last: a file's fsync does not cover the folder's entry."""
+    def sync_names(self, path: Path | None = None) -> None:
+        """Make the files' names last: a file's fsync does not cover the folder's entry."""
         fd = os.open(path or self.path, os.O_RDONLY | os.O_CLOEXEC)
         try:
             os.fsync(fd)

@@ -1,4 +1,4 @@
-"""What each person has, counted from the records of sessions and the sizes of their transcripts. Knows no file."""
+"""What each person has, counted from the records of sessions and the sizes of what they have. Knows no file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from webchat.storage.table_sessions import TableSessions
 
 
 class Usage:
-    """Counts anew each time, but asks for the size of a transcript only if something has happened in its session."""
+    """Counts anew each time, but asks for the size of a session only if something has happened in its session."""
 
     def __init__(self, sessions: TableSessions, size_of: Callable[[str], int]) -> None:
         self._sessions, self._size_of = sessions, size_of

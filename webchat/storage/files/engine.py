@@ -12,6 +12,7 @@ from webchat.chat.times import utc_now
 from webchat.conventions import (
     SERVER_DIR,
     WEB_CHAT_ACTIVITY_FILENAME,
+    WEB_CHAT_PICTURES_DIR,
     WEB_CHAT_SEARCH_FILENAME,
     WEB_CHAT_TRANSCRIPTS_DIR,
 )
@@ -22,6 +23,7 @@ from webchat.storage.files.activity import Activity
 from webchat.storage.files.adoption import Adoption
 from webchat.storage.files.documents import FileDocuments
 from webchat.storage.files.leases import FileLeases
+from webchat.storage.files.pictures import FilePictures
 from webchat.storage.files.purge import Purge
 from webchat.storage.files.queue import FileQueue
 from webchat.storage.files.registry import RegistryFile
@@ -56,14 +58,15 @@ class FileStorage:
         self.sessions = TableSessions(RegistryFile(self.folder, path.name), self.activity)
         self._home = _home_of(path, observer)
         self.documents = FileDocuments(self._home, self.folder)
-        self._usage = Usage(self.sessions, self.transcripts.size)
+        self.pictures = FilePictures(self.folder.sub(WEB_CHAT_PICTURES_DIR))
+        self._usage = Usage(self.sessions, self._size)
         self.bus = PollingBus(self.sessions.version, self._states)
         self._known: dict[str, Stamp | None] = {}
         """The state of each transcript at the last look."""
         self._noted: object = None
         self._all_due = 0.0
         self.search = SearchIndex(self.transcripts, self.folder.path / WEB_CHAT_SEARCH_FILENAME, folder.require_no_link)
-        self._purge = Purge(folder, self.replies, self.queue, self.leases, self._is_listed)
+        self._purge = Purge(folder, self.replies, self.queue, self.leases, self.pictures, self._is_listed)
         self._has_taken_in_older = False
         self.adoption = Adoption(self.sessions, self.transcripts)
 
@@ -98,6 +101,7 @@ class FileStorage:
             try:
                 self.queue.remove(session_id)
                 self.replies.remove(session_id)
+                self.pictures.remove(session_id)
                 self.transcripts.remove(session_id)
             finally:
                 release()
@@ -144,6 +148,9 @@ class FileStorage:
     def close(self) -> None:
         self.bus.close()
         self.search.close()
+
+    def _size(self, session_id: str) -> int:
+        return self.transcripts.size(session_id) + self.pictures.size(session_id)
 
     def _is_listed(self, session_id: str) -> bool:
         return self.sessions.row(session_id) is not None

@@ -10,6 +10,7 @@ from webchat.errors import storing
 from webchat.fileutil import Folder, Locked, locked
 from webchat.storage.files import queue, reply_logs, transcripts
 from webchat.storage.files.leases import FileLeases
+from webchat.storage.files.pictures import FilePictures
 from webchat.storage.files.queue import FileQueue
 from webchat.storage.files.reply_logs import FileReplyLogs
 
@@ -32,11 +33,12 @@ class Purge:
         replies: FileReplyLogs,
         queues: FileQueue,
         leases: FileLeases,
+        pictures: FilePictures,
         is_listed: Callable[[str], bool],
     ) -> None:
         """`folder` is that of the transcripts; `is_listed` says whether a session has a record."""
         self._folder, self._replies, self._queues = folder, replies, queues
-        self._leases, self._is_listed = leases, is_listed
+        self._leases, self._pictures, self._is_listed = leases, pictures, is_listed
         self._kinds = (
             (folder, transcripts.SUFFIX),
             (replies.logs, reply_logs.SUFFIX),
@@ -103,6 +105,7 @@ class Purge:
         for session_id in session_ids:
             self._replies.remove(session_id)
             self._queues.remove(session_id)
+            self._pictures.remove(session_id)
             for folder, suffix in self._kinds:
                 folder.remove(session_id + suffix + ASIDE)
             self._leases.forget(session_id)

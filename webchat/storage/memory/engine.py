@@ -13,6 +13,7 @@ from webchat.errors import SessionBusy
 from webchat.fileutil import Locked, jsonlines
 from webchat.storage.memory.conversations import MemoryQueue, MemoryReplyLogs, MemoryTranscripts
 from webchat.storage.memory.documents import MemoryDocuments
+from webchat.storage.memory.pictures import MemoryPictures
 from webchat.storage.memory.sessions import MemoryTable, MemoryTouches
 from webchat.storage.polling_bus import PollingBus
 from webchat.storage.protocols import Kept, Release
@@ -47,8 +48,8 @@ class MemoryStorage:
         self.sessions = TableSessions(MemoryTable(), MemoryTouches())
         self.transcripts, self.leases = MemoryTranscripts(), MemoryLeases()
         self.replies, self.queue = MemoryReplyLogs(self.transcripts), MemoryQueue()
-        self.documents = MemoryDocuments()
-        self._usage = Usage(self.sessions, self.transcripts.size)
+        self.documents, self.pictures = MemoryDocuments(), MemoryPictures()
+        self._usage = Usage(self.sessions, self._size)
         self.bus = PollingBus(self.sessions.version, self._states)
         self.search = SearchIndex(self.transcripts)
         self._purging, self._importing = threading.Lock(), threading.Lock()
@@ -127,8 +128,11 @@ class MemoryStorage:
         self.search.close()
 
     def _remove(self, session_id: str) -> None:
-        for kind in (self.queue, self.replies, self.transcripts):
+        for kind in (self.queue, self.replies, self.transcripts, self.pictures):
             kind.remove(session_id)
+
+    def _size(self, session_id: str) -> int:
+        return self.transcripts.size(session_id) + sum(self.pictures.sizes(session_id).values())
 
     def _states(self, session_ids: Collection[str]) -> dict[str, object]:
         kinds = (self.transcripts, self.replies, self.queue)

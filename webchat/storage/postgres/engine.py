@@ -21,6 +21,7 @@ from webchat.storage.postgres.clock import DatabaseClock
 from webchat.storage.postgres.database import Database
 from webchat.storage.postgres.documents import PostgresDocuments
 from webchat.storage.postgres.leases import PostgresLeases
+from webchat.storage.postgres.pictures import PostgresPictures
 from webchat.storage.postgres.queue import PostgresQueue, lock_of
 from webchat.storage.postgres.replies import PostgresReplyLogs
 from webchat.storage.postgres.schema import migrate
@@ -40,9 +41,11 @@ HEARD_WITHIN = 5.0
 
 
 _KEPT: LiteralString = """
-SELECT person, count(*), count(*) FILTER (WHERE shelf = 'trash'), coalesce(sum(bytes), 0),
-    max(coalesce(at, last_active))
-FROM webchat.sessions LEFT JOIN webchat.conversations USING (session_id) WHERE shelf <> 'claim' """
+SELECT person, count(*), count(*) FILTER (WHERE shelf = 'trash'),
+    coalesce(sum(bytes), 0) + coalesce(sum(pictures), 0), max(coalesce(at, last_active))
+FROM webchat.sessions LEFT JOIN webchat.conversations USING (session_id) LEFT JOIN LATERAL (
+    SELECT sum(size) AS pictures FROM webchat.session_pictures AS p WHERE p.session_id = sessions.session_id
+) AS its ON true WHERE shelf <> 'claim' """
 
 
 _STORAGES: WeakSet[PostgresStorage] = WeakSet()
@@ -74,7 +77,7 @@ class PostgresStorage:
         self.replies = PostgresReplyLogs(
             database, self.transcripts, self.leases, lambda session_id: self.bus.publish(session_id, urgent=False)
         )
-        self.queue = PostgresQueue(database, self.leases)
+        self.queue, self.pictures = PostgresQueue(database, self.leases), PostgresPictures(database)
         self.documents = PostgresDocuments(
             database, self.leases, lambda name: self.bus.document_changed(name), lambda: self.bus.link.is_listening
         )
@@ -145,6 +148,7 @@ class PostgresStorage:
             )
             for table in ("lines", "words", "queues"):
                 connection.execute(f"DELETE FROM webchat.{table} WHERE session_id = ANY(%s)".encode(), (names,))
+            self.pictures.remove(names)
             rows = [*names, *map(lock_of, names)]
             connection.execute("DELETE FROM webchat.conversations WHERE session_id = ANY(%s)", (rows,))
         self.transcripts.drop_cached(names)

@@ -87,7 +87,21 @@ CREATE TABLE webchat.documents (
     body bytea NOT NULL
 );
 """
-STEPS = (_TABLES,)
+_PICTURES = """
+CREATE TABLE webchat.pictures (
+    key text COLLATE "C" PRIMARY KEY,    -- the SHA-256 of its bytes, and the end of a file's name
+    data bytea NOT NULL
+);
+ALTER TABLE webchat.pictures ALTER COLUMN data SET STORAGE EXTERNAL;   -- they are compressed already
+CREATE TABLE webchat.session_pictures (
+    session_id text COLLATE "C",
+    key text COLLATE "C" REFERENCES webchat.pictures,
+    size bigint NOT NULL,
+    PRIMARY KEY (session_id, key)
+);
+CREATE INDEX session_pictures_by_key ON webchat.session_pictures (key);
+"""
+STEPS = (_TABLES, _PICTURES)
 """SQL that leads from each version to the next one."""
 _ALONE = 0x77656263
 """The advisory lock under which one server at a time does this."""

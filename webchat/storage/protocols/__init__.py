@@ -10,6 +10,7 @@ from webchat.storage.protocols.conversations import Queue, ReplyLog, ReplyLogs, 
 from webchat.storage.protocols.coordination import Bus, Leases, Release
 from webchat.storage.protocols.documents import Documents, Draft
 from webchat.storage.protocols.engine import Kept, Search, Storage
+from webchat.storage.protocols.pictures import Pictures
 from webchat.storage.protocols.sessions import CLAIMED, Lookup, Sessions, Shelf
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "Kept",
     "Leases",
     "Lookup",
+    "Pictures",
     "Queue",
     "Release",
     "ReplyLog",

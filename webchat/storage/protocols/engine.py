@@ -11,12 +11,14 @@ from webchat.chat.search import Found
 from webchat.storage.protocols.conversations import Queue, ReplyLogs, Transcripts
 from webchat.storage.protocols.coordination import Bus, Leases
 from webchat.storage.protocols.documents import Documents
+from webchat.storage.protocols.pictures import Pictures
 from webchat.storage.protocols.sessions import Sessions
 
 
 @dataclass(frozen=True)
 class Kept:
-    """What is kept for one person: sessions, how many of them are in the trash, and the bytes of all transcripts.
+    """What is kept for one person: sessions, how many of them are in the trash, and the bytes of all transcripts
+    and pictures.
 
     last_active: when something last happened in one of them, ISO 8601; "" if they have none.
     """
@@ -56,6 +58,8 @@ class Storage(Protocol):
     @property
     def queue(self) -> Queue: ...
     @property
+    def pictures(self) -> Pictures: ...
+    @property
     def documents(self) -> Documents: ...
     @property
     def leases(self) -> Leases: ...
@@ -84,13 +88,13 @@ class Storage(Protocol):
         """The same for everybody who has a session."""
 
     def discard(self, session_ids: Collection[str]) -> list[str]:
-        """Remove these sessions' messages, with unfinished answers and queues.
+        """Remove these sessions' messages, with unfinished answers, queues and pictures.
 
         Returns the sessions that are removed completely; the log says why others are not.
         """
 
     def purge(self, session_ids: Collection[str], forget: Callable[[], None]) -> None:
-        """Remove these sessions' messages, and by `forget` their records: all or nothing.
+        """Remove these sessions' messages and pictures, and by `forget` their records: all or nothing.
 
         Raises SessionBusy, and what `forget` raises.
         """
