@@ -86,6 +86,7 @@ MAY_IMPORT = {
         "storage",
         "web",
     },
+    "terminal": {"app", "chat", "render"},
     "cli": {
         "app",
         "archive",
@@ -98,12 +99,13 @@ MAY_IMPORT = {
         "people",
         "serving",
         "storage",
+        "terminal",
     },
 }
 """What each part may import beside itself and the base; whatever is not named here may not be imported."""
 ENTRANCES = {"__init__", "__main__"}
 WEB_LIBRARIES = {"flask", "werkzeug", "waitress", "jinja2"}
-WEB = {"app", "cli", "serving", "web"}
+WEB = {"app", "cli", "serving", "terminal", "web"}
 
 
 def parts() -> dict[str, list[Path]]:

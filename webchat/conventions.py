@@ -1,4 +1,4 @@
-"""The names on disk. Knows no file's content."""
+"""The names on disk, and one on the wire. Knows no file's content."""
 
 from __future__ import annotations
 
@@ -18,3 +18,7 @@ WEB_CHAT_PEOPLE_FILENAME = "web-chat-people.json"
 WEB_CHAT_RATES_FILENAME = "web-chat-rates.json"
 WEB_CHAT_SETTINGS_FILENAME = "web-chat-settings.json"
 MEMORY_STORE_FILENAME = "memory-store.yaml"
+
+ANSWER_HEADER = "Webchat-Answer"
+"""Marks responses of our views and error handlers. Clients accept no others: a host application or a proxy may send its
+sign-in page instead."""

@@ -8,6 +8,7 @@ from webchat import __version__
 from webchat.cli.models import models
 from webchat.cli.people import people
 from webchat.cli.serve import serve
+from webchat.cli.session_commands import session_group
 from webchat.cli.sessions import doctor, export_sessions, import_sessions
 from webchat.serving import logs
 
@@ -28,5 +29,5 @@ def main() -> None:
     logs.set_up()
 
 
-for command in (serve, export_sessions, import_sessions, doctor, models, people):
+for command in (serve, export_sessions, import_sessions, doctor, models, people, session_group):
     main.add_command(command)

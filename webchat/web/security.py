@@ -11,6 +11,7 @@ from flask.blueprints import BlueprintSetupState
 from werkzeug.exceptions import Forbidden, MisdirectedRequest
 
 from webchat.addresses import address_in, host_and_port
+from webchat.conventions import ANSWER_HEADER
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -28,10 +29,6 @@ POLICY = {
 }
 NOT_NEEDED = "camera display-capture geolocation hid local-fonts microphone midi payment serial usb".split()
 """Features denied to pages; the clipboard is not among them: copying needs it."""
-
-ANSWER_HEADER = "Webchat-Answer"
-"""Marks responses of our views and error handlers. Pages accept no others: a host application or a proxy may send its
-sign-in page instead."""
 
 
 def is_same_site(request: Request) -> bool:

@@ -1,0 +1,189 @@
+"""`webchat sessions`: what the page's list does, at a terminal, in a folder and at a server."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import httpx
+import pytest
+from click.testing import CliRunner
+
+from tests.attacks import CORPUS
+from tests.test_terminal import acts
+from webchat import create_app
+from webchat.backends.mock import MockBackend
+from webchat.cli import main
+
+JSON = {"Accept": "application/json"}
+TOKEN = "a token that is long enough"
+
+
+@pytest.fixture
+def server(serve):
+    with httpx.Client(base_url=serve("--backend", "mock", "--mock-delay", "0").url, timeout=20) as client:
+        yield client
+
+
+@pytest.fixture(params=["folder", "server"])
+def sessions(request, home, server):
+    """Runs `webchat sessions …` on the folder that a server uses, or over its address."""
+    where = ["--home", str(home)] if request.param == "folder" else ["--url", str(server.base_url)]
+
+    def run(*arguments, code=0):
+        result = CliRunner().invoke(main, ["sessions", arguments[0], *where, *arguments[1:]])
+        assert result.exit_code == code, result.output
+        return result.stdout if code == 0 else result.stderr
+
+    return run
+
+
+def says(server, message):
+    """Start a session with this message: its id."""
+    return server.post("/messages", data={"message": message}, headers=JSON).json()["session_id"]
+
+
+def test_sessions_are_listed_and_shown_as_on_the_page(server, sessions):
+    first, second = says(server, "about kettles"), says(server, "about teapots")
+    server.post(f"/sessions/{first}/pin", headers=JSON)
+    lines = sessions("list").splitlines()
+    assert [re.split(r"  +", line)[2] for line in lines] == ["about kettles", "about teapots"]
+    assert "(pinned)" in lines[0]
+    rows = json.loads(sessions("list", "--json"))["sessions"]
+    assert rows == server.get("/sessions", headers=JSON).json()["sessions"]
+    shown = sessions("show", second)
+    assert re.fullmatch(
+        r"## You · [\d: -]+\n\nabout teapots\n\n## Answer · [\d: -]+\n\nMock response to: about teapots\n\n", shown
+    )
+    assert json.loads(sessions("show", second, "--json")) == server.get(f"/sessions/{second}", headers=JSON).json()
+
+
+def test_a_long_list_is_cut_unless_all_is_asked_for(server, sessions):
+    for number in range(52):
+        made = server.post("/api/session", json={"description": f"session {number}"}).json()["session_id"]
+        server.post(f"/sessions/{made}/messages", data={"message": "hi"}, headers=JSON)
+    listed = json.loads(sessions("list", "--json"))
+    assert (len(listed["sessions"]), listed["has_more"]) == (50, True)
+    listed = json.loads(sessions("list", "--all", "--json"))
+    assert ({row["description"] for row in listed["sessions"]}, listed["has_more"]) == (
+        {f"session {number}" for number in range(52)},
+        False,
+    )
+
+
+def test_sessions_are_found_by_title_and_by_what_was_said(server, sessions):
+    made = says(server, "about kettles\n\nand a samovar besides")
+    assert "about kettles" in sessions("search", "kettles")
+    found = json.loads(sessions("search", "samovar", "--json"))
+    assert [hit["session_id"] for hit in found["hits"]] == [made]
+    assert "and a samovar besides" in sessions("search", "samo")
+    assert sessions("search", "nosuchword") == ""
+
+
+def test_a_session_is_renamed_deleted_and_restored_as_on_the_page(server, sessions):
+    made, other = says(server, "about kettles"), says(server, "about teapots")
+    assert "Kettles of old" in sessions("rename", made, "Kettles\n of old")
+    assert "Kettles of old" in server.get(f"/sessions/{made}").text
+    assert "is too long" in sessions("rename", made, "x" * 301, code=2)
+    assert "Write a title first." in sessions("rename", made, " ", code=2)
+    assert "in the trash" in sessions("delete", made, other)
+    assert sessions("list") == ""
+    assert sessions("show", made, code=3) == f"Error: Session '{made}' not found. It may have been deleted.\n"
+    assert len(sessions("list", "--trash").splitlines()) == 2
+    assert sessions("restore", made) == f"{made} is back.\n"
+    assert [row["session_id"] for row in json.loads(sessions("list", "--json"))["sessions"]] == [made]
+    assert server.get(f"/sessions/{made}").status_code == 200
+    assert "not found" in sessions("restore", "nosuchsession", code=3)
+
+
+def test_an_id_may_be_cut_short_while_it_is_one_sessions_alone(server, sessions):
+    ids = [says(server, "one")]
+    while len({made.removeprefix("mock-session-")[0] for made in ids}) == len(ids):
+        ids.append(says(server, "another"))
+    [initial] = [
+        made.removeprefix("mock-session-")[0]
+        for made in ids[:-1]
+        if made.removeprefix("mock-session-")[0] == ids[-1].removeprefix("mock-session-")[0]
+    ]
+    for made in ids:
+        for given in (made, made.removeprefix("mock-session-")[:8], made[:-1]):
+            assert json.loads(sessions("show", given, "--json"))["session_id"] == made
+    assert f"Several sessions begin with '{initial}'" in sessions("show", initial, code=3)
+    assert "not found" in sessions("show", "../sessions", code=3)
+
+
+def test_what_is_hostile_acts_on_no_terminal(server, sessions):
+    for attack in CORPUS:
+        if attack.strip() and "\0" not in attack:
+            server.post("/messages", json={"message": f"attack {attack}"}, headers=JSON)
+    rows = json.loads(sessions("list", "--all", "--json"))["sessions"]
+    assert len(rows) > 10
+    printed = [sessions("list", "--all"), sessions("list", "--all", "--json"), sessions("search", "attack")]
+    for row in rows:
+        printed += [sessions("show", row["session_id"]), sessions("show", row["session_id"], "--json")]
+    assert [acts(text) for text in printed if acts(text)] == []
+    assert "\u241b" in "".join(printed), "an escape is shown as its sign"
+
+
+def test_a_server_is_spoken_to_with_its_token_and_what_is_wrong_is_said(serve, home, monkeypatch):
+    url = serve("--backend", "mock", "--token", TOKEN).url
+
+    def run(*arguments):
+        result = CliRunner().invoke(main, ["sessions", "list", *arguments])
+        return result.exit_code, result.stderr
+
+    assert run("--url", url) == (
+        1,
+        "Error: Sign in first: open the link that the terminal shows, or enter the token.\n",
+    )
+    assert run("--url", url, "--token", TOKEN) == (0, "")
+    assert run("--url", f"{url}/?token={TOKEN.replace(' ', '+')}") == (0, "")
+    monkeypatch.setenv("WEBCHAT_URL", url)
+    monkeypatch.setenv("WEBCHAT_TOKEN", TOKEN)
+    assert run() == (0, "")
+    assert run("--home", str(home)) == (0, ""), "the folder is what was asked for"
+    monkeypatch.setenv("WEBCHAT_TOKEN", "some other token of that kind")
+    assert run() == (1, "Error: This token is not the right one.\n")
+    assert "cannot be reached" in run("--url", "http://127.0.0.1:9")[1]
+    assert run("--url", "ftp://127.0.0.1")[0] == 2
+    assert run("--url", url, "--home", str(home))[0] == 2
+
+
+@pytest.mark.parametrize("status", [200, 404])
+def test_what_is_no_chat_is_told_from_one(status):
+    class Page(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(b"<h1>Something else</h1>")
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Page) as other:
+        threading.Thread(target=other.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{other.server_port}"
+        result = CliRunner().invoke(main, ["sessions", "list", "--url", url])
+        other.shutdown()
+    assert (result.exit_code, result.stderr) == (1, f"Error: There is no webchat at {url}: it answers with {status}.\n")
+
+
+def test_each_person_has_their_own(serve, home):
+    with httpx.Client(base_url=serve("--backend", "mock", "--auth-header", "X-User").url, timeout=20) as server:
+        for name in ("adalove", "zoë"):
+            server.post("/messages", data={"message": f"I am {name}"}, headers={"X-User": name.encode()} | JSON)
+    for name in ("adalove", "zoë"):
+        result = CliRunner().invoke(main, ["sessions", "list", "--home", str(home), "--owner", name])
+        assert result.stdout.count("I am") == 1
+        assert f"I am {name}" in result.stdout
+    assert CliRunner().invoke(main, ["sessions", "--home", str(home)]).stdout == ""
+
+
+def test_nobodys_trash_is_emptied_by_the_way(home):
+    app = create_app({"AMPLIFIER_HOME": str(home), "WEBCHAT_TRASH_DAYS": "900"}, backend=MockBackend(delay=0))
+    manager = app.extensions["webchat"]
+    old, young = (manager.start_conversation(text).session.session_id for text in ("old", "young"))
+    manager.store.mark([old], {"deleted_at": "2025-01-01T00:00:00+00:00"})
+    manager.close()
+    assert CliRunner().invoke(main, ["sessions", "delete", young, "--home", str(home)]).exit_code == 0
+    trash = CliRunner().invoke(main, ["sessions", "list", "--trash", "--home", str(home)]).stdout
+    assert len(trash.splitlines()) == 2

@@ -1,0 +1,132 @@
+"""`webchat sessions`: what the page's list does with sessions. Knows the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import click
+
+from webchat.cli.where import Where, where_options
+from webchat.terminal.safe import json_text, safe_line
+from webchat.terminal.transcript import hit_lines, message_text, session_line
+
+if TYPE_CHECKING:
+    from webchat.terminal.client import Fields
+
+SHOWN = 50
+"""Sessions that are listed without `--all`."""
+
+
+def _options(command: Callable[..., None]) -> Callable[..., None]:
+    return where_options(click.option("--json", "as_json", is_flag=True, help="Say it as JSON.")(command))
+
+
+class _ListByDefault(click.Group):
+    """`webchat sessions --json` is `webchat sessions list --json`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not args or (args[0] not in self.commands and args[0] not in ("--help", "-h")):
+            args = ["list", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group("sessions", cls=_ListByDefault)
+def session_group() -> None:
+    """The sessions: list them (which is the default), show, search, rename, delete, restore.
+
+    Each works while servers run. An id may be cut short as long as one session alone begins so.
+    """
+
+
+@session_group.command("list")
+@_options
+@click.option("--archived", "show", flag_value="archived", help="Those that are archived.")
+@click.option("--trash", "show", flag_value="trash", help="Those in the trash.")
+@click.option("--folder", help="Only those that work in this folder.", metavar="FOLDER")
+@click.option("--all", "every", is_flag=True, help=f"All, not only the first {SHOWN}.")
+def list_sessions(where: Where, as_json: bool, show: str | None, folder: str | None, every: bool) -> None:
+    """List sessions: the pinned ones first, then the newest."""
+    with where.sessions() as chat:
+        rows = chat.rows(show or "", folder)
+        found = list(rows if every else islice(rows, SHOWN + 1))
+    shown = found if every else found[:SHOWN]
+    if as_json:
+        click.echo(json_text({"sessions": shown, "has_more": len(found) > len(shown)}))
+        return
+    _lines(map(session_line, shown))
+    if len(found) > len(shown):
+        click.echo(f"These are the first {SHOWN}; --all lists all.", err=True)
+
+
+@session_group.command("show")
+@_options
+@click.argument("session_id", metavar="SESSION")
+def show_session(where: Where, as_json: bool, session_id: str) -> None:
+    """Print a session's messages."""
+    with where.sessions() as chat:
+        session = chat.get(chat.path(chat.session_id_of(session_id)))
+    if as_json:
+        click.echo(json_text(session))
+    else:
+        _lines(map(message_text, session["messages"]))
+
+
+@session_group.command("search")
+@_options
+@click.argument("words", nargs=-1, required=True)
+def search_sessions(where: Where, as_json: bool, words: tuple[str, ...]) -> None:
+    """Find sessions by words in their titles and messages."""
+    with where.sessions() as chat:
+        found = chat.page("", " ".join(words), None, 0)
+    if as_json:
+        click.echo(json_text(found))
+        return
+    _lines(map(session_line, found["sessions"]))
+    _lines(line for hit in found["hits"] for line in hit_lines(hit))
+    if not found["complete"]:
+        click.echo("The index of all messages is being built: look again in a moment.", err=True)
+
+
+@session_group.command("rename")
+@_options
+@click.argument("session_id", metavar="SESSION")
+@click.argument("title")
+def rename_session(where: Where, as_json: bool, session_id: str, title: str) -> None:
+    """Give a session a title, which no model replaces."""
+    with where.sessions() as chat:
+        row = chat.post(chat.path(chat.session_id_of(session_id), "rename"), {"title": title})
+    click.echo(json_text(row) if as_json else session_line(row))
+
+
+@session_group.command("delete")
+@_options
+@click.argument("session_ids", nargs=-1, required=True, metavar="SESSION...")
+def delete_sessions(where: Where, as_json: bool, session_ids: tuple[str, ...]) -> None:
+    """Move sessions to the trash, and stop their answers."""
+    with where.sessions() as chat:
+        done = chat.post("/sessions/delete", {"id": [chat.session_id_of(name) for name in session_ids]})
+    _say(done, as_json, "in the trash. “webchat sessions restore” brings it back.")
+
+
+@session_group.command("restore")
+@_options
+@click.argument("session_ids", nargs=-1, required=True, metavar="SESSION...")
+def restore_sessions(where: Where, as_json: bool, session_ids: tuple[str, ...]) -> None:
+    """Bring sessions back from the trash."""
+    with where.sessions() as chat:
+        done = chat.post("/sessions/restore", {"id": [chat.session_id_of(name, in_trash=True) for name in session_ids]})
+    _say(done, as_json, "back.")
+
+
+def _say(done: Fields, as_json: bool, what: str) -> None:
+    if as_json:
+        click.echo(json_text(done))
+    else:
+        _lines(f"{safe_line(name)} is {what}" for name in done["sessions"])
+
+
+def _lines(lines: Iterable[str]) -> None:
+    for line in lines:
+        click.echo(line)

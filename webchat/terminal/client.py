@@ -1,0 +1,141 @@
+"""One chat over its routes for scripts, by HTTP: a server's, or this process's own. Knows no command."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+from webchat.chat.session import is_session_id
+from webchat.conventions import ANSWER_HEADER
+from webchat.errors import SessionNotFound, WebChatError
+
+Fields = dict[str, Any]
+"""A JSON object of a route."""
+JSON = {"Accept": "application/json"}
+PREFIX = "mock-session-"
+"""What short ids leave out."""
+
+
+class Unreachable(WebChatError):
+    """The server does not answer, or it is no chat."""
+
+
+class Refused(WebChatError):
+    """The chat has refused a request, with this HTTP status."""
+
+    def __init__(self, text: str, status: int) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+class SeveralSessions(WebChatError):
+    """A short id is that of several sessions."""
+
+    def __init__(self, given: str, found: Sequence[str]) -> None:
+        super().__init__(f"Several sessions begin with {given!r}: {', '.join(found[:5])}. Give more of the id.")
+
+
+class ChatClient:
+    """Raises SessionNotFound, Refused, Unreachable from each call that speaks to the chat."""
+
+    def __init__(self, client: httpx.Client) -> None:
+        self._client = client
+
+    def get(self, path: str, **params: str | int) -> Fields:
+        """A route's JSON."""
+        return self._json(self._client.build_request("GET", path, params=params, headers=JSON))
+
+    def post(self, path: str, fields: Mapping[str, Any] | None = None) -> Fields:
+        """The same for a form's post."""
+        return self._json(self._client.build_request("POST", path, json=dict(fields or {}), headers=JSON))
+
+    @contextmanager
+    def events(
+        self, method: str, path: str, fields: Mapping[str, Any] | None = None, files: Sequence[Any] = ()
+    ) -> Iterator[httpx.Response]:
+        """A route's response as an event stream. With `files` the fields are a form's."""
+        body: dict[str, Any] = {"data": dict(fields or {}), "files": files} if files else {"json": dict(fields or {})}
+        request = self._client.build_request(
+            method,
+            path,
+            headers={"Accept": "text/event-stream"},
+            timeout=httpx.Timeout(10, read=None),
+            **(body if method == "POST" else {}),
+        )
+        response = self._sent(request, stream=True)
+        try:
+            yield response
+        finally:
+            response.close()
+
+    # Sessions
+
+    def page(self, show: str, query: str, folder: str | None, number: int) -> Fields:
+        """One page of the list: `show` is "", "archived" or "trash"."""
+        params: dict[str, str | int] = {"show": show, "q": query, "page": number}
+        return self.get("/sessions", **params | ({"folder": folder} if folder else {}))
+
+    def rows(self, show: str = "", folder: str | None = None) -> Iterator[Fields]:
+        """The whole list, page by page."""
+        number, has_more = 0, True
+        while has_more:
+            page = self.page(show, "", folder, number)
+            yield from page["sessions"]
+            number, has_more = number + 1, page["has_more"]
+
+    def session_id_of(self, given: str, *, in_trash: bool = False) -> str:
+        """The session's id that begins so, or has this short id. Raises SessionNotFound, SeveralSessions."""
+        if not is_session_id(given):
+            raise SessionNotFound(given)
+        rows = self.rows("trash") if in_trash else self.get("/api/sessions")["sessions"]
+        ids = [row["session_id"] for row in rows]
+        found = [name for name in ids if name.startswith(given) or name.removeprefix(PREFIX).startswith(given)]
+        if given in found or len(found) == 1:
+            return given if given in found else str(found[0])
+        if not found:
+            raise SessionNotFound(given)
+        raise SeveralSessions(given, found)
+
+    @staticmethod
+    def path(session_id: str, *more: str) -> str:
+        """The path of a session's route."""
+        return "/".join(["/sessions", *(quote(part, safe="") for part in (session_id, *more))])
+
+    # Inside
+
+    def _json(self, request: httpx.Request) -> Fields:
+        response = self._sent(request)
+        try:
+            value = response.json()
+        except ValueError as error:
+            raise Unreachable(self._no_chat(response)) from error
+        return value if isinstance(value, dict) else {}
+
+    def _sent(self, request: httpx.Request, *, stream: bool = False) -> httpx.Response:
+        try:
+            response = self._client.send(request, stream=stream)
+            if not response.is_success:
+                response.read()
+        except httpx.HTTPError as error:
+            raise Unreachable(f"{self._client.base_url} cannot be reached: {error or type(error).__name__}.") from error
+        if response.is_success:
+            return response
+        if ANSWER_HEADER not in response.headers:
+            raise Unreachable(self._no_chat(response))
+        raise Refused(_told(response), response.status_code)
+
+    def _no_chat(self, response: httpx.Response) -> str:
+        return f"There is no webchat at {self._client.base_url}: it answers with {response.status_code}."
+
+
+def _told(response: httpx.Response) -> str:
+    """The error's sentence, from a response in JSON or as text."""
+    try:
+        return str(json.loads(response.text)["error"])
+    except (ValueError, KeyError, TypeError):
+        return response.text.strip() or f"The chat answers with {response.status_code}."

@@ -1,0 +1,87 @@
+"""Where the chat is: behind an address, or in a folder or database, which this process then serves to itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit, urlunsplit
+
+import httpx
+
+from webchat.addresses import is_loopback, networks, socket_path
+from webchat.errors import InvalidInput
+from webchat.terminal.client import ChatClient
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+    from webchat.backends import SessionBackend
+
+OWNER = "X-Webchat-Owner"
+HERE = "127.0.0.1"
+TIMEOUT = httpx.Timeout(10, read=120)
+Report = Callable[[str, float | None], None]
+
+
+@contextmanager
+def chat_at(url: str, token: str) -> Iterator[ChatClient]:
+    """The chat of the server at this address: http://…, https://… or unix:PATH. A `?token=` in it will do.
+
+    Raises InvalidInput for another address.
+    """
+    path = socket_path(url)
+    parts = urlsplit("http://localhost" if path else url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise InvalidInput("The address of a chat begins with http:// or https://, or is unix:PATH.")
+    token = token or parse_qs(parts.query).get("token", [""])[0]
+    base = urlunsplit((parts.scheme, parts.netloc, parts.path, "", ""))
+    transport = httpx.HTTPTransport(uds=str(path)) if path else None
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    is_near = is_loopback(parts.hostname)  # then no proxy is asked for it
+    with httpx.Client(
+        base_url=base, transport=transport, headers=headers, timeout=TIMEOUT, trust_env=not is_near
+    ) as client:
+        yield ChatClient(client)
+
+
+@contextmanager
+def chat_in(
+    explicit: Mapping[str, Any],
+    owner: str | None,
+    backend: SessionBackend | None = None,
+    report: Report | None = None,
+    grace: float = 0.0,
+) -> Iterator[ChatClient]:
+    """The chat that these settings place in a folder or database, served by this process to itself alone.
+
+    `report` is told how the backend gets ready; without it nobody will be asked. For `grace` seconds an answer may end
+    when the block has. Raises what `create_app` raises.
+    """
+    from webchat.app import create_app
+
+    # Nobody else reaches it; and for how long the trash is kept only a server's flags may say.
+    ways_in = {"WEBCHAT_TOKEN": "", "WEBCHAT_PROXIES": 0, "WEBCHAT_TRASH_DAYS": float("inf")}
+    ways_in |= {"WEBCHAT_AUTH_HEADER": OWNER if owner else "", "WEBCHAT_TRUSTED_PROXIES": networks(HERE)}
+    app = create_app({**explicit, **ways_in}, backend=backend)
+    manager = app.extensions["webchat"]
+    try:
+        if report:
+            manager.start(report)
+        transport = httpx.WSGITransport(app=_named(app, owner), remote_addr=HERE)
+        with httpx.Client(base_url="http://localhost", transport=transport) as client:
+            yield ChatClient(client)
+    finally:
+        manager.close(grace)
+
+
+def _named(app: WSGIApplication, owner: str | None) -> WSGIApplication:
+    """The application, which is told that this person has signed in."""
+    if owner is None:
+        return app
+    name = {f"HTTP_{OWNER.upper().replace('-', '_')}": owner.encode().decode("latin-1")}
+
+    def named(environ: WSGIEnvironment, start_response: StartResponse) -> Any:  # noqa: ANN401
+        return app({**environ, **name}, start_response)
+
+    return named
