@@ -154,6 +154,9 @@ def test_a_server_is_spoken_to_with_its_token_and_what_is_wrong_is_said(serve, h
 @pytest.mark.parametrize("status", [200, 404])
 def test_what_is_no_chat_is_told_from_one(status):
     class Page(BaseHTTPRequestHandler):
+        def log_message(self, *args):
+            pass
+
         def do_GET(self):
             self.send_response(status)
             self.end_headers()
