@@ -19,8 +19,8 @@ from webchat.render.markdown import TASKS_AT_MOST, GrowingMarkdown, markdown, no
 from webchat.session_store import DEFAULT_DESCRIPTION, WebChatSession
 
 TAGS = set(
-    "a blockquote br button code del div em figcaption figure h3 h4 h5 h6 hr input li ol p pre span strong table tbody "
-    "td th thead tr ul".split()
+    "a blockquote br button code del div em figcaption figure h3 h4 h5 h6 hr input kbd li ol p pre span strong sub sup "
+    "table tbody td th thead tr ul".split()
 )
 ATTRIBUTES = set(
     "aria-label checked class data-align dir disabled href rel role start tabindex target title type".split()

@@ -22,8 +22,8 @@ from webchat.render.markdown import GrowingMarkdown, markdown, normal_lines
 from webchat.render.rendered import Rendered
 
 ELEMENTS = set(
-    "a blockquote br button code del div em figcaption figure h3 h4 h5 h6 hr input li ol p pre s span strong table "
-    "tbody td th thead tr ul".split()
+    "a blockquote br button code del div em figcaption figure h3 h4 h5 h6 hr input kbd li ol p pre s span strong sub "
+    "sup table tbody td th thead tr ul".split()
 )
 ATTRIBUTES = {
     "a": {"href", "title", "target", "rel", "class"},
@@ -267,7 +267,7 @@ def test_headings_come_below_those_of_the_page():
 
 
 def test_html_is_shown_as_text():
-    assert soup_of("a <b>c</b> <br> &amp; &lt;").get_text().strip() == "a <b>c</b> <br> & <"
+    assert soup_of("a <b>c</b> <img> &amp; &lt;").get_text().strip() == "a <b>c</b> <img> & <"
 
 
 def test_any_line_end_will_do():
@@ -380,6 +380,12 @@ HOSTILE = [
     "- [ ] <img src=x onerror=alert(1)>",
     '- [x"onclick=alert(1)] y',
     '1"onclick=alert(1). x',
+    "<sub onclick=alert(1)>x</sub>",
+    "<sub><img src=x onerror=alert(1)></sub>",
+    "<kbd>x</kbd onclick=alert(1)>",
+    "<br onclick=alert(1)>",
+    '<sup>"><b onclick=alert(1)></sup>',
+    '[![x](https://a.example/"onclick="alert(1))](javascript:alert(1))',
     "<b hx-get=/sessions hx-trigger=load>x</b>",
     "<div data-hx-post=/messages data-hx-trigger='load'>x</div>",
     "<p hx-on:click='alert(1)'>x</p>",

@@ -10,6 +10,7 @@ from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 
 from webchat.render.colours import coloured
+from webchat.render.targets import is_address, picture_name, readable
 
 
 def _heading(self: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: EnvType) -> str:
@@ -34,8 +35,11 @@ def _fence(self: RendererHTML, tokens: Sequence[Token], index: int, options: Opt
 def _image(self: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: EnvType) -> str:
     # A remote picture would tell its server that somebody reads this; a link does so only when it is followed.
     token = tokens[index]
-    text = escapeHtml(token.content or "picture")
-    return f'<a class="image" href="{escapeHtml(str(token.attrs.get("src", "")))}">{text}</a>'
+    address, name = str(token.attrs.get("src", "")), picture_name(token)
+    if is_address(address):
+        return f'<a class="image" href="{escapeHtml(address)}">{escapeHtml(name)}</a>'
+    target = readable(address)
+    return escapeHtml(f"{token.content} ({target})" if token.content else target)
 
 
 def _cell(self: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: EnvType) -> str:

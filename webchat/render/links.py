@@ -14,6 +14,10 @@ _BEFORE = 10
 """Characters in which a scheme is looked for, and what stands before it."""
 _RUN = re.compile(rf"\S{{1,{LONGEST}}}")
 _BLANK = re.compile(r"\s")
+_BEHIND = re.compile(
+    "[\u2018-\u201f\u2026\u3000-\u3003\u3008-\u301f\uff01-\uff0f\uff1a-\uff1f\uff3b-\uff3e\uff5b-\uff65]|\\*\\*"
+)
+"""Ends an address: East Asian marks, which no blank separates from it, and the marks of bold text."""
 
 
 def link_addresses(parser: MarkdownIt) -> None:
@@ -57,7 +61,9 @@ def _url_at(state: StateInline, begin: int) -> str:
         end = _BLANK.search(state.src, run.end())
         state.env["no address"] = state.src, end.start() if end else len(state.src)
         return ""
-    return str(found.raw).rstrip("*")  # which are emphasis
+    url = _BEHIND.split(str(found.raw), maxsplit=1)[0].rstrip("*")  # which are emphasis
+    before = state.src[begin - 1 : begin]
+    return url.rstrip(before) if before and before in "_~" else url
 
 
 def _push_link(state: StateInline, address: str, text: str) -> None:

@@ -21,8 +21,8 @@ _CLASSES = {
 }
 _SAFE = nh3.Cleaner(
     tags=set(
-        "a blockquote br button code del div em figcaption figure h3 h4 h5 h6 hr input li ol p pre s span strong table "
-        "tbody td th thead tr ul".split()
+        "a blockquote br button code del div em figcaption figure h3 h4 h5 h6 hr input kbd li ol p pre s span strong "
+        "sub sup table tbody td th thead tr ul".split()
     ),
     clean_content_tags={"script", "style"},
     attributes={

@@ -1,0 +1,72 @@
+"""Emphasis beside Chinese, Japanese and Korean, which CommonMark does not see."""
+
+from __future__ import annotations
+
+import re
+from types import MethodType
+
+from markdown_it import MarkdownIt
+from markdown_it.common.utils import isMdAsciiPunct, isPunctChar, isWhiteSpace
+from markdown_it.rules_inline import StateInline, emphasis, strikethrough
+from markdown_it.rules_inline.state_inline import Scanned
+
+_EAST_ASIAN = re.compile(
+    "[\u1100-\u11ff\u2e80-\ua4cf\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef]"
+)
+_FURTHER = 0x20000
+"""Ideographs that were added later begin there."""
+
+
+def friendly_to_east_asia(parser: MarkdownIt) -> None:
+    """Let emphasis begin and end beside East Asian letters and marks.
+
+    CommonMark asks for blanks or punctuation around it, and these languages put no blanks: `**注意：**请` has neither.
+    """
+    parser.inline.ruler.at("emphasis", _emphasis)
+    parser.inline.ruler.at("strikethrough", _strikethrough)
+
+
+def _emphasis(state: StateInline, silent: bool) -> bool:
+    if state.src[state.pos] not in "*_":
+        return False
+    return emphasis.tokenize(_with_scan(state), silent)
+
+
+def _strikethrough(state: StateInline, silent: bool) -> bool:
+    return state.src[state.pos] == "~" and strikethrough.tokenize(_with_scan(state), silent)
+
+
+def _with_scan(state: StateInline) -> StateInline:
+    # The parser has no other place where one of its states could be told how to scan.
+    if "scanDelims" not in vars(state):
+        state.scanDelims = MethodType(_scan, state)  # type: ignore[method-assign]
+    return state
+
+
+def _scan(state: StateInline, start: int, can_split_word: bool) -> Scanned:
+    scanned = StateInline.scanDelims(state, start, can_split_word)
+    end = start + scanned.length
+    before = state.src[start - 1] if start else " "
+    after = state.src[end] if end < state.posMax else " "
+    if not can_split_word or not (_is_east_asian(before) or _is_east_asian(after)):
+        return scanned  # an underscore inside a word is part of it in every language
+    opens = not isWhiteSpace(ord(after)) and (not _holds_off(after) or _lets(before))
+    closes = not isWhiteSpace(ord(before)) and (not _holds_off(before) or _lets(after))
+    return Scanned(opens, closes, scanned.length)
+
+
+def _holds_off(char: str) -> bool:
+    """Whether emphasis does not begin before that mark, or end behind it, if a letter is on the other side."""
+    return _is_punctuation(char) and not _is_east_asian(char)
+
+
+def _lets(char: str) -> bool:
+    return isWhiteSpace(ord(char)) or _is_punctuation(char) or _is_east_asian(char)
+
+
+def _is_punctuation(char: str) -> bool:
+    return isMdAsciiPunct(ord(char)) or isPunctChar(char)
+
+
+def _is_east_asian(char: str) -> bool:
+    return ord(char) >= _FURTHER or _EAST_ASIAN.match(char) is not None
