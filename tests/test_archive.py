@@ -228,11 +228,11 @@ def test_chatgpt(manager):
     shown = manager.conversation(tea).messages
     assert [(m.role, m.content) for m in shown] == [
         ("user", "Which tea?"),
-        ("assistant", "Black,\n\n[image_asset_pointer]\n\nor white."),
+        ("assistant", "Black,\n\n[picture]\n\nor white."),
     ]
     assert shown[1].siblings == ("a1", "a2")
     manager.select(tea, "a1")
-    assert said(manager, tea)[1:] == [("assistant", "Green."), ("assistant", "After a search: green.")]
+    assert said(manager, tea)[1:] == [("assistant", "Green.\n\nAfter a search: green.")]
     assert manager.conversation(tea).messages[1].model == "gpt-4"
     assert manager.get_session(untitled).description == "No title here"
 
@@ -289,13 +289,14 @@ LOOP["mapping"] = {"x": chatgpt_node("x", "y", "user", "one"), "y": chatgpt_node
     ("broken", "come", "says"),
     [
         (b"", 0, "empty"),
-        (b"no json", 0, "damaged"),
+        (b"no json", 0, "Known are this chat's own exports, and those of ChatGPT"),
         (b"[]", 0, ""),
         (json.dumps(CHATGPT)[:-200].encode(), 1, "behind conversation 1"),
-        (json.dumps([CHATGPT[0], 7, {"what": 1}, CHATGPT[1]]).encode(), 2, "conversation 2: it is no JSON object."),
-        (json.dumps([{"mapping": {"a": None, "b": {"message": 3}}}]).encode(), 0, "no message"),
-        (json.dumps([{"chat_messages": [None, 3, {"sender": "human"}]}]).encode(), 0, "no message"),
-        (json.dumps([{"chat": {"history": {"messages": []}}}]).encode(), 0, "no message"),
+        (
+            json.dumps([CHATGPT[0], 7, {"what": 1}, CHATGPT[1]]).encode(),
+            2,
+            "each of 2 conversations (conversation 2, conversation 3): its kind is not known.",
+        ),
         (json.dumps([LOOP]).encode(), 1, ""),
         (json.dumps(CHATGPT[0]).encode(), 1, ""),
         (b"PK\x03\x04 and then nothing", 0, "zip is damaged"),
@@ -307,6 +308,20 @@ def test_of_a_broken_file_what_can_be_read_comes_and_the_rest_is_said(manager, b
     assert len(report.imported) == come
     assert says in " ".join(report.problems)
     assert bool(report.problems) is bool(says)
+
+
+EMPTY = [
+    {"mapping": {"a": None, "b": {"message": 3}}},
+    {"chat_messages": [None, 3, {"sender": "human"}]},
+    {"chat": {"history": {"messages": []}}},
+]
+
+
+def test_empty_conversations_are_counted_and_no_problem(manager, client):
+    report = brought_in(manager, [*EMPTY * 40, *CLAUDE])
+    assert (len(report.imported), report.empty, report.problems) == (1, 120, [])
+    answer = client.post("/sessions/import", data=json.dumps(EMPTY), headers=JSON).json
+    assert answer == {"imported": [], "known": 0, "empty": 3, "problems": []}
 
 
 def test_a_hostile_conversation_stays_text(manager, page):
@@ -334,7 +349,7 @@ def test_by_a_script(client, full):
     data = client.get("/sessions/export").data
     assert len(data.splitlines()) > 3
     answer = client.post("/sessions/import", data=data, headers=JSON).json
-    assert answer == {"imported": [], "known": 3, "problems": []}
+    assert answer == {"imported": [], "known": 3, "empty": 0, "problems": []}
     big = b" " * (2 * 1024 * 1024) + json.dumps(CLAUDE).encode()
     assert len(client.post("/sessions/import", data=big, headers=JSON).json["imported"]) == 1
 

@@ -223,7 +223,7 @@ def test_a_zip_packed_in_another_way_or_damaged_is_told(bring_in):
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_LZMA) as archive:
         archive.writestr("conversations.json", json.dumps(CHATGPT))
     (problem,) = bring_in(packed.getvalue()).problems
-    assert problem.startswith("conversations.json is compressed in an unsupported way.")
+    assert problem.startswith("conversations.json: it is compressed in an unsupported way.")
     data = bytearray(zipped(conversations=json.dumps(CHATGPT)))
     data[80:90] = bytes(10)
     (problem,) = bring_in(bytes(data)).problems

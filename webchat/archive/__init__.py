@@ -71,7 +71,7 @@ class Archive:
         watch: Watch | None = None,
         may_work_in: Callable[[str], bool] | None = None,
     ) -> Report:
-        """Import a file: our own export, or one of ChatGPT, Claude or Open WebUI, also as a zip.
+        """Import a file: our own export, or one of another program (`webchat.archive.sources`), packed or not.
 
         `watch` tracks the progress, sets the limits and can cancel. `may_work_in` says which folders sessions may keep;
         by default any if there is no owner, else none.

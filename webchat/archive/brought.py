@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from webchat.chat.plain import one_line
 from webchat.session_store import Row
 
-MOST_PROBLEMS = 100
-"""Problems that are listed one by one, at most."""
+MOST_PROBLEMS, MOST_NAMES = 20, 3
+"""Problems that are listed one by one, and conversations that are named with one, at most."""
 
 
 class Unreadable(Exception):
     """Why one conversation cannot be imported."""
 
 
+class Empty(Unreadable):
+    """Nothing was said in it: nothing is lost without it."""
+
+
 @dataclass(frozen=True)
 class Brought:
-    """One session from a file: its record for the registry, and its transcript."""
+    """One session from a file: its record for the registry, and its transcript.
+
+    `tails` has for a message that consists of several of theirs the id that the last of them would have.
+    """
 
     row: Row
     transcript: bytes
+    tails: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def session_id(self) -> str:
@@ -28,27 +37,72 @@ class Brought:
 
 
 @dataclass
+class _Unread:
+    """Conversations that have one problem."""
+
+    count: int = 0
+    names: list[str] = field(default_factory=list)
+
+    def told(self, where: str, why: str) -> str:
+        if self.count == 1:
+            return f"{where}{self.names[0]}: {why}."
+        more = f" and {self.count - len(self.names)} more" if self.count > len(self.names) else ""
+        return f"{where}each of {self.count:,} conversations ({', '.join(self.names)}{more}): {why}."
+
+
+@dataclass
 class Report:
-    """The result of an import: how many sessions were new, how many existed already, and what could not be read."""
+    """The result of an import: the sessions that are new and those that have grown, how many were here already and
+    had nothing new, how many conversations were empty, and what could not be read."""
 
     imported: list[str] = field(default_factory=list)
+    grown: list[str] = field(default_factory=list)
     known: int = 0
-    problems: list[str] = field(default_factory=list)
+    empty: int = 0
     stopped: bool = False
     """Whether it ended before the file did."""
+    _problems: list[str] = field(default_factory=list)
+    _unread: dict[tuple[str, str], _Unread] = field(default_factory=dict)
+    _more: int = 0
+
+    @property
+    def problems(self) -> list[str]:
+        """What could not be read, a sentence each."""
+        told = [*self._problems, *(each.told(*key) for key, each in self._unread.items())]
+        return [*map(one_line, told), *([f"And {self._more:,} more."] if self._more else [])]
 
     def problem(self, text: str) -> None:
-        if len(self.problems) < MOST_PROBLEMS:
-            self.problems.append(one_line(text))
+        """Note a problem of a file or of a session."""
+        if self._has_room:
+            self._problems.append(text)
+        else:
+            self._more += 1
+
+    def unread(self, where: str, name: str, why: str) -> None:
+        """Note that a conversation could not be read; those of one file with one reason are told together."""
+        key = where, why
+        if key not in self._unread and not self._has_room:
+            self._more += 1
+            return
+        unread = self._unread.setdefault(key, _Unread())
+        unread.count += 1
+        if len(unread.names) < MOST_NAMES:
+            unread.names.append(name)
+
+    @property
+    def _has_room(self) -> bool:
+        return len(self._problems) + len(self._unread) < MOST_PROBLEMS
 
     def stop(self, why: str) -> None:
         """Report that the import ended early. What was imported by then stays."""
         self.stopped = True
-        self.problems.insert(0, f"Stopped: {why}. What is in stays; import the file again for the rest.")
+        self._problems.insert(0, f"Stopped: {why}. What is in stays; import the file again for the rest.")
 
-    def add(self, other: Report) -> None:
-        """Append another file's report."""
+    def add(self, other: Report, name: str = "") -> None:
+        """Append the report of a file with this name."""
         self.imported += other.imported
+        self.grown += other.grown
         self.known += other.known
-        self.problems += other.problems
+        self.empty += other.empty
+        self._problems += [f"{name}: {problem}" if name else problem for problem in other.problems]
         self.stopped = self.stopped or other.stopped

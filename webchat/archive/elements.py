@@ -41,15 +41,17 @@ def elements(
     problem: Callable[[str], None],
     piece: int = PIECE,
     least_piece: int = LEAST_PIECE,
+    *,
+    is_inner: bool = False,
 ) -> Iterator[Any]:
     """The elements of the list in the file, or the one value that the file is; a Fault for each that is left out.
 
     `problem` is told what is wrong with the file as a whole. So many bytes are read at once: `piece`, and `least_piece`
-    if the bounds are smaller.
+    if the bounds are smaller. What follows a list that `is_inner` is not looked at.
     """
     if skip_blanks(file) == b"[":
         file.read(1)
-        yield from _List(file, bounds, problem, piece, least_piece).elements()
+        yield from _List(file, bounds, problem, piece, least_piece, is_inner).elements()
     else:
         yield from _one(file, bounds, problem)
 
@@ -108,9 +110,15 @@ class _List:
     """A list in a file, behind its opening bracket."""
 
     def __init__(
-        self, file: IO[bytes], bounds: Bounds, problem: Callable[[str], None], piece: int, least_piece: int
+        self,
+        file: IO[bytes],
+        bounds: Bounds,
+        problem: Callable[[str], None],
+        piece: int,
+        least_piece: int,
+        is_inner: bool,
     ) -> None:
-        self._file, self._bounds, self._problem = file, bounds, problem
+        self._file, self._bounds, self._problem, self._is_inner = file, bounds, problem, is_inner
         self._piece, self._largest_piece = max(least_piece, min(piece, bounds.conversation)), piece
         self._largest_window = bounds.conversation // LARGEST_CHARACTER
         self._count = 0
@@ -212,7 +220,7 @@ class _List:
         self._problem(f"the file is damaged or ends too early behind conversation {self._count}.")
 
     def _check_rest(self, rest: bytes) -> None:
-        while rest or (rest := self._file.read(self._largest_piece)):
+        while not self._is_inner and (rest or (rest := self._file.read(self._largest_piece))):
             if rest.strip(BLANKS):
                 self._problem(f"the file is damaged behind conversation {self._count}.")
                 return

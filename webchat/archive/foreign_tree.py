@@ -4,83 +4,77 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
-from webchat.archive.brought import Unreadable
-from webchat.chat.message import File
-from webchat.fileutil import jsonlines
+from webchat.archive.brought import Empty
+from webchat.archive.foreign_node import ForeignNode, line_of
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
-
-
-@dataclass(slots=True)
-class ForeignNode:
-    """One message of another program's tree; a node without text only links others."""
-
-    key: str
-    parent: str | None
-    role: str = ""
-    content: str = ""
-    time: object = None
-    model: str | None = None
-    files: tuple[File, ...] = ()
-
-    @property
-    def says_something(self) -> bool:
-        has_text = self.content and not self.content.isspace()
-        return self.role in ("user", "assistant") and bool(has_text or self.files)
+LATEST_SECOND = 1e11
+"""A number of seconds above it, in the year 5138, is one of milliseconds."""
 
 
 class ForeignTree:
-    """The messages of one conversation, in the order of our transcript."""
+    """The messages of one conversation, in the order of our transcript.
+
+    An answer that is several messages in a row there, tools between them, is one message here.
+    """
 
     def __init__(self, nodes: Iterable[ForeignNode], made: object) -> None:
-        """`made` is when the conversation began, if that is known. Raises Unreadable if it has no message."""
+        """`made` is when the conversation began, if that is known. Raises Empty if it has no message."""
         self._nodes = {node.key: node for node in nodes}
         self._ids = {key: _id(key) for key, node in self._nodes.items() if node.says_something}
         if not self._ids:
-            raise Unreadable("there is no message in it")
+            raise Empty("there is no message in it")
         self._kept_above = _kept_above(self._nodes, self._ids)
-        self._parents = {key: self._kept_above.get(self._nodes[key].parent) for key in self._ids}
-        self._order = _in_order(self._parents)
+        parents = {key: self._kept_above.get(self._nodes[key].parent) for key in self._ids}
+        order = _in_order(parents)
+        self._groups = _groups(self._nodes, parents, order)
+        self._head = {key: head for head, group in self._groups.items() for key in group}
+        self._parents = {head: self._head.get(parents[head] or "") for head in self._groups}
         started = _time(made) or next((time for node in self._nodes.values() if (time := _time(node.time))), "")
-        self._times = {key: _time(self._nodes[key].time) or started for key in self._order}
+        self._times = {key: _time(self._nodes[key].time) or started for key in order}
         self.ended = max(self._times.values()) or started
         self.started = started or self.ended
 
     @property
     def first_question(self) -> str:
         """The text of the person's first message, "" if there is none."""
-        return next((self._nodes[key].content for key in self._order if self._nodes[key].role == "user"), "")
+        return next((self._nodes[key].content for key in self._groups if self._nodes[key].role == "user"), "")
+
+    @property
+    def tails(self) -> dict[str, str]:
+        """For each message of ours that is several of theirs, the id that the last of them would have."""
+        return {self._ids[head]: self._ids[group[-1]] for head, group in self._groups.items() if len(group) > 1}
 
     def transcript(self, current: str | None) -> bytes:
         """All messages as JSON Lines; the branch with the message `current` is shown."""
-        ids, above = self._ids, self._parents
-        lines = [_line(self._nodes[key], ids[key], ids.get(above[key] or ""), self._times[key]) for key in self._order]
-        shown = self._kept_above.get(current)
-        if shown and self._order[-1] != shown:
-            lines.append(f'{{"type":"select","id":"{ids[shown]}"}}\n')
+        lines = [self._line(head, group) for head, group in self._groups.items()]
+        shown = self._head.get(self._kept_above.get(current) or "")
+        if shown and next(reversed(self._groups)) != shown:
+            lines.append(f'{{"type":"select","id":"{self._ids[shown]}"}}\n')
         return "".join(lines).encode("utf-8", "replace")
 
+    def _line(self, head: str, group: Sequence[str]) -> str:
+        nodes = [self._nodes[key] for key in group]
+        return line_of(nodes, self._ids[head], self._ids.get(self._parents[head] or ""), self._times[head])
 
-def _line(node: ForeignNode, name: str, parent: str | None, time: str) -> str:
-    """A message's line. Only what is theirs is encoded: that takes half the time of encoding a record."""
-    content = node.content
-    if "\0" in content:  # looking is a tenth of the work of replacing
-        content = content.replace("\0", "")
-    if "\r" in content:
-        content = content.replace("\r\n", "\n").replace("\r", "\n")
-    more = ""
-    if node.files:
-        files = [{"name": file.name, "content": file.content.replace("\0", "")} for file in node.files]
-        more = f',"files":{jsonlines.encode(files)}'
-    if node.model and node.role == "assistant":
-        more += f',"model":{jsonlines.encode(node.model)}'
-    above = f'"{parent}"' if parent else "null"
-    message = f'"type":"message","id":"{name}","parent":{above},"role":"{node.role}"'
-    return f'{{{message},"content":{jsonlines.encode(content)},"status":"complete","created_at":"{time}"{more}}}\n'
+
+def _groups(
+    nodes: Mapping[str, ForeignNode], parents: Mapping[str, str | None], order: Sequence[str]
+) -> dict[str, list[str]]:
+    """What is one message here, by its first: an answer with what alone follows it and is of the same answer."""
+    children = Counter(parents.values())
+    groups: dict[str, list[str]] = {}
+    head: dict[str | None, str] = {}
+    for key in order:
+        above = parents[key]
+        is_more = above in head and children[above] == 1 and nodes[key].role == "assistant" == nodes[above or ""].role
+        head[key] = head[above] if is_more else key
+        groups.setdefault(head[key], []).append(key)
+    return groups
 
 
 def _in_order(parents: Mapping[str, str | None]) -> list[str]:
@@ -123,12 +117,12 @@ def _id(key: str) -> str:
 
 
 def _time(value: object) -> str:
-    """Converts a time in seconds or ISO 8601; "" if it is none."""
+    """Converts a time in seconds, milliseconds or ISO 8601; "" if it is none."""
     try:
         if isinstance(value, int | float) and not isinstance(value, bool):
-            moment = datetime.fromtimestamp(value, UTC)
+            moment = datetime.fromtimestamp(value / 1000 if value > LATEST_SECOND else value, UTC)
         else:
-            moment = datetime.fromisoformat(str(value))
+            moment = datetime.fromisoformat(value if isinstance(value, str) else "")
             moment = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError, OSError):
         return ""

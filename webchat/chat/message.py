@@ -145,7 +145,12 @@ def history(messages: Sequence[Message]) -> list[dict[str, Any]]:
 def _told(messages: Sequence[Message]) -> Iterator[Message]:
     for message in messages:
         known_role = message.role in ("user", "assistant")
-        if known_role and message.kind != "memory" and message.status != "failed" and message.content.strip():
+        if (
+            known_role
+            and message.kind != "memory"
+            and message.status != "failed"
+            and (message.content.strip() or message.files)
+        ):
             yield message
 
 

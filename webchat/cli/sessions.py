@@ -66,7 +66,7 @@ def export_sessions(place: Place, owner: str | None, session_ids: tuple[str, ...
 @_owner_option
 @click.argument("files", nargs=-1, required=True, type=click.File("rb"))
 def import_sessions(place: Place, owner: str | None, files: tuple[Any, ...]) -> None:
-    """Bring in sessions: our own export, or that of ChatGPT, Claude or Open WebUI, also as a zip."""
+    """Bring in sessions: our own export, or that of ChatGPT, Claude, Open WebUI and others, also zipped."""
     from webchat.cli.terminal_import import watched
 
     problems = 0
@@ -75,7 +75,8 @@ def import_sessions(place: Place, owner: str | None, files: tuple[Any, ...]) -> 
             name = one_line(file.name)
             with watched(name) as watch:
                 report = manager.archive.bring_in(file, owner, watch)
-            click.echo(f"{name}: {len(report.imported)} imported, {report.known} here already")
+            empty = f", {report.empty} without a message" if report.empty else ""
+            click.echo(f"{name}: {len(report.imported)} imported, {report.known} here already{empty}")
             click.echo("".join(f"{name}: {problem}\n" for problem in report.problems), err=True, nl=False)
             problems += len(report.problems)
             if report.stopped:

@@ -41,7 +41,7 @@ def bring_in() -> Response | str:
     finally:
         watch.is_over = True
         give_back()
-    told = {"imported": report.imported, "known": report.known, "problems": report.problems}
+    told = {"imported": report.imported, "known": report.known, "empty": report.empty, "problems": report.problems}
     if answer := script_answer(told):
         return answer
     page = "webchat/_import.html" if is_htmx() else "webchat/imported.html"
@@ -51,9 +51,9 @@ def bring_in() -> Response | str:
 def _bring_in(watch: Watch) -> Report:
     request.max_content_length = LARGEST_IMPORT
     with storing("The upload could not be kept"):  # it comes into a temporary file
-        files = [file.stream for file in request.files.getlist("file") if file.filename]
+        files = [(file.filename, file.stream) for file in request.files.getlist("file") if file.filename]
     if not files and request.mimetype != "multipart/form-data" and request.content_length:
-        files = [request.stream]
+        files = [("", request.stream)]
     if not files:
         raise InvalidInput("Choose a file first.")
     watch.files = len(files)
@@ -61,11 +61,12 @@ def _bring_in(watch: Watch) -> Report:
         return _taken_in(files, watch)
 
 
-def _taken_in(files: Sequence[IO[bytes]], watch: Watch) -> Report:
+def _taken_in(files: Sequence[tuple[str, IO[bytes]]], watch: Watch) -> Report:
     report = Report()
-    for file in files:
+    for name, file in files:
         with storing("The import could not go on"):
-            report.add(manager().archive.bring_in(file, owner(), watch, may_work_in))
+            of_file = manager().archive.bring_in(file, owner(), watch, may_work_in)
+        report.add(of_file, name if len(files) > 1 else "")
         if report.stopped:
             break
     return report

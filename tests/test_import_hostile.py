@@ -1,0 +1,139 @@
+"""Exports with anything in the place of anything: what can be read comes, nothing breaks, and nothing takes long."""
+
+from __future__ import annotations
+
+import copy
+import io
+import json
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.foreign import chatgpt, claude, open_webui
+from webchat.archive.bounds import Watch
+from webchat.archive.brought import Report
+from webchat.archive.reading import conversations
+from webchat.chat.tree import Tree
+from webchat.fileutil import jsonlines
+
+EXPORTS = {
+    "chatgpt": chatgpt.EXPORT,
+    "claude": claude.EXPORT,
+    "open_webui": [*open_webui.EXPORT, open_webui.BARE],
+}
+JUNK = [
+    None,
+    True,
+    7,
+    -1,
+    1e308,
+    10**400,
+    "",
+    "x",
+    "\0\r\n",
+    "\ud800",
+    [],
+    {},
+    [None],
+    [[]],
+    {"a": None},
+    [{"type": 1}],
+]
+
+
+def places(value, path=()):
+    """The paths of all values in one."""
+    yield path
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, below in inner:
+        yield from places(below, (*path, key))
+
+
+def replaced(value, path, by):
+    """The value with another one at this path, if there is one still."""
+    if not path:
+        return by
+    inner = value
+    for key in path[:-1]:
+        inner = inner[key] if isinstance(inner, dict | list) and key_is_in(inner, key) else None
+    if isinstance(inner, dict | list) and key_is_in(inner, path[-1]):
+        inner[path[-1]] = by
+    return value
+
+
+def key_is_in(inner, key):
+    return key in inner if isinstance(inner, dict) else isinstance(key, int) and key < len(inner)
+
+
+def read(data):
+    """What an import of this file adds, as the messages of each session."""
+    report = Report()
+    found = []
+    for session in conversations(io.BytesIO(data), report, Watch()):
+        tree = Tree()
+        for _, record in jsonlines.parse(session.transcript):
+            tree.add(record)
+        assert not tree.damaged
+        assert b"\0" not in session.transcript
+        assert b"\\u0000" not in session.transcript
+        found.append(tree.branch().messages)
+    return found, report
+
+
+@pytest.mark.parametrize("source", EXPORTS)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@given(data=st.data())
+def test_anything_in_the_place_of_anything(source, data):
+    export = copy.deepcopy(EXPORTS[source])
+    found = [*places(export)]
+    for _ in range(data.draw(st.integers(1, 4))):
+        export = replaced(export, data.draw(st.sampled_from(found)), copy.deepcopy(data.draw(st.sampled_from(JUNK))))
+    read(json.dumps(export, ensure_ascii=True).encode())
+
+
+@pytest.mark.parametrize("source", EXPORTS)
+def test_each_place_once_with_each_junk(source):
+    for path in places(EXPORTS[source]):
+        for junk in ([], {}, 7, "x", None):
+            read(json.dumps(replaced(copy.deepcopy(EXPORTS[source]), path, copy.deepcopy(junk))).encode())
+
+
+LONG = 200_000
+HUGE = {
+    "details that do not end": {
+        "chat": {"messages": [{"role": "assistant", "content": '<details type="reasoning"' * LONG}]}
+    },
+    "details without an end": {
+        "chat": {"messages": [{"role": "assistant", "content": '<details type="reasoning">' * LONG}]}
+    },
+    "marks that do not end": {
+        "mapping": {"a": chatgpt.node("a", None, "assistant", chatgpt.said("\ue200cite" * LONG))},
+    },
+    "fences that do not end": {
+        "mapping": {"a": chatgpt.node("a", None, "assistant", chatgpt.said(":::writing{" * LONG))},
+    },
+    "tools in a row": {
+        "mapping": {
+            f"n{number}": chatgpt.node(f"n{number}", f"n{number - 1}", "tool", chatgpt.said("x"), name="web")
+            for number in range(20_000)
+        }
+    },
+    "artifacts": {
+        "chat_messages": [
+            claude.message(
+                "m", claude.ROOT, "assistant", [claude.artifact("update", old_str=f"{number}", new_str="x" * 99)] * 9
+            )
+            | {"uuid": f"m{number}"}
+            for number in range(2_000)
+        ]
+    },
+}
+
+
+@pytest.mark.parametrize("name", HUGE)
+def test_what_is_huge_takes_time_that_grows_with_its_size(name):
+    """It would take minutes if each of its parts were looked for in all of it; the suite's own limit ends that."""
+    found, report = read(json.dumps([HUGE[name]]).encode())
+    assert len(found) == 1
+    assert report.problems == []

@@ -1,0 +1,37 @@
+"""Reads other programs' JSON leniently: what has the wrong type counts as not there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+Table = Mapping[str, Any]
+NOTHING: Table = {}
+
+
+def table(found: object) -> Table:
+    """The object, or an empty one."""
+    return found if isinstance(found, dict) else NOTHING
+
+
+def rows(found: object) -> list[Table]:
+    """The objects of a list."""
+    return [row for row in found if isinstance(row, dict)] if isinstance(found, list) else []
+
+
+def text(found: object) -> str:
+    """The text, or ""."""
+    return found if isinstance(found, str) else ""
+
+
+def first_text(found: Table, *keys: str) -> str:
+    """The first text below one of these keys that is not empty."""
+    return next((value for key in keys if (value := text(found.get(key)))), "")
+
+
+def as_text(found: object) -> str:
+    """A text as it is, and anything else as JSON to read; "" for nothing."""
+    if isinstance(found, str):
+        return found
+    return "" if found in (None, [], {}) else json.dumps(found, ensure_ascii=False, indent=2)

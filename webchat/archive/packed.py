@@ -1,0 +1,121 @@
+"""Zips and gzipped files of exports, also one in another, in bounded memory. Knows no format of what is in them."""
+
+from __future__ import annotations
+
+import gzip
+import re
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from tempfile import TemporaryFile
+from typing import IO, cast
+
+from webchat.archive.bounds import PIECE, Bounds, CountedFile, TooMuchAtOnce, Watch
+from webchat.archive.brought import Brought, Report
+from webchat.archive.others import UnknownKind
+
+DEEPEST = 2
+"""Zips in zips that are opened."""
+_READ = re.compile(r"(^|/)[^/.][^/]*\.(json|jsonl|ndjson|csv|db|gz|zip)$|(^|/)[^/.]+$", re.IGNORECASE)
+"""Files that may have conversations: AI Studio's have no ending."""
+_TRASH = re.compile(r"(^|/)(trash|waiting)\.jsonl$")
+"""In a person's whole export: what they had deleted or not sent."""
+_UNPACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""The others may need any amount of memory, or are seen nowhere."""
+_FILE_IN_ITS_LIST = b"PK\x01\x02"
+_ZIP, _GZIP = (b"PK\x03\x04", b"PK\x05\x06"), b"\x1f\x8b"
+Read = Callable[[IO[bytes], str], Iterator[Brought]]
+
+
+class Packed:
+    """Reads what is packed; `read_one` gets each file in it with its name. Files of unknown kinds are left out."""
+
+    def __init__(self, report: Report, watch: Watch, read_one: Read) -> None:
+        self._report, self._watch, self._read_one = report, watch, read_one
+        self._is_known = False
+
+    @staticmethod
+    def is_packed(file: IO[bytes]) -> bool:
+        """Whether this is a zip or gzipped; the file is at its beginning afterwards."""
+        start = file.read(4)
+        file.seek(0)
+        return start in _ZIP or start.startswith(_GZIP)
+
+    def read(self, file: IO[bytes]) -> Iterator[Brought]:
+        """The sessions of all files in it. Raises UnknownKind if there are none of a known kind."""
+        before = len(self._report.problems)
+        yield from self._unpack(file, "", 0)
+        if not self._is_known and len(self._report.problems) == before:
+            raise UnknownKind
+
+    def _unpack(self, file: IO[bytes], where: str, depth: int) -> Iterator[Brought]:
+        is_zip = file.read(2) == b"PK"
+        file.seek(0)
+        yield from (self._zipped if is_zip else self._gzipped)(file, where, depth)
+
+    def _gzipped(self, file: IO[bytes], where: str, depth: int) -> Iterator[Brought]:
+        try:
+            with gzip.open(file) as unpacked:
+                yield from self._open(CountedFile(cast(IO[bytes], unpacked), self._watch.unpack), where, depth)
+        except (gzip.BadGzipFile, zlib.error, EOFError):
+            self._problem(where, "the file is damaged or not whole: it cannot be unpacked.")
+
+    def _zipped(self, file: IO[bytes], where: str, depth: int) -> Iterator[Brought]:
+        try:
+            with zipfile.ZipFile(_ZipFile(file, self._watch.bounds)) as archive:
+                members = sorted(filter(_is_read, archive.infolist()), key=lambda info: info.filename)
+                if depth == 0:
+                    self._watch.expect(sum(info.compress_size for info in members))
+                for info in members:
+                    yield from self._member(archive, info, where, depth)
+        except TooMuchAtOnce:
+            self._problem(where, "the zip has too many files. Unpack it, and import its conversations.json.")
+        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError):
+            self._problem(where, "the zip is damaged or not whole, or is locked with a password.")
+
+    def _problem(self, where: str, what: str) -> None:
+        self._report.problem(where + what if where else what[0].upper() + what[1:])
+
+    def _member(self, archive: zipfile.ZipFile, info: zipfile.ZipInfo, where: str, depth: int) -> Iterator[Brought]:
+        name = f"{where}{info.filename[-200:]}: "
+        if info.compress_type not in _UNPACKED:
+            self._problem(name, "it is compressed in an unsupported way. Unpack the zip, and import that file.")
+            return
+        with archive.open(info) as member:
+            yield from self._open(CountedFile(member, self._watch.unpack), name, depth)
+
+    def _open(self, file: IO[bytes], name: str, depth: int) -> Iterator[Brought]:
+        if not self.is_packed(file):
+            try:
+                yield from self._read_one(file, name)
+                self._is_known = True
+            except UnknownKind:
+                return
+        elif depth == DEEPEST:
+            self._problem(name, "it is packed too often. Unpack it, and import what is in it.")
+        else:
+            with TemporaryFile() as inner:  # a zip is read from its end
+                while piece := file.read(PIECE):
+                    inner.write(piece)
+                inner.seek(0)
+                yield from self._unpack(inner, name, depth + 1)
+
+
+class _ZipFile(CountedFile):
+    """A zip whose list of files, which is read in one piece, is not too long to be made objects of."""
+
+    def __init__(self, file: IO[bytes], bounds: Bounds) -> None:
+        super().__init__(file, lambda size: None, bounds.list_of_files)
+        self._most_files = bounds.files
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """As a file's `read`. Raises TooMuchAtOnce."""
+        data = super().read(size)
+        if data.count(_FILE_IN_ITS_LIST) > self._most_files:
+            raise TooMuchAtOnce
+        return data
+
+
+def _is_read(info: zipfile.ZipInfo) -> bool:
+    """Whether a file in a zip may have conversations."""
+    return bool(_READ.search(info.filename)) and not _TRASH.search(info.filename)

@@ -1,0 +1,165 @@
+"""ChatGPT's export: conversations.json, or a zip of conversations-000.json and so on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from webchat.archive.foreign import Conversation
+from webchat.archive.foreign_node import ForeignNode
+from webchat.archive.lenient import Table, as_text, first_text, rows, table, text
+from webchat.archive.sources.chatgpt_canvas import Canvas
+from webchat.archive.sources.chatgpt_citations import with_links
+from webchat.chat.message import fenced
+from webchat.chat.parts import Note, Output, Part, Reasoning, Text, ToolCall, ToolKind, ToolStatus
+
+NAME, SPANS_FILE = "ChatGPT", False
+_NOT_SAID = ("user_editable_context", "model_editable_context")
+_KINDS: dict[str, ToolKind] = {"python": "execute", "container": "execute", "web": "search", "browser": "search"}
+_KINDS |= {"file_search": "search", "myfiles_browser": "search", "canmore": "edit"}
+_VOICE = ("audio_asset_pointer", "real_time_user_audio_video_asset_pointer")
+
+
+def recognises(value: Any) -> bool:  # noqa: ANN401
+    """See `Source`."""
+    return isinstance(value, dict) and isinstance(value.get("mapping"), dict) and "inserted_at" not in value
+
+
+def conversations(values: Iterator[Any]) -> Iterator[Conversation]:
+    """See `Source`."""
+    return map(_conversation, values)
+
+
+def _conversation(item: Table) -> Conversation:
+    reader = _Reader(item["mapping"])
+    return Conversation(
+        "chatgpt",
+        item.get("conversation_id") or item.get("id"),
+        text(item.get("title")),
+        [reader.node(str(key), table(node)) for key, node in item["mapping"].items()],
+        text(item.get("current_node")) or None,
+        item.get("create_time"),
+        pinned=bool(item.get("pinned_time")) or item.get("is_starred") is True,
+        archived=item.get("is_archived") is True,
+        content=item,
+    )
+
+
+class _Reader:
+    """Reads the messages of one conversation."""
+
+    def __init__(self, mapping: Mapping[str, Any]) -> None:
+        self._mapping, self._canvas = mapping, Canvas()
+
+    def node(self, key: str, node: Table) -> ForeignNode:
+        parent, message = text(node.get("parent")) or None, table(node.get("message"))
+        metadata, content = table(message.get("metadata")), table(message.get("content"))
+        role, time = text(table(message.get("author")).get("role")), message.get("create_time")
+        found = ForeignNode(key, parent, time=time, model=text(metadata.get("model_slug")) or None)
+        is_hidden = metadata.get("is_visually_hidden_from_conversation") is True
+        if is_hidden or content.get("content_type") in _NOT_SAID:
+            return found
+        if role == "user":
+            found.role, found.content = role, _said(content, metadata)
+        elif role == "assistant":
+            found.role = role
+            self._answer(found, message, content, metadata)
+        elif role == "tool":
+            found.role, found.parts = "assistant", self._result(found, message, content, metadata)
+        return found
+
+    def _answer(self, found: ForeignNode, message: Table, content: Table, metadata: Table) -> None:
+        recipient = text(message.get("recipient")) or "all"
+        if recipient != "all":
+            if file := self._canvas.file(recipient, as_text(_of_tool(content))):
+                found.files = (file,)
+            else:
+                kind = _KINDS.get(recipient.partition(".")[0], "other")
+                found.parts = (ToolCall(found.key, recipient, kind, "done", as_text(_of_tool(content))),)
+        elif content.get("content_type") == "thoughts":
+            thoughts = [first_text(row, "content", "summary") for row in rows(content.get("thoughts"))]
+            found.parts = tuple(Reasoning(thought) for thought in thoughts if thought)
+        elif content.get("content_type") == "reasoning_recap":
+            recap = text(content.get("content"))
+            found.parts = (Note(recap),) if recap else ()
+        else:
+            found.content = _said(content, metadata)
+
+    def _result(self, found: ForeignNode, message: Table, content: Table, metadata: Table) -> tuple[Part, ...]:
+        """What came of a tool; pictures that it has drawn are part of the answer."""
+        call, name = self._call(found.parent), text(table(message.get("author")).get("name"))
+        if call is None and not name:
+            return ()
+        drawn = [part for part in map(table, _parts(content)) if part.get("content_type") == "image_asset_pointer"]
+        pictures = tuple(Text(_picture(part, metadata)) for part in drawn)
+        output = _of_tool(content)
+        if self._canvas.is_about(name):
+            return pictures
+        blocks = (Output(output),) if output.strip() and not drawn else ()
+        status: ToolStatus = "failed" if content.get("content_type") == "system_error" else "done"
+        kind = _KINDS.get(name.partition(".")[0], "other")
+        return (ToolCall(call or found.key, name, kind, status, output=blocks), *pictures)
+
+    def _call(self, key: str | None) -> str | None:
+        """The message above with which a tool was called; between them are results of the same call."""
+        for _ in range(MOST_RESULTS):
+            message = table(table(self._mapping.get(key or "")).get("message"))
+            role = table(message.get("author")).get("role")
+            if role == "assistant":
+                return key if message.get("recipient") not in (None, "all") else None
+            if role != "tool":
+                return None
+            key = text(table(self._mapping.get(key or "")).get("parent"))
+        return None
+
+
+MOST_RESULTS = 50
+"""Messages of a tool that are taken for results of one call."""
+
+
+def _parts(content: Table) -> list[Any]:
+    parts = content.get("parts")
+    return parts if isinstance(parts, list) else []
+
+
+def _of_tool(content: Table) -> str:
+    """What a tool was told, or has told."""
+    said = first_text(content, "text", "result", "content")
+    return said or "\n\n".join(
+        part if isinstance(part, str) else text(table(part).get("text")) for part in _parts(content)
+    )
+
+
+def _said(content: Table, metadata: Table) -> str:
+    said = content.get("text")
+    if isinstance(said, str):
+        return fenced(said) if content.get("content_type") == "code" else with_links(said, metadata)
+    is_spoken = any(table(part).get("content_type") == "audio_transcription" for part in _parts(content))
+    shown = [_part(part, metadata, is_spoken) for part in _parts(content)]
+    pictures = {text(table(part).get("asset_pointer")).rpartition("/")[2] for part in _parts(content)}
+    others = [row for row in rows(metadata.get("attachments")) if text(row.get("id")) not in pictures]
+    files = [f"[file: {text(row.get('name'))[:200]}]" for row in others if text(row.get("name"))]
+    return "\n\n".join(filter(None, (*shown, *files)))
+
+
+def _part(part: object, metadata: Table, is_spoken: bool) -> str:
+    if isinstance(part, str):
+        return with_links(part, metadata)
+    found = table(part)
+    kind = text(found.get("content_type"))
+    if said := text(found.get("text")):
+        return said
+    if kind in _VOICE:
+        return "" if is_spoken else "[voice message]"
+    if kind == "image_asset_pointer":
+        return _picture(found, metadata)
+    return f"[{kind[:60] or 'attachment'}]" if found else ""
+
+
+def _picture(part: Table, metadata: Table) -> str:
+    """A picture, by its name or by what it was asked for with."""
+    name = text(part.get("asset_pointer")).rpartition("/")[2]
+    names = {text(row.get("id")): text(row.get("name")) for row in rows(metadata.get("attachments"))}
+    drawn = table(table(part.get("metadata")).get("dalle"))
+    shown = names.get(name) or first_text(drawn, "prompt") or text(metadata.get("image_gen_title"))
+    return f"[picture: {shown[:200]}]" if shown else "[picture]"

@@ -1,0 +1,117 @@
+"""Open WebUI's export: the list that the page saves, or the lines that its API gives."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from webchat.archive.foreign import Conversation, link
+from webchat.archive.foreign_node import ForeignNode
+from webchat.archive.lenient import Table, first_text, rows, table, text
+from webchat.archive.sources.open_webui_answer import answer_parts, told
+from webchat.chat.message import File
+from webchat.chat.parts import Part, Text
+
+NAME, SPANS_FILE = "Open WebUI", False
+MOST_SOURCES = 100
+
+
+def recognises(value: Any) -> bool:  # noqa: ANN401
+    """See `Source`."""
+    chat = _chat(table(value))
+    is_whole = isinstance(table(value).get("chat"), dict) and isinstance(chat.get("messages"), list)
+    return is_whole or isinstance(table(chat.get("history")).get("messages"), dict | list)
+
+
+def conversations(values: Iterator[Any]) -> Iterator[Conversation]:
+    """See `Source`."""
+    return map(_conversation, values)
+
+
+def _conversation(item: Table) -> Conversation:
+    chat = _chat(item)
+    history = table(chat.get("history"))
+    messages = table(history.get("messages"))
+    nodes = [_node(str(key), message) for key, message in messages.items() if isinstance(message, dict)]
+    current = text(history.get("currentId")) or None
+    if not nodes:
+        nodes = _in_a_row(rows(chat.get("messages")))
+        current = nodes[-1].key if nodes else None
+    return Conversation(
+        "open-webui",
+        item.get("id"),
+        first_text(item, "title") or first_text(chat, "title"),
+        nodes,
+        current,
+        item.get("created_at") or chat.get("timestamp"),
+        pinned=item.get("pinned") is True,
+        archived=item.get("archived") is True,
+        system_prompt=text(table(chat.get("params")).get("system")) or text(chat.get("system")),
+        content=item,
+    )
+
+
+def _chat(item: Table) -> Table:
+    """The conversation itself, which is the item in a file of one."""
+    return table(item.get("chat")) or item
+
+
+def _in_a_row(messages: list[Table]) -> list[ForeignNode]:
+    nodes: list[ForeignNode] = []
+    for number, message in enumerate(messages):
+        node = _node(text(message.get("id")) or f"message-{number}", message)
+        node.parent = node.parent or (nodes[-1].key if nodes else None)
+        nodes.append(node)
+    return nodes
+
+
+def _node(key: str, message: Table) -> ForeignNode:
+    role, model = text(message.get("role")), text(message.get("model"))
+    node = ForeignNode(key, text(message.get("parentId")) or None, role, time=message.get("timestamp"))
+    node.files = _files(message)
+    if role != "assistant":
+        node.content = told(message.get("content"))
+        pictures = [row for row in rows(message.get("files")) if row.get("type") == "image"]
+        shown = [f"[picture: {name}]" if (name := text(row.get("name"))[:200]) else "[picture]" for row in pictures]
+        node.content = "\n\n".join(filter(None, (node.content, *shown)))
+        return node
+    parts: tuple[Part, ...] = (*answer_parts(key, message), *_sources(message))
+    is_text = len(parts) == 1 and isinstance(parts[0], Text)
+    node.content, node.parts = (parts[0].text, ()) if is_text and isinstance(parts[0], Text) else ("", parts)
+    node.model, node.error = model or None, _error(message.get("error"))
+    return node
+
+
+def _error(found: object) -> str:
+    """Why an answer failed, in the server's words if it had any."""
+    if not found:
+        return ""
+    return text(found) or first_text(table(found), "content", "message", "detail") or "The answer broke off."
+
+
+def _files(message: Table) -> tuple[File, ...]:
+    """The texts of files; of pictures and others there is only the name."""
+    files = []
+    for row in rows(message.get("files")):
+        file = table(row.get("file"))
+        if content := text(table(file.get("data")).get("content")):
+            files.append(File(first_text(row, "name") or first_text(file, "filename") or "file.txt", content))
+    return tuple(files)
+
+
+def _sources(message: Table) -> tuple[Part, ...]:
+    """What the numbers in an answer's brackets refer to."""
+    named: dict[str, str] = {}
+    for row in rows(message.get("sources"))[:MOST_SOURCES] or rows(message.get("citations"))[:MOST_SOURCES]:
+        source, about = table(row.get("source")), [*rows(row.get("metadata")), {}][0]
+        url = next((url for url in (*_urls(source), *_urls(about)) if re.match("https?://", url)), "")
+        name = first_text(source, "name") or first_text(about, "name", "title", "source")
+        if name or url:
+            named.setdefault(url or name, link(name, url))
+    lines = [f"{number}. {linked}" for number, linked in enumerate(named.values(), 1)]
+    return (Text("Sources:\n\n" + "\n".join(lines)),) if lines else ()
+
+
+def _urls(found: Table) -> tuple[str, ...]:
+    return tuple(text(found.get(key)) for key in ("url", "source", "name", "id"))
