@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -13,7 +14,7 @@ from tests.reading import until
 from webchat import create_app
 from webchat.errors import TooBusy
 from webchat.fileutil import MemoryFolder
-from webchat.limits import Places
+from webchat.limits import Places, Turnstile
 from webchat.storage.files.reply_logs import FileReplyLog
 
 JSON = {"Accept": "application/json"}
@@ -133,6 +134,74 @@ def test_places_are_counted_exactly():
         places.take("you")
     mine[0]()
     places.take("you")
+
+
+def _pass(turnstile, names):
+    """Callers with these names, who come one after the other; each is inside until its event is set."""
+    inside, leave, threads = [], {name: threading.Event() for name in names}, []
+
+    def call(name):
+        with turnstile.passing():
+            inside.append(name)
+            assert leave[name].wait(10)
+
+    for number, name in enumerate(names):
+        threads.append(threading.Thread(target=call, args=(name,), daemon=True))
+        threads[-1].start()
+        until(lambda: len(inside) + turnstile.waiting == number + 1)  # noqa: B023  (called at once)
+    return inside, leave, threads
+
+
+def _end(leave, threads):
+    for event in leave.values():
+        event.set()
+    for thread in threads:
+        thread.join(10)
+
+
+def test_a_turnstile_lets_a_few_in_and_the_others_in_their_order():
+    turnstile = Turnstile(2, patience=10)
+    inside, leave, threads = _pass(turnstile, "abcd")
+    assert inside == ["a", "b"]
+    leave["b"].set()
+    until(lambda: len(inside) == 3)
+    leave["c"].set()
+    until(lambda: len(inside) == 4)
+    assert inside == ["a", "b", "c", "d"]
+    _end(leave, threads)
+    inside, leave, threads = _pass(turnstile, "ef")
+    assert inside == ["e", "f"]  # both places were free again
+    _end(leave, threads)
+
+
+def test_a_turnstile_holds_up_nobody_for_long_and_gives_no_place_twice():
+    turnstile = Turnstile(1, patience=0.05)
+    inside, leave, threads = _pass(turnstile, "a")
+    with turnstile.passing():
+        assert (inside, threads[0].is_alive(), turnstile.waiting) == (["a"], True, 0)
+    turnstile.patience = 10
+    leave["a"].set()
+    threads[0].join(10)
+    inside, leave, threads = _pass(turnstile, "bc")
+    assert (inside, turnstile.waiting) == (["b"], 1)  # who went on beside the other has given no place back
+    _end(leave, threads)
+
+
+def test_messages_that_hang_at_the_disk_do_not_hold_up_the_others_for_long(manager, monkeypatch):
+    hanging, append = threading.Event(), manager.storage.transcripts.append
+
+    def slow(session_id, *messages):
+        if messages[0].content.startswith("hang"):
+            hanging.wait(30)
+        return append(session_id, *messages)
+
+    monkeypatch.setattr(manager.storage.transcripts, "append", slow)
+    with ThreadPoolExecutor(2) as pool:
+        stuck = [pool.submit(manager.start_conversation, f"hang {number}") for number in range(2)]
+        assert manager.start_conversation("on I go").wait(10)
+        assert not any(one.done() for one in stuck)
+        hanging.set()
+        assert all(one.result().wait(10) for one in stuck)
 
 
 def test_an_answer_may_take_so_long(limited, backend, gate):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter
-from collections.abc import Callable
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
@@ -74,3 +75,57 @@ class Places:
     @property
     def taken(self) -> int:
         return self._of.total()
+
+
+class Turnstile:
+    """Lets callers pass in the order in which they came, a few at a time.
+
+    Threads that compute at the same time take turns at it, so that all end late; one after the other, most end early.
+    This is for order only: a caller who has waited for `patience` seconds goes on beside the others.
+    """
+
+    def __init__(self, at_once: int, patience: float) -> None:
+        self.patience, self._free = patience, at_once
+        self._guard = threading.Lock()
+        self._waiting: deque[threading.Lock] = deque()
+        """What each caller waits for, the first one first. A semaphore would let newcomers overtake them."""
+
+    @contextmanager
+    def passing(self) -> Iterator[None]:
+        """Pass for the duration of a block."""
+        has_place = self._enter()
+        try:
+            yield
+        finally:
+            if has_place:
+                self._leave()
+
+    @property
+    def waiting(self) -> int:
+        """How many callers wait for a place."""
+        return len(self._waiting)
+
+    def _enter(self) -> bool:
+        """Wait for a place; whether one was given in time."""
+        turn = threading.Lock()
+        with self._guard:
+            if self._free:
+                self._free -= 1
+                return True
+            turn.acquire()
+            self._waiting.append(turn)
+        if turn.acquire(timeout=self.patience):
+            return True
+        with self._guard:
+            if turn not in self._waiting:  # the place came at the last moment
+                return True
+            self._waiting.remove(turn)
+        return False
+
+    def _leave(self) -> None:
+        """Give the place to the one who waits longest."""
+        with self._guard:
+            if self._waiting:
+                self._waiting.popleft().release()
+            else:
+                self._free += 1

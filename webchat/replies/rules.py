@@ -10,6 +10,7 @@ from webchat.chat.conversation import Conversation
 from webchat.chat.message import Message, history, new_message_id
 from webchat.chat.queued import QueuedMessage
 from webchat.errors import Held, InvalidInput, SessionBusy, StaleView, TooBusy
+from webchat.limits import Turnstile
 from webchat.replies.allowance import Allowance
 from webchat.replies.dispatcher import ReplyDispatcher
 from webchat.replies.posted import Posted
@@ -23,6 +24,9 @@ GO_ON = (
     "Continue your last answer exactly where it broke off. Do not repeat anything of it, and do not comment on this."
 )
 """The prompt that continues an answer; it is not part of the conversation."""
+BEGUN_AT_ONCE, TURNSTILE_PATIENCE = 2, 1.0
+"""Messages that are saved, and their answers begun, at the same time: one computes while the other waits for the disk.
+Fifty at once would all have their first text when the last has it. And seconds after which one waits no longer."""
 
 
 class ConversationRules:
@@ -39,6 +43,7 @@ class ConversationRules:
     ) -> None:
         self._store, self._storage, self._supervisor, self._dispatcher = store, storage, supervisor, dispatcher
         self._clock, self._allowance = clock, allowance
+        self._turnstile = Turnstile(BEGUN_AT_ONCE, TURNSTILE_PATIENCE)
 
     def post(self, session: WebChatSession, sent: Submission) -> Posted:
         """See `WebChatSessionManager.post_message`."""
@@ -98,7 +103,7 @@ class ConversationRules:
         """Call `write` under the session's lease, or return what an earlier call with this key and text started."""
         self._store.require_known()
         try:
-            with self._supervisor.turn_to_answer(session.session_id, client) as turn:
+            with self._turnstile.passing(), self._supervisor.turn_to_answer(session.session_id, client) as turn:
                 conversation = turn.conversation
                 again = self._sent_in(session, conversation, key, text)
                 if again and conversation.last and conversation.last.id == again.question.id:
