@@ -14,6 +14,7 @@ from contextlib import contextmanager
 import pytest
 
 from tests.database import free_port, server
+from tests.reading import until
 from webchat.chat.message import Message
 from webchat.chat.queued import QueuedMessage
 from webchat.chat.search import title_query
@@ -22,6 +23,7 @@ from webchat.errors import InvalidInput, LeaseLost, SessionBusy, StorageAway, St
 from webchat.storage import storage_at
 from webchat.storage.postgres.clock import DatabaseClock
 from webchat.storage.postgres.leases import BEAT
+from webchat.storage.postgres.schema import STEPS
 
 psycopg = pytest.importorskip("psycopg", reason="psycopg is not installed (webchat[postgres])")
 HEADER = {"id": "answer", "parent": "m1", "started_at": "2026-01-01T00:00:00+00:00"}
@@ -395,6 +397,23 @@ class TestTheAddress:
             for storage in pool.map(storage_at, [postgres.url("empty")] * 4):
                 storage.probe()
                 storage.close()
+
+    def test_what_an_earlier_version_has_indexed_is_found_meanwhile_and_indexed_anew(self, two, database):
+        count = 25
+        for number in range(count):
+            two[0].sessions.insert(row(f"s{number}"), 0)
+            two[0].transcripts.append(f"s{number}", Message("m1", "user", f"number{number} is done \U0001f389"))
+        with psycopg.connect(database, autocommit=True) as connection:
+            connection.execute("DROP TABLE webchat.reindexing")
+            connection.execute(next(step for step in STEPS if "webchat.reindexing" in step))
+            connection.execute("UPDATE webchat.words SET words = replace(words, '\U0001f389 ', '')")
+        server = storage_at(database)
+        found = server.search.find("number7", None, lambda session_id: True, count)
+        assert [hit.session_id for hit in found.hits] == ["s7"]
+        assert not found.complete
+        until(lambda: server.search.find("\U0001f389", None, lambda session_id: True, count).complete)
+        assert len(server.search.find("\U0001f389", None, lambda session_id: True, count).hits) == count
+        server.close()
 
     @pytest.mark.parametrize("mode", ["transaction", "session"])
     def test_a_pooler_is_refused_where_notifications_do_not_arrive(self, database, postgres, tmp_path, mode):

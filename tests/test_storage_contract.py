@@ -9,6 +9,7 @@ from hashlib import sha256
 
 import pytest
 
+from tests.searches import FOUND, NOT_FOUND
 from webchat.chat.message import File, Message
 from webchat.chat.queued import QueuedMessage
 from webchat.chat.search import title_query
@@ -682,6 +683,21 @@ class TestAllTogether:
             found = storage.search.find("creme", None, lambda session_id: True, 10)
         assert [(hit.session_id, hit.message_id) for hit in found.hits] == [("s", "m1")]
         assert storage.search.find("creme", None, lambda session_id: False, 10).hits == []
+
+    def test_every_engine_finds_the_same(self, storage):
+        cases = [*FOUND, *NOT_FOUND]
+        for number, (text, _) in enumerate(cases):
+            storage.sessions.insert(row(f"s{number}", number % 60), 0)
+            storage.transcripts.append(f"s{number}", Message(f"m{number}", "user", text))
+
+        def is_found(number: int) -> bool:
+            found = storage.search.find(cases[number][1], None, f"s{number}".__eq__, 10)
+            while not found.complete:
+                found = storage.search.find(cases[number][1], None, f"s{number}".__eq__, 10)
+            return bool(found.hits)
+
+        numbers = range(len(cases))
+        assert [cases[number] for number in numbers if is_found(number) != (number < len(FOUND))] == []
 
     def test_it_can_be_written_to(self, storage):
         storage.probe()

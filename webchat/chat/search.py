@@ -1,28 +1,28 @@
-"""A search's query and hits: folded words, and excerpts. Knows no index."""
+"""A search's query and hits: what a message has to contain, and excerpts. Knows no index."""
 
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from typing import NamedTuple
+
+from webchat.chat.folding import folded, place_in
 
 WORDS = 20
 """Different words of a query at most."""
 ASKED = 2_000
 """Characters of a query at most."""
+TRIGRAMS = 50
+"""Trigrams that the index is asked for at most; the messages that have them are compared with the whole query."""
 EXCERPT = 70
 """Characters of an excerpt on each side of the match."""
 LOOKED_AT = 20_000
 """Characters of a message that are looked through at once for what to show of it."""
 LONGEST_WORD = 200
 """Characters of a word that are looked for. Parts of a text overlap by as many, so that no word is missed."""
-# Written without blanks between words: each character is a word of its own, and what is looked for a row of them.
-_NO_BLANKS = re.compile(
-    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
-)
 
 
 @dataclass(frozen=True)
@@ -47,56 +47,54 @@ class Found(NamedTuple):
     partial: bool = False
 
 
-def folded(text: str) -> str:
-    """The folded text: without case and accents, with compatibility forms unified."""
-    if text.isascii():
-        return text.lower()
-    apart = unicodedata.normalize("NFKD", text)
-    return "".join(char for char in apart if not unicodedata.combining(char)).casefold()
-
-
 _folded_title = lru_cache(maxsize=20_000)(folded)
 
 
 @dataclass(frozen=True)
 class TitleQuery:
-    """A query for titles: `needle` anywhere, or words with each of `words` as prefix; folded."""
+    """A query for titles: `whole` in one piece, or each of `needles` anywhere; folded."""
 
-    needle: str
-    words: tuple[str, ...]
+    whole: str
+    needles: tuple[str, ...]
 
     def matches(self, title: str) -> bool:
         flat = _folded_title(title)
-        return self.needle in flat or all(f" {word}" in f" {flat}" for word in self.words)
+        return bool(self.needles) and (self.whole in flat or all(needle in flat for needle in self.needles))
 
 
 def title_query(query: str) -> TitleQuery | None:
     """The query for titles; None if it is blank."""
-    needle = folded(query[:ASKED]).strip()
-    return TitleQuery(needle, tuple(words_of(query)[0])) if needle else None
+    asked = query[:ASKED]
+    return TitleQuery(folded(asked).strip(), tuple(needles_of(query)[0])) if asked.strip() else None
 
 
-def words_of(query: str) -> tuple[list[str], bool]:
-    """The different words of a query, folded, up to the limit; and whether these are all."""
-    found = dict.fromkeys(folded(query[:ASKED]).split())
-    words = list(dict.fromkeys(word[:LONGEST_WORD] for word in found))[:WORDS]
-    is_all = len(query) <= ASKED and len(found) <= WORDS and all(len(word) <= LONGEST_WORD for word in found)
-    return words, is_all
+def needles_of(query: str) -> tuple[list[str], bool]:
+    """What a message's folded text has to contain for a query, up to the limit; and whether this is all.
+
+    A word is found anywhere, one of two letters or digits where a word begins, one of a single character as a word.
+    """
+    words = dict.fromkeys(query[:ASKED].split())
+    found = dict.fromkeys(needle for word in words if (needle := _needle(word[:LONGEST_WORD])))
+    is_all = len(query) <= ASKED and len(found) <= WORDS and all(len(word) <= LONGEST_WORD for word in words)
+    return [*found][:WORDS], is_all
 
 
-def spaced(text: str) -> str:
-    """The text as it is indexed."""
-    return _NO_BLANKS.sub(r" \g<0> ", folded(text))
+def _needle(word: str) -> str:
+    flat = folded(word).strip()
+    first = flat.partition(" ")[0]
+    begins = len(first) < 3 and (first == flat or first.isalpha())  # else 1.2 would not be found in v1.2
+    if len(flat) < 2:
+        return f" {flat} " if flat else ""
+    return f" {flat}" if begins else flat
 
 
-def expression(words: Iterable[str]) -> str:
-    """The FTS5 query: all words, each as a prefix. Quoted, they contain no syntax."""
-    quoted = (spaced(word).replace('"', " ").strip() for word in words)
-    parts = [f'"{word}" *' for word in quoted if any(char.isalnum() for char in word)]
-    return " ".join(parts) or '""'
+def expression(needles: Iterable[str]) -> str:
+    """An FTS5 query of trigrams that the needles have: no others are worth comparing. It contains no syntax."""
+    grams = dict.fromkeys(needle[at : at + 3] for needle in needles for at in range(len(needle) - 2))
+    return " ".join(f'"{gram}"' for gram in islice(grams, TRIGRAMS))
 
 
-def excerpt(text: str, words: Sequence[str], is_late: Callable[[], bool]) -> tuple[str, str, str]:
+def excerpt(text: str, needles: Sequence[str], is_late: Callable[[], bool]) -> tuple[str, str, str]:
     """An excerpt of a message: the text before the first match, the match, and the text after it.
 
     Its beginning where none of them is found before `is_late`.
@@ -104,7 +102,7 @@ def excerpt(text: str, words: Sequence[str], is_late: Callable[[], bool]) -> tup
     for start in range(0, len(text), LOOKED_AT):
         if is_late():
             break
-        place = _place(text[start : start + LOOKED_AT + LONGEST_WORD], words)
+        place = _place(text[start : start + LOOKED_AT + LONGEST_WORD], needles)
         if place:
             begin, end = start + place[0], start + place[1]
             before = text[max(0, begin - EXCERPT) : begin]
@@ -114,33 +112,17 @@ def excerpt(text: str, words: Sequence[str], is_late: Callable[[], bool]) -> tup
     return "", "", _one_line(text[: 2 * EXCERPT])
 
 
-def _place(text: str, words: Sequence[str]) -> tuple[int, int] | None:
-    """From where to where the first of these words stands in the text, at a word's beginning if there is such a one."""
+def _place(text: str, needles: Sequence[str]) -> tuple[int, int] | None:
+    """From where to where the first of these stands in the text, at a word's beginning if there is such a one."""
     flat = folded(text)
-    if not any(word in flat for word in words):
-        return None
-    parts = [folded(char) for char in text] if not text.isascii() else None
-    flat = "".join(parts) if parts else flat
-    found = (re.search(rf"(?<!\w){re.escape(word)}", flat) for word in words)
-    starts = [match.start() for match in found if match] or [place for word in words if (place := flat.find(word)) >= 0]
-    if not starts:
-        return None
-    start = min(starts)
-    return _places(parts, start, start + max(len(word) for word in words if flat.startswith(word, start)))
-
-
-def _places(parts: list[str] | None, start: int, end: int) -> tuple[int, int]:
-    """Where in the text that is which stands from `start` to `end` in its folded form."""
-    if parts is None:
-        return start, end
-    place, found = 0, []
-    for number, part in enumerate(parts):
-        if place <= start < place + len(part):
-            found.append(number)
-        place += len(part)
-        if found and place >= end:
-            return found[0], number + 1
-    return (found[0] if found else 0), len(parts)
+    for wanted in ([f" {needle.lstrip()}" for needle in needles], needles):
+        starts = [start for needle in wanted if (start := flat.find(needle)) >= 0]
+        if starts:
+            first = min(starts)
+            first += flat[first] == " "
+            size = max(len(word) for needle in needles if flat.startswith(word := needle.strip(), first))
+            return place_in(text, first, first + size)
+    return None
 
 
 def _one_line(text: str) -> str:

@@ -8,12 +8,13 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from webchat import threads
-from webchat.chat.search import Found, Hit, excerpt, expression, spaced, words_of
+from webchat.chat.folding import folded
+from webchat.chat.search import Found, Hit, excerpt, expression, needles_of
 from webchat.errors import NoThreads
 from webchat.storage.protocols import Transcripts
 from webchat.storage.search_file import LookedAtPart, SearchFile
@@ -50,15 +51,15 @@ class SearchIndex:
 
     def find(self, query: str, owner: str | None, wanted: Callable[[str], bool], limit: int) -> Found:
         """See `webchat.storage.protocols.Search`. Raises sqlite3.Error."""
-        words, is_all = words_of(query)
-        if not words:
+        needles, is_all = needles_of(query)
+        if not needles:
             return Found([], complete=True, partial=not is_all)
         self._look_for_news()
         end = time.monotonic() + self.longest_search
         hits: list[Hit] = []
         try:
             with self._file.reading(end) as database:
-                for hit in _hits(database, words, wanted, end):
+                for hit in _hits(database, needles, wanted, end):
                     hits.append(hit)
                     if len(hits) == limit:
                         break
@@ -146,14 +147,14 @@ class SearchIndex:
             old = {message: (row, text) for row, message, text in rows.fetchall()}
             for message, (row, text) in old.items():
                 if said.get(message) != text:
-                    database.execute(_FORGET, (row, spaced(text)))
+                    database.execute(_FORGET, (row, folded(text)))
                     database.execute("DELETE FROM messages WHERE id = ?", (row,))
             for message, text in said.items():
                 if message not in old or old[message][1] != text:
                     row = database.execute(
                         "INSERT INTO messages (session, message, text) VALUES (?, ?, ?)", (session_id, message, text)
                     ).lastrowid
-                    database.execute("INSERT INTO words (rowid, text) VALUES (?, ?)", (row, spaced(text)))
+                    database.execute("INSERT INTO words (rowid, text) VALUES (?, ?)", (row, folded(text)))
             database.execute("DELETE FROM files WHERE session = ?", (session_id,))
             if version:
                 database.execute("INSERT INTO files VALUES (?, ?)", (session_id, version))
@@ -174,22 +175,29 @@ class SearchIndex:
             database.execute("PRAGMA wal_checkpoint (TRUNCATE)").fetchall()
 
 
-def _hits(database: sqlite3.Connection, words: list[str], wanted: Callable[[str], bool], end: float) -> Iterator[Hit]:
+def _hits(
+    database: sqlite3.Connection, needles: Sequence[str], wanted: Callable[[str], bool], end: float
+) -> Iterator[Hit]:
     """The latest message of each wanted session, the latest first. Raises LookedAtPart, sqlite3.Error."""
 
     def is_late() -> bool:
         return time.monotonic() > end
 
-    looked_at: set[str] = set()
-    rows = database.execute(_QUERY, (expression(words), ROWS))
+    done: set[str] = set()
+    rows = database.execute(_QUERY, (expression(needles), ROWS))
     for number, (row, session_id, message_id) in enumerate(rows, 1):
         if is_late() or number == ROWS:
             raise LookedAtPart
-        if session_id not in looked_at:
-            looked_at.add(session_id)
-            if wanted(session_id):
-                text = database.execute("SELECT text FROM messages WHERE id = ?", (row,)).fetchone()[0]
-                yield Hit(session_id, message_id, *excerpt(text, words, is_late))
+        if session_id in done:
+            continue
+        if not wanted(session_id):
+            done.add(session_id)
+            continue
+        text = database.execute("SELECT text FROM messages WHERE id = ?", (row,)).fetchone()[0]
+        flat = folded(text)  # the index knows trigrams, and not where they stand
+        if all(needle in flat for needle in needles):
+            done.add(session_id)
+            yield Hit(session_id, message_id, *excerpt(text, needles, is_late))
 
 
 _QUERY = """

@@ -18,18 +18,23 @@ if TYPE_CHECKING:
     import sqlite3
 
 log = logging.getLogger(__name__)
-VERSION = 1
+VERSION = 2
 """The version of the index's format; an index of another version is rebuilt."""
 JOURNAL = 2**20
 """Bytes that SQLite's idle journal keeps on the disk."""
 STEPS = 1_000
 """SQLite's virtual machine instructions between two checks of the deadline."""
 _SCHEMA = f"""
+BEGIN IMMEDIATE;
+DROP TABLE IF EXISTS words;
+DROP TABLE IF EXISTS messages;
+DROP TABLE IF EXISTS files;
 PRAGMA user_version = {VERSION};
 CREATE TABLE files (session TEXT PRIMARY KEY, stamp TEXT);
 CREATE TABLE messages (id INTEGER PRIMARY KEY, session TEXT, message TEXT, text TEXT);
 CREATE INDEX messages_of ON messages (session);
-CREATE VIRTUAL TABLE words USING fts5 (text, content='', prefix='1 2 3', tokenize='unicode61 remove_diacritics 0');
+CREATE VIRTUAL TABLE words USING fts5 (text, content='', detail=none, tokenize='trigram case_sensitive 1');
+COMMIT;
 """
 
 
@@ -156,9 +161,11 @@ class SearchFile:
             database.execute(f"PRAGMA journal_size_limit = {JOURNAL}")
             database.execute("PRAGMA synchronous = OFF")  # the index can be rebuilt
             version = database.execute("PRAGMA user_version").fetchone()[0]
+            if version not in (0, VERSION):  # removing a file takes no time, dropping its tables does
+                database.close()
+                self._remove()
+                return self._connected(name)
             if version != VERSION:
-                for table in ("words", "messages", "files"):
-                    database.execute(f"DROP TABLE IF EXISTS {table}")
                 database.executescript(_SCHEMA)
             database.execute("SELECT count(*) FROM files").fetchone()
         except BaseException:

@@ -146,7 +146,7 @@ class PostgresStorage:
                 "WHERE c.session_id = ANY(%s) AND reply_lines.reply = c.reply",
                 (names,),
             )
-            for table in ("lines", "words", "queues"):
+            for table in ("lines", "words", "queues", "reindexing"):
                 connection.execute(f"DELETE FROM webchat.{table} WHERE session_id = ANY(%s)".encode(), (names,))
             self.pictures.remove(names)
             rows = [*names, *map(lock_of, names)]

@@ -101,7 +101,13 @@ CREATE TABLE webchat.session_pictures (
 );
 CREATE INDEX session_pictures_by_key ON webchat.session_pictures (key);
 """
-STEPS = (_TABLES, _PICTURES)
+_REINDEXING = """
+CREATE TABLE webchat.reindexing (        -- the sessions whose words were written before symbols were among them
+    session_id text COLLATE "C" PRIMARY KEY
+);
+INSERT INTO webchat.reindexing SELECT session_id FROM webchat.conversations WHERE lines > 0;
+"""
+STEPS = (_TABLES, _PICTURES, _REINDEXING)
 """SQL that leads from each version to the next one."""
 _ALONE = 0x77656263
 """The advisory lock under which one server at a time does this."""

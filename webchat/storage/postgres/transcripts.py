@@ -14,13 +14,13 @@ from typing import LiteralString
 import psycopg
 from psycopg import Connection
 
+from webchat.chat.folding import folded
 from webchat.chat.message import Message, extension
 from webchat.chat.tree import Branch, Tree
 from webchat.errors import LeaseLost
 from webchat.fileutil import jsonlines
 from webchat.storage.postgres.database import Database, text
 from webchat.storage.postgres.leases import GUARD, PostgresLeases
-from webchat.storage.postgres.words import words_in
 
 CACHED_SESSIONS = 64
 CACHED_BYTES = 64 * 2**20
@@ -189,7 +189,7 @@ class PostgresTranscripts:
             message = tree.messages.get(more.id)
         self.add_lines(connection, session_id, [jsonlines.dump(extension(more))])
         if message:
-            said = words_in(message.extended_by(more).told)
+            said = folded(message.extended_by(more).told)
             connection.execute(_INDEX, (session_id, text(message.id), message.revision, said))
 
     def add_lines(self, connection: Connection, session_id: str, lines: Sequence[bytes]) -> int:
@@ -219,20 +219,23 @@ class PostgresTranscripts:
                     self._index_all(connection, session_id, lines)
 
     def _index_all(self, connection: Connection, session_id: str, lines: Sequence[bytes]) -> None:
-        read = _Cached()
-        for line in lines:
-            read.take(line)
         with connection.cursor() as cursor:
-            said = [message for message in read.tree.messages.values() if message.told.strip()]
-            cursor.executemany(
-                _INDEX, [(session_id, text(item.id), item.revision, words_in(item.told)) for item in said]
-            )
+            said = [message for message in tree_of(lines).messages.values() if message.told.strip()]
+            cursor.executemany(_INDEX, [(session_id, text(item.id), item.revision, folded(item.told)) for item in said])
 
     def drop_cached(self, session_ids: Collection[str]) -> None:
         """Forget what was read of sessions that are gone."""
         with self._guard:
             for session_id in session_ids:
                 self._cached.pop(session_id, None)
+
+
+def tree_of(lines: Iterable[bytes]) -> Tree:
+    """What the lines of a transcript say."""
+    read = _Cached()
+    for line in lines:
+        read.take(line)
+    return read.tree
 
 
 class _KnownMessage(OSError):
@@ -245,7 +248,7 @@ def _index_new(connection: Connection, session_id: str, messages: Sequence[Messa
             cursor.executemany(
                 "INSERT INTO webchat.words (session_id, message_id, number, words) VALUES (%s, %s, %s, %s)",
                 [
-                    (session_id, message.id, number, words_in(message.told))
+                    (session_id, message.id, number, folded(message.told))
                     for number, message in enumerate(messages, start + 1)
                 ],
             )

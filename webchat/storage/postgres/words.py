@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import LiteralString
 
 from webchat.chat.message import message_of
-from webchat.chat.search import Found, Hit, excerpt, spaced, words_of
+from webchat.chat.search import Found, Hit, excerpt, needles_of
 from webchat.fileutil import jsonlines
 from webchat.storage.postgres.database import Database, text
+from webchat.storage.postgres.reindexing import Reindexing
 from webchat.storage.protocols import Transcripts
 
 AT_ONCE = 200
 """Sessions looked through in one statement, those of late first."""
 LONGEST_SEARCH = 0.5
 """Seconds that one search may take; what it then has is what it gives."""
-_WORD = re.compile(r"[^\W_]+")
 _SESSIONS: LiteralString = """
 SELECT session_id FROM webchat.sessions WHERE person = %s AND shelf <> 'claim'
 ORDER BY moment DESC, number DESC, session_id DESC
@@ -29,16 +28,6 @@ WHERE w.session_id = ANY(%s) AND w.words LIKE ALL(%s) ORDER BY w.session_id, w.n
 """
 
 
-def words_in(said: str) -> str:
-    """The words of a text as they are compared, a blank before and behind each; empty where there is none.
-
-    No `tsvector`: it forgets positions behind the 16,383rd, by which words without blanks between them are found, and
-    knows no beginning of a row of words.
-    """
-    found = _WORD.findall(spaced(said))
-    return f" {' '.join(found)} " if found else ""
-
-
 class PostgresSearch:
     """See `webchat.storage.protocols.Search`.
 
@@ -48,34 +37,33 @@ class PostgresSearch:
 
     def __init__(self, database: Database, transcripts: Transcripts) -> None:
         self._database, self._transcripts = database, transcripts
+        self._reindexing = Reindexing(database)
 
     def find(self, query: str, owner: str | None, wanted: Callable[[str], bool], limit: int) -> Found:
-        words, is_all = words_of(query)
-        patterns = [f"% {found.strip()}%" for word in words if (found := words_in(word))]
-        if not patterns:
+        needles, is_all = needles_of(query)
+        if not needles:
             return Found([], complete=True, partial=not is_all)
-        end = time.monotonic() + LONGEST_SEARCH
+        complete, end = self._reindexing.is_done(), time.monotonic() + LONGEST_SEARCH
         hits: list[Hit] = []
         sessions = [row[0] for row in self._database.rows(_SESSIONS, (text(owner or ""),))]
         for start in range(0, len(sessions), AT_ONCE):
             if time.monotonic() > end:
-                return Found(hits, complete=True, partial=True)
-            for hit in self._hits(sessions[start : start + AT_ONCE], patterns, words, end):
+                return Found(hits, complete=complete, partial=True)
+            for hit in self._hits(sessions[start : start + AT_ONCE], needles, end):
                 if wanted(hit.session_id):
                     hits.append(hit)
                 if len(hits) == limit:
-                    return Found(hits, complete=True, partial=not is_all)
-        return Found(hits, complete=True, partial=not is_all)
+                    return Found(hits, complete=complete, partial=not is_all)
+        return Found(hits, complete=complete, partial=not is_all)
 
-    def _hits(
-        self, session_ids: Sequence[str], patterns: Sequence[str], words: Sequence[str], end: float
-    ) -> Iterator[Hit]:
-        found = {row[0]: row[1:] for row in self._database.rows(_FIND, ([*session_ids], [*patterns]))}
+    def _hits(self, session_ids: Sequence[str], needles: Sequence[str], end: float) -> Iterator[Hit]:
+        patterns = [f"%{needle}%" for needle in needles]
+        found = {row[0]: row[1:] for row in self._database.rows(_FIND, ([*session_ids], patterns))}
         for session_id in session_ids:
             if session_id in found:
                 message_id, extended, line = found[session_id]
                 said = self._said(session_id, message_id, None if extended or line is None else bytes(line))
-                yield Hit(session_id, message_id, *excerpt(said, words, lambda: time.monotonic() > end))
+                yield Hit(session_id, message_id, *excerpt(said, needles, lambda: time.monotonic() > end))
 
     def _said(self, session_id: str, message_id: str, line: bytes | None) -> str:
         """The text of a message: from its line, or from the whole transcript where more than one line tells of it."""

@@ -34,7 +34,7 @@ class Search(Protocol):
     """Full-text search in all messages."""
 
     def find(self, query: str, owner: str | None, wanted: Callable[[str], bool], limit: int) -> Found:
-        """The latest message of each session that has all words of `query`, each as a word or a prefix.
+        """The latest message of each session that has all words of `query`; see `needles_of`.
 
         `wanted` filters the sessions. May raise anything: the index is derived data.
         """
