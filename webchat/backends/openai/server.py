@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 
 from webchat.backends.openai import problems
+from webchat.backends.openai.chunks import ChunkJoiner
 from webchat.backends.openai.endpoint import BAD_ADDRESS, Endpoint
 from webchat.backends.openai.gathering import gather
 from webchat.errors import BackendUnavailable
@@ -39,6 +40,8 @@ class Wire:
             connected = info["return_value"].get_extra_info("socket").dup()
             connected.settimeout(0)  # a duplicate takes over the time that the other waits
             self._add(connected)
+        if name in ("connection.connect_tcp.complete", "connection.start_tls.complete", "proxy.start_tls.complete"):
+            _join_chunks(info["return_value"])
 
     @property
     def is_cut(self) -> bool:
@@ -69,6 +72,20 @@ class Wire:
             self._sockets.append(connected)
             if self.is_cut:
                 _shut(connected)
+
+
+def _join_chunks(stream: Any) -> None:  # noqa: ANN401  (one of httpcore's network streams)
+    """Have what is read from a connection come in fewer chunks."""
+    read_some, joiner = stream.read, ChunkJoiner()
+
+    def read(max_bytes: int, timeout: float | None = None) -> bytes:
+        while True:
+            data = read_some(max_bytes, timeout)
+            joined = joiner.feed(data)
+            if joined or not data:
+                return joined
+
+    stream.read = read
 
 
 def _shut(connected: socket.socket) -> None:
