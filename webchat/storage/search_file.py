@@ -155,11 +155,7 @@ class SearchFile:
                 os.close(os.open(self.path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o600))
         database = sqlite3.connect(name, check_same_thread=False, timeout=5)
         try:
-            database.execute("PRAGMA auto_vacuum = INCREMENTAL")
-            database.execute("PRAGMA secure_delete = FAST")
-            database.execute("PRAGMA journal_mode = WAL")
-            database.execute(f"PRAGMA journal_size_limit = {JOURNAL}")
-            database.execute("PRAGMA synchronous = OFF")  # the index can be rebuilt
+            _prepare(database)
             version = database.execute("PRAGMA user_version").fetchone()[0]
             if version not in (0, VERSION):  # removing a file takes no time, dropping its tables does
                 database.close()
@@ -193,3 +189,12 @@ class SearchFile:
         for path in self._paths():
             with suppress(OSError):
                 path.unlink()
+
+
+def _prepare(database: sqlite3.Connection) -> None:
+    """Set how it is written; some of that counts only before its first table."""
+    database.execute("PRAGMA auto_vacuum = INCREMENTAL")
+    database.execute("PRAGMA secure_delete = FAST")
+    database.execute("PRAGMA journal_mode = WAL")
+    database.execute(f"PRAGMA journal_size_limit = {JOURNAL}")
+    database.execute("PRAGMA synchronous = OFF")  # the index can be rebuilt
