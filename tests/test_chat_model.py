@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from webchat.backends import Event
-from webchat.backends.chat_model import MAX_SESSIONS, ChatModelBackend
+from webchat.backends.chat_model import MAX_SESSIONS, UNANSWERED, ChatModelBackend
 from webchat.errors import BackendUnavailable, SessionUnknown
 
 
@@ -91,13 +91,21 @@ def test_the_system_prompt_is_said_first():
     assert [role for role, _ in model.asked[1]] == ["system", "user", "assistant", "user"]
 
 
-def test_neighbours_of_one_role_become_one_message():
+def test_a_question_without_an_answer_is_not_made_one_with_the_next():
     model, backend, session_id, say = conversation_with()
     said = [("user", "One"), ("user", "Two"), ("assistant", "Three"), ("assistant", "Four"), ("user", "Five")]
     history = [{"role": role, "content": content} for role, content in said]
     backend.resume_session(session_id, history)
     say("Six")
-    assert model.asked[0] == [("user", "One\n\nTwo"), ("assistant", "Three\n\nFour"), ("user", "Five\n\nSix")]
+    assert model.asked[0] == [
+        ("user", "One"),
+        ("assistant", UNANSWERED),
+        ("user", "Two"),
+        ("assistant", "Three\n\nFour"),
+        ("user", "Five"),
+        ("assistant", UNANSWERED),
+        ("user", "Six"),
+    ]
     assert [item["content"] for item in history] == ["One", "Two", "Three", "Four", "Five"]
 
 
@@ -106,7 +114,7 @@ def test_empty_messages_and_foreign_roles_are_left_out():
     history = [{"role": "user", "content": "One"}, {"role": "assistant", "content": ""}]
     backend.resume_session(session_id, [*history, {"role": "tool", "content": "x"}, {"role": "user", "content": None}])
     say("Two")
-    assert model.asked[0] == [("user", "One\n\nTwo")]
+    assert model.asked[0] == [("user", "One"), ("assistant", UNANSWERED), ("user", "Two")]
 
 
 def test_a_failed_answer_leaves_neither_question_nor_answer():

@@ -248,6 +248,11 @@ class TestPieces:
         assert [text for text, _ in got] == ["", "one", " two", " three"]
         assert [now.status for _, now in got] == ["waiting", "streaming", "streaming", "complete"]
 
+    def test_it_begins_again_if_the_text_has_turned_out_to_be_reasoning(self):
+        texts = ("Hm", "Hm, yes", "Lis", "Lisbon")
+        got = [text for text, _ in self.pieces(*(message("a", 0, "streaming", text) for text in texts))]
+        assert got == ["Hm", ", yes", "Lis", "bon"]
+
     def test_it_ends_where_the_answer_is_gone(self):
         assert [text for text, _ in self.pieces(message("a", 0, "streaming", "one"))] == ["one"]
 

@@ -48,6 +48,15 @@ ANSWERS = {
         [call("b"), Event("note", "cut")],
         [Event("reasoning", "last")],
     ],
+    "text that turns out to be reasoning": [
+        ["Hm.\n\nLis", "bon"],
+        ["?\n\nYes."],
+        [Event("reasoned"), "Lis"],
+        ["bon.\n\nIt is the capital, and on a river.\n\n"],
+        [Event("reasoning", "Is it"), "?\n\nYes.\n\n"],
+        [Event("reasoned"), "The Tagus.\n\nReally."],
+    ],
+    "text that turns out to be reasoning after a tool": [[call("a")], ["Hm."], [Event("reasoned")], ["Lisbon"]],
     "a plan that goes on": [
         [Plan((PlanEntry("look", "running"), PlanEntry("leap")))],
         ["Looking. ", Usage(1, 9)],

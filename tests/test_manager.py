@@ -19,6 +19,7 @@ from webchat.chat.texts import title_of
 from webchat.errors import (
     BackendUnavailable,
     InvalidInput,
+    NothingSaid,
     SessionBusy,
     SessionEnded,
     SessionExists,
@@ -364,10 +365,34 @@ class TestSend:
         assert (answer.reasoning, answer.model) == ("Let me see.", "Scripted")
         assert answer.notes[:2] == ("Earlier messages were left out.", "read a file")
 
-    def test_a_backend_that_answers_nothing_is_no_error(self, manager, backend, current):
-        backend.plays()
+    @pytest.mark.parametrize("pieces", [[], [" \n"], [Event("reasoning", "Hm.")], [Event("usage"), Event("finish")]])
+    def test_an_answer_with_nothing_in_it_is_not_complete(self, manager, backend, current, pieces):
+        backend.plays(*pieces)
+        with pytest.raises(NothingSaid, match="ended without an answer"):
+            manager.send_message("hello")
+        assert shown(manager, current)[-1][2] == "failed"
+
+    @pytest.mark.parametrize("piece", [Event("note", "Done."), Event("tool", "read a file")])
+    def test_an_answer_of_a_note_alone_is_complete(self, manager, backend, current, piece):
+        backend.plays(piece)
         assert manager.send_message("hello") == ""
         assert shown(manager, current)[-1] == ("assistant", "", "complete")
+
+    def test_text_that_turns_out_to_be_reasoning_is_reasoning(self, manager, backend, current):
+        backend.plays("Hm, ", "yes.", Event("reasoned"), "Lisbon", " it is")
+        assert manager.send_message("hello") == "Lisbon it is"
+        answer = manager.conversation(current).last
+        assert (answer.reasoning, answer.content, answer.status) == ("Hm, yes.", "Lisbon it is", "complete")
+
+    def test_only_the_text_since_the_last_reasoning_turns_out_to_be_some(self, manager, backend, current):
+        backend.plays("One. ", Event("reasoning", "a "), "b", Event("reasoned"), "Two.")
+        assert manager.send_message("hello") == "One. Two."
+        assert manager.conversation(current).last.reasoning == "a b"
+
+    def test_the_model_that_the_backend_names_has_written_the_answer(self, manager, backend, current):
+        backend.plays(Event("model", "x-2026 at example.com"), "Lisbon")
+        manager.send_message("hello")
+        assert manager.conversation(current).last.model == "x-2026 at example.com"
 
     def test_a_plain_generator_will_do(self, manager, backend, current):
         backend.send_message = lambda session_id, message: (letter for letter in message)

@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from tests.reading import until
-from tests.scripted_server import SILENCE, Answer, ScriptedServer, delta, refuses, says, sends
+from tests.scripted_server import DONE, SILENCE, Answer, ScriptedServer, calls, delta, ended, refuses, says, sends
 from tests.stored import documents_of
 from webchat import config, create_app
+from webchat.backends.chat_model import UNANSWERED
 
 SELF_SIGNED = Path(__file__).with_name("self_signed.pem")
 READ_TIMEOUT = "1"
@@ -123,6 +124,15 @@ SERVER_FAULTS = {
     "silent in the middle": (sends("So far. ", SILENCE), "has been silent for 1 seconds."),
     "an endless event": (sends("So far. ", *[b"data: x" * 9000] * 40), "sent more at once than any answer has."),
     "a page": (Answer([b"<html>Log in</html>"], headers=HTML), "is not from a model server. Check the address"),
+    "nothing": (says(), "The model has ended without an answer. Try again"),
+    "a refusal": (sends(delta(refusal="I can't."), ended(), DONE), "refuses to answer: “I can't.”"),
+    "a tool call": (calls("c1", "look", {}), "asked for the tool “look” instead of answering"),
+    "reasoning alone": (
+        sends(delta(reasoning="Hm."), ended(), DONE),
+        "has reasoned, and then ended without an answer.",
+    ),
+    "an unclosed tag": (says("<think>", "Hm."), "has reasoned, and then ended without an answer."),
+    "an error as the last bytes": (sends("So far. ", b'data: {"error": "GPU lost"}'), "“GPU lost”"),
     "another API": (refuses(200, {"ok": True}), "is not from a model server. Check the address"),
 }
 
@@ -283,3 +293,27 @@ def test_a_server_without_time_is_waited_for_and_the_page_says_how_long(chat, se
     assert chat.shown().messages[-1].status == "stopped"
     server.script(refuses(429, {}, {"Retry-After": "1"}), says("Now."))
     assert chat.try_again().messages[-1].text == "Now."
+
+
+@pytest.mark.parametrize("silent", [says(), sends(delta(reasoning="Hm."), ended(), DONE), refuses(500)])
+def test_the_next_question_is_not_made_one_with_an_unanswered_one(chat, server, silent):
+    server.script(silent)
+    assert chat.say("second").messages[-1].status == "failed"
+    assert chat.say("third").messages[-1].text == "Hello there."
+    told = [(item["role"], item["content"]) for item in server.questions[-1]["messages"]]
+    assert told[2:] == [("user", "second"), ("assistant", UNANSWERED), ("user", "third")]
+
+
+def test_reasoning_without_an_answer_is_still_to_be_read(chat, server):
+    server.script(sends(delta(reasoning="Let me see."), ended(), DONE))
+    failed = chat.say("second").messages[-1]
+    assert failed.article.select_one(".reasoning .plain").get_text() == "Let me see."
+
+
+def test_reasoning_that_only_ends_is_shown_as_such_and_not_told_again(chat, server):
+    server.script(says("Let me ", "see.\n", "</thi", "nk>\n\nLis", "bon"))
+    answer = chat.say("second").messages[-1]
+    assert (answer.status, answer.text) == ("complete", "Lisbon")
+    assert answer.article.select_one(".reasoning .plain").get_text() == "Let me see.\n"
+    chat.say("third")
+    assert [item["content"] for item in server.questions[-1]["messages"]][-2:] == ["Lisbon", "third"]

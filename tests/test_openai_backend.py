@@ -26,7 +26,7 @@ from tests.scripted_server import (
 from webchat.backends import Event
 from webchat.backends.openai import OpenAIModel, from_settings
 from webchat.config import Settings
-from webchat.errors import BackendUnavailable, InvalidInput
+from webchat.errors import BackendUnavailable, InvalidInput, NothingSaid
 
 KEY = "sk-secret-0123456789"
 QUESTION = [{"role": "user", "content": "What is the capital of Portugal?"}]
@@ -246,13 +246,16 @@ def test_think_tags_at_the_beginning_are_reasoning_however_they_are_split(ask, s
     assert text_of(pieces) == "Lisbon <think>literally</think>"
 
 
-@pytest.mark.parametrize("content", ["<thin", "  <", "<b>Lisbon</b>", "  \n", "a <think>b</think>"])
+@pytest.mark.parametrize("content", ["<thin", "  <", "<b>Lisbon</b>", "a <think>b</think>"])
 def test_what_only_looks_like_a_think_tag_is_text(ask, content):
     assert text_of(ask(says(*content))) == content
 
 
-def test_reasoning_that_never_ends_is_still_reasoning(ask):
-    pieces = ask(says("<think>", "hm</thi", finish="length"))
+def test_reasoning_that_never_ends_is_still_reasoning_and_no_answer(server):
+    server.script(says("<think>", "hm</thi", finish="length"))
+    pieces = []
+    with pytest.raises(NothingSaid, match="reached its length limit while it was still reasoning"):
+        pieces.extend(model_at(server).stream(QUESTION))
     assert (reasoning_of(pieces), text_of(pieces)) == ("hm</thi", "")
 
 
@@ -275,6 +278,25 @@ def test_a_finish_reason_is_an_end_also_without_done(ask):
 
 def test_done_is_an_end_also_without_a_finish_reason(ask):
     assert ask(sends("Lisbon", DONE, SILENCE)) == ["Lisbon"]
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000])
+@pytest.mark.parametrize("chunked", [True, False])
+def test_the_last_event_counts_without_an_empty_line(ask, size, chunked):
+    first, last = b'{"choices":[{"delta":{"content":"Lis"}}]}', b'{"choices":[{"delta":{"content":"bon"}}]}'
+    stream = b"data: %s\n\ndata: %s" % (first, last.replace(b"}]", b',"finish_reason":"stop"}]'))
+    parts = [stream[start : start + size] for start in range(0, len(stream), size)]
+    assert ask(sends(*parts, chunked=chunked)) == ["Lis", "bon", Event("finish", "stop")]
+
+
+@pytest.mark.parametrize("error", [b'data: {"error": {"message": "GPU lost"}}', b'{"error": {"message": "GPU lost"}}'])
+@pytest.mark.parametrize("end", [b"", b"\n", b"\n\n"])
+def test_an_error_counts_as_the_last_bytes_of_an_answer(complaint, error, end):
+    assert "“GPU lost”" in complaint(sends("Lis", error + end))
+
+
+def test_a_part_of_an_event_at_the_end_is_a_broken_answer(complaint):
+    assert "broke off in the middle" in complaint(sends("Lis", b'data: {"choices": [{"delta"'))
 
 
 def test_a_server_that_does_not_stream_answers_too(ask):
@@ -344,7 +366,8 @@ def test_a_server_that_falls_silent(complaint, answer):
 def test_what_came_before_a_failure_was_given_out(server):
     server.script(sends("Lis", "bon <", ends="cut"))
     pieces = iter(model_at(server).stream(QUESTION))
-    assert [next(pieces), next(pieces)] == ["Lis", "bon <"]
+    assert [next(pieces), next(pieces)] == ["Lis", "bon "]
+    assert next(pieces) == "<"
     with pytest.raises(BackendUnavailable):
         next(pieces)
 

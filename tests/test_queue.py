@@ -116,7 +116,7 @@ class TestSending:
 
     def test_where_messages_wait_the_next_does_not_overtake_them(self, manager, backend, busy, gate):
         later = threading.Event()
-        backend.plays(later)
+        backend.plays(later, "second")
         manager.queue.send(busy, "two")
         gate.set()
         until(lambda: len(backend.asked) == 2)

@@ -227,10 +227,11 @@ def test_a_stopped_answer_ends_as_it_is(client, backend, address, manager):
     assert (name, data["status"]) == ("done", "stopped")
 
 
-def test_an_answer_without_text_is_empty_and_no_error(client, backend, address):
+def test_an_answer_without_text_is_an_error(client, backend, address):
     backend.plays()
     answer = client.post(address, data={"message": "hi"}, headers=TEXT)
-    assert (answer.status_code, answer.text) == (200, "")
+    assert answer.status_code == 502
+    assert answer.text == "The model has ended without an answer. Try again, or ask in other words.\n"
 
 
 @pytest.mark.parametrize("headers", [TEXT, EVENTS])

@@ -96,6 +96,12 @@ class BackendUnavailable(WebChatError):
     says = "The model cannot be reached. Try again, or check the settings."
 
 
+class NothingSaid(BackendUnavailable):
+    """The model has ended its answer without a word of one."""
+
+    says = "The model has ended without an answer. Try again, or ask in other words."
+
+
 class TooBusy(WebChatError):
     """As many requests wait for answers as the server allows."""
 

@@ -24,7 +24,7 @@ BUILT_IN = {
     "openai": "webchat.backends.openai",
 }
 
-EventKind = Literal["status", "note", "reasoning", "tool", "usage", "finish"]
+EventKind = Literal["status", "note", "reasoning", "reasoned", "tool", "usage", "finish", "model"]
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,8 @@ class Event:
                the next piece of text ends it; `progress` from 0 to 1 if known
     note       a sentence about the answer ("Earlier messages were left out …")          yes
     reasoning  a piece of the model's reasoning, appended to the pieces before           yes
+    reasoned   nothing; the text since the last reasoning has turned out to be reasoning   yes
+    model      which model wrote the answer and where, if not the one of the label       yes
     tool       a line about a tool that the agent used                                   yes
     usage      nothing; `data` has token counts                                          no
     finish     why the answer ended: "stop", "length", …                                 no

@@ -64,6 +64,7 @@ class ChatAnswer:
 
     def __iter__(self) -> Iterator[Piece]:
         said: list[str] = []
+        answered = 0  # pieces before the last reasoning
         goes_on = True  # what follows a tool call, say, is a paragraph of its own
         try:
             with _closing(self._pieces()) as pieces:
@@ -73,6 +74,10 @@ class ChatAnswer:
                         goes_on = True
                     elif isinstance(piece, Placed):
                         goes_on = not said
+                    elif piece.kind == "reasoned":
+                        del said[answered:]
+                    elif piece.kind == "reasoning":
+                        answered = len(said)
                     yield piece
         except GeneratorExit:
             self.cancel()

@@ -21,6 +21,9 @@ NAME_IT = (
     "Write a title for this conversation: six words at most, in the language of the conversation. "
     "Answer with the title alone."
 )
+UNANSWERED = "[This was not answered.]"
+"""Stands between two messages of the person: many chat templates refuse one role twice in a row, and as one message
+both would be answered."""
 ROLES = ("system", "user", "assistant")
 
 
@@ -228,13 +231,16 @@ class ChatModelBackend:
 def conversation(system_prompt: str, history: Iterable[HistoryItem]) -> list[HistoryItem]:
     """What the model is given: role and content alone, nothing empty, no role twice in a row.
 
-    Neighbours of one role become one message with a blank line between: many chat templates refuse them otherwise.
+    Of two questions in a row the first had no answer, and that is said between them. Neighbours of any other role
+    become one message with a blank line between.
     """
     messages: list[dict[str, Any]] = []
     for item in ({"role": "system", "content": system_prompt}, *history):
         role, content = item.get("role"), item.get("content")
         if role not in ROLES or not content:
             continue
+        if role == "user" and messages and messages[-1]["role"] == role:
+            messages.append({"role": "assistant", "content": UNANSWERED})
         if messages and messages[-1]["role"] == role:
             messages[-1]["content"] += f"\n\n{content}"
         else:

@@ -9,14 +9,14 @@ from collections.abc import Iterable
 QUOTED_CHARACTERS = 200
 
 
-def quoted(said: str, secrets: Iterable[str] = ()) -> str:
+def quoted(said: str, secrets: Iterable[str] = (), most: int = QUOTED_CHARACTERS) -> str:
     """The beginning of it in quotation marks, in one line and without these secrets; "" for nothing, and for a page."""
     text = "".join(" " if unicodedata.category(character)[0] == "C" else character for character in said)
     text = " ".join(text.split())
     if not text or re.search(r"<\s*[!/a-z]", text, re.I):
         return ""
     text = without(secrets, text)
-    return f"“{text[:QUOTED_CHARACTERS]}{'…' if len(text) > QUOTED_CHARACTERS else ''}”"
+    return f"“{text[:most]}{'…' if len(text) > most else ''}”"
 
 
 def without(secrets: Iterable[str], text: str) -> str:

@@ -20,6 +20,7 @@ _TYPES |= {
     "extends": int,
     "p": (int, float, type(None)),
     "part": dict,
+    "u": bool,
 }
 _PARTS_OF: dict[str, Callable[[str], Part]] = {"d": Text, "r": Reasoning, "n": Note}
 
@@ -27,8 +28,9 @@ _PARTS_OF: dict[str, Callable[[str], Part]] = {"d": Text, "r": Reasoning, "n": N
 class ReplyView:
     """One reply as read from its log, record by record; shared by all readers in this process.
 
-    A record's keys: `d` text, `r` reasoning, `n` a note, `s` and `p` a status and its progress, `part` what is new of a
-    part that is updated in its place, `end` the final status, with `error`, `code` and `model`.
+    A record's keys: `d` text, `r` reasoning, `u` that the text since the last reasoning was reasoning, `n` a note,
+    `model` which model writes, `s` and `p` a status and its progress, `part` what is new of a part that is updated in
+    its place, `end` the final status, with `error`, `code` and `model`.
     """
 
     def __init__(self, header: Mapping[str, Any] | None) -> None:
@@ -46,6 +48,8 @@ class ReplyView:
         self._records: dict[str, Record] = {}
         self._placed: dict[str, Placed] = {}
         self._model: str | None = header.get("model")
+        self.written_by = ""
+        """Which model the backend has said writes it."""
         self._end: Mapping[str, Any] = {}
         self.status: Status | None = None
 
@@ -56,21 +60,44 @@ class ReplyView:
             if key in record:
                 pieces.append(record[key])
                 self._add(key, record[key])
+        if "u" in record:
+            self._take_for_reasoning()
         if "part" in record:
             self._place(record["part"])
         if "s" in record:
             self.status = Status(record["s"], record.get("p"))
         elif record.keys() & {"d", "r", "part", "end"}:
             self.status = None
+        if "model" in record:
+            self.written_by = self._model = record["model"]
         if "end" in record:
             self._end = record
-            self._model = record.get("model") or self._model
 
     def _add(self, key: str, piece: str) -> None:
         if key != "n" and self._order and self._order[-1][0] == key:
             self._order[-1][1].append(piece)
         else:
             self._order.append((key, [piece]))
+
+    def _take_for_reasoning(self) -> None:
+        """The text since the last reasoning has turned out to be reasoning."""
+        last = max((at for at, (key, _) in enumerate(self._order) if key == "r"), default=-1)
+        order = self._order[: last + 1]
+        for key, pieces in self._order[last + 1 :]:
+            if key == "d" and order and order[-1][0] == "r":
+                order[-1] = "r", order[-1][1] + pieces
+            else:
+                order.append(("r" if key == "d" else key, pieces))
+        self._order = order
+        texts = {key: [piece for kind, pieces in order if kind == key for piece in pieces] for key in ("d", "r")}
+        self._pieces = {**self._pieces, **texts}
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether there is nothing to show but reasoning."""
+        has_said = any(not piece.isspace() for piece in self._pieces["d"])
+        has_parts = any(not isinstance(part, Usage) for part in self._placed.values())
+        return not (has_said or has_parts or self._pieces["n"])
 
     def _place(self, changes: Mapping[str, Any]) -> None:
         place = place_of(changes)

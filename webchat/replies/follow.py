@@ -70,15 +70,17 @@ def text_pieces(
     the caller can check whether its client is still connected, and at the end. When `stopping` is set there is one
     last look.
     """
-    sent, over = 0, False
+    sent, over = "", False
     while not over:
         over = stopping.is_set()
         waiter.clear()
         message = read()
         if message is None:
             return
-        yield message.content[sent:], message
+        # What was taken for the answer may turn out to be reasoning: then the answer begins again.
+        known = len(sent) if message.content.startswith(sent) else 0
+        yield message.content[known:], message
         if not message.in_flight:
             return
-        sent = len(message.content)
+        sent = message.content
         waiter.wait(POLL_INTERVAL)

@@ -10,7 +10,8 @@ from typing import Any, Protocol
 from webchat.errors import NoThreads, StorageError, WebChatError
 from webchat.observer import Observer
 from webchat.replies.in_flight import RepliesInFlight
-from webchat.replies.runner import Ask, ReplyRunner
+from webchat.replies.protocols import Ask
+from webchat.replies.runner import ReplyRunner
 from webchat.replies.tending import Tending
 from webchat.replies.turn import Turn
 from webchat.storage.protocols import Release, ReplyLog, Storage

@@ -106,6 +106,8 @@ class ReplyRecorder:
         self._room -= size
         if "d" in record:
             record = self._continued(record)
+        elif "u" in record:
+            self._text_end = ""
         elif "r" in record and self._appeared:
             self._text_goes_on = False
         self._doing = record if "s" in record else {}
@@ -167,6 +169,14 @@ class ReplyRecorder:
     def is_asking(self) -> bool:
         """Whether the person is asked something."""
         return bool(self.view.questions)
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether there is nothing to show so far but reasoning. Raises OSError."""
+        with self._lock:
+            if any("u" in record for record in self._unwritten):
+                self._write_down()
+            return self.view.is_blank and not any(map(_is_shown, self._waiting_records()))
 
     def note(self, text: str) -> None:
         """Add a note of our own."""
@@ -268,3 +278,9 @@ class ReplyRecorder:
         """Write no more."""
         if self._log:
             self._log.leave()
+
+
+def _is_shown(record: Mapping[str, Any]) -> bool:
+    """Whether the record has something to show besides reasoning."""
+    is_part = "part" in record and record["part"]["type"] != "usage"
+    return is_part or "n" in record or not record.get("d", " ").isspace()

@@ -25,7 +25,9 @@ def record_of(piece: Piece) -> dict[str, Any]:
         raise TypeError(f"a backend gave an Event of {piece.text!r:.50} and {piece.progress!r:.50}")
     if piece.kind == "status":
         return {"s": _whole(piece.text), "p": piece.progress}
-    key = {"reasoning": "r", "note": "n", "tool": "n"}.get(piece.kind)
+    if piece.kind == "reasoned":
+        return {"u": True}
+    key = {"reasoning": "r", "note": "n", "tool": "n", "model": "model"}.get(piece.kind)
     return {key: _whole(piece.text)} if key else {}
 
 

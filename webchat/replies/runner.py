@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing, suppress
-from typing import Any, Protocol
+from typing import Any
 
 from webchat import reference, threads
 from webchat.backends import Event, Piece
@@ -16,6 +16,7 @@ from webchat.chat.session import short_id
 from webchat.errors import (
     BackendUnavailable,
     LeaseLost,
+    NothingSaid,
     SessionEnded,
     SessionUnknown,
     StorageError,
@@ -26,51 +27,12 @@ from webchat.observer import NOBODY, Observer, ReplyReport, line_of
 from webchat.replies.backend_errors import backend_errors
 from webchat.replies.meter import ReplyMeter
 from webchat.replies.piece_stream import PieceStream, quietly
+from webchat.replies.protocols import Ask, ReplyEvents
 from webchat.replies.recorder import ReplyRecorder
-from webchat.storage.protocols import ReplyLog
 
 log = logging.getLogger("webchat.reply")
 COMMIT_PATIENCE = 10.0
 """Seconds that the next message waits for an answer's commit, on a slow disk."""
-
-
-class Ask(Protocol):
-    """Asks the backend; with `again` it resumes the session first, which the backend did not know."""
-
-    @property
-    def label(self) -> str:
-        """Which model answers, as far as is known."""
-
-    @property
-    def early(self) -> bool:
-        """Whether the backend may be asked while the question is still being saved."""
-
-    def __call__(self, *, again: bool) -> Iterable[Piece]: ...
-
-    def answer(self, permission_id: str, option_id: str) -> None:
-        """Tell the backend the person's choice."""
-
-
-class ReplyEvents(Protocol):
-    """Receives a reply's events, from any thread."""
-
-    def begin_log(self) -> ReplyLog:
-        """Begin its log."""
-
-    def changed(self, urgent: bool) -> None:
-        """Records were written."""
-
-    def asked(self) -> None:
-        """The person was asked something, or has answered."""
-
-    def ended(self, run: ReplyRunner) -> None:
-        """The reply has ended; its session is still locked."""
-
-    def let_go(self, run: ReplyRunner) -> None:
-        """Release the session."""
-
-    def over(self, run: ReplyRunner) -> None:
-        """The session is released."""
 
 
 class ReplyRunner:
@@ -202,9 +164,26 @@ class ReplyRunner:
         if self.is_withdrawn:
             return
         try:
-            self._consume(self._asked(again=False))
-        except SessionUnknown:
-            self._consume(self._asked(again=True))
+            try:
+                self._consume(self._asked(again=False))
+            except SessionUnknown:
+                self._consume(self._asked(again=True))
+            self._require_words()
+        except NothingSaid as error:
+            if self.view.extends is None:
+                raise
+            self.recorder.note(str(error))
+
+    def _require_words(self) -> None:
+        """Raises NothingSaid if the answer has ended by itself, with nothing to show."""
+        if self._stream.stopped_as or self.is_withdrawn:
+            return
+        try:
+            is_blank = self.recorder.is_blank
+        except OSError as error:
+            raise _unsaved(error) from error
+        if is_blank:
+            raise NothingSaid
 
     def _asked(self, *, again: bool) -> Iterable[Piece]:
         with backend_errors():
@@ -275,7 +254,7 @@ class ReplyRunner:
         """Move the finished answer from the log into the transcript. Raises OSError."""
         final = {"end": self._final_status()}
         with suppress(Exception):  # a backend without a label is no reason to lose its answer
-            final["model"] = self._ask.label
+            final["model"] = self.view.written_by or self._ask.label
         if self.error and (not self._stream.stopped_as or isinstance(self.error, StorageError)):
             final |= {"error": str(self.error), "code": "ended" if isinstance(self.error, SessionEnded) else ""}
         self.recorder.end(final)

@@ -27,7 +27,8 @@ from webchat.observer import NOBODY, Observer
 from webchat.replies.follow import Conversations, text_pieces
 from webchat.replies.in_flight import RepliesInFlight
 from webchat.replies.launcher import FollowUp, ReplyLauncher
-from webchat.replies.runner import Ask, ReplyRunner
+from webchat.replies.protocols import Ask
+from webchat.replies.runner import ReplyRunner
 from webchat.replies.tending import Tending
 from webchat.replies.turn import Turn
 from webchat.storage.protocols import Release, Storage

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 from webchat import threads
-from webchat.backends import Piece
+from webchat.backends import Event, Piece
 from webchat.chat.texts import title_of
 from webchat.errors import NoThreads, WebChatError
 from webchat.session_store import DEFAULT_DESCRIPTION, WebChatSession, WebChatSessionStore
@@ -148,7 +148,10 @@ def cleaned(text: str) -> str:
 def _first_line(pieces: Iterable[Piece], asking: _Asking, most_pieces: int) -> str:
     text = ""
     for number, piece in enumerate(pieces):
-        text += piece if isinstance(piece, str) else ""
+        if isinstance(piece, str):
+            text += piece
+        elif isinstance(piece, Event) and piece.kind == "reasoned":
+            text = ""
         is_enough = "\n" in text.strip() or len(text) > LONGEST_SUGGESTION or number > most_pieces
         if is_enough or asking.is_cancelled:
             break

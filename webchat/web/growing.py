@@ -78,6 +78,8 @@ class GrowingArticle:
         sent = self.sent
         if sent is None or sent.id != message.id or not message.in_flight or _shape(sent) != _shape(message):
             return self.whole(message, conversation)
+        if not message.content.startswith(sent.content):  # it has turned out to be reasoning
+            return self.whole(message, conversation)
         self.cost = 0
         changed = [*(self._new_parts(message) if message.parts else self._new_text(sent, message))]
         if None in changed:

@@ -136,6 +136,7 @@ class Child:
             "embedded",
             self._key,
             read_timeout=self._read_timeout,
+            label="The embedded model",
             extra_body={"max_tokens": max_tokens, "return_progress": True, "temperature": self._temperature},
         )
 

@@ -94,7 +94,14 @@ class OpenAIModel:
         from webchat.backends.openai.stream import OpenAIStream
 
         server, timeout = self._connection.server(), self._agent_timeout
-        stream = OpenAIStream(server, self._model_name, messages, self._extra_body, agent_timeout=timeout)
+        stream = OpenAIStream(
+            server,
+            self._model_name,
+            messages,
+            self._extra_body,
+            agent_timeout=timeout,
+            names_model=self._label is None,
+        )
         return PatientStream(stream, lambda: self.is_agent) if not self.only_speaks else stream
 
     def list_models(self, within: float = LISTING_PATIENCE) -> list[str]:

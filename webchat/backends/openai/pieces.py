@@ -6,12 +6,34 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from webchat.backends import Event, Piece
+from webchat.backends.quotation import quoted
+from webchat.backends.reasoning import ReasoningSplitter
+from webchat.errors import NothingSaid
 
-THINK_BEGINS, THINK_ENDS = "<think>", "</think>"
 NOTES = {
     "length": "The answer was cut off: the model's length limit was reached.",
     "content_filter": "The answer was cut off: the model server's content filter stopped it.",
 }
+NOTHING = {
+    "length": "The model reached its length limit before it said anything. Ask for less, or raise that limit.",
+    "content_filter": "The model server's content filter stopped the answer. Ask in other words.",
+}
+ONLY_REASONED = "The model has reasoned, and then ended without an answer. Try again."
+ONLY_REASONED_LONG = (
+    "The model reached its length limit while it was still reasoning. Try again, or give it more room for its answer."
+)
+REFUSED = "The model refuses to answer{}. Ask in other words, or try again."
+CALLED = "The model asked for {} instead of answering, and this chat has no tools for it. Try again."
+ALSO_REFUSED = "The model refused to go on{}."
+ALSO_CALLED = "The model also asked for {}, and this chat has no tools for it."
+UNSHOWN = "The answer has a part that cannot be shown here ({})."
+LONGEST_REFUSAL = 2_000
+"""Characters of a refusal that are kept."""
+MOST_NAMED = 5
+"""Tools that are named."""
+MOST_NESTED = 8
+LONGEST_NAME = 200
+_REASONING = ("reasoning_content", "reasoning", "thinking", "reasoning_details")
 
 
 class Malformed(Exception):
@@ -21,20 +43,29 @@ class Malformed(Exception):
 class AnswerReader:
     """Turns the objects of one answer, streamed or whole, into pieces. Each method raises Malformed.
 
-    The shapes are those of OpenAI's chat completions; `reasoning_content` is DeepSeek's, llama.cpp's and vLLM's name
-    for what OpenRouter and Ollama call `reasoning`; `prompt_progress` is llama.cpp's.
+    The shapes are those of OpenAI's chat completions. `reasoning_content` is DeepSeek's, llama.cpp's and vLLM's name
+    for what OpenRouter and Ollama call `reasoning`; Mistral and gateways send a list of parts, text and thinking;
+    `prompt_progress` is llama.cpp's.
     """
 
     def __init__(self) -> None:
         self.finish_reason = ""
+        self.model = ""
+        """What the server calls the model; "" while it has said nothing of it."""
         self._usage: Mapping[str, Any] = {}
-        self._thinking = ThinkSplitter()
+        self._splitter = ReasoningSplitter()
+        self._has_reasoned = False
+        self._refusal = ""
+        self._tools: dict[Any, str] = {}
+        self._unshown: dict[str, None] = {}
 
     def read(self, chunk: Any) -> Iterator[Piece]:  # noqa: ANN401
         """The pieces of one `chat.completion.chunk`, or of a whole `chat.completion`."""
         if not isinstance(chunk, dict):
             raise Malformed("chunk")
         # Most chunks are a token and nothing else: what a chunk does not have costs nothing.
+        if not self.model:
+            self.model = _name(chunk.get("model"))
         if usage := chunk.get("usage"):
             self._usage = _mapping(usage)
         if progress := chunk.get("prompt_progress"):
@@ -49,78 +80,121 @@ class AnswerReader:
 
     def held_back(self) -> Iterator[Piece]:
         """What looked like the beginning of a tag and was none."""
-        yield from self._thinking.flush()
+        yield from self._splitter.flush()
 
     def end(self) -> Iterator[Piece]:
-        """What is known when the answer has ended: the rest, the tokens, and why it ended."""
+        """What is known when the answer has ended: the rest, the tokens, and why it ended.
+
+        Raises NothingSaid if that is all.
+        """
         yield from self.held_back()
         if self._usage:
             yield Event("usage", data=dict(self._usage))
-        if self.finish_reason in NOTES:
-            yield Event("note", NOTES[self.finish_reason])
+        if not self._splitter.has_said:
+            raise NothingSaid(self._why_silent())
+        for note in self._notes():
+            yield Event("note", note)
         if self.finish_reason:
             yield Event("finish", self.finish_reason)
 
     def _said(self, delta: Mapping[str, Any]) -> Iterator[Piece]:
-        if reasoning := delta.get("reasoning_content") or delta.get("reasoning"):
-            yield Event("reasoning", _text(reasoning))
+        for name in _REASONING:
+            if reasoning := delta.get(name):
+                yield from self._reasoned(_thought(reasoning))
+                break
         if content := delta.get("content"):
-            yield from self._thinking.split(_text(content))
+            if isinstance(content, str):
+                yield from self._splitter.split(_text(content))
+            else:
+                yield from self._parts(content)
+        if refusal := delta.get("refusal"):
+            self._refuse(_text(refusal))
+        if calls := delta.get("tool_calls"):
+            self._note_calls(calls)
+        if call := delta.get("function_call"):
+            self._note_calls([{"function": call}])
+
+    def _reasoned(self, text: str) -> Iterator[Piece]:
+        if text:
+            self._has_reasoned = True
+            yield Event("reasoning", text)
+
+    def _parts(self, content: Any) -> Iterator[Piece]:  # noqa: ANN401
+        """A content that is one part, or a list of parts."""
+        for part in content if isinstance(content, list) else [content]:
+            if isinstance(part, str):
+                yield from self._splitter.split(_text(part))
+                continue
+            kind = _mapping(part).get("type")
+            if kind in ("thinking", "reasoning", "redacted_thinking"):
+                yield from self._reasoned(_thought(part))
+            elif kind == "refusal":
+                self._refuse(_text(part.get("refusal") or ""))
+            elif isinstance(text := part.get("text"), str):
+                yield from self._splitter.split(_text(text))
+            elif kind:
+                self._unshown[_name(kind) or "unknown"] = None
+
+    def _refuse(self, text: str) -> None:
+        self._refusal = (self._refusal + text)[:LONGEST_REFUSAL]
+
+    def _note_calls(self, calls: Any) -> None:  # noqa: ANN401
+        if not isinstance(calls, list):
+            raise Malformed("tool_calls")
+        for number, call in enumerate(map(_mapping, calls)):
+            name = _name(_mapping(call.get("function") or call.get("custom")).get("name"))
+            place = call.get("index", number)
+            place = place if isinstance(place, int) else number
+            if name or place not in self._tools:
+                self._tools[place] = name
+
+    def _why_silent(self) -> str:
+        has_reasoned = self._has_reasoned or self._splitter.has_reasoned
+        if self._refusal.strip():
+            return REFUSED.format(self._quoted_refusal())
+        if self._called:
+            return CALLED.format(self._called)
+        if has_reasoned:
+            return ONLY_REASONED_LONG if self.finish_reason == "length" else ONLY_REASONED
+        if self._unshown:
+            return UNSHOWN.format(", ".join(self._unshown))
+        return NOTHING.get(self.finish_reason, NothingSaid.says)
+
+    def _notes(self) -> Iterator[str]:
+        if self.finish_reason in NOTES:
+            yield NOTES[self.finish_reason]
+        if self._refusal.strip():
+            yield ALSO_REFUSED.format(self._quoted_refusal())
+        if self._called:
+            yield ALSO_CALLED.format(self._called)
+        if self._unshown:
+            yield UNSHOWN.format(", ".join(self._unshown))
+
+    @property
+    def _called(self) -> str:
+        """The tools that the model asked for, "" for none."""
+        names = [*self._tools.values(), *self._splitter.tool_names]
+        named = [f"“{name}”" for name in dict.fromkeys(names) if name][:MOST_NAMED]
+        if not names:
+            return "a tool" if self.finish_reason in ("tool_calls", "function_call") else ""
+        return f"the tool{'s' if len(named) > 1 else ''} {', '.join(named)}" if named else "a tool"
+
+    def _quoted_refusal(self) -> str:
+        said = quoted(self._refusal, most=LONGEST_REFUSAL)
+        return f": {said}" if said else ""
 
 
-class ThinkSplitter:
-    """Tells the reasoning that some models put in <think> tags before their answer from the answer itself."""
-
-    def __init__(self) -> None:
-        self._state = "beginning"
-        self._held = ""
-
-    def split(self, content: str) -> Iterator[Piece]:
-        """The pieces in the next bit of content; a tag may be split over several bits."""
-        if self._state == "answering":
-            yield content
-            return
-        self._held += content
-        if self._state == "beginning":
-            self._begin()
-        self._skip_space("opened", "thinking")
-        if self._state == "thinking":
-            yield from self._think()
-        self._skip_space("closed", "answering")
-        if self._state == "answering":
-            yield from self.flush()
-
-    def flush(self) -> Iterator[Piece]:
-        held, self._held = self._held, ""
-        if held:
-            yield Event("reasoning", held) if self._state == "thinking" else held
-
-    def _begin(self) -> None:
-        start = self._held.lstrip()
-        if start.startswith(THINK_BEGINS):
-            self._state, self._held = "opened", start.removeprefix(THINK_BEGINS)
-        elif not THINK_BEGINS.startswith(start):
-            self._state = "answering"
-
-    def _skip_space(self, state: str, next_state: str) -> None:
-        if self._state == state:
-            self._held = self._held.lstrip()
-            self._state = next_state if self._held else state
-
-    def _think(self) -> Iterator[Piece]:
-        thought, tag, rest = self._held.partition(THINK_ENDS)
-        if tag:
-            self._state, self._held = "closed", rest
-        else:
-            safe = len(thought) - _overlap(thought, THINK_ENDS)
-            thought, self._held = thought[:safe], thought[safe:]
-        if thought:
-            yield Event("reasoning", thought)
-
-
-def _overlap(text: str, tag: str) -> int:
-    """How many characters at the end of `text` could be the beginning of `tag`."""
-    return next((size for size in range(len(tag) - 1, 0, -1) if text.endswith(tag[:size])), 0)
+def _thought(value: Any, depth: int = 0) -> str:  # noqa: ANN401
+    """The text of reasoning: a string, or parts of it, which gateways nest."""
+    if isinstance(value, str):
+        return _text(value)
+    if isinstance(value, list):
+        return "".join(_thought(part, depth + 1) for part in value) if depth < MOST_NESTED else ""
+    if not isinstance(value, dict):
+        raise Malformed(type(value).__name__)
+    names = ("thinking", "text", "summary", "reasoning", "content")
+    found = next((value[name] for name in names if value.get(name)), "")
+    return _thought(found, depth + 1) if depth < MOST_NESTED else ""
 
 
 def _progress(progress: Mapping[str, Any]) -> Iterator[Event]:
@@ -139,6 +213,11 @@ def _mapping(value: Any) -> Mapping[str, Any]:  # noqa: ANN401
     if not isinstance(value, dict):
         raise Malformed(type(value).__name__)
     return value
+
+
+def _name(value: Any) -> str:  # noqa: ANN401
+    """A name to show, "" for anything else."""
+    return value[:LONGEST_NAME] if isinstance(value, str) and value.isprintable() else ""
 
 
 def _text(value: Any) -> str:  # noqa: ANN401

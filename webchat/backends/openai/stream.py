@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -19,6 +20,8 @@ from webchat.backends.openai.server import MAX_BODY, MAX_REFUSAL, Server, Wire, 
 from webchat.errors import BackendUnavailable
 
 MAX_EVENT = 2**20
+LAST_WORDS = 2**12
+"""Bytes at the end of an answer in which an error may stand that is no event."""
 GATHERING, FOR_EACH, LONGEST_GATHERING = 0.1, 0.002, 0.18
 """Seconds that the model server's events may gather before they are read, for each answer that is read at once as many
 more, and at most. What gathers may be lost to a kill. Waking a thread for each token costs four times as much."""
@@ -44,8 +47,12 @@ class OpenAIStream:
         extra_body: Mapping[str, Any],
         *,
         agent_timeout: float | None,
+        names_model: bool = True,
     ) -> None:
-        """`agent_timeout` is in the place of the server's read timeout where an agent answers; None is any time."""
+        """`agent_timeout` is in the place of the server's read timeout where an agent answers; None is any time.
+
+        `names_model`: an event tells if the server says that another model writes than the one asked for.
+        """
         self._server = server
         self._model_name = model_name
         self._agent_timeout = agent_timeout
@@ -58,7 +65,11 @@ class OpenAIStream:
         self._begun = False
         self._spoken = False
         """Whether the answer's first text, or reasoning, is out."""
+        self._is_at_end = False
+        """Whether all that the server sends has been read."""
         self._patience = PATIENCE
+        self._names_model = names_model
+        self._asked_model = self._told_model = ""
 
     def __iter__(self) -> Iterator[Piece]:
         try:
@@ -88,7 +99,7 @@ class OpenAIStream:
     def _pieces(self) -> Generator[Piece, None, None]:
         if self._wire.is_cut:
             return
-        model = self._model_name(self._wire)
+        model = self._asked_model = self._model_name(self._wire)
         usage = USAGE if self._server.takes_usage else {}
         patience = self._agent_timeout if is_agent(model) else self._server.endpoint.read_timeout
         question = {"model": model, **usage, **self._question}
@@ -129,6 +140,8 @@ class OpenAIStream:
                 if done:
                     break
                 yield from reader.read(self._object(data))
+                if reader.model != self._told_model:
+                    yield from self._written_by(reader.model)
         except httpx.TransportError:
             if not reader.finish_reason:
                 yield from reader.held_back()
@@ -145,7 +158,14 @@ class OpenAIStream:
             raise problems.not_a_model(self._server.endpoint)
         reader = AnswerReader()
         yield from reader.read(completion)
+        yield from self._written_by(reader.model)
         yield from reader.end()
+
+    def _written_by(self, model: str) -> Iterator[Event]:
+        """Tell which model writes the answer, if it is another than the one that was asked for."""
+        if model and model not in (self._told_model, self._asked_model) and self._names_model:
+            yield Event("model", f"{_shown(model)} at {self._server.endpoint.host}")
+        self._told_model = model
 
     def _events(self, response: httpx.Response) -> Iterator[str]:
         """The data of each event. The bytes are bounded on their way into the parser, which would keep any number."""
@@ -155,8 +175,9 @@ class OpenAIStream:
         parts = response.iter_bytes() if is_encoded else response.iter_raw()
         bounded = httpx.Response(200, headers={"Content-Type": "text/event-stream"}, content=self._bounded(parts))
         for event in EventSource(bounded).iter_sse():
-            if event.data.strip():
-                yield event.data.strip()
+            data = event.data.strip()
+            if data and not (self._is_at_end and _is_torn(data)):
+                yield data
 
     def _let_gather(self, response: httpx.Response) -> None:
         """Have the connection read less often and more at once: once the first text is out, what follows may gather.
@@ -183,10 +204,10 @@ class OpenAIStream:
         stream.read = read
 
     def _bounded(self, parts: Iterable[bytes]) -> Iterator[bytes]:
-        size, tail = 0, b""
+        size, tail, last = 0, b"", b""
         for part in parts:
             if part.endswith(b"\n\n"):  # as nearly all do
-                size, tail = 0, b""
+                size, tail, last = 0, b"", part
                 yield part
                 continue
             known = tail + part
@@ -194,8 +215,12 @@ class OpenAIStream:
             size = size + len(part) if blank_line < 0 else len(known) - blank_line
             if size > MAX_EVENT:
                 raise problems.oversized(self._server.endpoint)
-            tail = known[-3:]
+            tail, last = known[-3:], (last + part)[-LAST_WORDS:]
             yield part
+        self._is_at_end = True
+        # An event counts without the empty line that should end it, and an error also without the name of a field.
+        line = last.rstrip().rpartition(b"\n")[2]
+        yield (b"\ndata: " + line if line.startswith(b"{") else b"") + b"\n\n"
 
     def _object(self, text: str | bytes) -> Any:  # noqa: ANN401
         """What the server sent as JSON, or None if it is none. Raises BackendUnavailable for an error object."""
@@ -203,6 +228,17 @@ class OpenAIStream:
         if isinstance(sent, dict) and sent.get("error"):
             raise problems.of_report(sent["error"], self._server.endpoint)
         return sent
+
+
+def _shown(model: str) -> str:
+    """A model's name; of a file's path, which llama.cpp and others give, the file's name."""
+    is_path = model.startswith(("/", "~", ".")) or model[1:3] == ":\\"
+    return re.split(r"[/\\]", model.rstrip("/\\"))[-1] if is_path else model
+
+
+def _is_torn(data: str) -> bool:
+    """Whether an event that the server did not end is only a part of one."""
+    return data != "[DONE]" and problems.decoded(data) is None
 
 
 def _is_about_usage(refusal: bytes) -> bool:

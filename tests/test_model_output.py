@@ -1,0 +1,162 @@
+"""What models say besides text: reasoning in other shapes, refusals, tool calls, nothing; through the reader."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.scripted_server import delta, ended
+from webchat.backends import Event
+from webchat.backends.openai.pieces import AnswerReader, Malformed
+from webchat.errors import NothingSaid
+
+
+def read(*chunks):
+    """The pieces of these chunks, the last of them an error if it ended in one."""
+    reader, pieces = AnswerReader(), []
+    try:
+        for chunk in chunks:
+            pieces.extend(reader.read(chunk))
+        pieces.extend(reader.end())
+    except NothingSaid as error:
+        pieces.append(error)
+    return pieces
+
+
+def text_of(pieces):
+    return "".join(piece for piece in pieces if isinstance(piece, str))
+
+
+def of_kind(pieces, kind):
+    return [piece.text for piece in pieces if isinstance(piece, Event) and piece.kind == kind]
+
+
+def thinking(text):
+    return {"type": "thinking", "thinking": [{"type": "text", "text": text}]}
+
+
+def part(text):
+    return {"type": "text", "text": text}
+
+
+@pytest.mark.parametrize(
+    ("content", "reasoning", "text"),
+    [
+        ([part("Lis"), part("bon")], "", "Lisbon"),
+        ([thinking("Hm."), part("Lisbon")], "Hm.", "Lisbon"),
+        ([{"type": "thinking", "thinking": "Hm."}, "Lisbon"], "Hm.", "Lisbon"),
+        (
+            [{"type": "reasoning", "summary": [{"type": "summary_text", "text": "Hm."}]}, part("Lisbon")],
+            "Hm.",
+            "Lisbon",
+        ),
+        ([{"type": "output_text", "text": "Lisbon"}], "", "Lisbon"),
+        (part("Lisbon"), "", "Lisbon"),
+        ([part("<think>Hm.</think>"), part("Lisbon")], "Hm.", "Lisbon"),
+        ([part(""), thinking(""), part("Lisbon")], "", "Lisbon"),
+    ],
+)
+def test_content_may_be_a_list_of_parts(content, reasoning, text):
+    pieces = read(delta(content=content), ended())
+    assert ("".join(of_kind(pieces, "reasoning")), text_of(pieces)) == (reasoning, text)
+    whole = read({"choices": [{"message": {"role": "assistant", "content": content}, "finish_reason": "stop"}]})
+    assert whole == pieces
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"reasoning_content": "Hm."},
+        {"reasoning": "Hm."},
+        {"thinking": "Hm."},
+        {"reasoning": {"content": "Hm."}},
+        {"reasoning_details": [{"type": "reasoning.text", "text": "Hm."}]},
+        {"reasoning_details": [{"type": "reasoning.summary", "summary": "Hm."}]},
+        {"reasoning_content": "Hm.", "reasoning": "Hm.", "reasoning_details": [{"text": "Hm."}]},
+        {"content": [thinking("Hm.")]},
+    ],
+)
+def test_reasoning_may_have_many_names(fields):
+    pieces = read(delta(**fields), delta(content="Lisbon"), ended())
+    assert (of_kind(pieces, "reasoning"), text_of(pieces)) == (["Hm."], "Lisbon")
+
+
+@pytest.mark.parametrize("content", [7, [7], [[]], [{"type": "thinking", "thinking": 7}]])
+def test_content_of_another_shape_is_malformed(content):
+    with pytest.raises(Malformed):
+        read(delta(content=content))
+
+
+def test_reasoning_nested_without_end_is_let_go():
+    nested = [thinking("Hm.")]
+    for _ in range(1000):
+        nested = [{"type": "thinking", "thinking": nested}]
+    assert text_of(read(delta(content=[*nested, part("Lisbon")]), ended())) == "Lisbon"
+
+
+CALL = {"index": 0, "id": "c1", "type": "function", "function": {"name": "get_weather", "arguments": "{}"}}
+MORE = {"index": 0, "function": {"arguments": "{}"}}
+SILENT = {
+    "nothing": ([ended()], "ended without an answer"),
+    "empty text": ([delta(content=""), delta(content="  \n"), ended()], "ended without an answer"),
+    "no choice": ([{"choices": []}], "ended without an answer"),
+    "a refusal": (
+        [delta(refusal="I can't "), delta(refusal="do that."), ended()],
+        "refuses to answer: “I can't do that.”",
+    ),
+    "a refusal as a part": (
+        [delta(content=[{"type": "refusal", "refusal": "No."}]), ended()],
+        "refuses to answer: “No.”",
+    ),
+    "a tool call": (
+        [delta(tool_calls=[CALL]), delta(tool_calls=[MORE]), ended("tool_calls")],
+        "the tool “get_weather”",
+    ),
+    "an old call": ([delta(function_call={"name": "f"}), ended("function_call")], "asked for the tool “f” instead"),
+    "an unnamed call": ([ended("tool_calls")], "asked for a tool instead of answering"),
+    "a call in harmony": (
+        [delta(content="<|channel|>commentary to=functions.f <|message|>{}<|call|>"), ended()],
+        "the tool “f”",
+    ),
+    "two calls": (
+        [delta(tool_calls=[CALL, {"index": 1, "function": {"name": "g"}}]), ended("tool_calls")],
+        "the tools “get_weather”, “g”",
+    ),
+    "reasoning alone": ([delta(reasoning_content="Hm."), ended()], "has reasoned, and then ended without an answer"),
+    "reasoning that is not closed": ([delta(content="<think>Hm."), ended()], "has reasoned, and then ended"),
+    "reasoning that is closed": ([delta(content="Hm.\n</think>"), ended()], "has reasoned, and then ended"),
+    "reasoning to the limit": ([delta(content="<think>Hm."), ended("length")], "while it was still reasoning"),
+    "the limit": ([ended("length")], "reached its length limit before it said anything"),
+    "a filter": ([ended("content_filter")], "content filter stopped the answer"),
+    "a picture": (
+        [delta(content=[{"type": "image_url", "image_url": {}}]), ended()],
+        "cannot be shown here (image_url)",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SILENT)
+def test_an_answer_without_text_says_what_came(name):
+    chunks, sentence = SILENT[name]
+    pieces = read(*chunks)
+    assert isinstance(pieces[-1], NothingSaid)
+    assert sentence in str(pieces[-1])
+
+
+def test_what_came_beside_text_is_a_note():
+    pieces = read(delta(content="Let me look."), delta(tool_calls=[CALL]), delta(refusal="No."), ended("tool_calls"))
+    assert text_of(pieces) == "Let me look."
+    assert of_kind(pieces, "note") == [
+        "The model refused to go on: “No.”.",
+        "The model also asked for the tool “get_weather”, and this chat has no tools for it.",
+    ]
+
+
+def test_a_refusal_is_shown_clean_and_bounded():
+    pieces = read(delta(refusal="\x1b[31mNo\u202e " + "x" * 100_000), ended())
+    assert str(pieces[-1]).isprintable()
+    assert len(str(pieces[-1])) < 2_200
+
+
+def test_the_tokens_are_told_also_if_nothing_was_said():
+    pieces = read(ended(), {"choices": [], "usage": {"prompt_tokens": 3}})
+    assert pieces[0] == Event("usage", data={"prompt_tokens": 3})

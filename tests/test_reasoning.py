@@ -1,0 +1,156 @@
+"""Reasoning that comes as a part of the answer's text: in tags of many spellings, however the text is cut."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from webchat.backends import Event
+from webchat.backends.reasoning import LONGEST_ASIDE, ReasoningSplitter, without_reasoning
+
+HARMONY = "<|channel|>analysis<|message|>We think.<|end|><|start|>assistant<|channel|>final<|message|>Lisbon<|return|>"
+REASONING = [
+    ("<think>Hm.</think>Lisbon", "Hm.", "Lisbon"),
+    ("\n<think>\nHm.\n</think>\n\nLisbon", "Hm.\n", "Lisbon"),
+    ("<thinking>Hm.</thinking>Lisbon", "Hm.", "Lisbon"),
+    ("<thought>Hm.</thought>Lisbon", "Hm.", "Lisbon"),
+    ("<Think>Hm.</Think>Lisbon", "Hm.", "Lisbon"),
+    ("<reasoning>Hm.</reasoning >Lisbon", "Hm.", "Lisbon"),
+    ("<think type=\"deep\" for='3 s'>Hm.</think>Lisbon", "Hm.", "Lisbon"),
+    ("[THINK]Hm.[/THINK]Lisbon", "Hm.", "Lisbon"),
+    ("◁think▷Hm.◁/think▷Lisbon", "Hm.", "Lisbon"),
+    ("<|START_THINKING|>Hm.<|END_THINKING|>Lisbon", "Hm.", "Lisbon"),
+    ("<think></think>\n\nLisbon", "", "Lisbon"),
+    ("<think>One.</think>\n<think>Two.</think>\nLisbon", "One.Two.", "Lisbon"),
+    ("<think>One.</think>It is\n<think>Two.</think>\nLisbon", "One.Two.", "It is\nLisbon"),
+    ("It is.<thought>Sure?</thought>Lisbon", "Sure?", "It is.Lisbon"),
+    ("<think>One <think>two</think>, three</think>Lisbon", "One two, three", "Lisbon"),
+    ("<think>Is `</think>` a tag?</think>Lisbon", "Is `</think>` a tag?", "Lisbon"),
+    ("<think>Is <think> a tag?</think>Lisbon", "Is  a tag?", "Lisbon"),
+    ("Hm.\n</think>\n\nLisbon", "Hm.\n", "Lisbon"),
+    ("Hm.</think>Lisbon", "Hm.", "Lisbon"),
+    ("Is `<think>` a tag? No.\n</think>\nLisbon", "Is `<think>` a tag? No.\n", "Lisbon"),
+    ("</think>\n\nLisbon", "", "Lisbon"),
+    ("Hm.\n\n```py\nx = 1\n```\n</think>\nLisbon", "Hm.\n\n```py\nx = 1\n```\n", "Lisbon"),
+    (HARMONY, "We think.", "Lisbon"),
+    (HARMONY.removeprefix("<|channel|>analysis<|message|>"), "We think.<|end|>", "Lisbon"),
+    ("<|start|>assistant" + HARMONY, "We think.", "Lisbon"),
+    ("<|channel|>final<|message|>Lisbon", "", "Lisbon"),
+    ("<think>Hm", "Hm", ""),
+    ("<think>Hm</thi", "Hm</thi", ""),
+]
+TEXT = [
+    "Lisbon",
+    "<thin",
+    "  <",
+    "  \n",
+    "<b>Lisbon</b>",
+    "a [link](x) and [THIN",
+    "a <think>b</think>",
+    "The <think> tag begins it, and </think> ends it.",
+    'It ends with "</think>".',
+    "`<think>` opens.\n`</think>` closes.",
+    "Look:\n\n```xml\n<think>\nHm.\n</think>\n```\n\nDone",
+    "Look:\n\n````markdown\n```\n<think>\n```\n</think>\n````\nDone",
+    "~~~\n</think>\n~~~",
+    "- a list\n  ```\n  </think>\n  ```",
+    "Tags:\n<think> is one that is never closed",
+    "Lisbon<|end|>",
+    "The mark `<|channel|>` begins a channel.",
+    "x <thinker>y</thinker> <thinking-cap>",
+    "<think",
+]
+
+
+def pieces_of(content, size=None):
+    splitter, size = ReasoningSplitter(), size or len(content) or 1
+    for start in range(0, len(content), size):
+        yield from splitter.split(content[start : start + size])
+    yield from splitter.flush()
+
+
+def told_apart(pieces):
+    """The reasoning and the answer in the end."""
+    reasoning, text, since = [], [], 0
+    for piece in pieces:
+        if isinstance(piece, str):
+            text.append(piece)
+        elif piece.kind == "reasoning":
+            reasoning.append(piece.text)
+            since = len(text)
+        elif piece.kind == "reasoned":
+            reasoning += text[since:]
+            del text[since:]
+    return "".join(reasoning), "".join(text)
+
+
+@pytest.mark.parametrize("size", [None, 1, 2, 3, 5, 7, 11])
+@pytest.mark.parametrize(("content", "reasoning", "answer"), REASONING)
+def test_reasoning_is_told_from_the_answer_however_it_is_cut(content, reasoning, answer, size):
+    assert told_apart(pieces_of(content, size)) == (reasoning, answer)
+
+
+@pytest.mark.parametrize("size", [None, 1, 2, 3, 5, 7, 11])
+@pytest.mark.parametrize("content", TEXT)
+def test_a_tag_that_the_answer_speaks_of_is_text(content, size):
+    assert told_apart(pieces_of(content, size)) == ("", content)
+
+
+def test_reasoning_that_was_opened_comes_at_once_and_text_without_a_tag_too():
+    splitter = ReasoningSplitter()
+    assert list(splitter.split("<think>Hm, ")) == [Event("reasoning", "Hm, ")]
+    assert list(splitter.split("yes.</think>Lis")) == [Event("reasoning", "yes."), "Lis"]
+    assert list(splitter.split("bon < Porto")) == ["bon < Porto"]
+
+
+def test_reasoning_within_the_answer_is_bounded():
+    content = "It is\n<think>" + "Hm. " * LONGEST_ASIDE + "</think>Lisbon"
+    reasoning, answer = told_apart(pieces_of(content, 4096))
+    assert answer == "It is\nLisbon"
+    assert len(reasoning) > 3 * LONGEST_ASIDE
+
+
+TOKENS = [
+    "<think>",
+    "</think>",
+    "<Thought a='b'>",
+    "```",
+    "`",
+    "\n",
+    " ",
+    "word",
+    ".",
+    "<|channel|>",
+    "final",
+    "<|end|>",
+]
+TOKENS += ["<|message|>", "analysis", "[THINK]", "<", "</", "~~~", "<|start|>", "◁"]
+
+
+@settings(deadline=None)
+@given(st.lists(st.sampled_from(TOKENS), max_size=30), st.integers(1, 9))
+def test_where_it_is_cut_makes_no_difference(tokens, size):
+    content = "".join(tokens)
+    assert told_apart(pieces_of(content, size)) == told_apart(pieces_of(content))
+
+
+def seconds_for(content, size):
+    began = time.process_time()
+    list(pieces_of(content, size))
+    return time.process_time() - began
+
+
+@pytest.mark.parametrize(
+    "part", ["<think>", "</think>", "a<think>b ", "`</think>", "<", "<think ", "x<|start|>", "\n<think>x</think>"]
+)
+def test_the_time_is_in_proportion_to_the_length(part):
+    short, long = part * 2_000, part * 16_000
+    seconds_for(short, 50)
+    assert seconds_for(long, 50) < 30 * max(seconds_for(short, 50), 0.005)
+
+
+def test_the_answer_without_its_reasoning():
+    assert without_reasoning("Hm.\n</think>\n\nLisbon <b>") == "Lisbon <b>"

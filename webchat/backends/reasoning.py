@@ -1,0 +1,229 @@
+"""Tells a model's reasoning from its answer where both come as one text. Knows no network and no JSON."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from webchat.backends import Event, Piece
+from webchat.backends.prose import Prose
+
+LONGEST_ASIDE = 2**16
+"""Characters of reasoning within an answer that are held back until it is closed."""
+LONGEST_TAG = 200
+REASONED = Event("reasoned")
+_NAMES = ("think", "thinking", "thought", "thoughts", "reason", "reasoning")
+# Mistral's, Kimi's, Cohere's, and those of open reasoning sets; then the names that most others use.
+_OPENING = ("[THINK]", "◁think▷", "<|START_THINKING|>", "<|begin_of_thought|>")
+_CLOSING = ("[/THINK]", "◁/think▷", "<|END_THINKING|>", "<|end_of_thought|>")
+_IN_HEADERS = ("<|start|>", "<|channel|>", "<|constrain|>", "<|message|>")
+_HARMONY = (*_IN_HEADERS, "<|end|>", "<|return|>", "<|call|>")
+_ANY_NAME = "|".join(_NAMES)
+_TAG = re.compile(
+    rf"(?P<opening>(?i:<(?:{_ANY_NAME})(?:\s[^<>]{{0,{LONGEST_TAG}}})?>)|{'|'.join(map(re.escape, _OPENING))})"
+    rf"|(?P<closing>(?i:</(?:{_ANY_NAME})\s*>)|{'|'.join(map(re.escape, _CLOSING))})"
+    rf"|(?P<harmony>{'|'.join(map(re.escape, _HARMONY))})"
+)
+_BEGINS_TAG = re.compile("[<[◁]")
+_ATTRIBUTES = re.compile(rf"<(?:{_ANY_NAME})\s[^<>]{{0,{LONGEST_TAG}}}|</(?:{_ANY_NAME})\s{{0,8}}", re.I)
+_WHOLE = (*_OPENING, *_CLOSING, *_HARMONY, *(f"{begin}{name}>" for name in _NAMES for begin in ("<", "</")))
+_PREFIXES = frozenset(tag[:size].lower() for tag in _WHOLE for size in range(1, len(tag)))
+_CHANNEL = re.compile("analysis|commentary|final")
+_RECIPIENT = re.compile(r"to=(?:functions\.)?([\w.-]+)")
+
+
+class ReasoningSplitter:
+    """The pieces of an answer in which reasoning may stand in tags, several times, nested, or closed without opening.
+
+    A tag counts at the beginning of a line or where no blank is before it, and not in code: else it is what the answer
+    speaks of. If reasoning is closed that was never opened, the text so far is told to have been reasoning by an
+    event of the kind "reasoned". The channels of OpenAI's harmony format are understood, too.
+    """
+
+    def __init__(self) -> None:
+        self.tool_names: list[str] = []
+        """Tools that were called in harmony's format."""
+        self.has_said = self.has_reasoned = False
+        """Whether there is any answer so far, and any reasoning."""
+        self._had_said = False
+        """The same of the answer before its last part."""
+        self._held = ""
+        """What may be the beginning of a tag."""
+        self._blank = ""
+        """White space at the beginning, which belongs to the answer unless reasoning comes first."""
+        self._state = "answer"
+        """Also "reasoning", "aside" for reasoning within the answer, and "header" and "between" of harmony."""
+        self._is_fresh = True
+        """Whether nothing was said yet in this state."""
+        self._after_reasoning = False
+        self._is_harmony = False
+        self._literal = 0
+        """Opening tags that the answer speaks of; as many closing ones are text, too."""
+        self._prose = Prose()
+        self._aside: list[str] = []
+        self._aside_size = 0
+        self._header = ""
+
+    def split(self, content: str) -> Iterator[Piece]:
+        """The pieces in the next bit of content; a tag may be split over several bits."""
+        if self._state == "answer" and not (self._is_fresh or self._held or _BEGINS_TAG.search(content)):
+            self._prose.add(content)
+            yield content
+            return
+        text, done = self._held + content, 0
+        for tag in _TAG.finditer(text):
+            yield from self._take(text[done : tag.start()])
+            yield from self._tag(tag)
+            done = tag.end()
+        rest = text[done:]
+        safe = _unfinished(rest)
+        self._held = rest[safe:]
+        yield from self._take(rest[:safe])
+
+    def flush(self) -> Iterator[Piece]:
+        """What was held back, when nothing more comes."""
+        held, self._held = self._held, ""
+        yield from self._take(held)
+        left = "".join(self._aside) if self._state == "aside" else self._header if self._state == "header" else ""
+        left, self._blank, self._aside, self._header = self._blank + left, "", [], ""
+        if left:
+            self.has_said = self.has_said or not left.isspace()
+            yield left
+
+    def _take(self, text: str) -> Iterator[Piece]:
+        """Text without a tag."""
+        if self._state == "reasoning":
+            text = text.lstrip() if self._is_fresh else text
+            if text:
+                self._is_fresh, self.has_reasoned = False, True
+                self._prose.add(text)
+                yield Event("reasoning", text)
+        elif self._state == "answer":
+            yield from self._say(text)
+        elif self._state == "aside":
+            yield from self._keep_aside(text)
+        elif self._state == "header":
+            self._header = (self._header + text)[: 2 * LONGEST_TAG]
+
+    def _say(self, text: str) -> Iterator[str]:
+        if self._is_fresh:
+            self._blank += text
+            begun = self._blank.lstrip()
+            if not begun:
+                return
+            text, self._blank = (begun if self._after_reasoning else self._blank), ""
+            self._is_fresh, self.has_said = False, True
+        if text:
+            self._prose.add(text)
+            yield text
+
+    def _keep_aside(self, text: str) -> Iterator[Piece]:
+        self._aside.append(text)
+        self._aside_size += len(text)
+        if self._aside_size > LONGEST_ASIDE:
+            reasoning = self._end_aside()
+            self._enter("reasoning")
+            self._is_fresh, self.has_reasoned = False, True
+            yield Event("reasoning", reasoning)
+
+    def _end_aside(self) -> str:
+        """What was kept, without its opening tag."""
+        reasoning = "".join(self._aside[1:]).strip()
+        self._aside, self._aside_size = [], 0
+        return reasoning
+
+    def _tag(self, tag: re.Match[str]) -> Iterator[Piece]:
+        if tag["harmony"]:
+            yield from self._harmony_mark(tag[0])
+        elif tag["opening"]:
+            yield from self._open(tag[0])
+        else:
+            yield from self._close(tag[0])
+
+    def _open(self, tag: str) -> Iterator[Piece]:
+        if self._state == "answer" and self._is_fresh:
+            self._enter("reasoning")
+        elif self._state == "answer" and self._prose.is_break:
+            self._state, self._aside = "aside", [tag]
+            yield Event("status", "Reasoning")
+        elif self._state != "reasoning":
+            self._literal += self._state == "answer" and not self._prose.is_in_code
+            yield from self._take(tag)
+
+    def _close(self, tag: str) -> Iterator[Piece]:
+        if self._state == "reasoning" and not self._prose.is_in_span:
+            self._enter("answer")
+        elif self._state == "answer" and self._literal and not self._prose.is_in_code:
+            self._literal -= 1
+            yield from self._take(tag)
+        elif self._state == "aside":
+            reasoning = self._end_aside()
+            self._enter("answer")
+            if reasoning:
+                self.has_reasoned = True
+                yield Event("reasoning", reasoning)
+        elif self._state == "answer" and (self._is_fresh or self._prose.is_break):
+            yield from self._was_reasoning()
+        else:
+            yield from self._take(tag)
+
+    def _was_reasoning(self) -> Iterator[Piece]:
+        """The answer so far has turned out to be reasoning."""
+        if not self._is_fresh:
+            self.has_said, self.has_reasoned = self._had_said, True
+            yield REASONED
+        self._enter("answer")
+
+    def _harmony_mark(self, mark: str) -> Iterator[Piece]:
+        if not self._is_harmony and not self._begins_harmony(mark):
+            yield from self._take(mark)
+        elif mark == "<|message|>":
+            yield from self._begin_message()
+        elif mark in _IN_HEADERS:
+            self._header = self._header + mark if self._state == "header" else mark
+            self._state = "header"
+        else:
+            self._state, self._header = "between", ""
+
+    def _begins_harmony(self, mark: str) -> bool:
+        if self._state == "answer":
+            return mark in _IN_HEADERS and (self._is_fresh or self._prose.is_break)
+        return self._state == "header"
+
+    def _begin_message(self) -> Iterator[Piece]:
+        header, self._header = self._header, ""
+        channel = _CHANNEL.search(header)
+        recipient = _RECIPIENT.search(header)
+        if recipient:
+            self.tool_names.append(recipient[1])
+        # What came before the first channel was written into one that the chat's template had opened.
+        if not self._is_harmony and not self._is_fresh and channel and channel[0] == "final":
+            yield from self._was_reasoning()
+        self._is_harmony = True
+        self._enter("reasoning" if recipient or (channel and channel[0] == "analysis") else "answer")
+
+    def _enter(self, state: str) -> None:
+        self._state, self._is_fresh, self._blank = state, True, ""
+        self._after_reasoning, self._had_said = True, self.has_said
+        self._prose = Prose()
+
+
+def _unfinished(text: str) -> int:
+    """Where a tag begins that may go on in what follows; the text's length for none."""
+    begin = max(text.rfind(mark, -2 * LONGEST_TAG) for mark in "<[◁")
+    if begin < 0:
+        return len(text)
+    tail = text[begin:]
+    return begin if tail.lower() in _PREFIXES or _ATTRIBUTES.fullmatch(tail) else len(text)
+
+
+def without_reasoning(text: str) -> str:
+    """The answer in a text."""
+    said: list[str] = []
+    splitter = ReasoningSplitter()
+    for piece in (*splitter.split(text), *splitter.flush()):
+        if isinstance(piece, str):
+            said.append(piece)
+        elif piece == REASONED:
+            said.clear()
+    return "".join(said)
