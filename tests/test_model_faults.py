@@ -108,7 +108,7 @@ class Chat:
 
 
 SERVER_FAULTS = {
-    "401": (refuses(401, {"error": {"message": "bad key"}}), "did not accept the key. Check it in the settings."),
+    "401": (refuses(401, {"error": {"message": "bad key"}}), "wants a key, and none is set. Set it in the settings."),
     "404": (refuses(404, {"error": {"message": "no m"}}), "does not have the model 'm', or its address is wrong."),
     "429": (refuses(429, {}, {"Retry-After": "700"}), "takes no more questions for now. Try again in 700 seconds."),
     "429 without a time": (refuses(429, {}), "takes no more questions for now. Try again later."),

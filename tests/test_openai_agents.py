@@ -134,7 +134,7 @@ def test_a_denial_is_the_policys_and_not_the_keys(server, answer):
 def test_another_403_is_still_the_keys(server):
     server.script(refuses(403, {"error": {"code": "forbidden", "message": "no"}}))
     with pytest.raises(BackendUnavailable, match="the key's rights"):
-        list(model_at(server).stream(QUESTION))
+        list(model_at(server, api_key="k").stream(QUESTION))
 
 
 # Titles

@@ -7,7 +7,9 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 import pytest
 
@@ -24,7 +26,8 @@ from tests.scripted_server import (
     sends,
 )
 from webchat.backends import Event
-from webchat.backends.openai import OpenAIModel, from_settings
+from webchat.backends.openai import OpenAIModel, choice, from_settings
+from webchat.backends.openai.server import Wire
 from webchat.config import Settings
 from webchat.errors import BackendUnavailable, InvalidInput, NothingSaid
 
@@ -169,6 +172,64 @@ def test_without_a_model_name_the_first_that_the_server_has_is_taken_once(server
     assert model.label == "ada at 127.0.0.1"
 
 
+def test_the_servers_own_model_follows_the_server(server, monkeypatch):
+    monkeypatch.setattr(choice, "FOLLOWS", 0.0)
+    model = model_at(server, model="auto")
+    server.models = ["ada"]
+    list(model.stream(QUESTION))
+    server.models = ["bob"]
+    list(model.stream(QUESTION))
+    server.models_answer = refuses(500)
+    list(model.stream(QUESTION))
+    assert [question["model"] for question in server.questions] == ["ada", "bob", "bob"]
+    assert model.label == "bob at 127.0.0.1"
+
+
+@pytest.mark.parametrize("status", [400, 404, 422, 500])
+def test_a_model_that_the_server_has_no_longer_is_replaced_by_its_first(server, status):
+    model = model_at(server, model="auto")
+    server.models = ["ada"]
+    list(model.stream(QUESTION))
+    server.models = ["bob", "eve"]
+    server.script(refuses(status, {"error": {"message": "no such model"}}), says("Lisbon"))
+    assert text_of(model.stream(QUESTION)) == "Lisbon"
+    assert text_of(model.named("auto").stream(QUESTION)) == "Hello there."
+    assert [question["model"] for question in server.questions] == ["ada", "ada", "bob", "bob"]
+
+
+@pytest.mark.parametrize(("name", "asked"), [("ada", 1), ("auto", 2)])
+def test_a_refusal_that_another_model_does_not_mend_is_told(server, name, asked):
+    server.models = ["ada"]
+    model = model_at(server, model=name)
+    server.script(refuses(404, {"error": "no ada"}), refuses(404, {"error": "no ada"}))
+    with pytest.raises(BackendUnavailable, match="does not have the model 'ada'"):
+        list(model.stream(QUESTION))
+    server.models = ["bob"]
+    with pytest.raises(BackendUnavailable, match="does not have the model") if name == "ada" else nullcontext():
+        list(model.stream(QUESTION))
+    assert len(server.questions) == asked + 1
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("gpt-x-2026-08", ["gpt-x-2026-08 at 127.0.0.1"]),
+        ("/srv/models/gpt x.gguf", ["gpt x.gguf at 127.0.0.1"]),
+        ("C:\\models\\gpt.gguf", ["gpt.gguf at 127.0.0.1"]),
+        ("openai/gpt-x", ["openai/gpt-x at 127.0.0.1"]),
+        ("scripted-model", []),
+        ("", []),
+        (7, []),
+        ("evil\u202e", []),
+    ],
+)
+def test_the_model_that_the_chunks_name_is_told_once(ask, said, told):
+    first, second = delta(content="Lis"), delta(content="bon")
+    pieces = ask(sends({**first, "model": said}, {**second, "model": said}, ended(), DONE))
+    assert [event.text for event in events_of(pieces, "model")] == told
+    assert text_of(pieces) == "Lisbon"
+
+
 def test_a_server_without_models_says_so(server, complaint):
     server.models = []
     assert (
@@ -190,6 +251,22 @@ def test_listing_models_fails_with_a_sentence(server):
     server.models_answer = refuses(200, "<html>Welcome</html>")
     with pytest.raises(BackendUnavailable, match="not from a model server"):
         model_at(server).list_models()
+    server.models_answer = refuses(400, {"error": {"message": "no"}})
+    with pytest.raises(BackendUnavailable, match="refused to list its models"):
+        model_at(server).list_models()
+
+
+@pytest.mark.parametrize(
+    "answer", [refuses(404), refuses(405), refuses(404, {"detail": "Not Found"}), refuses(200, "")]
+)
+def test_a_server_without_a_list_of_models_is_asked_by_a_models_name(server, answer):
+    server.models_answer = answer
+    with pytest.raises(BackendUnavailable) as caught:
+        list(model_at(server, model="auto").stream(QUESTION))
+    assert str(caught.value) == (
+        f"{server.address} gives no list of its models. If the address is right, name a model in the settings."
+    )
+    assert text_of(model_at(server).stream(QUESTION)) == "Hello there."
 
 
 def test_a_silent_list_of_models_is_given_up_after_the_connect_timeout(server):
@@ -407,7 +484,10 @@ ERRORS = [
     (422, {"detail": "top_p is out of range"}, "It says: “top_p is out of range”"),
     (429, {"error": {"message": "You exceeded your quota"}}, "Try again later. It says: “You exceeded your quota”"),
     (500, "<html><h1>nginx</h1></html>", "has trouble of its own (HTTP 500)"),
-    (503, {"error": {"message": "Loading model"}}, "(HTTP 503). Try again in a moment. It says: “Loading model”"),
+    (402, {"error": {"message": "Payment required"}}, "quota or credit at"),
+    (429, {"error": {"code": "insufficient_quota", "message": "You exceeded it"}}, "It says: “You exceeded it”"),
+    (403, {"error": {"message": "Insufficient balance"}}, "is used up. Add some there"),
+    (400, {"error": {"type": "no_db_connection", "message": "No connected db."}}, "did not accept the key"),
     (503, [{"error": {"message": "Overloaded"}}], "It says: “Overloaded”"),
 ]
 
@@ -423,6 +503,92 @@ def test_an_error_status_becomes_a_sentence(complaint, status, body, expected):
 @pytest.mark.parametrize(("header", "expected"), [("700", "in 700 seconds."), ("soon", "later.")])
 def test_a_busy_server_says_when_to_come_back(complaint, header, expected):
     assert complaint(refuses(429, {}, {"Retry-After": header})).endswith(f"Try again {expected}")
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (refuses(401), "wants a key, and none is set. Set it in the settings."),
+        (
+            refuses(403, {"error": {"message": "no"}}),
+            "If it wants one, set it in the settings. It says: “no”",
+        ),
+        (refuses(500, "Internal Server Error"), "in a moment. If it wants a key: none is set."),
+        (refuses(500, {"error": {"message": "out of memory"}}), "in a moment. It says: “out of memory”"),
+    ],
+)
+def test_without_a_key_that_may_be_the_cause(complaint, answer, expected):
+    assert complaint(answer, api_key="").endswith(expected)
+
+
+# What is asked again
+
+
+@pytest.fixture
+def waits(monkeypatch):
+    """The seconds that were waited, which pass at once."""
+    passed = []
+    monkeypatch.setattr(Wire, "pause", lambda wire, seconds: passed.append(seconds))
+    return passed
+
+
+BUSY = refuses(429, {"error": {"message": "busy"}}, {"Retry-After": "1"})
+LOADING = refuses(503, {"error": {"message": "Loading model", "type": "unavailable_error", "code": 503}})
+
+
+def test_a_busy_server_is_asked_a_few_times_with_growing_waits(server, complaint, waits):
+    assert "takes no more questions for now" in complaint(*[BUSY] * 100)
+    assert len(server.questions) == 5
+    assert sum(waits) == 1 + 2 + 4 + 8
+
+
+def test_a_busy_server_may_say_how_long(server, ask, waits):
+    pieces = ask(refuses(503, {}, {"Retry-After": "20"}), BUSY, says("Lisbon"))
+    assert text_of(pieces) == "Lisbon"
+    assert sum(waits) == 20 + 2
+    assert (
+        events_of(pieces, "status")[0].text == f"{server.address} takes no more questions for now; asking again in 20 s"
+    )
+
+
+def test_all_waits_together_have_an_end(server, complaint, waits):
+    complaint(*[refuses(429, {}, {"Retry-After": "25"})] * 10)
+    assert sum(waits) == 50
+
+
+def test_a_server_may_give_a_date(server, ask, waits):
+    soon = format_datetime(datetime.now(UTC) + timedelta(seconds=5), usegmt=True)
+    assert text_of(ask(refuses(429, {}, {"Retry-After": soon}), says("Lisbon"))) == "Lisbon"
+    assert 3 <= sum(waits) <= 5
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        refuses(429, {"error": {"code": "insufficient_quota"}}, {"Retry-After": "1"}),
+        refuses(402, {"error": {"message": "Payment required"}}, {"Retry-After": "1"}),
+        refuses(429, {}, {"Retry-After": "1", "x-should-retry": "false"}),
+        refuses(429, {}),
+        refuses(429, {}, {"Retry-After": "3600"}),
+        refuses(500, {}, {"Retry-After": "1"}),
+    ],
+)
+def test_nobody_is_asked_again_if_waiting_is_of_no_use(server, complaint, waits, refusal):
+    complaint(refusal)
+    assert (len(server.questions), waits) == (1, [])
+
+
+def test_a_model_that_is_being_loaded_is_waited_for(server, ask, waits):
+    pieces = ask(*[LOADING] * 8, says("Lisbon"))
+    assert text_of(pieces) == "Lisbon"
+    assert events_of(pieces, "status")[0].text == f"{server.address} is loading its model; asking again in 1 s"
+    assert sum(waits) == 1 + 2 + 4 + 8 + 4 * 15
+
+
+def test_a_model_that_is_loaded_for_ever_is_given_up(server, complaint, waits):
+    server.default = LOADING
+    assert complaint().endswith("is still loading its model. Try again in a few minutes.")
+    assert 300 < sum(waits) <= 600
 
 
 @pytest.mark.parametrize("location", ["https://elsewhere.example/v1?secret", "/somewhere", "http://[", ""])

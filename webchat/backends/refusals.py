@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import math
 import re
+import time
 from collections.abc import Iterator, Mapping
+from email.utils import parsedate_to_datetime
 
 from webchat.errors import BackendUnavailable, WebChatError, unforeseen
 
@@ -13,10 +15,17 @@ log = logging.getLogger(__name__)
 TOO_LONG = (
     "The conversation is longer than the model can read. Start a new session, or choose a model with a longer context."
 )
+USED_UP = "The quota or credit at {} is used up. Add some there, or choose another model in the settings.{}"
 BROKEN_OFF = "The agent broke off its answer. Try again."
 # OpenAI's and llama.cpp's codes, then the words that others use.
 _TOO_LONG = re.compile(
     r"context_length_exceeded|exceed_context_size|context (length|size|window)|maximum context|prompt is too long", re.I
+)
+# OpenAI's, DeepSeek's, OpenRouter's and others' codes: no waiting brings credit back.
+_USED_UP = re.compile(
+    r"insufficient[ _](quota|balance|funds|credits?)|billing_(hard_limit|not_active)|payment[ _]required|"
+    r"out of credits?|credit balance is too low|arrearage",
+    re.I,
 )
 _UNREACHED = re.compile("Connect|Timeout")
 
@@ -30,10 +39,17 @@ def speaks_of_length(said: str) -> bool:
     return bool(_TOO_LONG.search(said))
 
 
+def is_used_up(status: int, said: str) -> bool:
+    """Whether it means that a quota or credit is used up."""
+    return status == 402 or (status in (400, 403, 429) and bool(_USED_UP.search(said)))
+
+
 def of_status(status: int, where: str, headers: Mapping[str, str], *, key_in: str = "", said: str = "") -> str | None:
-    """The sentence for 401, 403, 429 and 5xx, None for any other; `said` is appended where a server gives reasons."""
+    """The sentence for 401, 402, 403, 429 and 5xx, None for any other; `said` is appended if a server gives reasons."""
     if status == 401:
         return f"{where} did not accept the key. Check it{key_in}."
+    if status == 402:
+        return USED_UP.format(where, said)
     if status == 403:
         return f"{where} does not allow this with the key that is set. Check the key's rights.{said}"
     if status == 429:
@@ -44,9 +60,15 @@ def of_status(status: int, where: str, headers: Mapping[str, str], *, key_in: st
 
 
 def retry_after(headers: Mapping[str, str]) -> int | None:
-    """The seconds of a Retry-After header (RFC 9110, 10.2.3); None if it is missing."""
-    seconds = headers.get("retry-after", "").strip()
-    return math.ceil(float(seconds)) if re.fullmatch(r"\d{1,6}(\.\d+)?", seconds) else None
+    """The seconds of a Retry-After header (RFC 9110, 10.2.3), also if it gives a date; None if it is missing."""
+    given = headers.get("retry-after", "").strip()
+    if re.fullmatch(r"\d{1,6}(\.\d+)?", given):
+        return math.ceil(float(given))
+    try:
+        left = parsedate_to_datetime(given).timestamp() - time.time()
+    except (ValueError, OverflowError):
+        return None
+    return max(0, math.ceil(left))
 
 
 def _when(headers: Mapping[str, str]) -> str:
@@ -80,6 +102,8 @@ def _sentence(error: BaseException) -> str | None:
             continue
         if is_too_long(status, str(cause)):
             return TOO_LONG
+        if is_used_up(status, str(cause)):
+            return USED_UP.format("the model server", "")
         headers = getattr(getattr(cause, "response", None), "headers", {})
         refused = f"The model server refused the question (HTTP {status}). Check the agent's model and settings."
         return of_status(status, "The model server", headers, key_in=" where the agent is set up") or refused

@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from copy import copy
 from typing import TYPE_CHECKING, Any
 
 from webchat.backends import HistoryItem
 from webchat.backends.chat_model import ChatModelBackend
 from webchat.backends.openai import endpoint
+from webchat.backends.openai.choice import ModelChoice
+from webchat.backends.openai.connection import NO_SERVER, Connection, cut_after
 from webchat.backends.openai.patient import PatientStream, is_agent
-from webchat.errors import BackendUnavailable
 
 if TYPE_CHECKING:
-    from webchat.backends.openai.endpoint import Endpoint
-    from webchat.backends.openai.server import Server, Wire
     from webchat.backends.openai.stream import OpenAIStream
     from webchat.config import Settings
 
-NO_SERVER = (
-    "No model server is set. Give its address in the settings or with --base-url, "
-    "for example http://127.0.0.1:11434/v1 for Ollama."
-)
 LISTING_PATIENCE = 5.0
 """Seconds that a person waits for a list of models."""
 
@@ -31,7 +24,8 @@ LISTING_PATIENCE = 5.0
 class OpenAIModel:
     """A ChatModel that asks POST `base_url`/chat/completions.
 
-    `model` may be empty or "auto": the first that GET /models lists is taken, and remembered. `connect_timeout` is in
+    `model` may be empty or "auto": the first that GET /models lists is taken; the server is asked again from time to
+    time, and when it does not have that model any more. `connect_timeout` is in
     seconds; `read_timeout` is how many seconds the server may send nothing, and must be above the time that reading a
     long conversation takes. A model called "amplifier" or "agent…" is an agent, whose tools work unseen: it may send
     nothing for `agent_timeout` seconds, None is any number. `extra_body` goes into each question (llama.cpp:
@@ -54,8 +48,8 @@ class OpenAIModel:
     ) -> None:
         given = base_url.strip()
         self._endpoint = endpoint.parse(given, api_key, connect_timeout, read_timeout) if given else None
-        self._connection = _Connection(self._endpoint)
-        self._name = "" if model.strip() == "auto" else model.strip()
+        self._connection = Connection(self._endpoint)
+        self._choice = ModelChoice(self._connection, "" if model.strip() == "auto" else model.strip())
         self._label = label
         self._agent_timeout = agent_timeout
         self._extra_body = dict(extra_body or {})
@@ -67,17 +61,17 @@ class OpenAIModel:
             return self._label
         if self._endpoint is None:
             return "No model server"
-        return f"{self._known_name or 'Model'} at {self._endpoint.host}"
+        return f"{self._choice.known_name or 'Model'} at {self._endpoint.host}"
 
     @property
     def is_agent(self) -> bool:
         """Whether what answers does more than speak; False while its name is unknown."""
-        return is_agent(self._known_name)
+        return is_agent(self._choice.known_name)
 
     @property
     def only_speaks(self) -> bool:
         """False while its name is unknown: it may be an agent."""
-        return bool(self._known_name) and not self.is_agent
+        return bool(self._choice.known_name) and not self.is_agent
 
     @property
     def notice(self) -> str | None:
@@ -86,7 +80,8 @@ class OpenAIModel:
     def named(self, name: str) -> OpenAIModel:
         """Another model of the same server."""
         other = copy(self)
-        other._name, other._label = "" if name == "auto" else name, None
+        other._choice = ModelChoice(self._connection, "" if name == "auto" else name)
+        other._label = None
         return other
 
     def stream(self, messages: Sequence[HistoryItem]) -> OpenAIStream | PatientStream:
@@ -96,7 +91,7 @@ class OpenAIModel:
         server, timeout = self._connection.server(), self._agent_timeout
         stream = OpenAIStream(
             server,
-            self._model_name,
+            self._choice,
             messages,
             self._extra_body,
             agent_timeout=timeout,
@@ -106,68 +101,18 @@ class OpenAIModel:
 
     def list_models(self, within: float = LISTING_PATIENCE) -> list[str]:
         """The names of the server's models, in its order; `within` so many seconds. Raises BackendUnavailable."""
-        with _cut_after(within) as wire:
+        with cut_after(within) as wire:
             return self._connection.server().models(wire)
 
     def check(self, within: float = LISTING_PATIENCE) -> str | None:
         """Why the server could not be asked now, without its name; None if it could."""
         if self._endpoint is None:
             return "No model server is set."
-        with _cut_after(within) as wire:
+        with cut_after(within) as wire:
             return self._connection.server().check(wire)
 
     def close(self) -> None:
         self._connection.close()
-
-    @property
-    def _known_name(self) -> str:
-        return self._name or self._connection.first_model
-
-    def _model_name(self, wire: Wire) -> str:
-        if not self._known_name:
-            self._connection.first_model = self._connection.server().first_model(wire)
-        return self._known_name
-
-
-@contextmanager
-def _cut_after(seconds: float) -> Iterator[Wire]:
-    """A wire that is cut when that is not over in time."""
-    from webchat.backends.openai.server import Wire
-
-    wire = Wire()
-    limit = threading.Timer(seconds, wire.cut)
-    limit.start()
-    try:
-        yield wire
-    finally:
-        limit.cancel()
-
-
-class _Connection:
-    """The server, which is made when it is first asked: that loads the HTTP client."""
-
-    def __init__(self, endpoint: Endpoint | None) -> None:
-        self.first_model = ""
-        """The name of the model that the server lists first, once somebody has asked."""
-        self._endpoint = endpoint
-        self._server: Server | None = None
-        self._server_lock = threading.Lock()
-
-    def server(self) -> Server:
-        from webchat.backends.openai.server import Server
-
-        if self._endpoint is None:
-            raise BackendUnavailable(NO_SERVER)
-        with self._server_lock:
-            if self._server is None:
-                self._server = Server(self._endpoint)
-            return self._server
-
-    def close(self) -> None:
-        with self._server_lock:
-            server, self._server = self._server, None
-        if server:
-            server.close()
 
 
 def from_settings(settings: Settings) -> ChatModelBackend:

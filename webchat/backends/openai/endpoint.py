@@ -32,6 +32,11 @@ class Endpoint:
     """The texts that must never be shown."""
 
     @property
+    def has_key(self) -> bool:
+        """Whether anything is sent by which the server could know us."""
+        return bool(self.key or self.login)
+
+    @property
     def is_loopback(self) -> bool:
         if self.host == "localhost" or self.host.endswith(".localhost"):
             return True

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from webchat.backends import refusals
+from webchat.backends.openai import retries
 from webchat.backends.openai.endpoint import BAD_ADDRESS, Endpoint
 from webchat.backends.quotation import quoted
 from webchat.errors import BackendUnavailable
@@ -19,6 +20,13 @@ from webchat.errors import BackendUnavailable
 BROKEN_OFF = "The connection to the model broke off in the middle of the answer. Try again."
 NOT_A_MODEL = "What {} answers is not from a model server. Check the address, which usually ends in /v1."
 DENIED = "The agent at {} wanted to do what its policy denies. Ask for something else, or change that policy.{}"
+NO_LIST = "{} gives no list of its models. If the address is right, name a model in the settings."
+NO_KEYS = "no_db_connection"
+"""LiteLLM's error for a wrong key: it would look for others in a database, and has none."""
+KEYLESS = {
+    401: "{} wants a key, and none is set. Set it in the settings.{}",
+    403: "{} does not allow this, and no key is set. If it wants one, set it in the settings.{}",
+}
 LATE = "The model server does not answer in time."
 
 
@@ -74,23 +82,44 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 def of_status(
     status: int, headers: Mapping[str, str], body: bytes, endpoint: Endpoint, model: str
 ) -> BackendUnavailable:
-    """The sentence for an answer with an HTTP status other than 2xx."""
-    where, said = endpoint.where, quotation(decoded(body), endpoint)
-    if refusals.is_too_long(status, body.decode("utf-8", "replace")):
+    """The sentence for an answer with an HTTP status other than 2xx; `model` is "" for the list of models."""
+    where, said, text = endpoint.where, quotation(decoded(body), endpoint), body.decode("utf-8", "replace")
+    if refusals.is_too_long(status, text):
         return BackendUnavailable(refusals.TOO_LONG)
     if _is_denial(decoded(body)):
         return BackendUnavailable(DENIED.format(where, said))
+    if refusals.is_used_up(status, text):
+        return BackendUnavailable(refusals.USED_UP.format(where, said))
+    if retries.is_loading(status, text):
+        return BackendUnavailable(f"{where} is still loading its model. Try again in a few minutes.")
     if 300 <= status < 400:
         return BackendUnavailable(f"{where} has moved{_destination(headers)}. Give the new address in the settings.")
-    if status == 404:
-        named = f"the model {model[:100]!r}" if model else "a list of models"
-        return BackendUnavailable(
-            f"{where} does not have {named}, or its address is wrong. "
-            f"Check both in the settings; the address usually ends in /v1.{said}"
-        )
+    if not endpoint.has_key and status in KEYLESS:
+        return BackendUnavailable(KEYLESS[status].format(where, said))
+    if status == 400 and NO_KEYS in text:
+        status = 401
+    if status in (404, 405):
+        return BackendUnavailable(_not_found(endpoint, model, said))
     sentence = refusals.of_status(status, where, headers, key_in=" in the settings", said=said)
-    refused = f"{where} refused the question (HTTP {status}). Check the model and the settings.{said}"
-    return BackendUnavailable(sentence or refused)
+    if sentence and status >= 500 and not (endpoint.has_key or said):
+        sentence += " If it wants a key: none is set."
+    what = "the question" if model else "to list its models"
+    mend = "the model and the settings" if model else "its address and the key in the settings"
+    return BackendUnavailable(sentence or f"{where} refused {what} (HTTP {status}). Check {mend}.{said}")
+
+
+def _not_found(endpoint: Endpoint, model: str, said: str) -> str:
+    if not model:
+        return NO_LIST.format(endpoint.where)
+    return (
+        f"{endpoint.where} does not have the model {model[:100]!r}, or its address is wrong. "
+        f"Check both in the settings; the address usually ends in /v1.{said}"
+    )
+
+
+def no_list(endpoint: Endpoint) -> BackendUnavailable:
+    """The error for a list of models without anything in it, not even a page."""
+    return BackendUnavailable(NO_LIST.format(endpoint.where))
 
 
 def of_report(report: Any, endpoint: Endpoint) -> BackendUnavailable:  # noqa: ANN401
@@ -99,6 +128,8 @@ def of_report(report: Any, endpoint: Endpoint) -> BackendUnavailable:  # noqa: A
         return BackendUnavailable(DENIED.format(endpoint.where, quotation({"error": report}, endpoint)))
     if refusals.speaks_of_length(json.dumps(report)):
         return BackendUnavailable(refusals.TOO_LONG)
+    if refusals.is_used_up(429, json.dumps(report)):
+        return BackendUnavailable(refusals.USED_UP.format(endpoint.where, quotation({"error": report}, endpoint)))
     said = quotation({"error": report}, endpoint)
     return BackendUnavailable(f"The model at {endpoint.where} failed to answer. Try again.{said}")
 
@@ -175,6 +206,8 @@ def of_checked_status(status: int) -> str | None:
         return None
     if status in (401, 403):
         return "The model server does not accept the key."
+    if status == 402:
+        return "The quota or credit at the model server is used up."
     if status == 429:
         return "The model server takes no more questions for now."
     return f"The model server answers with HTTP status {status}."

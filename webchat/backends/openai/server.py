@@ -146,6 +146,8 @@ class Server:
                 body = read(response, MAX_BODY, self.endpoint)
         if not response.is_success:
             raise problems.of_status(response.status_code, response.headers, body, self.endpoint, "")
+        if not body.strip():
+            raise problems.no_list(self.endpoint)
         listed = problems.decoded(body)
         entries = listed.get("data") if isinstance(listed, dict) else None
         if not isinstance(entries, list):

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 from httpx_sse import EventSource
 
-from webchat.backends import Event, HistoryItem, Piece, refusals
+from webchat.backends import Event, HistoryItem, Piece
 from webchat.backends.openai import problems
 from webchat.backends.openai.gathering import PLENTY
 from webchat.backends.openai.patient import is_agent
 from webchat.backends.openai.pieces import AnswerReader, Malformed
+from webchat.backends.openai.retries import Retries, Wait
 from webchat.backends.openai.server import MAX_BODY, MAX_REFUSAL, Server, Wire, opening, read
 from webchat.errors import BackendUnavailable
+
+if TYPE_CHECKING:
+    from webchat.backends.openai.choice import ModelChoice
 
 MAX_EVENT = 2**20
 LAST_WORDS = 2**12
@@ -27,8 +31,8 @@ GATHERING, FOR_EACH, LONGEST_GATHERING = 0.1, 0.002, 0.18
 more, and at most. What gathers may be lost to a kill. Waking a thread for each token costs four times as much."""
 UNSEEN_END = 0.04
 """The same at most where we are woken neither by the answer's end nor see it coming."""
-PATIENCE = 60
-"""Seconds that a server which is too busy may ask us to wait, all waits of one answer together."""
+OF_MODEL = (400, 404, 422, 500)
+"""Statuses with which servers say that they do not have a model."""
 USAGE = {"stream_options": {"include_usage": True}}
 
 
@@ -42,7 +46,7 @@ class OpenAIStream:
     def __init__(
         self,
         server: Server,
-        model_name: Callable[[Wire], str],
+        model: ModelChoice,
         messages: Sequence[HistoryItem],
         extra_body: Mapping[str, Any],
         *,
@@ -54,7 +58,9 @@ class OpenAIStream:
         `names_model`: an event tells if the server says that another model writes than the one asked for.
         """
         self._server = server
-        self._model_name = model_name
+        self._model = model
+        self._is_renewed = False
+        """Whether another model was asked in the place of one that the server has no longer."""
         self._agent_timeout = agent_timeout
         self._question = {
             "messages": [{"role": item["role"], "content": item["content"]} for item in messages],
@@ -67,7 +73,7 @@ class OpenAIStream:
         """Whether the answer's first text, or reasoning, is out."""
         self._is_at_end = False
         """Whether all that the server sends has been read."""
-        self._patience = PATIENCE
+        self._retries = Retries()
         self._names_model = names_model
         self._asked_model = self._told_model = ""
 
@@ -99,7 +105,7 @@ class OpenAIStream:
     def _pieces(self) -> Generator[Piece, None, None]:
         if self._wire.is_cut:
             return
-        model = self._asked_model = self._model_name(self._wire)
+        model = self._asked_model = self._asked_model or self._model.name(self._wire)
         usage = USAGE if self._server.takes_usage else {}
         patience = self._agent_timeout if is_agent(model) else self._server.endpoint.read_timeout
         question = {"model": model, **usage, **self._question}
@@ -109,21 +115,30 @@ class OpenAIStream:
                 yield from self._answer(response)
                 return
             refusal = opening(response, MAX_REFUSAL)
-        wait = refusals.retry_after(response.headers) if response.status_code in (429, 503) else None
-        if wait is not None and wait <= self._patience:
-            self._patience -= max(wait, 1)
-            yield from self._waited(max(wait, 1))
-        elif response.status_code in (400, 422) and usage and _is_about_usage(refusal):
-            self._server.takes_usage = False
-        else:
-            raise problems.of_status(response.status_code, response.headers, refusal, self._server.endpoint, model)
+        yield from self._refused(response, refusal, is_about_usage=bool(usage) and _is_about_usage(refusal))
         yield from self._pieces()
 
-    def _waited(self, seconds: int) -> Iterator[Piece]:
-        for left in range(seconds, 0, -1):
-            yield Event(
-                "status", f"{self._server.endpoint.where} takes no more questions for now; asking again in {left} s"
-            )
+    def _refused(self, response: httpx.Response, refusal: bytes, *, is_about_usage: bool) -> Iterator[Piece]:
+        """Wait or change the question, for another try. Raises BackendUnavailable if that would be of no use."""
+        status, headers = response.status_code, response.headers
+        wait = self._retries.after(status, headers, refusal.decode("utf-8", "replace"))
+        if wait:
+            yield from self._waited(wait)
+        elif status in (400, 422) and is_about_usage:
+            self._server.takes_usage = False
+        elif (
+            status in OF_MODEL
+            and not self._is_renewed
+            and (other := self._model.other_than(self._asked_model, self._wire))
+        ):
+            self._asked_model, self._is_renewed = other, True
+        else:
+            raise problems.of_status(status, headers, refusal, self._server.endpoint, self._asked_model)
+
+    def _waited(self, wait: Wait) -> Iterator[Piece]:
+        reason = wait.reason.format(self._server.endpoint.where)
+        for left in range(wait.seconds, 0, -1):
+            yield Event("status", f"{reason}; asking again in {left} s")
             self._wire.pause(1)
 
     def _answer(self, response: httpx.Response) -> Iterator[Piece]:

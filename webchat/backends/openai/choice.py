@@ -1,0 +1,65 @@
+"""Which model of a server is asked: one that was named, or the first that the server lists. Knows no answer."""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import nullcontext, suppress
+from typing import TYPE_CHECKING
+
+from webchat.errors import BackendUnavailable
+
+if TYPE_CHECKING:
+    from webchat.backends.openai.connection import Connection
+    from webchat.backends.openai.server import Wire
+
+FOLLOWS = 30.0
+"""Seconds after which a server is asked again which model it lists first."""
+
+
+class FirstModel:
+    """The model that a server lists first, as of when it was last asked. Safe to call from any thread."""
+
+    def __init__(self) -> None:
+        self.name = ""
+        """"" until somebody has asked."""
+        self._asked_at = 0.0
+        self._guard = threading.Lock()
+
+    @property
+    def is_fresh(self) -> bool:
+        return bool(self.name) and time.monotonic() - self._asked_at < FOLLOWS
+
+    def note(self, name: str) -> None:
+        with self._guard:
+            self.name, self._asked_at = name, time.monotonic()
+
+
+class ModelChoice:
+    """The model that one session asks. Without a name it follows the server."""
+
+    def __init__(self, connection: Connection, named: str) -> None:
+        self._connection, self._named = connection, named
+
+    @property
+    def known_name(self) -> str:
+        """Its name as far as it is known without asking."""
+        return self._named or self._connection.first_model.name
+
+    def name(self, wire: Wire) -> str:
+        """Its name. Raises BackendUnavailable if the server must be asked and cannot be."""
+        first = self._connection.first_model
+        if self._named or first.is_fresh:
+            return self.known_name
+        with suppress(BackendUnavailable) if first.name else nullcontext():
+            first.note(self._connection.server().first_model(wire))
+        return first.name
+
+    def other_than(self, refused: str, wire: Wire) -> str:
+        """The first model that the server lists now, if it is another one than it has refused; else ""."""
+        if self._named:
+            return ""
+        first = self._connection.first_model
+        with suppress(BackendUnavailable):
+            first.note(self._connection.server().first_model(wire))
+        return "" if first.name == refused else first.name

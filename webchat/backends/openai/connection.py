@@ -1,0 +1,60 @@
+"""A model server's client, and what is known of the server while it is in use. Knows no answer."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from webchat.backends.openai.choice import FirstModel
+from webchat.errors import BackendUnavailable
+
+if TYPE_CHECKING:
+    from webchat.backends.openai.endpoint import Endpoint
+    from webchat.backends.openai.server import Server, Wire
+
+NO_SERVER = (
+    "No model server is set. Give its address in the settings or with --base-url, "
+    "for example http://127.0.0.1:11434/v1 for Ollama."
+)
+
+
+class Connection:
+    """The server, which is made when it is first asked: that loads the HTTP client."""
+
+    def __init__(self, endpoint: Endpoint | None) -> None:
+        self.first_model = FirstModel()
+        self._endpoint = endpoint
+        self._server: Server | None = None
+        self._server_lock = threading.Lock()
+
+    def server(self) -> Server:
+        from webchat.backends.openai.server import Server
+
+        if self._endpoint is None:
+            raise BackendUnavailable(NO_SERVER)
+        with self._server_lock:
+            if self._server is None:
+                self._server = Server(self._endpoint)
+            return self._server
+
+    def close(self) -> None:
+        with self._server_lock:
+            server, self._server = self._server, None
+        if server:
+            server.close()
+
+
+@contextmanager
+def cut_after(seconds: float) -> Iterator[Wire]:
+    """A wire that is cut when that is not over in time."""
+    from webchat.backends.openai.server import Wire
+
+    wire = Wire()
+    limit = threading.Timer(seconds, wire.cut)
+    limit.start()
+    try:
+        yield wire
+    finally:
+        limit.cancel()
