@@ -16,6 +16,7 @@ from tests.test_terminal import acts
 from webchat import create_app
 from webchat.backends.mock import MockBackend
 from webchat.cli import main
+from webchat.terminal.safe import SafePieces, json_text, safe, safe_line
 
 JSON = {"Accept": "application/json"}
 TOKEN = "a token that is long enough"
@@ -115,16 +116,26 @@ def test_an_id_may_be_cut_short_while_it_is_one_sessions_alone(server, sessions)
 
 
 def test_what_is_hostile_acts_on_no_terminal(server, sessions):
-    for attack in CORPUS:
-        if attack.strip() and "\0" not in attack:
-            server.post("/messages", json={"message": f"attack {attack}"}, headers=JSON)
-    rows = json.loads(sessions("list", "--all", "--json"))["sessions"]
-    assert len(rows) > 10
-    printed = [sessions("list", "--all"), sessions("list", "--all", "--json"), sessions("search", "attack")]
+    attacks = [attack for attack in CORPUS if "\0" not in attack]
+    for start in range(0, len(attacks), 50):
+        server.post("/messages", json={"message": "attack " + "\n".join(attacks[start : start + 50])}, headers=JSON)
+    rows = json.loads(sessions("list", "--json"))["sessions"]
+    printed = [sessions("list"), sessions("list", "--json"), sessions("search", "attack")]
     for row in rows:
         printed += [sessions("show", row["session_id"]), sessions("show", row["session_id"], "--json")]
     assert [acts(text) for text in printed if acts(text)] == []
     assert "\u241b" in "".join(printed), "an escape is shown as its sign"
+
+
+@pytest.mark.parametrize("attack", CORPUS)
+def test_no_text_acts_on_a_terminal_and_json_has_it_exactly(attack):
+    halves = SafePieces()
+    printed = [safe(attack), safe_line(attack), json_text(attack)]
+    printed += [halves.take(attack[: len(attack) // 2]), halves.take(attack[len(attack) // 2 :]), halves.rest()]
+    assert acts("".join(printed)) == []
+    assert "".join(printed[3:]) == printed[0]
+    assert "\n" not in printed[1] + printed[2]
+    assert json.loads(printed[2]) == attack
 
 
 def test_a_server_is_spoken_to_with_its_token_and_what_is_wrong_is_said(serve, home, monkeypatch):
