@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from webchat import __version__
+from webchat.cli.ask import ask
 from webchat.cli.models import models
 from webchat.cli.people import people
 from webchat.cli.serve import serve
@@ -29,5 +30,5 @@ def main() -> None:
     logs.set_up()
 
 
-for command in (serve, export_sessions, import_sessions, doctor, models, people, session_group):
+for command in (ask, serve, export_sessions, import_sessions, doctor, models, people, session_group):
     main.add_command(command)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import click
@@ -13,37 +13,15 @@ import click
 from webchat import config
 from webchat.addresses import is_loopback, socket_path
 from webchat.cli import secret_flags
+from webchat.cli.setting_options import setting_options
 from webchat.cli.terminal import TerminalProgress, refusal
 from webchat.errors import InvalidInput, WebChatError
 from webchat.serving import logs
 from webchat.serving.logs import printable
 
 
-def _setting_options(command: Callable[..., None]) -> Callable[..., None]:
-    """An option for each setting, with its variable and default in the help."""
-    for setting in reversed(config.SETTINGS):
-        data = setting.metadata
-        shown = {False: "off", None: ""}.get(setting.default, setting.default)
-        default = "" if shown in ("", ()) else f", default {shown}"
-        text = f"{data['help']}  [{data['key']}{default}]"
-        command = click.option(
-            data["flag"],
-            setting.name,
-            help=text,
-            metavar="TEXT" if data["parse"] is str else "VALUE",
-            multiple=data["many"],
-            callback=_by_lines if data["many"] else None,
-        )(command)
-    return command
-
-
-def _by_lines(_context: click.Context, _option: click.Parameter, values: tuple[str, ...]) -> str | None:
-    """A repeated flag in its variable's format: one value per line."""
-    return "\n".join(values) if values else None
-
-
 @click.command()
-@_setting_options
+@setting_options(config.SETTINGS)
 def serve(**given: str | None) -> None:
     """Serve the chat on this machine."""
     given |= secret_flags.handed_on(os.environ)

@@ -3,23 +3,37 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import wraps
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from webchat import config
 from webchat.cli.place import Place, place_options
+from webchat.cli.setting_options import setting_options
 from webchat.errors import InvalidInput, SessionNotFound, WebChatError
+from webchat.serving import logs
 from webchat.serving.logs import printable
 
 if TYPE_CHECKING:
     from webchat.terminal.client import ChatClient
 
-FAILED, USAGE, NO_SESSION = 1, 2, 3
+FAILED, USAGE, NO_SESSION, NOT_NOW = 1, 2, 3, 7
 """Exit codes of every command here."""
+STATUS_CODES = {400: USAGE, 404: NO_SESSION, 409: NOT_NOW, 413: USAGE, 422: USAGE, 429: NOT_NOW, 503: NOT_NOW}
+"""The same by what the chat answers."""
+ANSWERS = ("backend", "base_url", "model", "system_prompt", "temperature", "agent")
+"""The settings that say who answers."""
+AT_A_SERVER = ("model", "system_prompt")
+"""Those of them that a session at a server may have for itself."""
+KEYS = {setting.name: setting.metadata["key"] for setting in config.SETTINGS}
+FLAGS = {setting.name: setting.metadata["flag"] for setting in config.SETTINGS}
+Settings = Mapping[str, str | None]
+"""Settings of the command line, by name; None if a flag was not given."""
+answer_options = setting_options([setting for setting in config.SETTINGS if setting.name in ANSWERS])
 
 
 @dataclass(frozen=True)
@@ -30,12 +44,6 @@ class Where:
     owner: str | None
     url: str | None
     token: str
-    settings: dict[str, Any] = field(default_factory=dict)
-    """Others that are given, by a setting's key: who answers."""
-
-    @property
-    def is_server(self) -> bool:
-        return self.url is not None
 
     @contextmanager
     def sessions(self) -> Iterator[ChatClient]:
@@ -48,8 +56,37 @@ class Where:
                 with chat_at(self.url, self.token) as chat:
                     yield chat
             else:
+                _log_less()
                 with chat_in(self.place, self.owner, MockBackend()) as chat:
                     yield chat
+
+    @contextmanager
+    def answering(self, settings: Settings, grace: float = 0.0) -> Iterator[ChatClient]:
+        """The chat, for who wants answers, by these settings; at a server they are `session_options`.
+
+        In a folder an answer may go on for `grace` seconds when the block has ended. Raises what goes wrong.
+        """
+        from webchat.cli.terminal import TerminalProgress
+        from webchat.terminal.places import chat_at, chat_in
+
+        if self.url is not None:
+            with chat_at(self.url, self.token) as chat:
+                yield chat
+        else:
+            _log_less()
+            explicit = {**self.place, **{KEYS[name]: text for name, text in settings.items()}}
+            with chat_in(explicit, self.owner, report=TerminalProgress(), grace=grace) as chat:
+                yield chat
+
+    def session_options(self, settings: Settings) -> dict[str, str]:
+        """Those of the settings that a session at a server is given. Raises click.UsageError for others."""
+        given = {name: text for name, text in settings.items() if text is not None}
+        if self.url is None:
+            return {}
+        beyond = [FLAGS[name] for name in given if name not in AT_A_SERVER]
+        if beyond:
+            raise click.UsageError(f"{beyond[0]} says who answers in a folder; a server knows that itself.")
+        return given
 
 
 def where_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -70,11 +107,18 @@ def where_options(command: Callable[..., None]) -> Callable[..., None]:
     return placed
 
 
+def _log_less() -> None:
+    """Log errors alone: a command tells itself what was refused."""
+    logs.set_up(level="error")
+
+
 @contextmanager
 def refusing() -> Iterator[None]:
     """End the command with a sentence and an exit code if something goes wrong."""
     try:
         yield
+    except BrokenPipeError:
+        raise
     except (WebChatError, OSError) as error:
         refuse(error)
 
@@ -96,7 +140,8 @@ def exit_code(error: Exception) -> int:
     """The exit code that tells the error's kind."""
     from webchat.terminal.client import Refused, SeveralSessions
 
-    status = error.status if isinstance(error, Refused) else None
-    if status == 404 or isinstance(error, SessionNotFound | SeveralSessions):
+    if isinstance(error, Refused):
+        return STATUS_CODES.get(error.status, FAILED)
+    if isinstance(error, SessionNotFound | SeveralSessions):
         return NO_SESSION
-    return USAGE if status in (400, 413) or isinstance(error, InvalidInput) else FAILED
+    return USAGE if isinstance(error, InvalidInput) else FAILED

@@ -121,12 +121,3 @@ def message_fields(message: Message) -> dict[str, object]:
     files = [{"type": "file", "name": file.name, "size": file.size} for file in message.files]
     parts = [*map(fields_of, message.ordered), *files]
     return {**record, "parts": parts, "siblings": [*message.siblings] or [message.id]}
-
-
-def waiting_fields(message: Message | None) -> dict[str, object] | None:
-    """The question that the answer waits with; None if there is none."""
-    asked = next(iter(message.questions), None) if message else None
-    if asked is None:
-        return None
-    record = asked.record()
-    return {name: record[name] for name in ("id", "title", "tool_call", "options")}

@@ -16,13 +16,14 @@ from webchat.memory import MemoryAnswer, answer, answered_before, check_memory_i
 from webchat.replies.submission import once
 from webchat.session_store import WebChatSession
 from webchat.web import housekeeping, pieces, session_list
-from webchat.web.api import message_fields, session_fields, shelved_fields, waiting_fields
+from webchat.web.api import message_fields, session_fields, shelved_fields
 from webchat.web.context import chat_of, client, manager, owner, session_link
 from webchat.web.faces import Face, is_script, json_answer, wanted_face
 from webchat.web.form_answers import chat_answer, chat_answer_with, messages_answer
 from webchat.web.htmx import fragments, is_htmx
 from webchat.web.inputs import allow_files, request_fields
 from webchat.web.new_session import agent, folder
+from webchat.web.parts import waiting_fields
 from webchat.web.queue import after_queueing
 from webchat.web.queued import post_or_queue, post_or_wait, queue_fields, returned_fields
 from webchat.web.streams import answering, memory_reply, reserve

@@ -116,3 +116,12 @@ def usage_of(messages: Sequence[Message]) -> Usage | None:
 def has_effects(message: Message) -> bool:
     """Whether tools with side effects were used, which another answer does not undo."""
     return any(isinstance(part, ToolCall) and part.kind not in HARMLESS for part in message.parts)
+
+
+def waiting_fields(message: Message | None) -> dict[str, object] | None:
+    """The question that the answer waits with; None if there is none."""
+    asked = next(iter(message.questions), None) if message else None
+    if asked is None:
+        return None
+    record = asked.record()
+    return {name: record[name] for name in ("id", "title", "tool_call", "options")}

@@ -8,13 +8,12 @@ from werkzeug.wrappers import Response as AnyResponse
 from webchat.chat.message import Message
 from webchat.chat.parts import Permission
 from webchat.web import pieces
-from webchat.web.api import waiting_fields
 from webchat.web.cards import item_html
 from webchat.web.context import manager, owner, session_link
 from webchat.web.faces import json_answer, script_answer
 from webchat.web.htmx import fragments, is_htmx, partial
 from webchat.web.inputs import request_fields
-from webchat.web.parts import asked_in, name_of
+from webchat.web.parts import asked_in, name_of, waiting_fields
 
 
 def register(blueprint: Blueprint) -> None:

@@ -15,6 +15,7 @@ from webchat.memory import MemoryAnswer
 from webchat.replies.posted import Posted
 from webchat.web.context import chat_of, has_gone, manager
 from webchat.web.faces import Face, error_fields, json_answer, wanted_face
+from webchat.web.parts import waiting_fields
 
 
 class BrokenOff(Exception):
@@ -143,11 +144,11 @@ def _first_text(pieces: Iterator[tuple[str, Any]], posted: Posted) -> str:
 
 
 def reply_events(posted: Posted) -> Response:
-    """The answer as Server-Sent Events: `delta` and `status` as they come, then `done` or `error`, each with JSON."""
+    """The answer as Server-Sent Events: `delta`, `status`, `question`, then `done` or `error`, each with JSON."""
     pieces = _pieces(posted)
 
     def events() -> Iterator[str]:
-        said, last = None, None
+        said, asked, last = None, None, None
         for piece, message in pieces:
             last = message
             if piece:
@@ -155,6 +156,9 @@ def reply_events(posted: Posted) -> Response:
             status = message.status
             if status != said and message.in_flight:
                 yield event("status", {"status": status})
+            if waiting_fields(message) != asked:
+                asked = waiting_fields(message)
+                yield event("question", {"waiting": asked})
             said = status
         yield _last_event(posted, last)
 

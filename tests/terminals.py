@@ -1,0 +1,93 @@
+"""Commands at a terminal, over a scripted model: in a folder, or at a server on it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+
+from tests.preloaded import ForkedProcess, Preloaded
+from tests.processes import ROOT
+from tests.reading import until
+
+MODEL = ("--backend", "openai", "--model", "m")
+
+
+class Running:
+    """A command that runs: what it has printed so far, in `output` and `errors`."""
+
+    def __init__(self, process: ForkedProcess) -> None:
+        self.process = process
+        self._texts = {"output": b"", "errors": b""}
+        self._readers = [
+            threading.Thread(target=self._read, args=(name, stream.fileno()), daemon=True)
+            for name, stream in (("output", self.process.stdout), ("errors", self.process.stderr))
+        ]
+        for reader in self._readers:
+            reader.start()
+
+    def _read(self, name: str, number: int) -> None:
+        while data := os.read(number, 65536):
+            self._texts[name] += data
+
+    @property
+    def output(self) -> str:
+        return self._texts["output"].decode()
+
+    @property
+    def errors(self) -> str:
+        return self._texts["errors"].decode()
+
+    def until(self, text: str) -> None:
+        """Wait until it has printed this."""
+        until(lambda: text in self.output + self.errors, patience=20)
+
+    def ctrl_c(self) -> None:
+        self.process.send_signal(signal.SIGINT)
+
+    def end(self) -> tuple[int, str, str]:
+        """Wait for its end: exit code, standard output and standard error."""
+        code = self.process.wait(timeout=30)
+        for reader in self._readers:
+            reader.join(timeout=5)
+        return code, self.output, self.errors
+
+
+class Terminal:
+    """Runs `webchat …` as a program of its own, on a folder or at a server."""
+
+    def __init__(self, preloaded: Preloaded, where: Sequence[str], who: Sequence[str] = ()) -> None:
+        """`where` are the options that say where the chat is, `who` those that say who answers."""
+        self._preloaded, self.where, self.who = preloaded, where, who
+        self._started: list[Running] = []
+
+    def arguments(self, name: str, *arguments: str) -> list[str]:
+        answering = self.who if name in ("ask", "chat") else ()
+        return [name, *self.where, *answering, *arguments]
+
+    def command(self, name: str, *arguments: str) -> list[str]:
+        """The same for a new interpreter."""
+        return [sys.executable, "-m", "webchat", *self.arguments(name, *arguments)]
+
+    def start(self, name: str, *arguments: str) -> Running:
+        """Begin it; nothing comes through a pipe."""
+        self._started.append(Running(self._preloaded.start(self.arguments(name, *arguments), os.environ)))
+        return self._started[-1]
+
+    def run(self, name: str, *arguments: str) -> tuple[int, str, str]:
+        """Run it to its end: exit code, standard output and standard error."""
+        return self.start(name, *arguments).end()
+
+    def pipe(self, given: bytes, name: str, *arguments: str) -> tuple[int, str, str]:
+        """The same with this on its standard input."""
+        command = self.command(name, *arguments)
+        done = subprocess.run(command, input=given, capture_output=True, cwd=ROOT, timeout=60, check=False)
+        return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+    def close(self) -> None:
+        for running in self._started:
+            running.process.kill()
+            running.end()

@@ -1,0 +1,222 @@
+"""`webchat ask`: one question, its answer on standard output, and how it ended as the exit code. Knows the terminal."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from contextlib import closing, suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from webchat.chat.session import short_id
+from webchat.cli.where import FAILED, Where, answer_options, refusing, where_options
+from webchat.errors import InvalidInput, WebChatError
+from webchat.limits import MIB
+from webchat.serving.logs import printable
+from webchat.terminal.printed import AskedHere, PrintedText, question_text
+from webchat.terminal.safe import json_text
+
+if TYPE_CHECKING:
+    from webchat.terminal.answer import Files, Interrupt, Sent
+    from webchat.terminal.client import ChatClient, Fields
+
+WAITS, INTERRUPTED, STOPPED, CTRL_C, PIPE = 4, 5, 6, 130, 141
+"""Exit codes beside those of every command."""
+CODES = {"complete": 0, "failed": FAILED, "interrupted": INTERRUPTED, "stopped": STOPPED}
+LARGEST = 64 * MIB
+"""Bytes of a file that are read; the chat itself takes less."""
+TOLD = {
+    "stopped": "Stopped. What came so far is kept.",
+    "interrupted": "The answer was interrupted. What came so far is kept.",
+}
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How an answer is printed: as JSON; without what is said beside it; waiting for others to answer questions."""
+
+    as_json: bool
+    quiet: bool
+    wait: bool
+
+    def tell(self, line: str) -> None:
+        if not self.quiet:
+            click.echo(line, err=True)
+
+
+@click.command()
+@where_options
+@click.argument("question", required=False)
+@click.option("-f", "--file", "paths", multiple=True, metavar="FILE", help="A file that goes with it; several times.")
+@click.option("--session", "session_id", metavar="SESSION", help="Ask in this session, not in the current one.")
+@click.option("--new", is_flag=True, help="Begin a session.")
+@click.option("--folder", metavar="FOLDER", help="Where a new session works.")
+@click.option("--json", "as_json", is_flag=True, help="Print the whole answer as JSON when it has ended.")
+@click.option("--wait", is_flag=True, help="If an agent asks something, wait until somebody answers on a page.")
+@click.option("-q", "--quiet", is_flag=True, help="Nothing on standard error but errors and questions.")
+@answer_options
+def ask(
+    where: Where,
+    question: str | None,
+    paths: tuple[str, ...],
+    session_id: str | None,
+    new: bool,
+    folder: str | None,
+    as_json: bool,
+    wait: bool,
+    quiet: bool,
+    **settings: str | None,
+) -> None:
+    """Ask something: the answer goes to standard output as it comes.
+
+    What comes through a pipe is the question, or a file that goes with it:
+
+        git diff | webchat ask "what changed?"
+
+    It is asked in the current session, as on the page, unless --new or --session says otherwise. The exit code is 0
+    for a complete answer, 1 if it failed, 2 for wrong usage, 3 if there is no such session, 4 if an agent waits for
+    a permission, 5 if the answer was interrupted, 6 if somebody stopped it, 7 if nothing can be asked there now.
+    """
+    if new and session_id:
+        raise click.UsageError("Give a --session, or --new: not both.")
+    options = where.session_options(settings)
+    try:
+        with refusing():
+            message, files = _given(question, paths)
+            with where.answering(settings) as chat:
+                sent = _addressed(chat, session_id, new, folder, options)
+                code = _asked(where, chat, Manner(as_json, quiet, wait), replace(sent, message=message, files=files))
+    except BrokenPipeError:
+        _let_go_of_output()
+        code = PIPE
+    except KeyboardInterrupt:
+        code = CTRL_C
+    sys.exit(code)
+
+
+def _given(question: str | None, paths: tuple[str, ...]) -> tuple[str, Files]:
+    """The message and its files: what comes through a pipe is one or the other. Raises InvalidInput, OSError."""
+    files = [(Path(path).name, _content(Path(path))) for path in paths]
+    piped = b"" if sys.stdin.isatty() else sys.stdin.buffer.read(LARGEST)
+    if question is not None:
+        return question, [*([("input.txt", piped)] if piped else []), *files]
+    try:
+        return piped.decode(), files
+    except UnicodeDecodeError as error:
+        raise InvalidInput("What comes through the pipe is not text in UTF-8.") from error
+
+
+def _content(path: Path) -> bytes:
+    with path.open("rb") as file:
+        content = file.read(LARGEST + 1)
+    if len(content) > LARGEST:
+        raise InvalidInput(f"{printable(path.name)} is too large.")
+    return content
+
+
+def _addressed(chat: ChatClient, given: str | None, new: bool, folder: str | None, options: dict[str, str]) -> Sent:
+    """Where the question goes: into the session that is given, a new one, or the current one if there is one."""
+    from webchat.terminal.answer import Sent
+
+    session_id = chat.session_id_of(given) if given else None if new else chat.get("/api/session")["session_id"]
+    if options:
+        session_id = session_id or chat.post("/api/session", {"working_dir": folder} if folder else {})["session_id"]
+        chat.post(chat.path(str(session_id), "options"), options)
+    return Sent("", session_id=session_id, folder=None if session_id else folder)
+
+
+def _asked(where: Where, chat: ChatClient, manner: Manner, sent: Sent) -> int:
+    return _Asking(chat, manner, goes_on=where.url is not None).ask(sent)
+
+
+class _Asking:
+    """A question on its way, and its answer as it is printed."""
+
+    def __init__(self, chat: ChatClient, manner: Manner, *, goes_on: bool) -> None:
+        """`goes_on` is true if the answer goes on when this process has ended."""
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="replace")
+        self._chat, self._manner, self._goes_on = chat, manner, goes_on
+        self._printed = PrintedText(sys.stdout)
+        self._told: Fields = {"session_id": None, "message_id": None, "status": "interrupted", "response": ""}
+        self._here = AskedHere(partial(click.echo, err=True), self._answer)
+
+    def ask(self, sent: Sent) -> int:
+        """Send it and print what comes; returns the exit code."""
+        from webchat.terminal.answer import Interrupt, events_of
+
+        with Interrupt(self._chat) as interrupt, closing(events_of(self._chat, sent)) as events:
+            codes = (self._take(interrupt, name, fields) for name, fields in events)
+            try:
+                code = next((code for code in codes if code is not None), INTERRUPTED)
+                self._printed.end()
+            except BrokenPipeError:
+                self._stop()
+                raise
+        if self._manner.as_json:
+            click.echo(json_text(self._told))
+        code = CTRL_C if code == STOPPED and interrupt.was_pressed else code
+        if self._told["status"] in TOLD:
+            self._manner.tell(TOLD[self._told["status"]])
+        return code
+
+    def _take(self, interrupt: Interrupt, name: str, fields: Fields) -> int | None:
+        """Print an event; returns the exit code if it is the last one."""
+        if name == "session":
+            self._told |= fields
+            self._manner.tell(f"Session {short_id(fields['session_id'] or '')}")
+            interrupt.answers_in(fields["session_id"])
+        elif name == "delta":
+            self._told["response"] += fields["text"]
+            if not self._manner.as_json:
+                self._printed.write(fields["text"])
+        elif name == "question":
+            return self._question(fields["waiting"])
+        elif name in ("done", "error", "lost"):
+            return self._end(name, fields)
+        return None
+
+    def _question(self, question: Fields | None) -> int | None:
+        """Show a question where somebody can answer it; nobody can in a script."""
+        is_here = sys.stdin.isatty() and sys.stderr.isatty()
+        if question is None or is_here:
+            self._here.show(question)
+            return None
+        click.echo(question_text(question), err=True)
+        if self._manner.wait:
+            return None
+        self._told["status"] = "waiting"
+        if not self._goes_on:
+            self._stop()
+        return WAITS
+
+    def _end(self, name: str, fields: Fields) -> int:
+        self._printed.end()
+        self._told |= {"done": {}, "error": {"status": "failed"}, "lost": {"status": "unknown"}}[name] | fields
+        if name == "error":
+            click.echo(f"Error: {printable(str(fields.get('error')))}", err=True)
+        elif name == "lost":
+            click.echo("The connection was lost. The answer may go on at the server.", err=True)
+        return CODES.get(self._told["status"], INTERRUPTED)
+
+    def _answer(self, question_id: str, option_id: str) -> None:
+        try:
+            path = self._chat.path(self._told["session_id"], "permissions", question_id)
+            self._chat.post(path, {"option": option_id})
+        except WebChatError as error:
+            click.echo(printable(str(error)), err=True)
+
+    def _stop(self) -> None:
+        with suppress(WebChatError):
+            self._chat.post(self._chat.path(self._told["session_id"], "stop"))
+
+
+def _let_go_of_output() -> None:
+    """Whoever read the output has gone: what is left of it at the end of the program is no error."""
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,40 @@
+"""Settings as options of a command. Knows no command."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import Field
+from typing import Any
+
+import click
+
+
+def setting_options(settings: Sequence[Field[Any]]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Adds an option for each of these settings, with its variable and default in the help."""
+
+    def add(command: Callable[..., None]) -> Callable[..., None]:
+        for setting in reversed(settings):
+            command = _option(setting)(command)
+        return command
+
+    return add
+
+
+def _option(setting: Field[Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    data = setting.metadata
+    default: Any = setting.default
+    shown = {False: "off", None: ""}.get(default, default)
+    told = "" if shown in ("", ()) else f", default {shown}"
+    return click.option(
+        data["flag"],
+        setting.name,
+        help=f"{data['help']}  [{data['key']}{told}]",
+        metavar="TEXT" if data["parse"] is str else "VALUE",
+        multiple=data["many"],
+        callback=_by_lines if data["many"] else None,
+    )
+
+
+def _by_lines(_context: click.Context, _option: click.Parameter, values: tuple[str, ...]) -> str | None:
+    """A repeated flag in its variable's format: one value per line."""
+    return "\n".join(values) if values else None

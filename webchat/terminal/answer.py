@@ -1,0 +1,101 @@
+"""One message sent, and its answer as it comes. Knows no terminal."""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from types import FrameType, TracebackType
+from typing import Any, Self
+
+import httpx
+from httpx_sse import EventSource, SSEError
+
+from webchat.chat.message import new_message_id
+from webchat.errors import WebChatError
+from webchat.terminal.client import ChatClient, Fields, Unreachable
+
+Files = Sequence[tuple[str, bytes]]
+"""Files that go with a message: name and content of each."""
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What is asked: `session_id` None begins a session, in `folder` if that is given."""
+
+    message: str
+    files: Files = ()
+    session_id: str | None = None
+    folder: str | None = None
+
+    @property
+    def fields(self) -> Fields:
+        folder = {"working_dir": self.folder} if self.folder else {}
+        return {"message": self.message, "key": new_message_id(), **folder}
+
+
+def events_of(chat: ChatClient, sent: Sent) -> Generator[tuple[str, Fields]]:
+    """The event "session" {session_id}, then those of the stream of the answer; "lost" if that breaks off."""
+    path = chat.path(sent.session_id, "messages") if sent.session_id else "/messages"
+    files = [("file", (name, content, "application/octet-stream")) for name, content in sent.files]
+    with chat.events("POST", path, sent.fields, files) as response:
+        session_id = response.headers.get("X-Session-Id", sent.session_id)
+        yield "session", {"session_id": session_id}
+        try:
+            yield from events_in(response)
+        except Unreachable:
+            yield "lost", {"session_id": session_id}
+
+
+def events_in(response: httpx.Response) -> Iterator[tuple[str, Fields]]:
+    """The events of a stream, each with its JSON. Raises Unreachable if the connection is lost."""
+    try:
+        for event in EventSource(response).iter_sse():
+            value: Any = json.loads(event.data or "{}")
+            yield event.event, value if isinstance(value, dict) else {}
+    except (httpx.HTTPError, SSEError, ValueError) as error:
+        raise Unreachable("The connection was lost.") from error
+
+
+class Interrupt:
+    """Ctrl+C stops the answer, which then ends by itself; a second one ends the program."""
+
+    def __init__(self, chat: ChatClient) -> None:
+        self.was_pressed = False
+        self._chat = chat
+        self._session_id: str | None = None
+        self._before: Any = None
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():
+            self._before = signal.signal(signal.SIGINT, self._pressed)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._before is not None:
+            signal.signal(signal.SIGINT, self._before)
+
+    def answers_in(self, session_id: str) -> None:
+        """The answer that is to be stopped, as soon as it is known."""
+        self._session_id = session_id
+        if self.was_pressed:
+            self.stop()
+
+    def stop(self) -> None:
+        """Stop the answer, in a thread: its end comes as an event."""
+        if self._session_id is not None:
+            threading.Thread(target=self._stop, args=(self._session_id,), daemon=True).start()
+
+    def _pressed(self, number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, self._before)
+        self.was_pressed = True
+        self.stop()
+
+    def _stop(self, session_id: str) -> None:
+        with suppress(WebChatError):
+            self._chat.post(self._chat.path(session_id, "stop"))

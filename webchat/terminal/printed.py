@@ -1,0 +1,78 @@
+"""An answer and its questions, printed for people and for pipes. Knows no server."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TextIO
+
+from webchat.terminal.safe import SafePieces, safe_line
+
+if TYPE_CHECKING:
+    from webchat.terminal.client import Fields
+
+
+class PrintedText:
+    """A text as it comes: each piece at once, and a line end after the last."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream, self._pieces = stream, SafePieces()
+        self._is_open = False
+
+    def write(self, piece: str) -> None:
+        self._print(self._pieces.take(piece))
+
+    def end(self) -> None:
+        self._print(self._pieces.rest())
+        if self._is_open:
+            self._print("\n")
+
+    def _print(self, text: str) -> None:
+        if text:
+            self._stream.write(text)
+            self._stream.flush()
+            self._is_open = not text.endswith("\n")
+
+
+class AskedHere:
+    """An agent's question at the terminal: it is shown, and a line with the number of an answer answers it."""
+
+    def __init__(self, tell: Callable[[str], None], answer: Callable[[str, str], None]) -> None:
+        """`answer` is called with the ids of the question and of the option, from another thread."""
+        self._tell, self._answer = tell, answer
+        self._open: Fields | None = None
+        self._reader: threading.Thread | None = None
+
+    def show(self, question: Fields | None) -> None:
+        """Show the question that is open now; None if there is none any more."""
+        self._open = question
+        if question is None:
+            return
+        self._tell(question_text(question))
+        if self._reader is None:
+            self._reader = threading.Thread(target=self._read, daemon=True)
+            self._reader.start()
+
+    def _read(self) -> None:
+        for line in sys.stdin:
+            question = self._open
+            option = chosen_option(question, line) if question else None
+            if question and option:
+                self._answer(question["id"], option)
+            elif question:
+                self._tell(f"Answer with a number from 1 to {len(question['options'])}.")
+
+
+def question_text(question: Fields) -> str:
+    """The question, and its answers with their numbers."""
+    options = (f"  {number}  {safe_line(each['name'])}" for number, each in enumerate(question["options"], 1))
+    return "\n".join([f"? {safe_line(question['title'])}", *options])
+
+
+def chosen_option(question: Fields, line: str) -> str | None:
+    """The id of the option whose number this is; None if it is none."""
+    options, number = question["options"], line.strip()
+    if not number.isascii() or not number.isdigit() or not 1 <= int(number) <= len(options):
+        return None
+    return str(options[int(number) - 1]["id"])
