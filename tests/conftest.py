@@ -59,6 +59,9 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, request: pytest.F
             monkeypatch.delenv(name)
     if request.config.getoption("--storage") == "postgres":
         monkeypatch.setenv("WEBCHAT_DATABASE", request.getfixturevalue("database"))
+    # What other programs have on this machine is not looked at.
+    monkeypatch.setenv("CLAUDE_CONFIG_DIR", "/nonexistent/claude")
+    monkeypatch.setenv("CODEX_HOME", "/nonexistent/codex")
     # Who counts what a model is asked does not count this too; the tests of titles turn it on.
     monkeypatch.setenv("WEBCHAT_TITLES", "off")
 

@@ -23,8 +23,8 @@ from webchat.session_store import WebChatSession, WebChatSessionStore
 from webchat.storage.protocols import Storage
 
 _OWN_NAME = re.compile(r"[0-9a-f]{32}")
-FROM_AGENT = "from_agent"
-"""What a session's `extra` calls the agent that began it elsewhere."""
+FROM_AGENT, FROM_SESSION = "from_agent", "from_session"
+"""What a session's `extra` calls the agent or program that began it elsewhere, and that session's id."""
 
 
 def anywhere(folder: str) -> bool:

@@ -14,6 +14,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from webchat import config, reference
 from webchat.addresses import is_among, is_loopback
 from webchat.backends import SessionBackend
+from webchat.config import values
 from webchat.errors import InvalidInput
 from webchat.fileutil import DiskFolder, NoLocks
 from webchat.limits import MIB, Limits
@@ -25,6 +26,8 @@ from webchat.models import models_folder
 from webchat.models.shelf import shelf
 from webchat.observer import NOBODY, Observer
 from webchat.people import DisabledPeople
+from webchat.programs import known
+from webchat.programs.program import Program
 from webchat.serving import probes
 from webchat.serving.health import Health
 from webchat.serving.metrics import Metrics
@@ -86,7 +89,15 @@ def _manager(
         limits=_limits(settings),
         observer=observer,
         chores=(memory.empty_expired,),
+        programs=_programs(settings),
     )
+
+
+def _programs(settings: config.Settings) -> list[Program]:
+    """The other programs whose conversations are shown: by themselves only to a person who has the chat alone."""
+    shared = bool(settings.token or settings.auth_header)
+    names = (() if shared else values.PROGRAMS) if settings.sources == "auto" else settings.sources
+    return known.programs(names, settings.home)
 
 
 def _pages(manager: WebChatSessionManager, live: LiveSettings, memory: MemoryStore) -> Blueprint:

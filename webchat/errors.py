@@ -68,6 +68,12 @@ class Held(WebChatError):
     says = "The answer before it is incomplete, so your message waits: send it yourself, or take it back."
 
 
+class ReadOnlySession(WebChatError):
+    """A session is another program's."""
+
+    says = "This conversation is another program's: it can be read here, and not changed. Continue it in a copy."
+
+
 class StaleView(WebChatError):
     """A message was sent from a page that does not show others' later messages."""
 

@@ -18,6 +18,8 @@ from webchat.errors import WebChatError
 from webchat.housekeeping import TRASH_DAYS, Housekeeping
 from webchat.limits import Limits
 from webchat.observer import NOBODY, Observer
+from webchat.programs import OtherPrograms
+from webchat.programs.program import Program
 from webchat.replies.allowance import Allowance
 from webchat.replies.current_backend import CurrentBackend
 from webchat.replies.dispatcher import ReplyDispatcher
@@ -61,6 +63,7 @@ class WebChatSessionManager:
         limits: Limits | None = None,
         observer: Observer = NOBODY,
         chores: Collection[Callable[[], None]] = (),
+        programs: Collection[Program] = (),
     ) -> None:
         """`persistence_path` is the registry's file; the transcripts lie in a folder beside it. None: in memory.
         It may also be a storage that is open already.
@@ -68,6 +71,7 @@ class WebChatSessionManager:
         `clock` gives the time, ISO 8601 in UTC; by default the storage's. `context` returns what a backend
         that accepts it is told about an owner with each conversation. `trash_days` is for how long a deleted session
         can be restored. `observer` measures replies and writes. `chores` are called whenever the trash is emptied.
+        `programs` are other programs whose conversations can be read here, by everybody who may use this chat.
         """
         self.limits = limits = limits or Limits()
         self.storage = storage = opened(persistence_path, observer)
@@ -89,7 +93,8 @@ class WebChatSessionManager:
         self.housekeeping = Housekeeping(
             store, storage, supervisor, current, trash_days, limits.title, self.queue.send_left, chores
         )
-        self._directory = SessionDirectory(store, storage.search, self.housekeeping)
+        self.programs = OtherPrograms(programs, storage, supervisor.stopping)
+        self._directory = SessionDirectory(store, storage.search, self.housekeeping, self.programs)
 
     # Sessions
 
@@ -102,7 +107,21 @@ class WebChatSessionManager:
         return self.store.active_session(owner)
 
     def get_session(self, session_id: str, owner: str | None = None) -> WebChatSession:
+        """A session that can be changed. Raises ReadOnlySession for another program's."""
+        self.programs.refuse(session_id)
         return self.store.require(session_id, owner)
+
+    def session_to_read(self, session_id: str, owner: str | None = None) -> WebChatSession:
+        """A session, of ours or of another program."""
+        return self.programs.find(session_id) or self.store.require(session_id, owner)
+
+    def find_session(self, session_id: str, owner: str | None = None) -> WebChatSession | None:
+        """The same, or None if there is none."""
+        return self.programs.find(session_id) or self.store.get(session_id, owner)
+
+    def list_version(self, owner: str | None = None) -> object:
+        """The last seen version of this person's list of sessions."""
+        return self.storage.bus.list_version(owner), self.programs.version
 
     def list_sessions(self, owner: str | None = None) -> list[WebChatSession]:
         """All sessions, newest first."""
@@ -116,22 +135,31 @@ class WebChatSessionManager:
         count: int | None = None,
         owner: str | None = None,
         folder: str | None = None,
+        program: str | None = None,
         *,
         by_folder: bool = False,
     ) -> list[WebChatSession]:
         """Sessions on that shelf that match by title, the pinned ones first, then newest first.
 
         `query` is text in a title, or words that begin words of it; `start` is how many to skip; with `folder` only the
-        sessions that work there. With `by_folder` those of one folder stand together.
+        sessions that work there, with `program` only those of that other program. With `by_folder` those of one folder
+        stand together.
         """
-        return self._directory.page(shelf, query, start, count, owner, folder, by_folder=by_folder)
+        return self._directory.page(shelf, query, start, count, owner, folder, program, by_folder=by_folder)
 
-    def search(self, query: str, limit: int, owner: str | None = None, folder: str | None = None) -> Found:
+    def search(
+        self,
+        query: str,
+        limit: int,
+        owner: str | None = None,
+        folder: str | None = None,
+        program: str | None = None,
+    ) -> Found:
         """The sessions with a message that has all these words, newest first, each with its latest such message.
 
-        Case and accents are ignored, and words match as prefixes; `folder` is as in `list_page`.
+        Case and accents are ignored, and words match as prefixes; `folder` and `program` are as in `list_page`.
         """
-        return self._directory.search(query, limit, owner, folder)
+        return self._directory.search(query, limit, owner, folder, program)
 
     def create_session(
         self,
@@ -183,9 +211,12 @@ class WebChatSessionManager:
     ) -> WebChatSession:
         """A new session with a copy of the shown messages up to this one. It becomes current.
 
+        The first may be another program's, which stays as it is.
+
         Raises InvalidInput for a message that is not shown, or if the session's folder is gone; NoRoom.
         """
-        return self._lifecycle.fork(self.get_session(session_id, owner), message_id, key)
+        session = self.session_to_read(session_id, owner)
+        return self._lifecycle.fork(session, self.read_conversation(session_id), message_id, key, owner)
 
     def end_session(self, session_id: str | None = None, owner: str | None = None) -> bool:
         """End a session, the current one by default: its answer stops, the backend ends it, it is no longer current.
@@ -202,15 +233,17 @@ class WebChatSessionManager:
 
     def conversation(self, session_id: str, owner: str | None = None) -> Conversation:
         """What the session looks like now."""
-        return self.read_conversation(self.get_session(session_id, owner).session_id)
+        return self.read_conversation(self.session_to_read(session_id, owner).session_id)
 
     def read_conversation(self, session_id: str) -> Conversation:
         """The same for a caller that has checked the session already."""
+        if self.programs.find(session_id):
+            return self.programs.conversation(session_id)
         return self._supervisor.read(session_id)
 
     def conversation_version(self, session_id: str) -> object:
         """Differs from an earlier one when the conversation has changed, in any process."""
-        return self._supervisor.version(session_id)
+        return self.programs.conversation_version(session_id) or self._supervisor.version(session_id)
 
     def is_aside(self, session_id: str, message_id: str) -> bool:
         """Whether the session has that message on a branch that is not shown."""

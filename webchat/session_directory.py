@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Sequence
+from heapq import merge
 
-from webchat.chat.search import Found, title_query
+from webchat.chat.search import Found, Hit, title_query
 from webchat.housekeeping import Housekeeping
+from webchat.programs import OtherPrograms
 from webchat.session_store import WebChatSession, WebChatSessionStore
 from webchat.session_store.rules import grouped_by_folder
 from webchat.storage.protocols import Search, Shelf
@@ -16,8 +19,11 @@ log = logging.getLogger(__name__)
 class SessionDirectory:
     """Lists and searches the sessions of each owner."""
 
-    def __init__(self, store: WebChatSessionStore, search: Search, housekeeping: Housekeeping) -> None:
+    def __init__(
+        self, store: WebChatSessionStore, search: Search, housekeeping: Housekeeping, programs: OtherPrograms
+    ) -> None:
         self._store, self._search, self._housekeeping = store, search, housekeeping
+        self._programs = programs
 
     def page(
         self,
@@ -27,6 +33,7 @@ class SessionDirectory:
         count: int | None,
         owner: str | None,
         folder: str | None,
+        program: str | None,
         *,
         by_folder: bool,
     ) -> list[WebChatSession]:
@@ -36,19 +43,50 @@ class SessionDirectory:
             trash = [item for item in self._housekeeping.trash(owner) if not wanted or wanted.matches(item.description)]
             trash = [item for item in trash if folder in (None, item.working_dir)]
             return (grouped_by_folder(trash) if by_folder else trash)[start:end]
-        if by_folder:
-            return grouped_by_folder(self._store.page(owner, shelf, wanted, 0, None, folder))[start:end]
-        return self._store.page(owner, shelf, wanted, start, count, folder)
+        if not self._programs or shelf == "archive":
+            if by_folder:
+                return grouped_by_folder(self._store.page(owner, shelf, wanted, 0, None, folder))[start:end]
+            return self._store.page(owner, shelf, wanted, start, count, folder)
+        most = None if by_folder else end
+        ours = [] if program else self._store.page(owner, shelf, wanted, 0, most, folder)
+        merged = _merged(ours, self._programs.page(wanted, most, folder, program))
+        return (grouped_by_folder(merged) if by_folder else merged)[start:end]
 
-    def search(self, query: str, limit: int, owner: str | None, folder: str | None) -> Found:
+    def search(
+        self, query: str, limit: int, owner: str | None, folder: str | None, program: str | None = None
+    ) -> Found:
         """See `WebChatSessionManager.search`."""
 
         def is_wanted(session_id: str) -> bool:
             session = self._store.get(session_id, owner)
             return session is not None and folder in (None, session.working_dir)
 
-        try:
-            return self._search.find(query, owner, is_wanted, limit)
-        except Exception:  # derived data: if it is broken it is rebuilt
-            log.warning("the search index could not be asked", exc_info=True)
-            return Found([], complete=False)
+        ours = Found([], complete=True)
+        if not program:
+            ours = _asked(lambda: self._search.find(query, owner, is_wanted, limit))
+        theirs = _asked(lambda: self._programs.search(query, limit, folder, program)) if self._programs else None
+        return self._both(ours, theirs, owner, limit) if theirs else ours
+
+    def _both(self, ours: Found, theirs: Found, owner: str | None, limit: int) -> Found:
+        """The hits of both, newest first."""
+
+        def time(hit: Hit) -> str:
+            session = self._programs.find(hit.session_id) or self._store.get(hit.session_id, owner)
+            return session.last_active if session else ""
+
+        hits = [*merge(ours.hits, theirs.hits, key=time, reverse=True)]
+        return Found(hits[:limit], ours.complete and theirs.complete, ours.partial or theirs.partial)
+
+
+def _merged(ours: Sequence[WebChatSession], theirs: Sequence[WebChatSession]) -> list[WebChatSession]:
+    """Both lists as one: the pinned ones first, then the newest. Each keeps its own order."""
+    pinned = [session for session in ours if session.pinned]
+    return [*pinned, *merge(ours[len(pinned) :], theirs, key=lambda session: session.last_active, reverse=True)]
+
+
+def _asked(find: Callable[[], Found]) -> Found:
+    try:
+        return find()
+    except Exception:  # derived data: if it is broken it is rebuilt
+        log.warning("the search index could not be asked", exc_info=True)
+        return Found([], complete=False)

@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from webchat.agent_sessions import checked_options
+from webchat.agent_sessions import FROM_AGENT, FROM_SESSION, checked_options
 from webchat.backends import SessionInfo, project_id_of
-from webchat.chat.message import history
+from webchat.chat.conversation import Conversation
+from webchat.chat.message import Message, history
+from webchat.chat.parts import closed
 from webchat.chat.texts import DEFAULT_DESCRIPTION, checked_title
 from webchat.errors import AgentFixed, BackendUnavailable, InvalidInput, SessionExists, storing
 from webchat.limits import CHOSEN
@@ -147,30 +149,52 @@ class SessionLifecycle:
         self._store.deactivate(session.session_id, session.owner)
         self._storage.bus.publish(session.session_id, urgent=True)
 
-    def fork(self, session: WebChatSession, message_id: str, key: str | None) -> WebChatSession:
+    def fork(
+        self, session: WebChatSession, conversation: Conversation, message_id: str, key: str | None, owner: str | None
+    ) -> WebChatSession:
         """See `WebChatSessionManager.fork`."""
-        shown = self._supervisor.read(session.session_id).up_to(message_id)
+        shown = conversation.up_to(message_id)
         if not shown or shown[-1].in_flight:
             raise InvalidInput("Only a finished message that is shown can begin a session of its own.")
-        _require_folder(session.working_dir)
-        chosen = {name: session.extra[name] for name in CHOSEN if name in session.extra}
-        this, owner = once(key, "fork", session.session_id, message_id), session.owner
+        working_dir, chosen = self._place_of_copy(session)
+        this = once(key, "fork", session.session_id, message_id)
         if this is None or self._store.made_with(this, owner) is None:
             self._allowance.require_room(owner, sum(len(message.content.encode()) for message in shown))
-        info = self._made(session.working_dir, session.description, owner, this, session.title_by, chosen)
+        info = self._made(working_dir, session.description, owner, this, session.title_by, chosen)
         forked = info.session_id
         parents = (None, *(message.id for message in shown))
-        copies = [replace(message, parent=parent) for message, parent in zip(shown, parents, strict=False)]
+        copies = [_copied(message, parent) for message, parent in zip(shown, parents, strict=False)]
         with self._supervisor.turn(forked) as turn, storing("The messages could not be copied"):
             if not turn.conversation.messages:
                 self._storage.transcripts.append(forked, *copies)
         return self._store.note_message(self._store.require(forked, owner), shown[0].content)
 
+    def _place_of_copy(self, session: WebChatSession) -> tuple[str, dict[str, Any]]:
+        """The folder and `extra` of a copy. Raises InvalidInput if there is no such folder."""
+        if not session.program:
+            _require_folder(session.working_dir)
+            return session.working_dir, {name: session.extra[name] for name in CHOSEN if name in session.extra}
+        agents = self._current.attached.agents
+        chosen = {FROM_AGENT: session.program, FROM_SESSION: session.session_id}
+        # The folder may be gone, and what was said there can still be continued.
+        return session.working_dir if _is_folder(session.working_dir) else "~", chosen | (
+            {"agent": agents[0]} if agents else {}
+        )
+
+
+def _copied(message: Message, parent: str | None) -> Message:
+    """A message for another session: nothing in it is open any more."""
+    return replace(message, parent=parent, parts=tuple(closed(part, message.status) for part in message.parts))
+
+
+def _is_folder(working_dir: str) -> bool:
+    # Unlike Path's methods, these raise nothing, neither for an unknown user nor for a name that is too long.
+    return os.path.isdir(os.path.expanduser(working_dir))  # noqa: PTH111, PTH112
+
 
 def _require_folder(working_dir: str) -> None:
     """Raises InvalidInput if there is no such folder."""
-    # Unlike Path's methods, these raise nothing, neither for an unknown user nor for a name that is too long.
-    if not os.path.isdir(os.path.expanduser(working_dir)):  # noqa: PTH111, PTH112
+    if not _is_folder(working_dir):
         raise InvalidInput(f"There is no folder {working_dir[:200]!r}.")
 
 

@@ -46,13 +46,19 @@ class Position:
 
 @dataclass(frozen=True)
 class Conversation:
-    """One session's messages, the last of which may be a reply in flight or left behind."""
+    """One session's messages, the last of which may be a reply in flight or left behind.
+
+    program: what another program is called that has written it; such a conversation can be read, and not changed.
+    remark: what its reader should know of it.
+    """
 
     messages: Messages = field(default_factory=Messages)
     revision: int = 0
     damaged: bool = False
     status: Status | None = None
     newer: bool = False
+    program: str = ""
+    remark: str = ""
 
     @property
     def last(self) -> Message | None:

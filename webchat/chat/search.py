@@ -58,7 +58,10 @@ class TitleQuery:
     needles: tuple[str, ...]
 
     def matches(self, title: str) -> bool:
-        flat = _folded_title(title)
+        return self.matches_folded(_folded_title(title))
+
+    def matches_folded(self, flat: str) -> bool:
+        """The same for a title that is folded already."""
         return bool(self.needles) and (self.whole in flat or all(needle in flat for needle in self.needles))
 
 

@@ -31,7 +31,8 @@ class WebChatSession:
     """One session. Times are ISO 8601; `extra` holds project_id and working_dir; `begun` says that it has a message.
 
     title_by: "person" or "model" where one of them gave it its title, else None. deleted_at: since when it lies in the
-    trash, None if it does not.
+    trash, None if it does not. program: what another program is called that has written it; such a session can be read,
+    and not changed.
     """
 
     session_id: str
@@ -46,10 +47,11 @@ class WebChatSession:
     pinned: bool = False
     archived: bool = False
     deleted_at: str | None = None
+    program: str = ""
 
     @property
     def short_id(self) -> str:
-        return short_id(self.session_id)
+        return short_id(self.session_id.partition(".")[2] if self.program else self.session_id)
 
     @property
     def project_id(self) -> str:

@@ -106,6 +106,14 @@ class Settings:
         "Whether the model names new conversations: on, off, or auto, which spares agents.",
         values.switch_or_auto,
     )
+    sources: tuple[str, ...] | Literal["auto"] = _setting(
+        "auto",
+        "WEBCHAT_SOURCES",
+        "--sources",
+        "Other programs on this machine whose conversations are listed and can be continued here, by commas: "
+        "amplifier, claude-code, codex; off for none. By default all, but none where several people share the chat.",
+        values.programs,
+    )
     trash_days: float = _setting(
         30.0,
         "WEBCHAT_TRASH_DAYS",

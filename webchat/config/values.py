@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
+PROGRAMS = ("amplifier", "claude-code", "codex")
+"""The programs whose conversations can be shown."""
 THEMES = ("system", "light", "dark")
 LOG_FORMATS = ("human", "json")
 LOG_LEVELS = ("debug", "info", "warning", "error")
@@ -41,6 +43,17 @@ def port(text: str) -> int:
     if not 0 <= number <= 65535:
         raise ValueError("a port is a number from 0 to 65535")
     return number
+
+
+def programs(text: str) -> tuple[str, ...] | Literal["auto"]:
+    """Names of programs, by commas; none if blank or "off"."""
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if names == ["auto"]:
+        return "auto"
+    unknown = [name for name in names if name not in PROGRAMS]
+    if unknown and names != ["off"]:
+        raise ValueError(f"auto, off, or some of {', '.join(PROGRAMS)}, by commas")
+    return () if unknown else tuple(dict.fromkeys(names))
 
 
 def positive(text: str) -> float:

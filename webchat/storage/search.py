@@ -16,7 +16,7 @@ from webchat import threads
 from webchat.chat.folding import folded
 from webchat.chat.search import Found, Hit, excerpt, expression, needles_of
 from webchat.errors import NoThreads
-from webchat.storage.protocols import Transcripts
+from webchat.storage.protocols import Texts
 from webchat.storage.search_file import LookedAtPart, SearchFile
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class SearchIndex:
     """See `webchat.storage.protocols.Search`. Threads and processes may share the index."""
 
     def __init__(
-        self, transcripts: Transcripts, path: Path | None = None, require_own: Callable[[], None] = lambda: None
+        self, transcripts: Texts, path: Path | None = None, require_own: Callable[[], None] = lambda: None
     ) -> None:
         """`path` is the index's file; None: in memory. `require_own` raises OSError if its folder is not ours."""
         self._transcripts, self._file = transcripts, SearchFile(path, require_own)

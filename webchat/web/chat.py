@@ -60,7 +60,7 @@ def index() -> str:
 
 def session(session_id: str) -> AnyResponse | str:
     """One session; to htmx with `before` only the messages before that one; to a script all that are shown."""
-    shown = manager().get_session(session_id, owner())
+    shown = manager().session_to_read(session_id, owner())
     if wanted_face() is Face.JSON:
         conversation = manager().read_conversation(session_id)
         messages = [message_fields(item) for item in conversation.messages]
@@ -80,23 +80,26 @@ def sessions() -> Response | str:
     """The list: rows for the dropdown, a page for browsers without JavaScript, JSON for scripts."""
     query, page = request.args.get("q", ""), request.args.get("page", 0, type=_page_number)
     show, folder, by = request.args.get("show", ""), request.args.get("folder"), request.args.get("by", "")
+    program = request.args.get("program") or None
     if show not in SHELVES:
         raise InvalidInput(f"show is one of {', '.join(filter(None, SHELVES))}, or is left out.")
     if by not in ("", "folder"):
         raise InvalidInput("by is folder, or is left out.")
     if wanted_face() is Face.JSON:
-        found, has_more = session_list.listed(query, page, show, folder, by)
+        found, has_more = session_list.listed(query, page, show, folder, by, program)
         waiting = session_list.waiting()
         rows = [{**shelved_fields(item), "waiting": item.session_id in waiting} for item in found]
         fields: dict[str, object] = {"sessions": rows, "has_more": has_more}
         if query.strip():
             is_first = page == 0 and not show
-            hits, complete, partial = session_list.said(query, found, folder) if is_first else ([], True, False)
+            hits, complete, partial = (
+                session_list.said(query, found, folder, program) if is_first else ([], True, False)
+            )
             fields |= {"hits": [_hit_fields(item.hit) for item in hits], "complete": complete, "partial": partial}
         return json_answer(fields)
     if is_htmx():
-        return session_list.list_part(query, page, folder, by)
-    context = session_list.list_context(query, page, show, folder, by)
+        return session_list.list_part(query, page, folder, by, program)
+    context = session_list.list_context(query, page, show, folder, by, program)
     undo = housekeeping.undo_context(request.args.get("deleted"))
     context |= {"left_out": manager().archive.left_out(owner()), "trash_days": manager().housekeeping.trash_days}
     return render_template("webchat/sessions.html", **context, **undo)
@@ -254,7 +257,7 @@ def _page(shown: WebChatSession | None, show: int = 0, at: str = "", aside: str 
 
 def _earlier(shown: WebChatSession, before: str, after: str) -> str:
     part = window_before(manager().read_conversation(shown.session_id).messages, before, after)
-    context = pieces.window_context(part, Conversation())  # none of them is the last
+    context = pieces.window_context(part, Conversation(program=shown.program))  # none of them is the last
     return render_template("webchat/_earlier.html", session=shown, **context)
 
 

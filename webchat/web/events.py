@@ -54,7 +54,7 @@ def events() -> Response:
     chat = chat_of()
     given = request.headers.get("Last-Event-ID") or request.args.get("after")
     if "session" in request.args:
-        session = chat.manager.get_session(request.args["session"], owner())
+        session = chat.manager.session_to_read(request.args["session"], owner())
         position = Position.parse(given) or chat.manager.read_conversation(session.session_id).position
         said = ("damaged" in request.args, "newer" in request.args) if "after" in request.args else None
         queued = request.args.get("queue")
@@ -151,7 +151,7 @@ class ListStream:
         return self._list_news()
 
     def _list_news(self) -> str:
-        version = self._manager.bus.list_version(self._owner)
+        version = self._manager.list_version(self._owner)
         if version == self._list_version:
             return ""
         self._list_version = version
@@ -216,7 +216,7 @@ class PageStream(ListStream):
         until the session has begun.
         """
         agents, session = self._manager.agents, self._session
-        if not agents.has_controls:
+        if not agents.has_controls or session.program:
             return ""
         before, self._controls = self._controls, agents.controls(self._session_id)
         had_begun, self._has_begun = self._has_begun, session.begun
@@ -252,7 +252,7 @@ class PageStream(ListStream):
         return queue_partials(context) if self._queued != before else Markup()
 
     def _shell(self) -> str:
-        session = self._manager.store.get(self._session_id, self._session.owner)
+        session = self._manager.find_session(self._session_id, self._session.owner)
         self._session = session or replace(self._session, is_active=False)
         return self._event(pieces.shell_partials(self._session)) + super()._shell()
 

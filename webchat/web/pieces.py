@@ -52,6 +52,8 @@ def chat_context(session: WebChatSession | None, *, show: int = 0, at: str = "")
         "key": new_message_id(),
         "seen": conversation.last.id if conversation.last else START,
         "usage": usage_of(conversation.messages),
+        "working_for": manager().programs.working_for(session.session_id) if session and session.program else [],
+        "remark": conversation.remark,
     }
 
 
@@ -100,6 +102,7 @@ def message_context(message: Message, conversation: Conversation, body: Body | N
         "effects": has_effects(message),
         "status": conversation.status if is_last else None,
         "is_last": is_last,
+        "read_only": bool(conversation.program),
         # A frame for browsers without JavaScript. In a fragment, which htmx puts in, it would load.
         "framed": not is_htmx(),
     }

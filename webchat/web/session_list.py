@@ -45,17 +45,28 @@ class SaidIn:
         return (self.hit.before + self.hit.match + self.hit.after).startswith(self.session.description.rstrip("…"))
 
 
-def list_part(query: str = "", page: int = 0, folder: str | None = None, by: str = "") -> str:
+Hits = tuple[list[SaidIn], bool, bool]
+"""What a full-text search found, whether the index is up to date, and whether only a part was searched."""
+
+
+def list_part(
+    query: str = "", page: int = 0, folder: str | None = None, by: str = "", program: str | None = None
+) -> str:
     """The rows of the sessions list, newest first, 50 at a time."""
-    return render_template("webchat/_session_list.html", **list_context(query, page, folder=folder, by=by))
+    return render_template("webchat/_session_list.html", **list_context(query, page, "", folder, by, program))
 
 
 def list_context(
-    query: str = "", page: int = 0, show: str = "", folder: str | None = None, by: str = ""
+    query: str = "",
+    page: int = 0,
+    show: str = "",
+    folder: str | None = None,
+    by: str = "",
+    program: str | None = None,
 ) -> dict[str, Any]:
     """What `_session_list.html` needs; `by` "folder" has a heading for each folder."""
-    sessions, has_more = listed(query, page, show, folder, by)
-    hits, complete, partial = said(query, sessions, folder) if page == 0 and not show else ([], True, False)
+    sessions, has_more = listed(query, page, show, folder, by, program)
+    hits, complete, partial = said(query, sessions, folder, program) if page == 0 and not show else ([], True, False)
     current = manager().active_session(owner())
     return {
         "hits": hits,
@@ -64,17 +75,22 @@ def list_context(
         "groups": _by_folder(sessions) if by else _groups(sessions, show),
         "folder": folder,
         "by": by,
+        "program": program,
+        "programs": {} if show else manager().programs.programs,
         "has_folders": any(session.working_dir != "~" for session in sessions),
         "here": current.working_dir if current and current.working_dir != "~" else None,
         "waiting": waiting(),
         "query": query,
         "page": page,
         "show": show,
-        "more": link("sessions", page=page + 1, q=query or None, show=show or None, folder=folder, by=by or None)
-        if has_more
-        else None,
+        "more": _link_to_more(query, page, show, folder, by, program) if has_more else None,
         "notice": manager().store.notice,
     }
+
+
+def _link_to_more(query: str, page: int, show: str, folder: str | None, by: str, program: str | None) -> str:
+    narrowed = {"q": query or None, "show": show or None, "folder": folder, "by": by or None, "program": program}
+    return link("sessions", page=page + 1, **narrowed)
 
 
 def waiting() -> frozenset[str]:
@@ -90,20 +106,27 @@ def list_partial() -> Markup:
 
 
 def listed(
-    query: str = "", page: int = 0, show: str = "", folder: str | None = None, by: str = ""
+    query: str = "",
+    page: int = 0,
+    show: str = "",
+    folder: str | None = None,
+    by: str = "",
+    program: str | None = None,
 ) -> tuple[list[WebChatSession], bool]:
     """One page of the list, and whether there are more: what is pinned first, then the newest.
 
-    `show` is "" for the list, "archived" or "trash"; with `folder` only what works there. Sessions without a message
+    `show` is "" for the list, "archived" or "trash"; with `folder` only what works there, with `program`
+    only what that other program has written. Sessions without a message
     are hidden, but for the current.
     """
     shelf: Shelf = "trash" if show == "trash" else "archive" if show else "both" if query.strip() else "list"
     start = page * SESSIONS_SHOWN
-    found = manager().list_page(shelf, query, start, SESSIONS_SHOWN + 1, owner(), folder, by_folder=by == "folder")
+    asked = shelf, query, start, SESSIONS_SHOWN + 1, owner(), folder, program
+    found = manager().list_page(*asked, by_folder=by == "folder")
     return found[:SESSIONS_SHOWN], len(found) > SESSIONS_SHOWN
 
 
-def said(query: str, titled: Sequence[WebChatSession], folder: str | None = None) -> tuple[list[SaidIn], bool, bool]:
+def said(query: str, titled: Sequence[WebChatSession], folder: str | None = None, program: str | None = None) -> Hits:
     """The hits of a full-text search, whether the index is up to date, and whether only a part was searched.
 
     Sessions that match by title come last, and not at all if the hit is the message that the title was taken from.
@@ -111,8 +134,8 @@ def said(query: str, titled: Sequence[WebChatSession], folder: str | None = None
     if not query.strip():
         return [], True, False
     beside = {session.session_id for session in titled}
-    hits, complete, partial = manager().search(query, HITS_SHOWN + len(beside), owner(), folder)
-    said_in = [SaidIn(manager().get_session(hit.session_id, owner()), hit) for hit in hits]
+    hits, complete, partial = manager().search(query, HITS_SHOWN + len(beside), owner(), folder, program)
+    said_in = [SaidIn(manager().session_to_read(hit.session_id, owner()), hit) for hit in hits]
     others = [item for item in said_in if item.hit.session_id not in beside]
     others += [item for item in said_in if item.hit.session_id in beside and not item.is_title]
     return others[:HITS_SHOWN], complete, partial

@@ -30,7 +30,7 @@ from webchat.storage.files.registry import RegistryFile
 from webchat.storage.files.reply_logs import FileReplyLogs
 from webchat.storage.files.transcripts import FileTranscripts
 from webchat.storage.polling_bus import PollingBus
-from webchat.storage.protocols import Kept
+from webchat.storage.protocols import Kept, Texts
 from webchat.storage.search import SearchIndex
 from webchat.storage.table_sessions import TableSessions
 from webchat.storage.usage import Usage
@@ -66,6 +66,7 @@ class FileStorage:
         self._noted: object = None
         self._all_due = 0.0
         self.search = SearchIndex(self.transcripts, self.folder.path / WEB_CHAT_SEARCH_FILENAME, folder.require_no_link)
+        self._indexes = [self.search]
         self._purge = Purge(folder, self.replies, self.queue, self.leases, self.pictures, self._is_listed)
         self._has_taken_in_older = False
         self.adoption = Adoption(self.sessions, self.transcripts)
@@ -73,6 +74,11 @@ class FileStorage:
     @property
     def place(self) -> str:
         return str(self._home.path)
+
+    def index_of(self, texts: Texts, name: str) -> SearchIndex:
+        index = SearchIndex(texts, self.folder.path / f"web-chat-search-{name}.sqlite", self.folder.require_no_link)
+        self._indexes.append(index)
+        return index
 
     def now(self) -> str:
         return utc_now()
@@ -147,7 +153,8 @@ class FileStorage:
 
     def close(self) -> None:
         self.bus.close()
-        self.search.close()
+        for index in self._indexes:
+            index.close()
 
     def _size(self, session_id: str) -> int:
         return self.transcripts.size(session_id) + self.pictures.size(session_id)

@@ -16,7 +16,7 @@ from webchat.storage.memory.documents import MemoryDocuments
 from webchat.storage.memory.pictures import MemoryPictures
 from webchat.storage.memory.sessions import MemoryTable, MemoryTouches
 from webchat.storage.polling_bus import PollingBus
-from webchat.storage.protocols import Kept, Release
+from webchat.storage.protocols import Kept, Release, Texts
 from webchat.storage.search import SearchIndex
 from webchat.storage.table_sessions import TableSessions
 from webchat.storage.usage import Usage
@@ -52,9 +52,14 @@ class MemoryStorage:
         self._usage = Usage(self.sessions, self._size)
         self.bus = PollingBus(self.sessions.version, self._states)
         self.search = SearchIndex(self.transcripts)
+        self._indexes = [self.search]
         self._purging, self._importing = threading.Lock(), threading.Lock()
 
     place = "this process's memory"
+
+    def index_of(self, texts: Texts, name: str) -> SearchIndex:
+        self._indexes.append(SearchIndex(texts))
+        return self._indexes[-1]
 
     def now(self) -> str:
         return utc_now()
@@ -125,7 +130,8 @@ class MemoryStorage:
 
     def close(self) -> None:
         self.bus.close()
-        self.search.close()
+        for index in self._indexes:
+            index.close()
 
     def _remove(self, session_id: str) -> None:
         for kind in (self.queue, self.replies, self.transcripts, self.pictures):

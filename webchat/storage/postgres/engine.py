@@ -29,7 +29,8 @@ from webchat.storage.postgres.session_rows import person_of
 from webchat.storage.postgres.sessions import PostgresSessions
 from webchat.storage.postgres.transcripts import PostgresTranscripts
 from webchat.storage.postgres.words import PostgresSearch
-from webchat.storage.protocols import Kept
+from webchat.storage.protocols import Kept, Texts
+from webchat.storage.search import SearchIndex
 
 log = logging.getLogger(__name__)
 IMPORTS, PURGES = ":imports", ":purges"
@@ -87,11 +88,17 @@ class PostgresStorage:
         self.sessions = PostgresSessions(database, self.bus.list_changed, self.bus.version)
         _STORAGES.add(self)
         self.search = PostgresSearch(database, self.transcripts)
+        self._indexes: list[SearchIndex] = []
 
     @property
     def place(self) -> str:
         version = self.database.one("SHOW server_version")[0].partition(" ")[0]
         return f"PostgreSQL {version}, {self.database.place}"
+
+    def index_of(self, texts: Texts, name: str) -> SearchIndex:
+        # In memory: such texts lie on this server, and not in the database.
+        self._indexes.append(SearchIndex(texts))
+        return self._indexes[-1]
 
     def begin_anew(self) -> None:
         """Be a server of its own: after a fork, in the child."""
@@ -181,6 +188,8 @@ class PostgresStorage:
 
     def close(self) -> None:
         self.bus.close()
+        for index in self._indexes:
+            index.close()
         self.database.close()
 
 

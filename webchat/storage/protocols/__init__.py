@@ -9,7 +9,7 @@ from __future__ import annotations
 from webchat.storage.protocols.conversations import Queue, ReplyLog, ReplyLogs, Transcripts
 from webchat.storage.protocols.coordination import Bus, Leases, Release
 from webchat.storage.protocols.documents import Documents, Draft
-from webchat.storage.protocols.engine import Kept, Search, Storage
+from webchat.storage.protocols.engine import Kept, Search, Storage, Texts
 from webchat.storage.protocols.pictures import Pictures
 from webchat.storage.protocols.sessions import CLAIMED, Lookup, Sessions, Shelf
 
@@ -30,5 +30,6 @@ __all__ = [
     "Sessions",
     "Shelf",
     "Storage",
+    "Texts",
     "Transcripts",
 ]

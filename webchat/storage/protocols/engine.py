@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
+from webchat.chat.message import Message
 from webchat.chat.search import Found
 from webchat.storage.protocols.conversations import Queue, ReplyLogs, Transcripts
 from webchat.storage.protocols.coordination import Bus, Leases
@@ -28,6 +29,16 @@ class Kept:
     deleted: int = 0
     bytes: int = 0
     last_active: str = ""
+
+
+class Texts(Protocol):
+    """What is searched: conversations, wherever they are kept."""
+
+    def messages(self, session_id: str) -> Iterable[Message]:
+        """All messages of a session, in the order they were added."""
+
+    def sessions(self) -> Mapping[str, object]:
+        """The sessions, with a version of each, the most recently written last."""
 
 
 class Search(Protocol):
@@ -67,6 +78,12 @@ class Storage(Protocol):
     def bus(self) -> Bus: ...
     @property
     def search(self) -> Search: ...
+
+    def index_of(self, texts: Texts, name: str) -> Search:
+        """A full-text index of texts that are kept elsewhere, until this engine is closed.
+
+        It is derived data; `name` tells it from others.
+        """
 
     def now(self) -> str:
         """The time, ISO 8601 in UTC, by the one clock that all servers of this storage share."""

@@ -1,0 +1,396 @@
+"""Other programs' sessions: listed, read, searched, continued in a copy; the originals are never touched."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+
+import pytest
+
+from tests.conftest import HTMX, Page
+from tests.other_programs import AMPLIFIER_ROWS, ROOT, THREAD, Programs, claude_rows, codex_rows, everything
+from tests.reading import chunks, read_until, until
+from webchat import create_app
+from webchat.chat.parts import Note, Reasoning, Text, ToolCall
+from webchat.errors import InvalidInput
+
+JSON = {"Accept": "application/json"}
+AMPLIFIER, CLAUDE, CODEX = f"amplifier.{ROOT}", "claude-code.aaaa-1", f"codex.{THREAD}"
+
+
+@pytest.fixture
+def programs(tmp_path, monkeypatch):
+    programs = Programs(tmp_path)
+    monkeypatch.setenv("CLAUDE_CONFIG_DIR", str(programs.claude))
+    monkeypatch.setenv("CODEX_HOME", str(programs.codex))
+    return programs
+
+
+@pytest.fixture
+def home(programs):
+    return programs.amplifier
+
+
+@pytest.fixture
+def all_three(programs):
+    """One session of each program, Amplifier's the oldest."""
+    amplifier = programs.amplifier_session(AMPLIFIER_ROWS, name="A failing test")
+    claude = programs.claude_session(claude_rows(programs))
+    codex = programs.codex_session(codex_rows(programs))
+    for age, path in enumerate((codex, claude, amplifier / "transcript.jsonl")):
+        os.utime(path, (1_790_000_000 - 60 * age,) * 2)
+    return programs
+
+
+def listed(client, query=""):
+    return client.get(f"/sessions{query}", headers=JSON).json
+
+
+def test_they_stand_in_the_list_under_program_and_folder(client, all_three):
+    rows = listed(client)["sessions"]
+    assert [(row["session_id"], row["description"], row["program"]) for row in rows] == [
+        (CODEX, "List the files", "Codex"),
+        (CLAUDE, "Rename the Dampfschiff module", "Claude Code"),
+        (AMPLIFIER, "A failing test", "Amplifier"),
+    ]
+    assert {row["working_dir"] for row in rows} == {str(all_three.work)}
+    page = Page(client.get("/sessions"))
+    assert page.soup.select_one("a.row .meta").get_text(" ", strip=True).startswith("Codex work")
+    by_folder = Page(client.get("/sessions?by=folder"))
+    assert [heading.get_text(strip=True) for heading in by_folder.soup.select(".group h2")] == ["work"]
+
+
+def test_one_programs_can_be_listed_alone(client, all_three):
+    client.post("/sessions")
+    assert [row["session_id"] for row in listed(client, "?program=claude-code")["sessions"]] == [CLAUDE]
+    chips = Page(client.get("/sessions", headers=HTMX)).soup.select(".chip")
+    assert {"Amplifier", "Claude Code", "Codex"} <= {chip.get_text(strip=True) for chip in chips}
+    narrowed = Page(client.get("/sessions?program=codex", headers=HTMX))
+    assert narrowed.soup.select_one("#listProgram")["value"] == "codex"
+
+
+def test_pages_of_the_list_have_each_session_once(client, manager, programs):
+    for number in range(70):
+        path = programs.claude_session([programs.claude_row(1, None, "user", f"Their {number}")], f"s-{number}")
+        os.utime(path, (1_790_000_000 + 2 * number,) * 2)
+        info = manager.create_session()
+        manager.store.begin(info.session_id, f"Our {number}")
+    found, page = [], 0
+    while True:
+        answer = listed(client, f"?page={page}")
+        found += [row["session_id"] for row in answer["sessions"]]
+        page += 1
+        if not answer["has_more"]:
+            break
+    assert (len(found), len(set(found)), page) == (140, 140, 3)
+
+
+def test_what_amplifier_wrote_is_read(manager, all_three):
+    conversation = manager.conversation(AMPLIFIER)
+    asked, answer = conversation.messages
+    assert (asked.content, asked.created_at) == ("Why does the test fail?", "2026-11-01T10:00:00+00:00")
+    assert answer.content == "I look.\n\nIt is the **clock**."
+    reasoning, first, call, last = answer.parts
+    assert reasoning == Reasoning("I should look.")
+    assert (first, last) == (Text("I look."), Text("\n\nIt is the **clock**."))
+    assert isinstance(call, ToolCall)
+    assert (call.title, call.kind, call.status, call.input) == ("bash pytest -x", "execute", "failed", "pytest -x")
+    assert call.output[0].text == "1 failed"
+
+
+def test_what_claude_code_wrote_is_read(manager, all_three):
+    asked, answer = manager.conversation(CLAUDE).messages
+    assert (asked.content, answer.content, answer.model) == ("Rename the Dampfschiff module", "Renamed.", "claude-x")
+    assert [type(part) for part in answer.parts] == [Reasoning, ToolCall, Text]
+    assert (answer.parts[1].title, answer.parts[1].output[0].text) == ("Read /w/a.py", "print(1)")
+
+
+def test_what_codex_wrote_is_read(manager, all_three):
+    asked, answer = manager.conversation(CODEX).messages
+    assert (asked.content, answer.content, answer.model) == ("List the files", "Two files.", "gpt-x")
+    reasoning, call, _ = answer.parts
+    assert reasoning.text == "A listing."
+    assert (call.title, call.status, call.output[0].text) == ("shell ls -l", "failed", "a b")
+
+
+def test_the_page_can_be_read_and_not_written(client, all_three):
+    page = Page(client.get(f"/sessions/{AMPLIFIER}"))
+    assert [message.role for message in page.messages] == ["user", "assistant"]
+    assert page.soup.select_one("details.card .title").get_text() == "bash pytest -x"
+    assert page.soup.select_one("details.reasoning") is not None
+    assert page.soup.select_one("form.continue-here")["action"] == f"/sessions/{AMPLIFIER}/copy"
+    assert page.soup.select_one("#messageInput") is None
+    actions = {form["action"].rpartition("/")[2] for form in page.soup.select("article form")}
+    assert actions == {"fork"}, "no retry, no edit, no other version"
+    assert page.soup.select_one('a[href$="/edit"]') is None
+
+
+@pytest.mark.parametrize(
+    ("path", "fields"),
+    [
+        ("messages", {"message": "x"}),
+        ("resume", {}),
+        ("end", {}),
+        ("stop", {}),
+        ("options", {"model": "x"}),
+        ("rename", {"title": "x"}),
+        ("delete", {}),
+    ],
+)
+def test_nothing_is_written_into_them(client, all_three, path, fields):
+    before = everything(all_three.amplifier / "projects")
+    answer = client.post(f"/sessions/{AMPLIFIER}/{path}", data=fields, headers=JSON)
+    assert answer.status_code in (404, 409)
+    assert answer.json["error"]
+    assert everything(all_three.amplifier / "projects") == before
+
+
+def test_it_is_continued_in_a_copy(client, manager, backend, all_three):
+    answer = client.post(f"/sessions/{AMPLIFIER}/copy", data={"key": "k"}, headers=HTMX)
+    assert answer.status_code == 200
+    copy = manager.active_session()
+    assert (copy.description, copy.working_dir, copy.program) == ("A failing test", str(all_three.work), "")
+    assert (copy.extra["from_agent"], copy.extra["from_session"]) == ("Amplifier", AMPLIFIER)
+    copied, original = manager.conversation(copy.session_id).messages, manager.conversation(AMPLIFIER).messages
+    assert [(item.role, item.content, item.parts) for item in copied] == [
+        (item.role, item.content, item.parts) for item in original
+    ]
+    manager.send_message("And now?", copy.session_id)
+    assert [item["content"] for item in backend.histories[-1]] == [item.content for item in original]
+    client.post(f"/sessions/{AMPLIFIER}/copy", data={"key": "k"})
+    assert len([row for row in listed(client)["sessions"] if not row["program"]]) == 1, "the same form again"
+
+
+def test_it_can_be_copied_up_to_a_message(client, manager, all_three):
+    first = manager.conversation(CLAUDE).messages[0]
+    client.post(f"/sessions/{CLAUDE}/messages/{first.id}/fork")
+    assert len(manager.conversation(manager.active_session_id).messages) == 1
+
+
+def test_a_copy_of_what_lay_in_a_folder_that_is_gone_works_at_home(client, manager, all_three):
+    all_three.work.rmdir()
+    client.post(f"/sessions/{CODEX}/copy")
+    assert manager.active_session().working_dir == "~"
+
+
+def test_a_days_use_leaves_no_trace(client, manager, all_three, tmp_path):
+    for path in (tmp_path / "claude").rglob("*"):
+        os.utime(path, (1_000_000_000, 1_790_000_000))  # an access would be noted, even on a lazy file system
+    folders = (tmp_path / "claude", tmp_path / "codex", all_three.amplifier / "projects")
+    before = [everything(folder) for folder in folders]
+    manager.keep_house()
+    for session_id in (AMPLIFIER, CLAUDE, CODEX):
+        for headers in ({}, HTMX, JSON):
+            assert client.get(f"/sessions/{session_id}", headers=headers).status_code == 200
+        client.post(f"/sessions/{session_id}/copy")
+        manager.send_message("Go on")
+    until(lambda: listed(client, "?q=Renamed")["hits"])
+    assert client.get("/sessions/export").status_code == 200
+    assert [everything(folder) for folder in folders] == before
+
+
+def test_what_was_said_is_searched(client, all_three):
+    until(lambda: listed(client, "?q=clock")["complete"])
+    [hit] = listed(client, "?q=clock")["hits"]
+    assert (hit["session_id"], hit["text"]) == (AMPLIFIER, "I look. It is the **clock**.")
+    assert listed(client, "?q=clock&program=codex")["hits"] == []
+    assert [row["session_id"] for row in listed(client, "?q=dampfschiff")["sessions"]] == [CLAUDE]
+
+
+def test_ours_and_theirs_are_found_together(client, manager, all_three):
+    info = manager.create_session()
+    manager.send_message("Hello\n\nThe clock of ours", info.session_id)
+    until(lambda: len(listed(client, "?q=clock")["hits"]) == 2)
+    assert [hit["session_id"] for hit in listed(client, "?q=clock")["hits"]] == [info.session_id, AMPLIFIER]
+
+
+def test_an_open_page_follows_what_the_program_writes(app, client, manager, all_three):
+    manager.keep_house()
+    page = Page(client.get(f"/sessions/{CLAUDE}"))
+    stream = chunks(client.get(page.soup.select_one("#stream")["hx-sse:connect"]))
+    read_until(stream, lambda text: "event: sessions" in text)
+    row = all_three.claude_row
+    path = all_three.claude / "projects" / "-work" / "aaaa-1.jsonl"
+    with path.open("a") as file:
+        file.write(json.dumps(row(6, 5, "user", "Thanks")) + "\n")
+    assert "Thanks" in read_until(stream, lambda text: "Thanks" in text)
+    with path.open("a") as file:
+        file.write(json.dumps(row(7, 6, "assistant", [{"type": "text", "text": "You are welcome."}])) + "\n")
+    assert 'data-role="assistant"' in read_until(stream, lambda text: "You are welcome." in text)
+    with path.open("a") as file:
+        file.write(json.dumps(row(8, 7, "assistant", [{"type": "text", "text": "Anything else?"}])) + "\n")
+    news = read_until(stream, lambda text: "Anything else?" in text)
+    assert "You are welcome." in news, "one answer"
+    stream.close()
+
+
+def test_an_open_list_hears_of_a_new_session(client, manager, programs):
+    manager.keep_house()
+    stream = chunks(client.get("/events"))
+    read_until(stream, lambda text: "event: sessions" in text)
+    programs.codex_session(codex_rows(programs))
+    assert "event: sessions" in read_until(stream, lambda text: "event: sessions" in text)
+    assert [row["session_id"] for row in listed(client)["sessions"]] == [CODEX]
+    stream.close()
+
+
+def test_one_that_was_removed_is_gone(client, manager, all_three):
+    assert client.get(f"/sessions/{CODEX}").status_code == 200
+    [path] = (all_three.codex / "sessions").rglob("*.jsonl")
+    path.unlink()
+    until(lambda: client.get(f"/sessions/{CODEX}").status_code == 404)
+
+
+def test_an_agents_work_stands_with_the_session_that_it_was_for(client, programs):
+    programs.amplifier_session(AMPLIFIER_ROWS)
+    child = "0000000000000000-1234567890abcdef_explorer"
+    rows = [{"role": "user", "content": "Find it"}, {"role": "assistant", "content": "Found."}]
+    programs.amplifier_session(rows, child, parent_id=ROOT, agent_name="explorer")
+    programs.claude_session([programs.claude_row(1, None, "user", "Above")])
+    side = [programs.claude_row(1, None, "user", "Below", isSidechain=True)]
+    programs.claude_session(side, "agent-1", "aaaa-1/subagents")
+    assert [row["session_id"] for row in listed(client)["sessions"]] == [CLAUDE, AMPLIFIER]
+    for parent, name, title in (
+        (AMPLIFIER, f"amplifier.{child}", "explorer"),
+        (CLAUDE, "claude-code.agent-1", "Below"),
+    ):
+        [link] = Page(client.get(f"/sessions/{parent}")).soup.select("details.work a")
+        assert (link["href"], link.get_text()) == (f"/sessions/{name}", title)
+        assert len(Page(client.get(link["href"])).messages) >= 1
+
+
+def test_a_fork_of_amplifier_is_a_session_of_its_own(client, programs):
+    programs.amplifier_session(AMPLIFIER_ROWS)
+    fork = "99999999-2222-4333-8444-555555555555"
+    programs.amplifier_session(AMPLIFIER_ROWS, fork, parent_id=ROOT, forked_from_turn=1)
+    assert {row["session_id"] for row in listed(client)["sessions"]} == {AMPLIFIER, f"amplifier.{fork}"}
+
+
+@pytest.mark.parametrize("about", [{"hidden": True}, {"session_visibility": "internal"}])
+def test_what_amplifier_hides_stays_hidden(client, programs, about):
+    programs.amplifier_session(AMPLIFIER_ROWS, **about)
+    assert listed(client)["sessions"] == []
+    assert client.get(f"/sessions/{AMPLIFIER}").status_code == 404
+
+
+def test_the_backup_serves_where_the_transcript_is_damaged(client, manager, programs):
+    folder = programs.amplifier_session(AMPLIFIER_ROWS)
+    programs.amplifier_session([*AMPLIFIER_ROWS, {"role": "user", "content": "More"}])
+    path = folder / "transcript.jsonl"
+    path.write_bytes(path.read_bytes().replace(b'{"role": "assistant"', b'{"role": "assis', 1))
+    page = Page(client.get(f"/sessions/{AMPLIFIER}"))
+    assert "The last state of this conversation could not be read" in page.soup.select_one("#messages").get_text()
+    assert len(page.messages) == 2
+    (folder / "transcript.jsonl.backup").unlink()
+    os.utime(path, (1, 1))
+    until(lambda: manager.conversation(AMPLIFIER).damaged)
+    assert manager.conversation(AMPLIFIER).messages[0].content == "Why does the test fail?"
+
+
+def test_a_branch_of_claude_code_that_was_left_is_not_shown(manager, programs):
+    row = programs.claude_row
+    programs.claude_session(
+        [
+            {"type": "ai-title", "aiTitle": "By the model"},
+            row(1, None, "user", "Hello"),
+            row(2, 1, "assistant", "Hi"),
+            row(3, 2, "user", "Wrong"),
+            row(4, 3, "assistant", "Wrong answer"),
+            row(5, 2, "user", "<command-name>/review</command-name><command-args>a.py</command-args>"),
+            row(6, 5, "user", "<local-command-stdout>ok</local-command-stdout>"),
+            row(7, 6, "user", "meta", isMeta=True),
+            row(8, 7, "assistant", "Reviewed"),
+            row(9, 8, "user", [{"type": "text", "text": "[Request interrupted by user]"}]),
+            {"type": "custom-title", "customTitle": "By the person"},
+        ]
+    )
+    session, conversation = manager.session_to_read(CLAUDE), manager.conversation(CLAUDE)
+    assert session.description == "By the person"
+    assert [item.content for item in conversation.messages] == ["Hello", "Hi", "/review a.py", "Reviewed"]
+    assert conversation.messages[-1].ordered == (Text("Reviewed"), Note("Interrupted."))
+
+
+def test_codex_without_events_is_read_by_its_items(manager, programs):
+    row = programs.codex_row
+    texts = ("<user_instructions>x</user_instructions>", "Hello")
+    asked = [
+        row("response_item", type="message", role="user", content=[{"type": "input_text", "text": text}])
+        for text in texts
+    ]
+    answer = row("response_item", type="message", role="assistant", content=[{"type": "output_text", "text": "Hi"}])
+    programs.codex_session([row("session_meta", id="x", cwd="/gone"), *asked, answer])
+    assert [item.content for item in manager.conversation(CODEX).messages] == ["Hello", "Hi"]
+
+
+HOSTILE = [
+    b"",
+    b"\n\n",
+    b"[1, 2]\n7\nnull\n",
+    b'{"type": "user", "uuid": "u1", "parentUuid": "u2", "message": {"content": "a"}}\n'
+    b'{"type": "assistant", "uuid": "u2", "parentUuid": "u1", "message": {"content": 7}}\n',
+    b'{"type": "user", "uuid": 3, "message": "text"}\n{"type": "assistant", "uuid": "x", "message": null}\n',
+    b'{"type": "user", "uuid": "u1", "message": {"content": "half \\ud800 a character <b>"}}\n',
+    b'{"type": "assistant", "uuid": "u1", "message": {"content": [null, 3, {"type": "tool_use"}, {"type": "text"}]}}\n'
+    b'{"type": "user", "uuid": "u2", "parentUuid": "u1", "message": {"content": [{"type": "tool_result"}]}}\n',
+    b"[" * 100_000 + b"\n" + b'{"type": "user", "uuid": "u1", "message": {"content": "after"}}\n',
+    b'{"role": "user", "content": {"a": 1}}\n{"role": "tool", "tool_call_id": 4, "content": null}\n',
+    b'{"type": "response_item", "payload": {"type": "function_call", "arguments": 3}}\n',
+    b'{"type": "event_msg", "payload": {"type": "user_message", "message": ["x"]}}\n',
+]
+
+
+@pytest.mark.parametrize("content", HOSTILE)
+def test_files_of_any_content_are_harmless(client, programs, content):
+    programs.claude_session([]).write_bytes(content)
+    programs.codex_session([]).write_bytes(content)
+    folder = programs.amplifier_session([])
+    (folder / "transcript.jsonl").write_bytes(content)
+    (folder / "metadata.json").write_bytes(content)
+    for row in listed(client)["sessions"]:
+        for headers in ({}, JSON):
+            answer = client.get(f"/sessions/{row['session_id']}", headers=headers)
+            assert answer.status_code == 200
+            assert b"<b>" not in answer.data.partition(b"<main")[2] or headers
+        assert client.post(f"/sessions/{row['session_id']}/copy").status_code in (303, 422)
+    assert client.get("/sessions?q=after").status_code == 200
+
+
+def test_links_and_other_things_are_no_sessions(client, programs, tmp_path):
+    folder = programs.amplifier_session(AMPLIFIER_ROWS)
+    outside = tmp_path / "outside"
+    folder.rename(outside)
+    folder.symlink_to(outside)
+    real = programs.claude_session(claude_rows(programs), "real")
+    (real.parent / "link.jsonl").symlink_to(real)
+    os.mkfifo(real.parent / "pipe.jsonl")
+    assert [row["session_id"] for row in listed(client)["sessions"]] == ["claude-code.real"]
+
+
+def test_they_are_shown_to_one_person_unless_it_is_said(all_three, backend):
+    known = {"AMPLIFIER_HOME": str(all_three.amplifier), "WEBCHAT_TOKEN": "a-token-of-a-test"}
+    bearer = JSON | {"Authorization": "Bearer a-token-of-a-test"}
+    for said, count in ({}, 0), ({"WEBCHAT_SOURCES": "codex, amplifier"}, 2), ({"WEBCHAT_SOURCES": "off"}, 0):
+        app = create_app(known | said, backend=backend)
+        found = app.test_client().get("/sessions", headers=bearer).json["sessions"]
+        assert len(found) == count
+        app.extensions["webchat"].close()
+
+
+def test_an_unknown_program_is_refused(home, backend):
+    with pytest.raises(InvalidInput, match=r"amplifier, claude-code, codex"):
+        create_app({"AMPLIFIER_HOME": str(home), "WEBCHAT_SOURCES": "amplifer"}, backend=backend)
+
+
+def test_many_looks_at_once_see_the_same(client, all_three, app):
+    answers = []
+
+    def ask():
+        answers.append(len(listed(app.test_client())["sessions"]))
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert answers == [3] * 8

@@ -1,0 +1,223 @@
+"""Conversations of other programs on this machine: listed, searched, read, and continued here in a copy.
+
+Nothing of those programs is written, ever: see `webchat.programs.untouched`.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import suppress
+
+from webchat import threads
+from webchat.chat.conversation import Conversation
+from webchat.chat.message import Message
+from webchat.chat.messages import Messages
+from webchat.chat.search import Found, TitleQuery
+from webchat.chat.session import WebChatSession
+from webchat.errors import NoThreads, ReadOnlySession, SessionNotFound, storing
+from webchat.programs.catalog import Catalog, Entry, measured
+from webchat.programs.program import Program
+from webchat.storage.protocols import Storage
+
+log = logging.getLogger(__name__)
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.5, 1.5
+"""Seconds between two looks while a page is open; twenty times as long as a look takes, within these bounds."""
+WANTED_FOR = 40.0
+"""Seconds after which nobody is thought to look: an open page asks at each of its keep-alive events."""
+FIRST_PATIENCE = 0.3
+"""Seconds that the first list waits for what there is."""
+KEPT = 8
+"""Conversations that are kept in memory after they were read."""
+INDEX = "other-programs"
+"""What its index is called in the storage."""
+
+
+class OtherPrograms:
+    """Safe to call from any thread. A session is known by its program's name, a dot, and its id there."""
+
+    def __init__(self, programs: Iterable[Program], storage: Storage, stopping: threading.Event) -> None:
+        """`stopping` is set when the server shuts down."""
+        self._programs, self._bus, self._stopping = tuple(programs), storage.bus, stopping
+        self._catalog = Catalog(self._programs, self._tell)
+        self._index = storage.index_of(_Texts(self), INDEX) if self._programs else None
+        self._looking, self._guard = threading.Lock(), threading.Lock()
+        self._read: OrderedDict[str, tuple[object, Conversation]] = OrderedDict()
+        self._wanted_at = self._looked_at = float("-inf")
+        self._first = threading.Event()
+        """Set when everything has been looked at once."""
+        self._is_watching = False
+
+    def __bool__(self) -> bool:
+        return bool(self._programs)
+
+    @property
+    def version(self) -> object:
+        """Differs from an earlier one when the list has changed. While it is asked for, changes wake the readers."""
+        if self._programs:
+            self._watch()
+            self._see()
+        return self._catalog.version
+
+    @property
+    def programs(self) -> Mapping[str, str]:
+        """The programs that have sessions in the list: name and label."""
+        if self._programs:
+            self._see()
+        return self._catalog.programs()
+
+    def find(self, session_id: str) -> WebChatSession | None:
+        """The session; None if it is none of these."""
+        if not self._is_one(session_id):
+            return None
+        if self._catalog.get(session_id) is None:
+            self._see()
+        entry = self._catalog.get(session_id)
+        return _session_of(entry) if entry else None
+
+    def refuse(self, session_id: str) -> None:
+        """Raises ReadOnlySession if it is one of these."""
+        if self.find(session_id):
+            raise ReadOnlySession
+
+    def _is_one(self, session_id: str) -> bool:
+        return any(session_id.startswith(f"{program.name}.") for program in self._programs)
+
+    def page(
+        self, query: TitleQuery | None, most: int | None, folder: str | None, program: str | None = None
+    ) -> list[WebChatSession]:
+        """The first sessions that match by title, newest first; those of one folder, or of one program."""
+        if self._programs:
+            self._see()
+        return [_session_of(entry) for entry in self._catalog.page(query, most, folder, program)]
+
+    def working_for(self, session_id: str) -> list[WebChatSession]:
+        """The sessions of agents that worked for this one, the earliest first."""
+        return [_session_of(entry) for entry in self._catalog.working_for(session_id)]
+
+    def conversation_version(self, session_id: str) -> object:
+        """Differs from an earlier one when the conversation has changed."""
+        entry = self._catalog.get(session_id)
+        return entry.spotted.revision if entry else None
+
+    def conversation(self, session_id: str) -> Conversation:
+        """The conversation as its program has written it. Raises SessionNotFound, StorageError."""
+        self._see()
+        entry = self._catalog.get(session_id)
+        if entry is None:
+            raise SessionNotFound(session_id)
+        with self._guard:
+            kept = self._read.get(session_id)
+            if kept and kept[0] == entry.spotted.revision:
+                self._read.move_to_end(session_id)
+                return kept[1]
+        with storing("The conversation could not be read"):
+            read = entry.program.read(entry.spotted)
+        conversation = Conversation(
+            Messages(read.messages),
+            read.revision,
+            read.damaged,
+            program=entry.program.label,
+            remark=read.remark,
+        )
+        with self._guard:
+            self._read[session_id] = entry.spotted.revision, conversation
+            while len(self._read) > KEPT:
+                self._read.popitem(last=False)
+        return conversation
+
+    def search(self, query: str, limit: int, folder: str | None, program: str | None = None) -> Found:
+        """The sessions with a message that has all these words, as `Search.find` says. May raise anything."""
+        if self._index is None:
+            return Found([], complete=True)
+
+        def is_wanted(session_id: str) -> bool:
+            entry = self._catalog.get(session_id)
+            return entry is not None and folder in (None, entry.working_dir) and program in (None, entry.program.name)
+
+        found = self._index.find(query, None, is_wanted, limit)
+        return found._replace(complete=found.complete and self._catalog.is_complete)
+
+    def messages(self, session_id: str) -> tuple[Message, ...]:
+        """A session's messages, for the index. Raises OSError."""
+        entry = self._catalog.get(session_id)
+        return entry.program.read(entry.spotted).messages if entry else ()
+
+    def versions(self) -> dict[str, object]:
+        """All sessions that can be read, with their version, the most recently written last."""
+        entries = sorted(self._catalog.all(), key=lambda entry: entry.spotted.time)
+        return {entry.name: entry.spotted.revision for entry in entries}
+
+    # Looking for changes
+
+    def _see(self) -> None:
+        """Somebody looks: the thread does too, or this one if there is none."""
+        self._wanted_at = time.monotonic()
+        if self._is_watching:
+            self._first.wait(FIRST_PATIENCE)
+        elif time.monotonic() - self._looked_at > LONGEST_PAUSE:
+            self._look(lambda: False)
+
+    def _watch(self) -> None:
+        """Make sure that a thread looks for changes while pages are open."""
+        with self._guard:
+            if not self._is_watching:
+                with suppress(NoThreads):  # then whoever asks looks
+                    threads.start(self._keep_looking, "other-programs")
+                    self._is_watching = True
+
+    def _keep_looking(self) -> None:
+        while True:
+            with self._guard:
+                if self._stopping.is_set() or time.monotonic() - self._wanted_at > WANTED_FOR:
+                    self._is_watching = False
+                    return
+            try:
+                took = measured(lambda: self._look(self._stopping.is_set))
+            except Exception:  # the next look retries
+                log.warning("other programs' sessions cannot be looked at", exc_info=True)
+                took = LONGEST_PAUSE
+            self._first.set()
+            self._stopping.wait(min(max(SHORTEST_PAUSE, 20 * took), LONGEST_PAUSE))
+
+    def _look(self, is_over: Callable[[], bool]) -> None:
+        with self._looking:
+            self._catalog.look(is_over)
+            self._looked_at = time.monotonic()
+
+    def _tell(self, changed: Collection[str]) -> None:
+        for session_id in changed:
+            self._bus.publish(session_id, urgent=False)
+        self._bus.publish_all(urgent=False)
+
+
+class _Texts:
+    """What is searched; see `webchat.storage.search.Texts`."""
+
+    def __init__(self, programs: OtherPrograms) -> None:
+        self._programs = programs
+
+    def messages(self, session_id: str) -> Iterable[Message]:
+        return self._programs.messages(session_id)
+
+    def sessions(self) -> Mapping[str, object]:
+        return self._programs.versions()
+
+
+def _session_of(entry: Entry) -> WebChatSession:
+    described = entry.described
+    assert described is not None  # noqa: S101  (others are not given out)
+    return WebChatSession(
+        entry.name,
+        entry.title,
+        described.created_at or entry.last_active,
+        entry.last_active,
+        is_active=False,
+        extra={"working_dir": entry.working_dir},
+        begun=True,
+        title_by="model",
+        program=entry.program.label,
+    )

@@ -1,0 +1,186 @@
+"""Sessions of Amplifier's command line: `projects/<slug>/sessions/<id>/` below its home.
+
+`transcript.jsonl` is rewritten as a whole, by renaming, after each turn and tool call, and a copy of the one before is
+kept as `.backup`. Both are read as microsoft/amplifier-app-cli writes them (November 2026).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import stat
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from webchat.chat.texts import title_of
+from webchat.programs.program import Described, Read, Spotted
+from webchat.programs.rows import END_ONLY, Row, all_rows, first_rows
+from webchat.programs.turns import Turns, parsed, stated, text_of
+from webchat.programs.untouched import entries, head, state_of
+
+TRANSCRIPT, METADATA = "transcript.jsonl", "metadata.json"
+LARGEST_METADATA = 2**20
+"""Bytes of the metadata that are read."""
+BACKUP_SERVED = "The last state of this conversation could not be read. This is the one before it."
+_ID = re.compile(r"[A-Za-z0-9_-]{1,200}", re.ASCII)
+_REMINDER = re.compile(r"\s*<system-reminder\b", re.IGNORECASE)
+
+
+class AmplifierSessions:
+    """See `webchat.programs.program.Program`."""
+
+    name, label = "amplifier", "Amplifier"
+
+    def __init__(self, home: Path) -> None:
+        """`home` is Amplifier's folder."""
+        self._projects = home / "projects"
+
+    def scan(self, known: Mapping[str, Spotted]) -> Iterator[Spotted]:
+        with entries(self._projects) as found:
+            projects = [entry.name for entry in found]
+        for project in projects:
+            sessions = f"{self._projects}/{project}/sessions"
+            with entries(sessions) as found:
+                for entry in found:
+                    spotted = _spotted(sessions, entry, known.get(entry.name))
+                    if spotted:
+                        yield spotted
+
+    def describe(self, spotted: Spotted) -> Described | None:
+        about = _metadata(spotted.path)
+        if about.get("hidden") is True or about.get("session_visibility") == "internal":
+            return None
+        first = _first_said(spotted.path)
+        if first is None:
+            return None
+        is_fork = about.get("forked_from_turn") is not None
+        parent = stated(about, "parent_id") if not is_fork else ""
+        title = stated(about, "name") or stated(about, "agent_name") or first
+        return Described(
+            title_of(title),
+            stated(about, "working_dir"),
+            stated(about, "created"),
+            parent or (_parent_of(spotted.id) if "_" in spotted.id else None),
+        )
+
+    def read(self, spotted: Spotted) -> Read:
+        rows, is_sound, is_whole = _read(spotted.path / TRANSCRIPT)
+        remark = "" if is_whole else END_ONLY
+        if not is_sound:
+            before, is_sound, _ = _read(spotted.path / f"{TRANSCRIPT}.backup")
+            if is_sound:
+                rows, remark = before, BACKUP_SERVED
+        turns = Turns()
+        for row in rows:
+            _take_in(turns, row)
+        return Read(turns.finished(), turns.rows, not is_sound, remark)
+
+
+def _spotted(sessions: str, entry: os.DirEntry[str], known: Spotted | None) -> Spotted | None:
+    try:
+        folder = entry.stat(follow_symlinks=False)
+    except OSError:
+        return None
+    # Both files are renamed into the folder, which changes its time: the files are looked at only then.
+    if known is not None and known.revision[0] == folder.st_mtime_ns:
+        return known
+    if not stat.S_ISDIR(folder.st_mode) or not _ID.fullmatch(entry.name):
+        return None
+    path = f"{sessions}/{entry.name}"
+    written = state_of(f"{path}/{TRANSCRIPT}") or state_of(f"{path}/{TRANSCRIPT}.backup")
+    if written is None or not written.st_size:
+        return None
+    revision = (folder.st_mtime_ns, written.st_mtime_ns, written.st_size, written.st_ino)
+    return Spotted(entry.name, Path(path), written.st_mtime, revision)
+
+
+def _read(path: Path) -> tuple[list[Row], bool, bool]:
+    """See `all_rows`; a file that is not there is not sound."""
+    try:
+        return all_rows(path)
+    except OSError:
+        return [], False, True
+
+
+def _parent_of(session_id: str) -> str:
+    """Something that is no session's id: an agent's work whose metadata do not name whom it is for stays hidden."""
+    return f"?{session_id}"
+
+
+def _metadata(folder: Path) -> Row:
+    for name in (METADATA, f"{METADATA}.backup"):
+        try:
+            found = json.loads(head(folder / name, LARGEST_METADATA))
+        except (OSError, ValueError, RecursionError):
+            continue
+        if isinstance(found, dict):
+            return found
+    return {}
+
+
+def _first_said(folder: Path) -> str | None:
+    """What a person said first; "" if only a model has spoken, None if nobody has."""
+    try:
+        rows = [*first_rows(folder / TRANSCRIPT)] or [*first_rows(folder / f"{TRANSCRIPT}.backup")]
+    except FileNotFoundError:
+        rows = []
+    said = next((text for row in rows if (text := _said(row))), None)
+    return "" if said is None and any(row.get("role") == "assistant" for row in rows) else said
+
+
+def _said(row: Row) -> str:
+    """What a person said in this row."""
+    about = row.get("metadata")
+    if row.get("role") != "user" or (isinstance(about, dict) and about.get("ephemeral")):
+        return ""
+    text = text_of(_texts(row.get("content")))
+    return "" if _REMINDER.match(text) else text.strip()
+
+
+def _texts(content: object) -> object:
+    """The text blocks of a row."""
+    if not isinstance(content, list):
+        return content
+    return [block for block in content if isinstance(block, dict) and block.get("type") == "text"]
+
+
+def _take_in(turns: Turns, row: Row) -> None:
+    turns.next_row()
+    about = row.get("metadata")
+    time = stated(about, "timestamp") if isinstance(about, dict) else ""
+    time, role = time or stated(row, "timestamp"), row.get("role")
+    if role == "user":
+        said = _said(row)
+        if said:
+            turns.ask(said, time)
+    elif role == "assistant":
+        _take_in_answer(turns, row, time)
+    elif role == "tool":
+        content = parsed(row.get("content"))
+        turns.result(stated(row, "tool_call_id"), content, time, failed=_has_failed(content))
+
+
+def _take_in_answer(turns: Turns, row: Row, time: str) -> None:
+    content = row.get("content")
+    for block in content if isinstance(content, list) else [{"type": "text", "text": content}]:
+        if not isinstance(block, dict):
+            continue
+        kind = block.get("type")
+        if kind == "text":
+            turns.say(stated(block, "text"), time)
+        elif kind in ("thinking", "reasoning"):
+            turns.reason(stated(block, "thinking") or text_of(block.get("content") or block.get("text")), time)
+        elif kind == "tool_call":
+            turns.call(stated(block, "id"), stated(block, "name") or "tool", block.get("input"), time)
+        elif kind == "image":
+            turns.note("A picture is not shown here.", time)
+    calls = row.get("tool_calls")
+    for call in calls if isinstance(calls, list) else ():
+        if isinstance(call, dict):
+            turns.call(stated(call, "id"), stated(call, "tool") or "tool", call.get("arguments"), time)
+
+
+def _has_failed(content: object) -> bool:
+    """Whether a tool's result says so itself."""
+    return isinstance(content, dict) and (content.get("success") is False or bool(content.get("error")))

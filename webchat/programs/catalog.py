@@ -1,0 +1,152 @@
+"""The sessions of other programs: which there are, what a list says of them, and what has changed."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from hashlib import sha256
+
+from webchat.chat.folding import folded
+from webchat.chat.search import TitleQuery
+from webchat.chat.session import is_session_id
+from webchat.chat.texts import DEFAULT_DESCRIPTION
+from webchat.chat.times import time_of
+from webchat.programs.program import Described, Program, Spotted
+
+log = logging.getLogger(__name__)
+DESCRIBED_AT_ONCE = 200
+"""Sessions that are looked into before a list is told: 20,000 of them take a while at first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One session of another program, under a name of ours."""
+
+    name: str
+    program: Program
+    spotted: Spotted
+    described: Described | None
+    """None if no list should show it."""
+    folded_title: str = ""
+
+    @property
+    def title(self) -> str:
+        return (self.described.title if self.described else "") or DEFAULT_DESCRIPTION
+
+    @property
+    def working_dir(self) -> str:
+        return (self.described.working_dir if self.described else "") or "~"
+
+    @property
+    def last_active(self) -> str:
+        return time_of(self.spotted.time)
+
+    @property
+    def parent(self) -> str | None:
+        """The name of the session that this one works for."""
+        parent = self.described.parent if self.described else None
+        return name_of(self.program.name, parent) if parent else None
+
+
+def name_of(program: str, session_id: str) -> str:
+    """The id under which the chat knows a session of another program."""
+    name = f"{program}.{session_id}"
+    return name if is_session_id(name) else f"{program}.{sha256(session_id.encode()).hexdigest()[:32]}"
+
+
+class Catalog:
+    """Safe to call from any thread; one of them, at a time, calls `look`."""
+
+    def __init__(self, programs: Iterable[Program], changed: Callable[[Collection[str]], object]) -> None:
+        """`changed` is told the names of the sessions that have changed; the list has changed too then."""
+        self._programs, self._changed = tuple(programs), changed
+        self._guard = threading.Lock()
+        self._known: dict[str, dict[str, Spotted]] = {program.name: {} for program in self._programs}
+        self._entries: dict[str, Entry] = {}
+        self._listed: tuple[Entry, ...] = ()
+        self.version = 0
+        self.is_complete = False
+        """Whether all sessions have been looked into once."""
+
+    def look(self, is_over: Callable[[], bool] = lambda: False) -> None:
+        """See what has changed, without reading what has not."""
+        new: list[tuple[Program, Spotted]] = []
+        gone: set[str] = set()
+        for program in self._programs:
+            known = self._known[program.name]
+            now = {spotted.id: spotted for spotted in program.scan(known)}
+            new += ((program, spotted) for name, spotted in now.items() if known.get(name) is not spotted)
+            gone |= {name_of(program.name, name) for name in known.keys() - now.keys()}
+            for name in known.keys() - now.keys():
+                del known[name]
+        new.sort(key=lambda found: -found[1].time)  # what is on a list's first page comes first
+        for start in range(0, max(len(new), 1), DESCRIBED_AT_ONCE):
+            if is_over():
+                return
+            part = new[start : start + DESCRIBED_AT_ONCE]
+            self._take_in([self._entry(*found) for found in part], gone)
+            for program, spotted in part:
+                self._known[program.name][spotted.id] = spotted
+            gone = set()
+        self.is_complete = True
+
+    @staticmethod
+    def _entry(program: Program, spotted: Spotted) -> Entry:
+        name = name_of(program.name, spotted.id)
+        try:
+            described = program.describe(spotted)
+        except OSError:  # removed meanwhile, or not ours to read
+            log.info("session %s cannot be read", name, exc_info=True)
+            described = None
+        return Entry(name, program, spotted, described, folded(described.title) if described else "")
+
+    def _take_in(self, described: Collection[Entry], gone: Collection[str]) -> None:
+        if not described and not gone:
+            return
+        with self._guard:
+            entries = {name: entry for name, entry in self._entries.items() if name not in gone}
+            entries |= {entry.name: entry for entry in described}
+            self._entries = entries
+            listed = (entry for entry in entries.values() if entry.described and not entry.parent)
+            self._listed = tuple(sorted(listed, key=lambda entry: -entry.spotted.time))
+            self.version += 1
+        self._changed([*gone, *(entry.name for entry in described)])
+
+    def get(self, name: str) -> Entry | None:
+        """The session; None if there is none, or it is not to be shown."""
+        entry = self._entries.get(name)
+        return entry if entry and entry.described else None
+
+    def all(self) -> Collection[Entry]:
+        """All that may be shown, agents' work too."""
+        return [entry for entry in self._entries.values() if entry.described]
+
+    def working_for(self, name: str) -> list[Entry]:
+        """The sessions of agents that worked for this one, the earliest first."""
+        found = [entry for entry in self.all() if entry.parent == name]
+        return sorted(found, key=lambda entry: (entry.described and entry.described.created_at) or entry.last_active)
+
+    def page(self, query: TitleQuery | None, most: int | None, folder: str | None, program: str | None) -> list[Entry]:
+        """The first of those in the list that match, newest first."""
+        found: list[Entry] = []
+        for entry in self._listed:
+            if most is not None and len(found) == most:
+                break
+            is_wanted = folder in (None, entry.working_dir) and program in (None, entry.program.name)
+            if is_wanted and (query is None or query.matches_folded(entry.folded_title)):
+                found.append(entry)
+        return found
+
+    def programs(self) -> dict[str, str]:
+        """The programs that have sessions in the list: name and label."""
+        return {entry.program.name: entry.program.label for entry in self._listed}
+
+
+def measured(look: Callable[[], object]) -> float:
+    """The seconds that it takes."""
+    begun = time.monotonic()
+    look()
+    return time.monotonic() - begun

@@ -1,0 +1,23 @@
+"""The programs whose conversations can be read here, by name."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+from webchat.programs.amplifier import AmplifierSessions
+from webchat.programs.claude_code import ClaudeCodeSessions
+from webchat.programs.codex import CodexSessions
+from webchat.programs.program import Program
+
+
+def programs(names: Collection[str], amplifier_home: Path, environ: Mapping[str, str] = os.environ) -> list[Program]:
+    """The programs of these names. The programs' folders are where their own variables say."""
+    user = Path.home()
+    known: dict[str, Program] = {
+        "amplifier": AmplifierSessions(amplifier_home.expanduser()),
+        "claude-code": ClaudeCodeSessions(Path(environ.get("CLAUDE_CONFIG_DIR") or user / ".claude")),
+        "codex": CodexSessions(Path(environ.get("CODEX_HOME") or user / ".codex")),
+    }
+    return [known[name] for name in known if name in names]

@@ -1,0 +1,47 @@
+"""Rows of JSON Lines, as programs append them while they are read: the last one may be cut, and any may be damaged."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from webchat.programs.untouched import head, tail
+
+Row = Mapping[str, Any]
+LOOKED_AT = 2**18
+"""Bytes at each end of a file that are read for what a list says of it."""
+END_ONLY = "This conversation is very long. Only its end is shown."
+
+
+def row_of(line: bytes) -> Row | None:
+    """The line as a row; None if it is none."""
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def first_rows(path: Path) -> Iterator[Row]:
+    """The rows at the file's beginning. Raises OSError."""
+    return (row for line in head(path, LOOKED_AT).split(b"\n") if (row := row_of(line)) is not None)
+
+
+def last_rows(path: Path) -> Iterator[Row]:
+    """The rows at its end, the last one first. Raises OSError."""
+    content, _ = tail(path, LOOKED_AT)
+    return (row for line in reversed(content.split(b"\n")) if (row := row_of(line)) is not None)
+
+
+def all_rows(path: Path) -> tuple[list[Row], bool, bool]:
+    """All rows, whether all lines are rows, and whether the whole file was read. Raises OSError."""
+    content, is_whole = tail(path)
+    lines = content.split(b"\n")
+    lines = lines if is_whole else lines[1:]
+    # What stands behind the last line end is being written, or was cut off.
+    rows = [row_of(line) for line in lines[:-1] if line.strip()]
+    last = row_of(lines[-1]) if lines and lines[-1].strip() else None
+    whole = [row for row in (*rows, last) if row is not None]
+    return whole, None not in rows, is_whole

@@ -1,0 +1,208 @@
+"""Messages made of another program's rows: a question, then all that was done for it as one answer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+from zlib import crc32
+
+from webchat.chat.message import Message
+from webchat.chat.parts import MOST_PARTS, Block, Note, Output, Part, Reasoning, Terminal, Text, ToolCall, ToolKind
+
+_KINDS: dict[str, ToolKind] = {
+    "read": "read", "view": "read", "open": "read", "cat": "read", "notebookread": "read",
+    "edit": "edit", "write": "edit", "multiedit": "edit", "patch": "edit", "notebookedit": "edit", "create": "edit",
+    "grep": "search", "glob": "search", "search": "search", "find": "search", "ls": "search", "list": "search",
+    "bash": "execute", "shell": "execute", "exec": "execute", "run": "execute", "command": "execute",
+    "python": "execute", "stdin": "execute",
+    "fetch": "fetch", "web": "fetch", "webfetch": "fetch", "websearch": "fetch", "url": "fetch", "browser": "fetch",
+    "task": "think", "delegate": "think", "think": "think", "agent": "think", "todo": "think", "plan": "think",
+    "todowrite": "think",
+    "delete": "delete", "remove": "delete", "move": "move", "rename": "move",
+}  # fmt: skip
+"""What a tool does, by a word of its name: each program has names of its own."""
+_SHOWN = ("file_path", "path", "command", "cmd", "pattern", "query", "url", "description", "prompt", "agent")
+"""The arguments that a card's title names, in this order."""
+
+
+def kind_of(tool: str) -> ToolKind:
+    """What a tool of this name does, as far as its words say."""
+    words = tool.lower().replace("-", "_").split("_")
+    return next((_KINDS[word] for word in words if word in _KINDS), "other")
+
+
+def title_of_call(tool: str, given: object) -> str:
+    """A card's title: the tool, and what it was asked about."""
+    if isinstance(given, Mapping):
+        for name in _SHOWN:
+            value = given.get(name)
+            value = " ".join(map(str, value)) if isinstance(value, list) else value
+            if isinstance(value, str) and value.strip():
+                return f"{tool} {' '.join(value.split())}"[:200]
+    return tool
+
+
+def input_of(given: object) -> str:
+    """What a tool was given, as text."""
+    if isinstance(given, str):
+        return given
+    if isinstance(given, Mapping) and len(given) == 1:
+        only = next(iter(given.values()))
+        if isinstance(only, str):
+            return only
+    return json.dumps(given, ensure_ascii=False, indent=2) if given else ""
+
+
+def parsed(value: object) -> object:
+    """Arguments and results come as they are, or as JSON in a text."""
+    if isinstance(value, str) and value[:1] in ("{", "["):
+        try:
+            return json.loads(value)
+        except (ValueError, RecursionError):
+            return value
+    return value
+
+
+def whole(text: str) -> str:
+    """The text without halves of characters, which JSON can have and no file or page can."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
+def text_of(content: object) -> str:
+    """The text of a string, of a list of blocks, or of a tool's result, which may be anything."""
+    if isinstance(content, str):
+        return content
+    if isinstance(content, list):
+        return "\n\n".join(filter(None, map(text_of, content)))
+    if isinstance(content, Mapping):
+        text = content.get("text", content.get("output", content.get("content")))
+        return text_of(text) if text is not None else json.dumps(content, ensure_ascii=False, indent=2)
+    return "" if content is None else str(content)
+
+
+class Turns:
+    """Builds the messages, row by row. A row's number is the revision of the message that it belongs to."""
+
+    def __init__(self) -> None:
+        self.messages: list[Message] = []
+        self._parts: list[Part] = []
+        self._calls: dict[str, int] = {}
+        """The place of each tool call of the last answer among its parts."""
+        self._row = 0
+
+    def next_row(self) -> None:
+        self._row += 1
+
+    @property
+    def rows(self) -> int:
+        return self._row
+
+    def ask(self, text: str, time: str) -> None:
+        """A message of the person."""
+        self._finish()
+        self._add("user", whole(text), time, None)
+
+    def say(self, text: str, time: str, model: str | None = None) -> None:
+        self._part(Text(whole(text)), time, model)
+
+    def reason(self, text: str, time: str, model: str | None = None) -> None:
+        self._part(Reasoning(whole(text)), time, model)
+
+    def note(self, text: str, time: str) -> None:
+        self._part(Note(text), time, None)
+
+    def call(self, call_id: str, tool: str, given: object, time: str, model: str | None = None) -> None:
+        """The use of a tool."""
+        self._answer(time, model)
+        call_id = call_id or f"{self._row}-{len(self._parts)}"
+        if call_id in self._calls or not self._has_room():
+            return
+        self._calls[call_id] = len(self._parts)
+        title = whole(title_of_call(tool, given))
+        self._parts.append(ToolCall(call_id, title, kind_of(tool), "running", whole(input_of(given))))
+
+    def result(self, call_id: str, content: object, time: str, *, failed: bool = False) -> None:
+        """What a tool gave; one of a call that nobody knows stands for itself."""
+        if call_id not in self._calls:
+            self.call(call_id, "tool", None, time)
+        self._touch()
+        place = self._calls.get(call_id, next(reversed(self._calls.values()), None))
+        if place is None:
+            return
+        call, text = self._parts[place], whole(text_of(content))
+        assert isinstance(call, ToolCall)  # noqa: S101
+        block: Block = Terminal(text) if call.kind == "execute" else Output(text)
+        output = (block,) if text else ()
+        self._parts[place] = replace(call, status="failed" if failed else "done", output=output)
+
+    def finished(self) -> tuple[Message, ...]:
+        """All messages."""
+        self._finish()
+        return tuple(self.messages)
+
+    def _part(self, part: Text | Reasoning | Note, time: str, model: str | None) -> None:
+        if not part.text.strip():
+            return
+        self._answer(time, model)
+        last = self._parts[-1] if self._parts else None
+        if isinstance(part, Text) and isinstance(last, Text):
+            self._parts[-1] = Text(f"{last.text}\n\n{part.text}")
+        elif self._has_room():
+            self._parts.append(part)
+
+    def _has_room(self) -> bool:
+        """Whether the answer may have one more part; says once that it has not."""
+        if len(self._parts) == MOST_PARTS:
+            self._parts.append(Note("The rest of this answer is too long to be shown."))
+        return len(self._parts) < MOST_PARTS
+
+    def _answer(self, time: str, model: str | None) -> None:
+        """What follows belongs to an answer: to the last one, or to a new one."""
+        if not self.messages or self.messages[-1].role != "assistant":
+            self._add("assistant", "", time, model)
+        elif model and not self.messages[-1].model:
+            self.messages[-1] = replace(self.messages[-1], model=model)
+        self._touch()
+
+    def _touch(self) -> None:
+        self.messages[-1] = replace(self.messages[-1], revision=self._row)
+
+    def _add(self, role: str, content: str, time: str, model: str | None) -> None:
+        # With its time and text: a program that rewrites its file may put other messages in these places.
+        name = f"{len(self.messages)}-{crc32(f'{time}{content[:1000]}'.encode('utf-8', 'replace')):08x}"
+        parent = self.messages[-1].id if self.messages else None
+        self.messages.append(
+            Message(name, role, content, parent=parent, created_at=time, model=model, revision=self._row)
+        )
+
+    def _finish(self) -> None:
+        """Put the parts of the last answer together."""
+        if self._parts:
+            last = self.messages[-1]
+            said = "\n\n".join(part.text for part in self._parts if isinstance(part, Text))
+            reasoning = "".join(part.text for part in self._parts if isinstance(part, Reasoning))
+            notes = tuple(part.text for part in self._parts if isinstance(part, Note))
+            whole, parts = replace(last, content=said, reasoning=reasoning, notes=notes), _joined(self._parts)
+            self.messages[-1] = whole if parts == whole.ordered else replace(whole, parts=parts)
+        self._parts, self._calls = [], {}
+
+
+def _joined(parts: Sequence[Part]) -> tuple[Part, ...]:
+    """The parts, of which the texts joined are the message's content: blank lines stand between them."""
+    joined: list[Part] = []
+    first = True
+    for part in parts:
+        if isinstance(part, Text):
+            joined.append(part if first else Text(f"\n\n{part.text}"))
+            first = False
+        else:
+            joined.append(part)
+    return tuple(joined)
+
+
+def stated(value: Mapping[str, Any], name: str) -> str:
+    """A text of a row; "" if there is none."""
+    found = value.get(name)
+    return whole(found) if isinstance(found, str) else ""
