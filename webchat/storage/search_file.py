@@ -149,10 +149,7 @@ class SearchFile:
         import sqlite3
 
         if self.path and name != ":memory:":
-            self._require_files()
-            with suppress(OSError):  # SQLite's other files get the mode of this one
-                self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                os.close(os.open(self.path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o600))
+            self._make_file(self.path)
         database = sqlite3.connect(name, check_same_thread=False, timeout=5)
         try:
             _prepare(database)
@@ -168,6 +165,13 @@ class SearchFile:
             database.close()
             raise
         return database
+
+    def _make_file(self, path: Path) -> None:
+        """SQLite's other files get the mode of this one. Raises NotAFile."""
+        self._require_files()
+        with suppress(OSError):
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o600))
 
     def _require_files(self) -> None:
         """SQLite would follow a link out of the folder. Raises NotAFile."""
