@@ -133,6 +133,7 @@ class OtherPrograms:
         """The sessions with a message that has all these words, as `Search.find` says. May raise anything."""
         if self._index is None:
             return Found([], complete=True)
+        self._see()
 
         def is_wanted(session_id: str) -> bool:
             entry = self._catalog.get(session_id)
