@@ -388,6 +388,49 @@
     const then = source.matches?.("form") ? "Nothing you wrote is lost: sign in, then send it again." : "Sign in to go on.";
     tell(place, `You have been signed out. ${then}`, "signed-out", link);
   };
+  // An answer grows: its new text goes to the node that grows. webchat/render/growth.py says what comes.
+  const parser = document.createElement("template");
+  const append = (element, html) => {
+    parser.innerHTML = html;
+    const { firstChild: text } = parser.content;
+    if (text?.nodeType === Node.TEXT_NODE && element.lastChild?.nodeType === Node.TEXT_NODE) {
+      element.lastChild.appendData(text.data);
+      text.remove();
+    }
+    element.append(parser.content);
+  };
+  const cutEnd = (element, elements, letters) => {
+    for (let left = elements; left > 0;) {
+      left -= element.lastChild.nodeType === Node.ELEMENT_NODE;
+      element.lastChild.remove();
+    }
+    for (let left = letters; left > 0;) {
+      const { lastChild: text } = element;
+      const size = Math.min(left, text.length);
+      text.deleteData(text.length - size, size);
+      if (!text.length) text.remove();
+      left -= size;
+    }
+  };
+  const grow = (root, path, elements, letters, html, ...outer) => {
+    let element = path.reduce(({ children }, past) => children[children.length - 1 - past], root);
+    cutEnd(element, elements, letters);
+    append(element, html);
+    for (const more of outer) {
+      while (element.nextSibling) element.nextSibling.remove();
+      element = element.parentElement;
+      append(element, more);
+    }
+  };
+  document.addEventListener("more", ({ detail }) => {
+    const [id, ...growth] = JSON.parse(detail.data);
+    if (!$(id)) return;
+    const isAtEnd = following && root.scrollTop === followedTo;
+    // Something else, such as a translator, has changed the page: a new stream begins with the whole answer.
+    try { grow($(id), ...growth); } catch { again(); }
+    if (isAtEnd) toEnd();
+  });
+
   document.addEventListener("htmx:sse:after:connection", () => {
     for (const box of document.querySelectorAll(".signed-out")) box.remove();
   });

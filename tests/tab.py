@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable
 from copy import copy
 from queue import Queue
 
-from bs4 import BeautifulSoup, Tag
+from bs4 import BeautifulSoup, NavigableString, Tag
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
@@ -107,6 +108,11 @@ class OpenTab:
         self.last_id = event.id or self.last_id
         if event.name == "message" and not event.comment:
             self.swap(event.data)
+        elif event.name == "more":
+            target, *growth = json.loads(event.data)
+            element = self.soup.find(id=target)
+            if element is not None:
+                grow(element, *growth)
 
     def post(self, path: str, **fields: str) -> TestResponse:
         """Post a form as htmx does, and swap what it answers."""
@@ -134,6 +140,30 @@ class OpenTab:
         return self.shown()[-1][1] if self.shown() else ""
 
 
+def grow(element: Tag, path: list[int], elements: int, letters: int, html: str, *outer: str) -> None:
+    """Adds to an element's content what an event brings, as the page's script does."""
+    for past in path:
+        element = [child for child in element.children if isinstance(child, Tag)][-1 - past]
+    while elements:
+        elements -= isinstance(element.contents[-1], Tag)
+        element.contents[-1].extract()
+    text = str(element.contents[-1].extract()) if letters else ""
+    assert len(text.encode("utf-16-le")) // 2 >= letters
+    _append(element, text.encode("utf-16-le")[: -2 * letters].decode("utf-16-le") if letters else "", html)
+    for more in outer:
+        for behind in [*element.next_siblings]:
+            behind.extract()
+        element = element.parent
+        _append(element, "", more)
+
+
+def _append(element: Tag, text: str, html: str) -> None:
+    # In any other element the parser makes one line end of several.
+    new = [copy(child) for child in BeautifulSoup(f"<pre>{html}</pre>", "html.parser").pre.contents]
+    element.extend([NavigableString(text), *new])
+    element.smooth()  # makes one of texts side by side
+
+
 def _content(article: Tag) -> str:
     blocks = article.select(".content > .blocks")
     return "".join(part.decode_contents() for part in blocks)
@@ -141,6 +171,9 @@ def _content(article: Tag) -> str:
 
 def _swap(target: Tag, how: str, new: list) -> None:
     if how in ("outerHTML", "outerMorph"):
+        for kept in [found for tag in new if isinstance(tag, Tag) for found in tag.select("[hx-morph-skip-children]")]:
+            kept.extend([*target.find(id=kept["id"]).contents])
+            del kept["hx-morph-skip-children"]  # it is for htmx only
         target.replace_with(*new)
     elif how == "innerHTML":
         target.clear()

@@ -18,7 +18,7 @@ from tests.scripted import ScriptedBackend
 from tests.tab import OpenTab
 from webchat.chat.conversation import Position
 from webchat.web.context import chat_of
-from webchat.web.events import PageStream
+from webchat.web.events import PageStream, Shown
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -73,9 +73,8 @@ class Answering:
     def connect(self, page: OpenTab) -> PageStream:
         position = page.last_id or parse_qs(urlsplit(page.stream_url).query)["after"][0]
         with self._app.test_request_context(headers=HTMX):
-            return PageStream(
-                chat_of(), self._manager.get_session(self.session_id), Position.parse(position), lambda: False
-            )
+            session, shown = self._manager.get_session(self.session_id), Shown(None, None, takes_more=True)
+            return PageStream(chat_of(), session, Position.parse(position), lambda: False, shown)
 
     def news(self, stream: PageStream) -> str:
         """What an open stream sends now."""

@@ -20,11 +20,18 @@ KEPT_CHARACTERS = 8 * 2**20
 
 @dataclass(frozen=True)
 class Body:
-    """A message's content as HTML: finished blocks, what may still change, and the characters that are finished."""
+    """A message's content as HTML: finished blocks, what may still change, and the characters that are finished.
 
-    finished: Markup
+    `is_kept` stands for the content that the page has already, which stays as it is.
+    """
+
+    finished: Markup = Markup()
     tail: Markup = Markup()
     shown: int = 0
+    is_kept: bool = False
+
+
+KEPT_BODY = Body(is_kept=True)
 
 
 @dataclass

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from flask import Blueprint, Response, request, stream_with_context
 from markupsafe import Markup
@@ -18,19 +18,15 @@ from webchat.session_store import WebChatSession
 from webchat.storage.wakeups import Pause
 from webchat.web import pieces
 from webchat.web.context import Chat, chat_of, has_gone, owner
-from webchat.web.growing import GrowingArticle
+from webchat.web.growing import GrowingArticle, Grown, Update
 from webchat.web.hosting import Parking, is_ending, parking
 from webchat.web.htmx import partial
 from webchat.web.parts import usage_of
 from webchat.web.queued import queue_context, queue_partials
 
-UPDATE_INTERVAL = 0.12
-"""Seconds between two updates of an answer that grows. Each costs the browser about 10 ms to lay out and paint."""
 BEGINNING = 0.05
 """Seconds that a new message waits before pages are told. By then the page that sent it has the response to its form:
 neither it nor the server does the same work twice before the answer's first text is on the screen."""
-BYTES_PER_SECOND = 40_000
-"""What the growing end of an answer may cost: a long table or code block is sent less often."""
 PING_INTERVAL = 25.0
 """Seconds of silence after which a keep-alive event is sent."""
 LIFETIME = 60.0
@@ -57,8 +53,8 @@ def events() -> Response:
         session = chat.manager.session_to_read(request.args["session"], owner())
         position = Position.parse(given) or chat.manager.read_conversation(session.session_id).position
         said = ("damaged" in request.args, "newer" in request.args) if "after" in request.args else None
-        queued = request.args.get("queue")
-        stream: ListStream = PageStream(chat, session, position, has_gone(LIFETIME), said=said, queued=queued)
+        shown = Shown(said, request.args.get("queue"), takes_more="more" in request.args)
+        stream: ListStream = PageStream(chat, session, position, has_gone(LIFETIME), shown)
     else:
         stream = ListStream(chat, has_gone(LIFETIME), owner())
     chat.manager.bus.start()  # before the answer's status is out: there may be no thread left
@@ -162,6 +158,19 @@ class ListStream:
         return "event: sessions\ndata:\n\n"
 
 
+@dataclass(frozen=True)
+class Shown:
+    """What a page shows beside its messages, and knows.
+
+    `said` is what it says about the file, if known: that it is damaged, or of a newer format. `queued` is the state of
+    the messages that wait. `takes_more` is false of a page that an earlier version of the chat has sent.
+    """
+
+    said: tuple[bool, bool] | None
+    queued: str | None
+    takes_more: bool
+
+
 class PageStream(ListStream):
     """The events of one conversation's page; their ids are its position."""
 
@@ -171,32 +180,23 @@ class PageStream(ListStream):
         session: WebChatSession,
         position: Position,
         gone: Callable[[], bool],
-        *,
-        said: tuple[bool, bool] | None = None,
-        queued: str | None = None,
+        shown: Shown,
     ) -> None:
-        """`said` is what the page says about the file, if known: that it is damaged, or of a newer format.
-
-        `queued` is the state of the messages that wait, as the page shows them.
-        """
         super().__init__(chat, gone, session.owner, session.session_id)
         self._session = session
         self._position = position
         self._version: object = None
-        self._said = said
+        self._said = shown.said
         self._queue_version: object = None
-        self._queued = queued
-        self._growing = GrowingArticle(chat.renderings, session.session_id)
+        self._queued = shown.queued
+        self._growing = GrowingArticle(chat.renderings, session.session_id, takes_more=shown.takes_more)
         self._controls: object = None
         self._label = self._manager.label_of(session)
         self._has_begun = False
         self._usage: Usage | None = None
 
     def _pace(self) -> float:
-        """An answer's first text and its end are sent without delay."""
-        sent = self._growing.sent
-        grows = sent is not None and sent.in_flight and bool(sent.content or sent.reasoning or sent.parts)
-        return max(UPDATE_INTERVAL, self._growing.cost / BYTES_PER_SECOND) if grows else 0.0
+        return self._growing.interval
 
     def _patience(self) -> float:
         """A new message waits for its answer's first text: the page that sent it is being sent both as it is."""
@@ -205,7 +205,7 @@ class PageStream(ListStream):
     def _news(self) -> str:
         change = self._change()
         parts = self._parts(change) if change else ()
-        news = "".join(self._event(html) for html in parts if html)
+        news = "".join(self._event(update) for update in parts if update)
         queue = self._queue_news()
         return news + (self._event(queue) if queue else "") + self._list_news() + self._agent_news()
 
@@ -261,7 +261,7 @@ class PageStream(ListStream):
         self._position, self._growing.sent = conversation.position, None
         return partial("messages", "outerHTML", pieces.messages_part(self._session))
 
-    def _parts(self, change: Change) -> Iterator[Markup]:
+    def _parts(self, change: Change) -> Iterator[Update]:
         """What is new, an event each; between two of them the position is that of the one before.
 
         A message of the page's own form may be there already, and the next one not: htmx looks for all of an event's
@@ -270,7 +270,8 @@ class PageStream(ListStream):
         if change.replaced:
             yield self._whole(change.conversation)
         if change.current is not None:
-            yield self._grown(change, change.current)
+            self._note(change.current, change.conversation)
+            yield from self._growing.more(change.current, change.conversation)
         for message in change.added:
             yield self._added(change, message)
         before, self._usage = self._usage, usage_of(change.conversation.messages)
@@ -286,15 +287,12 @@ class PageStream(ListStream):
         # A form's answer may have put it in before, with less of it; what follows builds on this state.
         return html + self._growing.whole(message, change.conversation)
 
-    def _grown(self, change: Change, message: Message) -> Markup:
-        """What is new in the message that the page showed last."""
-        self._note(message, change.conversation)
-        return self._growing.more(message, change.conversation)
-
     def _note(self, message: Message, conversation: Conversation) -> None:
         """Remember that the page has this message as it is now, as the last."""
         self._position = conversation.position_at(message, max(message.revision, self._position.revision))
 
-    def _event(self, html: Markup) -> str:
-        data = "".join(f"data: {line}\n" for line in re.split(r"\r\n|\r|\n", str(html)))
+    def _event(self, update: Update) -> str:
+        if isinstance(update, Grown):
+            return f"event: more\ndata: {update}\n\n"
+        data = "".join(f"data: {line}\n" for line in re.split(r"\r\n|\r|\n", update))
         return f"id: {self._position}\n{data}\n"

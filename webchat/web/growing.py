@@ -2,67 +2,112 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
 from webchat.chat.conversation import Conversation
 from webchat.chat.message import Message
 from webchat.chat.parts import Reasoning, Text
+from webchat.render.growth import Growth, growth
 from webchat.web import pieces
-from webchat.web.bodies import Body, Renderings
+from webchat.web.bodies import KEPT_BODY, Body, Renderings
 from webchat.web.cards import fold_html, item_html, run_html
 from webchat.web.htmx import partial
 from webchat.web.parts import Item, folded, items_of, runs_of
 
+UPDATE_INTERVAL, LONG, LONG_INTERVAL = 0.12, 2_000, 0.25
+"""Seconds between two updates of an answer that grows, and of one that fills a window, with so many characters. Each
+costs the browser about 5 ms to lay out and paint."""
+BYTES_PER_SECOND = 40_000
+"""What may be sent again of an answer that grows: a tool's long output is sent less often."""
+
+
+@dataclass(frozen=True)
+class Grown:
+    """What an element's content has grown by, for the page's script: htmx would have to replace the whole of it."""
+
+    target: str
+    growth: Growth
+
+    def __str__(self) -> str:
+        """As the data of an event."""
+        growth = self.growth
+        sent = [self.target, growth.path, growth.elements, growth.letters, *growth.added]
+        return json.dumps(sent, ensure_ascii=False, separators=(",", ":"))
+
+
+Update = Markup | Grown
+"""What an event of the page's stream brings: swaps for htmx, or a growth."""
+
 
 class GrowingText:
-    """A text in Markdown: finished blocks stay untouched, and its end is sent again with each update."""
+    """A text in Markdown, of which only what is new is sent."""
 
     def __init__(self, renderings: Renderings, key: str) -> None:
-        """`key` ends the ids of its elements."""
+        """`key` ends the id of its element."""
         self._renderings, self._key = renderings, key
+        self._blocks: list[Markup] = []
         self._shown = 0
-        """Characters of it that are on the page for good."""
-        self.tail: str = ""
+        """Characters of it that are on the page for good, as these blocks."""
+        self._tail = Markup()
 
     def whole(self, text: str) -> Body:
         """The whole text, as the base of further updates."""
         body = self._renderings.text(self._key, text, grows=True)
-        self._shown, self.tail = body.shown, body.tail
+        self._blocks, self._shown, self._tail = [body.finished], body.shown, body.tail
         return body
 
-    def more(self, text: str) -> Markup | None:
+    def more(self, text: str) -> Iterator[Grown | None]:
         """The changes; None if the page's text is not the beginning of this one."""
         body = self._renderings.since(self._key, text, self._shown)
         if body is None:
-            return None
-        new = Markup()
-        if body.finished:
-            new += partial(f"done-{self._key}", "beforeend", body.finished)
-        if body.finished or body.tail != self.tail:
-            new += partial(f"tail-{self._key}", "innerHTML", body.tail)
-        self._shown, self.tail = body.shown, body.tail
-        return new
+            yield None
+            return
+        yield from self._grown(self._tail, body.finished + body.tail)
+        self._blocks.append(body.finished)
+        self._shown, self._tail = body.shown, body.tail
+
+    def end(self, text: str) -> Iterator[Grown]:
+        """What makes the text on the page into a whole one, to which nothing will be added."""
+        body = self._renderings.text(self._key, text, grows=False)
+        yield from self._grown(Markup().join([*self._blocks, self._tail]), body.finished)
+
+    def _grown(self, before: Markup, after: Markup) -> Iterator[Grown]:
+        found = growth(before, after)
+        if found:
+            yield Grown(f"text-{self._key}", found)
 
 
 class GrowingArticle:
     """The article of the answer that a page showed last."""
 
-    def __init__(self, renderings: Renderings, session_id: str) -> None:
-        self._renderings, self._session_id = renderings, session_id
+    def __init__(self, renderings: Renderings, session_id: str, *, takes_more: bool = True) -> None:
+        """Without `takes_more` the page knows only swaps, and each update is the whole article."""
+        self._renderings, self._session_id, self._takes_more = renderings, session_id, takes_more
         self.sent: Message | None = None
         """The message as the page has it."""
-        self.cost = 0
+        self._cost = 0
         """Characters that the last update sent again."""
         self._text = GrowingText(renderings, "")
         self._items: Sequence[Item] = ()
         self._folds: dict[int, int] = {}
         self._status: str = ""
 
+    @property
+    def interval(self) -> float:
+        """Seconds until the next update. An answer's first text and its end are sent without delay."""
+        sent = self.sent
+        if sent is None or not sent.in_flight or not (sent.content or sent.reasoning or sent.parts):
+            return 0.0
+        interval = UPDATE_INTERVAL if len(sent.content) + len(sent.reasoning) < LONG else LONG_INTERVAL
+        return max(interval, self._cost / BYTES_PER_SECOND)
+
     def whole(self, message: Message, conversation: Conversation) -> Markup:
         """The whole article, as the base of further updates."""
-        self.sent, self._status, self.cost = message, "", 0
+        self.sent, self._status, self._cost = message, "", 0
         self._items = items_of(message)
         self._folds = {run: folded(group) for run, group in runs_of(self._items) if run is not None}
         body = None
@@ -73,32 +118,33 @@ class GrowingArticle:
             body = self._text.whole(message.content)
         return pieces.article_partial(message, conversation, self._session_id, body)
 
-    def more(self, message: Message, conversation: Conversation) -> Markup:
-        """The changes; the whole article if its layout has changed."""
+    def more(self, message: Message, conversation: Conversation) -> Sequence[Update]:
+        """The changes; the whole article if they are not additions to what the page has."""
         sent = self.sent
-        if sent is None or sent.id != message.id or not message.in_flight or _shape(sent) != _shape(message):
-            return self.whole(message, conversation)
-        if not message.content.startswith(sent.content):  # it has turned out to be reasoning
-            return self.whole(message, conversation)
-        self.cost = 0
+        if sent is None or not (self._takes_more and _continues(sent, message)):
+            return [self.whole(message, conversation)]
+        self._cost = 0
         changed = [*(self._new_parts(message) if message.parts else self._new_text(sent, message))]
         if None in changed:
-            return self.whole(message, conversation)
+            return [self.whole(message, conversation)]
+        return [*(update for update in changed if update), *self._around(sent, message, conversation)]
+
+    def _around(self, sent: Message, message: Message, conversation: Conversation) -> Iterator[Markup]:
+        """What has changed in the article beside its content."""
         self.sent = message
         status = pieces.status_html(conversation.status)
-        if status != self._status:
-            self._status = status
-            changed.append(partial(f"status-{message.id}", "innerHTML", status))
-        return Markup().join(html for html in changed if html)
+        if _frame(sent) != _frame(message):
+            yield pieces.article_partial(message, conversation, self._session_id, KEPT_BODY)
+        elif status != self._status:
+            yield partial(f"status-{message.id}", "innerHTML", status)
+        self._status = status
 
-    def _new_text(self, sent: Message, message: Message) -> Iterator[Markup | None]:
-        yield self._text.more(message.content)
-        self.cost = len(self._text.tail)
-        if len(message.reasoning) > len(sent.reasoning):
-            new = escape(message.reasoning[len(sent.reasoning) :])
-            yield partial(f"reasoning-{message.id}", "beforeend", new)
+    def _new_text(self, sent: Message, message: Message) -> Iterator[Update | None]:
+        yield from self._text.more(message.content) if message.in_flight else self._text.end(message.content)
+        if sent.reasoning:
+            yield from _appended(f"reasoning-{message.id}", sent.reasoning, message.reasoning)
 
-    def _new_parts(self, message: Message) -> Iterator[Markup | None]:
+    def _new_parts(self, message: Message) -> Iterator[Update | None]:
         """The changed, new and newly folded items; None if an item has moved."""
         before, self._items = self._items, items_of(message)
         pairs = [*zip(before, self._items, strict=False)]
@@ -107,7 +153,7 @@ class GrowingArticle:
             return
         for old, new in pairs:
             if old != new:
-                yield self._changed(message, old, new)
+                yield from self._changed(message, old, new)
         for run, group in runs_of(self._items[len(before) :]):
             yield self._come(message, run, group)
         for run, group in runs_of(self._items):
@@ -115,20 +161,16 @@ class GrowingArticle:
                 self._folds[run] = count
                 yield partial(f"fold-{message.id}-{run}", "outerMorph", fold_html(message.id, run, count))
 
-    def _changed(self, message: Message, old: Item, new: Item) -> Markup:
+    def _changed(self, message: Message, old: Item, new: Item) -> Iterator[Update | None]:
         before, now = old.part, new.part
-        goes_on = old.grows and new.grows
-        if goes_on and isinstance(before, Text) and isinstance(now, Text):
-            more = self._text.more(now.text)
-            if more is not None:
-                self.cost += len(self._text.tail)
-                return more
-        if goes_on and isinstance(before, Reasoning) and isinstance(now, Reasoning):
-            target = f"reasoning-{message.id}-{new.number}"
-            return partial(target, "beforeend", escape(now.text[len(before.text) :]))
-        html = item_html(message, new, self._session_id, self._begun(message, new))
-        self.cost += len(html)
-        return partial(f"p-{message.id}-{new.number}", "outerMorph", html)
+        if old.grows and isinstance(before, Text) and isinstance(now, Text):
+            yield from self._text.more(now.text) if new.grows else self._text.end(now.text)
+        elif old.grows and new.grows and isinstance(before, Reasoning) and isinstance(now, Reasoning):
+            yield from _appended(f"reasoning-{message.id}-{new.number}", before.text, now.text)
+        else:
+            html = item_html(message, new, self._session_id, self._begun(message, new))
+            self._cost += len(html)
+            yield partial(f"p-{message.id}-{new.number}", "outerMorph", html)
 
     def _come(self, message: Message, run: int | None, items: Sequence[Item]) -> Markup:
         """Items behind those that the page has."""
@@ -146,10 +188,23 @@ class GrowingArticle:
         return self._text.whole(item.part.text)
 
 
-def _shape(message: Message) -> object:
-    """Determines an article's layout; while it is the same, only its content is updated."""
+def _continues(sent: Message, message: Message) -> bool:
+    """Whether the message adds to what was sent, in the same elements."""
+    is_same = sent.id == message.id and sent.in_flight and bool(sent.parts) == bool(message.parts)
+    # What has turned out to be reasoning is no longer content.
+    return is_same and message.content.startswith(sent.content) and message.reasoning.startswith(sent.reasoning)
+
+
+def _frame(message: Message) -> object:
+    """Determines what of an article is not its content: while it is the same, only that is updated."""
     beside = () if message.parts else (message.notes, bool(message.reasoning))
-    return message.status, bool(message.parts), beside
+    return message.status, beside
+
+
+def _appended(target: str, before: str, now: str) -> Iterator[Grown]:
+    """A text that is shown as it is."""
+    if len(now) > len(before):
+        yield Grown(target, Growth((), 0, 0, (str(escape(now[len(before) :])),)))
 
 
 def _place(item: Item) -> object:

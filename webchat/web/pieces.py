@@ -93,11 +93,11 @@ def messages_part(session: WebChatSession) -> str:
 
 
 def message_context(message: Message, conversation: Conversation, body: Body | None = None) -> dict[str, Any]:
-    """What `_message.html` needs. `body` is given if the caller continues from exactly that state."""
+    """What `_message.html` needs. `body` is given if the caller continues from exactly that state, or if it is kept."""
     is_last = conversation.last is not None and message.id == conversation.last.id
     return {
         "message": message,
-        "body": None if message.parts else body or chat_of().renderings.body(message),
+        "body": body or (None if message.parts else chat_of().renderings.body(message)),
         "parts": bind(parts_html, message, body=body) if message.parts else None,
         "effects": has_effects(message),
         "status": conversation.status if is_last else None,
