@@ -141,6 +141,27 @@ class TestBadValues:
         assert load({**here, "WEBCHAT_BASE_URL": "https://two.example/v1"}, {})[0].api_key == ""
         assert load(here, {"WEBCHAT_BASE_URL": "https://two.example/v1"})[0].api_key == ""
 
+    def test_headers_come_one_a_line(self, home):
+        text = " X-Provider: openai \n\nX-Key: a: b"
+        for given, environ in (({"WEBCHAT_HEADER": text}, {}), ({}, {"WEBCHAT_HEADER": text})):
+            settings, _ = load({"AMPLIFIER_HOME": str(home), **given}, environ)
+            assert settings.header == (("X-Provider", "openai"), ("X-Key", "a: b"))
+            assert "openai" not in repr(settings)
+
+    @pytest.mark.parametrize(
+        "line", [SECRET, f"Bad name: {SECRET}", f": {SECRET}", f"X: {SECRET}\x00", f"Host: {SECRET}"]
+    )
+    def test_what_is_no_header_is_refused_and_not_shown(self, home, line):
+        with pytest.raises(InvalidInput, match="WEBCHAT_HEADER cannot be this value") as problem:
+            load({"AMPLIFIER_HOME": str(home), "WEBCHAT_HEADER": line}, {})
+        assert SECRET not in str(problem.value)
+
+    def test_saved_headers_are_for_the_server_that_they_were_saved_for_alone(self, home):
+        saved(home, header=f"X: {SECRET}", header_for="https://one.example/v1", base_url="https://one.example/v1")
+        assert load({"AMPLIFIER_HOME": str(home)}, {})[0].header == (("X", SECRET),)
+        elsewhere = {"AMPLIFIER_HOME": str(home), "WEBCHAT_BASE_URL": "https://two.example/v1"}
+        assert load(elsewhere, {})[0].header == ()
+
     @pytest.mark.parametrize("noted", [{}, {"api_key_for": None}, {"api_key_for": 7}, {"api_key_for": ""}])
     def test_a_key_whose_address_nobody_knows_goes_to_none(self, home, noted):
         saved(home, api_key=SECRET, **noted)

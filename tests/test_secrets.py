@@ -28,6 +28,7 @@ from webchat import create_app
 KEY = "sk-planted-0123456789abcdef"
 PASSWORD = "plan/ted@p4ssw0rd"
 TOKEN = "token-planted-0123456789"
+HEADER = "header-planted-0123456789"
 LOGIN = f"someone:{quote(PASSWORD, safe='')}"
 PLANTED = {
     "key": KEY,
@@ -35,6 +36,7 @@ PLANTED = {
     "password in an address": quote(PASSWORD, safe=""),
     "login in a header": base64.b64encode(f"someone:{PASSWORD}".encode()).decode(),
     "token": TOKEN,
+    "header": HEADER,
 }
 
 
@@ -177,12 +179,15 @@ def started(serve, how: str, address: str) -> Server:
     """A server with the secrets, which came in this way."""
     options = ["--backend", "openai", "--model", "m", "--read-timeout", "0.5"]
     variables = {"WEBCHAT_API_KEY": KEY, "WEBCHAT_BASE_URL": address, "WEBCHAT_TOKEN": TOKEN}
+    variables["WEBCHAT_HEADER"] = f"X-One: 1\nX-Own: {HEADER}"
     if how == "variables":
         return serve(*options, env=variables)
     if how == "flags":
-        return serve(*options, "--api-key", KEY, f"--base-url={address}", "--token", TOKEN)
+        headers = ("--header", "X-One: 1", "--header", f"X-Own: {HEADER}")
+        return serve(*options, "--api-key", KEY, f"--base-url={address}", "--token", TOKEN, *headers)
     server = serve("--read-timeout", "0.5", "--backend", "openai", env={"WEBCHAT_TOKEN": TOKEN})
     data = {"base_url": address, "model": "m", "api_key": KEY if how == "the page" else ""}
+    data["header"] = f"X-One: 1\nX-Own: {HEADER}"
     saved = httpx.post(f"{server.url}/apps/settings/", data=data, headers={"Authorization": f"Bearer {TOKEN}"})
     assert saved.status_code == 303
     return server
@@ -199,6 +204,7 @@ def test_they_are_nowhere_to_be_found(serve, model, address, home, how):
     used = {request.headers.get("authorization", "") for request in model.requests}
     with_login = "Basic " + PLANTED["login in a header"]
     assert used == {with_login if how.endswith("without a key") else f"Bearer {KEY}"}
+    assert {request.headers.get("x-own") for request in model.requests} == {HEADER}
     model.models_answer = script[1]
     visit_everything(search, home)
     use_the_settings(search, address)
@@ -222,11 +228,13 @@ def test_what_the_page_saves_is_for_this_user_alone(serve, model, address, home)
         ["serve", "--help"],
         ["serve", "--port", "x"],
         ["serve", "--base-url", f"{LOGIN}@nowhere"],
+        ["serve", "--header", f"No header {HEADER}"],
     ],
 )
 def test_no_command_tells_them(home, address, arguments):
     env = {**os.environ, "AMPLIFIER_HOME": str(home), "WEBCHAT_BACKEND": "openai"}
     env |= {"WEBCHAT_API_KEY": KEY, "WEBCHAT_BASE_URL": address, "WEBCHAT_TOKEN": TOKEN}
+    env["WEBCHAT_HEADER"] = f"X-Own: {HEADER}"
     done = subprocess.run(
         [sys.executable, "-m", "webchat", *arguments], env=env, capture_output=True, cwd=ROOT, timeout=60, check=False
     )

@@ -306,6 +306,58 @@ def test_a_test_of_another_address_is_not_given_the_key(client, model, other):
     assert model.next_request().headers["authorization"] == f"Bearer {KEY}"
 
 
+HEADERS = f"X-Provider: openai\r\nX-Secret: {KEY}"
+
+
+def test_headers_are_saved_used_and_never_shown(client, model, home, caplog):
+    use(client, model, header=HEADERS)
+    model.default = refuses(401, {"error": {"message": f"bad {KEY}"}})
+    answers = [
+        client.post("/messages", data={"message": "hello"}, follow_redirects=True),
+        client.get(SETTINGS),
+        client.get(SETTINGS, headers=JSON),
+        client.post(f"{SETTINGS}test", data={}),
+        client.post(SETTINGS, data={"header": f"Bad name: {KEY}"}),
+        client.post(SETTINGS, data={"header": HEADERS, "temperature": "9"}),
+    ]
+    assert model.requests[-1].headers["x-secret"] == KEY
+    assert not [answer.request.path for answer in answers if KEY in answer.text]
+    assert KEY not in caplog.text
+    assert answers[2].json["settings"]["header"] == ["X-Provider", "X-Secret"]
+    assert field(shown(client), "header")["placeholder"].startswith("Set: X-Provider, X-Secret.")
+    assert "cannot be this: a header is needed" in answers[4].text
+
+
+def test_headers_stay_until_they_are_removed_or_the_address_is_another(client, model, other, home):
+    use(client, model, header=HEADERS)
+    save(client, header="", theme="dark")
+    client.post("/messages", data={"message": "hello"}, headers=JSON)
+    assert model.requests[-1].headers["x-provider"] == "openai"
+    client.post(f"{SETTINGS}test", data={"base_url": other.url})
+    use(client, other)
+    client.post("/messages", data={"message": "hello"}, headers=JSON)
+    assert not [request for request in other.requests if "x-provider" in request.headers]
+    use(client, model, header=HEADERS)
+    save(client, header="", remove_header="on")
+    assert "header" not in saved(home)
+
+
+def test_saved_headers_go_to_no_server_that_a_flag_names(client, start, model, other):
+    use(client, model, header=HEADERS)
+    start(WEBCHAT_BASE_URL=other.url).post("/messages", data={"message": "hello"}, headers=JSON)
+    assert "x-secret" not in other.requests[-1].headers
+
+
+def test_a_key_in_the_query_of_an_address_is_not_shown_and_not_lost(client, model, home):
+    client.post(SETTINGS, data={"backend": "openai", "base_url": f"{model.url}?v=1&key={KEY}", "model": "m"})
+    page = client.get(SETTINGS)
+    assert KEY not in page.text
+    shown_address = field(shown(client), "base_url")["value"]
+    assert shown_address == f"{model.url}?v=1&key=…"
+    save(client, base_url=shown_address, theme="dark")
+    assert saved(home)["base_url"].endswith(KEY)
+
+
 def test_a_password_in_the_address_is_not_shown_and_not_lost(client, home):
     address = "http://ada:s3cret@127.0.0.1:9/v1"
     save(client, backend="openai", base_url=address)
@@ -796,7 +848,12 @@ def test_the_settings_stay_as_they_were_while_the_storage_is_away(shared):
 
 @pytest.mark.parametrize(
     ("given", "variable"),
-    [({"api_key": KEY}, "WEBCHAT_API_KEY"), ({"base_url": "http://ada:pw@127.0.0.1:1/v1"}, "WEBCHAT_BASE_URL")],
+    [
+        ({"api_key": KEY}, "WEBCHAT_API_KEY"),
+        ({"header": HEADERS}, "WEBCHAT_HEADER"),
+        ({"base_url": "http://ada:pw@127.0.0.1:1/v1"}, "WEBCHAT_BASE_URL"),
+        ({"base_url": "http://127.0.0.1:1/v1?api_key=x"}, "WEBCHAT_BASE_URL"),
+    ],
 )
 def test_where_others_can_read_what_is_saved_no_key_is(shared, given, variable):
     live = LiveSettings({}, {}, shared)

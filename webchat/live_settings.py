@@ -14,7 +14,7 @@ from webchat import config
 from webchat.backends import SessionBackend, abilities, create_backend
 from webchat.backends.chat_model import ChatModelBackend, Nobody
 from webchat.backends.openai.endpoint import HIDDEN, without_password
-from webchat.config import KEY_BELONGS_TO, Settings, Source
+from webchat.config import BELONGS_TO, Settings, Source
 from webchat.errors import InvalidInput, StorageError
 from webchat.manager import WebChatSessionManager
 from webchat.storage.protocols.documents import Documents
@@ -23,6 +23,7 @@ LABELS = {
     "backend": "Who answers",
     "base_url": "Address",
     "api_key": "Key",
+    "header": "Headers",
     "model": "Model",
     "system_prompt": "System prompt",
     "temperature": "Temperature",
@@ -31,7 +32,7 @@ LABELS = {
 }
 """The settings that people may change, and their labels."""
 BESIDE_THE_BACKEND = ("memory_context", "theme")
-WHO = ("backend", "model", "base_url", "api_key")
+WHO = ("backend", "model", "base_url", "api_key", "header")
 UNUSABLE = "The model that the settings name cannot be used."
 MEND = "Choose another in the settings, or save them as they are when it is back."
 NOT_KEPT = "Keys and passwords are not saved here: others than this server can read what is saved."
@@ -114,7 +115,7 @@ class LiveSettings:
     def changes(self, given: Mapping[str, str]) -> Changes:
         """The changes that saving these texts, by setting, would make; a blank one resets to the default.
 
-        A key belongs to its address: with another address and no new key it is removed.
+        A key and headers belong to their address: with another address and no new ones they are removed.
         Raises InvalidInput.
         """
         settings, _ = self.load()
@@ -123,10 +124,11 @@ class LiveSettings:
             given = {name: text for name, text in given.items() if not _is_shown(name, text, settings)}
         changes = {name: self._checked(name, text) for name, text in given.items()}
         address = changes.get("base_url", settings.base_url) or ""
-        if not config.is_same_address(address, settings.base_url) and not self.fixed_by("api_key"):
-            changes.setdefault("api_key", None)
-        if "api_key" in changes:
-            changes[KEY_BELONGS_TO] = address if changes["api_key"] else None
+        for name, note in BELONGS_TO.items():
+            if not config.is_same_address(address, settings.base_url) and not self.fixed_by(name):
+                changes.setdefault(name, None)
+            if name in changes:
+                changes[note] = address if changes[name] else None
         return changes
 
     def with_changes(self, changes: Changes) -> Settings:
@@ -172,15 +174,19 @@ class LiveSettings:
         try:
             value = setting.metadata["parse"](text) if text else setting.default
         except ValueError as error:
-            raise InvalidInput(f"{LABELS[name]} cannot be “{text[:100]}”: {error}.") from error
-        return None if value == setting.default else value
+            shown = "this" if setting.metadata["secret"] else f"“{text[:100]}”"
+            raise InvalidInput(f"{LABELS[name]} cannot be {shown}: {error}.") from error
+        if value == setting.default:
+            return None
+        return text if setting.metadata["many"] else value
 
 
 def _require_no_secret(changes: Changes) -> None:
-    """Raises InvalidInput for a key, and for an address with a password in it."""
-    key, address = changes.get("api_key"), changes.get("base_url")
-    if key or (address and address != without_password(address)):
-        name = "api_key" if key else "base_url"
+    """Raises InvalidInput for a key, for headers, and for an address with a password in it."""
+    address = changes.get("base_url")
+    secret = [name for name in BELONGS_TO if changes.get(name)]
+    if secret or (address and address != without_password(address)):
+        name = secret[0] if secret else "base_url"
         raise InvalidInput(f"{NOT_KEPT} Set {_SETTINGS[name].metadata['key']} where the server is started instead.")
 
 

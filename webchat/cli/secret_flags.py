@@ -30,7 +30,8 @@ def hide(given: Mapping[str, str | None]) -> None:
     """
     secrets = {name: value for name, value in given.items() if value and _is_secret(name, value)}
     arguments = sys.argv[1:]
-    is_shown = any(value in argument for value in secrets.values() for argument in arguments)
+    shown = [line for value in secrets.values() for line in value.splitlines()]
+    is_shown = any(line in argument for line in shown for argument in arguments)
     if not is_shown or os.name != "posix" or sys.orig_argv[-len(arguments) :] != arguments:
         return
     program = sys.orig_argv[1 : -len(arguments)]
@@ -44,5 +45,6 @@ def hide(given: Mapping[str, str | None]) -> None:
 
 
 def _is_secret(name: str, value: str) -> bool:
-    # An address is one only with a login in it; else it may well be seen.
-    return name in _SECRET and (name not in ("base_url", "database") or "@" in value)
+    # An address is one only with a login or a query in it; else it may well be seen.
+    is_plain_address = name in ("base_url", "database") and "@" not in value and "?" not in value
+    return name in _SECRET and not is_plain_address

@@ -20,9 +20,10 @@ from webchat.storage.protocols.documents import SETTINGS as SAVED
 from webchat.storage.protocols.documents import Documents
 
 __all__ = ["SETTINGS", "THEMES", "WORDS", "Settings"]
+_DEFAULTS = {setting.name: setting.default for setting in SETTINGS}
 Source = Literal["flag", "environment", "file", "default"]
-KEY_BELONGS_TO = "api_key_for"
-"""Saved beside a key: the address it was saved for. The key is never sent to another server."""
+BELONGS_TO = {"api_key": "api_key_for", "header": "header_for"}
+"""Saved beside a key or headers: the address that they were saved for. They are never sent to another server."""
 
 
 def load(
@@ -42,12 +43,16 @@ def load(
 def resolve(
     explicit: Mapping[str, Any], environ: Mapping[str, str], saved: Mapping[str, Any]
 ) -> tuple[Settings, dict[str, Source]]:
-    """The result of `load` with these saved settings. A saved key is used only for the address it was saved for."""
+    """The result of `load` with these saved settings.
+
+    A saved key, and saved headers, are used only for the address that they were saved for.
+    """
     found = {setting.name: _find(setting, explicit, environ, saved) for setting in SETTINGS}
     # A key without that note was saved before the note existed, or by hand: it belongs to the address beside it.
-    belongs_to = saved.get(KEY_BELONGS_TO) or saved.get("base_url") or ""
-    if found["api_key"][1] == "file" and not is_same_address(str(belongs_to), found["base_url"][0]):
-        found["api_key"] = "", "default"
+    for name, note in BELONGS_TO.items():
+        belongs_to = saved.get(note) or saved.get("base_url") or ""
+        if found[name][1] == "file" and not is_same_address(str(belongs_to), found["base_url"][0]):
+            found[name] = _DEFAULTS[name], "default"
     sources = {name: source for name, (_, source) in found.items()}
     return Settings(**{name: value for name, (value, _) in found.items()}), sources
 

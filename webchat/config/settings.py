@@ -80,6 +80,17 @@ class Settings:
         saved=True,
     )
     api_key: str = _setting("", "WEBCHAT_API_KEY", "--api-key", "Key for that server.", secret=True, saved=True)
+    header: tuple[tuple[str, str], ...] = _setting(
+        (),
+        "WEBCHAT_HEADER",
+        "--header",
+        "Header that goes to that server with each request, as “X-Portkey-Provider: openai”. "
+        "May be given several times; in the variable one a line.",
+        values.headers,
+        secret=True,
+        saved=True,
+        many=True,
+    )
     system_prompt: str = _setting(
         "", "WEBCHAT_SYSTEM_PROMPT", "--system-prompt", "Said to the model before all else.", saved=True
     )

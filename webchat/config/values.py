@@ -13,6 +13,8 @@ PROGRAMS = ("amplifier", "claude-code", "codex")
 THEMES = ("system", "light", "dark")
 LOG_FORMATS = ("human", "json")
 LOG_LEVELS = ("debug", "info", "warning", "error")
+OWN_HEADERS = ("accept-encoding", "connection", "content-length", "content-type", "host", "transfer-encoding")
+"""Without these as they are the chat could not read the answer."""
 WORDS = {"on": True, "true": True, "yes": True, "1": True, "off": False, "false": False, "no": False, "0": False}
 
 
@@ -100,6 +102,20 @@ def header_name(text: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9-]*", text):
         raise ValueError("a header's name is needed, as X-Remote-User")
     return text
+
+
+def headers(text: str) -> tuple[tuple[str, str], ...]:
+    """HTTP headers, "Name: value", one a line."""
+    return tuple(_header(line) for line in text.splitlines() if line.strip())
+
+
+def _header(line: str) -> tuple[str, str]:
+    name, colon, value = (part.strip() for part in line.partition(":"))
+    if not colon or not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name) or not value.isprintable():
+        raise ValueError("a header is needed, as X-Portkey-Provider: openai")
+    if name.lower() in OWN_HEADERS:
+        raise ValueError("the chat sets this header itself")
+    return name, value
 
 
 def temperature(text: str) -> float | None:

@@ -9,7 +9,7 @@ from webchat.backends import backend_names
 from webchat.backends.openai import OpenAIModel
 from webchat.backends.openai.endpoint import without_password
 from webchat.backends.openai.nearby import address_at
-from webchat.config import Settings
+from webchat.config import BELONGS_TO, Settings
 from webchat.errors import InvalidInput
 from webchat.live_settings import BESIDE_THE_BACKEND, LABELS, LiveSettings
 from webchat.web.inputs import Fields
@@ -50,6 +50,11 @@ class SettingsForm:
         return bool(self._settings.api_key)
 
     @property
+    def header_names(self) -> str:
+        """The names of the headers that are set; their values are never shown."""
+        return ", ".join(name for name, _ in self._settings.header)
+
+    @property
     def is_own_backend(self) -> bool:
         return self._live.own_backend
 
@@ -69,17 +74,18 @@ class SettingsForm:
         return config.WORDS.get(self.chosen(name).lower(), False)
 
     def value(self, name: str) -> str:
-        """A text field's content: empty for the default, which its placeholder shows; never the key."""
-        if name == "api_key":
+        """A text field's content: empty for the default, which its placeholder shows; never the key or a header."""
+        if name in BELONGS_TO:
             return ""
         own = "" if self._sources[name] == "default" else str(getattr(self._settings, name))
         text = self._given.get(name, own)
         return without_password(text) if name == "base_url" else text
 
     def described(self, label: str) -> dict[str, object]:
-        """The same for scripts; of the key only whether there is one."""
+        """The same for scripts; of the key only whether there is one, of headers their names."""
         shown: dict[str, object] = {name: getattr(self._settings, name) for name in LABELS}
         shown |= {"base_url": without_password(self._settings.base_url), "api_key": self.has_key}
+        shown["header"] = [name for name, _ in self._settings.header]
         fixed = {name: by for name in LABELS if (by := self.fixed_by(name))}
         if self.is_shared:
             shown = {name: shown[name] for name in BESIDE_THE_BACKEND}
@@ -92,12 +98,16 @@ class SettingsForm:
 
 
 def posted(fields: Fields) -> dict[str, str]:
-    """The submitted settings, by name. A blank key changes nothing: `remove_key` removes the saved one."""
+    """The submitted settings, by name. A blank key changes nothing: `remove_key` removes the saved one.
+
+    The same holds for headers and `remove_header`.
+    """
     given = {name: text for name in LABELS if (text := fields.setting(name)) is not None}
-    if not given.get("api_key"):
-        given.pop("api_key", None)
-        if config.WORDS.get((fields.setting("remove_key") or "off").lower()):
-            given["api_key"] = ""
+    for name, remove in (("api_key", "remove_key"), ("header", "remove_header")):
+        if not given.get(name):
+            given.pop(name, None)
+            if config.WORDS.get((fields.setting(remove) or "off").lower()):
+                given[name] = ""
     return given
 
 
@@ -105,7 +115,9 @@ def tested(settings: Settings) -> list[str]:
     """The models of the server in these settings. Raises InvalidInput, BackendUnavailable."""
     if not settings.base_url:
         raise InvalidInput("Fill in the server's address first.")
-    model = OpenAIModel(settings.base_url, api_key=settings.api_key, connect_timeout=TEST_PATIENCE)
+    model = OpenAIModel(
+        settings.base_url, api_key=settings.api_key, connect_timeout=TEST_PATIENCE, headers=settings.header
+    )
     try:
         return model.list_models(within=TEST_PATIENCE)
     finally:

@@ -29,9 +29,9 @@ class OpenAIModel:
     seconds; `read_timeout` is how many seconds the server may send nothing, and must be above the time that reading a
     long conversation takes. A model called "amplifier" or "agent…" is an agent, whose tools work unseen: it may send
     nothing for `agent_timeout` seconds, None is any number. `extra_body` goes into each question (llama.cpp:
-    `{"return_progress": True}`). A name and password in `base_url` serve as Basic authorisation where there is no
-    `api_key`. Raises InvalidInput for an address or a key that cannot be used; without an address, `notice` says what
-    to do.
+    `{"return_progress": True}`), `headers`, (name, value) each, with each request. A name and password in `base_url`
+    serve as Basic authorisation where there is no `api_key`. Raises InvalidInput for an address or a key that cannot
+    be used; without an address, `notice` says what to do.
     """
 
     def __init__(
@@ -45,9 +45,10 @@ class OpenAIModel:
         agent_timeout: float | None = 3600.0,
         label: str | None = None,
         extra_body: Mapping[str, Any] | None = None,
+        headers: Sequence[tuple[str, str]] = (),
     ) -> None:
         given = base_url.strip()
-        self._endpoint = endpoint.parse(given, api_key, connect_timeout, read_timeout) if given else None
+        self._endpoint = endpoint.parse(given, api_key, connect_timeout, read_timeout, headers) if given else None
         self._connection = Connection(self._endpoint)
         self._choice = ModelChoice(self._connection, "" if model.strip() == "auto" else model.strip())
         self._label = label
@@ -123,6 +124,7 @@ def from_settings(settings: Settings) -> ChatModelBackend:
         connect_timeout=settings.connect_timeout,
         read_timeout=settings.read_timeout,
         agent_timeout=settings.answer_time or None,
+        headers=settings.header,
         extra_body={} if settings.temperature is None else {"temperature": settings.temperature},
     )
     options = ("model", "system_prompt", "context")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from urllib.parse import SplitResult, quote, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 
 from webchat.errors import InvalidInput
 
@@ -15,11 +16,21 @@ BAD_ADDRESS = (
     "for example http://127.0.0.1:11434/v1 for Ollama."
 )
 HIDDEN = "…"
+BEHIND_BASE = re.compile(r"(/+|/(chat/completions|completions|responses|embeddings|models(/[^/]*)?))$")
+"""What is pasted along with a base URL."""
+LEAST_KEY, SURELY_KEY = 4, 16
+"""Characters of a key at least, and of a header's value that is taken for one whatever its name."""
+_HOST = re.compile(r"[\w.-]+|[0-9a-f:.%]*:[0-9a-f:.%]*", re.IGNORECASE)
+_SECRET = re.compile("key|token|secret|sig|password|passwd|auth|cookie", re.IGNORECASE)
+_QUERY = re.compile(r"([^=&;]+)=([^&;]*)")
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """An OpenAI-compatible server. `url` has no trailing slash and no credentials; times are in seconds."""
+    """An OpenAI-compatible server. `url` has no trailing slash, no query and no credentials; times are in seconds.
+
+    `query` goes with each request, and so do `headers`.
+    """
 
     url: str
     host: str
@@ -30,11 +41,17 @@ class Endpoint:
     read_timeout: float
     secrets: tuple[str, ...] = field(repr=False)
     """The texts that must never be shown."""
+    query: str = field(default="", repr=False)
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+
+    def address(self, path: str) -> str:
+        """Where to send what `path`, "/models" say, takes."""
+        return f"{self.url}{path}{'?' if self.query else ''}{self.query}"
 
     @property
     def has_key(self) -> bool:
         """Whether anything is sent by which the server could know us."""
-        return bool(self.key or self.login)
+        return bool(self.key or self.login or self.headers or self.query)
 
     @property
     def is_loopback(self) -> bool:
@@ -46,23 +63,55 @@ class Endpoint:
             return False
 
 
-def parse(base_url: str, key: str, connect_timeout: float, read_timeout: float) -> Endpoint:
-    """The endpoint at `base_url`; a login in it is taken out. Raises InvalidInput, which quotes nothing."""
+def parse(
+    base_url: str,
+    key: str,
+    connect_timeout: float,
+    read_timeout: float,
+    headers: Sequence[tuple[str, str]] = (),
+) -> Endpoint:
+    """The endpoint at `base_url`, in any form in which people paste it; a login in it is taken out.
+
+    Without a scheme it is http:// for this machine and its network, else https://; without a path it ends in /v1.
+    Raises InvalidInput, which quotes nothing.
+    """
     parts = _split(base_url)
     where = parts.netloc.rpartition("@")[2]
-    path = parts.path.rstrip("/").removesuffix("/chat/completions")
     login = (unquote(parts.username), unquote(parts.password or "")) if parts.username else None
     key = _checked(key)
     return Endpoint(
-        f"{parts.scheme}://{where}{path}",
+        f"{parts.scheme}://{where}{_base_path(parts.path)}",
         parts.hostname or "",
         where,
         key,
         None if key else login,
         connect_timeout,
         read_timeout,
-        tuple(filter(None, (key, *_secrets(login)))),
+        tuple(filter(None, (key, *_secrets(login), *_secrets_in(parts.query), *_secrets_of(headers)))),
+        parts.query,
+        tuple(headers),
     )
+
+
+def _base_path(path: str) -> str:
+    while (shorter := BEHIND_BASE.sub("", path)) != path:
+        path = shorter
+    return path or "/v1"
+
+
+def _secrets_of(headers: Sequence[tuple[str, str]]) -> Iterator[str]:
+    """The values that may be keys, and what follows a word as "Bearer". A short value of another name is none."""
+    for name, value in headers:
+        for text in (value, value.rpartition(" ")[2]):
+            if len(text) >= (LEAST_KEY if _SECRET.search(name) else SURELY_KEY):
+                yield text
+
+
+def _secrets_in(query: str) -> Iterator[str]:
+    """The values that may be keys, as they are and as they are written."""
+    for name, value in parse_qsl(query):
+        if _SECRET.search(name):
+            yield from (value, quote(value, safe=""))
 
 
 def _secrets(login: tuple[str, str] | None) -> Iterator[str]:
@@ -83,18 +132,42 @@ def without_password(base_url: str) -> str:
         return ""
     name, colon, _ = login.partition(":")
     shown = f"{name}:{HIDDEN}" if colon else HIDDEN  # a name alone is a key
-    return parts._replace(netloc=f"{shown if at else ''}{at}{where}").geturl()
+    before, mark, query = base_url.partition("?")
+    hidden = _QUERY.sub(lambda pair: f"{pair[1]}={HIDDEN}" if _SECRET.search(pair[1]) else pair[0], query)
+    if not at:
+        return f"{before}{mark}{hidden}"
+    return parts._replace(netloc=f"{shown}{at}{where}", query=hidden).geturl()
 
 
 def _split(base_url: str) -> SplitResult:
     try:
-        parts = urlsplit(base_url.strip())
-        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        parts = urlsplit(_with_scheme(base_url.strip().strip("<>\"'`").strip()))
+        host = parts.hostname or ""
+        usable = parts.scheme in ("http", "https") and _HOST.fullmatch(host) and parts.port != 0
     except ValueError as error:
         raise InvalidInput(BAD_ADDRESS) from error
-    if not usable or parts.query or parts.fragment:
+    if not usable or not parts.query.isprintable() or " " in parts.path + parts.query:
         raise InvalidInput(BAD_ADDRESS)
     return parts
+
+
+def _with_scheme(address: str) -> str:
+    """Raises ValueError for a login in an address without one: what cannot be read is not shown either."""
+    if "://" in address:
+        return address
+    parts = urlsplit(f"//{address.removeprefix('//')}")
+    if parts.username or not parts.hostname:
+        raise ValueError
+    return f"{'http' if _is_near(parts) else 'https'}:{parts.geturl()}"
+
+
+def _is_near(parts: SplitResult) -> bool:
+    """Whether servers at such an address rarely speak TLS."""
+    host = parts.hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_private
+    except ValueError:
+        return "." not in host or host.endswith((".local", ".localhost", ".lan", ".internal")) or bool(parts.port)
 
 
 def _checked(key: str) -> str:

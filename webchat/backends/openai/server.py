@@ -114,7 +114,7 @@ class Server:
 
         Raises what httpx raises.
         """
-        url = f"{self.endpoint.url}/chat/completions"
+        url = self.endpoint.address("/chat/completions")
         self._asked.add(wire)
         try:
             extensions, timeout = {"trace": wire.trace}, _timeout(self.endpoint, patience)
@@ -125,7 +125,7 @@ class Server:
 
     def check(self, wire: Wire) -> str | None:
         """What keeps the server from answering, as far as its list of models shows; None if nothing does."""
-        url, seconds = f"{self.endpoint.url}/models", self.endpoint.connect_timeout
+        url, seconds = self.endpoint.address("/models"), self.endpoint.connect_timeout
         try:
             with self._client.stream("GET", url, timeout=seconds, extensions={"trace": wire.trace}) as response:
                 return problems.of_checked_status(response.status_code)
@@ -141,7 +141,7 @@ class Server:
         """
         seconds = self.endpoint.connect_timeout
         with told(self.endpoint, wire):
-            url, trace = f"{self.endpoint.url}/models", {"trace": wire.trace}
+            url, trace = self.endpoint.address("/models"), {"trace": wire.trace}
             with self._client.stream("GET", url, timeout=seconds, extensions=trace) as response:
                 body = read(response, MAX_BODY, self.endpoint)
         if not response.is_success:
@@ -224,9 +224,10 @@ def _client(endpoint: Endpoint) -> httpx.Client:
     headers = {"Accept-Encoding": "identity", "Connection": "close", "User-Agent": "webchat"}
     if endpoint.key:
         headers["Authorization"] = f"Bearer {endpoint.key}"
+    own = httpx.Headers([(name.encode(), value.encode()) for name, value in endpoint.headers])
     try:
         return httpx.Client(
-            headers=headers,
+            headers=httpx.Headers({**headers, **own}) if endpoint.headers else headers,
             auth=endpoint.login,
             timeout=_timeout(endpoint, endpoint.read_timeout),
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=0),
