@@ -108,7 +108,7 @@ def _with_result(call: Part, result: ToolCall) -> Part:
     """The call and what came of it, which has no name of its own."""
     if not isinstance(call, ToolCall):
         return call
-    return replace(call, output=call.output + result.output, status=result.status)
+    return replace(call, output=call.output + result.output, status=result.status, seconds=result.seconds)
 
 
 def _end_paragraph(parts: list[Part], place: int) -> None:
@@ -118,7 +118,9 @@ def _end_paragraph(parts: list[Part], place: int) -> None:
 
 
 def _plain(part: Part) -> Part:
-    """A text with "\\n" at each line's end, before its characters are counted."""
+    """A text with "\\n" at each line's end, before its characters are counted; a failure that its tool has told."""
+    if isinstance(part, ToolCall) and part.was_left:
+        return replace(part, seconds=0.0)
     if isinstance(part, Text | Reasoning | Note):
         return replace(part, text=part.text.replace("\0", "").replace("\r\n", "\n").replace("\r", "\n"))
     return part

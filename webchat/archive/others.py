@@ -1,4 +1,4 @@
-"""The conversations of other programs in a file of JSON. Knows no zip."""
+"""The conversations of other programs in a file that is not packed."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from webchat.archive.bounds import Bounds
 from webchat.archive.brought import Brought, Empty, Report, Unreadable
 from webchat.archive.elements import Fault
 from webchat.archive.foreign import Conversation, brought, title_in
-from webchat.archive.sources import Source, names, recognised
-from webchat.archive.values import values
+from webchat.archive.sources import FILE_SOURCES, Source, names, recognised
+from webchat.archive.values import HEAD, values
 
 MOST_UNKNOWN = 100
 """Values of no known program after which a file is taken for none of theirs."""
@@ -33,6 +33,20 @@ def conversations(file: IO[bytes], where: str, report: Report, bounds: Bounds) -
     found = _known(values(file, bounds, told.of_file), told)
     for source, group in groupby(found, key=lambda each: each[0]):
         yield from told.brought(source.conversations(value for _, value in group))
+
+
+def other_files(file: IO[bytes], where: str, report: Report, bounds: Bounds) -> Iterator[Brought]:
+    """The conversations of a file that is no JSON. Raises UnknownKind."""
+    head = file.read(HEAD)
+    file.seek(0)
+    source = next((source for source in FILE_SOURCES if source.recognises(head)), None)
+    if source is None:
+        raise UnknownKind
+    told = _Teller(where, report)
+    try:
+        yield from told.brought(source.conversations(file, bounds))
+    except Unreadable as error:
+        told.of_file(f"{error}.")
 
 
 class _Teller:

@@ -16,7 +16,7 @@ from webchat.archive.others import UnknownKind
 
 DEEPEST = 2
 """Zips in zips that are opened."""
-_READ = re.compile(r"(^|/)[^/.][^/]*\.(json|jsonl|ndjson|csv|db|gz|zip)$|(^|/)[^/.]+$", re.IGNORECASE)
+_READ = re.compile(r"(^|/)[^/.][^/]*\.(json|jsonl|ndjson|csv|md|db|gz|zip)$|(^|/)[^/.]+$", re.IGNORECASE)
 """Files that may have conversations: AI Studio's have no ending."""
 _TRASH = re.compile(r"(^|/)(trash|waiting)\.jsonl$")
 """In a person's whole export: what they had deleted or not sent."""

@@ -62,7 +62,7 @@ def _unpacked(file: IO[bytes], where: str, report: Report, bounds: Bounds) -> It
     elif first in (b"[", b"{"):
         yield from others.conversations(file, where, report, bounds)
     elif first:
-        raise UnknownKind
+        yield from others.other_files(file, where, report, bounds)
     elif not where:
         report.problem("The file is empty.")
 

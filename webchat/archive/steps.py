@@ -1,14 +1,16 @@
-"""An agent's answer in readable exports: its text, and its tool calls, plans and questions."""
+"""A message in readable exports: its text, reasoning, tool calls, plans, questions and files, and how it ended."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
-from webchat.chat.message import Message, fenced
-from webchat.chat.parts import Block, Diff, Note, Part, Permission, Picture, Plan, Text, ToolCall
+from webchat.archive.contained import contained
+from webchat.chat.message import File, Message, fenced
+from webchat.chat.parts import Block, Diff, Note, Part, Permission, Picture, Plan, Reasoning, Text, ToolCall
 from webchat.chat.plain import one_line
 from webchat.render.diffs import diff_text
 from webchat.render.markdown import markdown, normal_lines
@@ -22,48 +24,96 @@ _DONE = {"pending": " ", "running": " ", "done": "x"}
 
 @dataclass(frozen=True)
 class _Told:
-    """A part in words: a line, and texts below it, each with the language that it is in, if any."""
+    """A part in words: a line of Markdown, and what folds below it; a picture is itself."""
 
     line: str
-    texts: tuple[tuple[str, str], ...] = ()
+    texts: tuple[tuple[str, str] | Picture, ...] = ()
 
 
 def as_markdown(message: Message) -> str:
-    """The message's text, with what stands between it, and how it ended."""
-    return "\n\n".join(text for part in _parts(message) if (text := _in_markdown(part)))
+    """All of the message, and how it ended."""
+    files = (_file_in_markdown(file) for file in message.files)
+    return "\n\n".join(text for text in (*map(_in_markdown, _parts(message)), *files) if text)
 
 
 def as_html(message: Message) -> Markup:
-    """The same as HTML that needs no style."""
-    return Markup("\n").join(_in_html(part) for part in _parts(message))
+    """The same as HTML. What people wrote is kept as they wrote it; only answers are Markdown."""
+    is_written = message.role != "assistant" or message.kind == "memory"
+    parts = (_written(part) if is_written and isinstance(part, Text) else _in_html(part) for part in _parts(message))
+    return Markup("\n").join((*parts, *map(_file_in_html, message.files)))
 
 
 def _parts(message: Message) -> tuple[Part, ...]:
     """All that the message consists of, and as a note how it ended."""
-    parts = message.parts or (Text(message.told), *map(Note, message.notes))
     ends = {"failed": [BROKE_OFF] if not message.error else [], "stopped": [STOPPED], "interrupted": [INTERRUPTED]}
     notes = [*ends.get(message.status, []), *([message.error] if message.error else [])]
-    return (*parts, *map(Note, notes))
+    return (*message.ordered, *map(Note, notes))
 
 
 def _in_markdown(part: Part) -> str:
     if isinstance(part, Text):
-        return normal_lines(part.text).strip("\n").rstrip()
+        return contained(normal_lines(part.text).strip("\n").rstrip())
+    if isinstance(part, Reasoning):
+        lines = contained(normal_lines(part.text).strip()).split("\n")
+        return _folded("Reasoning", ["\n".join(f"> {line}".rstrip() for line in lines)]) if part.text.strip() else ""
     told = _told(part)
     if told is None:
         return ""
-    return "\n\n".join([told.line, *(fenced(text, language) for language, text in told.texts)])
+    texts = [f"({text.media_type})" if isinstance(text, Picture) else fenced(text[1], text[0]) for text in told.texts]
+    return _folded(_summary(told.line), texts) if texts else told.line
+
+
+def _folded(summary: str, texts: Iterable[str]) -> str:
+    """Texts in Markdown below a line of HTML that opens them."""
+    return "\n\n".join([f"<details><summary>{summary}</summary>", *texts, "</details>"])
+
+
+def _summary(line: str) -> str:
+    """A line of Markdown as HTML, without its paragraph."""
+    return str(markdown(line)).strip().removeprefix("<p>").removesuffix("</p>")
+
+
+def _file_in_markdown(file: File) -> str:
+    return f"**{_plain(file.name)}**\n\n{fenced(normal_lines(file.content), _language(file.name))}"
+
+
+def _written(part: Text) -> Markup:
+    return Markup('<p class="plain">{}</p>').format(normal_lines(part.text))
 
 
 def _in_html(part: Part) -> Markup:
     if isinstance(part, Text):
         return markdown(normal_lines(part.text))
+    if isinstance(part, Reasoning):
+        return _opened(escape("Reasoning"), Markup('<p class="plain">{}</p>').format(part.text), "reasoning")
+    if isinstance(part, Note):
+        return Markup('<p class="note">{}</p>').format(part.text)
     told = _told(part)
     if told is None:
         return Markup()
-    texts = Markup().join(Markup("<pre>{}</pre>").format(plain(text)) for _, text in told.texts)
     line = markdown(told.line)
-    return Markup("<details><summary>{}</summary>{}</details>").format(line, texts) if texts else line
+    return _opened(line, Markup().join(map(_text_in_html, told.texts)), "tool") if told.texts else line
+
+
+def _text_in_html(text: tuple[str, str] | Picture) -> Markup:
+    if isinstance(text, Picture):
+        return Markup('<img alt="Picture" src="data:{};base64,{}">').format(text.media_type, text.data)
+    language, content = text
+    return markdown(fenced(content, language)) if language else Markup("<pre>{}</pre>").format(plain(content))
+
+
+def _file_in_html(file: File) -> Markup:
+    return _opened(escape(file.name), markdown(fenced(normal_lines(file.content), _language(file.name))), "file")
+
+
+def _opened(summary: Markup, content: Markup, kind: str) -> Markup:
+    return Markup('<details class="{}"><summary>{}</summary>{}</details>').format(kind, summary, content)
+
+
+def _language(name: str) -> str:
+    """What a file is written in, as a fence names it: by the name's ending."""
+    found = re.search(r"\.([A-Za-z0-9+]{1,10})$", name)
+    return found[1].lower() if found else ""
 
 
 def _told(part: Part) -> _Told | None:
@@ -82,12 +132,10 @@ def _told(part: Part) -> _Told | None:
     return None
 
 
-def _block(block: Block) -> tuple[str, str]:
+def _block(block: Block) -> tuple[str, str] | Picture:
     if isinstance(block, Diff):
         return "diff", f"{one_line(block.path)}\n{diff_text(block.old, block.new)}"
-    if isinstance(block, Picture):
-        return "", f"({block.media_type})"
-    return "", written(block.text)
+    return block if isinstance(block, Picture) else ("", written(block.text))
 
 
 def _answer(asked: Permission) -> str:

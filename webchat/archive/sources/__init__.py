@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Protocol
+from typing import IO, Any, Protocol
 
+from webchat.archive.bounds import Bounds
 from webchat.archive.foreign import Conversation
-from webchat.archive.sources import chatgpt, claude, open_webui
+from webchat.archive.sources import chatgpt, claude, open_webui, our_markdown
 
 
 class Source(Protocol):
@@ -27,7 +28,21 @@ class Source(Protocol):
         """The conversations of these values, which it recognises, in order."""
 
 
+class FileSource(Protocol):
+    """One program's exports that are no JSON. What they have is not trusted."""
+
+    NAME: str
+    """What people call the program."""
+
+    def recognises(self, head: bytes) -> bool:
+        """Whether a file that begins with this is one of its own."""
+
+    def conversations(self, file: IO[bytes], bounds: Bounds) -> Iterator[Conversation]:
+        """The conversations of the file, in order. Raises Unreadable if it is damaged."""
+
+
 SOURCES: tuple[Source, ...] = (chatgpt, claude, open_webui)
+FILE_SOURCES: tuple[FileSource, ...] = (our_markdown,)
 
 
 def recognised(value: object) -> Source | None:
@@ -37,4 +52,4 @@ def recognised(value: object) -> Source | None:
 
 def names() -> str:
     """The programs, in words."""
-    return ", ".join(source.NAME for source in SOURCES)
+    return ", ".join([*(source.NAME for source in SOURCES), *(source.NAME for source in FILE_SOURCES)])
