@@ -3,74 +3,128 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from functools import cache
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
 
 BELOW = 2
 """Levels of headings that the document itself uses."""
+PASSES = 10
+"""How often a text is looked at anew: what was HTML may turn out to have more of it."""
+_MAY_NEED_IT = re.compile(r"^[ \t>*+\-\d.)]*(?:#|<|`{3}|~{3}|=+[ \t]*$|-+[ \t]*$)", re.MULTILINE)
+_MARK = re.compile(r"#{1,6}(?=[ \t]|$)")
+_LOWERED = re.compile(rf"#{{{BELOW}}}(?=#{{1,4}}(?:[ \t]|$))")
 _FENCE = re.compile(r" {0,3}(`{3,}(?=[^`]*$)|~{3,})")
-_PREFIX = r"(?: {0,3}(?:>|(?:[*+-]|\d{1,9}[.)])(?=[ \t])))*+ {0,3}"
-"""The marks of quotes and lists before a line's own text."""
-_HEADING = re.compile(rf"\A({_PREFIX})(#{{1,6}})(?=[ \t]|$)")
-_LOWERED = re.compile(rf"\A({_PREFIX})#{{{BELOW}}}(?=#{{1,4}}(?:[ \t]|$))")
-_UNDERLINE = re.compile(r" {0,3}(=+|-+)[ \t]*$")
-_INNER_UNDERLINE = re.compile(rf"\A({_PREFIX})(?=(?:=+|-+)[ \t]*$)")
-_ESCAPED_UNDERLINE = re.compile(rf"\A({_PREFIX})\\(?=(?:=+|-+)[ \t]*$)")
-_TAG = re.compile(r"\A( {0,3})<(?=[a-zA-Z/!?])(?![a-zA-Z][a-zA-Z0-9+.-]*:|[^\s<>]+@)")
-"""What may begin a block of HTML, and is no address."""
-_ESCAPED_TAG = re.compile(r"\A( {0,3})\\<(?=[a-zA-Z/!?])")
-_NO_PARAGRAPH = re.compile(r" {0,3}(?:[>|]|#{1,6}(?:[ \t]|$)|[*+-][ \t]|\d{1,9}[.)][ \t])| {4}|\t|\s*$")
+_UNDERLINE = re.compile(r"(?=(?:=+|-+)[ \t]*$)")
+_TAG = re.compile(r"^([ \t>*+\-\d.)]*)(?=<)")
+_ESCAPED = re.compile(r"^([ \t>*+\-\d.)]*)\\(?=<|(?:=+|-+)[ \t]*$)")
 
 
 class Fences:
-    """Reads lines, and knows which of them are code in a fence."""
+    """Reads a document's lines, and knows which of them are code in a fence."""
 
     def __init__(self) -> None:
-        self.mark = ""
-        """The fence that is open now."""
+        self._mark = ""
 
     def is_code(self, line: str) -> bool:
         """Take the next line; whether it is in a fence, or is a fence."""
-        if self.mark:
-            if re.fullmatch(rf" {{0,3}}{re.escape(self.mark[0])}{{{len(self.mark)},}}[ \t]*", line):
-                self.mark = ""
+        if self._mark:
+            if _closes(line, self._mark):
+                self._mark = ""
             return True
         if found := _FENCE.match(line):
-            self.mark = found[1]
+            self._mark = found[1]
         return found is not None
 
 
 def contained(text: str) -> str:
-    """The text with headings below the document's, without blocks of HTML, and with an end to its last fence."""
-    lines: list[str] = []
-    fences, paragraph = Fences(), 0
-    for line in text.split("\n"):
-        if fences.is_code(line):
-            lines.append(line)
-            paragraph = len(lines)
-            continue
-        underline = _UNDERLINE.match(line)
-        if underline and paragraph < len(lines):
-            marks = "#" * (BELOW + (1 if underline[1][0] == "=" else 2))
-            lines[paragraph:] = [f"{marks} {' '.join(map(str.strip, lines[paragraph:]))}"]
-            paragraph = len(lines)
-            continue
-        is_inner = bool(lines and lines[-1].strip() and line.strip("-"))  # a row of them below a list is a rule
-        line = _INNER_UNDERLINE.sub(r"\1\\", line, count=1) if is_inner else line
-        lines.append(_TAG.sub(r"\1\\<", _HEADING.sub(_lower, line, count=1), count=1))
-        if _NO_PARAGRAPH.match(line):
-            paragraph = len(lines)
-    return "\n".join([*lines, *([fences.mark] if fences.mark else [])])
+    """The text with headings below the document's, without blocks of HTML, and with an end to each fence."""
+    if _MAY_NEED_IT.search(text) is None:
+        return text
+    lines = text.split("\n")
+    for left in reversed(range(PASSES)):
+        if not _escape_tags(lines, all_of_them=left == 0):
+            break
+    for _ in range(PASSES):
+        if not _end_blocks(lines):
+            break
+    _lower_headings(lines)
+    return "\n".join(lines)
 
 
 def raised(text: str) -> str:
     """The text that `contained` made this of, as far as it can be told."""
-    fences = Fences()
-    return "\n".join(line if fences.is_code(line) else _raised(line) for line in text.split("\n"))
+    if _MAY_NEED_IT.search(text) is None and "\\" not in text:
+        return text
+    lines = text.split("\n")
+    code = set[int]()
+    for token in _blocks(lines):
+        start, end = token.map or (0, 0)
+        if token.type in ("fence", "code_block"):
+            code.update(range(start, end))
+        elif token.type == "heading_open":
+            lines[start] = _LOWERED.sub("", lines[start], count=1)
+    return "\n".join(
+        line if number in code else _ESCAPED.sub(r"\1", line, count=1) for number, line in enumerate(lines)
+    )
 
 
-def _raised(line: str) -> str:
-    line = _ESCAPED_UNDERLINE.sub(r"\1", _LOWERED.sub(r"\1", line, count=1), count=1)
-    return _ESCAPED_TAG.sub(r"\1<", line, count=1)
+def _escape_tags(lines: list[str], *, all_of_them: bool) -> bool:
+    """Leave no block of HTML; whether there was any. What is in it may be a fence or another block then."""
+    blocks = [token.map or [0, 0] for token in _blocks(lines) if token.type == "html_block"]
+    for start, end in blocks:
+        end = end if all_of_them else start + 1
+        lines[start:end] = [_TAG.sub(r"\1\\", line, count=1) for line in lines[start:end]]
+    return bool(blocks)
 
 
-def _lower(heading: re.Match[str]) -> str:
-    return heading[1] + "#" * min(6, len(heading[2]) + BELOW)
+def _end_blocks(lines: list[str]) -> bool:
+    """End each fence, and leave no underlined heading in a quote or list; whether anything was changed."""
+    has_changed = False
+    for token in reversed([*_blocks(lines)]):
+        start, end = token.map or (0, 0)
+        if token.type == "heading_open" and token.level and not token.markup.startswith("#"):
+            lines[end - 1] = _UNDERLINE.sub(r"\\", lines[end - 1], count=1)
+        elif token.type == "fence" and not _is_closed(lines[start:end], token):
+            prefix = lines[start].partition(token.markup)[0]
+            lines.insert(end, re.sub(r"[^ \t>]", " ", prefix) + token.markup)
+        else:
+            continue
+        has_changed = True
+    return has_changed
+
+
+def _lower_headings(lines: list[str]) -> None:
+    for token in reversed([*_blocks(lines)]):
+        start, end = token.map or (0, 0)
+        if token.type != "heading_open":
+            continue
+        if token.markup.startswith("#"):
+            lines[start] = _MARK.sub(lambda mark: "#" * min(6, len(mark[0]) + BELOW), lines[start], count=1)
+        else:
+            words = " ".join(line.strip() for line in lines[start : end - 1])
+            lines[start:end] = [f"{'#' * (int(token.tag[1]) + BELOW)} {words}"]
+
+
+def _blocks(lines: list[str]) -> Iterator[Token]:
+    return (token for token in _parser().parse("\n".join(lines)) if token.map)
+
+
+@cache
+def _parser() -> MarkdownIt:
+    """A parser as others have it, with HTML."""
+    return MarkdownIt("commonmark").disable("inline")
+
+
+def _is_closed(fence: list[str], token: Token) -> bool:
+    """Whether the last of these lines closes the fence. In quotes it has their marks before it, as the first has."""
+    marks = fence[0].partition(token.markup)[0].count(">")
+    last = re.sub(rf"^(?:[ \t]*>){{0,{marks}}}[ \t]*", "", fence[-1]) if token.level else fence[-1]
+    return len(fence) > 1 and _closes(last, token.markup)
+
+
+def _closes(line: str, mark: str) -> bool:
+    """Whether the line closes the fence that this mark has opened."""
+    return re.fullmatch(rf" {{0,3}}{re.escape(mark[0])}{{{len(mark)},}}[ \t]*", line) is not None
