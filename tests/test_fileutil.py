@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import fcntl
+import gc
 import os
 import stat
 import sys
@@ -389,6 +391,48 @@ class TestOnDisk:
             assert not disk.is_locked("a")
             disk.lock("a", 0)()
         assert "a.lock" in disk.names()
+
+    def test_a_lock_whose_file_is_removed_meanwhile_is_taken_on_the_new_one(self, tmp_path, disk, monkeypatch):
+        disk.lock("a", 0)()
+        flock, locked = fcntl.flock, []
+
+        def removed_first(file, operation):
+            if not locked:
+                (tmp_path / "a.lock").unlink()
+            locked.append(file)
+            flock(file, operation)
+
+        monkeypatch.setattr(fcntl, "flock", removed_first)
+        release = disk.lock("a", 1)
+        assert disk.is_locked("a")
+        release()
+        assert not disk.is_locked("a")
+
+    def test_a_lock_that_is_forgotten_or_given_back_twice_is_free(self, disk):
+        release = disk.lock("a", 0)
+        release()
+        again = disk.lock("a", 0)
+        release()
+        assert disk.is_locked("a")
+        del again
+        gc.collect()
+        assert not disk.is_locked("a")
+
+    def test_a_forked_process_does_not_keep_a_lock(self, disk):
+        release = disk.lock("a", 0)
+        ended, end = os.pipe()
+        child = os.fork()
+        if not child:
+            os.close(end)
+            os.read(ended, 1)
+            os._exit(0)
+        try:
+            release()
+            assert not disk.is_locked("a")
+        finally:
+            os.close(end)
+            os.close(ended)
+            os.waitpid(child, 0)
 
     def test_those_who_look_whether_a_lock_is_held_do_not_see_each_other(self, disk):
         disk.lock("a", 0)()

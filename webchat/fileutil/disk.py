@@ -12,10 +12,8 @@ from collections.abc import Iterable, Mapping
 from contextlib import ExitStack, suppress
 from io import FileIO
 from pathlib import Path
-from typing import Literal
 
-from filelock import FileLock, Timeout
-
+from webchat.fileutil import flocks
 from webchat.fileutil.folder import LOCK_SUFFIX, Folder, Locked, Log, NoLocks, NotAFile, Release, Stamp
 from webchat.observer import NOBODY, Observer, timed
 
@@ -50,7 +48,7 @@ class DiskFolder(Folder):
         """Raises NotAFile if this folder is a link, and so not in the one above it."""
         if self._above is not None:
             self._above.require_no_link()
-            if os.path.islink(self.path):  # noqa: PTH114  (twice as fast)
+            if os.path.islink(self._location):  # noqa: PTH114  (twice as fast)
                 raise NotAFile(self.path.name)
 
     def stamp(self, name: str) -> Stamp | None:
@@ -62,34 +60,35 @@ class DiskFolder(Folder):
         return Stamp(found.st_size, found.st_mtime_ns, found.st_ino)
 
     def read(self, name: str, offset: int = 0, size: int | None = None) -> bytes | None:
+        # Without Python's file objects, whose making takes longer than the reading.
         try:
-            file = self._file(name, "rb")
+            fd = self._open(name, os.O_RDONLY)
         except FileNotFoundError:
             return None
-        with file:
-            if offset:
-                file.seek(offset)
-            return file.read(-1 if size is None else size)
+        try:
+            return _read(fd, offset, size)
+        finally:
+            os.close(fd)
 
     def replace(self, name: str, data: bytes) -> None:
         with timed(self._observer, "replace"):
-            self._replace(name, data)
+            self._put(name, data, sync=True).close()
 
-    def _replace(self, name: str, data: bytes, *, sync: bool = True) -> None:
+    def _put(self, name: str, data: bytes, *, sync: bool) -> FileIO:
+        """Put a new file in the place of that name; it is open still."""
         self.make()
         fd, temporary = tempfile.mkstemp(prefix=f".{name}.", dir=self.path)  # 0600 from the start
+        file = FileIO(fd, "r+b")
         try:
-            with open(fd, "wb") as file:
-                file.write(data)
-                file.flush()
-                if sync:
-                    os.fsync(file.fileno())
+            _append(fd, 0, data, sync=sync)
             os.replace(temporary, self.path / name)  # noqa: PTH105
+            if sync:
+                self.sync_names()
         except BaseException:
+            file.close()
             _unlink(temporary)
             raise
-        if sync:
-            self.sync_names()
+        return file
 
     def replace_all(self, files: Mapping[str, bytes]) -> None:
         self.make()
@@ -107,8 +106,8 @@ class DiskFolder(Folder):
             for name, data in files.items():
                 fd, temporary = tempfile.mkstemp(prefix=f".{name}.", dir=self.path)
                 unfinished.add(temporary)
-                file = stack.enter_context(open(fd, "wb", buffering=0))
-                _append(file, 0, data)
+                stack.callback(os.close, fd)
+                _append(fd, 0, data)
                 _start_writing(fd)
                 begun.append((name, fd, temporary))
             for name, fd, temporary in begun:
@@ -122,28 +121,32 @@ class DiskFolder(Folder):
             return self._append_line(name, line, sync)
 
     def _append_line(self, name: str, line: bytes, sync: bool) -> int:
-        flags = os.O_APPEND | os.O_CREAT
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT
         try:
-            file = self._file(name, "r+b", flags)
+            fd = self._open(name, flags)
         except FileNotFoundError:
             self.make()
-            file = self._file(name, "r+b", flags)
-        with file:
-            end = file.seek(0, os.SEEK_END)
-            torn = end > 0 and os.pread(file.fileno(), 1, end - 1) != b"\n"
-            size = _append(file, end, (b"\n" if torn else b"") + line + b"\n", sync=sync)
-            if sync and end == 0:
-                self.sync_names()
-            return size
+            fd = self._open(name, flags)
+        try:
+            end = os.fstat(fd).st_size
+            torn = end > 0 and os.pread(fd, 1, end - 1) != b"\n"
+            size = _append(fd, end, (b"\n" if torn else b"") + line + b"\n", sync=sync)
+        finally:
+            os.close(fd)
+        if sync and end == 0:
+            self.sync_names()
+        return size
 
     def begin(self, name: str, data: bytes) -> Log:
         with timed(self._observer, "replace"):
-            self._replace(name, data, sync=False)
-        return _DiskLog(self._file(name, "r+b", os.O_APPEND), len(data), self._observer)
+            file = self._put(name, data, sync=False)
+        fcntl.fcntl(file, fcntl.F_SETFL, os.O_APPEND)  # also behind a line that had to be taken back
+        return _DiskLog(file, len(data), self._observer)
 
     def remove(self, name: str) -> None:
         self.require_no_link()
-        (self.path / name).unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            os.unlink(f"{self._location}/{name}")  # noqa: PTH108
 
     def rename(self, name: str, to: str) -> None:
         self.require_no_link()
@@ -159,7 +162,7 @@ class DiskFolder(Folder):
         return None
 
     def require_locks(self) -> None:
-        """Raises NoLocks if the file system has none: filelock would use files that outlive their process."""
+        """Raises NoLocks if the file system has none: without them, processes would overwrite each other's changes."""
         if self._has_locks:
             return
         place = next(folder for folder in (self.path, *self.path.parents) if folder.is_dir())
@@ -173,38 +176,24 @@ class DiskFolder(Folder):
     def lock(self, name: str, timeout: float) -> Release:
         self.make()
         self.require_locks()
-        lock = self._lock(name)
-        try:
-            lock.acquire(timeout=timeout, poll_interval=0.01)
-        except Timeout as error:
-            raise Locked(name) from error
-        return lock.release
+        release = flocks.acquire(lambda: self._open(name + LOCK_SUFFIX, os.O_RDWR | os.O_CREAT), timeout)
+        if release is None:
+            raise Locked(name)
+        return release
 
     def is_locked(self, name: str) -> bool:
         if self.stamp(name + LOCK_SUFFIX) is None:
             return False
         fd = self._open(name + LOCK_SUFFIX, os.O_RDONLY)
         try:
-            # Shared, so that those who only look do not take each other for a writer. Closing gives it back.
-            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
+            return flocks.is_held(fd)
         finally:
             os.close(fd)
-        return False
-
-    def _lock(self, name: str) -> FileLock:
-        path = self.path / (name + LOCK_SUFFIX)
-        return FileLock(path, mode=FILE_MODE, thread_local=False, fallback_to_soft=False)
-
-    def _file(self, name: str, mode: Literal["rb", "r+b"], flags: int = 0) -> FileIO:
-        # With an opener, what `open` itself refuses (a folder) is closed again.
-        return open(self.path / name, mode, buffering=0, opener=lambda _, wanted: self._open(name, wanted | flags))
 
     def _open(self, name: str, flags: int) -> int:
         self.require_no_link()
         # Not blocking: the opening of a pipe would otherwise wait for ever for its other end.
-        fd = os.open(self.path / name, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, FILE_MODE)
+        fd = os.open(f"{self._location}/{name}", flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, FILE_MODE)
         mode = os.fstat(fd).st_mode
         if not stat.S_ISREG(mode):
             os.close(fd)
@@ -237,17 +226,27 @@ class DiskFolder(Folder):
             os.close(fd)
 
 
-def _append(file: FileIO, end: int, data: bytes, *, sync: bool = False) -> int:
+def _read(fd: int, offset: int, size: int | None) -> bytes:
+    """The bytes of an open file from `offset` on, `size` at most. Raises OSError."""
+    parts, left = [], os.fstat(fd).st_size - offset if size is None else size
+    while left > 0 and (part := os.pread(fd, left, offset)):
+        parts.append(part)
+        offset += len(part)
+        left -= len(part)
+    return b"".join(parts)
+
+
+def _append(fd: int, end: int, data: bytes, *, sync: bool = False) -> int:
     """Write `data` at the file's end, all of it or nothing; the new size. Raises OSError."""
     written = 0
     try:
         while written < len(data):  # a disk that is all but full takes a part, and says at the next what is wrong
-            written += file.write(data[written:]) or 0
+            written += os.write(fd, data[written:])
         if sync:
-            os.fsync(file.fileno())
+            os.fsync(fd)
     except OSError:
         with suppress(OSError):
-            file.truncate(end)
+            os.ftruncate(fd, end)
         raise
     return end + written
 
@@ -275,7 +274,7 @@ class _DiskLog:
 
     def append_line(self, line: bytes) -> None:
         with timed(self._observer, "reply"):
-            self._size = _append(self._file, self._size, line + b"\n")
+            self._size = _append(self._file.fileno(), self._size, line + b"\n")
 
     def close(self) -> None:
         self._file.close()

@@ -9,10 +9,9 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
-from filelock import FileLock
-
 from webchat.addresses import socket_path
 from webchat.errors import InvalidInput
+from webchat.fileutil import DiskFolder, locked
 
 PORTS_TRIED = 50
 BACKLOG = 1024
@@ -51,7 +50,9 @@ def _listen_at(path: Path) -> socket.socket:
     try:
         if not path.parent.is_dir():
             raise FileNotFoundError(errno.ENOENT, f"there is no folder {path.parent}")
-        with FileLock(f"{path}.lock", timeout=10):  # or of two that start at once one would remove the other's
+        with locked(
+            DiskFolder(path.parent), path.name, timeout=10
+        ):  # or of two that start at once one would remove the other's
             problem = why_not(path)
             if problem:
                 raise InvalidInput(f"{path} cannot be listened on: {problem}. Choose another path with --host.")
