@@ -34,7 +34,7 @@ def _no_reserve(monkeypatch):
 
 def _mounted(path: Path) -> bool:
     path.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=400k,mode=0700", "tmpfs", str(path)]
+    command = ["mount", "-t", "tmpfs", "-o", "size=1m,mode=0700", "tmpfs", str(path)]
     try:
         return subprocess.run(command, capture_output=True, check=False).returncode == 0
     except OSError:
