@@ -13,6 +13,8 @@ from tests.scripted_server import ScriptedServer, says
 from webchat.backends import Event
 from webchat.backends.openai import OpenAIModel
 from webchat.backends.openai.server import Server, Wire
+from webchat.replies import recorder
+from webchat.replies.tending import Tending
 from webchat.storage.files.reply_logs import FileReplyLog
 
 FLOOD = 200
@@ -56,6 +58,32 @@ def test_what_came_together_is_written_at_once_and_together(manager, backend, wr
     assert len(written) <= 3, "one by one"
     gates[1].set()
     until(lambda: posted.run.message.content.endswith("the last."))
+
+
+def test_a_backend_that_says_that_it_rests_has_its_text_written_without_a_look(
+    manager, backend, written, gates, monkeypatch
+):
+    monkeypatch.setattr(recorder, "WRITE_INTERVAL", 0)
+    monkeypatch.setattr(Tending, "start", lambda tending: None)
+    backend.plays("The first ", gates[0], "and ", "the next", Event("rest"), gates[1])
+    posted = manager.start_conversation("hello")
+    until(lambda: written == ["The first "])
+    gates[0].set()
+    until(lambda: written == ["The first ", "and the next"])
+    gates[1].set()
+    assert posted.wait(10)
+    assert posted.answer.content == "The first and the next"
+
+
+def test_a_rest_soon_after_a_write_has_nothing_written_more_often(manager, backend, written, gates, monkeypatch):
+    monkeypatch.setattr(recorder, "WRITE_INTERVAL", 3600)
+    backend.plays("The first ", gates[0], "and ", Event("rest"), "the next", Event("rest"), gates[1])
+    posted = manager.start_conversation("hello")
+    until(lambda: written == ["The first "])
+    gates[0].set()
+    gates[1].set()
+    assert posted.wait(10)
+    assert [text for text in written if text] == ["The first ", "and the next"]
 
 
 def test_a_flood_of_pieces_is_written_ten_times_a_second(manager, backend, written):

@@ -24,7 +24,7 @@ BUILT_IN = {
     "openai": "webchat.backends.openai",
 }
 
-EventKind = Literal["status", "note", "reasoning", "reasoned", "tool", "usage", "finish", "model"]
+EventKind = Literal["status", "note", "reasoning", "reasoned", "tool", "usage", "finish", "model", "rest"]
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,7 @@ class Event:
     tool       a line about a tool that the agent used                                   yes
     usage      nothing; `data` has token counts                                          no
     finish     why the answer ended: "stop", "length", …                                 no
+    rest       nothing; no more comes for a moment, so that what came is written now     no
     """
 
     kind: EventKind

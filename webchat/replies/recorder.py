@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from webchat.backends import Piece
+from webchat.backends import Event, Piece
 from webchat.chat.message import Message
 from webchat.chat.part_records import changes_of, place_of, placed_of
 from webchat.chat.parts import Permission
@@ -68,6 +68,8 @@ class ReplyRecorder:
         """Whether further text continues the last paragraph: nothing else has come since."""
         self._written_at = self._tried_at = self._unwritten_since = 0.0
         self._heard_at = self._silence_said_at = time.monotonic()
+        self._rests = False
+        """Whether the backend says when a burst is complete: then the reply's own thread writes it at once."""
         self._doing: Mapping[str, Any] = {}
         """The backend's last status; empty once text has come since."""
 
@@ -85,9 +87,9 @@ class ReplyRecorder:
         Raises BackendUnavailable if the answer is too long (what fits is kept), TypeError for a wrong piece.
         """
         record = record_of(piece)
-        if not record:
-            return False
         now = time.monotonic()
+        if not record:
+            return self._is_at_rest(piece, now)
         with self._lock:
             self._heard_at = self._silence_said_at = now
             if not self._has_unwritten:
@@ -98,6 +100,13 @@ class ReplyRecorder:
             self.flush()
             raise BackendUnavailable(TOO_LONG.format(self._max_answer / 2**20))
         return is_urgent or now - self._written_at > OWN_WRITE
+
+    def _is_at_rest(self, piece: Piece, now: float) -> bool:
+        """Whether the backend says that no more comes for a moment, and the last write was long enough ago."""
+        if not (isinstance(piece, Event) and piece.kind == "rest"):
+            return False
+        self._rests = True
+        return self._has_unwritten and now - self._tried_at >= WRITE_INTERVAL
 
     def _append(self, record: dict[str, Any]) -> bool:
         size = size_of(record)
@@ -212,7 +221,7 @@ class ReplyRecorder:
         now = time.monotonic()
         earliest = self._tried_at + WRITE_INTERVAL
         if not self._has_unwritten:
-            return earliest - now if now < self._written_at + OWN_WRITE else OWN_WRITE
+            return OWN_WRITE if self._rests or now >= self._written_at + OWN_WRITE else earliest - now
         complete = max(self._heard_at + QUIET, earliest)
         return min(complete, max(self._unwritten_since, self._tried_at) + WRITE_INTERVAL) - now
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from webchat.backends.openai.choice import ModelChoice
 
 MAX_EVENT = 2**20
+AT_REST = "webchat-rest"
+"""The name of an event of our own behind all that was read at once."""
 LAST_WORDS = 2**12
 """Bytes at the end of an answer in which an error may stand that is no event."""
 GATHERING, FOR_EACH, LONGEST_GATHERING = 0.1, 0.002, 0.18
@@ -71,6 +73,8 @@ class OpenAIStream:
         self._begun = False
         self._spoken = False
         """Whether the answer's first text, or reasoning, is out."""
+        self._is_whole = False
+        """Whether what is being read ends with an event, and so with an `AT_REST`."""
         self._is_at_end = False
         """Whether all that the server sends has been read."""
         self._retries = Retries()
@@ -79,7 +83,7 @@ class OpenAIStream:
 
     def __iter__(self) -> Iterator[Piece]:
         try:
-            with closing(self._pieces()) as pieces:
+            with closing(self._together()) as pieces:
                 for piece in pieces:
                     if self._wire.is_cut:
                         return
@@ -101,6 +105,25 @@ class OpenAIStream:
         if isinstance(error, Malformed):
             return problems.malformed(self._server.endpoint)
         return problems.of_exception(error, self._server.endpoint, begun=self._begun)
+
+    def _together(self) -> Generator[Piece, None, None]:
+        """The pieces; texts that were read at once are one, since whatever is done with them costs by the piece."""
+        texts: list[str] = []
+        try:
+            for piece in self._pieces():
+                if isinstance(piece, str) and self._is_whole:
+                    texts.append(piece)
+                    continue
+                if texts:
+                    yield "".join(texts)
+                    texts.clear()
+                yield piece
+        except Exception:
+            if texts:
+                yield "".join(texts)
+            raise
+        if texts:
+            yield "".join(texts)
 
     def _pieces(self) -> Generator[Piece, None, None]:
         if self._wire.is_cut:
@@ -151,6 +174,9 @@ class OpenAIStream:
         reader, done = AnswerReader(), False
         try:
             for data in self._events(response):
+                if data is AT_REST:
+                    yield Event("rest")
+                    continue
                 done = data == "[DONE]"
                 if done:
                     break
@@ -190,6 +216,9 @@ class OpenAIStream:
         parts = response.iter_bytes() if is_encoded else response.iter_raw()
         bounded = httpx.Response(200, headers={"Content-Type": "text/event-stream"}, content=self._bounded(parts))
         for event in EventSource(bounded).iter_sse():
+            if event.event == AT_REST:
+                yield AT_REST
+                continue
             data = event.data.strip()
             if data and not (self._is_at_end and _is_torn(data)):
                 yield data
@@ -223,8 +252,10 @@ class OpenAIStream:
         for part in parts:
             if part.endswith(b"\n\n"):  # as nearly all do
                 size, tail, last = 0, b"", part
-                yield part
+                self._is_whole = True
+                yield part + b"event: %s\n\n" % AT_REST.encode()
                 continue
+            self._is_whole = False
             known = tail + part
             blank_line = max(known.rfind(end) for end in (b"\n\n", b"\r\n\r\n", b"\r\r"))
             size = size + len(part) if blank_line < 0 else len(known) - blank_line
