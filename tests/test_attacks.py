@@ -19,13 +19,23 @@ from webchat.render.markdown import TASKS_AT_MOST, GrowingMarkdown, markdown, no
 from webchat.session_store import DEFAULT_DESCRIPTION, WebChatSession
 
 TAGS = set(
-    "a blockquote br button code del div em figcaption figure h3 h4 h5 h6 hr input kbd li ol p pre span strong sub sup "
-    "table tbody td th thead tr ul".split()
+    "a blockquote br button code del details div em figcaption figure h3 h4 h5 h6 hr input kbd li ol p pre span strong "
+    "sub summary sup table tbody td th thead tr ul".split()
 )
 ATTRIBUTES = set(
-    "aria-label checked class data-align dir disabled href rel role start tabindex target title type".split()
+    "aria-label checked class data-align dir disabled href open rel role start tabindex target title type".split()
 )
-CLASSES = {"code", "copy", "table", "image", "task-list-item", "task-list-item-checkbox", "contains-task-list", "bidi"}
+CLASSES = {
+    "code",
+    "copy",
+    "footnote",
+    "table",
+    "image",
+    "task-list-item",
+    "task-list-item-checkbox",
+    "contains-task-list",
+    "bidi",
+}
 DEEPEST = 120
 """Tags inside each other; a browser's own limit is 512, behind which it makes other trees than a sanitiser."""
 

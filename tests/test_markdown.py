@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from bs4 import BeautifulSoup
 
-from webchat.render.markdown import markdown
+from webchat.render.markdown import GrowingMarkdown, markdown
 
 
 def soup_of(text: str) -> BeautifulSoup:
@@ -153,3 +153,222 @@ def test_other_tags_stay_text(text):
 @pytest.mark.parametrize("text", ["`H<sub>2</sub>O<br>`", "```\nH<sub>2</sub>O<br>\n```", "    H<sub>2</sub>O<br>"])
 def test_tags_in_code_stay_text(text):
     assert soup_of(text).code.get_text().strip() == "H<sub>2</sub>O<br>"
+
+
+# A document in a code block
+
+
+DOCUMENT = """```markdown
+# Setup
+
+```bash
+npm install
+```
+
+Then:
+
+```js
+run()
+```
+Done.
+```
+
+After it."""
+
+
+def test_a_document_with_code_blocks_in_a_code_block_is_one_block():
+    soup = soup_of(DOCUMENT)
+    (code,) = soup.select("pre code")
+    assert code.get_text() == DOCUMENT.partition("\n")[2].removesuffix("```\n\nAfter it.")
+    assert soup.find_all("p")[-1].get_text() == "After it."
+
+
+@pytest.mark.parametrize("opening", ["```md", "```text", "```", "~~~markdown", "```` markdown", "> ```md", "- ```md"])
+def test_so_it_is_whatever_the_outer_block_is_called(opening):
+    outer = opening.lstrip("> -")
+    mark = outer[: len(outer) - len(outer.lstrip("`~"))]
+    lines = [outer, "# a", f"{mark}bash", "npm", mark, "b", mark, "", "c"]
+    prefix = {">": "> ", "-": "  "}.get(opening[0], "")
+    text = "\n".join(prefix + line if number else opening for number, line in enumerate(lines))
+    (code,) = soup_of(text).select("pre code")
+    assert code.get_text() == f"# a\n{mark}bash\nnpm\n{mark}\nb\n"
+
+
+def test_a_block_that_nothing_closes_ends_where_it_would_without_another_in_it():
+    soup = soup_of("```js\na\n```bash\nb\n```\n\nprose **bold**\n")
+    assert soup.select_one("pre code").get_text() == "a\n```bash\nb\n"
+    assert soup.strong
+
+
+@pytest.mark.parametrize(
+    ("text", "codes"),
+    [
+        ("````md\n```py\nx\n```\n````\ny", ["```py\nx\n```\n"]),
+        ("~~~md\n```py\nx\n```\n~~~\ny", ["```py\nx\n```\n"]),
+        ("```py\n'''\n    ```py\n    x\n    ```\n'''\n```\ny", ["'''\n    ```py\n    x\n    ```\n'''\n"]),
+        ("```a\nx\n```\n\n```b\ny\n```", ["x\n", "y\n"]),
+        ("- x\n\n  ```py\n  y\n  ```\n- z", ["y\n"]),
+    ],
+)
+def test_blocks_that_need_no_such_help_are_as_they_were(text, codes):
+    assert [code.get_text() for code in soup_of(text).select("pre code")] == codes
+
+
+# Lists whose inner lists are indented by two
+
+
+def outline_of(text: str) -> list:
+    """The lists as nested Python lists of their items' first words."""
+
+    def items(node):
+        found = []
+        for item in node.find_all("li", recursive=False):
+            inner = [items(child) for child in item.find_all(["ul", "ol"], recursive=False)]
+            first = item.find(string=True).strip() or item.p.get_text()
+            found.append([first, *inner])
+        return found
+
+    return [items(node) for node in soup_of(text).find_all(["ul", "ol"], recursive=False)]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("1. a\n  - x\n2. b", [[["a", [["x"]]], ["b"]]]),
+        ("1. a\n  - x\n  - y\n2. b\n  - z", [[["a", [["x"], ["y"]]], ["b", [["z"]]]]]),
+        ("1. a\n\n  - x\n\n2. b", [[["a", [["x"]]], ["b"]]]),
+        ("10. a\n  * x\n11. b", [[["a", [["x"]]], ["b"]]]),
+        ("1. a\n  - x\n    - y\n2. b", [[["a", [["x", [["y"]]]]], ["b"]]]),
+        ("1) a\n  1. x\n2) b", [[["a", [["x"]]], ["b"]]]),
+        ("- o\n  1. a\n    - x\n  2. b", [[["o", [["a", [["x"]]], ["b"]]]]]),
+        ("1. a\n   - x\n2. b", [[["a", [["x"]]], ["b"]]]),
+        ("1. a\n- x\n2. b", [[["a"]], [["x"]], [["b"]]]),
+        ("1. a\n\ntext\n\n  - x", [[["a"]], [["x"]]]),
+    ],
+)
+def test_an_inner_list_indented_by_two_belongs_to_its_item(text, expected):
+    assert outline_of(text) == expected
+
+
+def test_it_does_so_in_a_quotation():
+    assert len(soup_of("> 1. a\n>   - x\n> 2. b").select("blockquote > ol")) == 1
+
+
+def test_the_numbers_go_on():
+    (numbers,) = soup_of("3. a\n  - x\n4. b").select("ol")
+    assert numbers["start"] == "3"
+    assert len(numbers.find_all("li", recursive=False)) == 2
+
+
+# What is defined at the end
+
+
+def test_a_reference_is_found_wherever_it_is_defined():
+    link = soup_of("See [docs][1] and [more].\n\ntext\n\n[1]: https://a.example/b\n[more]: https://c.example").a
+    assert (link.get_text(), link["href"]) == ("docs", "https://a.example/b")
+
+
+def test_a_reference_to_nothing_is_shown_as_it_was_written():
+    assert shown("See [docs][1] and [^1].") == "See [docs][1] and [^1]."
+
+
+def test_a_footnote_is_marked_in_the_text_and_shown_where_it_was_written():
+    soup = soup_of("It grew.[^1] It fell.[^note]\n\n[^1]: By *half*.\n[^note]: https://a.example/b")
+    assert [each.get_text() for each in soup.select("p sup")] == ["[1]", "[note]"]
+    notes = soup.select("div.footnote")
+    assert [note.get_text(" ", strip=True) for note in notes] == ["[1] By half .", "[note] https://a.example/b"]
+    assert notes[0].em
+    assert notes[1].a["href"] == "https://a.example/b"
+
+
+def test_a_footnote_may_have_several_paragraphs():
+    (note,) = soup_of("a[^1]\n\n[^1]: one\n\n    two\n\nthree").select("div.footnote")
+    assert [each.get_text() for each in note.select("p")] == ["one", "two"]
+
+
+@pytest.mark.parametrize("text", ["[^0-9]+", "use [^a] to negate", "`[^1]`\n\n[^2]: x"])
+def test_what_looks_like_a_footnote_and_is_none_stays_text(text):
+    assert not soup_of(text).select("p sup")
+
+
+def test_what_comes_at_the_end_changes_only_what_waited_for_it():
+    text = "See [docs][1].\n\nplain [x]\n\nIt grew.[^1]\n\n[1]: https://a.example/b\n[^1]: By half.\n\nend\n"
+    growing = GrowingMarkdown()
+    growing.grow(text)
+    streamed = list(growing.blocks)
+    assert "[docs][1]" in streamed[0]
+    growing.grow(text, final=True)
+    assert "".join(growing.blocks) == markdown(text)
+    changed = [number for number, block in enumerate(streamed) if growing.blocks[number] != block]
+    assert changed == [0, 2]
+
+
+# Folded text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<details>\n<summary>More *here*</summary>\n\nBody **bold**\n\n- a\n\n</details>\n\nAfter",
+        "<details><summary>More *here*</summary>\n\nBody **bold**\n\n- a\n</details>\n\nAfter",
+        "<details>\n  <summary>\n  More *here*\n  </summary>\n\nBody **bold**\n\n- a\n</details>\nAfter",
+        "text\n<details open>\n<summary>More *here*</summary>\nBody **bold**\n- a\n\n</details>\n\nAfter",
+        "<DETAILS>\n\n<SUMMARY>More *here*</SUMMARY>\n\nBody **bold**\n\n- a\n</DETAILS>\n\nAfter",
+    ],
+)
+def test_details_are_folded_text(text):
+    soup = soup_of(text)
+    (details,) = soup.select("details")
+    assert details.summary.get_text().strip() == "More here"
+    assert details.summary.em
+    assert details.select_one("p > strong").get_text() == "bold"
+    assert details.li
+    assert not details.has_attr("open")
+    assert soup.find_all("p")[-1].get_text() == "After"
+    assert not soup.find_all("p")[-1].find_parent("details")
+
+
+def test_details_without_a_summary_have_one_all_the_same():
+    details = soup_of("<details>\n\nx\n\n</details>").details
+    assert (details.summary.get_text(), details.p.get_text()) == ("Details", "x")
+
+
+def test_details_on_one_line():
+    details = soup_of("<details><summary>Answer</summary>It is **42**.</details>").details
+    assert (details.summary.get_text(), details.p.get_text()) == ("Answer", "It is 42.")
+
+
+def test_details_in_details():
+    text = (
+        "<details>\n<summary>a</summary>\n\n<details>\n<summary>b</summary>\n\nx\n\n</details>\n\ny\n\n</details>\n\nz"
+    )
+    soup = soup_of(text)
+    assert [each.get_text() for each in soup.select("details > details > summary")] == ["b"]
+    assert [each.get_text() for each in soup.select("details > p")] == ["x", "y"]
+    assert soup.find_all("p", recursive=False)[-1].get_text() == "z"
+
+
+def test_an_end_in_code_is_none():
+    (details,) = soup_of("<details>\n\n```html\n</details>\n```\n\nx\n\n</details>\n\ny").select("details")
+    assert details.code.get_text() == "</details>\n"
+    assert details.p.get_text() == "x"
+
+
+def test_details_in_a_list():
+    assert soup_of("- a\n\n  <details>\n  <summary>s</summary>\n\n  x\n\n  </details>\n- b").select("li details > p")
+
+
+@pytest.mark.parametrize(
+    "text", ["</details>", "<summary>x</summary>", "a <details> b", "<details onclick=x>", "<details"]
+)
+def test_what_is_no_folded_text_stays_text(text):
+    assert shown(text) == text
+    assert not soup_of(text).select("details, summary")
+
+
+def test_an_unfinished_one_is_open_while_it_is_written():
+    growing = GrowingMarkdown()
+    growing.grow("<details>\n<summary>s</summary>\n\nx\n")
+    assert "<details open" in growing.tail
+    growing.grow("<details>\n<summary>s</summary>\n\nx\n\n</details>\n\ny\n")
+    assert "<details>" in growing.blocks[0]

@@ -9,7 +9,11 @@ from mdit_py_plugins.tasklists import tasklists_plugin
 
 from webchat.render.elements import RULES
 from webchat.render.emphasis import friendly_to_east_asia
+from webchat.render.fences import nest_fences
+from webchat.render.folded import fold_details, show_details
 from webchat.render.links import link_addresses
+from webchat.render.lists import join_lists
+from webchat.render.notes import mark_references, read_definitions
 from webchat.render.tags import read_tags
 from webchat.render.targets import show_targets
 
@@ -24,7 +28,7 @@ def outline() -> MarkdownIt:
 def parser(*, tasks: bool) -> MarkdownIt:
     """Renders whole blocks; check boxes only with `tasks`."""
     made = _dialect().use(tasklists_plugin) if tasks else _dialect()
-    for extend in (friendly_to_east_asia, link_addresses, read_tags, show_targets):
+    for extend in (friendly_to_east_asia, link_addresses, mark_references, read_tags, show_details, show_targets):
         extend(made)
     for rule, render in RULES.items():
         made.add_render_rule(rule, render)
@@ -33,4 +37,7 @@ def parser(*, tasks: bool) -> MarkdownIt:
 
 def _dialect() -> MarkdownIt:
     # "breaks": who writes in a chat ends a line on purpose, in verses and addresses as in lists of short lines.
-    return MarkdownIt("commonmark", {"html": False, "breaks": True}).enable(["table", "strikethrough"])
+    dialect = MarkdownIt("commonmark", {"html": False, "breaks": True}).enable(["table", "strikethrough"])
+    for extend in (fold_details, join_lists, nest_fences, read_definitions):
+        extend(dialect)
+    return dialect

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import ChainMap
 from collections.abc import Iterator, MutableMapping, Sequence
 from itertools import pairwise
 from typing import Any
@@ -28,8 +29,9 @@ _LINES = ("paragraph_open", "heading_open")
 
 
 class GrowingMarkdown:
-    """Renders a growing text. A block is finished when a later one has begun; it never changes again.
+    """Renders a growing text. A block is finished when a later one has begun; it does not change again.
 
+    Only at the very end it does if it refers to something, a link's address or a footnote, that is defined behind it.
     `blocks` are the finished ones' HTML, `starts` where in the text each begins, `shown` where the first unfinished
     one begins, all in characters; `tail` is the HTML of what is unfinished. Line ends must be "\\n".
     `text` is the whole of it so far.
@@ -40,7 +42,9 @@ class GrowingMarkdown:
         self.starts: list[int] = []
         self.shown = 0
         self.tail = Markup()
-        self._env: Env = {}
+        self._env = _env()
+        self._known: list[int] = []
+        """How many definitions were known when each block was rendered."""
         self.text: str | None = None
 
     def grow(self, text: str, *, final: bool = False) -> None:
@@ -49,14 +53,25 @@ class GrowingMarkdown:
             return
         # An incomplete line may turn out to be something else; only whole lines finish a block.
         whole = len(text) if final else text.rfind("\n") + 1
-        bounds = [self.shown + bound for bound in _bounds(text[self.shown : whole])]
+        env = _env() if final else {**_env(), "open": True}
+        bounds = [self.shown + bound for bound in _bounds(text[self.shown : whole], env)]
+        if final:
+            self._env = _env(self._env, env)
+            self._render_again(text)
         for start, end in pairwise(sorted({*bounds, len(text)}) if final else bounds):
             self.blocks.append(_html(text[start:end], self._env))
             self.starts.append(start)
+            self._known.append(_count(self._env))
             self.shown = end
-        rest = text[self.shown :]
-        self.tail = _html(rest, {**self._env, "references": dict(self._env.get("references", {})), "open": True})
+        self.tail = _html(text[self.shown :], {**_env(self._env), "open": True})
         self.text = text
+
+    def _render_again(self, text: str) -> None:
+        """Render the finished blocks that may refer to what was defined behind them."""
+        ends = [*self.starts[1:], self.shown]
+        for number, (start, end) in enumerate(zip(self.starts, ends, strict=False)):
+            if self._known[number] < _count(self._env) and "]" in text[start:end]:
+                self.blocks[number] = _html(text[start:end], self._env)
 
     def fits(self, text: str) -> bool:
         """Whether that text begins with this one's finished blocks: message ids are unique only within a session."""
@@ -91,14 +106,27 @@ def normal_lines(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
 
 
-def _bounds(text: str) -> list[int]:
+def _env(*known: Env) -> Env:
+    """What the parser collects: the definitions of addresses and footnotes, of each label the first."""
+    references, notes = (
+        ChainMap(*(one["references"] for one in known)),
+        ChainMap(*(one["footnotes"]["refs"] for one in known)),
+    )
+    return {"references": dict(references), "footnotes": {"refs": dict(notes), "list": {}}}
+
+
+def _count(env: Env) -> int:
+    return len(env["references"]) + len(env["footnotes"]["refs"])
+
+
+def _bounds(text: str, env: Env) -> list[int]:
     """Where the top-level blocks begin or have ended, in characters; the first is 0, [] if there is no text.
 
     Whatever comes behind the text moves none of them, so an answer that grows is cut where a whole one is.
     """
     if not text.strip(" \t\n"):  # Markdown's own blanks
         return []
-    blocks = [token for token in outline().parse(text) if token.level == 0 and token.nesting >= 0]
+    blocks = [token for token in outline().parse(text, env) if token.level == 0 and token.nesting >= 0]
     lines = [(block.type, block.map[0], block.map[1]) for block in blocks if block.map]
     offsets = list(_line_offsets(text))
     ends = [_end(kind, offsets[end], text) if end < len(offsets) else 0 for kind, _, end in lines]

@@ -12,7 +12,7 @@ from webchat.chat.plain import TURNING, one_line
 _CLASSES = {
     "a": {"image"},
     "button": {"copy"},
-    "div": {"table"},
+    "div": {"footnote", "table"},
     "figure": {"code"},
     "input": {"task-list-item-checkbox"},
     "li": {"task-list-item"},
@@ -21,14 +21,15 @@ _CLASSES = {
 }
 _SAFE = nh3.Cleaner(
     tags=set(
-        "a blockquote br button code del div em figcaption figure h3 h4 h5 h6 hr input kbd li ol p pre s span strong "
-        "sub sup table tbody td th thead tr ul".split()
+        "a blockquote br button code del details div em figcaption figure h3 h4 h5 h6 hr input kbd li ol p pre s span "
+        "strong sub summary sup table tbody td th thead tr ul".split()
     ),
     clean_content_tags={"script", "style"},
     attributes={
         "a": {"href", "title"},
         "button": {"type"},
         "code": {"data-language"},
+        "details": {"open"},
         "div": {"role", "tabindex", "aria-label"},
         "input": {"type", "checked", "disabled"},
         **{tag: {"dir"} for tag in ("blockquote", "h3", "h4", "h5", "h6", "p", "table", "ul")},

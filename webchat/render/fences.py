@@ -1,0 +1,56 @@
+"""Code blocks that hold others with the same marks, as documents do that models write into one."""
+
+from __future__ import annotations
+
+import re
+
+from markdown_it import MarkdownIt
+from markdown_it.rules_block import StateBlock, fence
+
+_MARK = re.compile(r"(`{3,}|~{3,})[ \t]*([^`]*?)[ \t]*$")
+_LANGUAGE = re.compile(r"[\w+#.-]+$")
+
+
+def nest_fences(parser: MarkdownIt) -> None:
+    """Have a code block end at the mark that closes it, and not at one that closes a block in it.
+
+    A mark with a language opens a block, so the next one without closes that. If none is left for the outer block it
+    ends at the first one, as in CommonMark; while text still comes (`env["open"]`) it does not end.
+    """
+    parser.block.ruler.at("fence", _fence, {"alt": ["paragraph", "reference", "blockquote", "list"]})
+
+
+def _fence(state: StateBlock, first: int, end: int, silent: bool) -> bool:
+    opening = None if silent or state.is_code_block(first) else _mark(state, first)
+    last = _closing(state, first, end, opening[1]) if opening else None
+    if opening is None or last is None:
+        return fence(state, first, end, silent)
+    token = state.push("fence", "code", 0)
+    token.markup, token.info = opening[1], opening[2]
+    token.content = state.getLines(first + 1, last, state.sCount[first], True)
+    state.line = min(last + 1, end)
+    token.map = [first, state.line]
+    return True
+
+
+def _closing(state: StateBlock, first: int, end: int, markup: str) -> int | None:
+    """The line that closes a block with others in it; None if there are none, or none is left to close it."""
+    depth, nested = 1, False
+    for line in range(first + 1, end):
+        if state.sCount[line] < state.blkIndent and not state.isEmpty(line):
+            return None
+        mark = None if state.is_code_block(line) else _mark(state, line)
+        if mark is None or not mark[1].startswith(markup):
+            continue
+        if _LANGUAGE.match(mark[2]):
+            depth, nested = depth + 1, True
+        elif not mark[2]:
+            depth -= 1
+            if depth == 0:
+                return line if nested else None
+    return end if nested and state.env.get("open") else None
+
+
+def _mark(state: StateBlock, line: int) -> re.Match[str] | None:
+    begin = state.bMarks[line] + state.tShift[line]
+    return _MARK.match(state.src, begin, state.eMarks[line]) if state.src[begin : begin + 1] in ("`", "~") else None

@@ -1,0 +1,97 @@
+"""Folded text: `<details>` with its `<summary>`, and Markdown in both."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from markdown_it import MarkdownIt
+from markdown_it.renderer import RendererHTML
+from markdown_it.rules_block import StateBlock
+from markdown_it.token import Token
+from markdown_it.utils import EnvType, OptionsDict
+
+LONGEST = 500
+"""Characters of a summary."""
+_OPENING = re.compile(r"<details(?: open)?>", re.IGNORECASE)
+_CLOSING = re.compile(r"</details>[ \t]*$", re.IGNORECASE)
+_SUMMARY = re.compile(rf"\s*<summary>\s*((?:(?!</?(?:summary|details)>).){{1,{LONGEST}}}?)\s*</summary>", re.I | re.S)
+_FENCE = re.compile(r"`{3,}|~{3,}")
+
+
+def fold_details(parser: MarkdownIt) -> None:
+    """Have the parser take `<details>` at the beginning of a line, to the end of the text if nothing closes it."""
+    alt = ["paragraph", "reference", "blockquote", "list"]
+    parser.block.ruler.before("html_block", "details", _details, {"alt": alt})
+
+
+def show_details(parser: MarkdownIt) -> None:
+    """Have it rendered: open while it is written, folded afterwards."""
+    parser.add_render_rule("details_open", _open)
+
+
+def _details(state: StateBlock, first: int, end: int, silent: bool) -> bool:
+    begin = state.bMarks[first] + state.tShift[first]
+    opening = None if state.is_code_block(first) else _OPENING.match(state.src, begin, state.eMarks[first])
+    if opening is None or silent:
+        return opening is not None
+    last, stop = _last_line(state, first, opening.end(), end)
+    summary = _SUMMARY.match(state.src, opening.end(), state.eMarks[last - 1] if last else opening.end())
+    opened = state.push("details_open", "details", 1)
+    opened.block = True
+    _push_summary(state, summary[1] if summary else "Details")
+    _push_body(state, first, (summary or opening).end(), last, stop)
+    state.push("details_close", "details", -1).block = True
+    state.line = last
+    opened.map = [first, last]
+    return True
+
+
+def _last_line(state: StateBlock, first: int, begin: int, end: int) -> tuple[int, int | None]:
+    """The line behind the element, and where its closing tag begins; None if nothing closes it."""
+    depth, fence = 1, ""
+    for line in range(first, end):
+        start = state.bMarks[line] + state.tShift[line] if line > first else begin
+        if line > first and state.sCount[line] < state.blkIndent and not state.isEmpty(line):
+            return line, None
+        mark = _FENCE.match(state.src, start, state.eMarks[line])
+        if mark and not (fence and not mark[0].startswith(fence)):
+            fence = "" if fence else mark[0]
+        if fence:
+            continue
+        depth += bool(_OPENING.match(state.src, start, state.eMarks[line])) if line > first else 0
+        closing = _CLOSING.search(state.src, start, state.eMarks[line])
+        depth -= closing is not None
+        if closing and depth == 0:
+            return line + 1, closing.start()
+    return end, None
+
+
+def _push_summary(state: StateBlock, text: str) -> None:
+    state.push("summary_open", "summary", 1)
+    inline = state.push("inline", "", 0)
+    inline.content, inline.children = text, []
+    state.push("summary_close", "summary", -1)
+
+
+def _push_body(state: StateBlock, first: int, begin: int, last: int, stop: int | None) -> None:
+    """What is between the summary and the closing tag, as blocks; both may share their lines with some of it."""
+    line = next((line for line in range(first, last) if begin <= state.eMarks[line]), last)
+    kept = [
+        (marks, at, marks[at]) for marks in (state.bMarks, state.tShift, state.sCount) for at in [line] if at < last
+    ]
+    kept.append((state.eMarks, last - 1, state.eMarks[last - 1]))
+    if line < last:
+        state.bMarks[line], state.tShift[line], state.sCount[line] = begin, 0, state.blkIndent
+    if stop is not None:
+        state.eMarks[last - 1] = max(stop, state.bMarks[last - 1])
+    parent, state.parentType = state.parentType, "details"
+    most, state.lineMax = state.lineMax, last
+    state.md.block.tokenize(state, line, last)
+    state.parentType, state.lineMax = parent, most
+    for marks, at, value in kept:
+        marks[at] = value
+
+
+def _open(self: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: EnvType) -> str:
+    return "<details open>" if env.get("open") else "<details>"

@@ -1,0 +1,93 @@
+"""Lists whose inner lists are indented by two blanks, where CommonMark asks for three."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+
+from markdown_it import MarkdownIt
+from markdown_it.rules_core import StateCore
+from markdown_it.token import Token
+
+_LEAST = 2
+"""Columns by which what belongs to an item is indented, at least."""
+_LISTS = ("ordered_list_open", "bullet_list_open")
+_BEGIN = re.compile(r"[ \t>]*")
+
+
+def join_lists(parser: MarkdownIt) -> None:
+    """Put lists that are indented deeper than the numbers before them into the last of these numbers' items.
+
+    Models write "1. a", "  - b", "2. c". CommonMark makes three lists of that.
+    """
+    parser.core.ruler.after("block", "lists", _lists)
+
+
+def _lists(state: StateCore) -> None:
+    if any(one.type == "ordered_list_close" and two.type in _LISTS for one, two in pairwise(state.tokens)):
+        state.tokens = _joined(state.tokens, state.src.split("\n"))
+
+
+def _joined(tokens: Sequence[Token], lines: Sequence[str]) -> list[Token]:
+    """The same blocks with the lists put together, and so in each of them."""
+    units: list[list[Token]] = []
+    for unit in _units(tokens):
+        unit = [unit[0], *_joined(unit[1:-1], lines), unit[-1]] if len(unit) > 2 else unit
+        before = units[-1] if units else []
+        if before and _belongs(before[0], unit[0], lines):
+            for token in unit:
+                token.level += 2
+            before[-2:-2] = unit
+        elif before and _goes_on(before, unit[0], lines):
+            before[-1:] = unit[1:]
+        else:
+            units.append(unit)
+            continue
+        before[0].map = [_first_line(before[0]), (unit[0].map or [0, 0])[1]]
+    return [token for unit in units for token in unit]
+
+
+def _units(tokens: Sequence[Token]) -> Iterator[list[Token]]:
+    """Each block with all that is in it."""
+    unit: list[Token] = []
+    depth = 0
+    for token in tokens:
+        unit.append(token)
+        depth += token.nesting
+        if depth == 0:
+            yield unit
+            unit = []
+
+
+def _belongs(numbers: Token, block: Token, lines: Sequence[str]) -> bool:
+    if numbers.type != "ordered_list_open" or block.type not in _LISTS:
+        return False
+    column = _column(numbers, lines)
+    return column is not None and _indent(block, lines) >= column + _LEAST
+
+
+def _goes_on(before: Sequence[Token], block: Token, lines: Sequence[str]) -> bool:
+    """Whether that is the list which its item's inner list has interrupted."""
+    numbers = before[0]
+    if numbers.type != "ordered_list_open" or (numbers.type, numbers.markup) != (block.type, block.markup):
+        return False
+    return (
+        before[-3].type in ("ordered_list_close", "bullet_list_close")
+        and _column(numbers, lines) == _column(block, lines) is not None
+    )
+
+
+def _column(numbers: Token, lines: Sequence[str]) -> int | None:
+    """Where the first number stands; None if another mark stands before it."""
+    indent = _indent(numbers, lines)
+    return indent if lines[_first_line(numbers)][indent : indent + 1].isdigit() else None
+
+
+def _indent(block: Token, lines: Sequence[str]) -> int:
+    begin = _BEGIN.match(lines[_first_line(block)])
+    return begin.end() if begin else 0
+
+
+def _first_line(block: Token) -> int:
+    return block.map[0] if block.map else 0
