@@ -252,7 +252,7 @@
     if (plain && !elsewhere) $("messageInput")?.focus();
   });
 
-  // Copy: a code block's text, or a message as it was written.
+  // Copy: a code block's text without the newline at its end, which a shell would run, a formula's source, or a message as it was written.
   const says = (button, text) => {
     button.textContent = text;
     setTimeout(() => { button.textContent = "Copy"; }, 1500);
@@ -283,9 +283,9 @@
     if (!isCopied) throw new Error("the browser does not let this page copy");
   };
   const copy = async (button) => {
-    const code = button.closest("figure")?.querySelector("code");
+    const code = button.closest("figure, .formula")?.querySelector("code, annotation");
     const said = [...button.closest("article").querySelectorAll(".said, .content:not(.parts)")];
-    const text = code?.textContent ?? said.map((part) => part.innerText.trim()).join("\n\n");
+    const text = code?.textContent.replace(/\n$/, "") ?? said.map((part) => part.innerText.trim()).join("\n\n");
     if (!navigator.clipboard) copyShown(text);
     else if (code) await navigator.clipboard.writeText(text);
     else await copySource(sourceOf(button.dataset.source));
@@ -295,7 +295,7 @@
   document.addEventListener("click", (event) => {
     const button = event.target.closest("button");
     if (!button) return;
-    if (button.matches("figure .copy, [data-source]")) copy(button).catch(() => says(button, "Not copied"));
+    if (button.matches("figure .copy, .formula .copy, [data-source]")) copy(button).catch(() => says(button, "Not copied"));
     // Stop comes into Send's place: who sends with a double click means no stop with its second half.
     if (button.matches(".stop") && event.detail > 1) event.preventDefault();
     if (button.id === "shortcutsButton") showShortcuts();

@@ -22,20 +22,21 @@ TAGS = set(
     "a blockquote br button code del details div em figcaption figure h3 h4 h5 h6 hr input kbd li ol p pre span strong "
     "sub summary sup table tbody td th thead tr ul".split()
 )
+MATHEMATICS = set(
+    "annotation math mfrac mi mmultiscripts mn mo mover mpadded mphantom mprescripts mroot mrow mspace msqrt mstyle "
+    "msub msubsup msup mtable mtd mtext mtr munder munderover semantics".split()
+)
+OF_MATHEMATICS = set(
+    "accent accentunder display displaystyle encoding form height linethickness lspace mathcolor mathvariant maxsize "
+    "minsize movablelimits rspace scriptlevel stretchy symmetric voffset width".split()
+)
 ATTRIBUTES = set(
     "aria-label checked class data-align dir disabled href open rel role start tabindex target title type".split()
 )
-CLASSES = {
-    "code",
-    "copy",
-    "footnote",
-    "table",
-    "image",
-    "task-list-item",
-    "task-list-item-checkbox",
-    "contains-task-list",
-    "bidi",
-}
+CLASSES = set(
+    "apart bidi boxed closer code contains-task-list copy footnote image joined-left joined-right left line-above "
+    "line-below line-left line-right right struck table task-list-item task-list-item-checkbox tight".split()
+)
 DEEPEST = 120
 """Tags inside each other; a browser's own limit is 512, behind which it makes other trees than a sanitiser."""
 
@@ -44,8 +45,9 @@ def problems_of(html: str) -> list[str]:
     """What is in there that could do something."""
     found = []
     for tag in BeautifulSoup(html, "html.parser").find_all(True):
-        found += [] if tag.name in TAGS else [f"<{tag.name}>"]
-        found += [f"{tag.name} {name}" for name in tag.attrs if name not in ATTRIBUTES]
+        found += [] if tag.name in TAGS | MATHEMATICS else [f"<{tag.name}>"]
+        allowed = OF_MATHEMATICS | {"class"} if tag.name in MATHEMATICS else ATTRIBUTES
+        found += [f"{tag.name} {name}" for name in tag.attrs if name not in allowed]
         found += [f"{tag.name} turned" for value in tag.attrs.values() if TURNING.search(str(value))]
         found += _of_link(tag) if tag.name == "a" else []
         found += [f"class {name}" for name in tag.get("class", []) if tag.name != "span" and name not in CLASSES]

@@ -24,11 +24,22 @@ def clipboard(chat) -> str:
     return chat.page.evaluate("navigator.clipboard.readText()")
 
 
-def test_a_code_block_is_copied_without_its_colours(chat):
+def test_a_code_block_is_copied_without_its_colours_and_the_newline_at_its_end(chat):
     button = chat.answer.get_by_role("button", name="Copy")
     button.click()
     expect(chat.answer.get_by_role("button", name="Copied")).to_be_visible()
-    assert clipboard(chat) == "if a < b:\n    print('&')\n"
+    assert clipboard(chat) == "if a < b:\n    print('&')"
+
+
+def test_a_formula_is_copied_as_its_source(serve_model, model, visit):
+    model.script(says("So\n\n\\[ \\sqrt{x} \\]"))
+    chat = visit(serve_model(), permissions=["clipboard-read", "clipboard-write"])
+    chat.asked("how?")
+    expect(chat.answer.locator("math")).to_be_visible()
+    chat.answer.locator(".formula").hover()
+    chat.answer.locator(".formula").get_by_role("button", name="Copy").click()
+    expect(chat.answer.get_by_role("button", name="Copied")).to_be_visible()
+    assert clipboard(chat) == r"\sqrt{x}"
 
 
 def test_an_answer_is_copied_as_it_was_written(chat):
@@ -73,7 +84,7 @@ def test_without_a_clipboard_what_is_shown_is_copied(chat):
     chat.answer.get_by_role("button", name="Copy").click()
     expect(chat.answer.get_by_role("button", name="Copied")).to_be_visible()
     chat.field.press("Control+v")
-    expect(chat.field).to_have_value("if a < b:\n    print('&')\n")
+    expect(chat.field).to_have_value("if a < b:\n    print('&')")
 
 
 def test_what_could_not_be_copied_is_not_in_the_next_copy(chat):

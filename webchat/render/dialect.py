@@ -11,6 +11,7 @@ from webchat.render.elements import RULES
 from webchat.render.emphasis import friendly_to_east_asia
 from webchat.render.fences import nest_fences
 from webchat.render.folded import fold_details, show_details
+from webchat.render.formulas import keep_formulas, read_formulas
 from webchat.render.links import link_addresses
 from webchat.render.lists import join_lists
 from webchat.render.notes import mark_references, read_definitions
@@ -28,7 +29,15 @@ def outline() -> MarkdownIt:
 def parser(*, tasks: bool) -> MarkdownIt:
     """Renders whole blocks; check boxes only with `tasks`."""
     made = _dialect().use(tasklists_plugin) if tasks else _dialect()
-    for extend in (friendly_to_east_asia, link_addresses, mark_references, read_tags, show_details, show_targets):
+    for extend in (
+        friendly_to_east_asia,
+        link_addresses,
+        mark_references,
+        read_formulas,
+        read_tags,
+        show_details,
+        show_targets,
+    ):
         extend(made)
     for rule, render in RULES.items():
         made.add_render_rule(rule, render)
@@ -38,6 +47,6 @@ def parser(*, tasks: bool) -> MarkdownIt:
 def _dialect() -> MarkdownIt:
     # "breaks": who writes in a chat ends a line on purpose, in verses and addresses as in lists of short lines.
     dialect = MarkdownIt("commonmark", {"html": False, "breaks": True}).enable(["table", "strikethrough"])
-    for extend in (fold_details, join_lists, nest_fences, read_definitions):
+    for extend in (fold_details, join_lists, keep_formulas, nest_fences, read_definitions):
         extend(dialect)
     return dialect

@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from webchat.chat.plain import TURNING, one_line
 
+_CELL = set("left right joined-left joined-right apart tight line-above line-below line-left line-right".split())
 _CLASSES = {
     "a": {"image"},
     "button": {"copy"},
@@ -18,12 +19,32 @@ _CLASSES = {
     "li": {"task-list-item"},
     "ul": {"contains-task-list"},
     "ol": {"contains-task-list"},
+    "mrow": {"boxed", "struck"},
+    "mspace": {"closer"},
+    "mtable": _CELL,
+    "mtd": _CELL,
 }
+_MATHEMATICS: dict[str, set[str]] = {
+    "annotation": {"encoding"},
+    "math": {"display"},
+    "mfrac": {"linethickness"},
+    "mi": {"mathvariant"},
+    "mo": set("form lspace maxsize minsize movablelimits rspace stretchy symmetric".split()),
+    "mover": {"accent"},
+    "mpadded": {"height", "voffset", "width"},
+    "mspace": {"width"},
+    "munder": {"accentunder"},
+    "munderover": {"accent", "accentunder"},
+    **{tag: set() for tag in "mmultiscripts mn mphantom mprescripts mroot mrow msqrt mstyle".split()},
+    **{tag: set() for tag in "msub msubsup msup mtable mtd mtext mtr semantics".split()},
+}
+"""MathML's elements and their own attributes. None of them can lead, load or run anything."""
 _SAFE = nh3.Cleaner(
     tags=set(
         "a blockquote br button code del details div em figcaption figure h3 h4 h5 h6 hr input kbd li ol p pre s span "
         "strong sub summary sup table tbody td th thead tr ul".split()
-    ),
+    )
+    | set(_MATHEMATICS),
     clean_content_tags={"script", "style"},
     attributes={
         "a": {"href", "title"},
@@ -37,6 +58,7 @@ _SAFE = nh3.Cleaner(
         "span": {"class"},
         "td": {"data-align"},
         "th": {"data-align"},
+        **{tag: own | {"displaystyle", "mathcolor", "scriptlevel"} for tag, own in _MATHEMATICS.items()},
     },
     attribute_filter=lambda tag, name, value: _checked(tag, name, value),
     allowed_classes=_CLASSES,
@@ -48,7 +70,7 @@ _SAFE = nh3.Cleaner(
 
 def _checked(tag: str, name: str, value: str) -> str | None:
     if tag == "span" and name == "class":
-        return value if re.fullmatch(r"[a-z0-9]{1,4}", value) else None
+        return value if re.fullmatch(r"[a-z0-9]{1,4}|formula", value) else None
     if tag == "input" and name == "type":
         return "checkbox"
     if name == "title":

@@ -16,11 +16,12 @@ from webchat.conventions import ANSWER_HEADER
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 POLICY = {
-    # What is not named below is forbidden: fonts, media, workers, manifests, plug-ins.
+    # What is not named below is forbidden: media, workers, manifests, plug-ins.
     "default-src": "'none'",
     "script-src": "'self'",
     "style-src": "'self'",
     "img-src": "'self'",
+    "font-src": "'self'",
     "connect-src": "'self'",
     "frame-src": "'self'",
     "form-action": "'self'",

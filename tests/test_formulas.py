@@ -1,0 +1,291 @@
+"""Formulas are shown as such, with their source; what only looks like one stays text."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+
+import pytest
+from bs4 import BeautifulSoup
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.formulas import FORMULAS
+from webchat.archive.readable import as_html
+from webchat.chat.message import Message
+from webchat.render.markdown import GrowingMarkdown, markdown
+from webchat.render.tex import DEEPEST, LONGEST, mathml
+from webchat.session_store import WebChatSession
+
+
+def soup_of(text: str) -> BeautifulSoup:
+    return BeautifulSoup(markdown(text), "html.parser")
+
+
+def sources(text: str) -> list[str]:
+    """The formulas' sources, as their annotations have them."""
+    return [each.get_text() for each in soup_of(text).select("annotation")]
+
+
+# Which are
+
+
+def test_formulas_of_schools_and_papers_are_made():
+    assert len(FORMULAS) == len(set(FORMULAS)) >= 60
+    assert [formula for formula in FORMULAS if not soup_of(f"$${formula}$$").select("math[display=block]")] == []
+    assert [formula for formula in FORMULAS if sources(f"$${formula}$$") != [formula]] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "source", "display"),
+    [
+        (r"so \(\theta\) is", r"\theta", False),
+        (r"so $x*y*z$ is", "x*y*z", False),
+        (r"so $a_1 + b_1$, then", "a_1 + b_1", False),
+        ("$f(x)$", "f(x)", False),
+        ("($x$)", "x", False),
+        ("**$x$**", "x", False),
+        ("| a | $x_1$ |\n|---|---|", "x_1", False),
+        (r"- $\alpha$", r"\alpha", False),
+        (r"# $\beta$", r"\beta", False),
+        (r"25\% is $\$80$", r"\$80", False),
+        ("$$x$$", "x", True),
+        ("so $$ x $$ is", "x", True),
+        ("$$\nx\n$$", "x", True),
+        (r"\[ x \]", "x", True),
+        ("\\[\nx\n\\]", "x", True),
+        ("so:\n\\[\nx\n\\]\nthen", "x", True),
+        ("> $$\n> x\n> $$", "x", True),
+        ("1. so\n\n   \\[\n   x\n   \\]", "x", True),
+        ("\\begin{align}\na &= b\n\\end{align}", "\\begin{align}\na &= b\n\\end{align}", True),
+        (r"\begin{pmatrix}1\end{pmatrix}", r"\begin{pmatrix}1\end{pmatrix}", True),
+    ],
+)
+def test_a_formula_is_found(text, source, display):
+    (formula,) = soup_of(text).select("math")
+    assert formula.annotation.get_text() == source
+    assert (formula.get("display") == "block") is display
+
+
+@pytest.mark.parametrize(
+    "line", ["- b", "+ b", "1. b", "# b", "> b", "===", "---", "= b", "    b", "```", "| b |", "* b *"]
+)
+def test_a_line_of_a_formula_is_no_markdown(line):
+    for text in (f"$$\na\n{line}\n$$", f"so\n\\[\na\n{line}\n\\]\nthen"):
+        soup = soup_of(text)
+        assert not soup.select("li, h3, h4, blockquote, pre, hr, table, em")
+        assert "a" in soup.get_text()
+
+
+def test_what_follows_a_formula_is_markdown_again():
+    soup = soup_of("$$\na\n$$\n- b\n\n\\[ c \\].\n\n**d**")
+    assert soup.li.get_text() == "b"
+    assert soup.strong
+    assert soup.select("math")[1].find_parent("p").get_text().endswith(".")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "It costs $1.50.",
+        "from $10K to $8K",
+        "$5 or $6",
+        "$5-$10 and $100/$200",
+        "($5), ($6)",
+        "**$5**–**$10**",
+        "US$5 and A$6",
+        "$5 million, and 10$ more",
+        "from $10 to 20$ each",
+        "5$ and 6$",
+        "echo $HOME and $PATH",
+        "$HOME/$USER",
+        "${A}${B}",
+        "$(pwd)$(ls)",
+        "$_ and $@",
+        "$.ajax, $.get",
+        "PID $$",
+        "a $",
+        "$",
+        "$$",
+        "$$$$",
+        "$ x $",
+        r"\\(x\\)",
+    ],
+)
+def test_prices_and_variables_stay_text(text):
+    assert not soup_of(text).select("math")
+    assert soup_of(text).get_text().strip() == text.replace("**", "").replace("\\\\", "\\")
+
+
+@pytest.mark.parametrize("text", [r"`\(bar\)`", "`$x$`", "```\n$x$\n\\[ y \\]\n```", "    $$x$$", "`` `$x$` ``"])
+def test_code_stays_code(text):
+    assert not soup_of(text).select("math")
+    assert soup_of(text).code
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        r"\(\unknown{x}\)",
+        r"$\frac{1}{$",
+        r"$$\ce{H2O & }$$",
+        r"\[ \begin{tikzpicture} * \end{tikzpicture} *x* \]",
+        "$$\n\\unknown{a}\n  *b* \\\\ _c_\n$$",
+        r"$\newcommand{\a}{\sqrt{\a}}\a$",
+        r"$\def\a{x}\a$",
+        r"$\let\a\sqrt\a x$",
+        r"$\providecommand\a{\frac}\a 1 2$",
+        "$a\u202eb$",
+        "$" + "x" * (LONGEST + 1) + "$",
+        "$" + "{" * (DEEPEST + 1) + "x" + "}" * (DEEPEST + 1) + "$",
+    ],
+)
+def test_one_that_cannot_be_made_is_shown_as_it_was_written(text):
+    soup = soup_of(text)
+    assert not soup.select("math, em")
+    for line_break in soup.select("br"):
+        line_break.decompose()
+    assert soup.get_text().strip() == text
+
+
+def test_the_source_can_be_copied():
+    button = soup_of(r"\[ x^2 \]").select_one(".formula button.copy[type=button]")
+    assert button.find_parent(class_="formula").annotation.get_text() == "x^2"
+
+
+@pytest.mark.parametrize(
+    ("tex", "shown"),
+    [
+        (r"a \\[4pt] b", "ab"),
+        (r"\begin{aligned}[t] a \end{aligned}", "a"),
+        (r"\begin{array}{@{}c@{}} a \end{array}", "a"),
+        (r"\begin{alignat}{2} a &= b \end{alignat}", "a=b"),
+        (r"\begin{eqnarray} a &=& b \end{eqnarray}", "a=b"),
+        (r"\begin{equation} a \label{eq:a} \end{equation}", "a"),
+        (r"\begin{align*} a \tag*{A} \end{align*}", "aA"),
+        (r"\begin{smallmatrix} a \end{smallmatrix}", "a"),
+        (r"a &= b \\ c &= d", "a=bc=d"),
+        (r"\text{if $x$ is}", "if x is"),
+        (r"\left< a \right>", "⟨a⟩"),
+        (r"\abs{x} \norm{y}", "|x|‖y‖"),
+        (r"\begin{align} a \\ b \end{align}", "ab"),
+    ],
+)
+def test_what_the_library_does_not_know_is_said_in_another_way(tex, shown):
+    soup = BeautifulSoup(mathml(tex, display=True) or "", "html.parser")
+    soup.annotation.decompose()
+    assert soup.get_text().replace("\xa0", " ").replace("\u2063", "") == shown
+
+
+def test_a_formula_has_no_style_attributes():
+    for formula in [*FORMULAS, r"\begin{array}{|l|r|}\hline a & b \\ \hline\end{array} \color{red} x \! \cancel{y}"]:
+        assert ' style="' not in (mathml(formula, display=True) or ""), formula
+    assert 'mathcolor="#FF0000"' in (mathml(r"\textcolor{red}{x}", display=False) or "")
+
+
+# While it is written
+
+
+@pytest.mark.parametrize(
+    "formula", ["$$\na\n- b\n$$\n", "\\[\na\n= b\n\\]\n", "\\begin{align}\na\n\n- b\n\\end{align}\n"]
+)
+def test_a_formula_that_grows_becomes_what_it_would_be_at_once(formula):
+    text = f"so\n\n{formula}\nthen *x*\n\nend"
+    growing = GrowingMarkdown()
+    finished: list[str] = []
+    for end in range(len(text)):
+        growing.grow(text[:end])
+        assert growing.blocks[: len(finished)] == finished
+        finished = list(growing.blocks)
+    growing.grow(text, final=True)
+    assert "".join(growing.blocks) == markdown(text)
+
+
+# Harm
+
+
+@pytest.mark.parametrize(
+    "tex",
+    [
+        r"\href{javascript:alert(1)}{x}",
+        r"\url{https://evil.example}",
+        r"\includegraphics{https://evil.example/x.png}",
+        r"\text{<img src=x onerror=alert(1)>}",
+        r"\text{</mtext></math><script>alert(1)</script>}",
+        r"x</annotation></semantics></math><img src=x onerror=alert(1)>",
+        r"\color{red;background:url(//evil.example)}{x}",
+        r"\textcolor{red\" onclick=\"alert(1)}{x}",
+        r"\begin{align}x\label{a\" onclick=\"b}\end{align}",
+        r"\operatorname{<svg onload=alert(1)>}",
+        r"\class{x}{y}\style{color:red}{z}\cssId{a}{b}",
+        r"\html{<b>x</b>}\htmlClass{a}{b}\data{x}{y}",
+        r"\text{\textbf{<b onclick=alert(1)>}}",
+        r"\unicode{x3c}script\unicode{x3e}",
+    ],
+)
+def test_a_hostile_formula_does_no_harm(tex):
+    for text in (f"${tex}$", f"$${tex}$$", rf"\[{tex}\]"):
+        soup = soup_of(text)
+        assert not soup.select("img, script, svg, a, style, iframe, [href], [src], [style], [id]")
+        assert not [name for tag in soup.find_all(True) for name in tag.attrs if name.startswith("on")]
+
+
+DEEP = [
+    "{",
+    r"\frac{",
+    r"\sqrt{",
+    r"\sqrt ",
+    r"\left(",
+    "x^{",
+    r"\begin{matrix}",
+    r"\hat",
+    r"\color{red}",
+    r"\not",
+    "x_{",
+]
+
+
+def test_no_formula_ends_the_process():
+    """In a thread of 256 KiB, which is less than any system gives one."""
+    script = f"""
+import threading
+from webchat.render.tex import mathml, LONGEST
+threading.stack_size(262144)
+def run():
+    for one in {DEEP!r}:
+        for other in {DEEP!r}:
+            for size in (30, 60, 120, LONGEST):
+                mathml(((one + other) * size)[:LONGEST], display=True)
+                mathml(((one + other) * size + "x" + "}}" * size * 2)[:LONGEST], display=True)
+    print("alive")
+thread = threading.Thread(target=run); thread.start(); thread.join()
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert done.stdout == "alive\n", done.returncode
+
+
+PARTS = (
+    r"\frac \sqrt { } [ ] ( \left \right \begin{matrix} \end{matrix} & \\ ^ _ ' x 1 + \text{ \color{red} | \sum".split()
+)
+
+
+@given(st.lists(st.sampled_from(PARTS), max_size=40).map(" ".join))
+@settings(max_examples=200, derandomize=True)
+def test_whatever_is_made_is_closed_and_no_deeper_than_a_page_takes(tex):
+    html = mathml(tex, display=True) or ""
+    depth = 0
+    for closing, alone in re.findall(r"<(/?)[a-z]+[^>]*?(/?)>", html):
+        depth += 0 if alone else -1 if closing else 1
+        assert 0 <= depth <= DEEPEST + 3
+    assert depth == 0
+
+
+# Elsewhere
+
+
+def test_an_export_for_reading_has_formulas():
+    session = WebChatSession("s", "x", "", "")
+    html = "".join(as_html([(session, [Message("1", "assistant", r"So \(x^2\).")])], "Assistant", "x"))
+    assert "<math>" in html
+    assert "x^2</annotation>" in html

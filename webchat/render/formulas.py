@@ -1,0 +1,135 @@
+"""Where formulas are in Markdown: between dollars, in TeX's brackets, and in environments of amsmath."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from markdown_it import MarkdownIt
+from markdown_it.common.utils import escapeHtml
+from markdown_it.renderer import RendererHTML
+from markdown_it.rules_block import StateBlock
+from markdown_it.rules_inline import StateInline
+from markdown_it.token import Token
+from markdown_it.utils import EnvType, OptionsDict
+
+from webchat.render.tex import LONGEST, mathml
+
+_ENVIRONMENTS = (
+    "align|aligned|alignat|alignedat|array|[bBpvV]?matrix|d?cases|rcases|eqnarray|equation|flalign|gather|gathered|"
+    "multline|smallmatrix|split|subarray"
+)
+_OPENING = re.compile(rf"\$\$?|\\\(|\\\[|\\begin\{{((?:{_ENVIRONMENTS})\*?)\}}")
+_OPENING_LINE = re.compile(rf"\$\$|\\\[|\\begin\{{((?:{_ENVIRONMENTS})\*?)\}}")
+_CLOSING = {"$": "$", "$$": "$$", r"\(": r"\)", r"\[": r"\]"}
+_PROSE = re.compile(r"[^\W\d_]{3,} +[^\W\d_]{2,}|^[\d.,]+\S* +(?:\S+ +)*[^\W\d_]{2,}")
+"""Words one behind the other, or an amount with words: what stands between two prices."""
+
+
+def read_formulas(parser: MarkdownIt) -> None:
+    """Have the parser take formulas, before anything in them is taken for Markdown."""
+    parser.inline.ruler.before("escape", "formula", _formula)
+    parser.add_render_rule("formula", _show)
+
+
+def keep_formulas(parser: MarkdownIt) -> None:
+    """Have the parser keep the lines of a formula together: one may begin with "-" or "+", as a list does."""
+    alt = ["paragraph", "reference", "blockquote", "list"]
+    parser.block.ruler.before("fence", "formula", _lines, {"alt": alt})
+
+
+def _formula(state: StateInline, silent: bool) -> bool:
+    opening = _OPENING.match(state.src, state.pos, state.posMax) if state.src[state.pos] in "$\\" else None
+    if opening is None:
+        return False
+    mark = opening[0]
+    closing = _CLOSING.get(mark) or rf"\end{{{opening[1]}}}"
+    end = _end_of_dollars(state) if mark == "$" else _end(state, opening.end(), closing)
+    tex = state.src[opening.end() : end]
+    if end < 0 or not tex.strip() or len(tex) > LONGEST:
+        return False
+    if not silent:
+        token = state.push("formula", "math", 0)
+        token.markup = state.src[state.pos : end + len(closing)]
+        token.content = token.markup if opening[1] else tex
+        token.info = "inline" if mark in ("$", r"\(") else "display"
+    state.pos = end + len(closing)
+    return True
+
+
+def _end(state: StateInline, begin: int, closing: str) -> int:
+    """Where the closing mark is; -1 if there is none. The text is searched once for all that open before it."""
+    found = state.env.setdefault("closing", {})
+    source, position = found.get(closing, ("", 0))
+    if source is not state.src or 0 <= position < begin:
+        position = state.src.find(closing, begin)
+        found[closing] = state.src, position
+    return position if position < state.posMax else -1
+
+
+def _end_of_dollars(state: StateInline) -> int:
+    """Where a formula between single dollars ends; -1 if these are prices or a shell's variables.
+
+    As in pandoc: no blank behind the first or before the second one, no digit behind it, and no letter or bracket.
+    """
+    source, begin = state.src, state.pos + 1
+    end = source.find("$", begin, state.posMax)
+    while end > begin and _is_escaped(source, end):
+        end = source.find("$", end + 1, state.posMax)
+    before, after = source[begin - 2 : begin - 1], source[end + 1 : end + 2]
+    if end <= begin or before.isalnum() or before == "$" or after.isalnum() or (after and after in "$({"):
+        return -1
+    tex = source[begin:end]
+    if tex[0].isspace() or tex[-1].isspace() or tex[0] == "{" or ("\\" not in tex and _PROSE.search(tex)):
+        return -1
+    return end
+
+
+def _is_escaped(source: str, position: int) -> bool:
+    begin = position
+    while source[begin - 1] == "\\":
+        begin -= 1
+    return (position - begin) % 2 == 1
+
+
+def _lines(state: StateBlock, first: int, end: int, silent: bool) -> bool:
+    """A paragraph from a line that opens a formula to the line that closes it, or to an empty one."""
+    begin = state.bMarks[first] + state.tShift[first]
+    opening = None if state.is_code_block(first) else _OPENING_LINE.match(state.src, begin, state.eMarks[first])
+    if opening is None:
+        return False
+    closing = _CLOSING.get(opening[0]) or rf"\end{{{opening[1]}}}"
+    if state.src.find(closing, opening.end(), state.eMarks[first]) >= 0:
+        return False  # in one line it is safe
+    if not silent:
+        _push_lines(state, first, _last(state, first, end, closing))
+    return True
+
+
+def _last(state: StateBlock, first: int, end: int, closing: str) -> int:
+    for line in range(first + 1, end):
+        if state.isEmpty(line) or state.sCount[line] < state.blkIndent:
+            return line - 1
+        if state.src.find(closing, state.bMarks[line], state.eMarks[line]) >= 0:
+            return line
+    return end - 1
+
+
+def _push_lines(state: StateBlock, first: int, last: int) -> None:
+    state.line = last + 1
+    opened = state.push("paragraph_open", "p", 1)
+    opened.map = [first, state.line]
+    inline = state.push("inline", "", 0)
+    inline.content = state.getLines(first, state.line, state.blkIndent, False).strip()
+    inline.map, inline.children = [first, state.line], []
+    state.push("paragraph_close", "p", -1)
+
+
+def _show(self: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: EnvType) -> str:
+    token = tokens[index]
+    display = token.info == "display"
+    made = mathml(token.content, display=display)
+    if made is None:
+        return escapeHtml(token.markup).replace("\n", "<br>\n")
+    copy = '<button type="button" class="copy">Copy</button>'
+    return f'<span class="formula">{made}{copy}</span>' if display else made

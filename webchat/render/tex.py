@@ -1,0 +1,190 @@
+"""Formulas in TeX as MathML, which browsers show by themselves. Knows no Markdown."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from markdown_it.common.utils import escapeHtml
+
+from webchat.chat.plain import TURNING
+
+if TYPE_CHECKING:
+    from math_core import LatexToMathML
+
+LONGEST = 4_000
+"""Characters of a formula; longer ones stay text."""
+DEEPEST = 60
+"""Groups and commands inside each other, and elements in what is made of them; deeper ones stay text.
+
+The library calls itself for each of them: thousands would overflow the stack, which ends the process.
+"""
+_MACROS = {
+    # What the library has no command for, and models write all the same.
+    "abs": r"\left|#1\right|",
+    "norm": r"\left\|#1\right\|",
+    "mbox": r"\text{#1}",
+    "hbox": r"\text{#1}",
+    "textnormal": r"\text{#1}",
+    "ensuremath": "#1",
+    "smash": "#1",
+    "substack": r"\begin{subarray}{c}#1\end{subarray}",
+    "pmb": r"\boldsymbol{#1}",
+    "mathds": r"\mathbb{#1}",
+    "mathbbm": r"\mathbb{#1}",
+    "nicefrac": "#1/#2",
+    "sfrac": "#1/#2",
+    "dv": r"\frac{\mathrm{d}#1}{\mathrm{d}#2}",
+    "pdv": r"\frac{\partial #1}{\partial #2}",
+    "dotsb": r"\cdots",
+    "dotsc": r"\ldots",
+    "dotsi": r"\cdots",
+    "dotsm": r"\cdots",
+    "dotso": r"\ldots",
+    "smallsetminus": r"\setminus",
+    "hfill": r"\quad",
+    "qed": r"\square",
+    "euro": "€",
+    "strut": "",
+    "mathstrut": "",
+    "allowbreak": "",
+    # Equations are not counted: each formula would begin with 1 again.
+    "tag": r"\qquad\text{(#1)}",
+    "eqref": r"\text{(#1)}",
+    "ref": r"\text{#1}",
+}
+_DEFINES = re.compile(r"\\(?:(?:re|provide)?newcommand|providecommand|[egx]?def|let|futurelet)(?![A-Za-z])")
+_ENVIRONMENTS = {
+    # Without numbers, and in the formula's own place.
+    **dict.fromkeys(("align", "alignat", "alignedat", "flalign", "split"), "aligned"),
+    **dict.fromkeys(("gather", "multline"), "gathered"),
+    "smallmatrix": "matrix",
+}
+_PLAIN = (
+    (re.compile(r"\\label\s*\{[^{}]*\}"), ""),
+    (re.compile(r"\\tag\*\s*\{"), r"\\qquad\\text{"),
+    (re.compile(r"\\(begin|end)\{equation\*?\}"), lambda found: "{" if found[1] == "begin" else "}"),
+    (re.compile(r"\\begin\{eqnarray\*?\}"), r"\\begin{array}{rcl}"),
+    (re.compile(r"\\end\{eqnarray\*?\}"), r"\\end{array}"),
+    (re.compile(r"\\begin\{(?:alignat|alignedat)\*?\}\s*\{\d+\}"), r"\\begin{aligned}"),
+    (
+        re.compile(r"\\(begin|end)\{([A-Za-z]+)\*?\}(?:\[[a-z]\])?"),
+        lambda found: rf"\{found[1]}{{{_ENVIRONMENTS.get(found[2], found[2])}}}",
+    ),
+    # The space below a row, which the library would show as text, and the edges of a table.
+    (re.compile(r"\\\\\s*\[\s*-?[\d.]+\s*[a-z]{2}\s*\]"), r"\\\\"),
+    (re.compile(r"@\{[^{}]*\}"), ""),
+    (re.compile(r"\\(left|right|middle|[bB]igg?[lrm]?)\s*<"), r"\\\1\\langle "),
+    (re.compile(r"\\(left|right|middle|[bB]igg?[lrm]?)\s*>"), r"\\\1\\rangle "),
+    (re.compile(r"\\text\{([^{}$]*)\$([^{}$]*)\$([^{}$]*)\}"), r"\\text{\1}\2\\text{\3}"),
+)
+"""What is written in another way first."""
+_DEPTH = re.compile(
+    r"\\(?:begin|left)(?![A-Za-z])|\\(?:end|right)(?![A-Za-z])|\\(?:[A-Za-z]+|.)|[{}]|[\s\[\]^_]+|.", re.S
+)
+_BETWEEN = re.compile(r"[\s\[\]^_]")
+"""What may stand between a command and what it waits for."""
+_LASTING = re.compile(r"\\(?:color|(?:display|text|script|scriptscript)style)$")
+_TAG = re.compile(r"<(/?)[a-z]+[^>]*?(/?)>")
+_STYLE = re.compile(r' style="([^"]*)"')
+_COLOUR = re.compile(r"color:(#[0-9A-F]{6})")
+_CLASSES = {
+    "text-align: left": "left",
+    "text-align: right": "right",
+    "padding-left: 0": "joined-left",
+    "padding-right: 0": "joined-right",
+    "padding-left:1em": "apart",
+    "padding-top: 0": "tight",
+    "border-top": "line-above",
+    "border-bottom": "line-below",
+    "border-left": "line-left",
+    "border-right": "line-right",
+    "margin-left:-0.16666667em": "closer",
+}
+"""The page allows no styles in its elements; these are in its style sheet."""
+_ENCLOSED = (
+    (re.compile(r'<menclose notation="box">'), '<mrow class="boxed">'),
+    (re.compile(r'<menclose notation="[a-z ]+">'), '<mrow class="struck">'),
+    (re.compile(r'<mrow class="menclose-[a-z ]+"></mrow>'), ""),
+    (re.compile("</menclose>"), "</mrow>"),
+)
+"""An element that one browser knows, in a way that all show."""
+
+
+def mathml(tex: str, *, display: bool) -> str | None:
+    """The formula with its source as an annotation; None if it is not one, too long, or nested too deep."""
+    if len(tex) > LONGEST or TURNING.search(tex) or _DEFINES.search(tex) or _depth(tex) > DEEPEST:
+        return None
+    made = _made(_rewritten(tex), display)
+    if made is None or _elements(made) > DEEPEST:
+        return None
+    begin, rest = made.split(">", 1)
+    shown = _STYLE.sub(_without_style, rest.removesuffix("</math>"))
+    for pattern, replacement in _ENCLOSED:
+        shown = pattern.sub(replacement, shown)
+    source = f'<annotation encoding="application/x-tex">{escapeHtml(tex.strip())}</annotation>'
+    return f"{begin}><semantics><mrow>{shown}</mrow>{source}</semantics></math>"
+
+
+def _made(tex: str, display: bool) -> str | None:
+    # A megabyte that a chat without formulas does not need.
+    from math_core import LatexError
+
+    try:
+        return _library().convert_with_local_state(tex, displaystyle=display)
+    except LatexError:
+        return None
+
+
+@lru_cache(maxsize=1)
+def _library() -> LatexToMathML:
+    from math_core import LatexToMathML
+
+    return LatexToMathML(macros=_MACROS, allow_unreliable_rendering=True, fancy_error=False)
+
+
+def _rewritten(tex: str) -> str:
+    """The same formula in what the library knows."""
+    for pattern, replacement in _PLAIN:
+        tex = pattern.sub(replacement, tex)
+    if r"\begin" not in tex and re.search(r"\\\\|(?<!\\)&", tex):
+        return rf"\begin{{aligned}}{tex}\end{{aligned}}" if "&" in tex else rf"\begin{{gathered}}{tex}\end{{gathered}}"
+    return tex
+
+
+def _depth(tex: str) -> int:
+    """How deep the library may call itself, at most: once for each group, and for each command that waits for more."""
+    outer = list[tuple[int, int]]()
+    around = waiting = lasting = most = 0
+    for token in _DEPTH.findall(tex):
+        if token in ("{", r"\begin", r"\left"):
+            outer.append((around, lasting))
+            around += waiting + lasting + 1
+            waiting = lasting = 0
+        elif token in ("}", r"\end", r"\right"):
+            around, lasting = outer.pop() if outer else (0, 0)
+            waiting = 0
+        elif _LASTING.match(token):
+            lasting += 1
+        elif token[0] == "\\":
+            waiting += 1
+        elif not _BETWEEN.match(token):
+            waiting = 0
+        most = max(most, around + waiting + lasting)
+    return most
+
+
+def _elements(html: str) -> int:
+    """How deep its elements are inside each other."""
+    depth = most = 0
+    for closing, alone in _TAG.findall(html):
+        depth += 0 if alone else -1 if closing else 1
+        most = max(most, depth)
+    return most
+
+
+def _without_style(found: re.Match[str]) -> str:
+    classes = [name for style in found[1].split(";") for begin, name in _CLASSES.items() if style.startswith(begin)]
+    colour = _COLOUR.search(found[1])
+    return (f' class="{" ".join(classes)}"' if classes else "") + (f' mathcolor="{colour[1]}"' if colour else "")
