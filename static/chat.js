@@ -138,32 +138,26 @@
     if (url && url !== location.pathname) history.replaceState({ htmx: true }, "", url);
   };
 
-  // Few agents have commands, and few messages begin with one: their completion is loaded when it is needed.
-  let commands = null;
-  const bringCommands = () => {
-    const { script } = $("commands")?.dataset ?? {};
-    if (!script || commands) return;
-    commands = Object.assign(document.createElement("script"), { src: script });
-    document.head.append(commands);
+  // What few messages need is loaded when it is needed: the completion of agents' commands, the list of chosen files.
+  const loaded = new Set();
+  const load = (part) => {
+    const { script } = part?.dataset ?? {};
+    if (!script || loaded.has(script)) return;
+    loaded.add(script);
+    document.head.append(Object.assign(document.createElement("script"), { src: script }));
   };
 
   document.addEventListener("input", (event) => {
     if (event.target.matches("textarea")) fit(event.target);
     if (event.target.id !== "messageInput") return;
     keepDraft(event.target.value);
-    if (event.target.value.startsWith("/")) bringCommands();
+    if (event.target.value.startsWith("/")) load($("commands"));
   });
 
-  // Text files go with a message: chosen, dropped or pasted. Their names stand below the field.
-  const LARGEST = 1024 * 1024;
+  // Pictures and text files go with a message: chosen, dropped or pasted. They are listed below the field.
   const showFiles = () => {
-    const files = [...($("files")?.files ?? [])];
-    const large = files.find((file) => file.size > LARGEST);
-    const names = files.map((file) => file.name).join(", ");
-    if (!$("attached")) return;
-    $("attached").hidden = !files.length;
-    $("attachedNames").textContent = large ? `${large.name} is too large: 1 MiB at most.` : names;
-    say($("attachedNames").textContent);
+    if ($("files")?.files.length) load($("attached"));
+    document.dispatchEvent(new Event("files"));
   };
   const addFiles = (more) => {
     const all = new DataTransfer();
@@ -300,7 +294,6 @@
     if (button.matches(".stop") && event.detail > 1) event.preventDefault();
     if (button.id === "shortcutsButton") showShortcuts();
     if (button.matches(".notify")) Notification.requestPermission().then(() => { button.hidden = true; });
-    if (button.id === "detach") { $("files").value = ""; showFiles(); focusField(); }
     if (button.id === "toEnd") { following = true; toEnd(); focusField(); }
   });
 

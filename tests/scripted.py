@@ -7,7 +7,8 @@ import uuid
 from collections import deque
 from collections.abc import Iterator, Sequence
 
-from webchat.backends import HistoryItem, Piece, SessionInfo
+from webchat.backends import HistoryItem, Piece, SessionInfo, SessionOptions
+from webchat.backends.pictures import GivenPicture
 
 Step = Piece | Exception | threading.Event
 
@@ -16,8 +17,9 @@ class ScriptedBackend:
     """Each call of `send_message` plays the next script; without one it says "You said: …".
 
     A script's steps: a piece is given; an exception is raised; a threading.Event is waited for. `asked` has what was
-    sent, `histories` what each resume brought, `calls` the names of all calls in their order, `chosen` the answers to
-    questions, and `has_chosen` is set by each of them.
+    sent, `shown` the pictures that came with it, `histories` what each resume brought, `calls` the names of all calls
+    in their order, `chosen` the answers to questions, and `has_chosen` is set by each of them. `eyes` is whether it
+    sees pictures.
     """
 
     label = "Scripted"
@@ -30,6 +32,8 @@ class ScriptedBackend:
         self.calls: list[str] = []
         self.fail: dict[str, Exception] = {}
         self.cancelled = threading.Event()
+        self.shown: list[tuple[str, bytes | None]] = []
+        self.eyes: bool | None = True
         self.chosen: list[tuple[str, str, str]] = []
         self.has_chosen = threading.Event()
 
@@ -55,8 +59,12 @@ class ScriptedBackend:
         self.histories.append(list(history))
         return SessionInfo(session_id)
 
-    def send_message(self, session_id: str, message: str) -> ScriptedReply:
+    def sees(self, options: SessionOptions) -> bool | None:
+        return self.eyes
+
+    def send_message(self, session_id: str, message: str, pictures: Sequence[GivenPicture] = ()) -> ScriptedReply:
         self._called("send_message")
+        self.shown += [(picture.name, picture.read()) for picture in pictures]
         self.asked.append((session_id, message))
         steps = self.scripts.popleft() if self.scripts else [f"You said: {message}"]
         return ScriptedReply(steps, self.cancelled)

@@ -83,7 +83,7 @@ def test_a_file_of_1_mib_and_ten_of_them_are_taken(posted, manager):
     assert posted("Many", *files).status_code == 303
     assert len(manager.conversation(manager.active_session_id).messages[0].files) == 10
     assert posted("More", *files, ("one-more.txt", b"x")).status_code == 422
-    assert posted("Far more", *files, ("huge.txt", b"x" * (3 * 1024 * 1024))).status_code == 413
+    assert posted("Far more", *files, ("huge.txt", b"x" * (35 * 1024 * 1024))).status_code == 413
 
 
 @pytest.mark.parametrize("name", ["../../etc/passwd", "C:\\temp\\passwd", "\u202epasswd", "pass\nwd"])
@@ -125,9 +125,9 @@ def test_a_script_sends_a_file_of_1_mib_as_json_too(client):
     assert answer.json["response"].count("x") >= 1024 * 1024
     answer = client.post("/messages", json={"message": "x" * (1024 * 1024 + 1)}, headers={"Accept": "application/json"})
     assert answer.status_code == 413
-    files *= 12
+    files *= 46
     answer = client.post("/messages", json={"message": "Look", "files": files}, headers={"Accept": "application/json"})
-    assert (answer.status_code, "11 MiB" in answer.json["error"]) == (413, True)
+    assert (answer.status_code, "45 MiB" in answer.json["error"]) == (413, True)
 
 
 def test_a_transcript_with_damaged_files_is_read_all_the_same(manager, home, page):

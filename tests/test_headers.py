@@ -75,6 +75,7 @@ ROUTES = {
     "GET /sessions/<session_id>/messages/<message_id>/edit": "HHHHH",
     "POST /sessions/<session_id>/messages/<message_id>/edit": "HHJTT",
     "GET /sessions/<session_id>/messages/<message_id>/files/<int:number>": "THTTT",
+    "GET /sessions/<session_id>/pictures/<key>": "HHJTT",
     "POST /sessions/<session_id>/messages/<message_id>/fork": "HHJTT",
     "GET /sessions/<session_id>/messages/<message_id>/parts/<int:number>/input": "HHJTT",
     "GET /sessions/<session_id>/messages/<message_id>/parts/<int:number>/output/<int:place>": "HHJTT",

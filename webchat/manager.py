@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
 from webchat import threads
 from webchat.agent_sessions import AgentSessions
 from webchat.archive import Archive
+from webchat.attachments import Given
 from webchat.backends import SessionBackend, SessionInfo, SessionOptions, abilities
 from webchat.chat.conversation import Conversation
 from webchat.chat.message import Message
@@ -35,8 +36,8 @@ from webchat.session_store import DEFAULT_DESCRIPTION, WebChatSession, WebChatSe
 from webchat.storage import opened
 from webchat.storage.protocols import Bus, Shelf, Storage
 
-Files = Sequence[tuple[str, str]]
-"""A message's files, (name, text) each."""
+Files = Given
+"""A message's files, (name, content) each: text, or the bytes of a text file or a picture."""
 Options = Mapping[str, str] | None
 """The options of one session: "model", "system_prompt", "agent"."""
 
@@ -77,7 +78,7 @@ class WebChatSessionManager:
         self.storage = storage = opened(persistence_path, observer)
         clock = clock or storage.now
         self.store = store = WebChatSessionStore(storage.sessions, clock=clock, most=limits.sessions)
-        self._current = current = CurrentBackend(backend)
+        self._current = current = CurrentBackend(backend, storage.pictures.read)
         self._supervisor = supervisor = ReplySupervisor(
             storage, limits, observer, over=lambda run: self.queue.reply_is_over(run)
         )

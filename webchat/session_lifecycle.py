@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from webchat.agent_sessions import FROM_AGENT, FROM_SESSION, checked_options
-from webchat.backends import SessionInfo, project_id_of
+from webchat.backends import SessionInfo, SessionOptions, project_id_of
 from webchat.chat.conversation import Conversation
 from webchat.chat.message import Message, history
 from webchat.chat.parts import closed
@@ -63,8 +63,10 @@ class SessionLifecycle:
     ) -> WebChatSession:
         """A new session for this first message; the same one for a retry with its key.
 
-        Raises as `create`, TooBusy, TooOften, NoRoom.
+        Raises as `create`, TooBusy, TooOften, NoRoom; InvalidInput if the model cannot see its pictures.
         """
+        chosen = SessionOptions(model=(options or {}).get("model", ""), agent=(options or {}).get("agent", ""))
+        self._current.require_sight(chosen, sent.pictures)
         key = once(sent.key, "start", sent.text)
         if key is None or self._store.made_with(key, owner) is None:
             # Before a session is created that could not be used.
@@ -159,15 +161,23 @@ class SessionLifecycle:
         working_dir, chosen = self._place_of_copy(session)
         this = once(key, "fork", session.session_id, message_id)
         if this is None or self._store.made_with(this, owner) is None:
-            self._allowance.require_room(owner, sum(len(message.content.encode()) for message in shown))
+            texts = sum(len(message.content.encode()) for message in shown)
+            pictures = sum(picture.size for message in shown for picture in message.pictures)
+            self._allowance.require_room(owner, texts + pictures)
         info = self._made(working_dir, session.description, owner, this, session.title_by, chosen)
         forked = info.session_id
         parents = (None, *(message.id for message in shown))
         copies = [_copied(message, parent) for message, parent in zip(shown, parents, strict=False)]
         with self._supervisor.turn(forked) as turn, storing("The messages could not be copied"):
             if not turn.conversation.messages:
+                self._copy_pictures(session.session_id, forked, copies)
                 self._storage.transcripts.append(forked, *copies)
         return self._store.note_message(self._store.require(forked, owner), shown[0].content)
+
+    def _copy_pictures(self, session_id: str, to: str, messages: Iterable[Message]) -> None:
+        keys = {picture.key for message in messages for picture in message.pictures}
+        if keys:
+            self._storage.pictures.copy(session_id, to, keys)
 
     def _place_of_copy(self, session: WebChatSession) -> tuple[str, dict[str, Any]]:
         """The folder and `extra` of a copy. Raises InvalidInput if there is no such folder."""

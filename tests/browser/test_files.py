@@ -1,9 +1,11 @@
-"""Text files chosen, dropped and pasted into a message."""
+"""Text files and pictures chosen, dropped and pasted into a message."""
 
 from __future__ import annotations
 
 import pytest
 from playwright.sync_api import expect
+
+from tests.pictures import png
 
 pytestmark = pytest.mark.browser
 
@@ -23,9 +25,9 @@ GIVE = """([kind, name, text]) => {
 def test_a_chosen_file_is_sent_and_folded_below_the_message(serve, visit):
     chat = visit(serve(*QUICK)).ready()
     chat.page.set_input_files("#files", [NOTES])
-    expect(chat.page.locator("#attachedNames")).to_have_text("notes.txt")
+    expect(chat.page.locator("#attached li span")).to_have_text(["notes.txt"])
     chat.asked("Read this")
-    expect(chat.page.locator("#attachedNames")).to_have_text("")
+    expect(chat.page.locator("#attached")).to_be_hidden()
     fold = chat.questions.last.locator("details.file")
     expect(fold).to_contain_text("notes.txt")
     fold.locator("summary").click()
@@ -52,7 +54,7 @@ def test_a_file_is_dropped_or_pasted(serve, visit, kind):
     chat = visit(serve(*QUICK)).ready()
     chat.page.set_input_files("#files", [NOTES])
     chat.page.evaluate(GIVE, [kind, "more.txt", "something more"])
-    expect(chat.page.locator("#attachedNames")).to_have_text("notes.txt, more.txt")
+    expect(chat.page.locator("#attached li span")).to_have_text(["notes.txt", "more.txt"])
     chat.asked("Read these")
     expect(chat.page.locator("details.file")).to_have_count(2)
     expect(chat.answer).to_contain_text("something more")
@@ -81,7 +83,7 @@ def test_a_text_is_not_lost_for_its_picture(serve, visit, kind, text, is_text_pa
     chat = visit(serve(*QUICK)).ready()
     # The browser pastes the text itself unless the page forbids it.
     assert chat.page.evaluate(PASTE_TABLE, [kind, text]) is is_text_pasted
-    expect(chat.page.locator("#attachedNames")).to_have_text("" if is_text_pasted else "image.png")
+    expect(chat.page.locator("#attached li")).to_have_count(0 if is_text_pasted else 1)
 
 
 COPY_TABLE = """async () => {
@@ -106,7 +108,7 @@ def test_what_is_no_text_is_refused_and_everything_stays(serve, visit):
     chat.ask("Look")
     expect(chat.problem).to_contain_text("p.png is not a text file")
     expect(chat.field).to_have_value("Look")
-    expect(chat.page.locator("#attachedNames")).to_have_text("p.png")
+    expect(chat.page.locator("#attached li span")).to_have_text(["p.png"])
 
 
 def test_without_javascript_by_a_plain_field(serve, visit):
@@ -118,3 +120,47 @@ def test_without_javascript_by_a_plain_field(serve, visit):
     fold.locator("summary").click()
     fold.get_by_role("link", name="Show notes.txt").click()
     expect(chat.page.locator("body")).to_contain_text("line two")
+
+
+CAT = {"name": "cat.png", "mimeType": "image/png", "buffer": png(40, 20)}
+
+
+def test_a_picture_is_seen_before_it_is_sent_and_after(serve, visit):
+    chat = visit(serve(*QUICK)).ready()
+    chat.page.set_input_files("#files", [CAT, NOTES, {**CAT, "name": "second.png"}])
+    expect(chat.page.locator("#attached canvas")).to_have_count(2)
+    chat.page.wait_for_function("document.querySelector('#attached canvas').width === 224")
+    chat.page.get_by_role("button", name="Remove second.png").click()
+    expect(chat.field).to_be_focused()
+    expect(chat.page.locator("#attached li span")).to_have_text(["cat.png", "notes.txt"])
+    chat.asked("Look at this")
+    shown = chat.questions.last.get_by_role("img", name="cat.png")
+    expect(shown).to_have_js_property("naturalWidth", 40)
+    expect(chat.answer).to_contain_text("Picture: cat.png")
+    with chat.page.expect_popup() as opened:
+        shown.click()
+    expect(opened.value.locator("img")).to_have_js_property("naturalWidth", 40)
+
+
+def test_a_pasted_picture_that_is_too_large_is_told_at_once(serve, visit):
+    chat = visit(serve(*QUICK)).ready()
+    chat.page.evaluate(
+        """() => {
+      const data = new DataTransfer();
+      data.items.add(new File([new Uint8Array(10 * 1024 * 1024 + 1)], "large.png", {type: "image/png"}));
+      const event = new ClipboardEvent("paste", {clipboardData: data, bubbles: true, cancelable: true});
+      document.getElementById("messageInput").dispatchEvent(event);
+    }"""
+    )
+    expect(chat.page.locator("#attached li span")).to_have_text(["large.png is too large: 10 MiB at most."])
+
+
+def test_a_picture_without_javascript(serve, visit):
+    chat = visit(serve(*QUICK), java_script_enabled=False)
+    chat.page.set_input_files("#files", [CAT])
+    chat.field.fill("Look at this")
+    chat.send_button.click()
+    link = chat.page.locator(".pictures a")
+    expect(link.locator("img")).to_have_js_property("naturalWidth", 40)
+    chat.page.goto(link.evaluate("link => link.href"))
+    expect(chat.page.locator("img")).to_have_js_property("naturalWidth", 40)

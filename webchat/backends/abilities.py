@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol, cast
 
 from webchat.backends import HistoryItem, Piece, SessionOptions
+from webchat.backends.pictures import GivenPicture
 
 
 class Starting(Protocol):
@@ -69,6 +70,16 @@ class SelfTitling(Protocol):
 
     def own_title(self, session_id: str) -> str | None:
         """The session's current title, or None; sends no question."""
+
+
+class Seeing(Protocol):
+    """Its models may see pictures. The messages of `resume_session` then have `pictures` too, GivenPictures, if any."""
+
+    def sees(self, options: SessionOptions) -> bool | None:
+        """Whether the model of a session with these options sees pictures; None if only asking it would tell."""
+
+    def send_message(self, session_id: str, message: str, pictures: Sequence[GivenPicture] = ()) -> Iterable[Piece]:
+        """As that of every backend, with the pictures of the message."""
 
 
 class Asking(Protocol):
@@ -186,6 +197,10 @@ def model_listing(backend: object) -> ModelListing | None:
 
 def titling(backend: object) -> Titling | None:
     return cast(Titling, backend) if getattr(backend, "titles", False) else None
+
+
+def seeing(backend: object) -> Seeing | None:
+    return cast(Seeing, backend) if hasattr(backend, "sees") else None
 
 
 def self_titling(backend: object) -> SelfTitling | None:

@@ -12,6 +12,7 @@ from typing import Any, Literal, Protocol
 
 from webchat.backends import HistoryItem, Piece, SessionInfo, SessionOptions, project_id_of
 from webchat.backends.answers import Answering, ChatAnswer, ask
+from webchat.backends.pictures import GivenPicture, in_words, pictures_of
 from webchat.errors import BackendUnavailable, SessionEnded, SessionUnknown
 
 MAX_SESSIONS = 200
@@ -32,7 +33,8 @@ class ChatModel(Protocol):
 
     `label` says which model it is and where; `notice` what keeps it from answering and what to do, or None.
     It may have `start(report)`, `close()`, `check()` and `list_models()` as a SessionBackend may; and `named(name)`,
-    another model of the same server, which lets people choose one for each session.
+    another model of the same server, which lets people choose one for each session. With `sees` true, or None if only
+    asking it would tell, it is shown pictures: the messages that have any then have `pictures`, GivenPictures.
     """
 
     @property
@@ -165,13 +167,20 @@ class ChatModelBackend:
         with self._sessions_lock:
             self._live(session_id).options = options
 
-    def send_message(self, session_id: str, message: str) -> ChatAnswer:
+    def sees(self, options: SessionOptions) -> bool | None:
+        """What the model says in its attribute `sees`; a model without one sees nothing."""
+        sees = getattr(self._chosen(options), "sees", False)
+        return sees if sees is None else bool(sees)
+
+    def send_message(self, session_id: str, message: str, pictures: Sequence[GivenPicture] = ()) -> ChatAnswer:
         """Raises SessionUnknown and SessionEnded at once, what the model raises while the answer is iterated."""
-        question = {"role": "user", "content": message}
+        question: HistoryItem = {"role": "user", "content": message}
+        if pictures:
+            question = {**question, "pictures": pictures}
         with self._sessions_lock:
             session = self._live(session_id)
             history, model = session.history, self._chosen(session.options)
-            messages = conversation(self._introduction(session.options), [*history, question])
+            messages = self._told(session.options, [*history, question])
 
         def keep(answer: str) -> None:
             with self._sessions_lock:
@@ -186,7 +195,7 @@ class ChatModelBackend:
         if getattr(model, "is_agent", False) and not self._agents_name_too:
             return ()
         question = {"role": "user", "content": NAME_IT}
-        messages = conversation(self._introduction(options), [*history, question])
+        messages = self._told(options, [*history, question])
         return ChatAnswer(lambda: ask(model, messages), lambda text: None)
 
     def end_session(self, session_id: str) -> None:
@@ -201,6 +210,11 @@ class ChatModelBackend:
 
     def _chosen(self, options: SessionOptions) -> Any:  # noqa: ANN401  (a model or a function)
         return self._model.named(options.model) if options.model else self._model  # type: ignore[union-attr]
+
+    def _told(self, options: SessionOptions, history: Iterable[HistoryItem]) -> list[HistoryItem]:
+        """What the model is given, with words for pictures if it does not see them."""
+        shown = history if self.sees(options) is not False else map(in_words, history)
+        return conversation(self._introduction(options), shown)
 
     def _introduction(self, options: SessionOptions) -> str:
         """What is said to the model before all else."""
@@ -229,7 +243,7 @@ class ChatModelBackend:
 
 
 def conversation(system_prompt: str, history: Iterable[HistoryItem]) -> list[HistoryItem]:
-    """What the model is given: role and content alone, nothing empty, no role twice in a row.
+    """What the model is given: role, content and pictures, nothing empty, no role twice in a row.
 
     Of two questions in a row the first had no answer, and that is said between them. Neighbours of any other role
     become one message with a blank line between.
@@ -245,4 +259,6 @@ def conversation(system_prompt: str, history: Iterable[HistoryItem]) -> list[His
             messages[-1]["content"] += f"\n\n{content}"
         else:
             messages.append({"role": role, "content": content})
+        if pictures := pictures_of(item):
+            messages[-1]["pictures"] = [*pictures_of(messages[-1]), *pictures]
     return list(messages)

@@ -8,7 +8,8 @@ import uuid
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from webchat.backends import HistoryItem, Piece, SessionInfo, project_id_of
+from webchat.backends import HistoryItem, Piece, SessionInfo, SessionOptions, project_id_of
+from webchat.backends.pictures import GivenPicture
 from webchat.errors import SessionEnded, SessionUnknown
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class MockBackend:
-    """Answers "Mock response to: " and the message, a word at a time.
+    """Answers "Mock response to: " and the message, a word at a time, with the names of its pictures.
 
     `delay` is the time between two pieces, in seconds. Remembers which sessions were ended; resuming revives them.
     """
@@ -38,12 +39,16 @@ class MockBackend:
         self._ended.discard(session_id)
         return self._sessions.setdefault(session_id, SessionInfo(session_id, project_id_of("~")))
 
-    def send_message(self, session_id: str, message: str) -> MockReply:
+    def sees(self, options: SessionOptions) -> bool:
+        return True
+
+    def send_message(self, session_id: str, message: str, pictures: Sequence[GivenPicture] = ()) -> MockReply:
         if session_id in self._ended:
             raise SessionEnded
         if session_id not in self._sessions:
             raise SessionUnknown(session_id)
-        return MockReply(f"Mock response to: {message}", self._delay)
+        names = [f"Picture: {picture.name}, {picture.size:,} bytes" for picture in pictures]
+        return MockReply("\n\n".join([f"Mock response to: {message}", *names]), self._delay)
 
     def check(self) -> str | None:
         return None

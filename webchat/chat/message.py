@@ -10,6 +10,7 @@ from typing import Any, TypeGuard
 
 from webchat.chat.part_records import parts_of, records_of
 from webchat.chat.parts import Note, Part, Permission, Reasoning, Text
+from webchat.chat.picture import SentPicture, pictures_of
 from webchat.chat.plain import one_line
 
 IN_FLIGHT = ("waiting", "streaming")
@@ -42,8 +43,8 @@ class Message:
     `notes` were said beside the answer. `code` names an error that the page offers a way out of ("ended"). `key` is
     what the form that sent it, or asked for it, was known by. `extended` counts how often the answer was continued.
     `siblings` are the ids of all messages that follow the same one, this one among them, oldest first; () if it is
-    the only one. `files` went with it. `parts` are what an answer consists of, in order, if there is more to it than
-    `reasoning`, `content` and `notes` say, which have the same text; else ().
+    the only one. `files` and `pictures` went with it. `parts` are what an answer consists of, in order, if there is
+    more to it than `reasoning`, `content` and `notes` say, which have the same text; else ().
     """
 
     id: str
@@ -62,6 +63,7 @@ class Message:
     extended: int = 0
     siblings: tuple[str, ...] = ()
     files: tuple[File, ...] = ()
+    pictures: tuple[SentPicture, ...] = ()
     parts: tuple[Part, ...] = ()
     revision: int = 0
 
@@ -116,6 +118,7 @@ class Message:
         }
         more |= {"error": self.error, "code": self.code, "key": self.key}
         more["files"] = [{"name": file.name, "content": file.content} for file in self.files]
+        more["pictures"] = [picture.record() for picture in self.pictures]
         more["parts"] = records_of(self.parts)
         return always | {key: value for key, value in more.items() if value}
 
@@ -138,8 +141,15 @@ def is_message_id(value: object) -> TypeGuard[str]:
 
 
 def history(messages: Sequence[Message]) -> list[dict[str, Any]]:
-    """These messages for a model, oldest first, without memory exchanges and failed or empty answers."""
-    return [{"id": item.id, "role": item.role, "content": item.told} for item in _told(messages)]
+    """These messages for a model, oldest first, without memory exchanges and failed or empty answers.
+
+    Those with pictures have `pictures` too.
+    """
+    return [
+        {"id": item.id, "role": item.role, "content": item.told}
+        | ({"pictures": item.pictures} if item.pictures else {})
+        for item in _told(messages)
+    ]
 
 
 def _told(messages: Sequence[Message]) -> Iterator[Message]:
@@ -177,10 +187,8 @@ def message_of(record: Mapping[str, Any], before: str | None, name: str, revisio
         del texts["status"]
     if isinstance(notes, list):
         texts["notes"] = tuple(note[:LONGEST_NOTE] for note in notes[:MOST_NOTES] if isinstance(note, str))
-    files = files_of(record.get("files"))
-    message = Message(
-        message_id, record["role"], record["content"], parent=parent, files=files, revision=revision, **texts
-    )
+    texts |= {"files": files_of(record.get("files")), "pictures": pictures_of(record.get("pictures"))}
+    message = Message(message_id, record["role"], record["content"], parent=parent, revision=revision, **texts)
     parts = parts_of(record.get("parts"), message.content, message.reasoning, message.notes)
     return replace(message, parts=parts) if parts else message
 

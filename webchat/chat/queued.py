@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from webchat.chat.message import LONGEST_KEY, File, files_of
+from webchat.chat.picture import SentPicture, pictures_of
 
 
 @dataclass(frozen=True)
@@ -24,17 +25,26 @@ class QueuedMessage:
     client: str | None = None
     first: str | None = None
     returned: bool = False
+    pictures: tuple[SentPicture, ...] = ()
 
     @property
     def size(self) -> int:
-        """Bytes of its text and its files."""
-        return len(self.text.encode()) + sum(file.size for file in self.files)
+        """Bytes of its text, its files and its pictures."""
+        files, pictures = sum(file.size for file in self.files), sum(picture.size for picture in self.pictures)
+        return len(self.text.encode()) + files + pictures
 
     def record(self) -> dict[str, Any]:
         """Its record, without empty values."""
         always = {"key": self.key, "text": self.text, "created_at": self.created_at}
         files = [{"name": file.name, "content": file.content} for file in self.files]
-        more = {"files": files, "client": self.client, "first": self.first, "returned": self.returned}
+        pictures = [picture.record() for picture in self.pictures]
+        more = {
+            "files": files,
+            "pictures": pictures,
+            "client": self.client,
+            "first": self.first,
+            "returned": self.returned,
+        }
         return always | {name: value for name, value in more.items() if value}
 
 
@@ -44,4 +54,5 @@ def queued_of(record: Mapping[str, Any]) -> QueuedMessage | None:
     if not isinstance(key, str) or not isinstance(text, str) or not 0 < len(key) <= LONGEST_KEY:
         return None
     texts = {name: record[name] for name in ("created_at", "client", "first") if isinstance(record.get(name), str)}
-    return QueuedMessage(key, text, files_of(record.get("files")), returned=record.get("returned") is True, **texts)
+    files, pictures = files_of(record.get("files")), pictures_of(record.get("pictures"))
+    return QueuedMessage(key, text, files, returned=record.get("returned") is True, pictures=pictures, **texts)

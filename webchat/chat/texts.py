@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 
 from webchat.chat.message import File
 from webchat.chat.plain import one_line
@@ -32,20 +31,19 @@ def checked_message(message: str, most: int = 0) -> str:
     return whole.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def checked_files(given: Sequence[tuple[str, str]]) -> tuple[File, ...]:
-    """The files that go with a message, (name, content) each. Raises InvalidInput if one cannot be sent."""
-    if len(given) > MOST_FILES:
-        raise InvalidInput(f"{MOST_FILES} files at most can go with a message.")
-    files = []
-    for name, content in given:
-        shown = one_line(re.split(r"[/\\]", name)[-1])[:LONGEST_FILE_NAME] or "file.txt"
-        file = File(shown, content.encode("utf-8", "replace").decode())
-        if "\0" in content:
-            raise InvalidInput(f"{shown} is not a text file.")
-        if file.size > LARGEST_FILE:
-            raise InvalidInput(f"{shown} is too large: 1 MiB at most.")
-        files.append(file)
-    return tuple(files)
+def file_name(name: str, otherwise: str = "file.txt") -> str:
+    """A file's name in one line, without the folders before it."""
+    return one_line(re.split(r"[/\\]", name)[-1])[:LONGEST_FILE_NAME] or otherwise
+
+
+def checked_file(name: str, content: str) -> File:
+    """A text file that goes with a message. Raises InvalidInput if it cannot be sent."""
+    file = File(file_name(name), content.encode("utf-8", "replace").decode())
+    if "\0" in content:
+        raise InvalidInput(f"{file.name} is not a text file.")
+    if file.size > LARGEST_FILE:
+        raise InvalidInput(f"{file.name} is too large: 1 MiB at most.")
+    return file
 
 
 def title_of(message: str) -> str:

@@ -11,14 +11,17 @@ from typing import Any
 
 from webchat.backends import Piece, SessionBackend, SessionInfo, SessionOptions, abilities
 from webchat.backends.abilities import Controls, OwnSession
-from webchat.errors import InvalidInput, SessionEnded, SessionUnknown
+from webchat.backends.pictures import BLIND
+from webchat.chat.picture import SentPicture
+from webchat.errors import BackendUnavailable, InvalidInput, SessionEnded, SessionUnknown
 from webchat.replies.backend_errors import backend_errors
+from webchat.replies.showing import ReadPicture, no_picture, past_for, pictures_for
 
 log = logging.getLogger(__name__)
 KNOWN_SESSIONS = 1000
 """Sessions whose state in the backend is tracked: the most recently used ones."""
 Past = Sequence[Mapping[str, Any]]
-"""Messages with `id`, `role` and `content`, oldest first."""
+"""Messages with `id`, `role` and `content`, and `pictures` if they have any, oldest first."""
 
 
 class AttachedBackend:
@@ -28,8 +31,10 @@ class AttachedBackend:
     the backend is given the whole history again. Errors of the backend are converted by `backend_errors`.
     """
 
-    def __init__(self, backend: SessionBackend, known_sessions: int = KNOWN_SESSIONS) -> None:
-        self.backend, self._known_sessions = backend, known_sessions
+    def __init__(
+        self, backend: SessionBackend, read_picture: ReadPicture = no_picture, known_sessions: int = KNOWN_SESSIONS
+    ) -> None:
+        self.backend, self._read_picture, self._known_sessions = backend, read_picture, known_sessions
         self._known: OrderedDict[str, str | None] = OrderedDict()
         self._known_lock, self._use_lock = threading.Lock(), threading.Lock()
         self._users = 0
@@ -53,14 +58,30 @@ class AttachedBackend:
 
     def take_up(self, session_id: str, past: Past) -> None:
         """Give the backend this history in place of what it knew."""
+        sees = abilities.seeing(self.backend) is not None
         with backend_errors():
-            self.backend.resume_session(session_id, past)
+            self.backend.resume_session(session_id, past_for(self._read_picture, session_id, past, shown=sees))
         self._know(session_id, _last(past))
 
+    def sees(self, options: SessionOptions) -> bool | None:
+        """Whether the model of a session with these options sees pictures; None if only asking it would tell."""
+        able = abilities.seeing(self.backend)
+        return able.sees(options) if able else False
+
     def ask(
-        self, session_id: str, message: str, past: Past, options: SessionOptions, *, again: bool
+        self,
+        session_id: str,
+        message: str,
+        past: Past,
+        options: SessionOptions,
+        pictures: Sequence[SentPicture] = (),
+        *,
+        again: bool,
     ) -> Iterable[Piece]:
         """Ask in a session with these earlier messages; `again`: the backend has said that it does not know it."""
+        seeing = abilities.seeing(self.backend)
+        if pictures and self.sees(options) is False:
+            raise BackendUnavailable(BLIND.format(self.label(options)))
         if again or self._known.get(session_id, "") != _last(past):
             self.take_up(session_id, past)
         self._know(session_id, _asking(past))
@@ -68,6 +89,8 @@ class AttachedBackend:
             able = abilities.configurable(self.backend)
             if able and able.session_options:
                 able.configure_session(session_id, options)
+            if pictures and seeing:
+                return seeing.send_message(session_id, message, pictures_for(self._read_picture, session_id, pictures))
             return self.backend.send_message(session_id, message)
 
     def answer_permission(self, session_id: str, permission_id: str, option_id: str) -> None:
@@ -221,9 +244,15 @@ class Question:
     """One message for the backend, which may be asked again."""
 
     def __init__(
-        self, answerer: AttachedBackend, session_id: str, message: str, past: Past, options: SessionOptions
+        self,
+        answerer: AttachedBackend,
+        session_id: str,
+        message: str,
+        past: Past,
+        options: SessionOptions,
+        pictures: Sequence[SentPicture] = (),
     ) -> None:
-        self._answerer, self._options = answerer, options
+        self._answerer, self._options, self._pictures = answerer, options, pictures
         self._session_id, self._message, self._past = session_id, message, past
 
     @property
@@ -237,7 +266,9 @@ class Question:
         return self._answerer.only_speaks(self._options)
 
     def __call__(self, *, again: bool) -> Iterable[Piece]:
-        return self._answerer.ask(self._session_id, self._message, self._past, self._options, again=again)
+        return self._answerer.ask(
+            self._session_id, self._message, self._past, self._options, self._pictures, again=again
+        )
 
     def answer(self, permission_id: str, option_id: str) -> None:
         self._answerer.answer_permission(self._session_id, permission_id, option_id)

@@ -7,22 +7,28 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 from webchat.backends import SessionBackend, SessionOptions
+from webchat.backends.pictures import BLIND
+from webchat.chat.picture import SentPicture
+from webchat.errors import InvalidInput
 from webchat.limits import CHOSEN
 from webchat.replies.attached import AttachedBackend
+from webchat.replies.showing import ReadPicture, no_picture
 from webchat.session_store import WebChatSession
 
 
 class CurrentBackend:
     """A backend that is needed for longer than one call is engaged: it then stays open, even if it is replaced."""
 
-    def __init__(self, backend: SessionBackend) -> None:
-        self.attached = AttachedBackend(backend)
+    def __init__(self, backend: SessionBackend, read_picture: ReadPicture = no_picture) -> None:
+        """`read_picture` gives a picture of a session, by its key."""
+        self._read_picture = read_picture
+        self.attached = AttachedBackend(backend, read_picture)
         self._exchange = threading.Lock()
 
     def use(self, backend: SessionBackend) -> None:
         """Ask this one from now on. Answers in flight end with the old one, which is then closed."""
         with self._exchange:
-            old, self.attached = self.attached, AttachedBackend(backend)
+            old, self.attached = self.attached, AttachedBackend(backend, self._read_picture)
         old.retire()
 
     def engage(self) -> AttachedBackend:
@@ -39,6 +45,12 @@ class CurrentBackend:
             yield attached
         finally:
             attached.leave()
+
+    def require_sight(self, options: SessionOptions, pictures: Collection[SentPicture]) -> None:
+        """Raises InvalidInput if there are pictures that the model of a session with these options cannot see."""
+        attached = self.attached
+        if pictures and attached.sees(options) is False:
+            raise InvalidInput(BLIND.format(attached.label(options)))
 
     def label_of(self, session: WebChatSession) -> str:
         """Which model answers this session, for people."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
 from webchat.backends import Piece, SessionOptions
 from webchat.chat.message import Message, history, new_message_id
+from webchat.chat.picture import SentPicture
 from webchat.errors import SessionEnded
 from webchat.replies.attached import AttachedBackend, Past, Question
 from webchat.replies.current_backend import CurrentBackend, options_of
@@ -59,7 +60,8 @@ class ReplyDispatcher:
         `save` puts the question on the disk; see `ReplySupervisor.begin`.
         """
         session_id, answerer = session.session_id, self._current.engage()
-        asked = Question(answerer, session_id, question.told, past, self._told(session, answerer))
+        options = self._told(session, answerer)
+        asked = Question(answerer, session_id, question.told, past, options, question.pictures)
         header: dict[str, Any] = {"id": new_message_id(), "parent": question.id, "started_at": self._clock()}
         header["model"] = asked.label
         if key is not None:
@@ -69,6 +71,10 @@ class ReplyDispatcher:
         self._titles.step_aside(session_id)
         follow_up = _FollowUp(self, session, answerer, past, is_new=broken is None)
         return self._supervisor.begin(turn, header, asked, follow_up, save)
+
+    def require_sight(self, session: WebChatSession, pictures: Collection[SentPicture]) -> None:
+        """Raises InvalidInput if it is known that this session's model cannot see pictures, and there are any."""
+        self._current.require_sight(options_of(session, self._current.attached.takes), pictures)
 
     def note_question(self, session: WebChatSession) -> None:
         """Note that the person was asked something in this session, or has answered."""

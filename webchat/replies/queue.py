@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
+from webchat.attachments import Given
 from webchat.chat.message import is_message_id, new_message_id
 from webchat.chat.queued import QueuedMessage
 from webchat.chat.texts import checked_message
@@ -84,7 +85,7 @@ class MessageQueue:
         *,
         key: str | None = None,
         seen: str | None = None,
-        files: Sequence[tuple[str, str]] = (),
+        files: Given = (),
         client: str | None = None,
     ) -> Posted | QueuedMessage:
         """Accept a message as `WebChatSessionManager.post_message`, or queue it while an answer is being written.
@@ -107,7 +108,10 @@ class MessageQueue:
         self._store.require_known()
         self._supervisor.require_open()
         self._supervisor.require_disk()
-        item = QueuedMessage(sent.key or new_message_id(), sent.text, sent.files, self._clock(), sent.client)
+        self._rules.require_sight(session, sent)
+        key = sent.key or new_message_id()
+        item = QueuedMessage(key, sent.text, sent.files, self._clock(), sent.client, pictures=sent.pictures)
+        self._rules.keep_pictures(session, sent)
         added = self._add(session, item)
         if isinstance(added, QueuedMessage) and not self._supervisor.is_answering(session_id):
             self.send_next(session_id)  # the answer has ended, and its process may have looked too early
@@ -163,11 +167,17 @@ class MessageQueue:
         self._tell(session_id)
         return waiting
 
-    def files_of(self, session_id: str, keys: Collection[str], owner: str | None = None) -> list[tuple[str, str]]:
-        """The files, (name, content) each, of the messages with these keys that were taken back."""
+    def files_of(
+        self, session_id: str, keys: Collection[str], owner: str | None = None
+    ) -> list[tuple[str, str | bytes]]:
+        """The files and pictures, (name, content) each, of the messages with these keys that were taken back."""
         self._store.require(session_id, owner)
         items = [item for item in self.returned(session_id) if item.key in keys]
-        return [(file.name, file.content) for item in items for file in item.files]
+        files = [(file.name, file.content) for item in items for file in item.files]
+        with storing("The picture could not be read"):
+            read = self._storage.pictures.read
+            pictures = [(each.name, read(session_id, each.key)) for item in items for each in item.pictures]
+        return [*files, *((name, data) for name, data in pictures if data is not None)]
 
     def drop_returned(self, session_id: str, keys: Collection[str]) -> None:
         """Drop the messages with these keys that were taken back: the field that showed them was sent."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from typing import Any
 
 from webchat.chat.conversation import Conversation
 from webchat.chat.message import Message, history, new_message_id
 from webchat.chat.queued import QueuedMessage
-from webchat.errors import Held, InvalidInput, SessionBusy, StaleView, TooBusy
+from webchat.errors import Held, InvalidInput, SessionBusy, StaleView, TooBusy, storing
 from webchat.limits import Turnstile
 from webchat.replies.allowance import Allowance
 from webchat.replies.dispatcher import ReplyDispatcher
@@ -47,6 +48,7 @@ class ConversationRules:
 
     def post(self, session: WebChatSession, sent: Submission) -> Posted:
         """See `WebChatSessionManager.post_message`."""
+        self.require_sight(session, sent)
         allowed = self._allowance.message(session.owner, sent.size)
         return self._post(session, sent, lambda conversation: _check_seen(conversation, sent.seen), allowed)
 
@@ -60,7 +62,7 @@ class ConversationRules:
             if after_whole and not is_whole(conversation):
                 raise Held
 
-        sent = Submission(item.text, item.files, item.key, client=item.client)
+        sent = Submission(item.text, item.files, item.key, client=item.client, pictures=item.pictures)
         return self._post(session, sent, check, nullcontext())  # it was counted when it was queued
 
     def _post(
@@ -74,6 +76,7 @@ class ConversationRules:
             check(turn.conversation)
             question = self._question(sent, _last_id(turn.conversation))
             with allowed:
+                self.keep_pictures(session, sent)
                 return self._ask(session, question, turn.conversation.messages, turn)
 
         return self._once(session, sent.client, sent.key, sent.text, write)
@@ -86,7 +89,9 @@ class ConversationRules:
             shown = turn.conversation.up_to(message_id)
             if not shown or shown[-1].role != "user":
                 raise InvalidInput("Only a message of your own can be changed.")
-            question = replace(self._question(sent, shown[-1].parent), files=shown[-1].files)
+            question = self._question(sent, shown[-1].parent)
+            question = replace(question, files=shown[-1].files, pictures=shown[-1].pictures)
+            self._dispatcher.require_sight(session, question.pictures)
             with self._allowance.message(session.owner, sent.size):
                 return self._ask(session, question, shown[:-1], turn)
 
@@ -149,9 +154,20 @@ class ConversationRules:
         self._storage.bus.publish(session.session_id, urgent=True)
         return Posted(session, question, run.message, run)
 
+    def require_sight(self, session: WebChatSession, sent: Submission) -> None:
+        """Raises InvalidInput if the message has pictures, and it is known that the model cannot see them."""
+        self._dispatcher.require_sight(session, sent.pictures)
+
+    def keep_pictures(self, session: WebChatSession, sent: Submission) -> None:
+        """Store the message's pictures with the session: before the message, which names them."""
+        with storing("The picture could not be stored"):
+            for picture in sent.new:
+                self._storage.pictures.put(session.session_id, picture.data, picture.suffix)
+
     def _question(self, sent: Submission, parent: str | None) -> Message:
         new, now = new_message_id(), self._clock()
-        return Message(new, "user", sent.text, parent=parent, created_at=now, key=sent.key, files=sent.files)
+        attached: dict[str, Any] = {"files": sent.files, "pictures": sent.pictures}
+        return Message(new, "user", sent.text, parent=parent, created_at=now, key=sent.key, **attached)
 
     def sent_before(self, session: WebChatSession, key: str | None, text: str | None) -> Posted | None:
         """The message with this key and text, and its answer, if it was sent before; text None is any."""
@@ -200,6 +216,7 @@ class ConversationRules:
 
         def write(turn: Turn) -> Posted:
             question, before = _last_question(turn.conversation, message_id)
+            self._dispatcher.require_sight(session, question.pictures)
             with self._allowance.message(session.owner, 0):
                 begun = self._store.note_message(session, question.content)
                 run = self._dispatcher.begin(begun, question, history(before), turn, key=key)
@@ -215,7 +232,7 @@ class ConversationRules:
             broken = turn.conversation.messages[-1]
             if broken.status not in ("stopped", "interrupted") or not broken.content.strip():
                 raise InvalidInput("Only an answer that broke off can be continued.")
-            on = replace(question, content=GO_ON, files=())
+            on = replace(question, content=GO_ON, files=(), pictures=())
             with self._allowance.message(session.owner, 0):
                 begun = self._store.note_message(session, question.content)
                 run = self._dispatcher.begin(begun, on, history(turn.conversation.messages), turn, broken, key=key)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
+from webchat.attachments import Given, NewPicture, attachments
 from webchat.chat.message import File
-from webchat.chat.texts import checked_files, checked_message
+from webchat.chat.picture import SentPicture
+from webchat.chat.texts import checked_message
 
 
 @dataclass(frozen=True)
@@ -15,7 +16,8 @@ class Submission:
     """A message on its way in.
 
     `key` makes sending idempotent: a retry with the same key is ignored. `seen` is the last message that the sender
-    knew, None if that does not matter. `client` is whom the limits count it for.
+    knew, None if that does not matter. `client` is whom the limits count it for. Of `pictures`, `new` are those that
+    the session may not have yet.
     """
 
     text: str
@@ -23,23 +25,28 @@ class Submission:
     key: str | None = None
     seen: str | None = None
     client: str | None = None
+    pictures: tuple[SentPicture, ...] = ()
+    new: tuple[NewPicture, ...] = ()
 
     @property
     def size(self) -> int:
-        """Bytes of its text and its files."""
-        return len(self.text.encode()) + sum(file.size for file in self.files)
+        """Bytes of its text, its files and its pictures."""
+        files, pictures = sum(file.size for file in self.files), sum(picture.size for picture in self.pictures)
+        return len(self.text.encode()) + files + pictures
 
 
 def checked_submission(
     message: str,
     longest: int,
-    files: Sequence[tuple[str, str]] = (),
+    given: Given = (),
     key: str | None = None,
     seen: str | None = None,
     client: str | None = None,
 ) -> Submission:
-    """A message of at most `longest` characters, with (name, text) files. Raises InvalidInput, TooLarge."""
-    return Submission(checked_message(message, longest), checked_files(files), key, seen, client)
+    """A message of at most `longest` characters, with what goes with it. Raises InvalidInput, TooLarge."""
+    text, attached = checked_message(message, longest), attachments(given)
+    pictures = tuple(picture.sent for picture in attached.pictures)
+    return Submission(text, attached.files, key, seen, client, pictures, attached.pictures)
 
 
 def once(key: str | None, *what: str) -> str | None:

@@ -120,5 +120,6 @@ def message_fields(message: Message) -> dict[str, object]:
     record = message.record()
     del record["type"]
     files = [{"type": "file", "name": file.name, "size": file.size} for file in message.files]
-    parts = [*map(fields_of, message.ordered), *files]
+    pictures = [{"type": "picture", **picture.record()} for picture in message.pictures]
+    parts = [*map(fields_of, message.ordered), *files, *pictures]
     return {**record, "parts": parts, "siblings": [*message.siblings] or [message.id]}

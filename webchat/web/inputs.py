@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
+from base64 import b64decode
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from flask import current_app, request
-from werkzeug.datastructures import FileStorage, MultiDict
+from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from webchat.chat.message import LONGEST_KEY
 from webchat.errors import InvalidInput
 
-WITH_FILES = 10 * 1024 * 1024
-"""Bytes of a request that may bring files; its message may still be as long as everywhere."""
+WITH_FILES = 44 * 1024 * 1024
+"""Bytes of a request that may bring files; its message may still be as long as everywhere. 30 MiB of pictures are
+40 MiB in Base64."""
 LARGEST_IMPORT = 1024 * 1024 * 1024
 """Bytes of a file that is imported; the command line takes larger ones."""
 
@@ -66,18 +68,26 @@ class Fields:
             raise InvalidInput(f"{name} must be a list of texts.")
         return [value for value in dict.fromkeys(values) if value]
 
-    def files(self) -> list[tuple[str, str]]:
-        """The text files of a form, or of JSON's `files` [{name, content}], as (name, content).
+    def files(self) -> list[tuple[str, str | bytes]]:
+        """The files of a form, or of JSON's `files` [{name, content}] or [{name, base64}], as (name, content).
 
         Raises InvalidInput.
         """
         if isinstance(self._values, MultiDict):
-            return [(file.filename or "", _text_of(file)) for file in request.files.getlist("file") if file.filename]
+            given = [file for file in request.files.getlist("file") if file.filename]
+            return [(file.filename or "", file.stream.read()) for file in given]
         rows = self._values.get("files") or []
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
             raise InvalidInput("files must be a list of objects with name and content.")
         of_rows = [Fields(row) for row in rows]
-        return [(row.optional("name") or "", row.optional("content") or "") for row in of_rows]
+        return [(row.optional("name") or "", row._content()) for row in of_rows]
+
+    def _content(self) -> str | bytes:
+        data = self.optional("base64")
+        try:
+            return (self.optional("content") or "") if data is None else b64decode(data, validate=True)
+        except ValueError as error:
+            raise InvalidInput("base64 is not valid Base64.") from error
 
     def required(self, name: str, otherwise: str) -> str:
         """The field's text. Raises InvalidInput with the text `otherwise` if it is missing."""
@@ -118,13 +128,6 @@ def _check_size(body: bytes, *, with_files: bool) -> None:
     if most is not None and len(body) > most and not with_files:
         request.max_content_length = most
         raise RequestEntityTooLarge
-
-
-def _text_of(file: FileStorage) -> str:
-    try:
-        return file.stream.read().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InvalidInput(f"{(file.filename or '')[:100]} is not a text file in UTF-8.") from error
 
 
 def _check_text(body: bytes) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any
 
@@ -11,6 +10,7 @@ from markupsafe import Markup
 from webchat.chat.conversation import Conversation
 from webchat.chat.queued import QueuedMessage
 from webchat.errors import InvalidInput
+from webchat.manager import Files
 from webchat.replies.posted import Posted
 from webchat.session_store import WebChatSession
 from webchat.web.context import client, has_gone, manager, owner
@@ -19,7 +19,7 @@ from webchat.web.inputs import request_fields
 from webchat.web.templates import render_template
 
 
-def post_or_queue(session_id: str, message: str, files: Sequence[tuple[str, str]]) -> Posted | QueuedMessage:
+def post_or_queue(session_id: str, message: str, files: Files) -> Posted | QueuedMessage:
     """Send or queue a form's message; what was taken back into its field is dropped."""
     fields, queue = request_fields(), manager().queue
     files = [*files, *queue.files_of(session_id, fields.several("keep"), owner())]
@@ -29,7 +29,7 @@ def post_or_queue(session_id: str, message: str, files: Sequence[tuple[str, str]
     return sent
 
 
-def post_or_wait(session_id: str, message: str, files: Sequence[tuple[str, str]] = ()) -> Posted:
+def post_or_wait(session_id: str, message: str, files: Files = ()) -> Posted:
     """Send a script's message; with `queue` it waits for its turn if an answer is being written."""
     fields = request_fields()
     key, seen, queue = fields.key(), fields.optional("seen"), fields.optional("queue")
@@ -75,6 +75,7 @@ def returned_fields(session_id: str) -> list[dict[str, object]]:
 def queued_fields(item: QueuedMessage) -> dict[str, object]:
     """One queued message, for a script."""
     files = [{"name": file.name, "size": file.size} for file in item.files]
+    files += [{"name": picture.name, "size": picture.size} for picture in item.pictures]
     return {"key": item.key, "text": item.text, "files": files, "created_at": item.created_at}
 
 

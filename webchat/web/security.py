@@ -28,6 +28,8 @@ POLICY = {
     "base-uri": "'none'",
     "frame-ancestors": "'none'",
 }
+INERT = {"default-src": "'none'", "style-src": "'unsafe-inline'", "frame-ancestors": "'none'", "sandbox": ""}
+"""For a picture that is opened by itself: browsers lay it out with styles of their own."""
 NOT_NEEDED = "camera display-capture geolocation hid local-fonts microphone midi payment serial usb".split()
 """Features denied to pages; the clipboard is not among them: copying needs it."""
 
@@ -62,11 +64,11 @@ def check_host(request: Request, allowed: Collection[str], *, any_address: bool 
         )
 
 
-def headers(*, framed: bool = False) -> dict[str, str]:
-    """The headers of every response; `framed` is for a page that is shown in a frame."""
-    policy = POLICY | ({"frame-ancestors": "'self'"} if framed else {})
+def headers(*, framed: bool = False, inert: bool = False) -> dict[str, str]:
+    """The headers of every response; `framed` is for a page that is shown in a frame, `inert` for what is no page."""
+    policy = INERT if inert else POLICY | ({"frame-ancestors": "'self'"} if framed else {})
     return {
-        "Content-Security-Policy": "; ".join(f"{name} {value}" for name, value in policy.items()),
+        "Content-Security-Policy": "; ".join(f"{name} {value}".strip() for name, value in policy.items()),
         "X-Content-Type-Options": "nosniff",
         # Not no-referrer: browsers would then send "Origin: null" with our own forms.
         "Referrer-Policy": "same-origin",
@@ -77,8 +79,8 @@ def headers(*, framed: bool = False) -> dict[str, str]:
 
 
 def set_headers(response: Response) -> Response:
-    """Add them to a response; a view may have set `g.framed`, and a Cache-Control."""
-    response.headers.update(headers(framed=g.get("framed", False)))
+    """Add them to a response; a view may have set `g.framed` or `g.inert`, and a Cache-Control."""
+    response.headers.update(headers(framed=g.get("framed", False), inert=g.get("inert", False)))
     if g.get("is_ours"):
         response.headers[ANSWER_HEADER] = "yes"
     response.headers.setdefault("Cache-Control", "no-store")

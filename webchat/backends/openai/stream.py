@@ -12,7 +12,7 @@ import httpx
 from httpx_sse import EventSource
 
 from webchat.backends import Event, HistoryItem, Piece
-from webchat.backends.openai import problems
+from webchat.backends.openai import problems, vision
 from webchat.backends.openai.gathering import PLENTY
 from webchat.backends.openai.patient import is_agent
 from webchat.backends.openai.pieces import AnswerReader, Malformed
@@ -65,7 +65,7 @@ class OpenAIStream:
         """Whether another model was asked in the place of one that the server has no longer."""
         self._agent_timeout = agent_timeout
         self._question = {
-            "messages": [{"role": item["role"], "content": item["content"]} for item in messages],
+            "messages": vision.told(messages),
             "stream": True,
             **extra_body,
         }

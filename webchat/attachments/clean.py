@@ -1,0 +1,14 @@
+"""A picture without what it says beside what it shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Clean:
+    """A picture's bytes, and its width and height in pixels as browsers show it."""
+
+    data: bytes
+    width: int
+    height: int

@@ -1,0 +1,68 @@
+"""The files that are given with a message, each told by its content what it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from webchat.attachments.broken import Broken
+from webchat.attachments.pictures import NewPicture, media_type_of, new_picture, other_kind_of
+from webchat.chat.message import File
+from webchat.chat.texts import MOST_FILES, checked_file, file_name
+from webchat.errors import InvalidInput
+
+Given = Sequence[tuple[str, str | bytes]]
+"""Files as (name, content); bytes are a picture, or text in UTF-8."""
+MIB = 1024 * 1024
+LARGEST_PICTURE, LARGEST_TOGETHER = 10 * MIB, 30 * MIB
+"""Bytes of one picture, and of all that go with one message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attachments:
+    """What goes with a message, checked."""
+
+    files: tuple[File, ...] = ()
+    pictures: tuple[NewPicture, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """Bytes of all of it."""
+        return sum(file.size for file in self.files) + sum(picture.sent.size for picture in self.pictures)
+
+
+def attachments(given: Given) -> Attachments:
+    """What these files are. Raises InvalidInput if one cannot be sent."""
+    if len(given) > MOST_FILES:
+        raise InvalidInput(f"{MOST_FILES} files at most can go with a message.")
+    files, pictures = list[File](), list[NewPicture]()
+    for name, content in given:
+        media_type = media_type_of(content) if isinstance(content, bytes) else None
+        if isinstance(content, bytes) and media_type:
+            pictures.append(_picture(name, media_type, content))
+        else:
+            files.append(checked_file(name, content if isinstance(content, str) else _text(name, content)))
+    if sum(picture.sent.size for picture in pictures) > LARGEST_TOGETHER:
+        raise InvalidInput(f"These pictures are too large together: {LARGEST_TOGETHER // MIB} MiB at most.")
+    return Attachments(tuple(files), tuple(pictures))
+
+
+def _picture(name: str, media_type: str, data: bytes) -> NewPicture:
+    shown = file_name(name, "picture")
+    if len(data) > LARGEST_PICTURE:
+        raise InvalidInput(f"{shown} is too large: {LARGEST_PICTURE // MIB} MiB at most.")
+    try:
+        return new_picture(shown, media_type, data)
+    except Broken as error:
+        raise InvalidInput(f"{shown} {error}.") from error
+
+
+def _text(name: str, data: bytes) -> str:
+    other = other_kind_of(data)
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        shown = file_name(name)
+        if other:
+            raise InvalidInput(f"{shown} is a picture in {other}. Send it as PNG, JPEG, WebP or GIF.") from error
+        raise InvalidInput(f"{shown} is not a text file in UTF-8, and no PNG, JPEG, WebP or GIF picture.") from error

@@ -1,0 +1,104 @@
+"""JPEG (ITU-T T.81, JFIF 1.02): the segments that the picture needs are kept, and no others. Nothing is decoded."""
+
+from __future__ import annotations
+
+import re
+import struct
+
+from webchat.attachments.broken import ENDS_EARLY, Broken
+from webchat.attachments.clean import Clean
+from webchat.attachments.exif import SIDEWAYS, UPRIGHT, orientation_of, tiff_with
+
+START, END, SCAN = 0xD8, 0xD9, 0xDA
+_FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
+_TABLES = {0xC4, 0xCC, 0xDB, 0xDC, 0xDD, 0xDE, 0xDF}
+_ALONE = {0x01, *range(0xD0, 0xD8)}
+"""Markers without a segment."""
+_NEXT_MARKER = re.compile(rb"\xff+[\x01-\xcf\xd8-\xfe]")
+"""In a scan's data, where 0xFF is followed by 0, or counts restarts."""
+
+
+def cleaned(data: bytes) -> Clean:
+    """The picture without EXIF, XMP, IPTC, comments, previews and what follows its end. Raises Broken."""
+    kept, size, has_scan, turned = [data[:2]], (0, 0), False, UPRIGHT
+    place = 2
+    while True:
+        marker, place = _marker(data, place)
+        if marker == END:
+            break
+        if marker in _ALONE:
+            continue
+        segment = _segment(data, place)
+        place += 2 + len(segment)
+        if marker in _FRAMES and size == (0, 0):
+            size = _size(segment)
+        if _is_exif(marker, segment):
+            turned = orientation_of(segment[6:])
+        kept.append(_kept(marker, segment))
+        if marker == SCAN:
+            has_scan, end = True, _end_of_scan(data, place)
+            kept.append(data[place:end])
+            place = end
+    if not has_scan or 0 in size:
+        raise Broken("has no picture in it: it is damaged")
+    return Clean(b"".join([*kept, bytes((0xFF, END))]), *(size if turned < SIDEWAYS else size[::-1]))
+
+
+def _marker(data: bytes, place: int) -> tuple[int, int]:
+    """The marker at this place, and the place behind it; it may be preceded by any number of fill bytes."""
+    if place >= len(data):
+        raise Broken(ENDS_EARLY)
+    if data[place] != 0xFF:
+        raise Broken("is damaged")
+    while place < len(data) and data[place] == 0xFF:
+        place += 1
+    if place == len(data):
+        raise Broken(ENDS_EARLY)
+    if data[place] in (0, START):
+        raise Broken("is damaged")
+    return data[place], place + 1
+
+
+def _segment(data: bytes, place: int) -> bytes:
+    """What a segment holds, without its length."""
+    length = int.from_bytes(data[place : place + 2], "big")
+    if length < 2 or place + length > len(data):
+        raise Broken(ENDS_EARLY)
+    return data[place + 2 : place + length]
+
+
+def _size(segment: bytes) -> tuple[int, int]:
+    if len(segment) < 6:
+        raise Broken("is damaged")
+    height, width = struct.unpack_from(">HH", segment, 1)
+    return width, height
+
+
+def _end_of_scan(data: bytes, place: int) -> int:
+    found = _NEXT_MARKER.search(data, place)
+    if found is None:
+        raise Broken(ENDS_EARLY)
+    return found.start()
+
+
+def _is_exif(marker: int, segment: bytes) -> bool:
+    return marker == 0xE1 and segment.startswith(b"Exif\0")
+
+
+def _kept(marker: int, segment: bytes) -> bytes:
+    """What is kept of a segment: all of it, a part, or nothing."""
+    if marker in _FRAMES | _TABLES | {SCAN}:
+        return _written(marker, segment)
+    if marker == 0xE0 and segment.startswith(b"JFIF\0") and len(segment) >= 12:
+        return _written(marker, segment[:12] + b"\0\0")  # without its preview
+    if _is_exif(marker, segment):
+        turned = orientation_of(segment[6:])
+        return _written(marker, b"Exif\0\0" + tiff_with(turned)) if turned != UPRIGHT else b""
+    is_colour = (marker == 0xE2 and segment.startswith(b"ICC_PROFILE\0")) or (
+        marker == 0xEE and segment.startswith(b"Adobe")
+    )
+    return _written(marker, segment) if is_colour else b""
+
+
+def _written(marker: int, segment: bytes) -> bytes:
+    return struct.pack(">BBH", 0xFF, marker, len(segment) + 2) + segment

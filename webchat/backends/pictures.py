@@ -1,0 +1,53 @@
+"""Pictures on their way to a model, and words in their place for one that does not see them. Knows no file."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+MOST_SHOWN, MOST_BYTES = 20, 30 * 2**20
+"""Pictures of one conversation that a model is shown with a question, the newest ones, and bytes of them together."""
+BLIND = "{} cannot see pictures. Choose another model, or send the message without them."
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GivenPicture:
+    """A picture that goes with a message. `read` gives its bytes when they are needed; None if they are gone."""
+
+    name: str
+    media_type: str
+    size: int
+    read: Callable[[], bytes | None]
+
+    def base64(self) -> str | None:
+        """Its bytes as text; None if they are gone."""
+        data = self.read()
+        return None if data is None else base64.b64encode(data).decode()
+
+
+def pictures_of(item: Mapping[str, Any]) -> Sequence[GivenPicture]:
+    """The pictures of one message of a conversation."""
+    return tuple(item.get("pictures") or ())
+
+
+def in_words(item: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The message for a model that does not see its pictures."""
+    names = [f"(The picture {picture.name} is not shown to you.)" for picture in pictures_of(item)]
+    if not names:
+        return item
+    rest = {name: value for name, value in item.items() if name != "pictures"}
+    return {**rest, "content": "\n\n".join([item["content"], *names])}
+
+
+def newest_shown(messages: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The messages with as many of the newest pictures as a model is shown; words stand for the others."""
+    count, size = 0, 0
+    shown: list[Mapping[str, Any]] = []
+    for item in reversed(messages):
+        pictures = pictures_of(item)
+        count, size = count + len(pictures), size + sum(picture.size for picture in pictures)
+        fits = count <= MOST_SHOWN and size <= MOST_BYTES
+        shown.append(item if fits else in_words(item))
+    return shown[::-1]

@@ -1,0 +1,35 @@
+"""The pictures of a conversation, for a backend. Knows no backend and no file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from webchat.backends.pictures import GivenPicture, in_words
+from webchat.chat.picture import SentPicture
+
+ReadPicture = Callable[[str, str], bytes | None]
+"""Gives the bytes of a session's picture, by its key."""
+
+
+def no_picture(session_id: str, key: str) -> None:
+    """A `ReadPicture` where none are stored."""
+
+
+def pictures_for(read: ReadPicture, session_id: str, pictures: Iterable[SentPicture]) -> list[GivenPicture]:
+    """A message's pictures, which are read when they are needed."""
+    return [
+        GivenPicture(each.name, each.media_type, each.size, partial(read, session_id, each.key)) for each in pictures
+    ]
+
+
+def past_for(
+    read: ReadPicture, session_id: str, past: Sequence[Mapping[str, Any]], *, shown: bool
+) -> list[Mapping[str, Any]]:
+    """A history with its pictures or, unless they are to be shown, with words for them."""
+    given = [
+        {**item, "pictures": pictures_for(read, session_id, item["pictures"])} if item.get("pictures") else item
+        for item in past
+    ]
+    return given if shown else list(map(in_words, given))

@@ -1,0 +1,33 @@
+"""The pictures that came with messages, as they are stored."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, g, request
+from werkzeug.exceptions import NotFound
+
+from webchat.chat.picture import MEDIA_TYPES, is_picture_key
+from webchat.errors import storing
+from webchat.web.context import manager, owner
+
+
+def register(blueprint: Blueprint) -> None:
+    """Give the blueprint this module's route."""
+    blueprint.get("/sessions/<session_id>/pictures/<key>", endpoint="picture")(picture)
+
+
+def picture(session_id: str, key: str) -> Response:
+    """A picture of a session of one's own. Its address names its bytes, so that browsers may keep it."""
+    session = manager().get_session(session_id, owner())
+    with storing("The picture could not be read"):
+        known = is_picture_key(key)
+        data = manager().storage.pictures.read(session.session_id, key) if known else None
+    if data is None:
+        raise NotFound("There is no such picture in this session.")
+    digest, _, suffix = key.partition(".")
+    response = Response(data, mimetype=MEDIA_TYPES[suffix])
+    response.headers["Content-Disposition"] = f"inline; filename={digest[:12]}.{suffix}"
+    response.headers["Cache-Control"] = "private, max-age=31536000, immutable"
+    response.set_etag(digest)
+    response.make_conditional(request)
+    g.inert = True
+    return response
