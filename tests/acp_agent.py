@@ -352,10 +352,11 @@ def initialize(_params):
     able = {} if "--no-list" in SWITCHES else {"list": {}, "close": {}}
     if SWITCHES & {"--resume", "--resume-is-missing"}:
         able["resume"] = {}
+    eyes = {"promptCapabilities": {"image": "--sees" in SWITCHES}}
     name = "gemini-cli" if "--gemini" in SWITCHES else "scripted-agent"
     return {
         "protocolVersion": 2 if "--version-2" in SWITCHES else 1,
-        "agentCapabilities": {"loadSession": "--no-load" not in SWITCHES, "sessionCapabilities": able},
+        "agentCapabilities": {"loadSession": "--no-load" not in SWITCHES, "sessionCapabilities": able, **eyes},
         "agentInfo": None if "--nameless" in SWITCHES else {"name": name, "title": "Scripted", "version": "1"},
     }
 

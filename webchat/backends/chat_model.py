@@ -213,8 +213,10 @@ class ChatModelBackend:
 
     def _told(self, options: SessionOptions, history: Iterable[HistoryItem]) -> list[HistoryItem]:
         """What the model is given, with words for pictures if it does not see them."""
-        shown = history if self.sees(options) is not False else map(in_words, history)
-        return conversation(self._introduction(options), shown)
+        told = list(history)
+        if any(map(pictures_of, told)) and self.sees(options) is False:
+            told = list(map(in_words, told))
+        return conversation(self._introduction(options), told)
 
     def _introduction(self, options: SessionOptions) -> str:
         """What is said to the model before all else."""

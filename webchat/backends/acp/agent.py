@@ -46,6 +46,14 @@ class Agent:
         connection = self._connection
         return connection is not None and not connection.is_over and connection.ready.done()
 
+    @property
+    def sees(self) -> bool | None:
+        """Whether it takes pictures; None if it has not said so yet."""
+        connection = self._connection
+        if connection is None or not connection.ready.done() or connection.ready.exception():
+            return None
+        return connection.takes_pictures
+
     def connect(self) -> Future[Connection]:
         """The running agent, which is started if there is none. Raises BackendUnavailable, also by the future."""
         with self._lock:

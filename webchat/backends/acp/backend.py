@@ -16,6 +16,7 @@ from webchat.backends.acp.records import Record, Records
 from webchat.backends.acp.sessions import Session, Sessions
 from webchat.backends.acp.transcript import digest
 from webchat.backends.acp.turn import Turn
+from webchat.backends.pictures import GivenPicture
 from webchat.errors import BackendUnavailable, InvalidInput
 from webchat.fileutil import Folder, MemoryFolder
 
@@ -111,10 +112,13 @@ class AcpBackend:
         record = self._records.get(session_id)
         return self._sessions.resume(session_id, history, record.cwd if record else "~").info
 
-    def send_message(self, session_id: str, message: str) -> Turn:
+    def sees(self, options: SessionOptions) -> bool | None:
+        return self._agents.get(options.agent, self._default).sees
+
+    def send_message(self, session_id: str, message: str, pictures: Sequence[GivenPicture] = ()) -> Turn:
         """Raises SessionUnknown and SessionEnded at once, all else while the answer is iterated."""
         session = self._sessions.live(session_id)
-        session.turn = Turn(session, self._agent_of(session), self._records, message)
+        session.turn = Turn(session, self._agent_of(session), self._records, message, pictures)
         return session.turn
 
     def end_session(self, session_id: str) -> None:

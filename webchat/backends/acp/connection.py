@@ -14,6 +14,7 @@ from webchat.backends.acp import problems
 from webchat.backends.acp.choices import Choices
 from webchat.backends.acp.shapes import mapping, text
 from webchat.backends.acp.wire import Done, Wire
+from webchat.backends.pictures import GivenPicture
 from webchat.chat.plain import one_line
 from webchat.errors import BackendUnavailable
 
@@ -73,8 +74,10 @@ class AgentSession:
         if self.listener:
             self.listener.update(update)
 
-    def prompt(self, message: str, done: Done) -> Future[Any]:
+    def prompt(self, message: str, done: Done, pictures: Sequence[GivenPicture] = ()) -> Future[Any]:
+        shown = [(picture.media_type, data) for picture in pictures if (data := picture.base64())]
         content = [{"type": "text", "text": message}]
+        content += [{"type": "image", "mimeType": media_type, "data": data} for media_type, data in shown]
 
         def ended(answer: Future[Any]) -> None:
             self.running, self.has_failed = None, answer.exception() is not None
@@ -143,6 +146,12 @@ class Connection:
         """The agent's own name, "" if it sends none."""
         info = mapping(self._info.get("agentInfo"))
         return one_line((text(info.get("title")) or text(info.get("name")))[:LONGEST_NAME])
+
+    @property
+    def takes_pictures(self) -> bool:
+        """Whether a prompt may have pictures."""
+        able = mapping(self._info.get("agentCapabilities"))
+        return mapping(able.get("promptCapabilities")).get("image") is True
 
     def can(self, what: str) -> bool:
         """Whether it knows this of sessions: list, resume, close; or load, where that does no harm."""

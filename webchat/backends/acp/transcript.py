@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 
 from webchat.backends import HistoryItem
+from webchat.backends.pictures import in_words
 
 MOST_TOLD = 200_000
 """Characters of a conversation that a new session of an agent is told; of a longer one the end."""
@@ -35,7 +36,7 @@ def primed(history: Sequence[HistoryItem], message: str) -> tuple[str, bool]:
     """The message with the conversation before it, and whether some of that had to be left out."""
     told: list[str] = []
     room = MOST_TOLD
-    said = list(_said(history))
+    said = list(_said(map(in_words, history)))
     for role, content in reversed(said):
         text = f"{NAMES[role]}: {content}"
         if len(text) > room:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import secrets
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from webchat.backends import Event, Piece
+from webchat.backends import Event, HistoryItem, Piece
 from webchat.backends.acp import problems
 from webchat.backends.acp.agent import Agent
 from webchat.backends.acp.connection import CANCELLED, AgentSession
@@ -22,6 +22,7 @@ from webchat.backends.acp.sessions import Session
 from webchat.backends.acp.shapes import identity, mapping, mappings, text
 from webchat.backends.acp.transcript import LEFT_OUT, digest, primed
 from webchat.backends.acp.updates import UpdateReader
+from webchat.backends.pictures import BLIND, GivenPicture
 from webchat.chat.parts import Option, Permission
 from webchat.errors import BackendUnavailable, InvalidInput
 
@@ -46,8 +47,16 @@ class Turn:
     `cancel`, from any thread, ends it at once; the agent then has `CANCEL_PATIENCE` seconds to end its prompt.
     """
 
-    def __init__(self, session: Session, agent: Agent, records: Records, message: str) -> None:
+    def __init__(
+        self,
+        session: Session,
+        agent: Agent,
+        records: Records,
+        message: str,
+        pictures: Sequence[GivenPicture] = (),
+    ) -> None:
         self._session, self._agent, self._records, self._message = session, agent, records, message
+        self._pictures = pictures
         self._history = session.history  # another one that is told meanwhile is another list
         self._inbox, self._reader = Inbox(), UpdateReader()
         self._said: list[str] = []
@@ -115,14 +124,16 @@ class Turn:
             yield from self._ended()
 
     def _send(self, live: AgentSession, prompt: str) -> None:
-        """Raises Cancelled."""
+        """Raises Cancelled; BackendUnavailable if there are pictures that the agent does not take."""
+        if self._pictures and not live.connection.takes_pictures:
+            raise BackendUnavailable(BLIND.format(self._agent.label))
         self._record(live, is_finished=False)
         with self._state_lock:
             if self._is_cancelled:
                 raise Cancelled
             self._live, self._session.agent = live, self._agent.name
             live.known, live.listener = None, self
-            self._prompt = live.prompt(prompt, self._over)
+            self._prompt = live.prompt(prompt, self._over, self._pictures)
 
     def _ended(self) -> Iterator[Piece]:
         """What is said at the end. Raises AgentError, BackendUnavailable."""
@@ -148,13 +159,18 @@ class Turn:
                 live.close()
             return
         answer = "".join(self._said)
-        self._history += [{"role": "user", "content": self._message}, {"role": "assistant", "content": answer}]
+        self._history += [self._question, {"role": "assistant", "content": answer}]
         live.known = digest(self._history)
         if self._is_whole:
             self._record(live, is_finished=True)
 
+    @property
+    def _question(self) -> HistoryItem:
+        pictures = {"pictures": self._pictures} if self._pictures else {}
+        return {"role": "user", "content": self._message, **pictures}
+
     def _record(self, live: AgentSession, *, is_finished: bool) -> None:
-        told = self._history if is_finished else [*self._history, {"role": "user", "content": self._message}]
+        told = self._history if is_finished else [*self._history, self._question]
         record = Record(
             self._agent.name, live.id, live.cwd, digest(told), is_finished, os.getpid(), dict(self._session.chosen)
         )

@@ -75,6 +75,11 @@ class OpenAIModel:
         return bool(self._choice.known_name) and not self.is_agent
 
     @property
+    def sees(self) -> bool | None:
+        """Whether the model sees pictures, as far as the server has said; it is asked for that once, briefly."""
+        return self._connection.sees(lambda: self._choice.known_name, self.list_models)
+
+    @property
     def notice(self) -> str | None:
         return NO_SERVER if self._endpoint is None else None
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from webchat.backends.openai.choice import FirstModel
@@ -19,6 +19,9 @@ NO_SERVER = (
     "for example http://127.0.0.1:11434/v1 for Ollama."
 )
 
+SIGHT_PATIENCE = 2.0
+"""Seconds that a person waits for what a server says of pictures."""
+
 
 class Connection:
     """The server, which is made when it is first asked: that loads the HTTP client."""
@@ -27,6 +30,8 @@ class Connection:
         self.first_model = FirstModel()
         self._endpoint = endpoint
         self._server: Server | None = None
+        self._has_looked = False
+        """Whether the server was asked which models see pictures."""
         self._server_lock = threading.Lock()
 
     def server(self) -> Server:
@@ -38,6 +43,14 @@ class Connection:
             if self._server is None:
                 self._server = Server(self._endpoint)
             return self._server
+
+    def sees(self, name: Callable[[], str], look: Callable[[float], object]) -> bool | None:
+        """Whether the model of that name sees pictures, None if unknown; `look` is called once to learn of it."""
+        if not self._has_looked:
+            self._has_looked = True
+            with suppress(BackendUnavailable):
+                look(SIGHT_PATIENCE)
+        return self._server.sight.get(name()) if self._server else None
 
     def close(self) -> None:
         with self._server_lock:

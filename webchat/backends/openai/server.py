@@ -15,6 +15,7 @@ from webchat.backends.openai import problems
 from webchat.backends.openai.chunks import ChunkJoiner
 from webchat.backends.openai.endpoint import BAD_ADDRESS, Endpoint
 from webchat.backends.openai.gathering import gather
+from webchat.backends.openai.sight import sight_of
 from webchat.errors import BackendUnavailable
 
 MAX_BODY = 16 * 2**20
@@ -99,6 +100,8 @@ class Server:
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
         self.takes_usage = True
+        self.sight: dict[str, bool] = {}
+        """Whether models see pictures, by name, as far as the server has said."""
         self._asked: set[Wire] = set()
         _check_host(endpoint.url)
         self._client = _client(endpoint)
@@ -152,6 +155,7 @@ class Server:
         entries = listed.get("data") if isinstance(listed, dict) else None
         if not isinstance(entries, list):
             raise problems.not_a_model(self.endpoint)
+        self.sight |= sight_of(listed)
         names = [entry.get("id") for entry in entries if isinstance(entry, dict)]
         return [name for name in names if isinstance(name, str) and name.isprintable()]
 

@@ -12,12 +12,13 @@ import httpx
 from httpx_sse import EventSource
 
 from webchat.backends import Event, HistoryItem, Piece
-from webchat.backends.openai import problems, vision
+from webchat.backends.openai import problems
 from webchat.backends.openai.gathering import PLENTY
 from webchat.backends.openai.patient import is_agent
 from webchat.backends.openai.pieces import AnswerReader, Malformed
 from webchat.backends.openai.retries import Retries, Wait
 from webchat.backends.openai.server import MAX_BODY, MAX_REFUSAL, Server, Wire, opening, read
+from webchat.backends.openai.vision import Shown
 from webchat.errors import BackendUnavailable
 
 if TYPE_CHECKING:
@@ -64,11 +65,8 @@ class OpenAIStream:
         self._is_renewed = False
         """Whether another model was asked in the place of one that the server has no longer."""
         self._agent_timeout = agent_timeout
-        self._question = {
-            "messages": vision.told(messages),
-            "stream": True,
-            **extra_body,
-        }
+        self._shown = Shown(messages)
+        self._question = {"stream": True, **extra_body}
         self._wire = Wire()
         self._begun = False
         self._spoken = False
@@ -131,7 +129,7 @@ class OpenAIStream:
         model = self._asked_model = self._asked_model or self._model.name(self._wire)
         usage = USAGE if self._server.takes_usage else {}
         patience = self._agent_timeout if is_agent(model) else self._server.endpoint.read_timeout
-        question = {"model": model, **usage, **self._question}
+        question = {"model": model, "messages": self._shown.told(), **usage, **self._question}
         with self._server.ask(question, self._wire, patience) as response:
             if response.is_success:
                 self._begun = True
@@ -144,6 +142,10 @@ class OpenAIStream:
     def _refused(self, response: httpx.Response, refusal: bytes, *, is_about_usage: bool) -> Iterator[Piece]:
         """Wait or change the question, for another try. Raises BackendUnavailable if that would be of no use."""
         status, headers = response.status_code, response.headers
+        if self._shown.is_refused(status, refusal):
+            self._server.sight[self._asked_model] = False
+            self._shown.hide(f"{self._asked_model} at {self._server.endpoint.where}")
+            return
         wait = self._retries.after(status, headers, refusal.decode("utf-8", "replace"))
         if wait:
             yield from self._waited(wait)

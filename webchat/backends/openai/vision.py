@@ -1,33 +1,35 @@
-"""Messages with pictures, as OpenAI-compatible servers take them, and what says that a model sees none."""
+"""The messages of one question with their pictures, as OpenAI-compatible servers take them."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
 from webchat.backends import HistoryItem
-from webchat.backends.pictures import newest_shown, pictures_of
-
-_ABOUT_PICTURES = re.compile(r"image|vision|multi-?modal|mmproj|content must be a string", re.IGNORECASE)
-_ABOUT_THIS_ONE = re.compile(
-    r"too (large|big|small)|exceed|dimension|resolution|corrupt|decod|download|invalid image|process", re.IGNORECASE
-)
+from webchat.backends.openai.sight import says_blind
+from webchat.backends.pictures import BLIND, in_words, newest_shown, pictures_of
+from webchat.errors import BackendUnavailable
 
 
-def told(messages: Sequence[HistoryItem]) -> list[dict[str, Any]]:
-    """The messages of a question, each with its newest pictures as data URIs."""
-    return [{"role": item["role"], "content": _content(item)} for item in newest_shown(messages)]
+class Shown:
+    """The messages, with pictures as long as the model is not found to see none."""
 
+    def __init__(self, messages: Sequence[HistoryItem]) -> None:
+        self._messages = list(messages)
 
-def has_pictures(messages: Sequence[HistoryItem]) -> bool:
-    return any(pictures_of(item) for item in messages)
+    def told(self) -> list[dict[str, Any]]:
+        """The messages for the server, with their newest pictures as data URIs."""
+        return [{"role": item["role"], "content": _content(item)} for item in newest_shown(self._messages)]
 
+    def is_refused(self, status: int, refusal: bytes) -> bool:
+        """Whether the server says that the model does not see what was in them."""
+        return any(map(pictures_of, self._messages)) and says_blind(status, refusal.decode("utf-8", "replace"))
 
-def says_blind(status: int, refusal: str) -> bool:
-    """Whether a server that refuses a question with pictures says that its model does not see any."""
-    is_refusal = 400 <= status < 500 or status in (500, 501)
-    return is_refusal and bool(_ABOUT_PICTURES.search(refusal)) and not _ABOUT_THIS_ONE.search(refusal)
+    def hide(self, label: str) -> None:
+        """Put words in the place of earlier pictures. Raises BackendUnavailable if the question itself has some."""
+        if pictures_of(self._messages[-1]):
+            raise BackendUnavailable(BLIND.format(label))
+        self._messages = list(map(in_words, self._messages))
 
 
 def _content(item: HistoryItem) -> str | list[dict[str, Any]]:
