@@ -28,7 +28,7 @@ MAY_IMPORT = {
     "backends": {"chat", "fileutil", "models"},
     "frameworks": {"backends", "chat"},
     "replies": {"attachments", "backends", "chat", "session_store", "storage"},
-    "archive": {"chat", "fileutil", "render", "replies", "session_store", "storage"},
+    "archive": {"attachments", "chat", "fileutil", "render", "replies", "session_store", "storage"},
     "housekeeping": {"chat", "replies", "session_store", "storage"},
     "agent_sessions": {"backends", "chat", "replies", "session_store", "storage"},
     "session_directory": {"chat", "housekeeping", "session_store", "programs", "storage"},

@@ -11,7 +11,9 @@ from webchat.archive.brought import Brought, Report
 from webchat.archive.export import LeftOut, NoteLeftOut, read_each
 from webchat.archive.fitting import fitted
 from webchat.archive.importer import Importer
+from webchat.archive.pictures import picture_line
 from webchat.archive.reading import conversations
+from webchat.chat.picture import MEDIA_TYPES, is_picture_key
 from webchat.chat.session import session_of
 from webchat.errors import LimitReached, NoRoom, StorageError, storing
 from webchat.limits import Limits
@@ -46,8 +48,21 @@ class Archive:
 
     def export(self, sessions: Iterable[WebChatSession], note: NoteLeftOut) -> Iterator[bytes]:
         """The sessions as JSON Lines, one at a time. One that cannot be read is named there, and `note` is told."""
-        for _, lines in read_each(sessions, self.lines, note):
-            yield ours.left_out_line(lines) if isinstance(lines, LeftOut) else lines
+        for session, lines in read_each(sessions, self.lines, note):
+            if isinstance(lines, LeftOut):
+                yield ours.left_out_line(lines)
+            else:
+                yield lines
+                yield from self._pictures(session.session_id)
+
+    def _pictures(self, session_id: str) -> Iterator[bytes]:
+        """The session's pictures as lines, one at a time. Raises StorageError."""
+        stored = self._storage.pictures
+        with storing("A picture could not be read"):
+            for key in sorted(stored.sizes(session_id)):
+                data = stored.read(session_id, key) if is_picture_key(key) else None
+                if data is not None:
+                    yield picture_line(MEDIA_TYPES[key.partition(".")[2]], data)
 
     def begin_export(self, owner: str | None) -> NoteLeftOut:
         """Returns a function that notes the sessions which an export of all a person's sessions leaves out."""
@@ -91,8 +106,8 @@ class Archive:
                 report.problem(f"session {found.session_id}: there is no message in it.")
                 continue
             row = fitted(found.row, may_work_in or (lambda folder: owner is None), self._longest_title, report.problem)
-            batch.append(Brought(row, found.transcript))
-            size += len(found.transcript)
+            batch.append(Brought(row, found.transcript, pictures=found.pictures))
+            size += found.size
             if len(batch) == self.at_once or size > BYTES_AT_ONCE:
                 self._add(batch, owner, report)
                 watch.added, batch, size = before + len(report.imported), [], 0

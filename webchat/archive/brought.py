@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from webchat.archive.pictures import BroughtPictures
 from webchat.chat.plain import one_line
 from webchat.session_store import Row
 
@@ -24,12 +25,19 @@ class Empty(Unreadable):
 class Brought:
     """One session from a file: its record for the registry, and its transcript.
 
-    `tails` has for a message that consists of several of theirs the id that the last of them would have.
+    `tails` has for a message that consists of several of theirs the id that the last of them would have. `pictures` are
+    those that come with it.
     """
 
     row: Row
     transcript: bytes
     tails: Mapping[str, str] = field(default_factory=dict)
+    pictures: BroughtPictures | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes of its transcript and its pictures."""
+        return len(self.transcript) + (self.pictures.size if self.pictures else 0)
 
     @property
     def session_id(self) -> str:

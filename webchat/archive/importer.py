@@ -54,7 +54,7 @@ class Importer:
         # Threads of this process wait for each other here: waiting for other processes may be polling.
         with storing("The sessions could not be imported"), self._threads, self._storage.importing(PATIENCE):
             self._discard(self._sessions.claimed())
-            self._allowance.require_room(owner, sum(len(brought.transcript) for brought in batch))
+            self._allowance.require_room(owner, sum(brought.size for brought in batch))
             with self._claimed(batch, owner) as chosen:
                 self._write(chosen.new.values())
                 self._sessions.complete([_record(brought.row, owner) for brought in chosen.new.values()])
@@ -135,6 +135,9 @@ class Importer:
         times = {brought.session_id: brought.row.get("last_active") for brought in batch}
         # Before the files, whose own times are those of today.
         self._sessions.touch_all({name: time for name, time in times.items() if time}, "import")
+        for brought in batch:
+            for suffix, data in brought.pictures or ():
+                self._storage.pictures.put(brought.session_id, data, suffix)
         self._storage.transcripts.put_all({brought.session_id: brought.transcript for brought in batch})
 
     def _discard(self, session_ids: Collection[str]) -> None:

@@ -2,7 +2,8 @@
 
 Each session is a line `{"type": "session", "format": 1, "session": {…}, "lines": N, "torn": …}`, whose `session` is its
 record in the registry, followed by the N lines of its transcript as they are. A line that could be mistaken for ours,
-or that is no JSON object, is written as `{"type": "raw", "base64": "…"}`. Nothing is lost on the way. A session that
+or that is no JSON object, is written as `{"type": "raw", "base64": "…"}`. Its pictures follow, a line each, as
+`{"type": "picture", "media_type": "…", "base64": "…"}`. Nothing is lost on the way. A session that
 could not be read is a line `{"type": "left-out", "session_id": …, "description": …, "why": …}`.
 """
 
@@ -16,12 +17,13 @@ from webchat.archive.bounds import Bounds, size_of
 from webchat.archive.brought import Brought, Report
 from webchat.archive.elements import fault
 from webchat.archive.export import LeftOut
+from webchat.archive.pictures import PICTURE, BroughtPictures, picture_in
 from webchat.fileutil import jsonlines
 from webchat.session_store import Row, is_row
 
 FORMAT = 1
 LEFT_OUT = "left-out"
-OURS = ("session", "raw", LEFT_OUT)
+OURS = ("session", "raw", PICTURE, LEFT_OUT)
 NOT_TAKEN_ALONG = ("is_active", "owner", "deleted_at", "kept_since")
 
 
@@ -66,6 +68,7 @@ class _Reader:
         self._head: Mapping[str, Any] | None = None
         self._transcript = bytearray()
         """What has been read of it. A list of its lines would take many times the memory if they are short."""
+        self._pictures: BroughtPictures | None = None
         self._count = 0
         """How many lines of it have been read."""
 
@@ -86,7 +89,18 @@ class _Reader:
                 return None
             missing = self._head["lines"] - self._count
             self._report.problem(f"line {number}: {missing} lines of the session before are missing.")
+        elif self._head is not None and record and record.get("type") == PICTURE:
+            self._add_picture(number, record)
+            return None
         return self._begin(number, record or {})
+
+    def _add_picture(self, number: int, record: Mapping[str, Any]) -> None:
+        found = picture_in(record)
+        if found is None:
+            self._report.problem(f"line {number}: this picture is damaged. It is left out.")
+            return
+        self._pictures = self._pictures or BroughtPictures()
+        self._pictures.add(*found)
 
     def _fault_with(self, line: bytes) -> str:
         """Why the session is left out if this line belongs to it, too; "" if it is not."""
@@ -101,6 +115,7 @@ class _Reader:
         whole = self._whole()
         self._head, self._count = _head(record), 0
         self._transcript.clear()
+        self._pictures = None
         if is_left_out(record):
             named = (str(record.get(key))[:300] for key in ("description", "session_id", "why"))
             self._report.problem("line {}: the export lacks the session “{}” ({}). {}".format(number, *named))
@@ -124,7 +139,7 @@ class _Reader:
             return None
         if self._head.get("torn"):
             del self._transcript[-1:]
-        return Brought(_taken_along(self._head["session"]), bytes(self._transcript))
+        return Brought(_taken_along(self._head["session"]), bytes(self._transcript), pictures=self._pictures)
 
 
 def _lines(data: bytes) -> tuple[list[bytes], bool]:

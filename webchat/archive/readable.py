@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import chain, islice
 
 from markupsafe import escape
@@ -40,8 +41,8 @@ def as_markdown(told: Told, assistant: str) -> Iterator[str]:
             yield f"## {_who(message, assistant)}\n\n{steps.as_markdown(message)}\n\n"
 
 
-def as_html(told: Told, assistant: str, title: str) -> Iterator[str]:
-    """The same as one HTML file."""
+def as_html(told: Told, assistant: str, title: str, picture: Callable[[str, str], bytes | None]) -> Iterator[str]:
+    """The same as one HTML file, with the pictures in it; `picture` gives one of a session's, by its key."""
     told = iter(told)
     first = [*islice(told, 1)]  # what is wrong with it is found before anything is written
     yield _HEAD % (escape(title), STYLE)
@@ -52,7 +53,7 @@ def as_html(told: Told, assistant: str, title: str) -> Iterator[str]:
             yield f"<p><strong>{escape(messages.told)}</strong></p>\n"
             continue
         for message in messages:
-            text = steps.as_html(message)
+            text = steps.as_html(message, partial(picture, session.session_id))
             kind = "user" if message.role == "user" else f"answer {message.status}"
             yield f'<h2>{escape(_who(message, assistant))}</h2>\n<div class="{kind}" dir="auto">{text}</div>\n'
     yield "</body>\n</html>\n"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from base64 import b64encode
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from markupsafe import Markup, escape
@@ -11,6 +12,7 @@ from markupsafe import Markup, escape
 from webchat.archive.contained import contained
 from webchat.chat.message import File, Message, fenced
 from webchat.chat.parts import Block, Diff, Note, Part, Permission, Picture, Plan, Reasoning, Text, ToolCall
+from webchat.chat.picture import SentPicture
 from webchat.chat.plain import one_line
 from webchat.render.diffs import diff_text
 from webchat.render.markdown import markdown, normal_lines
@@ -31,16 +33,31 @@ class _Told:
 
 
 def as_markdown(message: Message) -> str:
-    """All of the message, and how it ended."""
-    files = (_file_in_markdown(file) for file in message.files)
+    """All of the message, with the names of its pictures, and how it ended."""
+    files = (*map(_file_in_markdown, message.files), *map(_named, message.pictures))
     return "\n\n".join(text for text in (*map(_in_markdown, _parts(message)), *files) if text)
 
 
-def as_html(message: Message) -> Markup:
-    """The same as HTML. What people wrote is kept as they wrote it; only answers are Markdown."""
+def as_html(message: Message, picture: Callable[[str], bytes | None]) -> Markup:
+    """The same as HTML, with the pictures in it; `picture` gives the bytes of one, by its key.
+
+    What people wrote is kept as they wrote it; only answers are Markdown.
+    """
     is_written = message.role != "assistant" or message.kind == "memory"
     parts = (_written(part) if is_written and isinstance(part, Text) else _in_html(part) for part in _parts(message))
-    return Markup("\n").join((*parts, *map(_file_in_html, message.files)))
+    pictures = (_shown(sent, picture(sent.key)) for sent in message.pictures)
+    return Markup("\n").join((*parts, *map(_file_in_html, message.files), *pictures))
+
+
+def _named(picture: SentPicture) -> str:
+    return f"*Picture: {_plain(picture.name)}*"
+
+
+def _shown(picture: SentPicture, data: bytes | None) -> Markup:
+    if data is None:
+        return markdown(_named(picture))
+    source = f"data:{picture.media_type};base64,{b64encode(data).decode()}"
+    return Markup('<p><img alt="{}" src="{}"></p>').format(picture.name, source)
 
 
 def _parts(message: Message) -> tuple[Part, ...]:

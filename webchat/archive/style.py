@@ -46,7 +46,7 @@ blockquote { color: var(--muted); }
 details { margin: 0.75em 0; } summary { cursor: pointer; color: var(--muted); font-size: 0.875rem; }
 summary > * { display: inline; }
 details > :not(summary) { margin-inline-start: 1rem; } .reasoning > .plain { color: var(--muted); }
-img { max-width: 100%; border-radius: 10px; }
+img { max-width: 100%; max-height: 40rem; border-radius: 10px; }
 .bidi { display: inline-block; }
 @media print {
   :root { color-scheme: light; }

@@ -56,9 +56,10 @@ def _parts(kind: str, sessions: Sequence[WebChatSession], note: NoteLeftOut) -> 
     title = chat_of().title
     if kind == "jsonl":
         return manager().archive.export(sessions, note)
+    read_picture = manager().storage.pictures.read
     told = read_each(sessions, _messages, note)
     heading = sessions[0].description if len(sessions) == 1 else title
-    text = as_markdown(told, title) if kind == "md" else as_html(told, title, heading)
+    text = as_markdown(told, title) if kind == "md" else as_html(told, title, heading, read_picture)
     return (part.encode() for part in text)
 
 
