@@ -61,12 +61,12 @@ $(BIN)/python:
 
 $(VENV)/.run: $(BIN)/python pyproject.toml
 	@echo "Installing …"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[pdf]'
 	@touch $@
 
 $(VENV)/.run-local: $(BIN)/python pyproject.toml
 	@echo "Installing, with the embedded model's runtime …"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[local]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[local,pdf]'
 	@touch $@
 
 $(VENV)/.dev: $(BIN)/python pyproject.toml

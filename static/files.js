@@ -7,7 +7,7 @@
   const HEIGHT = 56;
   const isPicture = ({ type }) => /^image\/(png|jpeg|webp|gif)$/.test(type);
   const problemOf = (file) => {
-    const most = isPicture(file) ? 10 : 1;
+    const most = isPicture(file) || file.type === "application/pdf" ? 10 : 1;
     return file.size > most * 1024 * 1024 ? `${file.name} is too large: ${most} MiB at most.` : "";
   };
 

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from webchat.attachments.broken import Broken
+from webchat.attachments.pdf import is_pdf, pdf_text
 from webchat.attachments.pictures import NewPicture, media_type_of, new_picture, other_kind_of
 from webchat.chat.message import File
 from webchat.chat.texts import MOST_FILES, checked_file, file_name
 from webchat.errors import InvalidInput
 
 Given = Sequence[tuple[str, str | bytes]]
-"""Files as (name, content); bytes are a picture, or text in UTF-8."""
+"""Files as (name, content); bytes are a picture, a PDF, or text in UTF-8."""
 MIB = 1024 * 1024
-LARGEST_PICTURE, LARGEST_TOGETHER = 10 * MIB, 30 * MIB
-"""Bytes of one picture, and of all that go with one message."""
+LARGEST, LARGEST_TOGETHER = 10 * MIB, 30 * MIB
+"""Bytes of one picture or PDF, and of all pictures that go with one message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +50,26 @@ def attachments(given: Given) -> Attachments:
 
 
 def _picture(name: str, media_type: str, data: bytes) -> NewPicture:
-    shown = file_name(name, "picture")
-    if len(data) > LARGEST_PICTURE:
-        raise InvalidInput(f"{shown} is too large: {LARGEST_PICTURE // MIB} MiB at most.")
-    try:
+    with _named(name, data) as shown:
         return new_picture(shown, media_type, data)
+
+
+@contextmanager
+def _named(name: str, data: bytes) -> Iterator[str]:
+    """The name of a file of at most `LARGEST` bytes; what is found to be wrong with it is said with its name."""
+    shown = file_name(name)
+    if len(data) > LARGEST:
+        raise InvalidInput(f"{shown} is too large: {LARGEST // MIB} MiB at most.")
+    try:
+        yield shown
     except Broken as error:
         raise InvalidInput(f"{shown} {error}.") from error
 
 
 def _text(name: str, data: bytes) -> str:
+    if is_pdf(data):
+        with _named(name, data):
+            return pdf_text(data)
     other = other_kind_of(data)
     try:
         return data.decode("utf-8-sig")

@@ -1,0 +1,119 @@
+"""A PDF goes with a message as its text, page by page; one that cannot be read, or is hostile, is refused in words."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+import zlib
+
+import pytest
+
+from tests.reading import until
+from webchat.attachments import attachments
+from webchat.attachments.pdf import PROGRAM
+from webchat.errors import InvalidInput
+
+pypdf = pytest.importorskip("pypdf")
+
+
+def pdf(*pages: str, content: bytes | None = None) -> bytes:
+    """A PDF with these texts on its pages; `content` is a page's stream in place of the first text."""
+    kids = " ".join(f"{4 + 2 * number} 0 R" for number in range(len(pages)))
+    objects = [
+        b"<< /Type /Catalog /Pages 2 0 R >>",
+        f"<< /Type /Pages /Kids [{kids}] /Count {len(pages)} >>".encode(),
+        b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+    ]
+    for number, text in enumerate(pages):
+        shown = f"BT /F1 12 Tf 72 720 Td ({text}) Tj ET".encode()
+        packed = content if content is not None and number == 0 else zlib.compress(shown)
+        resources = "/Resources << /Font << /F1 3 0 R >> >> /MediaBox [0 0 612 792]"
+        objects.append(f"<< /Type /Page /Parent 2 0 R {resources} /Contents {5 + 2 * number} 0 R >>".encode())
+        head = f"<< /Length {len(packed)} /Filter /FlateDecode >>".encode()
+        objects.append(head + b"\nstream\n" + packed + b"\nendstream")
+    data, places = b"%PDF-1.7\n", []
+    for number, body in enumerate(objects, 1):
+        places.append(len(data))
+        data += f"{number} 0 obj\n".encode() + body + b"\nendobj\n"
+    table = "".join(f"{place:010} 00000 n \n" for place in places)
+    end = f"xref\n0 {len(objects) + 1}\n0000000000 65535 f \n{table}trailer\n"
+    end += f"<< /Size {len(objects) + 1} /Root 1 0 R >>\nstartxref\n{len(data)}\n%%EOF\n"
+    return data + end.encode()
+
+
+def locked(data: bytes, password: str) -> bytes:
+    """The same, encrypted."""
+    writer = pypdf.PdfWriter(clone_from=io.BytesIO(data))
+    writer.encrypt(password, "owner", algorithm="RC4-128")
+    into = io.BytesIO()
+    writer.write(into)
+    return into.getvalue()
+
+
+def text_of(data: bytes) -> str:
+    (file,) = attachments([("paper.pdf", data)]).files
+    assert file.name == "paper.pdf"
+    return file.content
+
+
+def complaint(data: bytes) -> str:
+    with pytest.raises(InvalidInput) as raised:
+        attachments([("paper.pdf", data)])
+    return str(raised.value)
+
+
+def test_its_pages_are_told_apart():
+    assert text_of(pdf("First words", "", "Third words")) == "[Page 1]\n\nFirst words\n\n[Page 3]\n\nThird words"
+
+
+def test_the_model_and_the_page_get_its_text(client, manager, backend, page):
+    data = {"message": "Sum it up", "file": (io.BytesIO(pdf("Once upon a time")), "tale.pdf")}
+    assert client.post("/messages", data=data, content_type="multipart/form-data").status_code == 303
+    session_id = manager.active_session_id
+    until(lambda: backend.asked)
+    told = "Sum it up\n\ntale.pdf:\n\n```\n[Page 1]\n\nOnce upon a time\n```"
+    assert backend.asked == [(session_id, told)]
+    fold = page(f"/sessions/{session_id}").soup.select_one("details.file")
+    assert "tale.pdf" in fold.summary.get_text()
+    assert client.get(fold.a["href"]).text == "[Page 1]\n\nOnce upon a time"
+
+
+def test_of_many_words_the_beginning_is_kept():
+    text = text_of(pdf(*["x" * 400_000] * 4))
+    assert text.endswith("[The rest is left out: page 3 to 4.]")
+    assert 800_000 < len(text) < 1_000_000
+
+
+def test_what_cannot_be_read_is_said():
+    assert complaint(pdf("", "")) == "paper.pdf is a PDF without text, perhaps a scan. Send pictures of its pages."
+    assert complaint(b"%PDF-1.7\nnothing") == "paper.pdf is a PDF that cannot be read: it is damaged."
+    words = "paper.pdf is a PDF that is locked with a password. Send it without."
+    assert complaint(locked(pdf("secret"), "key")) == words
+    assert text_of(locked(pdf("open to read"), "")) == "[Page 1]\n\nopen to read"
+    assert "too large: 10 MiB at most" in complaint(pdf("x") + b"%" * 10 * 2**20)
+
+
+def test_without_the_library_it_is_said(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pypdf", None)
+    assert complaint(pdf("x")).endswith("needs one more package on the server: pip install 'webchat[pdf]'.")
+
+
+def test_one_that_unpacks_to_more_than_memory_ends_in_words():
+    many = zlib.compress(b"q " * 2**20 * 200, 9)
+    assert len(many) < 2**20
+    said = complaint(pdf("x", content=many))
+    assert said.startswith("paper.pdf is a PDF ")
+
+
+def test_it_is_read_by_a_process_that_is_limited():
+    limits = "import resource, runpy, sys; sys.argv = ['x']\n"
+    limits += f"runpy.run_path({PROGRAM[-1]!r}, run_name='__main__')\n"
+    limits += "print([resource.getrlimit(what)[0] for what in (resource.RLIMIT_AS, resource.RLIMIT_CPU)])"
+    run = subprocess.run([sys.executable, "-c", limits], input=pdf("x"), capture_output=True, check=True)
+    assert run.stdout.decode().splitlines()[-1] == "[1073741824, 20]"
+
+
+def test_a_text_that_speaks_of_one_is_a_text():
+    assert attachments([("a.txt", b"The header is %PDF-1.7")]).files[0].content == "The header is %PDF-1.7"
+    assert attachments([("paper.pdf", b"plain words")]).files[0].content == "plain words"
