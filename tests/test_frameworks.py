@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 import runpy
 import threading
+from base64 import b64encode
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
+from tests.pictures import png
 from tests.scripted_server import DONE, SILENCE, ScriptedServer, calls, delta, ended, refuses, says, sends
 from webchat import ChatModelBackend, WebChatSessionManager, frameworks
 from webchat.backends import Event
@@ -242,3 +244,18 @@ def test_code_is_a_tool_call(framework, example, server):
 def test_another_thing_than_an_agent_is_refused_at_once(framework):
     with pytest.raises(TypeError, match="object is no agent of this framework"):
         getattr(frameworks, framework)(object())
+
+
+@each("agno", "smolagents")
+def test_a_picture_is_shown_to_the_model_and_again_with_the_next_question(framework, backend, server):
+    manager = WebChatSessionManager(backend)
+    session_id = manager.create_session().session_id
+    manager.post_message(session_id, "What is this?", files=[("cat.png", png())]).wait()
+    manager.send_message("And now?", session_id)
+    for question in server.questions:
+        (asked,) = [item for item in question["messages"] if isinstance(item["content"], list)]
+        text, image = asked["content"]
+        assert text == {"type": "text", "text": "What is this?"}
+        assert image["image_url"]["url"] == f"data:image/png;base64,{b64encode(png()).decode()}"
+    assert len(server.questions) == 2
+    manager.close()

@@ -22,11 +22,14 @@ class AgentModel:
 
     notice = None
 
-    def __init__(self, agent: Foreign, method: str, answer: Answer) -> None:
-        """Raises TypeError for an agent without the method that `answer` calls."""
+    def __init__(self, agent: Foreign, method: str, answer: Answer, *, sees: bool | None = False) -> None:
+        """`sees` is None if pictures can be given to it, and its model decides.
+
+        Raises TypeError for an agent without the method that `answer` calls.
+        """
         if not hasattr(agent, method):
             raise TypeError(f"{type(agent).__name__} is no agent of this framework: it has no {method!r}")
-        self._agent, self._answer = agent, answer
+        self._agent, self._answer, self.sees = agent, answer, sees
 
     @property
     def label(self) -> str:
@@ -38,22 +41,22 @@ class AgentModel:
 
 def pydantic_ai(agent: Foreign) -> AgentModel:
     """For `pydantic_ai.Agent`."""
-    return AgentModel(agent, "run_stream_events", answers.pydantic_ai)
+    return AgentModel(agent, "run_stream_events", answers.pydantic_ai, sees=None)
 
 
 def openai_agents(agent: Foreign) -> AgentModel:
     """For `agents.Agent` of the OpenAI Agents SDK."""
-    return AgentModel(agent, "handoffs", answers.openai_agents)
+    return AgentModel(agent, "handoffs", answers.openai_agents, sees=None)
 
 
 def langgraph(graph: Foreign) -> AgentModel:
     """For a compiled graph whose state has `messages`, as those of `langchain.agents.create_agent`."""
-    return AgentModel(graph, "astream", answers.langgraph)
+    return AgentModel(graph, "astream", answers.langgraph, sees=None)
 
 
 def langchain(runnable: Foreign) -> AgentModel:
     """For a chat model of LangChain, or any runnable that takes messages and gives messages or text."""
-    return AgentModel(runnable, "astream", answers.langchain)
+    return AgentModel(runnable, "astream", answers.langchain, sees=None)
 
 
 def agno(agent: Foreign) -> AgentModel:

@@ -10,6 +10,7 @@ from copy import copy
 
 from webchat.backends import Event, HistoryItem, Piece
 from webchat.errors import BackendUnavailable
+from webchat.frameworks.pictures import as_chat, as_responses, for_pydantic_ai
 from webchat.frameworks.pieces import Foreign, ToolCalls, field, messages_in, package_of, reasoning, said, system, text
 
 Pieces = AsyncGenerator[Piece | None, None]
@@ -21,7 +22,7 @@ FINAL_TOOL = "final_answer"
 
 async def pydantic_ai(agent: Foreign, messages: Sequence[HistoryItem]) -> Pieces:
     of = package_of(agent, "ModelRequest")
-    *earlier, question = [message for message in messages if message["role"] != "system"]
+    *earlier, question = [message for message in for_pydantic_ai(of, messages) if message["role"] != "system"]
     options: dict[str, Foreign] = {"instructions": system(messages) or None, "infer_name": False}
     # The agent's own system prompt is left out when there is a history, unless it is put in again.
     if reinject := getattr(sys.modules.get(f"{of.__name__}.capabilities"), "ReinjectSystemPrompt", None):
@@ -57,7 +58,7 @@ def _pydantic_history(of: Foreign, messages: Sequence[HistoryItem]) -> list[Fore
 
 async def openai_agents(agent: Foreign, messages: Sequence[HistoryItem]) -> Pieces:
     calls = ToolCalls()
-    run = package_of(agent, "Runner").Runner.run_streamed(agent, list(messages))
+    run = package_of(agent, "Runner").Runner.run_streamed(agent, as_responses(messages))
     try:
         async for event in run.stream_events():
             match field(field(event, "data"), "type") or field(event, "name"):
@@ -81,7 +82,7 @@ async def langgraph(graph: Foreign, messages: Sequence[HistoryItem]) -> Pieces:
     calls = ToolCalls()
     # A graph with a checkpointer needs a thread, and one of its own here: the conversation comes along anyway.
     config = {"configurable": {"thread_id": str(uuid.uuid4())}}
-    stream = graph.astream({"messages": list(messages)}, config, stream_mode=["messages", "updates"])
+    stream = graph.astream({"messages": as_chat(messages)}, config, stream_mode=["messages", "updates"])
     async with aclosing(stream) as events:
         async for mode, event in events:
             if mode == "messages":
@@ -101,7 +102,7 @@ async def langgraph(graph: Foreign, messages: Sequence[HistoryItem]) -> Pieces:
 
 
 async def langchain(runnable: Foreign, messages: Sequence[HistoryItem]) -> Pieces:
-    async with aclosing(runnable.astream(list(messages))) as chunks:
+    async with aclosing(runnable.astream(as_chat(messages))) as chunks:
         async for chunk in chunks:
             for piece in said(chunk) if hasattr(chunk, "content") else (chunk,):
                 yield piece

@@ -1,0 +1,45 @@
+"""Messages with pictures in the shapes that the frameworks take. Imports no framework."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from webchat.backends import HistoryItem
+from webchat.backends.openai.vision import Shown
+from webchat.backends.pictures import newest_shown, pictures_of
+from webchat.frameworks.pieces import Foreign
+
+
+def as_chat(messages: Sequence[HistoryItem]) -> list[dict[str, Any]]:
+    """As OpenAI's chat completions have them, and LangChain."""
+    return Shown(messages).told()
+
+
+def as_responses(messages: Sequence[HistoryItem]) -> list[dict[str, Any]]:
+    """As OpenAI's Responses API has them."""
+    return [{**message, "content": _of_responses(message["content"])} for message in as_chat(messages)]
+
+
+def for_pydantic_ai(of: Foreign, messages: Sequence[HistoryItem]) -> list[HistoryItem]:
+    """With a list of text and BinaryContent as the content of those that have pictures."""
+    return [_with_binary(of, message) for message in newest_shown(messages)]
+
+
+def _of_responses(content: str | list[dict[str, Any]]) -> str | list[dict[str, Any]]:
+    if isinstance(content, str):
+        return content
+    return [
+        {"type": "input_text", "text": part["text"]}
+        if part["type"] == "text"
+        else {"type": "input_image", "image_url": part["image_url"]["url"], "detail": "auto"}
+        for part in content
+    ]
+
+
+def _with_binary(of: Foreign, message: HistoryItem) -> HistoryItem:
+    read = [(picture.media_type, data) for picture in pictures_of(message) if (data := picture.read()) is not None]
+    if not read:
+        return {"role": message["role"], "content": message["content"]}
+    shown = [of.BinaryContent(data=data, media_type=media_type) for media_type, data in read]
+    return {"role": message["role"], "content": [message["content"], *shown]}
