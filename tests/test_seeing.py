@@ -57,6 +57,17 @@ def test_a_model_server_gets_it_with_the_text_and_again_with_the_next_question(s
     assert server.questions[-1]["messages"][-1] == {"role": "user", "content": "And now?"}
 
 
+def test_for_a_title_words_are_enough(server):
+    manager = WebChatSessionManager(ChatModelBackend(OpenAIModel(server.url, "scripted-model"), titles=True))
+    session_id = manager.create_session().session_id
+    server.script(says("A cat."), says("A cat in words"))
+    manager.post_message(session_id, "What is this?", files=[("cat.png", CAT)]).wait()
+    until(lambda: manager.get_session(session_id).description == "A cat in words")
+    first = server.questions[-1]["messages"][0]["content"]
+    assert first == "What is this?\n\n(The picture cat.png is not shown to you.)"
+    manager.close()
+
+
 def test_a_server_that_says_its_model_is_blind_is_believed_and_the_message_kept(show, manager, server):
     server.script(refuses(500, BLIND))
     posted = show("What is this?", ("cat.png", CAT))

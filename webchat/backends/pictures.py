@@ -34,7 +34,7 @@ def pictures_of(item: Mapping[str, Any]) -> Sequence[GivenPicture]:
 
 def in_words(item: Mapping[str, Any]) -> Mapping[str, Any]:
     """The message for a model that does not see its pictures."""
-    names = [f"(The picture {picture.name} is not shown to you.)" for picture in pictures_of(item)]
+    names = [f"(The picture {picture.name} is not shown to you.)" for picture in item.get("pictures") or ()]
     if not names:
         return item
     rest = {name: value for name, value in item.items() if name != "pictures"}

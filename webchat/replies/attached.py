@@ -11,7 +11,7 @@ from typing import Any
 
 from webchat.backends import Piece, SessionBackend, SessionInfo, SessionOptions, abilities
 from webchat.backends.abilities import Controls, OwnSession
-from webchat.backends.pictures import BLIND
+from webchat.backends.pictures import BLIND, in_words
 from webchat.chat.picture import SentPicture
 from webchat.errors import BackendUnavailable, InvalidInput, SessionEnded, SessionUnknown
 from webchat.replies.backend_errors import backend_errors
@@ -171,7 +171,7 @@ class AttachedBackend:
         """What the backend would call a conversation; nothing if it names none."""
         able = abilities.titling(self.backend)
         with backend_errors():
-            return able.suggest_title(past, options) if able else ()
+            return able.suggest_title([in_words(item) for item in past], options) if able else ()
 
     def end(self, session_id: str) -> None:
         # A backend that does not know the session (after a restart), or has ended it itself, has nothing to end.
