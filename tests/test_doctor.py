@@ -11,9 +11,12 @@ import pytest
 from click.testing import CliRunner
 
 from tests import damage
+from tests.pictures import png
 from tests.reading import snapshot
+from tests.scripted import ScriptedBackend
 from webchat import cli
 from webchat.fileutil import DiskFolder
+from webchat.manager import WebChatSessionManager
 from webchat.models import SMOLLM
 from webchat.storage.protocols import CLAIMED
 
@@ -297,3 +300,52 @@ def test_without_room_for_a_copy_nothing_is_mended(healthy, monkeypatch):
     assert code == 1
     assert "No copy of what would be mended could be made: No space left on device" in lines[-1]
     assert {name: data for name, data in snapshot(healthy).items() if "backup" not in name} == before
+
+
+@pytest.fixture
+def pictured(healthy):
+    """The folder of a picture that was sent."""
+    manager = WebChatSessionManager(ScriptedBackend(), healthy / "server" / "web-chat-sessions.json")
+    session_id = manager.create_session().session_id
+    manager.post_message(session_id, "Look", files=[("cat.png", png())]).wait()
+    manager.close()
+    return healthy / "server" / "web-chat-pictures" / session_id
+
+
+def test_a_picture_in_its_place_is_fine(healthy, pictured):
+    assert doctor(healthy) == ([], 0)
+
+
+def test_a_picture_that_others_may_read_is_closed_to_them(healthy, pictured):
+    (path,) = pictured.iterdir()
+    path.chmod(0o644)
+    lines, _ = doctor(healthy, "--repair")
+    assert any("others may read" in line for line in lines)
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_picture_that_is_gone_is_told(healthy, pictured):
+    (path,) = pictured.iterdir()
+    path.unlink()
+    lines, code = doctor(healthy)
+    assert (len(lines), code) == (1, 1)
+    assert f"pictures are gone that were sent in {pictured.name}" in lines[0]
+
+
+def test_what_a_crash_has_left_beside_a_picture_is_removed(healthy, pictured):
+    left = pictured / f".{'0' * 64}.png.a1b2c3d4"
+    left.write_bytes(b"half")
+    left.chmod(0o600)
+    os.utime(left, (0, 0))
+    lines, _ = doctor(healthy, "--repair")
+    assert any("a crash has left" in line for line in lines)
+    assert not left.exists()
+
+
+def test_a_link_in_a_pictures_place_is_named(healthy, pictured, outside):
+    (path,) = pictured.iterdir()
+    path.unlink()
+    path.symlink_to(outside)
+    lines, code = doctor(healthy)
+    assert code == 1
+    assert any(f"{path} is a link" in line for line in lines)

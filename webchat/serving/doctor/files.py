@@ -18,6 +18,7 @@ from webchat.conventions import (
     SERVER_DIR,
     WEB_CHAT_ACTIVITY_FILENAME,
     WEB_CHAT_PEOPLE_FILENAME,
+    WEB_CHAT_PICTURES_DIR,
     WEB_CHAT_SEARCH_FILENAME,
     WEB_CHAT_SESSIONS_FILENAME,
     WEB_CHAT_SETTINGS_FILENAME,
@@ -39,7 +40,9 @@ NAMED = 3
 """Files that are named where there are more."""
 WRITTEN_WITHIN = 600.0
 """Seconds; a file under another name that is older belongs to nobody."""
-_UNFINISHED = re.compile(r"\.(web-chat-|memory-store\.yaml|.+\.(jsonl|reply|stop|queue)).*\.[a-z0-9_]{8}")
+_UNFINISHED = re.compile(
+    r"\.(web-chat-|memory-store\.yaml|.+\.(jsonl|reply|stop|queue|png|jpg|webp|gif)).*\.[a-z0-9_]{8}"
+)
 MOVE_AWAY = "move it away, and put the file back from a backup if you have one"
 
 
@@ -53,7 +56,8 @@ class Files:
         self._transcripts_path = self._server / WEB_CHAT_TRANSCRIPTS_DIR
         self._replies_path = self._transcripts_path / LOGS
         queues = self._transcripts_path / QUEUES
-        self._folders = (self._server, self._transcripts_path, self._replies_path, queues)
+        self._picture_folders = _with_subfolders(self._server / WEB_CHAT_PICTURES_DIR)
+        self._folders = (self._server, self._transcripts_path, self._replies_path, queues, *self._picture_folders)
         self._folder = DiskFolder(home).sub(SERVER_DIR)
         self._transcripts_folder = self._folder.sub(WEB_CHAT_TRANSCRIPTS_DIR)
         self._storage = FileStorage(self._server / WEB_CHAT_SESSIONS_FILENAME)
@@ -73,6 +77,7 @@ class Files:
             "list of sessions": self._check_registry,
             "answers left behind": self._check_replies,
             "transcripts": self._check_transcripts,
+            "pictures": self._check_pictures,
             "order of the list": self._check_activity,
             "search index": self._check_search,
             "memories": self._check_memories,
@@ -155,6 +160,18 @@ class Files:
                 what = f"some lines of {name}{SUFFIX} cannot be read; they are skipped"
                 yield Finding(what, "mend them in an editor, or bring the file back from a backup")
 
+    def _check_pictures(self) -> Iterator[Finding]:
+        lacking = []
+        for session_id in self._sessions(SUFFIX):
+            with suppress(OSError):  # which is told of the transcript
+                has = self._storage.pictures.sizes(session_id)
+                messages = self._storage.transcripts.messages(session_id)
+                if any(picture.key not in has for message in messages for picture in message.pictures):
+                    lacking.append(session_id)
+        if lacking:
+            what = f"pictures are gone that were sent in {_named(lacking)}"
+            yield Finding(what, f"put {WEB_CHAT_PICTURES_DIR} back from a backup if you have one")
+
     def _check_activity(self) -> Iterator[Finding]:
         data = self._folder.read(WEB_CHAT_ACTIVITY_FILENAME) or b""
         if any(record is None for _, record in jsonlines.parse(data)):
@@ -208,6 +225,8 @@ class Files:
             yield from _entries(self._transcripts_path)
             if not self._replies_path.is_symlink():
                 yield from _entries(self._replies_path)
+        if not self._picture_folders[0].is_symlink():
+            yield from (path for folder in self._picture_folders for path in _entries(folder))
 
     def _paths(self) -> Iterator[Path]:
         """The folders and files that must be ours alone."""
@@ -221,6 +240,12 @@ def _entries(folder: Path) -> list[Path]:
         return sorted(folder.iterdir())
     except (FileNotFoundError, NotADirectoryError):
         return []
+
+
+def _with_subfolders(folder: Path) -> list[Path]:
+    """The folder and those in it, unless it is a link that leads elsewhere."""
+    below = [] if folder.is_symlink() else _entries(folder)
+    return [folder, *(path for path in below if path.is_dir() and not path.is_symlink())]
 
 
 def _is_old(path: Path) -> bool:
