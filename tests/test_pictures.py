@@ -120,6 +120,15 @@ def test_a_script_sends_it_as_a_form_or_as_json(posted, client, backend, manager
     assert client.post("/messages", json={"message": "x", "files": wrong}, headers=JSON).status_code == 400
 
 
+def test_the_json_route_takes_it_too(client, backend):
+    client.post("/api/session", json={})
+    files = [{"name": "cat.png", "base64": b64encode(CAT).decode()}]
+    assert client.post("/api/chat", json={"message": "Look", "files": files}).json["response"] == "You said: Look"
+    data = {"message": "And this", "file": (io.BytesIO(DOG), "dog.png")}
+    assert client.post("/api/chat", data=data, content_type="multipart/form-data").status_code == 200
+    assert backend.shown == [("cat.png", CAT), ("dog.png", DOG)]
+
+
 def test_what_is_no_whole_picture_is_refused_and_the_text_kept(posted, page, manager):
     answer = posted("Look at this", ("cat.png", CAT[:-9]))
     assert answer.status_code == 422

@@ -11,7 +11,7 @@ from webchat.memory import answer, check_memory_intent
 from webchat.session_store import DEFAULT_DESCRIPTION, WebChatSession
 from webchat.web.context import chat_of, manager, owner
 from webchat.web.faces import json_answer
-from webchat.web.inputs import request_fields
+from webchat.web.inputs import allow_files, request_fields
 from webchat.web.new_session import agent, folder
 from webchat.web.queued import post_or_wait
 from webchat.web.streams import answering, memory_json, memory_reply, reply_json, reserve
@@ -54,6 +54,7 @@ def resume() -> Response:
 
 def chat() -> Response:
     """Answer a message, or a memory command, which needs no session."""
+    allow_files()
     fields = request_fields()
     message = fields.required("message", "message is required")
     session_id = fields.optional("session_id") or _current_id()
@@ -66,7 +67,7 @@ def chat() -> Response:
     if session_id is None:
         raise NoActiveSession
     reserve()
-    posted = post_or_wait(session_id, message)
+    posted = post_or_wait(session_id, message, fields.files())
     return answering(posted) or reply_json(posted)
 
 
