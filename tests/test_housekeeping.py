@@ -197,8 +197,11 @@ def test_what_has_lain_in_the_trash_for_its_time_is_gone(home):
     assert [session.session_id for session in house.trash()] == [ids[1], ids[0]]
     clock.now += timedelta(days=1, seconds=1)
     assert [session.session_id for session in house.trash()] == [ids[1]]  # also before somebody has emptied it
+    new = manager.create_session().session_id
+    house.delete([new])
+    assert transcript(home, ids[0]).exists()  # nobody waits for that who deletes something else
     house.empty_expired()
-    assert [session.session_id for session in house.trash()] == [ids[1]]
+    assert [session.session_id for session in house.trash()] == [new, ids[1]]
     assert not transcript(home, ids[0]).exists()
     assert transcript(home, ids[1]).exists()
     with pytest.raises(SessionNotFound):

@@ -155,14 +155,26 @@ def test_what_is_open_when_an_answer_ends_is_closed(manager, backend, session_id
 
 def test_a_question_waits_and_its_answer_goes_to_the_backend(manager, asking, session_id):
     posted = ask(manager, session_id)
-    assert manager.waiting_for_answers() == {session_id}
+    assert manager.waiting_for_answers([session_id]) == {session_id}
     manager.answer_permission(session_id, "p1", "yes")
     posted.wait()
     assert asking.chosen == [(session_id, "p1", "yes")]
     said = answer(manager, session_id)
     assert [type(part).__name__ for part in said.parts] == ["Text", "ToolCall", "Permission", "Text"]
     assert said.parts[2].chosen.name == "Allow"
-    assert manager.waiting_for_answers() == frozenset()
+    assert manager.waiting_for_answers([session_id]) == frozenset()
+
+
+def test_only_the_sessions_asked_about_are_looked_at_for_questions(manager, asking, session_id, monkeypatch):
+    posted, other = ask(manager, session_id), manager.create_session().session_id
+    looked, is_held = [], manager.storage.leases.is_held
+    monkeypatch.setattr(manager.storage.replies, "view", looked.append)
+    monkeypatch.setattr(manager.storage.leases, "is_held", lambda key: looked.append(key) or is_held(key))
+    assert manager.waiting_for_answers([other]) == frozenset()
+    assert looked == []
+    monkeypatch.undo()
+    manager.answer_permission(session_id, "p1", "yes")
+    posted.wait()
 
 
 def test_a_question_is_answered_once(manager, asking, session_id):
@@ -208,7 +220,7 @@ def test_what_was_not_offered_or_asked_is_refused(manager, asking, session_id):
 def test_another_process_answers(manager, asking, session_id, home):
     posted = ask(manager, session_id)
     other = WebChatSessionManager(ScriptedBackend(), home / "web-chat-sessions.json")
-    assert other.waiting_for_answers() == {session_id}
+    assert other.waiting_for_answers([session_id]) == {session_id}
     other.answer_permission(session_id, "p1", "no")
     posted.wait()
     assert asking.chosen == [(session_id, "p1", "no")]
@@ -298,7 +310,7 @@ def test_a_question_that_a_dead_server_left_is_kept_without_buttons(manager, ask
         left = answer(later, session_id)
         assert (left.status, left.questions) == ("interrupted", ())
         assert left.parts[2].status == "cancelled"
-        assert later.waiting_for_answers() == frozenset()
+        assert later.waiting_for_answers([session_id]) == frozenset()
         later.housekeeping.settle(session_id)
     with pytest.raises(QuestionClosed):
         later.answer_permission(session_id, "p1", "yes")

@@ -378,6 +378,27 @@ def queued(storage, session_id: str = "s") -> list[str]:
 
 
 class TestQueue:
+    def test_the_queues_have_a_version_that_their_changes_and_those_of_their_conversations_change(self, storage):
+        assert storage.queued() == {}
+        put(storage, "a")
+        put(storage, "a", session_id="t")
+        known = storage.queued()
+        assert {*known} == {"s", "t"}
+        assert storage.queued() == known
+        release = storage.leases.acquire("s")
+        log = storage.replies.begin("s", HEADER)
+        seen = [known["s"], storage.queued()["s"]]
+        log.write({"d": "text"})
+        seen.append(storage.queued()["s"])
+        log.discard()
+        release()
+        storage.transcripts.append("s", Message("m", "user", "hello"))
+        seen.append(storage.queued()["s"])
+        put(storage, "b")
+        seen.append(storage.queued()["s"])
+        assert len({*seen}) == 5
+        assert storage.queued()["t"] == known["t"]
+
     def test_what_waits_is_kept_in_order_with_all_that_it_has(self, storage):
         first = QueuedMessage("a", "one\ntwo", (File("n.txt", "né"),), "2026-01-01", "ada", "one", returned=True)
         with storage.queue.changing("s") as items:

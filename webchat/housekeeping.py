@@ -85,7 +85,6 @@ class Housekeeping:
             self._store.require(session_id, owner)
         deleted_at = self._throw_away(left, owner)
         self._tell(left)
-        self.empty_expired()
         return deleted_at
 
     def _throw_away(self, session_ids: Collection[str], owner: str | None) -> str:

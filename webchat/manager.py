@@ -378,9 +378,9 @@ class WebChatSessionManager:
         """
         self._questions.answer(self.get_session(session_id, owner).session_id, permission_id, option_id, owner or "")
 
-    def waiting_for_answers(self) -> frozenset[str]:
-        """The ids of all sessions, of every owner, in which a question is open."""
-        return self._questions.waiting()
+    def waiting_for_answers(self, session_ids: Collection[str]) -> frozenset[str]:
+        """Those of these sessions in which a question is open."""
+        return self._questions.waiting(session_ids)
 
     def pieces(self, session_id: str, message_id: str) -> Iterator[tuple[str, Message]]:
         """The text of one answer as it comes, from its beginning, as (new text, the message now); see `text_pieces`."""

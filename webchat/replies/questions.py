@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from contextlib import suppress
 
 from webchat.chat.message import Message, new_message_id
@@ -18,10 +19,11 @@ class Questions:
     def __init__(self, storage: Storage, supervisor: ReplySupervisor) -> None:
         self._storage, self._supervisor = storage, supervisor
 
-    def waiting(self) -> frozenset[str]:
-        """The sessions in which the person is asked something. Raises StorageError."""
+    def waiting(self, session_ids: Collection[str]) -> frozenset[str]:
+        """Those of these sessions in which the person is asked something. Raises StorageError."""
         with storing("The questions that are open could not be read"):
-            return frozenset(key for key in self._storage.replies.sessions() if self._supervisor.is_asking(key))
+            in_flight = {*self._storage.replies.sessions()}
+            return frozenset(key for key in session_ids if key in in_flight and self._supervisor.is_asking(key))
 
     def answer(self, session_id: str, permission_id: str, option_id: str, by: str) -> None:
         """Answer a question of the reply in flight, whichever process writes it; the first answer counts.

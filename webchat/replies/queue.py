@@ -223,16 +223,17 @@ class MessageQueue:
     def send_left(self) -> None:
         """Send what is left: its process has died, or no slot was free. Raises the first failure."""
         failure: Exception | None = None
-        for session_id in self._storage.queue.sessions():
+        queued = self._storage.queued()
+        self._held = {session_id: self._held[session_id] for session_id in queued if session_id in self._held}
+        for session_id, version in queued.items():
             try:
-                self._send_if_left(session_id)
+                self._send_if_left(session_id, version)
             except (WebChatError, OSError) as error:
                 failure = failure or error
         if failure:
             raise failure
 
-    def _send_if_left(self, session_id: str) -> None:
-        version = self._storage.queue.version(session_id), self._supervisor.version(session_id)
+    def _send_if_left(self, session_id: str, version: object) -> None:
         if self._held.get(session_id) == version or self._supervisor.is_answering(session_id):
             return
         self.send_next(session_id)

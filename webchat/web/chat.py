@@ -87,7 +87,7 @@ def sessions() -> Response | str:
         raise InvalidInput("by is folder, or is left out.")
     if wanted_face() is Face.JSON:
         found, has_more = session_list.listed(query, page, show, folder, by, program)
-        waiting = session_list.waiting()
+        waiting = session_list.waiting(found)
         rows = [{**shelved_fields(item), "waiting": item.session_id in waiting} for item in found]
         fields: dict[str, object] = {"sessions": rows, "has_more": has_more}
         if query.strip():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -79,7 +79,7 @@ def list_context(
         "programs": {} if show else manager().programs.programs,
         "has_folders": any(session.working_dir != "~" for session in sessions),
         "here": current.working_dir if current and current.working_dir != "~" else None,
-        "waiting": waiting(),
+        "waiting": waiting(sessions),
         "query": query,
         "page": page,
         "show": show,
@@ -93,10 +93,10 @@ def _link_to_more(query: str, page: int, show: str, folder: str | None, by: str,
     return link("sessions", page=page + 1, **narrowed)
 
 
-def waiting() -> frozenset[str]:
-    """The ids of the sessions that ask their person something; none if that cannot be read."""
+def waiting(sessions: Iterable[WebChatSession]) -> frozenset[str]:
+    """The ids of those that ask their person something; none if that cannot be read."""
     with suppress(StorageError):
-        return manager().waiting_for_answers()
+        return manager().waiting_for_answers([session.session_id for session in sessions])
     return frozenset()
 
 

@@ -86,6 +86,10 @@ class FileStorage:
     def has(self, session_id: str) -> bool:
         return self.transcripts.version(session_id) is not None or self.replies.version(session_id) is not None
 
+    def queued(self) -> dict[str, object]:
+        kinds = (self.queue, self.transcripts, self.replies)
+        return {key: tuple(kind.version(key) for kind in kinds) for key in self.queue.sessions()}
+
     def export(self, session_id: str) -> bytes:
         return self.replies.whole(session_id)
 

@@ -67,6 +67,9 @@ class MemoryStorage:
     def has(self, session_id: str) -> bool:
         return self.transcripts.version(session_id) is not None or self.replies.version(session_id) is not None
 
+    def queued(self) -> dict[str, object]:
+        return self._states(self.queue.sessions())
+
     def export(self, session_id: str) -> bytes:
         data, view = self.transcripts.export(session_id), self.replies.view(session_id)
         branch = self.transcripts.read(session_id)

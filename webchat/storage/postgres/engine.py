@@ -108,6 +108,13 @@ class PostgresStorage:
     def has(self, session_id: str) -> bool:
         return self.transcripts.version(session_id) is not None or self.replies.version(session_id) is not None
 
+    def queued(self) -> dict[str, object]:
+        rows = self.database.rows(
+            """SELECT q.session_id, q.version, incarnation, lines, reply, records
+            FROM webchat.queues AS q LEFT JOIN webchat.conversations AS c USING (session_id)"""
+        )
+        return {row[0]: tuple(row[1:]) for row in rows}
+
     def export(self, session_id: str) -> bytes:
         view, data = self.replies.view(session_id), self.transcripts.raw(session_id)
         left = left_behind(view, None, self.transcripts.read(session_id).messages)

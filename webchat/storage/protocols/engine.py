@@ -95,6 +95,12 @@ class Storage(Protocol):
     def has(self, session_id: str) -> bool:
         """Whether there is a transcript or a reply of that session, with or without a record."""
 
+    def queued(self) -> Mapping[str, object]:
+        """The sessions whose queue is not empty, each with a version of the queue and the conversation together.
+
+        It differs from an earlier one when either has changed, in any process.
+        """
+
     def export(self, session_id: str) -> bytes:
         """The session's transcript as JSON Lines, with the answer that is not in it yet."""
 
