@@ -29,7 +29,7 @@ AT_REST = "webchat-rest"
 """The name of an event of our own behind all that was read at once."""
 LAST_WORDS = 2**12
 """Bytes at the end of an answer in which an error may stand that is no event."""
-GATHERING, FOR_EACH, LONGEST_GATHERING = 0.1, 0.002, 0.18
+GATHERING, FOR_EACH, LONGEST_GATHERING = 0.1, 0.0025, 0.22
 """Seconds that the model server's events may gather before they are read, for each answer that is read at once as many
 more, and at most. What gathers may be lost to a kill. Waking a thread for each token costs four times as much."""
 UNSEEN_END = 0.04
