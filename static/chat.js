@@ -312,10 +312,10 @@
   // What changes while it is asked for is asked for afterwards.
   let listing = false;
   let stale = false;
-  const isManaging = () => panel()?.querySelector(".manage-row");
+  const isManaging = () => panel()?.querySelector(".manage-row, .menu:popover-open");
   const refreshList = () => {
-    if (!isPanelOpen() || isManaging()) return;
-    if (listing) stale = true; else htmx.trigger("#sessionSearch", "search", { isRefresh: true });
+    if (!isPanelOpen()) return;
+    if (listing || isManaging()) stale = true; else htmx.trigger("#sessionSearch", "search", { isRefresh: true });
   };
   // Where a person has begun to change a session meanwhile, a fresh list would take that away.
   document.addEventListener("htmx:before:swap", (event) => {
@@ -326,6 +326,26 @@
     if (event.target.id !== "sessionSearch") return;
     listing = false;
     if (stale) refreshList();
+  });
+  // The menu of a row. One is for all: what it had for another row goes before it opens. The browser gives the focus back
+  // only from what lies directly on the page.
+  let opener = null;
+  document.addEventListener("beforetoggle", ({ target, newState }) => {
+    if (target.id !== "rowMenu" || newState !== "open") return;
+    target.replaceChildren();
+    opener = document.activeElement;
+  }, true);
+  document.addEventListener("toggle", ({ target, newState }) => {
+    if (target.id !== "rowMenu" || newState !== "closed") return;
+    if (target.contains(document.activeElement)) opener.focus();
+    if (stale) refreshList();
+  }, true);
+  // Escape leaves a title as it was, and what lies above the page open.
+  document.addEventListener("keydown", (event) => {
+    const cancel = event.key === "Escape" && !event.isComposing && event.target.closest(".rename")?.querySelector("a");
+    if (!cancel) return;
+    event.preventDefault();
+    cancel.click();
   });
   const bringList = () => hold($("sessionSearch"), () => window.htmx?.trigger("#sessionSearch", "search"));
   document.addEventListener("beforetoggle", (event) => {
@@ -344,14 +364,15 @@
   document.addEventListener("keydown", (event) => {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (!step || !isPanelOpen() || !event.target.closest("#sessionsPanel, #sessionsButton")) return;
-    const rows = [...panel().querySelectorAll("button, a.row")];
+    const isMenu = event.target.closest("[role=menu]");
+    const rows = [...panel().querySelectorAll(isMenu ? "[role=menuitem]" : "button:not(.manage, [role]), a.row")];
     event.preventDefault();
     // From the search the way leads down into the list, past the button above it.
     const from = event.target.id === "sessionSearch" ? 0 : rows.indexOf(document.activeElement);
     rows[Math.min(rows.length - 1, Math.max(0, from + step))]?.focus();
   });
   // Where the failure of what this form or list asks for is said.
-  const ASKS = "form, #sessionSearch";
+  const ASKS = "form, #sessionSearch, .manage, [role=menuitem]";
   const problemOf = (source) => $(source.closest("#sessionsPanel") ? "sessionsProblem" : "problem");
   document.addEventListener("htmx:before:request", (event) => {
     if (event.target.matches?.(ASKS)) problemOf(event.target)?.replaceChildren();

@@ -58,7 +58,7 @@ def test_a_name_is_shown_as_it_is(client, page, sessions):
     assert titles(page)[-1] == "<b>bold</b>"
 
 
-def test_the_form_for_all_this_is_a_page_and_a_row(client, page, sessions):
+def test_all_this_is_a_page_and_a_menu_with_a_form_for_the_title(client, page, sessions):
     shown = page(f"/sessions/{sessions[0]}/manage")
     assert shown.soup.select_one("input[name=title]")["value"] == "one"
     assert {form["action"].rpartition("/")[2] for form in shown.soup.select("main form")} == {
@@ -67,9 +67,25 @@ def test_the_form_for_all_this_is_a_page_and_a_row(client, page, sessions):
         "archive",
         "delete",
     }
-    row = page(client.get(f"/sessions/{sessions[0]}/manage", headers=HTMX))
-    assert not row.soup.select("html")
-    assert row.soup.select_one("li input[name=title]")
+    menu = page(client.get(f"/sessions/{sessions[0]}/manage", headers=HTMX))
+    assert not menu.soup.select("html")
+    assert [item.get_text() for item in menu.soup.select("[role=menuitem]")][:2] == ["Rename", "Pin"]
+    for path in ("rename", "title?edit=yes"):
+        assert page(f"/sessions/{sessions[0]}/{path}").soup.select_one("html input[name=title]")["value"] == "one"
+        form = page(client.get(f"/sessions/{sessions[0]}/{path}", headers=HTMX))
+        assert not form.soup.select("html")
+        assert form.soup.select_one("input[name=title]")["value"] == "one"
+
+
+def test_the_title_stands_in_the_header_until_it_is_changed_there(client, page, sessions):
+    link = page(f"/sessions/{sessions[0]}").soup.select_one("#badge a")
+    assert link.get_text() == "one"
+    assert page(link["href"]).soup.select_one("input[name=title]")["value"] == "one"
+    shown = page(client.get(link["hx-get"].partition("?")[0], headers=HTMX))
+    assert shown.soup.select_one("#badge a").get_text() == "one"
+    form = {"title": "First", "in": "header"}
+    changed = page(client.post(f"/sessions/{sessions[0]}/rename", data=form, headers=HTMX))
+    assert changed.soup.select_one("[hx-target='#titleForm'] a").get_text() == "First"
 
 
 # Order

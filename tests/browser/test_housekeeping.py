@@ -22,14 +22,22 @@ def chat(serve, visit, home):
 
 
 def managed(chat, title):
-    """Open the form of the row with that title."""
+    """Open the menu of the row with that title."""
     chat.open_sessions()
+    opened(chat, title)
+    return chat.page.get_by_role("menu")
+
+
+def opened(chat, title):
     row = chat.panel.locator("li", has_text=title)
     row.hover()
-    row.get_by_role("link").click()
-    form = chat.panel.locator(".manage-row")
-    expect(form).to_be_visible()
-    return form
+    row.get_by_role("button", name="Rename, sort or delete").click()
+
+
+def renaming(chat, title):
+    """The field for the title of that row."""
+    managed(chat, title).get_by_role("menuitem", name="Rename").click()
+    return chat.panel.get_by_label("Title", exact=True)
 
 
 def next_event(name):
@@ -45,9 +53,8 @@ def test_a_fresh_list_that_comes_late_takes_no_form_away(chat):
     chat.page.route("**/sessions?q=", lambda route: held.append(route), times=1)
     with chat.page.expect_request("**/sessions?q="):
         chat.page.evaluate("document.dispatchEvent(new Event('sessions'))")
-    row = chat.panel.locator("li", has_text="plums")
-    row.hover()
-    row.get_by_role("link").click()
+    opened(chat, "plums")
+    chat.page.get_by_role("menuitem", name="Rename").click()
     title = chat.panel.get_by_label("Title", exact=True)
     title.fill("Ripe plums")
     chat.page.evaluate(next_event("htmx:finally:request"))
@@ -59,10 +66,10 @@ def test_a_fresh_list_that_comes_late_takes_no_form_away(chat):
 
 
 def test_a_session_is_renamed_in_its_place(chat):
-    form = managed(chat, "plums")
-    expect(form.get_by_label("Title")).to_be_focused()
-    form.get_by_label("Title").fill("Ripe plums")
-    form.get_by_label("Title").press("Enter")
+    title = renaming(chat, "plums")
+    expect(title).to_be_focused()
+    title.fill("Ripe plums")
+    title.press("Enter")
     expect(chat.rows.first).to_contain_text("Ripe plums")
     expect(chat.page).to_have_title("Ripe plums · Amplifier")
     expect(chat.panel).to_be_visible()
@@ -70,8 +77,8 @@ def test_a_session_is_renamed_in_its_place(chat):
 
 def test_a_name_that_is_being_typed_is_not_lost_to_news(chat):
     other = chat.tab("/").ready()
-    form = managed(chat, "apples")
-    form.get_by_label("Title").fill("Half a na")
+    title = renaming(chat, "apples")
+    title.fill("Half a na")
     asked = []
     chat.page.on("request", lambda request: asked.append(request.url))
     chat.page.evaluate(next_event("sessions"))
@@ -81,11 +88,71 @@ def test_a_name_that_is_being_typed_is_not_lost_to_news(chat):
     chat.page.evaluate("fetch('/healthz').then(() => true)")
     assert [url for url in asked if url.endswith("/healthz")]
     assert not [url for url in asked if "/sessions?" in url]
-    expect(form.get_by_label("Title")).to_have_value("Half a na")
+    expect(title).to_have_value("Half a na")
+
+
+def test_the_menu_of_a_row_opens_closes_and_never_shows_another_rows(chat):
+    menu = managed(chat, "plums")
+    expect(menu.get_by_role("menuitem")).to_have_text(
+        ["Rename", "Pin", "Archive", "Markdown", "HTML", "JSON Lines", "Delete"]
+    )
+    expect(menu.get_by_role("menuitem", name="Rename")).to_be_focused()
+    for key, name in (("ArrowDown", "Pin"), ("ArrowUp", "Rename"), ("ArrowUp", "Rename")):
+        chat.page.keyboard.press(key)
+        expect(menu.get_by_role("menuitem", name=name)).to_be_focused()
+    chat.page.keyboard.press("Escape")
+    expect(menu).to_be_hidden()
+    expect(chat.panel).to_be_visible()
+    button = chat.panel.locator("li", has_text="plums").get_by_role("button", name="Rename, sort or delete")
+    expect(button).to_be_focused()
+    button.click()
+    expect(menu.get_by_role("menuitem")).to_have_count(7)
+    button.click()
+    expect(menu).to_be_hidden()
+    button.click()
+    expect(menu.get_by_role("menuitem")).to_have_count(7)
+    chat.page.keyboard.press("Escape")
+    chat.page.route("**/manage", lambda route: None)
+    opened(chat, "apples")
+    expect(chat.page.locator("#rowMenu > *")).to_have_count(0)
+
+
+def test_what_happens_while_the_menu_is_open_is_listed_when_it_closes(chat):
+    menu = managed(chat, "apples")
+    expect(menu.get_by_role("menuitem")).to_have_count(7)
+    chat.page.evaluate(next_event("sessions"))
+    renamed = chat.page.request.get(f"{chat.base}/api/sessions").json()["sessions"][0]["session_id"]
+    chat.page.request.post(f"{chat.base}/sessions/{renamed}/rename", form={"title": "dates"})
+    chat.page.evaluate("window.happened")
+    expect(menu.get_by_role("menuitem")).to_have_count(7)
+    chat.page.keyboard.press("Escape")
+    expect(chat.rows.filter(has_text="dates")).to_have_count(1)
+
+
+def test_the_title_in_the_header_is_changed_there(chat):
+    chat.open_sessions()
+    chat.rows.filter(has_text="plums").click()
+    expect(chat.badge).to_contain_text("plums")
+    chat.badge.get_by_role("link", name="plums").click()
+    title = chat.page.get_by_label("Title", exact=True)
+    expect(title).to_be_focused()
+    title.fill("Not this")
+    title.press("Escape")
+    expect(chat.badge).to_contain_text("plums")
+    chat.badge.get_by_role("link", name="plums").click()
+    other = chat.tab("/").ready()
+    title.fill("Ripe plums")
+    chat.page.evaluate(next_event("sessions"))
+    other.asked("news")
+    chat.page.evaluate("window.happened")
+    expect(title).to_have_value("Ripe plums")
+    title.press("Enter")
+    expect(chat.badge).to_contain_text("Ripe plums")
+    expect(chat.page).to_have_title("Ripe plums · Amplifier")
 
 
 def test_a_deletion_is_undone(chat):
-    managed(chat, "plums").get_by_role("button", name="Delete").click()
+    managed(chat, "plums").get_by_role("menuitem", name="Delete").click()
     expect(chat.rows).to_have_count(2)
     expect(chat.page.locator(".welcome")).to_be_visible()
     chat.page.get_by_role("button", name="Undo").click()
@@ -95,7 +162,7 @@ def test_a_deletion_is_undone(chat):
 
 
 def test_undo_goes_after_ten_seconds_and_the_trash_has_it_still(chat):
-    managed(chat, "apples").get_by_role("button", name="Delete").click()
+    managed(chat, "apples").get_by_role("menuitem", name="Delete").click()
     undo = chat.page.locator(".undo")
     expect(undo).to_be_visible()
     expect(undo).to_be_hidden(timeout=12_000)
@@ -108,10 +175,10 @@ def test_undo_goes_after_ten_seconds_and_the_trash_has_it_still(chat):
 def test_another_tab_sees_it_at_once(chat):
     other = chat.tab("/").ready()
     other.open_sessions()
-    managed(chat, "pears").get_by_role("button", name="Pin").click()
+    managed(chat, "pears").get_by_role("menuitem", name="Pin").click()
     expect(other.rows.first).to_contain_text("pears")
     chat.page.keyboard.press("Escape")
-    managed(chat, "pears").get_by_role("button", name="Delete").click()
+    managed(chat, "pears").get_by_role("menuitem", name="Delete").click()
     expect(other.rows).to_have_count(2)
 
 

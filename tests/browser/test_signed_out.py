@@ -99,7 +99,7 @@ def test_the_sign_in_is_swapped_in_nowhere_else(chat, host):
     expect(problem).to_contain_text("You have been signed out")
     chat.page.locator("#sessionSearch").fill("hel")
     expect(problem).to_contain_text("You have been signed out")
-    chat.page.locator("#sessionList a.manage").click()
+    chat.page.locator("#sessionList button.manage").click()
     chat.panel.get_by_role("button", name="+ New").click()
     expect(problem).to_contain_text("You have been signed out")
     expect(chat.rows).to_have_count(1)

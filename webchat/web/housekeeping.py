@@ -7,10 +7,11 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Blueprint, redirect
+from flask import Blueprint, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from webchat.errors import InvalidInput
+from webchat.session_store import WebChatSession
 from webchat.storage.protocols import Shelf
 from webchat.web import pieces, session_list
 from webchat.web.api import shelved_fields
@@ -29,21 +30,42 @@ def register(blueprint: Blueprint) -> None:
     """Give the blueprint this module's routes."""
     action = f"<any({', '.join(ACTIONS)}):action>"
     blueprint.get("/sessions/<session_id>/manage", endpoint="manage")(manage)
+    blueprint.get("/sessions/<session_id>/rename", endpoint="rename_row")(rename_row)
+    blueprint.get("/sessions/<session_id>/title", endpoint="title")(title)
     blueprint.post("/sessions/<session_id>/rename", endpoint="rename")(rename)
     blueprint.post(f"/sessions/<session_id>/{action}", endpoint="tidy")(tidy)
     blueprint.post(f"/sessions/{action}", endpoint="tidy_several")(tidy_several)
 
 
 def manage(session_id: str) -> str:
-    """The actions on a session: in place of its row, or as a page without JavaScript."""
-    page = "webchat/_manage.html" if is_htmx() else "webchat/manage.html"
-    return render_template(page, item=manager().get_session(session_id, owner()))
+    """The actions on a session: a menu beside its row, or a page without JavaScript."""
+    item = manager().get_session(session_id, owner())
+    return render_template("webchat/_row_menu.html" if is_htmx() else "webchat/manage.html", **_actions(item))
+
+
+def rename_row(session_id: str) -> str:
+    """A form for the title, in place of the session's row."""
+    item = manager().get_session(session_id, owner())
+    return render_template("webchat/_rename_row.html" if is_htmx() else "webchat/manage.html", **_actions(item))
+
+
+def title(session_id: str) -> str:
+    """The session's title in the header, or with `edit` a form for it there."""
+    session = manager().get_session(session_id, owner())
+    if not is_htmx():
+        return render_template("webchat/manage.html", **_actions(session))
+    if "edit" in request.args:
+        return render_template("webchat/_rename.html", item=session, in_header=True)
+    return pieces.badge_html(session)
 
 
 def rename(session_id: str) -> AnyResponse:
-    title = request_fields().required("title", "Write a title first.")
-    session = manager().housekeeping.rename(session_id, title, owner())
-    return script_answer(shelved_fields(session)) or _done()
+    fields = request_fields()
+    session = manager().housekeeping.rename(session_id, fields.required("title", "Write a title first."), owner())
+    told = script_answer(shelved_fields(session))
+    if told or not is_htmx() or fields.optional("in") != "header":
+        return told or _done()
+    return fragments(session_list.list_partial(), partial("titleForm", "outerHTML", pieces.badge_html(session)))
 
 
 def tidy(session_id: str, action: str) -> AnyResponse:
@@ -66,6 +88,12 @@ def tidy_several(action: str) -> AnyResponse:
         shelf: Shelf = "trash" if in_trash else "archive" if fields.optional("show") == "archived" else "list"
         session_ids = [session.session_id for session in manager().list_page(shelf, owner=owner())]
     return _do(action, session_ids)
+
+
+def _actions(session: WebChatSession) -> dict[str, Any]:
+    pin = ("unpin", "Unpin") if session.pinned else ("pin", "Pin")
+    archive = ("unarchive", "Take from the archive") if session.archived else ("archive", "Archive")
+    return {"item": session, "actions": (pin, archive, ("delete", "Delete"))}
 
 
 def undo_context(deleted_at: str | None) -> dict[str, Any]:

@@ -183,8 +183,13 @@ def status_html(status: Status | None) -> str:
 
 def shell_partials(session: WebChatSession | None) -> Markup:
     """What depends on the session outside the chat: badge and title."""
-    badge = render_template("webchat/_badge.html", session=session)
-    return partial("badge", "outerHTML", badge) + Markup("<title>{}</title>\n").format(page_title(session))
+    title = Markup("<title>{}</title>\n").format(page_title(session))
+    return partial("badge", "outerHTML", badge_html(session)) + title
+
+
+def badge_html(session: WebChatSession | None) -> str:
+    """The session in the header: its title, and whether it is the current one."""
+    return render_template("webchat/_badge.html", session=session)
 
 
 def page_title(session: WebChatSession | None) -> str:
