@@ -22,16 +22,18 @@
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
   if (zone) document.cookie = `webchat-timezone=${zone}; path=/; max-age=31536000; samesite=lax`;
 
-  // The view follows the answer while it is at the end, and only then. What a person scrolls away from stays put.
+  // The view follows the answer while it is at the end, and only then. What a person scrolls away from stays put. Who
+  // chose so stays where the answer begins.
   const NEAR = 48;
-  let following = true;
+  const follows = root.dataset.follow !== "off";
+  let following = follows;
   let followedTo = -1;
   const distance = () => root.scrollHeight - root.scrollTop - root.clientHeight;
   const toEnd = () => {
     root.scrollTop = root.scrollHeight;
     followedTo = root.scrollTop;
   };
-  const showArrow = () => { const arrow = $("toEnd"); if (arrow) arrow.hidden = following; };
+  const showArrow = () => { const arrow = $("toEnd"); if (arrow) arrow.hidden = following || distance() < NEAR; };
   // Who scrolls up to where the page begins gets what was said before; by hand it is a link.
   const bringEarlier = () => {
     const link = $("earlier");
@@ -41,7 +43,7 @@
   };
   addEventListener("scroll", () => {
     if (!following || root.scrollTop !== followedTo) {
-      following = distance() < NEAR;
+      following = follows && distance() < NEAR;
       bringEarlier();
     }
     showArrow();
@@ -131,7 +133,7 @@
   const focusField = () => { const field = $("messageInput"); if (field && !touch.matches) field.focus({ preventScroll: true }); };
   const opened = () => {
     watch();
-    following = true;
+    following = follows;
     if ($("messages")) toEnd();
     // What "/" shows changes with the current session; the address of this one leads back to it.
     const { url } = $("chatArea")?.dataset ?? {};
@@ -234,8 +236,10 @@
   document.addEventListener("keydown", (event) => {
     const field = event.target;
     if (field.id === "messageInput") {
-      // Enter sends; with Shift, while an input method composes, or on a touch keyboard it breaks the line.
-      if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229 || touch.matches) return;
+      // Enter sends; with Shift, while an input method composes, or on a touch keyboard it breaks the line. Control and
+      // Enter always send, and for who chose so nothing else does.
+      if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
+      if (!event.ctrlKey && !event.metaKey && (touch.matches || root.dataset.send === "control")) return;
       event.preventDefault();
       if (field.value.trim()) field.form.requestSubmit();
       return;
@@ -294,7 +298,7 @@
     if (button.matches(".stop") && event.detail > 1) event.preventDefault();
     if (button.id === "shortcutsButton") showShortcuts();
     if (button.matches(".notify")) Notification.requestPermission().then(() => { button.hidden = true; });
-    if (button.id === "toEnd") { following = true; toEnd(); focusField(); }
+    if (button.id === "toEnd") { following = follows; toEnd(); focusField(); }
   });
 
   // htmx takes over a page's elements a moment after this script has run, and others a moment after inserting them. What is
@@ -744,7 +748,7 @@
       opened();
       if (!isPanelOpen()) focusField();
     } else if (event.detail.ctx.sourceElement?.matches?.("form.field, #stopForm")) {
-      following = true;
+      following = follows;
       toEnd();
       focusField();
     } else if (following && root.scrollTop === followedTo && $("messages")) {

@@ -46,6 +46,7 @@ ROUTES = {
     "GET /api/sessions": "JJJJJ",
     "GET /apps/settings/": "HHJHH",
     "POST /apps/settings/": "HHJTE",
+    "POST /apps/settings/habits": "HHJTE",
     "POST /apps/settings/memories/<memory_id>/<action>": "HHJTT",
     "GET /apps/settings/models": "HHJHH",
     "POST /apps/settings/models/<name>/cancel": "HHJTT",

@@ -863,3 +863,26 @@ def test_where_others_can_read_what_is_saved_no_key_is(shared, given, variable):
     assert config.read_saved(shared) == {}
     live.save(live.changes({"backend": "openai", "base_url": "http://127.0.0.1:1/v1", "api_key": ""}), manager)
     assert config.read_saved(shared)["base_url"] == "http://127.0.0.1:1/v1"
+
+
+# In this browser
+
+
+def test_keys_and_following_are_chosen_for_one_browser_and_said_on_its_pages(app, page):
+    mine, other = app.test_client(), app.test_client()
+    chosen = mine.post(f"{SETTINGS}habits", data={"send": "control", "follow": "off"})
+    assert chosen.status_code == 303
+    shown = mine.get(chosen.location.partition("#")[0]).text
+    assert "Saved for this browser." in shown
+    assert 'value="control" checked' in shown
+    assert 'value="off" checked' in shown
+    chat = mine.get("/").text
+    assert 'data-send="control" data-follow="off"' in chat
+    assert "Ctrl+Enter to send" in chat
+    assert "data-send" not in other.get("/").text
+    mine.post(f"{SETTINGS}habits", data={"send": "enter"})
+    assert 'data-theme="system" data-follow="off">' in mine.get("/").text
+    assert mine.post(f"{SETTINGS}habits", data={"send": "never"}).status_code == 422
+    assert mine.post(f"{SETTINGS}habits", json={"follow": "on"}, headers=JSON).json == {"follow": "on"}
+    mine.set_cookie("webchat-send", "nonsense")
+    assert "data-send" not in mine.get("/").text

@@ -128,3 +128,17 @@ def test_what_is_written_while_an_answer_comes_is_kept(serve_model, model, visit
     expect(chat.questions).to_have_count(1)
     chat.page.keyboard.press("Enter")
     expect(chat.questions).to_have_count(2)
+
+
+def test_who_chose_so_sends_with_control_and_breaks_the_line_with_enter(serve, visit):
+    chat = visit(serve(), "/apps/settings/")
+    chat.page.get_by_label("Ctrl+Enter").check()
+    chat.page.get_by_role("button", name="Save for this browser").click()
+    chat.open("/").ready()
+    chat.field.fill("one")
+    chat.field.press("Enter")
+    chat.page.keyboard.type("two")
+    expect(chat.field).to_have_value("one\ntwo")
+    chat.field.press("Control+Enter")
+    chat.answered()
+    assert chat.texts()[0] == "one\ntwo"

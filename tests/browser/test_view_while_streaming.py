@@ -91,3 +91,20 @@ def test_sending_leads_to_the_end_again(serve_model, model, visit):
     chat.asked("and now?")
     expect(chat.answer).to_be_in_viewport()
     expect(chat.to_end).to_be_hidden()
+
+
+def test_who_chose_so_is_not_taken_along_by_an_answer(serve_model, model, visit, gates):
+    model.script(sends(*paragraphs(0, 3), gates[0], *paragraphs(3, 60), ended()))
+    chat = visit(serve_model(), "/apps/settings/")
+    chat.page.get_by_label("Stay where I read").check()
+    chat.page.get_by_role("button", name="Save for this browser").click()
+    chat.open("/").ready()
+    chat.ask("write a lot")
+    chat.streaming("Paragraph 2")
+    before = chat.scrolled()
+    gates[0].set()
+    chat.answered()
+    assert chat.scrolled() == before
+    expect(chat.to_end).to_be_visible()
+    chat.to_end.click()
+    expect(chat.answer.get_by_text("Paragraph 59")).to_be_in_viewport()

@@ -14,7 +14,7 @@ from webchat.backends.openai.nearby import PORTS, address_at, nearby_servers
 from webchat.errors import InvalidInput, WebChatError
 from webchat.live_settings import LiveSettings
 from webchat.models.shelf import Shelf
-from webchat.web import guard
+from webchat.web import guard, habits
 from webchat.web.context import chat_of, manager, owner
 from webchat.web.faces import Face, is_script, json_answer, script_answer, wanted_face
 from webchat.web.housekeeping import is_just_now
@@ -39,6 +39,7 @@ class SettingsPage:
         blueprint = Blueprint("settings", __name__)
         blueprint.get("/", endpoint="page")(self.page)
         blueprint.post("/", endpoint="save")(self.save)
+        blueprint.post("/habits", endpoint="habits")(self.habits)
         blueprint.post("/test", endpoint="test")(self.test)
         blueprint.get("/servers", endpoint="servers")(self.servers)
         action = "<any(delete, restore, purge):action>"
@@ -52,7 +53,7 @@ class SettingsPage:
         if wanted_face() is Face.JSON:
             return json_answer(SettingsForm(self._live).described(manager().label))
         gone = request.args.get("gone") if is_just_now(request.args.get("deleted")) else None
-        return self._page(saved="saved" in request.args, gone=gone)
+        return self._page(saved="saved" in request.args, kept="kept" in request.args, gone=gone)
 
     def save(self) -> AnyResponse | tuple[str, int]:
         given = posted(request_fields())
@@ -66,6 +67,12 @@ class SettingsPage:
         if is_htmx():
             return reload_page(answer)
         return script_answer(SettingsForm(self._live).described(manager().label)) or answer
+
+    def habits(self) -> AnyResponse:
+        """Keep what a person is used to, in the browser."""
+        given = habits.submitted(request_fields())
+        page = redirect(url_for(".page", kept="", _anchor="habits"), code=303)
+        return habits.keep(script_answer(given) or page, given)
 
     def test(self) -> AnyResponse | str:
         """Ask the server in the form for its models; `server` fills in the one at that port of this machine."""

@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, PrefixLoader
 
 from webchat.chat.message import new_message_id
 from webchat.web.context import chat_of, hint_version, link, local_time, resources, static_link
+from webchat.web.habits import habits
 from webchat.web.new_session import known_folders, short_folder
 
 
@@ -31,6 +32,7 @@ def environment() -> Environment:
         "request": request,
         "url_for": url_for,
         "webchat_chat": chat_of,
+        "webchat_habits": habits,
         "webchat_hint_version": hint_version,
         "webchat_known_folders": known_folders,
         "webchat_link": link,
