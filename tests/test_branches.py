@@ -185,3 +185,90 @@ def test_what_is_sent_from_a_stale_page_is_refused(manager, session_id):
     assert texts(manager, session_id) == ["one", "You said: one", "two", "You said: two"]
     now = manager.conversation(session_id).messages
     manager.post_message(session_id, "three", seen=now[-2].id).wait()  # the question was seen, and then its answer came
+
+
+# An answer in other words
+
+
+def edited(manager, backend, session_id, **more):
+    """An answer in a person's words, in place of the model's."""
+    backend.plays("first")
+    manager.send_message("question")
+    first = manager.conversation(session_id).last
+    return first, manager.edit_answer(session_id, first.id, "what it should say", **more)
+
+
+def test_an_answer_in_other_words_stands_beside_the_first_and_is_what_the_model_said(manager, backend, session_id):
+    first, mine = edited(manager, backend, session_id)
+    last = manager.conversation(session_id).last
+    assert (last.content, last.kind, last.status, last.siblings) == (
+        mine.content,
+        "edited",
+        "complete",
+        (first.id, mine.id),
+    )
+    manager.send_message("and then?")
+    assert [item["content"] for item in backend.histories[-1]] == ["question", "what it should say"]
+    manager.select(session_id, first.id)
+    assert texts(manager, session_id) == ["question", "first"]
+    assert manager.conversation(session_id).last.kind is None
+
+
+def test_an_earlier_answer_in_other_words_leaves_what_followed_on_its_branch(manager, backend, session_id):
+    backend.plays("first")
+    manager.send_message("question")
+    first = manager.conversation(session_id).last
+    manager.send_message("more")
+    manager.edit_answer(session_id, first.id, "other")
+    assert texts(manager, session_id) == ["question", "other"]
+    manager.select(session_id, first.id)
+    assert texts(manager, session_id)[1:3] == ["first", "more"]
+
+
+def test_changing_an_answer_twice_with_one_key_is_one_change(manager, backend, session_id):
+    first, mine = edited(manager, backend, session_id, key="k")
+    assert manager.edit_answer(session_id, first.id, "what it should say", key="k").id == mine.id
+    assert len(manager.conversation(session_id).last.siblings) == 2
+
+
+def test_only_a_whole_answer_of_this_session_can_be_changed(manager, backend, session_id):
+    manager.send_message("question")
+    question, answer = manager.conversation(session_id).messages
+    for message_id in (question.id, "nobody"):
+        with pytest.raises(InvalidInput):
+            manager.edit_answer(session_id, message_id, "x")
+    with pytest.raises(StaleView):
+        manager.edit_answer(session_id, answer.id, "x", seen="somebody")
+    manager.add_exchange(session_id, "recall it", lambda: "It is blue.", "memory")
+    with pytest.raises(InvalidInput):
+        manager.edit_answer(session_id, manager.conversation(session_id).last.id, "x")
+
+
+def test_an_edited_answer_can_be_tried_again(manager, backend, session_id):
+    _, mine = edited(manager, backend, session_id)
+    backend.plays("third")
+    manager.retry(session_id, mine.id).wait()
+    assert texts(manager, session_id) == ["question", "third"]
+    assert len(manager.conversation(session_id).last.siblings) == 3
+
+
+def test_an_answer_is_changed_on_the_page_and_marked_there_and_in_exports(client, page, manager, backend, session_id):
+    backend.plays("first")
+    manager.send_message("question")
+    first = manager.conversation(session_id).last
+    address = f"/sessions/{session_id}/messages/{first.id}/edit"
+    assert address in client.get(f"/sessions/{session_id}").text
+    form = page(address).soup.select_one("form.edit")
+    assert form.select_one("textarea").get_text().strip() == "first"
+    fields = {field["name"]: field["value"] for field in form.select("input")}
+    assert client.post(address, data={**fields, "message": "second"}).status_code == 303
+    shown = page(f"/sessions/{session_id}")
+    assert shown.messages[-1].text == "second"
+    assert "Edited by hand." in shown.soup.get_text()
+    for kind in ("md", "html"):
+        assert "Edited by hand." in client.get(f"/sessions/{session_id}/export?format={kind}").text
+    exported = client.get(f"/sessions/{session_id}/export?format=jsonl").data
+    assert b'"kind":"edited"' in exported
+    address = f"/sessions/{session_id}/messages/{manager.conversation(session_id).last.id}/edit"
+    told = client.post(address, json={"message": "third"}, headers={"Accept": "application/json"}).json
+    assert (told["content"], told["kind"]) == ("third", "edited")

@@ -311,6 +311,24 @@ class WebChatSessionManager:
         session = self.get_session(session_id, owner)
         return self._rules.edit(session, message_id, self._submission(message, (), key, seen, client))
 
+    def edit_answer(
+        self,
+        session_id: str,
+        message_id: str,
+        text: str,
+        owner: str | None = None,
+        *,
+        key: str | None = None,
+        seen: str | None = None,
+    ) -> Message:
+        """Put a person's text in the place of an answer; returns it. The answer stays on another branch.
+
+        The model is told this text as what it said. Raises SessionBusy, StaleView, TooOften, NoRoom, TooLarge;
+        InvalidInput if that message is not shown or no answer.
+        """
+        session = self.get_session(session_id, owner)
+        return self._rules.edit_answer(session, message_id, self._submission(text, (), key, seen, None))
+
     def retry(
         self,
         session_id: str,

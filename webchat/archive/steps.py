@@ -19,6 +19,7 @@ from webchat.render.markdown import markdown, normal_lines
 from webchat.render.terminal import plain, visible, written
 
 BROKE_OFF, STOPPED, INTERRUPTED = "The answer broke off.", "Answer stopped.", "Answer interrupted."
+EDITED = "Edited by hand."
 _MARKS = re.compile(r"([\\`*_\[\]<>#|~&])")
 """What means something in a line of Markdown."""
 _DONE = {"pending": " ", "running": " ", "done": "x"}
@@ -61,9 +62,10 @@ def _shown(picture: SentPicture, data: bytes | None) -> Markup:
 
 
 def _parts(message: Message) -> tuple[Part, ...]:
-    """All that the message consists of, and as a note how it ended."""
+    """All that the message consists of, and as notes how it ended and who wrote it."""
     ends = {"failed": [BROKE_OFF] if not message.error else [], "stopped": [STOPPED], "interrupted": [INTERRUPTED]}
     notes = [*ends.get(message.status, []), *([message.error] if message.error else [])]
+    notes += [EDITED] if message.kind == "edited" else []
     return (*message.ordered, *map(Note, notes))
 
 

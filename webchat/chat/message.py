@@ -39,7 +39,8 @@ class Message:
     """One message as it is shown. `revision` is the number of the transcript's record that changed it last, from 1.
 
     status: complete, stopped (by the person), interrupted (the server went away), failed (`error` says why); while it
-    is being written: waiting, streaming. kind: None, or "memory" for an exchange that no model saw. `reasoning` and
+    is being written: waiting, streaming. kind: None, "memory" for an exchange that no model saw, or "edited" for an
+    answer in the person's words, which counts as what the model said. `reasoning` and
     `notes` were said beside the answer. `code` names an error that the page offers a way out of ("ended"). `key` is
     what the form that sent it, or asked for it, was known by. `extended` counts how often the answer was continued.
     `siblings` are the ids of all messages that follow the same one, this one among them, oldest first; () if it is
@@ -70,6 +71,13 @@ class Message:
     @property
     def in_flight(self) -> bool:
         return self.status in IN_FLIGHT
+
+    @property
+    def can_be_edited(self) -> bool:
+        """Whether a person may put other words in its place: a question, which is asked again, or an answer."""
+        if self.role == "user":
+            return True
+        return self.role == "assistant" and not self.in_flight and self.kind != "memory" and bool(self.content.strip())
 
     @property
     def ordered(self) -> tuple[Part, ...]:

@@ -211,6 +211,28 @@ class ConversationRules:
         self._storage.bus.publish(session_id, urgent=True)
         return asked, answered
 
+    def edit_answer(self, session: WebChatSession, message_id: str, sent: Submission) -> Message:
+        """See `WebChatSessionManager.edit_answer`."""
+        session_id = session.session_id
+        self._store.require_known()
+        with self._supervisor.turn(session_id) as turn:
+            again = self._sent_in(session, turn.conversation, sent.key, None)
+            if again:
+                return again.reply
+            _check_seen(turn.conversation, sent.seen)
+            answer = turn.conversation.find(message_id)
+            if answer is None or answer.role != "assistant" or not answer.can_be_edited:
+                raise InvalidInput("Only a message of your own or an answer can be changed.")
+            edited = Message(
+                new_message_id(), "assistant", sent.text, parent=answer.parent, kind="edited", key=sent.key
+            )
+            edited = replace(edited, created_at=self._clock(), model=answer.model)
+            with self._allowance.message(session.owner, sent.size):
+                self._storage.transcripts.append(session_id, edited)
+        self._store.note_message(session, sent.text)
+        self._storage.bus.publish(session_id, urgent=True)
+        return edited
+
     def retry(self, session: WebChatSession, message_id: str, key: str | None, client: str | None) -> Posted:
         """See `WebChatSessionManager.retry`."""
 

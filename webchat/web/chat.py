@@ -8,7 +8,7 @@ from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as AnyResponse
 
 from webchat.chat.conversation import Conversation
-from webchat.chat.message import Message, new_message_id
+from webchat.chat.message import Message
 from webchat.chat.queued import QueuedMessage
 from webchat.chat.search import Hit
 from webchat.errors import InvalidInput
@@ -46,10 +46,8 @@ def register(blueprint: Blueprint) -> None:
     post("/sessions/<session_id>/messages", endpoint="send")(send)
     get("/sessions/<session_id>/messages/<message_id>", endpoint="source")(source)
     get("/sessions/<session_id>/messages/<message_id>/files/<int:number>", endpoint="file")(file)
-    get("/sessions/<session_id>/messages/<message_id>/edit", endpoint="edit")(edit)
-    for name, view in (("retry", retry), ("continue", go_on), ("edit", change), ("select", select), ("fork", fork)):
-        endpoint = "change" if view is change else name
-        post(f"/sessions/<session_id>/messages/<message_id>/{name}", endpoint=endpoint)(view)
+    for name, view in (("retry", retry), ("continue", go_on), ("select", select), ("fork", fork)):
+        post(f"/sessions/<session_id>/messages/<message_id>/{name}", endpoint=name)(view)
     post("/sessions/<session_id>/messages/<message_id>/ask", endpoint="ask")(ask)
 
 
@@ -188,25 +186,6 @@ def go_on(session_id: str, message_id: str) -> AnyResponse:
     """Continue an interrupted answer in the same message."""
     reserve()
     posted = manager().continue_reply(session_id, message_id, owner(), key=_key(), client=client())
-    return answering(posted) or chat_answer_with(posted)
-
-
-def edit(session_id: str, message_id: str) -> AnyResponse | str:
-    """The form in which people edit a message of theirs."""
-    shown = manager().get_session(session_id, owner())
-    conversation = manager().read_conversation(session_id)
-    message = conversation.find(message_id)
-    if message is None or message.role != "user" or conversation.last is None:
-        raise NotFound("There is no such message of yours in this session.")
-    page = "webchat/_edit.html" if is_htmx() else "webchat/edit.html"
-    seen = None if is_htmx() else conversation.last.id  # a page with a stream knows better what it has seen by then
-    return render_template(page, session=shown, message=message, key=new_message_id(), seen=seen)
-
-
-def change(session_id: str, message_id: str) -> AnyResponse:
-    """Replace a message of one's own by another text."""
-    message = _message_field()
-    posted = manager().edit(session_id, message_id, message, owner(), key=_key(), seen=_seen(), client=client())
     return answering(posted) or chat_answer_with(posted)
 
 
