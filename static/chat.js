@@ -140,7 +140,8 @@
     if (url && url !== location.pathname) history.replaceState({ htmx: true }, "", url);
   };
 
-  // What few messages need is loaded when it is needed: the completion of agents' commands, the list of chosen files.
+  // What few messages need is loaded when it is needed: the completion of commands and saved prompts, the list of chosen
+  // files.
   const loaded = new Set();
   const load = (part) => {
     const { script } = part?.dataset ?? {};

@@ -1,5 +1,5 @@
-// Completes the commands of an agent: "/" at the beginning of the message offers those that go on so. Loaded by chat.js
-// with the first "/" where there are commands; without it they are a list below the field.
+// Completes saved prompts and an agent's commands: "/" at the beginning of the message offers those that go on so. Loaded by
+// chat.js with the first "/" where there are any; without it they are a list below the field.
 (() => {
   "use strict";
 

@@ -40,6 +40,7 @@ ROUTES = {
     "GET /": "HHHHH",
     "POST /api/chat": "JHJTT",
     "POST /api/end": "JJJJJ",
+    "GET /api/prompts": "JJJJJ",
     "GET /api/session": "JJJJJ",
     "POST /api/session": "JJJJJ",
     "POST /api/session/resume": "JHJTT",

@@ -15,6 +15,7 @@ from webchat import config, reference
 from webchat.addresses import is_among, is_loopback
 from webchat.backends import SessionBackend
 from webchat.config import values
+from webchat.conventions import PROMPTS_FOLDER
 from webchat.errors import InvalidInput
 from webchat.fileutil import DiskFolder, NoLocks
 from webchat.limits import MIB, Limits
@@ -112,6 +113,7 @@ def _pages(manager: WebChatSessionManager, live: LiveSettings, memory: MemorySto
         owner=lambda: g.get("owner"),
         folders=settings.folders,
         shared=bool(settings.token or settings.auth_header),
+        prompts=settings.home.expanduser() / PROMPTS_FOLDER,
     )
 
 

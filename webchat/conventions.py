@@ -18,6 +18,7 @@ WEB_CHAT_PEOPLE_FILENAME = "web-chat-people.json"
 WEB_CHAT_RATES_FILENAME = "web-chat-rates.json"
 WEB_CHAT_SETTINGS_FILENAME = "web-chat-settings.json"
 MEMORY_STORE_FILENAME = "memory-store.yaml"
+PROMPTS_FOLDER = "prompts"
 
 ANSWER_HEADER = "Webchat-Answer"
 """Marks responses of our views and error handlers. Clients accept no others: a host application or a proxy may send its

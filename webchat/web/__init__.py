@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import cast
 
 from flask import Blueprint, Flask, Response, request
@@ -10,6 +11,7 @@ from flask import Blueprint, Flask, Response, request
 from webchat.errors import WebChatError
 from webchat.manager import WebChatSessionManager
 from webchat.memory import MemoryStore
+from webchat.prompts import Prompts
 from webchat.web import (
     api,
     archive,
@@ -27,6 +29,7 @@ from webchat.web import (
     questions,
     queue,
     reply_frame,
+    saved_prompts,
     security,
 )
 from webchat.web import errors as errors_http
@@ -52,6 +55,7 @@ MODULES = (
     programs,
     questions,
     reply_frame,
+    saved_prompts,
     api,
 )
 """Those that have routes."""
@@ -70,6 +74,7 @@ def create_blueprint(
     owner: Callable[[], str | None] = lambda: None,
     folders: Sequence[str] = (),
     shared: bool = False,
+    prompts: Path | None = None,
 ) -> Blueprint:
     """The chat over `manager`: its pages, the JSON routes, the event streams, static files and headers.
 
@@ -80,12 +85,13 @@ def create_blueprint(
     other servers; it must be below the number of threads. `owner` returns whose sessions a request is about, if the
     host application has several users. New sessions may work below `folders`; if there are none and the chat has a
     single user (`owner` returns None and it is not `shared`), anywhere. Only a single user is offered the agents' own
-    sessions. The host application checks host names.
+    sessions. `prompts` is a folder of saved prompts, which are sent by their names. The host application checks host
+    names.
     """
     blueprint = Blueprint(name, "webchat", static_folder=str(resources("static")), static_url_path="/static")
-    state = Chat(
-        manager, memory, settings_url, name, title, theme, max_streams, max_streams_per_client, owner, folders, shared
-    )
+    saved = Prompts(prompts)
+    streams = max_streams, max_streams_per_client
+    state = Chat(manager, memory, settings_url, name, title, theme, *streams, owner, saved, folders, shared)
     blueprint.record(lambda setup: _install(cast(Flask, setup.app), state))
     for module in MODULES:
         module.register(blueprint)

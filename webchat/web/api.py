@@ -14,6 +14,7 @@ from webchat.web.faces import json_answer
 from webchat.web.inputs import allow_files, request_fields
 from webchat.web.new_session import agent, folder
 from webchat.web.queued import post_or_wait
+from webchat.web.saved_prompts import expanded
 from webchat.web.streams import answering, memory_json, memory_reply, reply_json, reserve
 
 
@@ -58,6 +59,7 @@ def chat() -> Response:
     fields = request_fields()
     message = fields.required("message", "message is required")
     session_id = fields.optional("session_id") or _current_id()
+    message = expanded(message, session_id)
     memory, intent = chat_of().memory, check_memory_intent(message)
     if memory is not None and intent is not None:
         with manager().allowance.message(owner(), 0):

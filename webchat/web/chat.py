@@ -26,6 +26,7 @@ from webchat.web.new_session import agent, folder
 from webchat.web.parts import waiting_fields
 from webchat.web.queue import after_queueing
 from webchat.web.queued import post_or_queue, post_or_wait, queue_fields, returned_fields
+from webchat.web.saved_prompts import expanded
 from webchat.web.streams import answering, memory_reply, reserve
 from webchat.web.templates import render_template
 from webchat.web.window import window_before
@@ -147,7 +148,7 @@ def send(session_id: str) -> AnyResponse:
 
     A session's first one may bring its folder and agent.
     """
-    message = _message_field()
+    message = _message_field(session_id)
     manager().prepare_session(session_id, owner(), working_dir=folder(), options=agent())
     if _memory_intent(message):
         said, asked, answered = _remember(session_id, message)
@@ -248,10 +249,10 @@ def _seen() -> str | None:
     return request_fields().optional("seen")
 
 
-def _message_field() -> str:
+def _message_field(session_id: str | None = None) -> str:
     allow_files()
     reserve()
-    return request_fields().required("message", "Write a message first.")
+    return expanded(request_fields().required("message", "Write a message first."), session_id)
 
 
 def _memory_intent(message: str) -> bool:

@@ -19,6 +19,7 @@ from webchat.errors import TooBusy
 from webchat.limits import Places
 from webchat.manager import WebChatSessionManager
 from webchat.memory import MemoryStore
+from webchat.prompts import Prompts
 from webchat.replies.current_backend import options_of
 from webchat.session_store import WebChatSession
 from webchat.web.bodies import Renderings
@@ -59,6 +60,7 @@ class Chat:
     """None: as many as the server allows, if a request tells that."""
     max_streams_per_client: int
     owner: Callable[[], str | None]
+    prompts: Prompts
     folders: Sequence[str] = ()
     """Below which a new session may work."""
     shared: bool = False

@@ -15,6 +15,7 @@ from webchat.chat.message import new_message_id
 from webchat.web.context import chat_of, hint_version, link, local_time, resources, static_link
 from webchat.web.habits import habits
 from webchat.web.new_session import known_folders, short_folder
+from webchat.web.saved_prompts import commands
 
 
 def render_template(name: str, **context: Any) -> str:  # noqa: ANN401
@@ -32,6 +33,7 @@ def environment() -> Environment:
         "request": request,
         "url_for": url_for,
         "webchat_chat": chat_of,
+        "webchat_commands": commands,
         "webchat_habits": habits,
         "webchat_hint_version": hint_version,
         "webchat_known_folders": known_folders,

@@ -1,0 +1,40 @@
+"""Saved prompts in the composer and for scripts: listed, and put in the place of "/name"."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response
+
+from webchat.chat.session import WebChatSession
+from webchat.web.context import chat_of, manager
+from webchat.web.faces import json_answer
+
+
+def register(blueprint: Blueprint) -> None:
+    """Give the blueprint this module's routes."""
+    blueprint.get("/api/prompts", endpoint="api_prompts")(prompts)
+
+
+def prompts() -> Response:
+    """The saved prompts, as JSON."""
+    saved = chat_of().prompts
+    rows = [{"name": each.name, "description": each.description, "text": each.text} for each in saved.all()]
+    return json_answer({"prompts": rows})
+
+
+def commands(session: WebChatSession | None) -> list[tuple[str, str]]:
+    """What may follow "/" in this session, with a description: its agent's commands, then the saved prompts."""
+    known = _agents_own(session.session_id) if session else {}
+    return [
+        *known.items(),
+        *((each.name, each.description) for each in chat_of().prompts.all() if each.name not in known),
+    ]
+
+
+def expanded(message: str, session_id: str | None = None) -> str:
+    """The message, with the saved prompt that it calls. An agent's command of that name goes to the agent."""
+    text, name = chat_of().prompts.expanded(message)
+    return message if session_id and name and name in _agents_own(session_id) else text
+
+
+def _agents_own(session_id: str) -> dict[str, str]:
+    return dict(manager().agents.controls(session_id).commands)
