@@ -162,10 +162,16 @@ def test_the_dropdown_while_it_is_searched_and_tidied(serve, visit, home):
     assert complaints(chat) == []
     chat.page.get_by_role("searchbox").fill("")
     expect(chat.rows).to_have_count(3)
-    chat.page.get_by_role("link", name="Rename, sort or delete pears").click()
+    manage = chat.page.get_by_role("button", name="Rename, sort or delete pears")
+    manage.click()
+    expect(chat.page.get_by_role("menuitem", name="Rename")).to_be_focused()
+    assert complaints(chat) == []
+    chat.page.get_by_role("menuitem", name="Rename").click()
     expect(chat.page.get_by_role("textbox", name="Title")).to_be_visible()
     assert complaints(chat) == []
-    chat.page.get_by_role("button", name="Delete").click()
+    chat.page.get_by_role("link", name="Cancel").click()
+    manage.click()
+    chat.page.get_by_role("menuitem", name="Delete").click()
     expect(chat.page.get_by_role("button", name="Undo")).to_be_visible()
     assert complaints(chat) == []
 
