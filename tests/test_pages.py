@@ -127,7 +127,7 @@ def test_the_first_message_with_htmx_brings_chat_badge_and_title_at_once(client,
     soup = BeautifulSoup(answer.text, "html.parser")
     assert soup.find(True)["id"] == "chatArea"
     assert soup.select_one("title").get_text() == "hello · Amplifier"
-    assert ("#badge", "outerHTML") in swaps(answer.text)
+    assert ("#badge", "outerMorph") in swaps(answer.text)
     assert f"New session started {session_id[:8]}" in soup.get_text()
     assert not soup.select("html, head, body")
 
@@ -441,7 +441,7 @@ def test_new_with_htmx_brings_chat_list_badge_and_address(client, manager):
     answer = client.post("/sessions", headers=HTMX)
     session_id = manager.active_session_id
     assert answer.headers["HX-Push-Url"] == f"/sessions/{session_id}"
-    assert {("#badge", "outerHTML"), ("#sessionList", "outerHTML")} <= set(swaps(answer.text))
+    assert {("#badge", "outerMorph"), ("#sessionList", "outerHTML")} <= set(swaps(answer.text))
     assert f"New session started {session_id[:8]}" in answer.text
 
 
@@ -459,7 +459,7 @@ def test_a_session_with_htmx_is_the_chat_and_pushes_its_address(client, manager)
     soup = BeautifulSoup(answer.text, "html.parser")
     assert soup.find(True)["id"] == "chatArea"
     assert answer.headers["HX-Push-Url"] == f"/sessions/{session_id}"
-    assert ("#badge", "outerHTML") in swaps(answer.text)
+    assert ("#badge", "outerMorph") in swaps(answer.text)
 
 
 @pytest.mark.parametrize("begun", [False, True])
@@ -469,7 +469,7 @@ def test_the_chat_with_htmx_is_a_fragment(client, manager, begun):
     answer = client.get("/", headers=HTMX)
     assert BeautifulSoup(answer.text, "html.parser").find(True)["id"] == "chatArea"
     assert "&lt;" not in answer.text
-    assert ("#badge", "outerHTML") in swaps(answer.text)
+    assert ("#badge", "outerMorph") in swaps(answer.text)
 
 
 def test_going_back_in_the_history_brings_the_whole_page(client, manager):

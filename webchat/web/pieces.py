@@ -184,7 +184,7 @@ def status_html(status: Status | None) -> str:
 def shell_partials(session: WebChatSession | None) -> Markup:
     """What depends on the session outside the chat: badge and title."""
     title = Markup("<title>{}</title>\n").format(page_title(session))
-    return partial("badge", "outerHTML", badge_html(session)) + title
+    return partial("badge", "outerMorph", badge_html(session)) + title
 
 
 def badge_html(session: WebChatSession | None) -> str:
