@@ -98,6 +98,11 @@ class Message:
         """What a model is told: the text, and each file in a fence behind it."""
         return "\n\n".join([self.content, *(f"{file.name}:\n\n{fenced(file.content)}" for file in self.files)])
 
+    def in_other_words(self, name: str, text: str, key: str | None, now: str) -> Message:
+        """An answer in a person's words that stands beside this one."""
+        edited = Message(name, self.role, text, parent=self.parent, created_at=now)
+        return replace(edited, model=self.model, kind="edited", key=key)
+
     def extended_by(self, more: Message) -> Message:
         """This answer and its continuation."""
         return replace(

@@ -223,10 +223,7 @@ class ConversationRules:
             answer = turn.conversation.find(message_id)
             if answer is None or answer.role != "assistant" or not answer.can_be_edited:
                 raise InvalidInput("Only a message of your own or an answer can be changed.")
-            edited = Message(
-                new_message_id(), "assistant", sent.text, parent=answer.parent, kind="edited", key=sent.key
-            )
-            edited = replace(edited, created_at=self._clock(), model=answer.model)
+            edited = answer.in_other_words(new_message_id(), sent.text, sent.key, self._clock())
             with self._allowance.message(session.owner, sent.size):
                 self._storage.transcripts.append(session_id, edited)
         self._store.note_message(session, sent.text)
