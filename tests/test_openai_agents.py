@@ -140,10 +140,10 @@ def test_another_403_is_still_the_keys(server):
 # Titles
 
 
-def titles_asked(server, home, titles, name, chosen=None):
+def titles_asked(server, home, titles, name, chosen=None, **more):
     """How many titles the server was asked for after one answer, and the session's title; `chosen` is its own model."""
     values = {"AMPLIFIER_HOME": str(home), "WEBCHAT_BASE_URL": server.url, "WEBCHAT_MODEL": name}
-    settings, _ = config.load({**values, "WEBCHAT_TITLES": titles}, {})
+    settings, _ = config.load({**values, "WEBCHAT_TITLES": titles, **more}, {})
     manager = WebChatSessionManager(from_settings(settings), home / "server" / "sessions.json")
     server.script(says("Yes."), says("A title"))
     session_id = manager.create_session(options={"model": chosen} if chosen else {}).session_id
@@ -173,6 +173,22 @@ def test_an_agent_is_asked_for_titles_only_if_that_is_set(server, home, titles, 
 def test_an_agent_that_the_server_chooses_is_not_asked_for_titles(server, home, name, chosen):
     server.models = ["amplifier"]
     assert titles_asked(server, home, "auto", name, chosen) == (0, "hello")
+
+
+@pytest.mark.parametrize(
+    ("titles", "name", "chosen", "asked"),
+    [
+        ("auto", "llama", None, ["llama", "tiny"]),
+        ("auto", "llama", "qwen", ["qwen", "tiny"]),
+        ("auto", "amplifier", None, ["amplifier", "tiny"]),
+        ("auto", "auto", None, ["scripted-model", "tiny"]),
+        ("off", "llama", None, ["llama"]),
+    ],
+)
+def test_another_model_may_be_asked_for_titles(server, home, titles, name, chosen, asked):
+    count, title = titles_asked(server, home, titles, name, chosen, WEBCHAT_TITLE_MODEL="tiny")
+    assert [question["model"] for question in server.questions] == asked
+    assert (count, title) == ((0, "hello") if titles == "off" else (1, "A title"))
 
 
 def test_titles_are_on_off_or_auto(home):

@@ -358,6 +358,23 @@ def test_a_key_in_the_query_of_an_address_is_not_shown_and_not_lost(client, mode
     assert saved(home)["base_url"].endswith(KEY)
 
 
+@pytest.mark.parametrize("chosen", ["off", "on"])
+def test_who_names_new_conversations_is_set_on_the_page(start, model, home, monkeypatch, chosen):
+    monkeypatch.delenv("WEBCHAT_TITLES")
+    client = start()
+    use(client, model, model="m", titles=chosen, title_model="tiny")
+    assert saved(home)["titles"] is (chosen == "on")
+    select = field(shown(client), "titles")
+    assert select.select_one("[selected]")["value"] == chosen
+    assert field(shown(client), "title_model")["value"] == "tiny"
+    client.post("/messages", data={"message": "hello"}, headers=JSON)
+    until(lambda: not any(thread.name.startswith("title-") for thread in threading.enumerate()))
+    assert [question["model"] for question in model.questions] == (["m", "tiny"] if chosen == "on" else ["m"])
+    save(client, titles="auto", title_model="")
+    assert not saved(home).keys() & {"titles", "title_model"}
+    assert field(shown(client), "titles").select_one("[selected]")["value"] == "auto"
+
+
 def test_a_password_in_the_address_is_not_shown_and_not_lost(client, home):
     address = "http://ada:s3cret@127.0.0.1:9/v1"
     save(client, backend="openai", base_url=address)

@@ -7,10 +7,12 @@ import threading
 import pytest
 
 from tests.reading import until
+from webchat.backends import Event
 from webchat.backends.chat_model import NAME_IT, ChatModelBackend
 from webchat.errors import BackendUnavailable
 from webchat.manager import WebChatSessionManager
-from webchat.replies.titles import Titles, cleaned
+from webchat.replies.title_text import cleaned
+from webchat.replies.titles import Titles
 
 PATIENCE = 10
 
@@ -21,6 +23,7 @@ class Model:
     label, notice = "Model", None
 
     def __init__(self) -> None:
+        self.answer = ["Yes."]
         self.title = ["Tea", " in China"]
         self.gate = threading.Event()
         self.gate.set()
@@ -30,7 +33,7 @@ class Model:
     def stream(self, messages):
         self.asked.append([message["content"] for message in messages])
         if messages[-1]["content"] != NAME_IT:
-            return iter(["Yes."])
+            return iter(self.answer)
         self.naming.set()
         return self._title()
 
@@ -156,6 +159,33 @@ def test_without_a_good_title_the_first_line_stays(manager, model, said):
     assert manager.get_session(session_id).description == "one"
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        ["Here is a title:\n", "\n", '"Po', 'ds"\n', "x" * 1000],
+        ["```json\n", '{"title":', ' "Pods"}\n', "```"],
+        ["<think>", "hm " * 1000, "</think>", "Pods\n", "and more"],
+        ["Hm, what?", Event("reasoned"), "Pods"],
+    ],
+)
+def test_the_title_is_found_in_what_comes_piece_by_piece(manager, model, said):
+    model.title = said
+    session_id = manager.create_session().session_id
+    manager.send_message("one", session_id)
+    named(manager, session_id, "Pods")
+
+
+@pytest.mark.parametrize(
+    "said", [["Hm, ", "what?\n", "</thi", "nk>\n", "Pods"], ["Hm, what?\n" * 99, Event("reasoned"), "Pods\n"]]
+)
+def test_what_only_turns_out_to_be_reasoning_is_no_title(manager, model, said):
+    model.answer = [Event("reasoning", "Hm."), "Yes."]
+    model.title = said
+    session_id = manager.create_session().session_id
+    manager.send_message("one", session_id)
+    named(manager, session_id, "Pods")
+
+
 def test_a_model_that_never_ends_is_not_listened_to_for_ever(manager, model):
     model.title = ["word "] * 100_000
     session_id = manager.create_session().session_id
@@ -181,6 +211,46 @@ def test_a_backend_that_names_nothing_is_not_asked(model, home):
         ("Title: Tea in China", "Tea in China"),
         ("**Title:** Tea in China", "Tea in China"),
         ("„Tee in China“", "Tee in China"),
+        ('Here is a title:\n\n"Pods"', "Pods"),
+        ('Here is a title: "Pods"', "Pods"),
+        ("Sure! Here's a short title for this conversation:\n**Pods**", "Pods"),
+        ("Certainly, here is one: Pods", "Pods"),
+        ('{"title": "Pods"}', "Pods"),
+        ('```json\n{\n  "title": "Pods"\n}\n```', "Pods"),
+        ('Here you go:\n{"name": "Pods", "emoji": "x"}', "Pods"),
+        ('["Pods", "Nodes"]', "Pods"),
+        ("```\nPods\n```", "Pods"),
+        ("<name>Pods</name>", "Pods"),
+        ("<title lang='en'>\nPods\n</title>", "Pods"),
+        ("<think>Which?</think>Pods", "Pods"),
+        ("Which?\n</think>\n\nPods", "Pods"),
+        ("标题：Pod", "Pod"),
+        ("标题: 《Pod》", "Pod"),
+        ("Titel: Pods", "Pods"),
+        ("**Conversation title**: Pods", "Pods"),
+        ("- Pods", "Pods"),
+        ("## Pods ##", "Pods"),
+        ("***Pods***", "Pods"),
+        ("`Pods`", "Pods"),
+        ("Pods\n\nI hope you like it.", "Pods"),
+        ("Learning C#", "Learning C#"),
+        ("Learning C#.", "Learning C#"),
+        ('"Learning C#"', "Learning C#"),
+        (".NET Basics", ".NET Basics"),
+        ("__init__ in Python", "__init__ in Python"),
+        ("__init__", "__init__"),
+        ("_snake_case_ names", "_snake_case_ names"),
+        ('"A" and "B"', '"A" and "B"'),
+        ("*args and **kwargs", "*args and **kwargs"),
+        ("<div> and <span>", "<div> and <span>"),
+        ("Wait for it...", "Wait for it..."),
+        ("C++: an introduction", "C++: an introduction"),
+        ("Titles: how to write them", "Titles: how to write them"),
+        ("{} in JavaScript", "{} in JavaScript"),
+        ("[1, 2] in Python", "[1, 2] in Python"),
+        ("It is here: a map", "It is here: a map"),
+        ("Here is", "Here is"),
+        ("Title:", "Title:"),
         ("中国的茶", "中国的茶"),
         ("\u202eevil", "evil"),
         ("  ", ""),

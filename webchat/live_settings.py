@@ -27,6 +27,8 @@ LABELS = {
     "model": "Model",
     "system_prompt": "System prompt",
     "temperature": "Temperature",
+    "titles": "Titles",
+    "title_model": "Model for titles",
     "memory_context": "Memories",
     "theme": "Theme",
 }

@@ -7,7 +7,7 @@ import threading
 import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 
 from webchat.backends import HistoryItem, Piece, SessionInfo, SessionOptions, project_id_of
@@ -94,8 +94,8 @@ class ChatModelBackend:
     become unknown, and are resumed when they are used again. A
     `system_prompt` is said before all else. `session_options` names the fields of SessionOptions that may be chosen for
     one session; "model" needs a model with `named`. With `titles` the model is also asked to name sessions; "auto" is
-    unless it says that it `is_agent`, whose turns are not cheap. One answer
-    at a time for each session is the caller's care.
+    unless it says that it `is_agent`, whose turns are not cheap. `title_model` is asked instead of it, which needs a
+    model with `named`. One answer at a time for each session is the caller's care.
     """
 
     def __init__(
@@ -105,6 +105,7 @@ class ChatModelBackend:
         *,
         session_options: Collection[str] = (),
         titles: bool | Literal["auto"] = False,
+        title_model: str = "",
         max_bytes: int = MAX_BYTES,
     ) -> None:
         """Raises TypeError for what is neither, such as an agent of a framework: `webchat.frameworks` has these."""
@@ -115,6 +116,7 @@ class ChatModelBackend:
         self.session_options = frozenset(session_options)
         self.titles = bool(titles)
         self._agents_name_too = titles is True
+        self._title_model = title_model
         self._sessions: OrderedDict[str, _Session] = OrderedDict()
         self._max_bytes = max_bytes
         self._sessions_lock = threading.Lock()
@@ -191,7 +193,7 @@ class ChatModelBackend:
 
     def suggest_title(self, history: Sequence[HistoryItem], options: SessionOptions) -> Iterable[Piece]:
         """What the model says when it is asked to name a conversation; the conversation goes on without it."""
-        model = self._chosen(options)
+        model = self._chosen(replace(options, model=self._title_model or options.model))
         if getattr(model, "is_agent", False) and not self._agents_name_too:
             return ()
         question = {"role": "user", "content": NAME_IT}

@@ -114,8 +114,17 @@ class Settings:
         "auto",
         "WEBCHAT_TITLES",
         "--titles",
-        "Whether the model names new conversations: on, off, or auto, which spares agents.",
+        "Whether a model names new conversations: on, off (their first words do), or auto, which spares agents.",
         values.switch_or_auto,
+        saved=True,
+    )
+    title_model: str = _setting(
+        "",
+        "WEBCHAT_TITLE_MODEL",
+        "--title-model",
+        "Another model of the same server that names them: a small one is enough.",
+        str.strip,
+        saved=True,
     )
     sources: tuple[str, ...] | Literal["auto"] = _setting(
         "auto",

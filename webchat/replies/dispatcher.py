@@ -96,11 +96,14 @@ class ReplyDispatcher:
         if answerer.names_itself:
             self._titles.take(session.session_id, session.owner, lambda: answerer.own_title(session.session_id))
         elif whole and len(past) <= NAMED_WITHIN:
-            self._suggest_title(session.session_id, session.owner, answerer)
+            self._suggest_title(session.session_id, session.owner, answerer, reasons=bool(run.message.reasoning))
         answerer.leave()
 
-    def _suggest_title(self, session_id: str, owner: str | None, answerer: AttachedBackend) -> None:
-        """Ask the model for a title, in the background, if the session has none yet."""
+    def _suggest_title(self, session_id: str, owner: str | None, answerer: AttachedBackend, *, reasons: bool) -> None:
+        """Ask the model for a title, in the background, if the session has none yet.
+
+        `reasons`: it has reasoned before its answer.
+        """
         session = self._store.get(session_id, owner)
         if session is None or session.title_by or not answerer.names_sessions:
             return
@@ -110,7 +113,7 @@ class ReplyDispatcher:
             return answerer.suggest_title(history(self._supervisor.read(session_id).messages), told)
 
         answerer.enter()
-        self._titles.suggest(session, ask, answerer.leave)
+        self._titles.suggest(session, ask, answerer.leave, reasons=reasons)
 
     def _told(self, session: WebChatSession, answerer: AttachedBackend) -> SessionOptions:
         """All that the backend is told about a session besides its messages."""

@@ -3,32 +3,33 @@
 from __future__ import annotations
 
 import logging
-import re
 import threading
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 from webchat import threads
-from webchat.backends import Event, Piece
-from webchat.chat.texts import title_of
+from webchat.backends import Piece
+from webchat.backends.reasoning import REASONED, ReasoningSplitter
 from webchat.errors import NoThreads, WebChatError
-from webchat.session_store import DEFAULT_DESCRIPTION, WebChatSession, WebChatSessionStore
+from webchat.replies.title_text import cleaned, is_whole
+from webchat.session_store import WebChatSession, WebChatSessionStore
 
 log = logging.getLogger(__name__)
 LONGEST_SUGGESTION = 400
 """Characters after which a model that was asked for a title is cut off."""
+LONGEST_REASONING = 16_000
+"""The same of one that may reason before, in what looks like the answer until it says that it was none."""
 MOST_PIECES = 4_000
 """The same for pieces, most of which may be reasoning."""
 LONGEST = 60.0
 """The same for seconds."""
-_BEFORE = re.compile(r"^(?:#+\s*|[*_]*title[*_]*\s*[:：]\s*[*_]*)+", re.IGNORECASE)
-_MARKS = "\"'“”‘’«»„`*_# ."
 
 
 class _Asking:
     """One session's title, from before it is asked for. Any thread may `cancel` it, for good."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, reasons: bool) -> None:
+        self.reasons = reasons
         self._guard = threading.Lock()
         self._pieces: Iterable[Piece] | None = None
         self.is_cancelled = False
@@ -68,10 +69,19 @@ class Titles:
         self._guard = threading.Lock()
         self._asked: dict[str, _Asking] = {}
 
-    def suggest(self, session: WebChatSession, ask: Callable[[], Iterable[Piece]], done: Callable[[], None]) -> None:
-        """Name the session by the answer to `ask`, unless it has a name; `done` is always called at the end."""
+    def suggest(
+        self,
+        session: WebChatSession,
+        ask: Callable[[], Iterable[Piece]],
+        done: Callable[[], None],
+        *,
+        reasons: bool = False,
+    ) -> None:
+        """Name the session by the answer to `ask`, unless it has a name; `done` is always called at the end.
 
-        asking = _Asking()
+        `reasons`: the model reasons before it answers.
+        """
+        asking = _Asking(reasons=reasons)
         with self._guard:
             self._asked[session.session_id] = asking
 
@@ -131,7 +141,7 @@ class Titles:
             limit.start()
             pieces = ask()
             asking.take(pieces)
-            title = "" if asking.is_cancelled else cleaned(_first_line(pieces, asking, self._most_pieces))
+            title = "" if asking.is_cancelled else cleaned(_said(pieces, asking, self._most_pieces))
         finally:
             limit.cancel()
         if title and not asking.is_cancelled:
@@ -139,22 +149,19 @@ class Titles:
             self._changed(session.session_id)
 
 
-def cleaned(text: str) -> str:
-    """The title in a model's answer: one line without the quotes and labels that models add; "" for none."""
-    title = title_of(_BEFORE.sub("", text.strip()).strip(_MARKS))
-    return "" if title == DEFAULT_DESCRIPTION else title
-
-
-def _first_line(pieces: Iterable[Piece], asking: _Asking, most_pieces: int) -> str:
-    text = ""
+def _said(pieces: Iterable[Piece], asking: _Asking, most_pieces: int) -> str:
+    """What the model says, up to its first line with a title; all of it if the model reasons."""
+    text, splitter = "", ReasoningSplitter()
+    longest = LONGEST_REASONING if asking.reasons else LONGEST_SUGGESTION
     for number, piece in enumerate(pieces):
-        if isinstance(piece, str):
-            text += piece
-        elif isinstance(piece, Event) and piece.kind == "reasoned":
-            text = ""
-        is_enough = "\n" in text.strip() or len(text) > LONGEST_SUGGESTION or number > most_pieces
-        if is_enough or asking.is_cancelled:
+        for part in splitter.split(piece) if isinstance(piece, str) else (piece,):
+            if isinstance(part, str):
+                text += part
+            elif part == REASONED:
+                text = ""
+        is_found = is_whole(text) and not asking.reasons
+        if is_found or len(text) > longest or number > most_pieces or asking.is_cancelled:
             break
     with suppress(Exception):
         pieces.cancel()  # type: ignore[attr-defined]
-    return text.strip().partition("\n")[0]
+    return text + "".join(part for part in splitter.flush() if isinstance(part, str))

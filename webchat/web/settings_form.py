@@ -20,6 +20,11 @@ BACKENDS = {
     "openai": "A model server (OpenAI-compatible)",
     "mock": "Nobody: what you say is repeated",
 }
+TITLES = {
+    "auto": "By the model, unless it is an agent",
+    "on": "By the model or agent",
+    "off": "By the first words of the message",
+}
 TEST_PATIENCE = 5.0
 """Seconds that a person waits for a test."""
 
@@ -29,6 +34,7 @@ class SettingsForm:
 
     labels = LABELS
     themes = config.THEMES
+    titles = TITLES
     example_address = address_at(11434)
 
     def __init__(self, live: LiveSettings, given: Mapping[str, str] | None = None) -> None:
@@ -69,6 +75,12 @@ class SettingsForm:
     def chosen(self, name: str) -> str:
         """The effective value, also if it is the default."""
         return self._given.get(name) or str(getattr(self._settings, name))
+
+    @property
+    def titles_chosen(self) -> str:
+        """Which of `titles` is effective."""
+        chosen = self.chosen("titles").lower()
+        return chosen if chosen == "auto" else "on" if self.is_on("titles") else "off"
 
     def is_on(self, name: str) -> bool:
         return config.WORDS.get(self.chosen(name).lower(), False)

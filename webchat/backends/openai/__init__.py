@@ -133,4 +133,10 @@ def from_settings(settings: Settings) -> ChatModelBackend:
         extra_body={} if settings.temperature is None else {"temperature": settings.temperature},
     )
     options = ("model", "system_prompt", "context")
-    return ChatModelBackend(model, settings.system_prompt, session_options=options, titles=settings.titles)
+    return ChatModelBackend(
+        model,
+        settings.system_prompt,
+        session_options=options,
+        titles=settings.titles,
+        title_model=settings.title_model,
+    )

@@ -1,0 +1,112 @@
+"""Finds the title in what a model says when it is asked for one. Knows no session and no model."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from webchat.backends.reasoning import without_reasoning
+from webchat.chat.texts import DEFAULT_DESCRIPTION, title_of
+
+_LABELS = (
+    "title|titel|titre|título|titulo|titolo|tytuł|název|otsikko|rubrik|başlık|τίτλος|заголовок|название|العنوان|عنوان|"
+    "标题|標題|题目|題目|タイトル|題名|제목"
+)
+_LABEL = re.compile(
+    rf"([*_]{{0,2}})(?:(?:suggested|chat|session|conversation|short) )?(?:{_LABELS})(?:\1)?\s*[:：](?:\1)?\s*", re.I
+)
+_LEAD_IN = re.compile(
+    r"(?:(?:sure|certainly|of course|okay|ok)\b[^:：\n]{0,20}[!,.:]\s*)?here(?:'s|’s| is)\b[^:：\n]{0,80}[:：]\s*",
+    re.I,
+)
+_HEADING = re.compile(r"#{1,6}\s+(.*?)(?:\s+#+)?")
+_BULLET = re.compile(r"[-*•]\s+")
+_TAGGED = re.compile(r"<(\w[\w-]*)(?:\s[^<>]*)?>([^<>]+)</\1\s*>")
+_FENCE = re.compile(r"(`{3,}|~{3,})[^\n]*\n(.*?)(?:\n\s*\1\s*)?", re.DOTALL)
+_NAMES = ("title", "name", "session_title", "conversation_title", "topic")
+_MARKS = (
+    *(("**", "**"), ("__", "__"), ("*", "*"), ("_", "_"), ("`", "`"), ('"', '"'), ("'", "'")),
+    *(("“", "”"), ("„", "“"), ("„", "”"), ("‘", "’"), ("«", "»"), ("»", "«"), ("「", "」"), ("『", "』"), ("《", "》")),
+)
+_MORE_BEFORE = ("`", "~", "{", "[", "<")
+"""What may begin something that is no title in its first line."""
+
+
+def cleaned(text: str) -> str:
+    """The title in a model's answer, in one line; "" for none.
+
+    Lead-ins, labels, JSON, tags, and marks on both sides are left out. What a title itself begins or ends with stays:
+    "Learning C#", ".NET Basics", "__init__ in Python".
+    """
+    found = _unpacked(without_reasoning(text).strip())
+    lines = [line.strip() for line in found.splitlines() if line.strip()]
+    while len(lines) > 1 and lines[0].rstrip("*_ ").endswith((":", "：")):
+        del lines[0]
+    found = _unpacked("\n".join(lines))
+    title = title_of(_bare(found.partition("\n")[0]))
+    return "" if title == DEFAULT_DESCRIPTION else title
+
+
+def is_whole(text: str) -> bool:
+    """Whether a title that is being written has come to its end."""
+    first, newline, _ = text.lstrip().partition("\n")
+    return bool(newline) and not first.startswith(_MORE_BEFORE) and not first.rstrip("*_ ").endswith((":", "："))
+
+
+def _unpacked(text: str) -> str:
+    """What stands in a fence, in JSON or between tags."""
+    fenced = _FENCE.fullmatch(text)
+    text = fenced[2].strip() if fenced else text
+    if text.startswith(("{", "[")):
+        text = _named_in(_decoded(text)) or text
+    tagged = _TAGGED.fullmatch(text)
+    return tagged[2].strip() if tagged else text
+
+
+def _decoded(text: str) -> Any:  # noqa: ANN401
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _named_in(found: Any) -> str:  # noqa: ANN401
+    """The title in what a model gave as JSON, "" for none."""
+    if isinstance(found, list):
+        found = next((one for one in found if isinstance(one, str | dict)), "")
+    if isinstance(found, dict):
+        named = [found[name] for name in (*_NAMES, *found) if isinstance(found.get(name), str)]
+        found = named[0] if named else ""
+    return found.strip() if isinstance(found, str) else ""
+
+
+def _bare(line: str) -> str:
+    """The line without what stands around its title."""
+    while True:
+        before, line = line, _BULLET.sub("", _without_label(line.strip()), count=1)
+        heading = _HEADING.fullmatch(line)
+        line = _unmarked(heading[1] if heading else line)
+        if line.endswith((".", "。")) and not line.endswith(".."):
+            line = line[:-1].rstrip()
+        if line == before:
+            return line
+
+
+def _without_label(line: str) -> str:
+    for label in (_LEAD_IN, _LABEL):
+        found = label.match(line)
+        if found and found.end() < len(line):
+            line = line[found.end() :]
+    return line
+
+
+def _unmarked(line: str) -> str:
+    """The line without marks that stand on both sides of all of it."""
+    for begin, end in _MARKS:
+        inner = line[len(begin) : -len(end)]
+        is_around = line.startswith(begin) and line.endswith(end) and len(line) >= len(begin) + len(end)
+        is_name = begin.startswith("_") and " " not in inner  # as __init__
+        if is_around and not is_name and begin not in inner and end not in inner:
+            return inner.strip()
+    return line
