@@ -317,3 +317,28 @@ def test_reasoning_that_only_ends_is_shown_as_such_and_not_told_again(chat, serv
     assert answer.article.select_one(".reasoning .plain").get_text() == "Let me see.\n"
     chat.say("third")
     assert [item["content"] for item in server.questions[-1]["messages"]][-2:] == ["Lisbon", "third"]
+
+
+TOKENS = {"prompt_tokens": 1200, "completion_tokens": 56, "total_tokens": 1256}
+
+
+def test_the_tokens_that_a_server_counts_are_shown_and_no_others(chat, server):
+    assert chat.shown().soup.select(".spent, .usage[title]") == []
+    server.script(says("Lisbon", usage=TOKENS))
+    chat.say("second")
+    spent = chat.shown().messages[-1].article.select_one(".spent")
+    assert (spent.get_text(), spent["title"]) == ("56 tokens", "1,200 tokens read, 56 written")
+    used = chat.shown().soup.select_one(".usage")
+    assert (used.get_text(), used["title"]) == ("1,256 tokens", "1,200 tokens read, 56 written")
+
+
+def test_of_a_context_whose_size_the_server_says_the_used_part_is_shown(chat, server):
+    server.models_answer = refuses(200, {"data": [{"id": "other"}, {"id": "m", "max_model_len": 12_560}]})
+    server.script(says("Lisbon", usage=TOKENS), says("Porto", usage=TOKENS))
+    chat.say("second")
+    until(lambda: [request for request in server.requests if request.path == "/v1/models"])
+    until(lambda: not any(thread.name == "model-list" for thread in threading.enumerate()))
+    chat.say("third")
+    used = chat.shown().soup.select_one(".usage")
+    assert used["title"] == "1,256 of 12,560 tokens"
+    assert used.get_text().startswith("10 % of the context used")

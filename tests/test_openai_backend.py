@@ -332,6 +332,27 @@ def test_the_tokens_used_come_once_and_last_before_the_finish(ask):
     assert pieces == ["Hi", Event("usage", data=last), Event("finish", "stop")]
 
 
+@pytest.mark.parametrize(
+    ("entry", "size"),
+    [
+        ({"max_model_len": 4096}, 4096),
+        ({"context_length": 4096}, 4096),
+        ({"context_window": 4096}, 4096),
+        ({"max_context_length": 4096}, 4096),
+        ({"meta": {"n_ctx": 4096, "n_ctx_train": 131072}}, 4096),
+        ({"meta": {"n_ctx_train": 131072}}, None),
+        ({"max_model_len": "4096"}, None),
+        ({"max_model_len": True, "meta": 7}, None),
+        ({}, None),
+    ],
+)
+def test_the_size_of_the_context_is_what_the_list_of_models_says(server, entry, size):
+    server.models_answer = refuses(200, {"data": [{"id": "ada", **entry}, {"id": "bob", "context_length": 7}]})
+    server.default = says("Lisbon", usage={"prompt_tokens": 3})
+    (event,) = events_of(model_at(server, model="auto").stream(QUESTION), "usage")
+    assert event.data.get("context") == size
+
+
 def test_an_answer_at_the_length_limit_says_that_it_was_cut_off(ask):
     pieces = ask(says("Lisb", finish="length"))
     assert events_of(pieces, "note") == [Event("note", "The answer was cut off: the model's length limit was reached.")]

@@ -129,6 +129,30 @@ def test_an_answer_without_parts_is_kept_as_ever(manager, backend, session_id, h
     ]  # fmt: skip
 
 
+def test_what_an_answer_took_is_kept_beside_its_text(manager, backend, session_id, home):
+    counted = {"prompt_tokens": 12, "completion_tokens": 5, "context": 4096}
+    backend.plays("text", Event("usage", data=counted))
+    manager.post_message(session_id, "hello").wait()
+    line = json.loads(on_disk(home, session_id).splitlines()[-1])
+    assert "parts" not in line
+    assert line["usage"] == {"type": "usage", "used": 17, "size": 4096, "read": 12, "written": 5}
+    assert answer(manager, session_id).usage == Usage(17, 4096, 12, 5)
+    assert answer(manager, session_id).parts == ()
+
+
+@pytest.mark.parametrize("data", [{}, {"total_tokens": 7}, {"prompt_tokens": "7"}, {"prompt_tokens": -1}, {"n": 1}])
+def test_nothing_is_made_up_of_what_an_answer_took(manager, backend, session_id, data):
+    backend.plays("text", Event("usage", data=data))
+    manager.post_message(session_id, "hello").wait()
+    assert answer(manager, session_id).usage is None
+
+
+@pytest.mark.parametrize("usage", [7, [], {"used": "x", "size": 1}, {"used": -1, "size": 0}, None])
+def test_a_damaged_note_of_it_is_let_go(usage):
+    record = {"role": "assistant", "content": "text", "usage": usage}
+    assert message_of(record, None, "a", 1).usage is None
+
+
 def test_text_after_a_tool_begins_a_paragraph_and_other_text_does_not(manager, backend, session_id):
     backend.plays("one ", Usage(1, 2), "word", RUNNING, "next\n", RUNNING, "line", ToolCall("2"), "\n\nlast")
     manager.post_message(session_id, "hello").wait()

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeGuard
 
-from webchat.chat.part_records import parts_of, records_of
-from webchat.chat.parts import Note, Part, Permission, Reasoning, Text
+from webchat.chat.part_records import parts_of, records_of, usage_of_record
+from webchat.chat.parts import Note, Part, Permission, Reasoning, Text, Usage
 from webchat.chat.picture import SentPicture, pictures_of
 from webchat.chat.plain import one_line
 
@@ -46,6 +46,7 @@ class Message:
     `siblings` are the ids of all messages that follow the same one, this one among them, oldest first; () if it is
     the only one. `files` and `pictures` went with it. `parts` are what an answer consists of, in order, if there is
     more to it than `reasoning`, `content` and `notes` say, which have the same text; else ().
+    `usage` is what it took, if that is known.
     """
 
     id: str
@@ -66,6 +67,7 @@ class Message:
     files: tuple[File, ...] = ()
     pictures: tuple[SentPicture, ...] = ()
     parts: tuple[Part, ...] = ()
+    usage: Usage | None = None
     revision: int = 0
 
     @property
@@ -114,6 +116,7 @@ class Message:
             reasoning=self.reasoning + more.reasoning,
             notes=self.notes + more.notes,
             parts=self.ordered + more.ordered if self.parts or more.parts else (),
+            usage=more.usage or self.usage,
             created_at=self.created_at,
             model=more.model or self.model,
             extended=self.extended + 1,
@@ -133,6 +136,7 @@ class Message:
         more["files"] = [{"name": file.name, "content": file.content} for file in self.files]
         more["pictures"] = [picture.record() for picture in self.pictures]
         more["parts"] = records_of(self.parts)
+        more["usage"] = self.usage.record() if self.usage and not self.parts else None
         return always | {key: value for key, value in more.items() if value}
 
 
@@ -202,8 +206,14 @@ def message_of(record: Mapping[str, Any], before: str | None, name: str, revisio
         texts["notes"] = tuple(note[:LONGEST_NOTE] for note in notes[:MOST_NOTES] if isinstance(note, str))
     texts |= {"files": files_of(record.get("files")), "pictures": pictures_of(record.get("pictures"))}
     message = Message(message_id, record["role"], record["content"], parent=parent, revision=revision, **texts)
+    return _with_parts(message, record)
+
+
+def _with_parts(message: Message, record: Mapping[str, Any]) -> Message:
+    """The message with its record's parts and usage, which is one of the parts if there are any."""
     parts = parts_of(record.get("parts"), message.content, message.reasoning, message.notes)
-    return replace(message, parts=parts) if parts else message
+    usage = usage_of_record(record.get("usage")) or next((part for part in parts if isinstance(part, Usage)), None)
+    return replace(message, parts=parts, usage=usage) if parts or usage else message
 
 
 def files_of(found: object) -> tuple[File, ...]:

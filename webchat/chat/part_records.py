@@ -102,6 +102,11 @@ class _Rest:
         return [self._part(piece)] if piece else []
 
 
+def usage_of_record(record: object) -> Usage | None:
+    """What an answer says of the tokens it took; None if it says nothing."""
+    return _usage(record) if isinstance(record, dict) else None
+
+
 def place_of(record: Mapping[str, Any]) -> str:
     """Identifies a part in its answer; a later part with the same place replaces it."""
     return f"{record.get('type')} {record.get('id', '')}"
@@ -235,7 +240,8 @@ def _plan(record: Mapping[str, Any]) -> Plan:
 
 def _usage(record: Mapping[str, Any]) -> Usage | None:
     used, size = record.get("used"), record.get("size")
-    return Usage(int(used), int(size)) if _is_number(used) and _is_number(size) else None
+    read, written = (int(count) if _is_number(count := record.get(name)) else 0 for name in ("read", "written"))
+    return Usage(int(used), int(size), read, written) if _is_number(used) and _is_number(size) else None
 
 
 def _text(record: Mapping[str, Any], name: str, most: int) -> str:

@@ -207,13 +207,19 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """How much of the model's context is used, in tokens. An answer has one, which is the latest."""
+    """How much of the model's context is used, in tokens. An answer has one, which is the latest.
+
+    `size` is 0 if nobody knows it. `read` and `written` are what the answer itself took, 0 if that is not known.
+    """
 
     used: int
     size: int
+    read: int = 0
+    written: int = 0
 
     def record(self) -> Record:
-        return {"type": "usage", "used": self.used, "size": self.size}
+        counted = {name: count for name in ("read", "written") if (count := getattr(self, name))}
+        return {"type": "usage", "used": self.used, "size": self.size, **counted}
 
 
 Placed = ToolCall | Permission | Plan | Usage

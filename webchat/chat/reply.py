@@ -96,8 +96,7 @@ class ReplyView:
     def is_blank(self) -> bool:
         """Whether there is nothing to show but reasoning."""
         has_said = any(not piece.isspace() for piece in self._pieces["d"])
-        has_parts = any(not isinstance(part, Usage) for part in self._placed.values())
-        return not (has_said or has_parts or self._pieces["n"])
+        return not (has_said or self._has_parts or self._pieces["n"])
 
     def _place(self, changes: Mapping[str, Any]) -> None:
         place = place_of(changes)
@@ -140,7 +139,7 @@ class ReplyView:
         # First: a reader beside this one may take in the rest and the end between two lines.
         end = self._end
         text = "".join(self._pieces["d"])
-        going = "streaming" if text or self._placed else "waiting"
+        going = "streaming" if text or self._has_parts else "waiting"
         status = end.get("end") or (going if alive else "interrupted")
         return Message(
             self.id,
@@ -155,16 +154,25 @@ class ReplyView:
             error=end.get("error"),
             code=end.get("code"),
             key=self._header.get("key"),
-            parts=self._parts(status) if self._placed else (),
+            parts=self._parts(status) if self._has_parts else (),
+            usage=self._usage,
         )
+
+    @property
+    def _usage(self) -> Usage | None:
+        return next((part for part in tuple(self._placed.values()) if isinstance(part, Usage)), None)
+
+    @property
+    def _has_parts(self) -> bool:
+        """Whether there is more in it than text and what it took."""
+        return any(not isinstance(part, Usage) for part in tuple(self._placed.values()))
 
     def _parts(self, status: str) -> tuple[Part, ...]:
         parts: list[Part] = []
         for key, pieces in self._order:
             part: Part = self._placed[pieces[0]] if key == "part" else _PARTS_OF[key]("".join(pieces))
             parts.append(closed(part, status) if status in FINAL else part)
-        usage = (part for part in tuple(self._placed.values()) if isinstance(part, Usage))
-        return (*parts, *usage)
+        return (*parts, *filter(None, (self._usage,)))
 
 
 def left_message(view: ReplyView, messages: Sequence[Message]) -> Message:

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import Any, get_args
 
 from webchat.backends import Event, Piece
-from webchat.chat.parts import Placed
+from webchat.chat.parts import Placed, Usage
 
 STOPPING: Mapping[str, Any] = {"s": "Stopping at the model's next word", "p": None}
 """The status if a backend does not stop at once."""
+MOST_TOKENS = 2**40
 _PLACED = get_args(Placed)
 
 
@@ -25,10 +26,22 @@ def record_of(piece: Piece) -> dict[str, Any]:
         raise TypeError(f"a backend gave an Event of {piece.text!r:.50} and {piece.progress!r:.50}")
     if piece.kind == "status":
         return {"s": _whole(piece.text), "p": piece.progress}
+    if piece.kind == "usage":
+        usage = _counted(piece.data)
+        return {"part": usage.record()} if usage else {}
     if piece.kind == "reasoned":
         return {"u": True}
     key = {"reasoning": "r", "note": "n", "tool": "n", "model": "model"}.get(piece.kind)
     return {key: _whole(piece.text)} if key else {}
+
+
+def _counted(data: Mapping[str, Any]) -> Usage | None:
+    """The tokens as model servers count them; None if they do not."""
+    read, written, size = (
+        count if isinstance(count := data.get(name), int) and 0 <= count < MOST_TOKENS else 0
+        for name in ("prompt_tokens", "completion_tokens", "context")
+    )
+    return Usage(read + written, size, read, written) if read or written else None
 
 
 def _part(part: Placed) -> dict[str, Any]:

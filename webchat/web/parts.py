@@ -109,8 +109,8 @@ def _questions_in(item: Item) -> tuple[Permission, ...]:
 
 def usage_of(messages: Sequence[Message]) -> Usage | None:
     """What a conversation uses of the model's context, as one of its last answers has told, if one has."""
-    parts = (part for message in reversed(messages[-LOOKED_AT:]) for part in reversed(message.parts))
-    return next((part for part in parts if isinstance(part, Usage) and part.size > 0), None)
+    told = (message.usage for message in reversed(messages[-LOOKED_AT:]))
+    return next((usage for usage in told if usage and (usage.size or usage.read)), None)
 
 
 def has_effects(message: Message) -> bool:

@@ -137,6 +137,7 @@ class Child:
             self._key,
             read_timeout=self._read_timeout,
             label="The embedded model",
+            context=self.context,
             extra_body={"max_tokens": max_tokens, "return_progress": True, "temperature": self._temperature},
         )
 

@@ -29,7 +29,8 @@ class OpenAIModel:
     seconds; `read_timeout` is how many seconds the server may send nothing, and must be above the time that reading a
     long conversation takes. A model called "amplifier" or "agent…" is an agent, whose tools work unseen: it may send
     nothing for `agent_timeout` seconds, None is any number. `extra_body` goes into each question (llama.cpp:
-    `{"return_progress": True}`), `headers`, (name, value) each, with each request. A name and password in `base_url`
+    `{"return_progress": True}`), `headers`, (name, value) each, with each request. `context` is the
+    size of the model's in tokens, 0 if only the server may know it. A name and password in `base_url`
     serve as Basic authorisation where there is no `api_key`. Raises InvalidInput for an address or a key that cannot
     be used; without an address, `notice` says what to do.
     """
@@ -46,12 +47,14 @@ class OpenAIModel:
         label: str | None = None,
         extra_body: Mapping[str, Any] | None = None,
         headers: Sequence[tuple[str, str]] = (),
+        context: int = 0,
     ) -> None:
         given = base_url.strip()
         self._endpoint = endpoint.parse(given, api_key, connect_timeout, read_timeout, headers) if given else None
         self._connection = Connection(self._endpoint)
         self._choice = ModelChoice(self._connection, "" if model.strip() == "auto" else model.strip())
         self._label = label
+        self._context = context
         self._agent_timeout = agent_timeout
         self._extra_body = dict(extra_body or {})
 
@@ -102,6 +105,7 @@ class OpenAIModel:
             self._extra_body,
             agent_timeout=timeout,
             names_model=self._label is None,
+            context=self._context,
         )
         return PatientStream(stream, lambda: self.is_agent) if not self.only_speaks else stream
 

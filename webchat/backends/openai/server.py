@@ -11,12 +11,13 @@ from typing import Any
 
 import httpx
 
+from webchat import threads
 from webchat.backends.openai import problems
 from webchat.backends.openai.chunks import ChunkJoiner
 from webchat.backends.openai.endpoint import BAD_ADDRESS, Endpoint
 from webchat.backends.openai.gathering import gather
 from webchat.backends.openai.sight import sight_of
-from webchat.errors import BackendUnavailable
+from webchat.errors import BackendUnavailable, NoThreads
 
 MAX_BODY = 16 * 2**20
 MAX_REFUSAL = 2**16
@@ -102,6 +103,8 @@ class Server:
         self.takes_usage = True
         self.sight: dict[str, bool] = {}
         """Whether models see pictures, by name, as far as the server has said."""
+        self._contexts: dict[str, int] | None = None
+        """The models' contexts in tokens, 0 if unknown; None while nobody has asked."""
         self._asked: set[Wire] = set()
         _check_host(endpoint.url)
         self._client = _client(endpoint)
@@ -156,8 +159,28 @@ class Server:
         if not isinstance(entries, list):
             raise problems.not_a_model(self.endpoint)
         self.sight |= sight_of(listed)
-        names = [entry.get("id") for entry in entries if isinstance(entry, dict)]
-        return [name for name in names if isinstance(name, str) and name.isprintable()]
+        named = {
+            name: entry
+            for entry in entries
+            if isinstance(entry, dict) and isinstance(name := entry.get("id"), str) and name.isprintable()
+        }
+        self._contexts = {name: _context_of(entry) for name, entry in named.items()}
+        return [*named]
+
+    def context_of(self, *names: str) -> int:
+        """How many tokens a model's context has, if its server's list of models says so; 0 if that is not known.
+
+        If nobody has asked for the list, that is done in the background, for the next answer.
+        """
+        if self._contexts is None:
+            self._contexts = {}
+            with suppress(NoThreads):
+                threads.start(self._learn_contexts, "model-list")
+        return next((size for name in names if (size := self._contexts.get(name))), 0)
+
+    def _learn_contexts(self) -> None:
+        with suppress(BackendUnavailable):
+            self.models(Wire())
 
     def first_model(self, wire: Wire) -> str:
         """The name of the first model. Raises BackendUnavailable, also if there is none."""
@@ -199,6 +222,17 @@ def opening(response: httpx.Response, limit: int) -> bytes:
         if len(body) > limit:
             break
     return bytes(body[:limit])
+
+
+def _context_of(entry: Mapping[str, Any]) -> int:
+    """The size of a model's context in its entry of the list, 0 if that does not say it. Each server has its word."""
+    meta = entry.get("meta")
+    for fields in (entry, meta if isinstance(meta, dict) else {}):
+        for name in ("max_model_len", "context_length", "context_window", "max_context_length", "n_ctx"):
+            size = fields.get(name)
+            if isinstance(size, int) and not isinstance(size, bool) and size > 0:
+                return size
+    return 0
 
 
 def _check_host(url: str) -> None:

@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -55,10 +56,12 @@ class OpenAIStream:
         *,
         agent_timeout: float | None,
         names_model: bool = True,
+        context: int = 0,
     ) -> None:
         """`agent_timeout` is in the place of the server's read timeout where an agent answers; None is any time.
 
-        `names_model`: an event tells if the server says that another model writes than the one asked for.
+        `names_model`: an event tells if the server says that another model writes than the one asked for. `context`
+        is the size of the model's in tokens, 0 if only the server may know it.
         """
         self._server = server
         self._model = model
@@ -76,7 +79,7 @@ class OpenAIStream:
         self._is_at_end = False
         """Whether all that the server sends has been read."""
         self._retries = Retries()
-        self._names_model = names_model
+        self._names_model, self._context = names_model, context
         self._asked_model = self._told_model = ""
 
     def __iter__(self) -> Iterator[Piece]:
@@ -192,7 +195,7 @@ class OpenAIStream:
         if not (done or reader.finish_reason):
             yield from reader.held_back()
             raise BackendUnavailable(problems.BROKEN_OFF)
-        yield from reader.end()
+        yield from self._ended(reader)
 
     def _whole(self, response: httpx.Response) -> Iterator[Piece]:
         """The answer of a server that does not stream."""
@@ -202,7 +205,16 @@ class OpenAIStream:
         reader = AnswerReader()
         yield from reader.read(completion)
         yield from self._written_by(reader.model)
-        yield from reader.end()
+        yield from self._ended(reader)
+
+    def _ended(self, reader: AnswerReader) -> Iterator[Piece]:
+        """The answer's end, with the size of the model's context if that is known."""
+        for piece in reader.end():
+            if isinstance(piece, Event) and piece.kind == "usage":
+                size = self._context or self._server.context_of(self._asked_model, reader.model)
+                yield replace(piece, data={**piece.data, "context": size}) if size else piece
+            else:
+                yield piece
 
     def _written_by(self, model: str) -> Iterator[Event]:
         """Tell which model writes the answer, if it is another than the one that was asked for."""
