@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from tests.scripted_server import DONE, SILENCE, ScriptedServer, delta, ended, sends
-from webchat.backends.openai import OpenAIModel, stream
+from webchat.backends.openai import OpenAIModel, incoming
 
 HOUR = 3600.0
 PATIENCE = 10.0
@@ -25,7 +25,7 @@ def server():
 def _gathers_for_an_hour(monkeypatch):
     """Whatever waits for a gathering's time does not come within the test's."""
     for name in ("GATHERING", "LONGEST_GATHERING", "UNSEEN_END"):
-        monkeypatch.setattr(stream, name, HOUR)
+        monkeypatch.setattr(incoming, name, HOUR)
 
 
 @pytest.fixture

@@ -58,7 +58,7 @@ def ask(server):
 
     def ask(*answers, **options):
         server.script(*answers)
-        return list(model_at(server, **options).stream(QUESTION))
+        return [piece for piece in model_at(server, **options).stream(QUESTION) if piece != Event("rest")]
 
     return ask
 

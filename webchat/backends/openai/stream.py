@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import re
-import time
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import httpx
-from httpx_sse import EventSource
 
 from webchat.backends import Event, HistoryItem, Piece
 from webchat.backends.openai import problems
-from webchat.backends.openai.gathering import PLENTY
+from webchat.backends.openai.incoming import AT_REST, Incoming
 from webchat.backends.openai.patient import is_agent
 from webchat.backends.openai.pieces import AnswerReader, Malformed
 from webchat.backends.openai.retries import Retries, Wait
@@ -25,16 +23,6 @@ from webchat.errors import BackendUnavailable
 if TYPE_CHECKING:
     from webchat.backends.openai.choice import ModelChoice
 
-MAX_EVENT = 2**20
-AT_REST = "webchat-rest"
-"""The name of an event of our own behind all that was read at once."""
-LAST_WORDS = 2**12
-"""Bytes at the end of an answer in which an error may stand that is no event."""
-GATHERING, FOR_EACH, LONGEST_GATHERING = 0.1, 0.0025, 0.22
-"""Seconds that the model server's events may gather before they are read, for each answer that is read at once as many
-more, and at most. What gathers may be lost to a kill. Waking a thread for each token costs four times as much."""
-UNSEEN_END = 0.04
-"""The same at most where we are woken neither by the answer's end nor see it coming."""
 OF_MODEL = (400, 404, 422, 500)
 """Statuses with which servers say that they do not have a model."""
 USAGE = {"stream_options": {"include_usage": True}}
@@ -72,12 +60,7 @@ class OpenAIStream:
         self._question = {"stream": True, **extra_body}
         self._wire = Wire()
         self._begun = False
-        self._spoken = False
-        """Whether the answer's first text, or reasoning, is out."""
-        self._is_whole = False
-        """Whether what is being read ends with an event, and so with an `AT_REST`."""
-        self._is_at_end = False
-        """Whether all that the server sends has been read."""
+        self._incoming = Incoming(server, self._wire)
         self._retries = Retries()
         self._names_model, self._context = names_model, context
         self._asked_model = self._told_model = ""
@@ -89,7 +72,8 @@ class OpenAIStream:
                     if self._wire.is_cut:
                         return
                     yield piece
-                    self._spoken = self._spoken or isinstance(piece, str) or _is_reasoning(piece)
+                    if isinstance(piece, str) or _is_reasoning(piece):
+                        self._incoming.has_spoken = True
         except BackendUnavailable:
             if not self._wire.is_cut:
                 raise
@@ -112,7 +96,7 @@ class OpenAIStream:
         texts: list[str] = []
         try:
             for piece in self._pieces():
-                if isinstance(piece, str) and self._is_whole:
+                if isinstance(piece, str) and self._incoming.is_whole:
                     texts.append(piece)
                     continue
                 if texts:
@@ -178,7 +162,7 @@ class OpenAIStream:
         """An answer is whole with a finish reason or with [DONE]: a cut connection can look like a good end."""
         reader, done = AnswerReader(), False
         try:
-            for data in self._events(response):
+            for data in self._incoming.events(response):
                 if data is AT_REST:
                     yield Event("rest")
                     continue
@@ -222,66 +206,6 @@ class OpenAIStream:
             yield Event("model", f"{_shown(model)} at {self._server.endpoint.host}")
         self._told_model = model
 
-    def _events(self, response: httpx.Response) -> Iterator[str]:
-        """The data of each event. The bytes are bounded on their way into the parser, which would keep any number."""
-        # Nearly all servers send as asked, without an encoding; httpx's look for one costs a quarter of the reading.
-        is_encoded = "content-encoding" in response.headers
-        self._let_gather(response)
-        parts = response.iter_bytes() if is_encoded else response.iter_raw()
-        bounded = httpx.Response(200, headers={"Content-Type": "text/event-stream"}, content=self._bounded(parts))
-        for event in EventSource(bounded).iter_sse():
-            if event.event == AT_REST:
-                yield AT_REST
-                continue
-            data = event.data.strip()
-            if data and not (self._is_at_end and _is_torn(data)):
-                yield data
-
-    def _let_gather(self, response: httpx.Response) -> None:
-        """Have the connection read less often and more at once: once the first text is out, what follows may gather.
-
-        Within the connection's own `read`, since only there it is known that all that was read before is used up.
-        Where the server is slower than that, what it sends is read when it comes.
-        """
-        stream: Any = response.extensions["network_stream"]
-        closes = "close" in response.headers.get("connection", "").lower() or response.http_version == "HTTP/1.0"
-        can_see_end = closes or response.url.scheme == "http"
-        read_at_once, took, size = stream.read, 0.0, 0
-
-        def read(max_bytes: int, timeout: float | None = None) -> bytes:
-            nonlocal took, size
-            longest = min(GATHERING + FOR_EACH * self._server.answers, LONGEST_GATHERING)
-            if self._spoken and took < longest and size < PLENTY:
-                seconds = longest if can_see_end else UNSEEN_END
-                self._wire.gather(seconds, closes=closes)
-            asked = time.monotonic()
-            data: bytes = read_at_once(max_bytes, timeout)
-            took, size = time.monotonic() - asked, len(data)
-            return data
-
-        stream.read = read
-
-    def _bounded(self, parts: Iterable[bytes]) -> Iterator[bytes]:
-        size, tail, last = 0, b"", b""
-        for part in parts:
-            if part.endswith(b"\n\n"):  # as nearly all do
-                size, tail, last = 0, b"", part
-                self._is_whole = True
-                yield part + b"event: %s\n\n" % AT_REST.encode()
-                continue
-            self._is_whole = False
-            known = tail + part
-            blank_line = max(known.rfind(end) for end in (b"\n\n", b"\r\n\r\n", b"\r\r"))
-            size = size + len(part) if blank_line < 0 else len(known) - blank_line
-            if size > MAX_EVENT:
-                raise problems.oversized(self._server.endpoint)
-            tail, last = known[-3:], (last + part)[-LAST_WORDS:]
-            yield part
-        self._is_at_end = True
-        # An event counts without the empty line that should end it, and an error also without the name of a field.
-        line = last.rstrip().rpartition(b"\n")[2]
-        yield (b"\ndata: " + line if line.startswith(b"{") else b"") + b"\n\n"
-
     def _object(self, text: str | bytes) -> Any:  # noqa: ANN401
         """What the server sent as JSON, or None if it is none. Raises BackendUnavailable for an error object."""
         sent = problems.decoded(text)
@@ -294,11 +218,6 @@ def _shown(model: str) -> str:
     """A model's name; of a file's path, which llama.cpp and others give, the file's name."""
     is_path = model.startswith(("/", "~", ".")) or model[1:3] == ":\\"
     return re.split(r"[/\\]", model.rstrip("/\\"))[-1] if is_path else model
-
-
-def _is_torn(data: str) -> bool:
-    """Whether an event that the server did not end is only a part of one."""
-    return data != "[DONE]" and problems.decoded(data) is None
 
 
 def _is_about_usage(refusal: bytes) -> bool:
