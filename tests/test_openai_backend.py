@@ -947,6 +947,21 @@ def test_the_query_of_an_address_goes_with_each_request_and_its_keys_are_never_s
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "is_key"),
+    [
+        *((name, True) for name in ("key", "api_key", "apiKey", "X-Api-Key", "x-portkey-api-key", "sig", "code")),
+        *((name, True) for name in ("access_token", "Authorization", "Ocp-Apim-Subscription-Key", "client_secret")),
+        *((name, False) for name in ("x-portkey-provider", "keyboard", "region", "api-version", "encode", "design")),
+    ],
+)
+def test_what_is_a_key_is_told_by_its_name(server, complaint, name, is_key):
+    said = complaint(refuses(500, {"error": {"message": "value9 is wrong"}}), headers=((name, "value9"),))
+    assert ("“[key] is wrong”" in said) == is_key
+    shown = endpoint.without_password(f"http://a/v1?{name}=value9")
+    assert shown == f"http://a/v1?{name}={'…' if is_key else 'value9'}"
+
+
 HEADERS = (("X-Provider", "openai"), ("X-Api-Key", KEY), ("Authorization", "Bearer other-0123456789"))
 
 

@@ -21,7 +21,12 @@ BEHIND_BASE = re.compile(r"(/+|/(chat/completions|completions|responses|embeddin
 LEAST_KEY, SURELY_KEY = 4, 16
 """Characters of a key at least, and of a header's value that is taken for one whatever its name."""
 _HOST = re.compile(r"[\w.-]+|[0-9a-f:.%]*:[0-9a-f:.%]*", re.IGNORECASE)
-_SECRET = re.compile("key|token|secret|sig|password|passwd|auth|cookie", re.IGNORECASE)
+_SECRET = re.compile(
+    r"(?:^|[-_.])(?:(?:api|access|subscription)[-_.]?)?(?:key|sig|code)(?:$|[-_.])"
+    "|token|secret|signature|passw|auth|cookie",
+    re.IGNORECASE,
+)
+"""Names of headers and of fields of a query whose values are keys; "X-Portkey-Provider" is none of them."""
 _QUERY = re.compile(r"([^=&;]+)=([^&;]*)")
 
 
