@@ -160,3 +160,25 @@ def test_a_refusal_is_shown_clean_and_bounded():
 def test_the_tokens_are_told_also_if_nothing_was_said():
     pieces = read(ended(), {"choices": [], "usage": {"prompt_tokens": 3}})
     assert pieces[0] == Event("usage", data={"prompt_tokens": 3})
+
+
+@pytest.mark.parametrize(
+    ("reason", "note"),
+    [
+        ("length", "the model's length limit was reached"),
+        ("MAX_TOKENS", "the model's length limit was reached"),
+        ("model_length", "the model's length limit was reached"),
+        ("content_filter", "content filter stopped it"),
+        ("sensitive", "content filter stopped it"),
+        ("insufficient_system_resource", "broke it off (insufficient_system_resource)"),
+        ("network_error", "broke it off (network_error)"),
+    ],
+)
+def test_an_answer_that_is_not_whole_says_so_in_every_services_words(reason, note):
+    (said,) = of_kind(read(delta(content="Lis"), ended(reason)), "note")
+    assert note in said
+
+
+@pytest.mark.parametrize("reason", ["stop", "STOP", "eos", "end_turn", "stop_sequence", "something_new"])
+def test_of_any_other_end_nothing_is_said(reason):
+    assert of_kind(read(delta(content="Lisbon"), ended(reason)), "note") == []

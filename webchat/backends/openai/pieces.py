@@ -14,6 +14,15 @@ NOTES = {
     "length": "The answer was cut off: the model's length limit was reached.",
     "content_filter": "The answer was cut off: the model server's content filter stopped it.",
 }
+BROKEN = "The answer was cut off: the model server broke it off ({}). Try again."
+_REASONS = {
+    **dict.fromkeys(("max_tokens", "max_output_tokens", "model_length", "token_limit"), "length"),
+    **dict.fromkeys(("safety", "recitation", "sensitive", "blocklist", "prohibited_content"), "content_filter"),
+    **dict.fromkeys(("guardrail_intervened", "content_filtered"), "content_filter"),
+    **dict.fromkeys(("insufficient_system_resource", "network_error", "error", "abort", "aborted"), "broken"),
+    **dict.fromkeys(("timeout", "overloaded", "model_error", "interrupted"), "broken"),
+}
+"""What services call the ends for which OpenAI has a name, and those of an answer that is not whole."""
 NOTHING = {
     "length": "The model reached its length limit before it said anything. Ask for less, or raise that limit.",
     "content_filter": "The model server's content filter stopped the answer. Ask in other words.",
@@ -155,14 +164,22 @@ class AnswerReader:
         if self._called:
             return CALLED.format(self._called)
         if has_reasoned:
-            return ONLY_REASONED_LONG if self.finish_reason == "length" else ONLY_REASONED
+            return ONLY_REASONED_LONG if self._end == "length" else ONLY_REASONED
         if self._unshown:
             return UNSHOWN.format(", ".join(self._unshown))
-        return NOTHING.get(self.finish_reason, NothingSaid.says)
+        return NOTHING.get(self._end, NothingSaid.says)
+
+    @property
+    def _end(self) -> str:
+        """Why the answer ended, in OpenAI's words or as "broken"."""
+        reason = self.finish_reason.lower()
+        return _REASONS.get(reason, reason)
 
     def _notes(self) -> Iterator[str]:
-        if self.finish_reason in NOTES:
-            yield NOTES[self.finish_reason]
+        if self._end in NOTES:
+            yield NOTES[self._end]
+        if self._end == "broken":
+            yield BROKEN.format(self.finish_reason[:LONGEST_NAME])
         if self._refusal.strip():
             yield ALSO_REFUSED.format(self._quoted_refusal())
         if self._called:
