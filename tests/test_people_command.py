@@ -142,6 +142,18 @@ def test_who_is_disabled_is_answered_no_further_and_finds_all_when_they_are_back
     assert f"later {WORD}</textarea>" in page, "what waited stands in the field"
 
 
+@pytest.mark.parametrize("has_session", [True, False])
+def test_an_open_page_of_who_is_disabled_says_so_and_its_stream_ends(chat, people, has_session):
+    session = {"session": says(chat, ADA, "hello")} if has_session else {}
+    with chat.stream("GET", "/events", params=session, headers=ADA) as page:
+        parts = page.iter_text()
+        next(parts)
+        people("disable", "adalove")
+        rest = "".join(parts)
+    assert '<hx-partial hx-target="#reconnecting"' in rest
+    assert rest.count(NOT_ALLOWED) == 1
+
+
 def test_all_that_is_a_persons_is_exported_and_can_be_imported(chat, people, home, tmp_path):
     furnish(chat, ADA, WORD)
     says(chat, BOB, "Bob's own")

@@ -47,6 +47,9 @@ def test_who_is_disabled_is_told_so_and_keeps_what_they_wrote(serve, visit, home
     chat = visit(server, extra_http_headers={"X-Remote-User": "ada"})
     chat.asked("hello")
     run("disable", "ada")
+    line = chat.page.locator("#reconnecting")
+    expect(line).to_be_visible()  # also if they do nothing
+    expect(line).to_have_text("You may not use this chat any more. Ask whoever runs it.")
     chat.ask("still mine")
     expect(chat.problem).to_contain_text("You may not use this chat any more. Ask whoever runs it.")
     expect(chat.field).to_have_value("still mine")

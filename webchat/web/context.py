@@ -141,8 +141,14 @@ def has_gone(after: float = float("inf")) -> Callable[[], bool]:
     """
     end = time.monotonic() + after
     gone: Callable[[], bool] = request.environ.get("waitress.client_disconnected", lambda: time.monotonic() > end)
-    is_out: Callable[[], bool] = g.get("is_out", lambda: False)
+    is_out = has_lost_access()
     return lambda: gone() or is_out()
+
+
+def has_lost_access() -> Callable[[], bool]:
+    """Returns a function: whether the person of this request may not use the chat any more."""
+    is_out: Callable[[], bool] = g.get("is_out", lambda: False)
+    return is_out
 
 
 def owner() -> str | None:

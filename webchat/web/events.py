@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -13,14 +12,14 @@ from markupsafe import Markup
 from webchat.chat.conversation import Change, Conversation, Position, change_since
 from webchat.chat.message import Message
 from webchat.chat.parts import Usage
-from webchat.errors import TooBusy
+from webchat.errors import NotAllowed, TooBusy
 from webchat.session_store import WebChatSession
 from webchat.storage.wakeups import Pause
 from webchat.web import pieces
-from webchat.web.context import Chat, chat_of, has_gone, owner
+from webchat.web.context import Chat, chat_of, has_gone, has_lost_access, owner
 from webchat.web.growing import GrowingArticle, Grown, Update
 from webchat.web.hosting import Parking, is_ending, parking
-from webchat.web.htmx import partial
+from webchat.web.htmx import event_of, partial
 from webchat.web.parts import usage_of
 from webchat.web.queued import queue_context, queue_partials
 
@@ -57,6 +56,7 @@ def events() -> Response:
         stream: ListStream = PageStream(chat, session, position, has_gone(LIFETIME), shown)
     else:
         stream = ListStream(chat, has_gone(LIFETIME), owner())
+    stream.is_out = has_lost_access()
     chat.manager.bus.start()  # before the answer's status is out: there may be no thread left
     try:
         give = chat.take_stream(page=True)
@@ -81,6 +81,7 @@ class ListStream:
         self._chat, self._manager = chat, chat.manager
         self._owner, self._session_id = owner, session_id
         self._gone = gone
+        self.is_out: Callable[[], bool] = lambda: False  # whether the person may not use the chat any more
         # The page's version of list, badge and title is unknown, so the first look sends them.
         self._list_version: object = self
 
@@ -124,6 +125,8 @@ class ListStream:
                 early = max(last_sent + self._pace(), now + self._patience())
                 if early > now:
                     yield Pause(waiter, early, urgent=True)
+        if self.is_out():
+            yield event_of(pieces.lost_partial(NotAllowed.says))
 
     @property
     def _is_growing(self) -> bool:
@@ -294,5 +297,4 @@ class PageStream(ListStream):
     def _event(self, update: Update) -> str:
         if isinstance(update, Grown):
             return f"event: more\ndata: {update}\n\n"
-        data = "".join(f"data: {line}\n" for line in re.split(r"\r\n|\r|\n", update))
-        return f"id: {self._position}\n{data}\n"
+        return f"id: {self._position}\n{event_of(update)}"

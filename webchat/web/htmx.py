@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
@@ -34,6 +35,12 @@ def partial(target: str, swap: str, html: str) -> Markup:
 def partial_begin(target: str, swap: str) -> str:
     """The tag before the HTML of one swap, for an answer that is sent as it is made; PARTIAL_END follows it."""
     return str(Markup('<hx-partial hx-target="#{}" hx-swap="{}">').format(target, swap))
+
+
+def event_of(swaps: str) -> str:
+    """Swaps as a Server-Sent Event of the page's stream; its id may stand before it."""
+    data = "".join(f"data: {line}\n" for line in re.split(r"\r\n|\r|\n", swaps))
+    return f"{data}\n"
 
 
 def fragments(*parts: str, push: str | None = None) -> Response:

@@ -166,6 +166,11 @@ def usage_partial(usage: Usage) -> Markup:
     return partial("contextUsed", "outerHTML", render_template("webchat/_usage.html", usage=usage))
 
 
+def lost_partial(why: str) -> Markup:
+    """The line that the page shows when its stream is lost, with the reason."""
+    return partial("reconnecting", "outerHTML", render_template("webchat/_reconnecting.html", lost_for=why))
+
+
 def controls_partial(session: WebChatSession) -> Markup:
     """The session's controls, replaced: a select that a person has changed does not follow its options."""
     return partial("controls", "outerHTML", render_template("webchat/_controls.html", session=session))
