@@ -234,7 +234,7 @@ def test_an_export_for_reading_has_harmless_parts_only():
     messages = [Message(str(number), "assistant", text, model=text) for number, text in enumerate(CORPUS)]
     told = [(WebChatSession("s", text, "", ""), messages[:3]) for text in CORPUS]
     told.append((WebChatSession("s", "x", "", ""), messages))
-    soup = BeautifulSoup("".join(as_html(told, attacks.RUN, "x")), "html.parser")
+    soup = BeautifulSoup("".join(as_html(told, attacks.RUN, "x", lambda session_id, key: None)), "html.parser")
     for part in soup.select(".answer"):
         assert problems_of(part.decode_contents()) == []
         part.decompose()

@@ -286,6 +286,10 @@ def test_whatever_is_made_is_closed_and_no_deeper_than_a_page_takes(tex):
 
 def test_an_export_for_reading_has_formulas():
     session = WebChatSession("s", "x", "", "")
-    html = "".join(as_html([(session, [Message("1", "assistant", r"So \(x^2\).")])], "Assistant", "x"))
+    html = "".join(
+        as_html(
+            [(session, [Message("1", "assistant", r"So \(x^2\).")])], "Assistant", "x", lambda session_id, key: None
+        )
+    )
     assert "<math>" in html
     assert "x^2</annotation>" in html

@@ -152,11 +152,11 @@ def test_the_focus_stays_where_another_answer_arrives_in_the_middle_of_a_swap(se
     # As the models' names do, which the field below asks for: between the fragment's arrival and the end of its swap.
     chat.page.evaluate("""() => new MutationObserver((changes, observer) => {
         observer.disconnect();
-        htmx.swap({ text: "<option>late", target: "#attachedNames", swap: "innerHTML", sourceElement: document.body });
+        htmx.swap({ text: "<option>late", target: "#controlsSaved", swap: "innerHTML", sourceElement: document.body });
     }).observe(document.getElementById("composer"), { childList: true })""")
     press(chat, options)
     chat.page.get_by_label("System prompt").fill("Be brief.")
     chat.page.keyboard.press("Tab")
     chat.page.keyboard.press("Enter")
-    expect(chat.page.locator("#attachedNames")).to_have_text("late")
+    expect(chat.page.locator("#controlsSaved")).to_have_text("late")
     expect(options).to_be_focused()

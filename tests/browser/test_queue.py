@@ -99,7 +99,7 @@ def test_the_files_of_what_is_taken_back_go_with_it_unless_they_are_unticked(cha
     chat.page.set_input_files("#files", [NOTES])
     chat.ask("second")
     expect(waiting(chat)).to_contain_text("notes.txt")
-    expect(chat.page.locator("#attachedNames")).to_have_text("")
+    expect(chat.page.locator("#attached")).to_be_hidden()
     waiting(chat).get_by_role("button", name="Take back").click()
     box = chat.page.get_by_role("checkbox", name="notes.txt")
     expect(box).to_be_checked()

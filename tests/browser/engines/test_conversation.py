@@ -156,7 +156,7 @@ def test_chosen_files_go_with_a_message(serve, visit, tmp_path):
     tab = visit(serve(*QUICK))
     tab.ready()
     tab.attach(notes)
-    tab.until_there("#attachedNames", "notes.txt")
+    tab.until_there("#attached", "notes.txt")
     tab.attach(more)
     tab.asked("Read this")
     tab.until_visible("#attached", False)
