@@ -7,12 +7,20 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
 
+import httpx
+import pytest
+
+from tests.conftest import Server
 from tests.preloaded import ForkedProcess, Preloaded
 from tests.processes import ROOT
 from tests.reading import until
+from tests.scripted_server import DONE, Answer, ScriptedServer, Step, ended, sends
 
+JSON = {"Accept": "application/json"}
 MODEL = ("--backend", "openai", "--model", "m")
 
 
@@ -91,3 +99,54 @@ class Terminal:
         for running in self._started:
             running.process.kill()
             running.end()
+
+
+def whole(*steps: Step) -> Answer:
+    """A good answer of these steps."""
+    return sends(*steps, ended(), DONE)
+
+
+def last_messages(beside: httpx.Client) -> list[dict[str, Any]]:
+    """The messages of the current session."""
+    current = beside.get("/api/session").json()["session_id"]
+    return beside.get(f"/sessions/{current}").json()["messages"]
+
+
+@pytest.fixture
+def model() -> Iterator[ScriptedServer]:
+    """A model server that does as it is told."""
+    with ScriptedServer() as server:
+        yield server
+
+
+@pytest.fixture
+def gate() -> Iterator[threading.Event]:
+    """What an answer may wait for; open in the end."""
+    gate = threading.Event()
+    yield gate
+    gate.set()
+
+
+@pytest.fixture
+def model_server(serve: Callable[..., Server], model: ScriptedServer) -> Server:
+    """A chat on this test's folder whose answers come from `model`."""
+    return serve(*MODEL, "--base-url", model.url)
+
+
+@pytest.fixture
+def beside(model_server: Server) -> Iterator[httpx.Client]:
+    """A client of it, as a page that is open beside the terminal."""
+    with httpx.Client(base_url=model_server.url, headers=JSON, timeout=20) as client:
+        yield client
+
+
+@pytest.fixture(params=["folder", "server"])
+def terminal(
+    request: pytest.FixtureRequest, home: Path, model_server: Server, model: ScriptedServer, preloaded: Preloaded
+) -> Iterator[Terminal]:
+    """Commands on the folder that the server uses, or at the server."""
+    at_server = request.param == "server"
+    where = ["--url", model_server.url] if at_server else ["--home", str(home)]
+    terminal = Terminal(preloaded, where, () if at_server else [*MODEL, "--base-url", model.url])
+    yield terminal
+    terminal.close()

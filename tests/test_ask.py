@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shlex
 import subprocess
-import threading
 
 import httpx
 import pytest
@@ -14,101 +13,58 @@ from tests.acp import agents_in
 from tests.attacks import CORPUS
 from tests.processes import ROOT
 from tests.reading import until
-from tests.scripted_server import DONE, SILENCE, Answer, ScriptedServer, delta, ended, refuses, sends
-from tests.terminals import MODEL, Terminal
+from tests.scripted_server import SILENCE, Answer, delta, refuses
+from tests.terminals import JSON, Terminal, last_messages, whole
+from tests.terminals import beside as beside
+from tests.terminals import gate as gate
+from tests.terminals import model as model
+from tests.terminals import model_server as model_server
+from tests.terminals import terminal as terminal
 from tests.test_terminal import acts
 
-JSON = {"Accept": "application/json"}
 
-
-@pytest.fixture
-def model():
-    with ScriptedServer() as server:
-        yield server
-
-
-@pytest.fixture
-def gate():
-    """What an answer may wait for; open in the end."""
-    gate = threading.Event()
-    yield gate
-    gate.set()
-
-
-@pytest.fixture
-def server(serve, model):
-    return serve(*MODEL, "--base-url", model.url)
-
-
-@pytest.fixture
-def page(server):
-    """A client of the server on the same folder, as a page that is open beside."""
-    with httpx.Client(base_url=server.url, headers=JSON, timeout=20) as client:
-        yield client
-
-
-@pytest.fixture(params=["folder", "server"])
-def terminal(request, home, server, model, preloaded):
-    at_server = request.param == "server"
-    where = ["--url", server.url] if at_server else ["--home", str(home)]
-    terminal = Terminal(preloaded, where, () if at_server else [*MODEL, "--base-url", model.url])
-    yield terminal
-    terminal.close()
-
-
-def whole(*steps):
-    """A good answer of these steps."""
-    return sends(*steps, ended(), DONE)
-
-
-def last_messages(page):
-    """The messages of the current session."""
-    current = page.get("/api/session").json()["session_id"]
-    return page.get(f"/sessions/{current}").json()["messages"]
-
-
-def test_the_answer_comes_piece_by_piece_and_open_pages_show_it(terminal, model, page, gate):
+def test_the_answer_comes_piece_by_piece_and_open_pages_show_it(terminal, model, beside, gate):
     model.script(whole("one\ntwo ", gate, "three", delta(reasoning_content="hm")))
     process = terminal.start("ask", "count")
     process.until("one\n")
-    until(lambda: last_messages(page)[-1]["content"].startswith("one"))
-    assert last_messages(page)[-1]["status"] == "streaming"
+    until(lambda: last_messages(beside)[-1]["content"].startswith("one"))
+    assert last_messages(beside)[-1]["status"] == "streaming"
     gate.set()
     code, output, errors = process.end()
     assert (code, output) == (0, "one\ntwo three\n")
     assert errors.startswith("Session ")
-    assert [message["content"] for message in last_messages(page)] == ["count", "one\ntwo three"]
+    assert [message["content"] for message in last_messages(beside)] == ["count", "one\ntwo three"]
 
 
-def test_the_pipe_is_the_question_or_goes_with_it(terminal, model, page, tmp_path):
+def test_the_pipe_is_the_question_or_goes_with_it(terminal, model, beside, tmp_path):
     note = tmp_path / "note.txt"
     note.write_text("blue")
     assert terminal.pipe(b"only a pipe", "ask")[0] == 0
-    assert last_messages(page)[0]["content"] == "only a pipe"
+    assert last_messages(beside)[0]["content"] == "only a pipe"
     assert terminal.pipe(b"- old\n+ new\n", "ask", "--new", "what changed?", "-f", str(note))[0] == 0
-    parts = last_messages(page)[0]["parts"]
+    parts = last_messages(beside)[0]["parts"]
     assert parts[0] == {"type": "text", "text": "what changed?"}
     assert [part["name"] for part in parts[1:]] == ["input.txt", "note.txt"]
     assert "+ new" in model.questions[-1]["messages"][-1]["content"]
     assert "blue" in model.questions[-1]["messages"][-1]["content"]
 
 
-def test_it_goes_on_in_the_current_session_unless_another_is_named(terminal, page):
+def test_it_goes_on_in_the_current_session_unless_another_is_named(terminal, beside):
     terminal.run("ask", "one")
     terminal.run("ask", "two")
-    assert [message["content"] for message in last_messages(page)[::2]] == ["one", "two"]
-    first = page.get("/api/session").json()["session_id"]
+    assert [message["content"] for message in last_messages(beside)[::2]] == ["one", "two"]
+    first = beside.get("/api/session").json()["session_id"]
     assert terminal.run("ask", "--new", "three", "-q")[2] == ""
-    assert len(last_messages(page)) == 2
+    assert len(last_messages(beside)) == 2
     assert terminal.run("ask", "--session", first[:12], "four")[0] == 0
-    assert [message["content"] for message in last_messages(page)[::2]] == ["one", "two", "four"]
+    assert [message["content"] for message in last_messages(beside)[::2]] == ["one", "two", "four"]
 
 
-def test_json_has_the_whole_answer_and_where_it_is(terminal, page):
+def test_json_has_the_whole_answer_and_where_it_is(terminal, beside):
     code, output, _ = terminal.run("ask", "hi", "--json")
     told = json.loads(output)
     assert (code, told["status"], told["response"]) == (0, "complete", "Hello there.")
-    answer = page.get(f"/sessions/{told['session_id']}").json()["messages"][-1]
+    answer = beside.get(f"/sessions/{told['session_id']}").json()["messages"][-1]
     assert answer["id"] == told["message_id"]
 
 
@@ -124,7 +80,7 @@ def test_nothing_that_a_model_says_acts_on_the_terminal_and_its_reasoning_is_not
     assert "\x1b" in json.loads(output)["response"]
 
 
-def test_a_failure_is_told_and_what_came_before_it_is_kept(terminal, model, page):
+def test_a_failure_is_told_and_what_came_before_it_is_kept(terminal, model, beside):
     model.script(refuses(400, {"error": {"message": "no such model"}}), Answer(["Half a"], ends="cut"))
     code, output, errors = terminal.run("ask", "fail")
     assert (code, output) == (1, "")
@@ -132,31 +88,31 @@ def test_a_failure_is_told_and_what_came_before_it_is_kept(terminal, model, page
     code, output, errors = terminal.run("ask", "fail again")
     assert (code, output) == (1, "Half a\n")
     assert "Error: " in errors
-    assert last_messages(page)[-1]["content"] == "Half a"
+    assert last_messages(beside)[-1]["content"] == "Half a"
 
 
-def test_ctrl_c_stops_the_answer_and_keeps_what_came(terminal, model, page, gate):
+def test_ctrl_c_stops_the_answer_and_keeps_what_came(terminal, model, beside, gate):
     model.script(whole("one\nand ", gate, "two"))
     process = terminal.start("ask", "count")
     process.until("one\n")
-    until(lambda: last_messages(page)[-1]["content"] == "one\nand ")
+    until(lambda: last_messages(beside)[-1]["content"] == "one\nand ")
     process.ctrl_c()
     code, output, errors = process.end()
     assert (code, output) == (130, "one\nand \n")
     assert errors.endswith("Stopped. What came so far is kept.\n")
-    answer = last_messages(page)[-1]
+    answer = last_messages(beside)[-1]
     assert (answer["status"], answer["content"]) == ("stopped", "one\nand ")
 
 
-def test_somebody_else_stops_the_answer(terminal, model, page, gate):
+def test_somebody_else_stops_the_answer(terminal, model, beside, gate):
     model.script(whole("one\n", gate, "two"))
     process = terminal.start("ask", "count")
     process.until("one\n")
-    page.post(f"/sessions/{page.get('/api/session').json()['session_id']}/stop")
+    beside.post(f"/sessions/{beside.get('/api/session').json()['session_id']}/stop")
     assert process.end()[:2] == (6, "one\n")
 
 
-def test_who_reads_no_further_stops_the_answer_without_a_word(terminal, model, page, gate):
+def test_who_reads_no_further_stops_the_answer_without_a_word(terminal, model, beside, gate):
     model.script(whole("one\n", gate, "two\n", SILENCE))
     command = shlex.join(terminal.command("ask", "count", "-q"))
     reader = subprocess.Popen(
@@ -168,10 +124,10 @@ def test_who_reads_no_further_stops_the_answer_without_a_word(terminal, model, p
     assert reader.stdout.readline() == b"one\n"
     gate.set()
     assert reader.communicate(timeout=30) == (b"141\n", b"")
-    until(lambda: last_messages(page)[-1]["status"] == "stopped")
+    until(lambda: last_messages(beside)[-1]["status"] == "stopped")
 
 
-def test_nothing_is_asked_while_an_answer_is_being_written(terminal, model, page, gate):
+def test_nothing_is_asked_while_an_answer_is_being_written(terminal, model, beside, gate):
     model.script(whole("one\n", gate, "two\n"))
     first = terminal.start("ask", "count")
     first.until("one\n")
@@ -192,18 +148,18 @@ def test_wrong_usage_is_told(terminal):
     assert (code, errors) == (2, "Error: What comes through the pipe is not text in UTF-8.\n")
 
 
-def test_a_server_that_dies_has_interrupted_the_answer(server, model, gate, preloaded):
-    terminal = Terminal(preloaded, ["--url", server.url])
+def test_a_server_that_dies_has_interrupted_the_answer(model_server, model, gate, preloaded):
+    terminal = Terminal(preloaded, ["--url", model_server.url])
     model.script(whole("one\n", gate, "two\n"))
     process = terminal.start("ask", "count")
     process.until("one\n")
-    server.kill()
+    model_server.kill()
     code, output, errors = process.end()
     assert (code, output, errors.splitlines()[-1].startswith("The connection was lost")) == (5, "one\n", True)
 
 
-def test_a_session_at_a_server_is_given_its_model_and_who_answers_there_is_not_chosen(server, model, preloaded):
-    terminal = Terminal(preloaded, ["--url", server.url])
+def test_a_session_at_a_server_is_given_its_model_and_who_answers_there_is_not_chosen(model_server, model, preloaded):
+    terminal = Terminal(preloaded, ["--url", model_server.url])
     assert terminal.run("ask", "hi", "--model", "another")[0] == 0
     assert model.questions[-1]["model"] == "another"
     code, _, errors = terminal.run("ask", "hi", "--backend", "mock")

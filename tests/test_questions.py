@@ -182,3 +182,15 @@ def test_the_frame_without_a_script_shows_the_question_and_goes_on(client, ask, 
     assert rest.select_one(".chosen").get_text(" ", strip=True) == "Run ls? You chose: Allow"
     assert "It is empty." in rest.get_text()
     assert "Let me look." not in rest.get_text(), "what was sent is not sent again"
+
+
+def test_a_script_that_streams_the_answer_is_told_of_the_question(client, backend, session_id):
+    backend.plays("Let me look.", RUNNING, ASKED, backend.has_chosen, DONE, "It is empty.")
+    events = {"Accept": "text/event-stream"}
+    response = client.post(f"/sessions/{session_id}/messages", data={"message": "do it"}, headers=events)
+    stream = chunks(response)
+    told = read_until(stream, lambda text: "event: question" in text)
+    assert '"id": "p1"' in told
+    client.post(f"/sessions/{session_id}/permissions/p1", data={"option": "yes"}, headers=JSON)
+    rest = read_until(stream, lambda text: "event: done" in text)
+    assert 'event: question\ndata: {"waiting": null}' in rest

@@ -6,6 +6,8 @@ import click
 
 from webchat import __version__
 from webchat.cli.ask import ask
+from webchat.cli.chat import chat
+from webchat.cli.default_command import DefaultGroup
 from webchat.cli.models import models
 from webchat.cli.people import people
 from webchat.cli.serve import serve
@@ -14,21 +16,16 @@ from webchat.cli.sessions import doctor, export_sessions, import_sessions
 from webchat.serving import logs
 
 
-class _ServeByDefault(click.Group):
-    """`webchat --backend mock` is `webchat serve --backend mock`."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if not args or (args[0] not in self.commands and args[0] not in ("--help", "--version", "-h")):
-            args = ["serve", *args]
-        return super().parse_args(ctx, args)
-
-
-@click.group(cls=_ServeByDefault, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=DefaultGroup,
+    default="serve",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(__version__)
 def main() -> None:
     """A chat in the browser over any agent or model. Without a command it serves."""
     logs.set_up()
 
 
-for command in (ask, serve, export_sessions, import_sessions, doctor, models, people, session_group):
+for command in (ask, chat, serve, export_sessions, import_sessions, doctor, models, people, session_group):
     main.add_command(command)

@@ -6,7 +6,7 @@ import io
 import os
 import sys
 from contextlib import closing, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +16,6 @@ import click
 from webchat.chat.session import short_id
 from webchat.cli.where import FAILED, Where, answer_options, refusing, where_options
 from webchat.errors import InvalidInput, WebChatError
-from webchat.limits import MIB
 from webchat.serving.logs import printable
 from webchat.terminal.printed import AskedHere, PrintedText, question_text
 from webchat.terminal.safe import json_text
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
 WAITS, INTERRUPTED, STOPPED, CTRL_C, PIPE = 4, 5, 6, 130, 141
 """Exit codes beside those of every command."""
 CODES = {"complete": 0, "failed": FAILED, "interrupted": INTERRUPTED, "stopped": STOPPED}
-LARGEST = 64 * MIB
-"""Bytes of a file that are read; the chat itself takes less."""
 TOLD = {
     "stopped": "Stopped. What came so far is kept.",
     "interrupted": "The answer was interrupted. What came so far is kept.",
@@ -84,13 +81,16 @@ def ask(
     """
     if new and session_id:
         raise click.UsageError("Give a --session, or --new: not both.")
+    from webchat.terminal.answer import Sent, chosen_session
+
     options = where.session_options(settings)
     try:
         with refusing():
             message, files = _given(question, paths)
             with where.answering(settings) as chat:
-                sent = _addressed(chat, session_id, new, folder, options)
-                code = _asked(where, chat, Manner(as_json, quiet, wait), replace(sent, message=message, files=files))
+                into = chosen_session(chat, session_id, folder, options, new=new)
+                sent = Sent(message, files, into, None if into else folder)
+                code = _Asking(chat, Manner(as_json, quiet, wait), goes_on=where.url is not None).ask(sent)
     except BrokenPipeError:
         _let_go_of_output()
         code = PIPE
@@ -101,7 +101,9 @@ def ask(
 
 def _given(question: str | None, paths: tuple[str, ...]) -> tuple[str, Files]:
     """The message and its files: what comes through a pipe is one or the other. Raises InvalidInput, OSError."""
-    files = [(Path(path).name, _content(Path(path))) for path in paths]
+    from webchat.terminal.answer import LARGEST, content_of
+
+    files = [(Path(path).name, content_of(Path(path))) for path in paths]
     piped = b"" if sys.stdin.isatty() else sys.stdin.buffer.read(LARGEST)
     if question is not None:
         return question, [*([("input.txt", piped)] if piped else []), *files]
@@ -109,29 +111,6 @@ def _given(question: str | None, paths: tuple[str, ...]) -> tuple[str, Files]:
         return piped.decode(), files
     except UnicodeDecodeError as error:
         raise InvalidInput("What comes through the pipe is not text in UTF-8.") from error
-
-
-def _content(path: Path) -> bytes:
-    with path.open("rb") as file:
-        content = file.read(LARGEST + 1)
-    if len(content) > LARGEST:
-        raise InvalidInput(f"{printable(path.name)} is too large.")
-    return content
-
-
-def _addressed(chat: ChatClient, given: str | None, new: bool, folder: str | None, options: dict[str, str]) -> Sent:
-    """Where the question goes: into the session that is given, a new one, or the current one if there is one."""
-    from webchat.terminal.answer import Sent
-
-    session_id = chat.session_id_of(given) if given else None if new else chat.get("/api/session")["session_id"]
-    if options:
-        session_id = session_id or chat.post("/api/session", {"working_dir": folder} if folder else {})["session_id"]
-        chat.post(chat.path(str(session_id), "options"), options)
-    return Sent("", session_id=session_id, folder=None if session_id else folder)
-
-
-def _asked(where: Where, chat: ChatClient, manner: Manner, sent: Sent) -> int:
-    return _Asking(chat, manner, goes_on=where.url is not None).ask(sent)
 
 
 class _Asking:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from webchat import config
+from webchat.cli.default_command import DefaultGroup
 from webchat.cli.place import Place, place_options
 from webchat.errors import WebChatError
 from webchat.limits import MIB
@@ -26,16 +27,7 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
     return place_options(click.option("--json", "as_json", is_flag=True, help="Say it as JSON.")(command))
 
 
-class _ListByDefault(click.Group):
-    """`webchat people --json` is `webchat people list --json`."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if not args or (args[0] not in self.commands and args[0] not in ("--help", "-h")):
-            args = ["list", *args]
-        return super().parse_args(ctx, args)
-
-
-@click.group(cls=_ListByDefault)
+@click.group(cls=DefaultGroup, default="list")
 def people() -> None:
     """The people who have signed in: list them (which is the default), export, disable, remove one.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from webchat.cli.default_command import DefaultGroup
 from webchat.cli.where import Where, where_options
 from webchat.terminal.safe import json_text, safe_line
 from webchat.terminal.transcript import hit_lines, message_text, session_line
@@ -23,16 +24,7 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
     return where_options(click.option("--json", "as_json", is_flag=True, help="Say it as JSON.")(command))
 
 
-class _ListByDefault(click.Group):
-    """`webchat sessions --json` is `webchat sessions list --json`."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if not args or (args[0] not in self.commands and args[0] not in ("--help", "-h")):
-            args = ["list", *args]
-        return super().parse_args(ctx, args)
-
-
-@click.group("sessions", cls=_ListByDefault)
+@click.group("sessions", cls=DefaultGroup, default="list")
 def session_group() -> None:
     """The sessions: list them (which is the default), show, search, rename, delete, restore.
 

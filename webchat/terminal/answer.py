@@ -8,6 +8,7 @@ import threading
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, Self
 
@@ -15,9 +16,12 @@ import httpx
 from httpx_sse import EventSource, SSEError
 
 from webchat.chat.message import new_message_id
-from webchat.errors import WebChatError
+from webchat.errors import InvalidInput, WebChatError
+from webchat.limits import MIB
 from webchat.terminal.client import ChatClient, Fields, Unreachable
 
+LARGEST = 64 * MIB
+"""Bytes of a file that are read; the chat itself takes less."""
 Files = Sequence[tuple[str, bytes]]
 """Files that go with a message: name and content of each."""
 
@@ -30,11 +34,37 @@ class Sent:
     files: Files = ()
     session_id: str | None = None
     folder: str | None = None
+    queue: bool = False
+    """Whether it waits for the end of an answer that is being written."""
 
     @property
     def fields(self) -> Fields:
-        folder = {"working_dir": self.folder} if self.folder else {}
-        return {"message": self.message, "key": new_message_id(), **folder}
+        more = {"working_dir": self.folder, "queue": "on" if self.queue else None}
+        fields = {"message": self.message, "key": new_message_id(), **more}
+        return {name: text for name, text in fields.items() if text is not None}
+
+
+def chosen_session(
+    chat: ChatClient, given: str | None, folder: str | None, options: Fields, *, new: bool = False
+) -> str | None:
+    """The id of the session that is given, or else the current one; None for a new one that begins with its message.
+
+    With `options` it is given these, and a new one is there already.
+    """
+    session_id = chat.session_id_of(given) if given else None if new else chat.get("/api/session")["session_id"]
+    if options:
+        session_id = session_id or chat.post("/api/session", {"working_dir": folder} if folder else {})["session_id"]
+        chat.post(chat.path(str(session_id), "options"), options)
+    return session_id
+
+
+def content_of(path: Path) -> bytes:
+    """A file that goes with a message. Raises OSError; InvalidInput if it is far too large."""
+    with path.open("rb") as file:
+        content = file.read(LARGEST + 1)
+    if len(content) > LARGEST:
+        raise InvalidInput(f"{path.name} is too large.")
+    return content
 
 
 def events_of(chat: ChatClient, sent: Sent) -> Generator[tuple[str, Fields]]:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 OWNER = "X-Webchat-Owner"
 HERE = "127.0.0.1"
+MOST_STREAMS = 100
+"""Streams that a terminal may have open: one of a session that it has left ends only when something happens there."""
 TIMEOUT = httpx.Timeout(10, read=120)
 Report = Callable[[str, float | None], None]
 
@@ -62,6 +64,7 @@ def chat_in(
 
     # Nobody else reaches it; and for how long the trash is kept only a server's flags may say.
     ways_in = {"WEBCHAT_TOKEN": "", "WEBCHAT_PROXIES": 0, "WEBCHAT_TRASH_DAYS": float("inf")}
+    ways_in["WEBCHAT_MAX_STREAMS"] = MOST_STREAMS
     ways_in |= {"WEBCHAT_AUTH_HEADER": OWNER if owner else "", "WEBCHAT_TRUSTED_PROXIES": networks(HERE)}
     app = create_app({**explicit, **ways_in}, backend=backend)
     manager = app.extensions["webchat"]

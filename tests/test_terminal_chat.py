@@ -1,0 +1,225 @@
+"""`webchat chat` in a pseudo-terminal: the page's sessions, live both ways, in a folder and at a server."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+
+import httpx
+import pytest
+
+from tests.acp import agents_in
+from tests.attacks import ESC
+from tests.reading import until
+from tests.scripted_server import says
+from tests.terminals import JSON, Terminal, last_messages, whole
+from tests.terminals import beside as beside
+from tests.terminals import gate as gate
+from tests.terminals import model as model
+from tests.terminals import model_server as model_server
+from tests.terminals import terminal as terminal
+
+pytest.importorskip("prompt_toolkit")
+Typing = pytest.importorskip("tests.pseudo_terminal").Typing
+READY = "Write a message, or /help."
+
+
+@pytest.fixture
+def chat(terminal):
+    """Opens `webchat chat` in a pseudo-terminal."""
+    opened = []
+
+    def open_chat(*arguments, at=terminal, **how):
+        opened.append(Typing(at.command("chat", *arguments), **how))
+        opened[-1].until(READY[:18])
+        return opened[-1]
+
+    yield open_chat
+    for typing in opened:
+        typing.close()
+
+
+def test_what_is_said_in_one_appears_in_the_other_as_it_grows(chat, model, beside, gate):
+    model.script(whole("# Kettles\n\nThe **first** kettle", gate, " was red.\n"), whole("From the page."))
+    typing = chat()
+    typing.says("tell me of kettles")
+    typing.until("› tell me of kettles", "Kettles", "The **first** kettle")
+    until(lambda: last_messages(beside)[-1]["content"].endswith("kettle"))
+    gate.set()
+    typing.until("The first kettle was red.")
+    session_id = beside.get("/api/session").json()["session_id"]
+    beside.post(f"/sessions/{session_id}/messages", data={"message": "and on the page?"})
+    typing.until("› and on the page?", "From the page.")
+    typing.until("tell me of kettles · ")
+    assert typing.text.count("› tell me of kettles") == 1
+    typing.types("\x04")
+    assert typing.end() == 0
+
+
+def test_ctrl_c_stops_the_answer_and_not_the_program(chat, model, beside, gate):
+    model.script(whole("one\n\ntwo", gate, "three"), whole("I am still here."))
+    typing = chat()
+    typing.says("count")
+    typing.until("one", "two", "Ctrl+C stops")
+    typing.types("half a line\x03")
+    typing.until("(stopped)", "› half a line")
+    assert last_messages(beside)[-1]["status"] == "stopped"
+    typing.says(" and the rest")
+    typing.until("› half a line and the rest", "I am still here.")
+    typing.types("\x03")
+    typing.until("Ctrl+D leaves.")
+    typing.says("/quit")
+    assert typing.end() == 0
+
+
+def test_sessions_are_listed_resumed_and_picked(chat, beside):
+    for message in ("about kettles", "about teapots"):
+        beside.post("/messages", data={"message": message})
+    typing = chat()
+    typing.until("› about teapots", "Hello there.")
+    typing.says("/sessions")
+    typing.until("  2  ")
+    typing.says("/resume 2")
+    typing.until("› about kettles")
+    typing.says("/rename Kettles of old")
+    typing.until("Kettles of old · ")
+    typing.says("/new")
+    typing.until("New session")
+    typing.says("a new one")
+    typing.until("› a new one")
+    assert len(beside.get("/sessions", headers=JSON).json()["sessions"]) == 3
+    typing.says("/delete")
+    typing.until("It is in the trash")
+    assert len(beside.get("/sessions", headers=JSON).json()["sessions"]) == 2
+    kettles = beside.get("/sessions?q=kettles", headers=JSON).json()["sessions"][0]["session_id"]
+    chat("--resume", kettles[:12]).until("› about kettles")
+
+
+def test_a_session_is_picked_with_the_keys(terminal, beside):
+    for message in ("about kettles", "about teapots"):
+        beside.post("/messages", data={"message": message})
+    typing = Typing(terminal.command("chat", "--pick"))
+    typing.until("Which session?", "about kettles", "about teapots")
+    typing.types("\x1b[B\r")
+    typing.until("› about kettles", READY)
+    typing.close()
+
+
+def test_versions_are_made_and_chosen_here_and_on_the_page(chat, model, beside):
+    model.script(says("The first answer."), says("The second answer."), says("About tea, then."))
+    typing = chat()
+    typing.says("kettles?")
+    typing.until("The first answer.")
+    typing.says("/retry")
+    typing.until("another version", "The second answer.")
+    typing.says("/branches")
+    typing.until("2  version 2 of 2: The second answer.")
+    typing.says("/branch 2 1")
+    until(lambda: last_messages(beside)[-1]["content"] == "The first answer.")
+    typing.says("/edit tea?")
+    typing.until("› tea?", "About tea, then.")
+    typing.says("/branch 7 7")
+    typing.until("Two numbers say which")
+    typing.says("/fork")
+    until(lambda: len(beside.get("/sessions", headers=JSON).json()["sessions"]) == 2)
+    typing.says("/nonsense")
+    typing.until("/nonsense is no command")
+
+
+def test_files_go_with_the_next_message(chat, model, beside, tmp_path):
+    note = tmp_path / "note.txt"
+    note.write_text("the kettle is blue")
+    typing = chat()
+    typing.says(f"/file {note}")
+    typing.until("goes with the next message", "1 files")
+    typing.says("/file /no/such/file")
+    typing.until("No such file")
+    typing.says("what colour?")
+    typing.until("Hello there.")
+    assert "the kettle is blue" in model.questions[-1]["messages"][-1]["content"]
+    assert [part["name"] for part in last_messages(beside)[0]["parts"][1:]] == ["note.txt"]
+    assert "1 files" not in typing.text
+
+
+def test_nothing_that_a_model_says_acts_on_the_terminal(chat, model):
+    attack = f"{ESC}]0;owned\x07{ESC}[2J{ESC}[31m\x9b5A red \u202e turned &#x202e; &#27;]0;owned&#7;"
+    link = "[a link](https://example.com/x)"
+    model.script(says(f"{attack}\n\n# {attack}\n\n```\n{attack}\n```\n\n- {attack}\n\n{link}\n\nThe end."))
+    typing = chat()
+    typing.says("attack me")
+    typing.until("The end.", "https://example.com/x")
+    assert "attack me" in typing.text, "the screen was not cleared"
+    assert typing.screen.title == ""
+    for acting in (b"\x1b]", b"\x07", b"\x1b[2J", "\x9b".encode(), "\u202e".encode()):
+        assert acting not in typing.raw
+
+
+def test_it_works_in_a_narrow_and_in_a_plain_terminal(chat, model, gate):
+    text = "A paragraph of many words that does not fit.\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\nThe end."
+    model.script(says(text), says(text), whole("one\n\ntwo", gate, "three"), says("after it"))
+    narrow = chat("--new", columns=24, NO_COLOR="1")
+    narrow.says("hi")
+    narrow.until("A paragraph of many", "The end.")
+    assert b"\x1b[3" not in narrow.raw.replace(b"\x1b[39", b""), "no colours were wanted"
+    narrow.types("\x04")
+    assert narrow.end() == 0
+    plain = chat("--new", TERM="dumb")
+    plain.says("hi")
+    plain.until("A paragraph of many words that does not fit.", "The end.")
+    plain.says("/new")
+    plain.says("count")
+    plain.until("one")
+    plain.types("\x03")
+    plain.until("(stopped)")
+    plain.says("on")
+    plain.until("after it")
+    assert b"\x1b" not in plain.raw
+    plain.types("\x04")
+    assert plain.end() == 0
+
+
+def test_it_says_what_it_needs(terminal):
+    code, _, errors = terminal.run("chat")
+    assert (code, "needs a terminal" in errors) == (2, True)
+    without = "import sys; sys.modules['prompt_toolkit'] = None; from webchat.cli import main; main(sys.argv[1:])"
+    typing = Typing([sys.executable, "-c", without, *terminal.arguments("chat")], columns=120)
+    typing.until("pip install 'webchat[terminal]'")
+    assert typing.end() == 1
+    typing.close()
+
+
+def test_a_server_that_comes_back_is_found_again(serve, model_server, preloaded, chat):
+    first = model_server
+    port = first.url.rpartition(":")[2]
+    typing = chat(at=Terminal(preloaded, ["--url", first.url]))
+    typing.says("one")
+    typing.until("Hello there.")
+    first.kill()
+    typing.until("Trying again.")
+    serve("--backend", "mock", "--port", port)
+    until(lambda: "away" not in typing.text.splitlines()[-1], patience=20)
+    typing.says("two")
+    typing.until("Mock response to: two")
+
+
+def test_permissions_are_answered_with_a_number(tmp_path, home, serve, preloaded):
+    with agents_in(tmp_path) as agents:
+        agent = ["--backend", "acp", "--agent", shlex.join(agents.command())]
+        terminal = Terminal(preloaded, ["--home", str(home)], agent)
+        typing = Typing(terminal.command("chat"))
+        typing.until(READY)
+        typing.says("ask")
+        typing.until("? Run make", "  1  ", "answer with a number")
+        with httpx.Client(base_url=serve(*agent).url, headers=JSON) as beside:
+            assert beside.get("/sessions").json()["sessions"][0]["waiting"]
+        typing.says("1")
+        typing.until("✓ Run make", "Outcome")
+        typing.close()
+        asking = Typing(terminal.command("ask", "ask", "--new"))
+        asking.until("? Run make", "  1  ")
+        asking.says("7")
+        asking.until("Answer with a number from 1 to")
+        asking.says("1")
+        assert asking.end() == 0
+        assert "Outcome" in asking.text
+        asking.close()

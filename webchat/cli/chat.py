@@ -1,0 +1,44 @@
+"""`webchat chat`: a session at a terminal. Knows the terminal."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from webchat.cli.where import Where, answer_options, refusing, where_options
+
+MISSING = "webchat chat needs two more packages. Run: pip install 'webchat[terminal]'"
+GRACE = 10.0
+"""Seconds that an answer has to finish when a person has left; Ctrl+C leaves at once."""
+
+
+@click.command()
+@where_options
+@click.option("--resume", "session_id", metavar="SESSION", help="Open this session, not the current one.")
+@click.option("--pick", is_flag=True, help="Pick one of the newest sessions.")
+@click.option("--new", is_flag=True, help="Begin a session with the first message.")
+@click.option("--folder", metavar="FOLDER", help="Where new sessions work.")
+@answer_options
+def chat(
+    where: Where, session_id: str | None, pick: bool, new: bool, folder: str | None, **settings: str | None
+) -> None:
+    """Chat at the terminal, in the same sessions as the page: each shows what is said in the other as it grows."""
+    if (session_id is not None) + pick + new > 1:
+        raise click.UsageError("Give one of --resume, --pick and --new.")
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise click.UsageError("webchat chat needs a terminal. “webchat ask” is for pipes and scripts.")
+    options = where.session_options(settings)
+    try:
+        from webchat.terminal.conversation import TerminalChat
+    except ModuleNotFoundError as error:
+        raise click.ClickException(MISSING) from error
+    from webchat.terminal.answer import chosen_session
+
+    with refusing(), where.answering(settings, grace=GRACE) as client:
+        here = TerminalChat(client, folder)
+        try:
+            picked = here.pick() if pick else session_id
+        except (EOFError, KeyboardInterrupt):
+            return
+        here.run(chosen_session(client, picked, folder, options, new=new))

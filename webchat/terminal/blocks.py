@@ -1,0 +1,23 @@
+"""Where the whole blocks of a Markdown text end that is still being written. Knows no terminal."""
+
+from __future__ import annotations
+
+from markdown_it import MarkdownIt
+
+_parser = MarkdownIt().enable("table")
+_parser.core.ruler.enableOnly(["normalize", "block"])
+
+
+def finished(text: str) -> int:
+    """How many characters at the beginning are whole blocks: all but the last one, which may go on.
+
+    Lines end with "\\n".
+    """
+    starts = [token.map[0] for token in _parser.parse(text) if token.level == 0 and token.map and token.nesting >= 0]
+    if len(starts) < 2:
+        return 0
+    return sum(len(line) + 1 for line in text.split("\n")[: starts[-1]])
+
+
+def one_kind_of_line_end(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n")

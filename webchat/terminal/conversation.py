@@ -1,0 +1,169 @@
+"""`webchat chat`: a session at a terminal, live with all pages that show it. Knows no command line."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import closing
+
+from webchat.chat.session import short_id
+from webchat.errors import WebChatError
+from webchat.terminal.answer import Sent, events_of
+from webchat.terminal.client import ChatClient, Fields
+from webchat.terminal.commands import COMMANDS, Commands
+from webchat.terminal.keyboard import View, keyboard
+from webchat.terminal.live import Live
+from webchat.terminal.paper import ASIDE, Paper
+from webchat.terminal.printed import chosen_option
+from webchat.terminal.safe import safe_line
+from webchat.terminal.screen import Screen
+
+TAIL = 8
+"""Lines of an unfinished block that are shown above the line that is being written."""
+
+
+class TerminalChat:
+    """One person at one terminal. What comes from the chat is printed by the thread of its stream."""
+
+    def __init__(self, chat: ChatClient, folder: str | None = None) -> None:
+        """`folder` is where new sessions work."""
+        self.chat, self.screen = chat, Screen()
+        self.session_id: str | None = None
+        self.files: list[tuple[str, bytes]] = []
+        """Those that go with the next message."""
+        self.paper = Paper(self.screen)
+        self._folder = folder
+        self._live: Live | None = None
+        self._title, self._status, self._is_away = "", "", False
+        self._commands = Commands(self)
+        self.keyboard = keyboard(View(self._tail, self._toolbar, self.interrupt), COMMANDS)
+
+    def pick(self) -> str | None:
+        """A session that the person picks among the newest; None if there is none yet."""
+        return self._commands.pick()
+
+    def run(self, session_id: str | None) -> None:
+        """Show this session, or a new one, until the person leaves."""
+        with self.keyboard.printing():
+            self.say("Write a message, or /help. Ctrl+C stops an answer, Ctrl+D leaves.")
+            self.open(session_id)
+            while True:
+                try:
+                    self._take_line(self.keyboard.line())
+                except EOFError:
+                    return
+                except KeyboardInterrupt:
+                    if not self.interrupt():
+                        self.say("Ctrl+D leaves.")
+                except (WebChatError, OSError) as error:
+                    self.say(str(error))
+
+    def say(self, line: str) -> None:
+        """A line beside the conversation."""
+        self.screen.line(line, ASIDE)
+
+    def open(self, session_id: str | None) -> None:
+        """Show this session from now on; None is a new one, which begins with its first message."""
+        if self._live is not None:
+            self._live.close()
+        self.session_id, self.paper, self._live = session_id, Paper(self.screen), None
+        self._title, self._status = "", ""
+        if session_id is not None:
+            paper = self.paper
+            self._live = Live(self.chat, session_id, lambda name, fields: self._take(paper, name, fields))
+            self._live.start()
+
+    def path(self, *more: str) -> str:
+        """The path of the session's route. Raises EOFError."""
+        return self.chat.path(self.session_id or "", *more)
+
+    def interrupt(self) -> bool:
+        """Stop the answer; returns whether there is one."""
+        if not self.paper.is_answering:
+            return False
+        path = self.path("stop")
+        self.in_background(lambda: self.chat.post(path))
+        return True
+
+    def in_background(self, do: Callable[[], object]) -> threading.Thread:
+        """Do this in a thread; what goes wrong is said."""
+
+        def run() -> None:
+            try:
+                do()
+            except WebChatError as error:
+                self.say(str(error))
+
+        thread = threading.Thread(target=run, daemon=True)
+        thread.start()
+        return thread
+
+    def answer(self, path: str, fields: Fields) -> None:
+        """Ask for an answer at this route of the session; the session's stream brings it."""
+
+        def ask() -> None:
+            with self.chat.events("POST", path, fields) as response:
+                response.read()
+
+        self.in_background(ask)
+
+    # Inside
+
+    def _take_line(self, text: str) -> None:
+        question = self.paper.question
+        option = chosen_option(question, text) if question else None
+        if question and option:
+            self.chat.post(self.path("permissions", question["id"]), {"option": option})
+        elif text.startswith("/") and not text.startswith("//"):
+            self._commands.do(text)
+        elif text.strip():
+            self._send(text.removeprefix("/") if text.startswith("//") else text)
+
+    def _send(self, text: str) -> None:
+        """Send a message; during an answer it waits for its end. A new session is opened as soon as it is there."""
+        sent = Sent(text, tuple(self.files), self.session_id, self._folder if self.session_id is None else None, True)
+        self.files.clear()
+        accepted = threading.Event()
+
+        def send() -> None:
+            try:
+                with closing(events_of(self.chat, sent)) as events:
+                    for name, fields in events:
+                        if name == "session" and sent.session_id is None:
+                            self.open(fields["session_id"])
+                        accepted.set()
+            finally:
+                accepted.set()
+
+        self.in_background(send)
+        if sent.session_id is None:
+            accepted.wait()
+
+    def _take(self, paper: Paper, name: str, fields: Fields) -> None:
+        """An event of the session's stream, in its thread."""
+        if paper is not self.paper:
+            return
+        if name == "session":
+            self._title = safe_line(fields["description"])
+        elif name == "status":
+            self._status = safe_line(fields["text"])
+        elif name == "away" and not self._is_away:
+            self.say(f"{fields['error']} Trying again.")
+        elif name == "gone":
+            self.say("This session was deleted. What you write next begins a new one.")
+            self.open(None)
+        self._is_away = name == "away"
+        paper.take(name, fields)
+        self.keyboard.refresh()
+
+    def _tail(self) -> Sequence[str]:
+        tail = self.paper.tail.strip("\n")
+        if tail:
+            return self.screen.wrapped(tail)[-min(TAIL, max(1, self.screen.height - 4)) :]
+        return [self._status or "…"] if self.paper.is_answering and not self.paper.question else []
+
+    def _toolbar(self) -> str:
+        named = [self._title, short_id(self.session_id)] if self.session_id else ["New session"]
+        files = [f"{len(self.files)} files"] if self.files else []
+        doing = ["answer with a number"] if self.paper.question else ["Ctrl+C stops"] if self.paper.is_answering else []
+        return " · ".join([*(["away"] if self._is_away else doing), *files, *filter(None, named)])

@@ -1,0 +1,158 @@
+"""A conversation as it is printed while it grows: whole blocks, once, and the rest as a tail. Knows no server."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from webchat.chat.message import IN_FLIGHT
+from webchat.terminal.blocks import finished, one_kind_of_line_end
+from webchat.terminal.client import Fields
+from webchat.terminal.printed import question_text
+from webchat.terminal.screen import Screen
+from webchat.terminal.transcript import ENDED, part_text, question_line, tool_line
+
+SHOWN = 6
+"""Messages that are printed of a session that is opened."""
+ASIDE = "dim"
+
+
+class Paper:
+    """All of it is called from one thread; `tail`, `question` and `messages` may be read from any."""
+
+    def __init__(self, screen: Screen) -> None:
+        self._screen = screen
+        self.messages: list[Fields] = []
+        """Those that are shown, oldest first."""
+        self._articles: dict[str, Article] = {}
+
+    @property
+    def last(self) -> Fields | None:
+        return self.messages[-1] if self.messages else None
+
+    @property
+    def is_answering(self) -> bool:
+        return self.last is not None and self.last["status"] in IN_FLIGHT
+
+    @property
+    def tail(self) -> str:
+        """The answer's text that is not printed yet."""
+        article = self._articles.get(self.last["id"]) if self.last else None
+        return article.tail if article and self.is_answering else ""
+
+    @property
+    def question(self) -> Fields | None:
+        """The question that an agent waits with."""
+        if self.last is None or not self.is_answering:
+            return None
+        asked = (part for part in self.last["parts"] if part["type"] == "permission" and part["status"] == "open")
+        return next(asked, None)
+
+    def take(self, name: str, fields: Fields) -> None:
+        """Print what an event of the session's stream has brought."""
+        if name == "messages":
+            self._take_all(fields["messages"])
+        elif name == "message":
+            self._take_one(fields)
+        elif name == "delta" and self.last and self.last["id"] == fields["message_id"]:
+            self._take_one(_grown(self.last, fields["text"]))
+
+    def history(self) -> None:
+        """Print all messages again."""
+        self._articles.clear()
+        for message in self.messages:
+            self._print(message)
+
+    def _take_all(self, messages: Sequence[Fields]) -> None:
+        """The whole conversation: what has been printed of it stays."""
+        common = 0
+        for before, now in zip(self.messages, messages, strict=False):
+            if before["id"] != now["id"]:
+                break
+            common += 1
+        if common < len(self.messages):
+            self._screen.line("— another version from here on —", ASIDE)
+        first = common if self.messages else max(0, len(messages) - SHOWN)
+        if first and not self.messages:
+            self._screen.line(f"… {first} earlier messages: /history prints them", ASIDE)
+        self.messages = list(messages)
+        for message in messages[min(first, max(common - 1, 0)) if self._articles else first :]:
+            self._print(message)
+
+    def _take_one(self, message: Fields) -> None:
+        if self.last and self.last["id"] == message["id"]:
+            self.messages[-1] = message
+        else:
+            self.messages.append(message)
+        self._print(message)
+
+    def _print(self, message: Fields) -> None:
+        article = self._articles.setdefault(message["id"], Article(self._screen))
+        article.take(message)
+
+
+class Article:
+    """One message as far as it is printed."""
+
+    def __init__(self, screen: Screen) -> None:
+        self._screen = screen
+        self._printed: dict[int, int] = {}
+        """Characters of each of its texts."""
+        self._told: set[str] = set()
+        self.tail = ""
+
+    def take(self, message: Fields) -> None:
+        """Print what is new in the message."""
+        if message["role"] == "user":
+            self._once("asked", "\n".join(["", *(f"› {line}" for line in message["content"].split("\n"))]), "bold")
+        grows = message["status"] in IN_FLIGHT
+        texts, self.tail = 0, ""
+        for number, part in enumerate(message["parts"]):
+            if part["type"] == "text" and message["role"] != "user":
+                self._text(texts, part["text"], whole=not grows or number < len(message["parts"]) - 1)
+                texts += 1
+            elif part["type"] != "text":
+                self._part(number, part)
+        if not grows:
+            self._end(message)
+
+    def _text(self, number: int, text: str, *, whole: bool) -> None:
+        text = one_kind_of_line_end(text)
+        start = self._printed.get(number, 0)
+        end = len(text) if whole else start + finished(text[start:])
+        if text[start:end].strip():
+            self._screen.markdown(text[start:end])
+            self._screen.line()
+        self._printed[number] = max(start, end)
+        self.tail = text[self._printed[number] :]
+
+    def _part(self, number: int, part: Fields) -> None:
+        kind = part["type"]
+        if kind == "tool_call" and part["status"] in ("done", "failed"):
+            self._once(f"tool {part['id']}", tool_line(part), ASIDE)
+        elif kind == "permission":
+            told = question_text(part) if part["status"] == "open" else question_line(part)
+            self._once(f"question {part['id']} {part['status']}", told, "bold")
+        elif kind in ("note", "file", "plan"):
+            self._once(f"{kind} {number} {part_text(part)}", part_text(part), ASIDE)
+
+    def _end(self, message: Fields) -> None:
+        if message["role"] != "user" and message["status"] != "complete":
+            error = f": {message['error']}" if message.get("error") else ""
+            self._once("end", f"({ENDED.get(message['status'], message['status'])}{error})", ASIDE)
+
+    def _once(self, name: str, text: str, style: str) -> None:
+        if name not in self._told:
+            self._told.add(name)
+            self._screen.line(text, style)
+
+
+def _grown(message: Fields, text: str) -> Fields:
+    """The message with more text at its end, as an answer of text alone grows."""
+    parts = list(message["parts"])
+    places = [number for number, part in enumerate(parts) if part["type"] == "text"]
+    content = message["content"] + text
+    if places:
+        parts[places[-1]] = {"type": "text", "text": content}
+    else:
+        parts.append({"type": "text", "text": content})
+    return {**message, "content": content, "parts": parts}

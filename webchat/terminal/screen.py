@@ -1,0 +1,53 @@
+"""What is printed at a terminal by rich: Markdown and lines, of which no text acts. Knows no chat."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.markdown import Markdown
+from rich.segment import Segment
+from rich.text import Text
+
+from webchat.terminal.safe import safe
+
+
+class Screen:
+    """Prints to the present standard output; colours follow the terminal, TERM and NO_COLOR."""
+
+    def __init__(self) -> None:
+        self._console = Console(highlight=False, markup=False, emoji=False)
+
+    @property
+    def width(self) -> int:
+        return self._console.width
+
+    @property
+    def height(self) -> int:
+        return self._console.height
+
+    def markdown(self, text: str) -> None:
+        """Whole blocks of Markdown."""
+        # The addresses of links are shown: nobody could see where they lead otherwise.
+        self._console.print(_Safe(Markdown(safe(text), hyperlinks=False)))
+
+    def line(self, text: str = "", style: str = "") -> None:
+        """Text as it is, in one style."""
+        self._console.print(_Safe(Text(safe(text), style=style)))
+
+    def wrapped(self, text: str) -> list[str]:
+        """The lines that a text takes."""
+        lines = Text(safe(text)).wrap(self._console, max(1, self.width - 1))
+        return [line.plain for line in lines]
+
+
+class _Safe:
+    """What rich makes of something, without control characters: Markdown can write some of them as entities."""
+
+    def __init__(self, shown: RenderableType) -> None:
+        self._shown = shown
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Segment]:
+        for segment in console.render(self._shown, options):
+            if not segment.control:
+                yield Segment(safe(segment.text), segment.style)

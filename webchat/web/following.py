@@ -1,0 +1,100 @@
+"""A conversation as events with JSON, for a script that watches it: all messages, then what is new."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from flask import Response, request, stream_with_context
+
+from webchat.chat.conversation import Change, Position, Status, change_since
+from webchat.chat.message import Message
+from webchat.session_store import WebChatSession
+from webchat.web.api import message_fields, session_fields
+from webchat.web.context import Chat, chat_of, has_gone
+from webchat.web.events import BYTES_PER_SECOND, LIFETIME, UPDATE_INTERVAL, ListStream
+from webchat.web.hosting import parking
+from webchat.web.streams import event
+
+
+def follow(session: WebChatSession) -> Response:
+    """The stream of this session, until the client goes away or the server ends. Raises TooBusy."""
+    chat = chat_of()
+    stream = ConversationStream(chat, session, has_gone(LIFETIME))
+    chat.manager.bus.start()  # before the answer's status is out: there may be no thread left
+    give = chat.take_stream(page=True)
+    offer = parking(request.environ)
+    if offer:
+        offer.begin()
+    body = stream_with_context(stream.follow(offer))
+    response = Response(body, mimetype="text/event-stream", headers={"X-Accel-Buffering": "no"})
+    response.call_on_close(give)
+    return response
+
+
+class ConversationStream(ListStream):
+    """The events: `session` {session_id, …, description}; `messages` {messages}, all that are shown, at first and when
+    others are; `message`, one that is new or has changed; `delta` {message_id, text}, what was added to the last one's
+    content; `status` {text, progress} of an answer that is not there yet.
+    """
+
+    def __init__(self, chat: Chat, session: WebChatSession, gone: Callable[[], bool]) -> None:
+        super().__init__(chat, gone, session.owner, session.session_id)
+        self._position: Position | None = None
+        self._version: object = None
+        self._last: Message | None = None
+        self._status: Status | None = None
+        self._cost = 0
+
+    def _news(self) -> str:
+        changes = "".join(self._changes())
+        self._cost = len(changes)
+        return self._list_news() + changes
+
+    def _shell(self) -> str:
+        session = self._manager.store.get(self._session_id, self._owner)
+        if session is None:
+            return ""
+        return event("session", {**session_fields(session), "description": session.description})
+
+    def _changes(self) -> Iterator[str]:
+        version = None if self._is_growing else self._manager.conversation_version(self._session_id)
+        if version is not None and version == self._version:
+            return
+        self._version = version
+        conversation = self._manager.read_conversation(self._session_id)
+        before, self._position = self._position, conversation.position
+        change = change_since(conversation, before) if before else Change(conversation, replaced=True)
+        if change and change.replaced:
+            self._last = conversation.last
+            yield event("messages", {"messages": [message_fields(item) for item in conversation.messages]})
+        elif change:
+            yield from self._news_of(change)
+        status, self._status = self._status, conversation.status
+        if status != self._status:
+            told = self._status
+            yield event("status", {"text": told.text if told else "", "progress": told.progress if told else None})
+
+    def _news_of(self, change: Change) -> Iterator[str]:
+        before = self._last
+        for message in (*([change.current] if change.current else []), *change.added):
+            self._last = message
+            if before is not None and _is_longer(message, before):
+                text = message.content[len(before.content) :]
+                yield event("delta", {"message_id": message.id, "text": text}) if text else ""
+            elif message != before:
+                yield event("message", message_fields(message))
+
+    @property
+    def _is_growing(self) -> bool:
+        return self._last is not None and self._last.in_flight
+
+    def _pace(self) -> float:
+        return max(UPDATE_INTERVAL, self._cost / BYTES_PER_SECOND) if self._is_growing else 0.0
+
+
+def _is_longer(message: Message, before: Message) -> bool:
+    """Whether nothing has changed but that there is more text."""
+    if message.parts or not message.content.startswith(before.content):
+        return False
+    return replace(message, content=before.content) == before
