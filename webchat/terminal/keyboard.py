@@ -63,7 +63,8 @@ class EditedLine:
         )
 
     def printing(self) -> AbstractContextManager[object]:
-        return patch_stdout(raw=True)
+        above: AbstractContextManager[object] = patch_stdout(raw=True)
+        return above
 
     def line(self) -> str:
         return str(self._session.prompt())
