@@ -12,9 +12,14 @@ from webchat.chat.message import Message
 from webchat.session_store import WebChatSession
 from webchat.web.api import message_fields, session_fields
 from webchat.web.context import Chat, chat_of, has_gone
-from webchat.web.events import BYTES_PER_SECOND, LIFETIME, UPDATE_INTERVAL, ListStream
+from webchat.web.events import LIFETIME, ListStream
 from webchat.web.hosting import parking
 from webchat.web.streams import event
+
+INTERVAL = 0.12
+"""Seconds between two updates of an answer that grows."""
+BYTES_PER_SECOND = 100_000
+"""What an answer may cost that is sent whole again and again, since more than its text has grown."""
 
 
 def follow(session: WebChatSession) -> Response:
@@ -52,7 +57,7 @@ class ConversationStream(ListStream):
         return self._list_news() + changes
 
     def _shell(self) -> str:
-        session = self._manager.store.get(self._session_id, self._owner)
+        session = self._manager.find_session(self._session_id, self._owner)
         if session is None:
             return ""
         return event("session", {**session_fields(session), "description": session.description})
@@ -90,7 +95,7 @@ class ConversationStream(ListStream):
         return self._last is not None and self._last.in_flight
 
     def _pace(self) -> float:
-        return max(UPDATE_INTERVAL, self._cost / BYTES_PER_SECOND) if self._is_growing else 0.0
+        return max(INTERVAL, self._cost / BYTES_PER_SECOND) if self._is_growing else 0.0
 
 
 def _is_longer(message: Message, before: Message) -> bool:
