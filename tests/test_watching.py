@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from contextlib import suppress
 
 import httpx
 import pytest
@@ -29,7 +30,10 @@ class Watching:
         until(lambda: self.named("messages"))
 
     def _read(self, path):
-        with self._client.stream("GET", path, headers={"Accept": "text/event-stream"}) as response:
+        with (
+            suppress(httpx.RemoteProtocolError),
+            self._client.stream("GET", path, headers={"Accept": "text/event-stream"}) as response,
+        ):
             for event in EventSource(response).iter_sse():
                 self.events.append((event.event, json.loads(event.data or "{}")))
 
@@ -38,6 +42,11 @@ class Watching:
 
     @property
     def messages(self):
+        """What was said by whom, and how it ended."""
+        return [(message["role"], message["content"], message["status"]) for message in self.shown]
+
+    @property
+    def shown(self):
         """The messages, as a client puts them together."""
         shown = []
         for name, fields in list(self.events):
@@ -48,7 +57,7 @@ class Watching:
             elif name == "delta":
                 assert shown[-1]["id"] == fields["message_id"]
                 shown[-1] = {**shown[-1], "content": shown[-1]["content"] + fields["text"]}
-        return [(message["role"], message["content"], message["status"]) for message in shown]
+        return shown
 
 
 @pytest.fixture
@@ -76,7 +85,7 @@ def test_it_sees_reasoning_branches_and_a_new_title(model_server, beside, model,
     model.script(whole(delta(reasoning_content="hm"), "Hello again."))
     beside.post(f"/sessions/{session_id}/messages/{answer}/retry")
     until(lambda: watching.messages[-1] == ("assistant", "Hello again.", "complete"))
-    assert watching.named("message")[-1]["parts"][0] == {"type": "reasoning", "text": "hm"}
+    assert watching.shown[-1]["parts"][0] == {"type": "reasoning", "text": "hm"}
     beside.post(f"/sessions/{session_id}/messages/{answer}/select")
     until(lambda: watching.messages[-1] == ("assistant", "Hello there.", "complete"))
     beside.post(f"/sessions/{session_id}/rename", data={"title": "Greetings"})
