@@ -223,3 +223,17 @@ def test_permissions_are_answered_with_a_number(tmp_path, home, serve, preloaded
         assert asking.end() == 0
         assert "Outcome" in asking.text
         asking.close()
+
+
+@pytest.mark.parametrize("terminal", ["folder"], indirect=True)
+def test_who_leaves_during_an_answer_leaves_it_time_to_end(chat, model, beside, gate):
+    model.script(whole("one\n\ntwo", gate, " three"))
+    typing = chat()
+    typing.says("count")
+    typing.until("one", "two")
+    typing.types("\x04")
+    typing.until("The answer has 10 seconds to end.")
+    gate.set()
+    assert typing.end() == 0
+    answer = last_messages(beside)[-1]
+    assert (answer["content"], answer["status"]) == ("one\n\ntwo three", "complete")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from webchat.chat.session import short_id
+from webchat.cli.session_id import sessions_that_begin_so
 from webchat.cli.where import FAILED, Where, answer_options, refusing, where_options
 from webchat.errors import InvalidInput, WebChatError
 from webchat.serving.logs import printable
@@ -50,7 +51,13 @@ class Manner:
 @where_options
 @click.argument("question", required=False)
 @click.option("-f", "--file", "paths", multiple=True, metavar="FILE", help="A file that goes with it; several times.")
-@click.option("--session", "session_id", metavar="SESSION", help="Ask in this session, not in the current one.")
+@click.option(
+    "--session",
+    "session_id",
+    shell_complete=sessions_that_begin_so,
+    metavar="SESSION",
+    help="Ask in this session, not in the current one.",
+)
 @click.option("--new", is_flag=True, help="Begin a session.")
 @click.option("--folder", metavar="FOLDER", help="Where a new session works.")
 @click.option("--json", "as_json", is_flag=True, help="Print the whole answer as JSON when it has ended.")

@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from webchat.cli.session_id import sessions_that_begin_so
 from webchat.cli.where import Where, answer_options, refusing, where_options
 
 MISSING = "webchat chat needs two more packages. Run: pip install 'webchat[terminal]'"
@@ -15,7 +16,13 @@ GRACE = 10.0
 
 @click.command()
 @where_options
-@click.option("--resume", "session_id", metavar="SESSION", help="Open this session, not the current one.")
+@click.option(
+    "--resume",
+    "session_id",
+    shell_complete=sessions_that_begin_so,
+    metavar="SESSION",
+    help="Open this session, not the current one.",
+)
 @click.option("--pick", is_flag=True, help="Pick one of the newest sessions.")
 @click.option("--new", is_flag=True, help="Begin a session with the first message.")
 @click.option("--folder", metavar="FOLDER", help="Where new sessions work.")
@@ -42,3 +49,5 @@ def chat(
         except (EOFError, KeyboardInterrupt):
             return
         here.run(chosen_session(client, picked, folder, options, new=new))
+        if where.url is None and here.paper.is_answering:
+            click.echo(f"The answer has {GRACE:.0f} seconds to end. Ctrl+C leaves at once.", err=True)

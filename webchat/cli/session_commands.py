@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from webchat.cli.default_command import DefaultGroup
+from webchat.cli.session_id import deleted_that_begin_so, sessions_that_begin_so
 from webchat.cli.where import Where, where_options
 from webchat.terminal.safe import json_text, safe_line
 from webchat.terminal.transcript import hit_lines, message_text, session_line
@@ -54,7 +55,7 @@ def list_sessions(where: Where, as_json: bool, show: str | None, folder: str | N
 
 @session_group.command("show")
 @_options
-@click.argument("session_id", metavar="SESSION")
+@click.argument("session_id", shell_complete=sessions_that_begin_so, metavar="SESSION")
 def show_session(where: Where, as_json: bool, session_id: str) -> None:
     """Print a session's messages."""
     with where.sessions() as chat:
@@ -83,7 +84,7 @@ def search_sessions(where: Where, as_json: bool, words: tuple[str, ...]) -> None
 
 @session_group.command("rename")
 @_options
-@click.argument("session_id", metavar="SESSION")
+@click.argument("session_id", shell_complete=sessions_that_begin_so, metavar="SESSION")
 @click.argument("title")
 def rename_session(where: Where, as_json: bool, session_id: str, title: str) -> None:
     """Give a session a title, which no model replaces."""
@@ -94,7 +95,7 @@ def rename_session(where: Where, as_json: bool, session_id: str, title: str) -> 
 
 @session_group.command("delete")
 @_options
-@click.argument("session_ids", nargs=-1, required=True, metavar="SESSION...")
+@click.argument("session_ids", shell_complete=sessions_that_begin_so, nargs=-1, required=True, metavar="SESSION...")
 def delete_sessions(where: Where, as_json: bool, session_ids: tuple[str, ...]) -> None:
     """Move sessions to the trash, and stop their answers."""
     with where.sessions() as chat:
@@ -104,7 +105,7 @@ def delete_sessions(where: Where, as_json: bool, session_ids: tuple[str, ...]) -
 
 @session_group.command("restore")
 @_options
-@click.argument("session_ids", nargs=-1, required=True, metavar="SESSION...")
+@click.argument("session_ids", shell_complete=deleted_that_begin_so, nargs=-1, required=True, metavar="SESSION...")
 def restore_sessions(where: Where, as_json: bool, session_ids: tuple[str, ...]) -> None:
     """Bring sessions back from the trash."""
     with where.sessions() as chat:

@@ -98,13 +98,23 @@ def where_options(command: Callable[..., None]) -> Callable[..., None]:
     @place_options
     @wraps(command)
     def placed(place: Place, owner: str | None, url: str | None, token: str | None, **given: Any) -> None:  # noqa: ANN401
-        in_folder = owner or any(place.values())
-        if url and in_folder:
-            raise click.UsageError("Give a server's --url, or a folder or database: not both.")
-        url = url or (None if in_folder else os.environ.get("WEBCHAT_URL")) or None
-        command(where=Where(place, owner, url, token or os.environ.get("WEBCHAT_TOKEN", "")), **given)
+        command(where=_where(place, owner, url, token), **given)
 
     return placed
+
+
+def where_of(params: Mapping[str, str | None]) -> Where:
+    """The same from the options of a line that is being written. Raises click.UsageError."""
+    place = {"AMPLIFIER_HOME": params.get("home"), "WEBCHAT_DATABASE": params.get("database")}
+    return _where(place, params.get("owner"), params.get("url"), params.get("token"))
+
+
+def _where(place: Place, owner: str | None, url: str | None, token: str | None) -> Where:
+    in_folder = owner or any(place.values())
+    if url and in_folder:
+        raise click.UsageError("Give a server's --url, or a folder or database: not both.")
+    url = url or (None if in_folder else os.environ.get("WEBCHAT_URL")) or None
+    return Where(place, owner, url, token or os.environ.get("WEBCHAT_TOKEN", ""))
 
 
 def _log_less() -> None:

@@ -132,6 +132,8 @@ class TerminalChat:
                         if name == "session" and sent.session_id is None:
                             self.open(fields["session_id"])
                         accepted.set()
+            except WebChatError as error:
+                self.say(f"{error} The key ↑ brings back what you wrote.")
             finally:
                 accepted.set()
 

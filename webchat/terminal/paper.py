@@ -103,7 +103,7 @@ class Article:
     def take(self, message: Fields) -> None:
         """Print what is new in the message."""
         if message["role"] == "user":
-            self._once("asked", "\n".join(["", *(f"› {line}" for line in message["content"].split("\n"))]), "bold")
+            self._once("asked", "\n".join(f"› {line}" for line in message["content"].split("\n")), "bold")
         grows = message["status"] in IN_FLIGHT
         texts, self.tail = 0, ""
         for number, part in enumerate(message["parts"]):
@@ -138,7 +138,7 @@ class Article:
     def _end(self, message: Fields) -> None:
         if message["role"] != "user" and message["status"] != "complete":
             error = f": {message['error']}" if message.get("error") else ""
-            self._once("end", f"({ENDED.get(message['status'], message['status'])}{error})", ASIDE)
+            self._once("end", f"({ENDED.get(message['status'], message['status'])}{error})\n", ASIDE)
 
     def _once(self, name: str, text: str, style: str) -> None:
         if name not in self._told:
