@@ -103,7 +103,7 @@ class Article:
     def take(self, message: Fields) -> None:
         """Print what is new in the message."""
         if message["role"] == "user":
-            self._once("asked", "\n".join(f"› {line}" for line in message["content"].split("\n")), "bold")
+            self._once("asked", "".join(f"› {line}\n" for line in message["content"].split("\n")), "bold")
         grows = message["status"] in IN_FLIGHT
         texts, self.tail = 0, ""
         for number, part in enumerate(message["parts"]):
