@@ -79,7 +79,7 @@ class Search:
         body = b""
         for part in answer.iter_bytes():
             body += part
-            if answer.request.url.path == "/events":
+            if answer.request.url.path.endswith("/events"):
                 break
         return body
 

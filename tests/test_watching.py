@@ -25,7 +25,7 @@ class Watching:
     def __init__(self, url, session_id):
         self.events = []
         self._client = httpx.Client(base_url=url, timeout=30)
-        self._thread = threading.Thread(target=self._read, args=(f"/sessions/{session_id}",), daemon=True)
+        self._thread = threading.Thread(target=self._read, args=(f"/sessions/{session_id}/events",), daemon=True)
         self._thread.start()
         until(lambda: self.named("messages"))
 
@@ -93,5 +93,5 @@ def test_it_sees_reasoning_branches_and_a_new_title(model_server, beside, model,
 
 
 def test_a_session_that_is_not_there_is_not_watched(beside):
-    answer = beside.get("/sessions/nowhere", headers={"Accept": "text/event-stream"})
+    answer = beside.get("/sessions/nowhere/events", headers={"Accept": "text/event-stream"})
     assert (answer.status_code, answer.text) == (404, "Session 'nowhere' not found. It may have been deleted.\n")

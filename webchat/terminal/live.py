@@ -48,7 +48,7 @@ class Live:
             self._closed.wait(AGAIN)
 
     def _follow(self) -> None:
-        with self._chat.events("GET", self._chat.path(self._session_id)) as response:
+        with self._chat.events("GET", self._chat.path(self._session_id, "events")) as response:
             for name, fields in events_in(response):
                 if self._closed.is_set():
                     return

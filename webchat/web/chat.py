@@ -15,7 +15,7 @@ from webchat.errors import InvalidInput
 from webchat.memory import MemoryAnswer, answer, answered_before, check_memory_intent
 from webchat.replies.submission import once
 from webchat.session_store import WebChatSession
-from webchat.web import following, housekeeping, pieces, session_list
+from webchat.web import housekeeping, pieces, session_list
 from webchat.web.api import message_fields, session_fields, shelved_fields
 from webchat.web.context import chat_of, client, manager, owner, session_link
 from webchat.web.faces import Face, is_script, json_answer, wanted_face
@@ -60,8 +60,6 @@ def index() -> str:
 def session(session_id: str) -> AnyResponse | str:
     """One session; to htmx with `before` only the messages before that one; to a script all that are shown."""
     shown = manager().session_to_read(session_id, owner())
-    if wanted_face() is Face.EVENTS:
-        return following.follow(shown)
     if wanted_face() is Face.JSON:
         conversation = manager().read_conversation(session_id)
         messages = [message_fields(item) for item in conversation.messages]

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from flask import Response, request, stream_with_context
+from flask import Blueprint, Response, request, stream_with_context
 
 from webchat.chat.conversation import Change, Position, Status, change_since
 from webchat.chat.message import Message
 from webchat.session_store import WebChatSession
 from webchat.web.api import message_fields, session_fields
-from webchat.web.context import Chat, chat_of, has_gone
+from webchat.web.context import Chat, chat_of, has_gone, owner
 from webchat.web.events import LIFETIME, ListStream
 from webchat.web.hosting import parking
 from webchat.web.streams import event
@@ -22,10 +22,15 @@ BYTES_PER_SECOND = 100_000
 """What an answer may cost that is sent whole again and again, since more than its text has grown."""
 
 
-def follow(session: WebChatSession) -> Response:
-    """The stream of this session, until the client goes away or the server ends. Raises TooBusy."""
+def register(blueprint: Blueprint) -> None:
+    """Give the blueprint this module's route."""
+    blueprint.get("/sessions/<session_id>/events", endpoint="follow")(follow)
+
+
+def follow(session_id: str) -> Response:
+    """The stream of one session, until the client goes away or the server ends. Raises TooBusy."""
     chat = chat_of()
-    stream = ConversationStream(chat, session, has_gone(LIFETIME))
+    stream = ConversationStream(chat, chat.manager.session_to_read(session_id, owner()), has_gone(LIFETIME))
     chat.manager.bus.start()  # before the answer's status is out: there may be no thread left
     give = chat.take_stream(page=True)
     offer = parking(request.environ)
