@@ -58,6 +58,9 @@ def test_sessions_are_listed_and_shown_as_on_the_page(server, sessions):
     assert re.fullmatch(
         r"## You · [\d: -]+\n\nabout teapots\n\n## Answer · [\d: -]+\n\nMock response to: about teapots\n\n", shown
     )
+    files = {"file": ("list.txt", b"bread")}
+    with_file = server.post("/messages", data={"message": "what is missing?"}, files=files, headers=JSON).json()
+    assert "\n[file] list.txt, 5 bytes\n" in sessions("show", with_file["session_id"])
     assert json.loads(sessions("show", second, "--json")) == server.get(f"/sessions/{second}", headers=JSON).json()
 
 

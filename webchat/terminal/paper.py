@@ -132,7 +132,7 @@ class Article:
         elif kind == "permission":
             told = question_text(part) if part["status"] == "open" else question_line(part)
             self._once(f"question {part['id']} {part['status']}", told, "bold")
-        elif kind in ("note", "file", "plan"):
+        elif kind in ("note", "file", "picture", "plan"):
             self._once(f"{kind} {number} {part_text(part)}", part_text(part), ASIDE)
 
     def _end(self, message: Fields) -> None:

@@ -33,8 +33,8 @@ def part_text(part: Fields) -> str:
         return safe(part["text"]).strip("\n")
     if kind == "note":
         return f"({safe_line(part['text'])})"
-    if kind == "file":
-        return f"[file] {safe_line(part['name'])}, {part['size']:,} bytes"
+    if kind in ("file", "picture"):
+        return f"[{kind}] {safe_line(part['name'])}, {part['size']:,} bytes"
     if kind == "tool_call":
         return tool_line(part)
     if kind == "plan":
