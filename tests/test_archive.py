@@ -321,7 +321,7 @@ def test_empty_conversations_are_counted_and_no_problem(manager, client):
     report = brought_in(manager, [*EMPTY * 40, *CLAUDE])
     assert (len(report.imported), report.empty, report.problems) == (1, 120, [])
     answer = client.post("/sessions/import", data=json.dumps(EMPTY), headers=JSON).json
-    assert answer == {"imported": [], "known": 0, "empty": 3, "problems": []}
+    assert answer == {"imported": [], "grown": [], "known": 0, "empty": 3, "problems": []}
 
 
 def test_a_hostile_conversation_stays_text(manager, page):
@@ -349,7 +349,7 @@ def test_by_a_script(client, full):
     data = client.get("/sessions/export").data
     assert len(data.splitlines()) > 3
     answer = client.post("/sessions/import", data=data, headers=JSON).json
-    assert answer == {"imported": [], "known": 3, "empty": 0, "problems": []}
+    assert answer == {"imported": [], "grown": [], "known": 3, "empty": 0, "problems": []}
     big = b" " * (2 * 1024 * 1024) + json.dumps(CLAUDE).encode()
     assert len(client.post("/sessions/import", data=big, headers=JSON).json["imported"]) == 1
 

@@ -10,12 +10,13 @@ from webchat.archive.bounds import Watch
 from webchat.archive.brought import Brought, Report
 from webchat.archive.export import LeftOut, NoteLeftOut, read_each
 from webchat.archive.fitting import fitted
+from webchat.archive.growth import Growth
 from webchat.archive.importer import Importer
 from webchat.archive.pictures import picture_line
 from webchat.archive.reading import conversations
 from webchat.chat.picture import MEDIA_TYPES, is_picture_key
-from webchat.chat.session import session_of
-from webchat.errors import LimitReached, NoRoom, StorageError, storing
+from webchat.chat.session import Row, session_of
+from webchat.errors import InvalidInput, LimitReached, NoRoom, SessionBusy, StorageError, storing
 from webchat.limits import Limits
 from webchat.replies.allowance import Allowance
 from webchat.replies.supervisor import ReplySupervisor
@@ -43,6 +44,7 @@ class Archive:
     ) -> None:
         self._store, self._storage, self._longest_title = store, storage, limits.title
         self.importer = Importer(storage, supervisor, allowance, limits.sessions)
+        self._growth = Growth(storage, supervisor, allowance)
         self.at_once = AT_ONCE
         self._left_out: dict[str | None, list[LeftOut]] = {}
 
@@ -91,16 +93,17 @@ class Archive:
         `watch` tracks the progress, sets the limits and can cancel. `may_work_in` says which folders sessions may keep;
         by default any if there is no owner, else none.
 
-        An existing session, also in the trash, is left as it is; if it is somebody else's it is imported under another
-        id, the same one each time. Raises LimitReached, NoRoom, StorageError; the sessions before stay imported then.
+        To an existing session that came from another program what is new is added; all others, and those in the trash,
+        are left as they are. What is somebody else's is imported under another id, the same one each time. Raises
+        LimitReached, NoRoom, StorageError; the sessions before stay imported then.
         """
         report, watch = Report(), watch or Watch()
         batch: list[Brought] = []
         size, before = 0, watch.added
-        is_here = self.importer.here(owner)
+        here = self.importer.here(owner)
         for found in conversations(file, report, watch):
-            if is_here(found):
-                report.known += 1
+            if row := here(found):
+                self._grow(row, found, owner, report)
                 continue
             if not found.transcript and not session_of(found.row).begun:
                 report.problem(f"session {found.session_id}: there is no message in it.")
@@ -111,9 +114,20 @@ class Archive:
             if len(batch) == self.at_once or size > BYTES_AT_ONCE:
                 self._add(batch, owner, report)
                 watch.added, batch, size = before + len(report.imported), [], 0
-                is_here = self.importer.here(owner)
+                here = self.importer.here(owner)
         self._add(batch, owner, report)
         return report
+
+    def _grow(self, row: Row, found: Brought, owner: str | None, report: Report) -> None:
+        """Add what is new to a session that is here."""
+        name = str(row["session_id"])
+        try:
+            has_grown = found.may_grow and not row.get("deleted_at") and self._growth.add(name, found, owner)
+        except (InvalidInput, SessionBusy) as error:
+            report.unread("", f"“{row.get('description', name)}”", f"nothing was added to it. {str(error).rstrip('.')}")
+            return
+        report.grown += [name] if has_grown else []
+        report.known += not has_grown
 
     def _add(self, batch: list[Brought], owner: str | None, report: Report) -> None:
         """Add a batch. An error says how much was imported before."""

@@ -33,6 +33,8 @@ class Brought:
     transcript: bytes
     tails: Mapping[str, str] = field(default_factory=dict)
     pictures: BroughtPictures | None = None
+    may_grow: bool = False
+    """Whether what is new in it is added to the session that is here already."""
 
     @property
     def size(self) -> int:

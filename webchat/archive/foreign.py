@@ -68,7 +68,7 @@ def brought(found: Conversation) -> Brought:
         "extra": extra,
     }
     row |= {name: True for name in ("pinned", "archived") if getattr(found, name)}
-    return Brought(row, tree.transcript(found.current), tree.tails)
+    return Brought(row, tree.transcript(found.current), tree.tails, may_grow=True)
 
 
 def title_in(found: Conversation) -> str:

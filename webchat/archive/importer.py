@@ -63,15 +63,15 @@ class Importer:
         for name in chosen.left_out:
             report.problem(f"session {name} was left out: files with its name lie there already.")
 
-    def here(self, owner: str | None) -> Callable[[Brought], bool]:
-        """Returns a function: whether this person has a session already, by a snapshot of the registry."""
+    def here(self, owner: str | None) -> Callable[[Brought], Row | None]:
+        """Returns a function that gives the record of a session that this person has already, by a snapshot."""
         lookup = self._sessions.lookup()
 
-        def is_here(brought: Brought) -> bool:
+        def here(brought: Brought) -> Row | None:
             row = lookup(self._name(brought.session_id, owner, lookup))
-            return row is not None and row.get("owner") != CLAIMED
+            return row if row is not None and row.get("owner") != CLAIMED else None
 
-        return is_here
+        return here
 
     @property
     def left(self) -> list[str]:

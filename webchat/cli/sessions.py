@@ -76,7 +76,8 @@ def import_sessions(place: Place, owner: str | None, files: tuple[Any, ...]) -> 
             with watched(name) as watch:
                 report = manager.archive.bring_in(file, owner, watch)
             empty = f", {report.empty} without a message" if report.empty else ""
-            click.echo(f"{name}: {len(report.imported)} imported, {report.known} here already{empty}")
+            grown = f", {len(report.grown)} with something new" if report.grown else ""
+            click.echo(f"{name}: {len(report.imported)} imported{grown}, {report.known} here already{empty}")
             click.echo("".join(f"{name}: {problem}\n" for problem in report.problems), err=True, nl=False)
             problems += len(report.problems)
             if report.stopped:

@@ -41,7 +41,7 @@ def bring_in() -> Response | str:
     finally:
         watch.is_over = True
         give_back()
-    told = {"imported": report.imported, "known": report.known, "empty": report.empty, "problems": report.problems}
+    told = {name: getattr(report, name) for name in ("imported", "grown", "known", "empty", "problems")}
     if answer := script_answer(told):
         return answer
     page = "webchat/_import.html" if is_htmx() else "webchat/imported.html"

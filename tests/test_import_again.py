@@ -1,0 +1,135 @@
+"""A newer export of a conversation that is here adds what is new, once; what was said here since stays."""
+
+from __future__ import annotations
+
+import copy
+import io
+import json
+import threading
+
+import pytest
+
+from tests.foreign import chatgpt, claude
+from webchat.chat.parts import Output, ToolCall
+
+
+@pytest.fixture
+def bring_in(manager):
+    def bring(*conversations, owner=None):
+        return manager.archive.bring_in(io.BytesIO(json.dumps(conversations).encode()), owner)
+
+    return bring
+
+
+def talk(*texts):
+    """A conversation of Claude's in which these are said in turn."""
+    messages = [
+        {"uuid": f"m{number}", "sender": "assistant" if number % 2 else "human", "text": text}
+        for number, text in enumerate(texts)
+    ]
+    return {"uuid": "c", "name": "Talk", "chat_messages": messages}
+
+
+def said(manager, session_id):
+    return [message.content for message in manager.conversation(session_id).messages]
+
+
+def test_what_is_new_is_added_once_and_shown(manager, bring_in):
+    (session_id,) = bring_in(talk("one", "two")).imported
+    newer = talk("one", "two", "three", "four")
+    report = bring_in(newer)
+    assert (report.imported, report.grown, report.known, report.problems) == ([], [session_id], 0, [])
+    assert said(manager, session_id) == ["one", "two", "three", "four"]
+    again = bring_in(newer)
+    assert (again.imported, again.grown, again.known) == ([], [], 1)
+    older = bring_in(talk("one"))
+    assert (older.imported, older.grown, older.known) == ([], [], 1)
+    assert said(manager, session_id) == ["one", "two", "three", "four"]
+
+
+def test_what_was_said_here_since_stays_and_is_shown(manager, bring_in):
+    (session_id,) = bring_in(talk("one", "two")).imported
+    manager.send_message("mine", session_id)
+    assert bring_in(talk("one", "two", "three", "four")).grown == [session_id]
+    assert said(manager, session_id) == ["one", "two", "mine", "You said: mine"]
+    first = manager.conversation(session_id).messages[2]
+    assert first.siblings == (first.id, "m2")
+    manager.select(session_id, "m2")
+    assert said(manager, session_id) == ["one", "two", "three", "four"]
+
+
+def test_another_version_goes_to_its_branch(manager, bring_in):
+    (session_id,) = bring_in(talk("one", "two", "three", "four")).imported
+    newer = talk("one", "two", "three", "four")
+    newer["chat_messages"].append({"uuid": "m9", "sender": "human", "text": "other", "parent_message_uuid": "m1"})
+    bring_in(newer)
+    assert said(manager, session_id) == ["one", "two", "other"]
+    assert manager.conversation(session_id).messages[-1].siblings == ("m2", "m9")
+
+
+def test_an_answer_that_was_being_written_grows(manager, bring_in):
+    def answer(*blocks):
+        conversation = talk("one", "")
+        conversation["chat_messages"][1]["content"] = list(blocks)
+        return conversation
+
+    thinking = {"type": "thinking", "thinking": "Hm."}
+    use = {"type": "tool_use", "id": "t", "name": "look", "input": {}}
+    result = {"type": "tool_result", "tool_use_id": "t", "content": "seen"}
+    (session_id,) = bring_in(answer(thinking, {"type": "text", "text": "It"})).imported
+    report = bring_in(
+        answer(thinking, {"type": "text", "text": "It is"}, use, result, {"type": "text", "text": "done."})
+    )
+    assert report.grown == [session_id]
+    last = manager.conversation(session_id).last
+    assert (last.content, last.reasoning) == ("It is\n\ndone.", "Hm.")
+    assert ToolCall("t", "look", "other", "done", output=(Output("seen"),)) in last.parts
+
+
+def test_an_answer_that_an_earlier_version_took_for_several_messages(manager, bring_in, home):
+    (session_id,) = bring_in(chatgpt.CONVERSATION).imported
+    path = home / "server" / "web-chat-transcripts" / f"{session_id}.jsonl"
+    rows = [("q1", None, "user"), ("t1", "q1", "assistant"), ("a1", "t1", "assistant")]
+    lines = [
+        {"type": "message", "id": name, "parent": above, "role": role, "content": name} for name, above, role in rows
+    ]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert bring_in(chatgpt.CONVERSATION).grown == [session_id]
+    assert said(manager, session_id)[:4] == ["q1", "t1", "a1", "Draw one"]
+
+
+def test_what_is_in_the_trash_is_left_there(manager, bring_in):
+    (session_id,) = bring_in(talk("one", "two")).imported
+    manager.housekeeping.delete([session_id])
+    report = bring_in(talk("one", "two", "three"))
+    assert (report.imported, report.grown, report.known) == ([], [], 1)
+
+
+def test_a_session_in_which_an_answer_is_being_written_is_told(manager, backend, bring_in):
+    (session_id,) = bring_in(talk("one", "two")).imported
+    release = threading.Event()
+    backend.plays("half", release)
+    posted = manager.post_message(session_id, "mine")
+    posted.wait_for_text(4)
+    (problem,) = bring_in(talk("one", "two", "three")).problems
+    assert problem.startswith("“Talk”: nothing was added to it.")
+    release.set()
+    posted.wait()
+    assert bring_in(talk("one", "two", "three")).grown == [session_id]
+
+
+def test_each_person_has_their_own(manager, bring_in):
+    (first,) = bring_in(talk("one", "two"), owner="ada").imported
+    (second,) = bring_in(talk("one", "two"), owner="bob").imported
+    assert bring_in(talk("one", "two", "three"), owner="bob").grown == [second]
+    messages = [manager.conversation(name, who).messages for name, who in ((first, "ada"), (second, "bob"))]
+    assert [len(each) for each in messages] == [2, 3]
+
+
+def test_the_page_and_a_script_say_what_has_grown(client, bring_in, page):
+    bring_in(claude.CONVERSATION)
+    newer = copy.deepcopy(claude.CONVERSATION)
+    newer["chat_messages"].append({"uuid": "m7", "sender": "human", "text": "And on"})
+    file = (io.BytesIO(json.dumps([newer]).encode()), "conversations.json")
+    shown = page(client.post("/sessions/import", data={"file": file}, content_type="multipart/form-data"))
+    assert "0 sessions imported, 1 with something new." in shown.soup.get_text()
