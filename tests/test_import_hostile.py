@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.foreign import chatgpt, claude, open_webui
+from tests.foreign import chatgpt, claude, open_webui, others
 from webchat.archive.bounds import Watch
 from webchat.archive.brought import Report
 from webchat.archive.reading import conversations
@@ -21,6 +21,7 @@ EXPORTS = {
     "chatgpt": chatgpt.EXPORT,
     "claude": claude.EXPORT,
     "open_webui": [*open_webui.EXPORT, open_webui.BARE],
+    **others.JSON,
 }
 JUNK = [
     None,
@@ -66,6 +67,14 @@ def key_is_in(inner, key):
     return key in inner if isinstance(inner, dict) else isinstance(key, int) and key < len(inner)
 
 
+def texts(value):
+    """All texts in a value."""
+    if isinstance(value, str):
+        yield value
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from texts(inner)
+
+
 def read(data):
     """What an import of this file adds, as the messages of each session."""
     report = Report()
@@ -74,15 +83,14 @@ def read(data):
         tree = Tree()
         for _, record in jsonlines.parse(session.transcript):
             tree.add(record)
+            assert not any("\0" in text for text in texts(record)), "which no database can hold"
         assert not tree.damaged
-        assert b"\0" not in session.transcript
-        assert b"\\u0000" not in session.transcript
         found.append(tree.branch().messages)
     return found, report
 
 
 @pytest.mark.parametrize("source", EXPORTS)
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_anything_in_the_place_of_anything(source, data):
     export = copy.deepcopy(EXPORTS[source])
@@ -95,7 +103,7 @@ def test_anything_in_the_place_of_anything(source, data):
 @pytest.mark.parametrize("source", EXPORTS)
 def test_each_place_once_with_each_junk(source):
     for path in places(EXPORTS[source]):
-        for junk in ([], {}, 7, "x", None):
+        for junk in ([], 7, "x", None):
             read(json.dumps(replaced(copy.deepcopy(EXPORTS[source]), path, copy.deepcopy(junk))).encode())
 
 

@@ -5,25 +5,62 @@ from __future__ import annotations
 import hashlib
 import re
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
+from typing import overload
 
-from webchat.archive.brought import Brought
+from webchat.archive.bounds import MIB, size_of
+from webchat.archive.brought import Brought, Unreadable
 from webchat.archive.foreign_node import ForeignNode
 from webchat.archive.foreign_tree import ForeignTree
 from webchat.archive.lenient import text
+from webchat.chat.parts import Text
 from webchat.chat.plain import one_line
 from webchat.chat.texts import title_of
 from webchat.fileutil import jsonlines
 from webchat.limits import CHOSEN
 from webchat.session_store import DEFAULT_DESCRIPTION, Row
 
-LONGEST_TITLE = 300
+LARGEST = 128 * MIB
+"""Characters, about, of a conversation that stands in many lines or rows of a file."""
+LONGEST_TITLE, MOST_SOURCES = 300, 100
 MOST_OF_A_TITLE = 10 * LONGEST_TITLE
 """Characters of a title that are looked at: blanks and controls among them are left out."""
 _OURS = uuid.UUID("5d3a1c1e-6f0b-4b43-9a55-7a1f0c2d9b10")
 """The namespace of the ids that sessions from elsewhere get: the same one each time."""
 _WEB = re.compile(r"https?://[^\s<>]+")
+
+
+class Gathered(Sequence[ForeignNode]):
+    """The messages of one conversation as they come, up to a size."""
+
+    def __init__(self) -> None:
+        self._nodes: list[ForeignNode] = []
+        self._left = LARGEST
+
+    def add(self, node: ForeignNode) -> bool:
+        """Take the next one; whether there was room. Of a conversation that is too large nothing is kept."""
+        self._left -= node.size
+        if self.is_too_large:
+            self._nodes = []
+        else:
+            self._nodes.append(node)
+        return not self.is_too_large
+
+    @property
+    def is_too_large(self) -> bool:
+        return self._left < 0
+
+    @overload
+    def __getitem__(self, index: int) -> ForeignNode: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[ForeignNode]: ...
+    def __getitem__(self, index: int | slice) -> ForeignNode | list[ForeignNode]:
+        return self._nodes[index]
+
+    def __len__(self) -> int:
+        return len(self._nodes)
 
 
 @dataclass(slots=True)
@@ -45,10 +82,13 @@ class Conversation:
     folder: str = ""
     content: object = field(default=None)
     """All of it, by which it is identified if it has no id."""
+    too_large: bool = False
 
 
 def brought(found: Conversation) -> Brought:
-    """The conversation as a session. Raises Unreadable if it has no message."""
+    """The conversation as a session. Raises Unreadable if it is too large, Empty if it has no message."""
+    if found.too_large or (isinstance(found.nodes, Gathered) and found.nodes.is_too_large):
+        raise Unreadable(f"it is larger than {size_of(LARGEST)}")
     tree = ForeignTree(found.nodes, found.made)
     name = text(found.theirs) or hashlib.sha256(_dump(found.content)).hexdigest()
     name = name.encode("utf-8", "replace").decode()
@@ -80,6 +120,16 @@ def link(title: str, url: str) -> str:
     """A Markdown link; only the title if the address is none of the web."""
     shown = re.sub(r"([\\\[\]])", r"\\\1", one_line(title[:LONGEST_TITLE])) or url
     return f"[{shown}](<{url}>)" if _WEB.fullmatch(url) else shown
+
+
+def sources_of(found: Iterable[tuple[str, str]]) -> tuple[Text, ...]:
+    """A list of what an answer refers to, titles and addresses; none if there is nothing."""
+    named: dict[str, str] = {}
+    for title, url in islice(found, MOST_SOURCES):
+        if title or url:
+            named.setdefault(url or title, link(title, url))
+    lines = [f"{number}. {linked}" for number, linked in enumerate(named.values(), 1)]
+    return (Text("Sources:\n\n" + "\n".join(lines)),) if lines else ()
 
 
 def _dump(content: object) -> bytes:

@@ -36,6 +36,14 @@ class ForeignNode:
         return bool(has_text or self.files or self.parts or self.error)
 
     @property
+    def size(self) -> int:
+        """About how much memory it takes, in characters."""
+        parts = sum(len(getattr(part, "text", "")) for part in self.parts) if self.parts else 0
+        calls = (part for part in self.parts if isinstance(part, ToolCall))
+        tools = sum(len(call.input) + sum(len(str(block)) for block in call.output) for call in calls)
+        return 500 + len(self.content) + parts + tools + sum(len(file.content) for file in self.files)
+
+    @property
     def said(self) -> tuple[Part, ...]:
         """All that it says, in order."""
         return self.parts or ((Text(self.content),) if self.content else ())

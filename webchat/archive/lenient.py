@@ -30,6 +30,13 @@ def first_text(found: Table, *keys: str) -> str:
     return next((value for key in keys if (value := text(found.get(key)))), "")
 
 
+def time_of(found: object) -> object:
+    """A time, also as MongoDB writes it: {"$date": "…"} or {"$date": {"$numberLong": "…"}}."""
+    inner = table(found).get("$date", found)
+    number = table(inner).get("$numberLong", inner)
+    return int(number) if isinstance(number, str) and number.isascii() and number.isdigit() else number
+
+
 def as_text(found: object) -> str:
     """A text as it is, and anything else as JSON to read; "" for nothing."""
     if isinstance(found, str):

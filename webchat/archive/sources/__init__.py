@@ -7,7 +7,27 @@ from typing import IO, Any, Protocol
 
 from webchat.archive.bounds import Bounds
 from webchat.archive.foreign import Conversation
-from webchat.archive.sources import chatgpt, claude, open_webui, our_markdown
+from webchat.archive.sources import (
+    ai_studio,
+    chatgpt,
+    claude,
+    claude_code,
+    codex,
+    copilot,
+    deepseek,
+    gemini,
+    grok,
+    hf_chat_ui,
+    librechat,
+    llama_cpp,
+    llm_database,
+    llm_json,
+    lm_studio,
+    mistral,
+    open_webui,
+    our_markdown,
+    plain,
+)
 
 
 class Source(Protocol):
@@ -41,8 +61,11 @@ class FileSource(Protocol):
         """The conversations of the file, in order. Raises Unreadable if it is damaged."""
 
 
-SOURCES: tuple[Source, ...] = (chatgpt, claude, open_webui)
-FILE_SOURCES: tuple[FileSource, ...] = (our_markdown,)
+SOURCES: tuple[Source, ...] = (
+    *(chatgpt, claude, open_webui, llama_cpp, deepseek, gemini, ai_studio, claude_code, codex, grok),
+    *(librechat, hf_chat_ui, lm_studio, llm_json, mistral, plain),
+)
+FILE_SOURCES: tuple[FileSource, ...] = (llm_database, copilot, our_markdown)
 
 
 def recognised(value: object) -> Source | None:

@@ -6,15 +6,15 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from webchat.archive.foreign import Conversation, link
+from webchat.archive.foreign import Conversation, sources_of
 from webchat.archive.foreign_node import ForeignNode
 from webchat.archive.lenient import Table, first_text, rows, table, text
-from webchat.archive.sources.open_webui_answer import answer_parts, told
+from webchat.archive.sources.open_webui_answer import answer_parts
+from webchat.archive.sources.openai_shapes import told
 from webchat.chat.message import File
 from webchat.chat.parts import Part, Text
 
 NAME, SPANS_FILE = "Open WebUI", False
-MOST_SOURCES = 100
 
 
 def recognises(value: Any) -> bool:  # noqa: ANN401
@@ -102,15 +102,13 @@ def _files(message: Table) -> tuple[File, ...]:
 
 def _sources(message: Table) -> tuple[Part, ...]:
     """What the numbers in an answer's brackets refer to."""
-    named: dict[str, str] = {}
-    for row in rows(message.get("sources"))[:MOST_SOURCES] or rows(message.get("citations"))[:MOST_SOURCES]:
+    found = []
+    for row in rows(message.get("sources")) or rows(message.get("citations")):
         source, about = table(row.get("source")), [*rows(row.get("metadata")), {}][0]
         url = next((url for url in (*_urls(source), *_urls(about)) if re.match("https?://", url)), "")
         name = first_text(source, "name") or first_text(about, "name", "title", "source")
-        if name or url:
-            named.setdefault(url or name, link(name, url))
-    lines = [f"{number}. {linked}" for number, linked in enumerate(named.values(), 1)]
-    return (Text("Sources:\n\n" + "\n".join(lines)),) if lines else ()
+        found.append((name, url))
+    return sources_of(found)
 
 
 def _urls(found: Table) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from webchat.archive.lenient import Table, as_text, rows, text
+from webchat.archive.sources.openai_shapes import told
 from webchat.chat.parts import Output, Part, Reasoning, Text, ToolCall, ToolStatus
 
 _OPENING = re.compile('<details type="(reasoning|tool_calls|code_interpreter)"')
@@ -28,17 +29,6 @@ def answer_parts(key: str, message: Table) -> Iterator[Part]:
         yield from _written(key, content, with_blocks=not output)
     elif text(message.get("reasoning_content")) and not any(isinstance(part, Reasoning) for part in output):
         yield Reasoning(text(message.get("reasoning_content")))
-
-
-def told(content: object) -> str:
-    """A text, or the texts of a list of parts."""
-    if not isinstance(content, list):
-        return text(content)
-    said = []
-    for row in rows(content):
-        is_picture = str(row.get("type")) in ("image_url", "input_image", "image")
-        said.append("[picture]" if is_picture else text(row.get("text")))
-    return "\n\n".join(filter(None, said))
 
 
 def _item(name: str, item: Table) -> Iterator[Part]:

@@ -1,0 +1,235 @@
+"""Conversations of the programs that need one file each."""
+
+from __future__ import annotations
+
+import io
+import json
+import sqlite3
+
+import pytest
+
+from tests.foreign import others
+from tests.foreign.others import lines
+from webchat.chat.parts import Diff, Output, Reasoning, Text, ToolCall
+
+
+@pytest.fixture
+def bring_in(manager):
+    """Imports bytes, or a value as JSON; the new sessions with their messages, by title."""
+
+    def bring(data):
+        data = data if isinstance(data, bytes) else json.dumps(data, indent=2).encode()
+        report = manager.archive.bring_in(io.BytesIO(data))
+        assert report.problems == []
+        again = manager.archive.bring_in(io.BytesIO(data))
+        assert (again.imported, again.grown, again.problems) == ([], [], [])
+        sessions = map(manager.get_session, report.imported)
+        return {each.description: (each, manager.conversation(each.session_id).messages) for each in sessions}
+
+    return bring
+
+
+def said(messages):
+    return [(message.role, message.content) for message in messages]
+
+
+def test_llama_cpp(bring_in):
+    found = bring_in(lines(*others.LLAMA_CPP))
+    session, (question, answer) = found["Llamas"]
+    assert session.extra["system_prompt"] == "Be a llama."
+    assert (question.content, question.files[0].name, question.files[0].content) == ("Wool?", "wool.txt", "soft")
+    assert answer.parts == (
+        Reasoning("Hm, wool."),
+        ToolCall("t1", "find", "other", "done", '{"a": 1}', (Output("found"),)),
+        Text("Lots."),
+    )
+    assert answer.siblings == ("a1", "a2")
+    assert said(found["Second"][1]) == [("user", "Hi\n\n[picture: a.png]")]
+    assert said(bring_in(others.LLAMA_CPP_OLDER)["Old"][1]) == [("user", "Old one")]
+
+
+def test_deepseek(bring_in):
+    _, (question, answer) = bring_in(others.DEEPSEEK)["Depth"]
+    assert question.content == "How deep?\n\n[file: sea.pdf]"
+    assert question.created_at.startswith("2026-10-01T02:00:00")
+    thought, searched, text = answer.parts
+    assert (thought, searched.kind, searched.output) == (Reasoning("The sea."), "search", (Output("sea depth"),))
+    assert (text.text, answer.siblings, answer.model) == ("Very.", ("2", "3"), "deepseek-chat")
+
+
+def test_claude_code(bring_in):
+    session, (question, answer) = bring_in(lines(*others.CLAUDE_CODE))["My change"]
+    assert session.working_dir == "/src"
+    assert question.content == "Change it"
+    assert answer.parts == (
+        Reasoning("Two."),
+        Text("Changing.\n\n"),
+        ToolCall("toolu_1", "Edit a.py", "edit", "done", output=(Diff("a.py", "1", "2"), Output("edited"))),
+        Text("Done."),
+    )
+    assert answer.model == "claude-opus"
+
+
+def test_codex(bring_in):
+    session, (question, answer) = bring_in(lines(*others.CODEX))["List files"]
+    assert (session.working_dir, question.content, answer.model) == ("/src", "List files", "gpt-5-codex")
+    thought, listed, text = answer.parts
+    assert (thought, text) == (Reasoning("ls"), Text("One file."))
+    assert (listed.title, listed.input, listed.status, listed.output) == (
+        "shell ls -l",
+        "ls -l",
+        "failed",
+        (Output("a.py"),),
+    )
+
+
+def test_grok(bring_in):
+    session, (question, answer) = bring_in(others.GROK)["Stars"]
+    assert session.pinned
+    assert (question.content, answer.model, answer.reasoning) == ("Which?", "grok-5", "Bright.")
+    assert question.created_at.startswith("2026-05-28")
+    assert answer.content == "Sirius.\n\nSources:\n\n1. [Sirius](<https://stars.example>)"
+
+
+def test_librechat(bring_in, manager):
+    session, messages = bring_in(others.LIBRECHAT)["Libre"]
+    assert session.extra["system_prompt"] == "Be free."
+    assert (messages[1].status, messages[1].error) == ("failed", "No luck")
+    manager.select(session.session_id, "m2")
+    answer = manager.conversation(session.session_id).last
+    assert answer.parts == (
+        Reasoning("Freedom."),
+        ToolCall("t", "look", "other", "done", "{}", (Output("seen"),)),
+        Text("Yes."),
+    )
+
+
+def test_hugging_face_chat_ui(bring_in):
+    session, (question, answer) = bring_in(others.HF_CHAT_UI)["Hugs"]
+    assert session.extra["system_prompt"] == "Hug."
+    assert [(file.name, file.content) for file in question.files] == [("a.txt", "hi")]
+    assert (answer.content, answer.model, answer.siblings) == ("Other.", "org/model", ("h2", "h3"))
+
+
+def test_lm_studio(bring_in, manager):
+    session, messages = bring_in(others.LM_STUDIO)["Studio"]
+    assert (session.pinned, session.extra["system_prompt"]) == (True, "Paint.")
+    question, answer, more = messages
+    assert (question.content, more.content) == ("Paint?\n\n[file: a.pdf]", "More")
+    assert answer.parts == (
+        Reasoning("Colours."),
+        ToolCall("7", "mix", "other", "done", '{\n  "a": 1\n}', (Output("green"),)),
+        Text("Second."),
+    )
+    assert (answer.model, len(answer.siblings)) == ("qwen3", 2)
+
+
+def test_mistral(bring_in):
+    ((_, messages),) = bring_in(others.MISTRAL).values()
+    assert said(messages) == [("user", "What blows?\n\n[file: a.png]"), ("assistant", "Wind.")]
+
+
+def test_llm_logs_as_json(bring_in):
+    session, (question, answer) = bring_in(others.LLM[::-1])["Tea"]
+    assert session.extra["system_prompt"] == "Be brief."
+    assert question.content == "Which tool?"
+    assert answer.parts == (
+        Reasoning("Hm."),
+        Text("Let me see.\n\n"),
+        ToolCall("c1", "version", "other", "done", output=(Output("0.36"),)),
+        Text("This one."),
+    )
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        others.PLAIN,
+        {"messages": others.PLAIN},
+        lines(*others.PLAIN),
+        lines(others.PLAIN, [{"role": "user", "content": "x"}]),
+    ],
+    ids=["list", "object", "lines", "lines of lists"],
+)
+def test_lists_of_role_and_content(bring_in, data):
+    session, (question, answer) = bring_in(data)["Plain?"]
+    assert session.extra["system_prompt"] == "Be plain."
+    assert question.content == "Plain?\n\n[picture]"
+    assert answer.parts == (
+        ToolCall("t", "look", "other", "done", "{}", (Output("seen"),)),
+        Reasoning("Plainly."),
+        Text("Plain."),
+    )
+
+
+def test_gemini_takeout_in_any_language(bring_in):
+    found = bring_in(others.GEMINI)
+    assert said(found["Kaffee?"][1]) == [
+        ("user", "Kaffee?"),
+        ("assistant", "- Ja\n- Nein\n\n```\nx < 1\n```"),
+        ("user", "Und Tee?"),
+        ("assistant", "Tee **auch**."),
+    ]
+    assert said(found["Etwas anderes"][1])[1] == ("assistant", "Ein [Link](<https://a.example>)")
+
+
+def test_ai_studio(bring_in):
+    session, (first, second, answer) = bring_in(others.AI_STUDIO)["Study?"]
+    assert session.extra["system_prompt"] == "Study."
+    assert (first.content, second.content) == ("Study?", "[picture]")
+    assert (answer.reasoning, answer.content, answer.model) == ("Books.", "Yes.", "gemini-3-pro")
+
+
+def test_copilot(bring_in):
+    found = bring_in(others.COPILOT)
+    assert said(found["Pilots"][1]) == [("user", "What do pilots do?"), ("assistant", "They fly,\nhigh")]
+    assert said(found["Other"][1]) == [("user", "Hello")]
+
+
+OLDER_LLM = """
+CREATE TABLE conversations (id TEXT PRIMARY KEY, name TEXT, model TEXT);
+CREATE TABLE responses (id TEXT PRIMARY KEY, model TEXT, prompt TEXT, system TEXT, response TEXT, conversation_id TEXT,
+    datetime_utc TEXT);
+INSERT INTO conversations VALUES ('c1', 'Old tea', 'm');
+INSERT INTO responses VALUES ('r1', 'm', 'Tea?', NULL, 'Yes.', 'c1', '2024-01-01T10:00:00');
+"""
+
+
+def database(path, script):
+    with sqlite3.connect(path) as made:
+        made.executescript(script)
+    made.close()
+    return path.read_bytes()
+
+
+def test_the_database_of_an_older_llm(bring_in, tmp_path):
+    found = bring_in(database(tmp_path / "logs.db", OLDER_LLM))
+    assert said(found["Old tea"][1]) == [("user", "Tea?"), ("assistant", "Yes.")]
+
+
+HOSTILE = """
+CREATE TABLE conversations (id TEXT PRIMARY KEY, name TEXT, model TEXT);
+CREATE VIEW responses AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i FROM n) SELECT i AS id FROM n;
+"""
+
+
+@pytest.mark.parametrize(
+    ("script", "cut", "why"),
+    [
+        (HOSTILE, None, "It is a database of no program that is known here."),
+        ("CREATE TABLE notes (id)", None, "It is a database of no program that is known here."),
+        ("CREATE TABLE conversations (id); CREATE TABLE responses (id);", None, "of an unknown version."),
+        (OLDER_LLM, 200, "The database is damaged or of an unknown version."),
+    ],
+    ids=["views", "another program's", "another version's", "cut"],
+)
+def test_a_database_that_is_not_llms_is_told_in_words(manager, tmp_path, script, cut, why):
+    data = database(tmp_path / "logs.db", script)[:cut]
+    (problem,) = manager.archive.bring_in(io.BytesIO(data)).problems
+    assert problem.lower().endswith(why.lower())
+
+
+def test_a_row_of_csv_that_is_too_long_is_told(manager, monkeypatch):
+    data = others.COPILOT + b"x,y,Human," + b"z" * 33 * 2**20
+    (problem,) = manager.archive.bring_in(io.BytesIO(data)).problems
+    assert problem == "a row of it is damaged or too long."

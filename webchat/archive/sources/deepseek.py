@@ -1,0 +1,78 @@
+"""DeepSeek's export: conversations.json, whose messages are fragments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from webchat.archive.foreign import Conversation
+from webchat.archive.foreign_node import ForeignNode
+from webchat.archive.lenient import Table, as_text, first_text, rows, table, text
+from webchat.chat.parts import Output, Part, Reasoning, Text, ToolCall
+
+NAME, SPANS_FILE = "DeepSeek", False
+
+
+def recognises(value: Any) -> bool:  # noqa: ANN401
+    """See `Source`."""
+    return isinstance(value, dict) and isinstance(value.get("mapping"), dict) and "inserted_at" in value
+
+
+def conversations(values: Iterator[Any]) -> Iterator[Conversation]:
+    """See `Source`."""
+    return map(_conversation, values)
+
+
+def _conversation(item: Table) -> Conversation:
+    mapping = item["mapping"]
+    return Conversation(
+        "deepseek",
+        item.get("id"),
+        text(item.get("title")),
+        [_node(str(key), table(node)) for key, node in mapping.items()],
+        _last(mapping),
+        item.get("inserted_at"),
+        pinned=item.get("pinned") is True,
+        content=item,
+    )
+
+
+def _last(mapping: Mapping[str, Any]) -> str | None:
+    """The newest message: of several children always the last one."""
+    here, seen = "root", set[str]()
+    while here in mapping and here not in seen:
+        seen.add(here)
+        children = table(mapping[here]).get("children")
+        here = str(children[-1]) if isinstance(children, list) and children else here
+    return here if here in mapping else None
+
+
+def _node(key: str, node: Table) -> ForeignNode:
+    parent, message = node.get("parent"), table(node.get("message"))
+    above = str(parent) if isinstance(parent, str | int) else None
+    found = ForeignNode(key, above, time=message.get("inserted_at"), model=text(message.get("model")) or None)
+    fragments = rows(message.get("fragments"))
+    asked = [text(row.get("content")) for row in fragments if row.get("type") == "REQUEST"]
+    if asked or text(message.get("role")).lower() == "user":
+        names = [first_text(row, "file_name", "name") for row in rows(message.get("files"))]
+        said = [*asked, "" if asked else text(message.get("content"))]
+        found.role = "user"
+        found.content = "\n\n".join(filter(None, (*said, *(f"[file: {name[:200]}]" for name in names if name))))
+    elif message:
+        found.role = "assistant"
+        found.parts = tuple(part for number, row in enumerate(fragments) for part in _parts(f"{key}-{number}", row))
+        if not fragments:
+            thought, said_ = text(message.get("reasoning_content")), text(message.get("content"))
+            found.parts = (*([Reasoning(thought)] if thought else []), *([Text(said_)] if said_ else []))
+    return found
+
+
+def _parts(name: str, fragment: Table) -> tuple[Part, ...]:
+    kind, said = fragment.get("type"), text(fragment.get("content"))
+    if kind in ("SEARCH", "READ", "TOOL"):
+        found = said or as_text(fragment.get("results") or fragment.get("content"))
+        query = first_text(fragment, "query", "title") or str(kind).lower()
+        return (ToolCall(name, query, "search", "done", output=(Output(found),) if found.strip() else ()),)
+    if not said.strip():
+        return ()
+    return (Reasoning(said),) if kind == "THINK" else (Text(said),)

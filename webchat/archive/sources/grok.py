@@ -1,0 +1,58 @@
+"""Grok's export: prod-grok-backend.json in its zip."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from webchat.archive.foreign import Conversation, sources_of
+from webchat.archive.foreign_node import ForeignNode
+from webchat.archive.lenient import Table, rows, table, text, time_of
+from webchat.chat.parts import Part, Reasoning, Text
+
+NAME, SPANS_FILE = "Grok", False
+
+
+def recognises(value: Any) -> bool:  # noqa: ANN401
+    """See `Source`."""
+    return isinstance(table(value).get("conversation"), dict) and isinstance(table(value).get("responses"), list)
+
+
+def conversations(values: Iterator[Any]) -> Iterator[Conversation]:
+    """See `Source`."""
+    return map(_conversation, values)
+
+
+def _conversation(item: Table) -> Conversation:
+    head = item["conversation"]
+    nodes: list[ForeignNode] = []
+    for number, row in enumerate(rows(item["responses"])):
+        response = table(row.get("response")) or row
+        nodes.append(_node(response, f"response-{number}", nodes[-1].key if nodes else None))
+    return Conversation(
+        "grok",
+        head.get("id"),
+        text(head.get("title")),
+        nodes,
+        nodes[-1].key if nodes else None,
+        time_of(head.get("create_time")),
+        pinned=head.get("starred") is True,
+        content=item,
+    )
+
+
+def _node(response: Table, name: str, before: str | None) -> ForeignNode:
+    parent = response.get("parent_response_id")
+    node = ForeignNode(text(response.get("_id")) or name, parent if isinstance(parent, str) and parent else before)
+    said, node.time = text(response.get("message")), time_of(response.get("create_time"))
+    if text(response.get("sender")).lower() in ("human", "user"):
+        node.role, node.content = "user", said
+        return node
+    thought = text(response.get("thinking_trace"))
+    parts: list[Part] = [Reasoning(thought)] if thought.strip() else []
+    parts += [Text(said)] if said.strip() else []
+    cited = rows(response.get("cited_web_search_results")) or rows(response.get("web_search_results"))
+    sources = sources_of((text(row.get("title")), text(row.get("url"))) for row in cited)
+    node.role, node.model = "assistant", text(response.get("model")) or None
+    node.parts = (*parts, *sources) if parts else ()
+    return node

@@ -1,0 +1,77 @@
+"""The export of Hugging Face's chat-ui: a list of conversations with their messages' ancestors."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterator
+from typing import Any
+
+from webchat.archive.foreign import Conversation
+from webchat.archive.foreign_node import ForeignNode
+from webchat.archive.lenient import Table, rows, table, text, time_of
+from webchat.chat.message import File
+from webchat.chat.parts import Reasoning, Text
+
+NAME, SPANS_FILE = "Hugging Face chat-ui", False
+
+
+def recognises(value: Any) -> bool:  # noqa: ANN401
+    """See `Source`."""
+    messages = rows(table(value).get("messages"))
+    return bool(messages) and any("from" in message and "content" in message for message in messages[:3])
+
+
+def conversations(values: Iterator[Any]) -> Iterator[Conversation]:
+    """See `Source`."""
+    return map(_conversation, values)
+
+
+def _conversation(item: Table) -> Conversation:
+    nodes: list[ForeignNode] = []
+    for number, message in enumerate(rows(item.get("messages"))):
+        nodes.append(_node(message, number, nodes[-1].key if nodes else None, text(item.get("model")) or None))
+    theirs = text(item.get("_id")) or text(table(item.get("_id")).get("$oid")) or text(item.get("id"))
+    return Conversation(
+        "hf-chat-ui",
+        theirs,
+        text(item.get("title")),
+        nodes,
+        nodes[-1].key if nodes else None,
+        time_of(item.get("createdAt")),
+        system_prompt=text(item.get("preprompt")),
+        content=item,
+    )
+
+
+def _node(message: Table, number: int, before: str | None, model: str | None) -> ForeignNode:
+    ancestors = message.get("ancestors")
+    parent = before if not isinstance(ancestors, list) else text(ancestors[-1]) or None if ancestors else None
+    role, said = text(message.get("from")), text(message.get("content"))
+    node = ForeignNode(
+        text(message.get("id")) or f"message-{number}", parent, role, time=time_of(message.get("createdAt"))
+    )
+    if role != "assistant":
+        node.content = said
+        for row in rows(message.get("files")):
+            name, content = text(row.get("name"))[:200] or "file", _content(row)
+            if content:
+                node.files = (*node.files, File(name, content))
+            else:
+                is_picture = text(row.get("mime")).startswith("image/")
+                node.content += f"\n\n[{'picture' if is_picture else 'file'}: {name}]"
+        return node
+    thought = text(message.get("reasoning"))
+    node.model = model
+    node.parts = (*((Reasoning(thought),) if thought.strip() else ()), *((Text(said),) if said.strip() else ()))
+    return node
+
+
+def _content(row: Table) -> str:
+    """The text of a file that came as base64, "" if it is none."""
+    if row.get("type") != "base64" or text(row.get("mime")).startswith(("image/", "audio/", "video/")):
+        return ""
+    try:
+        return base64.b64decode(text(row.get("value")), validate=True).decode()
+    except (binascii.Error, UnicodeError, ValueError):
+        return ""

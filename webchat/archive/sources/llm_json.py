@@ -1,0 +1,81 @@
+"""What `llm logs --json` of Simon Willison's llm prints: a row for each answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+from webchat.archive.foreign import Conversation, Gathered
+from webchat.archive.foreign_node import ForeignNode
+from webchat.archive.lenient import Table, as_text, rows, table, text
+from webchat.chat.parts import Output, Part, Reasoning, Text, ToolCall
+
+NAME, SPANS_FILE = "llm", False
+
+
+def recognises(value: Any) -> bool:  # noqa: ANN401
+    """See `Source`."""
+    return all(key in table(value) for key in ("conversation_id", "prompt", "response", "datetime_utc"))
+
+
+@dataclass
+class _Thread:
+    title: str = ""
+    system: str = ""
+    answers: list[list[ForeignNode]] = field(default_factory=list)
+    nodes: Gathered = field(default_factory=Gathered)
+
+
+def conversations(values: Iterator[Any]) -> Iterator[Conversation]:
+    """See `Source`."""
+    threads: dict[str, _Thread] = {}
+    for number, row in enumerate(values):
+        thread = threads.setdefault(text(row.get("conversation_id")) or f"row-{number}", _Thread())
+        thread.title = thread.title or text(row.get("conversation_name"))
+        thread.system = thread.system or text(row.get("system"))
+        nodes = _nodes(row, number)
+        if thread.nodes.add(nodes[0]) and thread.nodes.add(nodes[1]):
+            thread.answers.append(nodes)
+    for name, thread in threads.items():
+        ordered = [node for answer in sorted(thread.answers, key=lambda nodes: str(nodes[0].time)) for node in answer]
+        for before, node in pairwise(ordered):
+            node.parent = before.key
+        last = ordered[-1].key if ordered else None
+        yield Conversation(
+            "llm",
+            name,
+            thread.title,
+            ordered,
+            last,
+            system_prompt=thread.system,
+            too_large=thread.nodes.is_too_large,
+        )
+
+
+def _nodes(row: Table, number: int) -> list[ForeignNode]:
+    key, time = text(row.get("id")) or f"row-{number}", row.get("datetime_utc")
+    fragments = [text(fragment.get("content")) for fragment in rows(row.get("prompt_fragments"))]
+    prompt = "\n\n".join(filter(None, (*fragments, text(row.get("prompt")))))
+    results = [_result(result) for result in rows(row.get("tool_results"))]
+    asked = ForeignNode(f"{key}-q", None, "user", prompt, time)
+    if results:  # they go on with the answer before
+        asked = ForeignNode(f"{key}-q", None, "assistant", time=time, parts=tuple(results))
+    thought, said = text(row.get("reasoning")), text(row.get("response"))
+    parts: list[Part] = [Reasoning(thought)] if thought.strip() else []
+    parts += [Text(said)] if said.strip() else []
+    for place, call in enumerate(rows(row.get("tool_calls"))):
+        name = text(call.get("tool_call_id")) or f"{key}-{place}"
+        parts.append(ToolCall(name, text(call.get("name")), "other", "done", as_text(call.get("arguments"))))
+    model = text(row.get("model")) or None
+    return [asked, ForeignNode(key, f"{key}-q", "assistant", time=time, model=model, parts=tuple(parts))]
+
+
+def _result(result: Table) -> ToolCall:
+    output = as_text(result.get("output"))
+    name = text(result.get("tool_call_id")) or "tool"
+    blocks = (Output(output),) if output.strip() else ()
+    return ToolCall(
+        name, text(result.get("name")), "other", "failed" if result.get("exception") else "done", "", blocks
+    )

@@ -1,0 +1,77 @@
+"""Messages in the shapes of OpenAI's APIs, which many programs keep: contents as lists, tool calls, their results."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+
+from webchat.archive.foreign_node import ForeignNode
+from webchat.archive.lenient import Table, as_text, first_text, rows, table, text
+from webchat.chat.parts import Output, Part, Reasoning, Text, ToolCall
+
+_PICTURES = ("image_url", "input_image", "image", "image_file")
+_REASONING = ("reasoning_content", "reasoningContent", "reasoning", "thinking")
+
+
+def told(content: object) -> str:
+    """A text, or the texts of a list of parts."""
+    if not isinstance(content, list):
+        return text(content)
+    said = [part if isinstance(part, str) else _part(table(part)) for part in content]
+    return "\n\n".join(filter(None, said))
+
+
+def _part(part: Table) -> str:
+    if part.get("type") in _PICTURES:
+        return "[picture]"
+    found = part.get("text")
+    return text(found) or text(table(found).get("value"))
+
+
+def parts(key: str, message: Table) -> Iterator[Part]:
+    """All that an answer says: its reasoning, its text, and the tools that it calls, as a list or as JSON of one."""
+    if thought := first_text(message, *_REASONING).strip():
+        yield Reasoning(thought)
+    said = told(message.get("content"))
+    if said.strip():
+        yield Text(said)
+    calls = message.get("tool_calls") or message.get("toolCalls")
+    for number, call in enumerate(rows(_decoded(calls) if isinstance(calls, str) else calls)):
+        function = table(call.get("function")) or call
+        given = as_text(function.get("arguments"))
+        yield ToolCall(text(call.get("id")) or f"{key}-{number}", text(function.get("name")), "other", "done", given)
+
+
+def result(key: str, message: Table) -> ToolCall:
+    """What came of a tool, as a message says it."""
+    call = first_text(message, "tool_call_id", "toolCallId") or key
+    output = told(message.get("content"))
+    return ToolCall(call, text(message.get("name")), status="done", output=(Output(output),) if output.strip() else ())
+
+
+def node(key: str, parent: str | None, message: Table) -> ForeignNode:
+    """A message {role, content}."""
+    role, model = text(message.get("role")).lower(), text(message.get("model"))
+    time = next((message[name] for name in ("timestamp", "createdAt", "created_at", "time") if message.get(name)), None)
+    found = ForeignNode(key, parent, role, time=time, model=model or None)
+    if role in ("tool", "function"):
+        found.role, found.parts = "assistant", (result(key, message),)
+    elif role == "assistant":
+        found.parts = tuple(parts(key, message))
+    else:
+        found.content = told(message.get("content"))
+    return found
+
+
+def system_prompt(messages: Sequence[Table]) -> str:
+    """What the first message tells the model, if it is no person's."""
+    first = messages[0] if messages else {}
+    return told(first.get("content")) if first.get("role") in ("system", "developer") else ""
+
+
+def _decoded(value: str) -> object:
+    try:
+        found: object = json.loads(value)
+    except (ValueError, RecursionError):
+        return None
+    return found
