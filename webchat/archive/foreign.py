@@ -13,6 +13,7 @@ from typing import overload
 from webchat.archive.bounds import MIB, size_of
 from webchat.archive.brought import Brought, Unreadable
 from webchat.archive.foreign_node import ForeignNode
+from webchat.archive.foreign_pictures import Find, resolved
 from webchat.archive.foreign_tree import ForeignTree
 from webchat.archive.lenient import text
 from webchat.chat.parts import Text
@@ -85,10 +86,14 @@ class Conversation:
     too_large: bool = False
 
 
-def brought(found: Conversation) -> Brought:
-    """The conversation as a session. Raises Unreadable if it is too large, Empty if it has no message."""
+def brought(found: Conversation, find: Find) -> Brought:
+    """The conversation as a session. `find` gives the files of its export.
+
+    Raises Unreadable if it is too large, Empty if it has no message.
+    """
     if found.too_large or (isinstance(found.nodes, Gathered) and found.nodes.is_too_large):
         raise Unreadable(f"it is larger than {size_of(LARGEST)}")
+    pictures = resolved(found.nodes, find)
     tree = ForeignTree(found.nodes, found.made)
     name = text(found.theirs) or hashlib.sha256(_dump(found.content)).hexdigest()
     name = name.encode("utf-8", "replace").decode()
@@ -108,7 +113,7 @@ def brought(found: Conversation) -> Brought:
         "extra": extra,
     }
     row |= {name: True for name in ("pinned", "archived") if getattr(found, name)}
-    return Brought(row, tree.transcript(found.current), tree.tails, may_grow=True)
+    return Brought(row, tree.transcript(found.current), tree.tails, pictures, may_grow=True)
 
 
 def title_in(found: Conversation) -> str:

@@ -8,7 +8,21 @@ from typing import Any
 
 from webchat.chat.message import LONGEST_NAME, LONGEST_NOTE, File, Message
 from webchat.chat.parts import Note, Part, Reasoning, Text, ToolCall
+from webchat.chat.picture import SentPicture
 from webchat.fileutil import jsonlines
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignPicture:
+    """A picture of a message: the line that stands for it in the text, its name, and its base64.
+
+    If it `is_file`, `address` is the id or name of a file of the export instead.
+    """
+
+    shown: str
+    name: str
+    address: str
+    is_file: bool = False
 
 
 @dataclass(slots=True)
@@ -27,13 +41,16 @@ class ForeignNode:
     files: tuple[File, ...] = ()
     parts: tuple[Part, ...] = ()
     error: str = ""
+    pictures: tuple[ForeignPicture, ...] = ()
+    sent: tuple[SentPicture, ...] = ()
+    """Those of the pictures that are there."""
 
     @property
     def says_something(self) -> bool:
         if self.role not in ("user", "assistant"):
             return False
         has_text = self.content and not self.content.isspace()
-        return bool(has_text or self.files or self.parts or self.error)
+        return bool(has_text or self.files or self.parts or self.error or self.sent)
 
     @property
     def size(self) -> int:
@@ -51,7 +68,7 @@ class ForeignNode:
 
 def line_of(nodes: Sequence[ForeignNode], name: str, parent: str | None, time: str) -> str:
     """The line of a message that consists of these."""
-    if len(nodes) == 1 and not nodes[0].parts and not nodes[0].error:
+    if len(nodes) == 1 and not (nodes[0].parts or nodes[0].error or nodes[0].sent):
         return _simple_line(nodes[0], name, parent, time)
     return f"{jsonlines.encode(_cleaned(_message(nodes, name, parent, time).record()))}\n"
 
@@ -65,10 +82,10 @@ def _simple_line(node: ForeignNode, name: str, parent: str | None, time: str) ->
         content = content.replace("\r\n", "\n").replace("\r", "\n")
     more = ""
     if node.files:
-        files = [{"name": file.name, "content": file.content.replace("\0", "")} for file in node.files]
-        more = f',"files":{jsonlines.encode(files)}'
+        files = [{"name": file.name, "content": file.content} for file in node.files]
+        more = f',"files":{jsonlines.encode(_cleaned(files))}'
     if node.model and node.role == "assistant":
-        more += f',"model":{jsonlines.encode(node.model)}'
+        more += f',"model":{jsonlines.encode(_cleaned(node.model))}'
     above = f'"{parent}"' if parent else "null"
     message = f'"type":"message","id":"{name}","parent":{above},"role":"{node.role}"'
     return f'{{{message},"content":{jsonlines.encode(content)},"status":"complete","created_at":"{time}"{more}}}\n'
@@ -89,6 +106,7 @@ def _message(nodes: Sequence[ForeignNode], name: str, parent: str | None, time: 
         notes=tuple(part.text[:LONGEST_NOTE] for part in parts if isinstance(part, Note)),
         error=error[:LONGEST_NOTE] or None,
         files=tuple(file for node in nodes for file in node.files),
+        pictures=tuple(picture for node in nodes for picture in node.sent),
     )
     return message if message.ordered == parts else replace(message, parts=parts)
 

@@ -30,6 +30,8 @@ class Growth:
         with self._supervisor.turn(session_id) as turn:
             missing, longer = _new(tree, self._here(session_id), found.tails)
             shown = turn.conversation.last
+            for suffix, data in found.pictures or ():
+                self._storage.pictures.put(session_id, data, suffix)
             for message in longer:
                 self._storage.transcripts.extend(session_id, message)
             if missing:

@@ -10,6 +10,7 @@ from webchat.archive.bounds import Bounds
 from webchat.archive.brought import Brought, Empty, Report, Unreadable
 from webchat.archive.elements import Fault
 from webchat.archive.foreign import Conversation, brought, title_in
+from webchat.archive.foreign_pictures import Find
 from webchat.archive.sources import FILE_SOURCES, Source, names, recognised
 from webchat.archive.values import HEAD, values
 
@@ -24,25 +25,25 @@ class UnknownKind(Exception):
         super().__init__(f"Its kind is not known here. Known are this chat's own exports, and those of {names()}.")
 
 
-def conversations(file: IO[bytes], where: str, report: Report, bounds: Bounds) -> Iterator[Brought]:
+def conversations(file: IO[bytes], where: str, report: Report, bounds: Bounds, find: Find) -> Iterator[Brought]:
     """The conversations of a file that begins with "[" or "{"; `where` is its name, before what is told of it.
 
-    Raises UnknownKind.
+    `find` gives the files beside it. Raises UnknownKind.
     """
-    told = _Teller(where, report)
+    told = _Teller(where, report, find)
     found = _known(values(file, bounds, told.of_file), told)
     for source, group in groupby(found, key=lambda each: each[0]):
         yield from told.brought(source.conversations(value for _, value in group))
 
 
-def other_files(file: IO[bytes], where: str, report: Report, bounds: Bounds) -> Iterator[Brought]:
+def other_files(file: IO[bytes], where: str, report: Report, bounds: Bounds, find: Find) -> Iterator[Brought]:
     """The conversations of a file that is no JSON. Raises UnknownKind."""
     head = file.read(HEAD)
     file.seek(0)
     source = next((source for source in FILE_SOURCES if source.recognises(head)), None)
     if source is None:
         raise UnknownKind
-    told = _Teller(where, report)
+    told = _Teller(where, report, find)
     try:
         yield from told.brought(source.conversations(file, bounds))
     except Unreadable as error:
@@ -52,8 +53,8 @@ def other_files(file: IO[bytes], where: str, report: Report, bounds: Bounds) -> 
 class _Teller:
     """Reports what cannot be read in one file."""
 
-    def __init__(self, where: str, report: Report) -> None:
-        self._where, self._report = where, report
+    def __init__(self, where: str, report: Report, find: Find) -> None:
+        self._where, self._report, self._find = where, report, find
         self._count = 0
         self.has_told = False
 
@@ -70,7 +71,7 @@ class _Teller:
         for conversation in found:
             self._count += 1
             try:
-                session = brought(conversation)
+                session = brought(conversation, self._find)
             except Empty:
                 self._report.empty += 1
                 continue

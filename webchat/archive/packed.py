@@ -12,6 +12,7 @@ from typing import IO, cast
 
 from webchat.archive.bounds import PIECE, Bounds, CountedFile, TooMuchAtOnce, Watch
 from webchat.archive.brought import Brought, Report
+from webchat.archive.foreign_pictures import Find
 from webchat.archive.others import UnknownKind
 
 DEEPEST = 2
@@ -23,8 +24,10 @@ _TRASH = re.compile(r"(^|/)(trash|waiting)\.jsonl$")
 _UNPACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 """The others may need any amount of memory, or are seen nowhere."""
 _FILE_IN_ITS_LIST = b"PK\x01\x02"
+_ASSET = re.compile(r"file[-_][A-Za-z0-9]+")
+"""ChatGPT's id of a file, with which its name begins."""
 _ZIP, _GZIP = (b"PK\x03\x04", b"PK\x05\x06"), b"\x1f\x8b"
-Read = Callable[[IO[bytes], str], Iterator[Brought]]
+Read = Callable[[IO[bytes], str, Find], Iterator[Brought]]
 
 
 class Packed:
@@ -66,8 +69,9 @@ class Packed:
                 members = sorted(filter(_is_read, archive.infolist()), key=lambda info: info.filename)
                 if depth == 0:
                     self._watch.expect(sum(info.compress_size for info in members))
+                beside = _Beside(archive, self._watch)
                 for info in members:
-                    yield from self._member(archive, info, where, depth)
+                    yield from self._member(archive, info, where, depth, beside.find)
         except TooMuchAtOnce:
             self._problem(where, "the zip has too many files. Unpack it, and import its conversations.json.")
         except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError):
@@ -76,18 +80,20 @@ class Packed:
     def _problem(self, where: str, what: str) -> None:
         self._report.problem(where + what if where else what[0].upper() + what[1:])
 
-    def _member(self, archive: zipfile.ZipFile, info: zipfile.ZipInfo, where: str, depth: int) -> Iterator[Brought]:
+    def _member(
+        self, archive: zipfile.ZipFile, info: zipfile.ZipInfo, where: str, depth: int, find: Find
+    ) -> Iterator[Brought]:
         name = f"{where}{info.filename[-200:]}: "
         if info.compress_type not in _UNPACKED:
             self._problem(name, "it is compressed in an unsupported way. Unpack the zip, and import that file.")
             return
         with archive.open(info) as member:
-            yield from self._open(CountedFile(member, self._watch.unpack), name, depth)
+            yield from self._open(CountedFile(member, self._watch.unpack), name, depth, find)
 
-    def _open(self, file: IO[bytes], name: str, depth: int) -> Iterator[Brought]:
+    def _open(self, file: IO[bytes], name: str, depth: int, find: Find = lambda name: None) -> Iterator[Brought]:
         if not self.is_packed(file):
             try:
-                yield from self._read_one(file, name)
+                yield from self._read_one(file, name, find)
                 self._is_known = True
             except UnknownKind:
                 return
@@ -99,6 +105,29 @@ class Packed:
                     inner.write(piece)
                 inner.seek(0)
                 yield from self._unpack(inner, name, depth + 1)
+
+
+class _Beside:
+    """The pictures of a zip, by the ids with which their names begin."""
+
+    def __init__(self, archive: zipfile.ZipFile, watch: Watch) -> None:
+        self._archive, self._watch = archive, watch
+        self._by_id: dict[str, zipfile.ZipInfo] = {}
+        for info in archive.infolist():
+            name = info.filename.rpartition("/")[2]
+            if found := _ASSET.match(name):
+                self._by_id.setdefault(found[0], info)
+            self._by_id.setdefault(name.partition(".")[0], info)
+
+    def find(self, name: str) -> bytes | None:
+        """The bytes of the file with this id, unless it is larger than a conversation may be."""
+        info, most = self._by_id.get(name), self._watch.bounds.conversation
+        if info is None or info.compress_type not in _UNPACKED or info.file_size > most:
+            return None
+        with self._archive.open(info) as file:
+            data = file.read(most + 1)
+        self._watch.unpack(len(data))
+        return data if len(data) <= most else None
 
 
 class _ZipFile(CountedFile):

@@ -13,6 +13,7 @@ from webchat.archive import others, ours
 from webchat.archive.bounds import MIB, PIECE, Bounds, CountedFile, Stopped, Watch
 from webchat.archive.brought import Brought, Report
 from webchat.archive.elements import fault, skip_blanks
+from webchat.archive.foreign_pictures import Find
 from webchat.archive.others import UnknownKind
 from webchat.archive.packed import Packed
 from webchat.fileutil import jsonlines
@@ -45,24 +46,27 @@ def _spooled(file: IO[bytes], to: IO[bytes], watch: Watch) -> IO[bytes]:
 
 
 def _conversations(file: IO[bytes], report: Report, watch: Watch) -> Iterator[Brought]:
-    packed = Packed(report, watch, lambda inner, where: _unpacked(inner, where, report, watch.bounds))
+    packed = Packed(report, watch, lambda inner, where, find: _unpacked(inner, where, report, watch.bounds, find))
     if packed.is_packed(file):
         yield from packed.read(file)
         return
-    yield from _unpacked(file, "", report, watch.bounds)
+    yield from _unpacked(file, "", report, watch.bounds, lambda name: None)
 
 
-def _unpacked(file: IO[bytes], where: str, report: Report, bounds: Bounds) -> Iterator[Brought]:
-    """The sessions of a file that is not packed; `where` is its name. Raises UnknownKind."""
+def _unpacked(file: IO[bytes], where: str, report: Report, bounds: Bounds, find: Find) -> Iterator[Brought]:
+    """The sessions of a file that is not packed; `where` is its name, `find` gives what lies beside it.
+
+    Raises UnknownKind.
+    """
     first = skip_blanks(file)
     is_ours = first != b"[" and _is_ours(file, bounds)
     file.seek(0)
     if is_ours:
         yield from ours.sessions(file, report, bounds)
     elif first in (b"[", b"{"):
-        yield from others.conversations(file, where, report, bounds)
+        yield from others.conversations(file, where, report, bounds, find)
     elif first:
-        yield from others.other_files(file, where, report, bounds)
+        yield from others.other_files(file, where, report, bounds, find)
     elif not where:
         report.problem("The file is empty.")
 

@@ -176,7 +176,7 @@ def _told(messages: Sequence[Message]) -> Iterator[Message]:
             known_role
             and message.kind != "memory"
             and message.status != "failed"
-            and (message.content.strip() or message.files)
+            and (message.content.strip() or message.files or message.pictures)
         ):
             yield message
 

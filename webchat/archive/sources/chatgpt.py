@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from webchat.archive.foreign import Conversation
-from webchat.archive.foreign_node import ForeignNode
+from webchat.archive.foreign_node import ForeignNode, ForeignPicture
 from webchat.archive.lenient import Table, as_text, first_text, rows, table, text
 from webchat.archive.sources.chatgpt_canvas import Canvas
 from webchat.archive.sources.chatgpt_citations import with_links
@@ -61,11 +61,13 @@ class _Reader:
             return found
         if role == "user":
             found.role, found.content = role, _said(content, metadata)
+            found.pictures = _pictures(content, metadata)
         elif role == "assistant":
             found.role = role
             self._answer(found, message, content, metadata)
         elif role == "tool":
             found.role, found.parts = "assistant", self._result(found, message, content, metadata)
+            found.pictures = _pictures(content, metadata)
         return found
 
     def _answer(self, found: ForeignNode, message: Table, content: Table, metadata: Table) -> None:
@@ -136,7 +138,7 @@ def _said(content: Table, metadata: Table) -> str:
         return fenced(said) if content.get("content_type") == "code" else with_links(said, metadata)
     is_spoken = any(table(part).get("content_type") == "audio_transcription" for part in _parts(content))
     shown = [_part(part, metadata, is_spoken) for part in _parts(content)]
-    pictures = {text(table(part).get("asset_pointer")).rpartition("/")[2] for part in _parts(content)}
+    pictures = {_asset(table(part)) for part in _parts(content)}
     others = [row for row in rows(metadata.get("attachments")) if text(row.get("id")) not in pictures]
     files = [f"[file: {text(row.get('name'))[:200]}]" for row in others if text(row.get("name"))]
     return "\n\n".join(filter(None, (*shown, *files)))
@@ -156,10 +158,24 @@ def _part(part: object, metadata: Table, is_spoken: bool) -> str:
     return f"[{kind[:60] or 'attachment'}]" if found else ""
 
 
+def _pictures(content: Table, metadata: Table) -> tuple[ForeignPicture, ...]:
+    found = [part for part in map(table, _parts(content)) if part.get("content_type") == "image_asset_pointer"]
+    return tuple(
+        ForeignPicture(_picture(part, metadata), _name(part, metadata), _asset(part), is_file=True) for part in found
+    )
+
+
+def _asset(part: Table) -> str:
+    return text(part.get("asset_pointer")).rpartition("/")[2]
+
+
+def _name(part: Table, metadata: Table) -> str:
+    names = {text(row.get("id")): text(row.get("name")) for row in rows(metadata.get("attachments"))}
+    return names.get(_asset(part), "")[:200]
+
+
 def _picture(part: Table, metadata: Table) -> str:
     """A picture, by its name or by what it was asked for with."""
-    name = text(part.get("asset_pointer")).rpartition("/")[2]
-    names = {text(row.get("id")): text(row.get("name")) for row in rows(metadata.get("attachments"))}
     drawn = table(table(part.get("metadata")).get("dalle"))
-    shown = names.get(name) or first_text(drawn, "prompt") or text(metadata.get("image_gen_title"))
+    shown = _name(part, metadata) or first_text(drawn, "prompt") or text(metadata.get("image_gen_title"))
     return f"[picture: {shown[:200]}]" if shown else "[picture]"

@@ -10,7 +10,7 @@ from webchat.archive.foreign import Conversation, Gathered
 from webchat.archive.foreign_node import ForeignNode
 from webchat.archive.lenient import Table, rows, table, text
 from webchat.archive.sources import agent_tools
-from webchat.archive.sources.openai_shapes import told
+from webchat.archive.sources.openai_shapes import pictures, told
 from webchat.chat.parts import Output, Part, Reasoning, Text, ToolCall, ToolStatus
 
 NAME, SPANS_FILE = "Claude Code", True
@@ -72,6 +72,7 @@ def _node(found: Table, number: int) -> ForeignNode:
     elif found.get("isMeta") is not True and found.get("isCompactSummary") is not True:
         said = told(content)
         node.role, node.content = ("", "") if said.lstrip().startswith(_NOT_SAID) else ("user", said)
+        node.pictures = pictures(content)
     return node
 
 

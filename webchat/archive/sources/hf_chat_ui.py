@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from webchat.archive.foreign import Conversation
-from webchat.archive.foreign_node import ForeignNode
+from webchat.archive.foreign_node import ForeignNode, ForeignPicture
 from webchat.archive.lenient import Table, rows, table, text, time_of
 from webchat.chat.message import File
 from webchat.chat.parts import Reasoning, Text
@@ -59,7 +59,9 @@ def _node(message: Table, number: int, before: str | None, model: str | None) ->
                 node.files = (*node.files, File(name, content))
             else:
                 is_picture = text(row.get("mime")).startswith("image/")
-                node.content += f"\n\n[{'picture' if is_picture else 'file'}: {name}]"
+                shown = f"[{'picture' if is_picture else 'file'}: {name}]"
+                node.content += f"\n\n{shown}"
+                node.pictures += (ForeignPicture(shown, name, text(row.get("value"))),) if is_picture else ()
         return node
     thought = text(message.get("reasoning"))
     node.model = model

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from webchat.archive.foreign import Conversation, Gathered
-from webchat.archive.foreign_node import ForeignNode
+from webchat.archive.foreign_node import ForeignNode, ForeignPicture
 from webchat.archive.lenient import Table, first_text, rows, table, text
 from webchat.archive.sources import openai_shapes
 from webchat.chat.message import File
@@ -66,5 +66,9 @@ def _node(message: Table, number: int) -> ForeignNode:
             node.files = (*node.files, File(name, content))
         elif node.role == "user" and first_text(extra, "base64Url", "base64Data"):
             is_picture = "image" in text(extra.get("type")).lower()
-            node.content += f"\n\n[{'picture' if is_picture else 'file'}: {name[:200]}]"
+            shown = f"[{'picture' if is_picture else 'file'}: {name[:200]}]"
+            node.content += f"\n\n{shown}"
+            if is_picture:
+                address = first_text(extra, "base64Url", "base64Data")
+                node.pictures = (*node.pictures, ForeignPicture(shown, name[:200], address))
     return node

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from webchat.archive.foreign import Conversation, sources_of
-from webchat.archive.foreign_node import ForeignNode
+from webchat.archive.foreign_node import ForeignNode, ForeignPicture
 from webchat.archive.lenient import Table, first_text, rows, table, text
+from webchat.archive.sources import openai_shapes
 from webchat.archive.sources.open_webui_answer import answer_parts
 from webchat.archive.sources.openai_shapes import told
 from webchat.chat.message import File
@@ -73,14 +74,19 @@ def _node(key: str, message: Table) -> ForeignNode:
     if role != "assistant":
         node.content = told(message.get("content"))
         pictures = [row for row in rows(message.get("files")) if row.get("type") == "image"]
-        shown = [f"[picture: {name}]" if (name := text(row.get("name"))[:200]) else "[picture]" for row in pictures]
-        node.content = "\n\n".join(filter(None, (node.content, *shown)))
+        node.pictures = (*openai_shapes.pictures(message.get("content")), *map(_picture, pictures))
+        node.content = "\n\n".join(filter(None, (node.content, *(_picture(row).shown for row in pictures))))
         return node
     parts: tuple[Part, ...] = (*answer_parts(key, message), *_sources(message))
     is_text = len(parts) == 1 and isinstance(parts[0], Text)
     node.content, node.parts = (parts[0].text, ()) if is_text and isinstance(parts[0], Text) else ("", parts)
     node.model, node.error = model or None, _error(message.get("error"))
     return node
+
+
+def _picture(row: Table) -> ForeignPicture:
+    name = text(row.get("name"))[:200]
+    return ForeignPicture(f"[picture: {name}]" if name else "[picture]", name, text(row.get("url")))
 
 
 def _error(found: object) -> str:

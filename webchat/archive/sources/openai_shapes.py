@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 
-from webchat.archive.foreign_node import ForeignNode
+from webchat.archive.foreign_node import ForeignNode, ForeignPicture
 from webchat.archive.lenient import Table, as_text, first_text, rows, table, text
 from webchat.chat.parts import Output, Part, Reasoning, Text, ToolCall
 
@@ -21,8 +21,19 @@ def told(content: object) -> str:
     return "\n\n".join(filter(None, said))
 
 
+def pictures(content: object) -> tuple[ForeignPicture, ...]:
+    """The pictures of a list of parts."""
+    found = [row for row in rows(content) if text(row.get("type")) in _PICTURES]
+    return tuple(ForeignPicture("[picture]", "", _url(row)) for row in found)
+
+
+def _url(row: Table) -> str:
+    inner = row.get("image_url")
+    return text(inner) or first_text(table(inner), "url") or text(table(row.get("source")).get("data"))
+
+
 def _part(part: Table) -> str:
-    if part.get("type") in _PICTURES:
+    if text(part.get("type")) in _PICTURES:
         return "[picture]"
     found = part.get("text")
     return text(found) or text(table(found).get("value"))
@@ -60,6 +71,7 @@ def node(key: str, parent: str | None, message: Table) -> ForeignNode:
         found.parts = tuple(parts(key, message))
     else:
         found.content = told(message.get("content"))
+        found.pictures = pictures(message.get("content"))
     return found
 
 

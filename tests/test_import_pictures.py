@@ -1,0 +1,124 @@
+"""Pictures of other programs' conversations come along: from their zips, and in base64."""
+
+from __future__ import annotations
+
+import base64
+import copy
+import io
+import json
+import struct
+import zipfile
+import zlib
+
+import pytest
+
+from tests.foreign import chatgpt
+from tests.foreign.others import lines, llama
+from webchat.chat.parts import Picture, ToolCall
+
+
+def png(red):
+    """A picture of one dot."""
+    chunks = [(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 2, 0, 0, 0)), (b"IDAT", zlib.compress(bytes([0, red, 0, 0])))]
+    body = (
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks
+    )
+    end = struct.pack(">I", 0) + b"IEND" + struct.pack(">I", zlib.crc32(b"IEND"))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(body) + end
+
+
+DATA = "data:image/png;base64," + base64.b64encode(png(9)).decode()
+
+
+@pytest.fixture
+def bring_in(manager):
+    def bring(data):
+        data = data if isinstance(data, bytes) else json.dumps(data).encode()
+        report = manager.archive.bring_in(io.BytesIO(data))
+        assert report.problems == []
+        return [*report.imported, *report.grown]
+
+    return bring
+
+
+def packed(conversations, **files):
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as archive:
+        archive.writestr("conversations.json", json.dumps(conversations))
+        for name, content in files.items():
+            archive.writestr(name.replace("__", "/") + ".dat", content)
+    return data.getvalue()
+
+
+def bytes_of(manager, session_id, picture):
+    return manager.storage.pictures.read(session_id, picture.key)
+
+
+def test_chatgpts_pictures_are_in_its_zip(manager, bring_in):
+    session_id, _ = bring_in(packed(chatgpt.EXPORT, file_0001=png(1), dalle__file_0002=png(2)))
+    messages = manager.conversation(session_id).messages
+    assert messages[0].content == "What is this?\n\n[file: manual.pdf]"
+    (sent,) = messages[0].pictures
+    assert (sent.name, sent.width, bytes_of(manager, session_id, sent)) == ("kite.jpg", 1, png(1))
+    (drawn,) = [part for part in messages[3].parts if isinstance(part, ToolCall) and part.output]
+    assert drawn.output == (Picture("image/png", base64.b64encode(png(2)).decode()),)
+    assert messages[3].content == ""
+
+
+@pytest.mark.parametrize("content", [b"", b"\x89PNG\r\n\x1a\nbroken", b"<html>"])
+def test_a_picture_that_is_none_stays_a_line(manager, bring_in, content):
+    session_id, _ = bring_in(packed(chatgpt.EXPORT, file_0001=content))
+    first = manager.conversation(session_id).messages[0]
+    assert (first.pictures, first.content.split("\n")[0]) == ((), "[picture: kite.jpg]")
+
+
+def test_a_newer_export_brings_its_pictures(manager, bring_in):
+    older = copy.deepcopy(chatgpt.CONVERSATION)
+    older["mapping"] = {key: older["mapping"][key] for key in ("root", "sys", "ctx")}
+    older["mapping"]["q0"] = chatgpt.node("q0", "ctx", "user", chatgpt.said("Before"))
+    (session_id,) = bring_in([older])
+    assert bring_in(packed([chatgpt.CONVERSATION], file_0001=png(1))) == [session_id]
+    manager.select(session_id, "q1")
+    (sent,) = manager.conversation(session_id).messages[0].pictures
+    assert bytes_of(manager, session_id, sent) == png(1)
+
+
+LLAMA = lines(
+    {"harness": "llama.app", "type": "session", "id": "l", "name": "L", "currNode": "q"},
+    llama("q", None, "user", "See", extra=[{"type": "IMAGE", "name": "a.png", "base64Url": DATA}]),
+)
+OPEN_WEBUI = [
+    {
+        "chat": {
+            "title": "W",
+            "messages": [
+                {"role": "user", "content": "See", "files": [{"type": "image", "name": "a.png", "url": DATA}]}
+            ],
+        }
+    }
+]
+PLAIN = [
+    {"role": "user", "content": [{"type": "text", "text": "See"}, {"type": "image_url", "image_url": {"url": DATA}}]},
+]
+HUGGING_FACE = [
+    {
+        "_id": "h",
+        "title": "H",
+        "messages": [
+            {
+                "id": "1",
+                "from": "user",
+                "content": "See",
+                "files": [{"type": "base64", "name": "a.png", "mime": "image/png", "value": DATA.partition(",")[2]}],
+            }
+        ],
+    }
+]
+
+
+@pytest.mark.parametrize("export", [LLAMA, OPEN_WEBUI, PLAIN, HUGGING_FACE], ids=["llama.cpp", "webui", "plain", "hf"])
+def test_pictures_in_base64(manager, bring_in, export):
+    (session_id,) = bring_in(export)
+    (message,) = manager.conversation(session_id).messages
+    assert message.content == "See"
+    assert bytes_of(manager, session_id, message.pictures[0]) == png(9)
