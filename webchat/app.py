@@ -15,7 +15,7 @@ from webchat import config, reference
 from webchat.addresses import is_among, is_loopback
 from webchat.backends import SessionBackend
 from webchat.config import values
-from webchat.conventions import PROMPTS_FOLDER
+from webchat.conventions import MEMORY_STORE_FILENAME, PROMPTS_FOLDER
 from webchat.errors import InvalidInput
 from webchat.fileutil import DiskFolder, NoLocks
 from webchat.limits import MIB, Limits
@@ -23,6 +23,7 @@ from webchat.live_settings import LiveSettings
 from webchat.manager import WebChatSessionManager
 from webchat.memory import MemoryStore
 from webchat.memory.context import memory_context
+from webchat.memory.shared import SharedMemories
 from webchat.models import models_folder
 from webchat.models.shelf import shelf
 from webchat.observer import NOBODY, Observer
@@ -67,7 +68,7 @@ def create_app(config_values: Mapping[str, Any] | None = None, *, backend: Sessi
         app.config[name] = (config_values or {}).get(name, int(settings.max_body * MIB))
     if not settings.database:
         _require_locks(settings.home.expanduser())
-    memory = MemoryStore(storage.documents, trash_days=settings.trash_days, newest=storage.sessions.newest)
+    memory = _memory(storage, settings)
     manager = _manager(backend or live.first_backend(), storage, live, memory, metrics or NOBODY)
     app.extensions["webchat"] = manager
     app.register_blueprint(_pages(manager, live, memory))
@@ -94,11 +95,22 @@ def _manager(
     )
 
 
+def _memory(storage: Storage, settings: config.Settings) -> MemoryStore:
+    shared = SharedMemories(settings.amplifier_home / "memory" / MEMORY_STORE_FILENAME)
+    alone = not (settings.token or settings.auth_header)
+    return MemoryStore(
+        storage.documents,
+        trash_days=settings.trash_days,
+        newest=storage.sessions.newest,
+        shared=shared if alone else None,
+    )
+
+
 def _programs(settings: config.Settings) -> list[Program]:
     """The other programs whose conversations are shown: by themselves only to a person who has the chat alone."""
     shared = bool(settings.token or settings.auth_header)
     names = (() if shared else values.PROGRAMS) if settings.sources == "auto" else settings.sources
-    return known.programs(names, settings.home)
+    return known.programs(names, settings.amplifier_home)
 
 
 def _pages(manager: WebChatSessionManager, live: LiveSettings, memory: MemoryStore) -> Blueprint:

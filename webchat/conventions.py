@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 AMPLIFIER_HOME = Path("~/.amplifier")
-"""The default of the setting of the same name; `~` is expanded where it is used."""
+"""Amplifier's own folder, where the chat's lay at first; `~` is expanded where it is used."""
+DATA_HOME = Path(os.environ.get("XDG_DATA_HOME") or "~/.local/share") / "webchat"
+"""The chat's folder by default: `amplifier reset` empties the other one."""
 
 SERVER_DIR = "server"
 WEB_CHAT_SESSIONS_FILENAME = "web-chat-sessions.json"

@@ -105,9 +105,10 @@ class SessionBackend(Protocol):
 
 
 def project_id_of(working_dir: str) -> str:
-    """A project's id: its folder's absolute path with "-" for everything but letters and digits."""
-    path = os.path.abspath(os.path.expanduser(working_dir))  # noqa: PTH100, PTH111  (no link is resolved)
-    return re.sub(r"[^A-Za-z0-9]+", "-", path)
+    """A project's id, as Amplifier makes it of a folder: the resolved path with "-" for "/" and "\\", without ":"."""
+    path = os.path.realpath(os.path.expanduser(working_dir))  # noqa: PTH111  (raises nothing for an unknown user)
+    name = re.sub(r"[/\\]", "-", path).replace(":", "")
+    return name if name.startswith("-") else f"-{name}"
 
 
 Factory = Callable[["Settings"], SessionBackend]

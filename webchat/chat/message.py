@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeGuard
 
+from webchat.chat.blocks import without_blocks
 from webchat.chat.part_records import parts_of, records_of, usage_of_record
 from webchat.chat.parts import Note, Part, Permission, Reasoning, Text, Usage
 from webchat.chat.picture import SentPicture, pictures_of
@@ -188,6 +189,7 @@ def message_of(record: Mapping[str, Any], before: str | None, name: str, revisio
     """
     if record.get("type", "message") != "message" or not isinstance(record.get("role"), str):
         return None
+    record = without_blocks(record)
     if not isinstance(record.get("content"), str) or len(record["role"]) > LONGEST_NAME:
         return None
     message_id = record.get("id")

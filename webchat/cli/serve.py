@@ -15,6 +15,7 @@ from webchat.addresses import is_loopback, socket_path
 from webchat.cli import secret_flags
 from webchat.cli.setting_options import setting_options
 from webchat.cli.terminal import TerminalProgress, refusal
+from webchat.config.home import move_out
 from webchat.errors import InvalidInput, WebChatError
 from webchat.serving import logs
 from webchat.serving.logs import printable
@@ -40,6 +41,7 @@ def _serve(explicit: dict[str, Any]) -> None:
     made = _make_token(explicit)
     settings = _with_a_way_in(explicit)
     logs.set_up(settings.log_format, settings.log_level)
+    _leave_amplifiers_home(explicit)
     app = create_app(explicit)
     manager = app.extensions["webchat"]
     listening = server.listen(settings.host, settings.port)
@@ -55,6 +57,14 @@ def _serve(explicit: dict[str, Any]) -> None:
     manager.start(TerminalProgress())
     sys.stdout.flush()
     server.run(app, manager, listening, max_streams=settings.max_streams, grace=settings.grace)
+
+
+def _leave_amplifiers_home(explicit: dict[str, Any]) -> None:
+    """Without a home of one's own choice, have everything where `amplifier reset` does not remove it."""
+    settings, sources = config.load(explicit, os.environ)
+    moved = move_out() if sources["home"] == "default" and not settings.database else ""
+    if moved:
+        click.echo(printable(moved))
 
 
 def _make_token(explicit: dict[str, Any]) -> str:

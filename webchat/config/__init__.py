@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import Field
 from typing import Any, Literal
 
+from webchat.config.home import default_home
 from webchat.config.settings import SETTINGS, Settings
 from webchat.config.values import THEMES, WORDS
 from webchat.errors import InvalidInput
@@ -73,7 +74,7 @@ def _find(
         return _parsed(setting, environ[key]), "environment"
     if setting.name in saved and _is_usable(setting, saved[setting.name]):
         return _parsed(setting, str(saved[setting.name])), "file"
-    return setting.default, "default"
+    return default_home() if setting.name == "home" else setting.default, "default"
 
 
 def _parsed(setting: Field[Any], given: Any) -> Any:  # noqa: ANN401

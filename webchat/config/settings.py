@@ -32,7 +32,7 @@ def _setting(
 class Settings:
     """The program's settings. Times are in seconds; an empty text means "not set"."""
 
-    home: Path = _setting(conventions.AMPLIFIER_HOME, "AMPLIFIER_HOME", "--home", "Folder that holds all files.", Path)
+    home: Path = _setting(conventions.DATA_HOME, "AMPLIFIER_HOME", "--home", "Folder that holds all files.", Path)
     database: str = _setting(
         "",
         "WEBCHAT_DATABASE",
@@ -312,6 +312,12 @@ class Settings:
     )
     host: str = _setting("127.0.0.1", "WEBCHAT_HOST", "--host", "Address to listen on, or unix:PATH.")
     port: int = _setting(8000, "WEBCHAT_PORT", "--port", "Port to listen on; the next free one if taken.", values.port)
+
+    @property
+    def amplifier_home(self) -> Path:
+        """Where Amplifier itself keeps its files: the home, if that is not the chat's own."""
+        is_own = self.home == conventions.DATA_HOME
+        return (conventions.AMPLIFIER_HOME if is_own else self.home).expanduser()
 
     @property
     def storage(self) -> Path | str:

@@ -11,6 +11,7 @@ from typing import Any
 from webchat.chat.times import seconds_of, time_of
 from webchat.errors import InvalidInput, LimitReached, TooLarge, storing
 from webchat.memory.file import Memories, Memory, MemoryFile, dump, parse, view
+from webchat.memory.shared import SharedMemories
 from webchat.memory.words import significant_words
 from webchat.storage.protocols.documents import MEMORIES, Documents, Draft
 
@@ -37,13 +38,15 @@ class MemoryStore:
         clock: Callable[[], str] = _utc_now,
         trash_days: float = 30.0,
         newest: Callable[[], float] = lambda: float("-inf"),
+        shared: SharedMemories | None = None,
     ) -> None:
-        """`trash_days` is for how long a deleted memory can be restored.
+        """`trash_days` is for how long a deleted memory can be restored. `shared` has the memories without an owner, if
+        it is there.
 
         `newest` gives the newest moment known from elsewhere, in seconds since 1970: the clock may be behind.
         """
         self._documents, self._newest = documents, newest
-        self._clock = clock
+        self._clock, self._shared = clock, shared
         self._trash_days = trash_days
 
     def remember(self, content: str, owner: str | None = None) -> Memory:
@@ -183,18 +186,27 @@ class MemoryStore:
     @contextmanager
     def _changing_named(self, name: str) -> Iterator[tuple[Draft, MemoryFile]]:
         with storing("The memories could not be saved"), self._documents.changing(name) as draft:
-            yield draft, _file_of(draft.data)
+            yield draft, self._joined(name, _file_of(draft.data))
 
     def _read(self, owner: str | None) -> MemoryFile:
         return self._named(self._documents.of(MEMORIES, owner))
 
     def _named(self, name: str) -> MemoryFile:
-        return _file_of(self._documents.read(name))
+        return self._joined(name, _file_of(self._documents.read(name)))
+
+    def _joined(self, name: str, file: MemoryFile) -> MemoryFile:
+        is_shared = self._shared and self._shared.is_there and name == self._documents.of(MEMORIES, None)
+        return self._shared.joined(file) if self._shared and is_shared else file
 
     def _replace(self, draft: Draft, file: MemoryFile) -> None:
         trash = [row for row in file.trash if not self._is_expired(row)]
         top = {key: value for key, value in file.top.items() if key != "trash"} | ({"trash": trash} if trash else {})
-        draft.data = dump(top | {"memories": file.rows, "next_id": file.next_id})
+        rows = file.rows
+        if self._shared and file.is_shared:
+            # First theirs: a memory that is in both for a moment is one, and none is lost.
+            self._shared.replace([row for row in rows if "owner" not in row])
+            rows = [row for row in rows if "owner" in row]
+        draft.data = dump(top | {"memories": rows, "next_id": file.next_id})
         draft.damaged = file.damaged
 
 

@@ -36,6 +36,8 @@ from webchat.storage.files.queue import QUEUES
 from webchat.storage.files.reply_logs import LOGS
 from webchat.storage.files.transcripts import SUFFIX
 
+AMPLIFIERS = ("projects", "settings.yaml", "keys.env", "registry.json", "bundles", "cache")
+"""What Amplifier makes in its home."""
 NAMED = 3
 """Files that are named where there are more."""
 WRITTEN_WITHIN = 600.0
@@ -230,7 +232,9 @@ class Files:
 
     def _paths(self) -> Iterator[Path]:
         """The folders and files that must be ours alone."""
-        for path in (self._home, self._server, *self._ours()):
+        # A home that Amplifier has made is its own: what is ours in it is closed all the same.
+        home = () if any(os.path.lexists(self._home / name) for name in AMPLIFIERS) else (self._home,)
+        for path in (*home, self._server, *self._ours()):
             if os.path.lexists(path) and not path.is_symlink():
                 yield path
 

@@ -1,0 +1,229 @@
+"""Beside Amplifier on one machine: homes, memories, project ids, transcripts of its shape."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.conftest import Page
+from webchat import create_app
+from webchat.backends import project_id_of
+from webchat.chat.parts import Reasoning, Text, ToolCall
+from webchat.config.home import default_home, move_out
+from webchat.conventions import AMPLIFIER_HOME, DATA_HOME
+from webchat.storage import storage_at
+
+REGISTRY = Path("server") / "web-chat-sessions.json"
+
+
+@pytest.fixture
+def user(tmp_path, monkeypatch):
+    """A user's folder of this test's own."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr("webchat.config.home.DATA_HOME", Path("~/.local/share/webchat"))
+    return tmp_path
+
+
+@pytest.fixture
+def in_amplifiers(user, backend):
+    """A chat whose files lie in Amplifier's home, beside what is Amplifier's."""
+    home = user / ".amplifier"
+    app = create_app({"AMPLIFIER_HOME": str(home)}, backend=backend)
+    app.extensions["webchat"].create_session()
+    app.extensions["webchat"].send_message("Hello")
+    app.extensions["webchat"].close()
+    (home / "memory-store.yaml").write_text("memories: []\n")
+    (home / "server" / "distro.pid").write_text("7")
+    (home / "projects").mkdir()
+    return home
+
+
+def said_in(home):
+    storage = storage_at(home / REGISTRY)
+    sessions = storage.sessions.page(None, "list")
+    said = [message.content for item in sessions for message in storage.transcripts.read(item.session_id).messages]
+    storage.close()
+    return said
+
+
+def test_a_new_chat_lies_outside(user):
+    assert default_home() == DATA_HOME
+
+
+def test_everything_moves_out_of_amplifiers_home_and_nothing_else(in_amplifiers, user):
+    said, new = said_in(in_amplifiers), user / ".local" / "share" / "webchat"
+    assert default_home() == AMPLIFIER_HOME, "it counts until it is moved"
+    assert str(new) in move_out()
+    assert default_home() == DATA_HOME
+    assert said_in(new) == said == ["Hello", "You said: Hello"]
+    assert (new / "memory-store.yaml").exists()
+    assert sorted(path.name for path in in_amplifiers.rglob("*")) == ["distro.pid", "projects", "server"]
+    assert stat.S_IMODE(new.stat().st_mode) == 0o700
+    assert move_out() == ""
+
+
+def test_a_move_that_broke_off_goes_on(in_amplifiers, user, monkeypatch):
+    rename, moved = Path.rename, []
+
+    def fail_late(path, target):
+        if len(moved) == 2:
+            raise OSError("the power is gone")
+        moved.append(path)
+        return rename(path, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", fail_late)
+        with pytest.raises(OSError, match="power"):
+            move_out()
+    assert default_home() == AMPLIFIER_HOME
+    assert move_out()
+    assert said_in(user / ".local" / "share" / "webchat") == ["Hello", "You said: Hello"]
+
+
+def test_a_chat_that_is_there_is_not_overwritten(in_amplifiers, user):
+    new = user / ".local" / "share" / "webchat"
+    (new / "server").mkdir(parents=True)
+    (new / REGISTRY).write_text("[]")
+    assert (move_out(), default_home()) == ("", DATA_HOME)
+    assert (new / REGISTRY).read_text() == "[]"
+    assert (in_amplifiers / REGISTRY).exists()
+
+
+@pytest.mark.parametrize("chosen", [False, True])
+def test_serve_moves_what_nobody_has_chosen(in_amplifiers, user, chosen):
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(("WEBCHAT_", "XDG_", "AMPLIF"))}
+    environ |= {"HOME": str(user)} | ({"AMPLIFIER_HOME": str(in_amplifiers)} if chosen else {})
+    command = [sys.executable, "-m", "webchat", "serve", "--backend", "mock", "--port", "0"]
+    with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True) as process:
+        printed = ""
+        for line in process.stdout:
+            printed += line
+            if "Sessions are kept in" in line:
+                break
+        process.terminate()
+    assert ("have moved" in printed) is not chosen
+    assert (in_amplifiers / REGISTRY).exists() is chosen
+
+
+@pytest.mark.parametrize(
+    ("folder", "expected"),
+    [("/srv/my_app.v2/a b", "-srv-my_app.v2-a b"), ("/srv/x:y", "-srv-xy"), ("/", "-"), ("/srv/Ünï-x", "-srv-Ünï-x")],
+)
+def test_a_project_id_is_amplifiers(folder, expected):
+    assert project_id_of(folder) == expected
+
+
+def test_a_link_counts_as_the_folder_behind_it(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    assert project_id_of(str(tmp_path / "link")) == project_id_of(str(tmp_path / "real"))
+
+
+def test_a_transcript_of_blocks_can_be_put_into_the_folder(home, client, manager):
+    rows = [
+        {"role": "user", "content": [{"type": "text", "text": "Look"}, {"type": "text", "text": "here"}]},
+        {
+            "role": "assistant",
+            "content": [
+                {"type": "thinking", "thinking": "Hm.", "signature": "x"},
+                {"type": "text", "text": "I look."},
+                {"type": "tool_call", "id": "t", "name": "read_file", "input": {"path": "a.py"}},
+                {"type": "later", "x": 1},
+                7,
+            ],
+        },
+        {"role": "assistant", "content": [{"type": "text", "text": "Done **now**."}]},
+    ]
+    folder = home / "server" / "web-chat-transcripts"
+    folder.mkdir(parents=True)
+    data = "".join(json.dumps(row) + "\n" for row in rows)
+    (folder / "from-amplifier.jsonl").write_text(data)
+    os.utime(folder / "from-amplifier.jsonl", (1_790_000_000,) * 2)  # what is young may not be whole yet
+    manager.housekeeping.adopt()
+    conversation = manager.conversation("from-amplifier")
+    asked, answer, last = conversation.messages
+    assert not conversation.damaged
+    assert (asked.content, asked.parts) == ("Look\n\nhere", ())
+    assert (answer.content, answer.reasoning) == ("I look.", "Hm.")
+    assert answer.parts[:2] == (Reasoning("Hm."), Text("I look."))
+    assert isinstance(answer.parts[2], ToolCall)
+    assert (answer.parts[2].title, json.loads(answer.parts[2].input)) == ("read_file", {"path": "a.py"})
+    assert last.content == "Done **now**."
+    assert len(Page(client.get("/sessions/from-amplifier")).messages) == 3
+    assert (folder / "from-amplifier.jsonl").read_text() == data
+
+
+class TestSharedMemories:
+    @pytest.fixture
+    def theirs(self, home):
+        path = home / "memory" / "memory-store.yaml"
+        path.parent.mkdir(parents=True)
+        row = {"id": "mem-001", "timestamp": "2026-01-01T10:00:00", "category": "general", "content": "Tea", "tags": []}
+        path.write_text(yaml.safe_dump({"version": 1, "memories": [{**row, "source": "theirs"}]}))
+        path.chmod(0o640)
+        return path
+
+    def remembered(self, client, text):
+        return client.post("/api/chat", json={"message": text}).json
+
+    def test_both_programs_see_both(self, theirs, client):
+        assert "Tea" in str(self.remembered(client, "recall tea"))
+        self.remembered(client, "remember that my cat is grey")
+        kept = yaml.safe_load(theirs.read_text())
+        assert kept["memories"][0]["content"] == "Tea"
+        assert "cat" in kept["memories"][1]["content"]
+        assert kept["memories"][1].keys() == {"id", "timestamp", "category", "content", "tags"}
+        assert kept["memories"][1]["id"] == "mem-002"
+        assert (kept.keys(), kept["memories"][0]["source"]) == ({"version", "memories"}, "theirs")
+        assert stat.S_IMODE(theirs.stat().st_mode) == 0o640
+        assert [path.name for path in theirs.parent.iterdir()] == ["memory-store.yaml"]
+
+    def test_what_its_writer_drops_is_kept_by_ours(self, theirs, home, client):
+        self.remembered(client, "remember that my cat is grey")
+        self.remembered(client, "remember that my dog is brown")
+        memories = client.get("/apps/settings/", headers={"Accept": "application/json"})
+        assert memories.status_code == 200
+        client.post("/apps/settings/memories/mem-002/delete")
+        kept = yaml.safe_load(theirs.read_text())
+        assert [row["id"] for row in kept["memories"]] == ["mem-001", "mem-003"]
+        ours = yaml.safe_load((home / "memory-store.yaml").read_text())
+        assert [row["id"] for row in ours["trash"]] == ["mem-002"]
+        client.post("/apps/settings/memories/mem-002/restore")
+        assert [row["id"] for row in yaml.safe_load(theirs.read_text())["memories"]] == [
+            "mem-001",
+            "mem-002",
+            "mem-003",
+        ]
+
+    def test_memories_from_before_come_along_once(self, home, client, theirs):
+        theirs.rename(theirs.with_name("away"))
+        self.remembered(client, "remember that my cat is grey")
+        theirs.with_name("away").rename(theirs)
+        assert "cat" in str(self.remembered(client, "recall cat"))
+        self.remembered(client, "remember that my dog is brown")
+        kept = yaml.safe_load(theirs.read_text())["memories"]
+        assert [row["id"] for row in kept] == ["mem-001", "mem-002", "mem-003"]
+        assert yaml.safe_load((home / "memory-store.yaml").read_text())["memories"] == []
+
+    def test_a_damaged_file_is_not_written(self, theirs, client):
+        theirs.write_text("memories: [{id: 1, content: x}, 7]\n")
+        answer = client.post("/api/chat", json={"message": "remember that my cat is grey"})
+        assert answer.status_code >= 500
+        assert theirs.read_text() == "memories: [{id: 1, content: x}, 7]\n"
+
+
+def test_doctor_does_not_call_amplifiers_home_wrong(home, client, manager):
+    manager.create_session()
+    (home / "projects").mkdir()
+    home.chmod(0o755)
+    command = [sys.executable, "-m", "webchat", "doctor", "--home", str(home)]
+    told = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert "may read" not in told.stdout + told.stderr
+    assert stat.S_IMODE(home.stat().st_mode) == 0o755

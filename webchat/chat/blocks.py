@@ -1,0 +1,56 @@
+"""Contents that are lists of blocks, as models' interfaces and Amplifier's transcripts have them. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from webchat.chat.part_records import records_of
+from webchat.chat.parts import Part, Reasoning, Text, ToolCall
+
+_TEXTS = ("text", "input_text", "output_text")
+
+
+def without_blocks(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The record of a message with its content as a text; as it is if that is no list of blocks.
+
+    Blocks that are not understood are left out. Texts are paragraphs of their own.
+    """
+    rows = record.get("content")
+    if not isinstance(rows, list):
+        return record
+    parts: list[Part] = []
+    for row in rows:
+        part = _part(row) if isinstance(row, Mapping) else None
+        if isinstance(part, Text) and any(isinstance(known, Text) for known in parts):
+            part = Text(f"\n\n{part.text}")
+        parts += [part] if part else []
+    if not parts:
+        return record
+    text = "".join(part.text for part in parts if isinstance(part, Text))
+    reasoning = "".join(part.text for part in parts if isinstance(part, Reasoning))
+    # Text behind reasoning is what a message without parts has, too.
+    order = records_of(parts) if any(isinstance(part, ToolCall) for part in parts) else None
+    return {**record, "content": text, "reasoning": reasoning, "parts": order}
+
+
+def _part(row: Mapping[str, Any]) -> Part | None:
+    kind = row.get("type")
+    if kind in _TEXTS:
+        text = _text(row, "text")
+        return Text(text) if text.strip() else None
+    if kind in ("thinking", "reasoning"):
+        text = _text(row, "thinking") or _text(row, "text")
+        return Reasoning(text) if text.strip() else None
+    if kind in ("tool_call", "tool_use"):
+        given = row.get("input", row.get("arguments"))
+        shown = given if isinstance(given, str) else json.dumps(given, ensure_ascii=False, indent=2)
+        # What came of it is in another row, if anywhere; it is over in any case.
+        return ToolCall(_text(row, "id") or "call", _text(row, "name") or "tool", status="done", input=shown)
+    return None
+
+
+def _text(row: Mapping[str, Any], name: str) -> str:
+    found = row.get(name)
+    return found if isinstance(found, str) else ""
