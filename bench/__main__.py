@@ -11,7 +11,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from types import FrameType
 
-from bench import across, crowd, database, idle, imports, long_answer, many, start, tools, updates, waiting, weight
+from bench import (
+    across,
+    crowd,
+    database,
+    idle,
+    imports,
+    long_answer,
+    many,
+    others,
+    start,
+    tools,
+    updates,
+    waiting,
+    weight,
+)
 from bench.figures import Figure, Skipped, Wrong, table
 
 LIMIT = 350
@@ -37,6 +51,7 @@ MEASUREMENTS = {
     "sessions": Measurement(many.message_cost, has_fixed=True),
     "list": Measurement(many.session_list),
     "search": Measurement(many.search),
+    "other-programs": Measurement(others.sessions, has_fixed=True, is_long=True),
     "messages": Measurement(many.long_session),
     "long-session": Measurement(updates.long_session, has_fixed=True),
     "tools": Measurement(tools.updates, has_fixed=True),

@@ -112,6 +112,8 @@ def chat(folder: Path, *options: str, backend: str = "mock", root: Path = ROOT) 
         "--titles",
         "off",
         *at_once,
+        # Not what other programs have on this machine; earlier states do not know the option.
+        *(("--sources", "off") if "--sources" not in options and root == ROOT else ()),
         *options,
         root=root,
     )

@@ -27,7 +27,6 @@ REGISTRY = Path("server") / "web-chat-sessions.json"
 def user(tmp_path, monkeypatch):
     """A user's folder of this test's own."""
     monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setattr("webchat.config.home.DATA_HOME", Path("~/.local/share/webchat"))
     return tmp_path
 
 

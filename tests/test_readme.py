@@ -36,10 +36,11 @@ def test_the_pages_that_it_links_to_exist():
 @pytest.mark.skipif(not shutil.which("jq") and not os.environ.get("CI"), reason="jq is not installed")
 def test_the_files_are_read_as_the_page_on_them_shows(tmp_path):
     """Also a transcript with a line that is damaged."""
-    app = create_app({"AMPLIFIER_HOME": str(tmp_path / ".amplifier"), "WEBCHAT_BACKEND": "mock", "TESTING": True})
+    home = tmp_path / ".local" / "share" / "webchat"
+    app = create_app({"AMPLIFIER_HOME": str(home), "WEBCHAT_BACKEND": "mock", "TESTING": True})
     session_id = app.extensions["webchat"].start_conversation("a word").session.session_id
     app.extensions["webchat"].close(grace=10)
-    with (tmp_path / f".amplifier/server/web-chat-transcripts/{session_id}.jsonl").open("a") as transcript:
+    with (home / f"server/web-chat-transcripts/{session_id}.jsonl").open("a") as transcript:
         transcript.write("damaged\n")
     page = (ROOT / "docs" / "files.md").read_text("utf-8")
     commands = "\n".join(re.findall(r"^    ((?:cd|jq|grep) .*)", page, re.MULTILINE))

@@ -135,7 +135,7 @@ class Turns:
         assert isinstance(call, ToolCall)  # noqa: S101
         block: Block = Terminal(text) if call.kind == "execute" else Output(text)
         output = (block,) if text else ()
-        self._parts[place] = replace(call, status="failed" if failed else "done", output=output)
+        self._parts[place] = replace(call, status="failed" if failed else "done", output=output, seconds=0.0)
 
     def finished(self) -> tuple[Message, ...]:
         """All messages."""
