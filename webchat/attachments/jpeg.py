@@ -14,8 +14,8 @@ _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _TABLES = {0xC4, 0xCC, 0xDB, 0xDC, 0xDD, 0xDE, 0xDF}
 _ALONE = {0x01, *range(0xD0, 0xD8)}
 """Markers without a segment."""
-_NEXT_MARKER = re.compile(rb"\xff+[\x01-\xcf\xd8-\xfe]")
-"""In a scan's data, where 0xFF is followed by 0, or counts restarts."""
+_NEXT_MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
+"""In a scan's data 0xFF is followed by 0, or counts restarts. Fill bytes before a marker may stay there."""
 
 
 def cleaned(data: bytes) -> Clean:
