@@ -22,6 +22,8 @@ from webchat.render import links
 from webchat.render.markdown import GrowingMarkdown, markdown, normal_lines
 from webchat.render.rendered import Rendered
 
+UNFINISHED = GrowingMarkdown._unfinished
+"""Renders what is unfinished as a whole."""
 ELEMENTS = set(
     "a blockquote br button code del details div em figcaption figure h3 h4 h5 h6 hr input kbd li ol p pre s span "
     "strong sub summary sup table tbody td th thead tr ul".split()
@@ -571,6 +573,51 @@ def test_an_answer_that_grows_becomes_what_it_would_be_at_once(text, cuts):
         assert growing.blocks[: len(finished)] == finished
     assert "".join(growing.blocks) == markdown(text)
     assert growing.tail == ""
+
+
+OPEN = ["| a | b |", "|---|---|", "| 1 | `2` |", "| *x* | y & z |", "|", "| ا |", "```python", "``", "~~~", "  ```"]
+OPEN += [
+    "| a[^1] | $x^2$ |",
+    "[^1]: note",
+    "    | x |",
+    "x = 1",
+    "",
+    "  ",
+    "[x]: https://a.example",
+    "| [x] | <b> |",
+    "\u202eab",
+    "a\u00a0b",
+    "\0",
+]
+
+
+@given(
+    st.sampled_from(["", "| a | b |\n|---|---|\n| 1 | 2 |\n", "```py\n", " ~~~ x\n", "| ا |\n|---|\n| a |\n"]),
+    st.lists(st.sampled_from(OPEN), max_size=12),
+    st.lists(st.integers(0, 200), max_size=12),
+)
+@settings(max_examples=300, derandomize=True)
+def test_code_and_tables_that_grow_by_lines_are_what_they_would_be_at_once(head, lines, cuts):
+    text = head + "\n".join(lines)
+    growing = GrowingMarkdown()
+    for end in sorted({min(cut, len(text)) for cut in cuts}):
+        growing.grow(text[:end])
+        assert growing.tail == UNFINISHED(growing, text[growing.shown : end])
+
+
+@pytest.mark.parametrize(
+    ("head", "line"), [("| a | b |\n|---|---|\n| 1 | 2 |\n", "| x | *y* |\n"), ("```python\n", "x = [1, 2]  # <&\n")]
+)
+def test_each_line_of_a_long_table_or_code_block_is_rendered_once(head, line, monkeypatch):
+    growing, rendered = GrowingMarkdown(), []
+    monkeypatch.setattr(
+        GrowingMarkdown, "_unfinished", lambda self, text: rendered.append(len(text)) or UNFINISHED(self, text)
+    )
+    for count in range(400):
+        growing.grow(head + line * count + line[: count % len(line)])
+    assert growing.tail.count("x") >= 399
+    assert sum(rendered) < 400 * 4 * (len(head) + 2 * len(line))
+    assert growing.again == 0
 
 
 @given(TEXTS)

@@ -11,6 +11,7 @@ from typing import Any
 from markupsafe import Markup
 
 from webchat.render.dialect import outline, parser
+from webchat.render.open_block import OpenBlock, open_block
 from webchat.render.rendered import Rendered
 from webchat.render.safe import safe
 
@@ -34,7 +35,7 @@ class GrowingMarkdown:
     Only at the very end it does if it refers to something, a link's address or a footnote, that is defined behind it.
     `blocks` are the finished ones' HTML, `starts` where in the text each begins, `shown` where the first unfinished
     one begins, all in characters; `tail` is the HTML of what is unfinished. Line ends must be "\\n".
-    `text` is the whole of it so far.
+    `text` is the whole of it so far, `again` the characters at its end that are rendered with each update.
     """
 
     def __init__(self) -> None:
@@ -42,14 +43,19 @@ class GrowingMarkdown:
         self.starts: list[int] = []
         self.shown = 0
         self.tail = Markup()
+        self.again = 0
         self._env = _env()
         self._known: list[int] = []
         """How many definitions were known when each block was rendered."""
         self.text: str | None = None
+        self._open: OpenBlock | None = None
 
     def grow(self, text: str, *, final: bool = False) -> None:
         """Render the whole text so far; with `final` nothing will follow and all blocks are finished."""
         if text == self.text and not final:
+            return
+        self.text = text
+        if not final and self._goes_on(text[self.shown :]):
             return
         # An incomplete line may turn out to be something else; only whole lines finish a block.
         whole = len(text) if final else text.rfind("\n") + 1
@@ -63,8 +69,20 @@ class GrowingMarkdown:
             self.starts.append(start)
             self._known.append(_count(self._env))
             self.shown = end
-        self.tail = _html(text[self.shown :], {**_env(self._env), "open": True})
-        self.text = text
+        rest = text[self.shown :]
+        self._open = open_block(rest, self._unfinished)
+        if not self._goes_on(rest):
+            self.tail = self._unfinished(rest)
+
+    def _goes_on(self, rest: str) -> bool:
+        """Whether what is unfinished is still the code block or table that it was."""
+        tail = self._open.more(rest) if self._open else None
+        self.tail = self.tail if tail is None else tail
+        self.again = len(rest) if tail is None else 0
+        return tail is not None
+
+    def _unfinished(self, text: str) -> Markup:
+        return _html(text, {**_env(self._env), "open": True})
 
     def _render_again(self, text: str) -> None:
         """Render the finished blocks that may refer to what was defined behind them."""

@@ -22,12 +22,14 @@ KEPT_CHARACTERS = 8 * 2**20
 class Body:
     """A message's content as HTML: finished blocks, what may still change, and the characters that are finished.
 
-    `is_kept` stands for the content that the page has already, which stays as it is.
+    `again` are the characters that each update of it renders again. `is_kept` stands for the content that the page has
+    already, which stays as it is.
     """
 
     finished: Markup = Markup()
     tail: Markup = Markup()
     shown: int = 0
+    again: int = 0
     is_kept: bool = False
 
 
@@ -70,7 +72,9 @@ class Renderings:
         """The blocks of a growing text from that character on; None if no block begins there."""
         with self._grown(key, normal_lines(text)) as growing:
             blocks = growing.since(position)
-            return None if blocks is None else Body(Markup().join(blocks), growing.tail, growing.shown)
+            if blocks is None:
+                return None
+            return Body(Markup().join(blocks), growing.tail, growing.shown, growing.again)
 
     @contextmanager
     def _grown(self, key: str, text: str) -> Iterator[GrowingMarkdown]:

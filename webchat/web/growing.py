@@ -22,7 +22,7 @@ UPDATE_INTERVAL, LONG, LONG_INTERVAL = 0.12, 2_000, 0.25
 """Seconds between two updates of an answer that grows, and of one that fills a window, with so many characters. Each
 costs the browser about 5 ms to lay out and paint."""
 BYTES_PER_SECOND = 40_000
-"""What may be sent again of an answer that grows: a tool's long output is sent less often."""
+"""What may be made again of an answer that grows: a tool's long output is sent less often, or a long list."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,8 @@ class GrowingText:
         self._shown = 0
         """Characters of it that are on the page for good, as these blocks."""
         self._tail = Markup()
+        self.again = 0
+        """Characters at its end that the last update rendered again."""
 
     def whole(self, text: str) -> Body:
         """The whole text, as the base of further updates."""
@@ -68,6 +70,7 @@ class GrowingText:
             return
         yield from self._grown(self._tail, body.finished + body.tail)
         self._blocks.append(body.finished)
+        self.again = body.again
         self._shown, self._tail = body.shown, body.tail
 
     def end(self, text: str) -> Iterator[Grown]:
@@ -90,7 +93,7 @@ class GrowingArticle:
         self.sent: Message | None = None
         """The message as the page has it."""
         self._cost = 0
-        """Characters that the last update sent again."""
+        """Characters that the last update made again."""
         self._text = GrowingText(renderings, "")
         self._items: Sequence[Item] = ()
         self._folds: dict[int, int] = {}
@@ -141,6 +144,7 @@ class GrowingArticle:
 
     def _new_text(self, sent: Message, message: Message) -> Iterator[Update | None]:
         yield from self._text.more(message.content) if message.in_flight else self._text.end(message.content)
+        self._cost += self._text.again
         if sent.reasoning:
             yield from _appended(f"reasoning-{message.id}", sent.reasoning, message.reasoning)
 
@@ -165,6 +169,7 @@ class GrowingArticle:
         before, now = old.part, new.part
         if old.grows and isinstance(before, Text) and isinstance(now, Text):
             yield from self._text.more(now.text) if new.grows else self._text.end(now.text)
+            self._cost += self._text.again
         elif old.grows and new.grows and isinstance(before, Reasoning) and isinstance(now, Reasoning):
             yield from _appended(f"reasoning-{message.id}-{new.number}", before.text, now.text)
         else:

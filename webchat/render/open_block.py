@@ -1,0 +1,67 @@
+"""A code block or table that still grows: each of its lines is rendered once. Knows Markdown only for these two."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from markupsafe import Markup
+
+Render = Callable[[str], Markup]
+"""Markdown to safe HTML, as long as nothing of it is finished."""
+
+_FENCE = re.compile(r" {0,3}(?:`{3,}[^`\n]*|~{3,}[^\n]*)\n")
+_FENCE_LIKE = re.compile(r"^[ \t]*(?:`{3}|~{3})", re.MULTILINE)
+_TABLE = re.compile(r"\|[^\n]*\n\|[ \t:|-]*\n(?=\|)")
+_ROWS = re.compile(r"(?:\|[^\n]*(?:\n|\Z))*+")
+
+
+class OpenBlock:
+    """Its lines so far. What the HTML of some of them has in the block's body can follow that of the lines before."""
+
+    def __init__(self, head: str, render: Render, *, is_table: bool) -> None:
+        """`head` are the lines that begin the block."""
+        self._head, self._render, self._is_table = head, render, is_table
+        self._tags = ("<tbody>\n", "</tbody>") if is_table else ("<code>", "</code>")
+        self._settled = len(head)
+        self._begun = ""
+        self._around = self._parts(f"{head}|\n" if is_table else head)
+
+    def more(self, text: str) -> Markup | None:
+        """The HTML of the block with all lines so far; None if something else may have begun."""
+        new = text[self._settled :]
+        if not (self._are_rows(new) if self._is_table else not _FENCE_LIKE.search(new)):
+            return None
+        whole = new.rfind("\n") + 1
+        lines, rest = self._inside(new[:whole]), self._inside(new[whole:])
+        if lines is None or rest is None or not self._around:
+            return None
+        self._begun += lines
+        self._settled += whole
+        return Markup(f"{self._around[0]}{self._begun}{rest}{self._around[2]}")  # noqa: S704  (safe, as its parts are)
+
+    def _are_rows(self, new: str) -> bool:
+        # Footnotes are counted from the first row on.
+        return bool(_ROWS.fullmatch(new)) and "[^" not in self._head + new
+
+    def _inside(self, lines: str) -> str | None:
+        """What is in the block's body; None if these lines change what is around it, as a table's side."""
+        if not lines:
+            return ""
+        parts = self._parts(self._head + lines)
+        return parts[1] if parts and self._around and parts[::2] == self._around[::2] else None
+
+    def _parts(self, text: str) -> tuple[str, str, str] | None:
+        """The HTML before its body, in it and behind it."""
+        before, begins, rest = str(self._render(text)).partition(self._tags[0])
+        inside, ends, behind = rest.rpartition(self._tags[1])
+        return (before + begins, inside, ends + behind) if ends else None
+
+
+def open_block(text: str, render: Render) -> OpenBlock | None:
+    """The code block or table that the text begins with, if that is all of it so far and can be continued."""
+    for pattern, is_table in ((_FENCE, False), (_TABLE, True)):
+        head = pattern.match(text)
+        if head:
+            return OpenBlock(head[0], render, is_table=is_table)
+    return None
