@@ -34,6 +34,7 @@ from webchat.web import (
     security,
 )
 from webchat.web import errors as errors_http
+from webchat.web.compression import compress
 from webchat.web.context import Chat, resources
 from webchat.web.htmx import REQUEST_HEADER as HTMX_HEADER
 from webchat.web.streams import release_unused
@@ -113,11 +114,12 @@ def guard(blueprint: Blueprint) -> None:
 
 def finish(response: Response) -> Response:
     """Add our headers to a response, of a view or of an error."""
-    if request.endpoint and request.endpoint.endswith(".static") and response.status_code < 400:
+    is_static = (request.endpoint or "").endswith(".static") and response.status_code < 400
+    if is_static:
         response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
     else:
         response.vary.update([HTMX_HEADER, "Accept"])
-    return security.set_headers(response)
+    return compress(request, security.set_headers(response), is_static=is_static)
 
 
 def _install(app: Flask, state: Chat) -> None:
