@@ -8,44 +8,51 @@ from bench import browser, processes
 from bench.client import Visitor
 from bench.crowd import visit
 from bench.figures import Figure, Wrong
-from bench.texts import essay
+from bench.paced import SHAPES
 from webchat.render.markdown import markdown
 
 WORDS, RATE = 2_000, 50
-QUESTION = f"words {WORDS} at {RATE}"
+WHAT = {
+    "essay": "an answer of 2,000 words",
+    "code": "a block of code of 2,000 words",
+    "table": "a table of 2,000 words",
+}
+KILOBYTES, SERVER, RENDERER = {"essay": 68, "code": 180, "table": 68}, 1.0, 2.0
 
 
-def wire() -> list[Figure]:
+def all_shapes() -> list[Figure]:
+    """The same for one long block of code and one long table, too."""
+    return [figure for shape in WHAT for figure in (*wire(shape), *renderer(shape))]
+
+
+def wire(shape: str = "essay") -> list[Figure]:
     """What the stream sends, and what sending it costs the server."""
     with processes.home() as home, processes.paced_chat(home) as server:
         session = Visitor(server).new_session()
         before = server.cpu()
-        (found,) = visit(server, "essay", [session], QUESTION)["visits"]
+        (found,) = visit(server, "essay", [session], f"{shape} {WORDS} at {RATE}")["visits"]
         cpu = server.cpu() - before
-    _check(found["final"].replace("\ndata: ", "\n"))
+    kilobytes = found["bytes"] / 1024
     return [
-        Figure("an answer of 2,000 words, as it is sent", found["bytes"] / 1024, "KB", 200, fixed=True),
-        Figure("server's CPU for it", cpu, "s", 1),
+        Figure(f"{WHAT[shape]}, as it is sent", kilobytes, "KB", KILOBYTES[shape], fixed=True),
+        Figure("server's CPU for it", cpu, "s", SERVER),
     ]
 
 
-def renderer() -> list[Figure]:
-    """What showing it costs Chromium."""
+def renderer(shape: str = "essay") -> list[Figure]:
+    """What showing it costs Chromium, in which it must come out as it was said."""
     with processes.home() as home, processes.paced_chat(home) as server, browser.chromium() as chromium:
         page = browser.open_page(chromium, server.url)
-        browser.ask(page, "words 20 at 50")
+        browser.ask(page, "essay 20 at 50")
         browser.wait_for_answers(page, 1)
         before = browser.renderer_cpu(chromium)
-        browser.ask(page, QUESTION)
+        browser.ask(page, f"{shape} {WORDS} at {RATE}")
         browser.wait_for_answers(page, 2)
         cpu = browser.renderer_cpu(chromium) - before
-        _check(page.locator('article[data-role="assistant"] .content').last.inner_html())
-    return [Figure("the renderer's CPU for an answer of 2,000 words", cpu, "s", 4)]
-
-
-def _check(html: str) -> None:
-    if _text(str(markdown("".join(essay(WORDS))))) not in _text(html):
-        raise Wrong("the long answer did not arrive as it was said")
+        shown = page.locator('article[data-role="assistant"] .content').last.inner_html()
+    if _text(str(markdown("".join(SHAPES[shape](WORDS))))) != _text(shown):
+        raise Wrong(f"{WHAT[shape]} did not arrive as it was said")
+    return [Figure(f"the renderer's CPU for {WHAT[shape]}", cpu, "s", RENDERER)]
 
 
 def _text(html: str) -> str:

@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from bench.texts import essay
+from bench import texts
 from webchat import create_app
 from webchat.backends import SessionInfo
 from webchat.serving import server
@@ -19,9 +19,12 @@ MAX_STREAMS = 250
 STAMP = re.compile(r"(\d+)x(\d+)")
 """A piece: its number, and when it was due in microseconds of the system's monotonic clock."""
 
+SHAPES = {"essay": texts.essay, "code": texts.code, "table": texts.table}
+
 
 class PacedBackend:
-    """Answers "pieces 100 at 20" with 100 stamped pieces, 20 a second, and "words 2000 at 50" with prose likewise."""
+    """Answers "pieces 100 at 20" with 100 stamped pieces, 20 a second, and "essay 2000 at 50", "code …" and "table …"
+    with words likewise."""
 
     label = "Paced"
     notice = None
@@ -40,7 +43,7 @@ class PacedBackend:
 
     def send_message(self, session_id: str, message: str) -> Iterator[str]:
         kind, count, _, rate = message.split()
-        pieces = stamped(int(count)) if kind == "pieces" else iter(essay(int(count)))
+        pieces = stamped(int(count)) if kind == "pieces" else iter(SHAPES[kind](int(count)))
         return paced(pieces, float(rate))
 
 

@@ -34,10 +34,33 @@ def count_by(path, column):
 """
 
 
+_FUNCTION = """def step_{0}(rows, column):
+    total = sum(int(row[column]) for row in rows if row[column])
+    return total / max(1, len(rows))  # row {0}
+
+"""
+_ROW = "| {0} | `row_{0}` | counts what **came** in | *{0}* |\n"
+
+
 def essay(words: int) -> list[str]:
     """That many words of Markdown as pieces, each with the space or line end behind it."""
-    section = re.findall(r"\S+\s+", _SECTION)
-    return (section * (words // len(section) + 1))[:words]
+    return _pieces(_SECTION * (words // 100 + 1))[:words]
+
+
+def code(words: int) -> list[str]:
+    """The same as one block of code."""
+    functions = "".join(_FUNCTION.format(number) for number in range(words // 20 + 1))
+    return [*_pieces(f"Here it is:\n\n```python\n{functions}")[: words - 1], "\n```\n"]
+
+
+def table(words: int) -> list[str]:
+    """The same as one table."""
+    rows = "".join(_ROW.format(number) for number in range(words // 10 + 1))
+    return _pieces(f"Here it is:\n\n| number | name | use | cost |\n|---|---|---|---:|\n{rows}")[:words]
+
+
+def _pieces(text: str) -> list[str]:
+    return re.findall(r"\S+\s+", text)
 
 
 def answer(number: int) -> str:

@@ -22,7 +22,7 @@ from webchat.render import links
 from webchat.render.markdown import GrowingMarkdown, markdown, normal_lines
 from webchat.render.rendered import Rendered
 
-UNFINISHED = GrowingMarkdown._unfinished
+UNFINISHED = GrowingMarkdown.unfinished
 """Renders what is unfinished as a whole."""
 ELEMENTS = set(
     "a blockquote br button code del details div em figcaption figure h3 h4 h5 h6 hr input kbd li ol p pre s span "
@@ -611,7 +611,7 @@ def test_code_and_tables_that_grow_by_lines_are_what_they_would_be_at_once(head,
 def test_each_line_of_a_long_table_or_code_block_is_rendered_once(head, line, monkeypatch):
     growing, rendered = GrowingMarkdown(), []
     monkeypatch.setattr(
-        GrowingMarkdown, "_unfinished", lambda self, text: rendered.append(len(text)) or UNFINISHED(self, text)
+        GrowingMarkdown, "unfinished", lambda self, text: rendered.append(len(text)) or UNFINISHED(self, text)
     )
     for count in range(400):
         growing.grow(head + line * count + line[: count % len(line)])

@@ -70,9 +70,9 @@ class GrowingMarkdown:
             self._known.append(_count(self._env))
             self.shown = end
         rest = text[self.shown :]
-        self._open = open_block(rest, self._unfinished)
+        self._open = open_block(rest, self.unfinished)
         if not self._goes_on(rest):
-            self.tail = self._unfinished(rest)
+            self.tail = self.unfinished(rest)
 
     def _goes_on(self, rest: str) -> bool:
         """Whether what is unfinished is still the code block or table that it was."""
@@ -81,7 +81,8 @@ class GrowingMarkdown:
         self.again = len(rest) if tail is None else 0
         return tail is not None
 
-    def _unfinished(self, text: str) -> Markup:
+    def unfinished(self, text: str) -> Markup:
+        """A text behind the finished blocks, rendered as a whole."""
         return _html(text, {**_env(self._env), "open": True})
 
     def _render_again(self, text: str) -> None:
