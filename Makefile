@@ -13,7 +13,7 @@ EXTRAS = $(if $(filter-out local,$(BACKEND)),,[local])
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test soak bench lint format audit wheel screenshots clean
+.PHONY: help run test soak bench peers lint format audit wheel screenshots clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ soak: $(VENV)/.dev ## Use it in all ways while all kinds of things fail, for MIN
 
 bench: $(VENV)/.dev ## Measure against the budgets; ARGS="users list" measures some, ARGS=--only-fixed what no machine changes
 	@$(BIN)/python -m bench $(ARGS)
+
+peers: $(VENV)/.dev ## Install Open WebUI, Gradio and Streamlit from PyPI, chat with each and with this one, and print a table; takes long
+	@$(BIN)/python -m bench.peers $(ARGS)
 
 lint: $(VENV)/.dev ## Check style and types
 	@$(BIN)/ruff check .

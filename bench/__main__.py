@@ -67,7 +67,7 @@ MEASUREMENTS = {
     "two-servers": Measurement(across.two_servers),
     "long-answer": Measurement(long_answer.wire, has_fixed=True),
     "renderer": Measurement(long_answer.renderer),
-    "long-blocks": Measurement(long_answer.all_shapes, has_fixed=True, is_long=True),
+    "long-blocks": Measurement(long_answer.long_blocks, has_fixed=True, is_long=True),
 }
 
 

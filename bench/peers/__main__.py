@@ -1,0 +1,166 @@
+"""`python -m bench.peers [NAME…]`: install each program, chat with it in Chromium before one model server, tabulate."""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from playwright.sync_api import Error as PlaywrightError
+
+from bench import browser, processes
+from bench.figures import Wrong
+from bench.peers.programs import PROGRAMS, Program, Start
+from bench.peers.running import Running, free_port
+
+TOKENS, DELAY, QUESTIONS = 100, 0.02, 3
+INSTALLATION = 1_800
+"""Seconds; a program that takes longer is left out, and the table says so."""
+SETTLED = 3_000
+"""Milliseconds without news after which a page is taken for loaded."""
+ROWS = {
+    "installed": "installation, s",
+    "size": "its size, MB",
+    "start": "start to first page, s",
+    "bytes": "first page, KB",
+    "requests": "its requests",
+    "idle": "memory after the page, MiB",
+    "text": "Enter to first text, ms",
+    "cpu": "server's CPU for an answer of 100 tokens, s",
+    "memory": "memory after 3 answers, MiB",
+    "reload": "conversation after a reload",
+    "mid": "answer when reloaded in the middle",
+    "restart": "conversation after a restart",
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench.peers", description="Compares the chat with others.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(program.name for program in PROGRAMS))
+    parser.add_argument("--environments", type=Path, help="a folder whose environments are used, or made and kept")
+    given = parser.parse_args()
+    chosen = [program for program in PROGRAMS if not given.names or program.name in given.names]
+    with TemporaryDirectory(prefix="webchat-peers-") as temporary:
+        columns = {program.name: _measured(program, given.environments or Path(temporary)) for program in chosen}
+    print(_table(columns))
+    return 0
+
+
+def _measured(program: Program, folder: Path) -> dict[str, str]:
+    try:
+        installed = _install(program, folder)
+        with processes.home() as home, processes.fake_model(TOKENS, DELAY) as model, browser.chromium() as chromium:
+            start = Start(folder / program.name / "bin", free_port(), model.url, home)
+            found = installed | _used(program, start, chromium)
+    except subprocess.SubprocessError as error:
+        found = {"installed": f"failed: {error}"}
+    except (Wrong, PlaywrightError) as error:  # what it shows has changed, or it does not start
+        found = installed | {"start": f"failed: {str(error).splitlines()[0]}"}
+    print(program.name, found, file=sys.stderr, flush=True)
+    return found
+
+
+def _install(program: Program, folder: Path) -> dict[str, str]:
+    place = folder / program.name
+    start = time.monotonic()
+    if not (place / "bin" / "pip").exists():
+        subprocess.run([sys.executable, "-m", "venv", str(place)], check=True)  # noqa: S603
+        pip = [str(place / "bin" / "pip"), "install", "--quiet", "--disable-pip-version-check", program.package]
+        subprocess.run(pip, check=True, timeout=INSTALLATION)  # noqa: S603
+    size = sum(file.stat().st_size for file in place.rglob("*") if file.is_file() and not file.is_symlink())
+    return {"installed": f"{time.monotonic() - start:.0f}", "size": f"{size / 1e6:.0f}"}
+
+
+def _used(program: Program, start: Start, chromium: Any) -> dict[str, str]:  # noqa: ANN401
+    with Running(program, start) as server:
+        page = chromium.new_context(bypass_csp=True).new_page()
+        page.set_default_timeout(browser.PATIENCE)
+        traffic = _Traffic(page)
+        page.goto(server.url)
+        page.wait_for_selector(program.message)
+        traffic.settle()
+        found = {"start": f"{server.took:.1f}", "bytes": f"{traffic.bytes / 1024:.0f}", "requests": str(traffic.count)}
+        found["idle"] = f"{server.resident():.0f}"
+        before = server.cpu()
+        first = [_ask(page, program, number) for number in range(QUESTIONS)]
+        found["text"] = f"{statistics.median(first):.0f}"
+        found["cpu"] = f"{(server.cpu() - before) / QUESTIONS:.2f}"
+        found["memory"] = f"{server.resident():.0f}"
+        address = page.url
+        found["reload"] = _kept(page, address, QUESTIONS)
+        found["mid"] = _continued(page, program, address)
+    with Running(program, start):
+        return found | {"restart": _kept(page, address, QUESTIONS)}
+
+
+def _ask(page: Any, program: Program, number: int) -> float:  # noqa: ANN401
+    """Milliseconds from Enter to the frame with the first text; returns when the answer is whole."""
+    page.locator(program.message).first.fill(f"question {number}")
+    page.evaluate(browser.WATCH, f"() => {_count(0)} > {number}")
+    page.locator(program.message).first.press("Enter")
+    took = float(page.evaluate("window.measured"))
+    page.wait_for_function(f"() => {_count(TOKENS - 1)} > {number}", polling=250)
+    page.wait_for_timeout(1_000)  # some take no message for a moment
+    return took
+
+
+def _count(token: int) -> str:
+    """In JavaScript: how often the page has that token."""
+    return f"(document.body.textContent.split('token{token} ').length - 1)"
+
+
+def _kept(page: Any, address: str, answers: int) -> str:  # noqa: ANN401
+    page.goto(address)
+    page.wait_for_timeout(2 * SETTLED)
+    return "kept" if page.evaluate(_count(TOKENS - 1)) >= answers else "lost"
+
+
+def _continued(page: Any, program: Program, address: str) -> str:  # noqa: ANN401
+    """Whether an answer is whole in the end that was half there when the page was reloaded."""
+    page.locator(program.message).first.fill("one more")
+    page.locator(program.message).first.press("Enter")
+    page.wait_for_timeout(TOKENS * DELAY * 500)
+    before = page.evaluate(_count(TOKENS - 1))
+    page.goto(address)
+    page.wait_for_timeout(TOKENS * DELAY * 1000 + 2 * SETTLED)
+    return "goes on" if before and page.evaluate(_count(TOKENS - 1)) > before else "lost"
+
+
+class _Traffic:
+    """What a page asks the network for, and the bytes that come."""
+
+    def __init__(self, page: Any) -> None:  # noqa: ANN401
+        self.count, self.bytes, self._page = 0, 0, page
+        session = page.context.new_cdp_session(page)
+        session.send("Network.enable")
+        session.on("Network.requestWillBeSent", self._asked)
+        session.on("Network.dataReceived", self._received)
+
+    def settle(self) -> None:
+        """Return when nothing has come for a while."""
+        seen = -1
+        while seen != self.bytes:
+            seen = self.bytes
+            self._page.wait_for_timeout(SETTLED)
+
+    def _asked(self, event: dict[str, Any]) -> None:
+        self.count += not event["request"]["url"].startswith(("data:", "blob:"))
+
+    def _received(self, event: dict[str, Any]) -> None:
+        self.bytes += event["encodedDataLength"]
+
+
+def _table(columns: dict[str, dict[str, str]]) -> str:
+    lines: list[Sequence[str]] = [["", *columns], ["---"] * (len(columns) + 1)]
+    lines += [[what, *(column.get(key, "") for column in columns.values())] for key, what in ROWS.items()]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
