@@ -35,7 +35,7 @@ def _fence(state: StateBlock, first: int, end: int, silent: bool) -> bool:
 
 def _closing(state: StateBlock, first: int, end: int, markup: str) -> int | None:
     """The line that closes a block with others in it; None if there are none, or none is left to close it."""
-    depth, nested = 1, False
+    is_inside = nested = False
     for line in range(first + 1, end):
         if state.sCount[line] < state.blkIndent and not state.isEmpty(line):
             return None
@@ -43,11 +43,13 @@ def _closing(state: StateBlock, first: int, end: int, markup: str) -> int | None
         if mark is None or not mark[1].startswith(markup):
             continue
         if _LANGUAGE.match(mark[2]):
-            depth, nested = depth + 1, True
+            if is_inside:
+                return None  # a mark is missing, nobody can tell which
+            is_inside = nested = True
+        elif not mark[2] and is_inside:
+            is_inside = False
         elif not mark[2]:
-            depth -= 1
-            if depth == 0:
-                return line if nested else None
+            return line if nested else None
     return end if nested and state.env.get("open") else None
 
 
