@@ -438,6 +438,10 @@ def test_any_mixture_of_marks_does_no_harm(text):
     assert harm(markdown(text)) == []
 
 
+def without_fences(text: str) -> str:
+    return re.sub(r"^[`~]{3}.*", "", text, flags=re.MULTILINE).strip()
+
+
 def test_hostile_messages_their_titles_and_answers_are_shown_as_text(client, backend, manager):
     messages = [text.replace("\0", "") for text in HOSTILE]
     session_id = manager.create_session().session_id
@@ -452,8 +456,10 @@ def test_hostile_messages_their_titles_and_answers_are_shown_as_text(client, bac
         assert all(str(tag["src"]).startswith("/static/") for tag in soup.select("[src]"))
         assert all(tag["hx-target"].startswith("#") for tag in soup.find_all("hx-partial"))
         assert len(soup.select("#chatArea, #sessionList")) <= 2
+        for caption in soup.select("figcaption"):
+            caption.decompose()
         questions = [found.get_text() for found in soup.select("article[data-role=user] .content")]
-        assert not questions or questions == messages
+        assert not questions or [*map(without_fences, questions)] == [*map(without_fences, messages)]
 
 
 def test_a_hostile_title_stays_in_its_place(client, manager):

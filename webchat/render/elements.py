@@ -19,17 +19,20 @@ def _heading(self: RendererHTML, tokens: Sequence[Token], index: int, options: O
     return self.renderToken(tokens, index, options, env)
 
 
+def code_block(code: str, info: str, *, grows: bool = False) -> str:
+    """A block of code with its language and a button; in colours if it is whole: one that grows changes always."""
+    words = info.split()
+    language = words[0][:30] if words else ""
+    shown = escapeHtml(code) if grows else coloured(code, language)
+    return (
+        f'<figure class="code"><figcaption><span>{escapeHtml(language) or "text"}</span>'
+        f'<button type="button" class="copy">Copy</button></figcaption><pre><code>{shown}</code></pre></figure>\n'
+    )
+
+
 def _fence(self: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: EnvType) -> str:
     token = tokens[index]
-    words = token.info.split()
-    language = words[0][:30] if words else ""
-    # An open fence's code changes with every line; it is coloured when it is whole.
-    code = escapeHtml(token.content) if env.get("open") else coloured(token.content, language)
-    label = escapeHtml(language)
-    return (
-        f'<figure class="code"><figcaption><span>{label or "text"}</span>'
-        f'<button type="button" class="copy">Copy</button></figcaption><pre><code>{code}</code></pre></figure>\n'
-    )
+    return code_block(token.content, token.info, grows=bool(env.get("open")))
 
 
 def _image(self: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: EnvType) -> str:

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from webchat.chat.message import Message
 from webchat.render.markdown import GrowingMarkdown, markdown, normal_lines
+from webchat.render.typed import typed
 
 KEPT = 256
 KEPT_CHARACTERS = 8 * 2**20
@@ -53,9 +54,9 @@ class Renderings:
         self._growing: OrderedDict[str, _Growing] = OrderedDict()
 
     def body(self, message: Message) -> Body:
-        """The whole content. What people wrote is kept as they wrote it; only answers are Markdown."""
+        """The whole content. What people wrote is kept as they wrote it, except code; only answers are Markdown."""
         if message.role != "assistant" or message.kind == "memory":
-            return Body(Markup('<p class="plain">{}</p>').format(escape(message.content)))
+            return Body(typed(normal_lines(message.content)))
         return self.text(message.id, message.content, grows=message.in_flight)
 
     def text(self, key: str, text: str, *, grows: bool) -> Body:

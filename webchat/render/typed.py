@@ -1,0 +1,39 @@
+"""What people write: as they typed it, except for code between fences."""
+
+from __future__ import annotations
+
+import re
+
+from markupsafe import Markup, escape
+
+from webchat.render.elements import code_block
+from webchat.render.rendered import Rendered
+from webchat.render.safe import safe
+
+KEPT_CHARACTERS = 4 * 2**20
+"""Of the messages with code that were rendered last and their HTML, together."""
+_FENCE = re.compile(
+    r"^ {0,3}(?P<mark>`{3,}|~{3,})[ \t]*(?P<info>[^`\n]*)\n(?P<code>.*?)(?:^ {0,3}(?P=mark)[`~]*[ \t]*$\n?|\Z)",
+    re.M | re.S,
+)
+
+
+def typed(text: str) -> Markup:
+    """The text with its lines and marks, and its code blocks as those of answers. Line ends must be "\\n"."""
+    return _kept.get(text) if "```" in text or "~~~" in text else _plain(text)
+
+
+def _rendered(text: str) -> Markup:
+    html, end = Markup(), 0
+    for block in _FENCE.finditer(text):
+        html += _plain(text[end : block.start()].removesuffix("\n")) if block.start() > end else Markup()
+        html += safe(code_block(block["code"], block["info"]))
+        end = block.end()
+    return html + (_plain(text[end:]) if text[end:] or not html else Markup())
+
+
+def _plain(text: str) -> Markup:
+    return Markup('<p class="plain">{}</p>').format(escape(text))
+
+
+_kept = Rendered(_rendered, KEPT_CHARACTERS)
