@@ -1,0 +1,151 @@
+"""Rendering takes time in proportion to the text, whatever the text is."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from webchat.render.markdown import GrowingMarkdown, markdown
+
+SIZE = 1_000
+"""Characters of the smaller text; the larger one has four times as many."""
+RATIO = 9
+"""Of the processor times for both: 4 if it is linear, 16 if it is quadratic."""
+STEP = 100
+"""Characters by which an answer grows."""
+
+SPANS = [
+    *(
+        "$",
+        "$x",
+        "$x$ ",
+        "$$",
+        "$$a",
+        r"\(",
+        r"\(x\) ",
+        r"\[",
+        r"\[x\] ",
+        r"\begin{align}",
+        r"\$",
+        r"$\$",
+        "$x^{",
+        r"\text{",
+    ),
+    *(
+        "<sub>",
+        "<sub>x</sub>",
+        "<kbd>" + "x" * 190,
+        "<br>",
+        "<",
+        "[^1]",
+        "[",
+        "![",
+        "[a](b)",
+        "[[a](b)",
+        "[x][a]",
+        "[](b)",
+    ),
+    *(
+        "**重",
+        "~~重~~",
+        "*a",
+        "**a**",
+        "_a_ ",
+        "https://a.example/",
+        "https://a.example/x，",
+        "http:",
+        "`",
+        "`$",
+        "\\",
+        "&amp;",
+    ),
+]
+LINES = [
+    *(
+        "$$",
+        r"\[",
+        r"\begin{align}",
+        "$$x$$",
+        r"\[ \frac{a}{b} \]",
+        "<details>",
+        "<details><summary>s</summary>",
+        "</details>",
+    ),
+    *(
+        "<details><summary>s</summary>x</details>",
+        "[^1]: x",
+        "[a]: http://a",
+        "```",
+        "```a",
+        "~~~md",
+        "1. a",
+        "  - x",
+        "2. b",
+    ),
+    *(
+        "- a",
+        "    - c",
+        "> ",
+        "> 1. a",
+        ">   - b",
+        "| a | $x$ |",
+        "|---|---|",
+        "# a",
+        "text **b** `c` $x$ [d](https://e.example)",
+    ),
+    *("", "", "- [ ] a", "    a", "Roses, 重要（注意）。"),
+]
+
+
+def cpu(work: Callable[[], object]) -> float:
+    begin = time.thread_time()
+    work()
+    return time.thread_time() - begin
+
+
+def is_linear(render: Callable[[str], object], part: str) -> bool:
+    """Whether four times the text takes at most nine times as long, in one of three attempts."""
+    small, large = ((part * (size // len(part) + 1))[:size] for size in (SIZE, 4 * SIZE))
+    for attempt in range(3):
+        # Another text each time, since what was rendered last is kept.
+        once = min(cpu(lambda mark=mark: render(f"{mark}\n\n{small}")) for mark in (f"a{attempt}", f"b{attempt}"))
+        if cpu(lambda mark=attempt: render(f"{mark}\n\n{large}")) < RATIO * max(once, 0.002):
+            return True
+    return False
+
+
+def streamed(text: str) -> None:
+    growing = GrowingMarkdown()
+    for end in range(STEP, len(text), STEP):
+        growing.grow(text[:end])
+    growing.grow(text, final=True)
+
+
+@pytest.mark.parametrize("span", SPANS)
+def test_a_line_of_the_same_marks_takes_time_in_proportion(span):
+    assert is_linear(markdown, span)
+
+
+@pytest.mark.parametrize("line", [line for line in LINES if line])
+def test_the_same_line_again_and_again_does_so(line):
+    assert is_linear(markdown, f"{line}\n")
+
+
+@given(st.lists(st.sampled_from(LINES), min_size=2, max_size=8).map(lambda lines: "\n".join(lines) + "\n"))
+@settings(max_examples=30, derandomize=True, deadline=None)
+@example("```a\n```b\n```\n")
+@example("1. a\n  - x\n2. b\n  - y\n")
+@example("<details>\n```\n")
+def test_any_text_does_so(part):
+    assert is_linear(markdown, part)
+
+
+@given(st.lists(st.sampled_from(LINES), min_size=2, max_size=5).map(lambda lines: "\n".join(lines) + "\n\nend\n\n"))
+@settings(max_examples=8, derandomize=True, deadline=None)
+def test_so_does_a_text_that_grows_by_blocks(part):
+    closing = "".join(f"\n{mark}\n" for mark in ("```", "~~~", "</details>"))
+    assert is_linear(streamed, f"{part}{closing}\n# end\n\n")
