@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from bs4 import BeautifulSoup
 
@@ -258,6 +260,19 @@ def test_the_numbers_go_on():
     (numbers,) = soup_of("3. a\n  - x\n4. b").select("ol")
     assert numbers["start"] == "3"
     assert len(numbers.find_all("li", recursive=False)) == 2
+
+
+@pytest.mark.parametrize("depth", [5, 10, 19, 20, 21, 30])
+def test_nothing_in_lists_in_lists_is_lost(depth):
+    text = "\n".join("  " * level + f"- level{level}" for level in range(depth)) + "\n\nend"
+    assert re.findall(r"level\d+|end", shown(text)) == [f"level{level}" for level in range(depth)] + ["end"]
+    assert len(soup_of(text).select("li")) == min(depth, 20)
+
+
+@pytest.mark.parametrize("depth", [5, 19, 20, 40, 41, 200])
+def test_nothing_in_quotations_in_quotations_is_lost(depth):
+    assert "deep" in shown("> " * depth + "deep")
+    assert len(soup_of("> " * depth + "deep").select("blockquote")) == min(depth, 40)
 
 
 # What is defined at the end

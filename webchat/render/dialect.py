@@ -7,6 +7,7 @@ from functools import lru_cache
 from markdown_it import MarkdownIt
 from mdit_py_plugins.tasklists import tasklists_plugin
 
+from webchat.render.depth import show_depths
 from webchat.render.elements import RULES
 from webchat.render.emphasis import friendly_to_east_asia
 from webchat.render.fences import nest_fences
@@ -47,6 +48,6 @@ def parser(*, tasks: bool) -> MarkdownIt:
 def _dialect() -> MarkdownIt:
     # "breaks": who writes in a chat ends a line on purpose, in verses and addresses as in lists of short lines.
     dialect = MarkdownIt("commonmark", {"html": False, "breaks": True}).enable(["table", "strikethrough"])
-    for extend in (fold_details, join_lists, keep_formulas, nest_fences, read_definitions):
+    for extend in (fold_details, join_lists, keep_formulas, nest_fences, read_definitions, show_depths):
         extend(dialect)
     return dialect
