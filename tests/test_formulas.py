@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from bs4 import BeautifulSoup
@@ -12,11 +13,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.formulas import FORMULAS
+from webchat.archive import style as archive_style
 from webchat.archive.readable import as_html
 from webchat.chat.message import Message
 from webchat.render.markdown import GrowingMarkdown, markdown
 from webchat.render.tex import DEEPEST, LONGEST, mathml
 from webchat.session_store import WebChatSession
+from webchat.web import resources
+
+TABLE = r"\begin{array}{|l|r|}\hline a & b \\ \hline\end{array} \color{red} x \! \cancel{y}"
 
 
 def soup_of(text: str) -> BeautifulSoup:
@@ -179,7 +184,7 @@ def test_what_the_library_does_not_know_is_said_in_another_way(tex, shown):
 
 
 def test_a_formula_has_no_style_attributes():
-    for formula in [*FORMULAS, r"\begin{array}{|l|r|}\hline a & b \\ \hline\end{array} \color{red} x \! \cancel{y}"]:
+    for formula in [*FORMULAS, TABLE]:
         assert ' style="' not in (mathml(formula, display=True) or ""), formula
     assert 'mathcolor="#FF0000"' in (mathml(r"\textcolor{red}{x}", display=False) or "")
 
@@ -293,3 +298,11 @@ def test_an_export_for_reading_has_formulas():
     )
     assert "<math>" in html
     assert "x^2</annotation>" in html
+
+
+@pytest.mark.parametrize("style", [resources("static") / "app.css", Path(archive_style.__file__)])
+def test_every_class_of_a_formula_has_its_style(style):
+    made = "".join(mathml(formula, display=True) or "" for formula in [*FORMULAS, TABLE])
+    classes = {name for found in re.findall(r'class="([^"]+)"', made) for name in found.split()}
+    assert classes >= {"left", "right", "joined-left", "line-above", "line-right", "boxed", "struck", "closer"}
+    assert {name for name in classes if not re.search(rf"\.{name}\b", style.read_text("utf-8"))} == set()

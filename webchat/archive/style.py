@@ -48,6 +48,14 @@ summary > * { display: inline; }
 details > :not(summary) { margin-inline-start: 1rem; } .reasoning > .plain { color: var(--muted); }
 img { max-width: 100%; max-height: 40rem; border-radius: 10px; }
 .bidi { display: inline-block; }
+.formula { display: block; overflow: auto hidden; } .footnote { font-size: 0.875em; color: var(--muted); }
+mtd.left { text-align: left; justify-items: start; } mtd.right { text-align: right; justify-items: end; }
+mtd.joined-left { padding-left: 0; } mtd.joined-right { padding-right: 0; } mtd.tight { padding-block: 0; }
+mtd.apart, mtd.right.joined-right:not(:first-child) { padding-left: 1em; } mspace.closer { margin-left: -0.1667em; }
+.line-above { border-top: 0.05em solid; } .line-below { border-bottom: 0.05em solid; }
+.line-left { border-left: 0.05em solid; } .line-right { border-right: 0.05em solid; }
+.boxed { border: 0.05em solid; padding: 0.2em 0.35em; }
+.struck { background: linear-gradient(to top right, transparent 48%, currentcolor 49% 51%, transparent 52%); }
 @media print {
   :root { color-scheme: light; }
   body { max-width: none; padding: 0; font-size: 11pt; background: none; }
