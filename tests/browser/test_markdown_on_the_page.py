@@ -29,6 +29,25 @@ def double(x):
 ```
 
 <b>not bold</b>
+
+See [the docs][1] and the note.[^1] So \\(a^2\\) and
+
+$$
+\\sqrt{b}
+- c
+$$
+
+<details>
+<summary>Why</summary>
+
+1. because
+  - of this
+2. that is all
+
+</details>
+
+[1]: https://example.org/docs
+[^1]: A note.
 """
 
 
@@ -53,7 +72,7 @@ def test_an_answer_is_shown_with_its_formatting(chat):
     expect(boxes.nth(0)).to_be_checked()
     expect(boxes.nth(0)).to_be_disabled()
     expect(boxes.nth(1)).not_to_be_checked()
-    expect(answer.locator("ol li")).to_have_text(["one", "two"])
+    expect(answer.locator("ol").first.locator("li")).to_have_text(["one", "two"])
     expect(answer.get_by_text("<b>not bold</b>")).to_be_visible()
 
 
@@ -75,6 +94,16 @@ def test_links_open_elsewhere_and_tell_nothing_of_this_page(chat):
 def test_what_a_person_wrote_is_shown_as_it_was_written(chat):
     expect(chat.questions.locator("strong")).to_have_count(0)
     assert chat.texts()[0] == "show **me**\n\n- all"
+
+
+def test_formulas_notes_and_folded_text_are_shown(chat):
+    answer = chat.answer
+    expect(answer.locator("math")).to_have_count(2)
+    expect(answer.locator(".footnote")).to_have_text("[1] A note.")
+    expect(answer.get_by_role("link", name="the docs")).to_have_attribute("href", "https://example.org/docs")
+    expect(answer.get_by_text("because")).to_be_hidden()
+    answer.get_by_text("Why").click()
+    expect(answer.get_by_text("because")).to_be_visible()
 
 
 def test_a_finished_answer_stays_exactly_as_its_stream_left_it(chat):
