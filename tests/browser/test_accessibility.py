@@ -64,7 +64,7 @@ def test_the_chat_from_the_welcome_to_a_rich_answer(serve_model, model, visit, g
     chat.answers.last.hover()
     expect(chat.answers.last.get_by_role("button", name="Go on from here in a new session")).to_be_visible()
     assert complaints(chat) == []
-    chat.page.get_by_role("link", name="Edit").click()
+    chat.questions.first.get_by_role("link", name="Edit").click()
     expect(chat.page.get_by_role("textbox", name="Your message")).to_be_visible()
     assert complaints(chat) == []
 

@@ -48,7 +48,7 @@ def test_the_sessions_are_listed(chat):
 
 def test_a_link_leads_to_its_place_on_the_same_page(chat):
     chat.questions.hover()
-    chat.page.get_by_role("link", name="Edit").click()
+    chat.questions.first.get_by_role("link", name="Edit").click()
     begin(chat)
     expect(chat.page.locator("form.edit textarea")).to_have_value("apples")
     assert chat.page.evaluate("window.isSamePage")
@@ -57,7 +57,7 @@ def test_a_link_leads_to_its_place_on_the_same_page(chat):
 def test_a_link_opens_another_tab_as_anywhere(chat):
     chat.questions.hover()
     with chat.page.context.expect_page() as opened:
-        chat.page.get_by_role("link", name="Edit").click(modifiers=["ControlOrMeta"])
+        chat.questions.first.get_by_role("link", name="Edit").click(modifiers=["ControlOrMeta"])
     expect(opened.value.locator("form.edit textarea")).to_have_value("apples")
     begin(chat)
     expect(chat.questions.locator(".content")).to_have_text("apples")

@@ -22,7 +22,7 @@ def chat(serve, visit):
 @pytest.fixture
 def edit(chat):
     """The link below the question, while it is pressed and the chat comes anew."""
-    edit = chat.page.get_by_role("link", name="Edit")
+    edit = chat.questions.first.get_by_role("link", name="Edit")
     edit.hover()
     chat.page.mouse.down()
     chat.page.evaluate(CHAT_ANEW)
