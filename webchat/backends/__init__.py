@@ -49,7 +49,7 @@ class Event:
     reasoned   nothing; the text since the last reasoning has turned out to be reasoning   yes
     model      which model wrote the answer and where, if not the one of the label       yes
     tool       a line about a tool that the agent used                                   yes
-    usage      nothing; `data` has token counts                                          no
+    usage      nothing; `data` has token counts, as model servers name them              yes
     finish     why the answer ended: "stop", "length", …                                 no
     rest       nothing; no more comes for a moment, so that what came is written now     no
     """
