@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from webchat import config
 from webchat.backends.mock import MockBackend
 from webchat.manager import WebChatSessionManager
 from webchat.memory import MemoryStore
-from webchat.people import DisabledPeople
-from webchat.serving.doctor import Check, Finding
+from webchat.serving.doctor import Check, Finding, alike
 from webchat.storage import storage_at
+
+DISABLE_ANEW = "remove it from the table webchat.documents, and disable them anew"
 
 
 class Database:
@@ -20,7 +20,6 @@ class Database:
     def __init__(self, address: str) -> None:
         self._storage = storage_at(address)
         self._manager = WebChatSessionManager(MockBackend(), self._storage)
-        self._memories = MemoryStore(self._storage.documents)
 
     def close(self) -> None:
         """End what was opened to look."""
@@ -28,13 +27,14 @@ class Database:
 
     def checks(self) -> dict[str, Check]:
         """What can be looked at, by name, in the order in which it is to be mended."""
+        documents = self._storage.documents
         return {
             "database": self._check_database,
             "imports": self._check_imports,
-            "answers left behind": self._check_replies,
-            "memories": self._check_memories,
-            "settings": self._check_settings,
-            "people": self._check_people,
+            "answers left behind": partial(alike.replies, self._manager),
+            "memories": partial(alike.memories, MemoryStore(documents)),
+            "settings": partial(alike.settings, documents),
+            "people": partial(alike.people, documents, "the document “people”", DISABLE_ANEW),
         }
 
     def _check_database(self) -> Iterator[Finding]:
@@ -46,22 +46,3 @@ class Database:
         if left:
             mend = self._manager.archive.importer.discard_left
             yield Finding(f"an import that broke off has left {len(left)} sessions", mend=mend)
-
-    def _check_replies(self) -> Iterator[Finding]:
-        for name in sorted(self._storage.replies.sessions()):
-            if not self._storage.leases.is_held(name):
-                mend = partial(self._manager.housekeeping.settle, name)
-                yield Finding(f"an answer in session {name} was not ended by its server", mend=mend)
-
-    def _check_memories(self) -> Iterator[Finding]:
-        if not self._memories.is_whole():
-            yield Finding("some of them cannot be read", mend=self._memories.mend)
-
-    def _check_settings(self) -> Iterator[Finding]:
-        if not config.is_understood(self._storage.documents):
-            yield Finding("some of them cannot be used", mend=partial(config.save, self._storage.documents, {}))
-
-    def _check_people(self) -> Iterator[Finding]:
-        if not DisabledPeople(self._storage.documents).is_understood():
-            what = "who may not come in cannot be read, so that nobody can: the document “people” is damaged"
-            yield Finding(what, "remove it from the table webchat.documents, and disable them anew")

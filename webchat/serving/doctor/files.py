@@ -11,7 +11,6 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from webchat import config
 from webchat.backends.mock import MockBackend
 from webchat.conventions import (
     MEMORY_STORE_FILENAME,
@@ -28,8 +27,7 @@ from webchat.fileutil import FILE_MODE, FOLDER_MODE, DiskFolder, NoLocks, jsonli
 from webchat.limits import MIB
 from webchat.manager import WebChatSessionManager
 from webchat.memory import MemoryStore
-from webchat.people import DisabledPeople
-from webchat.serving.doctor import Check, Finding
+from webchat.serving.doctor import Check, Finding, alike
 from webchat.session_store import is_session_id
 from webchat.storage.files.engine import FileStorage
 from webchat.storage.files.queue import QUEUES
@@ -45,6 +43,7 @@ WRITTEN_WITHIN = 600.0
 _UNFINISHED = re.compile(
     r"\.(web-chat-|memory-store\.yaml|.+\.(jsonl|reply|stop|queue|png|jpg|webp|gif)).*\.[a-z0-9_]{8}"
 )
+DISABLE_ANEW = "mend it in an editor, or remove it and disable them anew"
 MOVE_AWAY = "move it away, and put the file back from a backup if you have one"
 
 
@@ -64,7 +63,6 @@ class Files:
         self._transcripts_folder = self._folder.sub(WEB_CHAT_TRANSCRIPTS_DIR)
         self._storage = FileStorage(self._server / WEB_CHAT_SESSIONS_FILENAME)
         self._manager = WebChatSessionManager(MockBackend(), self._storage)
-        self._memories = MemoryStore(self._storage.documents)
 
     def close(self) -> None:
         """End what was opened to look."""
@@ -72,19 +70,20 @@ class Files:
 
     def checks(self) -> dict[str, Check]:
         """What can be looked at, by name, in the order in which it is to be mended."""
+        documents = self._storage.documents
         return {
             "folder": self._check_folder,
             "permissions": self._check_permissions,
             "places": self._check_places,
             "list of sessions": self._check_registry,
-            "answers left behind": self._check_replies,
+            "answers left behind": partial(alike.replies, self._manager, self._files_of_reply),
             "transcripts": self._check_transcripts,
             "pictures": self._check_pictures,
             "order of the list": self._check_activity,
             "search index": self._check_search,
-            "memories": self._check_memories,
+            "memories": partial(alike.memories, MemoryStore(documents), self._home / MEMORY_STORE_FILENAME),
             "settings file": self._check_settings,
-            "people": self._check_people,
+            "people": partial(alike.people, documents, str(self._server / WEB_CHAT_PEOPLE_FILENAME), DISABLE_ANEW),
             "leftovers": self._check_leftovers,
         }
 
@@ -142,12 +141,8 @@ class Files:
         if lost:
             yield Finding(f"it has {_named(lost)}, whose transcripts are gone", "bring them back from a backup")
 
-    def _check_replies(self) -> Iterator[Finding]:
-        for name in sorted(self._storage.replies.sessions()):
-            if not self._storage.leases.is_held(name):
-                files = (self._replies_path / f"{name}.reply", self._transcripts_path / f"{name}{SUFFIX}")
-                settle = partial(self._manager.housekeeping.settle, name)
-                yield Finding(f"an answer in session {name} was not ended by its server", mend=settle, files=files)
+    def _files_of_reply(self, session_id: str) -> tuple[Path, ...]:
+        return self._replies_path / f"{session_id}.reply", self._transcripts_path / f"{session_id}{SUFFIX}"
 
     def _check_transcripts(self) -> Iterator[Finding]:
         for name in self._sessions(SUFFIX):
@@ -188,23 +183,9 @@ class Files:
         if path in there and all(stat.S_ISREG(file.lstat().st_mode) for file in there) and not _is_sound(path):
             yield Finding("it is damaged", mend=partial(_remove, files), files=files)
 
-    def _check_memories(self) -> Iterator[Finding]:
-        if not self._memories.is_whole():
-            files = (self._home / MEMORY_STORE_FILENAME,)
-            yield Finding("some of them cannot be read", mend=self._memories.mend, files=files)
-
     def _check_settings(self) -> Iterator[Finding]:
         self._folder.read(WEB_CHAT_SETTINGS_FILENAME)
-        if not config.is_understood(self._storage.documents):
-            files = (self._server / WEB_CHAT_SETTINGS_FILENAME,)
-            mend = partial(config.save, self._storage.documents, {})
-            yield Finding("some of them cannot be used", mend=mend, files=files)
-
-    def _check_people(self) -> Iterator[Finding]:
-        if not DisabledPeople(self._storage.documents).is_understood():
-            path = self._server / WEB_CHAT_PEOPLE_FILENAME
-            what = f"who may not come in cannot be read, so that nobody can: {path} is damaged"
-            yield Finding(what, "mend it in an editor, or remove it and disable them anew")
+        yield from alike.settings(self._storage.documents, self._server / WEB_CHAT_SETTINGS_FILENAME)
 
     def _check_leftovers(self) -> Iterator[Finding]:
         """What a crash in the middle of a write leaves."""

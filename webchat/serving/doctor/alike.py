@@ -1,0 +1,44 @@
+"""What is looked at in the same way wherever it is kept. Knows no file and no table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+from webchat import config
+from webchat.manager import WebChatSessionManager
+from webchat.memory import MemoryStore
+from webchat.people import DisabledPeople
+from webchat.serving.doctor import Finding
+from webchat.storage.protocols import Documents
+
+
+def replies(
+    manager: WebChatSessionManager, files: Callable[[str], tuple[Path, ...]] = lambda session_id: ()
+) -> Iterator[Finding]:
+    """Answers that nobody writes any more; `files` are those that change when one is settled."""
+    storage = manager.storage
+    for session_id in sorted(storage.replies.sessions()):
+        if not storage.leases.is_held(session_id):
+            settle = partial(manager.housekeeping.settle, session_id)
+            what = f"an answer in session {session_id} was not ended by its server"
+            yield Finding(what, mend=settle, files=files(session_id))
+
+
+def memories(memories: MemoryStore, *files: Path) -> Iterator[Finding]:
+    """Memories that cannot be read; they are in these files."""
+    if not memories.is_whole():
+        yield Finding("some of them cannot be read", mend=memories.mend, files=files)
+
+
+def settings(documents: Documents, *files: Path) -> Iterator[Finding]:
+    """Saved settings that cannot be used; they are in these files."""
+    if not config.is_understood(documents):
+        yield Finding("some of them cannot be used", mend=partial(config.save, documents, {}), files=files)
+
+
+def people(documents: Documents, place: str, advice: str) -> Iterator[Finding]:
+    """A list of disabled people that cannot be read; `place` names it."""
+    if not DisabledPeople(documents).is_understood():
+        yield Finding(f"who may not come in cannot be read, so that nobody can: {place} is damaged", advice)
