@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from webchat.chat.conversation import Status
-from webchat.chat.message import FINAL, Message, is_message_id, new_message_id
+from webchat.chat.message import FINAL, Message, extension, is_message_id, new_message_id
 from webchat.chat.messages import Messages
 from webchat.chat.part_records import changed_record, place_of, placed_of
 from webchat.chat.parts import MOST_PARTS, Note, Part, Permission, Placed, Reasoning, Record, Text, Usage, closed
@@ -194,6 +194,14 @@ def left_behind(view: ReplyView | None, unsaved: ReplyView | None, messages: Mes
         return None
     left = left_message(view, messages)
     return replace(left, error=None) if view is unsaved else left, view.extends is not None
+
+
+def left_record(view: ReplyView | None, messages: Messages) -> dict[str, Any] | None:
+    """The same, without what only this process knows, as the record that the transcript will have of it."""
+    left = left_behind(view, None, messages)
+    if left is None:
+        return None
+    return extension(left[0]) if left[1] else left[0].record()
 
 
 def is_committed(view: ReplyView, messages: Messages) -> bool:

@@ -9,9 +9,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from webchat.chat.message import Message, extension
+from webchat.chat.message import Message
 from webchat.chat.messages import Messages
-from webchat.chat.reply import ReplyView, left_behind
+from webchat.chat.reply import ReplyView, left_behind, left_record
 from webchat.errors import SessionBusy
 from webchat.fileutil import Folder, Log, jsonlines, quarantine
 from webchat.storage.files.leases import FileLeases
@@ -147,11 +147,10 @@ class FileReplyLogs:
         """The transcript with the answer in flight, or left behind, as it is now."""
         view = self.view(session_id)
         data = self._transcripts.raw(session_id)
-        left = left_behind(view, None, Messages(messages_in(data) if view else ()))
+        left = left_record(view, Messages(messages_in(data) if view else ()))
         if left is None:
             return data
-        record = extension(left[0]) if left[1] else left[0].record()
-        return data + (b"\n" if data and not data.endswith(b"\n") else b"") + jsonlines.dump(record) + b"\n"
+        return data + (b"\n" if data and not data.endswith(b"\n") else b"") + jsonlines.dump_all([left])
 
     def _is_understood(self, session_id: str) -> bool:
         """Whether the view, which was just read, has the whole log."""

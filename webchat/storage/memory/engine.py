@@ -6,8 +6,7 @@ import threading
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 
-from webchat.chat.message import extension
-from webchat.chat.reply import left_behind
+from webchat.chat.reply import left_record
 from webchat.chat.times import utc_now
 from webchat.errors import SessionBusy
 from webchat.fileutil import Locked, jsonlines
@@ -72,11 +71,8 @@ class MemoryStorage:
 
     def export(self, session_id: str) -> bytes:
         data, view = self.transcripts.export(session_id), self.replies.view(session_id)
-        branch = self.transcripts.read(session_id)
-        left = left_behind(view, None, branch.messages)
-        if left is None:
-            return data
-        return data + jsonlines.dump(extension(left[0]) if left[1] else left[0].record()) + b"\n"
+        left = left_record(view, self.transcripts.read(session_id).messages)
+        return data if left is None else data + jsonlines.dump_all([left])
 
     def kept_by(self, owner: str | None) -> Kept:
         return self._usage.of(owner)

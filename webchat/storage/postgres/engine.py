@@ -12,8 +12,7 @@ from weakref import WeakSet
 
 from psycopg import Connection
 
-from webchat.chat.message import extension
-from webchat.chat.reply import left_behind
+from webchat.chat.reply import left_record
 from webchat.errors import InvalidInput, WebChatError
 from webchat.fileutil import Locked, jsonlines
 from webchat.storage.postgres.bus import PostgresBus
@@ -117,10 +116,8 @@ class PostgresStorage:
 
     def export(self, session_id: str) -> bytes:
         view, data = self.replies.view(session_id), self.transcripts.raw(session_id)
-        left = left_behind(view, None, self.transcripts.read(session_id).messages)
-        if left is None:
-            return data
-        return data + jsonlines.dump(extension(left[0]) if left[1] else left[0].record()) + b"\n"
+        left = left_record(view, self.transcripts.read(session_id).messages)
+        return data if left is None else data + jsonlines.dump_all([left])
 
     def kept_by(self, owner: str | None) -> Kept:
         found = self.database.one(_KEPT + "AND person = %s GROUP BY person", (person_of(owner),))

@@ -132,11 +132,6 @@ class PostgresReplyLogs:
                     read.lines, read.size = number, read.size + len(line)
             return read.view
 
-    @property
-    def kept(self) -> int:
-        """How many replies are kept as they were read."""
-        return len(self._views)
-
     def _drop_oldest(self) -> None:
         """Forget what was read of replies at which nobody has looked for long. Called with the guard."""
         size = sum(read.size for read in self._views.values())
