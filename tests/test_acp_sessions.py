@@ -10,10 +10,12 @@ import pytest
 
 from tests.acp import Reading, agents_in, ask, text_of, told
 from tests.reading import until
+from tests.scripted import ScriptedBackend
+from webchat import create_app
 from webchat.backends import SessionOptions
 from webchat.backends.acp.records import Record, Records
 from webchat.backends.acp.transcript import MOST_TOLD
-from webchat.conventions import WEB_CHAT_AGENT_SESSIONS_FILENAME
+from webchat.conventions import SERVER_DIR, WEB_CHAT_AGENT_SESSIONS_FILENAME
 from webchat.errors import BackendUnavailable, InvalidInput
 from webchat.fileutil import DiskFolder
 
@@ -527,3 +529,17 @@ def test_what_is_not_listed_is_not_brought_in(agents, foreign, own_id):
 @pytest.mark.parametrize("switch", ["--no-list", "--gemini"])
 def test_an_agent_that_does_not_list_or_must_not_load_has_none(agents, foreign, switch):
     assert agents.backend(switch).own_sessions() == []
+
+
+def test_of_a_session_that_is_gone_nothing_is_kept_here_either(home):
+    manager = create_app({"AMPLIFIER_HOME": str(home)}, backend=ScriptedBackend()).extensions["webchat"]
+    records = Records(DiskFolder(home).sub(SERVER_DIR))
+    one, other, gone = (manager.create_session(owner=owner).session_id for owner in ("ada", "bob", "ada"))
+    for number, session_id in enumerate((one, other, gone)):
+        records.put(session_id, Record("agent", f"agents-{number}", "/work", "digest"))
+    manager.housekeeping.delete([one, gone], "ada")
+    manager.housekeeping.purge([gone], "ada")
+    manager.housekeeping.empty_expired()
+    assert [bool(records.get(name)) for name in (one, other, gone)] == [True, True, False]  # the first can be restored
+    assert "agents-2" not in (home / SERVER_DIR / WEB_CHAT_AGENT_SESSIONS_FILENAME).read_text()
+    manager.close()

@@ -15,7 +15,7 @@ from webchat import config, reference
 from webchat.addresses import is_among, is_loopback
 from webchat.backends import SessionBackend
 from webchat.config import values
-from webchat.conventions import MEMORY_STORE_FILENAME, PROMPTS_FOLDER
+from webchat.conventions import MEMORY_STORE_FILENAME, PROMPTS_FOLDER, SERVER_DIR
 from webchat.errors import InvalidInput
 from webchat.fileutil import DiskFolder, NoLocks
 from webchat.limits import MIB, Limits
@@ -90,7 +90,7 @@ def _manager(
         trash_days=settings.trash_days,
         limits=_limits(settings),
         observer=observer,
-        chores=(memory.empty_expired,),
+        chores=(memory.empty_expired, lambda: _forget_agents_sessions(settings.home, storage)),
         programs=_programs(settings),
     )
 
@@ -104,6 +104,14 @@ def _memory(storage: Storage, settings: config.Settings) -> MemoryStore:
         newest=storage.sessions.newest,
         shared=shared if alone else None,
     )
+
+
+def _forget_agents_sessions(home: Path, storage: Storage) -> None:
+    """Remove what is noted of agents' sessions whose sessions here are gone, as a person's who was removed."""
+    from webchat.backends.acp.records import Records
+
+    if not storage.sessions.is_damaged and not storage.sessions.read_only:
+        Records(DiskFolder(home.expanduser()).sub(SERVER_DIR)).forget_gone(storage.sessions.lookup())
 
 
 def _programs(settings: config.Settings) -> list[Program]:

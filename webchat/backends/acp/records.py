@@ -6,7 +6,7 @@ import json
 import logging
 import os
 import threading
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
@@ -98,6 +98,14 @@ class Records:
             records = [record for record in self._found().values() if record.agent == agent]
         return {name for record in records for name in (*record.earlier, record.agent_session)}
 
+    def forget_gone(self, lookup: Callable[[str], object]) -> None:
+        """Remove the records of our sessions that `lookup` does not find. Raises OSError."""
+        with self._own_lock:
+            gone = {session_id for session_id in self._found() if lookup(session_id) is None}
+            if gone:
+                self._own = {key: record for key, record in self._own.items() if key not in gone}
+                self._write(gone)
+
     def folders(self) -> list[str]:
         """The folders in which agents have worked, the last one first."""
         with self._own_lock:
@@ -130,7 +138,7 @@ class Records:
         records = {session_id: _record(value) for session_id, value in found.items()}
         return {session_id: record for session_id, record in records.items() if record}
 
-    def _write(self) -> None:
+    def _write(self, gone: Collection[str] = ()) -> None:
         with locked(self._folder, FILENAME):
             try:
                 found = self._read()
@@ -138,7 +146,7 @@ class Records:
                 quarantine(self._folder, FILENAME)
                 found = {}
             kept = list(_changed(found, self._own).items())[-MOST_RECORDS:]
-            data = json.dumps({key: asdict(value) for key, value in kept}, indent=1)
+            data = json.dumps({key: asdict(value) for key, value in kept if key not in gone}, indent=1)
             self._folder.replace(FILENAME, f"{data}\n".encode())
 
 
