@@ -187,6 +187,30 @@ def test_a_turnstile_holds_up_nobody_for_long_and_gives_no_place_twice():
     _end(leave, threads)
 
 
+def test_a_turnstile_is_waited_at_as_long_as_others_come_through(monkeypatch):
+    inside, leave, threads = _pass(turnstile := Turnstile(1, patience=10), "ab")
+    made, looks = threading.Lock, []
+
+    class Turn:
+        """What the last caller waits for; with each look of its, another one leaves."""
+
+        def __init__(self):
+            self._lock, self.release = (lock := made()), lock.release
+
+        def acquire(self, timeout=-1):
+            if timeout >= 0:
+                name = "ab"[len(looks)]
+                looks.append(name)
+                leave[name].set()
+                threads["ab".index(name)].join(10)
+            return self._lock.acquire(blocking=False)
+
+    monkeypatch.setattr(threading, "Lock", Turn)
+    with turnstile.passing():
+        monkeypatch.undo()
+        assert (looks, inside, turnstile.waiting) == (["a", "b"], ["a", "b"], 0)
+
+
 def test_messages_that_hang_at_the_disk_do_not_hold_up_the_others_for_long(manager, monkeypatch):
     hanging, append = threading.Event(), manager.storage.transcripts.append
 

@@ -81,12 +81,12 @@ class Turnstile:
     """Lets callers pass in the order in which they came, a few at a time.
 
     Threads that compute at the same time take turns at it, so that all end late; one after the other, most end early.
-    This is for order only: a caller who has waited for `patience` seconds goes on beside the others.
+    This is for order only: once nobody has come through for `patience` seconds, those who wait go on beside the others.
     """
 
     def __init__(self, at_once: int, patience: float) -> None:
         self.patience, self._free = patience, at_once
-        self._guard = threading.Lock()
+        self._guard, self._passed = threading.Lock(), 0
         self._waiting: deque[threading.Lock] = deque()
         """What each caller waits for, the first one first. A semaphore would let newcomers overtake them."""
 
@@ -106,7 +106,7 @@ class Turnstile:
         return len(self._waiting)
 
     def _enter(self) -> bool:
-        """Wait for a place; whether one was given in time."""
+        """Wait for a place as long as others come through; whether one was given."""
         turn = threading.Lock()
         with self._guard:
             if self._free:
@@ -114,17 +114,19 @@ class Turnstile:
                 return True
             turn.acquire()
             self._waiting.append(turn)
-        if turn.acquire(timeout=self.patience):
-            return True
-        with self._guard:
-            if turn not in self._waiting:  # the place came at the last moment
-                return True
-            self._waiting.remove(turn)
-        return False
+            before = self._passed
+        while not turn.acquire(timeout=self.patience):
+            with self._guard:
+                if turn in self._waiting and before == self._passed:
+                    self._waiting.remove(turn)
+                    return False
+                before = self._passed
+        return True
 
     def _leave(self) -> None:
         """Give the place to the one who waits longest."""
         with self._guard:
+            self._passed += 1
             if self._waiting:
                 self._waiting.popleft().release()
             else:

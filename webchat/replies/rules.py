@@ -27,7 +27,8 @@ GO_ON = (
 """The prompt that continues an answer; it is not part of the conversation."""
 BEGUN_AT_ONCE, TURNSTILE_PATIENCE = 2, 1.0
 """Messages that are saved, and their answers begun, at the same time: one computes while the other waits for the disk.
-Fifty at once would all have their first text when the last has it. And seconds after which one waits no longer."""
+Fifty at once would all have their first text when the last has it. And seconds in which none has been begun, after
+which the others wait no longer."""
 
 
 class ConversationRules:
