@@ -23,20 +23,21 @@ _BASE64 = re.compile(r"(?:data:[\w.+/-]*;base64,)?")
 
 def resolved(nodes: Iterable[ForeignNode], find: Find) -> BroughtPictures | None:
     """Give the messages the pictures that the export has, in the place of the lines that stand for them."""
-    pictures = BroughtPictures()
+    pictures: BroughtPictures | None = None
     for node in nodes:
         for each in node.pictures[:MOST]:
             new = _read(each, find)
-            if new is None or pictures.size + len(new.data) > LARGEST:
+            if new is None or (pictures.size if pictures else 0) + len(new.data) > LARGEST:
                 continue
             if node.role == "user":
+                pictures = pictures or BroughtPictures()
                 pictures.add(new.suffix, new.data)
                 node.sent = (*node.sent, new.sent)
                 node.content = node.content.replace(each.shown, "", 1).strip("\n").replace("\n\n\n\n", "\n\n")
             else:
                 node.parts = tuple(_drawn(node, each, new, part) for part in node.said)
                 node.content = ""
-    return pictures if pictures.size else None
+    return pictures
 
 
 def _read(found: ForeignPicture, find: Find) -> NewPicture | None:
