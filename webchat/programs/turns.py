@@ -8,51 +8,9 @@ from dataclasses import replace
 from typing import Any
 from zlib import crc32
 
+from webchat.chat.agent_tools import called
 from webchat.chat.message import Message
-from webchat.chat.parts import MOST_PARTS, Block, Note, Output, Part, Reasoning, Terminal, Text, ToolCall, ToolKind
-
-_KINDS: dict[str, ToolKind] = {
-    "read": "read", "view": "read", "open": "read", "cat": "read", "notebookread": "read",
-    "edit": "edit", "write": "edit", "multiedit": "edit", "patch": "edit", "notebookedit": "edit", "create": "edit",
-    "grep": "search", "glob": "search", "search": "search", "find": "search", "ls": "search", "list": "search",
-    "bash": "execute", "shell": "execute", "exec": "execute", "run": "execute", "command": "execute",
-    "python": "execute", "stdin": "execute",
-    "fetch": "fetch", "web": "fetch", "webfetch": "fetch", "websearch": "fetch", "url": "fetch", "browser": "fetch",
-    "task": "think", "delegate": "think", "think": "think", "agent": "think", "todo": "think", "plan": "think",
-    "todowrite": "think",
-    "delete": "delete", "remove": "delete", "move": "move", "rename": "move",
-}  # fmt: skip
-"""What a tool does, by a word of its name: each program has names of its own."""
-_SHOWN = ("file_path", "path", "command", "cmd", "pattern", "query", "url", "description", "prompt", "agent")
-"""The arguments that a card's title names, in this order."""
-
-
-def kind_of(tool: str) -> ToolKind:
-    """What a tool of this name does, as far as its words say."""
-    words = tool.lower().replace("-", "_").split("_")
-    return next((_KINDS[word] for word in words if word in _KINDS), "other")
-
-
-def title_of_call(tool: str, given: object) -> str:
-    """A card's title: the tool, and what it was asked about."""
-    if isinstance(given, Mapping):
-        for name in _SHOWN:
-            value = given.get(name)
-            value = " ".join(map(str, value)) if isinstance(value, list) else value
-            if isinstance(value, str) and value.strip():
-                return f"{tool} {' '.join(value.split())}"[:200]
-    return tool
-
-
-def input_of(given: object) -> str:
-    """What a tool was given, as text."""
-    if isinstance(given, str):
-        return given
-    if isinstance(given, Mapping) and len(given) == 1:
-        only = next(iter(given.values()))
-        if isinstance(only, str):
-            return only
-    return json.dumps(given, ensure_ascii=False, indent=2) if given else ""
+from webchat.chat.parts import MOST_PARTS, Block, Diff, Note, Output, Part, Reasoning, Terminal, Text, ToolCall
 
 
 def parsed(value: object) -> object:
@@ -120,8 +78,8 @@ class Turns:
         if call_id in self._calls or not self._has_room():
             return
         self._calls[call_id] = len(self._parts)
-        title = whole(title_of_call(tool, given))
-        self._parts.append(ToolCall(call_id, title, kind_of(tool), "running", whole(input_of(given))))
+        call = called(call_id, tool, given)
+        self._parts.append(replace(call, title=whole(call.title), input=whole(call.input)))
 
     def result(self, call_id: str, content: object, time: str, *, failed: bool = False) -> None:
         """What a tool gave; one of a call that nobody knows stands for itself."""
@@ -134,7 +92,8 @@ class Turns:
         call, text = self._parts[place], whole(text_of(content))
         assert isinstance(call, ToolCall)  # noqa: S101
         block: Block = Terminal(text) if call.kind == "execute" else Output(text)
-        output = (block,) if text else ()
+        changes = tuple(known for known in call.output if isinstance(known, Diff))
+        output = (*changes, block) if text and (failed or not changes) else changes
         self._parts[place] = replace(call, status="failed" if failed else "done", output=output, seconds=0.0)
 
     def finished(self) -> tuple[Message, ...]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from webchat.archive.foreign import Conversation, Gathered
 from webchat.archive.foreign_node import ForeignNode
 from webchat.archive.lenient import Table, rows, table, text
-from webchat.archive.sources import agent_tools
 from webchat.archive.sources.openai_shapes import pictures, told
+from webchat.chat.agent_tools import called
 from webchat.chat.parts import Output, Part, Reasoning, Text, ToolCall, ToolStatus
 
 NAME, SPANS_FILE = "Claude Code", True
@@ -86,7 +86,8 @@ def _parts(key: str, block: Table) -> tuple[Part, ...]:
         thought = text(block.get("thinking"))
         return (Reasoning(thought),) if thought.strip() else ()
     if kind in ("tool_use", "server_tool_use"):
-        return (agent_tools.call(text(block.get("id")) or key, text(block.get("name")), block.get("input")),)
+        made = called(text(block.get("id")) or key, text(block.get("name")), block.get("input"))
+        return (replace(made, status="done"),)
     return (Text(said),) if kind == "text" and said.strip() else ()
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from webchat.archive.foreign import Conversation, Gathered
 from webchat.archive.foreign_node import ForeignNode
 from webchat.archive.lenient import Table, as_text, first_text, rows, table, text
-from webchat.archive.sources import agent_tools
 from webchat.archive.sources.openai_shapes import told
+from webchat.chat.agent_tools import called
 from webchat.chat.parts import Output, Part, Reasoning, Text, ToolCall
 
 NAME, SPANS_FILE = "Codex", True
@@ -72,7 +73,7 @@ def _parts(key: str, what: str, payload: Table) -> Iterator[Part]:
             yield Reasoning("\n\n".join(filter(None, thoughts)))
     elif what in ("function_call", "custom_tool_call", "local_shell_call", "web_search_call"):
         given = _decoded(payload.get("arguments", payload.get("input", payload.get("action"))))
-        yield agent_tools.call(call, text(payload.get("name")) or what.removesuffix("_call"), given)
+        yield replace(called(call, text(payload.get("name")) or what.removesuffix("_call"), given), status="done")
     elif what.endswith("_output"):
         found = _decoded(payload.get("output"))
         output = text(table(found).get("output")) or told(found) or as_text(found)
