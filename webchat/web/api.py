@@ -114,7 +114,7 @@ def shelved_fields(session: WebChatSession) -> dict[str, object]:
         "pinned": session.pinned,
         "archived": session.archived,
         "deleted_at": session.deleted_at,
-        "program": session.program or None,
+        **({"program": session.program} if session.program else {}),
     }
 
 
