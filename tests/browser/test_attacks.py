@@ -33,11 +33,14 @@ WRITTEN = re.compile(r"/(messages|sessions/[\w-]+/messages)")
 # What swallows the rest of its page comes last.
 RAW = list(chain(attacks.HTML, attacks.SVG_AND_MATHML, attacks.CSS, attacks.MUTATION))
 PARTS = 4
-AUDIT = """([tags, names, claim]) => {
+AUDIT = """([tags, names, mathematics, mathNames, claim]) => {
   const found = [];
   for (const element of document.querySelectorAll(".content .blocks *")) {
-    if (!tags.includes(element.localName)) found.push(element.outerHTML.slice(0, 200));
-    for (const { name } of element.attributes) if (!names.includes(name)) found.push(`${element.localName} ${name}`);
+    const isMath = element.namespaceURI.endsWith("MathML");
+    if (!(isMath ? mathematics : tags).includes(element.localName)) found.push(element.outerHTML.slice(0, 200));
+    for (const { name } of element.attributes) {
+      if (!(isMath ? mathNames : names).includes(name)) found.push(`${element.localName} ${name}`);
+    }
     if (element.localName === "a" && element.href && !/^(https?|mailto):/.test(element.href)) found.push(element.href);
     if (element.localName === "a" && element.href && element.origin === location.origin) found.push(element.href);
   }
@@ -95,7 +98,9 @@ def enter(visit: Callable[..., ChatPage]) -> Iterator[Callable[..., tuple[ChatPa
 
 def assert_unharmed(chat: ChatPage) -> None:
     """Nothing has run, and what is on the page is made of harmless parts."""
-    assert chat.page.evaluate(AUDIT, [[*test_attacks.TAGS, "p"], [*test_attacks.ATTRIBUTES], CLAIM]) == []
+    tags, mathematics = [*test_attacks.TAGS, "p"], [*test_attacks.MATHEMATICS]
+    names, math_names = [*test_attacks.ATTRIBUTES], [*test_attacks.OF_MATHEMATICS, "class"]
+    assert chat.page.evaluate(AUDIT, [tags, names, mathematics, math_names, CLAIM]) == []
 
 
 def assert_works(chat: ChatPage) -> None:

@@ -32,7 +32,7 @@ def test_the_first_message_starts_a_session_with_its_own_address_title_and_badge
     expect(chat.page).to_have_title("What is a generator? · Amplifier")
     assert chat.texts() == [
         "What is a generator?\nIn Python.",
-        "Mock response to: What is a generator? In Python.",
+        "Mock response to: What is a generator?\nIn Python.",
     ]
     expect(chat.field).to_have_value("")
     expect(chat.field).to_be_focused()
