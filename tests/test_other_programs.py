@@ -124,6 +124,8 @@ def test_the_page_can_be_read_and_not_written(client, all_three):
     actions = {form["action"].rpartition("/")[2] for form in page.soup.select("article form")}
     assert actions == {"fork"}, "no retry, no edit, no other version"
     assert page.soup.select_one('a[href$="/edit"]') is None
+    assert page.soup.select_one("#badge .name").get_text() == "A failing test"
+    assert page.soup.select_one("#badge a") is None, "its title is not ours to change"
 
 
 @pytest.mark.parametrize(
