@@ -94,7 +94,7 @@ def answers(app: Flask, manager: WebChatSessionManager) -> dict[str, tuple[int, 
     for rule in app.url_map.iter_rules():
         path = re.sub(r"<any\((\w+)[^>]*>", r"\1", rule.rule)
         path = re.sub(r"<(?:\w+:)?(\w+)>", lambda match: values.get(match[1], "0"), path)
-        if rule.endpoint.rpartition(".")[2] not in ("static", "servers", "events"):
+        if rule.endpoint.rpartition(".")[2] not in ("static", "servers", "events", "follow"):
             requests |= {f"{method} {rule.rule}": (method, path, {}) for method in rule.methods & {"GET", "POST"}}
     requests |= {
         f"the {shelf}": ("GET", f"/sessions?show={shelf}&count=1&done=delete", {}) for shelf in ("trash", "archived")

@@ -9,7 +9,7 @@ import pytest
 from tests.conftest import HTMX
 from tests.reading import until
 from webchat.backends import Event
-from webchat.chat.message import Message
+from webchat.chat.message import Message, message_of
 from webchat.chat.parts import (
     Diff,
     Option,
@@ -240,7 +240,10 @@ def test_the_context_used_stands_beside_the_models_name(answered, page, session_
 
 
 def test_an_answer_that_was_continued_uses_the_context_as_it_told_last():
-    message = Message("m", "assistant", "", parts=(Usage(1, 10), Text("half"), Usage(5, 10), Text("whole")))
+    parts = (Usage(1, 10), Text("half"), Usage(5, 10), Text("whole"))
+    record = Message("m", "assistant", "halfwhole", parts=parts).record()
+    message = message_of(record, None, "m", 1)
+    assert message.parts == parts
     assert usage_of([message]) == Usage(5, 10)
 
 

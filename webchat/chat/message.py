@@ -214,7 +214,7 @@ def message_of(record: Mapping[str, Any], before: str | None, name: str, revisio
 def _with_parts(message: Message, record: Mapping[str, Any]) -> Message:
     """The message with its record's parts and usage, which is one of the parts if there are any."""
     parts = parts_of(record.get("parts"), message.content, message.reasoning, message.notes)
-    usage = usage_of_record(record.get("usage")) or next((part for part in parts if isinstance(part, Usage)), None)
+    usage = usage_of_record(record.get("usage")) or _last_usage(parts)
     return replace(message, parts=parts, usage=usage) if parts or usage else message
 
 
@@ -234,6 +234,11 @@ def fenced(text: str, language: str = "") -> str:
     fence = "`" * max(3, longest + 1)
     end = "" if text.endswith("\n") else "\n"
     return f"{fence}{language}\n{text}{end}{fence}"
+
+
+def _last_usage(parts: Sequence[Part]) -> Usage | None:
+    """Of a continued answer each half has told one."""
+    return next((part for part in reversed(parts) if isinstance(part, Usage)), None)
 
 
 _TEXTS = {
