@@ -122,3 +122,13 @@ def test_pictures_in_base64(manager, bring_in, export):
     (message,) = manager.conversation(session_id).messages
     assert message.content == "See"
     assert bytes_of(manager, session_id, message.pictures[0]) == png(9)
+
+
+def test_a_damaged_picture_in_the_zip_is_left_out_alone(manager):
+    whole, picture = packed(chatgpt.EXPORT, file_0001=png(1), dalle__file_0002=png(2)), png(1)
+    damaged = whole.replace(picture, picture[:30] + b"\xff" * 5 + picture[35:])
+    assert damaged != whole
+    report = manager.archive.bring_in(io.BytesIO(damaged))
+    assert report.problems == []
+    assert len(report.imported) == 2
+    assert manager.conversation(report.imported[0]).messages[0].pictures == ()

@@ -120,12 +120,15 @@ class _Beside:
             self._by_id.setdefault(name.partition(".")[0], info)
 
     def find(self, name: str) -> bytes | None:
-        """The bytes of the file with this id, unless it is larger than a conversation may be."""
+        """The bytes of the file with this id; None if it is damaged or locked, or larger than a conversation may be."""
         info, most = self._by_id.get(name), self._watch.bounds.conversation
         if info is None or info.compress_type not in _UNPACKED or info.file_size > most:
             return None
-        with self._archive.open(info) as file:
-            data = file.read(most + 1)
+        try:
+            with self._archive.open(info) as file:
+                data = file.read(most + 1)
+        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError):
+            return None  # the conversations are whole without it
         self._watch.unpack(len(data))
         return data if len(data) <= most else None
 
