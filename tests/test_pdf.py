@@ -11,6 +11,7 @@ import pytest
 
 from tests.reading import until
 from webchat.attachments import attachments
+from webchat.attachments import pdf as pdf_module
 from webchat.attachments.pdf import PROGRAM
 from webchat.errors import InvalidInput
 
@@ -104,6 +105,14 @@ def test_one_that_unpacks_to_more_than_memory_ends_in_words():
     assert len(many) < 2**20
     said = complaint(pdf("x", content=many))
     assert said.startswith("paper.pdf is a PDF ")
+
+
+def test_nobody_waits_forever_for_those_of_others(monkeypatch):
+    monkeypatch.setattr(pdf_module, "PATIENCE", 0.01)
+    with pdf_module.AT_ONCE, pdf_module.AT_ONCE:
+        assert complaint(pdf("x")) == "paper.pdf is a PDF, and the server is reading others. Send it again in a moment."
+    monkeypatch.undo()
+    assert text_of(pdf("x")) == "[Page 1]\n\nx"
 
 
 def test_it_is_read_by_a_process_that_is_limited():

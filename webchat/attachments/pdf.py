@@ -13,9 +13,10 @@ from webchat.attachments.broken import Broken
 
 PROGRAM = (sys.executable, "-P", str(Path(__file__).with_name("pdf_text.py")))
 PATIENCE = 30.0
-"""Seconds until it is ended; it has a limit of its own for the processor's time."""
+"""Seconds until it is ended, and that one waits for others; it has a limit of its own for the processor's time."""
 AT_ONCE = threading.BoundedSemaphore(2)
 NOT_INSTALLED = "is a PDF, and reading its text needs one more package on the server: pip install 'webchat[pdf]'"
+TOO_MANY = "is a PDF, and the server is reading others. Send it again in a moment"
 TOO_MUCH = "is a PDF that takes too much time or memory to read. Send its text, or pictures of its pages"
 WHYS = {
     "locked": "is a PDF that is locked with a password. Send it without",
@@ -33,14 +34,17 @@ def pdf_text(data: bytes) -> str:
     """The text with the numbers of its pages. Raises Broken."""
     if find_spec("pypdf") is None:
         raise Broken(NOT_INSTALLED)
+    if not AT_ONCE.acquire(timeout=PATIENCE):
+        raise Broken(TOO_MANY)
     try:
-        with AT_ONCE:
-            run = subprocess.run(  # noqa: S603
-                PROGRAM, input=data, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=PATIENCE, check=True
-            )
+        run = subprocess.run(  # noqa: S603
+            PROGRAM, input=data, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=PATIENCE, check=True
+        )
         found = json.loads(run.stdout)
     except (subprocess.SubprocessError, OSError, ValueError) as error:
         raise Broken(TOO_MUCH) from error
+    finally:
+        AT_ONCE.release()
     if "text" not in found:
         raise Broken(WHYS[found["why"]])
     return str(found["text"])
