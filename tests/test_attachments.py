@@ -174,6 +174,32 @@ def test_the_orientation_is_read_in_either_order(order):
         assert orientation_of(damaged) == 1
 
 
+def header(width=3, height=2):
+    return chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+
+
+@pytest.mark.parametrize("second", [chunk(b"IHDR", b""), header(1, 1), header(60_000, 60_000)])
+def test_a_png_has_one_header(second):
+    with pytest.raises(InvalidInput, match="is damaged"):
+        sent(png(3, 2, second))
+
+
+@pytest.mark.parametrize("second", [b"", bytes(10)])
+def test_a_webp_has_one_extended_header(second):
+    body = b"WEBP" + b"VP8L\5\0\0\0\x2f\0\0\0\0\0" + b"VP8X" + struct.pack("<I", len(second)) + second
+    with pytest.raises(InvalidInput, match="is damaged"):
+        sent(b"RIFF" + struct.pack("<I", len(body)) + body)
+
+
+def test_of_many_colour_profiles_only_the_first_is_looked_at():
+    one, two = (chunk(b"iCCP", name + b"\0\0" + zlib.compress(b"colours")) for name in (b"one", b"two"))
+    damaged = chunk(b"iCCP", b"damaged\0\0colours")
+    assert sent(png(3, 2, one, two)).data == png(3, 2, one)
+    assert sent(png(3, 2, damaged, two)).data == png()
+    end = chunk(b"IEND", b"")
+    assert sent(png().replace(end, one + end)).data == png()
+
+
 SAMPLES = [png(), telling("JPEG"), telling("PNG"), telling("WEBP"), telling("GIF"), photo("WEBP", lossless=True)]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
@@ -54,7 +55,10 @@ def other_kind_of(data: bytes) -> str | None:
 
 def new_picture(name: str, media_type: str, data: bytes) -> NewPicture:
     """The picture as it is stored and sent, under that name. Raises Broken."""
-    clean = _CLEANED[media_type](data)
+    try:
+        clean = _CLEANED[media_type](data)
+    except (struct.error, IndexError) as error:
+        raise Broken("is damaged") from error
     if clean.width * clean.height > MOST_PIXELS:
         raise Broken(f"is {clean.width:,} × {clean.height:,} pixels: {MOST_PIXELS // 10**6} million at most")
     digest = sha256(clean.data).hexdigest()

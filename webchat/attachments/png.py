@@ -18,18 +18,19 @@ _KEPT = frozenset(b"IHDR PLTE IDAT IEND tRNS cHRM gAMA sRGB cICP sBIT bKGD hIST 
 
 def cleaned(data: bytes) -> Clean:
     """The picture without text, times, EXIF and XMP data, and what follows its end. Raises Broken."""
-    kept, size, has_picture, is_whole = [SIGNATURE], (0, 0), False, False
+    kept, size, seen = [SIGNATURE], (0, 0), set[bytes]()
     for kind, body in _chunks(data):
-        if len(kept) == 1 and (kind != b"IHDR" or len(body) != 13):
+        if (kind == b"IHDR") == bool(seen) or (not seen and len(body) != 13):
             raise Broken("is damaged")
         if kind == b"IHDR":
             size = struct.unpack_from(">II", body)
-        has_picture = has_picture or kind == b"IDAT"
-        is_whole = kind == b"IEND"
-        kept.append(_kept(kind, body))
-    if not is_whole:
+        # Only one profile is unpacked: any number of small ones would take any time.
+        is_left_out = kind == b"iCCP" and seen & {b"iCCP", b"IDAT"}
+        kept.append(b"" if is_left_out else _kept(kind, body))
+        seen.add(kind)
+    if b"IEND" not in seen:
         raise Broken(ENDS_EARLY)
-    if not has_picture or 0 in size:
+    if b"IDAT" not in seen or 0 in size:
         raise Broken("has no picture in it: it is damaged")
     return Clean(b"".join(kept), *size)
 

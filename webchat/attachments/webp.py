@@ -21,6 +21,8 @@ def cleaned(data: bytes) -> Clean:
     if end > len(data) or end < 20:
         raise Broken(ENDS_EARLY)
     chunks = [*_chunks(data[12:end])]
+    if any(kind == b"VP8X" for kind, _ in chunks[1:]):
+        raise Broken("is damaged: it has a second header")
     turned = next((orientation_of(_tiff(body)) for kind, body in chunks if kind == b"EXIF"), UPRIGHT)
     size, has_picture = _size(*chunks[0]), any(kind in (b"VP8 ", b"VP8L", b"ANMF") for kind, _ in chunks)
     if not has_picture or 0 in size:
