@@ -8,16 +8,23 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 import yaml
 
 from tests.conftest import Page
+from tests.stored import documents_in
 from webchat import create_app
 from webchat.backends import project_id_of
 from webchat.chat.parts import Reasoning, Text, ToolCall
 from webchat.config.home import default_home, move_out
 from webchat.conventions import AMPLIFIER_HOME, DATA_HOME
+from webchat.errors import StorageError
+from webchat.fileutil import DiskFolder
+from webchat.memory import MemoryStore
+from webchat.memory.file import MemoryFile
+from webchat.memory.shared import SharedMemories
 from webchat.storage import storage_at
 
 REGISTRY = Path("server") / "web-chat-sessions.json"
@@ -90,9 +97,19 @@ def test_a_chat_that_is_there_is_not_overwritten(in_amplifiers, user):
     new = user / ".local" / "share" / "webchat"
     (new / "server").mkdir(parents=True)
     (new / REGISTRY).write_text("[]")
-    assert (move_out(), default_home()) == ("", DATA_HOME)
+    assert "too, which are not shown" in move_out()
+    assert default_home() == DATA_HOME
     assert (new / REGISTRY).read_text() == "[]"
     assert (in_amplifiers / REGISTRY).exists()
+
+
+def test_a_move_overwrites_nothing(in_amplifiers, user):
+    new = user / ".local" / "share" / "webchat"
+    new.mkdir(parents=True)
+    (new / "memory-store.yaml").write_text("memories: [{id: mem-001, content: precious}]")
+    assert "stay in" in move_out()
+    assert "precious" in (new / "memory-store.yaml").read_text()
+    assert said_in(in_amplifiers) == ["Hello", "You said: Hello"]
 
 
 @pytest.mark.parametrize("chosen", [False, True])
@@ -226,3 +243,68 @@ def test_doctor_does_not_call_amplifiers_home_wrong(home, client, manager):
     told = subprocess.run(command, capture_output=True, text=True, check=False)
     assert "may read" not in told.stdout + told.stderr
     assert stat.S_IMODE(home.stat().st_mode) == 0o755
+
+
+class TestMemoriesOfBothAtOnce:
+    """What a crash, a full disk or the other program's writer can do between two steps."""
+
+    ROW: ClassVar = {"timestamp": "2026-01-01", "category": "general", "tags": []}
+
+    @pytest.fixture
+    def path(self, tmp_path):
+        path = tmp_path / "theirs.yaml"
+        self.write(path, {"mem-001": "A", "mem-002": "B"})
+        return path
+
+    def write(self, path, contents):
+        rows = [{"id": key, "content": text, **self.ROW} for key, text in contents.items()]
+        path.write_text(yaml.safe_dump({"memories": rows}))
+
+    def store(self, tmp_path, path, **more):
+        return MemoryStore(documents_in(DiskFolder(tmp_path / "ours")), shared=SharedMemories(path), **more)
+
+    def contents(self, path):
+        return {row["id"]: row["content"] for row in yaml.safe_load(path.read_text())["memories"]}
+
+    def test_a_delete_that_fails_loses_nothing(self, tmp_path, path, monkeypatch):
+        store = self.store(tmp_path, path)
+        store.remember("C")
+        with monkeypatch.context() as patch:
+            patch.setattr(DiskFolder, "replace", lambda *_: (_ for _ in ()).throw(OSError(28, "full")))
+            with pytest.raises(StorageError):
+                store.delete("mem-002")
+        assert [row["content"] for row in store.list()] == ["A", "B", "C"]
+
+    def test_ids_that_the_other_program_uses_again_stay_apart(self, tmp_path, path):
+        store = self.store(tmp_path, path)
+        store.delete("mem-002")
+        self.write(path, {"mem-001": "A", "mem-002": "C"})
+        [gone] = store.trash()
+        assert (gone["content"], gone["id"] != "mem-002") == ("B", True)
+        store.restore(gone["id"])
+        assert sorted(row["content"] for row in store.list()) == ["A", "B", "C"]
+        store.delete("mem-002")
+        assert sorted(row["content"] for row in store.list()) == ["A", "B"]
+        assert [row["content"] for row in store.trash()] == ["C"]
+
+    def test_what_is_added_meanwhile_stays(self, tmp_path, path):
+        shared = SharedMemories(path)
+        joined = shared.joined(MemoryFile({}, [], 1))
+        joined.new_row("2026-02-01", "ours", None)
+        self.write(path, {"mem-001": "A", "mem-002": "B", "mem-003": "theirs"})
+        shared.replace(joined, removes=True)
+        assert sorted(self.contents(path).values()) == ["A", "B", "ours", "theirs"]
+        assert len(self.contents(path)) == 4
+
+    def test_the_emptied_trash_takes_no_memory_along(self, tmp_path, path):
+        away = path.with_name("away")
+        path.rename(away)
+        now = ["2026-01-01T00:00:00+00:00"]
+        store = self.store(tmp_path, path, clock=lambda: now[0], trash_days=1)
+        store.remember("from before")
+        store.remember("thrown away")
+        store.delete("mem-002")
+        away.rename(path)
+        now[0] = "2026-03-01T00:00:00+00:00"
+        store.empty_expired()
+        assert sorted(row["content"] for row in store.list()) == ["A", "B", "from before"]

@@ -396,3 +396,50 @@ def test_many_looks_at_once_see_the_same(client, all_three, app):
     for thread in threads:
         thread.join()
     assert answers == [3] * 8
+
+
+def test_one_session_of_an_unthought_of_shape_hides_no_other(client, programs):
+    deep: object = "x"
+    for _ in range(400):
+        deep = [deep]
+    programs.claude_session([programs.claude_row(1, None, "user", deep)], "deep")
+    call = programs.claude_row(2, 1, "assistant", [{"type": "tool_use", "id": "t", "name": "X", "input": {"a": deep}}])
+    result = programs.claude_row(3, 2, "user", [{"type": "tool_result", "tool_use_id": "t", "content": deep}])
+    programs.claude_session([programs.claude_row(1, None, "user", "Nested"), call, result], "nested")
+    programs.codex_session(codex_rows(programs))
+    assert {"claude-code.nested", CODEX} <= {row["session_id"] for row in listed(client)["sessions"]}
+    assert client.get("/sessions/claude-code.nested").status_code == 200
+    until(lambda: listed(client, "?q=Two+files")["hits"])
+
+
+def test_a_codex_agents_work_is_not_the_persons(client, programs):
+    row = programs.codex_row
+    child = "0199aaaa-bbbb-7ccc-8ddd-eeeeffff0001"
+    spawned = {"subagent": {"thread_spawn": {"parent_thread_id": THREAD, "depth": 1}}}
+    programs.codex_session(codex_rows(programs))
+    about = row("session_meta", id=child, cwd="/w", source=spawned)
+    programs.codex_session([about, row("event_msg", type="user_message", message="An agent's task")], child)
+    assert [item["session_id"] for item in listed(client)["sessions"]] == [CODEX]
+    [link] = Page(client.get(f"/sessions/{CODEX}")).soup.select("details.work a")
+    assert link.get_text() == "An agent's task"
+
+
+def test_a_project_folder_that_is_renamed_keeps_its_sessions(client, manager, all_three):
+    folder = all_three.claude / "projects" / "-work"
+    assert client.get(f"/sessions/{CLAUDE}").status_code == 200
+    folder.rename(folder.with_name("-work-2"))
+    until(lambda: len(listed(client)["sessions"]) == 3 and not folder.exists())
+    until(lambda: manager.programs.find(CLAUDE) is not None)
+    assert len(manager.conversation(CLAUDE).messages) == 2
+
+
+def test_a_copy_counts_all_that_is_kept(all_three, backend):
+    row = all_three.claude_row
+    given = {"file_path": "/w/a", "content": "x" * 200_000}
+    calls = [{"type": "tool_use", "id": f"t{number}", "name": "Write", "input": given} for number in range(10)]
+    all_three.claude_session([row(1, None, "user", "Write"), row(2, 1, "assistant", calls)], "large")
+    app = create_app({"AMPLIFIER_HOME": str(all_three.amplifier), "WEBCHAT_MAX_KEPT": "1"}, backend=backend)
+    answer = app.test_client().post("/sessions/claude-code.large/copy", headers=JSON)
+    assert answer.status_code in (413, 507, 409, 429)
+    assert "MiB" in answer.json["error"]
+    app.extensions["webchat"].close()

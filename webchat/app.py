@@ -97,12 +97,12 @@ def _manager(
 
 def _memory(storage: Storage, settings: config.Settings) -> MemoryStore:
     shared = SharedMemories(settings.amplifier_home / "memory" / MEMORY_STORE_FILENAME)
-    alone = not (settings.token or settings.auth_header)
+    is_shared = not (settings.database or settings.auth_header)  # one machine's file is no database's, or everybody's
     return MemoryStore(
         storage.documents,
         trash_days=settings.trash_days,
         newest=storage.sessions.newest,
-        shared=shared if alone else None,
+        shared=shared if is_shared else None,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -161,7 +162,7 @@ class SessionLifecycle:
         working_dir, chosen = self._place_of_copy(session)
         this = once(key, "fork", session.session_id, message_id)
         if this is None or self._store.made_with(this, owner) is None:
-            texts = sum(len(message.content.encode()) for message in shown)
+            texts = sum(len(json.dumps(message.record(), ensure_ascii=False).encode()) for message in shown)
             pictures = sum(picture.size for message in shown for picture in message.pictures)
             self._allowance.require_room(owner, texts + pictures)
         info = self._made(working_dir, session.description, owner, this, session.title_by, chosen)
@@ -199,7 +200,7 @@ def _copied(message: Message, parent: str | None) -> Message:
 
 def _is_folder(working_dir: str) -> bool:
     # Unlike Path's methods, these raise nothing, neither for an unknown user nor for a name that is too long.
-    return os.path.isdir(os.path.expanduser(working_dir))  # noqa: PTH111, PTH112
+    return "\0" not in working_dir and os.path.isdir(os.path.expanduser(working_dir))  # noqa: PTH111, PTH112
 
 
 def _require_folder(working_dir: str) -> None:

@@ -25,6 +25,7 @@ _PATHS = ("file_path", "path", "notebook_path")
 _SHOWN = (*_PATHS, "command", "pattern", "query", "url", "description", "prompt", "agent")
 """The arguments that a card's title names, in this order."""
 LONGEST_TITLE = 200
+TOO_DEEP = "(nested too deep to be shown)"
 
 
 def called(call_id: str, tool: str, given: object) -> ToolCall:
@@ -62,7 +63,15 @@ def _as_text(given: object) -> str:
         only = next(iter(given.values()))
         if isinstance(only, str):
             return only
-    return json.dumps(given, ensure_ascii=False, indent=2) if given else ""
+    return as_json(given) if given else ""
+
+
+def as_json(value: object) -> str:
+    """The value as JSON to read."""
+    try:
+        return json.dumps(value, ensure_ascii=False, indent=2)
+    except RecursionError:  # what can be parsed may be nested too deep to be written
+        return TOO_DEEP
 
 
 def _change(values: Mapping[str, Any]) -> Diff | None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
+from webchat.chat.agent_tools import as_json
 from webchat.chat.part_records import records_of
 from webchat.chat.parts import Part, Reasoning, Text, ToolCall
 
@@ -45,7 +45,7 @@ def _part(row: Mapping[str, Any]) -> Part | None:
         return Reasoning(text) if text.strip() else None
     if kind in ("tool_call", "tool_use"):
         given = row.get("input", row.get("arguments"))
-        shown = given if isinstance(given, str) else json.dumps(given, ensure_ascii=False, indent=2)
+        shown = given if isinstance(given, str) else as_json(given)
         # What came of it is in another row, if anywhere; it is over in any case.
         return ToolCall(_text(row, "id") or "call", _text(row, "name") or "tool", status="done", input=shown)
     return None

@@ -27,20 +27,28 @@ def move_out() -> str:
     """Move what is ours from Amplifier's folder into the chat's own; returns what to say of it, or "".
 
     Called before a server starts. The list of sessions comes last: until it is there the old place counts, and the next
-    start goes on. On another disk everything stays where it is. Raises OSError.
+    start goes on. Nothing is overwritten, and on another disk everything stays where it is. Raises OSError.
     """
     old, new = AMPLIFIER_HOME.expanduser(), DATA_HOME.expanduser()
-    if not _has_sessions(old) or _has_sessions(new):
+    if not _has_sessions(old):
         return ""
+    if _has_sessions(new):
+        return (
+            f"There are conversations in {old}, too, which are not shown: {new} counts. "
+            f"“webchat export --home {old} > all.jsonl” and “webchat import all.jsonl” bring them here."
+        )
     for folder in (new, new / SERVER_DIR):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if (old / SERVER_DIR).stat().st_dev != (new / SERVER_DIR).stat().st_dev:
         return ""
     ours = [path for path in (old / SERVER_DIR).iterdir() if path.name.startswith(OURS)]
-    if (old / MEMORY_STORE_FILENAME).is_file():
-        (old / MEMORY_STORE_FILENAME).rename(new / MEMORY_STORE_FILENAME)
-    for path in sorted(ours, key=lambda path: path.name == WEB_CHAT_SESSIONS_FILENAME):
-        path.rename(new / SERVER_DIR / path.name)
+    ours += [path for path in (old / MEMORY_STORE_FILENAME,) if path.is_file()]
+    moves = [(path, new / path.relative_to(old)) for path in ours]
+    there = [str(target) for _, target in moves if os.path.lexists(target)]
+    if there:
+        return f"Your conversations stay in {old}: {there[0]} is there already. Move it away to have them moved."
+    for path, target in sorted(moves, key=lambda move: move[0].name == WEB_CHAT_SESSIONS_FILENAME):
+        path.rename(target)
     return f"Your conversations have moved from {old} to {new}, where “amplifier reset” does not remove them."
 
 

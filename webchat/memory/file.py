@@ -35,8 +35,8 @@ class MemoryFile:
     next_id: int
     damaged: bool = False
     trash: list[dict[str, Any]] = field(default_factory=list)
-    is_shared: bool = False
-    """Whether the rows without an owner are another program's too."""
+    shared: list[dict[str, Any]] | None = None
+    """What another program's file had of the rows without an owner; None if there is no such file."""
 
     def new_row(self, timestamp: str, content: str, owner: str | None) -> dict[str, Any]:
         row = {

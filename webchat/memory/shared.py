@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,38 +33,62 @@ class SharedMemories:
     def joined(self, ours: MemoryFile) -> MemoryFile:
         """Our document's memories with those of the file. Raises OSError.
 
-        Memories from before the file was there come with new ids where the file has other memories under theirs.
+        Memories of ours come with new ids where the file has other memories under theirs.
         """
         theirs = parse(self._path.read_bytes())
+        joined = replace(ours, rows=[*theirs.rows], trash=[], shared=theirs.rows)
+        joined.next_id = max(ours.next_id, theirs.next_id)
         contents = {str(row["id"]): row["content"] for row in theirs.rows}
-        next_id = max(ours.next_id, theirs.next_id)
-        joined = MemoryFile(ours.top, list(theirs.rows), next_id, ours.damaged, ours.trash, is_shared=True)
-        for row in ours.rows:
-            if "owner" not in row and str(row["id"]) in contents:
-                if row["content"] == contents[str(row["id"])]:  # a crash came between the two writes
-                    continue
-                row = {**row, "id": f"mem-{joined.next_id:03}"}
-                joined.next_id += 1
-            joined.rows.append(row)
+        for rows, into in (ours.rows, joined.rows), (ours.trash, joined.trash):
+            for row in rows:
+                if "owner" in row or str(row["id"]) not in contents:
+                    into.append(row)
+                elif row["content"] != contents[str(row["id"])]:  # else only one of two writes was made
+                    into.append(_with_new_id(joined, row))
         return joined
 
-    def replace(self, rows: list[Row]) -> None:
-        """Write these rows, in one step; the file's other keys and its mode stay. Raises OSError."""
-        before = parse(self._path.read_bytes())
-        if before.damaged:
-            raise OSError(f"{self._path} cannot be understood, so it is not written")
-        known = {str(row["id"]): row for row in before.rows}
-        new = [{**known.get(str(row["id"]), {}), **{key: row[key] for key in KNOWN if key in row}} for row in rows]
-        if new == before.rows:
+    def replace(self, file: MemoryFile, *, removes: bool) -> None:
+        """Write what has changed of the rows without an owner since `joined`; all else in the file stays.
+
+        In one step, with the file's mode. What its own writer has added meanwhile stays, too. Without `removes` none is
+        taken out. Raises OSError.
+        """
+        wanted = [row for row in file.rows if "owner" not in row]
+        if wanted == file.shared or file.shared is None:
             return
+        now = parse(self._path.read_bytes())
+        if now.damaged:
+            raise OSError(f"{self._path} cannot be understood, so it is not written")
+        known, kept = set(map(_key, file.shared)), set(map(_key, wanted))
+        rows = [row for row in now.rows if not removes or _key(row) not in known or _key(row) in kept]
+        there = set(map(_key, rows))
+        taken = {str(row["id"]) for row in rows}
+        for row in wanted:
+            if _key(row) not in there:
+                row = row if str(row["id"]) not in taken else _with_new_id(now, row)
+                rows.append({key: row[key] for key in KNOWN if key in row})
+        rows.sort(key=lambda row: (str(row.get("timestamp") or ""), len(str(row["id"])), str(row["id"])))
+        if rows != now.rows:
+            self._write(dump({**now.top, "memories": rows}))
+
+    def _write(self, data: bytes) -> None:
         handle, name = tempfile.mkstemp(dir=self._path.parent, prefix=".memory-store.yaml.")
         try:
             with os.fdopen(handle, "wb") as file:
-                file.write(dump({**before.top, "memories": new}))
+                file.write(data)
                 file.flush()
                 os.fsync(handle)
-            os.chmod(name, self._path.stat().st_mode & 0o777)  # noqa: PTH101  (a name, not a path)
-            os.replace(name, self._path)  # noqa: PTH105
+            Path(name).chmod(self._path.stat().st_mode & 0o777)
+            Path(name).replace(self._path)
         except BaseException:
-            os.unlink(name)  # noqa: PTH108
+            Path(name).unlink(missing_ok=True)
             raise
+
+
+def _key(row: Row) -> tuple[str, str]:
+    return str(row["id"]), str(row["content"])
+
+
+def _with_new_id(file: MemoryFile, row: Row) -> Row:
+    file.next_id += 1
+    return {**row, "id": f"mem-{file.next_id - 1:03}"}

@@ -185,8 +185,17 @@ class MemoryStore:
 
     @contextmanager
     def _changing_named(self, name: str) -> Iterator[tuple[Draft, MemoryFile]]:
-        with storing("The memories could not be saved"), self._documents.changing(name) as draft:
-            yield draft, self._joined(name, _file_of(draft.data))
+        with storing("The memories could not be saved"):
+            with self._documents.changing(name) as draft:
+                file = self._joined(name, _file_of(draft.data))
+                yield draft, file
+                # Whatever fails, a memory is in one of the files: it comes into theirs before it leaves ours …
+                self._share(file, removes=False)
+            self._share(file, removes=True)  # … and into our trash before it leaves theirs.
+
+    def _share(self, file: MemoryFile, *, removes: bool) -> None:
+        if self._shared and file.shared is not None:
+            self._shared.replace(file, removes=removes)
 
     def _read(self, owner: str | None) -> MemoryFile:
         return self._named(self._documents.of(MEMORIES, owner))
@@ -202,9 +211,7 @@ class MemoryStore:
         trash = [row for row in file.trash if not self._is_expired(row)]
         top = {key: value for key, value in file.top.items() if key != "trash"} | ({"trash": trash} if trash else {})
         rows = file.rows
-        if self._shared and file.is_shared:
-            # First theirs: a memory that is in both for a moment is one, and none is lost.
-            self._shared.replace([row for row in rows if "owner" not in row])
+        if file.shared is not None:
             rows = [row for row in rows if "owner" in row]
         draft.data = dump(top | {"memories": rows, "next_id": file.next_id})
         draft.damaged = file.damaged

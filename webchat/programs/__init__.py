@@ -5,6 +5,7 @@ Nothing of those programs is written, ever: see `webchat.programs.untouched`.
 
 from __future__ import annotations
 
+import errno
 import logging
 import threading
 import time
@@ -20,7 +21,7 @@ from webchat.chat.search import Found, TitleQuery
 from webchat.chat.session import WebChatSession
 from webchat.errors import NoThreads, ReadOnlySession, SessionNotFound, storing
 from webchat.programs.catalog import Catalog, Entry, measured
-from webchat.programs.program import Program
+from webchat.programs.program import Program, Read
 from webchat.storage.protocols import Storage
 
 log = logging.getLogger(__name__)
@@ -115,7 +116,7 @@ class OtherPrograms:
                 self._read.move_to_end(session_id)
                 return kept[1]
         with storing("The conversation could not be read"):
-            read = entry.program.read(entry.spotted)
+            read = _read(entry)
         conversation = Conversation(
             Messages(read.messages),
             read.revision,
@@ -145,7 +146,7 @@ class OtherPrograms:
     def messages(self, session_id: str) -> tuple[Message, ...]:
         """A session's messages, for the index. Raises OSError."""
         entry = self._catalog.get(session_id)
-        return entry.program.read(entry.spotted).messages if entry else ()
+        return _read(entry).messages if entry else ()
 
     def versions(self) -> dict[str, object]:
         """All sessions that can be read, with their version, the most recently written last."""
@@ -159,8 +160,12 @@ class OtherPrograms:
         self._wanted_at = time.monotonic()
         if self._is_watching:
             self._first.wait(FIRST_PATIENCE)
-        elif time.monotonic() - self._looked_at > LONGEST_PAUSE:
-            self._look(lambda: False)
+        elif time.monotonic() - self._looked_at > LONGEST_PAUSE and self._looking.acquire(timeout=FIRST_PATIENCE):
+            try:
+                if time.monotonic() - self._looked_at > LONGEST_PAUSE:
+                    self._look(lambda: False)
+            finally:
+                self._looking.release()
 
     def _watch(self) -> None:
         """Make sure that a thread looks for changes while pages are open."""
@@ -177,7 +182,8 @@ class OtherPrograms:
                     self._is_watching = False
                     return
             try:
-                took = measured(lambda: self._look(self._stopping.is_set))
+                with self._looking:
+                    took = measured(lambda: self._look(self._stopping.is_set))
             except Exception:  # the next look retries
                 log.warning("other programs' sessions cannot be looked at", exc_info=True)
                 took = LONGEST_PAUSE
@@ -185,9 +191,9 @@ class OtherPrograms:
             self._stopping.wait(min(max(SHORTEST_PAUSE, 20 * took), LONGEST_PAUSE))
 
     def _look(self, is_over: Callable[[], bool]) -> None:
-        with self._looking:
-            self._catalog.look(is_over)
-            self._looked_at = time.monotonic()
+        """Look for changes. Needs the lock."""
+        self._catalog.look(is_over)
+        self._looked_at = time.monotonic()
 
     def _tell(self, changed: Collection[str]) -> None:
         for session_id in changed:
@@ -206,6 +212,17 @@ class _Texts:
 
     def sessions(self) -> Mapping[str, object]:
         return self._programs.versions()
+
+
+def _read(entry: Entry) -> Read:
+    """What its program has written. Raises OSError, also for a shape that nobody thought of."""
+    try:
+        return entry.program.read(entry.spotted)
+    except OSError:
+        raise
+    except Exception as error:
+        log.warning("session %s cannot be understood", entry.name, exc_info=True)
+        raise OSError(errno.EINVAL, "cannot be understood") from error
 
 
 def _session_of(entry: Entry) -> WebChatSession:

@@ -83,11 +83,11 @@ def _spotted(sessions: str, entry: os.DirEntry[str], known: Spotted | None) -> S
     except OSError:
         return None
     # Both files are renamed into the folder, which changes its time: the files are looked at only then.
-    if known is not None and known.revision[0] == folder.st_mtime_ns:
+    path = f"{sessions}/{entry.name}"
+    if known is not None and known.revision[0] == folder.st_mtime_ns and str(known.path) == path:
         return known
     if not stat.S_ISDIR(folder.st_mode) or not _ID.fullmatch(entry.name):
         return None
-    path = f"{sessions}/{entry.name}"
     written = state_of(f"{path}/{TRANSCRIPT}") or state_of(f"{path}/{TRANSCRIPT}.backup")
     if written is None or not written.st_size:
         return None

@@ -98,7 +98,7 @@ class Catalog:
         name = name_of(program.name, spotted.id)
         try:
             described = program.describe(spotted)
-        except OSError:  # removed meanwhile, or not ours to read
+        except Exception:  # removed meanwhile, not ours to read, or of a shape that nobody thought of
             log.info("session %s cannot be read", name, exc_info=True)
             described = None
         return Entry(name, program, spotted, described, folded(described.title) if described else "")

@@ -19,8 +19,6 @@ from webchat.programs.turns import Turns, stated, text_of
 from webchat.programs.untouched import entries
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,100}", re.ASCII)
-_COMMAND = re.compile(r"<command-name>(.*?)</command-name>", re.DOTALL)
-_ARGUMENTS = re.compile(r"<command-args>(.*?)</command-args>", re.DOTALL)
 _NOT_SAID = ("<local-command-", "<system-reminder", "<bash-stdout", "<task-notification")
 _INTERRUPTED = "[Request interrupted by user"
 _TITLES = {"custom-title": "customTitle", "ai-title": "aiTitle", "summary": "summary"}
@@ -124,11 +122,17 @@ def _said(row: Row) -> str:
     if isinstance(content, list):
         content = [block for block in content if isinstance(block, dict) and block.get("type") == "text"]
     text = text_of(content).strip()
-    command = _COMMAND.search(text)
+    command = _between(text, "<command-name>", "</command-name>")
     if command:
-        given = _ARGUMENTS.search(text)
-        return f"{command[1].strip()} {given[1].strip() if given else ''}".strip()
+        return f"{command} {_between(text, '<command-args>', '</command-args>')}".strip()
     return "" if text.startswith((*_NOT_SAID, _INTERRUPTED)) else text
+
+
+def _between(text: str, begin: str, end: str) -> str:
+    """What stands between these two; "" if they do not."""
+    _, _, rest = text.partition(begin)
+    found, closed, _ = rest.partition(end)
+    return found.strip() if closed else ""
 
 
 def _take_in(turns: Turns, row: Row) -> None:

@@ -41,9 +41,9 @@ class CodexSessions:
         if not said:
             return None
         about = next((_payload(row) for row in rows if row.get("type") == "session_meta"), {})
-        program = about.get("program")
-        spawned = program.get("subagent") if isinstance(program, dict) else None
-        parent = _parent_in(spawned) if spawned else None
+        source = about.get("source")
+        spawned = source.get("subagent") if isinstance(source, dict) else None
+        parent = _parent_in(spawned) if spawned else stated(about, "parent_thread_id") or None
         return Described(title_of(said), stated(about, "cwd"), stated(about, "timestamp"), parent)
 
     def read(self, spotted: Spotted) -> Read:

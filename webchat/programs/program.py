@@ -32,7 +32,7 @@ def spotted_in(folder: str, entry: os.DirEntry[str], session_id: str, known: Spo
     except OSError:
         return None
     revision = (state.st_mtime_ns, state.st_size, state.st_ino)
-    if known is not None and known.revision == revision:
+    if known is not None and known.revision == revision and str(known.path) == f"{folder}/{entry.name}":
         return known
     if not stat.S_ISREG(state.st_mode) or not state.st_size:
         return None

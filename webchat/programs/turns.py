@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import groupby
 from typing import Any
 from zlib import crc32
 
-from webchat.chat.agent_tools import called
+from webchat.chat.agent_tools import TOO_DEEP, as_json, called
 from webchat.chat.message import Message
 from webchat.chat.parts import MOST_PARTS, Block, Diff, Note, Output, Part, Reasoning, Terminal, Text, ToolCall
+
+DEEPEST = 20
+"""Lists and mappings inside each other that are looked into for a text."""
 
 
 def parsed(value: object) -> object:
@@ -28,16 +32,18 @@ def whole(text: str) -> str:
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
-def text_of(content: object) -> str:
+def text_of(content: object, depth: int = 0) -> str:
     """The text of a string, of a list of blocks, or of a tool's result, which may be anything."""
-    if isinstance(content, str):
-        return content
+    if isinstance(content, str) or content is None:
+        return content or ""
+    if depth == DEEPEST:
+        return TOO_DEEP
     if isinstance(content, list):
-        return "\n\n".join(filter(None, map(text_of, content)))
+        return "\n\n".join(filter(None, (text_of(item, depth + 1) for item in content)))
     if isinstance(content, Mapping):
         text = content.get("text", content.get("output", content.get("content")))
-        return text_of(text) if text is not None else json.dumps(content, ensure_ascii=False, indent=2)
-    return "" if content is None else str(content)
+        return text_of(text, depth + 1) if text is not None else as_json(content)
+    return str(content)
 
 
 class Turns:
@@ -105,10 +111,7 @@ class Turns:
         if not part.text.strip():
             return
         self._answer(time, model)
-        last = self._parts[-1] if self._parts else None
-        if isinstance(part, Text) and isinstance(last, Text):
-            self._parts[-1] = Text(f"{last.text}\n\n{part.text}")
-        elif self._has_room():
+        if self._has_room():
             self._parts.append(part)
 
     def _has_room(self) -> bool:
@@ -139,26 +142,27 @@ class Turns:
     def _finish(self) -> None:
         """Put the parts of the last answer together."""
         if self._parts:
-            last = self.messages[-1]
-            said = "\n\n".join(part.text for part in self._parts if isinstance(part, Text))
-            reasoning = "".join(part.text for part in self._parts if isinstance(part, Reasoning))
-            notes = tuple(part.text for part in self._parts if isinstance(part, Note))
-            whole, parts = replace(last, content=said, reasoning=reasoning, notes=notes), _joined(self._parts)
+            parts = tuple(_joined(self._parts))
+            said = "".join(part.text for part in parts if isinstance(part, Text))
+            reasoning = "".join(part.text for part in parts if isinstance(part, Reasoning))
+            notes = tuple(part.text for part in parts if isinstance(part, Note))
+            whole = replace(self.messages[-1], content=said, reasoning=reasoning, notes=notes)
             self.messages[-1] = whole if parts == whole.ordered else replace(whole, parts=parts)
         self._parts, self._calls = [], {}
 
 
-def _joined(parts: Sequence[Part]) -> tuple[Part, ...]:
+def _joined(parts: Sequence[Part]) -> list[Part]:
     """The parts, of which the texts joined are the message's content: blank lines stand between them."""
     joined: list[Part] = []
-    first = True
-    for part in parts:
-        if isinstance(part, Text):
-            joined.append(part if first else Text(f"\n\n{part.text}"))
-            first = False
+    has_text = False
+    for is_text, group in groupby(parts, key=lambda part: isinstance(part, Text)):
+        if is_text:
+            text = "\n\n".join(part.text for part in group if isinstance(part, Text))
+            joined.append(Text(f"\n\n{text}" if has_text else text))
+            has_text = True
         else:
-            joined.append(part)
-    return tuple(joined)
+            joined += group
+    return joined
 
 
 def stated(value: Mapping[str, Any], name: str) -> str:
