@@ -8,6 +8,7 @@ import threading
 import pytest
 
 from tests.conftest import HTMX, Page
+from tests.pictures import png
 from tests.processes import another_process, says, tell
 from tests.reading import chunks, read_until, until
 from tests.scripted import ScriptedBackend
@@ -88,6 +89,13 @@ class TestSending:
         assert isinstance(posted, Posted)
         assert posted.wait(PATIENCE)
         assert said(manager, session_id)[-1] == ("You said: hello", "complete")
+
+    def test_of_one_that_is_refused_no_picture_is_kept(self, manager, busy):
+        for number in range(MOST):
+            manager.queue.send(busy, str(number))
+        with pytest.raises(LimitReached):
+            manager.queue.send(busy, "look", files=[("a.png", png())])
+        assert manager.storage.pictures.sizes(busy) == {}
 
     def test_its_files_come_with_it(self, manager, backend, busy, gate):
         manager.queue.send(busy, "look", files=[("notes.txt", "né")])

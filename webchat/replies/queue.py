@@ -111,8 +111,7 @@ class MessageQueue:
         self._rules.require_sight(session, sent)
         key = sent.key or new_message_id()
         item = QueuedMessage(key, sent.text, sent.files, self._clock(), sent.client, pictures=sent.pictures)
-        self._rules.keep_pictures(session, sent)
-        added = self._add(session, item)
+        added = self._add(session, item, sent)
         if isinstance(added, QueuedMessage) and not self._supervisor.is_answering(session_id):
             self.send_next(session_id)  # the answer has ended, and its process may have looked too early
         return added
@@ -262,7 +261,7 @@ class MessageQueue:
         with storing("The waiting messages could not be read"):
             return self._storage.queue.items(session_id)
 
-    def _add(self, session: WebChatSession, item: QueuedMessage) -> Posted | QueuedMessage:
+    def _add(self, session: WebChatSession, item: QueuedMessage, sent: Submission) -> Posted | QueuedMessage:
         """Append it, unless it is queued or was sent before."""
         with storing(NOT_QUEUED), self._storage.queue.changing(session.session_id) as items:
             again = _same(items, item.key, item.text) or self._rules.sent_before(session, item.key, item.text)
@@ -273,6 +272,7 @@ class MessageQueue:
             if not is_message_id(item.key) or any(known.key == item.key for known in items):
                 item = replace(item, key=key_of(item.key, item.text))
             with self._allowance.message(session.owner, item.size):
+                self._rules.keep_pictures(session, sent)
                 items.append(item)
         self._tell(session.session_id)
         return item
