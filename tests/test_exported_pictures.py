@@ -128,6 +128,13 @@ def test_pictures_count_for_what_a_person_may_bring_in(manager):
     small.close()
 
 
+def test_only_pictures_of_messages_are_exported(manager):
+    session_id = sent_to(manager, ("cat.png", CAT))
+    before = exported(manager)
+    manager.storage.pictures.put(session_id, DOG, "png")
+    assert exported(manager) == before
+
+
 def test_readable_exports_show_or_name_it(manager, client):
     session_id = sent_to(manager, ("<my> *cat*.png", CAT))
     page = BeautifulSoup(client.get(f"/sessions/{session_id}/export?format=html").data, "html.parser")

@@ -6,11 +6,16 @@ import copy
 import io
 import json
 import threading
+import zipfile
 
 import pytest
 
 from tests.foreign import chatgpt, claude
+from tests.pictures import chunk, png
+from tests.scripted import ScriptedBackend
 from webchat.chat.parts import Output, ToolCall
+from webchat.limits import Limits
+from webchat.manager import WebChatSessionManager
 
 
 @pytest.fixture
@@ -116,6 +121,65 @@ def test_a_session_in_which_an_answer_is_being_written_is_told(manager, backend,
     release.set()
     posted.wait()
     assert bring_in(talk("one", "two", "three")).grown == [session_id]
+
+
+def test_what_was_deleted_for_good_since_does_not_come_back(manager, bring_in):
+    (session_id,) = bring_in(talk("one", "two"), owner="ada").imported
+    here = manager.archive.importer.here("ada")
+    manager.archive.importer.here = lambda owner: here  # as it was before
+    manager.housekeeping.purge_all("ada")
+    assert bring_in(talk("one", "two", "three"), owner="ada").grown == []
+    assert not manager.storage.has(session_id)
+
+
+def test_only_what_is_new_counts_and_the_rest_of_the_file_is_imported():
+    small = WebChatSessionManager(ScriptedBackend(), limits=Limits(kept=100_000))
+    other = {**talk("else"), "uuid": "d"}
+
+    def bring(*conversations):
+        return small.archive.bring_in(io.BytesIO(json.dumps(conversations).encode()))
+
+    (session_id,) = bring(talk("x" * 60_000)).imported
+    assert bring(talk("x" * 60_000, "two")).grown == [session_id]
+    report = bring(other, talk("x" * 60_000, "two", "y" * 60_000))
+    (problem,) = report.problems
+    assert problem.startswith("“Talk”: nothing was added to it. There would be more than")
+    assert len(report.imported) == 1
+    small.close()
+
+
+def test_pictures_of_new_messages_count_too():
+    small = WebChatSessionManager(ScriptedBackend(), limits=Limits(kept=100_000))
+
+    def bring(*nodes):
+        conversation = {**chatgpt.CONVERSATION, "mapping": {node["id"]: node for node in nodes}}
+        data = io.BytesIO()
+        with zipfile.ZipFile(data, "w") as archive:
+            archive.writestr("conversations.json", json.dumps([conversation]))
+            archive.writestr("file-0001.png", png(3, 2, chunk(b"IDAT", bytes(200_000))))
+        return small.archive.bring_in(data)
+
+    pointer = {"content_type": "image_asset_pointer", "asset_pointer": "file-service://file-0001"}
+    first = chatgpt.node("a", None, "user", chatgpt.said("Hello"))
+    second = chatgpt.node("b", "a", "user", {"content_type": "multimodal_text", "parts": ["See", pointer]})
+    (session_id,) = bring(first).imported
+    assert "There would be more than" in bring(first, second).problems[0]
+    assert small.storage.pictures.sizes(session_id) == {}
+    small.close()
+
+
+@pytest.mark.parametrize("kind", ["plain", "markdown"])
+def test_what_has_no_ids_of_messages_is_not_mixed(manager, kind):
+    def bring(*texts):
+        if kind == "plain":
+            messages = [{"role": "user", "content": text} for text in texts]
+            return manager.archive.bring_in(io.BytesIO(json.dumps({"id": "x", "messages": messages}).encode()))
+        said = "".join(f"## You\n\n{text}\n\n" for text in texts)
+        return manager.archive.bring_in(io.BytesIO(f"# T\n\n2026-01-01 · abc\n\n{said}".encode()))
+
+    (session_id,) = bring("one", "two").imported
+    assert bring("one", "other", "three").known == 1
+    assert said(manager, session_id) == ["one", "two"]
 
 
 def test_each_person_has_their_own(manager, bring_in):

@@ -14,7 +14,7 @@ from webchat.archive.growth import Growth
 from webchat.archive.importer import Importer
 from webchat.archive.pictures import picture_line
 from webchat.archive.reading import conversations
-from webchat.chat.picture import MEDIA_TYPES, is_picture_key
+from webchat.chat.picture import MEDIA_TYPES
 from webchat.chat.session import Row, session_of
 from webchat.errors import InvalidInput, LimitReached, NoRoom, SessionBusy, StorageError, storing
 from webchat.limits import Limits
@@ -58,11 +58,13 @@ class Archive:
                 yield from self._pictures(session.session_id)
 
     def _pictures(self, session_id: str) -> Iterator[bytes]:
-        """The session's pictures as lines, one at a time. Raises StorageError."""
+        """The pictures of its messages as lines, one at a time: others were not sent, or wait. Raises StorageError."""
         stored = self._storage.pictures
         with storing("A picture could not be read"):
-            for key in sorted(stored.sizes(session_id)):
-                data = stored.read(session_id, key) if is_picture_key(key) else None
+            keys = stored.sizes(session_id).keys()
+            messages = self._storage.transcripts.messages(session_id) if keys else ()
+            for key in sorted(keys & {picture.key for message in messages for picture in message.pictures}):
+                data = stored.read(session_id, key)
                 if data is not None:
                     yield picture_line(MEDIA_TYPES[key.partition(".")[2]], data)
 
@@ -123,7 +125,7 @@ class Archive:
         name = str(row["session_id"])
         try:
             has_grown = found.may_grow and not row.get("deleted_at") and self._growth.add(name, found, owner)
-        except (InvalidInput, SessionBusy) as error:
+        except (InvalidInput, SessionBusy, NoRoom, LimitReached, StorageError) as error:
             report.unread("", f"“{row.get('description', name)}”", f"nothing was added to it. {str(error).rstrip('.')}")
             return
         report.grown += [name] if has_grown else []

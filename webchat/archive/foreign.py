@@ -84,6 +84,8 @@ class Conversation:
     content: object = field(default=None)
     """All of it, by which it is identified if it has no id."""
     too_large: bool = False
+    has_ids: bool = True
+    """Whether its messages have ids of their own, or are only appended to: then a newer export can be told from it."""
 
 
 def brought(found: Conversation, find: Find) -> Brought:
@@ -113,7 +115,7 @@ def brought(found: Conversation, find: Find) -> Brought:
         "extra": extra,
     }
     row |= {name: True for name in ("pinned", "archived") if getattr(found, name)}
-    return Brought(row, tree.transcript(found.current), tree.tails, pictures, may_grow=True)
+    return Brought(row, tree.transcript(found.current), tree.tails, pictures, may_grow=found.has_ids)
 
 
 def title_in(found: Conversation) -> str:

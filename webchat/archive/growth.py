@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from webchat.archive.brought import Brought
@@ -12,7 +12,9 @@ from webchat.chat.tree import Tree
 from webchat.fileutil import jsonlines
 from webchat.replies.allowance import Allowance
 from webchat.replies.supervisor import ReplySupervisor
+from webchat.session_store import WebChatSession
 from webchat.storage.protocols import Storage
+from webchat.storage.protocols.pictures import key_of
 
 
 class Growth:
@@ -26,22 +28,39 @@ class Growth:
         tree = _tree(found.transcript)
         if not any(_new(tree, self._here(session_id), found.tails)):
             return False
-        self._allowance.require_room(owner, len(found.transcript))
         with self._supervisor.turn(session_id) as turn:
+            session = self._storage.sessions.get(session_id)
+            if session is None or session.deleted_at or session.owner != owner:  # since it was found here
+                return False
             missing, longer = _new(tree, self._here(session_id), found.tails)
+            self._require_room(session, missing, longer, found)
             shown = turn.conversation.last
-            for suffix, data in found.pictures or ():
+            for suffix, data in self._pictures(session_id, missing, found):
                 self._storage.pictures.put(session_id, data, suffix)
             for message in longer:
                 self._storage.transcripts.extend(session_id, message)
             if missing:
                 self._storage.transcripts.append(session_id, *missing)
             self._show(session_id, shown.id if shown else None, tree, found.tails)
-        session, last = self._storage.sessions.get(session_id), str(found.row.get("last_active", ""))
-        if session and session.last_active < last:
+        last = str(found.row.get("last_active", ""))
+        if session.last_active < last:
             self._storage.sessions.touch_all({session_id: last}, "import")
         self._storage.bus.publish(session_id, urgent=True)
         return bool(missing or longer)
+
+    def _require_room(
+        self, session: WebChatSession, missing: Iterable[Message], longer: Iterable[Message], found: Brought
+    ) -> None:
+        """Raises NoRoom if what is new is too much."""
+        lines = sum(len(jsonlines.dump(message.record())) for message in (*missing, *longer))
+        pictures = sum(len(data) for _, data in self._pictures(session.session_id, missing, found))
+        self._allowance.require_room(session.owner, lines + pictures)
+
+    def _pictures(self, session_id: str, missing: Iterable[Message], found: Brought) -> Iterator[tuple[str, bytes]]:
+        """The pictures of new messages that the session does not have yet."""
+        keys = {picture.key for message in missing for picture in message.pictures}
+        keys -= self._storage.pictures.sizes(session_id).keys()
+        return ((suffix, data) for suffix, data in found.pictures or () if key_of(data, suffix) in keys)
 
     def _here(self, session_id: str) -> Mapping[str, Message]:
         return {message.id: message for message in self._storage.transcripts.messages(session_id)}

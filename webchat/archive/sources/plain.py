@@ -41,7 +41,7 @@ def _conversation(title: str, theirs: str | None, messages: Iterator[Any]) -> Co
             [message.get("role"), openai_shapes.told(message.get("content"))] if not nodes.is_too_large else 0
         )
     last = nodes[-1].key if len(nodes) else None
-    return Conversation("plain", theirs, title, nodes, last, system_prompt=system, content=content)
+    return Conversation("plain", theirs, title, nodes, last, system_prompt=system, content=content, has_ids=False)
 
 
 def _is_message(value: object) -> bool:
