@@ -10,6 +10,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from webchat.render.markdown import GrowingMarkdown, markdown
+from webchat.render.typed import typed
+from webchat.replies.title_text import cleaned
 
 SIZE = 1_000
 """Characters of the smaller text; the larger one has four times as many."""
@@ -108,8 +110,12 @@ def cpu(work: Callable[[], object]) -> float:
 
 
 def is_linear(render: Callable[[str], object], part: str) -> bool:
+    return grows_linearly(render, lambda size: (part * (size // len(part) + 1))[:size])
+
+
+def grows_linearly(render: Callable[[str], object], text: Callable[[int], str]) -> bool:
     """Whether four times the text takes at most nine times as long, in one of three attempts."""
-    small, large = ((part * (size // len(part) + 1))[:size] for size in (SIZE, 4 * SIZE))
+    small, large = text(SIZE), text(4 * SIZE)
     for attempt in range(3):
         # Another text each time, since what was rendered last is kept.
         once = min(cpu(lambda mark=mark: render(f"{mark}\n\n{small}")) for mark in (f"a{attempt}", f"b{attempt}"))
@@ -133,6 +139,37 @@ def test_a_line_of_the_same_marks_takes_time_in_proportion(span):
 @pytest.mark.parametrize("line", [line for line in LINES if line])
 def test_the_same_line_again_and_again_does_so(line):
     assert is_linear(markdown, f"{line}\n")
+
+
+@pytest.mark.parametrize("blank", [" ", "\t", "\n", "\\", "x", "1", "#", " #", "`", "~"])
+@pytest.mark.parametrize(
+    ("begin", "end"),
+    [
+        ("```", "`"),
+        ("~~~", "`"),
+        ("<details><summary>", "x"),
+        ("<details>\n<summary>x", "\n</details>"),
+        ("$x", "$"),
+        ("$1", "$"),
+        ("# ", "y"),
+    ],
+)
+def test_a_mark_and_many_blanks_do_so(begin, blank, end):
+    def text(size):
+        return f"{begin}{blank * (size // len(blank))}{end}"
+
+    assert grows_linearly(markdown, text)
+    assert grows_linearly(typed, text)
+
+
+@pytest.mark.parametrize(
+    ("begin", "blank"), [("```\n", "\n"), ("```\n", "\n`"), ("# x", " "), ("# x", " #"), ("- ", " ")]
+)
+def test_a_title_does_so(begin, blank):
+    def titled(text):
+        return cleaned(text.partition("\n\n")[2])
+
+    assert grows_linearly(titled, lambda size: f"{begin}{blank * (4 * size // len(blank))}y")
 
 
 @given(st.lists(st.sampled_from(LINES), min_size=2, max_size=8).map(lambda lines: "\n".join(lines) + "\n"))

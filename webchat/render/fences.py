@@ -7,7 +7,7 @@ import re
 from markdown_it import MarkdownIt
 from markdown_it.rules_block import StateBlock, fence
 
-_MARK = re.compile(r"(`{3,}|~{3,})[ \t]*([^`]*?)[ \t]*$")
+_MARK = re.compile(r"(`{3,}+|~{3,}+)([^`]*+)$")
 _LANGUAGE = re.compile(r"[\w+#.-]+$")
 
 
@@ -22,11 +22,11 @@ def nest_fences(parser: MarkdownIt) -> None:
 
 def _fence(state: StateBlock, first: int, end: int, silent: bool) -> bool:
     opening = None if silent or state.is_code_block(first) else _mark(state, first)
-    last = _closing(state, first, end, opening[1]) if opening else None
+    last = _closing(state, first, end, opening[0]) if opening else None
     if opening is None or last is None:
         return fence(state, first, end, silent)
     token = state.push("fence", "code", 0)
-    token.markup, token.info = opening[1], opening[2]
+    token.markup, token.info = opening
     token.content = state.getLines(first + 1, last, state.sCount[first], True)
     state.line = min(last + 1, end)
     token.map = [first, state.line]
@@ -40,19 +40,23 @@ def _closing(state: StateBlock, first: int, end: int, markup: str) -> int | None
         if state.sCount[line] < state.blkIndent and not state.isEmpty(line):
             return None
         mark = None if state.is_code_block(line) else _mark(state, line)
-        if mark is None or not mark[1].startswith(markup):
+        if mark is None or not mark[0].startswith(markup):
             continue
-        if _LANGUAGE.match(mark[2]):
+        if _LANGUAGE.match(mark[1]):
             if is_inside:
                 return None  # a mark is missing, nobody can tell which
             is_inside = nested = True
-        elif not mark[2] and is_inside:
+        elif not mark[1] and is_inside:
             is_inside = False
-        elif not mark[2]:
+        elif not mark[1]:
             return line if nested else None
     return end if nested and state.env.get("open") else None
 
 
-def _mark(state: StateBlock, line: int) -> re.Match[str] | None:
+def _mark(state: StateBlock, line: int) -> tuple[str, str] | None:
+    """The mark in a line, and what is written behind it."""
     begin = state.bMarks[line] + state.tShift[line]
-    return _MARK.match(state.src, begin, state.eMarks[line]) if state.src[begin : begin + 1] in ("`", "~") else None
+    if state.src[begin : begin + 1] not in ("`", "~"):
+        return None
+    mark = _MARK.match(state.src, begin, state.eMarks[line])
+    return (mark[1], mark[2].strip(" \t")) if mark else None

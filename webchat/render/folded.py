@@ -15,7 +15,8 @@ LONGEST = 500
 """Characters of a summary."""
 _OPENING = re.compile(r"<details(?: open)?>", re.IGNORECASE)
 _CLOSING = re.compile(r"</details>[ \t]*$", re.IGNORECASE)
-_SUMMARY = re.compile(rf"\s*<summary>\s*((?:(?!</?(?:summary|details)>).){{1,{LONGEST}}}?)\s*</summary>", re.I | re.S)
+_SUMMARY = re.compile(r"\s*+<summary>\s*+", re.IGNORECASE)
+_TAG = re.compile(r"</?(?:summary|details)>", re.IGNORECASE)
 _FENCE = re.compile(r"`{3,}|~{3,}")
 
 
@@ -36,11 +37,11 @@ def _details(state: StateBlock, first: int, end: int, silent: bool) -> bool:
     if opening is None or silent:
         return opening is not None
     last, stop = _last_line(state, first, opening.end(), end)
-    summary = _SUMMARY.match(state.src, opening.end(), state.eMarks[last - 1] if last else opening.end())
+    summary, behind = _summary(state.src, opening.end(), state.eMarks[last - 1] if last else opening.end())
     opened = state.push("details_open", "details", 1)
     opened.block = True
-    _push_summary(state, summary[1] if summary else "Details")
-    _push_body(state, first, (summary or opening).end(), last, stop)
+    _push_summary(state, summary or "Details")
+    _push_body(state, first, behind, last, stop)
     state.push("details_close", "details", -1).block = True
     state.line = last
     opened.map = [first, last]
@@ -65,6 +66,18 @@ def _last_line(state: StateBlock, first: int, begin: int, end: int) -> tuple[int
         if closing and depth == 0:
             return line + 1, closing.start()
     return end, None
+
+
+def _summary(source: str, begin: int, end: int) -> tuple[str, int]:
+    """The summary that begins there, and where it ends; "" and where it would have begun for none."""
+    opening = _SUMMARY.match(source, begin, end)
+    if opening is None:
+        return "", begin
+    closing = _TAG.search(source, opening.end(), min(end, opening.end() + 2 * LONGEST))
+    text = source[opening.end() : closing.start()].rstrip() if closing else ""
+    if closing is None or closing[0].lower() != "</summary>" or not 0 < len(text) <= LONGEST:
+        return "", begin
+    return text, closing.end()
 
 
 def _push_summary(state: StateBlock, text: str) -> None:

@@ -22,7 +22,7 @@ _ENVIRONMENTS = (
 _OPENING = re.compile(rf"\$\$?|\\\(|\\\[|\\begin\{{((?:{_ENVIRONMENTS})\*?)\}}")
 _OPENING_LINE = re.compile(rf"\$\$|\\\[|\\begin\{{((?:{_ENVIRONMENTS})\*?)\}}")
 _CLOSING = {"$": "$", "$$": "$$", r"\(": r"\)", r"\[": r"\]"}
-_PROSE = re.compile(r"[^\W\d_]{3,} +[^\W\d_]{2,}|^[\d.,]+\S* +(?:\S+ +)*[^\W\d_]{2,}")
+_PROSE = re.compile(r"(?<![^\W\d_])[^\W\d_]{3,}+ ++[^\W\d_]{2}|^[\d.,]\S*+ ++(?:\S++ ++)*[^\W\d_]{2}")
 """Words one behind the other, or an amount with words: what stands between two prices."""
 
 
@@ -77,7 +77,13 @@ def _end_of_dollars(state: StateInline) -> int:
     while end > begin and _is_escaped(source, end):
         end = source.find("$", end + 1, state.posMax)
     before, after = source[begin - 2 : begin - 1], source[end + 1 : end + 2]
-    if end <= begin or before.isalnum() or before == "$" or after.isalnum() or (after and after in "$({"):
+    if (
+        not begin < end <= begin + LONGEST
+        or before.isalnum()
+        or before == "$"
+        or after.isalnum()
+        or (after and after in "$({")
+    ):
         return -1
     tex = source[begin:end]
     if tex[0].isspace() or tex[-1].isspace() or tex[0] == "{" or ("\\" not in tex and _PROSE.search(tex)):

@@ -13,7 +13,7 @@ from webchat.render.safe import safe
 KEPT_CHARACTERS = 4 * 2**20
 """Of the messages with code that were rendered last and their HTML, together."""
 _FENCE = re.compile(
-    r"^ {0,3}(?P<mark>`{3,}|~{3,})[ \t]*(?P<info>[^`\n]*)\n(?P<code>.*?)(?:^ {0,3}(?P=mark)[`~]*[ \t]*$\n?|\Z)",
+    r"^ {0,3}(?P<mark>`{3,}+|~{3,}+)[ \t]*+(?P<info>[^`\n]*+)\n(?P<code>.*?)(?:^ {0,3}(?P=mark)[`~]*[ \t]*$\n?|\Z)",
     re.M | re.S,
 )
 

@@ -9,6 +9,8 @@ from typing import Any
 from webchat.backends.reasoning import without_reasoning
 from webchat.chat.texts import DEFAULT_DESCRIPTION, title_of
 
+LONGEST = 2_000
+"""Characters of an answer in which a title is looked for."""
 _LABELS = (
     "title|titel|titre|título|titulo|titolo|tytuł|název|otsikko|rubrik|başlık|τίτλος|заголовок|название|العنوان|عنوان|"
     "标题|標題|题目|題目|タイトル|題名|제목"
@@ -23,7 +25,7 @@ _LEAD_IN = re.compile(
 _HEADING = re.compile(r"#{1,6}\s+(.*?)(?:\s+#+)?")
 _BULLET = re.compile(r"[-*•]\s+")
 _TAGGED = re.compile(r"<(\w[\w-]*)(?:\s[^<>]*)?>([^<>]+)</\1\s*>")
-_FENCE = re.compile(r"(`{3,}|~{3,})[^\n]*\n(.*?)(?:\n\s*\1\s*)?", re.DOTALL)
+_FENCE = re.compile(r"`{3,}+|~{3,}+")
 _NAMES = ("title", "name", "session_title", "conversation_title", "topic")
 _MARKS = (
     *(("**", "**"), ("__", "__"), ("*", "*"), ("_", "_"), ("`", "`"), ('"', '"'), ("'", "'")),
@@ -39,7 +41,7 @@ def cleaned(text: str) -> str:
     Lead-ins, labels, JSON, tags, and marks on both sides are left out. What a title itself begins or ends with stays:
     "Learning C#", ".NET Basics", "__init__ in Python".
     """
-    found = _unpacked(without_reasoning(text).strip())
+    found = _unpacked(without_reasoning(text).strip()[:LONGEST])
     lines = [line.strip() for line in found.splitlines() if line.strip()]
     while len(lines) > 1 and lines[0].rstrip("*_ ").endswith((":", "：")):
         del lines[0]
@@ -56,12 +58,20 @@ def is_whole(text: str) -> bool:
 
 def _unpacked(text: str) -> str:
     """What stands in a fence, in JSON or between tags."""
-    fenced = _FENCE.fullmatch(text)
-    text = fenced[2].strip() if fenced else text
+    text = _unfenced(text)
     if text.startswith(("{", "[")):
         text = _named_in(_decoded(text)) or text
     tagged = _TAGGED.fullmatch(text)
     return tagged[2].strip() if tagged else text
+
+
+def _unfenced(text: str) -> str:
+    mark = _FENCE.match(text)
+    _, newline, inner = text.partition("\n")
+    if mark is None or not newline:
+        return text
+    inner = inner.strip()
+    return inner.removesuffix(mark[0]).rstrip() if inner.endswith(f"\n{mark[0]}") else inner
 
 
 def _decoded(text: str) -> Any:  # noqa: ANN401
