@@ -14,6 +14,9 @@ import pytest
 
 from tests.foreign import chatgpt
 from tests.foreign.others import lines, llama
+from tests.pictures import chunk
+from webchat.archive.foreign_node import ForeignNode, ForeignPicture
+from webchat.archive.foreign_pictures import resolved
 from webchat.chat.parts import Picture, ToolCall
 
 
@@ -132,3 +135,40 @@ def test_a_damaged_picture_in_the_zip_is_left_out_alone(manager):
     assert report.problems == []
     assert len(report.imported) == 2
     assert manager.conversation(report.imported[0]).messages[0].pictures == ()
+
+
+def drawing(*tools, question="q"):
+    """A conversation in which these files are drawn, as one answer."""
+    nodes = [chatgpt.node(question, None, "user", chatgpt.said("Draw"))]
+    for number, name in enumerate(tools):
+        pointer = {"content_type": "image_asset_pointer", "asset_pointer": f"file-service://{name}"}
+        content = {"content_type": "multimodal_text", "parts": [pointer]}
+        node = chatgpt.node(f"t{number}", nodes[-1]["id"], "tool", content)
+        node["message"]["author"]["name"] = "dalle"
+        nodes.append(node)
+    mapping = {node["id"]: node for node in nodes}
+    return {**chatgpt.CONVERSATION, "mapping": mapping, "current_node": nodes[-1]["id"]}
+
+
+def drawn(manager, session_id):
+    parts = manager.conversation(session_id).last.parts
+    return [block for part in parts if isinstance(part, ToolCall) for block in part.output]
+
+
+def test_the_pictures_of_one_answer_are_limited(manager, bring_in):
+    large = png(1)
+    large = large[:-12] + chunk(b"IDAT", bytes(6 * 2**20)) + large[-12:]
+    (session_id,) = bring_in(packed([drawing(*["file_0001"] * 4)], file_0001=large))
+    assert len(drawn(manager, session_id)) == 2
+
+
+def test_each_file_is_read_once_and_no_more_than_may_be_kept():
+    read = []
+
+    def find(name):
+        read.append(name)
+        return bytes(40 * 2**20)
+
+    pictures = [ForeignPicture("[picture]", "", name, is_file=True) for name in ("a", "a", "b", "c", "d")]
+    resolved([ForeignNode("q", None, "user", "[picture]", pictures=tuple(pictures))], find)
+    assert read == ["a", "b"]

@@ -6,48 +6,92 @@ import base64
 import binascii
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from webchat.archive.foreign_node import ForeignNode, ForeignPicture
 from webchat.archive.pictures import BroughtPictures
 from webchat.attachments import NewPicture, media_type_of, new_picture
 from webchat.attachments.broken import Broken
-from webchat.chat.parts import Part, Picture, Text, ToolCall
+from webchat.chat.parts import Picture, Text, ToolCall
 from webchat.chat.picture import MOST, SUFFIXES
 
 Find = Callable[[str], bytes | None]
 """Gives a file of the export by its id or name; None if it is not there."""
-LARGEST = 64 * 2**20
-"""Bytes of all pictures of one conversation."""
+LARGEST, LARGEST_DRAWN = 64 * 2**20, 16 * 2**20
+"""Bytes of all pictures of one conversation, and of those of one answer, which stand in its line."""
 _BASE64 = re.compile(r"(?:data:[\w.+/-]*;base64,)?")
 
 
 def resolved(nodes: Iterable[ForeignNode], find: Find) -> BroughtPictures | None:
     """Give the messages the pictures that the export has, in the place of the lines that stand for them."""
-    pictures: BroughtPictures | None = None
+    album = _Album(find)
     for node in nodes:
+        album.begin(node)
         for each in node.pictures[:MOST]:
-            new = _read(each, find)
-            if new is None or (pictures.size if pictures else 0) + len(new.data) > LARGEST:
-                continue
             if node.role == "user":
-                pictures = pictures or BroughtPictures()
-                pictures.add(new.suffix, new.data)
-                node.sent = (*node.sent, new.sent)
-                node.content = node.content.replace(each.shown, "", 1).strip("\n").replace("\n\n\n\n", "\n\n")
+                album.send(node, each)
             else:
-                node.parts = tuple(_drawn(node, each, new, part) for part in node.said)
-                node.content = ""
-    return pictures
+                album.draw(node, each)
+    return album.pictures
 
 
-def _read(found: ForeignPicture, find: Find) -> NewPicture | None:
-    """The picture; None if it is not there, or none that can be stored."""
-    data = find(found.address) if found.is_file else _decoded(found.address)
-    media_type = media_type_of(data) if data else None
-    if data is None or media_type is None:
-        return None
+class _Album:
+    """The pictures of one conversation, up to their limits. Each is read once, however often it is shown."""
+
+    def __init__(self, find: Find) -> None:
+        self.pictures: BroughtPictures | None = None
+        self._find = find
+        self._read: dict[str, NewPicture | None] = {}
+        self._sent: set[str] = set()
+        self._drawn: dict[str | None, int] = {}
+        """For each message of an answer the bytes that the answer has up to there."""
+        self._bytes_read = self._size = 0
+
+    def begin(self, node: ForeignNode) -> None:
+        """Go on to this message, which may be the answer's next."""
+        if node.role != "user":
+            self._drawn[node.key] = self._drawn.get(node.parent, 0)
+
+    def send(self, node: ForeignNode, found: ForeignPicture) -> None:
+        """Give a person's message the picture."""
+        new = self._new(found)
+        if new is None or (new.sent.key not in self._sent and not self._takes(new)):
+            return
+        if new.sent.key not in self._sent:
+            self._sent.add(new.sent.key)
+            self.pictures = self.pictures or BroughtPictures()
+            self.pictures.add(new.suffix, new.data)
+        node.sent = (*node.sent, replace(new.sent, name=found.name or new.sent.name))
+        node.content = node.content.replace(found.shown, "", 1).strip("\n").replace("\n\n\n\n", "\n\n")
+
+    def draw(self, node: ForeignNode, found: ForeignPicture) -> None:
+        """Give an answer the picture: it becomes a part of the transcript."""
+        said, line = [*node.said], Text(found.shown)
+        new = self._new(found) if line in said else None
+        if new is None or self._drawn[node.key] + len(new.data) > LARGEST_DRAWN or not self._takes(new):
+            return
+        self._drawn[node.key] += len(new.data)
+        said[said.index(line)] = _drawn(node, found, new)
+        node.parts, node.content = tuple(said), ""
+
+    def _takes(self, new: NewPicture) -> bool:
+        has_room = self._size + len(new.data) <= LARGEST
+        self._size += len(new.data) if has_room else 0
+        return has_room
+
+    def _new(self, found: ForeignPicture) -> NewPicture | None:
+        """The picture; None if it is not there, or none that can be stored, or if enough was read."""
+        if found.address not in self._read and self._bytes_read < LARGEST:
+            data = self._find(found.address) if found.is_file else _decoded(found.address)
+            self._bytes_read += len(data or b"")
+            self._read[found.address] = _picture(found.name, data) if data else None
+        return self._read.get(found.address)
+
+
+def _picture(name: str, data: bytes) -> NewPicture | None:
+    media_type = media_type_of(data)
     try:
-        return new_picture(found.name or f"picture.{SUFFIXES[media_type]}", media_type, data)
+        return new_picture(name or f"picture.{SUFFIXES[media_type]}", media_type, data) if media_type else None
     except Broken:
         return None
 
@@ -61,9 +105,7 @@ def _decoded(address: str) -> bytes | None:
         return None
 
 
-def _drawn(node: ForeignNode, found: ForeignPicture, new: NewPicture, part: Part) -> Part:
+def _drawn(node: ForeignNode, found: ForeignPicture, new: NewPicture) -> ToolCall:
     """A picture of an answer is what came of the tool that has drawn it."""
-    if part != Text(found.shown):
-        return part
     picture = Picture(new.sent.media_type, base64.b64encode(new.data).decode())
     return ToolCall(f"{node.key}-picture", found.name or "Picture", "other", "done", output=(picture,))
