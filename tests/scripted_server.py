@@ -182,7 +182,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _respond(self, body: Any) -> None:
         self.close_connection = True
-        headers = {name.lower(): value for name, value in self.headers.items()}
+        headers = {name.lower(): ", ".join(self.headers.get_all(name, [])) for name in self.headers}
         request = Request(self.command, self.path, headers, body)
         answer = self.server.script.answer_to(request)
         try:

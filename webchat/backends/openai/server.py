@@ -262,10 +262,11 @@ def _client(endpoint: Endpoint) -> httpx.Client:
     headers = {"Accept-Encoding": "identity", "Connection": "close", "User-Agent": "webchat"}
     if endpoint.key:
         headers["Authorization"] = f"Bearer {endpoint.key}"
-    own = httpx.Headers([(name.encode(), value.encode()) for name, value in endpoint.headers])
+    sent = httpx.Headers(headers)
+    sent.update(httpx.Headers([(name.encode(), value.encode()) for name, value in endpoint.headers]))
     try:
         return httpx.Client(
-            headers=httpx.Headers({**headers, **own}) if endpoint.headers else headers,
+            headers=sent,
             auth=endpoint.login,
             timeout=_timeout(endpoint, endpoint.read_timeout),
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=0),
