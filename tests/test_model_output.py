@@ -7,7 +7,7 @@ import pytest
 from tests.scripted_server import delta, ended
 from webchat.backends import Event
 from webchat.backends.openai.pieces import AnswerReader, Malformed
-from webchat.errors import NothingSaid
+from webchat.errors import BackendUnavailable, NothingSaid
 
 
 def read(*chunks):
@@ -17,7 +17,7 @@ def read(*chunks):
         for chunk in chunks:
             pieces.extend(reader.read(chunk))
         pieces.extend(reader.end())
-    except NothingSaid as error:
+    except BackendUnavailable as error:
         pieces.append(error)
     return pieces
 
@@ -44,6 +44,8 @@ def part(text):
         ([part("Lis"), part("bon")], "", "Lisbon"),
         ([thinking("Hm."), part("Lisbon")], "Hm.", "Lisbon"),
         ([{"type": "thinking", "thinking": "Hm."}, "Lisbon"], "Hm.", "Lisbon"),
+        ([{"type": "reasoning_text", "text": "Hm."}, "Lisbon"], "Hm.", "Lisbon"),
+        ([{"type": "summary_text", "text": "Hm."}, "Lisbon"], "Hm.", "Lisbon"),
         (
             [{"type": "reasoning", "summary": [{"type": "summary_text", "text": "Hm."}]}, part("Lisbon")],
             "Hm.",
@@ -170,13 +172,25 @@ def test_the_tokens_are_told_also_if_nothing_was_said():
         ("model_length", "the model's length limit was reached"),
         ("content_filter", "content filter stopped it"),
         ("sensitive", "content filter stopped it"),
-        ("insufficient_system_resource", "broke it off (insufficient_system_resource)"),
-        ("network_error", "broke it off (network_error)"),
     ],
 )
 def test_an_answer_that_is_not_whole_says_so_in_every_services_words(reason, note):
     (said,) = of_kind(read(delta(content="Lis"), ended(reason)), "note")
     assert note in said
+
+
+@pytest.mark.parametrize("reason", ["error", "network_error", "ABORTED", "insufficient_system_resource", "timeout"])
+@pytest.mark.parametrize("said", ["Lis", ""])
+def test_an_answer_that_the_server_broke_off_has_failed(reason, said):
+    *pieces, error = read(delta(content=said), ended(reason), {"choices": [], "usage": {"prompt_tokens": 3}})
+    assert text_of(pieces) == said
+    assert pieces[-1] == Event("usage", data={"prompt_tokens": 3})
+    assert f"broke it off ({reason})" in str(error)
+
+
+def test_that_reasoning_is_switched_on_is_no_reasoning():
+    pieces = read(delta(content="Lisbon", reasoning=True, thinking={"enabled": True}), ended())
+    assert (of_kind(pieces, "reasoning"), text_of(pieces)) == ([], "Lisbon")
 
 
 @pytest.mark.parametrize("reason", ["stop", "STOP", "eos", "end_turn", "stop_sequence", "something_new"])

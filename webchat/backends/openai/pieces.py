@@ -8,7 +8,7 @@ from typing import Any
 from webchat.backends import Event, Piece
 from webchat.backends.quotation import quoted
 from webchat.backends.reasoning import ReasoningSplitter
-from webchat.errors import NothingSaid
+from webchat.errors import BackendUnavailable, NothingSaid
 
 NOTES = {
     "length": "The answer was cut off: the model's length limit was reached.",
@@ -42,6 +42,7 @@ MOST_NAMED = 5
 """Tools that are named."""
 MOST_NESTED = 8
 LONGEST_NAME = 200
+_THOUGHTS = ("thinking", "reasoning", "redacted_thinking", "reasoning_text", "summary_text")
 _REASONING = ("reasoning_content", "reasoning", "thinking", "reasoning_details")
 
 
@@ -94,21 +95,23 @@ class AnswerReader:
     def end(self) -> Iterator[Piece]:
         """What is known when the answer has ended: the rest, the tokens, and why it ended.
 
-        Raises NothingSaid if that is all.
+        Raises NothingSaid if that is all, and BackendUnavailable if the server says that it broke the answer off.
         """
         yield from self.held_back()
         if self._usage:
             yield Event("usage", data=dict(self._usage))
-        if not self._splitter.has_said:
+        if not self._splitter.has_said and self._end != "broken":
             raise NothingSaid(self._why_silent())
         for note in self._notes():
             yield Event("note", note)
+        if self._end == "broken":
+            raise BackendUnavailable(BROKEN.format(_name(self.finish_reason)))
         if self.finish_reason:
             yield Event("finish", self.finish_reason)
 
     def _said(self, delta: Mapping[str, Any]) -> Iterator[Piece]:
         for name in _REASONING:
-            if reasoning := delta.get(name):
+            if (reasoning := delta.get(name)) and reasoning is not True:  # some say so that it is switched on
                 yield from self._reasoned(_thought(reasoning))
                 break
         if content := delta.get("content"):
@@ -135,7 +138,7 @@ class AnswerReader:
                 yield from self._splitter.split(_text(part))
                 continue
             kind = _mapping(part).get("type")
-            if kind in ("thinking", "reasoning", "redacted_thinking"):
+            if kind in _THOUGHTS:
                 yield from self._reasoned(_thought(part))
             elif kind == "refusal":
                 self._refuse(_text(part.get("refusal") or ""))
@@ -178,8 +181,6 @@ class AnswerReader:
     def _notes(self) -> Iterator[str]:
         if self._end in NOTES:
             yield NOTES[self._end]
-        if self._end == "broken":
-            yield BROKEN.format(self.finish_reason[:LONGEST_NAME])
         if self._refusal.strip():
             yield ALSO_REFUSED.format(self._quoted_refusal())
         if self._called:
