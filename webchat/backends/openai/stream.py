@@ -176,6 +176,9 @@ class OpenAIStream:
             if not reader.finish_reason:
                 yield from reader.held_back()
                 raise
+        except (BackendUnavailable, Malformed):
+            yield from reader.held_back()
+            raise
         if not (done or reader.finish_reason):
             yield from reader.held_back()
             raise BackendUnavailable(problems.BROKEN_OFF)
