@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
+import httpx
 import pytest
 
 from tests.scripted_server import (
@@ -27,7 +28,8 @@ from tests.scripted_server import (
     sends,
 )
 from webchat.backends import Event
-from webchat.backends.openai import OpenAIModel, choice, endpoint, from_settings
+from webchat.backends.openai import OpenAIModel, choice, endpoint, from_settings, problems
+from webchat.backends.openai.incoming import MAX_EVENT
 from webchat.backends.openai.server import Wire
 from webchat.config import Settings
 from webchat.errors import BackendUnavailable, InvalidInput, NothingSaid
@@ -420,6 +422,24 @@ def test_the_last_event_counts_without_an_empty_line(ask, size, chunked):
 @pytest.mark.parametrize("end", [b"", b"\n", b"\n\n"])
 def test_an_error_counts_as_the_last_bytes_of_an_answer(complaint, error, end):
     assert "“GPU lost”" in complaint(sends("Lis", error + end))
+
+
+@pytest.mark.parametrize(
+    "end", [{"error": {"message": "GPU lost"}}, {"choices": 7}, b"data: %s\n\n" % (b"x" * (MAX_EVENT + 1))]
+)
+def test_what_was_held_back_is_kept_whatever_ends_the_answer(server, end):
+    server.script(sends("It is\n", "<think>", "perhaps Lisbon", end))
+    with reading(model_at(server).stream(QUESTION)) as seen:
+        assert seen.finished.wait(20)
+    assert isinstance(seen.error, BackendUnavailable)
+    assert text_of(seen.pieces) == "It is\n<think>perhaps Lisbon"
+
+
+def test_a_question_that_is_not_taken_in_time_has_a_sentence_without_a_limit_for_reading():
+    request = httpx.Request("POST", "http://a/v1", extensions={"timeout": {"read": None, "write": 5.0}})
+    late = httpx.WriteTimeout("late", request=request)
+    said = str(problems.of_exception(late, endpoint.parse("http://a/v1", "", 1, 1), begun=False))
+    assert said.startswith("The model at a does not take what is sent to it.")
 
 
 def test_a_part_of_an_event_at_the_end_is_a_broken_answer(complaint):
@@ -952,6 +972,7 @@ def test_the_query_of_an_address_goes_with_each_request_and_its_keys_are_never_s
     [
         *((name, True) for name in ("key", "api_key", "apiKey", "X-Api-Key", "x-portkey-api-key", "sig", "code")),
         *((name, True) for name in ("access_token", "Authorization", "Ocp-Apim-Subscription-Key", "client_secret")),
+        *((name, True) for name in ("pwd", "credential")),
         *((name, False) for name in ("x-portkey-provider", "keyboard", "region", "api-version", "encode", "design")),
     ],
 )
@@ -960,6 +981,12 @@ def test_what_is_a_key_is_told_by_its_name(server, complaint, name, is_key):
     assert ("“[key] is wrong”" in said) == is_key
     shown = endpoint.without_password(f"http://a/v1?{name}=value9")
     assert shown == f"http://a/v1?{name}={'…' if is_key else 'value9'}"
+
+
+def test_a_key_behind_a_hash_is_never_shown():
+    address = f"http://a/v1?region=eu#key={KEY}"
+    assert endpoint.without_password(address) == "http://a/v1?region=eu#key=…"
+    assert KEY in endpoint.parse(address, "", 1, 1).secrets
 
 
 HEADERS = (("X-Provider", "openai"), ("X-Api-Key", KEY), ("Authorization", "Bearer other-0123456789"))

@@ -23,11 +23,11 @@ LEAST_KEY, SURELY_KEY = 4, 16
 _HOST = re.compile(r"[\w.-]+|[0-9a-f:.%]*:[0-9a-f:.%]*", re.IGNORECASE)
 _SECRET = re.compile(
     r"(?:^|[-_.])(?:(?:api|access|subscription)[-_.]?)?(?:key|sig|code)(?:$|[-_.])"
-    "|token|secret|signature|passw|auth|cookie",
+    "|token|secret|signature|passw|pwd|credential|auth|cookie",
     re.IGNORECASE,
 )
 """Names of headers and of fields of a query whose values are keys; "X-Portkey-Provider" is none of them."""
-_QUERY = re.compile(r"([^=&;]+)=([^&;]*)")
+_QUERY = re.compile(r"([^=&;?#]+)=([^&;#]*)")
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,12 @@ def parse(
         None if key else login,
         connect_timeout,
         read_timeout,
-        tuple(filter(None, (key, *_secrets(login), *_secrets_in(parts.query), *_secrets_of(headers)))),
+        tuple(
+            filter(
+                None,
+                (key, *_secrets(login), *_secrets_in(f"{parts.query}&{parts.fragment}"), *_secrets_of(headers)),
+            )
+        ),
         parts.query,
         tuple(headers),
     )
@@ -137,11 +142,13 @@ def without_password(base_url: str) -> str:
         return ""
     name, colon, _ = login.partition(":")
     shown = f"{name}:{HIDDEN}" if colon else HIDDEN  # a name alone is a key
-    before, mark, query = base_url.partition("?")
-    hidden = _QUERY.sub(lambda pair: f"{pair[1]}={HIDDEN}" if _SECRET.search(pair[1]) else pair[0], query)
-    if not at:
-        return f"{before}{mark}{hidden}"
-    return parts._replace(netloc=f"{shown}{at}{where}", query=hidden).geturl()
+    address = parts._replace(netloc=f"{shown}{at}{where}").geturl() if at else base_url
+    path = len(re.split("[?#]", address, maxsplit=1)[0])
+    return address[:path] + _QUERY.sub(_hidden, address[path:])
+
+
+def _hidden(pair: re.Match[str]) -> str:
+    return f"{pair[1]}={HIDDEN}" if _SECRET.search(pair[1]) else pair[0]
 
 
 def _split(base_url: str) -> SplitResult:

@@ -41,10 +41,7 @@ def _of_exception(error: Exception, endpoint: Endpoint, begun: bool) -> str:
         seconds = f"{endpoint.connect_timeout:g} seconds"
         return f"{where} could not be reached within {seconds}. Check its address and the network."
     if isinstance(error, httpx.TimeoutException):
-        seconds = f"{error.request.extensions['timeout']['read']:g} seconds"
-        return (
-            f"The model at {where} has been silent for {seconds}. Try again, or give it more time with --read-timeout."
-        )
+        return f"The model at {where} {_patience(error)}. Try again, or give it more time with --read-timeout."
     if isinstance(error, httpx.ConnectError):
         return _not_connected(error, where)
     if isinstance(error, httpx.ProxyError):
@@ -58,6 +55,13 @@ def _of_exception(error: Exception, endpoint: Endpoint, begun: bool) -> str:
     if isinstance(error, httpx.RemoteProtocolError) and str(error).startswith("illegal"):
         return NOT_A_MODEL.format(where)
     return f"{where} closed the connection without an answer. Try again; if it stays so, check the address."
+
+
+def _patience(error: httpx.TimeoutException) -> str:
+    limits = error.request.extensions.get("timeout", {})
+    if isinstance(error, httpx.ReadTimeout) and limits.get("read"):
+        return f"has been silent for {limits['read']:g} seconds"
+    return "does not take what is sent to it"
 
 
 def _not_connected(error: Exception, where: str) -> str:
