@@ -28,7 +28,14 @@ _BEGINS_TAG = re.compile("[<[◁]")
 _ATTRIBUTES = re.compile(rf"<(?:{_ANY_NAME})\s[^<>]{{0,{LONGEST_TAG}}}|</(?:{_ANY_NAME})\s{{0,8}}", re.I)
 _WHOLE = (*_OPENING, *_CLOSING, *_HARMONY, *(f"{begin}{name}>" for name in _NAMES for begin in ("<", "</")))
 _PREFIXES = frozenset(tag[:size].lower() for tag in _WHOLE for size in range(1, len(tag)))
-_CHANNEL = re.compile("analysis|commentary|final")
+_CHANNELS = ("analysis", "commentary", "final")
+_CHANNEL = re.compile("|".join(_CHANNELS))
+_MORE = r"(?: +[\w.=:-]*){0,4}"
+_START = rf"<\|start\|>(?:\w[\w.:-]*{_MORE})?"
+_CONSTRAIN = rf"<\|constrain\|>\w*{_MORE}"
+_HEADER = re.compile(rf"(?:{_START})?<\|channel\|>(?:{'|'.join(_CHANNELS)}){_MORE}(?:{_CONSTRAIN})?")
+_BEGUN = "|".join(sorted({name[:size] for name in _CHANNELS for size in range(len(name))}))
+_BEGINS_HEADER = re.compile(rf"{_START}|(?:{_START})?<\|channel\|>(?:{_BEGUN})|{_HEADER.pattern}")
 _RECIPIENT = re.compile(r"to=(?:functions\.)?([\w.-]+)")
 
 
@@ -63,6 +70,8 @@ class ReasoningSplitter:
         self._aside: list[str] = []
         self._aside_size = 0
         self._header = ""
+        self._before_header = "answer"
+        """The state in which the header began, and goes on if it turns out to be none."""
 
     def split(self, content: str) -> Iterator[Piece]:
         """The pieces in the next bit of content; a tag may be split over several bits."""
@@ -84,8 +93,10 @@ class ReasoningSplitter:
         """What was held back, when nothing more comes."""
         held, self._held = self._held, ""
         yield from self._take(held)
-        left = "".join(self._aside) if self._state == "aside" else self._header if self._state == "header" else ""
-        left, self._blank, self._aside, self._header = self._blank + left, "", [], ""
+        if self._state == "header":
+            yield from self._give_header_back()
+        left = "".join(self._aside) if self._state == "aside" else ""
+        left, self._blank, self._aside = self._blank + left, "", []
         if left:
             self.has_said = self.has_said or not left.isspace()
             yield left
@@ -103,7 +114,12 @@ class ReasoningSplitter:
         elif self._state == "aside":
             yield from self._keep_aside(text)
         elif self._state == "header":
-            self._header = (self._header + text)[: 2 * LONGEST_TAG]
+            is_header = self._goes_on_as_header(text)
+            self._header += text
+            if is_header:
+                self._header = self._header[: 2 * LONGEST_TAG]
+            else:
+                yield from self._give_header_back()
 
     def _say(self, text: str) -> Iterator[str]:
         if self._is_fresh:
@@ -133,6 +149,8 @@ class ReasoningSplitter:
         return reasoning
 
     def _tag(self, tag: re.Match[str]) -> Iterator[Piece]:
+        if self._state == "header" and not self._goes_on_as_header(tag[0]):
+            yield from self._give_header_back()
         if tag["harmony"]:
             yield from self._harmony_mark(tag[0])
         elif tag["opening"]:
@@ -180,15 +198,30 @@ class ReasoningSplitter:
         elif mark == "<|message|>":
             yield from self._begin_message()
         elif mark in _IN_HEADERS:
-            self._header = self._header + mark if self._state == "header" else mark
-            self._state = "header"
+            if self._state != "header":
+                self._before_header, self._state, self._header = self._state, "header", ""
+            self._header += mark
         else:
             self._state, self._header = "between", ""
 
     def _begins_harmony(self, mark: str) -> bool:
         if self._state == "answer":
-            return mark in _IN_HEADERS and (self._is_fresh or self._prose.is_break)
+            return mark in ("<|start|>", "<|channel|>") and (self._is_fresh or self._prose.is_break)
         return self._state == "header"
+
+    def _goes_on_as_header(self, text: str) -> bool:
+        """Whether the header is still one with `text` behind it; "<|message|>" ends a whole one."""
+        if self._before_header == "between":
+            return True
+        if text == "<|message|>":
+            return self._is_harmony or bool(_HEADER.fullmatch(self._header))
+        header = self._header + text
+        return len(header) <= 2 * LONGEST_TAG and bool(_BEGINS_HEADER.fullmatch(header))
+
+    def _give_header_back(self) -> Iterator[Piece]:
+        """What looked like a header and was none is what the text speaks of."""
+        header, self._header, self._state = self._header, "", self._before_header
+        yield from self._take(header)
 
     def _begin_message(self) -> Iterator[Piece]:
         header, self._header = self._header, ""
