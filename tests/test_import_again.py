@@ -91,6 +91,49 @@ def test_an_answer_that_was_being_written_grows(manager, bring_in):
     assert ToolCall("t", "look", "other", "done", output=(Output("seen"),)) in last.parts
 
 
+def codex(*items):
+    """A session of Codex's with these items."""
+    head = {"type": "session_meta", "payload": {"id": "s", "timestamp": "2026-01-01T00:00:00Z"}}
+    asked = {"type": "event_msg", "payload": {"type": "user_message", "message": "Look"}}
+    lines = [head, asked, *({"type": "response_item", "payload": item} for item in items)]
+    return io.BytesIO(b"".join(json.dumps(line).encode() + b"\n" for line in lines))
+
+
+def spoke(text):
+    return {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": text}]}
+
+
+CALL = {"type": "function_call", "name": "shell", "call_id": "c", "arguments": "{}"}
+RESULT = {"type": "function_call_output", "call_id": "c", "output": "seen"}
+ITEMS = [spoke("one"), CALL, RESULT, spoke("two"), {**CALL, "call_id": "d"}, {**RESULT, "call_id": "d"}, spoke("three")]
+
+
+@pytest.mark.parametrize("first", range(1, len(ITEMS)))
+@pytest.mark.parametrize("then", range(2, len(ITEMS) + 1))
+def test_wherever_an_answer_was_cut_it_is_whole_afterwards(manager, first, then):
+    (session_id,) = manager.archive.bring_in(codex(*ITEMS[:first])).imported
+    manager.archive.bring_in(codex(*ITEMS[:then]))
+    manager.archive.bring_in(codex(*ITEMS))
+    _, last = manager.conversation(session_id).messages
+    assert last.siblings == ()
+    assert last.content == "one\n\ntwo\n\nthree"
+    calls = [(part.id, part.output) for part in last.parts if isinstance(part, ToolCall)]
+    assert calls == [("c", (Output("seen"),)), ("d", (Output("seen"),))]
+    again = manager.archive.bring_in(codex(*ITEMS))
+    assert (again.grown, again.known) == ([], 1)
+
+
+def test_an_answer_that_is_another_now_stands_beside_the_one_here(manager, bring_in):
+    (session_id,) = bring_in(talk("one", "two")).imported
+    newer = talk("one", "quite another", "three")
+    assert bring_in(newer).grown == [session_id]
+    assert said(manager, session_id) == ["one", "quite another", "three"]
+    assert len(manager.conversation(session_id).messages[1].siblings) == 2
+    assert bring_in(newer).known == 1
+    manager.select(session_id, "m1")
+    assert said(manager, session_id) == ["one", "two"]
+
+
 def test_an_answer_that_an_earlier_version_took_for_several_messages(manager, bring_in, home):
     (session_id,) = bring_in(chatgpt.CONVERSATION).imported
     path = home / "server" / "web-chat-transcripts" / f"{session_id}.jsonl"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
+from hashlib import sha256
 
 from webchat.archive.brought import Brought
 from webchat.chat.message import Message
-from webchat.chat.parts import Part, Reasoning, Text
+from webchat.chat.parts import Part, Reasoning, Text, ToolCall
 from webchat.chat.tree import Tree
 from webchat.fileutil import jsonlines
 from webchat.replies.allowance import Allowance
@@ -26,51 +27,72 @@ class Growth:
     def add(self, session_id: str, found: Brought, owner: str | None) -> bool:
         """Add the messages that are not in the session yet; returns whether there were any."""
         tree = _tree(found.transcript)
-        if not any(_new(tree, self._here(session_id), found.tails)):
+        if not _new(tree, self._here(session_id), found.tails):
             return False
         with self._supervisor.turn(session_id) as turn:
             session = self._storage.sessions.get(session_id)
             if session is None or session.deleted_at or session.owner != owner:  # since it was found here
                 return False
-            missing, longer = _new(tree, self._here(session_id), found.tails)
-            self._require_room(session, missing, longer, found)
+            new = _new(tree, self._here(session_id), found.tails)
+            self._require_room(session, new, found)
             shown = turn.conversation.last
-            for suffix, data in self._pictures(session_id, missing, found):
+            for suffix, data in self._pictures(session_id, new, found):
                 self._storage.pictures.put(session_id, data, suffix)
-            for message in longer:
+            for message in new.longer:
                 self._storage.transcripts.extend(session_id, message)
-            if missing:
-                self._storage.transcripts.append(session_id, *missing)
-            self._show(session_id, shown.id if shown else None, tree, found.tails)
+            if new.missing:
+                self._storage.transcripts.append(session_id, *new.missing)
+            self._show(session_id, shown.id if shown else None, tree, found.tails, new.beside)
         last = str(found.row.get("last_active", ""))
         if session.last_active < last:
             self._storage.sessions.touch_all({session_id: last}, "import")
         self._storage.bus.publish(session_id, urgent=True)
-        return bool(missing or longer)
+        return bool(new)
 
-    def _require_room(
-        self, session: WebChatSession, missing: Iterable[Message], longer: Iterable[Message], found: Brought
-    ) -> None:
+    def _require_room(self, session: WebChatSession, new: _New, found: Brought) -> None:
         """Raises NoRoom if what is new is too much."""
-        lines = sum(len(jsonlines.dump(message.record())) for message in (*missing, *longer))
-        pictures = sum(len(data) for _, data in self._pictures(session.session_id, missing, found))
+        lines = sum(len(jsonlines.dump(message.record())) for message in (*new.missing, *new.longer))
+        pictures = sum(len(data) for _, data in self._pictures(session.session_id, new, found))
         self._allowance.require_room(session.owner, lines + pictures)
 
-    def _pictures(self, session_id: str, missing: Iterable[Message], found: Brought) -> Iterator[tuple[str, bytes]]:
+    def _pictures(self, session_id: str, new: _New, found: Brought) -> Iterator[tuple[str, bytes]]:
         """The pictures of new messages that the session does not have yet."""
-        keys = {picture.key for message in missing for picture in message.pictures}
+        keys = {picture.key for message in new.missing for picture in message.pictures}
         keys -= self._storage.pictures.sizes(session_id).keys()
         return ((suffix, data) for suffix, data in found.pictures or () if key_of(data, suffix) in keys)
 
     def _here(self, session_id: str) -> Mapping[str, Message]:
         return {message.id: message for message in self._storage.transcripts.messages(session_id)}
 
-    def _show(self, session_id: str, before: str | None, tree: Tree, tails: Mapping[str, str]) -> None:
+    def _show(
+        self,
+        session_id: str,
+        before: str | None,
+        tree: Tree,
+        tails: Mapping[str, str],
+        beside: Mapping[str, str],
+    ) -> None:
         """Show what the export shows, unless something was said here since: then what was shown before."""
         is_theirs = before is None or before in tree.messages or before in tails.values()
-        leaf, now = tree.leaf if is_theirs else before, self._storage.transcripts.read(session_id).leaf
+        leaf = beside.get(tree.leaf or "", tree.leaf) if is_theirs else before
+        now = self._storage.transcripts.read(session_id).leaf
         if leaf and now and now.id != leaf:
             self._storage.transcripts.select(session_id, leaf)
+
+
+@dataclass(frozen=True)
+class _New:
+    """What is new: the messages that are not here, below those that are, and what answers here have more of.
+
+    `beside` has for an answer that is not the same any more the id of the one that stands beside it.
+    """
+
+    missing: list[Message]
+    longer: list[Message]
+    beside: Mapping[str, str]
+
+    def __bool__(self) -> bool:
+        return bool(self.missing or self.longer)
 
 
 def _tree(transcript: bytes) -> Tree:
@@ -80,17 +102,22 @@ def _tree(transcript: bytes) -> Tree:
     return tree
 
 
-def _new(tree: Tree, here: Mapping[str, Message], tails: Mapping[str, str]) -> tuple[list[Message], list[Message]]:
-    """The messages that are not here, below those that are, and what answers that are here have more of."""
+def _new(tree: Tree, here: Mapping[str, Message], tails: Mapping[str, str]) -> _New:
+    longer, beside = list[Message](), dict[str, Message]()
+    for name, after in tree.messages.items():
+        if name not in here or not _is_one(name, here, tails):
+            continue
+        if more := _more(here[name], after):
+            longer.append(more)
+        elif _is_another(here[name], after):
+            beside[name] = replace(after, id=_id_beside(after))
+    names = {name: message.id for name, message in beside.items()}
     missing = [
-        replace(message, parent=_parent(message.parent, here, tails))
-        for message in tree.messages.values()
+        replace(message, parent=names.get(message.parent or "") or _parent(message.parent, here, tails))
+        for message in (beside.get(name, message) for name, message in tree.messages.items())
         if message.id not in here
     ]
-    both = [
-        (here[name], message) for name, message in tree.messages.items() if name in here and _is_one(name, here, tails)
-    ]
-    return missing, [more for before, after in both if (more := _more(before, after))]
+    return _New(missing, longer, names)
 
 
 def _parent(parent: str | None, here: Collection[str], tails: Mapping[str, str]) -> str | None:
@@ -105,12 +132,11 @@ def _is_one(name: str, here: Collection[str], tails: Mapping[str, str]) -> bool:
 
 def _more(before: Message, after: Message) -> Message | None:
     """What an answer has more of, if it begins as it was; its program may have been writing it."""
-    grows = after.content.startswith(before.content) and after.reasoning.startswith(before.reasoning)
-    if before.role != "assistant" or before.status != "complete" or not grows or after.ordered == before.ordered:
+    if before.role != "assistant" or before.status != "complete" or not _begins(before, after):
         return None
-    last = len(before.ordered) - 1
-    begun = [_rest(before.ordered[last], after.ordered[last])] if 0 <= last < len(after.ordered) else []
-    parts = tuple(part for part in (*begun, *after.ordered[last + 1 :]) if part)
+    both = zip(_others(before), _others(after), strict=False)
+    results = [late for early, late in both if early != late and isinstance(late, ToolCall) and late.output]
+    parts = (*results, *_rest(before, after))
     more = replace(
         after,
         content="".join(part.text for part in parts if isinstance(part, Text)),
@@ -119,13 +145,53 @@ def _more(before: Message, after: Message) -> Message | None:
         files=(),
         parts=parts,
     )
-    is_whole = before.content + more.content == after.content and before.reasoning + more.reasoning == after.reasoning
-    return more if parts and is_whole else None
+    return more if parts else None
 
 
-def _rest(before: Part, after: Part) -> Part | None:
-    """What a text has more of."""
-    if isinstance(before, Text | Reasoning) and isinstance(after, Text | Reasoning):
-        rest = after.text[len(before.text) :]
-        return replace(after, text=rest) if rest else None
-    return None
+def _begins(before: Message, after: Message) -> bool:
+    """Whether an answer has all that it had, in the same order."""
+    had, has = _others(before), _others(after)
+    has_texts = after.content.startswith(before.content) and after.reasoning.startswith(before.reasoning)
+    return has_texts and len(had) <= len(has) and all(map(_is_same, had, has))
+
+
+def _is_same(early: Part, late: Part) -> bool:
+    """Whether a part is the one that was there, perhaps with what came of a tool since."""
+    if isinstance(early, ToolCall) and isinstance(late, ToolCall) and not early.output:
+        return replace(early, output=late.output, status=late.status, seconds=late.seconds) == late
+    return early == late
+
+
+def _others(message: Message) -> tuple[Part, ...]:
+    """The parts that are no text."""
+    return tuple(part for part in message.ordered if not isinstance(part, Text | Reasoning))
+
+
+def _rest(before: Message, after: Message) -> Iterator[Part]:
+    """The parts that are new. The blank line that ends an earlier text is put in front of the next one."""
+    had: dict[type, int] = {Text: len(before.content), Reasoning: len(before.reasoning)}
+    blank: dict[type, str] = {}
+    others = len(_others(before))
+    for part in after.ordered:
+        if isinstance(part, Text | Reasoning):
+            kind = type(part)
+            text = blank.pop(kind, "") + part.text[had[kind] :]
+            had[kind] = max(0, had[kind] - len(part.text))
+            if text.strip():
+                yield replace(part, text=text)
+            else:
+                blank[kind] = text
+        elif others:
+            others -= 1
+        else:
+            yield part
+
+
+def _is_another(before: Message, after: Message) -> bool:
+    """Whether an answer is not the same any more, and longer."""
+    return before.role == "assistant" and len(after.content) > len(before.content) and not _begins(before, after)
+
+
+def _id_beside(message: Message) -> str:
+    """The id of a longer answer beside the one that is here, the same one each time."""
+    return sha256(f"{message.id}:{message.content}".encode("utf-8", "replace")).hexdigest()[:32]

@@ -10,7 +10,7 @@ from typing import Any, TypeGuard
 
 from webchat.chat.blocks import without_blocks
 from webchat.chat.part_records import parts_of, records_of, usage_of_record
-from webchat.chat.parts import Note, Part, Permission, Reasoning, Text, Usage
+from webchat.chat.parts import Note, Part, Permission, Reasoning, Text, ToolCall, Usage
 from webchat.chat.picture import SentPicture, pictures_of
 from webchat.chat.plain import one_line
 
@@ -116,7 +116,7 @@ class Message:
             content=self.content + more.content,
             reasoning=self.reasoning + more.reasoning,
             notes=self.notes + more.notes,
-            parts=self.ordered + more.ordered if self.parts or more.parts else (),
+            parts=_with_results(self.ordered, more.ordered) if self.parts or more.parts else (),
             usage=more.usage or self.usage,
             created_at=self.created_at,
             model=more.model or self.model,
@@ -139,6 +139,16 @@ class Message:
         more["parts"] = records_of(self.parts)
         more["usage"] = self.usage.record() if self.usage and not self.parts else None
         return always | {key: value for key, value in more.items() if value}
+
+
+def _with_results(parts: tuple[Part, ...], more: tuple[Part, ...]) -> tuple[Part, ...]:
+    """The parts and those that follow; what came of a tool only then is in the place of its call."""
+    late = {(part.id, part.title, part.input): part for part in more if isinstance(part, ToolCall) and part.output}
+    calls = (part for part in parts if isinstance(part, ToolCall) and not part.output)
+    found = {call: result for call in calls if (result := late.get((call.id, call.title, call.input)))}
+    kept = (found.get(part, part) if isinstance(part, ToolCall) else part for part in parts)
+    results = [*found.values()]
+    return (*kept, *(part for part in more if part not in results))
 
 
 def extension(more: Message) -> dict[str, Any]:
