@@ -95,8 +95,8 @@ class Article:
 
     def __init__(self, screen: Screen) -> None:
         self._screen = screen
-        self._printed: dict[int, int] = {}
-        """Characters of each of its texts."""
+        self._printed: dict[int, str] = {}
+        """The beginning of each of its texts."""
         self._told: set[str] = set()
         self.tail = ""
 
@@ -117,13 +117,16 @@ class Article:
 
     def _text(self, number: int, text: str, *, whole: bool) -> None:
         text = one_kind_of_line_end(text)
-        start = self._printed.get(number, 0)
+        printed = self._printed.get(number, "")
+        if not text.startswith(printed):
+            self._screen.line("— that was reasoning; the answer begins here —", ASIDE)
+            printed = ""
+        start = len(printed)
         end = len(text) if whole else start + finished(text[start:])
         if text[start:end].strip():
             self._screen.markdown(text[start:end])
             self._screen.line()
-        self._printed[number] = max(start, end)
-        self.tail = text[self._printed[number] :]
+        self._printed[number], self.tail = text[:end], text[end:]
 
     def _part(self, number: int, part: Fields) -> None:
         kind = part["type"]
