@@ -68,6 +68,22 @@ def test_json_has_the_whole_answer_and_where_it_is(terminal, beside):
     assert answer["id"] == told["message_id"]
 
 
+@pytest.mark.parametrize("way", [[], ["--json"]])
+def test_an_answer_that_begins_anew_is_told_apart_from_its_reasoning(terminal, model, beside, gate, way):
+    model.script(whole("Let me think of France. It is", gate, "\n</think>\nPar", "is."))
+
+    def has_begun():
+        current = beside.get("/api/session").json()["session_id"]
+        return bool(current) and "Let me think" in beside.get(f"/sessions/{current}").text
+
+    process = terminal.start("ask", "capital?", *way)
+    until(has_begun)
+    gate.set()
+    code, output, _ = process.end()
+    said = json.loads(output)["response"] if way else output.splitlines()[-1]
+    assert (code, said) == (0, "Paris.")
+
+
 def test_nothing_that_a_model_says_acts_on_the_terminal_and_its_reasoning_is_not_printed(terminal, model):
     attacks = "\n".join(attack for attack in CORPUS if "\0" not in attack)
     pieces = [attacks[start : start + 1000] for start in range(0, len(attacks), 1000)]

@@ -14,6 +14,7 @@ from tests.conftest import HTMX
 from tests.reading import chunks, parse_events, read_until
 from tests.stored import documents_in
 from webchat.backends import Event
+from webchat.backends.reasoning import REASONED
 from webchat.chat.queued import QueuedMessage
 from webchat.errors import BackendUnavailable, SessionEnded
 from webchat.fileutil import DiskFolder
@@ -79,8 +80,21 @@ def test_events_say_what_is_going_on_and_end_with_done(client, backend, address,
     reply = manager.conversation(manager.active_session_id).last
     assert events[-1] == (
         "done",
-        {"status": "complete", "session_id": manager.active_session_id, "message_id": reply.id},
+        {"status": "complete", "session_id": manager.active_session_id, "message_id": reply.id, "response": "onetwo"},
     )
+
+
+def test_events_say_that_what_came_before_was_reasoning(client, backend, address):
+    going_on = threading.Event()
+    backend.plays("Let me think of it.", going_on, REASONED, "Par", "is")
+    answer = client.post(address, data={"message": "hi"}, headers=EVENTS, buffered=False)
+    pieces = chunks(answer)
+    first = read_until(pieces, lambda text: "think of it" in text and text.endswith("\n\n"))
+    going_on.set()
+    told = [data for name, data in names_and_data(first + "".join(pieces)) if name == "delta"]
+    assert [data.get("anew", False) for data in told[:2]] == [False, True]
+    assert "".join(data["text"] for data in told[1:]) == "Paris"
+    assert not any("anew" in data for data in told[2:])
 
 
 def test_the_status_is_told_when_it_changes_and_not_again(client, backend, address):

@@ -158,14 +158,20 @@ class _Asking:
             self._manner.tell(f"Session {short_id(fields['session_id'] or '')}")
             interrupt.answers_in(fields["session_id"])
         elif name == "delta":
-            self._told["response"] += fields["text"]
-            if not self._manner.as_json:
-                self._printed.write(fields["text"])
+            self._delta(fields["text"], begins_anew=fields.get("anew", False))
         elif name == "question":
             return self._question(fields["waiting"])
         elif name in ("done", "error", "lost"):
             return self._end(name, fields)
         return None
+
+    def _delta(self, text: str, *, begins_anew: bool) -> None:
+        self._told["response"] = text if begins_anew else self._told["response"] + text
+        if self._manner.as_json:
+            return
+        if begins_anew:
+            self._printed.end()
+        self._printed.write(text)
 
     def _question(self, question: Fields | None) -> int | None:
         """Show a question where somebody can answer it; nobody can in a script."""

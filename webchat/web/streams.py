@@ -117,7 +117,7 @@ def memory_reply(said: MemoryAnswer, session_id: str | None, *, connected: bool)
     if face is Face.TEXT:
         return Response(said.text, mimetype="text/plain", headers=headers)
     if face is Face.EVENTS:
-        done = event("done", {"status": "complete", "session_id": session_id})
+        done = event("done", {"status": "complete", "session_id": session_id, "response": said.text})
         return Response(event("delta", {"text": said.text}) + done, mimetype="text/event-stream", headers=headers)
     return memory_json(said, connected=connected) if face is Face.JSON else None
 
@@ -148,11 +148,14 @@ def reply_events(posted: Posted) -> Response:
     pieces = _pieces(posted)
 
     def events() -> Iterator[str]:
-        said, asked, last = None, None, None
+        said, asked, last, told = None, None, None, 0
         for piece, message in pieces:
             last = message
             if piece:
-                yield event("delta", {"text": piece})
+                # What was taken for the answer has turned out to be reasoning if there is less now than was told.
+                begins_anew = len(message.content) != told + len(piece)
+                told = len(message.content)
+                yield event("delta", {"text": piece} | ({"anew": True} if begins_anew else {}))
             status = message.status
             if status != said and message.in_flight:
                 yield event("status", {"status": status})
@@ -170,7 +173,8 @@ def _last_event(posted: Posted, last: Message | None) -> str:
     if error := _error(posted, last or posted.reply):
         return event("error", {**error_fields(error, str(error)), "message_id": posted.reply.id})
     names = {"session_id": posted.session.session_id, "message_id": posted.reply.id}
-    return event("done", {"status": last.status if last else "interrupted", **names})
+    response = (last or posted.reply).content
+    return event("done", {"status": last.status if last else "interrupted", **names, "response": response})
 
 
 def event(name: str, data: dict[str, Any]) -> str:
