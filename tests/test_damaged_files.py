@@ -50,7 +50,7 @@ def opened(home):
 
 def at_rest(home):
     """All files but those that are derived, which reading may make."""
-    derived = ("web-chat-search.sqlite", "web-chat-activity.jsonl")
+    derived = ("web-chat-search", "web-chat-activity.jsonl")
     return {path: data for path, data in regular(home).items() if not any(name in path for name in derived)}
 
 

@@ -60,7 +60,8 @@ class Asking:
 
     def shown(self):
         """The status that a person sees now."""
-        last = [piece for piece in self.pieces if piece is not None][-1:]
+        told = [piece for piece in self.pieces if piece is not None and getattr(piece, "kind", "") != "rest"]
+        last = told[-1:]
         return last[0].text if last and isinstance(last[0], Event) and last[0].kind == "status" else ""
 
     def until(self, seen):

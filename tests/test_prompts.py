@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.reading import until
 from webchat.backends.abilities import Controls
 from webchat.prompts import Prompts
 
@@ -57,6 +58,7 @@ def test_what_is_sent_later_and_by_scripts_is_expanded_too(client, page, folder,
     (folder / "tell.md").write_text("Translate {{input}}.")
     session_id = manager.create_session().session_id
     client.post(f"/sessions/{session_id}/messages", data={"message": "/tell this"})
+    until(lambda: not manager.answers_in_flight)
     client.post("/api/chat", json={"message": "/tell that", "session_id": session_id})
     asked = [message.content for message in manager.conversation(session_id).messages if message.role == "user"]
     assert asked == ["Translate this.", "Translate that."]

@@ -115,7 +115,7 @@ def test_half_a_character_is_no_readers_trouble_wherever_it_comes(manager, backe
     assert posted.answer.content == "a?b"
 
 
-@pytest.mark.parametrize(("answers", "seconds"), [(1, 0.102), (20, 0.14), (40, 0.18), (500, 0.18)])
+@pytest.mark.parametrize(("answers", "seconds"), [(1, 0.1025), (20, 0.15), (40, 0.2), (500, 0.22)])
 def test_many_answers_gather_for_longer_than_one(model, monkeypatch, answers, seconds):
     paused: list[float] = []
     monkeypatch.setattr(Wire, "gather", lambda wire, seconds, **_: paused.append(seconds))

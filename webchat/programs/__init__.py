@@ -135,6 +135,8 @@ class OtherPrograms:
         if self._index is None:
             return Found([], complete=True)
         self._see()
+        if not self._catalog.all():
+            return Found([], complete=self._catalog.is_complete)
 
         def is_wanted(session_id: str) -> bool:
             entry = self._catalog.get(session_id)

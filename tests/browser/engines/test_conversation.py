@@ -139,7 +139,7 @@ def written(serve_model, model, visit):
 def test_a_code_block_is_copied(written):
     written.click("figure button.copy")
     written.until_there("figure button.copy", "Copied")
-    assert pasted(written) == "if a < b:\n    print('&')\n"
+    assert pasted(written) == "if a < b:\n    print('&')", "a newline at its end would run in a shell"
 
 
 def test_an_answer_is_copied_as_it_was_written(written):
