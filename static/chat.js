@@ -368,9 +368,9 @@
   });
   document.addEventListener("keydown", (event) => {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (!step || !isPanelOpen() || !event.target.closest("#sessionsPanel, #sessionsButton")) return;
-    const isMenu = event.target.closest("[role=menu]");
-    const rows = [...panel().querySelectorAll(isMenu ? "[role=menuitem]" : "button:not(.manage, [role]), a.row")];
+    if (!step || !isPanelOpen() || !event.target.closest("#sessionsPanel, #sessionsButton, #rowMenu")) return;
+    const menu = event.target.closest("[role=menu]");
+    const rows = [...(menu ?? panel()).querySelectorAll(menu ? "[role=menuitem]" : "button:not(.manage, [role]), a.row")];
     event.preventDefault();
     // From the search the way leads down into the list, past the button above it.
     const from = event.target.id === "sessionSearch" ? 0 : rows.indexOf(document.activeElement);
@@ -378,7 +378,7 @@
   });
   // Where the failure of what this form or list asks for is said.
   const ASKS = "form, #sessionSearch, .manage, [role=menuitem]";
-  const problemOf = (source) => $(source.closest("#sessionsPanel") ? "sessionsProblem" : "problem");
+  const problemOf = (source) => $(source.closest("#sessionsPanel, #rowMenu") ? "sessionsProblem" : "problem");
   document.addEventListener("htmx:before:request", (event) => {
     if (event.target.matches?.(ASKS)) problemOf(event.target)?.replaceChildren();
   });
