@@ -317,7 +317,7 @@
   // What changes while it is asked for is asked for afterwards.
   let listing = false;
   let stale = false;
-  const isManaging = () => panel()?.querySelector(".manage-row, .menu:popover-open");
+  const isManaging = () => document.querySelector("#sessionsPanel .manage-row, #rowMenu:popover-open");
   const refreshList = () => {
     if (!isPanelOpen()) return;
     if (listing || isManaging()) stale = true; else htmx.trigger("#sessionSearch", "search", { isRefresh: true });
