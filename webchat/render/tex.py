@@ -18,7 +18,7 @@ LONGEST = 4_000
 DEEPEST = 60
 """Groups and commands inside each other, and elements in what is made of them; deeper ones stay text.
 
-The library calls itself for each of them: thousands would overflow the stack, which ends the process.
+The library has no such bound, and a page takes no more.
 """
 _MACROS = {
     # What the library has no command for, and models write all the same.
