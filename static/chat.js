@@ -443,7 +443,8 @@
   };
   document.addEventListener("more", ({ detail }) => {
     const [id, ...growth] = JSON.parse(detail.data);
-    if (!$(id)) return;
+    // The whole answer may be here already, with what a form brought.
+    if (!$(id)?.closest("[aria-busy]")) return;
     const isAtEnd = following && root.scrollTop === followedTo;
     // Something else, such as a translator, has changed the page: a new stream begins with the whole answer.
     try { grow($(id), ...growth); } catch { again(); }

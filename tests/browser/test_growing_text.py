@@ -19,11 +19,12 @@ pytestmark = pytest.mark.browser
 APPLY = """texts => texts.flatMap(steps => {
   const [shown, whole] = [document.createElement("div"), document.createElement("div")];
   shown.id = "shown";
+  shown.setAttribute("aria-busy", "true");
   document.body.append(shown);
   const wrong = steps.filter(({ grown, html }) => {
     if (grown) document.dispatchEvent(new CustomEvent("more", { detail: { data: grown } }));
     whole.innerHTML = html;
-    return !shown.isEqualNode(Object.assign(whole, { id: "shown" }));
+    return !shown.isEqualNode(Object.assign(whole, { id: "shown", ariaBusy: "true" }));
   });
   shown.remove();
   return wrong;
