@@ -36,8 +36,6 @@ def habits() -> Habits:
 def submitted(fields: Fields) -> dict[str, str]:
     """The habits in a form, by name. Raises InvalidInput."""
     given = {name: text for name in CHOICES if (text := fields.optional(name))}
-    if not given:
-        raise InvalidInput(f"Give {' or '.join(CHOICES)}, or both.")
     for name, text in given.items():
         if text not in CHOICES[name]:
             raise InvalidInput(f"{name} is one of: {', '.join(CHOICES[name])}.")
