@@ -68,7 +68,7 @@ class OtherPrograms:
         """The programs that have sessions in the list: name and label."""
         if self._programs:
             self._see()
-        return self._catalog.programs()
+        return self._catalog.programs
 
     def find(self, session_id: str) -> WebChatSession | None:
         """The session; None if it is none of these."""
@@ -135,7 +135,7 @@ class OtherPrograms:
         if self._index is None:
             return Found([], complete=True)
         self._see()
-        if not self._catalog.all():
+        if self._catalog.is_empty:
             return Found([], complete=self._catalog.is_complete)
 
         def is_wanted(session_id: str) -> bool:

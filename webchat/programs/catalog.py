@@ -67,6 +67,8 @@ class Catalog:
         self._known: dict[str, dict[str, Spotted]] = {program.name: {} for program in self._programs}
         self._entries: dict[str, Entry] = {}
         self._listed: tuple[Entry, ...] = ()
+        self.programs: dict[str, str] = {}
+        """The programs that have sessions in the list: name and label."""
         self.version = 0
         self.is_complete = False
         """Whether all sessions have been looked into once."""
@@ -112,8 +114,13 @@ class Catalog:
             self._entries = entries
             listed = (entry for entry in entries.values() if entry.described and not entry.parent)
             self._listed = tuple(sorted(listed, key=lambda entry: -entry.spotted.time))
+            self.programs = {entry.program.name: entry.program.label for entry in self._listed}
             self.version += 1
         self._changed([*gone, *(entry.name for entry in described)])
+
+    @property
+    def is_empty(self) -> bool:
+        return not self._entries
 
     def get(self, name: str) -> Entry | None:
         """The session; None if there is none, or it is not to be shown."""
@@ -139,10 +146,6 @@ class Catalog:
             if is_wanted and (query is None or query.matches_folded(entry.folded_title)):
                 found.append(entry)
         return found
-
-    def programs(self) -> dict[str, str]:
-        """The programs that have sessions in the list: name and label."""
-        return {entry.program.name: entry.program.label for entry in self._listed}
 
 
 def measured(look: Callable[[], object]) -> float:
