@@ -32,6 +32,7 @@ from webchat.web import (
     reply_frame,
     saved_prompts,
     security,
+    sessions,
 )
 from webchat.web import errors as errors_http
 from webchat.web.compression import compress
@@ -46,6 +47,7 @@ MODULES = (
     imports,
     own_sessions,
     chat,
+    sessions,
     editing,
     controls,
     queue,

@@ -10,13 +10,12 @@ from werkzeug.wrappers import Response as AnyResponse
 from webchat.chat.conversation import Conversation
 from webchat.chat.message import Message
 from webchat.chat.queued import QueuedMessage
-from webchat.chat.search import Hit
 from webchat.errors import InvalidInput
 from webchat.memory import MemoryAnswer, answer, answered_before, check_memory_intent
 from webchat.replies.submission import once
 from webchat.session_store import WebChatSession
-from webchat.web import housekeeping, pieces, session_list
-from webchat.web.api import message_fields, session_fields, shelved_fields
+from webchat.web import pieces
+from webchat.web.api import message_fields, session_fields
 from webchat.web.context import chat_of, client, manager, owner, session_link
 from webchat.web.faces import Face, is_script, json_answer, wanted_face
 from webchat.web.form_answers import chat_answer, chat_answer_with, messages_answer
@@ -31,14 +30,11 @@ from webchat.web.streams import answering, memory_reply, reserve
 from webchat.web.templates import render_template
 from webchat.web.window import window_before
 
-SHELVES = ("", "archived", "trash")
-
 
 def register(blueprint: Blueprint) -> None:
     """Give the blueprint this module's routes."""
     get, post = blueprint.get, blueprint.post
     get("/", endpoint="index")(index)
-    get("/sessions", endpoint="sessions")(sessions)
     post("/sessions", endpoint="new")(new)
     get("/sessions/<session_id>", endpoint="session")(session)
     post("/sessions/<session_id>/resume", endpoint="resume")(resume)
@@ -73,41 +69,6 @@ def session(session_id: str) -> AnyResponse | str:
     aside = at if at and manager().is_aside(session_id, at) else ""
     html = _page(shown, request.args.get("show", 0, type=int), at, aside)
     return fragments(html, push=session_link(session_id)) if is_htmx() else html
-
-
-def sessions() -> Response | str:
-    """The list: rows for the dropdown, a page for browsers without JavaScript, JSON for scripts."""
-    query, page = request.args.get("q", ""), request.args.get("page", 0, type=_page_number)
-    show, folder, by = request.args.get("show", ""), request.args.get("folder"), request.args.get("by", "")
-    program = request.args.get("program") or None
-    if show not in SHELVES:
-        raise InvalidInput(f"show is one of {', '.join(filter(None, SHELVES))}, or is left out.")
-    if by not in ("", "folder"):
-        raise InvalidInput("by is folder, or is left out.")
-    if wanted_face() is Face.JSON:
-        found, has_more = session_list.listed(query, page, show, folder, by, program)
-        waiting = session_list.waiting(found)
-        rows = [{**shelved_fields(item), "waiting": item.session_id in waiting} for item in found]
-        fields: dict[str, object] = {"sessions": rows, "has_more": has_more}
-        if query.strip():
-            is_first = page == 0 and not show
-            hits, complete, partial = (
-                session_list.said(query, found, folder, program) if is_first else ([], True, False)
-            )
-            fields |= {"hits": [_hit_fields(item.hit) for item in hits], "complete": complete, "partial": partial}
-        return json_answer(fields)
-    if is_htmx():
-        return session_list.list_part(query, page, folder, by, program)
-    context = session_list.list_context(query, page, show, folder, by, program)
-    undo = housekeeping.undo_context(request.args.get("deleted"))
-    context |= {"left_out": manager().archive.left_out(owner()), "trash_days": manager().housekeeping.trash_days}
-    return render_template("webchat/sessions.html", **context, **undo)
-
-
-def _page_number(text: str) -> int:
-    if not 0 <= int(text) < 1_000_000:
-        raise ValueError("no such page")
-    return int(text)
 
 
 def new() -> AnyResponse:
@@ -217,14 +178,6 @@ def ask(session_id: str, message_id: str) -> AnyResponse:
 def end(session_id: str) -> AnyResponse:
     manager().end_session(session_id, owner())
     return chat_answer(manager().get_session(session_id, owner()), note="Ended session")
-
-
-def _hit_fields(hit: Hit) -> dict[str, object]:
-    return {
-        "session_id": hit.session_id,
-        "message_id": hit.message_id,
-        "text": hit.before + hit.match + hit.after,
-    }
 
 
 def _page(shown: WebChatSession | None, show: int = 0, at: str = "", aside: str = "") -> str:

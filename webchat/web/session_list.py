@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from itertools import groupby
 from typing import Any
@@ -12,13 +12,15 @@ from typing import Any
 from markupsafe import Markup
 
 from webchat.chat.search import Hit
-from webchat.errors import StorageError
+from webchat.errors import InvalidInput, StorageError
 from webchat.session_store import WebChatSession
 from webchat.storage.protocols import Shelf
 from webchat.web.context import DAYS, day_group, link, local_time, manager, owner
 from webchat.web.htmx import partial
 from webchat.web.templates import render_template
 
+SHELVES: Mapping[str, Shelf] = {"": "list", "archived": "archive", "trash": "trash"}
+"""Where sessions lie, by the word for it in addresses."""
 SESSIONS_SHOWN = 50
 HITS_SHOWN = 30
 """Hits of a full-text search at most."""
@@ -33,7 +35,7 @@ class Group:
 
 
 @dataclass(frozen=True)
-class SaidIn:
+class SessionHit:
     """A hit of a full-text search: a session and a message in it."""
 
     session: WebChatSession
@@ -45,52 +47,75 @@ class SaidIn:
         return (self.hit.before + self.hit.match + self.hit.after).startswith(self.session.description.rstrip("…"))
 
 
-Hits = tuple[list[SaidIn], bool, bool]
-"""What a full-text search found, whether the index is up to date, and whether only a part was searched."""
+@dataclass(frozen=True)
+class FoundInMessages:
+    """What a full-text search found, whether the index is up to date, and whether only a part was searched."""
+
+    hits: tuple[SessionHit, ...] = ()
+    complete: bool = True
+    partial: bool = False
 
 
-def list_part(
-    query: str = "", page: int = 0, folder: str | None = None, by: str = "", program: str | None = None
-) -> str:
+@dataclass(frozen=True)
+class ListRequest:
+    """Which sessions are asked for: the fields of the address of the list.
+
+    `show` is "" for the list, "archived" or "trash"; with `folder` only what works there, with `program` only what
+    that other program has written; `by` "folder" has a heading for each folder.
+    """
+
+    query: str = ""
+    page: int = 0
+    show: str = ""
+    folder: str | None = None
+    by: str = ""
+    program: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.show not in SHELVES:
+            raise InvalidInput(f"show is one of {', '.join(filter(None, SHELVES))}, or is left out.")
+        if self.by not in ("", "folder"):
+            raise InvalidInput("by is folder, or is left out.")
+
+    @property
+    def shelf(self) -> Shelf:
+        return SHELVES[self.show] if self.show else "both" if self.query.strip() else "list"
+
+    @property
+    def searches_messages(self) -> bool:
+        """Whether hits of the full-text search come first: on the first page of the list, if anything is searched."""
+        return bool(self.query.strip()) and self.page == 0 and not self.show
+
+    @property
+    def next_page(self) -> str:
+        """The URL of the page after this one."""
+        narrowed = {"q": self.query or None, "show": self.show or None, "by": self.by or None}
+        return link("sessions", page=self.page + 1, folder=self.folder, program=self.program, **narrowed)
+
+
+def list_part(wanted: ListRequest | None = None) -> str:
     """The rows of the sessions list, newest first, 50 at a time."""
-    return render_template("webchat/_session_list.html", **list_context(query, page, "", folder, by, program))
+    return render_template("webchat/_session_list.html", **list_context(wanted or ListRequest()))
 
 
-def list_context(
-    query: str = "",
-    page: int = 0,
-    show: str = "",
-    folder: str | None = None,
-    by: str = "",
-    program: str | None = None,
-) -> dict[str, Any]:
-    """What `_session_list.html` needs; `by` "folder" has a heading for each folder."""
-    sessions, has_more = listed(query, page, show, folder, by, program)
-    hits, complete, partial = said(query, sessions, folder, program) if page == 0 and not show else ([], True, False)
+def list_context(wanted: ListRequest) -> dict[str, Any]:
+    """What `_session_list.html` needs."""
+    sessions, has_more = listed(wanted)
+    found = found_in_messages(wanted, sessions)
     current = manager().active_session(owner())
     return {
-        "hits": hits,
-        "complete": complete,
-        "partial": partial,
-        "groups": _by_folder(sessions) if by else _groups(sessions, show),
-        "folder": folder,
-        "by": by,
-        "program": program,
-        "programs": {} if show else manager().programs.programs,
+        **asdict(wanted),
+        "hits": found.hits,
+        "complete": found.complete,
+        "partial": found.partial,
+        "groups": _by_folder(sessions) if wanted.by else _groups(sessions, wanted.show),
+        "programs": {} if wanted.show else manager().programs.programs,
         "has_folders": any(session.working_dir != "~" for session in sessions),
         "here": current.working_dir if current and current.working_dir != "~" else None,
         "waiting": waiting(sessions),
-        "query": query,
-        "page": page,
-        "show": show,
-        "more": _link_to_more(query, page, show, folder, by, program) if has_more else None,
+        "more": wanted.next_page if has_more else None,
         "notice": manager().store.notice,
     }
-
-
-def _link_to_more(query: str, page: int, show: str, folder: str | None, by: str, program: str | None) -> str:
-    narrowed = {"q": query or None, "show": show or None, "folder": folder, "by": by or None, "program": program}
-    return link("sessions", page=page + 1, **narrowed)
 
 
 def waiting(sessions: Iterable[WebChatSession]) -> frozenset[str]:
@@ -105,40 +130,31 @@ def list_partial() -> Markup:
     return partial("sessionList", "outerHTML", list_part())
 
 
-def listed(
-    query: str = "",
-    page: int = 0,
-    show: str = "",
-    folder: str | None = None,
-    by: str = "",
-    program: str | None = None,
-) -> tuple[list[WebChatSession], bool]:
+def listed(wanted: ListRequest) -> tuple[list[WebChatSession], bool]:
     """One page of the list, and whether there are more: what is pinned first, then the newest.
 
-    `show` is "" for the list, "archived" or "trash"; with `folder` only what works there, with `program`
-    only what that other program has written. Sessions without a message
-    are hidden, but for the current.
+    Sessions without a message are hidden, except the current one.
     """
-    shelf: Shelf = "trash" if show == "trash" else "archive" if show else "both" if query.strip() else "list"
-    start = page * SESSIONS_SHOWN
-    asked = shelf, query, start, SESSIONS_SHOWN + 1, owner(), folder, program
-    found = manager().list_page(*asked, by_folder=by == "folder")
+    start, by_folder = wanted.page * SESSIONS_SHOWN, wanted.by == "folder"
+    narrowed = owner(), wanted.folder, wanted.program
+    asked = wanted.shelf, wanted.query, start, SESSIONS_SHOWN + 1, *narrowed
+    found = manager().list_page(*asked, by_folder=by_folder)
     return found[:SESSIONS_SHOWN], len(found) > SESSIONS_SHOWN
 
 
-def said(query: str, titled: Sequence[WebChatSession], folder: str | None = None, program: str | None = None) -> Hits:
-    """The hits of a full-text search, whether the index is up to date, and whether only a part was searched.
+def found_in_messages(wanted: ListRequest, titled: Sequence[WebChatSession]) -> FoundInMessages:
+    """The hits of a full-text search.
 
     Sessions that match by title come last, and not at all if the hit is the message that the title was taken from.
     """
-    if not query.strip():
-        return [], True, False
+    if not wanted.searches_messages:
+        return FoundInMessages()
     beside = {session.session_id for session in titled}
-    hits, complete, partial = manager().search(query, HITS_SHOWN + len(beside), owner(), folder, program)
-    said_in = [SaidIn(manager().session_to_read(hit.session_id, owner()), hit) for hit in hits]
-    others = [item for item in said_in if item.hit.session_id not in beside]
-    others += [item for item in said_in if item.hit.session_id in beside and not item.is_title]
-    return others[:HITS_SHOWN], complete, partial
+    found = manager().search(wanted.query, HITS_SHOWN + len(beside), owner(), wanted.folder, wanted.program)
+    hits = [SessionHit(manager().session_to_read(hit.session_id, owner()), hit) for hit in found.hits]
+    others = [item for item in hits if item.hit.session_id not in beside]
+    others += [item for item in hits if item.hit.session_id in beside and not item.is_title]
+    return FoundInMessages(tuple(others[:HITS_SHOWN]), found.complete, found.partial)
 
 
 def _groups(sessions: list[WebChatSession], show: str) -> list[Group]:
