@@ -52,6 +52,20 @@ def test_what_is_new_is_added_once_and_shown(manager, bring_in):
     assert said(manager, session_id) == ["one", "two", "three", "four"]
 
 
+@pytest.mark.parametrize("names", [("a.json", "b.json"), ("b.json", "a.json")], ids=["older first", "newer first"])
+def test_an_older_and_a_newer_export_in_one_zip_are_one_conversation(manager, names):
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as archive:
+        for name, texts in zip(names, (["one", "two"], ["one", "two", "three", "four"]), strict=True):
+            archive.writestr(name, json.dumps([talk(*texts), {**talk("else"), "uuid": "d"}]))
+    report = manager.archive.bring_in(data)
+    session_id, _ = report.imported
+    assert said(manager, session_id) == ["one", "two", "three", "four"]
+    assert (report.grown, report.problems) == ([session_id] if names[0] == "a.json" else [], [])
+    again = manager.archive.bring_in(data)
+    assert (again.imported, again.grown, again.known) == ([], [], 4)
+
+
 def test_what_was_said_here_since_stays_and_is_shown(manager, bring_in):
     (session_id,) = bring_in(talk("one", "two")).imported
     manager.send_message("mine", session_id)

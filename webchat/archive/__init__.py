@@ -7,16 +7,15 @@ from typing import IO
 
 from webchat.archive import ours
 from webchat.archive.bounds import Watch
-from webchat.archive.brought import Brought, Report
+from webchat.archive.brought import Report
 from webchat.archive.export import LeftOut, NoteLeftOut, read_each
-from webchat.archive.fitting import fitted
 from webchat.archive.growth import Growth
 from webchat.archive.importer import Importer
+from webchat.archive.intake import Intake, Terms
 from webchat.archive.pictures import picture_line
 from webchat.archive.reading import conversations
 from webchat.chat.picture import MEDIA_TYPES
-from webchat.chat.session import Row, session_of
-from webchat.errors import InvalidInput, LimitReached, NoRoom, SessionBusy, StorageError, storing
+from webchat.errors import storing
 from webchat.limits import Limits
 from webchat.replies.allowance import Allowance
 from webchat.replies.supervisor import ReplySupervisor
@@ -26,9 +25,7 @@ from webchat.storage.protocols import Storage
 __all__ = ["Archive", "Report"]
 
 AT_ONCE = 100
-"""Sessions that are added to the registry together, at most;"""
-BYTES_AT_ONCE = 8 * 1024 * 1024
-"""and of their transcripts, about."""
+"""Sessions that are added to the registry together, at most."""
 
 
 class Archive:
@@ -99,47 +96,11 @@ class Archive:
         are left as they are. What is somebody else's is imported under another id, the same one each time. Raises
         LimitReached, NoRoom, StorageError; the sessions before stay imported then.
         """
-        report, watch = Report(), watch or Watch()
-        batch: list[Brought] = []
-        size, before = 0, watch.added
-        here = self.importer.here(owner)
-        for found in conversations(file, report, watch):
-            if row := here(found):
-                self._grow(row, found, owner, report)
-                continue
-            if not found.transcript and not session_of(found.row).begun:
-                report.problem(f"session {found.session_id}: there is no message in it.")
-                continue
-            row = fitted(found.row, may_work_in or (lambda folder: owner is None), self._longest_title, report.problem)
-            batch.append(Brought(row, found.transcript, pictures=found.pictures))
-            size += found.size
-            if len(batch) == self.at_once or size > BYTES_AT_ONCE:
-                self._add(batch, owner, report)
-                watch.added, batch, size = before + len(report.imported), [], 0
-                here = self.importer.here(owner)
-        self._add(batch, owner, report)
-        return report
-
-    def _grow(self, row: Row, found: Brought, owner: str | None, report: Report) -> None:
-        """Add what is new to a session that is here."""
-        name = str(row["session_id"])
-        try:
-            has_grown = found.may_grow and not row.get("deleted_at") and self._growth.add(name, found, owner)
-        except (InvalidInput, SessionBusy, NoRoom, LimitReached, StorageError) as error:
-            report.unread("", f"“{row.get('description', name)}”", f"nothing was added to it. {str(error).rstrip('.')}")
-            return
-        report.grown += [name] if has_grown else []
-        report.known += not has_grown
-
-    def _add(self, batch: list[Brought], owner: str | None, report: Report) -> None:
-        """Add a batch. An error says how much was imported before."""
-        so_far = f"{len(report.imported)} sessions were imported before that. Import the file again to go on"
-        try:
-            if batch:
-                self.importer.add(batch, owner, report)
-        except LimitReached as error:
-            raise (LimitReached(error.most, so_far) if report.imported else error) from error
-        except NoRoom as error:
-            raise (NoRoom(error.most, so_far) if report.imported else error) from error
-        except StorageError as error:
-            raise (StorageError(error.what, error.cause, so_far) if report.imported else error) from error
+        watch = watch or Watch()
+        may_work_in = may_work_in or (lambda folder: owner is None)
+        terms = Terms(owner, may_work_in, self._longest_title, self.at_once)
+        intake = Intake(self.importer, self._growth, terms, watch)
+        for found in conversations(file, intake.report, watch):
+            intake.take(found)
+        intake.add()
+        return intake.report

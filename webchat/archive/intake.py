@@ -1,0 +1,89 @@
+"""One import: sessions as a file has them, added in batches, or grown if they are here. Knows no format."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from webchat.archive.bounds import Watch
+from webchat.archive.brought import Brought, Report
+from webchat.archive.fitting import fitted
+from webchat.archive.growth import Growth
+from webchat.archive.importer import Importer
+from webchat.chat.session import Row, session_of
+from webchat.errors import InvalidInput, LimitReached, NoRoom, SessionBusy, StorageError
+
+BYTES_AT_ONCE = 8 * 1024 * 1024
+"""Of transcripts and pictures that are added together, about."""
+
+
+@dataclass(frozen=True)
+class Terms:
+    """Whose the sessions become, which folders they may keep, their longest title, and how many are added at once."""
+
+    owner: str | None
+    may_work_in: Callable[[str], bool]
+    longest_title: int
+    at_once: int
+
+
+class Intake:
+    """Takes the sessions of one file in. Raises LimitReached, NoRoom, StorageError; those before stay then."""
+
+    def __init__(self, importer: Importer, growth: Growth, terms: Terms, watch: Watch) -> None:
+        self.report = Report()
+        self._importer, self._growth, self._terms, self._watch = importer, growth, terms, watch
+        self._before = watch.added
+        self._batch: dict[str, Brought] = {}
+        self._size = 0
+        self._here = importer.here(terms.owner)
+
+    def take(self, found: Brought) -> None:
+        """Take the next session."""
+        if found.session_id in self._batch and found.may_grow:
+            self.add()  # a file may have an older and a newer export of one conversation
+        if row := self._here(found):
+            self._grow(row, found)
+        elif found.session_id in self._batch:
+            self.report.known += 1
+        elif not found.transcript and not session_of(found.row).begun:
+            self.report.problem(f"session {found.session_id}: there is no message in it.")
+        else:
+            self._collect(found)
+
+    def _collect(self, found: Brought) -> None:
+        terms = self._terms
+        row = fitted(found.row, terms.may_work_in, terms.longest_title, self.report.problem)
+        self._batch[found.session_id] = Brought(row, found.transcript, pictures=found.pictures)
+        self._size += found.size
+        if len(self._batch) == terms.at_once or self._size > BYTES_AT_ONCE:
+            self.add()
+
+    def _grow(self, row: Row, found: Brought) -> None:
+        """Add what is new to a session that is here."""
+        name, report = str(row["session_id"]), self.report
+        try:
+            may_grow = found.may_grow and not row.get("deleted_at")
+            has_grown = may_grow and self._growth.add(name, found, self._terms.owner)
+        except (InvalidInput, SessionBusy, NoRoom, LimitReached, StorageError) as error:
+            report.unread("", f"“{row.get('description', name)}”", f"nothing was added to it. {str(error).rstrip('.')}")
+            return
+        report.grown += [name] if has_grown else []
+        report.known += not has_grown
+
+    def add(self) -> None:
+        """Add those that wait. An error says how much was imported before."""
+        report, batch = self.report, [*self._batch.values()]
+        so_far = f"{len(report.imported)} sessions were imported before that. Import the file again to go on"
+        try:
+            if batch:
+                self._importer.add(batch, self._terms.owner, report)
+        except LimitReached as error:
+            raise (LimitReached(error.most, so_far) if report.imported else error) from error
+        except NoRoom as error:
+            raise (NoRoom(error.most, so_far) if report.imported else error) from error
+        except StorageError as error:
+            raise (StorageError(error.what, error.cause, so_far) if report.imported else error) from error
+        self._watch.added, self._size = self._before + len(report.imported), 0
+        self._batch.clear()
+        self._here = self._importer.here(self._terms.owner)
