@@ -11,6 +11,7 @@ import pytest
 
 from tests.searches import FOUND, NOT_FOUND
 from webchat.chat.message import File, Message
+from webchat.chat.picture import SentPicture
 from webchat.chat.queued import QueuedMessage
 from webchat.chat.search import title_query
 from webchat.chat.session import session_of
@@ -265,6 +266,19 @@ class TestTranscripts:
         storage.transcripts.select("s", "m2")
         assert [message.id for message in storage.transcripts.read("s").messages] == ["m1", "m2"]
         assert {message.id for message in storage.transcripts.messages("s")} == {"m1", "m2", "b", "c"}
+
+    def test_a_message_is_amended_in_its_place(self, storage):
+        picture = SentPicture("a.png", "image/png", "0" * 64, 9, 1, 1)
+        said(storage, "see [picture]", "two")
+        storage.transcripts.append("s", Message("b", "user", "instead", parent=None))
+        storage.transcripts.amend("s", Message("m1", "user", "see", pictures=(picture,)))
+        assert [message.content for message in storage.transcripts.read("s").messages] == ["instead"]
+        storage.transcripts.select("s", "m2")
+        first, second = storage.transcripts.read("s").messages
+        assert (first.content, first.pictures, first.siblings, first.revision) == ("see", (picture,), ("m1", "b"), 4)
+        assert second.content == "two"
+        storage.transcripts.put_all({"t": storage.export("s")})
+        assert storage.transcripts.read("t") == storage.transcripts.read("s")
 
     def test_what_was_read_stays_as_it_was(self, storage):
         said(storage, "one")

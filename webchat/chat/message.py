@@ -121,7 +121,14 @@ class Message:
             created_at=self.created_at,
             model=more.model or self.model,
             extended=self.extended + 1,
+            files=self.files + more.files,
+            pictures=self.pictures + more.pictures,
         )
+
+    def amended_by(self, new: Message) -> Message:
+        """What is known of this message now, in its place."""
+        kept = replace(new, id=self.id, role=self.role, parent=self.parent, created_at=self.created_at)
+        return replace(kept, key=self.key, extended=self.extended)
 
     def record(self) -> dict[str, Any]:
         """The message's record in the transcript, without empty values."""
@@ -153,7 +160,16 @@ def _with_results(parts: tuple[Part, ...], more: tuple[Part, ...]) -> tuple[Part
 
 def extension(more: Message) -> dict[str, Any]:
     """The record that appends `more` to the message with its id."""
-    record = more.record() | {"type": "extend"}
+    return _change("extend", more)
+
+
+def amendment(new: Message) -> dict[str, Any]:
+    """The record that puts `new` in the place of the message with its id."""
+    return _change("amend", new)
+
+
+def _change(kind: str, message: Message) -> dict[str, Any]:
+    record = message.record() | {"type": kind}
     del record["parent"], record["role"]
     return record
 

@@ -57,8 +57,8 @@ class Tree:
             self.damaged = True
         elif kind == "message":
             self._add_message(message_of(record, self.leaf, name, self.revision))
-        elif kind == "extend":
-            self._extend(record)
+        elif kind in ("extend", "amend"):
+            self._change(record, amends=kind == "amend")
         elif kind == "select" and str(record.get("id")) in self.messages:
             self._show(str(record["id"]))
         elif kind == "format":
@@ -82,14 +82,15 @@ class Tree:
         else:
             self._show(message.id)
 
-    def _extend(self, record: Mapping[str, Any]) -> None:
+    def _change(self, record: Mapping[str, Any], *, amends: bool) -> None:
+        """Append the record's text to its message, or put it in the message's place."""
         message = self.messages.get(str(record.get("id")))
         # The rest of the record reads as a message of its own would.
         more = message_of({**record, "type": "message", "role": "assistant"}, None, "", self.revision)
         if message is None or more is None:
             self.damaged = True
             return
-        self.messages[message.id] = message.extended_by(more)
+        self.messages[message.id] = message.amended_by(more) if amends else message.extended_by(more)
         self._outdate(message.id)
         self._note_key(replace(more, id=message.id))
 

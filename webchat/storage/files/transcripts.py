@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from webchat.chat.message import Message, extension
+from webchat.chat.message import Message, amendment, extension
 from webchat.chat.tree import Branch, Tree
 from webchat.fileutil import Folder, Stamp, jsonlines
 
@@ -102,6 +102,9 @@ class FileTranscripts:
 
     def extend(self, session_id: str, more: Message) -> None:
         self._append(session_id, extension(more))
+
+    def amend(self, session_id: str, new: Message) -> None:
+        self._append(session_id, amendment(new))
 
     def append(self, session_id: str, *messages: Message) -> None:
         self._append(session_id, *(message.record() for message in messages))

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from webchat.chat.message import Message, extension
+from webchat.chat.message import Message, amendment, extension
 from webchat.chat.queued import QueuedMessage
 from webchat.chat.reply import ReplyView, left_behind
 from webchat.chat.tree import Branch, Tree
@@ -50,6 +50,9 @@ class MemoryTranscripts:
 
     def extend(self, session_id: str, more: Message) -> None:
         self._add(session_id, extension(more))
+
+    def amend(self, session_id: str, new: Message) -> None:
+        self._add(session_id, amendment(new))
 
     def add_reply(self, session_id: str, message: Message, *, extends: bool) -> None:
         """Add a finished reply, as a message or as more of one."""

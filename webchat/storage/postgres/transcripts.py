@@ -15,7 +15,7 @@ import psycopg
 from psycopg import Connection
 
 from webchat.chat.folding import folded
-from webchat.chat.message import Message, extension
+from webchat.chat.message import Message, amendment, extension
 from webchat.chat.tree import Branch, Tree
 from webchat.errors import LeaseLost
 from webchat.fileutil import jsonlines
@@ -170,6 +170,11 @@ class PostgresTranscripts:
     def extend(self, session_id: str, more: Message) -> None:
         with self._database.transaction() as connection:
             self.add_extension(connection, session_id, more)
+
+    def amend(self, session_id: str, new: Message) -> None:
+        with self._database.transaction() as connection:
+            start = self.add_lines(connection, session_id, [jsonlines.dump(amendment(new))])
+            connection.execute(_INDEX, (session_id, text(new.id), start + 1, folded(new.told)))
 
     def select(self, session_id: str, message_id: str) -> None:
         with self._database.transaction() as connection:

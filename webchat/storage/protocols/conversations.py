@@ -33,6 +33,9 @@ class Transcripts(Protocol):
     def extend(self, session_id: str, more: Message) -> None:
         """Append the text and parts of `more` to the message with its id."""
 
+    def amend(self, session_id: str, new: Message) -> None:
+        """Put all that `new` says in the place of the message with its id, which stays where it is in the tree."""
+
     def select(self, session_id: str, message_id: str) -> None:
         """From now on show the branch that ends with this message."""
 
