@@ -86,6 +86,72 @@ def test_a_newer_export_brings_its_pictures(manager, bring_in):
     assert bytes_of(manager, session_id, sent) == png(1)
 
 
+def seen(manager, session_id):
+    """What all messages say, the pictures that were sent, and those that were drawn."""
+    messages = manager.conversation(session_id).messages
+    sent = [bytes_of(manager, session_id, picture) for message in messages for picture in message.pictures]
+    calls = [part for message in messages for part in message.parts if isinstance(part, ToolCall)]
+    made = [base64.b64decode(block.data) for call in calls for block in call.output if isinstance(block, Picture)]
+    return [message.content for message in messages], sent, made
+
+
+def test_pictures_that_come_later_are_given_to_the_messages_that_are_here(manager, bring_in):
+    whole = packed([chatgpt.CONVERSATION], file_0001=png(1), file_0002=png(2))
+    (session_id,) = bring_in([chatgpt.CONVERSATION])
+    before = manager.conversation(session_id).messages
+    assert seen(manager, session_id)[0][0].startswith("[picture: kite.jpg]\n\nWhat is this?")
+    for export, sent, made in (
+        (packed([chatgpt.CONVERSATION], file_0001=png(1)), [png(1)], []),
+        (whole, [png(1)], [png(2)]),
+    ):
+        assert bring_in(export) == [session_id]
+        assert seen(manager, session_id)[1:] == (sent, made)
+        assert bring_in(export) == []
+    said, _, _ = seen(manager, session_id)
+    assert (said[0], said[3]) == ("What is this?\n\n[file: manual.pdf]", "")
+    after = manager.conversation(session_id).messages
+    assert [(each.id, each.siblings, each.created_at) for each in after] == [
+        (each.id, each.siblings, each.created_at) for each in before
+    ]
+
+
+def test_an_export_without_pictures_takes_none_away(manager, bring_in):
+    (session_id,) = bring_in(packed([chatgpt.CONVERSATION], file_0001=png(1), file_0002=png(2)))
+    before = seen(manager, session_id)
+    assert bring_in([chatgpt.CONVERSATION]) == []
+    assert seen(manager, session_id) == before
+
+
+def test_pictures_come_to_an_answer_that_has_grown_too(manager, bring_in):
+    whole = drawing("file_0001", "file_0002")
+    half = copy.deepcopy(whole)
+    del half["mapping"]["t1"]
+    (session_id,) = bring_in([half])
+    assert bring_in(packed([whole], file_0001=png(1), file_0002=png(2))) == [session_id]
+    assert seen(manager, session_id) == (["Draw", ""], [], [png(1), png(2)])
+    assert manager.conversation(session_id).last.siblings == ()
+
+
+def test_a_text_that_was_attached_comes_to_a_message_that_is_here(manager, bring_in):
+    def export(*attachments):
+        message = {"uuid": "m", "sender": "human", "text": "Look", "attachments": [*attachments]}
+        return [{"uuid": "c", "name": "Talk", "chat_messages": [message]}]
+
+    (session_id,) = bring_in(export())
+    newer = export({"file_name": "notes.txt", "extracted_content": "seen"})
+    assert bring_in(newer) == [session_id]
+    (file,) = manager.conversation(session_id).messages[0].files
+    assert (file.name, file.content) == ("notes.txt", "seen")
+    assert bring_in(newer) == []
+
+
+def test_what_was_said_after_an_answer_here_stays_when_its_picture_comes(manager, bring_in):
+    (session_id,) = bring_in([drawing("file_0001")])
+    manager.send_message("mine", session_id)
+    assert bring_in(packed([drawing("file_0001")], file_0001=png(1))) == [session_id]
+    assert seen(manager, session_id) == (["Draw", "", "mine", "You said: mine"], [], [png(1)])
+
+
 LLAMA = lines(
     {"harness": "llama.app", "type": "session", "id": "l", "name": "L", "currNode": "q"},
     llama("q", None, "user", "See", extra=[{"type": "IMAGE", "name": "a.png", "base64Url": DATA}]),

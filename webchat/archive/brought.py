@@ -26,12 +26,13 @@ class Brought:
     """One session from a file: its record for the registry, and its transcript.
 
     `tails` has for a message that consists of several of theirs the id that the last of them would have. `pictures` are
-    those that come with it.
+    those that come with it. `shown` has for a message with pictures the lines that stand for those that are not there.
     """
 
     row: Row
     transcript: bytes
     tails: Mapping[str, str] = field(default_factory=dict)
+    shown: Mapping[str, frozenset[str]] = field(default_factory=dict)
     pictures: BroughtPictures | None = None
     may_grow: bool = False
     """Whether what is new in it is added to the session that is here already."""

@@ -115,7 +115,8 @@ def brought(found: Conversation, find: Find) -> Brought:
         "extra": extra,
     }
     row |= {name: True for name in ("pinned", "archived") if getattr(found, name)}
-    return Brought(row, tree.transcript(found.current), tree.tails, pictures, may_grow=found.has_ids)
+    lines = tree.transcript(found.current)
+    return Brought(row, lines, tree.tails, tree.shown, pictures, may_grow=found.has_ids)
 
 
 def title_in(found: Conversation) -> str:

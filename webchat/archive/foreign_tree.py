@@ -49,6 +49,15 @@ class ForeignTree:
         """For each message of ours that is several of theirs, the id that the last of them would have."""
         return {self._ids[head]: self._ids[group[-1]] for head, group in self._groups.items() if len(group) > 1}
 
+    @property
+    def shown(self) -> dict[str, frozenset[str]]:
+        """For each message of ours with pictures the lines that stand for them if they are not there."""
+        found = {
+            head: frozenset(picture.shown for key in group for picture in self._nodes[key].pictures)
+            for head, group in self._groups.items()
+        }
+        return {self._ids[head]: lines for head, lines in found.items() if lines}
+
     def transcript(self, current: str | None) -> bytes:
         """All messages as JSON Lines; the branch with the message `current` is shown."""
         lines = [self._line(head, group) for head, group in self._groups.items()]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 
 from webchat.archive.brought import Brought
+from webchat.archive.likeness import says_the_same, shows_less, shows_more
 from webchat.chat.message import Message
 from webchat.chat.parts import Part, Reasoning, Text, ToolCall
 from webchat.chat.tree import Tree
@@ -25,19 +26,21 @@ class Growth:
         self._storage, self._supervisor, self._allowance = storage, supervisor, allowance
 
     def add(self, session_id: str, found: Brought, owner: str | None) -> bool:
-        """Add the messages that are not in the session yet; returns whether there were any."""
+        """Add what is not in the session yet: messages, and what they have more of; returns whether there was any."""
         tree = _tree(found.transcript)
-        if not _new(tree, self._here(session_id), found.tails):
+        if not _new(tree, self._here(session_id), found):
             return False
         with self._supervisor.turn(session_id) as turn:
             session = self._storage.sessions.get(session_id)
             if session is None or session.deleted_at or session.owner != owner:  # since it was found here
                 return False
-            new = _new(tree, self._here(session_id), found.tails)
+            new = _new(tree, self._here(session_id), found)
             self._require_room(session, new, found)
             shown = turn.conversation.last
             for suffix, data in self._pictures(session_id, new, found):
                 self._storage.pictures.put(session_id, data, suffix)
+            for message in new.amended:
+                self._storage.transcripts.amend(session_id, message)
             for message in new.longer:
                 self._storage.transcripts.extend(session_id, message)
             if new.missing:
@@ -51,13 +54,13 @@ class Growth:
 
     def _require_room(self, session: WebChatSession, new: _New, found: Brought) -> None:
         """Raises NoRoom if what is new is too much."""
-        lines = sum(len(jsonlines.dump(message.record())) for message in (*new.missing, *new.longer))
+        lines = sum(len(jsonlines.dump(message.record())) for message in (*new.missing, *new.longer, *new.amended))
         pictures = sum(len(data) for _, data in self._pictures(session.session_id, new, found))
         self._allowance.require_room(session.owner, lines + pictures)
 
     def _pictures(self, session_id: str, new: _New, found: Brought) -> Iterator[tuple[str, bytes]]:
-        """The pictures of new messages that the session does not have yet."""
-        keys = {picture.key for message in new.missing for picture in message.pictures}
+        """The pictures of new and amended messages that the session does not have yet."""
+        keys = {picture.key for message in (*new.missing, *new.amended) for picture in message.pictures}
         keys -= self._storage.pictures.sizes(session_id).keys()
         return ((suffix, data) for suffix, data in found.pictures or () if key_of(data, suffix) in keys)
 
@@ -84,15 +87,17 @@ class Growth:
 class _New:
     """What is new: the messages that are not here, below those that are, and what answers here have more of.
 
+    `amended` are those here with pictures or files that have come since, each whole.
     `beside` has for an answer that is not the same any more the id of the one that stands beside it.
     """
 
     missing: list[Message]
     longer: list[Message]
+    amended: list[Message]
     beside: Mapping[str, str]
 
     def __bool__(self) -> bool:
-        return bool(self.missing or self.longer)
+        return bool(self.missing or self.longer or self.amended)
 
 
 def _tree(transcript: bytes) -> Tree:
@@ -102,14 +107,18 @@ def _tree(transcript: bytes) -> Tree:
     return tree
 
 
-def _new(tree: Tree, here: Mapping[str, Message], tails: Mapping[str, str]) -> _New:
-    longer, beside = list[Message](), dict[str, Message]()
+def _new(tree: Tree, here: Mapping[str, Message], found: Brought) -> _New:
+    longer, amended, beside, tails = list[Message](), list[Message](), dict[str, Message](), found.tails
     for name, after in tree.messages.items():
-        if name not in here or not _is_one(name, here, tails):
+        before = here.get(name)
+        if before is None or not _is_one(name, here, tails):
             continue
-        if more := _more(here[name], after):
+        is_fuller = shows_more(before, after)
+        if (is_fuller or shows_less(before, after)) and says_the_same(before, after, found.shown.get(name, ())):
+            amended += [after] if is_fuller else []
+        elif more := _more(before, after):
             longer.append(more)
-        elif _is_another(here[name], after):
+        elif _is_another(before, after):
             beside[name] = replace(after, id=_id_beside(after))
     names = {name: message.id for name, message in beside.items()}
     missing = [
@@ -117,7 +126,7 @@ def _new(tree: Tree, here: Mapping[str, Message], tails: Mapping[str, str]) -> _
         for message in (beside.get(name, message) for name, message in tree.messages.items())
         if message.id not in here
     ]
-    return _New(missing, longer, names)
+    return _New(missing, longer, amended, names)
 
 
 def _parent(parent: str | None, here: Collection[str], tails: Mapping[str, str]) -> str | None:

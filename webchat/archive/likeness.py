@@ -1,0 +1,51 @@
+"""What two exports have of one message: whether it says the same, and which of them shows more. Knows no storage."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from webchat.chat.message import Message
+from webchat.chat.parts import Part, Picture, Reasoning, Text, ToolCall
+
+
+def shows_more(before: Message, after: Message) -> bool:
+    """Whether the later one has all pictures and files of the earlier one, and others."""
+    had, has = _pictures(before), _pictures(after)
+    has_all = had <= has and after.files[: len(before.files)] == before.files
+    return has_all and (had < has or len(before.files) < len(after.files))
+
+
+def shows_less(before: Message, after: Message) -> bool:
+    """Whether pictures of the earlier one are not in the later one."""
+    return not _pictures(before) <= _pictures(after)
+
+
+def says_the_same(before: Message, after: Message, lines: Collection[str]) -> bool:
+    """Whether what was said is the same but for the lines that stand for pictures; an answer may go on."""
+    had, has = _words(before.content, lines), _words(after.content, lines)
+    if before.role != "assistant":
+        return had == has
+    steps, more = _steps(before), _steps(after)
+    return has.startswith(had) and after.reasoning.startswith(before.reasoning) and more[: len(steps)] == steps
+
+
+def _pictures(message: Message) -> set[str]:
+    """Of those that were sent the keys, of those in an answer the bytes in base64."""
+    sent = {picture.key for picture in message.pictures}
+    calls = (part for part in message.parts if isinstance(part, ToolCall))
+    return sent | {block.data for call in calls for block in call.output if isinstance(block, Picture)}
+
+
+def _words(text: str, lines: Collection[str]) -> str:
+    for line in lines:
+        text = text.replace(line, "")
+    return " ".join(text.split())
+
+
+def _steps(message: Message) -> list[Part]:
+    """The parts of an answer that are neither text nor a picture."""
+    return [part for part in message.ordered if not isinstance(part, Text | Reasoning) and not _is_drawn(part)]
+
+
+def _is_drawn(part: Part) -> bool:
+    return isinstance(part, ToolCall) and any(isinstance(block, Picture) for block in part.output)
