@@ -1,8 +1,9 @@
-"""Limits on a request's body, the response to a refused one, and what a reader has not taken. Knows no application."""
+"""Limits on connections and requests, the response to a refused one, and unread data. Knows no application."""
 
 from __future__ import annotations
 
 import fcntl
+import resource
 import struct
 import termios
 from copy import copy
@@ -44,3 +45,9 @@ def unread(sock: socket | None) -> int:
         return told
     except OSError:
         return 0
+
+
+def most_connections(most: int) -> int:
+    """How many connections, up to that many, the process's descriptors allow."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return most if files == resource.RLIM_INFINITY else min(most, files // 2)

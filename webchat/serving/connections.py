@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import logging
-import resource
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -17,7 +16,7 @@ from waitress.channel import HTTPChannel
 from waitress.server import TcpWSGIServer
 from waitress.task import ThreadedTaskDispatcher
 
-from webchat.serving.bounds import Refusal, Request, unread
+from webchat.serving.bounds import Refusal, Request, most_connections, unread
 from webchat.serving.parking import Parked, ParkedConnections, Task, Ticket, parkable
 
 log = logging.getLogger(__name__)
@@ -94,6 +93,11 @@ class Connection(HTTPChannel):
         if self.ticket:
             self.ticket.use()
 
+    def del_channel(self, map: Any = None) -> None:  # noqa: ANN401
+        """Leave the loop, but not while being put aside or brought back."""
+        with self.server.parked.leaving(self):  # type: ignore[attr-defined]
+            super().del_channel(map)
+
     def send(self, data: bytes, do_close: bool = True) -> int:
         """Send as many of these bytes as the system takes; returns how many."""
         sent: int = super().send(data, do_close)
@@ -166,7 +170,7 @@ class Server(TcpWSGIServer):
         refusal_headers: Mapping[str, str] | None = None,
     ) -> None:
         self.refusal_headers = refusal_headers or {}
-        self._most_connections = most_connections()
+        self._most_connections = most_connections(MOST_CONNECTIONS)
         self.most_streams = int(self._most_connections * FOR_STREAMS)
         self._most_waiting = min(MOST_WAITING, threads // 2)
         self._waiting: dict[Connection, None] = {}
@@ -290,9 +294,3 @@ class Server(TcpWSGIServer):
             waiting = [connection for connection in connections if connection.waits]
             for connection in sorted(waiting, key=lambda one: (one.request is not None, one.last_activity))[:too_many]:
                 connection.let_go()
-
-
-def most_connections() -> int:
-    """How many connections the process's descriptors allow."""
-    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return MOST_CONNECTIONS if files == resource.RLIM_INFINITY else min(MOST_CONNECTIONS, files // 2)

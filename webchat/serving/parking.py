@@ -8,7 +8,7 @@ import select
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, MutableMapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -151,6 +151,8 @@ class ParkedConnections:
         """`sockets` are those that the server's loop looks at; `go_on` is called with a connection that goes on."""
         self._sockets, self._go_on = sockets, go_on
         self._watched: dict[int, Parkable] = {}
+        self._guard = threading.Lock()
+        """Held while a connection is moved or leaves: right after that its descriptor may be another's."""
         self._due: list[tuple[float, int, Ticket]] = []
         self._numbers = itertools.count()
         self._changed = threading.Condition()
@@ -165,13 +167,20 @@ class ParkedConnections:
         connection.ticket = ticket = Ticket(connection, self._take_back)
         if not connection.total_outbufs_len:  # else the loop has to send the rest
             self._watch(connection)
+        pause.call(ticket.use)  # before it can be due: what goes on may pause again, and must be called then
         with self._changed:
             heapq.heappush(self._due, (pause.until, next(self._numbers), ticket))
             if self._due[0][2] is ticket:
                 self._changed.notify()
-        pause.call(ticket.use)
         if not connection.connected:
             ticket.use()
+
+    @contextmanager
+    def leaving(self, connection: Parkable) -> Iterator[None]:
+        """Take a connection that is being closed out of the loop within this: nobody moves it meanwhile."""
+        with self._guard:
+            self._move_back(connection)
+            yield
 
     def close(self) -> None:
         with self._changed:
@@ -200,15 +209,21 @@ class ParkedConnections:
 
     def _watch(self, connection: Parkable) -> None:
         """Have the loop look at it by our descriptor."""
-        number = connection._fileno
-        if self._epoll and number is not None and self._sockets.get(number) is connection:
-            self._watched[number] = connection
-            del self._sockets[number]
-            with suppress(OSError, ValueError):  # it has been closed
-                self._epoll.register(number, select.EPOLLIN)
+        with self._guard:
+            number = connection._fileno
+            if self._epoll and number is not None and self._sockets.get(number) is connection:
+                self._watched[number] = connection
+                del self._sockets[number]
+                with suppress(OSError, ValueError):  # we have been closed
+                    self._epoll.register(number, select.EPOLLIN)
 
     def _give_back(self, connection: Parkable) -> None:
         """Have the loop look at it as at any other."""
+        with self._guard:
+            self._move_back(connection)
+
+    def _move_back(self, connection: Parkable) -> None:
+        """Needs the lock."""
         number = connection._fileno
         if self._epoll and number is not None and self._watched.pop(number, None) is connection:
             with suppress(OSError, ValueError):

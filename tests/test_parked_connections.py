@@ -1,0 +1,113 @@
+"""A connection that is put aside, or brought back, in the very moment in which the server's loop closes it."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from types import SimpleNamespace
+
+import pytest
+from waitress.adjustments import Adjustments
+
+from webchat.serving.connections import Connection
+from webchat.serving.parking import ParkedConnections
+from webchat.storage.wakeups import Pause, Waiter
+
+LONG_ENOUGH = 0.3  # seconds for the loop to close a connection, if nothing keeps it from that
+
+
+class Sockets(dict[int, object]):
+    """What the loop looks at. Something else happens before the next change."""
+
+    def __init__(self) -> None:
+        self.before_next: Callable[[], object] | None = None
+
+    def __setitem__(self, number: int, connection: object) -> None:
+        self._meanwhile()
+        super().__setitem__(number, connection)
+
+    def __delitem__(self, number: int) -> None:
+        self._meanwhile()
+        super().__delitem__(number)
+
+    def _meanwhile(self) -> None:
+        happens, self.before_next = self.before_next, None
+        if happens:
+            happens()
+
+
+class Loop:
+    """A server's loop, as far as connections are put aside, with clients that are sockets of this process."""
+
+    def __init__(self) -> None:
+        self.sockets, self.gone_on = Sockets(), list[object]()
+        self.parked = ParkedConnections(self.sockets, self.gone_on.append)
+        self._server = SimpleNamespace(active_channels={}, parked=self.parked)
+        self._closing: list[threading.Thread] = []
+        self._clients = ExitStack()
+
+    def accept(self) -> Connection:
+        ours, client = socket.socketpair()
+        self._clients.enter_context(client)
+        return Connection(self._server, ours, ("127.0.0.1", 0), Adjustments(), map=self.sockets)
+
+    def close_meanwhile(self, connection: Connection) -> None:
+        """Close it in the loop's thread, before or after what this one is about to do."""
+        closing = threading.Thread(target=connection.handle_close, daemon=True)
+        closing.start()
+        closing.join(LONG_ENOUGH)
+        self._closing.append(closing)
+
+    def settle(self) -> None:
+        for closing in self._closing:
+            closing.join()
+
+    def end(self) -> None:
+        self.settle()
+        self.parked.close()
+        self._clients.close()
+
+
+@pytest.fixture
+def loop() -> Iterator[Loop]:
+    loop = Loop()
+    yield loop
+    loop.end()
+
+
+def a_pause() -> Pause:
+    return Pause(Waiter(), time.monotonic() + 60)
+
+
+def test_closed_while_it_is_brought_back(loop):
+    """Left in the loop it would be looked at for ever, in place of the next connection with its descriptor."""
+    connection = loop.accept()
+    pause = a_pause()
+    loop.parked.put(connection, pause)
+    number = connection.socket.fileno()
+    loop.sockets.before_next = lambda: loop.close_meanwhile(connection)
+    pause.waiter.poke(urgent=True)
+    loop.settle()
+    assert number not in loop.sockets
+    assert loop.gone_on == [connection]
+
+
+def test_closed_while_it_is_put_aside(loop):
+    """The next connection with its descriptor stays in the loop, and is answered."""
+    connection = loop.accept()
+    following: list[Connection] = []
+
+    def close_and_accept() -> None:
+        loop.close_meanwhile(connection)
+        following.append(loop.accept())
+
+    loop.sockets.before_next = close_and_accept
+    loop.parked.put(connection, a_pause())
+    [next_one] = following
+    assert loop.sockets[next_one.socket.fileno()] is next_one
+    loop.settle()
+    assert connection not in loop.sockets.values()
+    assert loop.gone_on == [connection]
