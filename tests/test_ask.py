@@ -161,7 +161,7 @@ def test_wrong_usage_is_told(terminal):
     code, _, errors = terminal.run("ask")
     assert (code, errors) == (2, "Error: Write a message first.\n")
     code, _, errors = terminal.pipe(b"\xff\xfe", "ask")
-    assert (code, errors) == (2, "Error: What comes through the pipe is not text in UTF-8.\n")
+    assert (code, errors) == (2, "Error: The piped input is not UTF-8 text.\n")
 
 
 def test_a_server_that_dies_has_interrupted_the_answer(model_server, model, gate, preloaded):

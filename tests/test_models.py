@@ -621,4 +621,4 @@ class TestCommand:
             raise KeyboardInterrupt
 
         monkeypatch.setattr("webchat.models.fetch.fetch", interrupted)
-        assert "The same command goes on" in run("get", "tiny").output
+        assert "Run the same command again" in run("get", "tiny").output

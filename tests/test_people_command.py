@@ -96,7 +96,7 @@ def test_everybody_who_has_something_is_listed_with_how_much(chat, people):
     assert counts(people, "eve")["sessions"] == 0
     lines = people().output.splitlines()
     assert [line.split()[0] for line in lines] == ["adalove", "bob", "eve"]
-    assert "3 sessions, 1 in the trash, 1 memories" in lines[0]
+    assert "3 sessions, 1 in the trash, 1 memory" in lines[0]
     assert "disabled" in lines[2]
 
 
@@ -131,12 +131,12 @@ def test_a_person_is_removed_with_all_that_is_theirs_while_they_are_answered(cha
 
 def test_who_is_disabled_is_answered_no_further_and_finds_all_when_they_are_back(chat, people):
     running = furnish(chat, ADA, WORD)
-    assert people("disable", "adalove").output == "Nobody called adalove is let in any more.\n"
+    assert people("disable", "adalove").output == "adalove is blocked.\n"
     assert chat.get(f"/sessions/{running}", headers=ADA).status_code == 403
     assert chat.get("/api/sessions", headers=ADA).json() == {"error": NOT_ALLOWED}
     assert counts(people, "adalove")["sessions"] == 3
-    assert "let in again" in people("enable", "adalove").output
-    assert people("enable", "adalove").output == "adalove was let in already.\n"
+    assert "no longer blocked" in people("enable", "adalove").output
+    assert people("enable", "adalove").output == "adalove was not blocked.\n"
     page = chat.get(f"/sessions/{running}", headers=ADA).text
     assert 'data-status="stopped"' in page
     assert f"later {WORD}</textarea>" in page, "what waited stands in the field"
@@ -184,11 +184,11 @@ def test_what_cannot_be_done_is_said_and_nothing_has_changed(chat, people, home,
     assert not (tmp_path / "eve.zip").exists()
     before = snapshot(home)
     asked = people("remove", "adalove", input="n\n", fails=True)
-    assert "1 sessions" in asked.output
-    assert "Remove all of this for good?" in asked.output
+    assert "1 session" in asked.output
+    assert "Remove all of this permanently?" in asked.output
     assert people("remove", fails=True).exit_code == 2
     assert snapshot(home) == before
-    assert "1 sessions and 0 memories are gone" in people("remove", "adalove", input="y\n").output
+    assert "removed 1 session and 0 memories" in people("remove", "adalove", input="y\n").output
 
 
 def test_nobodys_trash_is_emptied_by_the_way(home, people):

@@ -232,7 +232,7 @@ def test_who_leaves_during_an_answer_leaves_it_time_to_end(chat, model, beside, 
     typing.says("count")
     typing.until("one", "two")
     typing.types("\x04")
-    typing.until("The answer has 10 seconds to end.")
+    typing.until("Waiting up to 10 seconds for the answer to end.")
     gate.set()
     assert typing.end() == 0
     answer = last_messages(beside)[-1]

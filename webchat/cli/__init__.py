@@ -23,7 +23,7 @@ from webchat.serving import logs
 )
 @click.version_option(__version__)
 def main() -> None:
-    """A chat in the browser over any agent or model. Without a command it serves."""
+    """A chat in the browser over any agent or model. Without a command, serve it."""
     logs.set_up()
 
 

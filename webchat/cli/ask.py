@@ -50,19 +50,19 @@ class Manner:
 @click.command()
 @where_options
 @click.argument("question", required=False)
-@click.option("-f", "--file", "paths", multiple=True, metavar="FILE", help="A file that goes with it; several times.")
+@click.option("-f", "--file", "paths", multiple=True, metavar="FILE", help="File to attach. Can be repeated.")
 @click.option(
     "--session",
     "session_id",
     shell_complete=sessions_that_begin_so,
     metavar="SESSION",
-    help="Ask in this session, not in the current one.",
+    help="Ask in this session instead of the current one.",
 )
-@click.option("--new", is_flag=True, help="Begin a session.")
-@click.option("--folder", metavar="FOLDER", help="Where a new session works.")
-@click.option("--json", "as_json", is_flag=True, help="Print the whole answer as JSON when it has ended.")
-@click.option("--wait", is_flag=True, help="If an agent asks something, wait until somebody answers on a page.")
-@click.option("-q", "--quiet", is_flag=True, help="Nothing on standard error but errors and questions.")
+@click.option("--new", is_flag=True, help="Start a new session.")
+@click.option("--folder", metavar="FOLDER", help="Folder in which a new session works.")
+@click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON once it has ended.")
+@click.option("--wait", is_flag=True, help="If an agent asks for permission, wait until somebody answers on a page.")
+@click.option("-q", "--quiet", is_flag=True, help="Print only errors and questions to standard error.")
 @answer_options
 def ask(
     where: Where,
@@ -76,15 +76,15 @@ def ask(
     quiet: bool,
     **settings: str | None,
 ) -> None:
-    """Ask something: the answer goes to standard output as it comes.
+    """Ask a question and stream the answer to standard output.
 
-    What comes through a pipe is the question, or a file that goes with it:
+    Piped input is the question, or an attachment if a question is given:
 
         git diff | webchat ask "what changed?"
 
-    It is asked in the current session, as on the page, unless --new or --session says otherwise. The exit code is 0
-    for a complete answer, 1 if it failed, 2 for wrong usage, 3 if there is no such session, 4 if an agent waits for
-    a permission, 5 if the answer was interrupted, 6 if somebody stopped it, 7 if nothing can be asked there now.
+    The question goes to the current session, as on the page, unless --new or --session is given. The exit code is 0
+    for a complete answer, 1 if it failed, 2 for wrong usage, 3 if there is no such session, 4 if an agent is waiting
+    for permission, 5 if the answer was interrupted, 6 if somebody stopped it, 7 if the session is busy.
     """
     if new and session_id:
         raise click.UsageError("Give a --session, or --new: not both.")
@@ -117,7 +117,7 @@ def _given(question: str | None, paths: tuple[str, ...]) -> tuple[str, Files]:
     try:
         return piped.decode(), files
     except UnicodeDecodeError as error:
-        raise InvalidInput("What comes through the pipe is not text in UTF-8.") from error
+        raise InvalidInput("The piped input is not UTF-8 text.") from error
 
 
 class _Asking:

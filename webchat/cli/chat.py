@@ -21,20 +21,20 @@ GRACE = 10.0
     "session_id",
     shell_complete=sessions_that_begin_so,
     metavar="SESSION",
-    help="Open this session, not the current one.",
+    help="Open this session instead of the current one.",
 )
-@click.option("--pick", is_flag=True, help="Pick one of the newest sessions.")
-@click.option("--new", is_flag=True, help="Begin a session with the first message.")
-@click.option("--folder", metavar="FOLDER", help="Where new sessions work.")
+@click.option("--pick", is_flag=True, help="Choose from the newest sessions.")
+@click.option("--new", is_flag=True, help="Start a new session.")
+@click.option("--folder", metavar="FOLDER", help="Folder in which new sessions work.")
 @answer_options
 def chat(
     where: Where, session_id: str | None, pick: bool, new: bool, folder: str | None, **settings: str | None
 ) -> None:
-    """Chat at the terminal, in the same sessions as the page: each shows what is said in the other as it grows."""
+    """Chat at the terminal, in the same sessions as the page, with live updates both ways."""
     if (session_id is not None) + pick + new > 1:
         raise click.UsageError("Give one of --resume, --pick and --new.")
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise click.UsageError("webchat chat needs a terminal. “webchat ask” is for pipes and scripts.")
+        raise click.UsageError("webchat chat needs a terminal. In pipes and scripts, use “webchat ask”.")
     options = where.session_options(settings)
     try:
         from webchat.terminal.conversation import TerminalChat
@@ -50,4 +50,4 @@ def chat(
             return
         here.run(chosen_session(client, picked, folder, options, new=new))
         if where.url is None and here.paper.is_answering:
-            click.echo(f"The answer has {GRACE:.0f} seconds to end. Ctrl+C leaves at once.", err=True)
+            click.echo(f"Waiting up to {GRACE:.0f} seconds for the answer to end. Press Ctrl+C to quit now.", err=True)

@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 @click.group(invoke_without_command=True)
 @click.pass_context
 def models(ctx: click.Context) -> None:
-    """The models that can be embedded: list them (which is the default), get one, remove one."""
+    """Manage the models that can be embedded; by default, list them."""
     if ctx.invoked_subcommand is None:
         ctx.invoke(list_models)
 
 
 @models.command("list")
 def list_models() -> None:
-    """Say which models there are, and which of them are here."""
+    """List the models, and which of them are downloaded."""
     for row in _shelf().rows():
         size = f"{row.model.bytes / 1e9:.1f} GB"
         click.echo(f"{row.model.name:20} {size:>7}  {row.model.licence:11} {_state(row)}")
@@ -33,9 +33,11 @@ def list_models() -> None:
 
 @models.command("get")
 @click.argument("name")
-@click.option("--from", "given", metavar="FILE|FOLDER|URL", help="Take it from there: for machines without a network.")
+@click.option(
+    "--from", "given", metavar="FILE|FOLDER|URL", help="Where to get it from, for machines without a network."
+)
 def get_model(name: str, given: str | None) -> None:
-    """Download a model, or go on with it."""
+    """Download a model, or resume its download."""
     from webchat.models import named
     from webchat.models.fetch import fetch
 
@@ -44,7 +46,7 @@ def get_model(name: str, given: str | None) -> None:
     except WebChatError as error:
         raise refusal(error) from error
     except KeyboardInterrupt as error:
-        raise click.ClickException("Stopped. The same command goes on where this one was.") from error
+        raise click.ClickException("Stopped. Run the same command again to resume.") from error
     click.echo(f"{path} is here and checked.")
 
 

@@ -24,21 +24,21 @@ if TYPE_CHECKING:
 
 
 def _options(command: Callable[..., None]) -> Callable[..., None]:
-    return place_options(click.option("--json", "as_json", is_flag=True, help="Say it as JSON.")(command))
+    return place_options(click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command))
 
 
 @click.group(cls=DefaultGroup, default="list")
 def people() -> None:
-    """The people who have signed in: list them (which is the default), export, disable, remove one.
+    """List, export, disable and remove the people who have signed in; by default, list them.
 
-    Each works while servers run. A name is the one that the proxy gives.
+    All of this works while servers run. NAME is the user name that the proxy passes on.
     """
 
 
 @people.command("list")
 @_options
 def list_people(place: Place, as_json: bool) -> None:
-    """Say who has something here, and how much."""
+    """List everybody with data here, and how much."""
     with _people(place) as everybody:
         found = everybody.all()
     if as_json:
@@ -51,9 +51,9 @@ def list_people(place: Place, as_json: bool) -> None:
 @people.command("export")
 @_options
 @click.argument("name")
-@click.option("-o", "--output", required=True, help="File to write; - is standard output.", metavar="FILE")
+@click.option("-o", "--output", required=True, help="File to write to; - for standard output.", metavar="FILE")
 def export_person(place: Place, as_json: bool, name: str, output: str) -> None:
-    """Write all that is one person's as a zip: sessions, trash, messages that wait, and memories."""
+    """Export one person's data as a zip: sessions, trash, queued messages and memories."""
     with _people(place) as everybody:
         everybody.get(name)  # before there is a file
         with click.open_file(output, "wb", atomic=output != "-") as file:
@@ -62,23 +62,23 @@ def export_person(place: Place, as_json: bool, name: str, output: str) -> None:
         click.echo(printable(one.told), err=True)
     if output != "-":
         named = [one.session.session_id for one in left_out]
-        _say(as_json, f"All that is {name}'s is in {output}.", exported=name, file=output, left_out=named)
+        _say(as_json, f"Exported all of {name}'s data to {output}.", exported=name, file=output, left_out=named)
     sys.exit(1 if left_out else 0)
 
 
 @people.command("remove")
 @_options
 @click.argument("name")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 def remove_person(place: Place, as_json: bool, name: str, yes: bool) -> None:
-    """Remove one person with all that is theirs, for good, and let them in no more."""
+    """Remove one person and all their data permanently, and block that name."""
     with _people(place) as everybody:
         person = everybody.get(name)
         if not yes:
-            click.confirm(f"{_line(person)}\nRemove all of this for good?", abort=True, err=True)
+            click.confirm(f"{_line(person)}\nRemove all of this permanently?", abort=True, err=True)
         removed = everybody.remove(name)
-    gone = f"{removed.sessions} sessions and {removed.memories} memories are gone"
-    text = f"{name}: {gone}, and nobody of this name is let in."
+    gone = f"{_counted(removed.sessions, 'session', 'sessions')} and {_counted(removed.memories, 'memory', 'memories')}"
+    text = f"{name}: removed {gone}. The name is blocked."
     _say(as_json, text, removed=name, sessions=removed.sessions, memories=removed.memories)
 
 
@@ -86,20 +86,20 @@ def remove_person(place: Place, as_json: bool, name: str, yes: bool) -> None:
 @_options
 @click.argument("name")
 def disable_person(place: Place, as_json: bool, name: str) -> None:
-    """Let one person in no more, and stop their answers. What they have stays."""
+    """Block one person and stop their answers. Their data stays."""
     with _people(place) as everybody:
         everybody.disable(name)
-    _say(as_json, f"Nobody called {name} is let in any more.", disabled=name)
+    _say(as_json, f"{name} is blocked.", disabled=name)
 
 
 @people.command("enable")
 @_options
 @click.argument("name")
 def enable_person(place: Place, as_json: bool, name: str) -> None:
-    """Let one person in again."""
+    """Unblock one person."""
     with _people(place) as everybody:
         was_disabled = everybody.enable(name)
-    text = f"{name} is let in again." if was_disabled else f"{name} was let in already."
+    text = f"{name} is no longer blocked." if was_disabled else f"{name} was not blocked."
     _say(as_json, text, enabled=name, was_disabled=was_disabled)
 
 
@@ -142,9 +142,14 @@ def _line(person: Person) -> str:
     name = "(no name)" if person.name is None else printable(person.name)
     disabled = person.disabled
     state = f"  {'removed' if disabled.removed else 'disabled'} {disabled.since[:10]}" if disabled else ""
-    counts = f"{kept.sessions - kept.deleted} sessions, {kept.deleted} in the trash, {person.memories} memories"
+    sessions = _counted(kept.sessions - kept.deleted, "session", "sessions")
+    counts = f"{sessions}, {kept.deleted} in the trash, {_counted(person.memories, 'memory', 'memories')}"
     last = f"  last {kept.last_active[:10]}" if kept.last_active else ""
     return f"{name}  {counts}, {kept.bytes / MIB:.1f} MiB{last}{state}"
+
+
+def _counted(count: int, one: str, many: str) -> str:
+    return f"{count} {one if count == 1 else many}"
 
 
 def _say(as_json: bool, text: str, **fields: object) -> None:

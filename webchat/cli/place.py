@@ -14,10 +14,10 @@ Place = Mapping[str, str | None]
 def place_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add these options to the command, as its argument `place`."""
 
-    @click.option("--home", help="Folder that holds all files.", metavar="FOLDER")
+    @click.option("--home", help="Folder for all files.", metavar="FOLDER")
     @click.option(
         "--database",
-        help="Address of the database that keeps everything; better in WEBCHAT_DATABASE, which others cannot see.",
+        help="PostgreSQL database to use instead. Safer in WEBCHAT_DATABASE, which other users cannot see.",
         metavar="ADDRESS",
     )
     @wraps(command)

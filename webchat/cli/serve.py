@@ -82,8 +82,8 @@ def _with_a_way_in(explicit: dict[str, Any]) -> config.Settings:
     if reachable and not settings.token and not settings.auth_header:
         where = "Behind a proxy" if settings.proxies else f"At {settings.host}"
         raise InvalidInput(
-            f"{where} others could reach this chat, and through it your files and your model. Say who may: "
-            "--token auto makes a token and a link, --auth-header takes a signed-in person's name from a proxy."
+            f"{where} others could reach this chat, and through it your files and your model. Choose how people sign "
+            "in: --token auto generates a token and a link; --auth-header takes the user's name from a proxy."
         )
     return settings
 
@@ -92,13 +92,13 @@ def _addresses(settings: config.Settings, port: int, way_in: str) -> Iterator[st
     """The chat's address, for the terminal. `way_in` has a new token, which is shown only here."""
     path = socket_path(settings.host)
     if path:
-        yield f"{settings.title} is at {path}  (Ctrl+C ends it)"
+        yield f"{settings.title} is at {path}  (press Ctrl+C to quit)"
         yield f"Try: curl --unix-socket {path} http://localhost/"
         return
     everywhere = settings.host in ("0.0.0.0", "::")  # noqa: S104
     host = "127.0.0.1" if everywhere else f"[{settings.host}]" if ":" in settings.host else settings.host
-    yield f"{settings.title} is at http://{host}:{port}/{way_in}  (Ctrl+C ends it)"
+    yield f"{settings.title} is at http://{host}:{port}/{way_in}  (press Ctrl+C to quit)"
     if everywhere:
-        yield "Other machines reach it by this one's address; its names must be allowed with --allow-host."
+        yield "Other machines reach it at this machine's address; allow its host names with --allow-host."
     if not is_loopback(settings.host) and not settings.proxies:
-        yield "WARNING: there is no TLS, so the network can read along. Put a proxy before the chat: docs/deploy.md."
+        yield "WARNING: no TLS, so anybody on the network can read along. Put a proxy in front: see docs/deploy.md."

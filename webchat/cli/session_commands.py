@@ -22,25 +22,25 @@ SHOWN = 50
 
 
 def _options(command: Callable[..., None]) -> Callable[..., None]:
-    return where_options(click.option("--json", "as_json", is_flag=True, help="Say it as JSON.")(command))
+    return where_options(click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command))
 
 
 @click.group("sessions", cls=DefaultGroup, default="list")
 def session_group() -> None:
-    """The sessions: list them (which is the default), show, search, rename, delete, restore.
+    """List, show, search, rename, delete and restore sessions; by default, list them.
 
-    Each works while servers run. An id may be cut short as long as one session alone begins so.
+    All of this works while servers run. Any unambiguous beginning of an id will do.
     """
 
 
 @session_group.command("list")
 @_options
-@click.option("--archived", "show", flag_value="archived", help="Those that are archived.")
-@click.option("--trash", "show", flag_value="trash", help="Those in the trash.")
-@click.option("--folder", help="Only those that work in this folder.", metavar="FOLDER")
-@click.option("--all", "every", is_flag=True, help=f"All, not only the first {SHOWN}.")
+@click.option("--archived", "show", flag_value="archived", help="List archived sessions.")
+@click.option("--trash", "show", flag_value="trash", help="List the trash.")
+@click.option("--folder", help="Only sessions in this folder.", metavar="FOLDER")
+@click.option("--all", "every", is_flag=True, help=f"List all, not only the first {SHOWN}.")
 def list_sessions(where: Where, as_json: bool, show: str | None, folder: str | None, every: bool) -> None:
-    """List sessions: the pinned ones first, then the newest."""
+    """List sessions: pinned ones first, then the newest."""
     with where.sessions() as chat:
         rows = chat.rows(show or "", folder)
         found = list(rows if every else islice(rows, SHOWN + 1))
@@ -50,7 +50,7 @@ def list_sessions(where: Where, as_json: bool, show: str | None, folder: str | N
         return
     _lines(map(session_line, shown))
     if len(found) > len(shown):
-        click.echo(f"These are the first {SHOWN}; --all lists all.", err=True)
+        click.echo(f"Only the first {SHOWN} are listed; use --all for all of them.", err=True)
 
 
 @session_group.command("show")
@@ -79,7 +79,7 @@ def search_sessions(where: Where, as_json: bool, words: tuple[str, ...]) -> None
     _lines(map(session_line, found["sessions"]))
     _lines(line for hit in found["hits"] for line in hit_lines(hit))
     if not found["complete"]:
-        click.echo("The index of all messages is being built: look again in a moment.", err=True)
+        click.echo("The search index is still being built; try again in a moment.", err=True)
 
 
 @session_group.command("rename")
@@ -87,7 +87,7 @@ def search_sessions(where: Where, as_json: bool, words: tuple[str, ...]) -> None
 @click.argument("session_id", shell_complete=sessions_that_begin_so, metavar="SESSION")
 @click.argument("title")
 def rename_session(where: Where, as_json: bool, session_id: str, title: str) -> None:
-    """Give a session a title, which no model replaces."""
+    """Rename a session. Models no longer change its title."""
     with where.sessions() as chat:
         row = chat.post(chat.path(chat.session_id_of(session_id), "rename"), {"title": title})
     click.echo(json_text(row) if as_json else session_line(row))
@@ -97,7 +97,7 @@ def rename_session(where: Where, as_json: bool, session_id: str, title: str) -> 
 @_options
 @click.argument("session_ids", shell_complete=sessions_that_begin_so, nargs=-1, required=True, metavar="SESSION...")
 def delete_sessions(where: Where, as_json: bool, session_ids: tuple[str, ...]) -> None:
-    """Move sessions to the trash, and stop their answers."""
+    """Stop the answers of sessions and move them to the trash."""
     with where.sessions() as chat:
         done = chat.post("/sessions/delete", {"id": [chat.session_id_of(name) for name in session_ids]})
     _say(done, as_json, "in the trash. “webchat sessions restore” brings it back.")
@@ -107,7 +107,7 @@ def delete_sessions(where: Where, as_json: bool, session_ids: tuple[str, ...]) -
 @_options
 @click.argument("session_ids", shell_complete=deleted_that_begin_so, nargs=-1, required=True, metavar="SESSION...")
 def restore_sessions(where: Where, as_json: bool, session_ids: tuple[str, ...]) -> None:
-    """Bring sessions back from the trash."""
+    """Restore sessions from the trash."""
     with where.sessions() as chat:
         done = chat.post("/sessions/restore", {"id": [chat.session_id_of(name, in_trash=True) for name in session_ids]})
     _say(done, as_json, "back.")

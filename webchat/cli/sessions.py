@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def _owner_option(command: Callable[..., None]) -> Callable[..., None]:
-    return click.option("--owner", help="Whose sessions, where people sign in.", metavar="NAME")(command)
+    return click.option("--owner", help="User whose sessions are meant, if people sign in.", metavar="NAME")(command)
 
 
 @contextmanager
@@ -47,9 +47,11 @@ def _kept(place: Place) -> Iterator[WebChatSessionManager]:
 @place_options
 @_owner_option
 @click.argument("session_ids", nargs=-1, metavar="[SESSION]...")
-@click.option("-o", "--output", type=click.File("wb"), default="-", help="File to write; standard output by default.")
+@click.option(
+    "-o", "--output", type=click.File("wb"), default="-", help="File to write to; standard output by default."
+)
 def export_sessions(place: Place, owner: str | None, session_ids: tuple[str, ...], output: Any) -> None:  # noqa: ANN401
-    """Write sessions, all by default, as JSON Lines."""
+    """Export sessions as JSON Lines; by default all of them."""
     with _kept(place) as manager:
         every = sorted(manager.list_sessions(owner), key=lambda session: (session.created_at, session.session_id))
         chosen = [manager.get_session(name, owner) for name in session_ids] or [item for item in every if item.begun]
@@ -66,7 +68,7 @@ def export_sessions(place: Place, owner: str | None, session_ids: tuple[str, ...
 @_owner_option
 @click.argument("files", nargs=-1, required=True, type=click.File("rb"))
 def import_sessions(place: Place, owner: str | None, files: tuple[Any, ...]) -> None:
-    """Bring in sessions: our own export, or that of ChatGPT, Claude, Open WebUI and others, also zipped."""
+    """Import sessions: our own exports, or those of ChatGPT, Claude, Open WebUI and others, zipped or not."""
     from webchat.cli.terminal_import import watched
 
     problems = 0
@@ -87,9 +89,9 @@ def import_sessions(place: Place, owner: str | None, files: tuple[Any, ...]) -> 
 
 @click.command()
 @place_options
-@click.option("--repair", is_flag=True, help="Mend what is safe, after a copy of it.")
+@click.option("--repair", is_flag=True, help="Repair what can be repaired safely, after making a copy.")
 def doctor(place: Place, repair: bool) -> None:
-    """Say what is wrong with the files or the database, the model and the settings, and what to do."""
+    """Check the files or the database, the model and the settings, and say what to do."""
     from webchat.models import models_folder
     from webchat.serving.doctor import Doctor
     from webchat.storage import storage_at

@@ -22,17 +22,22 @@ def setting_options(settings: Sequence[Field[Any]]) -> Callable[[Callable[..., N
 
 def _option(setting: Field[Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
     data = setting.metadata
-    default: Any = setting.default
-    shown = {False: "off", None: ""}.get(default, default)
-    told = "" if shown in ("", ()) else f", default {shown}"
     return click.option(
         data["flag"],
         setting.name,
-        help=f"{data['help']}  [{data['key']}{told}]",
+        help=f"{data['help']}  [{data['key']}{_default(setting.default)}]",
         metavar="TEXT" if data["parse"] is str else "VALUE",
         multiple=data["many"],
         callback=_by_lines if data["many"] else None,
     )
+
+
+def _default(default: Any) -> str:  # noqa: ANN401
+    if default in (None, "", ()):
+        return ""
+    if isinstance(default, tuple):
+        return f", default {', '.join(map(str, default))}"
+    return ", default off" if default is False else f", default {default}"
 
 
 def _by_lines(_context: click.Context, _option: click.Parameter, values: tuple[str, ...]) -> str | None:

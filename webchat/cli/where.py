@@ -92,9 +92,9 @@ class Where:
 def where_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add these options to the command, as its argument `where`."""
 
-    @click.option("--url", help="Address of a running server, instead of a folder.  [WEBCHAT_URL]", metavar="URL")
-    @click.option("--token", help="Its token; better in WEBCHAT_TOKEN, which others cannot see.", metavar="TOKEN")
-    @click.option("--owner", help="Whose sessions, where people sign in.", metavar="NAME")
+    @click.option("--url", help="Running server to use instead of a folder.  [WEBCHAT_URL]", metavar="URL")
+    @click.option("--token", help="Its token. Safer in WEBCHAT_TOKEN, which other users cannot see.", metavar="TOKEN")
+    @click.option("--owner", help="User whose sessions are meant, if people sign in.", metavar="NAME")
     @place_options
     @wraps(command)
     def placed(place: Place, owner: str | None, url: str | None, token: str | None, **given: Any) -> None:  # noqa: ANN401
