@@ -6,7 +6,9 @@ import io
 import json
 import threading
 import zipfile
+from urllib.parse import unquote
 
+import httpx
 import pytest
 from bs4 import BeautifulSoup
 from click.testing import CliRunner
@@ -16,6 +18,7 @@ from hypothesis import strategies as st
 from tests.exports import CHATGPT, CLAUDE, OPEN_WEBUI, chatgpt_node
 from tests.scripted import ScriptedBackend
 from webchat.archive.export import refuse
+from webchat.chat.session import short_id
 from webchat.cli import main
 from webchat.manager import WebChatSessionManager
 
@@ -366,6 +369,32 @@ def test_readable_files(client, full):
     assert not soup.select("script, body b")
     assert client.get("/sessions/export?format=exe").status_code == 422
     assert client.get("/sessions/nobody/export").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("title", "name", "plain"),
+    [
+        ("日本語", "日本語", None),
+        ("Привет, мир", "Привет-мир", None),
+        ("Grüße aus 東京", "Grüße-aus-東京", None),
+        ("café", "café", None),
+        ("हिन्दी में", "हिन्दी-में", None),
+        ("🎉🎉", None, None),
+        ('a "b"; c\\d', "a-b-c-d", "a-b-c-d"),
+    ],
+)
+def test_a_title_in_any_script_names_its_file(serve, title, name, plain):
+    url = serve().url
+    started = httpx.post(f"{url}/messages", data={"message": "hi"}, headers=JSON).json()["session_id"]
+    httpx.post(f"{url}/sessions/{started}/rename", data={"title": title}, headers=JSON).raise_for_status()
+    short = short_id(started)
+    for kind in ("jsonl", "md", "html"):
+        answer = httpx.get(f"{url}/sessions/{started}/export?format={kind}")
+        assert answer.status_code == 200
+        sent = next(value for key, value in answer.headers.raw if key.lower() == b"content-disposition").decode("ascii")
+        told = dict(part.split("=", 1) for part in sent.split("; ")[1:])
+        assert told["filename"] == f"{plain or short}.{kind}"
+        assert unquote(told.get("filename*", f"UTF-8''{plain or short}.{kind}")) == f"UTF-8''{name or short}.{kind}"
 
 
 @pytest.fixture

@@ -8,11 +8,12 @@ import socket
 from collections.abc import Iterator
 from contextlib import suppress
 from http.client import HTTPResponse
+from urllib.parse import quote
 
 import pytest
 from flask import Flask
 from werkzeug.routing import Rule
-from werkzeug.test import TestResponse
+from werkzeug.test import Client, TestResponse
 
 from tests.conftest import HTMX
 from tests.reading import until
@@ -325,3 +326,41 @@ def test_what_a_stranger_is_told_has_the_headers_too(whole_app):
 def test_what_is_not_there_has_the_headers_too(client):
     for path in ("/static/no-such.css", "/sessions/no-such", "/apps/settings"):
         assert_guarded(client.get(path), path)
+
+
+@pytest.mark.parametrize("prefix", ["/чат", "/café", "/a b"])
+def test_a_prefix_in_any_script_can_be_sent(home, prefix):
+    """Servers encode headers as Latin-1, and clients read what is not ASCII in different ways."""
+    app = create_app({"AMPLIFIER_HOME": str(home), "TESTING": True}, backend=ScriptedBackend())
+    sent = []
+
+    def below(environ, start_response):
+        def start(status, headers, *rest):
+            sent.extend(headers)
+            return start_response(status, headers, *rest)
+
+        environ["SCRIPT_NAME"] = prefix.encode().decode("latin-1")
+        return app.wsgi_app(environ, start)
+
+    client = Client(below)
+    answer = client.post("/messages", data={"message": "hi"}, headers=HTMX)
+    session_id = app.extensions["webchat"].active_session_id
+    assert answer.headers["HX-Push-Url"] == f"{quote(prefix)}/sessions/{session_id}"
+    there = {"HX-Current-URL": f"http://localhost{quote(prefix)}/sessions/{session_id}"}
+    again = client.post(f"/sessions/{session_id}/resume", headers=HTMX | there)
+    assert "HX-Push-Url" not in again.headers
+    client.post(f"/sessions/{session_id}/messages", data={"message": "hi"})
+    assert all(value.isascii() and value.isprintable() for _, value in sent)
+    app.extensions["webchat"].close()
+
+
+def test_no_header_has_a_character_that_a_server_cannot_send(app):
+    told = [("X-Of-A-Host", "日本 a%20b"), ("X-Bell", "a\x07b"), ("X-Plain", "a, b")]
+    with app.test_request_context("/"):
+        sent = app.process_response(app.response_class("", headers=told)).headers
+    assert (sent["X-Of-A-Host"], sent["X-Bell"], sent["X-Plain"]) == ("%E6%97%A5%E6%9C%AC a%20b", "a%07b", "a, b")
+
+
+def test_the_link_with_the_token_may_have_any_path(whole_app):
+    answer = whole_app.test_client().get(f"/sessions/a%0Ab?token={TOKEN}")
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/sessions/a%0Ab")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import chain, islice
+from urllib.parse import quote
 
 from flask import Blueprint, Response, g, request, stream_with_context
 
@@ -29,18 +30,26 @@ def register(blueprint: Blueprint) -> None:
 def export(session_id: str) -> Response:
     """One session. Raises SessionNotFound, StorageError if it cannot be read."""
     session = manager().get_session(session_id, owner())
-    name = re.sub(r"[^\w-]+", "-", session.description)[:60].strip("-") or session.short_id
-    return _file([session], name, refuse)
+    return _file([session], _in_file_names(session.description) or session.short_id, session.short_id, refuse)
 
 
 def export_all() -> Response:
     """All sessions but those in the trash, oldest first. The file and the page name those that cannot be read."""
     sessions = sorted(manager().list_sessions(owner()), key=lambda session: (session.created_at, session.session_id))
     begun = [session for session in sessions if session.begun]
-    return _file(begun, f"webchat-{datetime.now(UTC):%Y-%m-%d}", manager().archive.begin_export(owner()))
+    name = f"webchat-{datetime.now(UTC):%Y-%m-%d}"
+    return _file(begun, name, name, manager().archive.begin_export(owner()))
 
 
-def _file(sessions: Sequence[WebChatSession], name: str, note: NoteLeftOut) -> Response:
+def _in_file_names(title: str) -> str:
+    """A title's letters, digits and hyphens in any script; "" if it has none."""
+    # A vowel sign or an accent is a character of its own, and no letter.
+    kept = (char if char.isalnum() or char == "_" or unicodedata.category(char)[0] == "M" else " " for char in title)
+    return "-".join("".join(kept).split())[:60].strip("-")
+
+
+def _file(sessions: Sequence[WebChatSession], name: str, plain: str, note: NoteLeftOut) -> Response:
+    """A download of that name; `plain` is its name in ASCII."""
     kind = request.args.get("format", "jsonl")
     if kind not in KINDS:
         raise InvalidInput(f"format is one of {', '.join(KINDS)}.")
@@ -48,7 +57,10 @@ def _file(sessions: Sequence[WebChatSession], name: str, note: NoteLeftOut) -> R
     parts = _parts(kind, sessions, note)
     first = [*islice(parts, 1)]  # what goes wrong with the first part is an error page
     response = Response(stream_with_context(chain(first, parts)), mimetype=KINDS[kind])
-    response.headers.set("Content-Disposition", "attachment", filename=f"{name}.{kind}")
+    names = {"filename": f"{name if name.isascii() else plain}.{kind}"}
+    if not name.isascii():
+        names["filename*"] = f"UTF-8''{quote(name)}.{kind}"  # RFC 5987: a header itself is ASCII
+    response.headers.set("Content-Disposition", "attachment", **names)
     return holding(response)
 
 

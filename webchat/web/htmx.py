@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from flask import Response, request, stream_with_context
 from markupsafe import Markup
+from werkzeug.urls import iri_to_uri
 from werkzeug.wrappers import Response as BaseResponse
 
 REQUEST_HEADER = "HX-Request"
@@ -46,8 +47,9 @@ def event_of(swaps: str) -> str:
 def fragments(*parts: str, push: str | None = None) -> Response:
     """A response of several parts; `push` becomes the page's address, unless it is already."""
     response = Response("".join(parts), mimetype="text/html")
-    if push and page_address() != push:
-        response.headers["HX-Push-Url"] = push
+    address = iri_to_uri(push) if push else ""  # a prefix may have any characters
+    if address and page_address() != address:
+        response.headers["HX-Push-Url"] = address
     return response
 
 

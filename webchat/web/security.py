@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from functools import wraps
 from typing import Any, cast
+from urllib.parse import quote
 
 from flask import Request, Response, g
 from flask.blueprints import BlueprintSetupState
@@ -30,6 +31,7 @@ POLICY = {
 }
 INERT = {"default-src": "'none'", "style-src": "'unsafe-inline'", "frame-ancestors": "'none'", "sandbox": ""}
 """For a picture that is opened by itself: browsers lay it out with styles of their own."""
+ALL_OF_ASCII = "".join(map(chr, range(0x20, 0x7F)))
 NOT_NEEDED = "camera display-capture geolocation hid local-fonts microphone midi payment serial usb".split()
 """Features denied to pages; the clipboard is not among them: copying needs it."""
 
@@ -84,7 +86,14 @@ def set_headers(response: Response) -> Response:
     if g.get("is_ours"):
         response.headers[ANSWER_HEADER] = "yes"
     response.headers.setdefault("Cache-Control", "no-store")
+    for place, (name, value) in enumerate(response.headers):
+        response.headers[place] = name, _sendable(value)
     return response
+
+
+def _sendable(value: str) -> str:
+    """A header's value in ASCII: a server fails on some of the other characters, and clients misread the rest."""
+    return value if value.isascii() and value.isprintable() else quote(value, safe=ALL_OF_ASCII, errors="replace")
 
 
 def mark_as_ours() -> None:

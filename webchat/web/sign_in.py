@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from flask import Blueprint, g, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
@@ -75,7 +75,7 @@ def _is_followed() -> bool:
 def _without_token() -> str:
     """This request's address without the token, which must not stay in the browser's history."""
     rest = [(name, value) for name, value in request.args.items(multi=True) if name != "token"]
-    return request.script_root + request.path + (f"?{urlencode(rest)}" if rest else "")
+    return quote(request.script_root + request.path) + (f"?{urlencode(rest)}" if rest else "")
 
 
 def _local(address: str) -> str:
