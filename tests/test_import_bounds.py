@@ -134,9 +134,9 @@ def test_a_conversation_that_is_damaged_takes_no_other_with_it(bring_in, manager
 
 def test_what_follows_a_list_or_a_conversation_is_told(bring_in):
     assert bring_in(json.dumps(CLAUDE).encode() + b"\n \n").problems == []
-    assert bring_in(json.dumps(CHATGPT).encode() + b"}").problems == ["the file is damaged behind conversation 2."]
+    assert bring_in(json.dumps(CHATGPT).encode() + b"}").problems == ["The file is damaged behind conversation 2."]
     two = json.dumps(conversation("one", "hello")).encode() * 2
-    assert bring_in(two).problems == ["the file is damaged behind conversation 1."]
+    assert bring_in(two).problems == ["The file is damaged behind conversation 1."]
 
 
 def ours(*lines):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import sqlite3
+import zipfile
 
 import pytest
 
@@ -173,6 +174,24 @@ def test_gemini_takeout_in_any_language(bring_in):
     assert said(found["Etwas anderes"][1])[1] == ("assistant", "Ein [Link](<https://a.example>)")
 
 
+PAGE = (
+    b"<html><head><title>My Activity History</title><style>" + b"a{}" * 60_000 + b"</style></head><body>"
+    b'<div class="header-cell"><p class="mdl-typography--title">Gemini Apps<br></p></div>Prompted tea'
+)
+
+
+@pytest.mark.parametrize("where", ["", "Takeout/My Activity/Gemini Apps/MyActivity.html"])
+def test_of_geminis_activity_as_a_page_it_is_said_what_to_choose(manager, where):
+    data = io.BytesIO(b"" if where else PAGE)
+    if where:
+        with zipfile.ZipFile(data, "w") as archive:
+            archive.writestr(where, PAGE)
+            archive.writestr("chat.html", "<html>Gemini and Bard")
+    (problem,) = manager.archive.bring_in(data).problems
+    assert problem.endswith("choose My Activity, Multiple formats, and JSON instead of HTML.")
+    assert problem.startswith(f"{where}: this is the activity" if where else "This is the activity")
+
+
 def test_ai_studio(bring_in):
     session, (first, second, answer) = bring_in(others.AI_STUDIO)["Study?"]
     assert session.extra["system_prompt"] == "Study."
@@ -232,4 +251,4 @@ def test_a_database_that_is_not_llms_is_told_in_words(manager, tmp_path, script,
 def test_a_row_of_csv_that_is_too_long_is_told(manager, monkeypatch):
     data = others.COPILOT + b"x,y,Human," + b"z" * 33 * 2**20
     (problem,) = manager.archive.bring_in(io.BytesIO(data)).problems
-    assert problem == "a row of it is damaged or too long."
+    assert problem == "A row of it is damaged or too long."

@@ -13,7 +13,7 @@ import zlib
 import pytest
 
 from tests.foreign import chatgpt
-from tests.foreign.others import lines, llama
+from tests.foreign.others import activity, lines, llama
 from tests.pictures import chunk
 from webchat.archive.foreign_node import ForeignNode, ForeignPicture
 from webchat.archive.foreign_pictures import resolved
@@ -30,7 +30,8 @@ def png(red):
     return b"\x89PNG\r\n\x1a\n" + b"".join(body) + end
 
 
-DATA = "data:image/png;base64," + base64.b64encode(png(9)).decode()
+BASE64 = base64.b64encode(png(9)).decode()
+DATA = "data:image/png;base64," + BASE64
 
 
 @pytest.fixture
@@ -66,6 +67,38 @@ def test_chatgpts_pictures_are_in_its_zip(manager, bring_in):
     (drawn,) = [part for part in messages[3].parts if isinstance(part, ToolCall) and part.output]
     assert drawn.output == (Picture("image/png", base64.b64encode(png(2)).decode()),)
     assert messages[3].content == ""
+
+
+def zipped(files):
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return data.getvalue()
+
+
+def test_geminis_pictures_lie_beside_its_activity(manager, bring_in):
+    entry = activity("Prompted See", "2026-10-01T10:00:00Z", "<p>Red.</p>", "g")
+    entry["attachedFiles"] = ["a-0a1b.png", "b.pdf", "gone.jpg"]
+    folder = "Takeout/My Activity/Gemini Apps/"
+    files = {f"{folder}MyActivity.json": json.dumps([entry]), f"{folder}a-0a1b.png": png(1), f"{folder}b.pdf": b"%PDF"}
+    (session_id,) = bring_in(zipped({"Takeout/Google Photos/a-0a1b.png": png(2), **files}))
+    (said, answer), sent, _ = seen(manager, session_id)
+    assert (said, answer, sent) == ("See\n\n[file: b.pdf]\n\n[file: gone.jpg]", "Red.", [png(1)])
+
+
+def test_lm_studios_pictures_are_in_a_folder_of_their_own(manager, bring_in):
+    file = {"type": "file", "fileType": "image", "fileIdentifier": "1770514213626 - 185.png", "sizeBytes": 70}
+    message = {"role": "user", "content": [{"type": "text", "text": "See"}, file]}
+    chat = {"name": "Studio", "createdAt": 1, "messages": [{"currentlySelected": 0, "versions": [message]}]}
+    about = {"type": "image", "originalName": "a.png", "fileIdentifier": file["fileIdentifier"]}
+    files = {
+        ".lmstudio/conversations/1.conversation.json": json.dumps(chat),
+        f".lmstudio/user-files/{file['fileIdentifier']}": png(1),
+        f".lmstudio/user-files/{file['fileIdentifier']}.metadata.json": json.dumps(about),
+    }
+    (session_id,) = bring_in(zipped(files))
+    assert seen(manager, session_id) == (["See"], [png(1)], [])
 
 
 @pytest.mark.parametrize("content", [b"", b"\x89PNG\r\n\x1a\nbroken", b"<html>"])
@@ -178,14 +211,21 @@ HUGGING_FACE = [
                 "id": "1",
                 "from": "user",
                 "content": "See",
-                "files": [{"type": "base64", "name": "a.png", "mime": "image/png", "value": DATA.partition(",")[2]}],
+                "files": [{"type": "base64", "name": "a.png", "mime": "image/png", "value": BASE64}],
             }
         ],
     }
 ]
 
 
-@pytest.mark.parametrize("export", [LLAMA, OPEN_WEBUI, PLAIN, HUGGING_FACE], ids=["llama.cpp", "webui", "plain", "hf"])
+AI_STUDIO = {"chunkedPrompt": {"chunks": [{"text": "See", "role": "user", "inlineImage": {"data": BASE64}}]}}
+
+
+@pytest.mark.parametrize(
+    "export",
+    [LLAMA, OPEN_WEBUI, PLAIN, HUGGING_FACE, AI_STUDIO],
+    ids=["llama.cpp", "webui", "plain", "hf", "ai-studio"],
+)
 def test_pictures_in_base64(manager, bring_in, export):
     (session_id,) = bring_in(export)
     (message,) = manager.conversation(session_id).messages

@@ -11,6 +11,8 @@ from webchat.chat.parts import Note, Part, Reasoning, Text, ToolCall
 from webchat.chat.picture import SentPicture
 from webchat.fileutil import jsonlines
 
+_PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif")
+
 
 @dataclass(frozen=True, slots=True)
 class ForeignPicture:
@@ -23,6 +25,13 @@ class ForeignPicture:
     name: str
     address: str
     is_file: bool = False
+
+
+def line_and_picture(name: str, address: str) -> tuple[str, tuple[ForeignPicture, ...]]:
+    """The line that stands for a file of the export, and the picture that it is by its name, if it is one."""
+    line = f"[file: {name[:LONGEST_NAME]}]"
+    is_picture = address.lower().endswith(_PICTURES)
+    return line, (ForeignPicture(line, name[:LONGEST_NAME], address, is_file=True),) if is_picture else ()
 
 
 @dataclass(slots=True)

@@ -6,14 +6,16 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import IO, Any
 
-from webchat.archive.bounds import Bounds
+from webchat.archive.bounds import MIB, Bounds
 from webchat.archive.brought import Brought, Empty, Report, Unreadable
 from webchat.archive.elements import Fault
 from webchat.archive.foreign import Conversation, brought, title_in
 from webchat.archive.foreign_pictures import Find
-from webchat.archive.sources import FILE_SOURCES, Source, names, recognised
+from webchat.archive.sources import FILE_SOURCES, Source, advice, names, recognised
 from webchat.archive.values import HEAD, values
 
+LONGEST_HEAD = MIB
+"""Bytes at the beginning of a page, whose styles come first."""
 MOST_UNKNOWN = 100
 """Values of no known program after which a file is taken for none of theirs."""
 
@@ -40,10 +42,13 @@ def other_files(file: IO[bytes], where: str, report: Report, bounds: Bounds, fin
     """The conversations of a file that is no JSON. Raises UnknownKind."""
     head = file.read(HEAD)
     file.seek(0)
+    told = _Teller(where, report, find)
     source = next((source for source in FILE_SOURCES if source.recognises(head)), None)
     if source is None:
+        if instead := advice(file.read(LONGEST_HEAD)):
+            told.of_file(instead)
+            return
         raise UnknownKind
-    told = _Teller(where, report, find)
     try:
         yield from told.brought(source.conversations(file, bounds))
     except Unreadable as error:
@@ -59,7 +64,7 @@ class _Teller:
         self.has_told = False
 
     def of_file(self, problem: str) -> None:
-        self._report.problem(self._where + problem)
+        self._report.problem(self._where + problem if self._where else problem[0].upper() + problem[1:])
         self.has_told = True
 
     def of(self, number: int, why: str) -> None:

@@ -17,8 +17,9 @@ from webchat.archive.others import UnknownKind
 
 DEEPEST = 2
 """Zips in zips that are opened."""
-_READ = re.compile(r"(^|/)[^/.][^/]*\.(json|jsonl|ndjson|csv|md|db|gz|zip)$|(^|/)[^/.]+$", re.IGNORECASE)
-"""Files that may have conversations: AI Studio's have no ending."""
+_READ = re.compile(r"(^|/)[^/.][^/]*\.(json|jsonl|ndjson|csv|md|db|html|gz|zip)$|(^|/)[^/.]+$", re.IGNORECASE)
+"""Files that may have conversations: AI Studio's have no ending. Of a page only the beginning is looked at."""
+_PAGE = ".html"
 _TRASH = re.compile(r"(^|/)(trash|waiting)\.jsonl$")
 """In a person's whole export: what they had deleted or not sent."""
 _UNPACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
@@ -68,10 +69,10 @@ class Packed:
             with zipfile.ZipFile(_ZipFile(file, self._watch.bounds)) as archive:
                 members = sorted(filter(_is_read, archive.infolist()), key=lambda info: info.filename)
                 if depth == 0:
-                    self._watch.expect(sum(info.compress_size for info in members))
+                    self._watch.expect(sum(info.compress_size for info in members if not _is_page(info)))
                 beside = _Beside(archive, self._watch)
                 for info in members:
-                    yield from self._member(archive, info, where, depth, beside.find)
+                    yield from self._member(archive, info, where, depth, beside.find_from(info))
         except TooMuchAtOnce:
             self._problem(where, "the zip has too many files. Unpack it, and import its conversations.json.")
         except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError):
@@ -108,20 +109,28 @@ class Packed:
 
 
 class _Beside:
-    """The pictures of a zip, by the ids with which their names begin."""
+    """The pictures of a zip, by their names, or by the ids with which these begin."""
 
     def __init__(self, archive: zipfile.ZipFile, watch: Watch) -> None:
         self._archive, self._watch = archive, watch
+        self._by_name: dict[str, zipfile.ZipInfo] = {}
         self._by_id: dict[str, zipfile.ZipInfo] = {}
         for info in archive.infolist():
             name = info.filename.rpartition("/")[2]
+            self._by_name.setdefault(name, info)
             if found := _ASSET.match(name):
                 self._by_id.setdefault(found[0], info)
             self._by_id.setdefault(name.partition(".")[0], info)
 
-    def find(self, name: str) -> bytes | None:
-        """The bytes of the file with this id; None if it is damaged or locked, or larger than a conversation may be."""
-        info, most = self._by_id.get(name), self._watch.bounds.conversation
+    def find_from(self, member: zipfile.ZipInfo) -> Find:
+        """Returns what finds the files of which this one tells, first in its own folder."""
+        folder = "".join(member.filename.rpartition("/")[:2])
+        files = self._archive.NameToInfo
+        return lambda name: self._read(files.get(folder + name) or self._by_name.get(name) or self._by_id.get(name))
+
+    def _read(self, info: zipfile.ZipInfo | None) -> bytes | None:
+        """The file's bytes; None if it is damaged or locked, or larger than a conversation may be."""
+        most = self._watch.bounds.conversation
         if info is None or info.compress_type not in _UNPACKED or info.file_size > most:
             return None
         try:
@@ -146,6 +155,10 @@ class _ZipFile(CountedFile):
         if data.count(_FILE_IN_ITS_LIST) > self._most_files:
             raise TooMuchAtOnce
         return data
+
+
+def _is_page(info: zipfile.ZipInfo) -> bool:
+    return info.filename.lower().endswith(_PAGE)
 
 
 def _is_read(info: zipfile.ZipInfo) -> bool:

@@ -73,6 +73,11 @@ def recognised(value: object) -> Source | None:
     return next((source for source in SOURCES if source.recognises(value)), None)
 
 
+def advice(head: bytes) -> str:
+    """What to import instead of a page that begins with this; "" if it is of no known program."""
+    return gemini.INSTEAD_OF_THE_PAGE if gemini.is_page(head) else ""
+
+
 def names() -> str:
     """The programs, in words."""
     return ", ".join([*(source.NAME for source in SOURCES), *(source.NAME for source in FILE_SOURCES)])

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from webchat.archive.foreign import Conversation
-from webchat.archive.foreign_node import ForeignNode
+from webchat.archive.foreign_node import ForeignNode, ForeignPicture
 from webchat.archive.lenient import Table, first_text, rows, table, text
 from webchat.chat.parts import Output, Part, Reasoning, Text, ToolCall
 
@@ -45,6 +45,7 @@ def _node(key: str, chunk: Table, model: str | None) -> ForeignNode:
         ]
         shown = ["[picture]" if "Image" in name else "[file]" for name in files]
         node.role, node.content = "user", "\n\n".join(filter(None, (said, *shown)))
+        node.pictures = _pictures(chunk)
         return node
     code, result = table(chunk.get("executableCode")), table(chunk.get("codeExecutionResult"))
     parts: list[Part] = []
@@ -54,5 +55,13 @@ def _node(key: str, chunk: Table, model: str | None) -> ForeignNode:
         parts.append(ToolCall(key, "Code", "execute", "done", given))
     if output := first_text(result, "output"):
         parts.append(ToolCall(f"{key}-result", "Result of the code", "execute", "done", output=(Output(output),)))
+    node.pictures = _pictures(chunk)
+    parts += [Text(picture.shown) for picture in node.pictures]
     node.role, node.model, node.parts = "assistant", model, tuple(parts)
     return node
+
+
+def _pictures(chunk: Table) -> tuple[ForeignPicture, ...]:
+    """Those that stand in the file itself; others are in the person's Drive."""
+    found = first_text(table(chunk.get("inlineImage")), "data")
+    return (ForeignPicture("[picture]", "", found),) if found else ()

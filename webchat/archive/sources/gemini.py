@@ -9,13 +9,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from webchat.archive.foreign import Conversation, Gathered
-from webchat.archive.foreign_node import ForeignNode
+from webchat.archive.foreign_node import ForeignNode, line_and_picture
 from webchat.archive.html_text import as_markdown
 from webchat.archive.lenient import Table, rows, text
 
 NAME, SPANS_FILE = "Gemini (Takeout, as JSON)", False
 LEAST_TITLES = 3
 """Titles by which it is found out how "Prompted" is called in the person's language."""
+INSTEAD_OF_THE_PAGE = (
+    "this is the activity as a page, which cannot be read. In Google Takeout choose My Activity, Multiple formats, and "
+    "JSON instead of HTML."
+)
+_TITLE_ON_PAGE = re.compile(rb'class="mdl-typography--title">[^<]*(?:Gemini|Bard)')
 _CHAT = re.compile(r"/app/([A-Za-z0-9_-]+)")
 
 
@@ -24,6 +29,11 @@ def recognises(value: Any) -> bool:  # noqa: ANN401
     if not isinstance(value, dict) or not isinstance(value.get("time"), str):
         return False
     return any(name in text(value.get("header")) for name in ("Gemini", "Bard")) and isinstance(value.get("title"), str)
+
+
+def is_page(head: bytes) -> bool:
+    """Whether a file that begins with this is the activity as HTML."""
+    return _TITLE_ON_PAGE.search(head) is not None
 
 
 @dataclass
@@ -62,9 +72,11 @@ def _entry(value: Table) -> _Entry | None:
         return None
     key = hashlib.sha256(f"{time} {title}".encode("utf-8", "replace")).hexdigest()[:32]
     names = value.get("attachedFiles")
-    files = [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
-    shown = "".join(f"\n\n[file: {name[:200]}]" for name in files)
-    asked = ForeignNode(key, None, "user", shown, time)
+    asked = ForeignNode(key, None, "user", time=time)
+    for name in filter(None, map(text, names if isinstance(names, list) else ())):
+        line, picture = line_and_picture(name, name)
+        asked.content += f"\n\n{line}"
+        asked.pictures += picture
     return _Entry(title, asked, ForeignNode(f"{key}-a", key, "assistant", said, time))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from webchat.archive.foreign import Conversation
-from webchat.archive.foreign_node import ForeignNode
+from webchat.archive.foreign_node import ForeignNode, line_and_picture
 from webchat.archive.lenient import Table, as_text, first_text, rows, table, text
 from webchat.archive.sources.openai_shapes import told
 from webchat.chat.parts import Output, Part, Reasoning, Text, ToolCall
@@ -54,15 +54,16 @@ def _node(key: str, parent: str | None, version: Table) -> ForeignNode:
         steps = [{"type": "contentBlock", "content": version.get("content")}, *rows(version.get("steps"))]
         node.parts = tuple(part for number, step in enumerate(steps) for part in _parts(f"{key}-{number}", step))
     else:
-        names = [
-            first_text(row, "name", "fileIdentifier")
-            for row in rows(version.get("content"))
-            if row.get("type") == "file"
-        ]
-        node.content = "\n\n".join(
-            filter(None, (told(version.get("content")), *(f"[file: {name[:200]}]" for name in names)))
-        )
+        files = [row for row in rows(version.get("content")) if row.get("type") == "file"]
+        found = [line_and_picture(*_names(row)) for row in files]
+        node.content = "\n\n".join(filter(None, (told(version.get("content")), *(line for line, _ in found))))
+        node.pictures = tuple(picture for _, pictures in found for picture in pictures)
     return node
+
+
+def _names(row: Table) -> tuple[str, str]:
+    """What a file was called, and what it is called in LM Studio's folder."""
+    return first_text(row, "name", "fileIdentifier"), first_text(row, "fileIdentifier", "name")
 
 
 def _parts(key: str, step: Table) -> Iterator[Part]:
