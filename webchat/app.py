@@ -76,6 +76,7 @@ def create_app(config_values: Mapping[str, Any] | None = None, *, backend: Sessi
     app.register_blueprint(probes.blueprint(Health(manager), metrics))
     _watch(app, metrics)
     _guard(app, settings, DisabledPeople(storage.documents))
+    app.before_request(lambda: live.follow(manager))  # pages say who answers
     return app
 
 
@@ -83,7 +84,7 @@ def _manager(
     backend: SessionBackend, storage: Storage, live: LiveSettings, memory: MemoryStore, observer: Observer
 ) -> WebChatSessionManager:
     settings, _ = live.load()
-    return WebChatSessionManager(
+    manager = WebChatSessionManager(
         backend,
         storage,
         context=lambda owner: memory_context(memory, owner) if live.load()[0].memory_context else "",
@@ -92,7 +93,9 @@ def _manager(
         observer=observer,
         chores=(memory.empty_expired, lambda: _forget_agents_sessions(settings.home, storage)),
         programs=_programs(settings),
+        before_answer=lambda: live.follow(manager),
     )
+    return manager
 
 
 def _memory(storage: Storage, settings: config.Settings) -> MemoryStore:

@@ -63,7 +63,11 @@ class LiveSettings:
         self.own_backend = own_backend
         self._loaded: tuple[object, tuple[Settings, dict[str, Source]]] | None = None
         """The settings as last read, and the version of the saved ones then."""
+        self._is_whole = True
+        """Whether all that was saved then could be understood."""
         self._running, _ = self.load()
+        self._followed = self._running
+        """The settings that were last compared with those that run."""
         self._nobody_answers = False
         self._saving = threading.Lock()
 
@@ -75,10 +79,11 @@ class LiveSettings:
         loaded = self._loaded
         try:
             version = config.version(self._documents)
+            if loaded is None or loaded[0] != version:
+                saved, self._is_whole = config.saved_now(self._documents)
+                loaded = self._loaded = version, config.resolve(self._explicit, self._environ, saved)
         except OSError:
             return loaded[1] if loaded else config.load(self._explicit, self._environ, self._documents)
-        if loaded is None or loaded[0] != version:
-            loaded = self._loaded = version, config.load(self._explicit, self._environ, self._documents)
         return loaded[1]
 
     @property
@@ -92,13 +97,33 @@ class LiveSettings:
         Then nobody answers, and the page says why and links the settings. Raises InvalidInput if nothing was saved.
         """
         settings, sources = self.load()
+        self._running = self._followed = settings
         try:
             return create_backend(settings.backend, settings)
         except InvalidInput as error:
             if not any(sources[name] == "file" for name in WHO):
                 raise
             self._nobody_answers = True
-            return ChatModelBackend(Nobody("Nobody", f"{error} {MEND}", UNUSABLE))
+            return _nobody(error)
+
+    def follow(self, manager: WebChatSessionManager) -> None:
+        """Have the manager ask whom the settings name now, if another process or an editor has saved others.
+
+        Costs a look at the version of what is saved. What cannot be read or understood changes nothing.
+        """
+        settings, _ = self.load()
+        if settings is self._followed or not self._is_whole:
+            return
+        with self._saving:
+            settings, _ = self.load()
+            try:
+                backend, is_nobody = self._new_backend(settings), False
+            except InvalidInput as error:
+                backend, is_nobody = _nobody(error), True
+            if backend is not None:
+                manager.use_backend(backend)
+                self._running, self._nobody_answers = settings, is_nobody
+            self._followed = settings
 
     def theme(self) -> str:
         return self.load()[0].theme
@@ -181,6 +206,11 @@ class LiveSettings:
         if value == setting.default:
             return None
         return text if setting.metadata["many"] else value
+
+
+def _nobody(error: InvalidInput) -> SessionBackend:
+    """Says why the settings cannot be used, in the place of a backend."""
+    return ChatModelBackend(Nobody("Nobody", f"{error} {MEND}", UNUSABLE))
 
 
 def _require_no_secret(changes: Changes) -> None:

@@ -65,6 +65,7 @@ class WebChatSessionManager:
         observer: Observer = NOBODY,
         chores: Collection[Callable[[], None]] = (),
         programs: Collection[Program] = (),
+        before_answer: Callable[[], None] = lambda: None,
     ) -> None:
         """`persistence_path` is the registry's file; the transcripts lie in a folder beside it. None: in memory.
         It may also be a storage that is open already.
@@ -73,12 +74,13 @@ class WebChatSessionManager:
         that accepts it is told about an owner with each conversation. `trash_days` is for how long a deleted session
         can be restored. `observer` measures replies and writes. `chores` are called whenever the trash is emptied.
         `programs` are other programs whose conversations can be read here, by everybody who may use this chat.
+        `before_answer` is called before the backend is asked for one, and may call `use_backend`.
         """
         self.limits = limits = limits or Limits()
         self.storage = storage = opened(persistence_path, observer)
         clock = clock or storage.now
         self.store = store = WebChatSessionStore(storage.sessions, clock=clock, most=limits.sessions)
-        self._current = current = CurrentBackend(backend, storage.pictures.read)
+        self._current = current = CurrentBackend(backend, storage.pictures.read, before_answer)
         self._supervisor = supervisor = ReplySupervisor(
             storage, limits, observer, over=lambda run: self.queue.reply_is_over(run)
         )

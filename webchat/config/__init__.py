@@ -109,6 +109,11 @@ def is_understood(documents: Documents) -> bool:
     return _read(documents)[1]
 
 
+def saved_now(documents: Documents) -> tuple[dict[str, Any], bool]:
+    """What the settings page saved, and whether all of it is valid. Raises OSError."""
+    return _understood(documents.read(SAVED))
+
+
 def version(documents: Documents) -> object:
     """Differs from an earlier one if the saved settings have changed. Raises OSError."""
     return documents.version(SAVED)
@@ -116,7 +121,7 @@ def version(documents: Documents) -> object:
 
 def _read(documents: Documents) -> tuple[dict[str, Any], bool]:
     try:
-        return _understood(documents.read(SAVED))
+        return saved_now(documents)
     except OSError:
         return {}, False
 

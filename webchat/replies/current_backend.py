@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 
 from webchat.backends import SessionBackend, SessionOptions
@@ -19,9 +19,15 @@ from webchat.session_store import WebChatSession
 class CurrentBackend:
     """A backend that is needed for longer than one call is engaged: it then stays open, even if it is replaced."""
 
-    def __init__(self, backend: SessionBackend, read_picture: ReadPicture = no_picture) -> None:
-        """`read_picture` gives a picture of a session, by its key."""
-        self._read_picture = read_picture
+    def __init__(
+        self,
+        backend: SessionBackend,
+        read_picture: ReadPicture = no_picture,
+        before_answer: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`read_picture` gives a picture of a session, by its key. `before_answer` is called before the backend is
+        engaged: it may `use` another one."""
+        self._read_picture, self._before_answer = read_picture, before_answer
         self.attached = AttachedBackend(backend, read_picture)
         self._exchange = threading.Lock()
 
@@ -33,6 +39,7 @@ class CurrentBackend:
 
     def engage(self) -> AttachedBackend:
         """The backend that answers now, kept open until its `leave` is called."""
+        self._before_answer()
         with self._exchange:
             self.attached.enter()
             return self.attached
