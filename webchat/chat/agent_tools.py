@@ -1,4 +1,4 @@
-"""What coding agents' tools do, by their names and what they are given. Pure."""
+"""What coding agents' tools do, told by their names and arguments. Pure."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ _KINDS: dict[str, ToolKind] = {
     "todowrite": "think",
     "delete": "delete", "remove": "delete", "move": "move", "rename": "move",
 }  # fmt: skip
-"""What a tool does, by its name or a word of it: each program has names of its own."""
+"""The kind of a tool by its name or a word in it: every program has its own names."""
 _PATHS = ("file_path", "path", "notebook_path")
 _SHOWN = (*_PATHS, "command", "pattern", "query", "url", "description", "prompt", "agent")
-"""The arguments that a card's title names, in this order."""
+"""The arguments that may appear in a card's title, most telling first."""
 LONGEST_TITLE = 200
 TOO_DEEP = "(nested too deep to be shown)"
 
 
 def called(call_id: str, tool: str, given: object) -> ToolCall:
-    """The call of a tool that was given this, as it runs. A file that it changes is shown as the change."""
+    """The running call of a tool with these arguments. If it changes a file, the change is shown."""
     values = given if isinstance(given, Mapping) else {}
     command = _command(values)
     title = " ".join(filter(None, (tool, _about(values, command))))[:LONGEST_TITLE]
@@ -50,7 +50,7 @@ def _command(values: Mapping[str, Any]) -> str:
 
 
 def _about(values: Mapping[str, Any], command: str) -> str:
-    """What a card's title says besides the tool: a path, a command's first line, …"""
+    """What a card's title says after the tool's name: a path, the first line of a command, …"""
     texts = (command if name == "command" else values.get(name) for name in _SHOWN)
     found = next((text for text in texts if isinstance(text, str) and text.strip()), "")
     return " ".join(found.strip().partition("\n")[0].split())
@@ -67,15 +67,15 @@ def _as_text(given: object) -> str:
 
 
 def as_json(value: object) -> str:
-    """The value as JSON to read."""
+    """The value as readable JSON."""
     try:
         return json.dumps(value, ensure_ascii=False, indent=2)
-    except RecursionError:  # what can be parsed may be nested too deep to be written
+    except RecursionError:  # nested too deeply to be serialised, although it could be parsed
         return TOO_DEEP
 
 
 def _change(values: Mapping[str, Any]) -> Diff | None:
-    """What a call does to a file, if it says so."""
+    """The change that a call makes to a file, if its arguments say so."""
     path = next((found for name in _PATHS if isinstance(found := values.get(name), str) and found), "")
     old, new, whole = values.get("old_string"), values.get("new_string"), values.get("content")
     if path and isinstance(old, str) and isinstance(new, str):

@@ -1,4 +1,4 @@
-"""Contents that are lists of blocks, as models' interfaces and Amplifier's transcripts have them. Pure."""
+"""Message contents given as lists of blocks, as in model APIs and Amplifier's transcripts. Pure."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _TEXTS = ("text", "input_text", "output_text")
 
 
 def without_blocks(record: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The record of a message with its content as a text; as it is if that is no list of blocks.
+    """The message's record with its list of blocks as plain text; unchanged if its content is not a list.
 
-    Blocks that are not understood are left out. Texts are paragraphs of their own.
+    Unknown blocks are left out. Each text becomes a paragraph.
     """
     rows = record.get("content")
     if not isinstance(rows, list):
@@ -30,7 +30,7 @@ def without_blocks(record: Mapping[str, Any]) -> Mapping[str, Any]:
         return record
     text = "".join(part.text for part in parts if isinstance(part, Text))
     reasoning = "".join(part.text for part in parts if isinstance(part, Reasoning))
-    # Text behind reasoning is what a message without parts has, too.
+    # A message without parts also has its reasoning before its text.
     order = records_of(parts) if any(isinstance(part, ToolCall) for part in parts) else None
     return {**record, "content": text, "reasoning": reasoning, "parts": order}
 
@@ -46,7 +46,7 @@ def _part(row: Mapping[str, Any]) -> Part | None:
     if kind in ("tool_call", "tool_use"):
         given = row.get("input", row.get("arguments"))
         shown = given if isinstance(given, str) else as_json(given)
-        # What came of it is in another row, if anywhere; it is over in any case.
+        # Its result is in another row, if it was recorded at all; either way the call has ended.
         return ToolCall(_text(row, "id") or "call", _text(row, "name") or "tool", status="done", input=shown)
     return None
 

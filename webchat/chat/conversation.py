@@ -1,4 +1,4 @@
-"""One session's conversation, a reader's position in it, and what has changed since that position."""
+"""A session's conversation, a reader's position in it, and the changes since that position."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _POSITION = re.compile(r"(\d{1,15})\.([A-Za-z0-9_-]{0,128})\.(\d{1,15})(?:\.(\d{
 
 @dataclass(frozen=True)
 class Status:
-    """What the model is doing while no text comes; `progress` from 0 to 1 if known."""
+    """What the model is doing before there is text; `progress` is from 0 to 1, None if unknown."""
 
     text: str
     progress: float | None = None
@@ -21,9 +21,9 @@ class Status:
 
 @dataclass(frozen=True)
 class Position:
-    """How far a reader is: the transcript's revision, the last message shown, and how many are shown up to it.
+    """How far a reader has got: the transcript's revision, its last message, and how many messages it has.
 
-    `trail` is a fingerprint of their ids; None for a reader that does not send it.
+    `trail` is a fingerprint of the messages' ids; None if the reader does not send one.
     """
 
     revision: int = 0
@@ -37,7 +37,7 @@ class Position:
 
     @classmethod
     def parse(cls, text: str | None) -> Position | None:
-        """Parses what `str` wrote; None for anything else."""
+        """Parses the result of `str`; returns None for anything else."""
         match = _POSITION.fullmatch(text or "")
         if not match:
             return None
@@ -46,10 +46,10 @@ class Position:
 
 @dataclass(frozen=True)
 class Conversation:
-    """One session's messages, the last of which may be a reply in flight or left behind.
+    """A session's messages, the last of which may be a reply in flight or one left by a dead process.
 
-    program: what another program is called that has written it; such a conversation can be read, and not changed.
-    remark: what its reader should know of it.
+    program: the name of another program that wrote it; such a conversation is read-only. remark: a notice for the
+    reader.
     """
 
     messages: Messages = field(default_factory=Messages)
@@ -69,13 +69,13 @@ class Conversation:
         return self.position_at(self.last, self.revision) if self.last else Position(self.revision, trail=0)
 
     def position_at(self, message: Message, revision: int) -> Position:
-        """The position of a reader that has all up to this message, and the transcript up to this revision."""
+        """The position of a reader that has everything up to this message and this revision of the transcript."""
         place = self.messages.place(message.id)
         assert place is not None  # noqa: S101
         return Position(revision, message.id, place + 1, self.messages.trail(place))
 
     def up_to(self, message_id: str) -> tuple[Message, ...]:
-        """The messages up to and with that one; () if it is not shown."""
+        """The messages up to and including that one; () if it is not on the shown branch."""
         place = self.messages.place(message_id)
         return () if place is None else self.messages[: place + 1]
 
@@ -86,10 +86,10 @@ class Conversation:
 
 @dataclass(frozen=True)
 class Change:
-    """What has changed for a reader since its position.
+    """The changes since a reader's position.
 
-    replaced: the reader discards what it has and takes the whole conversation. Otherwise `current` is its last message,
-    if that has changed, and `added` are the ones after it.
+    replaced: the reader discards what it has and reads the whole conversation. Otherwise `current` is the reader's last
+    message, if that has changed, and `added` are the messages after it.
     """
 
     conversation: Conversation
@@ -99,7 +99,7 @@ class Change:
 
 
 def change_since(conversation: Conversation, position: Position) -> Change | None:
-    """What has changed for a reader at `position`; None if nothing has."""
+    """The changes for a reader at `position`; None if there are none."""
     messages = conversation.messages
     first = messages.first_after(position.revision)
     new, at = messages[first:], position.count - 1

@@ -1,4 +1,4 @@
-"""A message, as it is stored and as models get it."""
+"""A message, as it is stored and as it is sent to models."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from webchat.chat.plain import one_line
 IN_FLIGHT = ("waiting", "streaming")
 FINAL = ("complete", "stopped", "interrupted", "failed")
 LONGEST_NAME, LONGEST_KEY, LONGEST_NOTE, LONGEST_REASONING, MOST_NOTES = 200, 200, 2000, 4 * 2**20, 50
-"""Characters that are read of the name of a model or a file, of a form's key, of a note or an error, and of reasoning;
-and notes of one message."""
+"""Limits when records are read: characters of a model's or file's name, a form's key, a note or error, and reasoning;
+and notes in a message."""
 _MESSAGE_ID = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
 
 
 @dataclass(frozen=True)
 class File:
-    """A text file that was sent with a message."""
+    """A text file attached to a message."""
 
     name: str
     content: str
@@ -37,17 +37,16 @@ class File:
 
 @dataclass(frozen=True)
 class Message:
-    """One message as it is shown. `revision` is the number of the transcript's record that changed it last, from 1.
+    """One message as it is shown. `revision` is the number, from 1, of the record that changed it last.
 
-    status: complete, stopped (by the person), interrupted (the server went away), failed (`error` says why); while it
-    is being written: waiting, streaming. kind: None, "memory" for an exchange that no model saw, or "edited" for an
-    answer in the person's words, which counts as what the model said. `reasoning` and
-    `notes` were said beside the answer. `code` names an error that the page offers a way out of ("ended"). `key` is
-    what the form that sent it, or asked for it, was known by. `extended` counts how often the answer was continued.
-    `siblings` are the ids of all messages that follow the same one, this one among them, oldest first; () if it is
-    the only one. `files` and `pictures` went with it. `parts` are what an answer consists of, in order, if there is
-    more to it than `reasoning`, `content` and `notes` say, which have the same text; else ().
-    `usage` is what it took, if that is known.
+    status: complete, stopped (by the person), interrupted (the server died), failed (`error` says why); while it is
+    being written: waiting, streaming. kind: None; "memory" for an exchange that no model sees; "edited" for an answer
+    that the person rewrote, which models see as their own. `reasoning` and `notes` were said beside the answer. `code`
+    identifies an error for which the page offers a remedy ("ended"). `key` is what the form that sent it, or asked for
+    it, was known by. `extended` counts how often the answer was continued. `siblings` are the ids of all messages that
+    follow the same one, this one among them, oldest first; () if it is the only one. `files` and `pictures` went with
+    it. `parts` are what an answer consists of, in order, if there is more to it than `reasoning`, `content` and `notes`
+    say, which have the same text; else (). `usage` is what it took, if that is known.
     """
 
     id: str
@@ -77,14 +76,14 @@ class Message:
 
     @property
     def can_be_edited(self) -> bool:
-        """Whether a person may put other words in its place: a question, which is asked again, or an answer."""
+        """Whether the person may edit it: a question, which is then asked again, or an answer."""
         if self.role == "user":
             return True
         return self.role == "assistant" and not self.in_flight and self.kind != "memory" and bool(self.content.strip())
 
     @property
     def ordered(self) -> tuple[Part, ...]:
-        """All that the message consists of, in order."""
+        """The message's parts, in order."""
         if self.parts:
             return self.parts
         reasoning, text = Reasoning(self.reasoning), Text(self.content)
@@ -92,17 +91,17 @@ class Message:
 
     @property
     def questions(self) -> tuple[Permission, ...]:
-        """The questions to the person that are open."""
+        """The agent's open questions to the person."""
         asked = (part for part in self.parts if isinstance(part, Permission) and part.is_open)
         return tuple(asked) if self.in_flight else ()
 
     @property
     def told(self) -> str:
-        """What a model is told: the text, and each file in a fence behind it."""
+        """The content for a model: the text, followed by each file in a fence."""
         return "\n\n".join([self.content, *(f"{file.name}:\n\n{fenced(file.content)}" for file in self.files)])
 
     def in_other_words(self, name: str, text: str, key: str | None, now: str) -> Message:
-        """An answer in a person's words that stands beside this one."""
+        """A sibling of this answer with the person's text."""
         edited = Message(name, self.role, text, parent=self.parent, created_at=now)
         return replace(edited, model=self.model, kind="edited", key=key)
 
@@ -126,7 +125,7 @@ class Message:
         )
 
     def amended_by(self, new: Message) -> Message:
-        """What is known of this message now, in its place."""
+        """The state of `new` under this message's identity: its id, role, parent, time and key."""
         kept = replace(new, id=self.id, role=self.role, parent=self.parent, created_at=self.created_at)
         return replace(kept, key=self.key, extended=self.extended)
 
@@ -149,7 +148,7 @@ class Message:
 
 
 def _with_results(parts: tuple[Part, ...], more: tuple[Part, ...]) -> tuple[Part, ...]:
-    """The parts and those that follow; what came of a tool only then is in the place of its call."""
+    """The parts followed by `more`. A tool's later result replaces its call in place."""
     late = {(part.id, part.title, part.input): part for part in more if isinstance(part, ToolCall) and part.output}
     calls = (part for part in parts if isinstance(part, ToolCall) and not part.output)
     found = {call: result for call in calls if (result := late.get((call.id, call.title, call.input)))}
@@ -185,7 +184,7 @@ def is_message_id(value: object) -> TypeGuard[str]:
 
 
 def history(messages: Sequence[Message]) -> list[dict[str, Any]]:
-    """These messages for a model, oldest first, without memory exchanges and failed or empty answers.
+    """The messages to send to a model, oldest first, without memory exchanges and failed or empty answers.
 
     Those with pictures have `pictures` too.
     """
@@ -221,13 +220,13 @@ def message_of(record: Mapping[str, Any], before: str | None, name: str, revisio
     message_id = record.get("id")
     if not is_message_id(message_id):
         message_id = name
-    # A flat transcript from elsewhere may have null on each line; only in a record of our own does it mean "the first".
+    # A flat transcript from elsewhere may have null on each line; only our own records mean "the first message" by it.
     is_root = "type" in record and record.get("parent", before) is None
     parent = record["parent"] if isinstance(record.get("parent"), str) else None if is_root else before
     notes = record.get("notes")
     given = {key: record[key] for key in _TEXTS if isinstance(record.get(key), str)}
     texts: dict[str, Any] = {key: text[: _TEXTS[key]] for key, text in given.items()}
-    # A status of a message in flight has no place here, and one that we do not know says nothing.
+    # A transcript has no messages in flight, and an unknown status says nothing.
     if texts.get("status", "complete") not in FINAL:
         del texts["status"]
     if isinstance(notes, list):
@@ -255,7 +254,7 @@ def files_of(found: object) -> tuple[File, ...]:
 
 
 def fenced(text: str, language: str = "") -> str:
-    """The text in a Markdown fence that is longer than any in the text."""
+    """The text in a Markdown fence longer than any fence in it."""
     longest = max((len(run) for run in re.findall("`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     end = "" if text.endswith("\n") else "\n"
@@ -263,7 +262,7 @@ def fenced(text: str, language: str = "") -> str:
 
 
 def _last_usage(parts: Sequence[Part]) -> Usage | None:
-    """Of a continued answer each half has told one."""
+    """Each half of a continued answer has reported its own."""
     return next((part for part in reversed(parts) if isinstance(part, Usage)), None)
 
 
@@ -277,4 +276,4 @@ _TEXTS = {
     "code": LONGEST_NAME,
     "key": LONGEST_KEY,
 }
-"""A message's texts beside its content, and how many characters of each are read: the file may be from anywhere."""
+"""A message's other texts, each with how many characters are read: the file is untrusted."""

@@ -16,15 +16,15 @@ def _trail(message_id: str, before: int) -> int:
 
 
 class _Shared:
-    """What the states of one branch share. It is append-only, so a state is a length."""
+    """The data shared by all states of a branch. It is append-only, so a state is just a length."""
 
     def __init__(self, items: Iterable[Message]) -> None:
         self.items: list[Message] = []
         self.places: dict[str, int] = {}
         self.revisions: list[float] = []
-        """For each message the largest revision up to it; one in flight has none yet, and comes after all."""
+        """For each message, the largest revision up to it. A message in flight has none yet and sorts last."""
         self.trails: list[int] = []
-        """For each message a hash of the ids up to it."""
+        """For each message, a hash of the ids up to it."""
         for item in items:
             self.append(item)
 
@@ -54,7 +54,7 @@ class Messages(Sequence["Message"]):
         return self._part(self._length + 1, None)
 
     def up_to_and(self, count: int, last: Message) -> Messages:
-        """The first `count` of what is shared, and `last`, which need not stay."""
+        """The first `count` shared messages followed by `last`, which later states may drop."""
         return self._part(min(count, self._length), last)
 
     def place(self, message_id: str) -> int | None:
@@ -65,7 +65,7 @@ class Messages(Sequence["Message"]):
         return self._length if self._last is not None and self._last.id == message_id else None
 
     def first_after(self, revision: int) -> int:
-        """The index of the first message that has changed since this revision of the transcript, or is in flight."""
+        """The index of the first message that is in flight or has changed since this revision of the transcript."""
         return bisect_right(self._shared.revisions, revision, hi=self._length)
 
     def trail(self, place: int) -> int:

@@ -1,4 +1,4 @@
-"""Writes and parses records of parts; what is parsed is not trusted. Knows no agent."""
+"""Serialises parts to records and parses untrusted ones. Knows no agent."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ from webchat.chat.parts import (
 )
 
 COMPARED, MOST_PLACES = 200, 100
-"""Characters by which a terminal's text is found again in what it was before, and places that are looked at."""
+"""For matching a terminal's output with its earlier state: the characters to look for, and the matches to try."""
 
 
 def records_of(parts: Sequence[Part]) -> list[Record]:
-    """The records of a message's parts besides its `content`, `reasoning` and `notes`: their order, and all others.
+    """The records that order a message's parts, and hold those that are not in `content`, `reasoning` and `notes`.
 
-    Text and reasoning are given by their lengths in characters, and notes are taken one by one.
+    Text and reasoning are recorded by length in characters; notes are consumed one by one.
     """
     return [_reference(part) or fields_of(part) for part in parts]
 
@@ -59,16 +59,17 @@ def _reference(part: Part) -> Record | None:
 
 
 def fields_of(part: Part) -> Record:
-    """The whole part, for scripts."""
+    """The whole part as JSON fields, for scripts."""
     if isinstance(part, Text | Reasoning | Note):
         return {"type": _NAMES[type(part)], "text": part.text}
     return part.record()
 
 
 def parts_of(rows: object, content: str, reasoning: str, notes: Sequence[str]) -> tuple[Part, ...]:
-    """The parts that `records_of` wrote; () if there is nothing to read.
+    """Parses the result of `records_of`; () if there is none.
 
-    Nothing of `content`, `reasoning` and `notes` is lost if the records do not fit them: a person may have edited them.
+    If the records do not match `content`, `reasoning` and `notes`, because somebody edited the file, nothing of those
+    is lost.
     """
     if not isinstance(rows, list):
         return ()
@@ -89,13 +90,13 @@ def parts_of(rows: object, content: str, reasoning: str, notes: Sequence[str]) -
 
 
 class _Rest:
-    """A text that is taken piece by piece."""
+    """The rest of a text that is consumed piece by piece."""
 
     def __init__(self, part: type[Text | Reasoning], text: str) -> None:
         self._part, self._text, self._taken = part, text, 0
 
     def take(self, chars: object) -> list[Part]:
-        """The next so many characters as a part; none if there are none."""
+        """The next `chars` characters as a list of one part, or of none if nothing is left."""
         start = self._taken
         self._taken = start + max(0, chars) if isinstance(chars, int) else start
         piece = self._text[start : self._taken]
@@ -103,7 +104,7 @@ class _Rest:
 
 
 def usage_of_record(record: object) -> Usage | None:
-    """What an answer says of the tokens it took; None if it says nothing."""
+    """The token usage that an answer recorded; None if it has none."""
     return _usage(record) if isinstance(record, dict) else None
 
 
@@ -113,10 +114,10 @@ def place_of(record: Mapping[str, Any]) -> str:
 
 
 def changes_of(before: Record, after: Record) -> Record:
-    """What `changed_record` needs to make `after` of `before`, records of one part.
+    """The changes with which `changed_record` turns `before` into `after`, both records of one part.
 
-    Of output that has only grown at its end it is the new text alone, since agents repeat all of it each time; what a
-    terminal then lost at its beginning is not said.
+    For output that has only grown, they hold just the new text, because agents repeat all of it each time. What a
+    terminal dropped at the beginning is not recorded.
     """
     new = {name: value for name, value in after.items() if name in _ALWAYS or before.get(name) != value}
     grown = _grown(before.get("output"), new.get("output"))
@@ -133,14 +134,14 @@ def changed_record(before: Record, changes: Mapping[str, Any]) -> Record:
     last = output[-1] if isinstance(output, list) and output else None
     if isinstance(more, str) and isinstance(last, dict) and isinstance(last.get("text"), str):
         text = last["text"] + more
-        # Of a long text a terminal has the end.
+        # a terminal keeps the end of a long text
         text = text[-LONGEST_OUTPUT:] if last.get("type") == "terminal" else text
         after["output"] = [*before["output"][:-1], {**last, "text": text}]
     return after
 
 
 def _grown(before: Any, after: Any) -> str | None:  # noqa: ANN401  (output of a record, if it has any)
-    """What was added to the last text of the output, if nothing else has changed."""
+    """The text appended to the last output, if nothing else has changed."""
     if not before or not after or len(before) != len(after) or before[:-1] != after[:-1]:
         return None
     last, new = before[-1], after[-1]
@@ -152,7 +153,7 @@ def _grown(before: Any, after: Any) -> str | None:  # noqa: ANN401  (output of a
 
 
 def _left(before: str, after: str) -> str:
-    """What of a terminal's text is still there when it has grown beyond what is kept."""
+    """The part of a terminal's earlier text that is still kept after it has grown beyond the limit."""
     if len(after) < LONGEST_OUTPUT:
         return before
     ends = islice(_ends(before[-COMPARED:], after), MOST_PLACES)
@@ -160,7 +161,7 @@ def _left(before: str, after: str) -> str:
 
 
 def _ends(text: str, within: str) -> Iterator[int]:
-    """Where the text ends in another, the last place first."""
+    """Yields the end positions of `text` in another, the last first."""
     place = within.rfind(text)
     while place >= 0:
         yield place + len(text)
@@ -168,7 +169,7 @@ def _ends(text: str, within: str) -> Iterator[int]:
 
 
 def placed_of(record: Mapping[str, Any]) -> Placed | None:
-    """Parses a record within the limits above; None if it is no part. The record is not trusted."""
+    """Parses an untrusted record, within the limits above; None if it is not a part."""
     read = _READERS.get(str(record.get("type")))
     return read(record) if read else None
 

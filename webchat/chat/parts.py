@@ -6,24 +6,24 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 ToolKind = Literal["read", "edit", "delete", "move", "search", "execute", "think", "fetch", "switch_mode", "other"]
-"""What a tool does, in the words of the Agent Client Protocol."""
+"""The kinds of tool calls of the Agent Client Protocol."""
 ToolStatus = Literal["pending", "running", "done", "failed"]
 PermissionStatus = Literal["open", "answered", "cancelled"]
 PlanStatus = Literal["pending", "running", "done"]
 LONGEST_ID, LONGEST_TITLE, LONGEST_PATH = 200, 2_000, 4_000
 LONGEST_INPUT, LONGEST_OUTPUT = 256 * 1024, 2**20
-"""Characters that are kept of what a tool was given, and of one block of what came of it."""
+"""Characters kept of a tool's input, and of one block of its output."""
 MOST_BLOCKS, MOST_OPTIONS, MOST_ENTRIES = 100, 20, 200
-"""Blocks of one tool call's output, options of one permission and entries of one plan, at most."""
+"""The most blocks in a tool call's output, options of a permission, and entries of a plan."""
 MOST_PARTS = 5_000
-"""Tool calls and their like in one answer that are kept; each may have text, reasoning and a note before it."""
+"""The most tool calls and similar parts kept of one answer; each may have text, reasoning and a note before it."""
 PICTURES = ("image/png", "image/jpeg", "image/gif", "image/webp")
 Record = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """Text of the answer, in Markdown; the message's `content` is all of it joined."""
+    """Text of the answer, in Markdown; the message's `content` is all of these joined."""
 
     text: str
 
@@ -44,7 +44,7 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """Plain text that a tool gave."""
+    """A tool's plain-text output."""
 
     text: str
 
@@ -54,7 +54,7 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class Terminal:
-    """A command's terminal output, with control sequences. Of a long output the end is kept."""
+    """A command's terminal output, with control sequences. The end of a long output is kept."""
 
     text: str
 
@@ -64,7 +64,7 @@ class Terminal:
 
 @dataclass(frozen=True, slots=True)
 class Diff:
-    """How a file was changed; `old` is None for a new one. Both may be an extract of the file."""
+    """A change to a file; `old` is None if the file is new. Both texts may be excerpts."""
 
     path: str
     old: str | None
@@ -91,9 +91,9 @@ Block = Output | Terminal | Diff | Picture
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """One use of a tool. Given again with the same `id` it replaces what was there, in its place.
+    """One use of a tool. A later part with the same `id` replaces it in place.
 
-    `input` is what the tool was given, as text; `seconds` how long it took, None while it runs or if nobody knows.
+    `input` is the tool's input as text; `seconds` is how long it took, None while it runs or if unknown.
     """
 
     id: str
@@ -110,12 +110,12 @@ class ToolCall:
 
     @property
     def was_left(self) -> bool:
-        """Whether its answer ended first: the tool itself would have told how long it took."""
+        """Whether the answer ended before the tool did, which would have reported how long it took."""
         return self.status == "failed" and self.seconds is None
 
     @property
     def took(self) -> str:
-        """How long it took, if that is worth a word."""
+        """How long it took, if that is worth showing."""
         if self.seconds is None or self.seconds < 1:
             return ""
         if self.seconds < 10:
@@ -138,7 +138,8 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One answer to a permission. `kind` is what the agent says of it, "allow_once" say; nothing follows from it."""
+    """One answer to a permission. `kind` is the agent's own classification, such as "allow_once"; nothing depends on
+    it."""
 
     id: str
     name: str
@@ -150,10 +151,10 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Permission:
-    """A question to the person, who answers with one of `options`.
+    """An agent's question, which the person answers with one of `options`.
 
-    `tool_call` is the id of the call that it is about, "" for none. `choice` is the id of the chosen option, and `by`
-    who chose it. `status` is "cancelled" if the answer ended first.
+    `tool_call` is the id of the tool call in question, or "". `choice` is the id of the chosen option, and `by` the
+    person who chose it. `status` is "cancelled" if the answer ended first.
     """
 
     id: str
@@ -197,7 +198,7 @@ class PlanEntry:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The agent's plan. An answer has one; a new one replaces it."""
+    """The agent's plan. An answer has at most one; a later one replaces it."""
 
     entries: tuple[PlanEntry, ...]
 
@@ -207,9 +208,10 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """How much of the model's context is used, in tokens. An answer has one, which is the latest.
+    """How much of the model's context is used, in tokens. An answer has at most one, the latest.
 
-    `size` is 0 if nobody knows it. `read` and `written` are what the answer itself took, 0 if that is not known.
+    `size` is the context's size. `read` and `written` are the answer's own prompt and completion tokens. Each is 0 if
+    unknown.
     """
 
     used: int
@@ -228,7 +230,7 @@ Part = Text | Reasoning | Note | Placed
 
 
 def closed(part: Part, status: str) -> Part:
-    """The part after its answer has ended with this status: nothing in it is open any more."""
+    """The part once its answer has ended with this status: nothing in it stays open."""
     if isinstance(part, ToolCall) and part.is_open:
         return replace(part, status="done" if part.status == "running" and status == "complete" else "failed")
     if isinstance(part, Permission) and part.is_open:

@@ -1,4 +1,4 @@
-"""A picture that was sent with a message, as its record names it. Knows no bytes and no file."""
+"""A reference to a picture sent with a message, as recorded. Knows no bytes and no file."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from typing import Any, TypeGuard
 from webchat.chat.plain import one_line
 
 SUFFIXES = {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp", "image/gif": "gif"}
-"""The kinds of pictures that can be sent, each with the end of its files' names."""
+"""The media types that can be sent, with their file name extensions."""
 MEDIA_TYPES = {suffix: media_type for media_type, suffix in SUFFIXES.items()}
 LONGEST_NAME, MOST = 200, 50
-"""Characters that are read of a picture's name, and pictures of one message."""
+"""Limits when records are read: characters of a picture's name, and pictures in a message."""
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _KEY = re.compile(rf"[0-9a-f]{{64}}\.({'|'.join(MEDIA_TYPES)})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class SentPicture:
-    """A picture: the name of the file that was sent, its kind, its digest, bytes, and width and height in pixels.
+    """A picture: its file name, media type, digest, size in bytes, and width and height in pixels.
 
     The storage keeps its bytes for the session, by `key`.
     """
@@ -49,12 +49,12 @@ class SentPicture:
 
 
 def is_picture_key(value: object) -> TypeGuard[str]:
-    """Whether this can be the `key` of a picture: then it is safe as the name of a file."""
+    """Whether this is a valid `key`, which is safe as a file name."""
     return isinstance(value, str) and _KEY.fullmatch(value) is not None
 
 
 def pictures_of(found: object) -> tuple[SentPicture, ...]:
-    """Parses a record's pictures, which are not trusted."""
+    """Parses a record's pictures, which are untrusted."""
     rows = found[:MOST] if isinstance(found, list) else []
     read = (_picture_of(row) for row in rows if isinstance(row, dict))
     return tuple(picture for picture in read if picture)

@@ -1,4 +1,4 @@
-"""Sanitises text from elsewhere for one line."""
+"""Sanitises untrusted text for display on one line."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import re
 import unicodedata
 
 JOINERS = "\u200c\u200d\u00ad"
-"""Joiners and non-joiners, part of words in Persian and of emoji families, for example."""
+"""Joiners and non-joiners, which Persian words and emoji families need, for example."""
 TURNING = re.compile("[\u202a-\u202e\u2066-\u2069]")
 """Bidirectional control characters."""
 
 
 def one_line(text: str) -> str:
-    """The text without control characters, also bidirectional ones, which would affect the text around it."""
+    """The text without control characters, including bidirectional ones, which would affect the text around it."""
     if text.isprintable() and "  " not in text:  # nearly every title
         return text.strip()
     shown = "".join(" " if _acts(char) else char for char in text)

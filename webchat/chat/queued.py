@@ -12,10 +12,10 @@ from webchat.chat.picture import SentPicture, pictures_of
 
 @dataclass(frozen=True)
 class QueuedMessage:
-    """A message that was accepted and is not in the transcript yet. `key` identifies it.
+    """A message that was accepted but is not yet in the transcript. `key` identifies it.
 
-    `first` is its original text, if it was edited since. `client` is whom the limits count it for. `returned`: it was
-    taken back, and the session's message field shows it until the next message is sent from there.
+    `first` is its original text, if it has been edited. `client` is whom the limits count it for. `returned`: it was
+    taken back, and the message field shows it until the next message is sent from there.
     """
 
     key: str
@@ -29,7 +29,7 @@ class QueuedMessage:
 
     @property
     def size(self) -> int:
-        """Bytes of its text, its files and its pictures."""
+        """Bytes of its text, files and pictures."""
         files, pictures = sum(file.size for file in self.files), sum(picture.size for picture in self.pictures)
         return len(self.text.encode()) + files + pictures
 

@@ -1,4 +1,4 @@
-"""A reply in flight, as read from its log, and its conversion into a message. Pure: knows no file and no thread."""
+"""A reply in flight, read from its log, and its conversion to a message. Pure: knows no file and no thread."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _PARTS_OF: dict[str, Callable[[str], Part]] = {"d": Text, "r": Reasoning, "n": N
 
 
 class ReplyView:
-    """One reply as read from its log, record by record; shared by all readers in this process.
+    """A reply read from its log, record by record; shared by all readers in this process.
 
     A record's keys: `d` text, `r` reasoning, `u` that the text since the last reasoning was reasoning, `n` a note,
     `model` which model writes, `s` and `p` a status and its progress, `part` what is new of a part that is updated in
@@ -34,22 +34,22 @@ class ReplyView:
     """
 
     def __init__(self, header: Mapping[str, Any] | None) -> None:
-        """`header` is the log's first line, None if that is not to be read."""
+        """`header` is the log's first line, None if that cannot be read."""
         self.damaged = not is_message_id((header or {}).get("id"))
-        """Whether some of the log cannot be parsed."""
+        """Whether a part of the log cannot be parsed."""
         header = self._understood(header)
         self.id: str = header["id"] if not self.damaged else ""
         self._header = header
         self.extends: int | None = header.get("extends")
-        """Where the reply continues an answer: how often that one had been continued before."""
+        """If the reply continues an answer: how often that answer was continued before."""
         self._pieces: dict[str, list[str]] = {"d": [], "r": [], "n": []}
         self._order: list[tuple[str, list[str]]] = []
-        """In order: a key of `_pieces` with its pieces in a row, or "part" and the part's place."""
+        """In order: either a key of `_pieces` with consecutive pieces, or "part" with the part's place."""
         self._records: dict[str, Record] = {}
         self._placed: dict[str, Placed] = {}
         self._model: str | None = header.get("model")
         self.written_by = ""
-        """Which model the backend has said writes it."""
+        """The model that the backend has named as the writer."""
         self._end: Mapping[str, Any] = {}
         self.status: Status | None = None
 
@@ -80,7 +80,7 @@ class ReplyView:
             self._order.append((key, [piece]))
 
     def _take_for_reasoning(self) -> None:
-        """The text since the last reasoning has turned out to be reasoning."""
+        """Turn the text since the last reasoning into reasoning, as which it has been recognised."""
         last = max((at for at, (key, _) in enumerate(self._order) if key == "r"), default=-1)
         order = self._order[: last + 1]
         for key, pieces in self._order[last + 1 :]:
@@ -94,7 +94,7 @@ class ReplyView:
 
     @property
     def is_blank(self) -> bool:
-        """Whether there is nothing to show but reasoning."""
+        """Whether there is nothing to show except reasoning."""
         has_said = any(not piece.isspace() for piece in self._pieces["d"])
         return not (has_said or self._has_parts or self._pieces["n"])
 
@@ -106,7 +106,7 @@ class ReplyView:
         if part is None:
             self.damaged = True
             return
-        # A question is never dropped: its agent would wait for ever.
+        # A question is never dropped: its agent would wait forever.
         if is_new and len(self._placed) >= MOST_PARTS and not isinstance(part, Permission):
             return
         self._records[place], self._placed[place] = record, part
@@ -114,7 +114,7 @@ class ReplyView:
             self._order.append(("part", [place]))
 
     def _understood(self, record: Mapping[str, Any] | None) -> Mapping[str, Any]:
-        """What of a record is as we write it."""
+        """The fields of a record that have the types we write."""
         if record is None:
             self.damaged = True
             return {}
@@ -130,13 +130,13 @@ class ReplyView:
 
     @property
     def questions(self) -> tuple[Permission, ...]:
-        """The open questions, while the answer continues."""
+        """The open questions; none once the answer has ended."""
         asked = (part for part in tuple(self._placed.values()) if isinstance(part, Permission) and part.is_open)
         return () if self._end else tuple(asked)
 
     def message(self, *, alive: bool) -> Message:
         """The current message; `alive` says whether it is still being written."""
-        # First: a reader beside this one may take in the rest and the end between two lines.
+        # Read this first: another reader may take in the remaining records and the end between these two lines.
         end = self._end
         text = "".join(self._pieces["d"])
         going = "streaming" if text or self._has_parts else "waiting"
@@ -164,7 +164,7 @@ class ReplyView:
 
     @property
     def _has_parts(self) -> bool:
-        """Whether there is more in it than text and what it took."""
+        """Whether it has parts other than text and usage."""
         return any(not isinstance(part, Usage) for part in tuple(self._placed.values()))
 
     def _parts(self, status: str) -> tuple[Part, ...]:
@@ -176,17 +176,18 @@ class ReplyView:
 
 
 def left_message(view: ReplyView, messages: Sequence[Message]) -> Message:
-    """What the log has of its answer, whose writer is gone, as the transcript keeps it behind these messages."""
+    """The answer of a dead writer's log, as the transcript keeps it after these messages."""
     message = view.message(alive=False)
-    # Where the log's header is damaged the answer still follows what it is shown behind.
+    # If the log's header is damaged, the answer follows the message after which it is shown.
     parent = message.parent or (messages[-1].id if messages else None)
     return replace(message, id=message.id or new_message_id(), parent=parent)
 
 
 def left_behind(view: ReplyView | None, unsaved: ReplyView | None, messages: Messages) -> tuple[Message, bool] | None:
-    """What a dead writer has left after these messages, and whether it continues one of them; None if nothing.
+    """The answer that a dead writer left after these messages, and whether it continues one of them; None if there is
+    none.
 
-    `view` is what its log says, `unsaved` what this process knows of an answer that could not be written.
+    `view` is its log's state; `unsaved` is an answer that only this process has, because it could not be written.
     """
     if unsaved and (view is None or view.id == unsaved.id):
         view = unsaved
@@ -197,7 +198,7 @@ def left_behind(view: ReplyView | None, unsaved: ReplyView | None, messages: Mes
 
 
 def left_record(view: ReplyView | None, messages: Messages) -> dict[str, Any] | None:
-    """The same, without what only this process knows, as the record that the transcript will have of it."""
+    """The transcript's future record of such an answer, without what only this process has."""
     left = left_behind(view, None, messages)
     if left is None:
         return None
@@ -205,6 +206,6 @@ def left_record(view: ReplyView | None, messages: Messages) -> dict[str, Any] | 
 
 
 def is_committed(view: ReplyView, messages: Messages) -> bool:
-    """Whether the transcript has the reply already."""
+    """Whether the reply is in the transcript already."""
     place = messages.place(view.id)
     return place is not None and messages[place].extended > (-1 if view.extends is None else view.extends)

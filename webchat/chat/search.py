@@ -1,4 +1,4 @@
-"""A search's query and hits: what a message has to contain, and excerpts. Knows no index."""
+"""Search queries and hits: what a message must contain, and its excerpts. Knows no index."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from typing import NamedTuple
 from webchat.chat.folding import folded, place_in
 
 WORDS = 20
-"""Different words of a query at most."""
+"""The most distinct words of a query."""
 ASKED = 2_000
-"""Characters of a query at most."""
+"""The most characters of a query."""
 TRIGRAMS = 50
-"""Trigrams that the index is asked for at most; the messages that have them are compared with the whole query."""
+"""The most trigrams to ask the index for; messages that have them are then compared with the whole query."""
 EXCERPT = 70
 """Characters of an excerpt on each side of the match."""
 LOOKED_AT = 20_000
-"""Characters of a message that are looked through at once for what to show of it."""
+"""Characters of a message to search at a time for its excerpt."""
 LONGEST_WORD = 200
-"""Characters of a word that are looked for. Parts of a text overlap by as many, so that no word is missed."""
+"""Characters of a word to search for. The parts of a text overlap by as many, so that no word is missed."""
 
 
 @dataclass(frozen=True)
 class Hit:
-    """A message that has all the words; `before`, `match` and `after` are what is shown of its text."""
+    """A message with all the words; `before`, `match` and `after` are its excerpt."""
 
     session_id: str
     message_id: str
@@ -37,9 +37,9 @@ class Hit:
 
 
 class Found(NamedTuple):
-    """The result of a search. If the index is not `complete` yet, a later search may find more.
+    """The result of a search. Until the index is `complete`, a later search may find more.
 
-    `partial`: not the whole query was used, or not all messages were searched.
+    `partial`: only a part of the query was used, or only a part of the messages was searched.
     """
 
     hits: list[Hit]
@@ -52,7 +52,7 @@ _folded_title = lru_cache(maxsize=20_000)(folded)
 
 @dataclass(frozen=True)
 class TitleQuery:
-    """A query for titles: `whole` in one piece, or each of `needles` anywhere; folded."""
+    """A folded query for titles: they match if they contain `whole`, or all of `needles`."""
 
     whole: str
     needles: tuple[str, ...]
@@ -61,7 +61,7 @@ class TitleQuery:
         return self.matches_folded(_folded_title(title))
 
     def matches_folded(self, flat: str) -> bool:
-        """The same for a title that is folded already."""
+        """The same for a title that is already folded."""
         return bool(self.needles) and (self.whole in flat or all(needle in flat for needle in self.needles))
 
 
@@ -72,9 +72,10 @@ def title_query(query: str) -> TitleQuery | None:
 
 
 def needles_of(query: str) -> tuple[list[str], bool]:
-    """What a message's folded text has to contain for a query, up to the limit; and whether this is all.
+    """The texts that a message's folded text must contain, up to the limit; and whether these are all.
 
-    A word is found anywhere, one of two letters or digits where a word begins, one of a single character as a word.
+    A word matches anywhere, one of two letters or digits only at the beginning of a word, and a single character only
+    as a whole word.
     """
     words = dict.fromkeys(query[:ASKED].split())
     found = dict.fromkeys(needle for word in words if (needle := _needle(word[:LONGEST_WORD])))
@@ -92,7 +93,7 @@ def _needle(word: str) -> str:
 
 
 def expression(needles: Iterable[str]) -> str:
-    """An FTS5 query of trigrams that the needles have: no others are worth comparing. It contains no syntax."""
+    """An FTS5 query for the needles' trigrams, without syntax of its own: only messages with these can match."""
     grams = dict.fromkeys(needle[at : at + 3] for needle in needles for at in range(len(needle) - 2))
     return " ".join(f'"{gram}"' for gram in islice(grams, TRIGRAMS))
 
@@ -100,7 +101,7 @@ def expression(needles: Iterable[str]) -> str:
 def excerpt(text: str, needles: Sequence[str], is_late: Callable[[], bool]) -> tuple[str, str, str]:
     """An excerpt of a message: the text before the first match, the match, and the text after it.
 
-    Its beginning where none of them is found before `is_late`.
+    The message's beginning if no match is found before `is_late`.
     """
     for start in range(0, len(text), LOOKED_AT):
         if is_late():
@@ -116,7 +117,7 @@ def excerpt(text: str, needles: Sequence[str], is_late: Callable[[], bool]) -> t
 
 
 def _place(text: str, needles: Sequence[str]) -> tuple[int, int] | None:
-    """From where to where the first of these stands in the text, at a word's beginning if there is such a one."""
+    """The start and end of the first match in the text, preferably at the beginning of a word."""
     flat = folded(text)
     for wanted in ([f" {needle.lstrip()}" for needle in needles], needles):
         starts = [start for needle in wanted if (start := flat.find(needle)) >= 0]

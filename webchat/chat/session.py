@@ -1,4 +1,4 @@
-"""One session and its record. Pure: knows no file and no owner's rights."""
+"""A session and its record. Pure: knows no file and no permissions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from webchat.chat.texts import DEFAULT_DESCRIPTION
 from webchat.chat.times import seconds_of
 
 Row = dict[str, Any]
-"""A session's record, with keys that this version does not know."""
+"""A session's record, including keys unknown to this version."""
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", re.ASCII)
 
 
@@ -22,7 +22,7 @@ def is_session_id(value: object) -> bool:
 
 
 def short_id(session_id: str) -> str:
-    """The part of an id that people are shown."""
+    """The part of an id that is shown to people."""
     return session_id.removeprefix("mock-session-")[:8]
 
 
@@ -30,9 +30,8 @@ def short_id(session_id: str) -> str:
 class WebChatSession:
     """One session. Times are ISO 8601; `extra` holds project_id and working_dir; `begun` says that it has a message.
 
-    title_by: "person" or "model" where one of them gave it its title, else None. deleted_at: since when it lies in the
-    trash, None if it does not. program: what another program is called that has written it; such a session can be read,
-    and not changed.
+    title_by: "person" or "model" if one of them named it, else None. deleted_at: when it was moved to the trash, or
+    None. program: the name of another program that wrote it; such a session is read-only.
     """
 
     session_id: str
@@ -71,7 +70,7 @@ def session_of(row: Row) -> WebChatSession:
         row.get("last_active") or row.get("created_at", ""),
         bool(row.get("is_active", False)),
         row.get("extra", {}),
-        # Records from elsewhere lack the mark; with a title of their own they have been used.
+        # Records from elsewhere lack the flag; one with a title of its own has been used.
         bool(row.get("begun", row.get("description", DEFAULT_DESCRIPTION) != DEFAULT_DESCRIPTION)),
         row.get("owner"),
         row.get("title_by"),

@@ -1,4 +1,4 @@
-"""Checks what people write: messages, files and titles."""
+"""Validates what people write: messages, files and titles."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from webchat.chat.plain import one_line
 from webchat.errors import InvalidInput, TooLarge
 
 DEFAULT_DESCRIPTION = "Web chat session"
-"""The title of a session before it has one."""
+"""The title of a session that has not been named."""
 LARGEST_FILE, MOST_FILES, LONGEST_FILE_NAME = 1024 * 1024, 10, 120
-"""Of the files that go with a message: bytes of one, how many, and characters of a name."""
+"""Limits of attached files: bytes of one, how many, and characters of a name."""
 TITLE_LENGTH = 80
-"""Characters at most that a session's title takes from its first message."""
+"""The most characters of a first message that become the session's title."""
 
 
 def checked_message(message: str, most: int = 0) -> str:
-    """The message with its line ends as "\\n". Raises InvalidInput if it cannot be sent, TooLarge above `most`
-    characters (0 is any number).
+    """The message with "\\n" as line ends. Raises InvalidInput if it cannot be sent, TooLarge above `most`
+    characters (0: no limit).
     """
     if not message.strip():
         raise InvalidInput("Write a message first.")
@@ -26,18 +26,18 @@ def checked_message(message: str, most: int = 0) -> str:
         raise TooLarge(f"This message is too long: {most:,} characters at most. Send the rest as a file.")
     if "\0" in message:
         raise InvalidInput("The message has a NUL character, which cannot be sent.")
-    # Half a character, which no file can hold, becomes "?".
+    # A lone surrogate, which UTF-8 cannot encode, becomes "?".
     whole = message.encode("utf-8", "replace").decode()
     return whole.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def file_name(name: str, otherwise: str = "file.txt") -> str:
-    """A file's name in one line, without the folders before it."""
+    """A file's name on one line, without its folders."""
     return one_line(re.split(r"[/\\]", name)[-1])[:LONGEST_FILE_NAME] or otherwise
 
 
 def checked_file(name: str, content: str) -> File:
-    """A text file that goes with a message. Raises InvalidInput if it cannot be sent."""
+    """A text file to attach. Raises InvalidInput if it cannot be sent."""
     file = File(file_name(name), content.encode("utf-8", "replace").decode())
     if "\0" in content:
         raise InvalidInput(f"{file.name} is not a text file.")
@@ -47,13 +47,13 @@ def checked_file(name: str, content: str) -> File:
 
 
 def title_of(message: str) -> str:
-    """A session's title: its first message's first line, of whole words, 80 characters at most."""
+    """A session's title: the first line of its first message, cut to whole words and at most 80 characters."""
     line = next((line for line in message.splitlines() if line.strip()), "")
     return shortened(one_line(line), TITLE_LENGTH) or DEFAULT_DESCRIPTION
 
 
 def shortened(line: str, most: int) -> str:
-    """The line, of whole words if it has to be cut, in `most` characters."""
+    """The line, cut to whole words and at most `most` characters."""
     if len(line) <= most:
         return line
     cut = line[:most].rsplit(" ", 1)[0] if " " in line[:most] else line[: most - 1]
@@ -61,8 +61,8 @@ def shortened(line: str, most: int) -> str:
 
 
 def checked_title(title: str, most: int) -> str:
-    """A title that a person gives, in one line. Raises InvalidInput if nothing is left of it, or it has more than
-    `most` characters (0 is any number).
+    """A person's title, on one line. Raises InvalidInput if it is empty or has more than `most` characters (0: no
+    limit).
     """
     line = one_line(title)
     if not line:

@@ -1,15 +1,15 @@
-"""Times as they are stored, ISO 8601 in UTC, and as numbers."""
+"""Converts times between their stored form, ISO 8601 in UTC, and numbers."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 
 LATEST = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
-"""A time with a zone may lie behind all that UTC can say."""
+"""A time with a zone may be too late to be expressed in UTC."""
 
 
 def utc_now() -> str:
-    """The present, ISO 8601 in UTC with microseconds, which sorts as text."""
+    """The current time as ISO 8601 in UTC with microseconds, which sorts as text."""
     return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
@@ -19,7 +19,7 @@ def time_of(seconds: float) -> str:
 
 
 def seconds_of(time: str) -> float:
-    """A stored time as a number; without a zone it is UTC, and what is no time is older than all."""
+    """A stored time in seconds since 1970. Without a zone it is in UTC; anything invalid is older than every time."""
     try:
         moment = datetime.fromisoformat(time)
     except ValueError:

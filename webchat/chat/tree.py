@@ -1,4 +1,4 @@
-"""The tree of a conversation's messages, built record by record, and the branch of it that is shown."""
+"""The tree of a conversation's messages, built record by record, and the branch that is shown."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from webchat.chat.message import Message, message_of
 from webchat.chat.messages import Messages
 
 FORMAT = 1
-"""Of the transcripts. A later one is told by a record {"type": "format", "version"}; ours have none."""
+"""The transcripts' format. Later formats are announced by a record {"type": "format", "version"}; this one has none."""
 
 
 @dataclass(frozen=True)
 class Branch:
-    """The messages that are shown, oldest first; `revision` is how many records the transcript has.
+    """The shown messages, oldest first; `revision` is the number of records in the transcript.
 
-    damaged: some of the file was not understood. torn: something stands behind the last line that is no whole record;
-    somebody may be writing it. newer: it says that a later version has written it.
+    damaged: a part of the file could not be read. torn: after the last line there is an incomplete record, which may
+    still be in writing. newer: a later version has written it.
     """
 
     messages: Messages = field(default_factory=Messages)
@@ -34,7 +34,7 @@ class Branch:
 
 @dataclass
 class Tree:
-    """What the records of one file say so far. A message without `parent` follows the one before it."""
+    """The state after the records of a file so far. A message without `parent` follows the one before it."""
 
     messages: dict[str, Message] = field(default_factory=dict)
     children: dict[str | None, list[str]] = field(default_factory=dict)
@@ -45,12 +45,12 @@ class Tree:
     torn: bool = False
     newer: bool = False
     shown: Messages = field(default_factory=Messages)
-    """The branch as it was last shown."""
+    """The branch as last computed."""
     outdated: int | None = None
-    """From where on `shown` is no longer right; None if all of it is."""
+    """The index from which `shown` is out of date; None if it is up to date."""
 
     def add(self, record: Mapping[str, Any] | None, name: str = "") -> None:
-        """Take in the next record, None for one that cannot be read. `name` is the id of a message that has none."""
+        """Add the next record, None if it cannot be read. `name` is the id for a message without one."""
         self.revision += 1
         kind = record.get("type", "message") if record is not None else None
         if record is None:
@@ -63,7 +63,7 @@ class Tree:
             self._show(str(record["id"]))
         elif kind == "format":
             self.newer = self.newer or record.get("version") != FORMAT
-        # Records of types from later versions are no damage.
+        # Record types of later versions are not damage.
 
     def _add_message(self, message: Message | None) -> None:
         if message is None or message.id in self.messages:
@@ -83,9 +83,9 @@ class Tree:
             self._show(message.id)
 
     def _change(self, record: Mapping[str, Any], *, amends: bool) -> None:
-        """Append the record's text to its message, or put it in the message's place."""
+        """Apply a record that extends a message or replaces it."""
         message = self.messages.get(str(record.get("id")))
-        # The rest of the record reads as a message of its own would.
+        # The rest of the record is parsed like a message.
         more = message_of({**record, "type": "message", "role": "assistant"}, None, "", self.revision)
         if message is None or more is None:
             self.damaged = True
@@ -99,7 +99,7 @@ class Tree:
             self.keyed.setdefault(message.key, []).append(message.id)
 
     def leaf_below(self, message_id: str) -> str | None:
-        """The message that is shown last where this one is shown: of several answers the newest, and so on down."""
+        """The last message of the branch through this one that follows the newest of several answers."""
         if message_id not in self.messages:
             return None
         seen = {message_id}
@@ -109,9 +109,9 @@ class Tree:
         return message_id
 
     def sent_with(self, key: str) -> list[tuple[Message, Message]]:
-        """The questions that came with this key, on whatever branch, each with its latest answer, or itself again.
+        """The questions sent with this key, on any branch, each with its latest answer, or with itself if it has none.
 
-        Where an answer was asked for with it, that one and its question.
+        If the key was used to ask for an answer again, that answer with its question.
         """
         found = [self.messages[message_id] for message_id in self.keyed.get(key, ())]
         return [
@@ -132,17 +132,17 @@ class Tree:
         self.outdated = len(self.shown) if self.outdated is None else self.outdated
 
     def _outdate(self, message_id: str) -> None:
-        """This message is to be shown otherwise, if it is shown."""
+        """Mark the shown branch as out of date from this message on, if it is shown."""
         place = self.shown.place(message_id)
         if place is not None:
             self.outdated = place if self.outdated is None else min(place, self.outdated)
 
     def _shown_anew(self, right: int) -> Messages:
-        """The branch now; the first `right` messages that were shown are right wherever it goes through them."""
+        """The current branch. The first `right` messages of the last one are still valid as far as it shares them."""
         new: list[Message] = []
         here, left = self.leaf, len(self.messages)
         kept = 0
-        while here in self.messages and left:  # `left`: a file edited by hand may have a loop
+        while here in self.messages and left:  # `left` ends loops, which a file edited by hand may have
             place = self.shown.place(here)
             if place is not None and place < right:
                 kept = place + 1
