@@ -15,7 +15,7 @@ from webchat.backends.openai.server import Server, Wire
 
 MAX_EVENT = 2**20
 AT_REST = "webchat-rest"
-"""The name of an event of our own behind all that was read at once."""
+"""Stands behind the events that were read at once."""
 LAST_WORDS = 2**12
 """Bytes at the end of an answer in which an error may stand that is no event."""
 GATHERING, FOR_EACH, LONGEST_GATHERING = 0.1, 0.0025, 0.22
@@ -45,15 +45,29 @@ class Incoming:
         # Nearly all servers send as asked, without an encoding; httpx's look for one costs a quarter of the reading.
         is_encoded = "content-encoding" in response.headers
         self._let_gather(response)
-        parts = response.iter_bytes() if is_encoded else response.iter_raw()
-        bounded = httpx.Response(200, headers={"Content-Type": "text/event-stream"}, content=self._bounded(parts))
-        for event in EventSource(bounded).iter_sse():
-            if event.event == AT_REST:
+        parts = self._bounded(response.iter_bytes() if is_encoded else response.iter_raw())
+        for part in parts:
+            if self.is_whole and _is_plain(part):
+                for line in part.decode(errors="replace").split("\n\n")[:-1]:
+                    if data := line[len("data:") :].strip():
+                        yield data
+            else:
+                yield from self._parsed(part, parts)
+            if self.is_whole:
                 yield AT_REST
-                continue
+
+    def _parsed(self, part: bytes, more: Iterator[bytes]) -> Iterator[str]:
+        """The data of the events that begin with this part, which may need more of them to be whole."""
+        sent = httpx.Response(200, headers={"Content-Type": "text/event-stream"}, content=self._until_whole(part, more))
+        for event in EventSource(sent).iter_sse():
             data = event.data.strip()
             if data and not (self._is_at_end and _is_torn(data)):
                 yield data
+
+    def _until_whole(self, part: bytes, more: Iterator[bytes]) -> Iterator[bytes]:
+        yield part
+        while not self.is_whole and (part := next(more, b"")):
+            yield part
 
     def _let_gather(self, response: httpx.Response) -> None:
         """Have the connection read less often and more at once: once the first text is out, what follows may gather.
@@ -85,7 +99,7 @@ class Incoming:
             if part.endswith(b"\n\n"):  # as nearly all do
                 size, tail, last = 0, b"", part
                 self.is_whole = True
-                yield part + b"event: %s\n\n" % AT_REST.encode()
+                yield part
                 continue
             self.is_whole = False
             known = tail + part
@@ -99,6 +113,12 @@ class Incoming:
         # An event counts without the empty line that should end it, and an error also without the name of a field.
         line = last.rstrip().rpartition(b"\n")[2]
         yield (b"\ndata: " + line if line.startswith(b"{") else b"") + b"\n\n"
+
+
+def _is_plain(part: bytes) -> bool:
+    """Whether these whole events have one line of data each, as nearly all have. A parser for all kinds costs more."""
+    has_only_data = part.startswith(b"data:") and b"\r" not in part
+    return has_only_data and part.count(b"\n") == 2 * (part.count(b"\n\ndata:") + 1)
 
 
 def _is_torn(data: str) -> bool:

@@ -68,12 +68,31 @@ class AnswerReader:
         self._refusal = ""
         self._tools: dict[Any, str] = {}
         self._unshown: dict[str, None] = {}
+        self._tokens: list[str] = []
+        """The texts that were gathered."""
+
+    def gather(self, chunk: Any) -> bool:  # noqa: ANN401
+        """Keep the text of a chunk that is a token and nothing else, for `gathered`; whether it is one.
+
+        Most chunks are, and what is done with a text costs the same for one token as for twenty.
+        """
+        token = _token_of(chunk) if self.model else ""
+        if token:
+            self._tokens.append(token)
+        return bool(token)
+
+    def gathered(self) -> Iterator[Piece]:
+        """The pieces of what was gathered."""
+        if self._tokens:
+            text = "".join(self._tokens)
+            self._tokens.clear()
+            yield from self._splitter.split(_text(text))
 
     def read(self, chunk: Any) -> Iterator[Piece]:  # noqa: ANN401
         """The pieces of one `chat.completion.chunk`, or of a whole `chat.completion`."""
+        yield from self.gathered()
         if not isinstance(chunk, dict):
             raise Malformed("chunk")
-        # Most chunks are a token and nothing else: what a chunk does not have costs nothing.
         if not self.model:
             self.model = _name(chunk.get("model"))
         if usage := chunk.get("usage"):
@@ -89,7 +108,8 @@ class AnswerReader:
             yield from self._said(_mapping(choice.get("delta") or choice.get("message")))
 
     def held_back(self) -> Iterator[Piece]:
-        """What looked like the beginning of a tag and was none."""
+        """What was gathered, and what looked like the beginning of a tag and was none."""
+        yield from self.gathered()
         yield from self._splitter.flush()
 
     def end(self) -> Iterator[Piece]:
@@ -200,6 +220,21 @@ class AnswerReader:
     def _quoted_refusal(self) -> str:
         said = quoted(self._refusal, most=LONGEST_REFUSAL)
         return f": {said}" if said else ""
+
+
+def _token_of(chunk: Any) -> str:  # noqa: ANN401
+    """The text of a chunk that has nothing else to say; "" for any other."""
+    try:
+        choice = chunk["choices"][0]
+        delta = choice["delta"]
+        token = delta["content"]
+        if choice.get("finish_reason") or chunk.get("usage") or chunk.get("prompt_progress"):
+            return ""
+        if len(delta) > 1 and any(value and name not in ("content", "role") for name, value in delta.items()):
+            return ""
+    except (TypeError, LookupError, AttributeError):
+        return ""
+    return token if isinstance(token, str) else ""
 
 
 def _thought(value: Any, depth: int = 0) -> str:  # noqa: ANN401

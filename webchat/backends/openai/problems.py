@@ -28,6 +28,7 @@ KEYLESS = {
     403: "{} does not allow this, and no key is set. If it wants one, set it in the settings.{}",
 }
 LATE = "The model server does not answer in time."
+_DECODER = json.JSONDecoder()
 
 
 def of_exception(error: Exception, endpoint: Endpoint, *, begun: bool) -> BackendUnavailable:
@@ -161,8 +162,12 @@ def no_models(endpoint: Endpoint) -> BackendUnavailable:
 
 
 def decoded(body: str | bytes) -> Any:  # noqa: ANN401
-    """The JSON in `body`, or None."""
+    """The JSON in `body`, or None. As text it has no white space around it."""
     try:
+        if isinstance(body, str):  # `loads` takes twice as long for one of an answer's many chunks
+            found, end = _DECODER.raw_decode(body)
+            if end == len(body):
+                return found
         return json.loads(body)
     except (ValueError, RecursionError):
         return None

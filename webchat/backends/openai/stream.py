@@ -164,12 +164,16 @@ class OpenAIStream:
         try:
             for data in self._incoming.events(response):
                 if data is AT_REST:
+                    yield from reader.gathered()
                     yield Event("rest")
                     continue
                 done = data == "[DONE]"
                 if done:
                     break
-                yield from reader.read(self._object(data))
+                chunk = self._object(data)
+                if self._incoming.is_whole and reader.gather(chunk):
+                    continue
+                yield from reader.read(chunk)
                 if reader.model != self._told_model:
                     yield from self._written_by(reader.model)
         except httpx.TransportError:
