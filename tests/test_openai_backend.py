@@ -30,7 +30,7 @@ from tests.scripted_server import (
 from webchat.backends import Event
 from webchat.backends.openai import OpenAIModel, choice, endpoint, from_settings, problems
 from webchat.backends.openai.incoming import MAX_EVENT
-from webchat.backends.openai.server import Wire
+from webchat.backends.openai.wire import Wire
 from webchat.config import Settings
 from webchat.errors import BackendUnavailable, InvalidInput, NothingSaid
 

@@ -12,7 +12,8 @@ from tests.reading import until
 from tests.scripted_server import ScriptedServer, says
 from webchat.backends import Event
 from webchat.backends.openai import OpenAIModel
-from webchat.backends.openai.server import Server, Wire
+from webchat.backends.openai.server import Server
+from webchat.backends.openai.wire import Wire
 from webchat.replies import recorder
 from webchat.replies.tending import Tending
 from webchat.storage.files.reply_logs import FileReplyLog

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from urllib.parse import quote, urlencode
 
 from flask import Blueprint, g, redirect, request, url_for
@@ -10,6 +12,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from webchat.addresses import client_at
 from webchat.errors import WrongToken
 from webchat.people import DisabledPeople
+from webchat.storage.wakeups import POLL_INTERVAL
 from webchat.web import guard
 from webchat.web.auth import Access
 from webchat.web.faces import Face, json_answer, wanted_face
@@ -43,7 +46,7 @@ class SignIn:
         self._access.admit(request)
         name = g.get("owner")
         self._disabled.require_enabled(name)
-        g.is_out = lambda: self._disabled.is_disabled(name)
+        g.is_out = _seldom(lambda: self._disabled.is_disabled(name))
         return None
 
     def form(self) -> AnyResponse:
@@ -65,6 +68,19 @@ class SignIn:
         response = json_answer({"signed_in": True}) if wanted_face() is Face.JSON else redirect(address, code=303)
         self._access.sign_in(request, response)
         return response
+
+
+def _seldom(is_out: Callable[[], bool]) -> Callable[[], bool]:
+    """The same, looked up at most every `POLL_INTERVAL`: an answer's reader asks for each piece."""
+    last, next_look = False, 0.0
+
+    def is_out_by_now() -> bool:
+        nonlocal last, next_look
+        if not last and time.monotonic() >= next_look:
+            last, next_look = is_out(), time.monotonic() + POLL_INTERVAL
+        return last
+
+    return is_out_by_now
 
 
 def _is_followed() -> bool:

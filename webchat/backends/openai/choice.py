@@ -11,7 +11,7 @@ from webchat.errors import BackendUnavailable
 
 if TYPE_CHECKING:
     from webchat.backends.openai.connection import Connection
-    from webchat.backends.openai.server import Wire
+    from webchat.backends.openai.wire import Wire
 
 FOLLOWS = 30.0
 """Seconds after which a server is asked again which model it lists first."""

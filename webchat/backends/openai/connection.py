@@ -12,7 +12,8 @@ from webchat.errors import BackendUnavailable
 
 if TYPE_CHECKING:
     from webchat.backends.openai.endpoint import Endpoint
-    from webchat.backends.openai.server import Server, Wire
+    from webchat.backends.openai.server import Server
+    from webchat.backends.openai.wire import Wire
 
 NO_SERVER = (
     "No model server is set. Give its address in the settings or with --base-url, "
@@ -62,7 +63,7 @@ class Connection:
 @contextmanager
 def cut_after(seconds: float) -> Iterator[Wire]:
     """A wire that is cut when that is not over in time."""
-    from webchat.backends.openai.server import Wire
+    from webchat.backends.openai.wire import Wire
 
     wire = Wire()
     limit = threading.Timer(seconds, wire.cut)

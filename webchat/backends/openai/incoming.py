@@ -11,7 +11,8 @@ from httpx_sse import EventSource
 
 from webchat.backends.openai import problems
 from webchat.backends.openai.gathering import PLENTY
-from webchat.backends.openai.server import Server, Wire
+from webchat.backends.openai.server import Server
+from webchat.backends.openai.wire import Wire
 
 MAX_EVENT = 2**20
 AT_REST = "webchat-rest"

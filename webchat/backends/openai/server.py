@@ -1,10 +1,8 @@
-"""The requests to a model server, and how another thread cancels them. Knows no conversation."""
+"""The requests to a model server. Knows no conversation."""
 
 from __future__ import annotations
 
-import socket
 import ssl
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -13,86 +11,13 @@ import httpx
 
 from webchat import threads
 from webchat.backends.openai import problems
-from webchat.backends.openai.chunks import ChunkJoiner
 from webchat.backends.openai.endpoint import BAD_ADDRESS, Endpoint
-from webchat.backends.openai.gathering import gather
 from webchat.backends.openai.sight import sight_of
+from webchat.backends.openai.wire import Wire
 from webchat.errors import BackendUnavailable, NoThreads
 
 MAX_BODY = 16 * 2**20
 MAX_REFUSAL = 2**16
-
-
-class Wire:
-    """The connections of one answer; `cut` from any thread frees a reader that waits for the server.
-
-    Closing a response from another thread waits for the reader; shutting its socket down does not. The socket is
-    taken when it is connected, not from the response: a server may be silent before its headers, too. It is a
-    duplicate, so that TLS over it and its closing by httpx do not matter.
-    """
-
-    def __init__(self) -> None:
-        self._cut = threading.Event()
-        self._sockets: list[socket.socket] = []
-        self._sockets_lock = threading.Lock()
-
-    def trace(self, name: str, info: Mapping[str, Any]) -> None:
-        """For httpx's `trace` extension, which tells of each step of a request."""
-        if name == "connection.connect_tcp.complete":
-            connected = info["return_value"].get_extra_info("socket").dup()
-            connected.settimeout(0)  # a duplicate takes over the time that the other waits
-            self._add(connected)
-        if name in ("connection.connect_tcp.complete", "connection.start_tls.complete", "proxy.start_tls.complete"):
-            _join_chunks(info["return_value"])
-
-    @property
-    def is_cut(self) -> bool:
-        return self._cut.is_set()
-
-    def pause(self, seconds: float) -> None:
-        """Wait, unless and until it is cut."""
-        self._cut.wait(seconds)
-
-    def gather(self, seconds: float, *, closes: bool) -> None:
-        """Let what the server sends gather, unless and until it is cut."""
-        if self._sockets and not self.is_cut:
-            gather(self._sockets[-1], seconds, closes=closes)
-
-    def cut(self) -> None:
-        with self._sockets_lock:
-            self._cut.set()
-            for connected in self._sockets:
-                _shut(connected)
-
-    def release(self) -> None:
-        with self._sockets_lock:
-            while self._sockets:
-                self._sockets.pop().close()
-
-    def _add(self, connected: socket.socket) -> None:
-        with self._sockets_lock:
-            self._sockets.append(connected)
-            if self.is_cut:
-                _shut(connected)
-
-
-def _join_chunks(stream: Any) -> None:  # noqa: ANN401  (one of httpcore's network streams)
-    """Have what is read from a connection come in fewer chunks."""
-    read_some, joiner = stream.read, ChunkJoiner()
-
-    def read(max_bytes: int, timeout: float | None = None) -> bytes:
-        while True:
-            data = read_some(max_bytes, timeout)
-            joined = joiner.feed(data)
-            if joined or not data:
-                return joined
-
-    stream.read = read
-
-
-def _shut(connected: socket.socket) -> None:
-    with suppress(OSError):
-        connected.shutdown(socket.SHUT_RDWR)
 
 
 class Server:
