@@ -62,11 +62,21 @@ class DiskFolder(Folder):
     def read(self, name: str, offset: int = 0, size: int | None = None) -> bytes | None:
         # Without Python's file objects, whose making takes longer than the reading.
         try:
-            fd = self._open(name, os.O_RDONLY)
+            fd, there = self._open(name, os.O_RDONLY)
         except FileNotFoundError:
             return None
         try:
-            return _read(fd, offset, size)
+            return _read(fd, offset, there - offset if size is None else size)
+        finally:
+            os.close(fd)
+
+    def read_ends(self, name: str, size: int, offset: int) -> tuple[bytes, bytes] | None:
+        try:
+            fd, there = self._open(name, os.O_RDONLY)
+        except FileNotFoundError:
+            return None
+        try:
+            return _read(fd, 0, size), _read(fd, offset, there - offset)
         finally:
             os.close(fd)
 
@@ -123,12 +133,11 @@ class DiskFolder(Folder):
     def _append_line(self, name: str, line: bytes, sync: bool) -> int:
         flags = os.O_RDWR | os.O_APPEND | os.O_CREAT
         try:
-            fd = self._open(name, flags)
+            fd, end = self._open(name, flags)
         except FileNotFoundError:
             self.make()
-            fd = self._open(name, flags)
+            fd, end = self._open(name, flags)
         try:
-            end = os.fstat(fd).st_size
             torn = end > 0 and os.pread(fd, 1, end - 1) != b"\n"
             size = _append(fd, end, (b"\n" if torn else b"") + line + b"\n", sync=sync)
         finally:
@@ -143,10 +152,11 @@ class DiskFolder(Folder):
         fcntl.fcntl(file, fcntl.F_SETFL, os.O_APPEND)  # also behind a line that had to be taken back
         return _DiskLog(file, len(data), self._observer)
 
-    def remove(self, name: str) -> None:
+    def remove(self, *names: str) -> None:
         self.require_no_link()
-        with suppress(FileNotFoundError):
-            os.unlink(f"{self._location}/{name}")  # noqa: PTH108
+        for name in names:
+            with suppress(FileNotFoundError):
+                os.unlink(f"{self._location}/{name}")  # noqa: PTH108
 
     def rename(self, name: str, to: str) -> None:
         self.require_no_link()
@@ -174,35 +184,44 @@ class DiskFolder(Folder):
         self._has_locks = True
 
     def lock(self, name: str, timeout: float) -> Release:
-        self.make()
-        self.require_locks()
-        release = flocks.acquire(lambda: self._open(name + LOCK_SUFFIX, os.O_RDWR | os.O_CREAT), timeout)
+        if not self._has_locks:
+            self.make()
+            self.require_locks()
+        try:
+            release = self._acquired(name, timeout)
+        except FileNotFoundError:
+            self.make()
+            release = self._acquired(name, timeout)
         if release is None:
             raise Locked(name)
         return release
 
+    def _acquired(self, name: str, timeout: float) -> Release | None:
+        return flocks.acquire(lambda: self._open(name + LOCK_SUFFIX, os.O_RDWR | os.O_CREAT)[0], timeout)
+
     def is_locked(self, name: str) -> bool:
         if self.stamp(name + LOCK_SUFFIX) is None:
             return False
-        fd = self._open(name + LOCK_SUFFIX, os.O_RDONLY)
+        fd, _ = self._open(name + LOCK_SUFFIX, os.O_RDONLY)
         try:
             return flocks.is_held(fd)
         finally:
             os.close(fd)
 
-    def _open(self, name: str, flags: int) -> int:
+    def _open(self, name: str, flags: int) -> tuple[int, int]:
+        """A descriptor, and the file's size in bytes. Raises OSError."""
         self.require_no_link()
         # Not blocking: the opening of a pipe would otherwise wait for ever for its other end.
         fd = os.open(f"{self._location}/{name}", flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, FILE_MODE)
-        mode = os.fstat(fd).st_mode
-        if not stat.S_ISREG(mode):
+        found = os.fstat(fd)
+        if not stat.S_ISREG(found.st_mode):
             os.close(fd)
             raise (
                 IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), name)
-                if stat.S_ISDIR(mode)
+                if stat.S_ISDIR(found.st_mode)
                 else NotAFile(name)
             )
-        return fd
+        return fd, found.st_size
 
     def make(self) -> None:
         """Make the folder, and those above it, if they are not there."""
@@ -226,9 +245,9 @@ class DiskFolder(Folder):
             os.close(fd)
 
 
-def _read(fd: int, offset: int, size: int | None) -> bytes:
+def _read(fd: int, offset: int, size: int) -> bytes:
     """The bytes of an open file from `offset` on, `size` at most. Raises OSError."""
-    parts, left = [], os.fstat(fd).st_size - offset if size is None else size
+    parts, left = [], size
     while left > 0 and (part := os.pread(fd, left, offset)):
         parts.append(part)
         offset += len(part)

@@ -73,6 +73,11 @@ class Folder(Protocol):
     def read(self, name: str, offset: int = 0, size: int | None = None) -> bytes | None:
         """The bytes from `offset` on, `size` at most, or None if there is no such file."""
 
+    def read_ends(self, name: str, size: int, offset: int) -> tuple[bytes, bytes] | None:
+        """The first `size` bytes and those from `offset` on, or None if there is no such file."""
+        head, tail = self.read(name, 0, size), self.read(name, offset)
+        return None if head is None or tail is None else (head, tail)
+
     def replace(self, name: str, data: bytes) -> None:
         """Replace the file by `data` atomically; it is on the disk when this returns."""
 
@@ -93,8 +98,8 @@ class Folder(Protocol):
     def begin(self, name: str, data: bytes) -> Log:
         """Put whole lines in the file's place as `replace` does, and keep it open for more."""
 
-    def remove(self, name: str) -> None:
-        """Remove the file; a no-op where there is none."""
+    def remove(self, *names: str) -> None:
+        """Remove these files; a no-op for those that there are not."""
 
     def rename(self, name: str, to: str) -> None:
         """Give the file another name, of which there may be one; a no-op if there is no such file."""

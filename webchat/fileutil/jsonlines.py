@@ -114,7 +114,7 @@ class LineReader:
         before = self._stamp
         if before is None or stamp is None or before.identity != stamp.identity or stamp.size <= before.size:
             return None
-        if self._folder.read(self._name, 0, len(self._head)) != self._head:
+        found = self._folder.read_ends(self._name, len(self._head), self.end - len(self._tail))
+        if found is None or found[0] != self._head or not found[1].startswith(self._tail):
             return None
-        data = self._folder.read(self._name, self.end - len(self._tail)) or b""
-        return data[len(self._tail) :] if data.startswith(self._tail) else None
+        return found[1][len(self._tail) :]

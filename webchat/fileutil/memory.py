@@ -52,10 +52,11 @@ class MemoryFolder(Folder):
         self.replace(name, data)
         return _MemoryLog(self, name)
 
-    def remove(self, name: str) -> None:
+    def remove(self, *names: str) -> None:
         with self._changes:
-            self._files.pop(name, None)
-            self._identities.pop(name, None)
+            for name in names:
+                self._files.pop(name, None)
+                self._identities.pop(name, None)
 
     def rename(self, name: str, to: str) -> None:
         with self._changes:

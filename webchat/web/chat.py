@@ -110,7 +110,9 @@ def send(session_id: str) -> AnyResponse:
     A session's first one may bring its folder and agent.
     """
     message = _message_field(session_id)
-    manager().prepare_session(session_id, owner(), working_dir=folder(), options=agent())
+    chosen, options = folder(), agent()
+    if chosen is not None or options:
+        manager().prepare_session(session_id, owner(), working_dir=chosen, options=options)
     if _memory_intent(message):
         said, asked, answered = _remember(session_id, message)
         return memory_reply(said, session_id, connected=True) or messages_answer(session_id, asked, answered)

@@ -110,8 +110,7 @@ class FileReplyLogs:
 
     def remove(self, session_id: str) -> None:
         """Remove the log and the requests to its writer. Raises OSError."""
-        self.logs.remove(_file(session_id))
-        self.logs.remove(_request_file(session_id))
+        self.logs.remove(_file(session_id), _request_file(session_id))
         with self._guard:
             self._views.pop(session_id, None)
 
