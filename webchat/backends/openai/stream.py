@@ -168,22 +168,17 @@ class OpenAIStream:
                     yield from reader.gathered()
                     yield Event("rest")
                     continue
-                done = data == "[DONE]"
-                if done:
+                if done := data == "[DONE]":
                     break
                 chunk = self._object(data)
                 if self._incoming.is_whole and reader.gather(chunk):
                     continue
                 yield from reader.read(chunk)
-                if reader.model != self._told_model:
-                    yield from self._written_by(reader.model)
-        except httpx.TransportError:
-            if not reader.finish_reason:
+                yield from self._written_by(reader.model)
+        except (httpx.TransportError, BackendUnavailable, Malformed) as error:
+            if not (reader.finish_reason and isinstance(error, httpx.TransportError)):
                 yield from reader.held_back()
                 raise
-        except (BackendUnavailable, Malformed):
-            yield from reader.held_back()
-            raise
         if not (done or reader.finish_reason):
             yield from reader.held_back()
             raise BackendUnavailable(problems.BROKEN_OFF)
