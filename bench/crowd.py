@@ -7,27 +7,38 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
-from bench import processes
+from bench import earlier, processes
 from bench.client import WHOLE, Visitor
 from bench.fake_model import parted, words
 from bench.figures import Figure, Wrong, of_times, quantile
 from bench.load import PERSON
 
 PIECES, RATE = 160, 20
+SHORT, LONG = 90, 120
+"""Pieces up to which an answer is short for a page, and from which on it is long: a page is then told less often, see
+`LONG_INTERVAL` in `webchat.web.growing`."""
+PAIRS = 5
+"""Runs of this state and an earlier one, in turns."""
 USERS, QUESTIONS, TOKENS, TOKEN_SECONDS = 50, 4, 200, 0.01
 SCRIPT_QUESTIONS, SCRIPT_TOKENS = 25, 37
 
 
 def plain_readers() -> list[Figure]:
     """200 replies at once, each read as plain text."""
-    return _in_time("plain", 200)
+    visits, cpu = _in_time("plain", 200)
+    return [*_latest(visits, PIECES), cpu]
 
 
 def page_readers() -> list[Figure]:
     """50 replies at once, each read by a page's own stream."""
-    return _in_time("page", 50)
+    visits, cpu = _in_time("page", 50)
+    late = [moment for found in visits for moment in found["late"][LONG:]]
+    long = of_times("the same of long answers, which are updated every 0.4 s", late, 500, judged="p95")
+    return [*_latest(visits, SHORT), long, cpu]
 
 
 def users() -> list[Figure]:
@@ -43,16 +54,41 @@ def users() -> list[Figure]:
     ]
 
 
+def users_beside_earlier() -> list[Figure]:
+    """The same beside an earlier state, in alternating pairs, of which the medians count."""
+    ratios: list[tuple[float, float]] = []
+    with earlier.sources() as sources:
+        for _ in range(PAIRS):
+            (cpu_before, first_before), (cpu, first) = _cost_and_first(sources), _cost_and_first(processes.ROOT)
+            ratios.append((cpu / cpu_before, first / first_before))
+    of_cpu, of_first = (sorted(values) for values in zip(*ratios, strict=True))
+    return [
+        _of_ratios(f"CPU for an answer to {USERS} users, to {earlier.STATE}", of_cpu, 0.6),
+        _of_ratios(f"median of their first token, to {earlier.STATE}", of_first, 0.7),
+    ]
+
+
+def _of_ratios(what: str, ratios: Sequence[float], budget: float) -> Figure:
+    median = statistics.median(ratios)
+    return Figure(f"{what} ({min(ratios):.2f} to {max(ratios):.2f})", median, "", budget, median=median)
+
+
+def _cost_and_first(root: Path) -> tuple[float, float]:
+    """Milliseconds of the server's CPU for an answer, and until the first token at the median."""
+    outcome, cpu = _ask_as_users(root=root)
+    return cpu, statistics.median(moment for user in outcome["visits"] for moment in user["first"])
+
+
 def cost_of_users(*options: str) -> float:
     """Milliseconds of the server's CPU for an answer, where `users` ask it; `options` are the server's."""
     return _ask_as_users(*options)[1]
 
 
-def _ask_as_users(*more: str) -> tuple[dict[str, Any], float]:
+def _ask_as_users(*more: str, root: Path = processes.ROOT) -> tuple[dict[str, Any], float]:
     """What came of it, and the server's CPU for an answer in milliseconds."""
     with processes.home() as home, processes.fake_model(TOKENS, TOKEN_SECONDS) as model:
         options = ("--base-url", f"{model.url}/v1", "--model", "fake", "--auth-header", PERSON, *more)
-        with processes.chat(home, *options, backend="openai") as server:
+        with processes.chat(home, *options, backend="openai", root=root) as server:
             visitor, people = Visitor(server), [f"user{number}" for number in range(USERS)]
             sessions = [f"{person} {visitor.new_session({PERSON: person})}" for person in people]
             visit(server, "user", sessions[:1], 1, words(TOKENS))
@@ -101,24 +137,29 @@ def visit(server: processes.Server, visitor: str, sessions: list[str], *rest: ob
     return outcome
 
 
-def _in_time(visitor: str, count: int) -> list[Figure]:
+def _in_time(visitor: str, count: int) -> tuple[list[dict[str, Any]], Figure]:
+    """What came of the visits, and what a piece costs the server."""
     with processes.home() as home, processes.paced_chat(home) as server:
         sessions = _sessions(server, count)
         before = server.cpu()
         outcome = visit(server, visitor, sessions, f"pieces {PIECES} at {RATE}")
         cpu = server.cpu() - before
-    visits = outcome["visits"]
-    late = [found["late"] for found in visits]
-    worst = max(quantile(pieces, 0.95) for pieces in late)
-    median = statistics.median(moment for pieces in late for moment in pieces)
+    return outcome["visits"], Figure("server's CPU for a piece", cpu / (count * PIECES) * 1e6, "µs")
+
+
+def _latest(visits: Sequence[dict[str, Any]], pieces: int) -> list[Figure]:
+    """How many replies were under way at once, and how late the first pieces of the latest were."""
+    late = [found["late"][:pieces] for found in visits]
+    worst = max(quantile(moments, 0.95) for moments in late)
+    median = statistics.median(moment for moments in late for moment in moments)
+    count = len(visits)
     return [
         Figure("replies at once", _at_once(visits), "", count, at_least=True),
         Figure(f"latest of {count} replies, p95 of its pieces", worst, "ms", 250, median=median, p95=worst),
-        Figure("server's CPU for a piece", cpu / (count * PIECES) * 1e6, "µs"),
     ]
 
 
-def _at_once(visits: list[dict[str, float]]) -> int:
+def _at_once(visits: Sequence[dict[str, float]]) -> int:
     """How many replies were under way when most were: one that waits for a thread is not."""
     return max(sum(other["began"] <= one["began"] < other["ended"] for other in visits) for one in visits)
 

@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import socket
-import subprocess
-import tarfile
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
 
-from bench import processes
+from bench import earlier, processes
 from bench.client import HTMX, Visitor
-from bench.figures import Figure, Skipped, Wrong, of_times
+from bench.figures import Figure, Wrong, of_times
 
 PAGES, SECONDS = 200, 20.0
 MANY = 2000
-EARLIER = "33b3496"
-"""The state in which each page looked for changes itself."""
 SETTLING = 0.015
 """Seconds for each page until all have had their first look, and have been told that the list has changed."""
 TOLD = 100
@@ -45,33 +38,16 @@ def open_pages() -> list[Figure]:
 
 
 def many_pages() -> list[Figure]:
-    """The same for 2,000, beside 200 of an earlier state, and what they hold and get."""
-    with _earlier() as earlier:
-        before = _measured(PAGES, earlier)
+    """The same for 2,000, beside 200 of an earlier state, in which each page looked for changes itself."""
+    with earlier.sources() as sources:
+        before = _measured(PAGES, sources)
     rest = _measured(MANY, told=TOLD)
     return [
-        Figure(f"{PAGES} open pages at rest in {EARLIER}, CPU in a second", before.cpu, "ms"),
+        Figure(f"{PAGES} open pages at rest in {earlier.STATE}, CPU in a second", before.cpu, "ms"),
         Figure(f"{MANY} open pages at rest, CPU in a second", rest.cpu, "ms", before.cpu),
         Figure("the process's memory with them", rest.memory, "MiB", 250),
         of_times("a message reaches its page among them", rest.told, 100, judged="p95"),
     ]
-
-
-@contextmanager
-def _earlier() -> Iterator[Path]:
-    """A folder with an earlier state of the sources. Raises Skipped where it is not to be had."""
-    archived = subprocess.run(  # noqa: S603
-        ["git", "archive", EARLIER],  # noqa: S607
-        cwd=processes.ROOT,
-        capture_output=True,
-        check=False,
-    )
-    if archived.returncode:
-        raise Skipped(f"the state {EARLIER} is not in this checkout's history")
-    with TemporaryDirectory(prefix="webchat-earlier-") as folder:
-        with tarfile.open(fileobj=BytesIO(archived.stdout)) as archive:
-            archive.extractall(folder, filter="data")
-        yield Path(folder)
 
 
 def _measured(pages: int, root: Path = processes.ROOT, told: int = 0) -> Rest:

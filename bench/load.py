@@ -112,6 +112,12 @@ _WHOLE = 'data-role="assistant" data-status="complete"'
 """In the event that says that the answer is whole."""
 
 
+def shown(event: str) -> str:
+    """What an event of a page's stream brings: markup to swap in, or what a text grows by, which ends with a piece."""
+    kind, _, data = event.partition("\ndata: ")
+    return "".join(json.loads(data)[4:]) + " " if kind == "event: more" else event
+
+
 async def page_reader(port: int, session: str, message: str, writer: int = 0) -> dict[str, Any]:
     """Open a session's page stream, send a message as the page does, and read until the answer is complete.
 
@@ -127,7 +133,7 @@ async def page_reader(port: int, session: str, message: str, writer: int = 0) ->
             arrived = time.monotonic()
             *events, rest = (rest + data.decode()).split("\n\n")
             for event in events:
-                new, expected = lateness(event, arrived, expected)
+                new, expected = lateness(shown(event), arrived, expected)
                 late += new
                 began = began or (arrived if late else 0.0)
                 is_whole = is_whole or _WHOLE in event
