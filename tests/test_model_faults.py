@@ -120,6 +120,17 @@ SERVER_FAULTS = {
     "malformed": (sends("So far. ", b"data: {not json\n\n"), "sent something that cannot be understood. Try again."),
     "wrong types": (sends("So far. ", b'data: {"choices": 7}\n\n'), "sent something that cannot be understood."),
     "error event": (sends("So far. ", b'data: {"error": {"message": "GPU lost"}}\n\n'), "“GPU lost”"),
+    "an event called error": (
+        sends("So far. ", b'event: error\ndata: {"message": "GPU lost", "type": "server_error"}\n\n', DONE),
+        "“GPU lost”",
+    ),
+    "an event called error, in words": (sends("So far. ", b"event: error\ndata: GPU lost\n\n", DONE), "“GPU lost”"),
+    "an error without a name": (
+        sends("So far. ", {"object": "error", "message": "GPU lost", "type": "Internal", "code": 500}, DONE),
+        "“GPU lost”",
+    ),
+    "a message with a code": (sends("So far. ", {"message": "GPU lost", "code": 500}, ended(), DONE), "“GPU lost”"),
+    "a whole answer that is an error": (refuses(200, {"object": "error", "message": "GPU lost"}), "“GPU lost”"),
     "silent": (Answer(before=[SILENCE]), "has been silent for 1 seconds."),
     "silent in the middle": (sends("So far. ", SILENCE), "has been silent for 1 seconds."),
     "an endless event": (sends("So far. ", *[b"data: x" * 9000] * 40), "sent more at once than any answer has."),

@@ -17,6 +17,8 @@ from webchat.backends.openai.wire import Wire
 MAX_EVENT = 2**20
 AT_REST = "webchat-rest"
 """Stands behind the events that were read at once."""
+ERROR = "error"
+"""The name of an event that ends the answer, whatever its data are."""
 LAST_WORDS = 2**12
 """Bytes at the end of an answer in which an error may stand that is no event."""
 GATHERING, FOR_EACH, LONGEST_GATHERING = 0.1, 0.0025, 0.22
@@ -39,7 +41,7 @@ class Incoming:
         """Whether all that the server sends has been read."""
 
     def events(self, response: httpx.Response) -> Iterator[str]:
-        """The data of each event, and AT_REST behind all that was read at once.
+        """The data of each event, and AT_REST behind all that was read at once. Raises BackendUnavailable at an error.
 
         The bytes are bounded on their way into the parser, which would keep any number.
         """
@@ -62,6 +64,9 @@ class Incoming:
         sent = httpx.Response(200, headers={"Content-Type": "text/event-stream"}, content=self._until_whole(part, more))
         for event in EventSource(sent).iter_sse():
             data = event.data.strip()
+            if event.event == ERROR:
+                sent = problems.decoded(data)
+                raise problems.of_report(problems.report_in(sent) or sent or data, self._server.endpoint)
             if data and not (self._is_at_end and _is_torn(data)):
                 yield data
 

@@ -127,6 +127,19 @@ def no_list(endpoint: Endpoint) -> BackendUnavailable:
     return BackendUnavailable(NO_LIST.format(endpoint.where))
 
 
+def report_in(answer: Any) -> Any:  # noqa: ANN401
+    """The error that a server sent in the place of a piece of an answer; None if this is none.
+
+    OpenAI: {"error": …}; vLLM: {"object": "error", "message", "code"}, and gateways the same without the first.
+    """
+    if not isinstance(answer, dict):
+        return None
+    if answer.get("error"):
+        return answer["error"]
+    is_report = answer.get("object") == "error" or ("message" in answer and "code" in answer)
+    return answer if is_report and not answer.get("choices") else None
+
+
 def of_report(report: Any, endpoint: Endpoint) -> BackendUnavailable:  # noqa: ANN401
     """The sentence for an error object that came in place of the answer, or in the middle of it."""
     if _is_denial({"error": report}):

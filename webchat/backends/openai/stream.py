@@ -212,8 +212,9 @@ class OpenAIStream:
     def _object(self, text: str | bytes) -> Any:  # noqa: ANN401
         """What the server sent as JSON, or None if it is none. Raises BackendUnavailable for an error object."""
         sent = problems.decoded(text)
-        if isinstance(sent, dict) and sent.get("error"):
-            raise problems.of_report(sent["error"], self._server.endpoint)
+        report = problems.report_in(sent)
+        if report is not None:
+            raise problems.of_report(report, self._server.endpoint)
         return sent
 
 
