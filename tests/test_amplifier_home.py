@@ -296,6 +296,33 @@ class TestMemoriesOfBothAtOnce:
         assert sorted(self.contents(path).values()) == ["A", "B", "ours", "theirs"]
         assert len(self.contents(path)) == 4
 
+    def written_meanwhile(self, path, contents):
+        """A clock: when it is asked for the first time, the other program writes these memories."""
+        left = [contents]
+
+        def clock() -> str:
+            if left:
+                self.write(path, left.pop())
+            return "2026-02-01T00:00:00+00:00"
+
+        return clock
+
+    def test_a_memory_whose_id_the_other_program_takes_meanwhile_is_kept_once_under_the_id_that_was_told(
+        self, tmp_path, path
+    ):
+        meanwhile = {"mem-001": "A", "mem-002": "B", "mem-003": "theirs"}
+        store = self.store(tmp_path, path, clock=self.written_meanwhile(path, meanwhile))
+        told = store.remember("ours")
+        assert self.contents(path) == {**meanwhile, told["id"]: "ours"}
+        assert [row["id"] for row in store.recall("ours")] == [told["id"]]
+        store.delete(told["id"])
+        assert store.remember("later")["id"] not in (told["id"], *meanwhile)
+
+    def test_what_the_other_program_removes_meanwhile_does_not_come_back(self, tmp_path, path):
+        store = self.store(tmp_path, path, clock=self.written_meanwhile(path, {"mem-001": "A"}))
+        store.remember("ours")
+        assert sorted(self.contents(path).values()) == ["A", "ours"]
+
     def test_the_emptied_trash_takes_no_memory_along(self, tmp_path, path):
         away = path.with_name("away")
         path.rename(away)

@@ -15,7 +15,7 @@ from webchat import config, reference
 from webchat.addresses import is_among, is_loopback
 from webchat.backends import SessionBackend
 from webchat.config import values
-from webchat.conventions import MEMORY_STORE_FILENAME, PROMPTS_FOLDER, SERVER_DIR
+from webchat.conventions import PROMPTS_FOLDER, SERVER_DIR
 from webchat.errors import InvalidInput
 from webchat.fileutil import DiskFolder, NoLocks
 from webchat.limits import MIB, Limits
@@ -99,7 +99,7 @@ def _manager(
 
 
 def _memory(storage: Storage, settings: config.Settings) -> MemoryStore:
-    shared = SharedMemories(settings.amplifier_home / "memory" / MEMORY_STORE_FILENAME)
+    shared = SharedMemories.of(settings.amplifier_home)
     is_shared = not (settings.database or settings.auth_header)  # one machine's file is no database's, or everybody's
     return MemoryStore(
         storage.documents,

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from webchat.conventions import MEMORY_STORE_FILENAME
 from webchat.memory.file import MemoryFile, dump, parse
 
 KNOWN = ("id", "timestamp", "category", "content", "tags")
@@ -23,19 +24,28 @@ class SharedMemories:
     """The file, whose rows are those of the one person of a chat without sign-in."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
+
+    @classmethod
+    def of(cls, amplifier_home: Path) -> SharedMemories:
+        """Those of an Amplifier with this home."""
+        return cls(amplifier_home / "memory" / MEMORY_STORE_FILENAME)
 
     @property
     def is_there(self) -> bool:
         """Whether there is such a file; it is never made here."""
-        return self._path.is_file() and not self._path.is_symlink()
+        return self.path.is_file() and not self.path.is_symlink()
+
+    def is_whole(self) -> bool:
+        """Whether all of the file can be parsed, or there is none. Raises OSError."""
+        return not self.is_there or not parse(self.path.read_bytes()).damaged
 
     def joined(self, ours: MemoryFile) -> MemoryFile:
         """Our document's memories with those of the file. Raises OSError.
 
         Memories of ours come with new ids where the file has other memories under theirs.
         """
-        theirs = parse(self._path.read_bytes())
+        theirs = parse(self.path.read_bytes())
         joined = replace(ours, rows=[*theirs.rows], trash=[], shared=theirs.rows)
         joined.next_id = max(ours.next_id, theirs.next_id)
         contents = {str(row["id"]): row["content"] for row in theirs.rows}
@@ -44,42 +54,46 @@ class SharedMemories:
                 if "owner" in row or str(row["id"]) not in contents:
                     into.append(row)
                 elif row["content"] != contents[str(row["id"])]:  # else only one of two writes was made
-                    into.append(_with_new_id(joined, row))
+                    into.append({**row, "id": _new_id(joined)})
         return joined
 
     def replace(self, file: MemoryFile, *, removes: bool) -> None:
         """Write what has changed of the rows without an owner since `joined`; all else in the file stays.
 
-        In one step, with the file's mode. What its own writer has added meanwhile stays, too. Without `removes` none is
-        taken out. Raises OSError.
+        In one step, with the file's mode. What its own writer has added or removed meanwhile stays so, too; a new
+        memory whose id that writer has taken gets another one, also in `file`. Without `removes` none is taken out.
+        Raises OSError.
         """
         wanted = [row for row in file.rows if "owner" not in row]
         if wanted == file.shared or file.shared is None:
             return
-        now = parse(self._path.read_bytes())
+        now = parse(self.path.read_bytes())
         if now.damaged:
-            raise OSError(f"{self._path} cannot be understood, so it is not written")
+            raise OSError(f"{self.path} cannot be understood, so it is not written")
         known, kept = set(map(_key, file.shared)), set(map(_key, wanted))
         rows = [row for row in now.rows if not removes or _key(row) not in known or _key(row) in kept]
-        there = set(map(_key, rows))
+        there = {*map(_key, rows), *known}
         taken = {str(row["id"]) for row in rows}
         for row in wanted:
             if _key(row) not in there:
-                row = row if str(row["id"]) not in taken else _with_new_id(now, row)
+                if str(row["id"]) in taken:
+                    file.next_id = max(file.next_id, now.next_id)
+                    row["id"] = _new_id(file)
+                taken.add(str(row["id"]))
                 rows.append({key: row[key] for key in KNOWN if key in row})
         rows.sort(key=lambda row: (str(row.get("timestamp") or ""), len(str(row["id"])), str(row["id"])))
         if rows != now.rows:
             self._write(dump({**now.top, "memories": rows}))
 
     def _write(self, data: bytes) -> None:
-        handle, name = tempfile.mkstemp(dir=self._path.parent, prefix=".memory-store.yaml.")
+        handle, name = tempfile.mkstemp(dir=self.path.parent, prefix=".memory-store.yaml.")
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(data)
                 file.flush()
                 os.fsync(handle)
-            Path(name).chmod(self._path.stat().st_mode & 0o777)
-            Path(name).replace(self._path)
+            Path(name).chmod(self.path.stat().st_mode & 0o777)
+            Path(name).replace(self.path)
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise
@@ -89,6 +103,6 @@ def _key(row: Row) -> tuple[str, str]:
     return str(row["id"]), str(row["content"])
 
 
-def _with_new_id(file: MemoryFile, row: Row) -> Row:
+def _new_id(file: MemoryFile) -> str:
     file.next_id += 1
-    return {**row, "id": f"mem-{file.next_id - 1:03}"}
+    return f"mem-{file.next_id - 1:03}"

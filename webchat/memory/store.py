@@ -62,7 +62,7 @@ class MemoryStore:
             self._require_room(file, content, owner)
             row = file.new_row(self._clock(), content, owner)
             self._replace(draft, file)
-        return view(row)
+        return view(row)  # its id may have changed at the end of the block
 
     def recall(self, query: str, owner: str | None = None) -> Memories:
         """The memories that match, oldest first, whatever the case. Raises StorageError.
@@ -189,8 +189,11 @@ class MemoryStore:
             with self._documents.changing(name) as draft:
                 file = self._joined(name, _file_of(draft.data))
                 yield draft, file
+                next_id = file.next_id
                 # Whatever fails, a memory is in one of the files: it comes into theirs before it leaves ours …
                 self._share(file, removes=False)
+                if file.next_id != next_id:
+                    self._replace(draft, file)
             self._share(file, removes=True)  # … and into our trash before it leaves theirs.
 
     def _share(self, file: MemoryFile, *, removes: bool) -> None:
