@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 
 import pytest
 from click.testing import CliRunner
@@ -12,6 +13,8 @@ from webchat import create_app
 from webchat.cli import main
 from webchat.config import load
 from webchat.errors import InvalidInput
+from webchat.storage import storage_at
+from webchat.storage.protocols.documents import MEMORIES
 
 pytest.importorskip("psycopg", reason="psycopg is not installed (webchat[postgres])")
 
@@ -85,6 +88,16 @@ class TestCommands:
         told = command("doctor")
         assert "PostgreSQL 1" in told.output
         assert "WRONG" not in told.output
+
+    def test_doctor_mends_memories_and_leaves_those_that_may_still_be_restored(self, command, database):
+        long_ago = b"{id: mem-002, content: A tea, deleted_at: '2020-01-01T00:00:00+00:00'}"
+        with closing(storage_at(database)) as storage:
+            with storage.documents.changing(MEMORIES) as draft:
+                draft.data = b"memories: [{id: []}]\ntrash: [%s]\n" % long_ago
+            assert "mended: some of them cannot be read" in command("doctor", "--repair").output
+            kept = storage.documents.read(MEMORIES)
+        assert b"A tea" in kept
+        assert b"id: []" not in kept
 
     def test_people_and_sessions_are_those_of_the_database(self, command, database, backend):
         _, manager = chat_on(database, backend)

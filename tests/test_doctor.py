@@ -8,6 +8,7 @@ import socket
 import time
 
 import pytest
+import yaml
 from click.testing import CliRunner
 
 from tests import damage
@@ -105,6 +106,25 @@ def test_what_is_safe_is_mended_after_a_copy(healthy, outside, says, file, harm)
     assert any(f"mended: {says.partition(': ')[2]}" in line for line in lines)
     assert backup(healthy)[file] == before[file]
     assert doctor(healthy) == ([], 0)
+
+
+def test_mending_memories_leaves_those_that_may_still_be_restored(healthy):
+    """Only the server knows for how long that is."""
+    path = healthy / damage.MEMORIES
+    long_ago = "{id: mem-002, content: A tea, deleted_at: '2020-01-01T00:00:00+00:00'}"
+    path.write_text(f"memories: [{{id: []}}]\ntrash: [{long_ago}]\n")
+    doctor(healthy, "--repair")
+    assert [row["content"] for row in yaml.safe_load(path.read_text())["trash"]] == ["A tea"]
+
+
+def test_damaged_memories_of_amplifier_are_told_and_left(healthy):
+    path = healthy / "memory" / "memory-store.yaml"
+    path.parent.mkdir(mode=0o700)
+    path.write_text("memories: [{id: 1, content: x}, 7]\n")
+    lines, code = doctor(healthy, "--repair")
+    assert (code, len(lines)) == (1, 1)
+    assert lines[0].startswith(f"WRONG    Amplifier's memories: some of {path} cannot be read; ")
+    assert path.read_text() == "memories: [{id: 1, content: x}, 7]\n"
 
 
 def test_a_mended_list_has_all_sessions_again(healthy):

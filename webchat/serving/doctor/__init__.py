@@ -11,6 +11,7 @@ from webchat.config import Settings
 from webchat.conventions import SERVER_DIR
 from webchat.errors import DOCTOR_SAYS, WebChatError, storing
 from webchat.fileutil import DiskFolder
+from webchat.memory.shared import SharedMemories
 
 REPAIR = "“webchat doctor --repair” mends it"
 
@@ -49,7 +50,8 @@ class Doctor:
         from webchat.serving.doctor.surroundings import Surroundings
 
         self._home = settings.home.expanduser()
-        self._kept = Database(settings.database) if settings.database else Files(self._home, settings.min_free)
+        shared = SharedMemories.of(settings.amplifier_home)
+        self._kept = Database(settings.database) if settings.database else Files(self._home, settings.min_free, shared)
         self._checks: dict[str, Check] = {
             **self._kept.checks(),
             **Surroundings(settings, models).checks(),

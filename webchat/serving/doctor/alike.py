@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 from webchat import config
 from webchat.manager import WebChatSessionManager
 from webchat.memory import MemoryStore
+from webchat.memory.shared import SharedMemories
 from webchat.people import DisabledPeople
 from webchat.serving.doctor import Finding
 from webchat.storage.protocols import Documents
@@ -26,10 +28,19 @@ def replies(
             yield Finding(what, mend=settle, files=files(session_id))
 
 
-def memories(memories: MemoryStore, *files: Path) -> Iterator[Finding]:
+def memories(documents: Documents, *files: Path) -> Iterator[Finding]:
     """Memories that cannot be read; they are in these files."""
+    # For how long the trash is kept only the server knows: nothing of it expires here.
+    memories = MemoryStore(documents, trash_days=math.inf)
     if not memories.is_whole():
         yield Finding("some of them cannot be read", mend=memories.mend, files=files)
+
+
+def shared_memories(memories: SharedMemories) -> Iterator[Finding]:
+    """What cannot be read of the memories that Amplifier keeps; they are not ours to mend."""
+    if not memories.is_whole():
+        what = f"some of {memories.path} cannot be read; until it can, the chat remembers nothing new"
+        yield Finding(what, "mend it in an editor, or move it away")
 
 
 def settings(documents: Documents, *files: Path) -> Iterator[Finding]:

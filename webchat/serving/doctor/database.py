@@ -7,7 +7,6 @@ from functools import partial
 
 from webchat.backends.mock import MockBackend
 from webchat.manager import WebChatSessionManager
-from webchat.memory import MemoryStore
 from webchat.serving.doctor import Check, Finding, alike
 from webchat.storage import storage_at
 
@@ -32,7 +31,7 @@ class Database:
             "database": self._check_database,
             "imports": self._check_imports,
             "answers left behind": partial(alike.replies, self._manager),
-            "memories": partial(alike.memories, MemoryStore(documents)),
+            "memories": partial(alike.memories, documents),
             "settings": partial(alike.settings, documents),
             "people": partial(alike.people, documents, "the document “people”", DISABLE_ANEW),
         }

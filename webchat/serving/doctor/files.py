@@ -26,7 +26,7 @@ from webchat.conventions import (
 from webchat.fileutil import FILE_MODE, FOLDER_MODE, DiskFolder, NoLocks, jsonlines
 from webchat.limits import MIB
 from webchat.manager import WebChatSessionManager
-from webchat.memory import MemoryStore
+from webchat.memory.shared import SharedMemories
 from webchat.serving.doctor import Check, Finding, alike
 from webchat.session_store import is_session_id
 from webchat.storage.files.engine import FileStorage
@@ -50,9 +50,9 @@ MOVE_AWAY = "move it away, and put the file back from a backup if you have one"
 class Files:
     """The files of one home. Reading them changes nothing; a chat may be running on them."""
 
-    def __init__(self, home: Path, min_free: float) -> None:
-        """`min_free` is how many MiB of the disk must be free."""
-        self._home, self._min_free = home, min_free
+    def __init__(self, home: Path, min_free: float, shared: SharedMemories) -> None:
+        """`min_free` is how many MiB of the disk must be free; `shared` are the memories that Amplifier has too."""
+        self._home, self._min_free, self._shared = home, min_free, shared
         self._server = home / SERVER_DIR
         self._transcripts_path = self._server / WEB_CHAT_TRANSCRIPTS_DIR
         self._replies_path = self._transcripts_path / LOGS
@@ -81,7 +81,8 @@ class Files:
             "pictures": self._check_pictures,
             "order of the list": self._check_activity,
             "search index": self._check_search,
-            "memories": partial(alike.memories, MemoryStore(documents), self._home / MEMORY_STORE_FILENAME),
+            "memories": partial(alike.memories, documents, self._home / MEMORY_STORE_FILENAME),
+            "Amplifier's memories": partial(alike.shared_memories, self._shared),
             "settings file": self._check_settings,
             "people": partial(alike.people, documents, str(self._server / WEB_CHAT_PEOPLE_FILENAME), DISABLE_ANEW),
             "leftovers": self._check_leftovers,
