@@ -295,6 +295,13 @@ class TestWakeups:
             assert not waiter.wait(0)
             assert not waiter.wait(0, urgent=True)
 
+    def test_who_takes_their_time_knows_afterwards_what_has_changed(self):
+        wakeups = Wakeups()
+        with wakeups.listen("a") as waiter:
+            wakeups.poke("a", urgent=False)
+            assert not waiter.wait(0.01, urgent=True)
+            assert waiter.wait(0)
+
     def test_the_end_of_the_server_wakes_all_at_once(self):
         wakeups = Wakeups()
         with wakeups.listen("a") as first, wakeups.listen("b") as second:

@@ -16,20 +16,24 @@ message would cost more than the messages."""
 
 
 class Waiter:
-    """Waits for a change in one session. Readers do not delay `urgent` changes.
+    """Waits for a change in one session. Readers do not delay `urgent` changes, and may sleep through others.
 
     A SimpleQueue waits in C, which takes a fifth of an Event's time.
     """
 
     def __init__(self) -> None:
         self._pokes: SimpleQueue[None] = SimpleQueue()
-        self._is_urgent = False
+        self._has_changed = self._is_urgent = False
+        self._sleeps = False
+        """Whether only an urgent change should wake the thread that waits: waking it costs more than its work."""
         self._call: tuple[Callable[[], object], bool] | None = None
 
     def poke(self, urgent: bool) -> None:
+        # In this order: a waiter that has just stopped sleeping looks whether something has changed.
+        self._has_changed = True
         if urgent:
             self._is_urgent = True
-        if self._pokes.empty():  # one queued wake-up is enough: the waiter re-reads everything
+        if (urgent or not self._sleeps) and self._pokes.empty():  # one is enough: the waiter re-reads everything
             self._pokes.put(None)
         self._tell()
 
@@ -40,25 +44,28 @@ class Waiter:
 
     def _tell(self) -> None:
         call = self._call
-        if call and (self._is_urgent or not (call[1] or self._pokes.empty())):
+        if call and self.is_told(urgent=call[1]):
             call[0]()
+
+    def is_told(self, *, urgent: bool) -> bool:
+        """Whether there was a change, or an urgent one, since `clear`."""
+        return self._is_urgent or (self._has_changed and not urgent)
 
     def clear(self) -> None:
         """Reset; called before reading, so that no change between reading and waiting is missed."""
-        self._is_urgent = False
+        self._has_changed = self._is_urgent = False
         while not self._pokes.empty():
             self._pokes.get()
 
     def wait(self, timeout: float, *, urgent: bool = False) -> bool:
-        """Wait for a change, or an urgent one since `clear`, for `timeout` seconds; returns whether one came."""
+        """Wait for a change, or an urgent one, since `clear`, for `timeout` seconds; returns whether one came."""
         end = time.monotonic() + timeout
-        while not self._is_urgent:
+        self._sleeps = urgent
+        while not self.is_told(urgent=urgent):
             try:
                 self._pokes.get(timeout=max(0.0, end - time.monotonic()))
             except Empty:
-                return False
-            if not urgent:
-                return True
+                return self.is_told(urgent=urgent)
         return True
 
 
@@ -72,6 +79,10 @@ class Pause:
     waiter: Waiter
     until: float
     urgent: bool = False
+
+    @property
+    def is_over(self) -> bool:
+        return self.waiter.is_told(urgent=self.urgent) or time.monotonic() >= self.until
 
     def wait(self) -> None:
         self.waiter.wait(self.until - time.monotonic(), urgent=self.urgent)

@@ -98,7 +98,7 @@ class ListStream:
             if isinstance(step, str):
                 yield step
                 continue
-            if offer and not (self._is_growing and offer.has_room):
+            if offer and not (step.is_over or (self._is_growing and offer.has_room)):
                 offer.park(step)
                 yield ""
             step.wait()  # which is over, unless something between us and the server swallows empty pieces
@@ -120,11 +120,10 @@ class ListStream:
                     last_sent = time.monotonic()
                 if over:
                     break
+                # In this order: who waits for news first, which an answer always has, is woken twice for each.
+                yield Pause(waiter, last_sent + self._pace(), urgent=True)
                 yield Pause(waiter, last_sent + PING_INTERVAL)
-                now = time.monotonic()
-                early = max(last_sent + self._pace(), now + self._patience())
-                if early > now:
-                    yield Pause(waiter, early, urgent=True)
+                yield Pause(waiter, time.monotonic() + self._patience(), urgent=True)
         if self.is_out():
             yield event_of(pieces.lost_partial(NotAllowed.says))
 
