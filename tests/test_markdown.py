@@ -306,6 +306,16 @@ def test_what_looks_like_a_footnote_and_is_none_stays_text(text):
     assert not soup_of(text).select("p sup")
 
 
+def test_the_end_of_a_text_that_has_grown_renders_nothing_again_that_is_finished():
+    text = "One.\n\nTwo.\n\nThree, at the very end"
+    growing = GrowingMarkdown()
+    growing.grow(text[:-8])
+    finished = [*growing.blocks]
+    assert len(finished) == 2
+    assert markdown(text, growing) == "".join(growing.blocks) == markdown(text)
+    assert all(now is before for now, before in zip(growing.blocks, finished, strict=False))
+
+
 def test_what_comes_at_the_end_changes_only_what_waited_for_it():
     text = "See [docs][1].\n\nplain [x]\n\nIt grew.[^1]\n\n[1]: https://a.example/b\n[^1]: By half.\n\nend\n"
     growing = GrowingMarkdown()

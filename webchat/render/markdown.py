@@ -106,13 +106,21 @@ class GrowingMarkdown:
             return None
 
 
-def markdown(text: str) -> Markup:
-    """A whole text as safe HTML, the same as `GrowingMarkdown`'s result. Cached."""
-    return _kept.get(text)
+def markdown(text: str, begun: GrowingMarkdown | None = None) -> Markup:
+    """A whole text as safe HTML, the same as `GrowingMarkdown`'s result. Cached.
+
+    `begun` is the text as it has grown so far, which no other thread uses: what is finished is not rendered again.
+    """
+    if begun is None or not begun.fits(text):
+        return _kept.get(text)
+    return _kept.get(text, lambda text: _ended(begun, text))
 
 
 def _rendered(text: str) -> Markup:
-    growing = GrowingMarkdown()
+    return _ended(GrowingMarkdown(), text)
+
+
+def _ended(growing: GrowingMarkdown, text: str) -> Markup:
     growing.grow(text, final=True)
     return Markup("").join(growing.blocks)
 

@@ -23,19 +23,19 @@ class Rendered:
         self._found: OrderedDict[str, Markup] = OrderedDict()
         self._coming: dict[str, Future[Markup]] = {}
 
-    def get(self, text: str) -> Markup:
-        """The text's HTML. Raises what rendering it raises."""
+    def get(self, text: str, render: Callable[[str], Markup] | None = None) -> Markup:
+        """The text's HTML, if need be by `render`, which makes the same of it. Raises what rendering it raises."""
         with self._guard:
             if text in self._found:
                 self._found.move_to_end(text)
                 return self._found[text]
             coming = self._coming.get(text)
             mine = self._coming.setdefault(text, Future())
-        return coming.result() if coming else self._made(text, mine)
+        return coming.result() if coming else self._made(text, mine, render or self._render)
 
-    def _made(self, text: str, coming: Future[Markup]) -> Markup:
+    def _made(self, text: str, coming: Future[Markup], render: Callable[[str], Markup]) -> Markup:
         try:
-            html = self._render(text)
+            html = render(text)
         except BaseException as error:
             with self._guard:
                 del self._coming[text]

@@ -64,8 +64,9 @@ class Renderings:
         text = normal_lines(text)
         if not grows:
             with self._guard:
-                self._growing.pop(key, None)
-            return Body(markdown(text), shown=len(text))
+                begun = self._growing.pop(key, None) or _Growing()
+            with begun.turn:
+                return Body(markdown(text, begun.markdown), shown=len(text))
         with self._grown(key, text) as growing:
             return Body(Markup().join(growing.blocks), growing.tail, growing.shown)
 
