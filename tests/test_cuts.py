@@ -93,7 +93,7 @@ class Answering:
 @pytest.fixture
 def begin(app, backend, monkeypatch):
     """Begins an answer whose pieces are written at once."""
-    monkeypatch.setattr("webchat.replies.recorder.OWN_WRITE", -1.0)
+    monkeypatch.setattr("webchat.replies.write_pace.OWN_WRITE", -1.0)
     begun: list[Answering] = []
 
     def begin() -> Answering:

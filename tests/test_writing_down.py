@@ -14,7 +14,7 @@ from webchat.backends import Event
 from webchat.backends.openai import OpenAIModel
 from webchat.backends.openai.server import Server
 from webchat.backends.openai.wire import Wire
-from webchat.replies import recorder
+from webchat.replies import write_pace
 from webchat.replies.tending import Tending
 from webchat.storage.files.reply_logs import FileReplyLog
 
@@ -64,7 +64,7 @@ def test_what_came_together_is_written_at_once_and_together(manager, backend, wr
 def test_a_backend_that_says_that_it_rests_has_its_text_written_without_a_look(
     manager, backend, written, gates, monkeypatch
 ):
-    monkeypatch.setattr(recorder, "WRITE_INTERVAL", 0)
+    monkeypatch.setattr(write_pace, "WRITE_INTERVAL", 0)
     monkeypatch.setattr(Tending, "start", lambda tending: None)
     backend.plays("The first ", gates[0], "and ", "the next", Event("rest"), gates[1])
     posted = manager.start_conversation("hello")
@@ -77,7 +77,7 @@ def test_a_backend_that_says_that_it_rests_has_its_text_written_without_a_look(
 
 
 def test_a_rest_soon_after_a_write_has_nothing_written_more_often(manager, backend, written, gates, monkeypatch):
-    monkeypatch.setattr(recorder, "WRITE_INTERVAL", 3600)
+    monkeypatch.setattr(write_pace, "WRITE_INTERVAL", 3600)
     backend.plays("The first ", gates[0], "and ", Event("rest"), "the next", Event("rest"), gates[1])
     posted = manager.start_conversation("hello")
     until(lambda: written == ["The first "])
@@ -104,6 +104,41 @@ def test_a_flood_of_pieces_is_written_ten_times_a_second(manager, backend, writt
     assert 2 <= len([text for text in written if text]) <= took / 0.1 + 3
 
 
+class TestPace:
+    """Pieces that come one by one are written by their reply's own thread, which is awake."""
+
+    def written(self, *times, pace=None, size=0):
+        """Whether it is that thread's turn at each of these times, in seconds after a write."""
+        pace = pace or write_pace.WritePace()
+        began = time.monotonic()
+        pace.begin()
+        pace.end()
+        turns = []
+        for after in times:
+            pace.come(began + after, size, is_first=False)
+            turns.append(pace.is_own_turn(began + after))
+        return turns
+
+    def test_a_steady_answer_is_written_ten_times_a_second(self):
+        assert self.written(0.03, 0.06, 0.09, 0.12) == [False, False, True, True]
+
+    def test_a_long_one_half_as_often(self):
+        times = 0.05, 0.1, 0.15, 0.2
+        assert self.written(*times, size=write_pace.LONG) == [False, False, False, True]
+
+    def test_what_may_be_a_burst_is_waited_for(self):
+        assert self.written(0.1, 0.101, 0.2, 0.201, 0.29) == [False] * 5
+
+    def test_where_there_are_many_one_thread_writes_for_all(self):
+        pace = write_pace.WritePace()
+        pace.is_one_of_few = False
+        assert self.written(0.05, 0.1, 0.15, 0.2, pace=pace) == [False] * 4
+        assert 0 < pace.due_in(has_unwritten=True) <= write_pace.WRITE_INTERVAL + 0.2
+
+    def test_a_silence_is_over_with_the_next_piece(self):
+        assert self.written(write_pace.OWN_WRITE + 0.05) == [True]
+
+
 def test_half_a_character_is_no_readers_trouble_wherever_it_comes(manager, backend, gates):
     half = "a\ud800b"
     backend.plays(Event("reasoning", half), Event("note", half), Event("status", half), gates[0], half)
@@ -125,6 +160,15 @@ def test_many_answers_gather_for_longer_than_one(model, monkeypatch, answers, se
     pieces = OpenAIModel(model.url, "m").stream([{"role": "user", "content": "hello"}])
     assert "".join(piece for piece in pieces if isinstance(piece, str)) == "abc"
     assert paused == [pytest.approx(seconds)] * len(paused) != []
+
+
+def test_a_long_answer_gathers_for_longer(model, monkeypatch):
+    paused: list[float] = []
+    monkeypatch.setattr(Wire, "gather", lambda wire, seconds, **_: paused.append(seconds))
+    model.script(says("a", "b" * 2_000, "c", "d", delay=0.05))
+    assert [*OpenAIModel(model.url, "m").stream([{"role": "user", "content": "hello"}])]
+    assert paused[0] == pytest.approx(0.1025)
+    assert paused[-1] == pytest.approx(0.2025)
 
 
 def test_what_cannot_be_written_ends_its_own_answer_and_no_other(manager, backend, gates):

@@ -15,15 +15,9 @@ from webchat.chat.parts import Permission
 from webchat.chat.reply import ReplyView
 from webchat.errors import BackendUnavailable
 from webchat.replies.records import STOPPING, fitting, joined, record_of, size_of
+from webchat.replies.write_pace import WritePace
 from webchat.storage.protocols import ReplyLog
 
-WRITE_INTERVAL = 0.1
-"""Seconds between two writes of an answer's log, and so between two updates of its readers. Pieces in between are
-written together: waking a thread costs more than its work."""
-OWN_WRITE = 0.3
-"""Seconds since the last write after which a reply's own thread writes."""
-QUIET = 0.005
-"""Seconds without a piece after which a burst is taken to be complete."""
 SILENCE = 10.0
 """Seconds of silence after which the status says so, updated every `SILENCE_STEP`."""
 SILENCE_STEP = 5.0
@@ -66,10 +60,8 @@ class ReplyRecorder:
         """The last characters of the text so far."""
         self._text_goes_on = True
         """Whether further text continues the last paragraph: nothing else has come since."""
-        self._written_at = self._tried_at = self._unwritten_since = 0.0
+        self.pace = WritePace()
         self._heard_at = self._silence_said_at = time.monotonic()
-        self._rests = False
-        """Whether the backend says when a burst is complete: then the reply's own thread writes it at once."""
         self._doing: Mapping[str, Any] = {}
         """The backend's last status; empty once text has come since."""
 
@@ -92,21 +84,20 @@ class ReplyRecorder:
             return self._is_at_rest(piece, now)
         with self._lock:
             self._heard_at = self._silence_said_at = now
-            if not self._has_unwritten:
-                self._unwritten_since = now
+            self.pace.come(now, self._max_answer - self._room, is_first=not self._has_unwritten)
             is_urgent = self._place(record["part"], now) if "part" in record else self._append(record)
             is_too_long = self._room < 0
         if is_too_long:
             self.flush()
             raise BackendUnavailable(TOO_LONG.format(self._max_answer / 2**20))
-        return is_urgent or now - self._written_at > OWN_WRITE
+        return is_urgent or self.pace.is_own_turn(now)
 
     def _is_at_rest(self, piece: Piece, now: float) -> bool:
         """Whether the backend says that no more comes for a moment, and the last write was long enough ago."""
         if not (isinstance(piece, Event) and piece.kind == "rest"):
             return False
-        self._rests = True
-        return self._has_unwritten and now - self._tried_at >= WRITE_INTERVAL
+        self.pace.rests = True
+        return self._has_unwritten and self.pace.is_free(now)
 
     def _append(self, record: dict[str, Any]) -> bool:
         size = size_of(record)
@@ -218,12 +209,7 @@ class ReplyRecorder:
 
     def due_in(self) -> float:
         """Seconds until `flush_if_due` may have something to do."""
-        now = time.monotonic()
-        earliest = self._tried_at + WRITE_INTERVAL
-        if not self._has_unwritten:
-            return OWN_WRITE if self._rests or now >= self._written_at + OWN_WRITE else earliest - now
-        complete = max(self._heard_at + QUIET, earliest)
-        return min(complete, max(self._unwritten_since, self._tried_at) + WRITE_INTERVAL) - now
+        return self.pace.due_in(has_unwritten=self._has_unwritten)
 
     def flush(self) -> None:
         """Write the unwritten pieces, then show them: whatever was on a screen is in the log, even after a crash.
@@ -238,9 +224,9 @@ class ReplyRecorder:
         """Write and show the unwritten pieces, unless the reply has ended; returns their records. Needs the lock."""
         records = [] if self.view.has_ended else self._waiting_records()
         if records:
-            self._tried_at = time.monotonic()
+            self.pace.begin()
             self._written().write(*records)
-            self._written_at = time.monotonic()
+            self.pace.end()
             self._show(records)
         return records
 

@@ -14,8 +14,10 @@ from webchat.storage.protocols import ReplyLogs
 from webchat.storage.wakeups import POLL_INTERVAL
 
 log = logging.getLogger(__name__)
-LOOK_INTERVAL, LONGEST_LOOK = 0.02, 0.1
-"""Seconds at least, and at most, between two checks for unwritten pieces."""
+LOOK_INTERVAL = 0.02
+"""Seconds at least between two checks for unwritten pieces; `POLL_INTERVAL` at most."""
+FEW = 8
+"""Replies whose own threads may write their pieces."""
 
 
 class Tending:
@@ -40,12 +42,14 @@ class Tending:
         tended, pause = time.monotonic(), LOOK_INTERVAL
         while not self._stopping.wait(pause):
             is_time = time.monotonic() - tended >= POLL_INTERVAL
-            for session_id, run in list(self._runs.items()):
+            runs = list(self._runs.items())
+            for session_id, run in runs:
+                run.recorder.pace.is_one_of_few = len(runs) <= FEW
                 self._look_after(session_id, run, is_time)
             if is_time:
                 tended = time.monotonic()
             due = [run.recorder.due_in() for run in list(self._runs.values())]
-            pause = max(LOOK_INTERVAL, min([LONGEST_LOOK, *due]))
+            pause = max(LOOK_INTERVAL, min([tended + POLL_INTERVAL - time.monotonic(), *due]))
             with self._guard:
                 if not self._runs:
                     self._running = False

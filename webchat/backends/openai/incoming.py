@@ -24,6 +24,8 @@ LAST_WORDS = 2**12
 GATHERING, FOR_EACH, LONGEST_GATHERING = 0.1, 0.0025, 0.22
 """Seconds that the model server's events may gather before they are read, for each answer that is read at once as many
 more, and at most. What gathers may be lost to a kill. Waking a thread for each token costs four times as much."""
+LONG, GATHERING_LONG = 1_600, 0.2
+"""An answer of which so many characters have come gathers for that long: nobody has read so far yet."""
 UNSEEN_END = 0.04
 """The same at most where we are woken neither by the answer's end nor see it coming."""
 
@@ -33,8 +35,8 @@ class Incoming:
 
     def __init__(self, server: Server, wire: Wire) -> None:
         self._server, self._wire = server, wire
-        self.has_spoken = False
-        """Whether the answer's first text, or reasoning, is out: what follows may gather."""
+        self.told = 0
+        """Characters of text and reasoning that are out: what follows the first may gather."""
         self.is_whole = False
         """Whether what is being read ends with an event, and so with an `AT_REST`."""
         self._is_at_end = False
@@ -88,8 +90,9 @@ class Incoming:
 
         def read(max_bytes: int, timeout: float | None = None) -> bytes:
             nonlocal took, size
-            longest = min(GATHERING + FOR_EACH * self._server.answers, LONGEST_GATHERING)
-            if self.has_spoken and took < longest and size < PLENTY:
+            least = GATHERING if self.told < LONG else GATHERING_LONG
+            longest = min(least + FOR_EACH * self._server.answers, LONGEST_GATHERING)
+            if self.told and took < longest and size < PLENTY:
                 seconds = longest if can_see_end else UNSEEN_END
                 self._wire.gather(seconds, closes=closes)
             asked = time.monotonic()

@@ -73,8 +73,7 @@ class OpenAIStream:
                     if self._wire.is_cut:
                         return
                     yield piece
-                    if isinstance(piece, str) or _is_reasoning(piece):
-                        self._incoming.has_spoken = True
+                    self._incoming.told += _length(piece)
         except BackendUnavailable:
             if not self._wire.is_cut:
                 raise
@@ -228,5 +227,8 @@ def _is_about_usage(refusal: bytes) -> bool:
     return b"stream_options" in refusal or b"include_usage" in refusal
 
 
-def _is_reasoning(piece: Piece) -> bool:
-    return isinstance(piece, Event) and piece.kind == "reasoning"
+def _length(piece: Piece) -> int:
+    """The characters of text, or of reasoning."""
+    if isinstance(piece, str):
+        return len(piece)
+    return len(piece.text) if isinstance(piece, Event) and piece.kind == "reasoning" else 0

@@ -1,0 +1,74 @@
+"""When what an answer brings is written to its log, and so shown. Knows no record."""
+
+from __future__ import annotations
+
+import time
+
+WRITE_INTERVAL = 0.1
+"""Seconds between two writes of an answer's log, and so between two updates of its readers. Pieces in between are
+written together: waking a thread costs more than its work."""
+LONG, LONG_INTERVAL = 1_600, 0.2
+"""The same for an answer of so many bytes, most of which nobody has read yet."""
+OWN_WRITE = 0.3
+"""Seconds since the last write after which a reply's own thread writes."""
+QUIET = 0.005
+"""Seconds without a piece after which a burst is taken to be complete."""
+STEADY = 3
+"""Pieces in a row, each after such a time, after which there are no bursts to wait for."""
+NEARLY = 0.8
+"""The share of the time between two writes after which a reply's own thread writes: its next piece may be too late."""
+
+
+class WritePace:
+    """One reply's. Times are in seconds of the monotonic clock."""
+
+    def __init__(self) -> None:
+        self.rests = False
+        """Whether the backend says when a burst is complete: then the reply's own thread writes it at once."""
+        self.is_one_of_few = True
+        """Whether the reply's own thread, which is awake, writes what comes steadily. Where there are many replies it
+        is cheaper if one thread writes for all."""
+        self._interval = WRITE_INTERVAL
+        self._written_at = self._tried_at = self._unwritten_since = 0.0
+        self._came_at = time.monotonic()
+        self._alone = 0
+        """Pieces in a row that were no part of a burst."""
+
+    def come(self, now: float, size: int, *, is_first: bool) -> None:
+        """Note that a piece has come, of an answer of `size` bytes; `is_first`: all before it is written."""
+        self._alone = self._alone + 1 if now - self._came_at > QUIET else 0
+        self._interval = WRITE_INTERVAL if size < LONG else LONG_INTERVAL
+        self._came_at = now
+        if is_first:
+            self._unwritten_since = now
+
+    def begin(self) -> None:
+        """Note that a write begins."""
+        self._tried_at = time.monotonic()
+
+    def end(self) -> None:
+        """Note that it has succeeded."""
+        self._written_at = time.monotonic()
+
+    def is_own_turn(self, now: float) -> bool:
+        """Whether the reply's own thread should write the piece that has come."""
+        return now - self._written_at > OWN_WRITE or (self._is_steady and self.is_free(now))
+
+    def is_free(self, now: float) -> bool:
+        """Whether the last write was long enough ago for one by the reply's own thread."""
+        return now - self._tried_at >= self._interval * NEARLY
+
+    @property
+    def _is_steady(self) -> bool:
+        return self.is_one_of_few and self._alone >= STEADY
+
+    def due_in(self, *, has_unwritten: bool) -> float:
+        """Seconds until another thread may have to write."""
+        now = time.monotonic()
+        earliest = self._tried_at + self._interval
+        if self.rests or self._is_steady:
+            return OWN_WRITE
+        if not has_unwritten:
+            return OWN_WRITE if now >= self._written_at + OWN_WRITE else earliest - now
+        complete = max(self._came_at + QUIET, earliest)
+        return min(complete, max(self._unwritten_since, self._tried_at) + self._interval) - now
