@@ -43,8 +43,7 @@ _ASCII = {code: chr(code) if chr(code).isalnum() or chr(code) in _SYMBOLS else "
 
 
 def folded(text: str) -> str:
-    """The text's folded words, with each symbol as a word, separated and surrounded by single spaces; "" if it has
-    none."""
+    """The text's folded words, with each symbol as a word, separated and surrounded by single spaces."""
     if text.isascii():
         flat = text.lower().translate(_ASCII)
         for symbol in _SYMBOLS:

@@ -138,8 +138,7 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One answer to a permission. `kind` is the agent's own classification, such as "allow_once"; nothing depends on
-    it."""
+    """One answer to a permission. `kind` is the agent's own classification, such as "allow_once"."""
 
     id: str
     name: str

@@ -10,17 +10,17 @@ from typing import Any
 from markdown_it.common.utils import escapeHtml
 
 COLOURED_AT_MOST, LONGEST_LINE = 30_000, 2_000
-"""Characters of a block of code and of a line in it; longer ones stay plain."""
+"""The most characters of a code block, and of a line in it, that are highlighted."""
 PATIENCE = 0.5
-"""Seconds of CPU time for one block: some lexers are quadratic on crafted input."""
+"""Seconds of CPU time for one block: some lexers take quadratic time on crafted input."""
 
 
 class _TooSlow(Exception):
-    """The time is up."""
+    """The time limit was reached."""
 
 
 def coloured(code: str, language: str, patience: float = PATIENCE) -> str:
-    """The code as HTML; plain if the language is not known, the code is long, or it takes more than `patience`."""
+    """The code as HTML, highlighted if its language is known, it is short, and it takes at most `patience` seconds."""
     if not language or len(code) > COLOURED_AT_MOST or max(map(len, code.split("\n"))) > LONGEST_LINE:
         return escapeHtml(code)
     return _coloured(code, language, patience)
@@ -28,7 +28,7 @@ def coloured(code: str, language: str, patience: float = PATIENCE) -> str:
 
 @lru_cache(maxsize=256)
 def _coloured(code: str, language: str, patience: float) -> str:
-    # Pygments takes 20 MB that a chat without code does not need.
+    # Imported late: Pygments takes 20 MB, which a chat without code does not need.
     from pygments import format
     from pygments.formatters import HtmlFormatter
     from pygments.lexers import get_lexer_by_name
@@ -42,7 +42,7 @@ def _coloured(code: str, language: str, patience: float) -> str:
 
 
 def _in_time(tokens: Iterator[Any], patience: float) -> Iterator[Any]:
-    # CPU time of the thread: the machine's load does not change the result.
+    # The thread's CPU time, so that the result does not depend on the machine's load.
     deadline = time.thread_time() + patience
     for token in tokens:
         if time.thread_time() > deadline:

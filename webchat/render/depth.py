@@ -1,4 +1,4 @@
-"""Lists and quotations inside each other, deeper than a page shows them."""
+"""Limits how deeply lists and quotations are nested."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from markdown_it import MarkdownIt
 from markdown_it.rules_block import StateBlock
 
 DEEPEST = 40
-"""Levels that are shown, of which a list and its item are two. What is deeper is text."""
+"""Levels of nesting; a list and its item are two levels. Anything deeper is shown as text."""
 
 
 def show_depths(parser: MarkdownIt) -> None:
-    """Have the parser show what is nested too deep as text; by itself it leaves that out, from the tenth list on."""
+    """Make the parser show too deeply nested blocks as text. By default it drops the tenth nested list."""
     parser.options["maxNesting"] = DEEPEST + 10
     parser.block.ruler.before("table", "deep", _deep)
 

@@ -1,4 +1,4 @@
-"""The Markdown that answers are written in: which rules there are, and how each thing is shown."""
+"""The Markdown dialect of answers: its syntax rules and how each element is rendered."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from webchat.render.targets import show_targets
 
 @lru_cache(maxsize=1)
 def outline() -> MarkdownIt:
-    """Finds blocks only, not what is in them."""
+    """A parser that finds only blocks, not their inline content."""
     return _dialect().disable("inline")
 
 
 @lru_cache(maxsize=2)
 def parser(*, tasks: bool) -> MarkdownIt:
-    """Renders whole blocks; check boxes only with `tasks`."""
+    """A parser that renders whole blocks, with check boxes only if `tasks`."""
     made = _dialect().use(tasklists_plugin) if tasks else _dialect()
     for extend in (
         friendly_to_east_asia,
@@ -46,7 +46,7 @@ def parser(*, tasks: bool) -> MarkdownIt:
 
 
 def _dialect() -> MarkdownIt:
-    # "breaks": who writes in a chat ends a line on purpose, in verses and addresses as in lists of short lines.
+    # "breaks": line breaks in a chat are deliberate, as in verses, addresses and lists of short lines.
     dialect = MarkdownIt("commonmark", {"html": False, "breaks": True}).enable(["table", "strikethrough"])
     for extend in (fold_details, join_lists, keep_formulas, nest_fences, read_definitions, show_depths):
         extend(dialect)

@@ -1,4 +1,4 @@
-"""Line diffs as HTML, bounded: what would take too long is shown as replaced. Knows no page."""
+"""Line diffs as HTML in bounded time: if comparing would take too long, lines are shown as replaced. Knows no page."""
 
 from __future__ import annotations
 
@@ -13,20 +13,21 @@ from markupsafe import Markup
 from webchat.render.terminal import plain
 
 AROUND = 3
-"""Lines that are shown around a change."""
+"""Lines of context around a change."""
 LINES_SHOWN, LONGEST_LINE = 400, 2_000
 LINES_COMPARED, PAIRS_COMPARED = 3_000, 4_000
-"""Lines that differ, and pairs of equal lines among them, up to which they are compared one by one."""
+"""The most differing lines, and pairs of equal lines among them, that are compared one by one."""
 CHARACTERS_KEPT = 60_000
-"""Of texts whose diff is kept for the next reader."""
+"""The size of texts whose diffs are cached for the next reader."""
 _Op = tuple[str, int, int, int, int]
 
 
 @dataclass(frozen=True)
 class Diffed:
-    """A diff as HTML for a <pre>: one element a line, with "+", "-" or a blank before it; `left` lines are left out.
+    """A diff as HTML for a <pre>: one element for each line, which begins with "+", "-" or a space; `left` lines are
+    left out.
 
-    `is_cut`: some of those that are shown are longer than what is shown of them.
+    `is_cut`: some of the lines are shortened.
     """
 
     html: Markup
@@ -37,12 +38,12 @@ class Diffed:
 
 
 def diff(old: str | None, new: str) -> Diffed:
-    """How `old` became `new`; all lines are new if there was none."""
+    """The diff from `old` to `new`; all lines are new if `old` is None."""
     return _kept(old, new) if len(old or "") + len(new) <= CHARACTERS_KEPT else _made(old, new)
 
 
 def diff_text(old: str | None, new: str) -> str:
-    """All of it as text, a line for each."""
+    """The same as plain text."""
     before, after = _lines(old or ""), _lines(new)
     return "".join(f"{mark}{text}\n" for mark, text in _marked(_groups(_changes(before, after)), before, after))
 
@@ -67,7 +68,7 @@ def _lines(text: str) -> list[str]:
 
 
 def _changes(before: Sequence[str], after: Sequence[str]) -> list[_Op]:
-    """What is equal, replaced, deleted or inserted, in order, as difflib says it."""
+    """The equal, replaced, deleted and inserted ranges in order, as difflib's opcodes."""
     shorter = min(len(before), len(after))
     start = next((at for at in range(shorter) if before[at] != after[at]), shorter)
     rest = shorter - start
@@ -88,7 +89,7 @@ def _compared(old: Sequence[str], new: Sequence[str]) -> Sequence[_Op]:
 
 
 def _groups(ops: Sequence[_Op]) -> Iterator[list[_Op]]:
-    """The changes with a few equal lines around them; those that are near each other together."""
+    """The changes with a few lines of context; neighbouring ones are grouped."""
     group: list[_Op] = []
     for number, (tag, a, b, c, d) in enumerate(ops):
         if tag != "equal" or (b - a <= 2 * AROUND and 0 < number < len(ops) - 1):

@@ -1,4 +1,4 @@
-"""How an answer's elements are written as HTML: code, tables, headings, pictures."""
+"""Renders an answer's elements as HTML: code, tables, headings, pictures."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from webchat.render.targets import is_address, picture_name, readable
 
 
 def _heading(self: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: EnvType) -> str:
-    # The page's own headings are h1 and h2; an answer's come below them.
+    # The page's own headings are h1 and h2; an answer's are below them.
     tokens[index].tag = f"h{min(6, int(tokens[index].tag[1]) + 2)}"
     return self.renderToken(tokens, index, options, env)
 
 
 def code_block(code: str, info: str, *, grows: bool = False) -> str:
-    """A block of code with its language and a button; in colours if it is whole: one that grows changes always."""
+    """A code block with its language and a Copy button. It is highlighted only once it is complete."""
     words = info.split()
     language = words[0][:30] if words else ""
     shown = escapeHtml(code) if grows else coloured(code, language)
@@ -36,7 +36,7 @@ def _fence(self: RendererHTML, tokens: Sequence[Token], index: int, options: Opt
 
 
 def _image(self: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: EnvType) -> str:
-    # A remote picture would tell its server that somebody reads this; a link does so only when it is followed.
+    # A remote picture would tell its server that somebody is reading this; a link does so only when it is followed.
     token = tokens[index]
     address, name = str(token.attrs.get("src", "")), picture_name(token)
     if is_address(address):
@@ -46,7 +46,7 @@ def _image(self: RendererHTML, tokens: Sequence[Token], index: int, options: Opt
 
 
 def _cell(self: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: EnvType) -> str:
-    # markdown-it aligns by a style attribute, which the Content-Security-Policy forbids.
+    # markdown-it sets a style attribute for the alignment, which the Content-Security-Policy forbids.
     token = tokens[index]
     align = str(token.attrs.get("style", "")).removeprefix("text-align:")
     return f'<{token.tag} data-align="{align}">' if align in ("left", "center", "right") else f"<{token.tag}>"

@@ -1,4 +1,4 @@
-"""Emphasis beside Chinese, Japanese and Korean, which CommonMark does not see."""
+"""Emphasis next to Chinese, Japanese and Korean text, which CommonMark does not recognise."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _EAST_ASIAN = re.compile(
     "[\u1100-\u11ff\u2e80-\ua4cf\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef]"
 )
 _FURTHER = 0x20000
-"""Ideographs that were added later begin there."""
+"""The first of the supplementary ideographs."""
 
 
 def friendly_to_east_asia(parser: MarkdownIt) -> None:
-    """Let emphasis begin and end beside East Asian letters and marks.
+    """Let emphasis begin and end next to East Asian letters and punctuation.
 
-    CommonMark asks for blanks or punctuation around it, and these languages put no blanks: `**注意：**请` has neither.
+    CommonMark requires spaces or punctuation around it, but these languages use no spaces: `**注意：**请` has neither.
     """
     parser.inline.ruler.at("emphasis", _emphasis)
     parser.inline.ruler.at("strikethrough", _strikethrough)
@@ -37,7 +37,7 @@ def _strikethrough(state: StateInline, silent: bool) -> bool:
 
 
 def _with_scan(state: StateInline) -> StateInline:
-    # The parser has no other place where one of its states could be told how to scan.
+    # The parser offers no other way to change how one of its states scans delimiters.
     if "scanDelims" not in vars(state):
         state.scanDelims = MethodType(_scan, state)  # type: ignore[method-assign]
     return state
@@ -49,14 +49,14 @@ def _scan(state: StateInline, start: int, can_split_word: bool) -> Scanned:
     before = state.src[start - 1] if start else " "
     after = state.src[end] if end < state.posMax else " "
     if not can_split_word or not (_is_east_asian(before) or _is_east_asian(after)):
-        return scanned  # an underscore inside a word is part of it in every language
+        return scanned  # an underscore inside a word is part of the word in every language
     opens = not isWhiteSpace(ord(after)) and (not _holds_off(after) or _lets(before))
     closes = not isWhiteSpace(ord(before)) and (not _holds_off(before) or _lets(after))
     return Scanned(opens, closes, scanned.length)
 
 
 def _holds_off(char: str) -> bool:
-    """Whether emphasis does not begin before that mark, or end behind it, if a letter is on the other side."""
+    """Whether CommonMark prevents emphasis from beginning before that mark, or ending after it, next to a letter."""
     return _is_punctuation(char) and not _is_east_asian(char)
 
 

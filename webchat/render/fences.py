@@ -1,4 +1,4 @@
-"""Code blocks that hold others with the same marks, as documents do that models write into one."""
+"""Code blocks that contain others with the same fences, as when a model writes a document into one."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _LANGUAGE = re.compile(r"[\w+#.-]+$")
 
 
 def nest_fences(parser: MarkdownIt) -> None:
-    """Have a code block end at the mark that closes it, and not at one that closes a block in it.
+    """Make a code block end at its own closing fence, not at that of a block inside it.
 
-    A mark with a language opens a block, so the next one without closes that. If none is left for the outer block it
-    ends at the first one, as in CommonMark; while text still comes (`env["open"]`) it does not end.
+    A fence with a language opens an inner block, which the next bare fence closes. If no fence is left for the outer
+    block, it ends at the first one, as in CommonMark; while the text still grows (`env["open"]`), it stays open.
     """
     parser.block.ruler.at("fence", _fence, {"alt": ["paragraph", "reference", "blockquote", "list"]})
 
@@ -34,7 +34,7 @@ def _fence(state: StateBlock, first: int, end: int, silent: bool) -> bool:
 
 
 def _closing(state: StateBlock, first: int, end: int, markup: str) -> int | None:
-    """The line that closes a block with others in it; None if there are none, or none is left to close it."""
+    """The line that closes a block that contains others; None if it contains none, or no closing line is left."""
     is_inside = nested = False
     for line in range(first + 1, end):
         if state.sCount[line] < state.blkIndent and not state.isEmpty(line):
@@ -44,7 +44,7 @@ def _closing(state: StateBlock, first: int, end: int, markup: str) -> int | None
             continue
         if _LANGUAGE.match(mark[1]):
             if is_inside:
-                return None  # a mark is missing, nobody can tell which
+                return None  # a fence is missing, and it is unknown which
             is_inside = nested = True
         elif not mark[1] and is_inside:
             is_inside = False
@@ -54,7 +54,7 @@ def _closing(state: StateBlock, first: int, end: int, markup: str) -> int | None
 
 
 def _mark(state: StateBlock, line: int) -> tuple[str, str] | None:
-    """The mark in a line, and what is written behind it."""
+    """The fence on a line, and the text after it."""
     begin = state.bMarks[line] + state.tShift[line]
     if state.src[begin : begin + 1] not in ("`", "~"):
         return None

@@ -1,4 +1,4 @@
-"""Folded text: `<details>` with its `<summary>`, and Markdown in both."""
+"""Collapsible text: `<details>` with its `<summary>`, and Markdown in both."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 
 LONGEST = 500
-"""Characters of a summary."""
+"""The most characters of a summary."""
 _OPENING = re.compile(r"<details(?: open)?>", re.IGNORECASE)
 _CLOSING = re.compile(r"</details>[ \t]*$", re.IGNORECASE)
 _SUMMARY = re.compile(r"\s*+<summary>\s*+", re.IGNORECASE)
@@ -21,13 +21,13 @@ _FENCE = re.compile(r"`{3,}|~{3,}")
 
 
 def fold_details(parser: MarkdownIt) -> None:
-    """Have the parser take `<details>` at the beginning of a line, to the end of the text if nothing closes it."""
+    """Make the parser accept `<details>` at the beginning of a line; without a closing tag it extends to the end."""
     alt = ["paragraph", "reference", "blockquote", "list"]
     parser.block.ruler.before("html_block", "details", _details, {"alt": alt})
 
 
 def show_details(parser: MarkdownIt) -> None:
-    """Have it rendered: open while it is written, folded afterwards."""
+    """Render it: open while it is being written, collapsed afterwards."""
     parser.add_render_rule("details_open", _open)
 
 
@@ -49,7 +49,7 @@ def _details(state: StateBlock, first: int, end: int, silent: bool) -> bool:
 
 
 def _last_line(state: StateBlock, first: int, begin: int, end: int) -> tuple[int, int | None]:
-    """The line behind the element, and where its closing tag begins; None if nothing closes it."""
+    """The line after the element, and where its closing tag begins; None if there is no closing tag."""
     depth, fence = 1, ""
     for line in range(first, end):
         start = state.bMarks[line] + state.tShift[line] if line > first else begin
@@ -69,7 +69,7 @@ def _last_line(state: StateBlock, first: int, begin: int, end: int) -> tuple[int
 
 
 def _summary(source: str, begin: int, end: int) -> tuple[str, int]:
-    """The summary that begins there, and where it ends; "" and where it would have begun for none."""
+    """The summary that begins there, and where it ends; without one, "" and where it would have begun."""
     opening = _SUMMARY.match(source, begin, end)
     if opening is None:
         return "", begin
@@ -88,7 +88,7 @@ def _push_summary(state: StateBlock, text: str) -> None:
 
 
 def _push_body(state: StateBlock, first: int, begin: int, last: int, stop: int | None) -> None:
-    """What is between the summary and the closing tag, as blocks; both may share their lines with some of it."""
+    """Parse the content between the summary and the closing tag as blocks. It may share lines with either."""
     line = next((line for line in range(first, last) if begin <= state.eMarks[line]), last)
     kept = [
         (marks, at, marks[at]) for marks in (state.bMarks, state.tShift, state.sCount) for at in [line] if at < last

@@ -1,4 +1,4 @@
-"""Where formulas are in Markdown: between dollars, in TeX's brackets, and in environments of amsmath."""
+"""Finds formulas in Markdown: between dollar signs, in TeX's brackets, and in amsmath environments."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ _OPENING = re.compile(rf"\$\$?|\\\(|\\\[|\\begin\{{((?:{_ENVIRONMENTS})\*?)\}}")
 _OPENING_LINE = re.compile(rf"\$\$|\\\[|\\begin\{{((?:{_ENVIRONMENTS})\*?)\}}")
 _CLOSING = {"$": "$", "$$": "$$", r"\(": r"\)", r"\[": r"\]"}
 _PROSE = re.compile(r"(?<![^\W\d_])[^\W\d_]{3,}+ ++[^\W\d_]{2}|^[\d.,]\S*+ ++(?:\S++ ++)*[^\W\d_]{2}")
-"""Words one behind the other, or an amount with words: what stands between two prices."""
+"""Consecutive words, or an amount with words: the text between two prices."""
 
 
 def read_formulas(parser: MarkdownIt) -> None:
-    """Have the parser take formulas, before anything in them is taken for Markdown."""
+    """Make the parser accept formulas before it looks for Markdown in them."""
     parser.inline.ruler.before("escape", "formula", _formula)
     parser.add_render_rule("formula", _show)
 
 
 def keep_formulas(parser: MarkdownIt) -> None:
-    """Have the parser keep the lines of a formula together: one may begin with "-" or "+", as a list does."""
+    """Make the parser keep a formula's lines together: one may begin with "-" or "+", like a list."""
     alt = ["paragraph", "reference", "blockquote", "list"]
     parser.block.ruler.before("fence", "formula", _lines, {"alt": alt})
 
@@ -58,7 +58,7 @@ def _formula(state: StateInline, silent: bool) -> bool:
 
 
 def _end(state: StateInline, begin: int, closing: str) -> int:
-    """Where the closing mark is; -1 if there is none. The text is searched once for all that open before it."""
+    """The position of the closing delimiter, or -1. One search serves all delimiters that open before it."""
     found = state.env.setdefault("closing", {})
     source, position = found.get(closing, ("", 0))
     if source is not state.src or 0 <= position < begin:
@@ -68,9 +68,9 @@ def _end(state: StateInline, begin: int, closing: str) -> int:
 
 
 def _end_of_dollars(state: StateInline) -> int:
-    """Where a formula between single dollars ends; -1 if these are prices or a shell's variables.
+    """The end of a formula between single dollars; -1 if these are prices or shell variables.
 
-    As in pandoc: no blank behind the first or before the second one, no digit behind it, and no letter or bracket.
+    The rules are pandoc's: no space after the first or before the second one, and no digit, letter or bracket after it.
     """
     source, begin = state.src, state.pos + 1
     end = source.find("$", begin, state.posMax)
@@ -99,14 +99,14 @@ def _is_escaped(source: str, position: int) -> bool:
 
 
 def _lines(state: StateBlock, first: int, end: int, silent: bool) -> bool:
-    """A paragraph from a line that opens a formula to the line that closes it, or to an empty one."""
+    """Make a paragraph from the line that opens a formula to the line that closes it, or to an empty line."""
     begin = state.bMarks[first] + state.tShift[first]
     opening = None if state.is_code_block(first) else _OPENING_LINE.match(state.src, begin, state.eMarks[first])
     if opening is None:
         return False
     closing = _CLOSING.get(opening[0]) or rf"\end{{{opening[1]}}}"
     if state.src.find(closing, opening.end(), state.eMarks[first]) >= 0:
-        return False  # in one line it is safe
+        return False  # on a single line nothing can split it
     if not silent:
         _push_lines(state, first, _last(state, first, end, closing))
     return True

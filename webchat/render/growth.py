@@ -1,4 +1,4 @@
-"""What makes the HTML of a text that grows into its next state: where to add, and what. Knows no page."""
+"""Computes what turns one state of growing HTML into the next: where to append, and what. Knows no page."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ from html import unescape
 _TAG = re.compile(r'<(/?)([a-zA-Z][^\s/>]*+)(?:[^>"]|"[^"]*+")*+>')
 _VOID = frozenset(("br", "hr", "img", "input", "wbr"))
 _UNDIVIDED = frozenset(("math", "svg"))
-"""What is in these is parsed as HTML only together with them."""
+"""Elements whose content can be parsed as HTML only together with them."""
 _LONGEST_REFERENCE = 12
-"""Characters of "&nbsp;" and the like."""
+"""The most characters of a character reference such as "&nbsp;"."""
 
 
 @dataclass(frozen=True)
 class Growth:
-    """From the root on, the way leads to an element's last child but `path[0]`, and so on, elements only.
+    """The path starts at the root and leads each time to the last child element but `path[i]`.
 
-    At the end of that element, `elements` elements go away with all that is behind them, then `letters` of text (in
-    UTF-16 units). `added[0]` comes there; `added[1]` in place of all that is behind that element, and so on outwards.
+    At the end of that element, the last `elements` elements are removed with everything after them, then `letters` of
+    text (in UTF-16 units). `added[0]` is appended there; `added[1]` replaces everything after that element, and so on
+    outwards.
     """
 
     path: tuple[int, ...]
@@ -32,7 +33,7 @@ class Growth:
 
 @dataclass(frozen=True)
 class _Rest:
-    """What stands behind a place in one of the elements that are open there; `name` is that element's."""
+    """What follows a position in one of the elements that are open there; `name` is the element's name."""
 
     html: str
     elements: int
@@ -41,10 +42,10 @@ class _Rest:
 
 @lru_cache(maxsize=16)
 def growth(before: str, after: str) -> Growth | None:
-    """What makes `before` into `after`, both whole and clean; None if they are the same. Cached for several readers."""
+    """What turns `before` into `after`, both complete and sanitised; None if they are equal. Cached."""
     if before == after:
         return None
-    before, after = str(before), str(after)  # a Markup would check and mark each piece
+    before, after = str(before), str(after)  # a Markup would escape and wrap each piece
     place = _common(before, after)
     old = [*_rests(before[place:])]
     while undivided := next((rest.name for rest in old if rest.name in _UNDIVIDED), None):
@@ -59,7 +60,7 @@ def growth(before: str, after: str) -> Growth | None:
 
 
 def _common(one: str, other: str) -> int:
-    """How many characters both begin with, up to the last place that is inside no tag and no character reference."""
+    """The length of the common prefix, up to the last position that is not inside a tag or character reference."""
     place, end = 0, min(len(one), len(other))
     while place < end:
         middle = (place + end + 1) // 2
@@ -75,7 +76,7 @@ def _common(one: str, other: str) -> int:
 
 
 def _rests(html: str) -> Iterator[_Rest]:
-    """What stands behind a place in each element that is open there, from the innermost to the root."""
+    """What follows a position in each element that is open there, from the innermost to the root."""
     start = depth = elements = 0
     for tag in _TAG.finditer(html):
         if not tag[1]:

@@ -8,29 +8,29 @@ from markdown_it import MarkdownIt
 from markdown_it.rules_inline import StateInline
 
 LONGEST = 2048
-"""Characters of an address that becomes a link; a longer run of text without a blank stays as it is."""
+"""The most characters of an address that becomes a link; a longer run of text without spaces stays text."""
 _SCHEME = re.compile(r"(?:^|[^a-z0-9+-])(https?|mailto)$", re.IGNORECASE)
 _BEFORE = 10
-"""Characters in which a scheme is looked for, and what stands before it."""
+"""The characters in which to look for a scheme and what precedes it."""
 _RUN = re.compile(rf"\S{{1,{LONGEST}}}")
 _BLANK = re.compile(r"\s")
 _BEHIND = re.compile(
     "[\u2018-\u201f\u2026\u3000-\u3003\u3008-\u301f\uff01-\uff0f\uff1a-\uff1f\uff3b-\uff3e\uff5b-\uff65]|\\*\\*"
 )
-"""Ends an address: East Asian marks, which no blank separates from it, and the marks of bold text."""
+"""Ends an address: East Asian punctuation, which follows without a space, and the delimiters of bold text."""
 
 
 def link_addresses(parser: MarkdownIt) -> None:
-    """Have the parser link addresses. Instead of its own two rules, which look at the whole text again and again."""
+    """Make the parser link addresses, in place of its own two rules, which scan the whole text repeatedly."""
     if parser.linkify:
-        # Only what is written as a URL: "main.py" is a file, not a host in Paraguay.
+        # Only full URLs: "main.py" is a file, not a host in Paraguay.
         parser.linkify.set({"fuzzy_link": False, "fuzzy_email": False})
     parser.inline.ruler.at("linkify", _address)
     parser.inline.ruler.enable("linkify")
 
 
 def _address(state: StateInline, silent: bool) -> bool:
-    """The rule for one place, at the colon behind a scheme."""
+    """The rule for one position, at the colon after a scheme."""
     if state.src[state.pos] != ":" or state.linkLevel > 0:
         return False
     scheme = _SCHEME.search(state.src[max(0, state.pos - _BEFORE) : state.pos])
@@ -49,7 +49,7 @@ def _address(state: StateInline, silent: bool) -> bool:
 
 
 def _url_at(state: StateInline, begin: int) -> str:
-    """The address that begins there; "" if there is none. One miss is enough for a run of text without a blank."""
+    """The address that begins there, or "". After one miss, the rest of a run of text without spaces is skipped."""
     missed_in, until = state.env.get("no address", ("", 0))
     if missed_in is state.src and begin < until:
         return ""

@@ -1,4 +1,4 @@
-"""Lists whose inner lists are indented by two blanks, where CommonMark asks for three."""
+"""Lists whose inner lists are indented by two spaces, where CommonMark requires three."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
 
 _LEAST = 2
-"""Columns by which what belongs to an item is indented, at least."""
+"""The least indentation of an item's content, in columns."""
 _LISTS = ("ordered_list_open", "bullet_list_open")
 _BEGIN = re.compile(r"[ \t>]*")
 
 
 def join_lists(parser: MarkdownIt) -> None:
-    """Put lists that are indented deeper than the numbers before them into the last of these numbers' items.
+    """Move lists that are indented deeper than the preceding numbers into the last numbered item.
 
-    Models write "1. a", "  - b", "2. c". CommonMark makes three lists of that.
+    Models write "1. a", "  - b", "2. c", which CommonMark parses as three lists.
     """
     parser.core.ruler.after("block", "lists", _lists)
 
@@ -30,7 +30,7 @@ def _lists(state: StateCore) -> None:
 
 
 def _joined(tokens: Sequence[Token], lines: Sequence[str]) -> list[Token]:
-    """The same blocks with the lists put together, and so in each of them."""
+    """The blocks with their lists joined, at every level."""
     units: list[list[Token]] = []
     for unit in _units(tokens):
         unit = [unit[0], *_joined(unit[1:-1], lines), unit[-1]] if len(unit) > 2 else unit
@@ -49,7 +49,7 @@ def _joined(tokens: Sequence[Token], lines: Sequence[str]) -> list[Token]:
 
 
 def _units(tokens: Sequence[Token]) -> Iterator[list[Token]]:
-    """Each block with all that is in it."""
+    """Each block with its content."""
     unit: list[Token] = []
     depth = 0
     for token in tokens:
@@ -68,7 +68,7 @@ def _belongs(numbers: Token, block: Token, lines: Sequence[str]) -> bool:
 
 
 def _goes_on(before: Sequence[Token], block: Token, lines: Sequence[str]) -> bool:
-    """Whether that is the list which its item's inner list has interrupted."""
+    """Whether that list continues the one that an inner list has interrupted."""
     numbers = before[0]
     if numbers.type != "ordered_list_open" or (numbers.type, numbers.markup) != (block.type, block.markup):
         return False
@@ -79,7 +79,7 @@ def _goes_on(before: Sequence[Token], block: Token, lines: Sequence[str]) -> boo
 
 
 def _column(numbers: Token, lines: Sequence[str]) -> int | None:
-    """Where the first number stands; None if another mark stands before it."""
+    """The column of the first number; None if something else precedes it."""
     indent = _indent(numbers, lines)
     return indent if lines[_first_line(numbers)][indent : indent + 1].isdigit() else None
 

@@ -1,4 +1,5 @@
-"""Footnotes: marked in the text if they are defined anywhere in it, and shown where they were written."""
+"""Footnotes: references become links if the note is defined anywhere in the text; notes are shown where they are
+written."""
 
 from __future__ import annotations
 
@@ -17,16 +18,16 @@ _REFERENCE = re.compile(r"\[\^([^\]\s]{1,100})\]")
 
 
 def read_definitions(parser: MarkdownIt) -> None:
-    """Have the parser take definitions of footnotes, for its `env`.
+    """Make the parser collect definitions of footnotes in its `env`.
 
-    Only that rule of the plugin: its others number the notes and move them to the end of the document, and a text that
-    comes in pieces has none yet.
+    Only this rule of the plugin is used: its others number the notes and move them to the end of the document, which a
+    streamed text does not have yet.
     """
     parser.block.ruler.before("reference", "footnote_def", footnote_def, {"alt": ["paragraph", "reference"]})
 
 
 def mark_references(parser: MarkdownIt) -> None:
-    """Have the parser take references to footnotes that are defined."""
+    """Make the parser accept references to defined footnotes."""
     parser.inline.ruler.before("link", "footnote_ref", _reference)
     parser.add_render_rule("footnote_ref", _mark)
     parser.add_render_rule("footnote_reference_open", _open)

@@ -1,4 +1,4 @@
-"""A code block or table that still grows: each of its lines is rendered once. Knows Markdown only for these two."""
+"""A code block or table that is still growing: each line is rendered once. Knows only these two kinds of blocks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 from markupsafe import Markup
 
 Render = Callable[[str], Markup]
-"""Markdown to safe HTML, as long as nothing of it is finished."""
+"""Renders Markdown that is not finished to safe HTML."""
 
 _FENCE = re.compile(r" {0,3}(?:`{3,}[^`\n]*|~{3,}[^\n]*)\n")
 _FENCE_LIKE = re.compile(r"^[ \t]*(?:`{3}|~{3})", re.MULTILINE)
@@ -17,10 +17,10 @@ _ROWS = re.compile(r"(?:\|[^\n]*(?:\n|\Z))*+")
 
 
 class OpenBlock:
-    """Its lines so far. What the HTML of some of them has in the block's body can follow that of the lines before."""
+    """The lines so far. New lines can be rendered alone: their HTML inside the block's body follows the earlier one."""
 
     def __init__(self, head: str, render: Render, *, is_table: bool) -> None:
-        """`head` are the lines that begin the block."""
+        """`head` are the lines that open the block."""
         self._head, self._render, self._is_table = head, render, is_table
         self._tags = ("<tbody>\n", "</tbody>") if is_table else ("<code>", "</code>")
         self._settled = len(head)
@@ -28,7 +28,7 @@ class OpenBlock:
         self._around = self._parts(f"{head}|\n" if is_table else head)
 
     def more(self, text: str) -> Markup | None:
-        """The HTML of the block with all lines so far; None if something else may have begun."""
+        """The HTML of the block with all lines so far; None if the block may have ended."""
         new = text[self._settled :]
         if not (self._are_rows(new) if self._is_table else not _FENCE_LIKE.search(new)):
             return None
@@ -41,25 +41,25 @@ class OpenBlock:
         return Markup(f"{self._around[0]}{self._begun}{rest}{self._around[2]}")  # noqa: S704  (safe, as its parts are)
 
     def _are_rows(self, new: str) -> bool:
-        # Footnotes are counted from the first row on.
+        # Footnotes are counted from the first row.
         return bool(_ROWS.fullmatch(new)) and "[^" not in self._head + new
 
     def _inside(self, lines: str) -> str | None:
-        """What is in the block's body; None if these lines change what is around it, as a table's side."""
+        """The HTML of the block's body; None if these lines change what surrounds it, such as a table's alignment."""
         if not lines:
             return ""
         parts = self._parts(self._head + lines)
         return parts[1] if parts and self._around and parts[::2] == self._around[::2] else None
 
     def _parts(self, text: str) -> tuple[str, str, str] | None:
-        """The HTML before its body, in it and behind it."""
+        """The HTML before, inside and after its body."""
         before, begins, rest = str(self._render(text)).partition(self._tags[0])
         inside, ends, behind = rest.rpartition(self._tags[1])
         return (before + begins, inside, ends + behind) if ends else None
 
 
 def open_block(text: str, render: Render) -> OpenBlock | None:
-    """The code block or table that the text begins with, if that is all of it so far and can be continued."""
+    """The code block or table that makes up the whole text so far, if there is one and it can be continued."""
     for pattern, is_table in ((_FENCE, False), (_TABLE, True)):
         head = pattern.match(text)
         if head:

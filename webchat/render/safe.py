@@ -1,4 +1,4 @@
-"""What HTML an answer may contain. Everything else is removed, whatever wrote it."""
+"""The HTML that an answer may contain. Everything else is removed, whatever its source."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _MATHEMATICS: dict[str, set[str]] = {
     **{tag: set() for tag in "mmultiscripts mn mphantom mprescripts mroot mrow msqrt mstyle".split()},
     **{tag: set() for tag in "msub msubsup msup mtable mtd mtext mtr semantics".split()},
 }
-"""MathML's elements and their own attributes. None of them can lead, load or run anything."""
+"""MathML elements and their own attributes. None of them can link, load or run anything."""
 _SAFE = nh3.Cleaner(
     tags=set(
         "a blockquote br button code del details div em figcaption figure h3 h4 h5 h6 hr input kbd li ol p pre s span "
@@ -81,6 +81,6 @@ def _checked(tag: str, name: str, value: str) -> str | None:
 
 
 def safe(html: str) -> Markup:
-    """The HTML without anything that could act, load or write over the page."""
-    # Each mark in a box of its own, where it turns nothing, and is still there when the text is copied.
+    """The HTML without anything that could run, load or cover the page."""
+    # Each control is isolated in its own element: it reorders nothing, and is still there when the text is copied.
     return Markup(TURNING.sub(r'<span class="bidi">\g<0></span>', _SAFE.clean(html)))  # noqa: S704  (made safe here)

@@ -1,4 +1,4 @@
-"""The few HTML tags that models write because Markdown has no marks for them. All others stay text."""
+"""The few HTML tags that models write because Markdown has no syntax for them. All others stay text."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 
 LONGEST = 200
-"""Characters between two tags: what is written so is short, and nothing further is searched for the second one."""
+"""The most characters between the two tags, which limits the search for the closing one."""
 _TAG = re.compile(rf"<br\s*/?>|<(?P<name>sub|sup|kbd)>(?P<inner>[^<]{{1,{LONGEST}}})</(?P=name)>", re.IGNORECASE)
 
 
 def read_tags(parser: MarkdownIt) -> None:
-    """Have the parser take `<br>`, also in a table's cell, and pairs of `<sub>`, `<sup>` and `<kbd>`."""
+    """Make the parser accept `<br>`, also in table cells, and pairs of `<sub>`, `<sup>` and `<kbd>`."""
     parser.inline.ruler.before("autolink", "tag", _tag)
     parser.add_render_rule("br", _break)
 

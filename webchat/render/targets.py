@@ -1,4 +1,4 @@
-"""Where links and pictures lead: to an address that a browser can follow, or to a target that is shown as text."""
+"""Targets of links and pictures: an address that a browser can follow, or text."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _DATA = re.compile(r"data:[^;,]*", re.IGNORECASE)
 
 
 def show_targets(parser: MarkdownIt) -> None:
-    """Make links of addresses only, and show the target of every other link behind its text.
+    """Make links only of addresses; show any other target after the link's text.
 
-    A relative link would lead into this application, and what a model links to are files of its own.
+    A relative link would lead into this application, but models link to their own files.
     """
-    # Every target is taken from its brackets, so that it is shown in one way; what becomes a link is decided here.
+    # The parser accepts every target, so that all are shown alike; what becomes a link is decided here.
     parser.validateLink = lambda url: True  # type: ignore[method-assign]
     parser.core.ruler.after("inline", "targets", _targets)
 
@@ -30,13 +30,13 @@ def is_address(target: str) -> bool:
 
 
 def readable(target: str) -> str:
-    """The target for people: without escapes, and without the data that it may consist of."""
+    """The target as people read it: without escapes, and without the content of a data: URL."""
     data = _DATA.match(target)
     return data[0] if data else normalizeLinkText(target)
 
 
 def picture_name(token: Token) -> str:
-    """What a picture is called."""
+    """The name of a picture."""
     return token.content or "picture"
 
 
@@ -64,7 +64,7 @@ def _link(opened: Token, inner: list[Token], closed: Token) -> Iterator[Token]:
     address = str(opened.attrs.get("href", ""))
     target = readable(address)
     if is_address(address):
-        # One link in another would leave the outer one empty: a picture in a link is its name.
+        # A link inside a link would leave the outer one empty, so a picture in a link becomes its name.
         inner = [_text(picture_name(token)) if token.type == "image" else token for token in inner]
         named = any(token.content.strip() for token in inner)
         yield from (opened, *inner, *([] if named else [_text(target)]), closed)

@@ -1,4 +1,4 @@
-"""What a command wrote to its terminal as HTML: lines as they came to stand there, in 16 colours. Knows no page."""
+"""Renders terminal output as HTML: the lines as a terminal would finally show them, in 16 colours. Knows no page."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from webchat.chat.plain import TURNING
 
 _UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 _TOKEN = re.compile(
-    # Each begins with one of these, which is looked for first since it is found fast.
+    # Every sequence begins with one of these, which are fast to search for.
     rf"(?={_UNSEEN.pattern})(?:"
-    # Strings for the terminal itself (titles, links, pictures); one without its end goes to the end of its line.
+    # Strings for the terminal itself (titles, links, pictures); an unterminated one extends to the end of its line.
     r"(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c\n]*(?:\x07|\x1b\\|\x9c)?"
     r"|(?:\x1b\[|\x9b)(?P<params>[0-?]*)(?P<between>[ -/]*)(?P<final>[@-~]?)"
     r"|\x1b[ -/]*[0-~]?"
@@ -26,7 +26,7 @@ _TOKEN = re.compile(
 )
 _SIGNS = {chr(code): chr(0x2400 + code) for code in range(32)} | {"\x7f": "\u2421"}
 _MOVES = re.compile(r"[\r\x08]|(?:\x1b\[|\x9b)[0-9;]*[GK]")
-"""What goes back within a line, as progress bars do."""
+"""Sequences that move back within a line, as progress bars do."""
 _LINE_END = re.compile(r"\r+\n")
 _FLAGS = {1: "bold", 2: "dim", 3: "italic", 4: "underline", 7: "inverse"}
 _OFF = {22: ("bold", "dim"), 23: ("italic",), 24: ("underline",), 27: ("inverse",), 39: ("colour",), 49: ("filled",)}
@@ -40,7 +40,7 @@ _CUBE = (0, 95, 135, 175, 215, 255)
 
 @dataclass(frozen=True, slots=True)
 class _Style:
-    """How a character looks. `colour` is one of 16; a background is only told from none."""
+    """A character's style. `colour` is one of 16; of a background it is only known whether there is one."""
 
     colour: int | None = None
     filled: bool = False
@@ -62,7 +62,7 @@ _Run = tuple[_Style, str]
 
 
 def terminal(text: str) -> Markup:
-    """The text as HTML for a <pre>. Nothing in it acts any more: no escape and no control gets through."""
+    """The text as HTML for a <pre>, without any escape sequence or control character."""
     style, pieces = _PLAIN, []
     for piece, goes_back in _pieces(_normal(text)):
         runs, style = (_written_over if goes_back else _written)(piece, style)
@@ -71,7 +71,7 @@ def terminal(text: str) -> Markup:
 
 
 def written(text: str) -> str:
-    """The same as text, without colours."""
+    """The same as plain text."""
     pieces = (
         _written_over(piece, _PLAIN) if back else _written(piece, _PLAIN) for piece, back in _pieces(_normal(text))
     )
@@ -79,12 +79,12 @@ def written(text: str) -> str:
 
 
 def visible(text: str) -> str:
-    """Any text with a sign for each control, which then hides nothing: what a person is asked about, say."""
+    """The text with a visible symbol for each control character, so that nothing is hidden from the reader."""
     return _UNSEEN.sub(lambda found: _SIGNS.get(found[0], "\ufffd"), _normal(text))
 
 
 def plain(text: str) -> Markup:
-    """The same as HTML for a <pre>; marks that turn writing around stand in a box of their own."""
+    """The same as HTML for a <pre>, with bidirectional controls isolated in their own elements."""
     return Markup(_escaped(visible(text)))  # noqa: S704
 
 
@@ -93,7 +93,7 @@ def _normal(text: str) -> str:
 
 
 def _pieces(text: str) -> Iterator[tuple[str, bool]]:
-    """Lines in which something goes back, and what stands between them."""
+    """Lines that overwrite themselves, and the text between them."""
     if not _MOVES.search(text):
         yield text, False
         return
@@ -114,7 +114,7 @@ def _html(style: _Style, text: str) -> str:
 
 
 def _tokens(text: str) -> Iterator[str | re.Match[str]]:
-    """Text and what stands between it."""
+    """Plain text and escape sequences, in order."""
     end = 0
     for token in _TOKEN.finditer(text):
         if token.start() > end:
@@ -126,7 +126,7 @@ def _tokens(text: str) -> Iterator[str | re.Match[str]]:
 
 
 def _written(text: str, style: _Style) -> tuple[list[_Run], _Style]:
-    """Lines that only go forward, and the style after them."""
+    """Lines that only move forward, and the style after them."""
     runs: list[_Run] = []
     for token in _tokens(text):
         if isinstance(token, str):
@@ -137,7 +137,7 @@ def _written(text: str, style: _Style) -> tuple[list[_Run], _Style]:
 
 
 def _written_over(line: str, style: _Style) -> tuple[Iterable[_Run], _Style]:
-    """A line as it stands after all that was written over its beginning, and the style after it."""
+    """A line after everything in it has been overwritten, and the style after it."""
     cells: list[tuple[_Style, str]] = []
     column = 0
     for token in _tokens(line):
@@ -159,7 +159,7 @@ def _written_over(line: str, style: _Style) -> tuple[Iterable[_Run], _Style]:
 
 
 def _erase(cells: list[tuple[_Style, str]], column: int, how: int) -> int:
-    """Erase behind the column (0), before it (1) or all of the line (2), which keeps the column."""
+    """Erase from the column to the end (0), up to the column (1) or the whole line (2); the column stays."""
     if how == 1:
         cells[:column] = [(_PLAIN, " ")] * column
     else:
@@ -175,7 +175,7 @@ def _number(params: str, otherwise: int) -> int:
 
 
 def _styled(style: _Style, token: re.Match[str]) -> _Style:
-    """The style after a token; only those that choose one change it."""
+    """The style after a token."""
     params = token["params"]
     if token["final"] != "m" or token["between"] or params[:1] in tuple("<=>?"):
         return style
@@ -193,7 +193,7 @@ def _styled(style: _Style, token: re.Match[str]) -> _Style:
 
 
 def _codes(param: str) -> list[int]:
-    """A parameter and what belongs to it; what is no number is one that means nothing."""
+    """The parameters of a style sequence; anything that is not a number becomes one without a meaning."""
     return [_number(part, -1) if part else 0 for part in param.split(":")[:8]]
 
 
@@ -213,7 +213,7 @@ def _with(style: _Style, code: int) -> _Style:
 
 
 def _chosen(given: list[int]) -> int | None:
-    """One of 16 for `5, number` of 256 colours or `2, red, green, blue`; None if it is neither."""
+    """One of the 16 colours for `5, number` of 256 colours or `2, red, green, blue`; None for anything else."""
     if len(given) >= 2 and given[0] == 5 and 0 <= given[1] <= 255:
         return given[1] if given[1] < 16 else _nearest(*_of_256(given[1]))
     rgb = given[-3:] if len(given) >= 4 and given[0] == 2 else []

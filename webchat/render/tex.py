@@ -1,4 +1,4 @@
-"""Formulas in TeX as MathML, which browsers show by themselves. Knows no Markdown."""
+"""Converts TeX formulas to MathML, which browsers render natively. Knows no Markdown."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from math_core import LatexToMathML
 
 LONGEST = 4_000
-"""Characters of a formula; longer ones stay text."""
+"""The most characters of a formula; longer ones stay text."""
 DEEPEST = 60
-"""Groups and commands inside each other, and elements in what is made of them; deeper ones stay text.
+"""The deepest nesting of groups and commands, and of the resulting elements; deeper formulas stay text.
 
-The library has no such bound, and a page takes no more.
+The library has no such limit, and a page cannot take more.
 """
 _MACROS = {
-    # What the library has no command for, and models write all the same.
+    # Commands that models write and the library lacks.
     "abs": r"\left|#1\right|",
     "norm": r"\left\|#1\right\|",
     "mbox": r"\text{#1}",
@@ -49,14 +49,14 @@ _MACROS = {
     "strut": "",
     "mathstrut": "",
     "allowbreak": "",
-    # Equations are not counted: each formula would begin with 1 again.
+    # Equations are not numbered: each formula would begin with 1 again.
     "tag": r"\qquad\text{(#1)}",
     "eqref": r"\text{(#1)}",
     "ref": r"\text{#1}",
 }
 _DEFINES = re.compile(r"\\(?:(?:re|provide)?newcommand|providecommand|[egx]?def|let|futurelet)(?![A-Za-z])")
 _ENVIRONMENTS = {
-    # Without numbers, and in the formula's own place.
+    # Unnumbered variants, which stay in the formula's place.
     **dict.fromkeys(("align", "alignat", "alignedat", "flalign", "split"), "aligned"),
     **dict.fromkeys(("gather", "multline"), "gathered"),
     "smallmatrix": "matrix",
@@ -72,19 +72,19 @@ _PLAIN = (
         re.compile(r"\\(begin|end)\{([A-Za-z]+)\*?\}(?:\[[a-z]\])?"),
         lambda found: rf"\{found[1]}{{{_ENVIRONMENTS.get(found[2], found[2])}}}",
     ),
-    # The space below a row, which the library would show as text, and the edges of a table.
+    # The space below a row, which the library would show as text, and the borders of a table.
     (re.compile(r"\\\\\s*\[\s*-?[\d.]+\s*[a-z]{2}\s*\]"), r"\\\\"),
     (re.compile(r"@\{[^{}]*\}"), ""),
     (re.compile(r"\\(left|right|middle|[bB]igg?[lrm]?)\s*<"), r"\\\1\\langle "),
     (re.compile(r"\\(left|right|middle|[bB]igg?[lrm]?)\s*>"), r"\\\1\\rangle "),
     (re.compile(r"\\text\{([^{}$]*)\$([^{}$]*)\$([^{}$]*)\}"), r"\\text{\1}\2\\text{\3}"),
 )
-"""What is written in another way first."""
+"""Rewritten before the conversion."""
 _DEPTH = re.compile(
     r"\\(?:begin|left)(?![A-Za-z])|\\(?:end|right)(?![A-Za-z])|\\(?:[A-Za-z]+|.)|[{}]|[\s\[\]^_]+|.", re.S
 )
 _BETWEEN = re.compile(r"[\s\[\]^_]")
-"""What may stand between a command and what it waits for."""
+"""What may come between a command and its argument."""
 _LASTING = re.compile(r"\\(?:color|(?:display|text|script|scriptscript)style)$")
 _TAG = re.compile(r"<(/?)[a-z]+[^>]*?(/?)>")
 _STYLE = re.compile(r' style="([^"]*)"')
@@ -102,18 +102,18 @@ _CLASSES = {
     "border-right": "line-right",
     "margin-left:-0.16666667em": "closer",
 }
-"""The page allows no styles in its elements; these are in its style sheet."""
+"""The page forbids inline styles; these are in its style sheet."""
 _ENCLOSED = (
     (re.compile(r'<menclose notation="box">'), '<mrow class="boxed">'),
     (re.compile(r'<menclose notation="[a-z ]+">'), '<mrow class="struck">'),
     (re.compile(r'<mrow class="menclose-[a-z ]+"></mrow>'), ""),
     (re.compile("</menclose>"), "</mrow>"),
 )
-"""An element that one browser knows, in a way that all show."""
+"""Replaces an element that only one browser supports."""
 
 
 def mathml(tex: str, *, display: bool) -> str | None:
-    """The formula with its source as an annotation; None if it is not one, too long, or nested too deep."""
+    """The formula with its source as an annotation; None if it is invalid, too long, or nested too deeply."""
     if len(tex) > LONGEST or TURNING.search(tex) or _DEFINES.search(tex) or _depth(tex) > DEEPEST:
         return None
     made = _made(_rewritten(tex), display)
@@ -128,7 +128,7 @@ def mathml(tex: str, *, display: bool) -> str | None:
 
 
 def _made(tex: str, display: bool) -> str | None:
-    # A megabyte that a chat without formulas does not need.
+    # Imported late: it takes a megabyte, which a chat without formulas does not need.
     from math_core import LatexError
 
     try:
@@ -145,7 +145,7 @@ def _library() -> LatexToMathML:
 
 
 def _rewritten(tex: str) -> str:
-    """The same formula in what the library knows."""
+    """The formula rewritten with commands that the library supports."""
     for pattern, replacement in _PLAIN:
         tex = pattern.sub(replacement, tex)
     if r"\begin" not in tex and re.search(r"\\\\|(?<!\\)&", tex):
@@ -154,7 +154,7 @@ def _rewritten(tex: str) -> str:
 
 
 def _depth(tex: str) -> int:
-    """How deep the library may call itself, at most: once for each group, and for each command that waits for more."""
+    """An upper bound of the library's recursion: a level for each group, and for each command with an argument."""
     outer = list[tuple[int, int]]()
     around = waiting = lasting = most = 0
     for token in _DEPTH.findall(tex):
@@ -176,7 +176,7 @@ def _depth(tex: str) -> int:
 
 
 def _elements(html: str) -> int:
-    """How deep its elements are inside each other."""
+    """How deeply its elements are nested."""
     depth = most = 0
     for closing, alone in _TAG.findall(html):
         depth += 0 if alone else -1 if closing else 1

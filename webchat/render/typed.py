@@ -1,4 +1,4 @@
-"""What people write: as they typed it, except for code between fences."""
+"""Renders people's messages: as typed, except for fenced code."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from webchat.render.rendered import Rendered
 from webchat.render.safe import safe
 
 KEPT_CHARACTERS = 4 * 2**20
-"""Of the messages with code that were rendered last and their HTML, together."""
+"""The size of the cache of messages with code and their HTML, in characters."""
 _FENCE = re.compile(
     r"^ {0,3}(?P<mark>`{3,}+|~{3,}+)[ \t]*+(?P<info>[^`\n]*+)\n(?P<code>.*?)(?:^ {0,3}(?P=mark)[`~]*[ \t]*$\n?|\Z)",
     re.M | re.S,
@@ -19,7 +19,7 @@ _FENCE = re.compile(
 
 
 def typed(text: str) -> Markup:
-    """The text with its lines and marks, and its code blocks as those of answers. Line ends must be "\\n"."""
+    """The text exactly as typed, with code blocks rendered like those of answers. Line ends must be "\\n"."""
     return _kept.get(text) if "```" in text or "~~~" in text else _plain(text)
 
 
