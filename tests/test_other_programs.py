@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import threading
 
 import pytest
@@ -17,6 +18,7 @@ from webchat.errors import InvalidInput
 
 JSON = {"Accept": "application/json"}
 AMPLIFIER, CLAUDE, CODEX = f"amplifier.{ROOT}", "claude-code.aaaa-1", f"codex.{THREAD}"
+COPIES = ("webchat.copy", "webchat.fork")
 
 
 @pytest.fixture
@@ -143,9 +145,40 @@ def test_the_page_can_be_read_and_not_written(client, all_three):
 def test_nothing_is_written_into_them(client, all_three, path, fields):
     before = everything(all_three.amplifier / "projects")
     answer = client.post(f"/sessions/{AMPLIFIER}/{path}", data=fields, headers=JSON)
-    assert answer.status_code in (404, 409)
-    assert answer.json["error"]
+    assert answer.status_code == 409
+    assert "another program's" in answer.json["error"]
     assert everything(all_three.amplifier / "projects") == before
+
+
+def test_any_write_but_a_copy_is_refused(app, client, all_three):
+    message_id = client.get(f"/sessions/{AMPLIFIER}", headers=JSON).json["messages"][0]["id"]
+    values = {"session_id": AMPLIFIER, "message_id": message_id, "key": "k", "name": "p"}
+    fields = {"message": "x", "title": "x", "option": "yes", "mode": "plan", "model": "x"}
+    told = {}
+    for rule in app.url_map.iter_rules():
+        if "POST" in rule.methods and "session_id" in rule.arguments and rule.endpoint not in COPIES:
+            for action in re.findall(r"\w+", re.search(r"<any\(([^)]*)|$", rule.rule)[1] or "_"):
+                path = re.sub(r"<any[^>]*>", action, rule.rule)
+                path = re.sub(r"<(?:\w+:)?(\w+)>", lambda found: values[found[1]], path)
+                told[path] = client.post(path, data=fields, headers=JSON).status_code
+    assert len(told) > 20
+    assert {path: status for path, status in told.items() if status != 409} == {}
+
+
+@pytest.mark.parametrize("action", ["pin", "archive", "delete"])
+def test_what_is_done_with_all_of_the_list_leaves_them_out(client, manager, all_three, action):
+    mine = client.post("/messages", data={"message": "mine"}, headers=JSON).json["session_id"]
+    answer = client.post(f"/sessions/{action}", data={"all": "yes"}, headers=JSON)
+    assert (answer.status_code, answer.json["sessions"]) == (200, [mine])
+    assert len(listed(client)["sessions"]) == (4 if action == "pin" else 3)
+    named = client.post(f"/sessions/{action}", data={"id": [AMPLIFIER]}, headers=JSON)
+    assert named.status_code == 409
+
+
+def test_of_one_program_the_page_offers_nothing_that_changes_them(client, page, all_three):
+    client.post("/messages", data={"message": "mine"})
+    assert "Delete all" in client.get("/sessions").text
+    assert page("/sessions?program=codex").soup.select("#several") == []
 
 
 def test_it_is_continued_in_a_copy(client, manager, backend, all_three):

@@ -33,7 +33,7 @@ class Housekeeping:
     """What people do with whole sessions.
 
     Each call on several sessions is one write, all or nothing. Raises SessionNotFound for one that is not there, not
-    theirs, or (but for `restore` and `purge`) in the trash, and StorageError.
+    theirs, or (but for `restore` and `purge`) in the trash; ReadOnlySession for another program's; StorageError.
     """
 
     def __init__(
@@ -44,10 +44,11 @@ class Housekeeping:
         current: CurrentBackend,
         trash_days: float,
         longest_title: int,
+        refuse: Callable[[str], None],
         send_left: Callable[[], None],
         chores: Collection[Callable[[], None]],
     ) -> None:
-        """`trash_days` is for how long a deleted session is kept.
+        """`trash_days` is for how long a deleted session is kept. `refuse` raises if a session cannot be changed here.
 
         `send_left` sends queued messages that are left; it is called regularly. `chores` are called whenever the trash
         is emptied.
@@ -56,10 +57,11 @@ class Housekeeping:
         self._store, self._storage, self._supervisor, self._current = store, storage, supervisor, current
         self._taken_in = False
         self.look_interval, self.after_trouble = LOOK_INTERVAL, AFTER_TROUBLE
-        self._send_left, self._chores = send_left, chores
+        self._refuse, self._send_left, self._chores = refuse, send_left, chores
 
     def rename(self, session_id: str, title: str, owner: str | None = None) -> WebChatSession:
         """Give the session this title, which no model replaces. Raises InvalidInput."""
+        self._refuse(session_id)
         self._store.name(session_id, checked_title(title, self._longest_title), owner, by="person")
         return self._changed(session_id, owner)
 
@@ -82,6 +84,7 @@ class Housekeeping:
             return max(there[session_id] for session_id in session_ids)
         self._store.require_known()
         for session_id in left:
+            self._refuse(session_id)
             self._store.require(session_id, owner)
         deleted_at = self._throw_away(left, owner)
         self._tell(left)
@@ -111,6 +114,8 @@ class Housekeeping:
     def restore(self, session_ids: Collection[str], owner: str | None = None) -> None:
         """Restore sessions from the trash. Idempotent."""
         left = [session_id for session_id in session_ids if self._store.get(session_id, owner) is None]
+        for session_id in left:
+            self._refuse(session_id)
         if left:
             with self._storage.without_purges():
                 self._store.restore(left, owner)
@@ -120,6 +125,7 @@ class Housekeeping:
         """Delete sessions in the trash for good, with their transcripts."""
         known = {session.session_id for session in self._store.trash(owner)}
         for session_id in session_ids:
+            self._refuse(session_id)
             if session_id not in known:
                 raise SessionNotFound(session_id)
         self._purge(session_ids)
@@ -202,6 +208,8 @@ class Housekeeping:
     def _mark(self, session_ids: Collection[str], owner: str | None, field: str, value: bool) -> None:
         if not session_ids:
             raise InvalidInput("Choose a session first.")
+        for session_id in session_ids:
+            self._refuse(session_id)
         self._store.mark(session_ids, {field: value}, owner)
         self._tell(session_ids)
 

@@ -89,14 +89,15 @@ class WebChatSessionManager:
         self._dispatcher = ReplyDispatcher(current, store, supervisor, storage.bus, clock, context)
         self._rules = ConversationRules(store, storage, supervisor, self._dispatcher, clock, allowance)
         self._lifecycle = SessionLifecycle(store, storage, supervisor, current, allowance, limits.title)
-        self.queue = MessageQueue(store, storage, supervisor, self._rules, clock, allowance, limits.message)
+        self.programs = OtherPrograms(programs, storage, supervisor.stopping)
+        self.queue = MessageQueue(
+            store, storage, supervisor, self._rules, clock, allowance, limits.message, self.get_session
+        )
         self.agents = AgentSessions(store, storage, supervisor, current, clock)
         self.archive = Archive(store, storage, supervisor, limits, allowance)
         chores = (self.archive.importer.discard_left, *chores)
-        self.housekeeping = Housekeeping(
-            store, storage, supervisor, current, trash_days, limits.title, self.queue.send_left, chores
-        )
-        self.programs = OtherPrograms(programs, storage, supervisor.stopping)
+        keeping = trash_days, limits.title, self.programs.refuse, self.queue.send_left, chores
+        self.housekeeping = Housekeeping(store, storage, supervisor, current, *keeping)
         self._directory = SessionDirectory(store, storage.search, self.housekeeping, self.programs)
 
     # Sessions

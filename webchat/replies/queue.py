@@ -44,9 +44,12 @@ class MessageQueue:
         clock: Callable[[], str],
         allowance: Allowance,
         longest_message: int,
+        require: Callable[[str, str | None], WebChatSession],
     ) -> None:
+        """`require` gives a session that may be changed, or raises."""
         self._store, self._storage, self._supervisor, self._rules = store, storage, supervisor, rules
         self._clock, self._allowance, self._longest_message = clock, allowance, longest_message
+        self._require = require
         self._without_place: set[str] = set()
         """Sessions whose next message found no free slot in this process."""
         self._held: dict[str, object] = {}
@@ -92,7 +95,7 @@ class MessageQueue:
 
         Raises as that does, except SessionBusy; LimitReached if the queue is full.
         """
-        session = self._store.require(session_id, owner)
+        session = self._require(session_id, owner)
         sent = checked_submission(message, self._longest_message, files, key, seen, client)
         waiting = self.items(session_id)
         known = _same(waiting, key, sent.text) if key else None
@@ -118,7 +121,7 @@ class MessageQueue:
 
     def wait(self, session_id: str, key: str, owner: str | None, gone: Callable[[], bool]) -> Posted:
         """Wait until a message is sent. Raises NotWaiting if it is taken back, Held; Closing, also if `gone()`."""
-        session = self._store.require(session_id, owner)
+        session = self._require(session_id, owner)
         with self._storage.bus.listen(session_id) as waiter:
             while not (gone() or self._supervisor.stopping.is_set()):
                 waiter.clear()
@@ -135,7 +138,7 @@ class MessageQueue:
 
     def change(self, session_id: str, key: str, message: str, owner: str | None = None) -> QueuedMessage:
         """Edit a queued message. Raises NotWaiting, InvalidInput, TooLarge."""
-        session = self._store.require(session_id, owner)
+        session = self._require(session_id, owner)
         text = checked_message(message, self._longest_message)
         with storing(NOT_QUEUED), self._storage.queue.changing(session_id) as items:
             place = self._place(session, items, key)
@@ -147,7 +150,7 @@ class MessageQueue:
 
     def take_back(self, session_id: str, key: str, owner: str | None = None, *, keep: bool) -> QueuedMessage:
         """Remove a message from the queue; with `keep` the message field shows it. Raises NotWaiting."""
-        session = self._store.require(session_id, owner)
+        session = self._require(session_id, owner)
         with storing("The message could not be taken back"), self._storage.queue.changing(session_id) as items:
             item = items.pop(self._place(session, items, key))
             if keep:
@@ -170,7 +173,7 @@ class MessageQueue:
         self, session_id: str, keys: Collection[str], owner: str | None = None
     ) -> list[tuple[str, str | bytes]]:
         """The files and pictures, (name, content) each, of the messages with these keys that were taken back."""
-        self._store.require(session_id, owner)
+        self._require(session_id, owner)
         items = [item for item in self.returned(session_id) if item.key in keys]
         files = [(file.name, file.content) for item in items for file in item.files]
         with storing("The picture could not be read"):
@@ -188,7 +191,7 @@ class MessageQueue:
 
     def send_now(self, session_id: str, key: str, owner: str | None = None) -> Posted:
         """Send a held message. Raises NotWaiting, and what `post_message` raises."""
-        session = self._store.require(session_id, owner)
+        session = self._require(session_id, owner)
         with storing("The message could not be sent"), self._storage.queue.changing(session_id) as items:
             item = items[self._place(session, items, key)]
             posted = self._rules.send_queued(session, item, after_whole=False)

@@ -166,7 +166,7 @@ def fork(session_id: str, message_id: str) -> AnyResponse:
 
 def ask(session_id: str, message_id: str) -> AnyResponse:
     """Send a message to the model that was understood as a memory command."""
-    asked = manager().conversation(session_id, owner()).find(message_id)
+    asked = manager().read_conversation(manager().get_session(session_id, owner()).session_id).find(message_id)
     if asked is None or asked.role != "user":
         raise InvalidInput("Only a message can be asked again.")
     reserve()

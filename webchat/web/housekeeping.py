@@ -86,7 +86,8 @@ def tidy_several(action: str) -> AnyResponse:
     if fields.optional("all"):
         in_trash = action in ("restore", "purge")
         shelf: Shelf = "trash" if in_trash else "archive" if fields.optional("show") == "archived" else "list"
-        session_ids = [session.session_id for session in manager().list_page(shelf, owner=owner())]
+        listed = manager().list_page(shelf, owner=owner())
+        session_ids = [session.session_id for session in listed if not session.program]
     return _do(action, session_ids)
 
 
