@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import io
 import json
 import multiprocessing
 import os
 import subprocess
 import sys
+import threading
 
 import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.reading import until
 from tests.stored import documents_in
 from webchat.errors import InvalidInput, LimitReached, StorageError, TooLarge
 from webchat.fileutil import DiskFolder, MemoryFolder, locked
 from webchat.memory import MemoryStore, answer, categorise, check_memory_intent, tags_of
 from webchat.storage import storage_at
 
+JSON = {"Accept": "application/json"}
 NAME = "memory-store.yaml"
 LINE_ENDS = "a '\"\n\r\t\x85\u2028\u2029\ufeff:#-|>%\\\x01\x1b\x7f😀é&*!\uffff"
 TEXTS = st.text() | st.text(LINE_ENDS, max_size=200) | st.text("ab \n\u2028\x85\\\"'", min_size=60, max_size=300)
@@ -568,6 +572,37 @@ def test_what_cannot_be_remembered_stays_in_the_field(client, page):
     assert refused.status_code == 413
     assert page(refused).field == text
     assert client.post("/api/chat", json={"message": text}).status_code == 413
+
+
+@pytest.mark.parametrize("path", ["/messages", "/sessions/ID/messages", "/api/chat"])
+@pytest.mark.parametrize("text", ["remember this: the plan", "recall the plan"])
+def test_a_message_with_a_file_is_no_command(client, manager, backend, path, text):
+    session_id = manager.create_session().session_id
+    path = path.replace("ID", session_id)
+    form = {"message": text, "file": (io.BytesIO(b"by noon"), "plan.txt")}
+    fields = {"message": text, "files": [{"name": "plan.txt", "content": "by noon"}]}
+    for told in (client.post(path, data=form, headers=JSON), client.post(path, json=fields, headers=JSON)):
+        assert told.json["response"].startswith(f"You said: {text}")
+        question = manager.conversation(told.json["session_id"]).messages[-2]
+        assert (question.content, [file.content for file in question.files]) == (text, ["by noon"])
+    assert [("by noon" in asked) for _, asked in backend.asked] == [True, True]
+    assert client.post(path, data={"message": text}, headers=JSON).json["response"].startswith(("Remembered", "No mem"))
+
+
+def test_nor_is_one_with_the_file_of_a_message_that_was_taken_back(client, manager, backend):
+    gate = threading.Event()
+    backend.plays("first", gate)
+    posted = manager.start_conversation("hi")
+    session_id = posted.session.session_id
+    waits = manager.queue.send(session_id, "look", key="k", files=[("plan.txt", b"by noon")])
+    manager.queue.take_back(session_id, waits.key, keep=True)
+    gate.set()
+    posted.wait()
+    form = {"message": "remember this: the plan", "back": waits.key, "keep": waits.key}
+    client.post(f"/sessions/{session_id}/messages", data=form, headers={"HX-Request": "true"})
+    until(lambda: not manager.answers_in_flight)
+    assert [file.content for file in manager.conversation(session_id).messages[-2].files] == ["by noon"]
+    assert manager.queue.returned(session_id) == ()
 
 
 def test_the_settings_page_shows_a_hundred_at_a_time(client, page, home):

@@ -7,11 +7,12 @@ from flask import Blueprint, Response
 from webchat.chat.message import Message
 from webchat.chat.part_records import fields_of
 from webchat.errors import NoActiveSession
-from webchat.memory import answer, check_memory_intent
+from webchat.memory import answer
 from webchat.session_store import DEFAULT_DESCRIPTION, WebChatSession
 from webchat.web.context import chat_of, manager, owner
 from webchat.web.faces import json_answer
 from webchat.web.inputs import allow_files, request_fields
+from webchat.web.memory_commands import memory_intent
 from webchat.web.new_session import agent, folder
 from webchat.web.queued import post_or_wait
 from webchat.web.saved_prompts import expanded
@@ -60,7 +61,7 @@ def chat() -> Response:
     message = fields.required("message", "message is required")
     session_id = fields.optional("session_id") or _current_id()
     message = expanded(message, session_id)
-    memory, intent = chat_of().memory, check_memory_intent(message)
+    memory, intent = chat_of().memory, memory_intent(message)
     if memory is not None and intent is not None:
         with manager().allowance.message(owner(), 0):
             said = answer(memory, *intent, owner())

@@ -11,7 +11,7 @@ from webchat.chat.conversation import Conversation
 from webchat.chat.message import Message
 from webchat.chat.queued import QueuedMessage
 from webchat.errors import InvalidInput
-from webchat.memory import MemoryAnswer, answer, answered_before, check_memory_intent
+from webchat.memory import MemoryAnswer, answer, answered_before
 from webchat.replies.submission import once
 from webchat.session_store import WebChatSession
 from webchat.web import pieces
@@ -21,6 +21,7 @@ from webchat.web.faces import Face, is_script, json_answer, wanted_face
 from webchat.web.form_answers import chat_answer, chat_answer_with, messages_answer
 from webchat.web.htmx import fragments, is_htmx
 from webchat.web.inputs import allow_files, request_fields
+from webchat.web.memory_commands import memory_intent
 from webchat.web.new_session import agent, folder
 from webchat.web.parts import waiting_fields
 from webchat.web.queue import after_queueing
@@ -83,7 +84,7 @@ def resume(session_id: str) -> AnyResponse:
 def start() -> AnyResponse:
     """The first message: a new session, and the answer on its way."""
     message = _message_field()
-    if _memory_intent(message):
+    if memory_intent(message):
         key = once(_key(), "start", message)
         made = manager().create_session(folder() or "~", owner=owner(), key=key, options=agent())
         shown = manager().get_session(made.session_id, owner())
@@ -113,7 +114,7 @@ def send(session_id: str) -> AnyResponse:
     chosen, options = folder(), agent()
     if chosen is not None or options:
         manager().prepare_session(session_id, owner(), working_dir=chosen, options=options)
-    if _memory_intent(message):
+    if memory_intent(message):
         said, asked, answered = _remember(session_id, message)
         return memory_reply(said, session_id, connected=True) or messages_answer(session_id, asked, answered)
     post = post_or_wait if is_script() else post_or_queue
@@ -210,13 +211,9 @@ def _message_field(session_id: str | None = None) -> str:
     return expanded(request_fields().required("message", "Write a message first."), session_id)
 
 
-def _memory_intent(message: str) -> bool:
-    return chat_of().memory is not None and check_memory_intent(message) is not None
-
-
 def _remember(session_id: str, message: str) -> tuple[MemoryAnswer, Message, Message]:
-    memory, intent = chat_of().memory, check_memory_intent(message)
-    assert memory is not None  # noqa: S101  (both were asked for by `_memory_intent`)
+    memory, intent = chat_of().memory, memory_intent(message)
+    assert memory is not None  # noqa: S101  (both were asked for by the caller)
     assert intent is not None  # noqa: S101
     manager().get_session(session_id, owner())
     whose, said = owner(), list[MemoryAnswer]()

@@ -82,6 +82,13 @@ class Fields:
         of_rows = [Fields(row) for row in rows]
         return [(row.optional("name") or "", row._content()) for row in of_rows]
 
+    @property
+    def has_files(self) -> bool:
+        """Whether files come with the message, or those of one that was taken back. Raises InvalidInput."""
+        if isinstance(self._values, MultiDict):
+            return bool(self.several("keep")) or any(file.filename for file in request.files.getlist("file"))
+        return bool(self.several("keep") or self._values.get("files"))
+
     def _content(self) -> str | bytes:
         data = self.optional("base64")
         try:
