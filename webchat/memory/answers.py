@@ -21,10 +21,12 @@ class MemoryAnswer:
     result: Memory | Memories
 
 
-def answer(store: MemoryStore, action: Action, text: str, owner: str | None = None) -> MemoryAnswer:
-    """Do what `check_memory_intent` understood. Raises what the store raises."""
+def answer(
+    store: MemoryStore, action: Action, text: str, owner: str | None = None, *, key: str | None = None
+) -> MemoryAnswer:
+    """Do what `check_memory_intent` understood; `key` is as in `MemoryStore.remember`. Raises what the store raises."""
     if action == "remember":
-        memory = store.remember(text, owner)
+        memory = store.remember(text, owner, key=key)
         return MemoryAnswer(_stored_text(memory), action, memory)
     found = store.recall(text, owner)
     return MemoryAnswer(_found_text(found) if found else f"No memories found matching '{text}'.", action, found)

@@ -23,6 +23,8 @@ class Memory(TypedDict):
 
 Memories = list[Memory]
 
+MOST_SENT = 100
+"""Memories that a retry finds again."""
 _ID = re.compile(r"mem-([0-9]{1,9})")
 
 
@@ -38,7 +40,8 @@ class MemoryFile:
     shared: list[dict[str, Any]] | None = None
     """What another program's file had of the rows without an owner; None if there is no such file."""
 
-    def new_row(self, timestamp: str, content: str, owner: str | None) -> dict[str, Any]:
+    def new_row(self, timestamp: str, content: str, owner: str | None, sent: str | None = None) -> dict[str, Any]:
+        """Add a row; `sent` is a digest of what it came with, by which `sent_with` finds it among the last ones."""
         row = {
             "id": f"mem-{self.next_id:03}",
             "timestamp": timestamp,
@@ -50,7 +53,19 @@ class MemoryFile:
             row["owner"] = owner
         self.rows.append(row)
         self.next_id += 1
+        if sent:
+            self.top = self.top | {"sent": [*self._sent()[-MOST_SENT + 1 :], {"key": sent, "id": row["id"]}]}
         return row
+
+    def sent_with(self, sent: str, content: str) -> dict[str, Any] | None:
+        """The row that came with this digest, also one in the trash; None if there is none."""
+        ids = [each.get("id") for each in self._sent() if each.get("key") == sent]
+        rows = (row for row in (*self.rows, *self.trash) if row["id"] in ids)
+        return next((row for row in rows if row["content"] == content), None)  # another program may have used the id
+
+    def _sent(self) -> list[dict[str, Any]]:
+        known = self.top.get("sent")
+        return [each for each in known if isinstance(each, dict)] if isinstance(known, list) else []
 
 
 def parse(data: bytes) -> MemoryFile:

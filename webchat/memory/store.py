@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Any
 
 from webchat.chat.times import seconds_of, time_of
@@ -49,8 +51,8 @@ class MemoryStore:
         self._clock, self._shared = clock, shared
         self._trash_days = trash_days
 
-    def remember(self, content: str, owner: str | None = None) -> Memory:
-        """Store a text under an id that was never used before.
+    def remember(self, content: str, owner: str | None = None, *, key: str | None = None) -> Memory:
+        """Store a text under an id that was never used before; a retry with the same `key` gives that memory again.
 
         Raises InvalidInput for a text that UTF-8 cannot hold, TooLarge, LimitReached; StorageError, and then nothing
         has changed.
@@ -58,10 +60,13 @@ class MemoryStore:
         _require_utf8(content)
         if len(content) > LONGEST:
             raise TooLarge(f"This is too long to remember: {LONGEST:,} characters at most.")
+        sent = _digest(key, content, owner) if key else None
         with self._changing(owner) as (draft, file):
-            self._require_room(file, content, owner)
-            row = file.new_row(self._clock(), content, owner)
-            self._replace(draft, file)
+            row = file.sent_with(sent, content) if sent else None
+            if row is None:
+                self._require_room(file, content, owner)
+                row = file.new_row(self._clock(), content, owner, sent)
+                self._replace(draft, file)
         return view(row)  # its id may have changed at the end of the block
 
     def recall(self, query: str, owner: str | None = None) -> Memories:
@@ -218,6 +223,10 @@ class MemoryStore:
             rows = [row for row in rows if "owner" in row]
         draft.data = dump(top | {"memories": rows, "next_id": file.next_id})
         draft.damaged = file.damaged
+
+
+def _digest(key: str, content: str, owner: str | None) -> str:
+    return sha256(json.dumps([key, content, owner]).encode()).hexdigest()[:32]
 
 
 def _file_of(data: bytes | None) -> MemoryFile:

@@ -64,7 +64,7 @@ def chat() -> Response:
     memory, intent = chat_of().memory, memory_intent(message)
     if memory is not None and intent is not None:
         with manager().allowance.message(owner(), 0):
-            said = answer(memory, *intent, owner())
+            said = answer(memory, *intent, owner(), key=fields.key())
         connected = session_id is not None and manager().store.get(session_id, owner()) is not None
         return memory_reply(said, session_id, connected=connected) or memory_json(said, connected=connected)
     if session_id is None:
