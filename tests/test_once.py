@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from concurrent.futures import ThreadPoolExecutor, wait
 
@@ -10,8 +11,10 @@ import pytest
 from tests.scripted import ScriptedBackend
 from webchat import create_app
 from webchat.chat.message import Message
+from webchat.errors import BackendUnavailable, NothingSaid, SessionEnded
 from webchat.manager import WebChatSessionManager
 from webchat.web.hosting import UNKNOWN as MOST_AT_ONCE
+from webchat.web.streams import BrokenOff
 
 JSON = {"Accept": "application/json"}
 
@@ -208,3 +211,70 @@ def test_a_question_whose_server_died_is_not_taken_for_answered(app, manager, se
     release()
     assert app.test_client().post(f"/sessions/{session_id}/messages", **sent).status_code == 200
     assert [text == "and now?" for text in shown()] == [False, False, True, False]
+
+
+def test_a_memory_told_twice_to_the_json_route_is_stored_once(app, client, home):
+    told = {"message": "remember this: the kettle is green", "key": "k"}
+    answers = [client.post("/api/chat", json=told).json for _ in range(2)]
+    assert answers[0] == answers[1]
+    assert answers[0]["memory_result"]["id"] == "mem-001"
+    others = [
+        client.post("/api/chat", json=told | {"message": "remember this: the kettle is blue"}).json,
+        client.post("/api/chat", json=told | {"key": "l"}).json,
+        client.post("/api/chat", json={"message": told["message"]}).json,
+    ]
+    assert [other["memory_result"]["id"] for other in others] == ["mem-002", "mem-003", "mem-004"]
+    app.extensions["webchat"].close()
+    again = create_app({"AMPLIFIER_HOME": str(home)}, backend=ScriptedBackend())
+    assert again.test_client().post("/api/chat", json=told).json == answers[0]
+    again.extensions["webchat"].close()
+
+
+FAILURES = [
+    (BackendUnavailable("The model server is away."), 503, "The model server is away."),
+    (SessionEnded(), 409, SessionEnded.says),
+    (42, 500, "Something unexpected went wrong."),  # a piece of no known type
+    (None, 502, NothingSaid.says),
+]
+
+
+@pytest.mark.parametrize(
+    ("said", "failure", "status", "text"),
+    [(said, *each) for each in FAILURES for said in ("", "so far ") if each[0] or not said],  # with words it is none
+)
+def test_an_answer_that_failed_fails_again_with_the_same_error(app, client, backend, home, said, failure, status, text):
+    backend.plays(*([said] if said else []), *([failure] if failure else []))
+    sent = {"message": "hi", "key": "k"}
+    first = client.post("/messages", data=sent, headers=JSON)
+    assert (first.status_code, first.json["error"].startswith(text)) == (status, True)
+
+    def is_told_again(client):
+        again = client.post("/messages", data=sent, headers=JSON)
+        assert (again.status_code, again.json) == (status, first.json)
+        events = client.post("/messages", data=sent, headers={"Accept": "text/event-stream"}).text
+        assert f"event: error\ndata: {json.dumps({'error': first.json['error']}, ensure_ascii=False)[:-1]}" in events
+        plain = client.post("/messages", data=sent, headers={"Accept": "text/plain"}, buffered=False)
+        if said:
+            with pytest.raises(BrokenOff):
+                assert plain.get_data(as_text=True) == said
+        else:
+            assert (plain.status_code, plain.text) == (status, first.json["error"] + "\n")
+
+    is_told_again(client)
+    app.extensions["webchat"].close()
+    later = create_app({"AMPLIFIER_HOME": str(home), "TESTING": True}, backend=backend)
+    is_told_again(later.test_client())
+    later.extensions["webchat"].close()
+    assert len(backend.asked) == 1
+
+
+def test_an_answer_that_broke_off_before_its_first_word_is_an_error_as_text(client, manager, backend):
+    gate = threading.Event()
+    backend.plays(gate)
+    posted = manager.start_conversation("hi", key="k")
+    posted.run.stop("interrupted")
+    gate.set()
+    posted.wait()
+    for _ in range(2):
+        answer = client.post("/messages", data={"message": "hi", "key": "k"}, headers={"Accept": "text/plain"})
+        assert (answer.status_code, "broke off" in answer.text) == (503, True)

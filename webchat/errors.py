@@ -213,6 +213,14 @@ class StorageError(WebChatError, OSError):
         super().__init__(f"{what}: {why(cause)}. {then}.")
         self.what, self.cause = what, cause
 
+    @classmethod
+    def told(cls, text: str) -> StorageError:
+        """One that was told before with this text."""
+        again = cls.__new__(cls)
+        WebChatError.__init__(again, text)
+        again.what, again.cause = text, OSError(text)
+        return again
+
     @property
     def is_away(self) -> bool:
         """Whether a retry may succeed soon."""

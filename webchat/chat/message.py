@@ -42,7 +42,7 @@ class Message:
     status: complete, stopped (by the person), interrupted (the server died), failed (`error` says why); while it is
     being written: waiting, streaming. kind: None; "memory" for an exchange that no model sees; "edited" for an answer
     that the person rewrote, which models see as their own. `reasoning` and `notes` were said beside the answer. `code`
-    identifies an error for which the page offers a remedy ("ended"). `key` is what the form that sent it, or asked for
+    identifies the kind of the error ("ended"). `key` is what the form that sent it, or asked for
     it, was known by. `extended` counts how often the answer was continued. `siblings` are the ids of all messages that
     follow the same one, this one among them, oldest first; () if it is the only one. `files` and `pictures` went with
     it. `parts` are what an answer consists of, in order, if there is more to it than `reasoning`, `content` and `notes`

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from webchat.chat.conversation import Status
 from webchat.chat.message import Message
 from webchat.errors import WebChatError
+from webchat.replies.kept_errors import error_of
 from webchat.replies.runner import ReplyRunner
 from webchat.session_store import WebChatSession
 
@@ -47,7 +48,7 @@ class Posted:
     @property
     def error(self) -> WebChatError | None:
         """What ended the answer early, after its end."""
-        return self.run.error if self.run else None
+        return self.run.error if self.run else error_of(self.reply)
 
     @property
     def status(self) -> Status | None:

@@ -17,7 +17,6 @@ from webchat.errors import (
     BackendUnavailable,
     LeaseLost,
     NothingSaid,
-    SessionEnded,
     SessionUnknown,
     StorageError,
     WebChatError,
@@ -25,6 +24,7 @@ from webchat.errors import (
 )
 from webchat.observer import NOBODY, Observer, ReplyReport, line_of
 from webchat.replies.backend_errors import backend_errors
+from webchat.replies.kept_errors import code_of
 from webchat.replies.meter import ReplyMeter
 from webchat.replies.piece_stream import PieceStream, quietly
 from webchat.replies.protocols import Ask, ReplyEvents
@@ -256,7 +256,7 @@ class ReplyRunner:
         with suppress(Exception):  # a backend without a label is no reason to lose its answer
             final["model"] = self.view.written_by or self._ask.label
         if self.error and (not self._stream.stopped_as or isinstance(self.error, StorageError)):
-            final |= {"error": str(self.error), "code": "ended" if isinstance(self.error, SessionEnded) else ""}
+            final |= {"error": str(self.error), "code": code_of(self.error)}
         self.recorder.end(final)
         self.recorder.commit(self.message)
         self.is_saved = True

@@ -10,8 +10,9 @@ from typing import Any
 from flask import Response, g
 
 from webchat.chat.message import Message
-from webchat.errors import SessionEnded, WebChatError
+from webchat.errors import BackendUnavailable, WebChatError
 from webchat.memory import MemoryAnswer
+from webchat.replies.kept_errors import error_of
 from webchat.replies.posted import Posted
 from webchat.web.context import chat_of, has_gone, manager
 from webchat.web.faces import Face, error_fields, json_answer, wanted_face
@@ -22,6 +23,8 @@ class BrokenOff(Exception):
     """Raised in a plain text stream whose answer failed: the connection is cut, so that the reader notices."""
 
 
+WHOLE = ("complete", "stopped")
+"""How an answer has ended whose text is all that there is to say."""
 LOOK_AGAIN = 1.0
 """Seconds after which a request that waits for a whole answer looks whether its client is still there."""
 
@@ -88,8 +91,8 @@ def _whole(posted: Posted) -> Message:
 
 
 def _error(posted: Posted, message: Message) -> WebChatError | None:
-    """What ended the answer early. When it was written before, only that the backend had ended the session is known."""
-    return posted.error or (SessionEnded() if message.code == "ended" else None)
+    """What ended the answer early, also one that was written before, or by another process."""
+    return posted.error or error_of(message)
 
 
 def reply_text(posted: Posted) -> Response:
@@ -104,7 +107,7 @@ def reply_text(posted: Posted) -> Response:
                 yield piece
         # The pieces' last message may be older: the first text and the end can come as one.
         posted.wait(1)
-        if posted.answer.status not in ("complete", "stopped"):
+        if posted.answer.status not in WHOLE:
             raise BrokenOff(posted.answer.status)
 
     return Response(text(), mimetype="text/plain", headers=_headers(posted))
@@ -137,10 +140,18 @@ def _pieces(posted: Posted) -> Iterator[tuple[str, Message]]:
 def _first_text(pieces: Iterator[tuple[str, Any]], posted: Posted) -> str:
     for piece, message in pieces:
         if piece or not message.in_flight:
-            if not piece and posted.wait(1) and (error := _error(posted, message)):
-                raise error
+            if not piece and posted.wait(1):
+                _require_text(posted, message)
             return piece
     return ""
+
+
+def _require_text(posted: Posted, message: Message) -> None:
+    """Raises what ended the answer before its first word; BackendUnavailable if nothing is known of that."""
+    if error := _error(posted, message):
+        raise error
+    if message.status not in WHOLE:
+        raise BackendUnavailable("The answer broke off before its first word. Try again.")
 
 
 def reply_events(posted: Posted) -> Response:
