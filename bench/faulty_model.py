@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 
 GOOD = 60
@@ -103,12 +103,22 @@ FLOODS = 1
 """Of a hundred answers, how many are 100 MB long."""
 
 
+def _answers() -> Iterator[Callable[[Writer], Awaitable[None]]]:
+    """First of all kinds one each, so that whoever asks a while has met them all."""
+    yield from random.sample([_good, _flood, *FAULTS], 2 + len(FAULTS))
+    while True:
+        chosen = random.uniform(0, 100)
+        yield _good if chosen < GOOD else _flood if chosen > 100 - FLOODS else random.choice(FAULTS)
+
+
+_next_answers = _answers()
+
+
 async def _serve(reader: asyncio.StreamReader, writer: Writer) -> None:
     # Whoever hangs up is what this is about, not an error.
     with suppress(OSError, asyncio.IncompleteReadError):
         await reader.readuntil(b"\r\n\r\n")
-        chosen = random.uniform(0, 100)
-        act = _good if chosen < GOOD else _flood if chosen > 100 - FLOODS else random.choice(FAULTS)
+        act = next(_next_answers)
         watching = asyncio.create_task(_close_when_gone(reader, writer))
         try:
             await act(writer)

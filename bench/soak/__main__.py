@@ -15,7 +15,7 @@ import httpx
 
 from bench import processes
 from bench.processes import Server
-from bench.soak.held import Held, held_by, returned, table, watched
+from bench.soak.held import Held, held_at_rest, returned, table, watched
 from bench.soak.ledger import Ledger
 from bench.soak.people import PATIENCE, Person
 
@@ -129,15 +129,11 @@ def _clear(server: Server, ledger: Ledger) -> None:
 
 
 def _settled(server: Server, home: Path, first: Held) -> Held:
-    """What the server holds when that is no more than at `first`; without that, when nothing of it ends any more."""
-    end, before = time.monotonic() + SETTLING, held_by(server, home)
-    while time.monotonic() < end:
-        time.sleep(5)
-        now = held_by(server, home)
-        if returned(first or before, now) == now.keys() and (first or returned(now, before) == now.keys()):
-            return now
-        before = now
-    return before
+    """What the server holds as soon as that is no more than at `first`; without that, when all has had time to end."""
+    end, now = time.monotonic() + SETTLING, held_at_rest(server, home)
+    while time.monotonic() < end and not (first and returned(first, now) == now.keys()):
+        now = held_at_rest(server, home)
+    return now
 
 
 def _settle_replies(server: Server, home: Path) -> None:

@@ -1,8 +1,9 @@
-"""What a server holds: memory, threads, descriptors, files. First, at most, and in the end."""
+"""What a server holds: memory, threads, descriptors, files, a processor. First, at most, and in the end."""
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from bench.processes import Server
 
 LOOK = 1.0
 """Seconds between two looks."""
+AT_REST = 5.0
+"""Seconds over which a server's processor time is measured when nobody asks it anything."""
 Held = dict[str, float]
 MIB = 2**20
 
@@ -33,6 +36,7 @@ TOLERANCES = {
     "files of sessions": Tolerance(0, "all sessions were deleted for good"),
     "replies and stops left": Tolerance(0, "all answers have ended"),
     "disk, MiB": Tolerance(4, "the search index keeps the pages that it once had, the activity its order"),
+    "processor at rest, %": Tolerance(20, "housekeeping and the search index may have something to do"),
 }
 
 
@@ -49,6 +53,13 @@ def held_by(server: Server, home: Path) -> Held:
         "replies and stops left": len(left),
         "disk, MiB": sum(_size(path) for path in files) / MIB,
     }
+
+
+def held_at_rest(server: Server, home: Path) -> Held:
+    """All figures, and how much of a processor it takes although nobody asks it anything. Takes a while."""
+    before = server.cpu()
+    time.sleep(AT_REST)
+    return held_by(server, home) | {"processor at rest, %": (server.cpu() - before) / AT_REST * 100}
 
 
 @contextmanager
