@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
-import gc
 import logging
 import os
 import resource
@@ -11,12 +9,12 @@ import signal
 import socket
 import threading
 import time
-from contextlib import suppress
 from types import FrameType
 
 from flask import Flask
 
 from webchat.manager import WebChatSessionManager
+from webchat.serving import memory
 from webchat.serving.connections import Server
 from webchat.serving.listening import listen as listen
 from webchat.serving.listening import remove
@@ -24,9 +22,6 @@ from webchat.web import security
 from webchat.web.hosting import FOR_PAGES
 
 log = logging.getLogger(__name__)
-
-MALLOC = ((-8, 2), (-3, 256 * 1024))
-"""M_ARENA_MAX and M_MMAP_THRESHOLD, see mallopt(3)."""
 FLUSH_TIME = 0.2
 """Seconds that the last bytes of streams have to leave, once all answers have ended."""
 LAST_NEWS = 3.0
@@ -42,17 +37,6 @@ LARGEST_BODY = 1024 * 1024 * 1024 + 16 * 1024 * 1024
 """Bytes up to which a request that is too large gets the application's own error."""
 
 
-def give_memory_back() -> None:
-    """Make glibc return large blocks at once, and share heaps between threads.
-
-    By default each of many heaps keeps the memory that one answer of 4 MiB needed: 250 MiB instead of 80.
-    """
-    with suppress(OSError, AttributeError):
-        libc = ctypes.CDLL("libc.so.6")
-        for option, value in MALLOC:
-            libc.mallopt(option, value)
-
-
 def run(
     app: Flask, manager: WebChatSessionManager, listening: socket.socket, *, max_streams: int, grace: float
 ) -> None:
@@ -61,11 +45,8 @@ def run(
     Meanwhile new ones are refused. A second signal ends the process at once.
     """
     _allow_files()
-    give_memory_back()
-    # Modules stay, and an answer's objects are mostly freed by reference counting: collections rarely find garbage.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000)
+    memory.give_memory_back()
+    memory.collect_rarely()
     server = Server(app, listening, min(max_streams, MOST_HELD) + FOR_PAGES, LARGEST_BODY, security.headers())
     if server.most_streams < max_streams:
         log.warning(TOO_FEW_FILES, resource.getrlimit(resource.RLIMIT_NOFILE)[0], server.most_streams)
@@ -90,6 +71,7 @@ def run(
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
     manager.keep_house()
+    memory.Garbage().watch(ending)
     try:
         server.run()  # until SystemExit, which waitress handles
     finally:
