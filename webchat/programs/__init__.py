@@ -1,6 +1,6 @@
-"""Conversations of other programs on this machine: listed, searched, read, and continued here in a copy.
+"""Conversations of other programs on this machine: listed, searched, read, and continued here as a copy.
 
-Nothing of those programs is written, ever: see `webchat.programs.untouched`.
+Nothing is ever written to those programs' files: see `webchat.programs.untouched`.
 """
 
 from __future__ import annotations
@@ -26,19 +26,20 @@ from webchat.storage.protocols import Storage
 
 log = logging.getLogger(__name__)
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.5, 1.5
-"""Seconds between two looks while a page is open; twenty times as long as a look takes, within these bounds."""
+"""The shortest and longest seconds between two scans while a page is open; in between, twenty times a scan's
+duration."""
 WANTED_FOR = 40.0
-"""Seconds after which nobody is thought to look: an open page asks at each of its keep-alive events."""
+"""Seconds after which no page is considered open: an open one asks with each of its keep-alive events."""
 FIRST_PATIENCE = 0.3
-"""Seconds that the first list waits for what there is."""
+"""Seconds that the first list waits for the first scan."""
 KEPT = 8
-"""Conversations that are kept in memory after they were read."""
+"""Conversations kept in memory after they have been read."""
 INDEX = "other-programs"
-"""What its index is called in the storage."""
+"""The name of their search index in the storage."""
 
 
 class OtherPrograms:
-    """Safe to call from any thread. A session is known by its program's name, a dot, and its id there."""
+    """Safe to call from any thread. A session's id is its program's name, a dot, and the program's id for it."""
 
     def __init__(self, programs: Iterable[Program], storage: Storage, stopping: threading.Event) -> None:
         """`stopping` is set when the server shuts down."""
@@ -49,7 +50,7 @@ class OtherPrograms:
         self._read: OrderedDict[str, tuple[object, Conversation]] = OrderedDict()
         self._wanted_at = self._looked_at = float("-inf")
         self._first = threading.Event()
-        """Set when everything has been looked at once."""
+        """Set when the first scan has ended."""
         self._is_watching = False
 
     def __bool__(self) -> bool:
@@ -57,7 +58,7 @@ class OtherPrograms:
 
     @property
     def version(self) -> object:
-        """Differs from an earlier one when the list has changed. While it is asked for, changes wake the readers."""
+        """Differs from an earlier one if the list has changed. As long as it is read, changes wake the readers."""
         if self._programs:
             self._watch()
             self._see()
@@ -71,7 +72,7 @@ class OtherPrograms:
         return self._catalog.programs
 
     def find(self, session_id: str) -> WebChatSession | None:
-        """The session; None if it is none of these."""
+        """The session; None if it is not one of these."""
         if not self._is_one(session_id):
             return None
         if self._catalog.get(session_id) is None:
@@ -90,13 +91,13 @@ class OtherPrograms:
     def page(
         self, query: TitleQuery | None, most: int | None, folder: str | None, program: str | None = None
     ) -> list[WebChatSession]:
-        """The first sessions that match by title, newest first; those of one folder, or of one program."""
+        """The first sessions whose titles match, newest first; optionally of one folder or one program."""
         if self._programs:
             self._see()
         return [_session_of(entry) for entry in self._catalog.page(query, most, folder, program)]
 
     def working_for(self, session_id: str) -> list[WebChatSession]:
-        """The sessions of agents that worked for this one, the earliest first."""
+        """The sessions of subagents that worked for this one, oldest first."""
         return [_session_of(entry) for entry in self._catalog.working_for(session_id)]
 
     def conversation_version(self, session_id: str) -> object:
@@ -151,14 +152,14 @@ class OtherPrograms:
         return _read(entry).messages if entry else ()
 
     def versions(self) -> dict[str, object]:
-        """All sessions that can be read, with their version, the most recently written last."""
+        """All readable sessions with their versions, the most recently written last."""
         entries = sorted(self._catalog.all(), key=lambda entry: entry.spotted.time)
         return {entry.name: entry.spotted.revision for entry in entries}
 
     # Looking for changes
 
     def _see(self) -> None:
-        """Somebody looks: the thread does too, or this one if there is none."""
+        """Note that somebody is interested, and start the scanning thread; if none can be started, scan in this one."""
         self._wanted_at = time.monotonic()
         if self._is_watching:
             self._first.wait(FIRST_PATIENCE)
@@ -170,10 +171,10 @@ class OtherPrograms:
                 self._looking.release()
 
     def _watch(self) -> None:
-        """Make sure that a thread looks for changes while pages are open."""
+        """Make sure that a thread scans for changes while pages are open."""
         with self._guard:
             if not self._is_watching:
-                with suppress(NoThreads):  # then whoever asks looks
+                with suppress(NoThreads):  # then whoever asks scans
                     threads.start(self._keep_looking, "other-programs")
                     self._is_watching = True
 
@@ -186,14 +187,14 @@ class OtherPrograms:
             try:
                 with self._looking:
                     took = measured(lambda: self._look(self._stopping.is_set))
-            except Exception:  # the next look retries
+            except Exception:  # the next scan retries
                 log.warning("other programs' sessions cannot be looked at", exc_info=True)
                 took = LONGEST_PAUSE
             self._first.set()
             self._stopping.wait(min(max(SHORTEST_PAUSE, 20 * took), LONGEST_PAUSE))
 
     def _look(self, is_over: Callable[[], bool]) -> None:
-        """Look for changes. Needs the lock."""
+        """Scan for changes. Needs the lock."""
         self._catalog.look(is_over)
         self._looked_at = time.monotonic()
 
@@ -204,7 +205,7 @@ class OtherPrograms:
 
 
 class _Texts:
-    """What is searched; see `webchat.storage.search.Texts`."""
+    """The texts to index; see `webchat.storage.search.Texts`."""
 
     def __init__(self, programs: OtherPrograms) -> None:
         self._programs = programs
@@ -217,7 +218,7 @@ class _Texts:
 
 
 def _read(entry: Entry) -> Read:
-    """What its program has written. Raises OSError, also for a shape that nobody thought of."""
+    """What its program has written. Raises OSError, also for data of an unexpected shape."""
     try:
         return entry.program.read(entry.spotted)
     except OSError:

@@ -1,7 +1,7 @@
 """Sessions of Amplifier's command line: `projects/<slug>/sessions/<id>/` below its home.
 
-`transcript.jsonl` is rewritten as a whole, by renaming, after each turn and tool call, and a copy of the one before is
-kept as `.backup`. Both are read as microsoft/amplifier-app-cli writes them (November 2026).
+`transcript.jsonl` is replaced as a whole after each turn and tool call, and the previous one is kept as `.backup`. Both
+are read as microsoft/amplifier-app-cli writes them (November 2026).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from webchat.programs.untouched import entries, head, state_of
 
 TRANSCRIPT, METADATA = "transcript.jsonl", "metadata.json"
 LARGEST_METADATA = 2**20
-"""Bytes of the metadata that are read."""
+"""The most bytes of metadata that are read."""
 BACKUP_SERVED = "The last state of this conversation could not be read. This is the one before it."
 _ID = re.compile(r"[A-Za-z0-9_-]{1,200}", re.ASCII)
 _REMINDER = re.compile(r"\s*<system-reminder\b", re.IGNORECASE)
@@ -82,7 +82,7 @@ def _spotted(sessions: str, entry: os.DirEntry[str], known: Spotted | None) -> S
         folder = entry.stat(follow_symlinks=False)
     except OSError:
         return None
-    # Both files are renamed into the folder, which changes its time: the files are looked at only then.
+    # Both files are renamed into place, which changes the folder's time: only then are the files examined.
     path = f"{sessions}/{entry.name}"
     if known is not None and known.revision[0] == folder.st_mtime_ns and str(known.path) == path:
         return known
@@ -96,7 +96,7 @@ def _spotted(sessions: str, entry: os.DirEntry[str], known: Spotted | None) -> S
 
 
 def _read(path: Path) -> tuple[list[Row], bool, bool]:
-    """See `all_rows`; a file that is not there is not sound."""
+    """See `all_rows`; a missing file counts as damaged."""
     try:
         return all_rows(path)
     except OSError:
@@ -104,7 +104,7 @@ def _read(path: Path) -> tuple[list[Row], bool, bool]:
 
 
 def _parent_of(session_id: str) -> str:
-    """Something that is no session's id: an agent's work whose metadata do not name whom it is for stays hidden."""
+    """Not a valid session id, so that a subagent's session whose metadata do not name its parent stays hidden."""
     return f"?{session_id}"
 
 
@@ -120,7 +120,7 @@ def _metadata(folder: Path) -> Row:
 
 
 def _first_said(folder: Path) -> str | None:
-    """What a person said first; "" if only a model has spoken, None if nobody has."""
+    """The person's first message; "" if there are only the model's, None if there are no messages."""
     try:
         rows = [*first_rows(folder / TRANSCRIPT)] or [*first_rows(folder / f"{TRANSCRIPT}.backup")]
     except FileNotFoundError:
@@ -130,7 +130,7 @@ def _first_said(folder: Path) -> str | None:
 
 
 def _said(row: Row) -> str:
-    """What a person said in this row."""
+    """The person's message in this row."""
     about = row.get("metadata")
     if row.get("role") != "user" or (isinstance(about, dict) and about.get("ephemeral")):
         return ""
@@ -182,5 +182,5 @@ def _take_in_answer(turns: Turns, row: Row, time: str) -> None:
 
 
 def _has_failed(content: object) -> bool:
-    """Whether a tool's result says so itself."""
+    """Whether a tool's result reports a failure."""
     return isinstance(content, dict) and (content.get("success") is False or bool(content.get("error")))

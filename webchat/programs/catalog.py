@@ -1,4 +1,4 @@
-"""The sessions of other programs: which there are, what a list says of them, and what has changed."""
+"""The catalogue of other programs' sessions: descriptions for the list, and changes."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from webchat.programs.program import Described, Program, Spotted
 
 log = logging.getLogger(__name__)
 DESCRIBED_AT_ONCE = 200
-"""Sessions that are looked into before a list is told: 20,000 of them take a while at first."""
+"""Sessions to describe before the list is notified: the first 20,000 take a while."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One session of another program, under a name of ours."""
+    """One session of another program, under our id for it."""
 
     name: str
     program: Program
     spotted: Spotted
     described: Described | None
-    """None if no list should show it."""
+    """None if it should not be listed."""
     folded_title: str = ""
 
     @property
@@ -46,22 +46,22 @@ class Entry:
 
     @property
     def parent(self) -> str | None:
-        """The name of the session that this one works for."""
+        """Our id for the session that this one works for."""
         parent = self.described.parent if self.described else None
         return name_of(self.program.name, parent) if parent else None
 
 
 def name_of(program: str, session_id: str) -> str:
-    """The id under which the chat knows a session of another program."""
+    """Our id for a session of another program."""
     name = f"{program}.{session_id}"
     return name if is_session_id(name) else f"{program}.{sha256(session_id.encode()).hexdigest()[:32]}"
 
 
 class Catalog:
-    """Safe to call from any thread; one of them, at a time, calls `look`."""
+    """Safe to call from any thread; only one at a time may call `look`."""
 
     def __init__(self, programs: Iterable[Program], changed: Callable[[Collection[str]], object]) -> None:
-        """`changed` is told the names of the sessions that have changed; the list has changed too then."""
+        """`changed` receives the ids of the changed sessions; the list has then changed, too."""
         self._programs, self._changed = tuple(programs), changed
         self._guard = threading.Lock()
         self._known: dict[str, dict[str, Spotted]] = {program.name: {} for program in self._programs}
@@ -71,10 +71,10 @@ class Catalog:
         """The programs that have sessions in the list: name and label."""
         self.version = 0
         self.is_complete = False
-        """Whether all sessions have been looked into once."""
+        """Whether all sessions have been described once."""
 
     def look(self, is_over: Callable[[], bool] = lambda: False) -> None:
-        """See what has changed, without reading what has not."""
+        """Find what has changed, without reading unchanged files."""
         new: list[tuple[Program, Spotted]] = []
         gone: set[str] = set()
         for program in self._programs:
@@ -84,7 +84,7 @@ class Catalog:
             gone |= {name_of(program.name, name) for name in known.keys() - now.keys()}
             for name in known.keys() - now.keys():
                 del known[name]
-        new.sort(key=lambda found: -found[1].time)  # what is on a list's first page comes first
+        new.sort(key=lambda found: -found[1].time)  # what is on the list's first page comes first
         for start in range(0, max(len(new), 1), DESCRIBED_AT_ONCE):
             if is_over():
                 return
@@ -100,7 +100,7 @@ class Catalog:
         name = name_of(program.name, spotted.id)
         try:
             described = program.describe(spotted)
-        except Exception:  # removed meanwhile, not ours to read, or of a shape that nobody thought of
+        except Exception:  # removed meanwhile, unreadable, or of an unexpected shape
             log.info("session %s cannot be read", name, exc_info=True)
             described = None
         return Entry(name, program, spotted, described, folded(described.title) if described else "")
@@ -123,21 +123,21 @@ class Catalog:
         return not self._entries
 
     def get(self, name: str) -> Entry | None:
-        """The session; None if there is none, or it is not to be shown."""
+        """The session; None if it does not exist or should not be shown."""
         entry = self._entries.get(name)
         return entry if entry and entry.described else None
 
     def all(self) -> Collection[Entry]:
-        """All that may be shown, agents' work too."""
+        """All sessions that may be shown, including subagents' work."""
         return [entry for entry in self._entries.values() if entry.described]
 
     def working_for(self, name: str) -> list[Entry]:
-        """The sessions of agents that worked for this one, the earliest first."""
+        """The sessions of subagents that worked for this one, oldest first."""
         found = [entry for entry in self.all() if entry.parent == name]
         return sorted(found, key=lambda entry: (entry.described and entry.described.created_at) or entry.last_active)
 
     def page(self, query: TitleQuery | None, most: int | None, folder: str | None, program: str | None) -> list[Entry]:
-        """The first of those in the list that match, newest first."""
+        """The first matching sessions of the list, newest first."""
         found: list[Entry] = []
         for entry in self._listed:
             if most is not None and len(found) == most:
@@ -149,7 +149,7 @@ class Catalog:
 
 
 def measured(look: Callable[[], object]) -> float:
-    """The seconds that it takes."""
+    """Runs it and returns how many seconds it took."""
     begun = time.monotonic()
     look()
     return time.monotonic() - begun

@@ -1,7 +1,7 @@
 """Sessions of Claude Code: `projects/<slug>/<id>.jsonl` below its folder, appended to as it works.
 
-A row has the uuid of the one before it, so a file holds a tree; the branch with the last row is the present one. Shapes
-as of November 2026, read from public parsers and files; unknown rows are skipped.
+Each row has the uuid of its parent, so a file holds a tree; the branch with the last row is the current one. Shapes as
+of November 2026, from public parsers and files; unknown rows are skipped.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _ID = re.compile(r"[A-Za-z0-9_-]{1,100}", re.ASCII)
 _NOT_SAID = ("<local-command-", "<system-reminder", "<bash-stdout", "<task-notification")
 _INTERRUPTED = "[Request interrupted by user"
 _TITLES = {"custom-title": "customTitle", "ai-title": "aiTitle", "summary": "summary"}
-"""The rows that name a session, the strongest first, and their field."""
+"""The types of rows that name a session, by precedence, and their fields."""
 
 
 class ClaudeCodeSessions:
@@ -31,7 +31,7 @@ class ClaudeCodeSessions:
     name, label = "claude-code", "Claude Code"
 
     def __init__(self, home: Path) -> None:
-        """`home` is Claude Code's folder, `~/.claude` say."""
+        """`home` is Claude Code's folder, such as `~/.claude`."""
         self._projects = home / "projects"
 
     def scan(self, known: Mapping[str, Spotted]) -> Iterator[Spotted]:
@@ -51,7 +51,7 @@ class ClaudeCodeSessions:
                         yield spotted
                 elif not dot:
                     below.append(name)
-        for name in below:  # a session's own folder, which may hold the work of its agents
+        for name in below:  # a session's own folder, which may hold its subagents' work
             yield from self._in(f"{folder}/{name}/subagents", known)
 
     def describe(self, spotted: Spotted) -> Described | None:
@@ -81,7 +81,7 @@ class ClaudeCodeSessions:
 
 
 def _titles(rows: Iterator[Row]) -> str:
-    """The session's name, from its rows, the latest first."""
+    """The session's title, from its rows, latest first."""
     found: dict[str, str] = {}
     for row in rows:
         kind = str(row.get("type"))
@@ -91,7 +91,7 @@ def _titles(rows: Iterator[Row]) -> str:
 
 
 def _branch(rows: Sequence[Row]) -> list[Row]:
-    """The rows of the present branch, the earliest first."""
+    """The rows of the current branch, oldest first."""
     by_id = {stated(row, "uuid"): row for row in rows if stated(row, "uuid")}
     is_agents = next((row.get("isSidechain") is True for row in by_id.values()), False)
     spoken = [
@@ -115,7 +115,7 @@ def _message(row: Row) -> Row:
 
 
 def _said(row: Row) -> str:
-    """What a person said in this row."""
+    """The person's message in this row."""
     if row.get("type") != "user" or row.get("isMeta") or row.get("isCompactSummary"):
         return ""
     content = _message(row).get("content")
@@ -129,7 +129,7 @@ def _said(row: Row) -> str:
 
 
 def _between(text: str, begin: str, end: str) -> str:
-    """What stands between these two; "" if they do not."""
+    """The text between these two marks; "" if they are missing."""
     _, _, rest = text.partition(begin)
     found, closed, _ = rest.partition(end)
     return found.strip() if closed else ""

@@ -1,6 +1,6 @@
 """Sessions of Codex: `sessions/<year>/<month>/<day>/rollout-….jsonl` below its folder, appended to as it works.
 
-Items stand in a wrapper {timestamp, type, payload}. What the person said is taken from the events, since items of role
+Items are wrapped as {timestamp, type, payload}. The person's messages are taken from the events, since items of role
 user also hold the environment. Shapes as of November 2026; unknown rows are skipped.
 """
 
@@ -26,7 +26,7 @@ class CodexSessions:
     name, label = "codex", "Codex"
 
     def __init__(self, home: Path) -> None:
-        """`home` is Codex's folder, `~/.codex` say."""
+        """`home` is Codex's folder, such as `~/.codex`."""
         self._sessions = home / "sessions"
 
     def scan(self, known: Mapping[str, Spotted]) -> Iterator[Spotted]:
@@ -81,13 +81,13 @@ def _in(folder: str, known: Mapping[str, Spotted]) -> Iterator[Spotted]:
 
 
 def _payload(row: Row) -> Row:
-    """What a row says. The earliest files have no wrapper."""
+    """A row's payload. The earliest files have no wrapper."""
     found = row.get("payload", row)
     return found if isinstance(found, dict) else {}
 
 
 def _asking(rows: Iterable[Row]) -> list[Row]:
-    """The rows with what the person said: events, or in files without them the items that are no environment."""
+    """The rows with the person's messages: events, or in files without them the items that are not the environment."""
     rows = list(rows)
     events = [row for row in rows if row.get("type") == "event_msg" and _payload(row).get("type") == "user_message"]
     return events or [row for row in rows if row.get("type") != "event_msg" and _payload(row).get("role") == "user"]
@@ -102,7 +102,7 @@ def _said(row: Row) -> str:
 
 
 def _parent_in(spawned: object) -> str:
-    """The id of the session that an agent works for; "?" if it is not named."""
+    """The id of the session that a subagent works for; "?" if it is not named."""
     if isinstance(spawned, dict):
         for value in spawned.values():
             if isinstance(value, dict) and stated(value, "parent_thread_id"):

@@ -1,4 +1,4 @@
-"""The programs whose conversations can be read here, by name."""
+"""The programs whose conversations can be read, by name."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from webchat.programs.program import Program
 
 
 def programs(names: Collection[str], amplifier_home: Path, environ: Mapping[str, str] = os.environ) -> list[Program]:
-    """The programs of these names. The programs' folders are where their own variables say."""
+    """The programs with these names, in the folders that their own environment variables name."""
     user = Path.home()
     known: dict[str, Program] = {
         "amplifier": AmplifierSessions(amplifier_home.expanduser()),

@@ -1,4 +1,4 @@
-"""What the chat needs of another program's conversations, and what it gets of them."""
+"""The protocol for another program's conversations."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from webchat.chat.message import Message
 
 @dataclass(frozen=True, slots=True)
 class Spotted:
-    """A session on the disk. `revision` differs from an earlier one when the program has written.
+    """A session on disk. `revision` differs from an earlier one if the program has written since.
 
-    `time` is when it did so last, in seconds since 1970.
+    `time` is when it last did, in seconds since 1970.
     """
 
     id: str
@@ -26,7 +26,7 @@ class Spotted:
 
 
 def spotted_in(folder: str, entry: os.DirEntry[str], session_id: str, known: Spotted | None) -> Spotted | None:
-    """The session whose file this is, if it is a plain one with something in it. `known` is what it was before."""
+    """The session of this file, if it is a regular file and not empty. `known` is the earlier result."""
     try:
         state = entry.stat(follow_symlinks=False)
     except OSError:
@@ -41,9 +41,9 @@ def spotted_in(folder: str, entry: os.DirEntry[str], session_id: str, known: Spo
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """What a list says of a session. `working_dir` is "" if it is not known.
+    """A session's description for the list. `working_dir` is "" if unknown.
 
-    `parent` is the id of the session that an agent works for; such a session is shown with that one.
+    `parent` is the id of the session that a subagent works for, with which its own is shown.
     """
 
     title: str
@@ -54,7 +54,7 @@ class Described:
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """A conversation; `remark` is what its reader should know of it."""
+    """A conversation; `remark` is a notice for its reader."""
 
     messages: tuple[Message, ...]
     revision: int
@@ -63,29 +63,29 @@ class Read:
 
 
 class Program(Protocol):
-    """A program's sessions. Everything here is read, and nothing is written: they are that program's.
+    """A program's sessions. They belong to that program: they are read and never written.
 
-    Its files are not trusted, and may change while they are read.
+    The files are untrusted, and may change while they are read.
     """
 
     @property
     def name(self) -> str:
-        """As in the setting."""
+        """Its name in the setting."""
 
     @property
     def label(self) -> str:
-        """For people."""
+        """Its name for people."""
 
     def scan(self, known: Mapping[str, Spotted]) -> Iterable[Spotted]:
-        """All sessions that there are, without reading one.
+        """All existing sessions, without reading any of them.
 
-        What has not changed since it was `known`, by its id, is the same object: there may be many thousands.
+        An unchanged session is the same object as in `known`, by id: there may be many thousands.
         """
 
     def describe(self, spotted: Spotted) -> Described | None:
-        """What a list says of it, for which no more than a bounded part is read.
+        """Its description, for which only a bounded part is read.
 
-        None for what no list should show. Raises OSError.
+        None if it should not be listed. Raises OSError.
         """
 
     def read(self, spotted: Spotted) -> Read:

@@ -1,4 +1,4 @@
-"""Rows of JSON Lines, as programs append them while they are read: the last one may be cut, and any may be damaged."""
+"""Rows of JSON Lines that a program may be appending to: the last one may be incomplete, and any may be damaged."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from webchat.programs.untouched import head, tail
 
 Row = Mapping[str, Any]
 LOOKED_AT = 2**18
-"""Bytes at each end of a file that are read for what a list says of it."""
+"""Bytes at each end of a file that are read to describe it."""
 END_ONLY = "This conversation is very long. Only its end is shown."
 
 
 def row_of(line: bytes) -> Row | None:
-    """The line as a row; None if it is none."""
+    """Parses a line; None if it is not a row."""
     try:
         found = json.loads(line)
     except (ValueError, RecursionError):
@@ -30,7 +30,7 @@ def first_rows(path: Path) -> Iterator[Row]:
 
 
 def last_rows(path: Path) -> Iterator[Row]:
-    """The rows at its end, the last one first. Raises OSError."""
+    """The rows at its end, last one first. Raises OSError."""
     content, _ = tail(path, LOOKED_AT)
     return (row for line in reversed(content.split(b"\n")) if (row := row_of(line)) is not None)
 
@@ -40,7 +40,7 @@ def all_rows(path: Path) -> tuple[list[Row], bool, bool]:
     content, is_whole = tail(path)
     lines = content.split(b"\n")
     lines = lines if is_whole else lines[1:]
-    # What stands behind the last line end is being written, or was cut off.
+    # What follows the last line end is still being written, or was cut off.
     rows = [row_of(line) for line in lines[:-1] if line.strip()]
     last = row_of(lines[-1]) if lines and lines[-1].strip() else None
     whole = [row for row in (*rows, last) if row is not None]

@@ -1,4 +1,4 @@
-"""Messages made of another program's rows: a question, then all that was done for it as one answer."""
+"""Builds messages from another program's rows: each question, then everything done for it as one answer."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from webchat.chat.message import Message
 from webchat.chat.parts import MOST_PARTS, Block, Diff, Note, Output, Part, Reasoning, Terminal, Text, ToolCall
 
 DEEPEST = 20
-"""Lists and mappings inside each other that are looked into for a text."""
+"""The deepest nesting of lists and mappings that is searched for text."""
 
 
 def parsed(value: object) -> object:
-    """Arguments and results come as they are, or as JSON in a text."""
+    """Arguments and results come as values, or as JSON in a string."""
     if isinstance(value, str) and value[:1] in ("{", "["):
         try:
             return json.loads(value)
@@ -28,12 +28,12 @@ def parsed(value: object) -> object:
 
 
 def whole(text: str) -> str:
-    """The text without halves of characters, which JSON can have and no file or page can."""
+    """The text without lone surrogates, which JSON can express but files and pages cannot."""
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def text_of(content: object, depth: int = 0) -> str:
-    """The text of a string, of a list of blocks, or of a tool's result, which may be anything."""
+    """The text of a string, a list of blocks, or a tool's result, which may be anything."""
     if isinstance(content, str) or content is None:
         return content or ""
     if depth == DEEPEST:
@@ -47,13 +47,13 @@ def text_of(content: object, depth: int = 0) -> str:
 
 
 class Turns:
-    """Builds the messages, row by row. A row's number is the revision of the message that it belongs to."""
+    """Builds the messages, row by row. A message's revision is the number of its last row."""
 
     def __init__(self) -> None:
         self.messages: list[Message] = []
         self._parts: list[Part] = []
         self._calls: dict[str, int] = {}
-        """The place of each tool call of the last answer among its parts."""
+        """The index of each tool call of the last answer in its parts."""
         self._row = 0
 
     def next_row(self) -> None:
@@ -64,7 +64,7 @@ class Turns:
         return self._row
 
     def ask(self, text: str, time: str) -> None:
-        """A message of the person."""
+        """Add a message of the person."""
         self._finish()
         self._add("user", whole(text), time, None)
 
@@ -78,7 +78,7 @@ class Turns:
         self._part(Note(text), time, None)
 
     def call(self, call_id: str, tool: str, given: object, time: str, model: str | None = None) -> None:
-        """The use of a tool."""
+        """Add a tool call."""
         self._answer(time, model)
         call_id = call_id or f"{self._row}-{len(self._parts)}"
         if call_id in self._calls or not self._has_room():
@@ -88,7 +88,7 @@ class Turns:
         self._parts.append(replace(call, title=whole(call.title), input=whole(call.input)))
 
     def result(self, call_id: str, content: object, time: str, *, failed: bool = False) -> None:
-        """What a tool gave; one of a call that nobody knows stands for itself."""
+        """Add a tool's result; that of an unknown call becomes a call of its own."""
         if call_id not in self._calls:
             self.call(call_id, "tool", None, time)
         self._touch()
@@ -115,13 +115,13 @@ class Turns:
             self._parts.append(part)
 
     def _has_room(self) -> bool:
-        """Whether the answer may have one more part; says once that it has not."""
+        """Whether the answer may have another part; adds a note, once, if it may not."""
         if len(self._parts) == MOST_PARTS:
             self._parts.append(Note("The rest of this answer is too long to be shown."))
         return len(self._parts) < MOST_PARTS
 
     def _answer(self, time: str, model: str | None) -> None:
-        """What follows belongs to an answer: to the last one, or to a new one."""
+        """Let the next rows belong to an answer: the last message if it is one, else a new one."""
         if not self.messages or self.messages[-1].role != "assistant":
             self._add("assistant", "", time, model)
         elif model and not self.messages[-1].model:
@@ -132,7 +132,7 @@ class Turns:
         self.messages[-1] = replace(self.messages[-1], revision=self._row)
 
     def _add(self, role: str, content: str, time: str, model: str | None) -> None:
-        # With its time and text: a program that rewrites its file may put other messages in these places.
+        # With its time and text: a program that rewrites its file may move other messages here.
         name = f"{len(self.messages)}-{crc32(f'{time}{content[:1000]}'.encode('utf-8', 'replace')):08x}"
         parent = self.messages[-1].id if self.messages else None
         self.messages.append(
@@ -140,7 +140,7 @@ class Turns:
         )
 
     def _finish(self) -> None:
-        """Put the parts of the last answer together."""
+        """Assemble the parts of the last answer."""
         if self._parts:
             parts = tuple(_joined(self._parts))
             said = "".join(part.text for part in parts if isinstance(part, Text))
@@ -152,7 +152,7 @@ class Turns:
 
 
 def _joined(parts: Sequence[Part]) -> list[Part]:
-    """The parts, of which the texts joined are the message's content: blank lines stand between them."""
+    """The parts with blank lines between texts, so that the texts joined are the message's content."""
     joined: list[Part] = []
     has_text = False
     for is_text, group in groupby(parts, key=lambda part: isinstance(part, Text)):
@@ -166,6 +166,6 @@ def _joined(parts: Sequence[Part]) -> list[Part]:
 
 
 def stated(value: Mapping[str, Any], name: str) -> str:
-    """A text of a row; "" if there is none."""
+    """A row's text; "" if there is none."""
     found = value.get(name)
     return whole(found) if isinstance(found, str) else ""

@@ -1,4 +1,4 @@
-"""Reads other programs' files without a trace: nothing is written, and not even the time of the last access changes."""
+"""Reads other programs' files without leaving a trace: not even the time of last access changes."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 LARGEST_FILE = 64 * 2**20
-"""Bytes of one file that are read; of a larger one the end counts."""
+"""The most bytes read of one file, from its end."""
 _QUIET = os.O_RDONLY | getattr(os, "O_NOATIME", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
 def _opened(path: str | Path, flags: int = 0) -> int:
-    # Only a file's owner may open it this way; for others the access shows, as with every reader.
+    # Only a file's owner may open it this way; for others the access time changes, as with every reader.
     try:
         return os.open(path, _QUIET | flags)
     except PermissionError:
@@ -23,7 +23,7 @@ def _opened(path: str | Path, flags: int = 0) -> int:
 
 @contextmanager
 def entries(folder: str | Path) -> Iterator[Iterator[os.DirEntry[str]]]:
-    """What lies in a folder; nothing if it is a link, or cannot be read. The entries count while the block runs."""
+    """A folder's entries; none if it is a link or cannot be read. They are valid inside the block."""
     try:
         handle = _opened(folder, os.O_DIRECTORY | os.O_NOFOLLOW)
     except OSError:
@@ -37,7 +37,7 @@ def entries(folder: str | Path) -> Iterator[Iterator[os.DirEntry[str]]]:
 
 
 def state_of(path: str | Path) -> os.stat_result | None:
-    """The state of a plain file; None if there is none."""
+    """The state of a regular file; None if there is none."""
     with suppress(OSError):
         found = os.lstat(path)
         if stat.S_ISREG(found.st_mode):
@@ -46,12 +46,12 @@ def state_of(path: str | Path) -> os.stat_result | None:
 
 
 def head(path: str | Path, most: int) -> bytes:
-    """The first bytes of a plain file. Raises OSError."""
+    """The first bytes of a regular file. Raises OSError."""
     return _part(path, most, from_end=False)[0]
 
 
 def tail(path: str | Path, most: int = LARGEST_FILE) -> tuple[bytes, bool]:
-    """The last bytes of a plain file, and whether these are all of it. Raises OSError."""
+    """The last bytes of a regular file, and whether these are the whole file. Raises OSError."""
     return _part(path, most, from_end=True)
 
 

@@ -1,4 +1,4 @@
-"""One message sent, and its answer as it comes. Knows no terminal."""
+"""Sends one message and reads its answer as it arrives. Knows no terminal."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from webchat.limits import MIB
 from webchat.terminal.client import ChatClient, Fields, Unreachable
 
 LARGEST = 64 * MIB
-"""Bytes of a file that are read; the chat itself takes less."""
+"""The most bytes read of a file; the chat itself accepts fewer."""
 Files = Sequence[tuple[str, bytes]]
-"""Files that go with a message: name and content of each."""
+"""Attached files: the name and content of each."""
 
 
 @dataclass(frozen=True)
 class Sent:
-    """What is asked: `session_id` None begins a session, in `folder` if that is given."""
+    """A message to send. If `session_id` is None it starts a session, in `folder` if that is given."""
 
     message: str
     files: Files = ()
     session_id: str | None = None
     folder: str | None = None
     queue: bool = False
-    """Whether it waits for the end of an answer that is being written."""
+    """Whether to queue it if an answer is being written."""
 
     @property
     def fields(self) -> Fields:
@@ -47,9 +47,9 @@ class Sent:
 def chosen_session(
     chat: ChatClient, given: str | None, folder: str | None, options: Fields, *, new: bool = False
 ) -> str | None:
-    """The id of the session that is given, or else the current one; None for a new one that begins with its message.
+    """The id of the given session, or of the current one; None for a new one that the message will start.
 
-    With `options` it is given these, and a new one is there already.
+    If there are `options`, they are set, for which a new session is created at once.
     """
     session_id = chat.session_id_of(given) if given else None if new else chat.get("/api/session")["session_id"]
     if options:
@@ -59,7 +59,7 @@ def chosen_session(
 
 
 def content_of(path: Path) -> bytes:
-    """A file that goes with a message. Raises OSError; InvalidInput if it is far too large."""
+    """The content of a file to attach. Raises OSError; InvalidInput if it is far too large."""
     with path.open("rb") as file:
         content = file.read(LARGEST + 1)
     if len(content) > LARGEST:
@@ -68,7 +68,7 @@ def content_of(path: Path) -> bytes:
 
 
 def events_of(chat: ChatClient, sent: Sent) -> Generator[tuple[str, Fields]]:
-    """The event "session" {session_id}, then those of the stream of the answer; "lost" if that breaks off."""
+    """Yields the event "session" {session_id}, then those of the answer's stream; "lost" if that breaks off."""
     path = chat.path(sent.session_id, "messages") if sent.session_id else "/messages"
     files = [("file", (name, content, "application/octet-stream")) for name, content in sent.files]
     with chat.events("POST", path, sent.fields, files) as response:
@@ -81,7 +81,7 @@ def events_of(chat: ChatClient, sent: Sent) -> Generator[tuple[str, Fields]]:
 
 
 def events_in(response: httpx.Response) -> Iterator[tuple[str, Fields]]:
-    """The events of a stream, each with its JSON. Raises Unreachable if the connection is lost."""
+    """Yields a stream's events, each with its JSON. Raises Unreachable if the connection is lost."""
     try:
         for event in EventSource(response).iter_sse():
             value: Any = json.loads(event.data or "{}")
@@ -91,7 +91,7 @@ def events_in(response: httpx.Response) -> Iterator[tuple[str, Fields]]:
 
 
 class Interrupt:
-    """Ctrl+C stops the answer, which then ends by itself; a second one ends the program."""
+    """Ctrl+C stops the answer, whose stream then ends; a second Ctrl+C ends the program."""
 
     def __init__(self, chat: ChatClient) -> None:
         self.was_pressed = False
@@ -111,13 +111,13 @@ class Interrupt:
             signal.signal(signal.SIGINT, self._before)
 
     def answers_in(self, session_id: str) -> None:
-        """The answer that is to be stopped, as soon as it is known."""
+        """Set the session whose answer to stop, once it is known."""
         self._session_id = session_id
         if self.was_pressed:
             self.stop()
 
     def stop(self) -> None:
-        """Stop the answer, in a thread: its end comes as an event."""
+        """Stop the answer, in a thread: its end arrives as an event."""
         if self._session_id is not None:
             threading.Thread(target=self._stop, args=(self._session_id,), daemon=True).start()
 

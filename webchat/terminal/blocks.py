@@ -1,4 +1,4 @@
-"""Where the whole blocks of a Markdown text end that is still being written. Knows no terminal."""
+"""Finds the finished blocks of a Markdown text that is still being written. Knows no terminal."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _parser.core.ruler.enableOnly(["normalize", "block"])
 
 
 def finished(text: str) -> int:
-    """How many characters at the beginning are whole blocks: all but the last one, which may go on.
+    """The length of the finished blocks: all but the last block, which may still grow.
 
     Lines end with "\\n".
     """

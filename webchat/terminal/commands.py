@@ -1,4 +1,4 @@
-"""The lines of `webchat chat` that begin with a slash. Knows no terminal."""
+"""The slash commands of `webchat chat`. Knows no terminal."""
 
 from __future__ import annotations
 
@@ -35,19 +35,19 @@ COMMANDS = {
 }
 LISTED = 15
 SHORT = 60
-"""Characters that are shown of a message in a list."""
+"""Characters of a message that are shown in a list."""
 
 
 class Commands:
-    """What each of them does."""
+    """Runs the commands."""
 
     def __init__(self, here: TerminalChat) -> None:
         self._here, self._chat = here, here.chat
         self._listed: list[str] = []
-        """The ids of the sessions that were listed last."""
+        """The ids of the sessions listed last."""
 
     def do(self, line: str) -> None:
-        """Raises EOFError to leave, InvalidInput for what is no command, and what the chat raises."""
+        """Run a line. Raises EOFError to quit, InvalidInput for an unknown command, and what the chat raises."""
         name, _, rest = line.partition(" ")
         if name not in COMMANDS:
             raise InvalidInput(f"{name} is no command: /help lists them.")
@@ -70,7 +70,7 @@ class Commands:
             self._here.open(self._chat.session_id_of(given))
 
     def pick(self) -> str | None:
-        """A session that the person picks among the newest; None if there is none yet."""
+        """Let the person choose from the newest sessions; None if there are none yet."""
         rows = list(islice(self._chat.rows(), LISTED))
         options = [(row["session_id"], session_line(row)) for row in rows]
         return self._here.keyboard.pick("Which session?", options) if options else None

@@ -19,18 +19,18 @@ from webchat.terminal.safe import safe_line
 from webchat.terminal.screen import Screen
 
 TAIL = 8
-"""Lines of an unfinished block that are shown above the line that is being written."""
+"""Lines of an unfinished block to show above the input line."""
 
 
 class TerminalChat:
-    """One person at one terminal. What comes from the chat is printed by the thread of its stream."""
+    """One person at one terminal. The thread of the session's stream prints what arrives."""
 
     def __init__(self, chat: ChatClient, folder: str | None = None) -> None:
         """`folder` is where new sessions work."""
         self.chat, self.screen = chat, Screen()
         self.session_id: str | None = None
         self.files: list[tuple[str, bytes]] = []
-        """Those that go with the next message."""
+        """The files to attach to the next message."""
         self.paper = Paper(self.screen)
         self._folder = folder
         self._live: Live | None = None
@@ -39,11 +39,11 @@ class TerminalChat:
         self.keyboard = keyboard(View(self._tail, self._toolbar, self.interrupt), COMMANDS)
 
     def pick(self) -> str | None:
-        """A session that the person picks among the newest; None if there is none yet."""
+        """Let the person choose from the newest sessions; None if there are none yet."""
         return self._commands.pick()
 
     def run(self, session_id: str | None) -> None:
-        """Show this session, or a new one, until the person leaves."""
+        """Show this session, or a new one, until the person quits."""
         with self.keyboard.printing():
             self.say("Write a message, or /help. Ctrl+C stops an answer, Ctrl+D leaves.")
             self.open(session_id)
@@ -59,11 +59,11 @@ class TerminalChat:
                     self.say(str(error))
 
     def say(self, line: str) -> None:
-        """A line beside the conversation."""
+        """Print a line that is not part of the conversation."""
         self.screen.line(line, ASIDE)
 
     def open(self, session_id: str | None) -> None:
-        """Show this session from now on; None is a new one, which begins with its first message."""
+        """Show this session from now on; None is a new one, which its first message creates."""
         if self._live is not None:
             self._live.close()
         self.session_id, self.paper, self._live = session_id, Paper(self.screen), None
@@ -86,7 +86,7 @@ class TerminalChat:
         return True
 
     def in_background(self, do: Callable[[], object]) -> threading.Thread:
-        """Do this in a thread; what goes wrong is said."""
+        """Do this in a thread, and print what goes wrong."""
 
         def run() -> None:
             try:
@@ -99,7 +99,7 @@ class TerminalChat:
         return thread
 
     def answer(self, path: str, fields: Fields) -> None:
-        """Ask for an answer at this route of the session; the session's stream brings it."""
+        """Request an answer from this route; it arrives in the session's stream."""
 
         def ask() -> None:
             with self.chat.events("POST", path, fields) as response:
@@ -120,7 +120,7 @@ class TerminalChat:
             self._send(text.removeprefix("/") if text.startswith("//") else text)
 
     def _send(self, text: str) -> None:
-        """Send a message; during an answer it waits for its end. A new session is opened as soon as it is there."""
+        """Send a message; during an answer it is queued. A new session is opened as soon as it exists."""
         sent = Sent(text, tuple(self.files), self.session_id, self._folder if self.session_id is None else None, True)
         self.files.clear()
         accepted = threading.Event()
@@ -142,7 +142,7 @@ class TerminalChat:
             accepted.wait()
 
     def _take(self, paper: Paper, name: str, fields: Fields) -> None:
-        """An event of the session's stream, in its thread."""
+        """Handle an event of the session's stream, in its thread."""
         if paper is not self.paper:
             return
         if name == "session":

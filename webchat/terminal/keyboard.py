@@ -1,4 +1,4 @@
-"""Where a person writes: prompt_toolkit, or plain lines at a terminal that cannot move its cursor. Knows no chat."""
+"""Reads input by prompt_toolkit, or as plain lines if the terminal cannot move its cursor. Knows no chat."""
 
 from __future__ import annotations
 
@@ -20,36 +20,36 @@ MARK = "› "
 
 @dataclass(frozen=True)
 class View:
-    """What stands around the line that is being written."""
+    """What is shown around the input line."""
 
     tail: Callable[[], Sequence[str]]
-    """Lines above it, which change."""
+    """The changing lines above it."""
     toolbar: Callable[[], str]
     interrupt: Callable[[], bool]
-    """Called for Ctrl+C; whether there was something to stop."""
+    """Called for Ctrl+C; returns whether there was something to stop."""
 
 
 class Keyboard(Protocol):
     def printing(self) -> AbstractContextManager[object]:
-        """While it lasts, others may print above the line."""
+        """Inside this block, others may print above the input line."""
 
     def line(self) -> str:
-        """What the person has written. Raises EOFError at the end, KeyboardInterrupt for Ctrl+C."""
+        """The next line. Raises EOFError at the end of input, KeyboardInterrupt for Ctrl+C."""
 
     def refresh(self) -> None:
-        """Show the view anew. May be called from any thread."""
+        """Redraw the view. May be called from any thread."""
 
     def pick(self, title: str, options: Sequence[tuple[str, str]]) -> str:
-        """The value of the option, (value, text) each, that is picked. Raises EOFError, KeyboardInterrupt."""
+        """The value of the option, (value, text) each, that the person picks. Raises EOFError, KeyboardInterrupt."""
 
 
 def keyboard(view: View, commands: Iterable[str]) -> Keyboard:
-    """What this terminal can do."""
+    """The best input that this terminal supports."""
     return PlainKeyboard() if os.environ.get("TERM", "dumb") in ("dumb", "unknown") else EditedLine(view, commands)
 
 
 class EditedLine:
-    """A line with editing, history and completion, below what is printed."""
+    """An input line with editing, history and completion, below the printed text."""
 
     def __init__(self, view: View, commands: Iterable[str]) -> None:
         self._view = view
@@ -59,7 +59,7 @@ class EditedLine:
             key_bindings=self._bindings(),
             completer=_completer(commands),
             complete_while_typing=False,
-            erase_when_done=True,  # what was said is printed when the chat has it
+            erase_when_done=True,  # a message is printed once the chat has accepted it
         )
 
     def printing(self) -> AbstractContextManager[object]:
@@ -86,7 +86,7 @@ class EditedLine:
         return bindings
 
     def _ctrl_c(self, event: Any) -> None:  # noqa: ANN401
-        """Stops the answer, and leaves the line as it is; without one it empties the line."""
+        """Stop the answer and keep the line; without an answer, clear the line."""
         if self._view.interrupt():
             return
         if event.current_buffer.text:
@@ -105,7 +105,7 @@ class PlainKeyboard:
         return input(MARK)
 
     def refresh(self) -> None:
-        """There is nothing to show anew."""
+        """There is nothing to redraw."""
 
     def pick(self, title: str, options: Sequence[tuple[str, str]]) -> str:
         for number, (_, text) in enumerate(options, 1):

@@ -1,4 +1,4 @@
-"""Follows one session at the chat, in a thread of its own. Knows no terminal."""
+"""Follows one session in a thread. Knows no terminal."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from webchat.terminal.answer import events_in
 from webchat.terminal.client import ChatClient, Fields, Refused, Unreachable
 
 AGAIN = 1.0
-"""Seconds after which a stream that has ended is asked for again."""
+"""Seconds before a stream that has ended is requested again."""
 Take = Callable[[str, Fields], None]
 
 
 class Live:
-    """The events of a session's stream; `take` gets each of them, "away" while there is none, "gone" at its end."""
+    """Passes each event of a session's stream to `take`; also "away" while disconnected, and "gone" at the end."""
 
     def __init__(self, chat: ChatClient, session_id: str, take: Take) -> None:
         self._chat, self._session_id, self._take = chat, session_id, take
@@ -31,7 +31,7 @@ class Live:
             raise NoThreads from error
 
     def close(self) -> None:
-        """Take no more. The stream itself ends when it has something to say."""
+        """Stop following. The stream itself ends at its next event."""
         self._closed.set()
 
     def _run(self) -> None:

@@ -1,4 +1,4 @@
-"""A conversation as it is printed while it grows: whole blocks, once, and the rest as a tail. Knows no server."""
+"""Prints a growing conversation: finished blocks once, and the rest as a tail. Knows no server."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from webchat.terminal.screen import Screen
 from webchat.terminal.transcript import ENDED, part_text, question_line, tool_line
 
 SHOWN = 6
-"""Messages that are printed of a session that is opened."""
+"""Messages to print when a session is opened."""
 ASIDE = "dim"
 
 
 class Paper:
-    """All of it is called from one thread; `tail`, `question` and `messages` may be read from any."""
+    """To be called from one thread; `tail`, `question` and `messages` may be read from any."""
 
     def __init__(self, screen: Screen) -> None:
         self._screen = screen
         self.messages: list[Fields] = []
-        """Those that are shown, oldest first."""
+        """The messages of the shown branch, oldest first."""
         self._articles: dict[str, Article] = {}
 
     @property
@@ -35,20 +35,20 @@ class Paper:
 
     @property
     def tail(self) -> str:
-        """The answer's text that is not printed yet."""
+        """The answer's text that has not been printed."""
         article = self._articles.get(self.last["id"]) if self.last else None
         return article.tail if article and self.is_answering else ""
 
     @property
     def question(self) -> Fields | None:
-        """The question that an agent waits with."""
+        """The agent's open question."""
         if self.last is None or not self.is_answering:
             return None
         asked = (part for part in self.last["parts"] if part["type"] == "permission" and part["status"] == "open")
         return next(asked, None)
 
     def take(self, name: str, fields: Fields) -> None:
-        """Print what an event of the session's stream has brought."""
+        """Print what is new in an event of the session's stream."""
         if name == "messages":
             self._take_all(fields["messages"])
         elif name == "message":
@@ -63,7 +63,7 @@ class Paper:
             self._print(message)
 
     def _take_all(self, messages: Sequence[Fields]) -> None:
-        """The whole conversation: what has been printed of it stays."""
+        """Take the whole conversation: what has been printed of it stays."""
         common = 0
         for before, now in zip(self.messages, messages, strict=False):
             if before["id"] != now["id"]:
@@ -91,12 +91,12 @@ class Paper:
 
 
 class Article:
-    """One message as far as it is printed."""
+    """One message and how far it has been printed."""
 
     def __init__(self, screen: Screen) -> None:
         self._screen = screen
         self._printed: dict[int, str] = {}
-        """The beginning of each of its texts."""
+        """The start of each of its texts."""
         self._told: set[str] = set()
         self.tail = ""
 
@@ -150,7 +150,7 @@ class Article:
 
 
 def _grown(message: Fields, text: str) -> Fields:
-    """The message with more text at its end, as an answer of text alone grows."""
+    """The message with more text appended, as for an answer that is only text."""
     parts = list(message["parts"])
     places = [number for number, part in enumerate(parts) if part["type"] == "text"]
     content = message["content"] + text

@@ -1,4 +1,4 @@
-"""Where the chat is: behind an address, or in a folder or database, which this process then serves to itself."""
+"""Connects to a chat: at an address, or in a folder or database, which this process then serves to itself."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 OWNER = "X-Webchat-Owner"
 HERE = "127.0.0.1"
 MOST_STREAMS = 100
-"""Streams that a terminal may have open: one of a session that it has left ends only when something happens there."""
+"""Streams that a terminal may have open: that of a session it has left ends only at the next event there."""
 TIMEOUT = httpx.Timeout(10, read=120)
 Report = Callable[[str, float | None], None]
 
 
 @contextmanager
 def chat_at(url: str, token: str) -> Iterator[ChatClient]:
-    """The chat of the server at this address: http://…, https://… or unix:PATH. A `?token=` in it will do.
+    """The chat of the server at this address: http://…, https://… or unix:PATH. It may have a `?token=`.
 
     Raises InvalidInput for another address.
     """
@@ -40,7 +40,7 @@ def chat_at(url: str, token: str) -> Iterator[ChatClient]:
     base = urlunsplit((parts.scheme, parts.netloc, parts.path, "", ""))
     transport = httpx.HTTPTransport(uds=str(path)) if path else None
     headers = {"Authorization": f"Bearer {token}"} if token else {}
-    is_near = is_loopback(parts.hostname)  # then no proxy is asked for it
+    is_near = is_loopback(parts.hostname)  # so that no proxy is used for it
     with httpx.Client(
         base_url=base, transport=transport, headers=headers, timeout=TIMEOUT, trust_env=not is_near
     ) as client:
@@ -55,14 +55,14 @@ def chat_in(
     report: Report | None = None,
     grace: float = 0.0,
 ) -> Iterator[ChatClient]:
-    """The chat that these settings place in a folder or database, served by this process to itself alone.
+    """The chat in the folder or database of these settings, served by this process to itself alone.
 
-    `report` is told how the backend gets ready; without it nobody will be asked. For `grace` seconds an answer may end
-    when the block has. Raises what `create_app` raises.
+    `report` receives the backend's progress at the start; without it no answers will be requested. After the block, an
+    answer in flight has `grace` seconds to finish. Raises what `create_app` raises.
     """
     from webchat.app import create_app
 
-    # Nobody else reaches it; and for how long the trash is kept only a server's flags may say.
+    # Nobody else can reach it; and only a server's flags may say how long the trash is kept.
     ways_in = {"WEBCHAT_TOKEN": "", "WEBCHAT_PROXIES": 0, "WEBCHAT_TRASH_DAYS": float("inf")}
     ways_in["WEBCHAT_MAX_STREAMS"] = MOST_STREAMS
     ways_in |= {"WEBCHAT_AUTH_HEADER": OWNER if owner else "", "WEBCHAT_TRUSTED_PROXIES": networks(HERE)}
@@ -79,7 +79,7 @@ def chat_in(
 
 
 def _named(app: WSGIApplication, owner: str | None) -> WSGIApplication:
-    """The application, which is told that this person has signed in."""
+    """The application, with this person as the one who has signed in."""
     if owner is None:
         return app
     name = {f"HTTP_{OWNER.upper().replace('-', '_')}": owner.encode().decode("latin-1")}

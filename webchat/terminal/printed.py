@@ -1,4 +1,4 @@
-"""An answer and its questions, printed for people and for pipes. Knows no server."""
+"""Prints an answer and its questions for people and pipes. Knows no server."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class PrintedText:
-    """A text as it comes: each piece at once, and a line end after the last."""
+    """Prints a text as it arrives: each piece at once, and a line end after the last."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream, self._pieces = stream, SafePieces()
@@ -36,16 +36,16 @@ class PrintedText:
 
 
 class AskedHere:
-    """An agent's question at the terminal: it is shown, and a line with the number of an answer answers it."""
+    """An agent's question at the terminal: it is shown, and answered by a line with the number of an option."""
 
     def __init__(self, tell: Callable[[str], None], answer: Callable[[str, str], None]) -> None:
-        """`answer` is called with the ids of the question and of the option, from another thread."""
+        """`answer` is called with the ids of the question and the option, from another thread."""
         self._tell, self._answer = tell, answer
         self._open: Fields | None = None
         self._reader: threading.Thread | None = None
 
     def show(self, question: Fields | None) -> None:
-        """Show the question that is open now; None if there is none any more."""
+        """Show the question that is now open; None if there is none."""
         self._open = question
         if question is None:
             return
@@ -65,13 +65,13 @@ class AskedHere:
 
 
 def question_text(question: Fields) -> str:
-    """The question, and its answers with their numbers."""
+    """The question with its numbered options."""
     options = (f"  {number}  {safe_line(each['name'])}" for number, each in enumerate(question["options"], 1))
     return "\n".join([f"? {safe_line(question['title'])}", *options])
 
 
 def chosen_option(question: Fields, line: str) -> str | None:
-    """The id of the option whose number this is; None if it is none."""
+    """The id of the option with this number; None if it is not one."""
     options, number = question["options"], line.strip()
     if not number.isascii() or not number.isdigit() or not 1 <= int(number) <= len(options):
         return None

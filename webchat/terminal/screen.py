@@ -1,4 +1,4 @@
-"""What is printed at a terminal by rich: Markdown and lines, of which no text acts. Knows no chat."""
+"""Prints Markdown and lines by rich, with control characters made visible. Knows no chat."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from webchat.terminal.safe import safe
 
 
 class Screen:
-    """Prints to the present standard output; colours follow the terminal, TERM and NO_COLOR."""
+    """Prints to the current standard output; colours follow the terminal, TERM and NO_COLOR."""
 
     def __init__(self) -> None:
         self._console = Console(highlight=False, markup=False, emoji=False)
@@ -27,22 +27,22 @@ class Screen:
         return self._console.height
 
     def markdown(self, text: str) -> None:
-        """Whole blocks of Markdown."""
-        # The addresses of links are shown: nobody could see where they lead otherwise.
+        """Print finished blocks of Markdown."""
+        # Links show their addresses: otherwise nobody could see where they lead.
         self._console.print(_Safe(Markdown(safe(text), hyperlinks=False)))
 
     def line(self, text: str = "", style: str = "") -> None:
-        """Text as it is, in one style."""
+        """Print text as it is, in one style."""
         self._console.print(_Safe(Text(safe(text), style=style)))
 
     def wrapped(self, text: str) -> list[str]:
-        """The lines that a text takes."""
+        """The lines into which a text wraps."""
         lines = Text(safe(text)).wrap(self._console, max(1, self.width - 1))
         return [line.plain for line in lines]
 
 
 class _Safe:
-    """What rich makes of something, without control characters: Markdown can write some of them as entities."""
+    """Rich's output without control characters, some of which Markdown can express as entities."""
 
     def __init__(self, shown: RenderableType) -> None:
         self._shown = shown

@@ -1,4 +1,4 @@
-"""A session's messages as lines for a terminal or a pipe. Knows no command."""
+"""Formats a session's messages as lines for a terminal or a pipe. Knows no command."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TOOL_MARKS = {"done": "✓", "failed": "✗", "running": "…", "pending": "…"
 
 
 def message_text(message: Fields) -> str:
-    """One message: who, when and how it ended, then its text; tools and questions are a line each."""
+    """One message: its author, time and status, then its text; tool calls and questions take a line each."""
     named = [WHO.get(message["role"], safe_line(message["role"])), when(message["created_at"])]
     named += [ENDED[message["status"]]] if message["status"] in ENDED else []
     body = [part for part in map(part_text, message["parts"]) if part.strip()]
@@ -49,26 +49,26 @@ def tool_line(part: Fields) -> str:
 
 
 def question_line(part: Fields) -> str:
-    """A question of an agent, and its answer if it has one."""
+    """An agent's question, with its answer if there is one."""
     chosen = [safe_line(option["name"]) for option in part["options"] if option["id"] == part.get("choice")]
     told = chosen[0] if chosen else "not answered" if part["status"] == "cancelled" else "waits for an answer"
     return f"? {safe_line(part['title'])} – {told}"
 
 
 def session_line(row: Fields) -> str:
-    """A session in a list: its short id, when it was last active, and its title."""
+    """A session in a list: its short id, time of last activity, and title."""
     marks = [word for word in ("pinned", "archived", "waiting") if row.get(word)]
     told = f"  ({', '.join(marks)})" if marks else ""
     return f"{short_id(row['session_id']):8}  {when(row['last_active']):16}  {safe_line(row['description'])}{told}"
 
 
 def hit_lines(hit: Fields) -> Iterator[str]:
-    """A message that was found: in which session, and what is said there."""
+    """A search hit: its session, and an excerpt."""
     yield f"{short_id(hit['session_id']):8}  {safe_line(hit['text'])}"
 
 
 def when(time: str) -> str:
-    """A stored time in this machine's time zone, to the minute; "" if it is none."""
+    """A stored time in this machine's time zone, to the minute; "" if it is invalid."""
     try:
         moment = datetime.fromisoformat(time)
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone().strftime("%Y-%m-%d %H:%M")
