@@ -105,19 +105,31 @@ def test_a_session_is_picked_with_the_keys(terminal, beside):
     typing.close()
 
 
-def test_versions_are_made_and_chosen_here_and_on_the_page(chat, model, beside):
-    model.script(says("The first answer."), says("The second answer."), says("About tea, then."))
+def is_answered(beside, text):
+    """Whether this is the whole last answer; on the screen its text may stand before it has ended."""
+    last = last_messages(beside)[-1]
+    return (last["content"], last["status"]) == (text, "complete")
+
+
+def test_versions_are_made_and_chosen_here_and_on_the_page(chat, model, beside, gate):
+    model.script(whole("The first answer.", gate), says("The second answer."), says("About tea, then."))
     typing = chat()
     typing.says("kettles?")
     typing.until("The first answer.")
     typing.says("/retry")
+    typing.until("Still answering.")
+    gate.set()
+    until(lambda: is_answered(beside, "The first answer."))
+    typing.says("/retry")
     typing.until("another version", "The second answer.")
+    until(lambda: is_answered(beside, "The second answer."))
     typing.says("/branches")
     typing.until("2  version 2 of 2: The second answer.")
     typing.says("/branch 2 1")
     until(lambda: last_messages(beside)[-1]["content"] == "The first answer.")
     typing.says("/edit tea?")
     typing.until("› tea?", "About tea, then.")
+    until(lambda: is_answered(beside, "About tea, then."))
     typing.says("/branch 7 7")
     typing.until("Two numbers say which")
     typing.says("/fork")
