@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,12 +15,19 @@ from webchat import create_app
 from webchat.backends.mock import MockBackend
 
 
+TITLES = ["Kettles, and what they cost: all", "Teapots $HOME `id` 'x' \"y\""]
+
+
 @pytest.fixture
-def completed(home):
-    """What bash offers for a line that ends with the word that is being written."""
-    # The command as it is installed: it asks for its completion by its own name.
+def environment(home):
+    """That of a shell: the command as it is installed asks for its completion by its own name."""
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    environment = {**os.environ, "PATH": path, "AMPLIFIER_HOME": str(home)}
+    return {**os.environ, "PATH": path, "AMPLIFIER_HOME": str(home)}
+
+
+@pytest.fixture
+def completed(environment):
+    """What bash offers for a line that ends with the word that is being written."""
 
     def complete(line: str) -> list[str]:
         words = line.split(" ")
@@ -35,6 +43,56 @@ def completed(home):
         return done.stdout.split()
 
     return complete
+
+
+@pytest.fixture
+def titled(home):
+    """Two sessions with titles that a shell could stumble over, by their ids."""
+    app = create_app({"AMPLIFIER_HOME": str(home)}, backend=MockBackend())
+    manager = app.extensions["webchat"]
+    ids = [manager.start_conversation("hello").session.session_id for _ in TITLES]
+    for session_id, title in zip(ids, TITLES, strict=True):
+        manager.housekeeping.rename(session_id, title)
+    manager.close()
+    return dict(zip(ids, TITLES, strict=True))
+
+
+@pytest.mark.skipif(shutil.which("fish") is None, reason="fish is not installed: apt-get install fish")
+def test_fish_shows_descriptions_and_titles_beside(environment, titled):
+    def complete(line):
+        script = f"_WEBCHAT_COMPLETE=fish_source webchat | source; complete -C '{line}'"
+        command = ["fish", "--no-config", "-c", script]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment, check=True)
+        return dict(row.split("\t") for row in done.stdout.splitlines())
+
+    assert complete("webchat s")["sessions"].startswith("List, show, search, rename")
+    assert "--session" in complete("webchat ask --se")
+    assert complete("webchat sessions show ") == titled
+
+
+@pytest.mark.skipif(shutil.which("zsh") is None, reason="zsh is not installed: apt-get install zsh")
+def test_zsh_shows_descriptions_and_titles_beside(environment, titled):
+    pytest.importorskip("pyte")
+    from tests.pseudo_terminal import Typing
+
+    typing = Typing(["zsh", "-f"], columns=160, **environment, PS1="% ", LISTMAX="100")
+    typing.says('autoload -U compinit; compinit -D -u; eval "$(_WEBCHAT_COMPLETE=zsh_source webchat)"; echo re""ady')
+    typing.until("ready")
+    typing.types("webchat s\t")
+    typing.until("webchat se")
+    typing.types("\t")
+    typing.until("serve", "Serve the chat on this machine.", "List, show, search, rename")
+    typing.types("ss\t")
+    typing.until("webchat sessions")
+    typing.types("show \t")
+    typing.until("webchat sessions show mock-session-")
+    typing.types("\t")
+    for session_id, title in titled.items():
+        typing.until(session_id, title)
+    first = next(iter(titled))
+    typing.types(f"{first.removeprefix('mock-session-')[:12]}\t")
+    typing.until(f"webchat sessions show {first}")
+    typing.close()
 
 
 def test_commands_and_options_are_completed(completed):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from webchat import __version__
+from webchat.cli import fish
 from webchat.cli.ask import ask
 from webchat.cli.chat import chat
 from webchat.cli.default_command import DefaultGroup
@@ -29,3 +30,4 @@ def main() -> None:
 
 for command in (ask, chat, serve, export_sessions, import_sessions, doctor, models, people, session_group):
     main.add_command(command)
+fish.set_up()
