@@ -14,7 +14,6 @@ from tests.processes import ROOT
 from webchat import create_app
 from webchat.backends.mock import MockBackend
 
-
 TITLES = ["Kettles, and what they cost: all", "Teapots $HOME `id` 'x' \"y\""]
 
 
