@@ -81,7 +81,7 @@
     const back = returned().map(({ value }) => value);
     const draft = { text, key: keyOf($("messageInput"))?.value, sent, back, at: Date.now() };
     try {
-      if (text || back.length) localStorage.setItem(name, JSON.stringify(draft)); else localStorage.removeItem(name);
+      if ((text || back.length) && !$("chatArea").dataset.temporary) localStorage.setItem(name, JSON.stringify(draft)); else localStorage.removeItem(name);
     } catch { /* a browser that keeps nothing for this site does without */ }
   };
   const draftOf = (name) => {

@@ -31,6 +31,7 @@ from webchat import create_app
 from webchat.manager import WebChatSessionManager
 from webchat.storage import storage_at
 from webchat.storage.protocols import Storage
+from webchat.storage.temporary.engine import WithTemporary
 
 HTMX = {"HX-Request": "true"}
 # How long a busy machine takes for an example, or to think of one, is no fault.
@@ -84,14 +85,15 @@ def home(tmp_path: Path) -> Path:
     return tmp_path / "home"
 
 
-@pytest.fixture(params=["files", "memory", "postgres"])
+@pytest.fixture(params=["files", "memory", "postgres", "with temporary"])
 def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Storage]:
-    """An empty storage, in each engine."""
+    """An empty storage, in each engine; the last is the first with temporary sessions beside it."""
     if request.param == "postgres":
         place = request.getfixturevalue("database")
     else:
-        place = tmp_path / "sessions.json" if request.param == "files" else None
+        place = None if request.param == "memory" else tmp_path / "sessions.json"
     storage = storage_at(place)
+    storage = WithTemporary(storage) if request.param == "with temporary" else storage
     yield storage
     storage.close()
 

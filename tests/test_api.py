@@ -96,7 +96,7 @@ def test_a_message_moves_its_session_to_the_top(client):
 @pytest.mark.parametrize("extra", [{}, {"project_id": None}, {"project_id": 7}, None])
 def test_a_project_id_is_a_text_also_where_a_record_has_none(client, manager, extra):
     session_id = client.post("/api/session").json["session_id"]
-    file = manager.storage.folder.path / "web-chat-sessions.json"
+    file = manager.storage.main.folder.path / "web-chat-sessions.json"
     [row] = json.loads(file.read_text())
     del row["extra"]
     file.write_text(json.dumps([row if extra is None else {**row, "extra": extra}]))

@@ -75,7 +75,7 @@ def test_what_happened_last_stands_first_wherever_the_clock_was_set_meanwhile(ma
     assert order(manager) == expected
     # Another process, and one that comes when the log has been made short, see the same.
     assert order(WebChatSessionManager(ScriptedBackend(), path)) == expected
-    manager.storage.activity.rewrite()
+    manager.storage.main.activity.rewrite()
     assert order(manager) == order(WebChatSessionManager(ScriptedBackend(), path)) == expected
 
 

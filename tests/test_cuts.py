@@ -82,7 +82,7 @@ class Answering:
             return next(stream.once()).partition("\n")[2]
 
     def on_disk(self) -> str:
-        last = self._manager.storage.folder.sub("web-chat-transcripts").path / f"{self.session_id}.jsonl"
+        last = self._manager.storage.main.folder.sub("web-chat-transcripts").path / f"{self.session_id}.jsonl"
         return json.loads(last.read_text("utf-8").splitlines()[-1])["content"]
 
     def end(self) -> None:

@@ -124,7 +124,7 @@ def test_a_session_from_the_future_does_not_stop_the_trash(manager, clock_ahead)
         assert manager.store.row("s")["kept_since"] is None
         assert manager.housekeeping.deleted_together(deleted) == ["s"]
         manager.housekeeping.restore(["s"])
-        manager.storage.activity.rewrite()
+        manager.storage.main.activity.rewrite()
 
 
 def test_notes_and_files_names_are_bounded_as_well(client, manager):
@@ -133,7 +133,7 @@ def test_notes_and_files_names_are_bounded_as_well(client, manager):
 
 
 def test_a_transcript_put_into_the_folder_makes_a_record_within_the_limits(manager, home):
-    manager.storage.adoption.settled = 0.0
+    manager.storage.main.adoption.settled = 0.0
     folder = home / "server" / "web-chat-transcripts"
     folder.mkdir(parents=True)
     line = {"role": "user", "content": BIG, "created_at": BIG}

@@ -123,7 +123,7 @@ def test_an_import_killed_at_any_step_leaves_nothing_behind(home, tmp_path, writ
     with another_process(IMPORT, home, file, write) as process:
         assert process.wait(60) == -signal.SIGKILL
     manager = start(home)
-    manager.storage.adoption.settled = 0.0
+    manager.storage.main.adoption.settled = 0.0
     assert manager.housekeeping.adopt() == []
     assert manager.list_sessions() == manager.list_sessions("ada") == []
     manager.housekeeping.empty_expired()
@@ -166,7 +166,7 @@ def test_a_claim_that_cannot_be_removed_holds_up_nobody_else(home, tmp_path):
 
 def test_what_is_being_imported_is_seen_by_nobody_and_adopted_by_nobody(home):
     other = start(home)
-    other.storage.adoption.settled = 0.0
+    other.storage.main.adoption.settled = 0.0
     seen = []
 
     class Looks(NoObserver):

@@ -176,7 +176,7 @@ def test_a_second_process_cannot_start_a_second_answer(manager, backend, session
 
 
 def test_who_only_reads_does_not_wait_for_who_writes(manager, session_id):
-    release = manager.storage.folder.lock("web-chat-sessions.json", 1)
+    release = manager.storage.main.folder.lock("web-chat-sessions.json", 1)
     try:
         assert manager.active_session_id == session_id
         assert len(manager.list_sessions()) == 1
@@ -222,7 +222,7 @@ def test_a_slow_end_of_an_answer_costs_the_next_message_time_and_nothing_else(ma
         touch(session_id, what)
 
     monkeypatch.setattr(manager.store, "touch", slowly)
-    manager.storage.leases.patience = 0.2
+    manager.storage.main.leases.patience = 0.2
     manager.post_message(session_id, "one")
     assert ending.wait(5)
     assert manager.send_message("two", session_id) == "You said: two"

@@ -180,7 +180,7 @@ def test_nothing_of_somebody_else_is_shown_or_touched(shared, name, face):
 
 def state(manager):
     """All that is Ada's, as she sees it."""
-    memory = MemoryStore(documents_in(DiskFolder(manager.storage.folder.path.parent)))
+    memory = MemoryStore(documents_in(DiskFolder(manager.storage.main.folder.path.parent)))
     sessions = [*manager.list_sessions("ada"), *manager.housekeeping.trash("ada")]
     texts = [manager.read_conversation(session.session_id) for session in sessions]
     return sessions, texts, memory.list("ada")

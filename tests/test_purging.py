@@ -48,7 +48,7 @@ def require_whole(manager, ids):
 def test_one_that_is_still_written_to_keeps_them_all(home, folder):
     manager, ids = with_sessions(home)
     manager.housekeeping.delete(ids)
-    release = manager.storage.folder.sub(folder.name).lock(ids[2], 1)
+    release = manager.storage.main.folder.sub(folder.name).lock(ids[2], 1)
     with pytest.raises(SessionBusy):
         manager.housekeeping.purge(ids)
     release()

@@ -94,7 +94,10 @@ def test_a_session_is_renamed_deleted_and_restored_as_on_the_page(server, sessio
     assert "Write a title first." in sessions("rename", made, " ", code=2)
     assert "in the trash" in sessions("delete", made, other)
     assert sessions("list") == ""
-    assert sessions("show", made, code=3) == f"Error: Session '{made}' not found. It may have been deleted.\n"
+    assert (
+        sessions("show", made, code=3)
+        == f"Error: Session '{made}' not found. It may have been deleted, or have been a temporary chat.\n"
+    )
     assert len(sessions("list", "--trash").splitlines()) == 2
     assert sessions("restore", made) == f"{made} is back.\n"
     assert [row["session_id"] for row in json.loads(sessions("list", "--json"))["sessions"]] == [made]

@@ -94,4 +94,7 @@ def test_it_sees_reasoning_branches_and_a_new_title(model_server, beside, model,
 
 def test_a_session_that_is_not_there_is_not_watched(beside):
     answer = beside.get("/sessions/nowhere/events", headers={"Accept": "text/event-stream"})
-    assert (answer.status_code, answer.text) == (404, "Session 'nowhere' not found. It may have been deleted.\n")
+    assert (answer.status_code, answer.text) == (
+        404,
+        "Session 'nowhere' not found. It may have been deleted, or have been a temporary chat.\n",
+    )

@@ -28,7 +28,9 @@ class SessionNotFound(WebChatError, ValueError):
     """There is no session with this id, or it is somebody else's."""
 
     def __init__(self, session_id: object) -> None:
-        super().__init__(f"Session {str(session_id)[:60]!r} not found. It may have been deleted.")
+        super().__init__(
+            f"Session {str(session_id)[:60]!r} not found. It may have been deleted, or have been a temporary chat."
+        )
 
 
 class SessionExists(WebChatError, ValueError):
@@ -235,6 +237,13 @@ class StorageAway(OSError):
         self.is_refused = is_refused
 
 
+class MemoryFull(OSError):
+    """Temporary sessions take as much of the server's memory as they may."""
+
+    def __init__(self) -> None:
+        super().__init__("temporary chats take as much of the server's memory as they may; delete some")
+
+
 class LeaseLost(OSError):
     """This server was silent for too long, and another one may write in the session since."""
 
@@ -255,7 +264,7 @@ def storing(what: str) -> Iterator[None]:
 
 def why(cause: OSError) -> str:
     """The system's reason, in a few words."""
-    if isinstance(cause, StorageAway | LeaseLost):
+    if isinstance(cause, StorageAway | LeaseLost | MemoryFull):
         return str(cause)
     if cause.errno in (errno.ELOOP, errno.EISDIR, errno.ENOTDIR):
         return f"a file or folder has the wrong type{DOCTOR_SAYS}"

@@ -14,6 +14,7 @@ from webchat.replies.current_backend import CurrentBackend
 from webchat.replies.supervisor import ReplySupervisor
 from webchat.session_store import WebChatSession, WebChatSessionStore
 from webchat.storage.protocols import Storage
+from webchat.temporary_chats import TemporaryChats
 
 log = logging.getLogger(__name__)
 DAY = 24 * 3600.0
@@ -42,6 +43,7 @@ class Housekeeping:
         storage: Storage,
         supervisor: ReplySupervisor,
         current: CurrentBackend,
+        temporary: TemporaryChats,
         trash_days: float,
         longest_title: int,
         refuse: Callable[[str], None],
@@ -55,7 +57,7 @@ class Housekeeping:
         """
         self.trash_days, self._longest_title = trash_days, longest_title
         self._store, self._storage, self._supervisor, self._current = store, storage, supervisor, current
-        self._taken_in = False
+        self._temporary, self._taken_in = temporary, False
         self.look_interval, self.after_trouble = LOOK_INTERVAL, AFTER_TROUBLE
         self._refuse, self._send_left, self._chores = refuse, send_left, chores
 
@@ -76,7 +78,8 @@ class Housekeeping:
     def delete(self, session_ids: Collection[str], owner: str | None = None) -> str:
         """Move sessions to the trash and stop their answers; returns the time, which identifies this deletion.
 
-        Deleting is idempotent: if all are there already, their time is returned again.
+        Temporary ones are gone at once; "" if there are no others. Deleting is idempotent: if all are there already,
+        their time is returned again.
         """
         there = {session.session_id: session.deleted_at or "" for session in self.trash(owner)}
         left = [session_id for session_id in session_ids if session_id not in there]
@@ -86,8 +89,9 @@ class Housekeeping:
         for session_id in left:
             self._refuse(session_id)
             self._store.require(session_id, owner)
-        deleted_at = self._throw_away(left, owner)
-        self._tell(left)
+        others = self._temporary.end_among(left, owner)
+        deleted_at = self._throw_away(others, owner) if others or not left else ""
+        self._tell(others)
         return deleted_at
 
     def _throw_away(self, session_ids: Collection[str], owner: str | None) -> str:
@@ -137,8 +141,10 @@ class Housekeeping:
         """
         gone = 0
         while found := [session.session_id for session in self._store.list_all(owner)[:AT_ONCE]]:
-            self._throw_away(found, owner)
-            self._purge(found)
+            others = self._temporary.end_among(found, owner)
+            if others:
+                self._throw_away(others, owner)
+                self._purge(others)
             gone += len(found)
         while found := [session.session_id for session in self._store.trash(owner)[:AT_ONCE]]:
             self._purge(found)
@@ -172,6 +178,7 @@ class Housekeeping:
                 self.take_in()
                 self.adopt()
                 self._send_left()
+                self._temporary.end_left()
                 if time.monotonic() - emptied > EMPTY_INTERVAL:
                     self.empty_expired()
                     emptied = time.monotonic()
@@ -210,6 +217,8 @@ class Housekeeping:
             raise InvalidInput("Choose a session first.")
         for session_id in session_ids:
             self._refuse(session_id)
+        if any(self._store.require(session_id, owner).temporary for session_id in session_ids):
+            raise InvalidInput("A temporary chat cannot be pinned or archived. Keep it first.")
         self._store.mark(session_ids, {field: value}, owner)
         self._tell(session_ids)
 

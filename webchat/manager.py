@@ -35,6 +35,8 @@ from webchat.session_lifecycle import SessionLifecycle
 from webchat.session_store import DEFAULT_DESCRIPTION, WebChatSession, WebChatSessionStore
 from webchat.storage import opened
 from webchat.storage.protocols import Bus, Shelf, Storage
+from webchat.storage.temporary.engine import with_temporary
+from webchat.temporary_chats import TemporaryChats
 
 Files = Given
 """A message's files, (name, content) each: text, or the bytes of a text file or a picture."""
@@ -77,7 +79,7 @@ class WebChatSessionManager:
         `before_answer` is called before the backend is asked for one, and may call `use_backend`.
         """
         self.limits = limits = limits or Limits()
-        self.storage = storage = opened(persistence_path, observer)
+        self.storage = storage = with_temporary(opened(persistence_path, observer))
         clock = clock or storage.now
         self.store = store = WebChatSessionStore(storage.sessions, clock=clock, most=limits.sessions)
         self._current = current = CurrentBackend(backend, storage.pictures.read, before_answer)
@@ -88,7 +90,8 @@ class WebChatSessionManager:
         self._questions = Questions(storage, supervisor)
         self._dispatcher = ReplyDispatcher(current, store, supervisor, storage.bus, clock, context)
         self._rules = ConversationRules(store, storage, supervisor, self._dispatcher, clock, allowance)
-        self._lifecycle = SessionLifecycle(store, storage, supervisor, current, allowance, limits.title)
+        self.temporary = temporary = TemporaryChats(store, storage, supervisor, current, clock, limits.sessions)
+        self._lifecycle = SessionLifecycle(store, storage, supervisor, current, temporary, allowance, limits.title)
         self.programs = OtherPrograms(programs, storage, supervisor.stopping)
         self.queue = MessageQueue(
             store, storage, supervisor, self._rules, clock, allowance, limits.message, self.get_session
@@ -97,7 +100,7 @@ class WebChatSessionManager:
         self.archive = Archive(store, storage, supervisor, limits, allowance)
         chores = (self.archive.importer.discard_left, *chores)
         keeping = trash_days, limits.title, self.programs.refuse, self.queue.send_left, chores
-        self.housekeeping = Housekeeping(store, storage, supervisor, current, *keeping)
+        self.housekeeping = Housekeeping(store, storage, supervisor, current, temporary, *keeping)
         self._directory = SessionDirectory(store, storage.search, self.housekeeping, self.programs)
 
     # Sessions
@@ -173,21 +176,28 @@ class WebChatSessionManager:
         *,
         key: str | None = None,
         options: Options = None,
+        temporary: bool = False,
     ) -> SessionInfo:
         """Create a session and make it current. `options` are as in `set_options`.
 
-        Raises InvalidInput if `working_dir` is no folder, LimitReached, Closing.
+        Nothing of a `temporary` one is ever written. Raises InvalidInput if `working_dir` is no folder, or if there are
+        no temporary ones here; LimitReached, Closing.
         """
-        return self._lifecycle.create(working_dir, description, owner, key, options)
+        return self._lifecycle.create(working_dir, description, owner, key, options, temporary=temporary)
 
     def new_session(
-        self, owner: str | None = None, *, working_dir: str | None = None, options: Options = None
+        self,
+        owner: str | None = None,
+        *,
+        working_dir: str | None = None,
+        options: Options = None,
+        temporary: bool = False,
     ) -> WebChatSession:
         """The current session if it has no message yet, else a new one; with this folder and these options.
 
-        Raises as `create_session`.
+        `temporary` is as in `create_session`. Raises as that.
         """
-        return self._lifecycle.new(owner, working_dir, options)
+        return self._lifecycle.new(owner, working_dir, options, temporary=temporary)
 
     def prepare_session(
         self, session_id: str, owner: str | None = None, *, working_dir: str | None = None, options: Options = None
@@ -225,7 +235,7 @@ class WebChatSessionManager:
     def end_session(self, session_id: str | None = None, owner: str | None = None) -> bool:
         """End a session, the current one by default: its answer stops, the backend ends it, it is no longer current.
 
-        Returns False if there is none to end.
+        A temporary one is gone then. Returns False if there is none to end.
         """
         session = self._session_or_current(session_id, owner)
         if session is not None:
@@ -272,10 +282,12 @@ class WebChatSessionManager:
         client: str | None = None,
         working_dir: str = "~",
         options: Options = None,
+        temporary: bool = False,
     ) -> Posted:
         """A new session with its first message. Raises as `create_session`, `post_message`."""
         sent = self._submission(message, files, key, None, client)
-        return self._rules.post(self._lifecycle.create_for(sent, working_dir, owner, options), sent)
+        session = self._lifecycle.create_for(sent, working_dir, owner, options, temporary=temporary)
+        return self._rules.post(session, sent)
 
     def post_message(
         self,

@@ -79,9 +79,9 @@ class SessionDirectory:
 
 
 def _merged(ours: Sequence[WebChatSession], theirs: Sequence[WebChatSession]) -> list[WebChatSession]:
-    """Both lists as one: the pinned ones first, then the newest. Each keeps its own order."""
-    pinned = [session for session in ours if session.pinned]
-    return [*pinned, *merge(ours[len(pinned) :], theirs, key=lambda session: session.last_active, reverse=True)]
+    """Both lists as one: the temporary ones and the pinned ones first, then the newest. Each keeps its own order."""
+    first = [session for session in ours if session.pinned or session.temporary]
+    return [*first, *merge(ours[len(first) :], theirs, key=lambda session: session.last_active, reverse=True)]
 
 
 def _asked(find: Callable[[], Found]) -> Found:

@@ -13,7 +13,7 @@ from webchat.backends import SessionInfo, SessionOptions, project_id_of
 from webchat.chat.conversation import Conversation
 from webchat.chat.message import Message, history
 from webchat.chat.parts import closed
-from webchat.chat.texts import DEFAULT_DESCRIPTION, checked_title
+from webchat.chat.texts import DEFAULT_DESCRIPTION, TEMPORARY_TITLE, checked_title
 from webchat.errors import AgentFixed, BackendUnavailable, InvalidInput, SessionExists, storing
 from webchat.limits import CHOSEN
 from webchat.replies.allowance import Allowance
@@ -22,6 +22,7 @@ from webchat.replies.submission import Submission, once
 from webchat.replies.supervisor import ReplySupervisor
 from webchat.session_store import WebChatSession, WebChatSessionStore, is_session_id
 from webchat.storage.protocols import Storage
+from webchat.temporary_chats import TemporaryChats
 
 
 class SessionLifecycle:
@@ -33,9 +34,11 @@ class SessionLifecycle:
         storage: Storage,
         supervisor: ReplySupervisor,
         current: CurrentBackend,
+        temporary: TemporaryChats,
         allowance: Allowance,
         longest_title: int,
     ) -> None:
+        self._temporary = temporary
         self._store, self._storage, self._supervisor, self._current = store, storage, supervisor, current
         self._allowance, self._longest_title = allowance, longest_title
 
@@ -46,6 +49,8 @@ class SessionLifecycle:
         owner: str | None,
         key: str | None = None,
         options: Mapping[str, str] | None = None,
+        *,
+        temporary: bool = False,
     ) -> SessionInfo:
         """See `WebChatSessionManager.create_session`."""
         _require_folder(working_dir)
@@ -57,10 +62,18 @@ class SessionLifecycle:
         title_by = None
         if description != DEFAULT_DESCRIPTION:
             title_by, description = "person", checked_title(description, self._longest_title)
-        return self._made(working_dir, description, owner, key, title_by, chosen)
+        if temporary and not title_by:
+            description = TEMPORARY_TITLE
+        return self._made(working_dir, description, owner, key, title_by, chosen, temporary=temporary)
 
     def create_for(
-        self, sent: Submission, working_dir: str, owner: str | None, options: Mapping[str, str] | None
+        self,
+        sent: Submission,
+        working_dir: str,
+        owner: str | None,
+        options: Mapping[str, str] | None,
+        *,
+        temporary: bool,
     ) -> WebChatSession:
         """A new session for this first message; the same one for a retry with its key.
 
@@ -73,7 +86,7 @@ class SessionLifecycle:
             # Before a session is created that could not be used.
             self._supervisor.places.require(sent.client)
             self._allowance.require_message(owner, sent.size)
-        made = self.create(working_dir, DEFAULT_DESCRIPTION, owner, key, options)
+        made = self.create(working_dir, DEFAULT_DESCRIPTION, owner, key, options, temporary=temporary)
         return self._store.require(made.session_id, owner)
 
     def _made(
@@ -84,20 +97,25 @@ class SessionLifecycle:
         key: str | None,
         title_by: str | None,
         chosen: Mapping[str, Any],
+        *,
+        temporary: bool,
     ) -> SessionInfo:
         """A new session, or the existing one with this key."""
         self._supervisor.require_open()
         made = self._store.made_with(key, owner) if key else None
         if made:
             return _info_of(made)
-        self._supervisor.require_disk()
-        self._store.require_room(owner)
+        if temporary:
+            self._temporary.require_offered()
+        else:
+            self._supervisor.require_disk()
+            self._store.require_room(owner)
         info = self._current.attached.create(working_dir, description)
         if not is_session_id(info.session_id):
             raise BackendUnavailable("The backend gave the new session a name that cannot be used.")
         extra = {"project_id": info.project_id, "working_dir": info.working_dir, **chosen}
         try:
-            self._store.add(info.session_id, description, extra, owner, key=key, title_by=title_by)
+            self._store.add(info.session_id, description, extra, owner, key=key, title_by=title_by, temporary=temporary)
         except SessionExists:
             made = self._store.made_with(key, owner) if key else None
             if made is None:
@@ -106,11 +124,14 @@ class SessionLifecycle:
             return _info_of(made)
         return info
 
-    def new(self, owner: str | None, working_dir: str | None, options: Mapping[str, str] | None) -> WebChatSession:
+    def new(
+        self, owner: str | None, working_dir: str | None, options: Mapping[str, str] | None, *, temporary: bool
+    ) -> WebChatSession:
         """See `WebChatSessionManager.new_session`."""
         session = self._store.active_session(owner)
-        if session is None or session.begun:
-            made = self.create(working_dir or "~", DEFAULT_DESCRIPTION, owner, options=options)
+        if session is None or session.begun or session.temporary != temporary:
+            folder = working_dir or "~"
+            made = self.create(folder, DEFAULT_DESCRIPTION, owner, options=options, temporary=temporary)
             return self._store.require(made.session_id, owner)
         return self.prepare(session, working_dir, options)
 
@@ -147,7 +168,12 @@ class SessionLifecycle:
         return resumed
 
     def end(self, session: WebChatSession) -> None:
-        """End a session at the backend, and make it no longer current. It must have no answer in flight."""
+        """End a session at the backend, and make it no longer current; a temporary one is gone.
+
+        It must have no answer in flight.
+        """
+        if not self._temporary.end_among([session.session_id], session.owner):
+            return
         self._current.attached.end(session.session_id)
         self._store.deactivate(session.session_id, session.owner)
         self._storage.bus.publish(session.session_id, urgent=True)
@@ -165,7 +191,8 @@ class SessionLifecycle:
             texts = sum(len(json.dumps(message.record(), ensure_ascii=False).encode()) for message in shown)
             pictures = sum(picture.size for message in shown for picture in message.pictures)
             self._allowance.require_room(owner, texts + pictures)
-        info = self._made(working_dir, session.description, owner, this, session.title_by, chosen)
+        title, temporary = session.description, session.temporary
+        info = self._made(working_dir, title, owner, this, session.title_by, chosen, temporary=temporary)
         forked = info.session_id
         parents = (None, *(message.id for message in shown))
         copies = [_copied(message, parent) for message, parent in zip(shown, parents, strict=False)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from webchat.chat.session import TEMPORARY
 from webchat.chat.texts import shortened
 from webchat.fileutil import jsonlines
 from webchat.limits import CHOSEN
@@ -28,6 +29,7 @@ def fitted(row: Row, may_work_in: Callable[[str], bool], longest_title: int, pro
     extra = _within(row.get("extra", {}), _EXTRA, gone)
     if extra.get("working_dir") not in (None, "~") and not may_work_in(extra["working_dir"]):
         extra = {name: value for name, value in extra.items() if name not in ("working_dir", "project_id")}
+    row = {name: value for name, value in row.items() if name != TEMPORARY}
     new = _within(row, _TEXTS, gone) | ({"extra": extra} if "extra" in row else {}) | {"begun": True}
     title = row.get("description", "")
     if 0 < longest_title < len(title):

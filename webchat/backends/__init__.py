@@ -65,7 +65,8 @@ class SessionOptions:
     """The options of one session; empty ones have the backend's default.
 
     `context` is what the model should know besides the conversation: the person's memories. `agent`
-    names one of several agents; `working_dir` is the session's folder.
+    names one of several agents; `working_dir` is the session's folder. Of a `temporary` session the backend writes
+    nothing down.
     """
 
     model: str = ""
@@ -73,6 +74,7 @@ class SessionOptions:
     context: str = ""
     agent: str = ""
     working_dir: str = ""
+    temporary: bool = False
 
 
 Piece = str | Event | Placed

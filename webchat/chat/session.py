@@ -13,6 +13,8 @@ from webchat.chat.times import seconds_of
 
 Row = dict[str, Any]
 """A session's record, including keys unknown to this version."""
+TEMPORARY = "temporary"
+"""The key of a record that makes its session temporary; such a record is never written."""
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", re.ASCII)
 
 
@@ -31,7 +33,8 @@ class WebChatSession:
     """One session. Times are ISO 8601; `extra` holds project_id and working_dir; `begun` says that it has a message.
 
     title_by: "person" or "model" if one of them named it, else None. deleted_at: when it was moved to the trash, or
-    None. program: the name of another program that wrote it; such a session is read-only.
+    None. program: the name of another program that wrote it; such a session is read-only. temporary: kept only in the
+    server's memory.
     """
 
     session_id: str
@@ -47,6 +50,7 @@ class WebChatSession:
     archived: bool = False
     deleted_at: str | None = None
     program: str = ""
+    temporary: bool = False
 
     @property
     def short_id(self) -> str:
@@ -77,6 +81,7 @@ def session_of(row: Row) -> WebChatSession:
         bool(row.get("pinned", False)),
         bool(row.get("archived", False)),
         row.get("deleted_at"),
+        temporary=row.get(TEMPORARY) is True,
     )
 
 

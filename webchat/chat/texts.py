@@ -10,6 +10,8 @@ from webchat.errors import InvalidInput, TooLarge
 
 DEFAULT_DESCRIPTION = "Web chat session"
 """The title of a session that has not been named."""
+TEMPORARY_TITLE = "Temporary chat"
+"""The title of a temporary session. It reveals nothing: browsers keep titles in their history."""
 LARGEST_FILE, MOST_FILES, LONGEST_FILE_NAME = 1024 * 1024, 10, 120
 """Limits of attached files: bytes of one, how many, and characters of a name."""
 TITLE_LENGTH = 80

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from webchat.memory.answers import MemoryAnswer, answer, answered_before
+from webchat.memory.answers import MemoryAnswer, answer, answered_before, unused
 from webchat.memory.file import Memories, Memory
 from webchat.memory.intent import Action, check_memory_intent
 from webchat.memory.store import MemoryStore
@@ -19,4 +19,5 @@ __all__ = [
     "categorise",
     "check_memory_intent",
     "tags_of",
+    "unused",
 ]

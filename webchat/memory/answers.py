@@ -11,6 +11,8 @@ from webchat.memory.store import MemoryStore
 MOST_TOLD = 50
 """Memories that are listed for one question."""
 
+NOT_IN_TEMPORARY = "This chat is temporary: it saves no memories, and uses none."
+
 
 @dataclass(frozen=True)
 class MemoryAnswer:
@@ -30,6 +32,11 @@ def answer(
         return MemoryAnswer(_stored_text(memory), action, memory)
     found = store.recall(text, owner)
     return MemoryAnswer(_found_text(found) if found else f"No memories found matching '{text}'.", action, found)
+
+
+def unused(action: Action) -> MemoryAnswer:
+    """The answer in a temporary chat, which does nothing."""
+    return MemoryAnswer(NOT_IN_TEMPORARY, action, [])
 
 
 def answered_before(store: MemoryStore, action: Action, text: str, said: str, owner: str | None = None) -> MemoryAnswer:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from webchat.backends import SessionBackend, SessionOptions
 from webchat.backends.pictures import BLIND
@@ -67,5 +68,6 @@ class CurrentBackend:
 
 def options_of(session: WebChatSession, takes: Collection[str]) -> SessionOptions:
     """The session's options that the backend accepts."""
-    chosen = {name: session.extra.get(name) for name in CHOSEN if name in takes}
-    return SessionOptions(**{name: value for name, value in chosen.items() if isinstance(value, str)})
+    given = {name: session.extra.get(name) for name in CHOSEN if name in takes}
+    chosen: dict[str, Any] = {name: value for name, value in given.items() if isinstance(value, str)}
+    return SessionOptions(**chosen)

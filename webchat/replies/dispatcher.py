@@ -93,7 +93,9 @@ class ReplyDispatcher:
             self._store.deactivate(session.session_id, session.owner)
         if not run.is_withdrawn:
             self._store.touch(session.session_id, "reply")
-        if answerer.names_itself:
+        if session.temporary:
+            pass  # its title says nothing of it, so that no browser's history does
+        elif answerer.names_itself:
             self._titles.take(session.session_id, session.owner, lambda: answerer.own_title(session.session_id))
         elif whole and len(past) <= NAMED_WITHIN:
             self._suggest_title(session.session_id, session.owner, answerer, reasons=bool(run.message.reasoning))
@@ -117,8 +119,8 @@ class ReplyDispatcher:
 
     def _told(self, session: WebChatSession, answerer: AttachedBackend) -> SessionOptions:
         """All that the backend is told about a session besides its messages."""
-        told = options_of(session, answerer.takes)
-        if "context" in answerer.takes:
+        told = replace(options_of(session, answerer.takes), temporary=session.temporary)
+        if "context" in answerer.takes and not session.temporary:
             told = replace(told, context=self._context(session.owner))
         return replace(told, working_dir=session.working_dir) if "working_dir" in answerer.takes else told
 

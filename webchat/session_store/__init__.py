@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from webchat.chat.search import TitleQuery
-from webchat.chat.session import Row, WebChatSession, is_row, is_session_id, session_of, short_id
+from webchat.chat.session import TEMPORARY, Row, WebChatSession, is_row, is_session_id, session_of, short_id
 from webchat.chat.texts import DEFAULT_DESCRIPTION, title_of
 from webchat.chat.times import seconds_of, time_of, utc_now
 from webchat.errors import InvalidInput, SessionNotFound, StorageError
@@ -61,15 +61,16 @@ class WebChatSessionStore:
         *,
         key: str | None = None,
         title_by: str | None = None,
+        temporary: bool = False,
     ) -> WebChatSession:
-        """Store a new session and make it the current one, in one write.
+        """Store a new session and make it the current one, in one write; a `temporary` one in memory alone.
 
         Raises SessionExists ("already exists"), also if there is one with this `key`; LimitReached, StorageError.
         """
         now = self._clock()
         row: Row = {"session_id": session_id, "description": description, "created_at": now, "last_active": now}
         row |= {"is_active": True, "begun": False, "extra": dict(extra or {})}
-        more = {"owner": owner, "key": key, "title_by": title_by}
+        more = {"owner": owner, "key": key, "title_by": title_by, TEMPORARY: temporary or None}
         row |= {name: value for name, value in more.items() if value is not None}
         self.sessions.insert(row, self._most)
         self.sessions.touch(session_id, "new", now)

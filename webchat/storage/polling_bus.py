@@ -87,6 +87,10 @@ class PollingBus:
             finally:
                 self._left.append(reader)
 
+    def watch_also(self, version: Callable[[str | None], object]) -> None:
+        before = self._version
+        self._version = lambda owner: (before(owner), version(owner))
+
     def list_version(self, owner: str | None) -> object:
         if owner not in self._lists:
             self._lists[owner] = self._version(owner)

@@ -7,13 +7,13 @@ from flask import Blueprint, Response
 from webchat.chat.message import Message
 from webchat.chat.part_records import fields_of
 from webchat.errors import NoActiveSession
-from webchat.memory import answer
+from webchat.memory import answer, unused
 from webchat.session_store import DEFAULT_DESCRIPTION, WebChatSession
 from webchat.web.context import chat_of, manager, owner
 from webchat.web.faces import json_answer
 from webchat.web.inputs import allow_files, request_fields
 from webchat.web.memory_commands import memory_intent
-from webchat.web.new_session import agent, folder
+from webchat.web.new_session import agent, folder, temporary
 from webchat.web.queued import post_or_wait
 from webchat.web.saved_prompts import expanded
 from webchat.web.streams import answering, memory_json, memory_reply, reply_json, reserve
@@ -40,7 +40,7 @@ def current() -> Response:
 def create() -> Response:
     fields = request_fields()
     description = fields.optional("description") or DEFAULT_DESCRIPTION
-    info = manager().create_session(folder() or "~", description, owner(), options=agent())
+    info = manager().create_session(folder() or "~", description, owner(), options=agent(), temporary=temporary())
     return json_answer(session_fields(manager().get_session(info.session_id, owner())))
 
 
@@ -63,9 +63,11 @@ def chat() -> Response:
     message = expanded(message, session_id)
     memory, intent = chat_of().memory, memory_intent(message)
     if memory is not None and intent is not None:
+        session = manager().store.get(session_id, owner()) if session_id else None
         with manager().allowance.message(owner(), 0):
-            said = answer(memory, *intent, owner(), key=fields.key())
-        connected = session_id is not None and manager().store.get(session_id, owner()) is not None
+            is_unused = session is not None and session.temporary
+            said = unused(intent[0]) if is_unused else answer(memory, *intent, owner(), key=fields.key())
+        connected = session is not None
         return memory_reply(said, session_id, connected=connected) or memory_json(said, connected=connected)
     if session_id is None:
         raise NoActiveSession
@@ -92,6 +94,7 @@ def session_fields(session: WebChatSession) -> dict[str, object]:
         "session_id": session.session_id,
         "project_id": session.project_id,
         "working_dir": session.working_dir,
+        **_mark(session),
     }
 
 
@@ -104,7 +107,13 @@ def listed_fields(session: WebChatSession) -> dict[str, object]:
         "last_active": session.last_active,
         "is_active": session.is_active,
         "project_id": session.project_id,
+        **_mark(session),
     }
+
+
+def _mark(session: WebChatSession) -> dict[str, object]:
+    """Says of a temporary session that it is one."""
+    return {"temporary": True} if session.temporary else {}
 
 
 def shelved_fields(session: WebChatSession) -> dict[str, object]:

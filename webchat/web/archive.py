@@ -34,9 +34,12 @@ def export(session_id: str) -> Response:
 
 
 def export_all() -> Response:
-    """All sessions but those in the trash, oldest first. The file and the page name those that cannot be read."""
+    """All sessions but temporary ones and those in the trash, oldest first.
+
+    The file and the page name those that cannot be read.
+    """
     sessions = sorted(manager().list_sessions(owner()), key=lambda session: (session.created_at, session.session_id))
-    begun = [session for session in sessions if session.begun]
+    begun = [session for session in sessions if session.begun and not session.temporary]
     name = f"webchat-{datetime.now(UTC):%Y-%m-%d}"
     return _file(begun, name, name, manager().archive.begin_export(owner()))
 

@@ -11,18 +11,18 @@ from webchat.chat.conversation import Conversation
 from webchat.chat.message import Message
 from webchat.chat.queued import QueuedMessage
 from webchat.errors import InvalidInput
-from webchat.memory import MemoryAnswer, answer, answered_before
+from webchat.memory import MemoryAnswer, answer, answered_before, unused
 from webchat.replies.submission import once
 from webchat.session_store import WebChatSession
 from webchat.web import pieces
 from webchat.web.api import message_fields, session_fields
 from webchat.web.context import chat_of, client, manager, owner, session_link
-from webchat.web.faces import Face, is_script, json_answer, wanted_face
+from webchat.web.faces import Face, is_script, json_answer, script_answer, wanted_face
 from webchat.web.form_answers import chat_answer, chat_answer_with, messages_answer
 from webchat.web.htmx import fragments, is_htmx
 from webchat.web.inputs import allow_files, request_fields
 from webchat.web.memory_commands import memory_intent
-from webchat.web.new_session import agent, folder
+from webchat.web.new_session import agent, folder, temporary
 from webchat.web.parts import waiting_fields
 from webchat.web.queue import after_queueing
 from webchat.web.queued import post_or_queue, post_or_wait, queue_fields, returned_fields
@@ -73,7 +73,7 @@ def session(session_id: str) -> AnyResponse | str:
 
 
 def new() -> AnyResponse:
-    session = manager().new_session(owner(), working_dir=folder(), options=agent())
+    session = manager().new_session(owner(), working_dir=folder(), options=agent(), temporary=temporary())
     return chat_answer(session, note="New session started", note_above=True)
 
 
@@ -86,7 +86,7 @@ def start() -> AnyResponse:
     message = _message_field()
     if memory_intent(message):
         key = once(_key(), "start", message)
-        made = manager().create_session(folder() or "~", owner=owner(), key=key, options=agent())
+        made = manager().create_session(folder() or "~", owner=owner(), key=key, options=agent(), temporary=temporary())
         shown = manager().get_session(made.session_id, owner())
         said, *_ = _remember(shown.session_id, message)
         reply = memory_reply(said, shown.session_id, connected=True)
@@ -101,6 +101,7 @@ def start() -> AnyResponse:
         client=client(),
         working_dir=folder() or "~",
         options=agent(),
+        temporary=temporary(),
     )
     return answering(posted) or chat_answer_with(posted, note="New session started")
 
@@ -179,7 +180,10 @@ def ask(session_id: str, message_id: str) -> AnyResponse:
 
 
 def end(session_id: str) -> AnyResponse:
+    is_gone = manager().get_session(session_id, owner()).temporary
     manager().end_session(session_id, owner())
+    if is_gone:
+        return script_answer({"session_id": session_id}) or housekeeping.after_deletion([session_id])
     return chat_answer(manager().get_session(session_id, owner()), note="Ended session")
 
 
@@ -215,12 +219,15 @@ def _remember(session_id: str, message: str) -> tuple[MemoryAnswer, Message, Mes
     memory, intent = chat_of().memory, memory_intent(message)
     assert memory is not None  # noqa: S101  (both were asked for by the caller)
     assert intent is not None  # noqa: S101
-    manager().get_session(session_id, owner())
+    is_temporary = manager().get_session(session_id, owner()).temporary
     whose, said = owner(), list[MemoryAnswer]()
 
     def do() -> str:
-        said.append(answer(memory, *intent, whose))
+        said.append(unused(intent[0]) if is_temporary else answer(memory, *intent, whose))
         return said[0].text
 
     asked, answered = manager().add_exchange(session_id, message, do, "memory", whose, key=_key(), seen=_seen())
-    return said[0] if said else answered_before(memory, *intent, answered.content, whose), asked, answered
+    if not said:
+        is_told = unused(intent[0]) if is_temporary else answered_before(memory, *intent, answered.content, whose)
+        said.append(is_told)
+    return said[0], asked, answered

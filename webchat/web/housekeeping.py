@@ -23,7 +23,7 @@ from webchat.web.templates import render_template
 
 UNDO_TIME = 10.0
 """Seconds that the page offers to undo a deletion; the trash does so for longer."""
-ACTIONS = ("pin", "unpin", "archive", "unarchive", "delete", "restore", "purge")
+ACTIONS = ("keep", "pin", "unpin", "archive", "unarchive", "delete", "restore", "purge")
 
 
 def register(blueprint: Blueprint) -> None:
@@ -93,6 +93,8 @@ def tidy_several(action: str) -> AnyResponse:
 
 def _actions(session: WebChatSession) -> dict[str, Any]:
     pin = ("unpin", "Unpin") if session.pinned else ("pin", "Pin")
+    if session.temporary:
+        return {"item": session, "actions": (("keep", "Keep this chat"), ("delete", "Delete"))}
     archive = ("unarchive", "Take from the archive") if session.archived else ("archive", "Archive")
     return {"item": session, "actions": (pin, archive, ("delete", "Delete"))}
 
@@ -119,6 +121,8 @@ def _do(action: str, session_ids: Collection[str]) -> AnyResponse:
     if not session_ids and not fields.optional("all") and not fields.optional("deleted"):
         raise InvalidInput("Choose a session first.")
     house, deleted_at = manager().housekeeping, None
+    if action == "keep":
+        return _keep(session_ids)
     if action == "delete":
         deleted_at = house.delete(session_ids, owner())
     elif action in ("pin", "unpin"):
@@ -128,16 +132,39 @@ def _do(action: str, session_ids: Collection[str]) -> AnyResponse:
     else:
         (house.restore if action == "restore" else house.purge)(session_ids, owner())
     told = {"done": action, "sessions": [*session_ids]} | ({"deleted": deleted_at} if deleted_at else {})
-    return script_answer(told) or _done(session_ids, deleted_at, show="trash" if action == "purge" else None)
+    if action == "delete":
+        return script_answer(told) or after_deletion(session_ids, deleted_at)
+    return script_answer(told) or _done(show="trash" if action == "purge" else None)
 
 
-def _done(session_ids: Collection[str] = (), deleted_at: str | None = None, show: str | None = None) -> AnyResponse:
-    """The current list; after a deletion with a button to undo it."""
+def _keep(session_ids: Collection[str]) -> AnyResponse:
+    """Write temporary chats after all."""
+    kept = [manager().temporary.keep(session_id, owner()) for session_id in session_ids]
+    told = script_answer({"done": "keep", "sessions": [session.session_id for session in kept]})
+    if told:
+        return told
+    if not is_htmx():
+        return redirect(session_link(kept[0].session_id), code=303) if len(kept) == 1 else _done()
+    parts: list[str] = [session_list.list_partial()]
+    for session in kept:
+        if page_address() == urlsplit(session_link(session.session_id)).path:
+            chat = pieces.chat_part(session, f"Kept as session {session.short_id}", note_above=True)
+            parts += [partial("chatArea", "outerHTML", chat), pieces.shell_partials(session)]
+    return fragments(*parts)
+
+
+def after_deletion(session_ids: Collection[str], deleted_at: str | None = None) -> AnyResponse:
+    """The list, with a button to undo it if they are in the trash since `deleted_at`."""
+    return _done(session_ids, deleted_at or None)
+
+
+def _done(gone: Collection[str] = (), deleted_at: str | None = None, show: str | None = None) -> AnyResponse:
+    """The current list; after a deletion with a button to undo it, and in place of a page of what is `gone`."""
     if not is_htmx():
         return redirect(link("sessions", show=show, deleted=deleted_at), code=303)
     undo = undo_context(deleted_at) if deleted_at else {}
     parts = [session_list.list_partial(), partial("undo", "innerHTML", _undo(undo))]
-    left = deleted_at and page_address() in {urlsplit(session_link(session_id)).path for session_id in session_ids}
+    left = page_address() in {urlsplit(session_link(session_id)).path for session_id in gone}
     if left:  # the page that asked showed what is gone now
         parts += [partial("chatArea", "outerHTML", pieces.welcome_part()), pieces.shell_partials(None)]
     return fragments(*parts, push=link("index") if left else None)

@@ -1,4 +1,4 @@
-"""The fields of a form that begins a session: the folder to work in, and the agent. Knows no route."""
+"""The fields of a form that begins a session: its folder and agent, and whether it is kept. Knows no route."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from webchat.errors import InvalidInput
 from webchat.web.context import chat_of, owner
 from webchat.web.inputs import request_fields
 
+_YES, _NO = ("1", "on", "true", "yes"), ("", "0", "off", "false", "no")
 MOST_LOOKED_AT, MOST_KNOWN = 50, 12
 NOT_YOURS = "Folders cannot be chosen here: several people use this chat, and its server names none for them."
 
@@ -33,6 +34,14 @@ def folder() -> str | None:
     if not may_work_in(found):
         raise InvalidInput(f"New sessions work below {' or '.join(chat.folders)}. Choose a folder there.")
     return found
+
+
+def temporary() -> bool:
+    """Whether nothing of the session is to be written. Raises InvalidInput if the field is no answer to that."""
+    given = (request_fields().setting("temporary") or "").lower()
+    if given not in _NO and given not in _YES:
+        raise InvalidInput("temporary is 1, or is left out.")
+    return given in _YES
 
 
 def may_work_in(path: str) -> bool:

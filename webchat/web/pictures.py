@@ -16,7 +16,8 @@ def register(blueprint: Blueprint) -> None:
 
 
 def picture(session_id: str, key: str) -> Response:
-    """A picture of a session of one's own. Its address names its bytes, so that browsers may keep it."""
+    """A picture of a session of one's own. Its address names its bytes, so that browsers may keep it, unless the
+    session is temporary."""
     session = manager().get_session(session_id, owner())
     with storing("The picture could not be read"):
         known = is_picture_key(key)
@@ -26,7 +27,8 @@ def picture(session_id: str, key: str) -> Response:
     digest, _, suffix = key.partition(".")
     response = Response(data, mimetype=MEDIA_TYPES[suffix])
     response.headers["Content-Disposition"] = f"inline; filename={digest[:12]}.{suffix}"
-    response.headers["Cache-Control"] = "private, max-age=31536000, immutable"
+    # A browser writes what it may keep to its disk.
+    response.headers["Cache-Control"] = "no-store" if session.temporary else "private, max-age=31536000, immutable"
     response.set_etag(digest)
     response.make_conditional(request)
     g.inert = True

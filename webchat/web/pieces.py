@@ -13,6 +13,7 @@ from webchat.chat.conversation import Conversation, Status
 from webchat.chat.message import Message, new_message_id
 from webchat.chat.messages import Messages
 from webchat.chat.parts import Usage
+from webchat.chat.texts import TEMPORARY_TITLE
 from webchat.session_store import WebChatSession
 from webchat.web.bodies import Body
 from webchat.web.cards import parts_html
@@ -200,7 +201,9 @@ def badge_html(session: WebChatSession | None) -> str:
 def page_title(session: WebChatSession | None) -> str:
     """The title of a session's page, which says so if somebody is asked something there."""
     title = chat_of().title
-    named = f"{session.description} · {title}" if session and session.begun else title
+    # Browsers note titles in their history.
+    own = TEMPORARY_TITLE if session and session.temporary else session.description if session and session.begun else ""
+    named = f"{own} · {title}" if own else title
     return f"{WAITING} · {named}" if session and _is_asking(session) else named
 
 

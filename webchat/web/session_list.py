@@ -158,11 +158,13 @@ def found_in_messages(wanted: ListRequest, titled: Sequence[WebChatSession]) -> 
 
 
 def _groups(sessions: list[WebChatSession], show: str) -> list[Group]:
-    days = _days([session for session in sessions if not session.pinned])
+    days = _days([session for session in sessions if not (session.pinned or session.temporary)])
 
     def heading(session: WebChatSession) -> str:
         if show == "trash":
             return "Deleted"
+        if session.temporary:
+            return "Temporary"
         return "Pinned" if session.pinned else days[session.session_id]
 
     return [Group(name, tuple(group)) for name, group in groupby(sessions, key=heading)]

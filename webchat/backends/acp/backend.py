@@ -92,6 +92,7 @@ class AcpBackend:
         """The agent is fixed once a session has one. Raises SessionUnknown and SessionEnded."""
         session = self._sessions.live(session_id)
         session.options = options
+        self._records.hold_back(session_id, held=options.temporary)
         if options.working_dir:
             self._sessions.place(session, options.working_dir)
 
@@ -123,6 +124,7 @@ class AcpBackend:
 
     def end_session(self, session_id: str) -> None:
         session = self._sessions.end(session_id)
+        self._records.forget_held(session_id)
         if session is None:
             return
         if session.turn:

@@ -61,7 +61,9 @@ class Records:
     def __init__(self, folder: Folder) -> None:
         self._folder = folder
         self._own: dict[str, Record] = {}
-        """Records of this process that could not be written to the file."""
+        """Records of this process that could not be written to the file, or are held back."""
+        self._held: set[str] = set()
+        """Sessions of ours of which nothing is written."""
         self._own_lock = threading.Lock()
 
     def get(self, session_id: str) -> Record | None:
@@ -76,6 +78,18 @@ class Records:
                 past = [name for name in (*before.earlier, before.agent_session) if name != record.agent_session]
                 record = replace(record, earlier=tuple(dict.fromkeys(past))[-MOST_EARLIER:])
             self._save({session_id: record})
+
+    def hold_back(self, session_id: str, *, held: bool) -> None:
+        """From now on write nothing of this session of ours, or do again."""
+        with self._own_lock:
+            (self._held.add if held else self._held.discard)(session_id)
+
+    def forget_held(self, session_id: str) -> None:
+        """Forget a session of ours of which nothing is written: it has ended."""
+        with self._own_lock:
+            if session_id in self._held:
+                self._held.discard(session_id)
+                self._own.pop(session_id, None)
 
     def release(self, session_ids: Collection[str]) -> None:
         """Note that the agents of these sessions of ours have been ended in good order."""
@@ -114,9 +128,11 @@ class Records:
     def _save(self, changes: Mapping[str, Record]) -> None:
         """Called with the lock."""
         self._own = _changed(self._own, changes)
+        if self._held.issuperset(self._own):
+            return
         try:
             self._write()
-            self._own.clear()
+            self._own = {key: record for key, record in self._own.items() if key in self._held}
         except OSError:
             log.warning("the agents' sessions could not be saved", exc_info=True)
 
@@ -145,7 +161,8 @@ class Records:
             except (ValueError, RecursionError):
                 quarantine(self._folder, FILENAME)
                 found = {}
-            kept = list(_changed(found, self._own).items())[-MOST_RECORDS:]
+            own = {key: record for key, record in self._own.items() if key not in self._held}
+            kept = list(_changed(found, own).items())[-MOST_RECORDS:]
             data = json.dumps({key: asdict(value) for key, value in kept if key not in gone}, indent=1)
             self._folder.replace(FILENAME, f"{data}\n".encode())
 

@@ -71,6 +71,8 @@ class FileStorage:
         self._has_taken_in_older = False
         self.adoption = Adoption(self.sessions, self.transcripts)
 
+    is_for_several = False
+
     @property
     def place(self) -> str:
         return str(self._home.path)

@@ -55,6 +55,7 @@ class MemoryStorage:
         self._purging, self._importing = threading.Lock(), threading.Lock()
 
     place = "this process's memory"
+    is_for_several = False
 
     def index_of(self, texts: Texts, name: str) -> SearchIndex:
         self._indexes.append(SearchIndex(texts))

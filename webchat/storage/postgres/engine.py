@@ -89,6 +89,8 @@ class PostgresStorage:
         self.search = PostgresSearch(database, self.transcripts)
         self._indexes: list[SearchIndex] = []
 
+    is_for_several = True
+
     @property
     def place(self) -> str:
         version = self.database.one("SHOW server_version")[0].partition(" ")[0]

@@ -42,6 +42,9 @@ class Bus(Protocol):
     def start(self) -> None:
         """Make sure that `follow` will work. Raises NoThreads."""
 
+    def watch_also(self, version: Callable[[str | None], object]) -> None:
+        """Let another version of a person's list of sessions count as a part of it: what is kept elsewhere."""
+
     def list_version(self, owner: str | None) -> object:
         """The last seen version of this person's list of sessions."""
 

@@ -89,6 +89,10 @@ class Storage(Protocol):
         """The time, ISO 8601 in UTC, by the one clock that all servers of this storage share."""
 
     @property
+    def is_for_several(self) -> bool:
+        """Whether several servers may serve it: what one of them keeps in its memory, the others do not find."""
+
+    @property
     def place(self) -> str:
         """Where everything is kept, for the person who runs the chat; without a password."""
 

@@ -1,0 +1,340 @@
+"""Temporary chats: nothing of them is written, and they end."""
+
+from __future__ import annotations
+
+import io
+import json
+import threading
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.conftest import HTMX, Page
+from tests.pictures import png
+from tests.reading import snapshot, until
+from webchat import WebChatSessionManager, create_app
+from webchat.backends.chat_model import ChatModelBackend
+from webchat.errors import InvalidInput, LimitReached, SessionBusy, SessionNotFound, StorageError
+from webchat.temporary_chats import NOT_HERE
+
+MARK = "xylophone"
+JSON = {"Accept": "application/json"}
+
+
+@pytest.fixture
+def here(request) -> None:
+    if request.config.getoption("--storage") == "postgres":
+        pytest.skip("there are none where several servers may be")
+
+
+@pytest.fixture
+def temporary(here, manager) -> str:
+    """A temporary chat in which one message was answered; it is the current session."""
+    session_id = manager.create_session(temporary=True).session_id
+    manager.send_message(f"I play the {MARK}", session_id)
+    return session_id
+
+
+def post(client, path: str, **fields):
+    return client.post(path, data=fields, headers=JSON)
+
+
+# Never written
+
+
+def test_nothing_of_a_whole_conversation_is_written(here, client, manager, backend, home, caplog):
+    ordinary = manager.create_session().session_id
+    manager.send_message("an ordinary message", ordinary)
+    client.get("/sessions?q=ordinary")  # the search has its file
+    until(lambda: manager.search("ordinary", 5).complete)
+    client.get("/")
+    before = snapshot(home)
+
+    begun = post(client, "/sessions", temporary="1").json
+    session_id, path = begun["session_id"], f"/sessions/{begun['session_id']}"
+    assert begun["temporary"] is True
+    picture = {"message": f"a {MARK}", "file": (io.BytesIO(png()), f"{MARK}.png")}
+    assert client.post(f"{path}/messages", data=picture, headers=JSON).json["response"] == f"You said: a {MARK}"
+    shown = client.get(path, headers=JSON).json["messages"][0]
+    key = manager.conversation(session_id).messages[0].pictures[0].key
+    assert client.get(f"{path}/pictures/{key}").headers["Cache-Control"] == "no-store"
+    backend.plays(f"{MARK} one. ", threading.Event(), "never")
+    client.post(f"{path}/messages", data={"message": f"long {MARK}"})
+    client.post(f"{path}/messages", data={"message": f"waits {MARK}"})  # in the queue
+    until(lambda: "one" in manager.conversation(session_id).last.content)
+    assert post(client, f"{path}/stop").json["returned"][0]["text"] == f"waits {MARK}"
+    asked = manager.conversation(session_id).messages[-2].id
+    assert post(client, f"{path}/messages/{asked}/edit", message=f"edited {MARK}").json["response"]
+    assert post(client, f"{path}/messages/{asked}/select").status_code == 200
+    assert post(client, f"{path}/messages/{shown['id']}/fork").json["temporary"] is True
+    assert client.get(f"/sessions?q={MARK}", headers=JSON).json["hits"] == []
+    assert post(client, f"{path}/rename", title=f"My {MARK}").status_code == 200
+    assert (
+        post(client, f"{path}/messages", message=f"remember this: {MARK}").json["response"].startswith("This chat is")
+    )
+    assert client.get(path).status_code == 200
+    assert MARK not in Page(client.get(path)).soup.title.get_text()
+    assert MARK.encode() not in client.get("/sessions/export?format=jsonl").data
+    manager.housekeeping.empty_expired()
+    assert snapshot(home) == before, "while it lives"
+
+    assert post(client, f"{path}/delete").json == {"done": "delete", "sessions": [session_id]}
+    assert client.get(path).status_code == 404
+    assert client.get("/sessions?show=trash", headers=JSON).json["sessions"] == []
+    assert snapshot(home) == before, "when it has gone"
+    assert MARK not in caplog.text
+
+
+def test_a_first_message_can_begin_one_and_a_restart_ends_it(here, client, manager, home):
+    sent = post(client, "/messages", message="hello", temporary="1", key="k" * 32).json
+    assert post(client, "/messages", message="hello", temporary="1", key="k" * 32).json == sent, "once"
+    after = create_app({"AMPLIFIER_HOME": str(home), "TESTING": True})
+    told = after.test_client().get(f"/sessions/{sent['session_id']}")
+    assert told.status_code == 404
+    assert "have been a temporary chat" in told.text
+    after.extensions["webchat"].close()
+
+
+@pytest.mark.parametrize("given", ["1", "on", "true", True])
+def test_json_and_forms_say_so_alike(here, client, given):
+    made = client.post("/api/session", json={"temporary": given}).json
+    assert made["temporary"] is True
+    assert "temporary" not in client.post("/api/session", json={"temporary": False}).json
+    told = client.post("/api/session", json={"temporary": "perhaps"})
+    assert (told.status_code, told.json) == (400, {"error": "temporary is 1, or is left out."})
+
+
+def test_no_model_names_it_and_no_memory_is_told(here, home):
+    asked = []
+
+    def model(messages):
+        asked.append(messages)
+        yield "Yes."
+
+    manager = WebChatSessionManager(
+        ChatModelBackend(model, titles=True), home / "server" / "s.json", context=lambda owner: "They like tea."
+    )
+    manager.send_message("Do you know me?", manager.create_session(temporary=True).session_id)
+    until(lambda: manager.answers_in_flight == 0)
+    assert asked == [[{"role": "user", "content": "Do you know me?"}]]
+    assert not list(home.rglob("*.jsonl"))
+    manager.close()
+
+
+# Found again
+
+
+def test_it_is_listed_marked_and_current_until_another_is(temporary, client, manager, page):
+    ordinary = manager.create_session().session_id
+    manager.send_message("an ordinary message", ordinary)
+    assert manager.active_session_id == ordinary
+    assert not manager.get_session(temporary).is_active
+    manager.resume_session(temporary)
+    assert (manager.active_session_id, manager.get_session(ordinary).is_active) == (temporary, False)
+    panel = Page(client.get("/sessions", headers=HTMX))
+    assert [heading.get_text() for heading in panel.soup.select("h2")] == ["Temporary", "Today"]
+    assert [row.is_current for row in panel.rows] == [True, False]
+    assert page("/").soup.select_one("#badge .chip").get_text() == "Temporary"
+    assert page("/").soup.title.get_text() == "Temporary chat · Amplifier"
+    assert [row["session_id"] for row in client.get("/api/sessions").json["sessions"]] == [temporary, ordinary]
+
+
+def test_a_page_of_the_list_counts_it(temporary, manager):
+    for number in range(4):
+        manager.send_message(f"number {number}", manager.create_session().session_id)
+    pages = [manager.list_page("list", start=start, count=2) for start in (0, 2, 4)]
+    titles = [[session.description for session in page] for page in pages]
+    assert titles == [["Temporary chat", "number 3"], ["number 2", "number 1"], ["number 0"]]
+
+
+def test_a_new_session_is_of_the_kind_that_was_asked_for(here, client):
+    first = post(client, "/sessions", temporary="1").json["session_id"]
+    assert post(client, "/sessions", temporary="1").json["session_id"] == first, "nothing was said in it"
+    other = post(client, "/sessions").json
+    assert (other["session_id"] != first, "temporary" in other) == (True, False)
+
+
+# Without a script
+
+
+def test_everything_is_a_form(here, client, page, manager):
+    form = page("/sessions").soup.select_one(".panel-head form")
+    button = form.select_one("button[name=temporary]")
+
+    def pressed(action: str, **fields: str) -> Page:
+        return Page(client.post(action, data=fields, follow_redirects=True))
+
+    chat = pressed(form["action"], temporary=button["value"])
+    assert "Nothing of it is written here" in chat.soup.select_one(".note.temporary").get_text()
+    field = chat.soup.select_one("form.field")
+    assert field.select_one("textarea")["autocomplete"] == "off"
+    pressed(field["action"], message="hello", temporary="1")
+    until(lambda: manager.answers_in_flight == 0)
+    assert page("/").messages[-1].text == "You said: hello"
+    keep, delete = page("/").soup.select(".note.temporary form")
+    assert pressed(delete["action"]).response.request.path == "/sessions"
+    assert pressed(keep["action"]).response.status_code == 404
+
+
+def test_a_message_that_comes_too_late_is_offered_to_a_temporary_chat(temporary, client, manager):
+    manager.end_session(temporary)
+    told = Page(client.post(f"/sessions/{temporary}/messages", data={"message": "more", "temporary": "1"}))
+    form = told.soup.select_one("form.again")
+    assert form["action"] == "/messages"
+    assert form.select_one("input[name=temporary]")["value"] == "1"
+
+
+# Ended
+
+
+@pytest.mark.parametrize("way", ["/sessions/{}/delete", "/sessions/{}/end"])
+def test_deleted_or_ended_it_is_gone(temporary, client, manager, backend, way):
+    assert post(client, way.format(temporary)).status_code == 200
+    assert "end_session" in backend.calls
+    assert manager.find_session(temporary) is None
+    assert manager.housekeeping.trash() == []
+    assert manager.storage.ended() == []
+    with pytest.raises(SessionNotFound):
+        manager.post_message(temporary, "anybody?")
+
+
+def test_the_page_that_ends_it_shows_the_welcome(temporary, client):
+    at = {"HX-Current-URL": f"http://localhost/sessions/{temporary}"}
+    told = client.post(f"/sessions/{temporary}/delete", headers={**HTMX, **at})
+    assert 'class="welcome"' in told.text
+    assert told.headers["HX-Push-Url"] == "/"
+    assert "Undo" not in told.text
+
+
+def test_an_answer_that_does_not_stop_holds_nothing_up(here, manager, backend):
+    goes_on, session_id = threading.Event(), manager.create_session(temporary=True).session_id
+    backend.plays("begun", goes_on, " and on")
+    manager.post_message(session_id, "slowly")
+    until(lambda: manager.conversation(session_id).last.content)
+    manager.housekeeping.delete([session_id])
+    assert manager.find_session(session_id) is None
+    goes_on.set()
+    until(lambda: manager.answers_in_flight == 0)
+    manager.temporary.end_left()
+    assert manager.storage.ended() == []
+
+
+def test_left_alone_it_ends_after_its_hours(here, home, backend):
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    manager = WebChatSessionManager(backend, home / "server" / "s.json", clock=lambda: now.isoformat())
+    session_id = manager.create_session(temporary=True).session_id
+    now += timedelta(hours=11)
+    manager.send_message("still there", session_id)
+    now += timedelta(hours=11)
+    manager.temporary.end_left()
+    assert manager.find_session(session_id)
+    now += timedelta(hours=2)
+    manager.temporary.end_left()
+    assert manager.find_session(session_id) is None
+    manager.close()
+
+
+def test_all_of_a_person_are_deleted_with_the_others(temporary, manager):
+    manager.send_message("an ordinary message", manager.create_session().session_id)
+    assert manager.housekeeping.purge_all(None) == 2
+    assert manager.list_sessions() == []
+
+
+# Kept after all
+
+
+def test_kept_it_is_a_session_like_all_others(temporary, client, manager, home):
+    picture = {"message": "look", "file": (io.BytesIO(png()), "a.png")}
+    client.post(f"/sessions/{temporary}/messages", data=picture, headers=JSON)
+    before = client.get(f"/sessions/{temporary}", headers=JSON).json
+    assert post(client, f"/sessions/{temporary}/keep").json == {"done": "keep", "sessions": [temporary]}
+    after = client.get(f"/sessions/{temporary}", headers=JSON).json
+    assert after["messages"] == before["messages"]
+    assert (manager.get_session(temporary).description, "temporary" in after) == (f"I play the {MARK}", False)
+    assert manager.active_session_id == temporary
+    key = manager.conversation(temporary).messages[2].pictures[0].key
+    assert client.get(f"/sessions/{temporary}/pictures/{key}").data.startswith(b"\x89PNG")
+    assert manager.send_message("go on", temporary) == "You said: go on"
+    assert post(client, f"/sessions/{temporary}/keep").status_code == 200, "once more changes nothing"
+    again = create_app({"AMPLIFIER_HOME": str(home), "TESTING": True})
+    assert len(again.test_client().get(f"/sessions/{temporary}", headers=JSON).json["messages"]) == 6
+    again.extensions["webchat"].close()
+    assert post(client, f"/sessions/{temporary}/delete").json["deleted"], "now it has a trash"
+
+
+def test_the_page_that_keeps_it_shows_it_as_kept(temporary, client):
+    at = {"HX-Current-URL": f"http://localhost/sessions/{temporary}"}
+    told = client.post(f"/sessions/{temporary}/keep", headers={**HTMX, **at}).text
+    assert "Kept as session" in told
+    assert "data-temporary" not in told
+
+
+def test_what_cannot_be_kept_stays_temporary(here, manager, backend, monkeypatch):
+    session_id = manager.create_session(temporary=True).session_id
+    with pytest.raises(InvalidInput, match="Nothing has been said"):
+        manager.temporary.keep(session_id, None)
+    goes_on = threading.Event()
+    backend.plays("begun", goes_on)
+    manager.post_message(session_id, "slowly")
+    with pytest.raises(SessionBusy):
+        manager.temporary.keep(session_id, None)
+    goes_on.set()
+    until(lambda: manager.answers_in_flight == 0)
+
+    def no_room(*_):
+        raise OSError(28, "full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(manager.storage.main.transcripts, "put_all", no_room)
+        with pytest.raises(StorageError):
+            manager.temporary.keep(session_id, None)
+    assert manager.get_session(session_id).temporary
+    assert manager.storage.main.sessions.claimed() == []
+    assert not manager.temporary.keep(session_id, None).temporary
+
+
+# Limits
+
+
+def test_there_is_no_pin_and_no_archive_for_it(temporary, client):
+    for action in ("pin", "archive"):
+        told = post(client, f"/sessions/{temporary}/{action}")
+        assert (told.status_code, told.json["error"]) == (
+            400,
+            "A temporary chat cannot be pinned or archived. Keep it first.",
+        )
+
+
+def test_a_person_has_twenty_at_most(here, manager):
+    for _ in range(20):
+        manager.send_message("hello", manager.create_session(temporary=True).session_id)
+    with pytest.raises(LimitReached, match="20 temporary chats"):
+        manager.create_session(temporary=True)
+    manager.create_session()
+
+
+def test_all_together_take_no_more_than_their_memory(temporary, manager):
+    manager.storage.most_bytes = 3000
+    with pytest.raises(StorageError, match="temporary chats take as much"):
+        manager.send_message("x" * 3000, temporary)
+    assert manager.send_message("short", temporary) == "You said: short"
+
+
+def test_where_several_servers_may_be_there_are_none(request, client, page):
+    if request.config.getoption("--storage") != "postgres":
+        pytest.skip("for PostgreSQL")
+    told = post(client, "/sessions", temporary="1")
+    assert (told.status_code, told.json) == (400, {"error": NOT_HERE})
+    assert NOT_HERE in client.post("/messages", data={"message": "hello", "temporary": "1"}).text
+    assert not page("/sessions").soup.select("button[name=temporary]")
+    assert client.get("/api/sessions").json == {"sessions": []}
+
+
+def test_an_export_of_one_is_imported_as_a_session_like_others(temporary, client, manager, home, tmp_path):
+    data = client.get(f"/sessions/{temporary}/export?format=jsonl").data
+    assert MARK in data.decode()
+    assert "temporary" not in json.loads(data.splitlines()[1])
+    other = WebChatSessionManager(ChatModelBackend(lambda messages: "yes"), tmp_path / "other" / "s.json")
+    other.archive.bring_in(io.BytesIO(data.replace(b'"description"', b'"temporary": true, "description"', 1)))
+    assert not other.get_session(temporary).temporary
+    other.close()

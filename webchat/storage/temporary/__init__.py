@@ -1,0 +1,1 @@
+"""Temporary sessions beside any engine: kept in the memory of this process alone, and never written."""

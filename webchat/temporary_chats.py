@@ -1,0 +1,115 @@
+"""Temporary chats: ended for good, by a person or after some time, or kept after all. Knows neither Flask nor files."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
+
+from webchat.chat.texts import TEMPORARY_TITLE, title_of
+from webchat.chat.times import seconds_of
+from webchat.errors import InvalidInput, SessionBusy, SessionNotFound, StorageError, WebChatError, storing
+from webchat.limits import TEMPORARY_HOURS
+from webchat.replies.current_backend import CurrentBackend
+from webchat.replies.supervisor import ReplySupervisor
+from webchat.session_store import WebChatSession, WebChatSessionStore
+from webchat.session_store.rules import owned
+from webchat.storage.protocols import Storage
+from webchat.storage.temporary.engine import WithTemporary
+
+log = logging.getLogger(__name__)
+NOT_HERE = (
+    "There are no temporary chats here: each would be in the memory of one server, and this chat may have several."
+)
+NOTHING_TO_KEEP = "Nothing has been said here yet. Start a new session instead."
+
+
+class TemporaryChats:
+    """What people do with temporary chats, of which nothing is written."""
+
+    hours = TEMPORARY_HOURS
+    """After its last message one is gone in so many hours."""
+
+    def __init__(
+        self,
+        store: WebChatSessionStore,
+        storage: Storage,
+        supervisor: ReplySupervisor,
+        current: CurrentBackend,
+        clock: Callable[[], str],
+        most_sessions: int,
+    ) -> None:
+        """`clock` gives the time, ISO 8601; `most_sessions` is how many others one person may have, 0 is any number."""
+        self._storage = storage if isinstance(storage, WithTemporary) else None
+        self._store, self._supervisor, self._current = store, supervisor, current
+        self._clock, self._most_sessions = clock, most_sessions
+
+    @property
+    def are_offered(self) -> bool:
+        """Whether there can be any."""
+        return self._storage is not None
+
+    def require_offered(self) -> None:
+        """Raises InvalidInput if there cannot be any."""
+        if self._storage is None:
+            raise InvalidInput(NOT_HERE)
+
+    def end_among(self, session_ids: Iterable[str], owner: str | None) -> list[str]:
+        """End those of a person's sessions that are temporary, for good; returns the others."""
+        sessions = [self._store.require(session_id, owner) for session_id in session_ids]
+        for session in sessions:
+            if session.temporary:
+                self._end(session)
+        return [session.session_id for session in sessions if not session.temporary]
+
+    def end_left(self) -> None:
+        """End those that nobody has written in for long, and remove what late writers have left of ended ones."""
+        if self._storage is None:
+            return
+        latest = seconds_of(self._clock()) - self.hours * 3600
+        for session in self._storage.temporary_sessions():
+            if seconds_of(session.last_active) < latest and not self._supervisor.is_answering(session.session_id):
+                with suppress(SessionNotFound):
+                    self._end(session)
+        self._remove(self._storage.ended())
+
+    def keep(self, session_id: str, owner: str | None) -> WebChatSession:
+        """Make it a session like all others: written, whole. It becomes current.
+
+        Raises SessionBusy while an answer is written, InvalidInput if nothing has been said; LimitReached,
+        StorageError.
+        """
+        session = self._store.require(session_id, owner)
+        if self._storage is None or not session.temporary:
+            return session
+        if not session.begun:
+            raise InvalidInput(NOTHING_TO_KEEP)
+        title = session.description
+        with self._supervisor.turn(session_id) as turn, storing("This chat could not be kept"):
+            if title == TEMPORARY_TITLE and turn.conversation.messages:
+                title = title_of(turn.conversation.messages[0].content)
+            self._storage.keep(session_id, {"description": title}, self._most_sessions)
+        kept = self._store.reactivate(session_id, owner)
+        self._storage.bus.publish(session_id, urgent=True)
+        return kept
+
+    def _end(self, session: WebChatSession) -> None:
+        """Raises SessionNotFound if it has ended meanwhile."""
+        session_id = session.session_id
+        self._supervisor.stop(session_id)
+        try:
+            self._current.attached.end(session_id)
+        except WebChatError:  # an unavailable backend must not prevent it
+            log.warning("the backend did not let go of session %s", session_id, exc_info=True)
+        self._store.sessions.delete([session_id], lambda name, row: owned(name, row, session.owner))
+        self._remove([session_id])
+        if self._storage:
+            self._storage.bus.publish(session_id, urgent=True)
+
+    def _remove(self, session_ids: Collection[str]) -> None:
+        """Remove what was said in these. One whose answer has not stopped yet is left for later."""
+        for session_id in session_ids:
+            with suppress(SessionBusy, StorageError):
+                if self._storage:
+                    self._storage.purge([session_id], lambda: None)
+                self._supervisor.forget([session_id])
