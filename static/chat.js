@@ -142,12 +142,9 @@
 
   // What few messages need is loaded when it is needed: the completion of commands and saved prompts, the list of chosen
   // files.
-  const loaded = new Set();
   const load = (part) => {
-    const { script } = part?.dataset ?? {};
-    if (!script || loaded.has(script)) return;
-    loaded.add(script);
-    document.head.append(Object.assign(document.createElement("script"), { src: script }));
+    const src = part?.dataset.script;
+    if (src && !document.querySelector(`script[src="${src}"]`)) document.head.append(Object.assign(document.createElement("script"), { src }));
   };
 
   document.addEventListener("input", (event) => {

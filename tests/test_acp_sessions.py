@@ -543,3 +543,29 @@ def test_of_a_session_that_is_gone_nothing_is_kept_here_either(home):
     assert [bool(records.get(name)) for name in (one, other, gone)] == [True, True, False]  # the first can be restored
     assert "agents-2" not in (home / SERVER_DIR / WEB_CHAT_AGENT_SESSIONS_FILENAME).read_text()
     manager.close()
+
+
+def test_of_a_temporary_session_no_record_is_written(agents):
+    backend = agents.backend()
+    session_id = backend.create_session("~", "").session_id
+    backend.configure_session(session_id, SessionOptions(temporary=True))
+    ask(backend, session_id, "hello")
+    ask(backend, session_id, "hello again")
+    assert len(agents.received("session/new")) == 1, "it goes on in the same one"
+    file = agents.records / WEB_CHAT_AGENT_SESSIONS_FILENAME
+    assert not file.exists()
+    other = begun(backend)
+    assert [*json.loads(file.read_text())] == [other]
+    backend.configure_session(session_id, SessionOptions())
+    ask(backend, session_id, "kept after all")
+    assert {*json.loads(file.read_text())} == {other, session_id}
+
+
+def test_what_was_held_back_ends_with_its_session(agents):
+    backend = agents.backend()
+    session_id = backend.create_session("~", "").session_id
+    backend.configure_session(session_id, SessionOptions(temporary=True))
+    ask(backend, session_id, "hello")
+    backend.end_session(session_id)
+    backend.close()
+    assert not (agents.records / WEB_CHAT_AGENT_SESSIONS_FILENAME).exists()

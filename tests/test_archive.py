@@ -200,7 +200,7 @@ def test_an_answer_in_flight_or_left_behind_is_taken_along(manager, backend, hom
 def test_a_transcript_that_comes_in_is_not_listed_by_its_first_line_before_its_record(full, tmp_path):
     """The server looks for transcripts without a record twice a second, and an import may be slow."""
     other = start(tmp_path / "other")
-    other.storage.adoption.settled = 0.0
+    other.storage.main.adoption.settled = 0.0
 
     class Slow(io.BytesIO):
         def read(self, *size):

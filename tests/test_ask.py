@@ -12,7 +12,7 @@ import pytest
 from tests.acp import agents_in
 from tests.attacks import CORPUS
 from tests.processes import ROOT
-from tests.reading import until
+from tests.reading import snapshot, until
 from tests.scripted_server import SILENCE, Answer, delta, refuses
 from tests.terminals import JSON, Terminal, last_messages, whole
 from tests.terminals import beside as beside
@@ -47,6 +47,16 @@ def test_the_pipe_is_the_question_or_goes_with_it(terminal, model, beside, tmp_p
     assert [part["name"] for part in parts[1:]] == ["input.txt", "note.txt"]
     assert "+ new" in model.questions[-1]["messages"][-1]["content"]
     assert "blue" in model.questions[-1]["messages"][-1]["content"]
+
+
+def test_a_temporary_question_is_written_nowhere(terminal, beside, home):
+    terminal.run("ask", "one")
+    before = snapshot(home)
+    assert terminal.run("ask", "--temporary", "about xylophones")[0] == 0
+    assert snapshot(home) == before
+    rows = beside.get("/api/sessions").json()["sessions"]
+    assert [row.get("temporary") for row in rows] == ([True, None] if "--url" in terminal.where else [None])
+    assert terminal.run("ask", "--temporary", "--session", "abc", "hi")[0] == 2
 
 
 def test_it_goes_on_in_the_current_session_unless_another_is_named(terminal, beside):

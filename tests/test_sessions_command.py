@@ -207,3 +207,12 @@ def test_nobodys_trash_is_emptied_by_the_way(home):
     assert CliRunner().invoke(main, ["sessions", "delete", young, "--home", str(home)]).exit_code == 0
     trash = CliRunner().invoke(main, ["sessions", "list", "--trash", "--home", str(home)]).stdout
     assert len(trash.splitlines()) == 2
+
+
+def test_a_temporary_one_is_gone_when_it_is_deleted(home, server):
+    sent = server.post("/messages", data={"message": "about kettles", "temporary": "1"}, headers=JSON).json()
+    other = says(server, "about tea")
+    at = ["--url", str(server.base_url)]
+    result = CliRunner().invoke(main, ["sessions", "delete", *at, sent["session_id"], other])
+    told = f"{sent['session_id']} is gone.\n{other} is in the trash. “webchat sessions restore” brings it back.\n"
+    assert result.stdout == told

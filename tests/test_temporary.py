@@ -78,7 +78,7 @@ def test_nothing_of_a_whole_conversation_is_written(here, client, manager, backe
     manager.housekeeping.empty_expired()
     assert snapshot(home) == before, "while it lives"
 
-    assert post(client, f"{path}/delete").json == {"done": "delete", "sessions": [session_id]}
+    assert post(client, f"{path}/delete").json == {"done": "delete", "sessions": [session_id], "gone": [session_id]}
     assert client.get(path).status_code == 404
     assert client.get("/sessions?show=trash", headers=JSON).json["sessions"] == []
     assert snapshot(home) == before, "when it has gone"

@@ -249,3 +249,15 @@ def test_who_leaves_during_an_answer_leaves_it_time_to_end(chat, model, beside, 
     assert typing.end() == 0
     answer = last_messages(beside)[-1]
     assert (answer["content"], answer["status"]) == ("one\n\ntwo three", "complete")
+
+
+def test_a_temporary_one_is_gone_when_it_is_deleted(chat, terminal, beside, home):
+    before = beside.get("/api/sessions").json()
+    typing = chat("--temporary")
+    typing.until("New temporary session")
+    typing.says("about xylophones")
+    typing.until("Temporary chat · ")
+    typing.says("/delete")
+    typing.until("It is gone.")
+    assert beside.get("/api/sessions").json() == before
+    assert not [path for path in home.rglob("*") if path.is_file() and b"xylophone" in path.read_bytes()]

@@ -59,6 +59,7 @@ class Manner:
     help="Ask in this session instead of the current one.",
 )
 @click.option("--new", is_flag=True, help="Start a new session.")
+@click.option("--temporary", is_flag=True, help="Start a temporary session, which is never saved.")
 @click.option("--folder", metavar="FOLDER", help="Folder in which a new session works.")
 @click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON once it has ended.")
 @click.option("--wait", is_flag=True, help="If an agent asks for permission, wait until somebody answers on a page.")
@@ -70,6 +71,7 @@ def ask(
     paths: tuple[str, ...],
     session_id: str | None,
     new: bool,
+    temporary: bool,
     folder: str | None,
     as_json: bool,
     wait: bool,
@@ -86,8 +88,8 @@ def ask(
     for a complete answer, 1 if it failed, 2 for wrong usage, 3 if there is no such session, 4 if an agent is waiting
     for permission, 5 if the answer was interrupted, 6 if somebody stopped it, 7 if the session is busy.
     """
-    if new and session_id:
-        raise click.UsageError("Give a --session, or --new: not both.")
+    if (new or temporary) and session_id:
+        raise click.UsageError(f"Give a --session, or {'--new' if new else '--temporary'}: not both.")
     from webchat.terminal.answer import Sent, chosen_session
 
     options = where.session_options(settings)
@@ -95,8 +97,8 @@ def ask(
         with refusing():
             message, files = _given(question, paths)
             with where.answering(settings) as chat:
-                into = chosen_session(chat, session_id, folder, options, new=new)
-                sent = Sent(message, files, into, None if into else folder)
+                into = chosen_session(chat, session_id, folder, options, new=new, temporary=temporary)
+                sent = Sent(message, files, into, None if into else folder, temporary=temporary and not into)
                 code = _Asking(chat, Manner(as_json, quiet, wait), goes_on=where.url is not None).ask(sent)
     except BrokenPipeError:
         _let_go_of_output()

@@ -25,14 +25,21 @@ GRACE = 10.0
 )
 @click.option("--pick", is_flag=True, help="Choose from the newest sessions.")
 @click.option("--new", is_flag=True, help="Start a new session.")
+@click.option("--temporary", is_flag=True, help="Make new sessions temporary: they are never saved.")
 @click.option("--folder", metavar="FOLDER", help="Folder in which new sessions work.")
 @answer_options
 def chat(
-    where: Where, session_id: str | None, pick: bool, new: bool, folder: str | None, **settings: str | None
+    where: Where,
+    session_id: str | None,
+    pick: bool,
+    new: bool,
+    temporary: bool,
+    folder: str | None,
+    **settings: str | None,
 ) -> None:
     """Chat at the terminal, in the same sessions as the page, with live updates both ways."""
-    if (session_id is not None) + pick + new > 1:
-        raise click.UsageError("Give one of --resume, --pick and --new.")
+    if (session_id is not None) + pick + (new or temporary) > 1:
+        raise click.UsageError("Give one of --resume, --pick, and --new or --temporary.")
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise click.UsageError("webchat chat needs a terminal. In pipes and scripts, use “webchat ask”.")
     options = where.session_options(settings)
@@ -43,11 +50,11 @@ def chat(
     from webchat.terminal.answer import chosen_session
 
     with refusing(), where.answering(settings, grace=GRACE) as client:
-        here = TerminalChat(client, folder)
+        here = TerminalChat(client, folder, temporary=temporary)
         try:
             picked = here.pick() if pick else session_id
         except (EOFError, KeyboardInterrupt):
             return
-        here.run(chosen_session(client, picked, folder, options, new=new))
+        here.run(chosen_session(client, picked, folder, options, new=new, temporary=temporary))
         if where.url is None and here.paper.is_answering:
             click.echo(f"Waiting up to {GRACE:.0f} seconds for the answer to end. Press Ctrl+C to quit now.", err=True)

@@ -97,7 +97,7 @@ def rename_session(where: Where, as_json: bool, session_id: str, title: str) -> 
 @_options
 @click.argument("session_ids", shell_complete=sessions_that_begin_so, nargs=-1, required=True, metavar="SESSION...")
 def delete_sessions(where: Where, as_json: bool, session_ids: tuple[str, ...]) -> None:
-    """Stop the answers of sessions and move them to the trash."""
+    """Stop the answers of sessions and move them to the trash. Temporary ones are deleted at once."""
     with where.sessions() as chat:
         done = chat.post("/sessions/delete", {"id": [chat.session_id_of(name) for name in session_ids]})
     _say(done, as_json, "in the trash. “webchat sessions restore” brings it back.")
@@ -117,7 +117,8 @@ def _say(done: Fields, as_json: bool, what: str) -> None:
     if as_json:
         click.echo(json_text(done))
     else:
-        _lines(f"{safe_line(name)} is {what}" for name in done["sessions"])
+        gone = done.get("gone", [])
+        _lines(f"{safe_line(name)} is {'gone.' if name in gone else what}" for name in done["sessions"])
 
 
 def _lines(lines: Iterable[str]) -> None:

@@ -36,24 +36,40 @@ class Sent:
     folder: str | None = None
     queue: bool = False
     """Whether to queue it if an answer is being written."""
+    temporary: bool = False
+    """Whether a session that it starts is temporary."""
 
     @property
     def fields(self) -> Fields:
-        more = {"working_dir": self.folder, "queue": "on" if self.queue else None}
+        more = {"working_dir": self.folder, "queue": "on" if self.queue else None, **marked(self.temporary)}
         fields = {"message": self.message, "key": new_message_id(), **more}
         return {name: text for name, text in fields.items() if text is not None}
 
 
+def marked(temporary: bool) -> Fields:
+    """The field that makes a new session temporary; none if it is not to be."""
+    return {"temporary": "1"} if temporary else {}
+
+
 def chosen_session(
-    chat: ChatClient, given: str | None, folder: str | None, options: Fields, *, new: bool = False
+    chat: ChatClient,
+    given: str | None,
+    folder: str | None,
+    options: Fields,
+    *,
+    new: bool = False,
+    temporary: bool = False,
 ) -> str | None:
     """The id of the given session, or of the current one; None for a new one that the message will start.
 
     If there are `options`, they are set, for which a new session is created at once.
     """
-    session_id = chat.session_id_of(given) if given else None if new else chat.get("/api/session")["session_id"]
+    session_id = (
+        chat.session_id_of(given) if given else None if new or temporary else chat.get("/api/session")["session_id"]
+    )
     if options:
-        session_id = session_id or chat.post("/api/session", {"working_dir": folder} if folder else {})["session_id"]
+        begin = {**({"working_dir": folder} if folder else {}), **marked(temporary)}
+        session_id = session_id or chat.post("/api/session", begin)["session_id"]
         chat.post(chat.path(str(session_id), "options"), options)
     return session_id
 

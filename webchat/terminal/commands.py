@@ -83,9 +83,10 @@ class Commands:
 
     def _delete(self, _: str) -> None:
         session_id = self._here.session_id
-        self._chat.post(self._path("delete"))
+        done = self._chat.post(self._path("delete"))
         self._here.open(None)
-        self._here.say(f"It is in the trash: webchat sessions restore {session_id}")
+        is_gone = session_id in done.get("gone", [])
+        self._here.say("It is gone." if is_gone else f"It is in the trash: webchat sessions restore {session_id}")
 
     def _history(self, _: str) -> None:
         self._here.paper.history()

@@ -25,14 +25,15 @@ TAIL = 8
 class TerminalChat:
     """One person at one terminal. The thread of the session's stream prints what arrives."""
 
-    def __init__(self, chat: ChatClient, folder: str | None = None) -> None:
-        """`folder` is where new sessions work."""
+    def __init__(self, chat: ChatClient, folder: str | None = None, *, temporary: bool = False) -> None:
+        """`folder` is where new sessions work; `temporary` ones are never saved."""
         self.chat, self.screen = chat, Screen()
         self.session_id: str | None = None
         self.files: list[tuple[str, bytes]] = []
         """The files to attach to the next message."""
         self.paper = Paper(self.screen)
-        self._folder = folder
+        self._folder, self._temporary = folder, temporary
+        self._new = "New temporary session" if temporary else "New session"
         self._live: Live | None = None
         self._title, self._status, self._is_away = "", "", False
         self._commands = Commands(self)
@@ -121,7 +122,9 @@ class TerminalChat:
 
     def _send(self, text: str) -> None:
         """Send a message; during an answer it is queued. A new session is opened as soon as it exists."""
-        sent = Sent(text, tuple(self.files), self.session_id, self._folder if self.session_id is None else None, True)
+        is_new = self.session_id is None
+        folder, temporary = self._folder if is_new else None, self._temporary and is_new
+        sent = Sent(text, tuple(self.files), self.session_id, folder, True, temporary)
         self.files.clear()
         accepted = threading.Event()
 
@@ -165,7 +168,7 @@ class TerminalChat:
         return [self._status or "…"] if self.paper.is_answering and not self.paper.question else []
 
     def _toolbar(self) -> str:
-        named = [self._title, short_id(self.session_id)] if self.session_id else ["New session"]
+        named = [self._title, short_id(self.session_id)] if self.session_id else [self._new]
         files = [f"{len(self.files)} files"] if self.files else []
         doing = ["answer with a number"] if self.paper.question else ["Ctrl+C stops"] if self.paper.is_answering else []
         return " · ".join([*(["away"] if self._is_away else doing), *files, *filter(None, named)])

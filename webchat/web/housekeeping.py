@@ -94,7 +94,7 @@ def tidy_several(action: str) -> AnyResponse:
 def _actions(session: WebChatSession) -> dict[str, Any]:
     pin = ("unpin", "Unpin") if session.pinned else ("pin", "Pin")
     if session.temporary:
-        return {"item": session, "actions": (("keep", "Keep this chat"), ("delete", "Delete"))}
+        return {"item": session, "actions": (("keep", "Keep this chat"), ("delete", "Delete for good"))}
     archive = ("unarchive", "Take from the archive") if session.archived else ("archive", "Archive")
     return {"item": session, "actions": (pin, archive, ("delete", "Delete"))}
 
@@ -120,10 +120,11 @@ def _do(action: str, session_ids: Collection[str]) -> AnyResponse:
     fields = request_fields()
     if not session_ids and not fields.optional("all") and not fields.optional("deleted"):
         raise InvalidInput("Choose a session first.")
-    house, deleted_at = manager().housekeeping, None
+    house, deleted_at, gone = manager().housekeeping, None, list[str]()
     if action == "keep":
         return _keep(session_ids)
     if action == "delete":
+        gone = _temporary_among(session_ids)
         deleted_at = house.delete(session_ids, owner())
     elif action in ("pin", "unpin"):
         house.pin(session_ids, owner(), pinned=action == "pin")
@@ -132,9 +133,15 @@ def _do(action: str, session_ids: Collection[str]) -> AnyResponse:
     else:
         (house.restore if action == "restore" else house.purge)(session_ids, owner())
     told = {"done": action, "sessions": [*session_ids]} | ({"deleted": deleted_at} if deleted_at else {})
+    told |= {"gone": gone} if gone else {}
     if action == "delete":
         return script_answer(told) or after_deletion(session_ids, deleted_at)
     return script_answer(told) or _done(show="trash" if action == "purge" else None)
+
+
+def _temporary_among(session_ids: Collection[str]) -> list[str]:
+    found = (manager().find_session(session_id, owner()) for session_id in session_ids)
+    return [session.session_id for session in found if session and session.temporary]
 
 
 def _keep(session_ids: Collection[str]) -> AnyResponse:
