@@ -367,7 +367,7 @@
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (!step || !isPanelOpen() || !event.target.closest("#sessionsPanel, #sessionsButton, #rowMenu")) return;
     const menu = event.target.closest("[role=menu]");
-    const rows = [...(menu ?? panel()).querySelectorAll(menu ? "[role=menuitem]" : "button:not(.manage, [role]), a.row")];
+    const rows = [...(menu ?? panel()).querySelectorAll(menu ? "[role=menuitem]" : "button:not(.manage, [role], [name]), a.row")];
     event.preventDefault();
     // From the search the way leads down into the list, past the button above it.
     const from = event.target.id === "sessionSearch" ? 0 : rows.indexOf(document.activeElement);

@@ -18,7 +18,8 @@ from tests.scripted import ScriptedBackend
 from tests.tab import OpenTab
 from webchat.chat.conversation import Position
 from webchat.web.context import chat_of
-from webchat.web.events import PageStream, Shown
+from webchat.web.events import PageStream
+from webchat.web.window import Shown
 
 pytestmark = pytest.mark.timeout(120)
 

@@ -165,7 +165,7 @@ def test_everything_is_a_form(here, client, page, manager):
         return Page(client.post(action, data=fields, follow_redirects=True))
 
     chat = pressed(form["action"], temporary=button["value"])
-    assert "Nothing of it is written here" in chat.soup.select_one(".note.temporary").get_text()
+    assert "nothing is saved here" in chat.soup.select_one(".note.temporary").get_text()
     field = chat.soup.select_one("form.field")
     assert field.select_one("textarea")["autocomplete"] == "off"
     pressed(field["action"], message="hello", temporary="1")

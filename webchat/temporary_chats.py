@@ -103,8 +103,6 @@ class TemporaryChats:
             log.warning("the backend did not let go of session %s", session_id, exc_info=True)
         self._store.sessions.delete([session_id], lambda name, row: owned(name, row, session.owner))
         self._remove([session_id])
-        if self._storage:
-            self._storage.bus.publish(session_id, urgent=True)
 
     def _remove(self, session_ids: Collection[str]) -> None:
         """Remove what was said in these. One whose answer has not stopped yet is left for later."""

@@ -14,7 +14,7 @@ from webchat.errors import InvalidInput
 from webchat.memory import MemoryAnswer, answer, answered_before, unused
 from webchat.replies.submission import once
 from webchat.session_store import WebChatSession
-from webchat.web import pieces
+from webchat.web import housekeeping, pieces
 from webchat.web.api import message_fields, session_fields
 from webchat.web.context import chat_of, client, manager, owner, session_link
 from webchat.web.faces import Face, is_script, json_answer, script_answer, wanted_face

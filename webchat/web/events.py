@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from flask import Blueprint, Response, request, stream_with_context
 from markupsafe import Markup
@@ -22,6 +22,7 @@ from webchat.web.hosting import Parking, is_ending, parking
 from webchat.web.htmx import event_of, partial
 from webchat.web.parts import usage_of
 from webchat.web.queued import queue_context, queue_partials
+from webchat.web.window import Shown
 
 BEGINNING = 0.05
 """Seconds that a new message waits before pages are told. By then the page that sent it has the response to its form:
@@ -160,19 +161,6 @@ class ListStream:
         return "event: sessions\ndata:\n\n"
 
 
-@dataclass(frozen=True)
-class Shown:
-    """What a page shows beside its messages, and knows.
-
-    `said` is what it says about the file, if known: that it is damaged, or of a newer format. `queued` is the state of
-    the messages that wait. `takes_more` is false of a page that an earlier version of the chat has sent.
-    """
-
-    said: tuple[bool, bool] | None
-    queued: str | None
-    takes_more: bool
-
-
 class PageStream(ListStream):
     """The events of one conversation's page; their ids are its position."""
 
@@ -205,6 +193,8 @@ class PageStream(ListStream):
         return 0.0 if self._is_growing else BEGINNING
 
     def _news(self) -> str:
+        if self._session.temporary and not self._manager.find_session(self._session_id, self._owner):
+            return event_of(pieces.welcome_partials())
         change = self._change()
         parts = self._parts(change) if change else ()
         news = "".join(self._event(update) for update in parts if update)

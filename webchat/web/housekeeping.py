@@ -173,7 +173,7 @@ def _done(gone: Collection[str] = (), deleted_at: str | None = None, show: str |
     parts = [session_list.list_partial(), partial("undo", "innerHTML", _undo(undo))]
     left = page_address() in {urlsplit(session_link(session_id)).path for session_id in gone}
     if left:  # the page that asked showed what is gone now
-        parts += [partial("chatArea", "outerHTML", pieces.welcome_part()), pieces.shell_partials(None)]
+        parts.append(pieces.welcome_partials())
     return fragments(*parts, push=link("index") if left else None)
 
 

@@ -39,6 +39,11 @@ def welcome_part() -> str:
     return render_template("webchat/_chat.html", **chat_context(None))
 
 
+def welcome_partials() -> Markup:
+    """The same in place of a session's, with badge and title."""
+    return partial("chatArea", "outerHTML", welcome_part()) + shell_partials(None)
+
+
 def chat_context(session: WebChatSession | None, *, show: int = 0, at: str = "") -> dict[str, Any]:
     """What `_chat.html` and the page around it need."""
     conversation = manager().read_conversation(session.session_id) if session else Conversation()

@@ -82,3 +82,16 @@ def _earlier(messages: Sequence[Message], start: int, *, apart: bool = False) ->
     fits = longer <= MOST_SHOWN and not apart
     query: dict[str, str | int] = {"show": longer} if fits else {"at": above}
     return More(start, query, None if fits else f"m-{messages[start - 1].id}", {"before": messages[start].id})
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a page shows beside its messages, and knows.
+
+    `said` is what it says about the file, if known: that it is damaged, or of a newer format. `queued` is the state of
+    the messages that wait. `takes_more` is false of a page that an earlier version of the chat has sent.
+    """
+
+    said: tuple[bool, bool] | None
+    queued: str | None
+    takes_more: bool
