@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import sys
 import threading
 
 import pytest
@@ -15,6 +16,7 @@ from tests.reading import chunks, read_until, until
 from webchat import create_app
 from webchat.chat.parts import Note, Reasoning, Text, ToolCall
 from webchat.errors import InvalidInput
+from webchat.programs.notices import Notices
 
 JSON = {"Accept": "application/json"}
 AMPLIFIER, CLAUDE, CODEX = f"amplifier.{ROOT}", "claude-code.aaaa-1", f"codex.{THREAD}"
@@ -49,6 +51,15 @@ def listed(client, query=""):
     return client.get(f"/sessions{query}", headers=JSON).json
 
 
+@pytest.fixture
+def hardly_looks(manager, monkeypatch):
+    """Nothing is looked for within the test's time unless the system tells of it; set when that is waited for."""
+    waits, wait = threading.Event(), Notices.wait
+    manager.programs.longest_pause = 3600.0
+    monkeypatch.setattr(Notices, "wait", lambda notices, seconds: (waits.set(), wait(notices, seconds))[1])
+    return waits
+
+
 def test_they_stand_in_the_list_under_program_and_folder(client, all_three):
     rows = listed(client)["sessions"]
     assert [(row["session_id"], row["description"], row.get("program")) for row in rows] == [
@@ -70,6 +81,19 @@ def test_one_programs_can_be_listed_alone(client, all_three):
     assert {"Amplifier", "Claude Code", "Codex"} <= {chip.get_text(strip=True) for chip in chips}
     narrowed = Page(client.get("/sessions?program=codex", headers=HTMX))
     assert narrowed.soup.select_one("#listProgram")["value"] == "codex"
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="inotify is Linux's")
+@pytest.mark.parametrize("is_new", [False, True])
+def test_what_is_written_is_looked_for_when_the_system_tells_of_it(client, all_three, hardly_looks, is_new):
+    stream = chunks(client.get("/events"))
+    read_until(stream, lambda text: "event: sessions" in text)
+    assert hardly_looks.wait(10)
+    row = {"type": "custom-title", "customTitle": "Renamed meanwhile"}
+    all_three.claude_session([*claude_rows(all_three), row], "new-1" if is_new else "aaaa-1")
+    assert "event: sessions" in read_until(stream, lambda text: "event: sessions" in text)
+    until(lambda: "Renamed meanwhile" in {found["description"] for found in listed(client)["sessions"]})
+    stream.close()
 
 
 def test_pages_of_the_list_have_each_session_once(client, manager, programs):

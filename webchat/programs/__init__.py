@@ -11,7 +11,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 
 from webchat import threads
 from webchat.chat.conversation import Conversation
@@ -21,13 +21,15 @@ from webchat.chat.search import Found, TitleQuery
 from webchat.chat.session import WebChatSession
 from webchat.errors import NoThreads, ReadOnlySession, SessionNotFound, storing
 from webchat.programs.catalog import Catalog, Entry, measured
+from webchat.programs.notices import Notices
 from webchat.programs.program import Program, Read
 from webchat.storage.protocols import Storage
 
 log = logging.getLogger(__name__)
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.5, 1.5
-"""The shortest and longest seconds between two scans while a page is open; in between, twenty times a scan's
-duration."""
+"""Seconds between two scans while a page is open, within which the duration of a scan decides."""
+SHARE, TOLD_SHARE = 20, 5
+"""How many times as long as a scan the pause is, and how many at least before a notice may end it."""
 WANTED_FOR = 40.0
 """Seconds after which no page is considered open: an open one asks with each of its keep-alive events."""
 FIRST_PATIENCE = 0.3
@@ -52,6 +54,7 @@ class OtherPrograms:
         self._first = threading.Event()
         """Set when the first scan has ended."""
         self._is_watching = False
+        self.longest_pause = LONGEST_PAUSE
 
     def __bool__(self) -> bool:
         return bool(self._programs)
@@ -179,19 +182,35 @@ class OtherPrograms:
                     self._is_watching = True
 
     def _keep_looking(self) -> None:
+        with closing(Notices()) as notices:
+            self._look_again_and_again(notices)
+
+    def _look_again_and_again(self, notices: Notices) -> None:
+        watched = -1
         while True:
             with self._guard:
                 if self._stopping.is_set() or time.monotonic() - self._wanted_at > WANTED_FOR:
                     self._is_watching = False
                     return
+            notices.forget()
             try:
                 with self._looking:
                     took = measured(lambda: self._look(self._stopping.is_set))
             except Exception:  # the next scan retries
                 log.warning("other programs' sessions cannot be looked at", exc_info=True)
-                took = LONGEST_PAUSE
+                took = self.longest_pause
             self._first.set()
-            self._stopping.wait(min(max(SHORTEST_PAUSE, 20 * took), LONGEST_PAUSE))
+            before, watched = watched, self._catalog.version
+            if watched != before:
+                notices.watch(self._catalog.folders())
+            # What was written before the folder was watched is found by a scan that comes soon.
+            self._pause(notices, took, is_told=notices.come and watched == before)
+
+    def _pause(self, notices: Notices, took: float, *, is_told: bool) -> None:
+        """Wait for the next scan; if the system tells of changes, end when it does."""
+        pause = min(max(SHORTEST_PAUSE, (TOLD_SHARE if is_told else SHARE) * took), self.longest_pause)
+        if not self._stopping.wait(pause) and is_told:
+            notices.wait(self.longest_pause - pause)
 
     def _look(self, is_over: Callable[[], bool]) -> None:
         """Scan for changes. Needs the lock."""

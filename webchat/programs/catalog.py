@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable
@@ -19,6 +20,8 @@ from webchat.programs.program import Described, Program, Spotted
 log = logging.getLogger(__name__)
 DESCRIBED_AT_ONCE = 200
 """Sessions to describe before the list is notified: the first 20,000 take a while."""
+LATEST, LAST = 2_000, 100
+"""The most recent sessions whose folders are watched, and those that may themselves be folders to watch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +121,12 @@ class Catalog:
             self.version += 1
         self._changed([*gone, *(entry.name for entry in described)])
 
+    def folders(self) -> list[str]:
+        """The folders worth watching: those of the most recent sessions, and the ones above them."""
+        latest = [str(entry.spotted.path) for entry in self._listed[:LATEST]]
+        beside = dict.fromkeys(map(os.path.dirname, latest))
+        return [*dict.fromkeys((*latest[:LAST], *beside, *map(os.path.dirname, beside)))]
+
     @property
     def is_empty(self) -> bool:
         return not self._entries
@@ -149,7 +158,7 @@ class Catalog:
 
 
 def measured(look: Callable[[], object]) -> float:
-    """Runs it and returns how many seconds it took."""
-    begun = time.monotonic()
+    """Runs it and returns how many seconds of processor time it took."""
+    begun = time.thread_time()
     look()
-    return time.monotonic() - begun
+    return time.thread_time() - begun
