@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import threading
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 
@@ -638,6 +640,14 @@ class TestAllTogether:
         storage.replies.begin("s", HEADER).leave()
         storage.purge(["s"], lambda: storage.sessions.delete(["s"], lambda name, known: None))
         assert (storage.has("s"), storage.sessions.row("s"), storage.has("t")) == (False, None, True)
+
+    def test_nothing_that_is_purged_stays_in_this_process(self, storage):
+        fill(storage.sessions, "s")
+        said(storage, "gone")
+        read = weakref.ref(storage.transcripts.read("s").leaf)
+        storage.purge(["s"], lambda: storage.sessions.delete(["s"], lambda name, known: None))
+        gc.collect()
+        assert read() is None
 
     def test_a_purge_takes_all_or_nothing(self, storage):
         fill(storage.sessions, "s", "t")

@@ -126,6 +126,7 @@ class FileStorage:
 
     def purge(self, session_ids: Collection[str], forget: Callable[[], None]) -> None:
         self._purge.run(session_ids, forget)
+        self.transcripts.drop_cached(session_ids)
 
     @contextmanager
     def without_purges(self) -> Iterator[None]:

@@ -126,8 +126,13 @@ class FileTranscripts:
     def remove(self, session_id: str) -> None:
         """Remove the transcript for good. Raises OSError."""
         self._folder.remove(_file(session_id))
+        self.drop_cached([session_id])
+
+    def drop_cached(self, session_ids: Collection[str]) -> None:
+        """Forget what was read of sessions that are gone."""
         with self._guard:
-            self._cached.pop(session_id, None)
+            for session_id in session_ids:
+                self._cached.pop(session_id, None)
 
     def remove_unfinished(self, session_ids: Collection[str]) -> None:
         """Remove temporary files that a killed writer has left of these transcripts. The caller excludes writers."""
