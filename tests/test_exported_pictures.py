@@ -128,6 +128,17 @@ def test_pictures_count_for_what_a_person_may_bring_in(manager):
     small.close()
 
 
+def test_a_line_that_is_repeated_counts_once(manager):
+    sent_to(manager, ("cat.png", png(3, 2, chunk(b"IDAT", bytes(40_000)))))
+    *lines, picture = exported(manager).splitlines(keepends=True)
+    small = WebChatSessionManager(ScriptedBackend(), limits=Limits(kept=100_000))
+    report = brought_in(small, b"".join([*lines, *[picture] * 20]))
+    (session_id,) = report.imported
+    assert report.problems == []
+    assert len(small.storage.pictures.sizes(session_id)) == 1
+    small.close()
+
+
 def test_only_pictures_of_messages_are_exported(manager):
     session_id = sent_to(manager, ("cat.png", CAT))
     before = exported(manager)

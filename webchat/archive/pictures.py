@@ -10,6 +10,7 @@ from typing import Any
 from webchat.attachments import media_type_of, new_picture
 from webchat.attachments.broken import Broken
 from webchat.fileutil import jsonlines
+from webchat.storage.protocols.pictures import key_of
 
 PICTURE = "picture"
 """The type of such a line: {"type": "picture", "media_type": …, "base64": …}."""
@@ -33,14 +34,19 @@ def picture_in(record: Mapping[str, Any]) -> tuple[str, bytes] | None:
 
 
 class BroughtPictures:
-    """The pictures of one session that is imported. They wait on the disk: together they may be of any size."""
+    """The pictures of one session that is imported, each once. They wait on the disk: together they may be large."""
 
     def __init__(self) -> None:
         self._file = TemporaryFile()  # noqa: SIM115  (it is gone with this object)
         self._found: list[tuple[str, int]] = []
+        self._keys: set[str] = set()
         self.size = 0
 
     def add(self, suffix: str, data: bytes) -> None:
+        key = key_of(data, suffix)
+        if key in self._keys:
+            return
+        self._keys.add(key)
         self._file.write(data)
         self._found.append((suffix, len(data)))
         self.size += len(data)
