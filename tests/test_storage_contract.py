@@ -534,6 +534,15 @@ class TestPictures:
         assert storage.kept_by("ada").bytes == storage.transcripts.size("s") + 2 * len(PICTURE)
         assert [kept.bytes for kept in storage.people()] == [storage.kept_by("ada").bytes]
 
+    def test_it_counts_at_once_also_if_nothing_else_happens_in_its_session(self, storage):
+        fill(storage.sessions, "s", owner="ada")
+        said(storage, "one")
+        before = storage.kept_by("ada").bytes
+        for number in (1, 2):
+            storage.pictures.put("s", bytes(number) + PICTURE, "png")
+            before += number + len(PICTURE)
+            assert storage.kept_by("ada").bytes == before
+
     def test_who_puts_it_while_others_go_has_it(self, storage):
         names = [f"s{number}" for number in range(MANY)]
         fill(storage.sessions, *names)

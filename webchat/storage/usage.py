@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from webchat.chat.session import WebChatSession
 from webchat.storage.protocols import Kept
@@ -10,21 +10,24 @@ from webchat.storage.table_sessions import TableSessions
 
 
 class Usage:
-    """Counts anew each time, but asks for the size of a session only if something has happened in its session."""
+    """Counts anew each time, but asks for the size of a session only if something has happened in it."""
 
-    def __init__(self, sessions: TableSessions, size_of: Callable[[str], int]) -> None:
-        self._sessions, self._size_of = sessions, size_of
-        self._sizes: dict[str, tuple[str, int]] = {}
-        """By session when something had last happened in it, and the size then."""
+    def __init__(
+        self, sessions: TableSessions, size_of: Callable[[str], int], pictures: Callable[[], Mapping[str, object]]
+    ) -> None:
+        """`pictures` gives for each session with pictures what differs when it has others."""
+        self._sessions, self._size_of, self._pictures = sessions, size_of, pictures
+        self._sizes: dict[str, tuple[object, int]] = {}
+        """By session its state when it was counted, and the size then."""
 
     def of(self, owner: str | None) -> Kept:
         """What is kept of one person."""
-        found = self._sessions.with_trash(owner)
+        found, pictures = self._sessions.with_trash(owner), self._pictures()
         return Kept(
             owner,
             len(found),
             sum(bool(session.deleted_at) for session in found),
-            sum(map(self._size, found)),
+            sum(self._size(session, pictures.get(session.session_id)) for session in found),
             max((session.last_active for session in found), default=""),
         )
 
@@ -32,9 +35,9 @@ class Usage:
         """The same for everybody who has a session."""
         return [self.of(owner) for owner in self._sessions.owners()]
 
-    def _size(self, session: WebChatSession) -> int:
-        name, at = session.session_id, session.last_active
+    def _size(self, session: WebChatSession, pictures: object) -> int:
+        name, state = session.session_id, (session.last_active, pictures)
         known = self._sizes.get(name)
-        if known is None or known[0] != at:
-            known = self._sizes[name] = at, self._size_of(name)
+        if known is None or known[0] != state:
+            known = self._sizes[name] = state, self._size_of(name)
         return known[1]

@@ -59,7 +59,7 @@ class FileStorage:
         self._home = _home_of(path, observer)
         self.documents = FileDocuments(self._home, self.folder)
         self.pictures = FilePictures(self.folder.sub(WEB_CHAT_PICTURES_DIR))
-        self._usage = Usage(self.sessions, self._size)
+        self._usage = Usage(self.sessions, self._size, self.pictures.states)
         self.bus = PollingBus(self.sessions.version, self._states)
         self._known: dict[str, Stamp | None] = {}
         """The state of each transcript at the last look."""

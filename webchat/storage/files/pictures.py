@@ -6,7 +6,9 @@ somebody has copied the folder without them, each session has a file of its own;
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 
 from webchat.fileutil import DiskFolder
 from webchat.fileutil.links import link, names_of, remove_if_empty
@@ -49,6 +51,14 @@ class FilePictures:
     def size(self, session_id: str) -> int:
         """Bytes of all of the session's pictures."""
         return sum(self.sizes(session_id).values())
+
+    def states(self) -> Mapping[str, object]:
+        """For each session with pictures what differs when it has others."""
+        with suppress(FileNotFoundError):  # there is none, or a session goes at this moment
+            self._folder.require_no_link()
+            with os.scandir(self._folder.path) as entries:
+                return {entry.name: entry.stat(follow_symlinks=False).st_mtime_ns for entry in entries}
+        return {}
 
     def remove(self, session_id: str) -> None:
         """Remove a session's pictures, and the bytes that no other one has. Raises OSError."""

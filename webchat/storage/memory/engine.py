@@ -48,7 +48,7 @@ class MemoryStorage:
         self.transcripts, self.leases = MemoryTranscripts(), MemoryLeases()
         self.replies, self.queue = MemoryReplyLogs(self.transcripts), MemoryQueue()
         self.documents, self.pictures = MemoryDocuments(), MemoryPictures()
-        self._usage = Usage(self.sessions, self._size)
+        self._usage = Usage(self.sessions, self._size, self.pictures.states)
         self.bus = PollingBus(self.sessions.version, self._states)
         self.search = SearchIndex(self.transcripts)
         self._indexes = [self.search]

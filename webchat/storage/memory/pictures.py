@@ -37,6 +37,11 @@ class MemoryPictures:
             if known:
                 self._of.setdefault(to, set()).update(known)
 
+    def states(self) -> Mapping[str, object]:
+        """For each session with pictures what differs when it has others."""
+        with self._guard:
+            return {session_id: len(keys) for session_id, keys in self._of.items()}
+
     def remove(self, session_id: str) -> None:
         """Remove a session's pictures, and the bytes that no other one has."""
         with self._guard:
