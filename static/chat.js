@@ -239,7 +239,7 @@
       if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
       if (!event.ctrlKey && !event.metaKey && (touch.matches || root.dataset.send === "control")) return;
       event.preventDefault();
-      if (field.value.trim()) field.form.requestSubmit();
+      if (field.value.trim() || !field.required) field.form.requestSubmit();
       return;
     }
     // The first keystroke goes into the field, wherever the focus is, as long as it is in no other.
@@ -248,7 +248,7 @@
     if (plain && !elsewhere) $("messageInput")?.focus();
   });
 
-  // Copy: a code block's text without the newline at its end, which a shell would run, a formula's source, or a message as it was written.
+  // Copy: code without the newline at its end, which a shell would run; a formula's source; a message as it was written.
   const says = (button, text) => {
     button.textContent = text;
     setTimeout(() => { button.textContent = "Copy"; }, 1500);
@@ -380,8 +380,8 @@
     if (event.target.matches?.(ASKS)) problemOf(event.target)?.replaceChildren();
   });
 
-  // The response that came in place of the chat's, if any. A redirect to another origin fails without a response; then
-  // this page is requested without following redirects.
+  // The response in place of the chat's, if any. A redirect to another origin fails without one; then this page is
+  // requested without following redirects.
   const answererOf = async (error) => {
     if (error?.foreign) return error.foreign;
     const response = await fetched(location.href, { method: "HEAD", redirect: "manual" }).catch(() => null);
@@ -703,6 +703,7 @@
     composer = field;
     // Drafts are restored for each session. Without a script, the browser restores the text after a sign-in or an error.
     field.setAttribute("autocomplete", "off");
+    field.required = true;
     if (left) bringLeft(field); else bringDraft(field);
     taken = new Map(returned().map(({ value, dataset }) => [value, dataset.text]));
     changes.clear();

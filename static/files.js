@@ -52,6 +52,7 @@
     const files = [...($("files")?.files ?? [])];
     if (!$("attached")) return;
     $("attached").hidden = !files.length;
+    $("messageInput").required = !files.length;
     $("attached").replaceChildren(...files.map(row));
     $("announcer").textContent = files.map((file) => problemOf(file) || file.name).join(", ");
   };

@@ -120,6 +120,35 @@ def test_a_script_sends_it_as_a_form_or_as_json(posted, client, backend, manager
     assert client.post("/messages", json={"message": "x", "files": wrong}, headers=JSON).status_code == 400
 
 
+def test_it_can_be_sent_without_a_text(posted, client, backend, manager, page):
+    assert posted("", ("cat.png", CAT)).status_code == 303
+    until(lambda: manager.answers_in_flight == 0)
+    session_id = manager.active_session_id
+    assert (backend.asked, backend.shown) == ([(session_id, "")], [("cat.png", CAT)])
+    assert manager.get_session(session_id).description == "cat.png"
+    assert question(manager).content == ""
+    shown = page(f"/sessions/{session_id}")
+    assert shown.soup.select_one("article .pictures a").img["alt"] == "cat.png"
+    assert manager.send_message("And now?", session_id) == "You said: And now?"
+    files = [{"name": "dog.png", "base64": b64encode(DOG).decode()}]
+    answer = client.post(f"/sessions/{session_id}/messages", json={"files": files}, headers=JSON)
+    assert answer.json["response"] == "You said: "
+    assert client.post("/api/chat", json={"files": files}).status_code == 200
+    assert [name for name, _ in backend.shown] == ["cat.png", "dog.png", "dog.png"]
+    exported = client.get(f"/sessions/{session_id}/export?format=jsonl").data
+    other = chat(ScriptedBackend())
+    other.archive.bring_in(io.BytesIO(exported))
+    assert other.conversation(session_id).messages[0].pictures[0].name == "cat.png"
+
+
+def test_a_text_file_can_be_sent_without_a_text(posted, manager, backend):
+    assert posted(" ", ("notes.txt", b"alpha")).status_code == 303
+    until(lambda: backend.asked)
+    assert backend.asked[0][1].startswith("notes.txt:\n\n")
+    assert manager.active_session().description == "notes.txt"
+    assert posted("").status_code == 422
+
+
 def test_the_json_route_takes_it_too(client, backend):
     client.post("/api/session", json={})
     files = [{"name": "cat.png", "base64": b64encode(CAT).decode()}]

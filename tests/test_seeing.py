@@ -57,6 +57,14 @@ def test_a_model_server_gets_it_with_the_text_and_again_with_the_next_question(s
     assert server.questions[-1]["messages"][-1] == {"role": "user", "content": "And now?"}
 
 
+def test_a_picture_without_a_text_goes_alone(show, manager, server):
+    posted = show("", ("cat.png", CAT))
+    alone = [{"type": "image_url", "image_url": {"url": CAT_URL}}]
+    assert server.questions[-1]["messages"] == [{"role": "user", "content": alone}]
+    manager.send_message("What is it?", posted.session.session_id)
+    assert server.questions[-1]["messages"][0] == {"role": "user", "content": alone}
+
+
 def test_for_a_title_words_are_enough(server):
     manager = WebChatSessionManager(ChatModelBackend(OpenAIModel(server.url, "scripted-model"), titles=True))
     session_id = manager.create_session().session_id
@@ -202,6 +210,8 @@ def test_an_agent_that_takes_pictures_gets_them_beside_the_text(agents):
     image = {"type": "image", "mimeType": "image/png", "data": b64encode(CAT).decode()}
     assert agents.received("session/prompt")[-1]["prompt"] == [{"type": "text", "text": "Look"}, image]
     assert manager.conversation(session_id).last.status == "complete"
+    manager.post_message(session_id, "", files=[("cat.png", CAT)]).wait()
+    assert agents.received("session/prompt")[-1]["prompt"] == [image]
     manager.close()
 
 

@@ -200,7 +200,7 @@ class SessionLifecycle:
             if not turn.conversation.messages:
                 self._copy_pictures(session.session_id, forked, copies)
                 self._storage.transcripts.append(forked, *copies)
-        return self._store.note_message(self._store.require(forked, owner), shown[0].content)
+        return self._store.note_message(self._store.require(forked, owner), shown[0].heading)
 
     def _copy_pictures(self, session_id: str, to: str, messages: Iterable[Message]) -> None:
         keys = {picture.key for message in messages for picture in message.pictures}

@@ -87,7 +87,7 @@ class TemporaryChats:
         title = session.description
         with self._supervisor.turn(session_id) as turn, storing("This chat could not be kept"):
             if title == TEMPORARY_TITLE and turn.conversation.messages:
-                title = title_of(turn.conversation.messages[0].content)
+                title = title_of(turn.conversation.messages[0].heading)
             self._storage.keep(session_id, {"description": title}, self._most_sessions)
         kept = self._store.reactivate(session_id, owner)
         self._storage.bus.publish(session_id, urgent=True)

@@ -37,6 +37,21 @@ def test_a_chosen_file_is_sent_and_folded_below_the_message(serve, visit):
     expect(chat.page.locator("details.file")).to_have_count(1)
 
 
+def test_a_picture_is_sent_without_a_text(serve, visit):
+    chat = visit(serve(*QUICK)).ready()
+    chat.field.press("Enter")
+    expect(chat.page.locator(".welcome")).to_be_visible()
+    chat.page.set_input_files("#files", [{"name": "cat.png", "mimeType": "image/png", "buffer": png()}])
+    expect(chat.page.locator("#attached li span")).to_have_text(["cat.png"])
+    assert chat.page.locator(".send").evaluate("button => getComputedStyle(button).opacity") == "1"
+    chat.field.press("Enter")
+    expect(chat.page.locator("#badge .name")).to_have_text("cat.png")
+    expect(chat.page.locator("#attached")).to_be_hidden()
+    chat.page.get_by_role("button", name="Send").click()
+    expect(chat.page.locator("#problem")).to_be_empty()
+    expect(chat.questions).to_have_count(1)
+
+
 def test_files_that_were_chosen_by_mistake_are_taken_away(serve, visit):
     chat = visit(serve(*QUICK)).ready()
     remove = chat.page.get_by_role("button", name="Remove")

@@ -254,8 +254,8 @@ def conversation(system_prompt: str, history: Iterable[HistoryItem]) -> list[His
     """
     messages: list[dict[str, Any]] = []
     for item in ({"role": "system", "content": system_prompt}, *history):
-        role, content = item.get("role"), item.get("content")
-        if role not in ROLES or not content:
+        role, content = item.get("role"), item.get("content") or ""
+        if role not in ROLES or not (content or pictures_of(item)):
             continue
         if role == "user" and messages and messages[-1]["role"] == role:
             messages.append({"role": "assistant", "content": UNANSWERED})

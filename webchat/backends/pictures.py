@@ -38,7 +38,7 @@ def in_words(item: Mapping[str, Any]) -> Mapping[str, Any]:
     if not names:
         return item
     rest = {name: value for name, value in item.items() if name != "pictures"}
-    return {**rest, "content": "\n\n".join([item["content"], *names])}
+    return {**rest, "content": "\n\n".join(filter(None, (item["content"], *names)))}
 
 
 def newest_shown(messages: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

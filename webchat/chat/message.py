@@ -98,7 +98,14 @@ class Message:
     @property
     def told(self) -> str:
         """The content for a model: the text, followed by each file in a fence."""
-        return "\n\n".join([self.content, *(f"{file.name}:\n\n{fenced(file.content)}" for file in self.files)])
+        files = (f"{file.name}:\n\n{fenced(file.content)}" for file in self.files)
+        return "\n\n".join(filter(None, (self.content, *files)))
+
+    @property
+    def heading(self) -> str:
+        """What a session that begins with it is named after: its text, or what came without one."""
+        names = [*(picture.name for picture in self.pictures), *(file.name for file in self.files)]
+        return self.content if self.content.strip() or not names else names[0]
 
     def in_other_words(self, name: str, text: str, key: str | None, now: str) -> Message:
         """A sibling of this answer with the person's text."""

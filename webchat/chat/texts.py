@@ -18,11 +18,13 @@ TITLE_LENGTH = 80
 """The most characters of a first message that become the session's title."""
 
 
-def checked_message(message: str, most: int = 0) -> str:
+def checked_message(message: str, most: int = 0, *, has_files: bool = False) -> str:
     """The message with "\\n" as line ends. Raises InvalidInput if it cannot be sent, TooLarge above `most`
-    characters (0: no limit).
+    characters (0: no limit). With files it may be blank, and is "" then.
     """
     if not message.strip():
+        if has_files:
+            return ""
         raise InvalidInput("Write a message first.")
     if 0 < most < len(message):
         raise TooLarge(f"This message is too long: {most:,} characters at most. Send the rest as a file.")

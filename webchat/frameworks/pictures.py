@@ -42,4 +42,4 @@ def _with_binary(of: Foreign, message: HistoryItem) -> HistoryItem:
     if not read:
         return {"role": message["role"], "content": message["content"]}
     shown = [of.BinaryContent(data=data, media_type=media_type) for media_type, data in read]
-    return {"role": message["role"], "content": [message["content"], *shown]}
+    return {"role": message["role"], "content": [*filter(None, [message["content"]]), *shown]}

@@ -142,7 +142,7 @@ class ConversationRules:
         def save() -> None:
             nonlocal begun
             self._storage.transcripts.append(session.session_id, question)
-            begun = self._store.note_message(session, question.content)
+            begun = self._store.note_message(session, question.heading)
 
         run = self._dispatcher.begin(session, question, history(before), turn, save=save)
         self._storage.bus.publish(session.session_id, urgent=False)
@@ -150,7 +150,7 @@ class ConversationRules:
 
     def _asked(self, session: WebChatSession, question: Message, before: Sequence[Message], turn: Turn) -> Posted:
         """Start the reply to a saved question."""
-        session = self._store.note_message(session, question.content)
+        session = self._store.note_message(session, question.heading)
         run = self._dispatcher.begin(session, question, history(before), turn)
         self._storage.bus.publish(session.session_id, urgent=True)
         return Posted(session, question, run.message, run)
@@ -238,7 +238,7 @@ class ConversationRules:
             question, before = _last_question(turn.conversation, message_id)
             self._dispatcher.require_sight(session, question.pictures)
             with self._allowance.message(session.owner, 0):
-                begun = self._store.note_message(session, question.content)
+                begun = self._store.note_message(session, question.heading)
                 run = self._dispatcher.begin(begun, question, history(before), turn, key=key)
             return Posted(begun, question, run.message, run)
 
@@ -254,7 +254,7 @@ class ConversationRules:
                 raise InvalidInput("Only an answer that broke off can be continued.")
             on = replace(question, content=GO_ON, files=(), pictures=())
             with self._allowance.message(session.owner, 0):
-                begun = self._store.note_message(session, question.content)
+                begun = self._store.note_message(session, question.heading)
                 run = self._dispatcher.begin(begun, on, history(turn.conversation.messages), turn, broken, key=key)
             return Posted(begun, question, self._supervisor.read(session.session_id).messages[-1], run)
 

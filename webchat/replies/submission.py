@@ -43,8 +43,9 @@ def checked_submission(
     seen: str | None = None,
     client: str | None = None,
 ) -> Submission:
-    """A message of at most `longest` characters, with what goes with it. Raises InvalidInput, TooLarge."""
-    text, attached = checked_message(message, longest), attachments(given)
+    """A message of at most `longest` characters with its files, or these alone. Raises InvalidInput, TooLarge."""
+    attached = attachments(given)
+    text = checked_message(message, longest, has_files=bool(given))
     pictures = tuple(picture.sent for picture in attached.pictures)
     return Submission(text, attached.files, key, seen, client, pictures, attached.pictures)
 

@@ -58,7 +58,7 @@ def chat() -> Response:
     """Answer a message, or a memory command, which needs no session."""
     allow_files()
     fields = request_fields()
-    message = fields.required("message", "message is required")
+    message = fields.message("message is required")
     session_id = fields.optional("session_id") or _current_id()
     message = expanded(message, session_id)
     memory, intent = chat_of().memory, memory_intent(message)

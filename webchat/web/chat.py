@@ -212,7 +212,7 @@ def _seen() -> str | None:
 def _message_field(session_id: str | None = None) -> str:
     allow_files()
     reserve()
-    return expanded(request_fields().required("message", "Write a message first."), session_id)
+    return expanded(request_fields().message("Write a message first."), session_id)
 
 
 def _remember(session_id: str, message: str) -> tuple[MemoryAnswer, Message, Message]:

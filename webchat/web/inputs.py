@@ -89,6 +89,13 @@ class Fields:
             return bool(self.several("keep")) or any(file.filename for file in request.files.getlist("file"))
         return bool(self.several("keep") or self._values.get("files"))
 
+    def message(self, otherwise: str) -> str:
+        """The message's text; "" for what comes without one. Raises InvalidInput with the text `otherwise`."""
+        text = self.optional("message")
+        if text is None and not self.has_files:
+            raise InvalidInput(otherwise)
+        return text or ""
+
     def _content(self) -> str | bytes:
         data = self.optional("base64")
         try:

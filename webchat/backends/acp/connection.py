@@ -76,7 +76,7 @@ class AgentSession:
 
     def prompt(self, message: str, done: Done, pictures: Sequence[GivenPicture] = ()) -> Future[Any]:
         shown = [(picture.media_type, data) for picture in pictures if (data := picture.base64())]
-        content = [{"type": "text", "text": message}]
+        content = [{"type": "text", "text": message}] if message or not shown else []
         content += [{"type": "image", "mimeType": media_type, "data": data} for media_type, data in shown]
 
         def ended(answer: Future[Any]) -> None:
