@@ -18,7 +18,7 @@ from webchat.web.cards import fold_html, item_html, run_html
 from webchat.web.htmx import partial
 from webchat.web.parts import Item, folded, items_of, runs_of
 
-UPDATE_INTERVAL, LONG, LONG_INTERVAL = 0.12, 1_600, 0.4
+UPDATE_INTERVAL, LONG, LONG_INTERVAL = 0.12, 1_600, 0.5
 """Seconds between two updates of an answer that grows, and of one that has so many characters that nobody has read them
 yet. Nearly all that an update costs a browser, 5 ms or more, is the frame that shows it."""
 BYTES_PER_SECOND = 40_000
