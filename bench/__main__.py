@@ -13,6 +13,7 @@ from types import FrameType
 
 from bench import (
     across,
+    beside,
     crowd,
     database,
     idle,
@@ -73,6 +74,7 @@ MEASUREMENTS = {
     "long-answer": Measurement(long_answer.wire, has_fixed=True),
     "renderer": Measurement(long_answer.renderer),
     "long-blocks": Measurement(long_answer.long_blocks, has_fixed=True, is_long=True),
+    "long-beside-earlier": Measurement(beside.long_answers, has_fixed=True, is_long=True),
 }
 
 

@@ -37,6 +37,13 @@ WATCH = """shown => {
 @contextmanager
 def chromium() -> Iterator[Any]:
     """A browser. Raises Skipped where there is none."""
+    with several(1) as (browser,):
+        yield browser
+
+
+@contextmanager
+def several(count: int) -> Iterator[list[Any]]:
+    """So many browsers. Raises Skipped where there is none."""
     path = os.environ.get("CHROMIUM") or shutil.which("chromium")
     if path is None:
         raise Skipped("no Chromium here: install it, or name one in the variable CHROMIUM")
@@ -46,11 +53,12 @@ def chromium() -> Iterator[Any]:
         raise Skipped("no playwright here: pip install playwright") from None
     root = ["--no-sandbox"] if os.geteuid() == 0 else []
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=[*FLAGS, *root])
+        browsers = [playwright.chromium.launch(executable_path=path, args=[*FLAGS, *root]) for _ in range(count)]
         try:
-            yield browser
+            yield browsers
         finally:
-            browser.close()
+            for browser in browsers:
+                browser.close()
 
 
 def open_page(browser: Any, url: str) -> Any:  # noqa: ANN401

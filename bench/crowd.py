@@ -37,7 +37,7 @@ def page_readers() -> list[Figure]:
     """50 replies at once, each read by a page's own stream."""
     visits, cpu = _in_time("page", 50)
     late = [moment for found in visits for moment in found["late"][LONG:]]
-    long = of_times("the same of long answers, which are updated every 0.4 s", late, 500, judged="p95")
+    long = of_times("the same of long answers, which are updated every 0.5 s", late, 700, judged="p95")
     return [*_latest(visits, SHORT), long, cpu]
 
 

@@ -1,6 +1,7 @@
 """A model server that costs next to nothing: the OpenAI API's streamed answers, at a pace, to as many as ask.
 
-As real servers do, it begins with a chunk that has a role and no text, and closes a connection when asked to.
+As real servers do, it begins with a chunk that has a role and no text, and closes a connection when asked to. Without
+a number of tokens it answers "essay 2000 at 50", "code …" and "table …" with words.
 """
 
 from __future__ import annotations
@@ -10,6 +11,9 @@ import json
 import re
 import sys
 import time
+from collections.abc import Callable
+
+from bench.texts import SHAPES
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 CLOSE = b"\r\nConnection: close\r\n\r\n"
@@ -67,11 +71,15 @@ class Connection(asyncio.Protocol):
         length = re.search(rb"content-length: *(\d+)", head, re.IGNORECASE)
         if end and len(body) >= (int(length[1]) if length else 0):
             self._received = b""
+            self._take(body)
             self._is_last = b"connection: close" in head.lower()
             self._transport.write(HEAD.replace(b"\r\n\r\n", CLOSE) if self._is_last else HEAD)
             self._transport.write(_chunk(delta={"role": "assistant", "content": ""}, finish_reason=None))
             loop = asyncio.get_running_loop()
             loop.call_later(self._delay, self._say, 0, loop.time() + self._delay)
+
+    def _take(self, body: bytes) -> None:
+        """Take in the question."""
 
     def _say(self, number: int, due: float) -> None:
         if not self._open:
@@ -86,13 +94,33 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
 
-async def serve(tokens: int, delay: float) -> None:
+class Writer(Connection):
+    """One connection whose answers are what is asked for."""
+
+    def __init__(self) -> None:
+        super().__init__([], 0.0)
+
+    def _take(self, body: bytes) -> None:
+        shape, count, _, rate = json.loads(body)["messages"][-1]["content"].split()
+        self._chunks = [_chunk(delta={"content": piece}, finish_reason=None) for piece in SHAPES[shape](int(count))]
+        self._delay = 1 / float(rate)
+
+
+async def serve(connection: Callable[[], asyncio.Protocol]) -> None:
     """Answer everything that is asked until the process is ended; the first token comes after one delay."""
-    chunks = [_chunk(delta={"content": token(number)}, finish_reason=None) for number in range(tokens)]
-    server = await asyncio.get_running_loop().create_server(lambda: Connection(chunks, delay), "127.0.0.1", 0)
+    server = await asyncio.get_running_loop().create_server(connection, "127.0.0.1", 0)
     print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)
     await server.serve_forever()
 
 
+def main() -> None:
+    if len(sys.argv) == 1:
+        asyncio.run(serve(Writer))
+        return
+    tokens, delay = int(sys.argv[1]), float(sys.argv[2])
+    chunks = [_chunk(delta={"content": token(number)}, finish_reason=None) for number in range(tokens)]
+    asyncio.run(serve(lambda: Connection(chunks, delay)))
+
+
 if __name__ == "__main__":
-    asyncio.run(serve(int(sys.argv[1]), float(sys.argv[2])))
+    main()

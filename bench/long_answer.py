@@ -8,7 +8,7 @@ from bench import browser, processes
 from bench.client import Visitor
 from bench.crowd import visit
 from bench.figures import Figure, Wrong
-from bench.paced import SHAPES
+from bench.texts import SHAPES
 from webchat.render.markdown import markdown
 
 WORDS, RATE = 2_000, 50

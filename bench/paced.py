@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from bench import texts
+from bench.texts import SHAPES
 from webchat import create_app
 from webchat.backends import SessionInfo
 from webchat.serving import server
@@ -18,8 +18,6 @@ MAX_STREAMS = 250
 """More than the setting's default, since 200 readers have a stream each."""
 STAMP = re.compile(r"(\d+)x(\d+)")
 """A piece: its number, and when it was due in microseconds of the system's monotonic clock."""
-
-SHAPES = {"essay": texts.essay, "code": texts.code, "table": texts.table}
 
 
 class PacedBackend:

@@ -132,3 +132,8 @@ def bare_page(model: Server) -> Server:
 def fake_model(tokens: int, delay: float) -> Server:
     """An OpenAI-compatible server; its answers have that many tokens, `delay` seconds apart."""
     return Server("bench.fake_model", str(tokens), str(delay))
+
+
+def writing_model() -> Server:
+    """The same, whose answers are what is asked for: "essay 2000 at 50" for so many words, so many a second."""
+    return Server("bench.fake_model")

@@ -59,6 +59,9 @@ def table(words: int) -> list[str]:
     return _pieces(f"Here it is:\n\n| number | name | use | cost |\n|---|---|---|---:|\n{rows}")[:words]
 
 
+SHAPES = {"essay": essay, "code": code, "table": table}
+
+
 def _pieces(text: str) -> list[str]:
     return re.findall(r"\S+\s+", text)
 
