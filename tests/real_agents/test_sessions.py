@@ -61,7 +61,7 @@ def test_an_edited_message_and_a_fork_have_their_own_history(chat, session_id, m
     chat.say(session_id, "My name is Ada.")
     chat.say(session_id, "What is 6 * 7?")
     _, answer, second, _ = chat.manager.conversation(session_id).messages
-    chat.manager.edit(session_id, second.id, "What colour is the sky?").wait()
+    assert chat.manager.edit(session_id, second.id, "What colour is the sky?").result() == "Blue."
     told = ("user", primed("User: My name is Ada.", "You: Ada, I see.", new="What colour is the sky?"))
     assert model.heard == [told]
     chat.say(session_id, "And the sea?")
