@@ -6,16 +6,18 @@ import io
 import subprocess
 import sys
 import zlib
+from types import SimpleNamespace
 
 import pytest
 
 from tests.reading import until
-from webchat.attachments import attachments
+from webchat.attachments import attachments, pdf_text
 from webchat.attachments import pdf as pdf_module
 from webchat.attachments.pdf import PROGRAM
 from webchat.errors import InvalidInput
 
 pypdf = pytest.importorskip("pypdf")
+DependencyError = pypdf.errors.DependencyError
 
 
 def pdf(*pages: str, content: bytes | None = None) -> bytes:
@@ -80,10 +82,55 @@ def test_the_model_and_the_page_get_its_text(client, manager, backend, page):
     assert client.get(fold.a["href"]).text == "[Page 1]\n\nOnce upon a time"
 
 
-def test_of_many_words_the_beginning_is_kept():
-    text = text_of(pdf(*["x" * 400_000] * 4))
-    assert text.endswith("[The rest is left out: page 3 to 4.]")
-    assert 800_000 < len(text) < 1_000_000
+@pytest.mark.parametrize(
+    ("pages", "note"),
+    [
+        ([400_000] * 5, "[Page 3 is cut off here. Pages 4 to 5 are left out.]"),
+        ([400_000, 400_000, 400_000, 1], "[Page 3 is cut off here. Page 4 is left out.]"),
+        ([400_000, 0, 600_001], "[Page 3 is cut off here.]"),
+        ([1_100_000], "[Page 1 is cut off here.]"),
+        ([1_100_000, 10], "[Page 1 is cut off here. Page 2 is left out.]"),
+    ],
+)
+def test_of_many_words_the_beginning_is_kept(pages, note):
+    text = text_of(pdf(*["x" * length for length in pages]))
+    assert text.endswith(f"x\n\n{note}")
+    assert 999_000 < len(text) < 1_001_000
+
+
+def test_of_many_pages_the_first_thousand_are_read():
+    text = text_of(pdf(*["x"] * 1002))
+    assert text.endswith("[Page 1000]\n\nx\n\n[Pages 1001 to 1002 are left out.]")
+
+
+def test_a_page_is_not_cut_inside_a_character():
+    reader = SimpleNamespace(pages=[SimpleNamespace(extract_text=lambda: "é" * 600_000)])
+    (page, note) = pdf_text.pages_of(reader)
+    assert page == "[Page 1]\n\n" + "é" * 500_000
+    assert note == "[Page 1 is cut off here.]"
+
+
+@pytest.mark.parametrize(
+    "error", [NotImplementedError("no such filter"), ZeroDivisionError(), DependencyError("jbig2")]
+)
+def test_what_no_reader_can_read_is_damaged_and_not_locked(monkeypatch, error):
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(pypdf.PageObject, "extract_text", fail)
+    assert pdf_text.text_of(pdf("x")) == {"why": "damaged"}
+    monkeypatch.setattr(pypdf.PdfReader, "decrypt", fail)
+    is_cipher = isinstance(error, DependencyError)  # one that needs another package
+    assert pdf_text.text_of(locked(pdf("x"), "key")) == {"why": "locked" if is_cipher else "damaged"}
+
+
+def test_one_that_takes_too_much_memory_is_not_called_damaged(monkeypatch):
+    def fail(self):
+        raise MemoryError
+
+    monkeypatch.setattr(pypdf.PageObject, "extract_text", fail)
+    with pytest.raises(MemoryError):
+        pdf_text.text_of(pdf("x"))
 
 
 def test_what_cannot_be_read_is_said():

@@ -12,45 +12,67 @@ import resource
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pypdf import PdfReader
 
 MEMORY, SECONDS = 1024 * 2**20, 20
 """Bytes and processor time that it may take."""
 MOST_PAGES, MOST_TEXT = 1000, 1_000_000
 """Pages that are read, and bytes of text that are kept: a text file that goes with a message may have 1 MiB."""
+OVERHEAD = 20
+"""Bytes of a page's number, about."""
 LOCKED, DAMAGED, NO_TEXT = "locked", "damaged", "no text"
 
 
 def text_of(data: bytes) -> dict[str, str]:
     """The text, or why there is none."""
     from pypdf import PdfReader
-    from pypdf.errors import DependencyError, PyPdfError
+    from pypdf.errors import DependencyError
 
+    reader = None
     try:
         reader = PdfReader(io.BytesIO(data))
         if reader.is_encrypted and not reader.decrypt(""):
             return {"why": LOCKED}
-        pages = list(_pages(reader))
-    except DependencyError:  # a cipher that needs another package
-        return {"why": LOCKED}
-    except (PyPdfError, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError, OSError):
-        return {"why": DAMAGED}
+        pages = list(pages_of(reader))
+    except MemoryError:  # which is no damage
+        raise
+    except Exception as error:  # pypdf lets through what it meets: ValueError, KeyError, NotImplementedError, …
+        # Before its reader is there, only a cipher can need another package.
+        is_cipher = isinstance(error, DependencyError) and (reader is None or reader.is_encrypted)
+        return {"why": LOCKED if is_cipher else DAMAGED}
     return {"text": "\n\n".join(pages)} if pages else {"why": NO_TEXT}
 
 
-def _pages(reader: object) -> Iterator[str]:
-    """The pages that have text, each below its number, as long as there is room."""
-    pages = reader.pages  # type: ignore[attr-defined]
-    room, count = MOST_TEXT, len(pages)
-    for number in range(1, count + 1):
-        text = pages[number - 1].extract_text() if number <= MOST_PAGES else ""
-        clean = text.encode("utf-8", "ignore").decode().replace("\0", "").strip()
-        size = len(clean.encode())
-        if size > room or number > MOST_PAGES:
-            yield f"[The rest is left out: page {number} to {count}.]"
+def pages_of(reader: PdfReader) -> Iterator[str]:
+    """The pages that have text, each below its number, as long as there is room; then what is left out."""
+    room, count = MOST_TEXT, len(reader.pages)
+    for number in range(1, min(count, MOST_PAGES) + 1):
+        text = reader.pages[number - 1].extract_text().encode("utf-8", "ignore").decode().replace("\0", "").strip()
+        kept = text.encode()[: max(0, room)].decode("utf-8", "ignore")
+        if kept:
+            yield f"[Page {number}]\n\n{kept}"
+        if kept != text:
+            yield _left_out(number if kept else 0, number + bool(kept), count)
             return
-        room -= size + 20
-        if clean:
-            yield f"[Page {number}]\n\n{clean}"
+        room -= len(text.encode()) + OVERHEAD
+    if count > MOST_PAGES:
+        yield _left_out(0, MOST_PAGES + 1, count)
+
+
+def _left_out(cut: int, first: int, last: int) -> str:
+    """What is not there: the end of page `cut`, if it is one, and the pages from `first` to `last`."""
+    end = f"Page {cut} is cut off here." if cut else ""
+    pages = (
+        ""
+        if first > last
+        else f"Page {last} is left out."
+        if first == last
+        else f"Pages {first} to {last} are left out."
+    )
+    return f"[{' '.join(filter(None, (end, pages)))}]"
 
 
 def main() -> None:
