@@ -13,6 +13,7 @@ from tests.pictures import SECRET, chunk, exif, photo, pixels, png, profile, tel
 from webchat.attachments import NewPicture, attachments, media_type_of
 from webchat.attachments.broken import Broken
 from webchat.attachments.exif import orientation_of, tiff_with
+from webchat.attachments.jpeg import MOST_SEGMENTS
 from webchat.attachments.pictures import MOST_PIXELS, new_picture
 from webchat.errors import InvalidInput
 
@@ -176,6 +177,20 @@ def test_the_orientation_is_read_in_either_order(order):
 
 def header(width=3, height=2):
     return chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+
+
+@pytest.mark.parametrize("part", [b"\xff\xdb\x00\x02", b"\xff\xe5\x00\x02", b"\xff\xd0"])
+def test_a_jpeg_has_a_bounded_number_of_segments(part):
+    before = photo("JPEG")
+    most = before[:2] + part * (MOST_SEGMENTS // 2) + before[2:]
+    assert pixels(sent(most).data) == pixels(before)
+    with pytest.raises(InvalidInput, match="has too many parts in it"):
+        sent(before[:2] + part * MOST_SEGMENTS + before[2:])
+
+
+def test_fill_bytes_before_a_marker_are_no_segments():
+    before = photo("JPEG")
+    assert sent(before[:2] + b"\xff" * 2 * MOST_SEGMENTS + before[2:]).data == sent(before).data
 
 
 @pytest.mark.parametrize("second", [chunk(b"IHDR", b""), header(1, 1), header(60_000, 60_000)])

@@ -12,8 +12,13 @@ from webchat.attachments.exif import SIDEWAYS, UPRIGHT, orientation_of, tiff_wit
 START, END, SCAN = 0xD8, 0xD9, 0xDA
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _TABLES = {0xC4, 0xCC, 0xDB, 0xDC, 0xDD, 0xDE, 0xDF}
+_WHOLE = _FRAMES | _TABLES | {SCAN}
+"""Markers whose segments are kept as they are."""
 _ALONE = {0x01, *range(0xD0, 0xD8)}
 """Markers without a segment."""
+MOST_SEGMENTS = 10_000
+"""Segments and lone markers of one picture; photos have a few hundred at most."""
+_NO_FILL = re.compile(rb"[^\xff]")
 _NEXT_MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
 """In a scan's data 0xFF is followed by 0, or counts restarts. Fill bytes before a marker may stay there."""
 
@@ -22,7 +27,7 @@ def cleaned(data: bytes) -> Clean:
     """The picture without EXIF, XMP, IPTC, comments, previews and what follows its end. Raises Broken."""
     kept, size, has_scan, turned = [data[:2]], (0, 0), False, UPRIGHT
     place = 2
-    while True:
+    for _ in range(MOST_SEGMENTS):
         marker, place = _marker(data, place)
         if marker == END:
             break
@@ -39,6 +44,8 @@ def cleaned(data: bytes) -> Clean:
             has_scan, end = True, _end_of_scan(data, place)
             kept.append(data[place:end])
             place = end
+    else:
+        raise Broken("has too many parts in it")
     if not has_scan or 0 in size:
         raise Broken("has no picture in it: it is damaged")
     return Clean(b"".join([*kept, bytes((0xFF, END))]), *(size if turned < SIDEWAYS else size[::-1]))
@@ -50,13 +57,13 @@ def _marker(data: bytes, place: int) -> tuple[int, int]:
         raise Broken(ENDS_EARLY)
     if data[place] != 0xFF:
         raise Broken("is damaged")
-    while place < len(data) and data[place] == 0xFF:
-        place += 1
-    if place == len(data):
+    found = _NO_FILL.search(data, place)
+    if found is None:
         raise Broken(ENDS_EARLY)
-    if data[place] in (0, START):
+    marker = found[0][0]
+    if marker in (0, START):
         raise Broken("is damaged")
-    return data[place], place + 1
+    return marker, found.end()
 
 
 def _segment(data: bytes, place: int) -> bytes:
@@ -87,7 +94,7 @@ def _is_exif(marker: int, segment: bytes) -> bool:
 
 def _kept(marker: int, segment: bytes) -> bytes:
     """What is kept of a segment: all of it, a part, or nothing."""
-    if marker in _FRAMES | _TABLES | {SCAN}:
+    if marker in _WHOLE:
         return _written(marker, segment)
     if marker == 0xE0 and segment.startswith(b"JFIF\0") and len(segment) >= 12:
         return _written(marker, segment[:12] + b"\0\0")  # without its preview
