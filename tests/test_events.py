@@ -16,6 +16,7 @@ from tests.tab import PATIENCE, EventStream, OpenTab
 from webchat import create_app
 from webchat.backends import Event
 from webchat.errors import BackendUnavailable
+from webchat.web.following import ConversationStream
 
 pytestmark = pytest.mark.timeout(30)
 
@@ -571,3 +572,13 @@ def test_the_welcome_has_a_stream_that_tells_of_the_list(client, manager):
     welcome.read(lambda tab: settled(tab) and len(tab.events) > seen)
     assert {event.name for event in welcome.events if not event.comment} == {"sessions"}
     welcome.close()
+
+
+def test_a_ping_for_scripts_has_json_as_all_their_events_have(app, manager):
+    posted = manager.start_conversation("hi")
+    posted.wait()
+    session, chat = manager.get_session(posted.session.session_id), app.extensions["webchat.chats"]["webchat"]
+    with app.test_request_context():
+        stream = ConversationStream(chat, session, lambda: False)
+        assert "event: messages" in "".join(stream.once())
+        assert "".join(stream.once()).endswith("event: ping\ndata: {}\n\n")

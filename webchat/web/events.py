@@ -32,7 +32,6 @@ PING_INTERVAL = 25.0
 LIFETIME = 60.0
 """Seconds after which a page's stream ends if the server does not report disconnects: some would keep it open for
 nobody. A page that is still open reconnects and continues from its last event."""
-PING = "event: ping\ndata:\n\n"
 POLL_AGAIN = 5_000
 """Milliseconds after which a page polls again that got no stream of its own."""
 
@@ -81,14 +80,14 @@ class ListStream:
     def __init__(self, chat: Chat, gone: Callable[[], bool], owner: str | None, session_id: str = "") -> None:
         self._chat, self._manager = chat, chat.manager
         self._owner, self._session_id = owner, session_id
-        self._gone = gone
+        self._gone, self._ping = gone, "event: ping\ndata:\n\n"
         self.is_out: Callable[[], bool] = lambda: False  # whether the person may not use the chat any more
         # The page's version of list, badge and title is unknown, so the first look sends them.
         self._list_version: object = self
 
     def once(self) -> Iterator[str]:
         """What is new, once: for a page above the limit on streams, which polls."""
-        yield f"retry: {POLL_AGAIN}\n" + (self._news() or PING)
+        yield f"retry: {POLL_AGAIN}\n" + (self._news() or self._ping)
 
     def follow(self, offer: Parking | None) -> Iterator[str]:
         """Everything, until the page goes away or the server ends.
@@ -117,7 +116,7 @@ class ListStream:
                     yield news
                     last_sent = time.monotonic()
                 elif time.monotonic() - last_sent >= PING_INTERVAL:
-                    yield PING
+                    yield self._ping
                     last_sent = time.monotonic()
                 if over:
                     break

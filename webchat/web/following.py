@@ -50,6 +50,7 @@ class ConversationStream(ListStream):
 
     def __init__(self, chat: Chat, session: WebChatSession, gone: Callable[[], bool]) -> None:
         super().__init__(chat, gone, session.owner, session.session_id)
+        self._ping = event("ping", {})
         self._position: Position | None = None
         self._version: object = None
         self._last: Message | None = None
