@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import re
@@ -10,6 +11,7 @@ import threading
 import pytest
 
 from tests.conftest import HTMX
+from tests.pictures import png
 from tests.reading import parse_events, snapshot, until
 from webchat import create_app
 from webchat.errors import BackendUnavailable, SessionEnded, SessionUnknown
@@ -389,6 +391,36 @@ def test_a_multipart_form_that_is_not_utf_8_is_refused(client):
     answer = client.post("/api/chat", data=body, content_type="multipart/form-data; boundary=x")
     assert answer.status_code == 400
     assert "UTF-8" in error_of(answer)
+
+
+@pytest.mark.parametrize(
+    ("field", "file", "status"),
+    [
+        (b"\xff", b"a.txt", 400),
+        (b"half \xe6\x97", b"a.txt", 400),
+        (b"hi", b"\xff.txt", 400),
+        ("\ufffd is a character".encode(), b"a.txt", 200),
+        ("日本".encode(), "日本.txt".encode(), 200),
+    ],
+)
+def test_nor_is_one_with_a_file_that_is_not(client, backend, field, file, status):
+    client.post("/api/session")
+    head = b"--x\r\nContent-Disposition: form-data; name="
+    body = head + b'"file"; filename="' + file + b'"\r\n\r\nplain\r\n'
+    body += head + b'"message"\r\n\r\n' + field + b"\r\n--x--\r\n"
+    answer = client.post("/api/chat", data=body, content_type="multipart/form-data; boundary=x")
+    assert answer.status_code == status
+    if status == 400:
+        assert "UTF-8" in error_of(answer)
+    else:
+        assert backend.asked[0][1].startswith(field.decode())
+
+
+def test_a_picture_among_the_fields_need_not_be_utf_8(client, backend):
+    client.post("/api/session")
+    form = {"message": "hi \ufffd", "file": (io.BytesIO(png()), "a.png")}
+    assert client.post("/api/chat", data=form).status_code == 200
+    assert [name for name, data in backend.shown] == ["a.png"]
 
 
 def test_a_refused_message_leaves_no_trace(client, home):

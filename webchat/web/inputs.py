@@ -11,6 +11,7 @@ from urllib.parse import unquote_to_bytes
 from flask import current_app, request
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
 
 from webchat.chat.message import LONGEST_KEY
 from webchat.errors import InvalidInput
@@ -18,6 +19,8 @@ from webchat.errors import InvalidInput
 WITH_FILES = 44 * 1024 * 1024
 """Bytes of a request that may bring files; its message may still be as long as everywhere. 30 MiB of pictures are
 40 MiB in Base64."""
+REPLACED = "\ufffd"
+"""What the form's parser puts in the place of bytes that are not UTF-8; a text may have it, too."""
 LARGEST_IMPORT = 1024 * 1024 * 1024
 """Bytes of a file that is imported; the command line takes larger ones."""
 
@@ -125,6 +128,8 @@ def request_fields() -> Fields:
             _check_text(unquote_to_bytes(body))
         elif not request.files:
             _check_text(body)
+        elif any(REPLACED in text for name in request.form for text in (name, *request.form.getlist(name))):
+            _check_fields(body)
         _check_size(body, with_files=bool(request.files))
         return Fields(request.form)
     if not body.strip():
@@ -150,6 +155,23 @@ def _check_text(body: bytes) -> None:
         body.decode("utf-8")
     except UnicodeDecodeError as error:
         raise InvalidInput("The form is not valid UTF-8.") from error
+
+
+def _check_fields(body: bytes) -> None:
+    """The same for the fields of a form with files, which may be of any bytes."""
+    decoder = MultipartDecoder(request.mimetype_params.get("boundary", "").encode())
+    decoder.receive_data(body)
+    decoder.receive_data(None)
+    text = bytearray()
+    is_field = False
+    while not isinstance(event := decoder.next_event(), Epilogue | NeedData):
+        if isinstance(event, Field | File):
+            is_field = isinstance(event, Field)
+            text.clear()
+        elif isinstance(event, Data) and is_field:
+            text += event.data
+            if not event.more_data:
+                _check_text(bytes(text))
 
 
 def _object(body: bytes) -> dict[str, Any]:
