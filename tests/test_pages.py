@@ -1072,3 +1072,17 @@ def test_a_message_reads_its_conversation_once(client, manager, headers, monkeyp
     answer = client.post(f"/sessions/{session_id}/messages", data={"message": "two"}, headers=headers)
     assert answer.status_code in (200, 303)
     assert reads == [session_id]
+
+
+@pytest.mark.parametrize("number", ["9" * 5000, "9" * 30])
+def test_no_number_in_an_address_is_a_fault(client, manager, number):
+    posted = manager.start_conversation("hi")
+    posted.wait()
+    session, message = f"/sessions/{posted.session.session_id}", f"messages/{posted.question.id}"
+    for path in ("files/N", "parts/N/input", "parts/0/output/N"):
+        assert client.get(f"{session}/{message}/{path.replace('N', number)}").status_code == 404
+    for path in ("/sessions?page=N", "/apps/settings/?memories=N", f"{session}?show=N"):
+        assert client.get(path.replace("N", number)).status_code == 200
+    given = {"Last-Event-ID": f"{number}.{posted.question.id}.{number}"}
+    manager.stopping.set()
+    assert client.get(f"/events?session={session.rpartition('/')[2]}", headers=given).status_code == 200

@@ -903,3 +903,9 @@ def test_keys_and_following_are_chosen_for_one_browser_and_said_on_its_pages(app
     assert mine.post(f"{SETTINGS}habits", json={"follow": "on"}, headers=JSON).json == {"follow": "on"}
     mine.set_cookie("webchat-send", "nonsense")
     assert "data-send" not in mine.get("/").text
+
+
+@pytest.mark.parametrize("number", ["9" * 5000, "-1", "80.5", "", "٣"])
+def test_no_number_of_a_server_is_a_fault(client, number):
+    answer = client.post("/apps/settings/test", data={"server": number or "x"}, headers={"Accept": "application/json"})
+    assert answer.status_code in (400, 403)

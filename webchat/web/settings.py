@@ -160,6 +160,7 @@ def _memories() -> dict[str, Any]:
 def _known_port(text: str | None) -> int | None:
     if text is None:
         return None
-    if not text.isdecimal() or int(text) not in PORTS:
+    port = next((port for port in PORTS if str(port) == text), None)
+    if port is None:
         raise InvalidInput("There is no such server to fill in.")
-    return int(text)
+    return port
