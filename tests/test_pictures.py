@@ -270,3 +270,13 @@ def test_a_record_that_is_no_picture_is_no_harm(manager, home, page, client):
     shown = page(f"/sessions/{session_id}")
     assert shown.soup.select_one(".pictures a img")["alt"] == "<b>.png"
     assert client.get(shown.soup.select_one(".pictures a")["href"]).status_code == 404
+
+
+def test_a_message_that_is_asked_again_brings_its_files_and_pictures(client, posted, manager, backend):
+    posted("remember this: the cat", ("cat.png", CAT), ("plan.txt", b"by noon"), **JSON)
+    session_id, asked = manager.active_session_id, question(manager)
+    again = client.post(f"/sessions/{session_id}/messages/{asked.id}/ask", headers=JSON)
+    assert again.status_code == 200
+    assert backend.shown == [("cat.png", CAT)] * 2
+    assert manager.conversation(session_id).messages[-2].pictures == asked.pictures
+    assert manager.conversation(session_id).messages[-2].files == asked.files

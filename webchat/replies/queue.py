@@ -13,6 +13,7 @@ from webchat.chat.queued import QueuedMessage
 from webchat.chat.texts import checked_message
 from webchat.errors import Closing, Held, LimitReached, NotWaiting, SessionBusy, TooBusy, WebChatError, storing
 from webchat.replies.allowance import Allowance
+from webchat.replies.given_again import given_again
 from webchat.replies.posted import Posted
 from webchat.replies.rules import ConversationRules, is_whole
 from webchat.replies.runner import ReplyRunner
@@ -175,11 +176,7 @@ class MessageQueue:
         """The files and pictures, (name, content) each, of the messages with these keys that were taken back."""
         self._require(session_id, owner)
         items = [item for item in self.returned(session_id) if item.key in keys]
-        files = [(file.name, file.content) for item in items for file in item.files]
-        with storing("The picture could not be read"):
-            read = self._storage.pictures.read
-            pictures = [(each.name, read(session_id, each.key)) for item in items for each in item.pictures]
-        return [*files, *((name, data) for name, data in pictures if data is not None)]
+        return given_again(self._storage.pictures, session_id, items)
 
     def drop_returned(self, session_id: str, keys: Collection[str]) -> None:
         """Drop the messages with these keys that were taken back: the field that showed them was sent."""

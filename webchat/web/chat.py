@@ -12,6 +12,7 @@ from webchat.chat.message import Message
 from webchat.chat.queued import QueuedMessage
 from webchat.errors import InvalidInput
 from webchat.memory import MemoryAnswer, answer, answered_before, unused
+from webchat.replies.given_again import given_again
 from webchat.replies.submission import once
 from webchat.session_store import WebChatSession
 from webchat.web import housekeeping, pieces
@@ -172,7 +173,7 @@ def ask(session_id: str, message_id: str) -> AnyResponse:
     if asked is None or asked.role != "user":
         raise InvalidInput("Only a message can be asked again.")
     reserve()
-    files = [(file.name, file.content) for file in asked.files]
+    files = given_again(manager().storage.pictures, session_id, [asked])
     posted = manager().post_message(
         session_id, asked.content, owner(), files=files, key=_key(), seen=_seen(), client=client()
     )
