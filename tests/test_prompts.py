@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from tests.reading import until
@@ -94,3 +96,22 @@ def test_an_agents_own_command_of_that_name_goes_to_the_agent(client, page, fold
     assert manager.conversation(session_id).messages[0].content == "/review all"
     listed = page(f"/sessions/{session_id}").soup.select("#commands dl > div")
     assert [row.dd.get_text() for row in listed] == ["Review the changes"]
+
+
+def test_it_is_sent_by_its_name_in_an_edited_message_and_in_one_that_waits(client, folder, manager, backend):
+    (folder / "review.md").write_text("Review {{input}} closely.")
+    gate = threading.Event()
+    backend.plays("first", gate)
+    posted = manager.start_conversation("hi")
+    session_id = posted.session.session_id
+    waits = manager.queue.send(session_id, "next", key="k")
+    changed = client.post(f"/sessions/{session_id}/queue/{waits.key}", data={"message": "/review a"}, headers=JSON)
+    assert changed.json["text"] == "Review a closely."
+    gate.set()
+    until(lambda: len(manager.conversation(session_id).messages) == 4 and not manager.answers_in_flight)
+    question = manager.conversation(session_id).messages[2]
+    edit = f"/sessions/{session_id}/messages/{question.id}/edit"
+    assert client.post(edit, data={"message": "/review b"}, headers=JSON).status_code == 200
+    assert manager.conversation(session_id).messages[2].content == "Review b closely."
+    mine = f"/sessions/{session_id}/messages/{manager.conversation(session_id).last.id}/edit"
+    assert client.post(mine, data={"message": "/review c"}, headers=JSON).json["content"] == "/review c"

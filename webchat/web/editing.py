@@ -13,6 +13,7 @@ from webchat.web.faces import script_answer
 from webchat.web.form_answers import chat_answer, chat_answer_with
 from webchat.web.htmx import is_htmx
 from webchat.web.inputs import allow_files, request_fields
+from webchat.web.saved_prompts import expanded
 from webchat.web.streams import answering, reserve
 from webchat.web.templates import render_template
 
@@ -46,5 +47,6 @@ def change(session_id: str, message_id: str) -> AnyResponse:
         edited = manager().edit_answer(session_id, message_id, text, owner(), key=key, seen=seen)
         return script_answer(message_fields(edited)) or chat_answer(manager().get_session(session_id, owner()))
     reserve()
+    text = expanded(text, session_id)
     posted = manager().edit(session_id, message_id, text, owner(), key=key, seen=seen, client=client())
     return answering(posted) or chat_answer_with(posted)

@@ -12,6 +12,7 @@ from webchat.web.faces import is_script, script_answer
 from webchat.web.htmx import fragments, is_htmx, partial
 from webchat.web.inputs import request_fields
 from webchat.web.queued import queue_context, queue_partials, queued_fields, returned_fields
+from webchat.web.saved_prompts import expanded
 from webchat.web.streams import answering, reserve
 
 
@@ -34,7 +35,7 @@ def after_queueing(session_id: str) -> AnyResponse:
 
 def change(session_id: str, key: str) -> AnyResponse:
     """Edit a queued message."""
-    message = request_fields().required("message", "Write a message first.")
+    message = expanded(request_fields().required("message", "Write a message first."), session_id)
     item = manager().queue.change(session_id, key, message, owner())
     return script_answer({"session_id": session_id, **queued_fields(item)}) or after_queueing(session_id)
 
