@@ -146,6 +146,8 @@ def _temporary_among(session_ids: Collection[str]) -> list[str]:
 
 def _keep(session_ids: Collection[str]) -> AnyResponse:
     """Write temporary chats after all."""
+    for session_id in session_ids:
+        manager().programs.refuse(session_id)
     kept = [manager().temporary.keep(session_id, owner()) for session_id in session_ids]
     told = script_answer({"done": "keep", "sessions": [session.session_id for session in kept]})
     if told:
