@@ -301,6 +301,24 @@ def test_one_that_was_removed_is_gone(client, manager, all_three):
     until(lambda: client.get(f"/sessions/{CODEX}").status_code == 404)
 
 
+def test_one_that_goes_before_it_is_read_is_gone_and_no_fault_of_the_disk(client, all_three):
+    assert CODEX in [row["session_id"] for row in listed(client)["sessions"]]
+    [path] = (all_three.codex / "sessions").rglob("*.jsonl")
+    path.unlink()
+    assert client.get(f"/sessions/{CODEX}").status_code == 404
+
+
+def test_one_whose_first_message_has_a_large_picture_is_listed(client, programs):
+    image = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "A" * 3 * 2**20}}
+    message = {"role": "user", "content": [image, {"type": "text", "text": "What is on it?"}]}
+    asked = {"type": "user", "uuid": "u", "parentUuid": None, "sessionId": "big", "cwd": "/src", "message": message}
+    folder = programs.claude / "projects" / "-src"
+    folder.mkdir(parents=True)
+    (folder / "big.jsonl").write_text(json.dumps(asked) + "\n")
+    [row] = listed(client)["sessions"]
+    assert (row["session_id"], row["description"]) == ("claude-code.big", "What is on it?")
+
+
 def test_an_agents_work_stands_with_the_session_that_it_was_for(client, programs):
     programs.amplifier_session(AMPLIFIER_ROWS)
     child = "0000000000000000-1234567890abcdef_explorer"

@@ -237,9 +237,11 @@ class _Texts:
 
 
 def _read(entry: Entry) -> Read:
-    """What its program has written. Raises OSError, also for data of an unexpected shape."""
+    """What its program has written. Raises SessionNotFound; OSError, also for data of an unexpected shape."""
     try:
         return entry.program.read(entry.spotted)
+    except FileNotFoundError as error:  # its program has just removed it
+        raise SessionNotFound(entry.name) from error
     except OSError:
         raise
     except Exception as error:

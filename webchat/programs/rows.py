@@ -12,6 +12,8 @@ from webchat.programs.untouched import head, tail
 Row = Mapping[str, Any]
 LOOKED_AT = 2**18
 """Bytes at each end of a file that are read to describe it."""
+FEW_ROWS, LONGEST_BEGINNING = 20, 2**23
+"""With fewer rows than these at the beginning so many bytes are read there: the first message may have pictures."""
 END_ONLY = "This conversation is very long. Only its end is shown."
 
 
@@ -26,7 +28,10 @@ def row_of(line: bytes) -> Row | None:
 
 def first_rows(path: Path) -> Iterator[Row]:
     """The rows at the file's beginning. Raises OSError."""
-    return (row for line in head(path, LOOKED_AT).split(b"\n") if (row := row_of(line)) is not None)
+    lines = head(path, LOOKED_AT).split(b"\n")
+    if len(lines) <= FEW_ROWS and sum(map(len, lines)) + len(lines) > LOOKED_AT:
+        lines = head(path, LONGEST_BEGINNING).split(b"\n")
+    return (row for line in lines if (row := row_of(line)) is not None)
 
 
 def last_rows(path: Path) -> Iterator[Row]:
