@@ -25,7 +25,7 @@ from webchat.storage.protocols import Storage
 __all__ = ["Archive", "Report"]
 
 AT_ONCE = 100
-"""Sessions that are added to the registry together, at most."""
+"""The most sessions added to the registry in one write."""
 
 
 class Archive:
@@ -46,7 +46,7 @@ class Archive:
         self._left_out: dict[str | None, list[LeftOut]] = {}
 
     def export(self, sessions: Iterable[WebChatSession], note: NoteLeftOut) -> Iterator[bytes]:
-        """The sessions as JSON Lines, one at a time. One that cannot be read is named there, and `note` is told."""
+        """The sessions as JSON Lines, one at a time. One that cannot be read is named there and passed to `note`."""
         for session, lines in read_each(sessions, self.lines, note):
             if isinstance(lines, LeftOut):
                 yield ours.left_out_line(lines)
@@ -55,7 +55,7 @@ class Archive:
                 yield from self._pictures(session.session_id)
 
     def _pictures(self, session_id: str) -> Iterator[bytes]:
-        """The pictures of its messages as lines, one at a time: others were not sent, or wait. Raises StorageError."""
+        """The pictures of its messages as lines, one at a time, without unsent and queued ones. Raises StorageError."""
         stored = self._storage.pictures
         with storing("A picture could not be read"):
             keys = stored.sizes(session_id).keys()
@@ -66,12 +66,12 @@ class Archive:
                     yield picture_line(MEDIA_TYPES[key.partition(".")[2]], data)
 
     def begin_export(self, owner: str | None) -> NoteLeftOut:
-        """Returns a function that notes the sessions which an export of all a person's sessions leaves out."""
+        """Returns a function that records the sessions left out of an export of all of a person's sessions."""
         self._left_out.pop(owner, None)
         return lambda left_out: self._left_out.setdefault(owner, []).append(left_out)
 
     def left_out(self, owner: str | None) -> Sequence[LeftOut]:
-        """The sessions that this person's last export of all has left out, if this process sent it."""
+        """The sessions left out of this person's last export of all sessions, if this process sent it."""
         return self._left_out.get(owner, ())
 
     def lines(self, session: WebChatSession) -> bytes:

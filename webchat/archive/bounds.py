@@ -11,11 +11,11 @@ from typing import IO, Any
 
 MIB = 1024 * 1024
 PIECE = 128 * 1024
-"""Bytes per read. With more, memory is mapped anew each time, which takes half as long as parsing."""
+"""Bytes per read. Larger reads map new memory each time, which takes half as long as parsing."""
 BUFFER = 256 * 1024
 """Bytes of the read buffer."""
 LARGEST_READ = 16 * MIB
-"""Bytes that a library may ask for at once."""
+"""The most bytes that a library may request at once."""
 
 
 @dataclass(frozen=True)
@@ -39,16 +39,16 @@ class Bounds:
 
 
 class Stopped(Exception):
-    """An import ends before its file does; the text says why."""
+    """The import ends before its file does; the text says why."""
 
 
 class TooMuchAtOnce(ValueError):
-    """A library wants to read more in one piece than an import may hold."""
+    """A library has requested more in one piece than an import may hold."""
 
 
 @dataclass
 class Watch:
-    """The progress of one import. Any thread may read it, and cancel the import.
+    """The progress of one import. Any thread may read it and cancel the import.
 
     `has_gone` says whether the client has disconnected; `told` is called after each read.
     """
@@ -70,7 +70,7 @@ class Watch:
     _started: float = field(default_factory=time.monotonic)
 
     def begin(self, size: int) -> None:
-        """The next file is read now, and has so many bytes."""
+        """Begin the next file, which has so many bytes."""
         if not self.has_begun:
             self._started = time.monotonic()
         self._files_read += 1
@@ -78,7 +78,7 @@ class Watch:
         self.expect(size)
 
     def expect(self, size: int) -> None:
-        """So many bytes of the file are left to be read."""
+        """Note that so many bytes of the file are left to read."""
         self._read, self._size = 0, size
 
     @property
@@ -105,12 +105,12 @@ class Watch:
         self._cancelled.set()
 
     def count(self, size: int) -> None:
-        """Some more bytes of the file have been read. Raises Stopped."""
+        """Note that more bytes of the file have been read. Raises Stopped."""
         self._read += size
         self._check()
 
     def unpack(self, size: int) -> None:
-        """Some more bytes have come out of a zip. Raises Stopped."""
+        """Note that more bytes have been unpacked from a zip. Raises Stopped."""
         self._unpacked += size
         if self._unpacked > self.bounds.unpacked:
             raise Stopped(f"the zip unpacks to more than {size_of(self.bounds.unpacked)}")
@@ -127,7 +127,7 @@ class Watch:
 
 
 class _Raw(io.RawIOBase):
-    """A file that tells how much of it has been read."""
+    """A file that reports how much of it has been read."""
 
     def __init__(self, file: IO[bytes], count: Callable[[int], None]) -> None:
         self._file, self._count = file, count
@@ -149,7 +149,7 @@ class _Raw(io.RawIOBase):
 
 
 class CountedFile(io.BufferedReader):
-    """A seekable file; `count` is told of all that is read of it, and may raise."""
+    """A seekable file; `count` is called with the size of each read, and may raise."""
 
     def __init__(self, file: IO[bytes], count: Callable[[int], None], largest_read: int = LARGEST_READ) -> None:
         super().__init__(_Raw(file, count), BUFFER)
@@ -166,5 +166,5 @@ class CountedFile(io.BufferedReader):
 
 
 def size_of(count: int) -> str:
-    """A number of bytes as people read it."""
+    """A number of bytes in words."""
     return f"{count / MIB:g} MiB"

@@ -10,7 +10,7 @@ from webchat.chat.plain import one_line
 from webchat.session_store import Row
 
 MOST_PROBLEMS, MOST_NAMES = 20, 3
-"""Problems that are listed one by one, and conversations that are named with one, at most."""
+"""The most problems to list one by one, and conversations to name with one of them."""
 
 
 class Unreadable(Exception):
@@ -18,15 +18,15 @@ class Unreadable(Exception):
 
 
 class Empty(Unreadable):
-    """Nothing was said in it: nothing is lost without it."""
+    """The conversation has no message: nothing is lost without it."""
 
 
 @dataclass(frozen=True)
 class Brought:
     """One session from a file: its record for the registry, and its transcript.
 
-    `tails` has for a message that consists of several of theirs the id that the last of them would have. `pictures` are
-    those that come with it. `shown` has for a message with pictures the lines that stand for those that are not there.
+    `tails` maps a message made of several of theirs to the id that the last of them would have. `pictures` are those in
+    its messages. `shown` maps a message with pictures to the lines that stand for missing ones.
     """
 
     row: Row
@@ -35,11 +35,11 @@ class Brought:
     shown: Mapping[str, frozenset[str]] = field(default_factory=dict)
     pictures: BroughtPictures | None = None
     may_grow: bool = False
-    """Whether what is new in it is added to the session that is here already."""
+    """Whether to add what is new in it to an existing session."""
 
     @property
     def size(self) -> int:
-        """Bytes of its transcript and its pictures."""
+        """Bytes of its transcript and pictures."""
         return len(self.transcript) + (self.pictures.size if self.pictures else 0)
 
     @property
@@ -49,7 +49,7 @@ class Brought:
 
 @dataclass
 class _Unread:
-    """Conversations that have one problem."""
+    """The conversations with the same problem."""
 
     count: int = 0
     names: list[str] = field(default_factory=list)
@@ -63,8 +63,11 @@ class _Unread:
 
 @dataclass
 class Report:
-    """The result of an import: the sessions that are new and those that have grown, how many were here already and
-    had nothing new, how many conversations were empty, and what could not be read."""
+    """The result of an import.
+
+    It has the new sessions, those that have grown, the number of existing ones with nothing new, the number of empty
+    conversations, and what could not be read.
+    """
 
     imported: list[str] = field(default_factory=list)
     grown: list[str] = field(default_factory=list)
@@ -90,7 +93,7 @@ class Report:
             self._more += 1
 
     def unread(self, where: str, name: str, why: str) -> None:
-        """Note that a conversation could not be read; those of one file with one reason are told together."""
+        """Note that a conversation could not be read; those of one file with one reason are grouped."""
         key = where, why
         if key not in self._unread and not self._has_room:
             self._more += 1

@@ -1,4 +1,4 @@
-"""A message's Markdown inside a longer document: it ends with itself, and its headings rank below the document's."""
+"""Embeds a message's Markdown in a longer document: open blocks are closed, and headings rank below the document's."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 BELOW = 2
-"""Levels of headings that the document itself uses."""
+"""Heading levels used by the document itself."""
 PASSES = 10
-"""How often a text is looked at anew: what was HTML may turn out to have more of it."""
+"""The most passes over a text: after a change, more HTML may show up."""
 _MAY_NEED_IT = re.compile(r"^[ \t>*+\-\d.)]*(?:#|<|`{3}|~{3}|=+[ \t]*$|-+[ \t]*$)", re.MULTILINE)
 _MARK = re.compile(r"#{1,6}(?=[ \t]|$)")
 _LOWERED = re.compile(rf"#{{{BELOW}}}(?=#{{1,4}}(?:[ \t]|$))")
@@ -23,13 +23,13 @@ _ESCAPED = re.compile(r"^([ \t>*+\-\d.)]*)\\(?=<|(?:=+|-+)[ \t]*$)")
 
 
 class Fences:
-    """Reads a document's lines, and knows which of them are code in a fence."""
+    """Reads a document line by line, and knows which lines are fenced code."""
 
     def __init__(self) -> None:
         self._mark = ""
 
     def is_code(self, line: str) -> bool:
-        """Take the next line; whether it is in a fence, or is a fence."""
+        """Take the next line; returns whether it is a fence or inside one."""
         if self._mark:
             if _closes(line, self._mark):
                 self._mark = ""
@@ -40,7 +40,7 @@ class Fences:
 
 
 def contained(text: str) -> str:
-    """The text with headings below the document's, without blocks of HTML, and with an end to each fence."""
+    """The text with headings below the document's, without HTML blocks, and with every fence closed."""
     if _MAY_NEED_IT.search(text) is None:
         return text
     lines = text.split("\n")
@@ -55,7 +55,7 @@ def contained(text: str) -> str:
 
 
 def raised(text: str) -> str:
-    """The text that `contained` made this of, as far as it can be told."""
+    """The inverse of `contained`, as far as it can be known."""
     if _MAY_NEED_IT.search(text) is None and "\\" not in text:
         return text
     lines = text.split("\n")
@@ -72,7 +72,8 @@ def raised(text: str) -> str:
 
 
 def _escape_tags(lines: list[str], *, all_of_them: bool) -> bool:
-    """Leave no block of HTML; whether there was any. What is in it may be a fence or another block then."""
+    """Escape HTML blocks; returns whether there were any. Their content may then be parsed as fences or other
+    blocks."""
     blocks = [token.map or [0, 0] for token in _blocks(lines) if token.type == "html_block"]
     for start, end in blocks:
         end = end if all_of_them else start + 1
@@ -81,7 +82,7 @@ def _escape_tags(lines: list[str], *, all_of_them: bool) -> bool:
 
 
 def _end_blocks(lines: list[str]) -> bool:
-    """End each fence, and leave no underlined heading in a quote or list; whether anything was changed."""
+    """Close each fence, and leave no underlined heading in a quote or list; returns whether anything was changed."""
     has_changed = False
     for token in reversed([*_blocks(lines)]):
         start, end = token.map or (0, 0)
@@ -114,12 +115,12 @@ def _blocks(lines: list[str]) -> Iterator[Token]:
 
 @cache
 def _parser() -> MarkdownIt:
-    """A parser as others have it, with HTML."""
+    """A parser as other programs use it, with HTML."""
     return MarkdownIt("commonmark").disable("inline")
 
 
 def _is_closed(fence: list[str], token: Token) -> bool:
-    """Whether the last of these lines closes the fence. In quotes it has their marks before it, as the first has."""
+    """Whether the last of these lines closes the fence. In quotes it has the same marks before it as the first line."""
     marks = fence[0].partition(token.markup)[0].count(">")
     last = re.sub(rf"^(?:[ \t]*>){{0,{marks}}}[ \t]*", "", fence[-1]) if token.level else fence[-1]
     return len(fence) > 1 and _closes(last, token.markup)

@@ -1,7 +1,7 @@
-"""Reads the elements of a JSON list of any size, in bounded memory and linear time.
+"""Reads the elements of a JSON list of any size in bounded memory and linear time.
 
-`json` itself finds where an element ends, in a window of the file. If it fails, the list is read carefully: brackets
-are counted to find the ends, and each element is checked before it is parsed.
+`json` itself finds the end of an element in a window of the file. If that fails, the list is read carefully: ends are
+found by counting brackets, and each element is checked before it is parsed.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _parse = json.JSONDecoder().raw_decode
 
 @dataclass(frozen=True)
 class Fault:
-    """In an element's place: why it is left out."""
+    """Takes an element's place if it is left out; says why."""
 
     why: str
 
@@ -44,10 +44,10 @@ def elements(
     *,
     is_inner: bool = False,
 ) -> Iterator[Any]:
-    """The elements of the list in the file, or the one value that the file is; a Fault for each that is left out.
+    """The elements of the list in the file, or its single value; a Fault for each that is left out.
 
-    `problem` is told what is wrong with the file as a whole. So many bytes are read at once: `piece`, and `least_piece`
-    if the bounds are smaller. What follows a list that `is_inner` is not looked at.
+    `problem` receives what is wrong with the file as a whole. `piece` bytes are read at once, or `least_piece` if the
+    bounds are smaller. If the list `is_inner`, what follows it is ignored.
     """
     if skip_blanks(file) == b"[":
         file.read(1)
@@ -57,7 +57,7 @@ def elements(
 
 
 def skip_blanks(file: IO[bytes]) -> bytes:
-    """Go to the first byte that is neither blank nor of a byte order mark; gives that byte, b"" at the file's end."""
+    """Skip white space and a byte order mark; returns the next byte, b"" at the end of the file."""
     place = file.tell()
     while piece := file.read(LEAST_PIECE):
         rest = piece.lstrip(BLANKS + BYTE_ORDER_MARK)
@@ -69,11 +69,11 @@ def skip_blanks(file: IO[bytes]) -> bytes:
 
 
 def fault(element: bytes | bytearray, bounds: Bounds) -> str:
-    """Why this JSON is not to be parsed, "" if it may be."""
+    """Why this JSON must not be parsed; "" if it may be."""
     if len(element) > bounds.conversation:
         return f"it is larger than {size_of(bounds.conversation)}"
     brackets = element.count(b"{") + element.count(b"[")
-    # There is one value more than commas, and one more in each bracket.
+    # There is one value more than there are commas, and one more in each bracket.
     if brackets <= bounds.depth and brackets + element.count(b",") < bounds.values:
         return ""
     depth = values = 0
@@ -107,7 +107,7 @@ def _one(file: IO[bytes], bounds: Bounds, problem: Callable[[str], None]) -> Ite
 
 
 class _List:
-    """A list in a file, behind its opening bracket."""
+    """A list in a file, positioned after its opening bracket."""
 
     def __init__(
         self,
@@ -126,14 +126,15 @@ class _List:
         """Characters of the latest element."""
 
     def elements(self) -> Iterator[Any]:
-        """Each step begins with what the one before has read and left, which is None at the list's end."""
+        """Yields the elements. Each step begins with what the last one has read and left over; None at the end of the
+        list."""
         rest: bytes | None = b""
         steps = cycle((self._quickly, self._carefully))
         while rest is not None:
             rest = yield from next(steps)(rest)
 
     def _quickly(self, data: bytes) -> Generator[Any, None, bytes | None]:
-        """Give the elements up to one that fits into no window, or has something wrong with it."""
+        """Yields the elements up to one that exceeds the window or is invalid."""
         decoder = codecs.getincrementaldecoder("utf-8")()
         window, enough = "", 0
         while data := data or self._file.read(self._piece):
@@ -157,13 +158,13 @@ class _List:
         return window.encode() + decoder.getstate()[0] + data
 
     def _whole(self, window: str) -> Generator[Any, None, int]:
-        """Give the elements that are whole in the window. Returns where they end."""
+        """Yields the elements that are complete in the window; returns where they end."""
         place = 0
         while True:
             begin = _behind_blanks(window, place)
             if window.startswith("]", begin):
                 return begin
-            if len(window) - begin < self._latest:  # it is hardly whole, and would be parsed twice
+            if len(window) - begin < self._latest:  # it is probably incomplete, and would be parsed twice
                 return place
             try:
                 value, end = _parse(window, begin)
@@ -177,7 +178,7 @@ class _List:
             yield Fault(_too_deep(self._bounds)) if _is_deeper(value, self._bounds.depth) else value
 
     def _carefully(self, data: bytes) -> Generator[Any, None, bytes | None]:
-        """Give the elements, each checked before it is parsed, up to one that is large and otherwise sound."""
+        """Yields the elements, each checked before it is parsed, up to a large but valid one."""
         ends, element = _Ends(), bytearray()
         while data := data or self._file.read(self._piece):
             data, begin = ends.read(data), 0
@@ -200,7 +201,7 @@ class _List:
         return None
 
     def _extend(self, element: bytearray, data: bytes) -> None:
-        """Of an element that is too large only a part is held, which is too large as well."""
+        """Keep only a part of an element that is too large, though enough to be recognised as too large."""
         if len(element) <= self._bounds.conversation:
             element += data
 
@@ -213,7 +214,7 @@ class _List:
             return Fault("it is damaged")
 
     def _broken_off(self, element: bytearray) -> Iterator[Any]:
-        """What can be read of a list that does not end."""
+        """Yields what can be read of an unterminated list."""
         if element.strip() and not isinstance(value := self._value(element), Fault):
             self._count += 1
             yield value
@@ -228,19 +229,19 @@ class _List:
 
 
 class _Ends:
-    """Reads a list piece by piece, and finds where its elements end."""
+    """Finds the ends of a list's elements, piece by piece."""
 
     def __init__(self) -> None:
         self._depth, self._in_string = 0, False
         self.held = b""
-        """Half an escape at the end of a piece: it is read with the next one."""
+        """An incomplete escape at the end of a piece, which is read with the next one."""
         self.places: list[int] = []
-        """In the piece that was read last, the commas between elements and the list's closing bracket."""
+        """The positions in the last piece of the commas between elements and the list's closing bracket."""
         self.is_over = False
-        """Whether the last of them is that bracket."""
+        """Whether the last of these is that bracket."""
 
     def read(self, data: bytes) -> bytes:
-        """Gives the piece as it was read: with what was held, and without what is."""
+        """Take a piece; returns it with the part held back before, and without the part held back now."""
         data = self.held + data
         cut = len(data) - (len(data) - len(data.rstrip(b"\\"))) % 2
         data, self.held = data[:cut], data[cut:]
@@ -259,7 +260,7 @@ class _Ends:
 
 
 def _without_escapes(text: bytes | bytearray) -> bytes | bytearray:
-    """The text, as long as before, in which each quotation mark begins or ends a string."""
+    """The text, of the same length, with escaped quotation marks removed: each one left begins or ends a string."""
     return text.replace(rb"\\", b"..").replace(rb"\"", b"..")
 
 
@@ -269,9 +270,9 @@ def _behind_blanks(text: str, place: int) -> int:
 
 
 def _is_deeper(value: object, most: int) -> bool:
-    """Whether this is nested deeper. Going down a level at a time in C takes a tenth of what parsing does.
+    """Whether this is nested more deeply. Descending level by level in C takes a tenth of the time of parsing.
 
-    What is no container has no referents, so it ends with its level.
+    Values that are not containers have no referents, so the descent ends at them.
     """
     level, depth = [value], 0
     while level and depth < most:

@@ -1,4 +1,4 @@
-"""Sessions read for an export, one after the other; one that cannot be read is left out and named."""
+"""Reads sessions for an export, one by one; one that cannot be read is left out and named."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ NoteLeftOut = Callable[[LeftOut], None]
 
 
 def refuse(left_out: LeftOut) -> None:
-    """A `note` that leaves nothing out: raises why the session cannot be read."""
+    """A `note` that allows no omission: raises the reason why the session cannot be read."""
     raise left_out.error
 
 
 def read_each(
     sessions: Iterable[WebChatSession], read: Callable[[WebChatSession], T], note: NoteLeftOut
 ) -> Iterator[tuple[WebChatSession, T | LeftOut]]:
-    """Each session with what `read` gives; `note` is told of each that is left out."""
+    """Yields each session with the result of `read`; `note` receives each that is left out."""
     for session in sessions:
         content: T | LeftOut
         try:

@@ -1,4 +1,4 @@
-"""Names for documents that have only a title and a language or a media type."""
+"""File names for documents that have only a title and a language or media type."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ _ENDINGS = {
     "kotlin": "kt",
     "image/svg+xml": "svg",
 }
-"""Of files in a language or of a type, where they are not called as it is."""
+"""The extensions of languages and media types that differ from their names."""
 
 
 def named(title: str, kind: str, otherwise: str = "txt") -> str:
-    """A file's name: the title, with the ending of that language or media type if it has none."""
+    """A file's name: the title, with the language's or media type's extension if it has none."""
     name = re.sub(r"[/\\]", "-", one_line(title))[:LONGEST_FILE_NAME] or "document"
     if re.search(r"\.\w{1,8}$", name):
         return name

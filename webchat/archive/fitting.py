@@ -12,16 +12,16 @@ from webchat.limits import CHOSEN
 from webchat.session_store import Row
 
 LARGEST_RECORD = 64 * 1024
-"""Bytes of one record, with what this version does not know. The registry is written whole with each change."""
+"""Bytes of one record, including unknown keys. The whole registry is rewritten with each change."""
 LONGEST_PATH = 4096
 _TEXTS = {"created_at": 64, "last_active": 64, "title_by": 64, "key": 64}
 _EXTRA = {"project_id": LONGEST_PATH, "working_dir": LONGEST_PATH, **CHOSEN}
-"""Characters at most of a record's texts."""
+"""The most characters of a record's texts."""
 _KNOWN = {"session_id", "description", "begun", "pinned", "archived", "extra", *_TEXTS}
 
 
 def fitted(row: Row, may_work_in: Callable[[str], bool], longest_title: int, problem: Callable[[str], None]) -> Row:
-    """The record within the limits; `problem` is told what had to go. It is marked as begun: others do not count.
+    """The record within the limits; `problem` receives what was removed. It is marked as begun.
 
     Folders that the owner may not choose for a new session are removed.
     """
@@ -45,7 +45,7 @@ def fitted(row: Row, may_work_in: Callable[[str], bool], longest_title: int, pro
 
 
 def _within(fields: Mapping[str, Any], longest: Mapping[str, int], gone: list[str]) -> dict[str, Any]:
-    """The fields without the texts that are too long, or are no texts."""
+    """The fields without those that are too long or not texts."""
 
     def fits(name: str, value: object) -> bool:
         return name not in longest or value is None or (isinstance(value, str) and len(value) <= longest[name])

@@ -1,4 +1,4 @@
-"""One conversation of another program as its source gives it, and as a session of ours. Knows no program."""
+"""One conversation of another program, as its source reads it and as a session of ours. Knows no program."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ from webchat.limits import CHOSEN
 from webchat.session_store import DEFAULT_DESCRIPTION, Row
 
 LARGEST = 128 * MIB
-"""Characters, about, of a conversation that stands in many lines or rows of a file."""
+"""About how many characters a conversation that spans many lines or rows may have."""
 LONGEST_TITLE, MOST_SOURCES = 300, 100
 MOST_OF_A_TITLE = 10 * LONGEST_TITLE
-"""Characters of a title that are looked at: blanks and controls among them are left out."""
+"""Characters of a title to read, before white space and control characters are removed."""
 _OURS = uuid.UUID("5d3a1c1e-6f0b-4b43-9a55-7a1f0c2d9b10")
-"""The namespace of the ids that sessions from elsewhere get: the same one each time."""
+"""The namespace for the ids of imported sessions, which are the same with each import."""
 _WEB = re.compile(r"https?://[^\s<>]+")
 
 
 class Gathered(Sequence[ForeignNode]):
-    """The messages of one conversation as they come, up to a size."""
+    """Collects the messages of one conversation, up to a size."""
 
     def __init__(self) -> None:
         self._nodes: list[ForeignNode] = []
         self._left = LARGEST
 
     def add(self, node: ForeignNode) -> bool:
-        """Take the next one; whether there was room. Of a conversation that is too large nothing is kept."""
+        """Add the next one; returns whether there was room. Nothing of a conversation that is too large is kept."""
         self._left -= node.size
         if self.is_too_large:
             self._nodes = []
@@ -66,9 +66,9 @@ class Gathered(Sequence[ForeignNode]):
 
 @dataclass(slots=True)
 class Conversation:
-    """What a source found. `theirs` is the conversation's id there, and `current` the message that was shown last.
+    """A conversation found by a source. `theirs` is its id there, and `current` the message that was shown last.
 
-    `made` is when it began, if that is known; `folder` where an agent worked.
+    `made` is when it began, if known; `folder` is where an agent worked.
     """
 
     source: str
@@ -82,14 +82,14 @@ class Conversation:
     system_prompt: str = ""
     folder: str = ""
     content: object = field(default=None)
-    """All of it, by which it is identified if it has no id."""
+    """Its whole content, which identifies it if it has no id."""
     too_large: bool = False
     has_ids: bool = True
-    """Whether its messages have ids of their own, or are only appended to: then a newer export can be told from it."""
+    """Whether its messages have ids, or are only ever appended: then a newer export can be merged."""
 
 
 def brought(found: Conversation, find: Find) -> Brought:
-    """The conversation as a session. `find` gives the files of its export.
+    """The conversation as a session. `find` returns the files of its export.
 
     Raises Unreadable if it is too large, Empty if it has no message.
     """
@@ -120,18 +120,18 @@ def brought(found: Conversation, find: Find) -> Brought:
 
 
 def title_in(found: Conversation) -> str:
-    """Its title in one line, "" if it has none."""
+    """Its title on one line; "" if it has none."""
     return one_line(found.title[:MOST_OF_A_TITLE])[:LONGEST_TITLE]
 
 
 def link(title: str, url: str) -> str:
-    """A Markdown link; only the title if the address is none of the web."""
+    """A Markdown link; only the title if it is not a web address."""
     shown = re.sub(r"([\\\[\]])", r"\\\1", one_line(title[:LONGEST_TITLE])) or url
     return f"[{shown}](<{url}>)" if _WEB.fullmatch(url) else shown
 
 
 def sources_of(found: Iterable[tuple[str, str]]) -> tuple[Text, ...]:
-    """A list of what an answer refers to, titles and addresses; none if there is nothing."""
+    """An answer's sources as a list of titles and addresses; nothing if there are none."""
     named: dict[str, str] = {}
     for title, url in islice(found, MOST_SOURCES):
         if title or url:

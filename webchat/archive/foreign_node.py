@@ -1,4 +1,4 @@
-"""A message of another program, and the line of our transcript that it becomes. Knows no program."""
+"""A message of another program, and its line in our transcript. Knows no program."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif")
 
 @dataclass(frozen=True, slots=True)
 class ForeignPicture:
-    """A picture of a message: the line that stands for it in the text, its name, and its base64.
+    """A picture of a message: its placeholder line in the text, its name, and its base64.
 
-    If it `is_file`, `address` is the id or name of a file of the export instead.
+    If it `is_file`, `address` is the id or name of a file in the export instead.
     """
 
     shown: str
@@ -28,7 +28,7 @@ class ForeignPicture:
 
 
 def line_and_picture(name: str, address: str) -> tuple[str, tuple[ForeignPicture, ...]]:
-    """The line that stands for a file of the export, and the picture that it is by its name, if it is one."""
+    """The placeholder line of a file in the export, and the picture, if its name says that it is one."""
     line = f"[file: {name[:LONGEST_NAME]}]"
     is_picture = address.lower().endswith(_PICTURES)
     return line, (ForeignPicture(line, name[:LONGEST_NAME], address, is_file=True),) if is_picture else ()
@@ -36,9 +36,9 @@ def line_and_picture(name: str, address: str) -> tuple[str, tuple[ForeignPicture
 
 @dataclass(slots=True)
 class ForeignNode:
-    """One message of another program's tree; a node that says nothing only links others.
+    """One message of another program's tree; a node without content only links others.
 
-    An answer that is more than text has `parts`, and no `content`. `error` says why it failed.
+    An answer with more than text has `parts` instead of `content`. `error` says why it failed.
     """
 
     key: str
@@ -52,7 +52,7 @@ class ForeignNode:
     error: str = ""
     pictures: tuple[ForeignPicture, ...] = ()
     sent: tuple[SentPicture, ...] = ()
-    """Those of the pictures that are there."""
+    """The pictures that have been found."""
 
     @property
     def says_something(self) -> bool:
@@ -63,7 +63,7 @@ class ForeignNode:
 
     @property
     def size(self) -> int:
-        """About how much memory it takes, in characters."""
+        """Roughly the memory that it takes, in characters."""
         parts = sum(len(getattr(part, "text", "")) for part in self.parts) if self.parts else 0
         calls = (part for part in self.parts if isinstance(part, ToolCall))
         tools = sum(len(call.input) + sum(len(str(block)) for block in call.output) for call in calls)
@@ -71,21 +71,22 @@ class ForeignNode:
 
     @property
     def said(self) -> tuple[Part, ...]:
-        """All that it says, in order."""
+        """Its parts, in order."""
         return self.parts or ((Text(self.content),) if self.content else ())
 
 
 def line_of(nodes: Sequence[ForeignNode], name: str, parent: str | None, time: str) -> str:
-    """The line of a message that consists of these."""
+    """The transcript line of a message made of these nodes."""
     if len(nodes) == 1 and not (nodes[0].parts or nodes[0].error or nodes[0].sent):
         return _simple_line(nodes[0], name, parent, time)
     return f"{jsonlines.encode(_cleaned(_message(nodes, name, parent, time).record()))}\n"
 
 
 def _simple_line(node: ForeignNode, name: str, parent: str | None, time: str) -> str:
-    """A text's line. Only what is theirs is encoded: that takes half the time of encoding a record."""
+    """The line of a text message. Only the foreign values are encoded, which takes half the time of encoding a
+    record."""
     content = node.content
-    if "\0" in content:  # looking is a tenth of the work of replacing
+    if "\0" in content:  # searching takes a tenth of the time of replacing
         content = content.replace("\0", "")
     if "\r" in content:
         content = content.replace("\r\n", "\n").replace("\r", "\n")
@@ -121,7 +122,7 @@ def _message(nodes: Sequence[ForeignNode], name: str, parent: str | None, time: 
 
 
 def joined(said: Iterable[Part]) -> tuple[Part, ...]:
-    """The parts of one answer: what came of a tool with the call of it, and texts with a blank line between them."""
+    """The parts of one answer: tool results are joined with their calls, and texts separated by blank lines."""
     parts: list[Part] = []
     calls: dict[str, int] = {}
     last: dict[type, int] = {}
@@ -140,7 +141,7 @@ def joined(said: Iterable[Part]) -> tuple[Part, ...]:
 
 
 def _with_result(call: Part, result: ToolCall) -> Part:
-    """The call and what came of it, which has no name of its own."""
+    """The call together with its result, which has no name of its own."""
     if not isinstance(call, ToolCall):
         return call
     return replace(call, output=call.output + result.output, status=result.status, seconds=result.seconds)
@@ -153,7 +154,7 @@ def _end_paragraph(parts: list[Part], place: int) -> None:
 
 
 def _plain(part: Part) -> Part:
-    """A text with "\\n" at each line's end, before its characters are counted; a failure that its tool has told."""
+    """The part with "\\n" as line ends, since its characters are counted; a failed tool call counts as ended."""
     if isinstance(part, ToolCall) and part.was_left:
         return replace(part, seconds=0.0)
     if isinstance(part, Text | Reasoning | Note):
@@ -162,7 +163,7 @@ def _plain(part: Part) -> Part:
 
 
 def _cleaned(value: Any) -> Any:  # noqa: ANN401  (JSON)
-    """Without NUL, which no transcript in a database can hold."""
+    """The text without NUL, which a database cannot store."""
     if isinstance(value, str):
         return value.replace("\0", "")
     if isinstance(value, list):

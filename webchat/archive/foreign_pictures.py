@@ -1,4 +1,4 @@
-"""Pictures of another program's conversation: from its zip, or in base64. Knows no program."""
+"""Pictures of another program's conversation, from its zip or in base64. Knows no program."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from webchat.chat.parts import Picture, Text, ToolCall
 from webchat.chat.picture import MOST, SUFFIXES
 
 Find = Callable[[str], bytes | None]
-"""Gives a file of the export by its id or name; None if it is not there."""
+"""Returns a file of the export by id or name; None if it is missing."""
 LARGEST, LARGEST_DRAWN = 64 * 2**20, 16 * 2**20
-"""Bytes of all pictures of one conversation, and of those of one answer, which stand in its line."""
+"""Bytes of all pictures of one conversation, and of those in one answer's line."""
 _BASE64 = re.compile(r"(?:data:[\w.+/-]*;base64,)?")
 
 
 def resolved(nodes: Iterable[ForeignNode], find: Find) -> BroughtPictures | None:
-    """Give the messages the pictures that the export has, in the place of the lines that stand for them."""
+    """Replace the messages' placeholder lines by the pictures that the export contains."""
     album = _Album(find)
     for node in nodes:
         album.begin(node)
@@ -36,7 +36,7 @@ def resolved(nodes: Iterable[ForeignNode], find: Find) -> BroughtPictures | None
 
 
 class _Album:
-    """The pictures of one conversation, up to their limits. Each is read once, however often it is shown."""
+    """The pictures of one conversation, within the limits. Each is read once, however often it is shown."""
 
     def __init__(self, find: Find) -> None:
         self.pictures: BroughtPictures | None = None
@@ -44,16 +44,16 @@ class _Album:
         self._read: dict[str, NewPicture | None] = {}
         self._sent: set[str] = set()
         self._drawn: dict[str | None, int] = {}
-        """For each message of an answer the bytes that the answer has up to there."""
+        """For each message of an answer, the bytes of the answer's pictures so far."""
         self._bytes_read = self._size = 0
 
     def begin(self, node: ForeignNode) -> None:
-        """Go on to this message, which may be the answer's next."""
+        """Begin this message, which may be the next of the same answer."""
         if node.role != "user":
             self._drawn[node.key] = self._drawn.get(node.parent, 0)
 
     def send(self, node: ForeignNode, found: ForeignPicture) -> None:
-        """Give a person's message the picture."""
+        """Add the picture to a person's message."""
         new = self._new(found)
         if new is None or (new.sent.key not in self._sent and not self._takes(new)):
             return
@@ -65,7 +65,7 @@ class _Album:
         node.content = node.content.replace(found.shown, "", 1).strip("\n").replace("\n\n\n\n", "\n\n")
 
     def draw(self, node: ForeignNode, found: ForeignPicture) -> None:
-        """Give an answer the picture: it becomes a part of the transcript."""
+        """Add the picture to an answer, as a part in the transcript."""
         said, line = [*node.said], Text(found.shown)
         new = self._new(found) if line in said else None
         if new is None or self._drawn[node.key] + len(new.data) > LARGEST_DRAWN or not self._takes(new):
@@ -80,7 +80,7 @@ class _Album:
         return has_room
 
     def _new(self, found: ForeignPicture) -> NewPicture | None:
-        """The picture; None if it is not there, or none that can be stored, or if enough was read."""
+        """The picture; None if it is missing, cannot be stored, or exceeds the limits."""
         if found.address not in self._read and self._bytes_read < LARGEST:
             data = self._find(found.address) if found.is_file else _decoded(found.address)
             self._bytes_read += len(data or b"")
@@ -97,7 +97,7 @@ def _picture(name: str, data: bytes) -> NewPicture | None:
 
 
 def _decoded(address: str) -> bytes | None:
-    """The bytes of base64, with or without what makes it an address."""
+    """Decodes base64, with or without the prefix of a data: URL."""
     head = _BASE64.match(address[:200])
     try:
         return base64.b64decode(address[head.end() if head else 0 :], validate=True)
@@ -106,6 +106,6 @@ def _decoded(address: str) -> bytes | None:
 
 
 def _drawn(node: ForeignNode, found: ForeignPicture, new: NewPicture) -> ToolCall:
-    """A picture of an answer is what came of the tool that has drawn it."""
+    """A picture in an answer is recorded as the output of the tool that drew it."""
     picture = Picture(new.sent.media_type, base64.b64encode(new.data).decode())
     return ToolCall(f"{node.key}-picture", found.name or "Picture", "other", "done", output=(picture,))

@@ -1,4 +1,4 @@
-"""The tree of messages of another program's conversation, as one of our transcripts. Knows no program."""
+"""Converts the tree of another program's conversation to one of our transcripts. Knows no program."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from webchat.archive.foreign_node import ForeignNode, line_of
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
 LATEST_SECOND = 1e11
-"""A number of seconds above it, in the year 5138, is one of milliseconds."""
+"""A larger number of seconds, after the year 5138, must be milliseconds."""
 
 
 class ForeignTree:
     """The messages of one conversation, in the order of our transcript.
 
-    An answer that is several messages in a row there, tools between them, is one message here.
+    An answer that spans several messages there, with tools between them, is one message here.
     """
 
     def __init__(self, nodes: Iterable[ForeignNode], made: object) -> None:
-        """`made` is when the conversation began, if that is known. Raises Empty if it has no message."""
+        """`made` is when the conversation began, if known. Raises Empty if it has no message."""
         self._nodes = {node.key: node for node in nodes}
         self._ids = {key: _id(key) for key, node in self._nodes.items() if node.says_something}
         if not self._ids:
@@ -46,12 +46,12 @@ class ForeignTree:
 
     @property
     def tails(self) -> dict[str, str]:
-        """For each message of ours that is several of theirs, the id that the last of them would have."""
+        """Maps each message made of several of theirs to the id that the last of them would have."""
         return {self._ids[head]: self._ids[group[-1]] for head, group in self._groups.items() if len(group) > 1}
 
     @property
     def shown(self) -> dict[str, frozenset[str]]:
-        """For each message of ours with pictures the lines that stand for them if they are not there."""
+        """Maps each message with pictures to the lines that stand for them if they are missing."""
         found = {
             head: frozenset(picture.shown for key in group for picture in self._nodes[key].pictures)
             for head, group in self._groups.items()
@@ -74,7 +74,7 @@ class ForeignTree:
 def _groups(
     nodes: Mapping[str, ForeignNode], parents: Mapping[str, str | None], order: Sequence[str]
 ) -> dict[str, list[str]]:
-    """What is one message here, by its first: an answer with what alone follows it and is of the same answer."""
+    """The messages that become one, by their first: an answer and its only followers that belong to it."""
     children = Counter(parents.values())
     groups: dict[str, list[str]] = {}
     head: dict[str | None, str] = {}
@@ -89,7 +89,7 @@ def _groups(
 def _in_order(parents: Mapping[str, str | None]) -> list[str]:
     """Each message after its parent, siblings in the file's order."""
     keys = [*parents]
-    if [*parents.values()] == [None, *keys[:-1]]:  # most have no branches, and stand in order
+    if [*parents.values()] == [None, *keys[:-1]]:  # most have no branches, and are in order
         return keys
     below: dict[str | None, list[str]] = {}
     for key, parent in parents.items():
@@ -103,12 +103,12 @@ def _in_order(parents: Mapping[str, str | None]) -> list[str]:
             seen.add(key)
             order.append(key)
             waiting += reversed(below.get(key, ()))
-    # Messages on a cycle have no root; they are kept all the same.
+    # Messages on a cycle have no root; they are kept anyway.
     return [*order, *(key for key in parents if key not in seen)]
 
 
 def _kept_above(tree: Mapping[str, ForeignNode], kept: Iterable[str]) -> dict[str | None, str | None]:
-    """For each message its nearest kept ancestor, or itself. Each is visited once."""
+    """Maps each message to its nearest kept ancestor, or itself. Each is visited once."""
     found: dict[str | None, str | None] = {key: key for key in kept}
     for key in tree.keys() - found.keys():
         path: list[str] = []
@@ -126,7 +126,7 @@ def _id(key: str) -> str:
 
 
 def _time(value: object) -> str:
-    """Converts a time in seconds, milliseconds or ISO 8601; "" if it is none."""
+    """Converts a time in seconds, milliseconds or ISO 8601; "" if it is invalid."""
     try:
         if isinstance(value, int | float) and not isinstance(value, bool):
             moment = datetime.fromtimestamp(value / 1000 if value > LATEST_SECOND else value, UTC)

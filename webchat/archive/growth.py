@@ -1,4 +1,4 @@
-"""A newer export of a conversation that is here: what is new in it is added, and what was said here since stays."""
+"""Merges a newer export into an existing session: what is new is added, and what was said here since stays."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from webchat.storage.protocols.pictures import key_of
 
 
 class Growth:
-    """Adds to sessions what newer exports have. Raises StorageError, NoRoom, SessionBusy, InvalidInput."""
+    """Adds what newer exports contain to existing sessions. Raises StorageError, NoRoom, SessionBusy, InvalidInput."""
 
     def __init__(self, storage: Storage, supervisor: ReplySupervisor, allowance: Allowance) -> None:
         self._storage, self._supervisor, self._allowance = storage, supervisor, allowance
 
     def add(self, session_id: str, found: Brought, owner: str | None) -> bool:
-        """Add what is not in the session yet: messages, and what they have more of; returns whether there was any."""
+        """Add the messages, and the rest of messages, that the session lacks; returns whether there were any."""
         tree = _tree(found.transcript)
         if not _new(tree, self._here(session_id), found):
             return False
         with self._supervisor.turn(session_id) as turn:
             session = self._storage.sessions.get(session_id)
-            if session is None or session.deleted_at or session.owner != owner:  # since it was found here
+            if session is None or session.deleted_at or session.owner != owner:  # since it was looked up
                 return False
             new = _new(tree, self._here(session_id), found)
             self._require_room(session, new, found)
@@ -53,13 +53,13 @@ class Growth:
         return bool(new)
 
     def _require_room(self, session: WebChatSession, new: _New, found: Brought) -> None:
-        """Raises NoRoom if what is new is too much."""
+        """Raises NoRoom if the additions are too large."""
         lines = sum(len(jsonlines.dump(message.record())) for message in (*new.missing, *new.longer, *new.amended))
         pictures = sum(len(data) for _, data in self._pictures(session.session_id, new, found))
         self._allowance.require_room(session.owner, lines + pictures)
 
     def _pictures(self, session_id: str, new: _New, found: Brought) -> Iterator[tuple[str, bytes]]:
-        """The pictures of new and amended messages that the session does not have yet."""
+        """The pictures of new and amended messages that the session lacks."""
         keys = {picture.key for message in (*new.missing, *new.amended) for picture in message.pictures}
         keys -= self._storage.pictures.sizes(session_id).keys()
         return ((suffix, data) for suffix, data in found.pictures or () if key_of(data, suffix) in keys)
@@ -75,7 +75,7 @@ class Growth:
         tails: Mapping[str, str],
         beside: Mapping[str, str],
     ) -> None:
-        """Show what the export shows, unless something was said here since: then what was shown before."""
+        """Show the branch that the export shows, unless something was said here since; then keep the shown branch."""
         is_theirs = before is None or before in tree.messages or before in tails.values()
         leaf = beside.get(tree.leaf or "", tree.leaf) if is_theirs else before
         now = self._storage.transcripts.read(session_id).leaf
@@ -85,10 +85,10 @@ class Growth:
 
 @dataclass(frozen=True)
 class _New:
-    """What is new: the messages that are not here, below those that are, and what answers here have more of.
+    """What is new: messages that the session lacks, and the rest of answers that have grown.
 
-    `amended` are those here with pictures or files that have come since, each whole.
-    `beside` has for an answer that is not the same any more the id of the one that stands beside it.
+    `amended` are existing messages, as a whole, that have got pictures or files. `beside` maps an answer that was
+    replaced to the id of its new sibling.
     """
 
     missing: list[Message]
@@ -130,7 +130,7 @@ def _new(tree: Tree, here: Mapping[str, Message], found: Brought) -> _New:
 
 
 def _parent(parent: str | None, here: Collection[str], tails: Mapping[str, str]) -> str | None:
-    """An answer that is one message now may be several here, by an earlier version: what follows is below the last."""
+    """An answer imported by an earlier version may be several messages here: what follows belongs below the last."""
     tail = tails.get(parent or "")
     return tail if tail in here else parent
 
@@ -140,7 +140,7 @@ def _is_one(name: str, here: Collection[str], tails: Mapping[str, str]) -> bool:
 
 
 def _more(before: Message, after: Message) -> Message | None:
-    """What an answer has more of, if it begins as it was; its program may have been writing it."""
+    """The rest of an answer that begins as before: its program may have been still writing it."""
     if before.role != "assistant" or before.status != "complete" or not _begins(before, after):
         return None
     both = zip(_others(before), _others(after), strict=False)
@@ -158,26 +158,26 @@ def _more(before: Message, after: Message) -> Message | None:
 
 
 def _begins(before: Message, after: Message) -> bool:
-    """Whether an answer has all that it had, in the same order."""
+    """Whether an answer begins with everything that it had, in the same order."""
     had, has = _others(before), _others(after)
     has_texts = after.content.startswith(before.content) and after.reasoning.startswith(before.reasoning)
     return has_texts and len(had) <= len(has) and all(map(_is_same, had, has))
 
 
 def _is_same(early: Part, late: Part) -> bool:
-    """Whether a part is the one that was there, perhaps with what came of a tool since."""
+    """Whether a part is the earlier one, perhaps with its tool's result."""
     if isinstance(early, ToolCall) and isinstance(late, ToolCall) and not early.output:
         return replace(early, output=late.output, status=late.status, seconds=late.seconds) == late
     return early == late
 
 
 def _others(message: Message) -> tuple[Part, ...]:
-    """The parts that are no text."""
+    """The parts that are not text."""
     return tuple(part for part in message.ordered if not isinstance(part, Text | Reasoning))
 
 
 def _rest(before: Message, after: Message) -> Iterator[Part]:
-    """The parts that are new. The blank line that ends an earlier text is put in front of the next one."""
+    """The new parts. The blank line at the end of an earlier text moves to the beginning of the next one."""
     had: dict[type, int] = {Text: len(before.content), Reasoning: len(before.reasoning)}
     blank: dict[type, str] = {}
     others = len(_others(before))
@@ -197,10 +197,10 @@ def _rest(before: Message, after: Message) -> Iterator[Part]:
 
 
 def _is_another(before: Message, after: Message) -> bool:
-    """Whether an answer is not the same any more, and longer."""
+    """Whether an answer was replaced by a longer one."""
     return before.role == "assistant" and len(after.content) > len(before.content) and not _begins(before, after)
 
 
 def _id_beside(message: Message) -> str:
-    """The id of a longer answer beside the one that is here, the same one each time."""
+    """The id of a longer sibling of an existing answer, the same with each import."""
     return sha256(f"{message.id}:{message.content}".encode("utf-8", "replace")).hexdigest()[:32]

@@ -1,4 +1,4 @@
-"""Simple HTML as Markdown, as chats write answers: paragraphs, lists, code, tables, links."""
+"""Converts simple HTML, as chats write answers, to Markdown: paragraphs, lists, code, tables, links."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _MARKS = {"strong": "**", "b": "**", "em": "*", "i": "*", "code": "`"}
 
 
 def as_markdown(html: str) -> str:
-    """The text of the HTML, with Markdown's marks."""
+    """The HTML as Markdown."""
     reader = _Reader()
     reader.feed(html)
     reader.close()

@@ -1,4 +1,4 @@
-"""Imported sessions, added a batch at a time under one lock for all processes. Knows no format."""
+"""Adds imported sessions, a batch at a time under one lock for all processes. Knows no format."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from webchat.storage.protocols import CLAIMED, Lookup, Storage
 
 log = logging.getLogger(__name__)
 PATIENCE = 120.0
-"""Seconds that one import waits for the batches of others."""
+"""Seconds that an import waits for the batches of others."""
 _COPIES = uuid.UUID("0a6c0d53-52a5-4c0f-8d0e-0a9a3a2f6c41")
-"""The namespace of the ids that sessions get if somebody else already has theirs."""
+"""The namespace for the ids of sessions whose own ids belong to somebody else."""
 
 
 @dataclass
 class _Chosen:
-    """A batch by what happens to its sessions: added, known already, or left out."""
+    """A batch, divided into sessions that are added, already known, or left out."""
 
     new: dict[str, Brought] = field(default_factory=dict)
     known: int = 0
@@ -37,7 +37,7 @@ class Importer:
     """Adds imported sessions in batches: all of a batch or nothing.
 
     First records are added as claims, which no owner sees; then the transcripts; then the claims become records. Under
-    the lock any other claim is left from a crash, and is removed with its transcript.
+    the lock, any other claim is left over from a crash, and is removed with its transcript.
     """
 
     def __init__(self, storage: Storage, supervisor: ReplySupervisor, allowance: Allowance, most: int) -> None:
@@ -48,10 +48,10 @@ class Importer:
         self._threads = threading.Lock()
 
     def add(self, batch: Sequence[Brought], owner: str | None, report: Report) -> None:
-        """Add the sessions of the batch that are not here yet, and report on all. Raises LimitReached, NoRoom,
+        """Add the batch's sessions that do not exist yet, and report on all. Raises LimitReached, NoRoom,
         StorageError."""
         self._supervisor.require_disk()
-        # Threads of this process wait for each other here: waiting for other processes may be polling.
+        # Threads of this process queue here: waiting for other processes may mean polling.
         with storing("The sessions could not be imported"), self._threads, self._storage.importing(PATIENCE):
             self._discard(self._sessions.claimed())
             self._allowance.require_room(owner, sum(brought.size for brought in batch))
@@ -64,7 +64,7 @@ class Importer:
             report.problem(f"session {name} was left out: files with its name lie there already.")
 
     def here(self, owner: str | None) -> Callable[[Brought], Row | None]:
-        """Returns a function that gives the record of a session that this person has already, by a snapshot."""
+        """Returns a function that looks up this person's existing sessions in a snapshot."""
         lookup = self._sessions.lookup()
 
         def here(brought: Brought) -> Row | None:
@@ -75,12 +75,12 @@ class Importer:
 
     @property
     def left(self) -> list[str]:
-        """The ids of claims that a crash has left; [] while an import runs. Raises StorageError, OSError."""
+        """The ids of claims left over from a crash; [] while an import runs. Raises StorageError, OSError."""
         claimed = self._sessions.claimed()
         return claimed if claimed and not self._storage.is_importing() else []
 
     def discard_left(self) -> None:
-        """Remove what a crash has left; nothing while an import runs."""
+        """Remove what a crash has left; does nothing while an import runs."""
         try:
             if self.left and not self._sessions.read_only:
                 with self._storage.importing(0):
@@ -92,7 +92,7 @@ class Importer:
 
     @contextmanager
     def _claimed(self, batch: Sequence[Brought], owner: str | None) -> Iterator[_Chosen]:
-        """What of the batch is new, claimed for a block; if the block fails, it is removed."""
+        """Claims the batch's new sessions for a block; if the block fails, they are removed."""
         chosen = _Chosen()
 
         def choose(lookup: Lookup) -> Collection[str]:
@@ -119,7 +119,7 @@ class Importer:
             chosen.new[name] = replace(brought, row={**brought.row, "session_id": name})
 
     def _name(self, name: str, owner: str | None, lookup: Lookup) -> str:
-        """The session's own id or, if that is somebody else's, the one that its copy for this owner gets."""
+        """The session's own id or, if that belongs to somebody else, the id of this owner's copy."""
         while self._is_of_another(name, owner, lookup):
             name = str(uuid.uuid5(_COPIES, f"{owner}:{name}"))
         return name
@@ -133,7 +133,7 @@ class Importer:
 
     def _write(self, batch: Collection[Brought]) -> None:
         times = {brought.session_id: brought.row.get("last_active") for brought in batch}
-        # Before the files, whose own times are those of today.
+        # Before the files, whose own times are today's.
         self._sessions.touch_all({name: time for name, time in times.items() if time}, "import")
         for brought in batch:
             for suffix, data in brought.pictures or ():
@@ -143,7 +143,7 @@ class Importer:
     def _discard(self, session_ids: Collection[str]) -> None:
         """Remove claims: first their transcripts, since a transcript without a record would be adopted.
 
-        A claim whose files cannot be removed stays, and holds up nobody but who imports the same session.
+        A claim whose files cannot be removed stays, and affects only imports of the same session.
         """
         if removed := self._storage.discard(session_ids):
             self._sessions.drop_claims(removed)

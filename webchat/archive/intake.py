@@ -1,4 +1,4 @@
-"""One import: sessions as a file has them, added in batches, or grown if they are here. Knows no format."""
+"""One import: a file's sessions, added in batches, or merged into existing ones. Knows no format."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from webchat.chat.session import Row, session_of
 from webchat.errors import InvalidInput, LimitReached, NoRoom, SessionBusy, StorageError
 
 BYTES_AT_ONCE = 8 * 1024 * 1024
-"""Of transcripts and pictures that are added together, about."""
+"""About how many bytes of transcripts and pictures are added together."""
 
 
 @dataclass(frozen=True)
 class Terms:
-    """Whose the sessions become, which folders they may keep, their longest title, and how many are added at once."""
+    """The sessions' owner, the folders they may keep, their longest title, and how many are added at once."""
 
     owner: str | None
     may_work_in: Callable[[str], bool]
@@ -28,7 +28,7 @@ class Terms:
 
 
 class Intake:
-    """Takes the sessions of one file in. Raises LimitReached, NoRoom, StorageError; those before stay then."""
+    """Imports the sessions of one file. Raises LimitReached, NoRoom, StorageError; earlier ones stay then."""
 
     def __init__(self, importer: Importer, growth: Growth, terms: Terms, watch: Watch) -> None:
         self.report = Report()
@@ -41,7 +41,7 @@ class Intake:
     def take(self, found: Brought) -> None:
         """Take the next session."""
         if found.session_id in self._batch and found.may_grow:
-            self.add()  # a file may have an older and a newer export of one conversation
+            self.add()  # a file may contain an older and a newer export of one conversation
         if row := self._here(found):
             self._grow(row, found)
         elif found.session_id in self._batch:
@@ -60,7 +60,7 @@ class Intake:
             self.add()
 
     def _grow(self, row: Row, found: Brought) -> None:
-        """Add what is new to a session that is here."""
+        """Add what is new to an existing session."""
         name, report = str(row["session_id"]), self.report
         try:
             may_grow = found.may_grow and not row.get("deleted_at")
@@ -72,7 +72,7 @@ class Intake:
         report.known += not has_grown
 
     def add(self) -> None:
-        """Add those that wait. An error says how much was imported before."""
+        """Add the waiting batch. An error says how much was imported before."""
         report, batch = self.report, [*self._batch.values()]
         so_far = f"{len(report.imported)} sessions were imported before that. Import the file again to go on"
         try:

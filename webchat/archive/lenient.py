@@ -1,4 +1,4 @@
-"""Reads other programs' JSON leniently: what has the wrong type counts as not there."""
+"""Reads other programs' JSON leniently: a value of the wrong type counts as missing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def table(found: object) -> Table:
 
 
 def rows(found: object) -> list[Table]:
-    """The objects of a list."""
+    """The objects in a list."""
     return [row for row in found if isinstance(row, dict)] if isinstance(found, list) else []
 
 
@@ -26,7 +26,7 @@ def text(found: object) -> str:
 
 
 def first_text(found: Table, *keys: str) -> str:
-    """The first text below one of these keys that is not empty."""
+    """The first non-empty text under one of these keys."""
     return next((value for key in keys if (value := text(found.get(key)))), "")
 
 
@@ -38,7 +38,7 @@ def time_of(found: object) -> object:
 
 
 def as_text(found: object) -> str:
-    """A text as it is, and anything else as JSON to read; "" for nothing."""
+    """A text unchanged, anything else as readable JSON; "" for nothing."""
     if isinstance(found, str):
         return found
     return "" if found in (None, [], {}) else json.dumps(found, ensure_ascii=False, indent=2)

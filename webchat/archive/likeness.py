@@ -1,4 +1,4 @@
-"""What two exports have of one message: whether it says the same, and which of them shows more. Knows no storage."""
+"""Compares two exports of one message: whether they say the same, and which shows more. Knows no storage."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from webchat.chat.parts import Part, Picture, Reasoning, Text, ToolCall
 
 
 def shows_more(before: Message, after: Message) -> bool:
-    """Whether the later one has all pictures and files of the earlier one, and others."""
+    """Whether the later one has all pictures and files of the earlier one, and more."""
     had, has = _pictures(before), _pictures(after)
     has_all = had <= has and after.files[: len(before.files)] == before.files
     return has_all and (had < has or len(before.files) < len(after.files))
 
 
 def shows_less(before: Message, after: Message) -> bool:
-    """Whether pictures of the earlier one are not in the later one."""
+    """Whether the later one lacks pictures of the earlier one."""
     return not _pictures(before) <= _pictures(after)
 
 
 def says_the_same(before: Message, after: Message, lines: Collection[str]) -> bool:
-    """Whether what was said is the same but for the lines that stand for pictures; an answer may go on."""
+    """Whether they say the same, apart from placeholder lines of pictures; an answer may have grown."""
     had, has = _words(before.content, lines), _words(after.content, lines)
     if before.role != "assistant":
         return had == has
@@ -30,7 +30,7 @@ def says_the_same(before: Message, after: Message, lines: Collection[str]) -> bo
 
 
 def _pictures(message: Message) -> set[str]:
-    """Of those that were sent the keys, of those in an answer the bytes in base64."""
+    """The keys of sent pictures, and the base64 of those in an answer."""
     sent = {picture.key for picture in message.pictures}
     calls = (part for part in message.parts if isinstance(part, ToolCall))
     return sent | {block.data for call in calls for block in call.output if isinstance(block, Picture)}

@@ -1,4 +1,4 @@
-"""The conversations of other programs in a file that is not packed."""
+"""Reads other programs' conversations from a file that is not packed."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from webchat.archive.sources import FILE_SOURCES, Source, advice, names, recogni
 from webchat.archive.values import HEAD, values
 
 LONGEST_HEAD = MIB
-"""Bytes at the beginning of a page, whose styles come first."""
+"""Bytes to read from the beginning of an HTML page, whose styles come first."""
 MOST_UNKNOWN = 100
-"""Values of no known program after which a file is taken for none of theirs."""
+"""The most values of unknown programs before a file is considered unknown."""
 
 
 class UnknownKind(Exception):
-    """The file is of no known program; the text says what there might be."""
+    """The file is of an unknown kind; the text lists the known ones."""
 
     def __init__(self) -> None:
         super().__init__(f"Its kind is not known here. Known are this chat's own exports, and those of {names()}.")
 
 
 def conversations(file: IO[bytes], where: str, report: Report, bounds: Bounds, find: Find) -> Iterator[Brought]:
-    """The conversations of a file that begins with "[" or "{"; `where` is its name, before what is told of it.
+    """The conversations of a file that begins with "[" or "{"; `where` is its name, a prefix of its problems.
 
-    `find` gives the files beside it. Raises UnknownKind.
+    `find` returns the files beside it. Raises UnknownKind.
     """
     told = _Teller(where, report, find)
     found = _known(values(file, bounds, told.of_file), told)
@@ -39,7 +39,7 @@ def conversations(file: IO[bytes], where: str, report: Report, bounds: Bounds, f
 
 
 def other_files(file: IO[bytes], where: str, report: Report, bounds: Bounds, find: Find) -> Iterator[Brought]:
-    """The conversations of a file that is no JSON. Raises UnknownKind."""
+    """The conversations of a file that is not JSON. Raises UnknownKind."""
     head = file.read(HEAD)
     file.seek(0)
     told = _Teller(where, report, find)
@@ -89,7 +89,7 @@ class _Teller:
 
 
 def _known(found: Iterator[Any], told: _Teller) -> Iterator[tuple[Source, Any]]:
-    """The values with their sources. Raises UnknownKind if there are others only."""
+    """The values with their sources. Raises UnknownKind if there are only others."""
     source: Source | None = None
     unknown: list[int] = []
     is_known = False

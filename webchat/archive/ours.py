@@ -1,4 +1,4 @@
-"""Our own format, JSON Lines: sessions written as lines, and read from them.
+"""Writes and reads our own export format, JSON Lines.
 
 Each session is a line `{"type": "session", "format": 1, "session": {…}, "lines": N, "torn": …}`, whose `session` is its
 record in the registry, followed by the N lines of its transcript as they are. A line that could be mistaken for ours,
@@ -28,21 +28,21 @@ NOT_TAKEN_ALONG = ("is_active", "owner", "deleted_at", "kept_since")
 
 
 def session_lines(row: Row, transcript: bytes) -> bytes:
-    """One session as lines of an export: the record, then the transcript."""
+    """One session as lines of an export: its record, then its transcript."""
     lines, torn = _lines(transcript)
     head = {"type": "session", "format": FORMAT, "session": _taken_along(row), "lines": len(lines)}
     return b"".join(line + b"\n" for line in (jsonlines.dump(head | ({"torn": True} if torn else {})), *lines))
 
 
 def left_out_line(left_out: LeftOut) -> bytes:
-    """The line that stands in an export for a session that could not be read."""
+    """The line in an export in place of a session that could not be read."""
     session = left_out.session
     named = {"session_id": session.session_id, "description": session.description, "why": left_out.why}
     return jsonlines.dump({"type": LEFT_OUT, "format": FORMAT, **named}) + b"\n"
 
 
 def sessions(file: IO[bytes], report: Report, bounds: Bounds) -> Iterator[Brought]:
-    """The sessions of an export of ours, one at a time; what is damaged is told."""
+    """The sessions of one of our exports, one at a time; damage is reported."""
     reader = _Reader(report, bounds)
     for number, line in enumerate(_read_lines(file, bounds), 1):
         if found := reader.read(number, line):
@@ -52,7 +52,7 @@ def sessions(file: IO[bytes], report: Report, bounds: Bounds) -> Iterator[Brough
 
 
 def _read_lines(file: IO[bytes], bounds: Bounds) -> Iterator[bytes]:
-    """The lines without their ends; of a line that is too long only a part, which is too long as well."""
+    """The lines without their ends. A line that is too long is cut, though it stays too long."""
     while line := file.readline(bounds.conversation + 2):
         part = line
         while len(part) > bounds.conversation + 1 and not part.endswith(b"\n"):
@@ -61,19 +61,19 @@ def _read_lines(file: IO[bytes], bounds: Bounds) -> Iterator[bytes]:
 
 
 class _Reader:
-    """Puts the lines of an export together again."""
+    """Assembles sessions from the lines of an export."""
 
     def __init__(self, report: Report, bounds: Bounds) -> None:
         self._report, self._bounds = report, bounds
         self._head: Mapping[str, Any] | None = None
         self._transcript = bytearray()
-        """What has been read of it. A list of its lines would take many times the memory if they are short."""
+        """What has been read of it. A list of short lines would take many times the memory."""
         self._pictures: BroughtPictures | None = None
         self._count = 0
-        """How many lines of it have been read."""
+        """How many of its lines have been read."""
 
     def read(self, number: int, line: bytes) -> Brought | None:
-        """Take the next line; gives the session that ends in front of it, if one does."""
+        """Take the next line; returns the session that ended before it, if one did."""
         why = fault(line, self._bounds)
         record = None if why else jsonlines.parse_line(line)
         if self._head is not None and self._count < self._head["lines"]:
@@ -103,7 +103,7 @@ class _Reader:
         self._pictures.add(*found)
 
     def _fault_with(self, line: bytes) -> str:
-        """Why the session is left out if this line belongs to it, too; "" if it is not."""
+        """Why the session must be left out if this line belongs to it; "" if it need not."""
         if len(self._transcript) + len(line) > self._bounds.session:
             return f"the session is larger than {size_of(self._bounds.session)}"
         if self._count == self._bounds.values:
@@ -111,7 +111,7 @@ class _Reader:
         return ""
 
     def _begin(self, number: int, record: Mapping[str, Any]) -> Brought | None:
-        """The session before has ended: this line should begin another one."""
+        """Begin a session with this line, since the last one has ended."""
         whole = self._whole()
         self._head, self._count = _head(record), 0
         self._transcript.clear()
@@ -129,7 +129,7 @@ class _Reader:
         return whole
 
     def ended(self) -> Brought | None:
-        """There are no more lines; gives the last session, if there is one."""
+        """Note the end of the lines; returns the last session, if there is one."""
         if self._head is not None and self._count < self._head["lines"]:
             self._report.problem(f"The file ends {self._head['lines'] - self._count} lines too early.")
         return self._whole()
@@ -143,7 +143,7 @@ class _Reader:
 
 
 def _lines(data: bytes) -> tuple[list[bytes], bool]:
-    """A transcript's lines as they are taken along, and whether the last one has no newline."""
+    """A transcript's lines as exported, and whether the last one lacks its newline."""
     if not data:
         return [], False
     torn = not data.endswith(b"\n")
@@ -172,7 +172,7 @@ def _head(record: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 
 def is_left_out(record: Mapping[str, Any]) -> bool:
-    """Whether this line stands for a session that could not be exported."""
+    """Whether this line takes the place of a session that could not be exported."""
     return record.get("type") == LEFT_OUT
 
 

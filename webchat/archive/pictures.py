@@ -1,4 +1,4 @@
-"""Pictures in an export of ours: a line for each, behind the lines of their session's transcript. Knows no session."""
+"""Pictures in our own exports: a line for each, after the lines of their session's transcript. Knows no session."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def picture_line(media_type: str, data: bytes) -> bytes:
 
 
 def picture_in(record: Mapping[str, Any]) -> tuple[str, bytes] | None:
-    """A line's picture, with the end of its file's name; None if it is none, or one that we would not have stored."""
+    """A line's picture with its file name extension; None if it is not a picture, or not one that we would store."""
     try:
         data = base64.b64decode(record["base64"], validate=True)
         media_type = media_type_of(data)
@@ -34,7 +34,7 @@ def picture_in(record: Mapping[str, Any]) -> tuple[str, bytes] | None:
 
 
 class BroughtPictures:
-    """The pictures of one session that is imported, each once. They wait on the disk: together they may be large."""
+    """The pictures of one imported session, each once. They are kept on disk, since together they may be large."""
 
     def __init__(self) -> None:
         self._file = TemporaryFile()  # noqa: SIM115  (it is gone with this object)
@@ -52,7 +52,7 @@ class BroughtPictures:
         self.size += len(data)
 
     def __iter__(self) -> Iterator[tuple[str, bytes]]:
-        """Each with the end of its file's name."""
+        """Yields each with its file name extension."""
         self._file.seek(0)
         for suffix, size in self._found:
             yield suffix, self._file.read(size)

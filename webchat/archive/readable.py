@@ -16,7 +16,7 @@ from webchat.chat.plain import one_line
 from webchat.session_store import WebChatSession
 
 Told = Iterable[tuple[WebChatSession, Sequence[Message] | LeftOut]]
-"""Sessions with the messages that are shown, or why they could not be read."""
+"""Sessions with their shown messages, or the reason why they could not be read."""
 _HEAD = """<!doctype html>
 <html lang="en">
 <head>
@@ -31,7 +31,7 @@ _HEAD = """<!doctype html>
 
 
 def as_markdown(told: Told, assistant: str) -> Iterator[str]:
-    """The sessions one after the other. `assistant` is the heading of answers."""
+    """The sessions, one by one. `assistant` is the heading of answers."""
     for session, messages in told:
         yield f"# {one_line(session.description)}\n\n{_made(session)}{session.session_id}\n\n"
         if isinstance(messages, LeftOut):
@@ -42,9 +42,9 @@ def as_markdown(told: Told, assistant: str) -> Iterator[str]:
 
 
 def as_html(told: Told, assistant: str, title: str, picture: Callable[[str, str], bytes | None]) -> Iterator[str]:
-    """The same as one HTML file, with the pictures in it; `picture` gives one of a session's, by its key."""
+    """The same as one HTML file with embedded pictures; `picture` returns one of a session's by its key."""
     told = iter(told)
-    first = [*islice(told, 1)]  # what is wrong with it is found before anything is written
+    first = [*islice(told, 1)]  # so that problems are found before anything is written
     yield _HEAD % (escape(title), STYLE)
     for session, messages in chain(first, told):
         yield f'<h1 dir="auto">{escape(session.description)}</h1>\n'
@@ -71,7 +71,7 @@ def _who(message: Message, assistant: str) -> str:
 
 
 def _version(message: Message) -> str:
-    """Which of several messages in one place this is; the others are not in the file."""
+    """Which of several versions this message is; the others are not in the file."""
     if message.id not in message.siblings:
         return ""
     return f" · version {message.siblings.index(message.id) + 1} of {len(message.siblings)}"

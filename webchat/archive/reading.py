@@ -1,4 +1,4 @@
-"""The conversations of a file: of our own export, of another program's, packed or not."""
+"""Reads the conversations of a file: our own export or another program's, packed or not."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _OURS = re.compile(rb'^\{"type":"session","format"', re.MULTILINE)
 
 
 def conversations(file: IO[bytes], report: Report, watch: Watch) -> Iterator[Brought]:
-    """The sessions of the file, one at a time; the report has what cannot be read, and an early end."""
+    """The sessions of the file, one at a time; the report notes what cannot be read, and an early end."""
     with ExitStack() as stack:
         try:
             if not file.seekable():
@@ -54,7 +54,7 @@ def _conversations(file: IO[bytes], report: Report, watch: Watch) -> Iterator[Br
 
 
 def _unpacked(file: IO[bytes], where: str, report: Report, bounds: Bounds, find: Find) -> Iterator[Brought]:
-    """The sessions of a file that is not packed; `where` is its name, `find` gives what lies beside it.
+    """The sessions of a file that is not packed; `where` is its name, `find` returns the files beside it.
 
     Raises UnknownKind.
     """
@@ -72,7 +72,7 @@ def _unpacked(file: IO[bytes], where: str, report: Report, bounds: Bounds, find:
 
 
 def _is_ours(file: IO[bytes], bounds: Bounds) -> bool:
-    """Whether a session of ours begins here or, if what is here is damaged, anywhere later at the start of a line."""
+    """Whether one of our sessions begins here or, if this is damaged, at the start of any later line."""
     line = file.readline(LONGEST_FIRST_LINE)
     record = None if fault(line, bounds) else jsonlines.parse_line(line)
     if record:

@@ -1,4 +1,4 @@
-"""A message in readable exports: its text, reasoning, tool calls, plans, questions and files, and how it ended."""
+"""Renders a message for readable exports: its text, reasoning, tool calls, plans, questions, files and status."""
 
 from __future__ import annotations
 
@@ -21,28 +21,28 @@ from webchat.render.terminal import plain, visible, written
 BROKE_OFF, STOPPED, INTERRUPTED = "The answer broke off.", "Answer stopped.", "Answer interrupted."
 EDITED = "Edited by hand."
 _MARKS = re.compile(r"([\\`*_\[\]<>#|~&])")
-"""What means something in a line of Markdown."""
+"""The special characters within a line of Markdown."""
 _DONE = {"pending": " ", "running": " ", "done": "x"}
 
 
 @dataclass(frozen=True)
 class _Told:
-    """A part in words: a line of Markdown, and what folds below it; a picture is itself."""
+    """A part in words: a line of Markdown, and what is folded below it; or a picture."""
 
     line: str
     texts: tuple[tuple[str, str] | Picture, ...] = ()
 
 
 def as_markdown(message: Message) -> str:
-    """All of the message, with the names of its pictures, and how it ended."""
+    """The whole message, with the names of its pictures and how it ended."""
     files = (*map(_file_in_markdown, message.files), *map(_named, message.pictures))
     return "\n\n".join(text for text in (*map(_in_markdown, _parts(message)), *files) if text)
 
 
 def as_html(message: Message, picture: Callable[[str], bytes | None]) -> Markup:
-    """The same as HTML, with the pictures in it; `picture` gives the bytes of one, by its key.
+    """The same as HTML with embedded pictures; `picture` returns the bytes of one by its key.
 
-    What people wrote is kept as they wrote it; only answers are Markdown.
+    People's messages stay as typed; only answers are Markdown.
     """
     is_written = message.role != "assistant" or message.kind == "memory"
     parts = (_written(part) if is_written and isinstance(part, Text) else _in_html(part) for part in _parts(message))
@@ -62,7 +62,7 @@ def _shown(picture: SentPicture, data: bytes | None) -> Markup:
 
 
 def _parts(message: Message) -> tuple[Part, ...]:
-    """All that the message consists of, and as notes how it ended and who wrote it."""
+    """The message's parts, with notes on how it ended and which model wrote it."""
     ends = {"failed": [BROKE_OFF] if not message.error else [], "stopped": [STOPPED], "interrupted": [INTERRUPTED]}
     notes = [*ends.get(message.status, []), *([message.error] if message.error else [])]
     notes += [EDITED] if message.kind == "edited" else []
@@ -83,7 +83,7 @@ def _in_markdown(part: Part) -> str:
 
 
 def _folded(summary: str, texts: Iterable[str]) -> str:
-    """Texts in Markdown below a line of HTML that opens them."""
+    """Markdown texts inside `<details>`."""
     return "\n\n".join([f"<details><summary>{summary}</summary>", *texts, "</details>"])
 
 
@@ -130,7 +130,7 @@ def _opened(summary: Markup, content: Markup, kind: str) -> Markup:
 
 
 def _language(name: str) -> str:
-    """What a file is written in, as a fence names it: by the name's ending."""
+    """The language of a file for its fence, told by its extension."""
     found = re.search(r"\.([A-Za-z0-9+]{1,10})$", name)
     return found[1].lower() if found else ""
 
@@ -164,12 +164,12 @@ def _answer(asked: Permission) -> str:
 
 
 def _plain(text: str) -> str:
-    """Any text in one line of Markdown that says just that."""
+    """The text on one line, escaped for Markdown."""
     return _MARKS.sub(r"\\\1", one_line(text)) or "…"
 
 
 def _code(text: str) -> str:
-    """The same as code."""
+    """The same as inline code."""
     shown = one_line(text) or "…"
     ticks = "`" * (max(map(len, re.findall("`+", shown)), default=0) + 1)
     blank = " " if shown.startswith("`") or shown.endswith("`") else ""

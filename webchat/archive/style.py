@@ -1,4 +1,4 @@
-"""How the HTML export looks, on a screen, in the dark, on a phone and on paper. Nothing is loaded."""
+"""The style sheet of the HTML export: light and dark screens, phones and paper. Loads nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The JSON values of a file: the elements of its list, its lines, or the one that it is."""
+"""Reads the JSON values of a file: the elements of its list, its lines, or its single value."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from webchat.archive.bounds import PIECE, Bounds
 from webchat.archive.elements import Fault, elements, fault, skip_blanks
 
 HEAD = PIECE
-"""Bytes at the beginning by which it is decided how the values stand in the file."""
+"""Bytes at the beginning that decide how the file is laid out."""
 _INNER_LIST = re.compile(rb'\{\s*"conversations"\s*:\s*(?=\[)')
-"""The beginning of an object that has all conversations in a list."""
+"""The beginning of an object that holds all conversations in a list."""
 
 
 def values(file: IO[bytes], bounds: Bounds, problem: Callable[[str], None]) -> Iterator[Any]:
-    """The values of a file of JSON, which begins with "[" or "{"; a Fault for each that is left out.
+    """The values of a JSON file, which begins with "[" or "{"; a Fault for each that is left out.
 
-    `problem` is told what is wrong with the file as a whole.
+    `problem` receives what is wrong with the file as a whole.
     """
     skip_blanks(file)
     start = file.tell()
@@ -35,7 +35,7 @@ def values(file: IO[bytes], bounds: Bounds, problem: Callable[[str], None]) -> I
 
 
 def _are_lines(file: IO[bytes], head: bytes, bounds: Bounds) -> bool:
-    """Whether each line is a value of its own: the first one is, and there are more if it is a list."""
+    """Whether each line is a value of its own: the first one is, and if it is a list, more lines follow."""
     line, newline, rest = head.partition(b"\n")
     goes_on = rest.lstrip().startswith((b"{", b"["))
     if head.startswith(b"["):
@@ -57,7 +57,7 @@ def _lines(file: IO[bytes], bounds: Bounds) -> Iterator[Any]:
 
 
 def _parsed(line: bytes, bounds: Bounds) -> Any:  # noqa: ANN401
-    """The object or list of a line; None if it is none, or not to be parsed."""
+    """The object or list on a line; None if it is something else or must not be parsed."""
     if fault(line, bounds):
         return None
     try:

@@ -1,4 +1,4 @@
-"""The programs whose exports can be imported, a module each. Reads no file."""
+"""The programs whose exports can be imported, one module each. Reads no file."""
 
 from __future__ import annotations
 
@@ -31,31 +31,31 @@ from webchat.archive.sources import (
 
 
 class Source(Protocol):
-    """One program's exports, as the JSON values of a file: the elements of its list, its lines, or itself.
+    """One program's exports, as the JSON values of a file: the elements of its list, its lines, or its single value.
 
-    What a value has is not trusted: what has the wrong type counts as not there.
+    Values are untrusted: one of the wrong type counts as missing.
     """
 
     NAME: str
     """What people call the program."""
     SPANS_FILE: bool
-    """Whether all that follows one of its values in a file belongs to it, known or not."""
+    """Whether everything after one of its values in a file belongs to it, recognised or not."""
 
     def recognises(self, value: Any) -> bool:  # noqa: ANN401
-        """Whether this is one of its values, by its keys."""
+        """Whether this is one of its values, judged by the keys."""
 
     def conversations(self, values: Iterator[Any]) -> Iterator[Conversation]:
-        """The conversations of these values, which it recognises, in order."""
+        """The conversations of these values, which it has recognised, in order."""
 
 
 class FileSource(Protocol):
-    """One program's exports that are no JSON. What they have is not trusted."""
+    """One program's exports that are not JSON. They are untrusted."""
 
     NAME: str
     """What people call the program."""
 
     def recognises(self, head: bytes) -> bool:
-        """Whether a file that begins with this is one of its own."""
+        """Whether a file that begins like this is one of its own."""
 
     def conversations(self, file: IO[bytes], bounds: Bounds) -> Iterator[Conversation]:
         """The conversations of the file, in order. Raises Unreadable if it is damaged."""
@@ -69,15 +69,15 @@ FILE_SOURCES: tuple[FileSource, ...] = (llm_database, copilot, our_markdown)
 
 
 def recognised(value: object) -> Source | None:
-    """The source of this value."""
+    """The source that recognises this value."""
     return next((source for source in SOURCES if source.recognises(value)), None)
 
 
 def advice(head: bytes) -> str:
-    """What to import instead of a page that begins with this; "" if it is of no known program."""
+    """What to import instead of an HTML page that begins like this; "" if it is unknown."""
     return gemini.INSTEAD_OF_THE_PAGE if gemini.is_page(head) else ""
 
 
 def names() -> str:
-    """The programs, in words."""
+    """The programs' names in words."""
     return ", ".join([*(source.NAME for source in SOURCES), *(source.NAME for source in FILE_SOURCES)])

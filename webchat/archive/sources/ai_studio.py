@@ -1,4 +1,4 @@
-"""Google AI Studio's prompts, a file each in the person's Drive."""
+"""Google AI Studio's prompts, one file each in the person's Drive."""
 
 from __future__ import annotations
 

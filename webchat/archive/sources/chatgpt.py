@@ -88,7 +88,7 @@ class _Reader:
             found.content = _said(content, metadata)
 
     def _result(self, found: ForeignNode, message: Table, content: Table, metadata: Table) -> tuple[Part, ...]:
-        """What came of a tool; pictures that it has drawn are part of the answer."""
+        """Adds a tool's result; pictures that it has drawn are part of the answer."""
         call, name = self._call(found.parent), text(table(message.get("author")).get("name"))
         if call is None and not name:
             return ()
@@ -103,7 +103,7 @@ class _Reader:
         return (ToolCall(call or found.key, name, kind, status, output=blocks), *pictures)
 
     def _call(self, key: str | None) -> str | None:
-        """The message above with which a tool was called; between them are results of the same call."""
+        """The earlier message that called the tool; only results of the same call are between them."""
         for _ in range(MOST_RESULTS):
             message = table(table(self._mapping.get(key or "")).get("message"))
             role = table(message.get("author")).get("role")
@@ -116,7 +116,7 @@ class _Reader:
 
 
 MOST_RESULTS = 50
-"""Messages of a tool that are taken for results of one call."""
+"""The most messages of a tool that count as results of one call."""
 
 
 def _parts(content: Table) -> list[Any]:
@@ -125,7 +125,7 @@ def _parts(content: Table) -> list[Any]:
 
 
 def _of_tool(content: Table) -> str:
-    """What a tool was told, or has told."""
+    """The text of a message to or from a tool."""
     said = first_text(content, "text", "result", "content")
     return said or "\n\n".join(
         part if isinstance(part, str) else text(table(part).get("text")) for part in _parts(content)
@@ -175,7 +175,7 @@ def _name(part: Table, metadata: Table) -> str:
 
 
 def _picture(part: Table, metadata: Table) -> str:
-    """A picture, by its name or by what it was asked for with."""
+    """A picture, under its name or its prompt."""
     drawn = table(table(part.get("metadata")).get("dalle"))
     shown = _name(part, metadata) or first_text(drawn, "prompt") or text(metadata.get("image_gen_title"))
     return f"[picture: {shown[:200]}]" if shown else "[picture]"

@@ -16,7 +16,7 @@ class Canvas:
         self._name, self._kind = "document", ""
 
     def file(self, recipient: str, said: str) -> File | None:
-        """The document that a message to this recipient makes or replaces; None if it does neither."""
+        """The document that a message to this recipient creates or replaces; None if it does neither."""
         if not self.is_about(recipient):
             return None
         try:

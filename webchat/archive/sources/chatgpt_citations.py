@@ -1,4 +1,4 @@
-"""What stands between ChatGPT's private marks in a text: citations as links, names as they are."""
+"""Resolves ChatGPT's private marks in a text: citations become links, names become text."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from webchat.archive.foreign import link
 from webchat.archive.lenient import Table, first_text, rows, table, text
 
 MOST = 500
-"""Citations of one message that are looked up."""
+"""The most citations of one message that are resolved."""
 _MARK = re.compile("\ue200(\\w*)\ue202?([^\ue200\ue201]*)\ue201")
 _LEFT = re.compile("[\ue200-\ue20f]")
 _WRITING = re.compile(r"^:::(?:writing\{[^}\n]*\})?[ \t]*(?:\n|\Z)", re.MULTILINE)
-"""The fences around a text that is to be copied."""
+"""The fences around a text meant for copying."""
 
 
 def with_links(said: str, metadata: Table) -> str:
-    """The text with the addresses that its marks stand for."""
+    """The text with links in place of its marks."""
     if ":::writing" in said:
         said = _WRITING.sub("", said)
     if "\ue200" not in said and "【" not in said:
@@ -32,7 +32,7 @@ def with_links(said: str, metadata: Table) -> str:
 
 
 def _linked(reference: Table) -> str:
-    """The addresses of one reference, each behind a blank; its name if it has none."""
+    """The links of one reference, each after a space; its name if it has none."""
     items = [item for item in rows(reference.get("items")) if text(item.get("url"))]
     items += [reference] if text(reference.get("url")) else []
     links = [link(first_text(item, "title", "attribution", "name"), text(item.get("url"))) for item in items]
@@ -42,7 +42,7 @@ def _linked(reference: Table) -> str:
 
 
 def _named(mark: re.Match[str]) -> str:
-    """What a mark without a reference says itself."""
+    """The text inside a mark without a reference."""
     kind, rest = mark[1], mark[2].split("\ue202")
     if kind == "url" and len(rest) > 1:
         return link(rest[0], rest[1])
@@ -56,7 +56,7 @@ def _named(mark: re.Match[str]) -> str:
 
 
 def _older(said: str, metadata: Table) -> str:
-    """Citations by their place in the text, the last one first, so that those before keep theirs."""
+    """Resolves citations given by position, the last one first so that the other positions stay valid."""
     found = [
         (row.get("start_ix"), row.get("end_ix"), table(row.get("metadata"))) for row in rows(metadata.get("citations"))
     ]

@@ -61,14 +61,14 @@ def _node(message: Table, key: str, before: str | None, artifacts: Artifacts, mo
         reader = _Blocks(key, artifacts)
         node.parts = tuple(part for block in blocks for part in reader.parts(block))
         node.files, node.model = (*attached, *artifacts.changed()), model
-        if all(isinstance(part, Text) for part in node.parts):  # most are no more than that
+        if all(isinstance(part, Text) for part in node.parts):  # most have nothing else
             node.content = "\n\n".join(part.text for part in node.parts if isinstance(part, Text))
             node.parts = ()
     return node
 
 
 class _Blocks:
-    """Reads the blocks of one answer. Results often do not name their call, and then stand behind it."""
+    """Reads the blocks of one answer. Results that do not name their call follow it directly."""
 
     def __init__(self, key: str, artifacts: Artifacts) -> None:
         self._key, self._artifacts = key, artifacts
@@ -98,7 +98,7 @@ class _Blocks:
         if isinstance(old, str) and isinstance(new, str):
             change = Diff(first_text(given, "path", "id"), old, new)
             return (ToolCall(self._last, title, "edit", "done", output=(change,)),)
-        # What is a file of the message need not be told twice.
+        # A file of the message need not be repeated here.
         shown = "" if kept else as_text(block.get("input"))
         return (ToolCall(self._last, title, _KINDS.get(name, "other"), "done", shown),)
 
@@ -112,7 +112,7 @@ class _Blocks:
 
 
 def _told(content: object) -> str:
-    """The text that a tool gave; of what it found on the web the titles and addresses, too."""
+    """The text of a tool's result; for web results also their titles and addresses."""
     if not isinstance(content, list):
         return as_text(content)
     told = []
@@ -128,7 +128,7 @@ def _is_text(block: Table) -> bool:
 
 
 def _text(block: Table) -> str:
-    """A block's text, its citations behind what they are for."""
+    """A block's text, with its citations after the cited passages."""
     said = text(block.get("text"))
     places = []
     for citation in rows(block.get("citations")):
@@ -142,7 +142,7 @@ def _text(block: Table) -> str:
 
 
 def _attached(message: Table) -> tuple[tuple[File, ...], list[str]]:
-    """The texts that went with a message, and the names of other files, whose content is not in such an export."""
+    """The texts attached to a message, and the names of other files, whose content is not in such an export."""
     found = [
         (one_line(text(row.get("file_name"))), text(row.get("extracted_content")))
         for row in rows(message.get("attachments"))

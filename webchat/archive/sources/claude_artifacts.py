@@ -1,4 +1,4 @@
-"""The documents that Claude's tools make and change, as files."""
+"""The documents that Claude's tools create and change, as files."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from webchat.archive.lenient import Table, first_text, text
 from webchat.chat.message import File
 
 LARGEST, MOST_CHANGES = 4 * 2**20, 1_000
-"""Characters of all versions of the documents of one conversation that are kept, and changes that are made."""
+"""The most characters kept of all versions of one conversation's documents, and the most changes applied."""
 
 
 class Artifacts:
-    """The documents of one conversation as they are now, and which of them the current message has changed."""
+    """The current documents of one conversation, and which of them the current message has changed."""
 
     def __init__(self) -> None:
         self._files: dict[str, File] = {}
@@ -19,7 +19,7 @@ class Artifacts:
         self._left, self._changes_left = LARGEST, MOST_CHANGES
 
     def change(self, tool: str, given: Table) -> bool:
-        """Note what a tool was given; returns whether it is the whole of a document, which is kept."""
+        """Apply a tool's input; returns whether it was a whole document, which is kept."""
         if tool == "create_file":
             path = text(given.get("path"))
             return self._keep(path, File(path.rpartition("/")[2] or "file.txt", text(given.get("file_text"))))
@@ -30,7 +30,7 @@ class Artifacts:
         return False
 
     def changed(self) -> tuple[File, ...]:
-        """The files that were changed since this was asked last."""
+        """The files changed since the last call."""
         files = tuple(self._files[name] for name in self._changed)
         self._changed = {}
         return files
@@ -52,7 +52,7 @@ class Artifacts:
             self._keep(name, File(before.name, before.content.replace(old, new, 1)))
 
     def _keep(self, name: str, file: File) -> bool:
-        """Keep a version, unless all are too long together."""
+        """Keep a version, unless all versions together are too long."""
         if not file.content or len(file.content) > self._left:
             return False
         self._left -= len(file.content)

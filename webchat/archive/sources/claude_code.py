@@ -1,4 +1,4 @@
-"""Claude Code's sessions, as they lie in ~/.claude/projects: JSON Lines."""
+"""Claude Code's sessions from ~/.claude/projects: JSON Lines."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NAME, SPANS_FILE = "Claude Code", True
 _TYPES = {"user", "assistant", "system", "summary", "custom-title", "ai-title", "file-history-snapshot", "progress"}
 _TYPES |= {"queue-operation", "attachment", "last-prompt", "permission-mode", "mode"}
 _NOT_SAID = ("<command-", "<local-command-", "<system-reminder>", "<task-notification>")
-"""How what the program itself puts into a person's place begins."""
+"""The beginnings of messages that the program itself adds in the person's name."""
 
 
 def recognises(value: Any) -> bool:  # noqa: ANN401
@@ -48,7 +48,7 @@ def conversations(values: Iterator[Any]) -> Iterator[Conversation]:
             session.nodes.add(_node(found, len(session.nodes)))
         elif text(found.get("uuid")):
             session.nodes.add(ForeignNode(text(found.get("uuid")), text(found.get("parentUuid")) or None))
-    summary = sessions.get("", _Session()).titles  # which names its session by a message
+    summary = sessions.get("", _Session()).titles  # which refers to its session by a message
     for name, session in sessions.items():
         titles = summary | session.titles
         title = next((titles[key] for key in ("customTitle", "aiTitle", "summary") if key in titles), "")

@@ -1,4 +1,4 @@
-"""Codex's sessions, as they lie in ~/.codex/sessions: JSON Lines."""
+"""Codex's sessions from ~/.codex/sessions: JSON Lines."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def conversations(values: Iterator[Any]) -> Iterator[Conversation]:
         elif (node := _node(f"line-{number}", str(found.get("type")), payload)) is not None:
             node.time, node.model = found.get("timestamp"), model or None
             nodes.add(node)
-    # What the person said stands in events; items of that role have what the program adds, too.
+    # The person's messages are in events; items of that role also hold what the program adds.
     has_events = any(node.role == "user" and not node.key.endswith("-item") for node in nodes)
     before: str | None = None
     for node in nodes:
@@ -83,7 +83,7 @@ def _parts(key: str, what: str, payload: Table) -> Iterator[Part]:
 
 
 def _decoded(value: object) -> object:
-    """A value that may be JSON in a text."""
+    """A value that may be JSON in a string."""
     if not isinstance(value, str) or not value.startswith(("{", "[")):
         return value
     try:

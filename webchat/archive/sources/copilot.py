@@ -26,7 +26,7 @@ def recognises(head: bytes) -> bool:
 
 def conversations(file: IO[bytes], bounds: Bounds) -> Iterator[Conversation]:
     """See `FileSource`."""
-    # A field is one message, which is bounded as a conversation is.
+    # A field is one message, with the limits of a conversation.
     csv.field_size_limit(bounds.conversation)
     lines = io.TextIOWrapper(file, "utf-8-sig", "replace", newline="")
     chats: dict[str, Gathered] = {}
@@ -46,7 +46,7 @@ def conversations(file: IO[bytes], bounds: Bounds) -> Iterator[Conversation]:
 
 def _conversation(title: str, rows: Gathered) -> Conversation:
     nodes = [*reversed(rows)]
-    for number, node in enumerate(nodes):  # by their place from the beginning, which a newer export keeps
+    for number, node in enumerate(nodes):  # by their position from the beginning, which a newer export keeps
         node.key, node.parent = f"message-{number}", f"message-{number - 1}" if number else None
     first = nodes[0] if nodes else ForeignNode("", None)
     name = f"{title}\n{first.time}\n{first.content[:1000]}"

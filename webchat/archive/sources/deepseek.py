@@ -38,7 +38,7 @@ def _conversation(item: Table) -> Conversation:
 
 
 def _last(mapping: Mapping[str, Any]) -> str | None:
-    """The newest message: of several children always the last one."""
+    """The newest message: the last one of several children, at every level."""
     here, seen = "root", set[str]()
     while here in mapping and here not in seen:
         seen.add(here)

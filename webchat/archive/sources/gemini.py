@@ -15,7 +15,7 @@ from webchat.archive.lenient import Table, rows, text
 
 NAME, SPANS_FILE = "Gemini (Takeout, as JSON)", False
 LEAST_TITLES = 3
-"""Titles by which it is found out how "Prompted" is called in the person's language."""
+"""How many titles to compare to learn the word for "Prompted" in the person's language."""
 INSTEAD_OF_THE_PAGE = (
     "this is the activity as a page, which cannot be read. In Google Takeout choose My Activity, Multiple formats, and "
     "JSON instead of HTML."
@@ -32,7 +32,7 @@ def recognises(value: Any) -> bool:  # noqa: ANN401
 
 
 def is_page(head: bytes) -> bool:
-    """Whether a file that begins with this is the activity as HTML."""
+    """Whether a file that begins like this is the activity as HTML."""
     return _TITLE_ON_PAGE.search(head) is not None
 
 
@@ -65,7 +65,7 @@ def conversations(values: Iterator[Any]) -> Iterator[Conversation]:
 
 
 def _entry(value: Table) -> _Entry | None:
-    """A prompt and its answer; None for what else was done, which has no answer."""
+    """A prompt and its answer; None for other activity, which has no answer."""
     title, time = text(value.get("title")), text(value.get("time"))
     said = "\n\n".join(as_markdown(text(row.get("html"))) for row in rows(value.get("safeHtmlItem")))
     if not said.strip() and not title.startswith("Prompted "):
@@ -88,9 +88,9 @@ def _urls(value: Table) -> Iterator[str]:
 
 
 def _known_beginning(titles: Sequence[str]) -> str:
-    """The words with which all titles begin: "Prompted " in whatever language."""
+    """The words with which all titles begin: "Prompted " in any language."""
     if len(titles) < LEAST_TITLES:
         return "Prompted " if all(title.startswith("Prompted ") for title in titles) else ""
-    first, last = min(titles), max(titles)  # all others stand between these
+    first, last = min(titles), max(titles)  # all others sort between these
     shared = next((place for place, char in enumerate(first) if char != last[place : place + 1]), len(first))
     return first[: first.rfind(" ", 0, shared) + 1]

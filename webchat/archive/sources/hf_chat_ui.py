@@ -70,7 +70,7 @@ def _node(message: Table, number: int, before: str | None, model: str | None) ->
 
 
 def _content(row: Table) -> str:
-    """The text of a file that came as base64, "" if it is none."""
+    """The text of a file in base64; "" if it is not text."""
     if row.get("type") != "base64" or text(row.get("mime")).startswith(("image/", "audio/", "video/")):
         return ""
     try:

@@ -1,4 +1,4 @@
-"""The exports of llama.cpp's web page: JSON Lines, or the older {conv, messages}."""
+"""Exports of llama.cpp's web page: JSON Lines, or the older {conv, messages}."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The database of Simon Willison's llm, logs.db: threads of turns, and what older versions kept."""
+"""The database of Simon Willison's llm, logs.db: threads of turns, and the tables of older versions."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from webchat.chat.parts import Output, Part, Reasoning, Text, ToolCall, ToolStat
 
 NAME = "llm's logs.db"
 STEPS, MOST_STEPS = 100_000, 20_000
-"""Steps of a query between two looks at how many there were, and how many such there may be."""
+"""Steps of a query between two checks, and the most checks."""
 MOST_MESSAGES = 100_000
-"""Of one thread."""
+"""The most turns of one thread."""
 _NEEDED = ({"threads", "turns", "messages", "parts"}, {"conversations", "responses"})
 
 
@@ -34,7 +34,7 @@ def conversations(file: IO[bytes], bounds: Bounds) -> Iterator[Conversation]:
     """See `FileSource`."""
     try:
         with _opened(file) as database:
-            # A view or a virtual table is no table of llm's, and might run anything.
+            # A view or virtual table is not one of llm's, and might run anything.
             rows = database.execute("SELECT name, sql FROM sqlite_master WHERE type = 'table'")
             tables = {name for name, sql in rows if str(sql).upper().startswith("CREATE TABLE")}
             if not any(needed <= tables for needed in _NEEDED):
@@ -49,7 +49,7 @@ def conversations(file: IO[bytes], bounds: Bounds) -> Iterator[Conversation]:
 
 @contextmanager
 def _opened(file: IO[bytes]) -> Iterator[sqlite3.Connection]:
-    """A copy of the database, to read only and for a limited number of steps."""
+    """A copy of the database, read-only and limited in steps."""
     with NamedTemporaryFile(suffix=".db") as copy:
         while piece := file.read(PIECE):
             copy.write(piece)
@@ -72,7 +72,7 @@ def _thread(database: sqlite3.Connection, thread: Table) -> Conversation:
     nodes, system, seen = Gathered(), "", set[str]()
     query = "SELECT * FROM turns WHERE thread_id IS ? ORDER BY datetime_utc, id"
     turns = [table(dict(turn)) for turn in database.execute(query, (thread.get("id"),)).fetchall()]
-    # They are called as in `llm logs --json`, so that both are one conversation.
+    # They get the names of `llm logs --json`, so that both give the same conversation.
     names = {text(turn.get("parent_message_hash")): f"{text(turn.get('id'))}-q" for turn in turns}
     names |= {text(turn.get("tip_message_hash")): text(turn.get("id")) for turn in turns}
     for turn in turns:
@@ -138,7 +138,7 @@ def _payload(found: object) -> Table:
 
 
 def _responses(database: sqlite3.Connection) -> Iterator[dict[str, Any]]:
-    """The rows of older versions, as `llm logs --json` gives them."""
+    """The rows of older versions, in the shape of `llm logs --json`."""
     query = """SELECT r.id, r.conversation_id, c.name AS conversation_name, r.model, r.datetime_utc, r.prompt, r.system,
         r.response FROM responses r LEFT JOIN conversations c ON c.id = r.conversation_id ORDER BY r.datetime_utc"""
     return map(dict, database.execute(query))

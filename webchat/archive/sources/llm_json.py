@@ -1,4 +1,4 @@
-"""What `llm logs --json` of Simon Willison's llm prints: a row for each answer."""
+"""The output of `llm logs --json` of Simon Willison's llm: a row for each answer."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def _nodes(row: Table, number: int) -> list[ForeignNode]:
     prompt = "\n\n".join(filter(None, (*fragments, text(row.get("prompt")))))
     results = [_result(result) for result in rows(row.get("tool_results"))]
     asked = ForeignNode(f"{key}-q", None, "user", prompt, time)
-    if results:  # they go on with the answer before
+    if results:  # they continue the previous answer
         asked = ForeignNode(f"{key}-q", None, "assistant", time=time, parts=tuple(results))
     thought, said = text(row.get("reasoning")), text(row.get("response"))
     parts: list[Part] = [Reasoning(thought)] if thought.strip() else []

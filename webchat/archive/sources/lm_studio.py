@@ -1,4 +1,4 @@
-"""LM Studio's conversations: a *.conversation.json each, with all versions of each message."""
+"""LM Studio's conversations: one *.conversation.json each, with all versions of each message."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def _node(key: str, parent: str | None, version: Table) -> ForeignNode:
 
 
 def _names(row: Table) -> tuple[str, str]:
-    """What a file was called, and what it is called in LM Studio's folder."""
+    """A file's original name, and its name in LM Studio's folder."""
     return first_text(row, "name", "fileIdentifier"), first_text(row, "fileIdentifier", "name")
 
 

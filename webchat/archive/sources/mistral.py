@@ -1,4 +1,4 @@
-"""Mistral's export: a list of messages for each chat, in no order."""
+"""Mistral's export: an unordered list of messages for each chat."""
 
 from __future__ import annotations
 

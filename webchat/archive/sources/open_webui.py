@@ -1,4 +1,4 @@
-"""Open WebUI's export: the list that the page saves, or the lines that its API gives."""
+"""Open WebUI's export: the list saved by its page, or the lines of its API."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _conversation(item: Table) -> Conversation:
 
 
 def _chat(item: Table) -> Table:
-    """The conversation itself, which is the item in a file of one."""
+    """The conversation itself; in an export of a single one, the item is the conversation."""
     return table(item.get("chat")) or item
 
 
@@ -90,14 +90,14 @@ def _picture(row: Table) -> ForeignPicture:
 
 
 def _error(found: object) -> str:
-    """Why an answer failed, in the server's words if it had any."""
+    """Why an answer failed, in the server's words if there are any."""
     if not found:
         return ""
     return text(found) or first_text(table(found), "content", "message", "detail") or "The answer broke off."
 
 
 def _files(message: Table) -> tuple[File, ...]:
-    """The texts of files; of pictures and others there is only the name."""
+    """The texts of files; of pictures and others only the names."""
     files = []
     for row in rows(message.get("files")):
         file = table(row.get("file"))
@@ -107,7 +107,7 @@ def _files(message: Table) -> tuple[File, ...]:
 
 
 def _sources(message: Table) -> tuple[Part, ...]:
-    """What the numbers in an answer's brackets refer to."""
+    """The sources to which the bracketed numbers in an answer refer."""
     found = []
     for row in rows(message.get("sources")) or rows(message.get("citations")):
         source, about = table(row.get("source")), [*rows(row.get("metadata")), {}][0]

@@ -1,4 +1,4 @@
-"""The parts of Open WebUI's answers: from their `output` or, in older ones, from blocks in the text."""
+"""The parts of Open WebUI's answers: from `output` or, in older ones, from blocks in the text."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _QUOTED = re.compile(r"^&gt; ?|^> ?", re.MULTILINE)
 
 
 def answer_parts(key: str, message: Table) -> Iterator[Part]:
-    """All that the answer with this key says, in order."""
+    """The parts of the answer with this key, in order."""
     output = [
         part for number, item in enumerate(rows(message.get("output"))) for part in _item(f"{key}-{number}", item)
     ]
@@ -53,7 +53,7 @@ def _item(name: str, item: Table) -> Iterator[Part]:
 
 @dataclass(frozen=True)
 class _Block:
-    """A block in a text, and where it stands there."""
+    """A block in a text, and its position."""
 
     kind: str
     attributes: Mapping[str, str]
@@ -76,7 +76,7 @@ def _blocks(content: str) -> Iterator[_Block]:
 
 
 def _written(key: str, content: str, *, with_blocks: bool) -> Iterator[Part]:
-    """The parts of a text with blocks of reasoning and tools in it, which are left out if the output has had them."""
+    """The parts of a text with blocks of reasoning and tool calls, which are skipped if `output` has them."""
     place = 0
     for number, block in enumerate(_blocks(content)):
         if said := content[place : block.start].strip():
@@ -105,7 +105,7 @@ def _parts_of(name: str, block: _Block) -> Iterator[Part]:
 
 
 def _decoded(value: str) -> str:
-    """A value that may be JSON, or JSON in a text of JSON, as it is read."""
+    """Parses a value that may be JSON, or JSON in a JSON string."""
     for _ in range(2):
         try:
             found = json.loads(value)

@@ -1,4 +1,4 @@
-"""Messages in the shapes of OpenAI's APIs, which many programs keep: contents as lists, tool calls, their results."""
+"""Messages in the shapes of OpenAI's APIs, which many programs store: lists of contents, tool calls, tool results."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _part(part: Table) -> str:
 
 
 def parts(key: str, message: Table) -> Iterator[Part]:
-    """All that an answer says: its reasoning, its text, and the tools that it calls, as a list or as JSON of one."""
+    """An answer's parts: its reasoning, its text, and its tool calls, given as a list or as JSON of one."""
     if thought := first_text(message, *_REASONING).strip():
         yield Reasoning(thought)
     said = told(message.get("content"))
@@ -54,7 +54,7 @@ def parts(key: str, message: Table) -> Iterator[Part]:
 
 
 def result(key: str, message: Table) -> ToolCall:
-    """What came of a tool, as a message says it."""
+    """A tool's result from its message."""
     call = first_text(message, "tool_call_id", "toolCallId") or key
     output = told(message.get("content"))
     return ToolCall(call, text(message.get("name")), status="done", output=(Output(output),) if output.strip() else ())
@@ -76,7 +76,7 @@ def node(key: str, parent: str | None, message: Table) -> ForeignNode:
 
 
 def system_prompt(messages: Sequence[Table]) -> str:
-    """What the first message tells the model, if it is no person's."""
+    """The text of the first message, if it is not the person's."""
     first = messages[0] if messages else {}
     return told(first.get("content")) if first.get("role") in ("system", "developer") else ""
 

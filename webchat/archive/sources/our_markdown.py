@@ -1,4 +1,4 @@
-"""This chat's own Markdown export, as text: it has the branch that was shown, and no ids of messages."""
+"""This chat's own Markdown export, as text: it has only the shown branch, and no message ids."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from webchat.chat.parts import Part, Reasoning, Text
 
 NAME = "this chat's Markdown"
 LONGEST_LINE = 2**20
-"""Bytes of a line that are looked at for a heading."""
+"""Bytes of a line in which to look for a heading."""
 _HEAD = re.compile(rb"# [^\n]*\r?\n\r?\n(?:\d{4}-\d\d-\d\d \xc2\xb7 )?[A-Za-z0-9._-]{1,128}\r?\n")
 _NAMED = re.compile(r"(?:(\d{4}-\d\d-\d\d) · )?([A-Za-z0-9._-]{1,128})")
 _WHO = re.compile(r"(.*?)(?: \((.*)\))?(?:, (\d{4}-\d\d-\d\d \d\d:\d\d))?(?: · version \d+ of \d+)?")
@@ -44,7 +44,7 @@ def conversations(file: IO[bytes], bounds: Bounds) -> Iterator[Conversation]:
 
 
 def _lines(file: IO[bytes]) -> Iterator[str]:
-    """The lines without their ends; one that is very long comes as several."""
+    """The lines without their ends; a very long one is split."""
     while line := file.readline(LONGEST_LINE):
         yield line.decode("utf-8", "replace").removeprefix("\ufeff").rstrip("\r\n")
 
@@ -76,7 +76,7 @@ def _conversation(title: str, lines: list[str]) -> Conversation:
 
 
 def _node(heading: str, before: list[ForeignNode]) -> ForeignNode:
-    """A message by its heading: who said it, with which model, and when."""
+    """A message from its heading: the author, model and time."""
     who, model, when = found.groups() if (found := _WHO.fullmatch(heading)) else (heading, None, None)
     above = before[-1].key if before else None
     role = "user" if who == "You" else "assistant"
@@ -84,7 +84,7 @@ def _node(heading: str, before: list[ForeignNode]) -> ForeignNode:
 
 
 def _fill(node: ForeignNode, lines: list[str]) -> None:
-    """Give the node what was said: reasoning as such, and all else as text."""
+    """Fill the node: reasoning as such, everything else as text."""
     parts: list[Part] = []
     text: list[str] = []
     folded: list[str] | None = None
@@ -107,7 +107,7 @@ def _fill(node: ForeignNode, lines: list[str]) -> None:
 
 
 def _summary(line: str) -> str:
-    """The line of a tool's card as text."""
+    """The summary line of a tool call as text."""
     shown = re.sub(r"</?code>", "`", line.removeprefix("<details><summary>").removesuffix("</summary>"))
     return html.unescape(shown)
 

@@ -1,4 +1,4 @@
-"""Messages as models are told them: {role, content}, in a list, on lines, or as {messages}."""
+"""Messages in the form that models take: {role, content}, in a list, on lines, or as {messages}."""
 
 from __future__ import annotations
 
