@@ -72,8 +72,7 @@ def raised(text: str) -> str:
 
 
 def _escape_tags(lines: list[str], *, all_of_them: bool) -> bool:
-    """Escape HTML blocks; returns whether there were any. Their content may then be parsed as fences or other
-    blocks."""
+    """Escape HTML blocks; returns whether there were any. Their content may then be other blocks."""
     blocks = [token.map or [0, 0] for token in _blocks(lines) if token.type == "html_block"]
     for start, end in blocks:
         end = end if all_of_them else start + 1

@@ -126,8 +126,7 @@ class _List:
         """Characters of the latest element."""
 
     def elements(self) -> Iterator[Any]:
-        """Yields the elements. Each step begins with what the last one has read and left over; None at the end of the
-        list."""
+        """Yields the elements. Each step begins with what the last one has left over; None at the list's end."""
         rest: bytes | None = b""
         steps = cycle((self._quickly, self._carefully))
         while rest is not None:

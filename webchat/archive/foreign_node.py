@@ -83,8 +83,7 @@ def line_of(nodes: Sequence[ForeignNode], name: str, parent: str | None, time: s
 
 
 def _simple_line(node: ForeignNode, name: str, parent: str | None, time: str) -> str:
-    """The line of a text message. Only the foreign values are encoded, which takes half the time of encoding a
-    record."""
+    """The line of a text message. Encoding only the foreign values takes half the time of a whole record."""
     content = node.content
     if "\0" in content:  # searching takes a tenth of the time of replacing
         content = content.replace("\0", "")

@@ -48,8 +48,7 @@ class Importer:
         self._threads = threading.Lock()
 
     def add(self, batch: Sequence[Brought], owner: str | None, report: Report) -> None:
-        """Add the batch's sessions that do not exist yet, and report on all. Raises LimitReached, NoRoom,
-        StorageError."""
+        """Add the batch's new sessions, and report on all. Raises LimitReached, NoRoom, StorageError."""
         self._supervisor.require_disk()
         # Threads of this process queue here: waiting for other processes may mean polling.
         with storing("The sessions could not be imported"), self._threads, self._storage.importing(PATIENCE):
