@@ -204,12 +204,12 @@ class OtherPrograms:
             if watched != before:
                 notices.watch(self._catalog.folders())
             # What was written before the folder was watched is found by a scan that comes soon.
-            self._pause(notices, took, is_told=notices.come and watched == before)
+            self._pause(notices, took, is_watched=watched == before)
 
-    def _pause(self, notices: Notices, took: float, *, is_told: bool) -> None:
-        """Wait for the next scan; if the system tells of changes, end when it does."""
-        pause = min(max(SHORTEST_PAUSE, (TOLD_SHARE if is_told else SHARE) * took), self.longest_pause)
-        if not self._stopping.wait(pause) and is_told:
+    def _pause(self, notices: Notices, took: float, *, is_watched: bool) -> None:
+        """Wait for the next scan, which comes early after a notice, and where none could have come."""
+        pause = min(max(SHORTEST_PAUSE, (TOLD_SHARE if notices.come else SHARE) * took), self.longest_pause)
+        if not self._stopping.wait(pause) and notices.come and is_watched:
             notices.wait(self.longest_pause - pause)
 
     def _look(self, is_over: Callable[[], bool]) -> None:
