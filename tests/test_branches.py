@@ -8,6 +8,8 @@ import pytest
 
 from webchat.errors import InvalidInput, StaleView
 
+JSON = {"Accept": "application/json"}
+
 
 @pytest.fixture
 def session_id(manager):
@@ -229,6 +231,36 @@ def test_changing_an_answer_twice_with_one_key_is_one_change(manager, backend, s
     first, mine = edited(manager, backend, session_id, key="k")
     assert manager.edit_answer(session_id, first.id, "what it should say", key="k").id == mine.id
     assert len(manager.conversation(session_id).last.siblings) == 2
+
+
+def test_a_change_that_a_script_sends_again_is_one_change(client, manager, backend, session_id):
+    backend.plays("first")
+    manager.send_message("question")
+    first = manager.conversation(session_id).last
+    address = f"/sessions/{session_id}/messages/{first.id}/edit"
+    told = [client.post(address, data={"message": "mine", "key": "k"}, headers=JSON) for _ in range(2)]
+    assert [(answer.status_code, answer.json) for answer in told] == [(200, told[0].json)] * 2
+    assert told[0].json["siblings"] == [first.id, told[0].json["id"]]
+    other = client.post(address, data={"message": "other words", "key": "k"}, headers=JSON)
+    assert (other.status_code, other.json["content"]) == (200, "other words")
+    assert texts(manager, session_id) == ["question", "other words"]
+    assert len(manager.conversation(session_id).last.siblings) == 3
+    gate = threading.Event()
+    backend.plays("long", gate)
+    posted = manager.post_message(session_id, "more")
+    again = client.post(address, data={"message": "other words", "key": "k"}, headers=JSON)
+    assert (again.status_code, again.json["id"]) == (200, other.json["id"])
+    gate.set()
+    posted.wait()
+
+
+def test_so_is_a_change_of_a_question_that_is_not_shown_any_more(client, manager, session_id):
+    manager.send_message("question")
+    question = manager.conversation(session_id).messages[0]
+    address = f"/sessions/{session_id}/messages/{question.id}/edit"
+    told = [client.post(address, data={"message": "better", "key": "k"}, headers=JSON) for _ in range(2)]
+    assert [(answer.status_code, answer.json) for answer in told] == [(200, told[0].json)] * 2
+    assert len(manager.conversation(session_id).messages[0].siblings) == 2
 
 
 def test_only_a_whole_answer_of_this_session_can_be_changed(manager, backend, session_id):

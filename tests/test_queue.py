@@ -281,6 +281,44 @@ class TestHeld:
         assert isinstance(manager.queue.send(session_id, "hello?"), Posted)
         until_answered(manager, session_id, "two")
 
+    @pytest.mark.parametrize("how", ["a memory", "an edit", "an older version", "a memory, then an edit"])
+    def test_what_a_person_does_without_the_model_does_not_send_it(self, manager, backend, gate, how):
+        session_id = manager.start_conversation("zero").session.session_id
+        until(lambda: not manager.answers_in_flight)
+        whole = manager.conversation(session_id).last
+        backend.plays("so far", gate, BackendUnavailable())
+        manager.retry(session_id, whole.id)
+        manager.queue.send(session_id, "two", key="k")
+        gate.set()
+        until(lambda: manager.queue.is_held(session_id))
+        failed = manager.conversation(session_id).last
+        if "memory" in how:
+            manager.add_exchange(session_id, "recall it", lambda: "It is blue.", "memory")
+            manager.queue.send_left()
+        if "edit" in how:
+            manager.edit_answer(session_id, failed.id, "in my words")
+        if "older" in how:
+            manager.select(session_id, whole.id)
+        manager.queue.send_left()
+        assert (waiting(manager, session_id), manager.queue.is_held(session_id)) == (["two"], True)
+        with pytest.raises(Held):
+            manager.queue.wait(session_id, "k", None, lambda: False)
+        assert manager.queue.send_now(session_id, "k").question.content == "two"
+        until_answered(manager, session_id, "two")
+
+    @pytest.mark.parametrize("how", ["another version", "a new message"])
+    def test_after_that_a_whole_answer_of_the_model_does(self, manager, backend, gate, how):
+        session_id = begin(manager, backend, gate, BackendUnavailable())
+        manager.queue.send(session_id, "two", key="k")
+        gate.set()
+        until(lambda: manager.queue.is_held(session_id))
+        manager.edit_answer(session_id, manager.conversation(session_id).last.id, "in my words")
+        if how == "another version":
+            manager.retry(session_id, manager.conversation(session_id).last.id)
+        else:
+            manager.post_message(session_id, "and now?")
+        until_answered(manager, session_id, "two")
+
     def test_who_waits_for_an_answer_is_told(self, manager, backend, gate):
         session_id = begin(manager, backend, gate, BackendUnavailable())
         manager.queue.send(session_id, "two", key="k")

@@ -22,6 +22,7 @@ from webchat.observer import NOBODY, Observer
 from webchat.programs import OtherPrograms
 from webchat.programs.program import Program
 from webchat.replies.allowance import Allowance
+from webchat.replies.changes import ConversationChanges
 from webchat.replies.current_backend import CurrentBackend
 from webchat.replies.dispatcher import ReplyDispatcher
 from webchat.replies.posted import Posted
@@ -90,6 +91,7 @@ class WebChatSessionManager:
         self._questions = Questions(storage, supervisor)
         self._dispatcher = ReplyDispatcher(current, store, supervisor, storage.bus, clock, context)
         self._rules = ConversationRules(store, storage, supervisor, self._dispatcher, clock, allowance)
+        self._changes = ConversationChanges(store, storage, supervisor, self._rules, clock, allowance)
         self.temporary = temporary = TemporaryChats(store, storage, supervisor, current, clock, limits.sessions)
         self._lifecycle = SessionLifecycle(store, storage, supervisor, current, temporary, allowance, limits.title)
         self.programs = OtherPrograms(programs, storage, supervisor.stopping)
@@ -255,6 +257,10 @@ class WebChatSessionManager:
             return self.programs.conversation(session_id)
         return self._supervisor.read(session_id)
 
+    def find_message(self, session_id: str, message_id: str, owner: str | None = None) -> Message | None:
+        """A message of a session that can be changed, on whatever branch."""
+        return self._supervisor.find(self.get_session(session_id, owner).session_id, message_id)
+
     def conversation_version(self, session_id: str) -> object:
         """Differs from an earlier one when the conversation has changed, in any process."""
         return self.programs.conversation_version(session_id) or self._supervisor.version(session_id)
@@ -342,7 +348,7 @@ class WebChatSessionManager:
         InvalidInput if that message is not shown or no answer.
         """
         session = self.get_session(session_id, owner)
-        return self._rules.edit_answer(session, message_id, self._submission(text, (), key, seen, None))
+        return self._changes.edit_answer(session, message_id, self._submission(text, (), key, seen, None))
 
     def retry(
         self,
@@ -376,7 +382,7 @@ class WebChatSessionManager:
 
     def select(self, session_id: str, message_id: str, owner: str | None = None) -> None:
         """Show the branch with this message from now on. Raises as `post_message`; InvalidInput for an unknown one."""
-        self._rules.select(self.get_session(session_id, owner), message_id)
+        self._changes.select(self.get_session(session_id, owner), message_id)
 
     def add_exchange(
         self,
@@ -394,7 +400,7 @@ class WebChatSessionManager:
         `answer` is called only if they can be added, and the question was not sent before with this `key`.
         """
         sent = Submission(question, key=key, seen=seen)
-        return self._rules.add_exchange(self.get_session(session_id, owner), sent, answer, kind)
+        return self._changes.add_exchange(self.get_session(session_id, owner), sent, answer, kind)
 
     def stop(self, session_id: str, owner: str | None = None) -> bool:
         """Stop the answer in flight and take back the queue; returns whether there was one. What came so far is kept.

@@ -15,7 +15,8 @@ class QueuedMessage:
     """A message that was accepted but is not yet in the transcript. `key` identifies it.
 
     `first` is its original text, if it has been edited. `client` is whom the limits count it for. `returned`: it was
-    taken back, and the message field shows it until the next message is sent from there.
+    taken back, and the message field shows it until the next message is sent from there. `held` is the number of the
+    transcript's record after which only a further answer of the model lets it be sent by itself.
     """
 
     key: str
@@ -26,6 +27,7 @@ class QueuedMessage:
     first: str | None = None
     returned: bool = False
     pictures: tuple[SentPicture, ...] = ()
+    held: int | None = None
 
     @property
     def size(self) -> int:
@@ -44,6 +46,7 @@ class QueuedMessage:
             "client": self.client,
             "first": self.first,
             "returned": self.returned,
+            "held": self.held,
         }
         return always | {name: value for name, value in more.items() if value}
 
@@ -54,5 +57,8 @@ def queued_of(record: Mapping[str, Any]) -> QueuedMessage | None:
     if not isinstance(key, str) or not isinstance(text, str) or not 0 < len(key) <= LONGEST_KEY:
         return None
     texts = {name: record[name] for name in ("created_at", "client", "first") if isinstance(record.get(name), str)}
+    held = record.get("held") if type(record.get("held")) is int else None
     files, pictures = files_of(record.get("files")), pictures_of(record.get("pictures"))
-    return QueuedMessage(key, text, files, returned=record.get("returned") is True, pictures=pictures, **texts)
+    return QueuedMessage(
+        key, text, files, returned=record.get("returned") is True, pictures=pictures, held=held, **texts
+    )

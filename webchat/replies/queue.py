@@ -14,8 +14,9 @@ from webchat.chat.texts import checked_message
 from webchat.errors import Closing, Held, LimitReached, NotWaiting, SessionBusy, TooBusy, WebChatError, storing
 from webchat.replies.allowance import Allowance
 from webchat.replies.given_again import given_again
+from webchat.replies.holding import is_held
 from webchat.replies.posted import Posted
-from webchat.replies.rules import ConversationRules, is_whole
+from webchat.replies.rules import ConversationRules
 from webchat.replies.runner import ReplyRunner
 from webchat.replies.submission import Submission, checked_submission, key_of
 from webchat.replies.supervisor import ReplySupervisor
@@ -77,7 +78,9 @@ class MessageQueue:
         # Checked again if something changed: an answer may have ended in between, and the next one begun.
         while (version := supervisor.version(session_id)) != looked:
             looked = version
-            if supervisor.is_answering(session_id) or is_whole(supervisor.read(session_id)):
+            if supervisor.is_answering(session_id):
+                return False
+            if not is_held(supervisor.read(session_id), self.items(session_id)):
                 return False
         return not supervisor.is_answering(session_id)
 

@@ -14,6 +14,7 @@ from webchat.errors import Held, InvalidInput, SessionBusy, StaleView, TooBusy, 
 from webchat.limits import Turnstile
 from webchat.replies.allowance import Allowance
 from webchat.replies.dispatcher import ReplyDispatcher
+from webchat.replies.holding import is_held
 from webchat.replies.posted import Posted
 from webchat.replies.submission import Submission, key_of
 from webchat.replies.supervisor import ReplySupervisor
@@ -51,7 +52,7 @@ class ConversationRules:
         """See `WebChatSessionManager.post_message`."""
         self.require_sight(session, sent)
         allowed = self._allowance.message(session.owner, sent.size)
-        return self._post(session, sent, lambda conversation: _check_seen(conversation, sent.seen), allowed)
+        return self._post(session, sent, lambda conversation: check_seen(conversation, sent.seen), allowed)
 
     def send_queued(self, session: WebChatSession, item: QueuedMessage, *, after_whole: bool) -> Posted:
         """Send a queued message at the end of the conversation.
@@ -60,7 +61,7 @@ class ConversationRules:
         """
 
         def check(conversation: Conversation) -> None:
-            if after_whole and not is_whole(conversation):
+            if after_whole and is_held(conversation, [item]):
                 raise Held
 
         sent = Submission(item.text, item.files, item.key, client=item.client, pictures=item.pictures)
@@ -75,7 +76,7 @@ class ConversationRules:
     ) -> Posted:
         def write(turn: Turn) -> Posted:
             check(turn.conversation)
-            question = self._question(sent, _last_id(turn.conversation))
+            question = self.question(sent, last_id(turn.conversation))
             with allowed:
                 self.keep_pictures(session, sent)
                 return self._ask(session, question, turn.conversation.messages, turn)
@@ -86,11 +87,11 @@ class ConversationRules:
         """See `WebChatSessionManager.edit`."""
 
         def write(turn: Turn) -> Posted:
-            _check_seen(turn.conversation, sent.seen)
+            check_seen(turn.conversation, sent.seen)
             shown = turn.conversation.up_to(message_id)
             if not shown or shown[-1].role != "user":
                 raise InvalidInput("Only a message of your own can be changed.")
-            question = self._question(sent, shown[-1].parent)
+            question = self.question(sent, shown[-1].parent)
             question = replace(question, files=shown[-1].files, pictures=shown[-1].pictures)
             self._dispatcher.require_sight(session, question.pictures)
             with self._allowance.message(session.owner, sent.size):
@@ -111,7 +112,7 @@ class ConversationRules:
         try:
             with self._turnstile.passing(), self._supervisor.turn_to_answer(session.session_id, client) as turn:
                 conversation = turn.conversation
-                again = self._sent_in(session, conversation, key, text)
+                again = self.sent_in(session, conversation, key, text)
                 if again and conversation.last and conversation.last.id == again.question.id:
                     # The question was saved without an answer: the disk was full, say.
                     return self._asked(session, again.question, conversation.messages[:-1], turn)
@@ -165,16 +166,17 @@ class ConversationRules:
             for picture in sent.new:
                 self._storage.pictures.put(session.session_id, picture.data, picture.suffix)
 
-    def _question(self, sent: Submission, parent: str | None) -> Message:
+    def question(self, sent: Submission, parent: str | None) -> Message:
+        """The message that this becomes, behind that one."""
         new, now = new_message_id(), self._clock()
         attached: dict[str, Any] = {"files": sent.files, "pictures": sent.pictures}
         return Message(new, "user", sent.text, parent=parent, created_at=now, key=sent.key, **attached)
 
     def sent_before(self, session: WebChatSession, key: str | None, text: str | None) -> Posted | None:
         """The message with this key and text, and its answer, if it was sent before; text None is any."""
-        return self._sent_in(session, self._supervisor.read(session.session_id), key, text)
+        return self.sent_in(session, self._supervisor.read(session.session_id), key, text)
 
-    def _sent_in(
+    def sent_in(
         self, session: WebChatSession, conversation: Conversation, key: str | None, text: str | None
     ) -> Posted | None:
         """The message with this key, and its answer, if it was sent before. With another text it is another message.
@@ -191,45 +193,6 @@ class ConversationRules:
                 current = last if last and question.key in keys and last.parent == question.id else reply
                 return Posted(session, question, current, run if run and run.id == current.id else None)
         return None
-
-    def add_exchange(
-        self, session: WebChatSession, sent: Submission, answer: Callable[[], str], kind: str
-    ) -> tuple[Message, Message]:
-        """See `WebChatSessionManager.add_exchange`."""
-        session_id = session.session_id
-        self._store.require_known()
-        with self._supervisor.turn(session_id) as turn:
-            again = self._sent_in(session, turn.conversation, sent.key, sent.text)
-            if again:
-                return again.question, again.reply
-            _check_seen(turn.conversation, sent.seen)
-            asked = replace(self._question(sent, _last_id(turn.conversation)), kind=kind)
-            with self._allowance.message(session.owner, sent.size):
-                new, text = new_message_id(), answer()
-                answered = Message(new, "assistant", text, parent=asked.id, created_at=self._clock(), kind=kind)
-                self._storage.transcripts.append(session_id, asked, answered)
-        self._store.note_message(session, sent.text)
-        self._storage.bus.publish(session_id, urgent=True)
-        return asked, answered
-
-    def edit_answer(self, session: WebChatSession, message_id: str, sent: Submission) -> Message:
-        """See `WebChatSessionManager.edit_answer`."""
-        session_id = session.session_id
-        self._store.require_known()
-        with self._supervisor.turn(session_id) as turn:
-            again = self._sent_in(session, turn.conversation, sent.key, None)
-            if again:
-                return again.reply
-            _check_seen(turn.conversation, sent.seen)
-            answer = turn.conversation.find(message_id)
-            if answer is None or answer.role != "assistant" or not answer.can_be_edited:
-                raise InvalidInput("Only a message of your own or an answer can be changed.")
-            edited = answer.in_other_words(new_message_id(), sent.text, sent.key, self._clock())
-            with self._allowance.message(session.owner, sent.size):
-                self._storage.transcripts.append(session_id, edited)
-        self._store.note_message(session, sent.text)
-        self._storage.bus.publish(session_id, urgent=True)
-        return edited
 
     def retry(self, session: WebChatSession, message_id: str, key: str | None, client: str | None) -> Posted:
         """See `WebChatSessionManager.retry`."""
@@ -260,38 +223,24 @@ class ConversationRules:
 
         return self._once(session, client, key, None, write)
 
-    def select(self, session: WebChatSession, message_id: str) -> None:
-        """See `WebChatSessionManager.select`."""
-        with self._supervisor.turn(session.session_id):
-            leaf = self._storage.transcripts.leaf_below(session.session_id, message_id)
-            if leaf is None:
-                raise InvalidInput("There is no such message in this session.")
-            self._storage.transcripts.select(session.session_id, leaf)
-        self._storage.bus.publish(session.session_id, urgent=True)
-
-
-def is_whole(conversation: Conversation) -> bool:
-    """Whether the last answer is complete, so that the queue may continue."""
-    last = conversation.last
-    return last is None or (last.role == "assistant" and last.status == "complete")
-
 
 def _last_question(conversation: Conversation, message_id: str) -> tuple[Message, Sequence[Message]]:
     """The last question and the messages before it; `message_id` must be its answer, or itself if it is unanswered."""
     shown = conversation.messages
     before = shown[:-1] if shown and shown[-1].role == "assistant" else shown
     if conversation.find(message_id):
-        _check_seen(conversation, message_id)
+        check_seen(conversation, message_id)
     if not before or shown[-1].id != message_id or before[-1].role != "user" or before[-1].kind:
         raise InvalidInput("Only the last answer can be tried again or continued.")
     return before[-1], before[:-1]
 
 
-def _last_id(conversation: Conversation) -> str | None:
+def last_id(conversation: Conversation) -> str | None:
+    """The id of the last message that is shown."""
     return conversation.last.id if conversation.last else None
 
 
-def _check_seen(conversation: Conversation, seen: str | None) -> None:
+def check_seen(conversation: Conversation, seen: str | None) -> None:
     """Refuse a message from a page that does not show somebody else's later message. Raises StaleView."""
     if seen is not None:
         known = conversation.up_to(seen)

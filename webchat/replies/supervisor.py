@@ -67,6 +67,13 @@ class ReplySupervisor:
         with storing("The conversation could not be read"):
             return self._conversations.read(session_id)
 
+    def find(self, session_id: str, message_id: str) -> Message | None:
+        """A message of the session, on whatever branch. Raises StorageError."""
+        shown = self.read(session_id).find(message_id)
+        with storing("The conversation could not be read"):
+            messages = () if shown else self._storage.transcripts.messages(session_id)
+            return shown or next((message for message in messages if message.id == message_id), None)
+
     def version(self, session_id: str) -> object:
         """Differs from an earlier one when the conversation has changed, in any process."""
         with storing("The conversation could not be read"):

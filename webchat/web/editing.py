@@ -42,9 +42,10 @@ def change(session_id: str, message_id: str) -> AnyResponse:
     allow_files()
     fields = request_fields()
     text, key, seen = fields.required("message", "Write a message first."), fields.key(), fields.optional("seen")
-    message = manager().conversation(session_id, owner()).find(message_id)
+    message = manager().find_message(session_id, message_id, owner())
     if message is not None and message.role == "assistant":
-        edited = manager().edit_answer(session_id, message_id, text, owner(), key=key, seen=seen)
+        made = manager().edit_answer(session_id, message_id, text, owner(), key=key, seen=seen)
+        edited = manager().find_message(session_id, made.id, owner()) or made
         return script_answer(message_fields(edited)) or chat_answer(manager().get_session(session_id, owner()))
     reserve()
     text = expanded(text, session_id)
