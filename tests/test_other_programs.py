@@ -9,11 +9,12 @@ import sys
 import threading
 
 import pytest
+from click.testing import CliRunner
 
 from tests.conftest import HTMX, Page
 from tests.other_programs import AMPLIFIER_ROWS, ROOT, THREAD, Programs, claude_rows, codex_rows, everything
 from tests.reading import chunks, read_until, until
-from webchat import create_app
+from webchat import cli, create_app
 from webchat.chat.parts import Note, Reasoning, Text, ToolCall
 from webchat.errors import InvalidInput
 from webchat.programs.notices import Notices
@@ -72,6 +73,37 @@ def test_they_stand_in_the_list_under_program_and_folder(client, all_three):
     assert page.soup.select_one("a.row .meta").get_text(" ", strip=True).startswith("Codex work")
     by_folder = Page(client.get("/sessions?by=folder"))
     assert [heading.get_text(strip=True) for heading in by_folder.soup.select(".group h2")] == ["work"]
+
+
+@pytest.fixture
+def command(all_three):
+    """Runs a command on the folder: exit code, standard output, standard error."""
+
+    def run(*arguments):
+        result = CliRunner().invoke(cli.main, [*arguments, "--home", str(all_three.amplifier)])
+        return result.exit_code, result.stdout, result.stderr
+
+    return run
+
+
+def test_the_terminal_shows_what_it_lists_and_says_that_it_can_only_be_read(command):
+    code, output, _ = command("sessions", "list")
+    names = [line.split()[0] for line in output.splitlines()]
+    assert (code, names) == (0, [THREAD[:8], "aaaa-1", ROOT[:8]])
+    for name, words in zip(names, ("List the files", "Dampfschiff", "test"), strict=True):
+        code, output, errors = command("sessions", "show", name)
+        assert (code, words in output) == (0, True), errors
+    assert command("sessions", "show", CLAUDE)[0] == 0
+    assert command("sessions", "show", "no-such")[0] == 3
+    found = [line.split()[0] for line in command("sessions", "search", "Dampfschiff")[1].splitlines()]
+    assert set(found) == {"aaaa-1"}
+    for arguments in (
+        ["ask", "--backend", "mock", "--session", "aaaa-1", "And?"],
+        ["sessions", "rename", "aaaa-1", "x"],
+    ):
+        code, output, errors = command(*arguments)
+        assert (code, output) == (7, "")
+        assert "can be read here, and not changed" in errors
 
 
 def test_one_programs_can_be_listed_alone(client, all_three):

@@ -168,21 +168,35 @@ def test_a_server_is_spoken_to_with_its_token_and_what_is_wrong_is_said(serve, h
     assert run("--url", url, "--home", str(home))[0] == 2
 
 
+@pytest.mark.parametrize("url", ["http://ada:planted-pw@127.0.0.1:9", "http://ada:planted-pw@127.0.0.1:port"])
+def test_a_password_in_the_address_is_not_told(url, monkeypatch):
+    monkeypatch.setenv("WEBCHAT_URL", url)
+    result = CliRunner().invoke(main, ["sessions"])
+    assert result.exit_code in (1, 2)
+    assert result.stderr.startswith("Error: ")
+    assert "planted-pw" not in result.output
+
+
+@pytest.mark.parametrize("command", [["sessions", "list"], ["ask", "hello"], ["ask", "--new", "hello"]])
+@pytest.mark.parametrize("body", [b"<h1>Something else</h1>", b'{"sessions": 5}', b"[]"])
 @pytest.mark.parametrize("status", [200, 404])
-def test_what_is_no_chat_is_told_from_one(status):
+def test_what_is_no_chat_is_told_from_one(status, body, command):
     class Page(BaseHTTPRequestHandler):
         def log_message(self, *args):
             pass
 
         def do_GET(self):
             self.send_response(status)
+            self.send_header("Content-Type", "application/json")
             self.end_headers()
-            self.wfile.write(b"<h1>Something else</h1>")
+            self.wfile.write(body)
+
+        do_POST = do_GET
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Page) as other:
         threading.Thread(target=other.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{other.server_port}"
-        result = CliRunner().invoke(main, ["sessions", "list", "--url", url])
+        result = CliRunner().invoke(main, [*command, "--url", url])
         other.shutdown()
     assert (result.exit_code, result.stderr) == (1, f"Error: There is no webchat at {url}: it answers with {status}.\n")
 

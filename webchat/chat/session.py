@@ -23,9 +23,14 @@ def is_session_id(value: object) -> bool:
     return isinstance(value, str) and _ID.fullmatch(value) is not None
 
 
-def short_id(session_id: str) -> str:
-    """The part of an id that is shown to people."""
-    return session_id.removeprefix("mock-session-")[:8]
+def named_part(session_id: str, *, is_others: bool = False) -> str:
+    """An id without what many have in common: the name of the program, if the session is another program's."""
+    return session_id.partition(".")[2] if is_others else session_id.removeprefix("mock-session-")
+
+
+def short_id(session_id: str, *, is_others: bool = False) -> str:
+    """The part of an id that is shown to people; `is_others` if the session is another program's."""
+    return named_part(session_id, is_others=is_others)[:8]
 
 
 @dataclass(frozen=True)
@@ -54,7 +59,7 @@ class WebChatSession:
 
     @property
     def short_id(self) -> str:
-        return short_id(self.session_id.partition(".")[2] if self.program else self.session_id)
+        return short_id(self.session_id, is_others=bool(self.program))
 
     @property
     def project_id(self) -> str:

@@ -10,15 +10,13 @@ from urllib.parse import quote
 
 import httpx
 
-from webchat.chat.session import is_session_id
+from webchat.chat.session import is_session_id, named_part
 from webchat.conventions import ANSWER_HEADER
 from webchat.errors import SessionNotFound, WebChatError
 
 Fields = dict[str, Any]
 """A JSON object of a route."""
 JSON = {"Accept": "application/json"}
-PREFIX = "mock-session-"
-"""What short ids leave out."""
 
 
 class Unreachable(WebChatError):
@@ -89,12 +87,16 @@ class ChatClient:
             number, has_more = number + 1, page["has_more"]
 
     def session_id_of(self, given: str, *, in_trash: bool = False) -> str:
-        """The session's id that begins so, or has this short id. Raises SessionNotFound, SeveralSessions."""
+        """The session's id that begins so, or has this short id; another program's if none of ours does.
+
+        Raises SessionNotFound, SeveralSessions.
+        """
         if not is_session_id(given):
             raise SessionNotFound(given)
         rows = self.rows("trash") if in_trash else self.get("/api/sessions")["sessions"]
-        ids = [row["session_id"] for row in rows]
-        found = [name for name in ids if name.startswith(given) or name.removeprefix(PREFIX).startswith(given)]
+        found = [row["session_id"] for row in rows if _is_called(given, row)]
+        if not (found or in_trash):
+            found = [row["session_id"] for row in self.rows() if "program" in row and _is_called(given, row)]
         if given in found or len(found) == 1:
             return given if given in found else str(found[0])
         if not found:
@@ -122,15 +124,27 @@ class ChatClient:
             if not response.is_success:
                 response.read()
         except httpx.HTTPError as error:
-            raise Unreachable(f"{self._client.base_url} cannot be reached: {error or type(error).__name__}.") from error
+            raise Unreachable(f"{self._place} cannot be reached: {error or type(error).__name__}.") from error
+        if ANSWER_HEADER not in response.headers:
+            response.close()
+            raise Unreachable(self._no_chat(response))
         if response.is_success:
             return response
-        if ANSWER_HEADER not in response.headers:
-            raise Unreachable(self._no_chat(response))
         raise Refused(_told(response), response.status_code)
 
+    @property
+    def _place(self) -> str:
+        """The chat's address without a password."""
+        return str(self._client.base_url.copy_with(userinfo=b"")).rstrip("/")
+
     def _no_chat(self, response: httpx.Response) -> str:
-        return f"There is no webchat at {self._client.base_url}: it answers with {response.status_code}."
+        return f"There is no webchat at {self._place}: it answers with {response.status_code}."
+
+
+def _is_called(given: str, row: Fields) -> bool:
+    """Whether the session's id, or its short one, begins so."""
+    name = str(row["session_id"])
+    return name.startswith(given) or named_part(name, is_others="program" in row).startswith(given)
 
 
 def _told(response: httpx.Response) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit, urlunsplit
 
 import httpx
 
@@ -33,14 +33,12 @@ def chat_at(url: str, token: str) -> Iterator[ChatClient]:
     Raises InvalidInput for another address.
     """
     path = socket_path(url)
-    parts = urlsplit("http://localhost" if path else url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise InvalidInput("The address of a chat begins with http:// or https://, or is unix:PATH.")
+    parts = _parts("http://localhost" if path else url)
     token = token or parse_qs(parts.query).get("token", [""])[0]
     base = urlunsplit((parts.scheme, parts.netloc, parts.path, "", ""))
     transport = httpx.HTTPTransport(uds=str(path)) if path else None
     headers = {"Authorization": f"Bearer {token}"} if token else {}
-    is_near = is_loopback(parts.hostname)  # so that no proxy is used for it
+    is_near = is_loopback(parts.hostname or "")  # so that no proxy is used for it
     with httpx.Client(
         base_url=base, transport=transport, headers=headers, timeout=TIMEOUT, trust_env=not is_near
     ) as client:
@@ -76,6 +74,18 @@ def chat_in(
             yield ChatClient(client)
     finally:
         manager.close(grace)
+
+
+def _parts(url: str) -> SplitResult:
+    """Raises InvalidInput if this is no address of a chat."""
+    try:
+        parts = urlsplit(url)
+        is_address = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:  # a port that is no number, or half of an IPv6 address
+        is_address = False
+    if not is_address:
+        raise InvalidInput("The address of a chat begins with http:// or https://, or is unix:PATH.")
+    return parts
 
 
 def _named(app: WSGIApplication, owner: str | None) -> WSGIApplication:

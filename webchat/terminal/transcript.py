@@ -59,12 +59,17 @@ def session_line(row: Fields) -> str:
     """A session in a list: its short id, time of last activity, and title."""
     marks = [word for word in ("pinned", "archived", "waiting") if row.get(word)]
     told = f"  ({', '.join(marks)})" if marks else ""
-    return f"{short_id(row['session_id']):8}  {when(row['last_active']):16}  {safe_line(row['description'])}{told}"
+    return f"{_name(row):8}  {when(row['last_active']):16}  {safe_line(row['description'])}{told}"
 
 
 def hit_lines(hit: Fields) -> Iterator[str]:
     """A search hit: its session, and an excerpt."""
-    yield f"{short_id(hit['session_id']):8}  {safe_line(hit['text'])}"
+    yield f"{_name(hit):8}  {safe_line(hit['text'])}"
+
+
+def _name(row: Fields) -> str:
+    """The short id of the session that it is, or is in."""
+    return short_id(row["session_id"], is_others="program" in row)
 
 
 def when(time: str) -> str:

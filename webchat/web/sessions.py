@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, request
 
-from webchat.chat.search import Hit
 from webchat.web.api import shelved_fields
 from webchat.web.context import manager, owner
 from webchat.web.faces import Face, json_answer, wanted_face
 from webchat.web.housekeeping import undo_context
 from webchat.web.htmx import is_htmx
-from webchat.web.session_list import ListRequest, found_in_messages, list_context, list_part, listed, waiting
+from webchat.web.session_list import (
+    ListRequest,
+    SessionHit,
+    found_in_messages,
+    list_context,
+    list_part,
+    listed,
+    waiting,
+)
 from webchat.web.templates import render_template
 
 
@@ -56,14 +63,16 @@ def _fields(wanted: ListRequest) -> dict[str, object]:
     fields: dict[str, object] = {"sessions": rows, "has_more": has_more}
     if wanted.query.strip():
         said = found_in_messages(wanted, found)
-        hits = [_hit_fields(item.hit) for item in said.hits]
+        hits = [_hit_fields(item) for item in said.hits]
         fields |= {"hits": hits, "complete": said.complete, "partial": said.partial}
     return fields
 
 
-def _hit_fields(hit: Hit) -> dict[str, object]:
+def _hit_fields(item: SessionHit) -> dict[str, object]:
+    hit = item.hit
     return {
         "session_id": hit.session_id,
         "message_id": hit.message_id,
         "text": hit.before + hit.match + hit.after,
+        **({"program": item.session.program} if item.session.program else {}),
     }
