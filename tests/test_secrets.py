@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import socket
 import stat
 import subprocess
 import sys
@@ -29,6 +30,7 @@ KEY = "sk-planted-0123456789abcdef"
 PASSWORD = "plan/ted@p4ssw0rd"
 TOKEN = "token-planted-0123456789"
 HEADER = "header-planted-0123456789"
+PIPES = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 LOGIN = f"someone:{quote(PASSWORD, safe='')}"
 PLANTED = {
     "key": KEY,
@@ -251,14 +253,38 @@ def test_a_flag_that_was_taken_off_the_command_line_counts_as_a_flag(serve, mode
     assert KEY in json.dumps(psutil.Process(server.process.pid).environ())
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["sessions", "show", "mock-session-1", "--token", TOKEN, "--url", "{url}"],
+        ["ask", "--new", "hello", f"--url=http://{LOGIN}@{{address}}"],
+        ["sessions", "--url", f"{{url}}/?token={TOKEN}"],
+        ["export", "--database", f"postgresql://{LOGIN}@{{address}}/chat"],
+        ["people", "list", "--database", f"postgresql://{{address}}/chat?password={KEY}"],
+    ],
+)
+def test_no_command_shows_them_in_the_list_of_processes(arguments):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        where = {"url": f"http://127.0.0.1:{port}", "address": f"127.0.0.1:{port}"}
+        given = [argument.format(**where) for argument in arguments]
+        with subprocess.Popen([sys.executable, "-m", "webchat", *given], cwd=ROOT, **PIPES) as process:
+            silent.settimeout(30)
+            silent.accept()[0].close()  # it has begun its work
+            shown = "\0".join(psutil.Process(process.pid).cmdline())
+            process.kill()
+    assert found_in("the command line", shown) == []
+    assert arguments[0] in shown
+
+
 def test_no_child_is_handed_them_on(serve, model):
     # By its environment a program hands everything on to what it starts.
     code = (
-        "import os; from webchat.cli import secret_flags; print(secret_flags.handed_on(os.environ), dict(os.environ))"
+        "import os; from webchat.cli import secret_flags; print(secret_flags.arguments(os.environ), dict(os.environ))"
     )
-    env = {"WEBCHAT_HANDED_ON": json.dumps({"api_key": KEY, "title": "x", "other": 1})}
+    env = {"WEBCHAT_HANDED_ON": json.dumps(["--api-key", KEY])}
     done = subprocess.run(
         [sys.executable, "-c", code], env={**os.environ, **env}, capture_output=True, text=True, cwd=ROOT, check=True
     )
-    assert done.stdout.startswith(f"{{'api_key': '{KEY}'}}")
+    assert done.stdout.startswith(f"['--api-key', '{KEY}']")
     assert done.stdout.count(KEY) == 1

@@ -8,9 +8,9 @@ from webchat import __version__
 from webchat.cli import fish
 from webchat.cli.ask import ask
 from webchat.cli.chat import chat
-from webchat.cli.default_command import DefaultGroup
 from webchat.cli.models import models
 from webchat.cli.people import people
+from webchat.cli.program import Program
 from webchat.cli.serve import serve
 from webchat.cli.session_commands import session_group
 from webchat.cli.sessions import doctor, export_sessions, import_sessions
@@ -18,7 +18,7 @@ from webchat.serving import logs
 
 
 @click.group(
-    cls=DefaultGroup,
+    cls=Program,
     default="serve",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )

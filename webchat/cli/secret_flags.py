@@ -1,50 +1,58 @@
-"""Removes secrets from the command line, which everybody on the machine can read."""
+"""Hides secrets of the command line, which everybody on the machine can read."""
 
 from __future__ import annotations
 
 import json
 import os
 import sys
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Iterator, MutableMapping, Sequence
 
 from webchat.config import SETTINGS
 
 VARIABLE = "WEBCHAT_HANDED_ON"
-"""The variable that passes the secrets on to the restarted program; only this user can read its environment."""
-_SECRET = frozenset(setting.name for setting in SETTINGS if setting.metadata["secret"])
+"""The variable that passes the arguments on to the restarted program; only this user can read its environment."""
+HIDDEN = "…"
+_FLAGS = frozenset(setting.metadata["flag"] for setting in SETTINGS if setting.metadata["secret"]) | {"--url"}
+_ADDRESSES = ("--base-url", "--database", "--url")
 
 
-def handed_on(environ: MutableMapping[str, str]) -> dict[str, str]:
-    """The secret flags of the original command line, by a setting's name; removes them from the environment."""
-    try:
-        brought = json.loads(environ.pop(VARIABLE, "{}"))
-    except ValueError:
-        return {}
-    return {name: str(brought[name]) for name in _SECRET & brought.keys()} if isinstance(brought, dict) else {}
+def arguments(environ: MutableMapping[str, str]) -> list[str]:
+    """The program's arguments; those that were handed on are removed from the environment.
 
-
-def hide(given: Mapping[str, str | None]) -> None:
-    """If the command line has a secret, restart the program in the same process without it.
-
-    `given` is what the flags of `serve` were set to, by a setting's name.
+    If the command line shows a secret, the program is restarted in the same process with a command line without it.
     """
-    secrets = {name: value for name, value in given.items() if value and _is_secret(name, value)}
-    arguments = sys.argv[1:]
-    shown = [line for value in secrets.values() for line in value.splitlines()]
-    is_shown = any(line in argument for line in shown for argument in arguments)
-    if not is_shown or os.name != "posix" or sys.orig_argv[-len(arguments) :] != arguments:
-        return
-    program = sys.orig_argv[1 : -len(arguments)]
-    flags = {setting.name: setting.metadata["flag"] for setting in SETTINGS}
-    others = [f"{flags[name]}={value}" for name, value in given.items() if value is not None and name not in secrets]
-    os.execve(  # noqa: S606
-        sys.executable,
-        [sys.executable, *program, "serve", *others],
-        {**os.environ, VARIABLE: json.dumps(secrets)},
-    )
+    given = sys.argv[1:]
+    if VARIABLE in environ:
+        return _read(environ.pop(VARIABLE)) or given
+    shown = [*_without_secrets(given)]
+    if shown != given and os.name == "posix" and sys.orig_argv[-len(given) :] == given:
+        program = [sys.executable, *sys.orig_argv[1 : -len(given)]]
+        os.execve(sys.executable, [*program, *shown], {**environ, VARIABLE: json.dumps(given)})  # noqa: S606
+    return given
 
 
-def _is_secret(name: str, value: str) -> bool:
+def _read(handed_on: str) -> list[str]:
+    try:
+        found = json.loads(handed_on)
+    except ValueError:
+        return []
+    return [str(argument) for argument in found] if isinstance(found, list) else []
+
+
+def _without_secrets(given: Sequence[str]) -> Iterator[str]:
+    flag = ""
+    for argument in given:
+        name, is_joined, value = argument.partition("=")
+        if flag in _FLAGS:
+            yield HIDDEN if _is_secret(flag, argument) else argument
+            flag = ""
+        elif is_joined and name in _FLAGS and _is_secret(name, value):
+            yield f"{name}={HIDDEN}"
+        else:
+            yield argument
+            flag = argument
+
+
+def _is_secret(flag: str, value: str) -> bool:
     # An address is one only with a login or a query in it; else it may well be seen.
-    is_plain_address = name in ("base_url", "database") and "@" not in value and "?" not in value
-    return name in _SECRET and not is_plain_address
+    return flag not in _ADDRESSES or "@" in value or "?" in value

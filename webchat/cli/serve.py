@@ -12,7 +12,6 @@ import click
 
 from webchat import config
 from webchat.addresses import is_loopback, socket_path
-from webchat.cli import secret_flags
 from webchat.cli.setting_options import setting_options
 from webchat.cli.terminal import TerminalProgress, refusal
 from webchat.config.home import move_out
@@ -25,8 +24,6 @@ from webchat.serving.logs import printable
 @setting_options(config.SETTINGS)
 def serve(**given: str | None) -> None:
     """Serve the chat on this machine."""
-    given |= secret_flags.handed_on(os.environ)
-    secret_flags.hide(given)
     explicit = {setting.metadata["key"]: given[setting.name] for setting in config.SETTINGS}
     try:
         _serve(explicit)
