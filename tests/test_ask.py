@@ -70,6 +70,25 @@ def test_it_goes_on_in_the_current_session_unless_another_is_named(terminal, bes
     assert [message["content"] for message in last_messages(beside)[::2]] == ["one", "two", "four"]
 
 
+@pytest.mark.parametrize("closed", ["0", "0 2", "1"])
+def test_a_stream_that_is_closed_is_an_empty_one(terminal, beside, closed):
+    shut = " ".join(f"{number}>&-" for number in closed.split())
+    line = f"exec {shlex.join(terminal.command('ask', 'hello'))} {shut}"
+    done = subprocess.run(["sh", "-c", line], capture_output=True, cwd=ROOT, timeout=60, check=False)
+    assert (done.returncode, b"Traceback" in done.stderr) == (0, False), done.stderr
+    assert last_messages(beside)[-1]["content"] == "Hello there."
+    assert done.stdout == (b"" if "1" in closed else b"Hello there.\n")
+
+
+def test_a_file_that_cannot_be_read_is_wrong_input(terminal, beside, tmp_path):
+    code, output, errors = terminal.run("ask", "look", "-f", str(tmp_path / "none.txt"))
+    assert (code, output) == (2, "")
+    assert errors.startswith("Error: ")
+    assert "none.txt" in errors
+    assert terminal.run("ask", "look", "-f", str(tmp_path))[0] == 2
+    assert beside.get("/api/session").json()["session_id"] is None
+
+
 def test_json_has_the_whole_answer_and_where_it_is(terminal, beside):
     code, output, _ = terminal.run("ask", "hi", "--json")
     told = json.loads(output)
@@ -167,7 +186,7 @@ def test_nothing_is_asked_while_an_answer_is_being_written(terminal, model, besi
 def test_wrong_usage_is_told(terminal):
     assert terminal.run("ask", "--session", "nosuchsession", "hi")[0] == 3
     assert terminal.run("ask", "--session", "abc", "--new", "hi")[0] == 2
-    assert terminal.run("ask", "hi", "-f", "/no/such/file")[0] == 1
+    assert terminal.run("ask", "hi", "-f", "/no/such/file")[0] == 2
     code, _, errors = terminal.run("ask")
     assert (code, errors) == (2, "Error: Write a message first.\n")
     code, _, errors = terminal.pipe(b"\xff\xfe", "ask")
@@ -216,6 +235,11 @@ def test_a_script_does_not_wait_for_a_permission_unless_it_is_told_to(agent, pla
     assert "? Run make" in errors
     assert "  1  Allow" in errors
     until(lambda: last_messages(page)[-1]["status"] in ({"stopped"} if place == "folder" else {"waiting", "streaming"}))
+    asked = last_messages(page)[-1]["id"]
+    code, output, _ = terminals[place].run("ask", "ask", "--new", "--json")
+    told = json.loads(output)
+    assert (code, told["status"], told["message_id"]) == (4, "waiting", last_messages(page)[-1]["id"])
+    assert told["message_id"] != asked
     process = terminals[place].start("ask", "ask", "--new", "--wait")
     process.until("? Run make")
     current = page.get("/api/session").json()["session_id"]

@@ -110,9 +110,9 @@ def ask(
 
 def _given(question: str | None, paths: tuple[str, ...]) -> tuple[str, Files]:
     """The message and its files: what comes through a pipe is one or the other. Raises InvalidInput, OSError."""
-    from webchat.terminal.answer import LARGEST, content_of
+    from webchat.terminal.answer import LARGEST
 
-    files = [(Path(path).name, content_of(Path(path))) for path in paths]
+    files = [(Path(path).name, _content(path)) for path in paths]
     piped = b"" if sys.stdin.isatty() else sys.stdin.buffer.read(LARGEST)
     if question is not None:
         return question, [*([("input.txt", piped)] if piped else []), *files]
@@ -120,6 +120,16 @@ def _given(question: str | None, paths: tuple[str, ...]) -> tuple[str, Files]:
         return piped.decode(), files
     except UnicodeDecodeError as error:
         raise InvalidInput("The piped input is not UTF-8 text.") from error
+
+
+def _content(path: str) -> bytes:
+    """What is in a file that goes with the message. Raises InvalidInput."""
+    from webchat.terminal.answer import content_of
+
+    try:
+        return content_of(Path(path))
+    except OSError as error:
+        raise InvalidInput(f"{path} cannot be read: {error.strerror}.") from error
 
 
 class _Asking:

@@ -84,12 +84,12 @@ def content_of(path: Path) -> bytes:
 
 
 def events_of(chat: ChatClient, sent: Sent) -> Generator[tuple[str, Fields]]:
-    """Yields the event "session" {session_id}, then those of the answer's stream; "lost" if that breaks off."""
+    """Yields "session" {session_id, message_id}, then the events of the answer's stream; "lost" if that breaks off."""
     path = chat.path(sent.session_id, "messages") if sent.session_id else "/messages"
     files = [("file", (name, content, "application/octet-stream")) for name, content in sent.files]
     with chat.events("POST", path, sent.fields, files) as response:
         session_id = response.headers.get("X-Session-Id", sent.session_id)
-        yield "session", {"session_id": session_id}
+        yield "session", {"session_id": session_id, "message_id": response.headers.get("X-Message-Id")}
         try:
             yield from events_in(response)
         except Unreachable:

@@ -194,4 +194,5 @@ def event(name: str, data: dict[str, Any]) -> str:
 
 
 def _headers(posted: Posted) -> dict[str, str]:
-    return {"X-Session-Id": posted.session.session_id, "X-Accel-Buffering": "no"}
+    names = {"X-Session-Id": posted.session.session_id, "X-Message-Id": posted.reply.id}
+    return {**names, "X-Accel-Buffering": "no"}
