@@ -14,6 +14,7 @@ import click
 
 from webchat import config
 from webchat.cli.default_command import DefaultGroup
+from webchat.cli.output import written
 from webchat.cli.place import Place, place_options
 from webchat.errors import WebChatError
 from webchat.limits import MIB
@@ -56,7 +57,7 @@ def export_person(place: Place, as_json: bool, name: str, output: str) -> None:
     """Export one person's data as a zip: sessions, trash, queued messages and memories."""
     with _people(place) as everybody:
         everybody.get(name)  # before there is a file
-        with click.open_file(output, "wb", atomic=output != "-") as file:
+        with written(output) as file:
             left_out = everybody.export(name, file)
     for one in left_out:
         click.echo(printable(one.told), err=True)

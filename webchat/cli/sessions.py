@@ -12,6 +12,7 @@ import click
 
 from webchat import config
 from webchat.chat.plain import one_line
+from webchat.cli.output import written
 from webchat.cli.place import Place, place_options
 from webchat.cli.terminal import plain, refusal
 from webchat.errors import WebChatError
@@ -20,6 +21,12 @@ from webchat.serving.logs import printable
 if TYPE_CHECKING:
     from webchat.archive.export import LeftOut
     from webchat.manager import WebChatSessionManager
+
+
+OTHERS = (
+    "{} sessions that are not in this export. “webchat people” lists them; “webchat people export NAME” exports all of "
+    "one person's data."
+)
 
 
 def _owner_option(command: Callable[..., None]) -> Callable[..., None]:
@@ -47,20 +54,27 @@ def _kept(place: Place) -> Iterator[WebChatSessionManager]:
 @place_options
 @_owner_option
 @click.argument("session_ids", nargs=-1, metavar="[SESSION]...")
-@click.option(
-    "-o", "--output", type=click.File("wb"), default="-", help="File to write to; standard output by default."
-)
-def export_sessions(place: Place, owner: str | None, session_ids: tuple[str, ...], output: Any) -> None:  # noqa: ANN401
+@click.option("-o", "--output", default="-", help="File to write to; standard output by default.", metavar="FILE")
+def export_sessions(place: Place, owner: str | None, session_ids: tuple[str, ...], output: str) -> None:
     """Export sessions as JSON Lines; by default all of them."""
     with _kept(place) as manager:
         every = sorted(manager.list_sessions(owner), key=lambda session: (session.created_at, session.session_id))
         chosen = [manager.get_session(name, owner) for name in session_ids] or [item for item in every if item.begun]
+        others = _others(manager) if owner is None and not session_ids else 0
         left_out: list[LeftOut] = []
-        for part in manager.archive.export(chosen, left_out.append):
-            output.write(part)
+        with written(output) as file:
+            for part in manager.archive.export(chosen, left_out.append):
+                file.write(part)
     for one in left_out:
         click.echo(printable(one.told), err=True)
-    sys.exit(1 if left_out else 0)
+    if others:
+        click.echo(OTHERS.format(f"{others} people have" if others > 1 else "1 person has"), err=True)
+    sys.exit(1 if left_out or (others and not chosen) else 0)
+
+
+def _others(manager: WebChatSessionManager) -> int:
+    """How many people who sign in have sessions."""
+    return sum(1 for kept in manager.storage.people() if kept.owner is not None and kept.sessions)
 
 
 @click.command("import")
