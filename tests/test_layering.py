@@ -58,7 +58,7 @@ MAY_IMPORT = {
         "storage",
         "temporary_chats",
     },
-    "people": {"archive", "fileutil", "manager", "memory", "session_store", "storage"},
+    "people": {"archive", "chat", "fileutil", "manager", "memory", "session_store", "storage"},
     "live_settings": {"backends", "config", "manager", "storage"},
     "web": {
         "agent_sessions",

@@ -76,17 +76,28 @@ def parse(data: bytes) -> MemoryFile:
         top = "no YAML"
     keys = top if isinstance(top, dict) else {}
     found = keys.get("memories") or []
-    rows = [row for row in found if _is_memory(row)] if isinstance(found, list) else []
+    rows = [row for row in found if is_memory(row)] if isinstance(found, list) else []
     damaged = not isinstance(top, dict | None) or rows != found
     ids = data.decode(errors="replace") if damaged else "\n".join(str(row["id"]) for row in rows)
     thrown = keys.get("trash") or []
-    trash = [row for row in thrown if _is_memory(row)] if isinstance(thrown, list) else []
+    trash = [row for row in thrown if is_memory(row)] if isinstance(thrown, list) else []
     damaged = damaged or trash != thrown
     return MemoryFile(keys, rows, _next_id(keys.get("next_id"), ids), damaged, trash)
 
 
-def _is_memory(row: object) -> bool:
+def is_memory(row: object) -> bool:
+    """Whether this is a row with an id and a content."""
     return isinstance(row, dict) and all(isinstance(row.get(key), str | int | float) for key in ("id", "content"))
+
+
+def by_time(row: dict[str, Any]) -> tuple[str, int, str]:
+    """The order of memories: the oldest first."""
+    return str(row.get("timestamp") or ""), len(str(row["id"])), str(row["id"])
+
+
+def said(row: dict[str, Any]) -> tuple[str, str]:
+    """What tells a memory from another, wherever it is kept: when it was said, and what."""
+    return str(row.get("timestamp") or ""), str(row["content"])
 
 
 def _next_id(kept: object, ids: str) -> int:

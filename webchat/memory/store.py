@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -12,7 +12,7 @@ from typing import Any
 
 from webchat.chat.times import seconds_of, time_of
 from webchat.errors import InvalidInput, LimitReached, TooLarge, storing
-from webchat.memory.file import Memories, Memory, MemoryFile, dump, parse, view
+from webchat.memory.file import Memories, Memory, MemoryFile, by_time, dump, is_memory, parse, said, view
 from webchat.memory.shared import SharedMemories
 from webchat.memory.words import significant_words
 from webchat.storage.protocols.documents import MEMORIES, Documents, Draft
@@ -21,6 +21,7 @@ LONGEST, MOST, MOST_TEXT = 10_000, 2_000, 1_000_000
 """Characters of a memory; memories of one person with those in the trash, and characters of all of them: the file is
 read whole for each."""
 TRASH_KEYS = ("deleted_at", "kept_since")
+Rows = Iterable[dict[str, Any]]
 
 
 def _utc_now() -> str:
@@ -84,6 +85,46 @@ class MemoryStore:
         with storing("The memories could not be read"):
             return [view(row) for row in self._read(owner).rows if row.get("owner") == owner]
 
+    def taken_along(self, owner: str | None = None) -> dict[str, Any]:
+        """All of this person's memories, and those in the trash with since when. Raises StorageError."""
+        with storing("The memories could not be read"):
+            file = self._read(owner)
+        thrown = [row for row in file.trash if row.get("owner") == owner and not self._is_expired(row)]
+        return {
+            "memories": self.list(owner),
+            "trash": [{**view(row), **{key: row[key] for key in TRASH_KEYS if key in row}} for row in thrown],
+        }
+
+    def bring_in(self, memories: Rows, trash: Rows, owner: str | None = None) -> int:
+        """Add memories that were taken along from elsewhere, under new ids; those that are here stay as they are.
+
+        Returns how many are new. Raises TooLarge, LimitReached, StorageError; nothing has changed then.
+        """
+        with self._changing(owner) as (draft, file):
+            mine = [row for row in (*file.rows, *file.trash) if row.get("owner") == owner]
+            here, added = set(map(said, mine)), 0
+            for found, in_trash in ((memories, False), (trash, True)):
+                for row in (row for row in found if is_memory(row) and said(row) not in here):
+                    self._take_in(file, row, owner, in_trash=in_trash)
+                    here.add(said(row))
+                    added += 1
+            if added:
+                file.rows.sort(key=by_time)
+                self._replace(draft, file)
+        return added
+
+    def _take_in(self, file: MemoryFile, row: dict[str, Any], owner: str | None, *, in_trash: bool) -> None:
+        brought = view(row)
+        _require_utf8(brought["content"])
+        if len(brought["content"]) > LONGEST:
+            raise TooLarge(f"A memory is too long: {LONGEST:,} characters at most.")
+        self._require_room(file, brought["content"], owner)
+        new = file.new_row(brought["timestamp"], brought["content"], owner)
+        new |= {"category": brought["category"], "tags": brought["tags"]}
+        if in_trash:
+            times = {key: str(row[key]) for key in TRASH_KEYS if row.get(key)}
+            file.trash.append({**file.rows.pop(), **(times or self._trash_mark(file))})
+
     def delete(self, memory_id: str, owner: str | None = None) -> bool:
         """Move a memory to the trash; False if there is none. Its id is not used again. Raises StorageError."""
         with self._changing(owner) as (draft, file):
@@ -105,7 +146,7 @@ class MemoryStore:
             back, file.trash = _parted(file.trash, memory_id, owner)
             if back:
                 file.rows += [{key: value for key, value in row.items() if key not in TRASH_KEYS} for row in back]
-                file.rows.sort(key=lambda row: (str(row.get("timestamp") or ""), len(str(row["id"])), str(row["id"])))
+                file.rows.sort(key=by_time)
                 self._replace(draft, file)
         return bool(back)
 

@@ -13,6 +13,7 @@ from webchat.errors import NoSuchPerson, SessionBusy
 from webchat.fileutil import jsonlines
 from webchat.manager import WebChatSessionManager
 from webchat.memory import MemoryStore
+from webchat.people import moving
 from webchat.people.disabled import Disabled, DisabledPeople
 from webchat.session_store import WebChatSession
 from webchat.storage.protocols import Kept
@@ -103,13 +104,16 @@ class People:
         left_out: list[LeftOut] = []
         store, archive = self._manager.store, self._manager.archive
         sessions, trash = store.list_all(name), store.trash(name)
-        memories = {"memories": self._memory.list(name), "trash": self._memory.trash(name)}
+        memories = self._memory.taken_along(name)
+        rows = {item.session_id: store.row(item.session_id) for item in trash}
+        deleted = {name: {key: row.get(key) for key in moving.SINCE} for name, row in rows.items()}
         with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as into:
             for member, content in (
-                ("sessions.jsonl", archive.export(_begun(sessions), left_out.append)),
-                ("trash.jsonl", archive.export(_begun(trash), left_out.append)),
-                ("waiting.jsonl", self._waiting(sessions)),
-                ("memories.json", [json.dumps(memories, ensure_ascii=False, indent=1).encode() + b"\n"]),
+                (moving.SESSIONS, archive.export(_begun(sessions), left_out.append)),
+                (moving.TRASH, archive.export(_begun(trash), left_out.append)),
+                (moving.WAITING, self._waiting(sessions)),
+                (moving.DELETED, [_json(deleted)]),
+                (moving.MEMORIES, [_json(memories)]),
             ):
                 with into.open(member, "w", force_zip64=True) as to:
                     for part in content:
@@ -144,6 +148,10 @@ class People:
                 removed += before - self._storage.kept_by(name).sessions
             return removed
         raise SessionBusy(f"Something is still being written for {name}. What is left is removed by trying again.")
+
+
+def _json(content: object) -> bytes:
+    return json.dumps(content, ensure_ascii=False, indent=1).encode() + b"\n"
 
 
 def _begun(sessions: Iterable[WebChatSession]) -> list[WebChatSession]:
