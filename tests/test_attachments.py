@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.pictures import SECRET, chunk, exif, photo, pixels, png, profile, telling
 from webchat.attachments import NewPicture, attachments, media_type_of
-from webchat.attachments.broken import Broken
+from webchat.attachments.broken import MOST_PARTS, Broken
 from webchat.attachments.exif import orientation_of, tiff_with
 from webchat.attachments.jpeg import MOST_SEGMENTS
 from webchat.attachments.pictures import MOST_PIXELS, new_picture
@@ -186,6 +186,21 @@ def test_a_jpeg_has_a_bounded_number_of_segments(part):
     assert pixels(sent(most).data) == pixels(before)
     with pytest.raises(InvalidInput, match="has too many parts in it"):
         sent(before[:2] + part * MOST_SEGMENTS + before[2:])
+
+
+@pytest.mark.parametrize(
+    ("kind", "place", "part"),
+    [("GIF", -1, b"\x21\xfe\x00"), ("PNG", 33, chunk(b"tEXt", b"")), ("WEBP", None, b"XXXX\x00\x00\x00\x00")],
+)
+def test_nor_has_any_other_picture_more_parts_than_are_counted(kind, place, part):
+    def grown(count):
+        data = photo(kind)
+        data = (data[:place] if place else data) + part * count + (data[place:] if place else b"")
+        return data[:4] + (len(data) - 8).to_bytes(4, "little") + data[8:] if kind == "WEBP" else data
+
+    assert pixels(sent(grown(1000)).data) == pixels(photo(kind))
+    with pytest.raises(InvalidInput, match="has too many parts in it"):
+        sent(grown(MOST_PARTS))
 
 
 def test_fill_bytes_before_a_marker_are_no_segments():

@@ -2,9 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from itertools import count
+from typing import TypeVar
+
+Part = TypeVar("Part")
+MOST_PARTS = 20_000
+"""Segments, chunks or blocks of one picture: photos have a few hundred, long animations a few thousand."""
+
 
 class Broken(Exception):
     """A file cannot be taken; its text says why, and follows the file's name: "ends too early"."""
 
 
 ENDS_EARLY = "ends too early: it is damaged, or was not copied to its end"
+
+
+def bounded(parts: Iterable[Part]) -> Iterator[Part]:
+    """The same parts of a picture. Raises Broken if there are too many."""
+    for number, part in zip(count(), parts, strict=False):
+        if number >= MOST_PARTS:
+            raise Broken("has too many parts in it")
+        yield part

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 
-from webchat.attachments.broken import ENDS_EARLY, Broken
+from webchat.attachments.broken import ENDS_EARLY, Broken, bounded
 from webchat.attachments.clean import Clean
 
 _EXTENSION, _IMAGE, _TRAILER = 0x21, 0x2C, 0x3B
@@ -20,16 +21,21 @@ def cleaned(data: bytes) -> Clean:
     width, height = struct.unpack_from("<HH", data, 6)
     place = 13 + _table(data[10])
     kept, images = [data[:place]], 0
-    # Some programs leave out the last byte.
-    while place < len(data) and data[place] != _TRAILER:
-        end = _end_of_block(data, place)
-        if _is_kept(data, place):
-            kept.append(data[place:end])
-        images += data[place] == _IMAGE
-        place = end
+    for begin, end in bounded(_blocks(data, place)):
+        if _is_kept(data, begin):
+            kept.append(data[begin:end])
+        images += data[begin] == _IMAGE
     if not images or not width or not height:
         raise Broken("has no picture in it: it is damaged")
     return Clean(b"".join([*kept, bytes((_TRAILER,))]), width, height)
+
+
+def _blocks(data: bytes, place: int) -> Iterator[tuple[int, int]]:
+    """Where each block begins and ends."""
+    while place < len(data) and data[place] != _TRAILER:  # some programs leave out the last byte
+        end = _end_of_block(data, place)
+        yield place, end
+        place = end
 
 
 def _end_of_block(data: bytes, place: int) -> int:

@@ -6,7 +6,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 
-from webchat.attachments.broken import ENDS_EARLY, Broken
+from webchat.attachments.broken import ENDS_EARLY, Broken, bounded
 from webchat.attachments.clean import Clean
 from webchat.attachments.exif import UPRIGHT, orientation_of, tiff_with
 
@@ -19,7 +19,7 @@ _KEPT = frozenset(b"IHDR PLTE IDAT IEND tRNS cHRM gAMA sRGB cICP sBIT bKGD hIST 
 def cleaned(data: bytes) -> Clean:
     """The picture without text, times, EXIF and XMP data, and what follows its end. Raises Broken."""
     kept, size, seen = [SIGNATURE], (0, 0), set[bytes]()
-    for kind, body in _chunks(data):
+    for kind, body in bounded(_chunks(data)):
         if (kind == b"IHDR") == bool(seen) or (not seen and len(body) != 13):
             raise Broken("is damaged")
         if kind == b"IHDR":

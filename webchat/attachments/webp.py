@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
-from webchat.attachments.broken import ENDS_EARLY, Broken
+from webchat.attachments.broken import ENDS_EARLY, Broken, bounded
 from webchat.attachments.clean import Clean
 from webchat.attachments.exif import UPRIGHT, orientation_of, tiff_with
 
@@ -20,7 +20,7 @@ def cleaned(data: bytes) -> Clean:
     end = 8 + int.from_bytes(data[4:8], "little")
     if end > len(data) or end < 20:
         raise Broken(ENDS_EARLY)
-    chunks = [*_chunks(data[12:end])]
+    chunks = [*bounded(_chunks(data[12:end]))]
     if any(kind == b"VP8X" for kind, _ in chunks[1:]):
         raise Broken("is damaged: it has a second header")
     turned = next((orientation_of(_tiff(body)) for kind, body in chunks if kind == b"EXIF"), UPRIGHT)
