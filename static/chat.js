@@ -703,7 +703,6 @@
     composer = field;
     // Drafts are restored for each session. Without a script, the browser restores the text after a sign-in or an error.
     field.setAttribute("autocomplete", "off");
-    field.required = true;
     if (left) bringLeft(field); else bringDraft(field);
     taken = new Map(returned().map(({ value, dataset }) => [value, dataset.text]));
     changes.clear();

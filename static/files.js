@@ -52,7 +52,11 @@
     const files = [...($("files")?.files ?? [])];
     if (!$("attached")) return;
     $("attached").hidden = !files.length;
-    $("messageInput").required = !files.length;
+    // Files can go alone: Send is ready, as it is with a text.
+    const field = $("messageInput");
+    field.required = !files.length;
+    field.dataset.hint ??= field.placeholder;
+    if (files.length) field.removeAttribute("placeholder"); else field.placeholder = field.dataset.hint;
     $("attached").replaceChildren(...files.map(row));
     $("announcer").textContent = files.map((file) => problemOf(file) || file.name).join(", ");
   };
