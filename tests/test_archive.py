@@ -459,6 +459,14 @@ def test_the_command_line_exports_the_rest_names_what_it_left_out_and_fails(full
     assert len(brought_in(start(tmp_path / "other"), file.read_bytes()).imported) == 2
 
 
+@pytest.mark.parametrize("form", ["md", "html"])
+def test_the_command_line_exports_what_the_page_does_for_reading(client, full, home, form):
+    session_id = full.list_sessions()[0].session_id
+    done = CliRunner().invoke(main, ["export", "--home", str(home), "--format", form, session_id])
+    assert done.exit_code == 0
+    assert done.stdout_bytes == client.get(f"/sessions/{session_id}/export?format={form}").data
+
+
 def test_by_the_command_line(full, home, tmp_path):
     run = CliRunner().invoke
     file = tmp_path / "all.jsonl"

@@ -251,13 +251,14 @@ def test_the_command_line_takes_along_whose_it_is_told(app, adas, home):
 
     from webchat.cli import main
 
-    def exported(*options: str) -> str:
+    def exported(*options: str) -> tuple[int, str, str]:
         result = CliRunner().invoke(main, ["export", "--home", str(home), *options])
-        assert result.exit_code == 0
-        return result.output
+        return result.exit_code, result.stdout, result.stderr
 
-    assert WORD in exported("--owner", "ada")
-    assert exported("--owner", "bob") == exported() == ""
+    assert WORD in exported("--owner", "ada")[1]
+    assert exported("--owner", "bob") == (0, "", "")
+    code, nothing, said = exported()
+    assert (code, nothing, "1 person has sessions" in said) == (1, "", True)
     assert CliRunner().invoke(main, ["export", "--home", str(home), "--owner", "bob", adas["s"]]).exit_code == 1
 
 

@@ -26,3 +26,5 @@ PROMPTS_FOLDER = "prompts"
 ANSWER_HEADER = "Webchat-Answer"
 """Marks responses of our views and error handlers. Clients accept no others: a host application or a proxy may send its
 sign-in page instead."""
+EXPORT_FORMATS = {"jsonl": "application/jsonl", "md": "text/markdown", "html": "text/html"}
+"""The media types of exports, by the extensions of their files."""

@@ -13,6 +13,7 @@ from webchat.archive.growth import Growth
 from webchat.archive.importer import Importer
 from webchat.archive.intake import Intake, Terms
 from webchat.archive.pictures import picture_line
+from webchat.archive.readable import as_html, as_markdown
 from webchat.archive.reading import conversations
 from webchat.chat.picture import MEDIA_TYPES
 from webchat.errors import storing
@@ -40,10 +41,23 @@ class Archive:
         allowance: Allowance,
     ) -> None:
         self._store, self._storage, self._longest_title = store, storage, limits.title
+        self._supervisor = supervisor
         self.importer = Importer(storage, supervisor, allowance, limits.sessions)
         self._growth = Growth(storage, supervisor, allowance)
         self.at_once = AT_ONCE
         self._left_out: dict[str | None, list[LeftOut]] = {}
+
+    def export_as(
+        self, form: str, sessions: Sequence[WebChatSession], note: NoteLeftOut, title: str
+    ) -> Iterator[bytes]:
+        """The sessions in one of the `EXPORT_FORMATS`. `title`, the chat's name, heads its answers."""
+        if form == "jsonl":
+            return self.export(sessions, note)
+        told = read_each(sessions, lambda session: self._supervisor.read(session.session_id).messages, note)
+        heading = sessions[0].description if len(sessions) == 1 else title
+        read_picture = self._storage.pictures.read
+        text = as_markdown(told, title) if form == "md" else as_html(told, title, heading, read_picture)
+        return (part.encode() for part in text)
 
     def export(self, sessions: Iterable[WebChatSession], note: NoteLeftOut) -> Iterator[bytes]:
         """The sessions as JSON Lines, one at a time. One that cannot be read is named there and passed to `note`."""

@@ -16,6 +16,7 @@ from webchat.chat.plain import one_line
 from webchat.cli.output import written
 from webchat.cli.place import Place, place_options
 from webchat.cli.terminal import plain, refusal
+from webchat.conventions import EXPORT_FORMATS
 from webchat.errors import WebChatError
 from webchat.serving.logs import printable
 
@@ -56,15 +57,24 @@ def _kept(place: Place) -> Iterator[WebChatSessionManager]:
 @_owner_option
 @click.argument("session_ids", nargs=-1, metavar="[SESSION]...")
 @click.option("-o", "--output", default="-", help="File to write to; standard output by default.", metavar="FILE")
-def export_sessions(place: Place, owner: str | None, session_ids: tuple[str, ...], output: str) -> None:
-    """Export sessions as JSON Lines; by default all of them."""
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(list(EXPORT_FORMATS)),
+    default="jsonl",
+    show_default=True,
+    help="JSON Lines with everything, which can be imported, or Markdown or HTML for reading.",
+)
+def export_sessions(place: Place, owner: str | None, session_ids: tuple[str, ...], output: str, form: str) -> None:
+    """Export sessions; by default all of them."""
     with _kept(place) as manager:
         every = sorted(manager.list_sessions(owner), key=lambda session: (session.created_at, session.session_id))
         chosen = [manager.get_session(name, owner) for name in session_ids] or [item for item in every if item.begun]
         others = _others(manager) if owner is None and not session_ids else 0
+        title = config.load(place, os.environ)[0].title
         left_out: list[LeftOut] = []
         with written(output) as file:
-            for part in manager.archive.export(chosen, left_out.append):
+            for part in manager.archive.export_as(form, chosen, left_out.append, title):
                 file.write(part)
     for one in left_out:
         click.echo(printable(one.told), err=True)

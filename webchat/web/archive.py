@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import chain, islice
 from urllib.parse import quote
 
 from flask import Blueprint, Response, g, request, stream_with_context
 
-from webchat.archive.export import NoteLeftOut, read_each, refuse
-from webchat.archive.readable import as_html, as_markdown
-from webchat.chat.message import Message
+from webchat.archive.export import NoteLeftOut, refuse
+from webchat.conventions import EXPORT_FORMATS
 from webchat.errors import InvalidInput
 from webchat.session_store import WebChatSession
 from webchat.web.context import chat_of, client, manager, owner
 from webchat.web.streams import holding
-
-KINDS = {"jsonl": "application/jsonl", "md": "text/markdown", "html": "text/html"}
 
 
 def register(blueprint: Blueprint) -> None:
@@ -54,29 +51,14 @@ def _in_file_names(title: str) -> str:
 def _file(sessions: Sequence[WebChatSession], name: str, plain: str, note: NoteLeftOut) -> Response:
     """A download of that name; `plain` is its name in ASCII."""
     kind = request.args.get("format", "jsonl")
-    if kind not in KINDS:
-        raise InvalidInput(f"format is one of {', '.join(KINDS)}.")
+    if kind not in EXPORT_FORMATS:
+        raise InvalidInput(f"format is one of {', '.join(EXPORT_FORMATS)}.")
     g.place = chat_of().downloads.take(client())
-    parts = _parts(kind, sessions, note)
+    parts = manager().archive.export_as(kind, sessions, note, chat_of().title)
     first = [*islice(parts, 1)]  # what goes wrong with the first part is an error page
-    response = Response(stream_with_context(chain(first, parts)), mimetype=KINDS[kind])
+    response = Response(stream_with_context(chain(first, parts)), mimetype=EXPORT_FORMATS[kind])
     names = {"filename": f"{name if name.isascii() else plain}.{kind}"}
     if not name.isascii():
         names["filename*"] = f"UTF-8''{quote(name)}.{kind}"  # RFC 5987: a header itself is ASCII
     response.headers.set("Content-Disposition", "attachment", **names)
     return holding(response)
-
-
-def _parts(kind: str, sessions: Sequence[WebChatSession], note: NoteLeftOut) -> Iterator[bytes]:
-    title = chat_of().title
-    if kind == "jsonl":
-        return manager().archive.export(sessions, note)
-    read_picture = manager().storage.pictures.read
-    told = read_each(sessions, _messages, note)
-    heading = sessions[0].description if len(sessions) == 1 else title
-    text = as_markdown(told, title) if kind == "md" else as_html(told, title, heading, read_picture)
-    return (part.encode() for part in text)
-
-
-def _messages(session: WebChatSession) -> Sequence[Message]:
-    return manager().read_conversation(session.session_id).messages
