@@ -338,3 +338,20 @@ def test_an_export_of_one_is_imported_as_a_session_like_others(temporary, client
     other.archive.bring_in(io.BytesIO(data.replace(b'"description"', b'"temporary": true, "description"', 1)))
     assert not other.get_session(temporary).temporary
     other.close()
+
+
+def test_an_export_of_an_ended_one_is_imported_under_another_id(temporary, client, manager):
+    data = client.get(f"/sessions/{temporary}/export?format=jsonl").data
+    assert manager.archive.bring_in(io.BytesIO(data)).known == 1, "while it lives"
+    manager.end_session(temporary)
+    (copy,) = manager.archive.bring_in(io.BytesIO(data)).imported
+    assert copy != temporary
+    assert manager.archive.bring_in(io.BytesIO(data)).known == 1, "and only once"
+    assert client.get(f"/sessions/{copy}", headers=JSON).json["messages"][0]["content"] == f"I play the {MARK}"
+    assert manager.send_message("go on", copy) == "You said: go on"
+    assert post(client, f"/sessions/{copy}/delete").json["deleted"]
+    manager.storage.replies.begin(temporary, {})
+    assert manager.storage.ended() == [temporary], "a late writer still reaches memory alone"
+    manager.temporary.end_left()
+    assert manager.housekeeping.purge_all(None) == 1
+    assert client.get(f"/sessions/{copy}").status_code == 404

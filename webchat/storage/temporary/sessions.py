@@ -12,6 +12,8 @@ from webchat.storage.protocols import Lookup, Sessions, Shelf
 
 MOST = 20
 """Temporary sessions of one person."""
+ENDED = "\0ended"
+"""The owner of an ended temporary session, for an import: its id stays temporary. Nobody's name has a NUL."""
 
 
 class RoutedSessions:
@@ -70,8 +72,8 @@ class RoutedSessions:
         return self._main.newest()
 
     def lookup(self) -> Lookup:
-        main, memory = self._main.lookup(), self._memory.lookup()
-        return lambda session_id: memory(session_id) or main(session_id)
+        """An ended temporary one seems to be somebody else's, so that an import gives its copy another id."""
+        return self._looked_up(self._main.lookup())
 
     def version(self, owner: str | None) -> object:
         return self._main.version(owner), self._memory.version(owner)
@@ -143,7 +145,7 @@ class RoutedSessions:
                 engine.touch_all(own, what)
 
     def claim(self, choose: Callable[[Lookup], Collection[str]], owner: str | None, most: int) -> None:
-        self._main.claim(choose, owner, most)
+        self._main.claim(lambda main: choose(self._looked_up(main)), owner, most)
 
     def complete(self, rows: Collection[Row]) -> None:
         self._main.complete(rows)
@@ -161,6 +163,16 @@ class RoutedSessions:
 
     def _of(self, session_id: str) -> Sessions:
         return self._memory if session_id in self._temporary else self._main
+
+    def _looked_up(self, main: Lookup) -> Lookup:
+        memory = self._memory.lookup()
+
+        def look_up(session_id: str) -> Row | None:
+            if session_id not in self._temporary:
+                return main(session_id)
+            return memory(session_id) or {"session_id": session_id, "owner": ENDED}
+
+        return look_up
 
     def _as_seen(self, sessions: list[WebChatSession]) -> list[WebChatSession]:
         """While a temporary session is current, no other is."""
