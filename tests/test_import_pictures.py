@@ -165,6 +165,21 @@ def test_pictures_come_to_an_answer_that_has_grown_too(manager, bring_in):
     assert manager.conversation(session_id).last.siblings == ()
 
 
+def test_an_answer_that_has_grown_in_an_export_without_its_picture_stands_beside_the_one_here(manager, bring_in):
+    half = drawing("file_0001")
+    (session_id,) = bring_in(packed([half], file_0001=png(1)))
+    longer = copy.deepcopy(half)
+    longer["mapping"]["a"] = chatgpt.node("a", "t0", "assistant", chatgpt.said("A kite."))
+    longer["current_node"] = "a"
+    assert bring_in([longer]) == [session_id]
+    assert bring_in([longer]) == []
+    answer = manager.conversation(session_id).last
+    assert (answer.content.endswith("A kite."), len(answer.siblings)) == (True, 2)
+    (other,) = set(answer.siblings) - {answer.id}
+    manager.select(session_id, other)
+    assert seen(manager, session_id)[2] == [png(1)]
+
+
 def test_a_text_that_was_attached_comes_to_a_message_that_is_here(manager, bring_in):
     def export(*attachments):
         message = {"uuid": "m", "sender": "human", "text": "Look", "attachments": [*attachments]}

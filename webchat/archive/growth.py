@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 
 from webchat.archive.brought import Brought
-from webchat.archive.likeness import says_the_same, shows_less, shows_more
+from webchat.archive.likeness import says_more, says_the_same, shows_less, shows_more
 from webchat.chat.message import Message
 from webchat.chat.parts import Part, Reasoning, Text, ToolCall
 from webchat.chat.tree import Tree
@@ -113,9 +113,12 @@ def _new(tree: Tree, here: Mapping[str, Message], found: Brought) -> _New:
         before = here.get(name)
         if before is None or not _is_one(name, here, tails):
             continue
-        is_fuller = shows_more(before, after)
-        if (is_fuller or shows_less(before, after)) and says_the_same(before, after, found.shown.get(name, ())):
-            amended += [after] if is_fuller else []
+        is_fuller, lines = shows_more(before, after), found.shown.get(name, ())
+        if (is_fuller or shows_less(before, after)) and says_the_same(before, after, lines):
+            if is_fuller:
+                amended.append(after)
+            elif says_more(before, after, lines):  # neither the new words nor the pictures here are lost
+                beside[name] = replace(after, id=_id_beside(after))
         elif more := _more(before, after):
             longer.append(more)
         elif _is_another(before, after):

@@ -29,6 +29,11 @@ def says_the_same(before: Message, after: Message, lines: Collection[str]) -> bo
     return has.startswith(had) and after.reasoning.startswith(before.reasoning) and more[: len(steps)] == steps
 
 
+def says_more(before: Message, after: Message, lines: Collection[str]) -> bool:
+    """Whether an answer that says the same has grown, apart from placeholder lines of pictures."""
+    return len(_words(after.content, lines)) > len(_words(before.content, lines))
+
+
 def _pictures(message: Message) -> set[str]:
     """The keys of sent pictures, and the base64 of those in an answer."""
     sent = {picture.key for picture in message.pictures}
