@@ -334,6 +334,14 @@ def test_the_tokens_used_come_once_and_last_before_the_finish(ask):
     assert pieces == ["Hi", Event("usage", data=last), Event("finish", "stop")]
 
 
+@pytest.mark.parametrize("code", [0, "0", 200, None, "ok"])
+def test_a_code_of_success_in_each_chunk_is_no_error(ask, code):
+    success = {"code": code, "message": "Success"}
+    last = {"choices": [], "usage": {"prompt_tokens": 3}}
+    answer = sends({**delta(content="Hi"), **success}, success, {**ended(), **success}, {**last, **success}, DONE)
+    assert text_of(ask(answer)) == "Hi"
+
+
 @pytest.mark.parametrize(
     ("entry", "size"),
     [

@@ -130,13 +130,15 @@ def no_list(endpoint: Endpoint) -> BackendUnavailable:
 def report_in(answer: Any) -> Any:  # noqa: ANN401
     """The error that a server sent in the place of a piece of an answer; None if this is none.
 
-    OpenAI: {"error": …}; vLLM: {"object": "error", "message", "code"}, and gateways the same without the first.
+    OpenAI: {"error": …}; vLLM: {"object": "error", "message", "code"}, and gateways the same without the first. Some
+    gateways put a code of success, and a message such as "Success", into every chunk.
     """
     if not isinstance(answer, dict):
         return None
     if answer.get("error"):
         return answer["error"]
-    is_report = answer.get("object") == "error" or ("message" in answer and "code" in answer)
+    has_failed = "message" in answer and answer.get("code") not in (None, 0, 200, "", "0", "200", "ok", "success")
+    is_report = answer.get("object") == "error" or (has_failed and "choices" not in answer and "usage" not in answer)
     return answer if is_report and not answer.get("choices") else None
 
 
