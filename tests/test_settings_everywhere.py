@@ -165,6 +165,32 @@ def test_one_message_reads_no_file_of_settings_again(home, start, old, monkeypat
     assert not [path for path in read if path.endswith(settings_path(home).name)]
 
 
+class Edited(MemoryDocuments):
+    """What an editor has open: it is cut off and written again whenever it has been read."""
+
+    is_open = False
+
+    def read(self, name: str) -> bytes | None:
+        data = super().read(name)
+        if self.is_open:
+            with self.changing(name) as draft:
+                draft.data = b'{"backend": "op'
+        return data
+
+
+def test_a_file_that_an_editor_cuts_off_while_it_is_followed_replaces_nobody(home, start, old, new):
+    documents = Edited()
+    config.save(documents, asks(old))
+    live = LiveSettings({}, {}, documents)
+    manager = start().extensions["webchat"]
+    manager.use_backend(live.first_backend())
+    backend = manager.backend
+    config.save(documents, asks(new))
+    documents.is_open = True
+    live.follow(manager)
+    assert manager.backend is backend
+
+
 class Failing(MemoryDocuments):
     """A database that answers what version there is, and then is away."""
 

@@ -116,6 +116,8 @@ class LiveSettings:
             return
         with self._saving:
             settings, _ = self.load()
+            if not self._is_whole:  # an editor is writing it again
+                return
             try:
                 backend, is_nobody = self._new_backend(settings), False
             except InvalidInput as error:
