@@ -77,7 +77,8 @@ def _seldom(is_out: Callable[[], bool]) -> Callable[[], bool]:
     def is_out_by_now() -> bool:
         nonlocal last, next_look
         if not last and time.monotonic() >= next_look:
-            last, next_look = is_out(), time.monotonic() + POLL_INTERVAL
+            next_look = time.monotonic() + POLL_INTERVAL  # also if it cannot be looked up
+            last = is_out()
         return last
 
     return is_out_by_now
