@@ -64,6 +64,13 @@ def test_sessions_are_listed_and_shown_as_on_the_page(server, sessions):
     assert json.loads(sessions("show", second, "--json")) == server.get(f"/sessions/{second}", headers=JSON).json()
 
 
+def test_a_temporary_one_is_marked(server):
+    says(server, "about kettles")
+    server.post("/messages", data={"message": "about teapots", "temporary": "1"}, headers=JSON)
+    listed = CliRunner().invoke(main, ["sessions", "--url", str(server.base_url)]).stdout.splitlines()
+    assert [re.split(r"  +", line)[2:] for line in listed] == [["Temporary chat", "(temporary)"], ["about kettles"]]
+
+
 def test_a_long_list_is_cut_unless_all_is_asked_for(server, sessions):
     for number in range(52):
         made = server.post("/api/session", json={"description": f"session {number}"}).json()["session_id"]

@@ -40,7 +40,7 @@ def session_group() -> None:
 @click.option("--folder", help="Only sessions in this folder.", metavar="FOLDER")
 @click.option("--all", "every", is_flag=True, help=f"List all, not only the first {SHOWN}.")
 def list_sessions(where: Where, as_json: bool, show: str | None, folder: str | None, every: bool) -> None:
-    """List sessions: pinned ones first, then the newest."""
+    """List sessions: temporary and pinned ones first, then the newest."""
     with where.sessions() as chat:
         rows = chat.rows(show or "", folder)
         found = list(rows if every else islice(rows, SHOWN + 1))

@@ -57,7 +57,7 @@ def question_line(part: Fields) -> str:
 
 def session_line(row: Fields) -> str:
     """A session in a list: its short id, time of last activity, and title."""
-    marks = [word for word in ("pinned", "archived", "waiting") if row.get(word)]
+    marks = [word for word in ("temporary", "pinned", "archived", "waiting") if row.get(word)]
     told = f"  ({', '.join(marks)})" if marks else ""
     return f"{_name(row):8}  {when(row['last_active']):16}  {safe_line(row['description'])}{told}"
 
