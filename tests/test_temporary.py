@@ -184,6 +184,21 @@ def test_a_message_that_comes_too_late_is_offered_to_a_temporary_chat(temporary,
     assert form.select_one("input[name=temporary]")["value"] == "1"
 
 
+def test_browsers_restore_no_text_of_it(temporary, client, manager, backend):
+    asked = manager.conversation(temporary).messages[0].id
+    change = client.get(f"/sessions/{temporary}/messages/{asked}/edit")
+    late = client.post("/sessions/none/messages", data={"message": "more", "temporary": "1"})
+    goes_on = threading.Event()
+    backend.plays("begun", goes_on)
+    manager.post_message(temporary, "slowly")
+    client.post(f"/sessions/{temporary}/messages", data={"message": "waits"})
+    chat = client.get(f"/sessions/{temporary}")
+    fields = [field for told in (change, late, chat) for field in Page(told).soup.select("textarea[name=message]")]
+    assert [field.get("autocomplete") for field in fields] == ["off"] * 4
+    goes_on.set()
+    until(lambda: manager.answers_in_flight == 0)
+
+
 # Ended
 
 
