@@ -328,6 +328,39 @@ def test_a_person_has_twenty_at_most(here, manager):
     manager.create_session()
 
 
+def test_a_refused_one_leaves_nothing_behind(here, client, manager, backend, caplog):
+    for _ in range(20):
+        manager.send_message("hello", manager.create_session(temporary=True).session_id)
+    before = backend.calls.count("create_session")
+    told = post(client, "/sessions", temporary="1")
+    assert (told.status_code, told.json["error"]) == (
+        409,
+        "There are 20 temporary chats, as many as are kept. Delete some first.",
+    )
+    assert backend.calls.count("create_session") == before
+    assert "Traceback" not in caplog.text
+
+
+def test_what_the_list_cannot_take_is_ended_at_the_backend(manager, backend, monkeypatch):
+    def full(*_args, **_fields):
+        raise StorageError("The list could not be saved", OSError(28, "full"))
+
+    monkeypatch.setattr(manager.store.sessions, "insert", full)
+    with pytest.raises(StorageError, match="could not be saved"):
+        manager.create_session()
+    assert backend.calls[-2:] == ["create_session", "end_session"]
+
+
+def test_the_id_of_one_that_was_refused_is_not_kept(here, manager):
+    row = {"session_id": "a" * 32, "temporary": True, "begun": True, "is_active": True}
+    for number in range(20):
+        manager.storage.sessions.insert({**row, "session_id": f"{number:032}"}, 0)
+    with pytest.raises(LimitReached):
+        manager.storage.sessions.insert(row, 0)
+    manager.storage.sessions.insert({**row, "temporary": None}, 0)
+    assert not manager.get_session("a" * 32).temporary
+
+
 def test_all_together_take_no_more_than_their_memory(temporary, manager):
     manager.storage.most_bytes = 3000
     with pytest.raises(StorageError, match="temporary chats take as much"):

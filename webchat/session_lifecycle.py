@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +15,7 @@ from webchat.chat.conversation import Conversation
 from webchat.chat.message import Message, history
 from webchat.chat.parts import closed
 from webchat.chat.texts import DEFAULT_DESCRIPTION, TEMPORARY_TITLE, checked_title
-from webchat.errors import AgentFixed, BackendUnavailable, InvalidInput, SessionExists, storing
+from webchat.errors import AgentFixed, BackendUnavailable, InvalidInput, SessionExists, WebChatError, storing
 from webchat.limits import CHOSEN
 from webchat.replies.allowance import Allowance
 from webchat.replies.current_backend import CurrentBackend
@@ -105,11 +106,7 @@ class SessionLifecycle:
         made = self._store.made_with(key, owner) if key else None
         if made:
             return _info_of(made)
-        if temporary:
-            self._temporary.require_offered()
-        else:
-            self._supervisor.require_disk()
-            self._store.require_room(owner)
+        self._require_room(owner, temporary=temporary)
         info = self._current.attached.create(working_dir, description)
         if not is_session_id(info.session_id):
             raise BackendUnavailable("The backend gave the new session a name that cannot be used.")
@@ -122,7 +119,19 @@ class SessionLifecycle:
                 raise
             self._current.attached.end(info.session_id)  # a request with the same key was quicker
             return _info_of(made)
+        except (WebChatError, OSError):
+            with suppress(BackendUnavailable):  # what is to be told is why it could not be stored
+                self._current.attached.end(info.session_id)
+            raise
         return info
+
+    def _require_room(self, owner: str | None, *, temporary: bool) -> None:
+        """Before a session is created at the backend that could not be stored."""
+        if temporary:
+            self._temporary.require_room(owner)
+        else:
+            self._supervisor.require_disk()
+            self._store.require_room(owner)
 
     def new(
         self, owner: str | None, working_dir: str | None, options: Mapping[str, str] | None, *, temporary: bool

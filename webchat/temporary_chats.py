@@ -49,10 +49,11 @@ class TemporaryChats:
         """Whether there can be any."""
         return self._storage is not None
 
-    def require_offered(self) -> None:
-        """Raises InvalidInput if there cannot be any."""
+    def require_room(self, owner: str | None) -> None:
+        """Raises InvalidInput if there cannot be any, LimitReached if the person may not begin one more."""
         if self._storage is None:
             raise InvalidInput(NOT_HERE)
+        self._storage.sessions.require_temporary_room(owner)
 
     def end_among(self, session_ids: Iterable[str], owner: str | None) -> list[str]:
         """End those of a person's sessions that are temporary, for good; returns the others."""

@@ -79,9 +79,9 @@ class Intake:
             if batch:
                 self._importer.add(batch, self._terms.owner, report)
         except LimitReached as error:
-            raise (LimitReached(error.most, so_far) if report.imported else error) from error
+            raise (LimitReached(error.most, so_far) if report.imported else error) from None
         except NoRoom as error:
-            raise (NoRoom(error.most, so_far) if report.imported else error) from error
+            raise (NoRoom(error.most, so_far) if report.imported else error) from None
         except StorageError as error:
             raise (StorageError(error.what, error.cause, so_far) if report.imported else error) from error
         self._watch.added, self._size = self._before + len(report.imported), 0

@@ -103,11 +103,15 @@ class RoutedSessions:
             return
         if self._main.row(session_id):
             raise SessionExists(session_id)
+        is_new = session_id not in self._temporary
         self._temporary.add(session_id)
         try:
+            self.require_temporary_room(row.get("owner"))
             self._memory.insert(row, MOST)
-        except LimitReached as error:
-            raise LimitReached(MOST, what="temporary chats") from error
+        except BaseException:
+            if is_new:
+                self._temporary.discard(session_id)
+            raise
 
     def update(
         self,
@@ -134,6 +138,13 @@ class RoutedSessions:
 
     def require_room(self, owner: str | None, more: int, most: int) -> None:
         self._main.require_room(owner, more, most)
+
+    def require_temporary_room(self, owner: str | None) -> None:
+        """Raises LimitReached if the owner may not have one more temporary one."""
+        try:
+            self._memory.require_room(owner, 1, MOST)
+        except LimitReached:
+            raise LimitReached(MOST, what="temporary chats") from None
 
     def touch(self, session_id: str, what: str, at: str) -> None:
         self._of(session_id).touch(session_id, what, at)
