@@ -11,6 +11,7 @@ from hashlib import sha256
 from typing import Any
 
 from webchat.chat.times import seconds_of, time_of
+from webchat.chat.trash_times import TRASH_KEYS, mark_of
 from webchat.errors import InvalidInput, LimitReached, TooLarge, storing
 from webchat.memory.file import Memories, Memory, MemoryFile, by_time, dump, is_memory, parse, said, view
 from webchat.memory.shared import SharedMemories
@@ -20,7 +21,6 @@ from webchat.storage.protocols.documents import MEMORIES, Documents, Draft
 LONGEST, MOST, MOST_TEXT = 10_000, 2_000, 1_000_000
 """Characters of a memory; memories of one person with those in the trash, and characters of all of them: the file is
 read whole for each."""
-TRASH_KEYS = ("deleted_at", "kept_since")
 Rows = Iterable[dict[str, Any]]
 
 
@@ -103,9 +103,9 @@ class MemoryStore:
         with self._changing(owner) as (draft, file):
             mine = [row for row in (*file.rows, *file.trash) if row.get("owner") == owner]
             here, added = set(map(said, mine)), 0
-            for found, in_trash in ((memories, False), (trash, True)):
+            for found, mark in ((memories, None), (trash, self._trash_mark(file))):
                 for row in (row for row in found if is_memory(row) and said(row) not in here):
-                    self._take_in(file, row, owner, in_trash=in_trash)
+                    self._take_in(file, row, owner, mark)
                     here.add(said(row))
                     added += 1
             if added:
@@ -113,7 +113,7 @@ class MemoryStore:
                 self._replace(draft, file)
         return added
 
-    def _take_in(self, file: MemoryFile, row: dict[str, Any], owner: str | None, *, in_trash: bool) -> None:
+    def _take_in(self, file: MemoryFile, row: dict[str, Any], owner: str | None, mark: dict[str, str] | None) -> None:
         brought = view(row)
         _require_utf8(brought["content"])
         if len(brought["content"]) > LONGEST:
@@ -121,9 +121,8 @@ class MemoryStore:
         self._require_room(file, brought["content"], owner)
         new = file.new_row(brought["timestamp"], brought["content"], owner)
         new |= {"category": brought["category"], "tags": brought["tags"]}
-        if in_trash:
-            times = {key: str(row[key]) for key in TRASH_KEYS if row.get(key)}
-            file.trash.append({**file.rows.pop(), **(times or self._trash_mark(file))})
+        if mark:
+            file.trash.append({**file.rows.pop(), **mark_of(row, mark)})
 
     def delete(self, memory_id: str, owner: str | None = None) -> bool:
         """Move a memory to the trash; False if there is none. Its id is not used again. Raises StorageError."""
