@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from contextlib import closing, contextmanager
 
 import pytest
@@ -10,11 +11,15 @@ from click.testing import CliRunner
 
 from tests.scripted import ScriptedBackend
 from webchat.chat.queued import QueuedMessage
+from webchat.chat.times import seconds_of, utc_now
 from webchat.cli import main
 from webchat.cli.output import written
 from webchat.config import Settings
+from webchat.errors import StorageError
+from webchat.limits import Limits
 from webchat.manager import WebChatSessionManager
 from webchat.memory import MemoryStore
+from webchat.people import Mover
 from webchat.storage import storage_at
 
 LONG_AGO = "2026-01-02T03:04:05+00:00"
@@ -123,3 +128,110 @@ def test_an_export_of_nothing_replaces_the_file(home, tmp_path):
     assert webchat("export", "--home", home, "-o", path).stderr == ""
     assert path.read_bytes() == b""
     webchat("export", "--home", home, "-o", tmp_path / "no" / "such", code=1)
+
+
+def rewritten(path, **members):
+    """The export with these members, named without their ends, changed."""
+    with zipfile.ZipFile(path) as before:
+        contents = {name: before.read(name) for name in before.namelist()}
+    with zipfile.ZipFile(path, "w") as after:
+        for name, data in contents.items():
+            after.writestr(name, members.get(name.partition(".")[0], lambda same: same)(data))
+
+
+class TestAnImportThatBreaksOff:
+    @pytest.fixture
+    def thrown_away(self, exported, home):
+        """The export with one session more in the trash."""
+        with kept(Settings(home=home).storage) as (manager, _):
+            session_id = manager.create_session(owner="ada").session_id
+            manager.send_message("thrown away too", session_id, "ada")
+            manager.housekeeping.delete([session_id], "ada")
+        webchat("people", "export", "ada", "-o", exported, "--home", home)
+        return exported
+
+    def brought(self, manager, memory, path):
+        """What an import of the file brings in besides the sessions of the list."""
+        with path.open("rb") as file:
+            manager.archive.bring_in(file, "ada")
+            return Mover(manager, memory, "ada").bring_rest(file)
+
+    def test_is_finished_by_the_next_one(self, thrown_away, there, monkeypatch):
+        with kept(there[1]) as (manager, memory):
+            importer = manager.archive.importer
+            add, left = importer.add, [1, 1, 1]  # the sessions of the list, and one of the trash
+
+            def break_off(*batch):
+                if not left:
+                    raise StorageError("The sessions could not be imported", OSError(28, "full"))
+                left.pop()
+                add(*batch)
+
+            manager.archive.at_once = 1
+            monkeypatch.setattr(importer, "add", break_off)
+            with pytest.raises(StorageError):
+                self.brought(manager, memory, thrown_away)
+            monkeypatch.undo()
+            assert {item.description for item in manager.list_sessions("ada")} == {"about kettles", "about teapots"}
+            assert len(manager.store.trash("ada")) == 1
+
+            moved = self.brought(manager, memory, thrown_away)
+            assert (moved.trash, moved.memories, moved.waiting, moved.problems) == (1, 2, 1, [])
+            assert {item.description for item in manager.list_sessions("ada")} == {"about kettles", "about teapots"}
+            assert {item.deleted_at for item in manager.store.trash("ada")} == {LONG_AGO}
+
+    def test_never_breaks_off_because_of_the_trash(self, thrown_away, tmp_path):
+        with closing(storage_at(Settings(home=tmp_path / "small").storage)) as storage:
+            manager = WebChatSessionManager(ScriptedBackend(), storage, limits=Limits(sessions=2))
+            moved = self.brought(manager, MemoryStore(storage.documents), thrown_away)
+            assert (moved.trash, moved.waiting, len(manager.list_sessions("ada"))) == (2, 1, 2)
+
+    @pytest.mark.parametrize("since", ["sent", "sent from the field", "deleted"])
+    def test_does_not_bring_back_a_message_that_was_dealt_with(self, exported, there, since):
+        with kept(there[1]) as (manager, memory):
+            self.brought(manager, memory, exported)
+            [teapots] = [item for item in manager.list_sessions("ada") if item.description == "about teapots"]
+            with manager.storage.queue.changing(teapots.session_id) as items:
+                [waiting] = items
+                items.clear()
+            if since == "deleted":
+                manager.housekeeping.delete([teapots.session_id], "ada")
+            else:
+                key = waiting.key if since == "sent" else "another"
+                manager.post_message(teapots.session_id, waiting.text, "ada", key=key).wait(10)
+            assert self.brought(manager, memory, exported).waiting == 0
+            assert manager.queue.returned(teapots.session_id) == ()
+
+
+@pytest.mark.parametrize(
+    "time", [5, {"a": 1}, ["x"], True, "garbage", "2026-01-02\ud80003:04:05", "9999-12-31T00:00:00Z", None]
+)
+def test_a_time_in_the_trash_that_is_none_or_still_to_come_is_now(exported, there, time):
+    def with_time(data):
+        times = json.loads(data)
+        return json.dumps({key: {"deleted_at": time, "kept_since": time} for key in times}).encode()
+
+    def with_times(data):
+        found = json.loads(data)
+        trash = [{**row, "deleted_at": time, "kept_since": time} for row in found["trash"]]
+        return json.dumps({**found, "trash": trash}).encode()
+
+    rewritten(exported, deleted=with_time, memories=with_times)
+    options, place = there
+    with kept(place) as (manager, _):
+        bobs = [manager.create_session(owner="bob").session_id for _ in range(2)]
+        manager.send_message("bob's own", bobs[0], "bob")
+    before = utc_now()
+    assert "1 into the trash, 2 memories" in webchat("import", *options, "--owner", "ada", exported).output
+    with closing(storage_at(place)) as storage:
+        manager, memory = WebChatSessionManager(ScriptedBackend(), storage), MemoryStore(storage.documents)
+        manager.housekeeping.delete([bobs[0]], "bob")
+        manager.housekeeping.empty_expired()
+        assert [item.description for item in manager.housekeeping.trash("bob")] == ["bob's own"]
+        [gone] = manager.housekeeping.trash("ada")
+        assert before <= gone.deleted_at <= utc_now()
+        assert manager.store.row(gone.session_id).get("kept_since") is None
+        assert [row["content"] for row in memory.trash("ada")] == ["forget me"]
+        [row] = memory.taken_along("ada")["trash"]
+        assert seconds_of(before) - 1 <= seconds_of(row["deleted_at"])
+        assert "kept_since" not in row

@@ -20,7 +20,7 @@ from webchat.errors import storing
 from webchat.limits import Limits
 from webchat.replies.allowance import Allowance
 from webchat.replies.supervisor import ReplySupervisor
-from webchat.session_store import WebChatSession, WebChatSessionStore
+from webchat.session_store import Row, WebChatSession, WebChatSessionStore
 from webchat.storage.protocols import Storage
 
 __all__ = ["Archive", "Report"]
@@ -100,11 +100,13 @@ class Archive:
         owner: str | None = None,
         watch: Watch | None = None,
         may_work_in: Callable[[str], bool] | None = None,
+        mark: Callable[[str], Row] | None = None,
     ) -> Report:
         """Import a file: our own export, or one of another program (`webchat.archive.sources`), packed or not.
 
         `watch` tracks the progress, sets the limits and can cancel. `may_work_in` says which folders sessions may keep;
-        by default any if there is no owner, else none.
+        by default any if there is no owner, else none. `mark` gives the fields that put a session into the trash, by
+        its id in the file; by default none is put there.
 
         To an existing session that came from another program what is new is added; all others, and those in the trash,
         are left as they are. What is somebody else's is imported under another id, the same one each time. Raises
@@ -112,7 +114,8 @@ class Archive:
         """
         watch = watch or Watch()
         may_work_in = may_work_in or (lambda folder: owner is None)
-        terms = Terms(owner, may_work_in, self._longest_title, self.at_once)
+        mark = mark or (lambda session_id: {})
+        terms = Terms(owner, may_work_in, self._longest_title, self.at_once, mark)
         intake = Intake(self.importer, self._growth, terms, watch)
         for found in conversations(file, intake.report, watch):
             intake.take(found)

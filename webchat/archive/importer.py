@@ -100,12 +100,16 @@ class Importer:
             return chosen.new
 
         try:
-            self._sessions.claim(choose, owner, self._most)
+            self._sessions.claim(choose, owner, self._most_of(batch))
             yield chosen
         except BaseException:
             with suppress(WebChatError, OSError):  # on a full disk it is left for later
                 self._discard([name for name in self._sessions.claimed() if name in chosen.new])
             raise
+
+    def _most_of(self, batch: Collection[Brought]) -> int:
+        """How many sessions the person may have with these; those in the trash do not count."""
+        return 0 if all(brought.row.get("deleted_at") for brought in batch) else self._most
 
     def _choose(self, brought: Brought, owner: str | None, lookup: Lookup, chosen: _Chosen) -> None:
         name = self._name(brought.session_id, owner, lookup)

@@ -19,12 +19,16 @@ BYTES_AT_ONCE = 8 * 1024 * 1024
 
 @dataclass(frozen=True)
 class Terms:
-    """The sessions' owner, the folders they may keep, their longest title, and how many are added at once."""
+    """The sessions' owner, the folders they may keep, their longest title, and how many are added at once.
+
+    `mark` gives the fields of a session that is imported into the trash, by its id in the file; {} for the list.
+    """
 
     owner: str | None
     may_work_in: Callable[[str], bool]
     longest_title: int
     at_once: int
+    mark: Callable[[str], Row]
 
 
 class Intake:
@@ -54,6 +58,7 @@ class Intake:
     def _collect(self, found: Brought) -> None:
         terms = self._terms
         row = fitted(found.row, terms.may_work_in, terms.longest_title, self.report.problem)
+        row |= terms.mark(found.session_id)
         self._batch[found.session_id] = Brought(row, found.transcript, pictures=found.pictures)
         self._size += found.size
         if len(self._batch) == terms.at_once or self._size > BYTES_AT_ONCE:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import sys
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from typing import IO, TYPE_CHECKING, Any
 
@@ -109,20 +109,18 @@ def import_sessions(place: Place, owner: str | None, files: tuple[Any, ...]) -> 
             problems += len(report.problems)
             if report.stopped:
                 break
-            problems += _bring_rest(manager, file, name, owner, report.imported)
+            problems += _bring_rest(manager, file, name, owner)
     sys.exit(1 if problems else 0)
 
 
-def _bring_rest(
-    manager: WebChatSessionManager, file: IO[bytes], name: str, owner: str | None, imported: Collection[str]
-) -> int:
+def _bring_rest(manager: WebChatSessionManager, file: IO[bytes], name: str, owner: str | None) -> int:
     """Import what else is in a person's export, and say what; returns the number of problems."""
     from webchat.memory import MemoryStore
     from webchat.people import Mover
 
     # For how long memories stay in the trash is for the server to say.
     memory = MemoryStore(manager.storage.documents, trash_days=math.inf)
-    moved = Mover(manager, memory, owner).bring_rest(file, imported)
+    moved = Mover(manager, memory, owner).bring_rest(file)
     if moved is None:
         return 0
     click.echo(f"{name}: {moved.trash} into the trash, {moved.memories} memories, {moved.waiting} unsent messages")

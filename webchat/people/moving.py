@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import IO, Any
 
 from webchat.archive.brought import Brought
-from webchat.chat.queued import queued_of
-from webchat.errors import WebChatError
+from webchat.chat.message import Message
+from webchat.chat.queued import QueuedMessage, queued_of
+from webchat.chat.session import Row
+from webchat.chat.trash_times import mark_of
+from webchat.errors import WebChatError, storing
 from webchat.fileutil import jsonlines
 from webchat.limits import MIB
 from webchat.manager import WebChatSessionManager
@@ -19,7 +22,6 @@ from webchat.memory import MemoryStore
 SESSIONS, TRASH, WAITING = "sessions.jsonl", "trash.jsonl", "waiting.jsonl"
 MEMORIES, DELETED = "memories.json", "deleted.json"
 """The files of such an export; DELETED has for each session in the trash since when it lies there."""
-SINCE = ("deleted_at", "kept_since")
 LARGEST = 64 * MIB
 """Bytes of one of them, but for those with sessions."""
 
@@ -40,10 +42,10 @@ class Mover:
     def __init__(self, manager: WebChatSessionManager, memory: MemoryStore, owner: str | None) -> None:
         self._manager, self._memory, self._owner = manager, memory, owner
 
-    def bring_rest(self, file: IO[bytes], imported: Collection[str]) -> Moved | None:
+    def bring_rest(self, file: IO[bytes]) -> Moved | None:
         """Import the rest of an export whose sessions were just imported; None if it is none of a person.
 
-        `imported` are those of its sessions that are new. Raises StorageError, LimitReached, NoRoom.
+        Raises StorageError, NoRoom; importing the export again brings in the rest then.
         """
         if not file.seekable():
             return None
@@ -55,8 +57,9 @@ class Mover:
                 return None
             moved = Moved()
             self._bring_trash(export, moved)
+            here = self._here()
             for item in map(jsonlines.parse_line, _read(export, WAITING, moved).splitlines()):
-                self._take_back(item or {}, imported, moved)
+                self._take_back(item or {}, here, moved)
             try:
                 moved.memories = self._bring_memories(_object(_read(export, MEMORIES, moved)))
             except WebChatError as error:
@@ -66,44 +69,54 @@ class Mover:
     def _bring_trash(self, export: zipfile.ZipFile, moved: Moved) -> None:
         if not export.getinfo(TRASH).file_size:
             return
-        with export.open(TRASH) as trash:
-            report = self._manager.archive.bring_in(trash, self._owner)
         times = _object(_read(export, DELETED, moved)) if DELETED in export.namelist() else {}
-        name_of = self._names()
-        known = {name_of(session_id): row for session_id, row in times.items() if isinstance(row, dict)}
         now = self._manager.store.trash_mark()
-        for name in report.imported:
-            mark = {key: known.get(name, now).get(key) for key in SINCE}
-            self._manager.store.mark([name], mark if mark["deleted_at"] else now, self._owner)
+
+        def mark(session_id: str) -> Row:
+            known = times.get(session_id)
+            return mark_of(known if isinstance(known, dict) else {}, now)
+
+        with export.open(TRASH) as trash:
+            report = self._manager.archive.bring_in(trash, self._owner, mark=mark)
         moved.trash += len(report.imported)
         moved.problems += report.problems
 
-    def _take_back(self, record: Mapping[str, Any], imported: Collection[str], moved: Moved) -> None:
+    def _take_back(self, record: Mapping[str, Any], here: Callable[[str], Row | None], moved: Moved) -> None:
         """A message that waited is not sent by itself: it is put into the message field of its session."""
         item, session_id = queued_of(record), record.get("session_id")
-        name = self._names()(session_id) if isinstance(session_id, str) else None
-        if item is None or name is None:
+        row = here(session_id) if isinstance(session_id, str) else None
+        if item is None or row is None:
             moved.problems.append("a message that waited could not be imported: it, or its session, is damaged.")
-        elif name in imported:
-            with self._manager.storage.queue.changing(name) as items:
-                items.append(replace(item, returned=True, pictures=(), client=None))
+        elif not row.get("deleted_at") and self._put_back(item, row["session_id"]):
             moved.waiting += 1
             if item.pictures:
+                name = row["session_id"]
                 moved.problems.append(f"the pictures of a message that waits in session {name} are not in the export.")
+
+    def _put_back(self, item: QueuedMessage, session_id: str) -> bool:
+        """Add it to the queue as taken back; False if it is there, or was sent since."""
+        storage = self._manager.storage
+        with storing("A waiting message could not be saved"), storage.queue.changing(session_id) as items:
+            is_known = any(known.key == item.key for known in items)
+            if is_known or any(_is_sent(message, item) for message in storage.transcripts.messages(session_id)):
+                return False
+            items.append(replace(item, returned=True, pictures=(), client=None))
+        return True
 
     def _bring_memories(self, found: Mapping[str, Any]) -> int:
         memories, trash = (_rows(found.get(key)) for key in ("memories", "trash"))
         return self._memory.bring_in(memories, trash, self._owner)
 
-    def _names(self) -> Callable[[str], str | None]:
-        """Returns a function that gives the id that a session of the export has here; None if it is not here."""
+    def _here(self) -> Callable[[str], Row | None]:
+        """Returns a function that gives the record that a session of the export has here; None if it is not here."""
         here = self._manager.archive.importer.here(self._owner)
+        return lambda session_id: here(Brought({"session_id": session_id}, b""))
 
-        def name_of(session_id: str) -> str | None:
-            row = here(Brought({"session_id": session_id}, b""))
-            return str(row["session_id"]) if row else None
 
-        return name_of
+def _is_sent(message: Message, item: QueuedMessage) -> bool:
+    """Whether this is that waiting message; sent from the message field, it has another key."""
+    is_same = message.role == "user" and message.content == item.text and message.created_at >= item.created_at
+    return message.key == item.key or is_same
 
 
 def _rows(found: object) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import IO
 
 from webchat.archive.export import LeftOut
+from webchat.chat.trash_times import TRASH_KEYS
 from webchat.errors import NoSuchPerson, SessionBusy
 from webchat.fileutil import jsonlines
 from webchat.manager import WebChatSessionManager
@@ -106,7 +107,7 @@ class People:
         sessions, trash = store.list_all(name), store.trash(name)
         memories = self._memory.taken_along(name)
         rows = {item.session_id: store.row(item.session_id) for item in trash}
-        deleted = {name: {key: row.get(key) for key in moving.SINCE} for name, row in rows.items()}
+        deleted = {name: {key: row.get(key) for key in TRASH_KEYS} for name, row in rows.items()}
         with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as into:
             for member, content in (
                 (moving.SESSIONS, archive.export(_begun(sessions), left_out.append)),
