@@ -328,6 +328,20 @@ def test_a_person_has_twenty_at_most(here, manager):
     manager.create_session()
 
 
+def test_empty_ones_count_and_the_oldest_makes_room(here, manager, backend):
+    said = manager.create_session(temporary=True).session_id
+    manager.send_message("hello", said)
+    made = [manager.create_session(temporary=True).session_id for _ in range(25)]
+    known = [session.session_id for session in manager.storage.temporary_sessions()]
+    assert {*known} == {said, *made[-19:]}
+    assert backend.calls.count("end_session") == 6
+    for session_id in made[-19:]:
+        manager.send_message("hello", session_id)
+    with pytest.raises(LimitReached, match="20 temporary chats"):
+        manager.create_session(temporary=True)
+    assert len(manager.storage.temporary_sessions()) == 20
+
+
 def test_a_refused_one_leaves_nothing_behind(here, client, manager, backend, caplog):
     for _ in range(20):
         manager.send_message("hello", manager.create_session(temporary=True).session_id)

@@ -106,7 +106,7 @@ class SessionLifecycle:
         made = self._store.made_with(key, owner) if key else None
         if made:
             return _info_of(made)
-        self._require_room(owner, temporary=temporary)
+        self._make_room(owner, temporary=temporary)
         info = self._current.attached.create(working_dir, description)
         if not is_session_id(info.session_id):
             raise BackendUnavailable("The backend gave the new session a name that cannot be used.")
@@ -125,10 +125,10 @@ class SessionLifecycle:
             raise
         return info
 
-    def _require_room(self, owner: str | None, *, temporary: bool) -> None:
+    def _make_room(self, owner: str | None, *, temporary: bool) -> None:
         """Before a session is created at the backend that could not be stored."""
         if temporary:
-            self._temporary.require_room(owner)
+            self._temporary.make_room(owner)
         else:
             self._supervisor.require_disk()
             self._store.require_room(owner)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
+from itertools import islice
 
 from webchat.chat.texts import TEMPORARY_TITLE, title_of
 from webchat.chat.times import seconds_of
@@ -16,6 +17,7 @@ from webchat.session_store import WebChatSession, WebChatSessionStore
 from webchat.session_store.rules import owned
 from webchat.storage.protocols import Storage
 from webchat.storage.temporary.engine import WithTemporary
+from webchat.storage.temporary.sessions import MOST
 
 log = logging.getLogger(__name__)
 NOT_HERE = (
@@ -49,10 +51,18 @@ class TemporaryChats:
         """Whether there can be any."""
         return self._storage is not None
 
-    def require_room(self, owner: str | None) -> None:
-        """Raises InvalidInput if there cannot be any, LimitReached if the person may not begin one more."""
+    def make_room(self, owner: str | None) -> None:
+        """Let a person begin one more: if need be, the oldest one in which nothing was said is ended.
+
+        Raises InvalidInput if there cannot be any, LimitReached if something was said in all of them.
+        """
         if self._storage is None:
             raise InvalidInput(NOT_HERE)
+        theirs = self._storage.sessions.temporary_of(owner)
+        empty = (session for session in reversed(theirs) if not (session.begun or self._is_answering(session)))
+        for session in islice(empty, max(0, len(theirs) + 1 - MOST)):
+            with suppress(SessionNotFound):
+                self._end(session)
         self._storage.sessions.require_temporary_room(owner)
 
     def end_among(self, session_ids: Iterable[str], owner: str | None) -> list[str]:
@@ -69,7 +79,7 @@ class TemporaryChats:
             return
         latest = seconds_of(self._clock()) - self.hours * 3600
         for session in self._storage.temporary_sessions():
-            if seconds_of(session.last_active) < latest and not self._supervisor.is_answering(session.session_id):
+            if seconds_of(session.last_active) < latest and not self._is_answering(session):
                 with suppress(SessionNotFound):
                     self._end(session)
         self._remove(self._storage.ended())
@@ -93,6 +103,9 @@ class TemporaryChats:
         kept = self._store.reactivate(session_id, owner)
         self._storage.bus.publish(session_id, urgent=True)
         return kept
+
+    def _is_answering(self, session: WebChatSession) -> bool:
+        return self._supervisor.is_answering(session.session_id)
 
     def _end(self, session: WebChatSession) -> None:
         """Raises SessionNotFound if it has ended meanwhile."""

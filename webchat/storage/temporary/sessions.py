@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 
@@ -11,7 +12,7 @@ from webchat.errors import LimitReached, SessionExists
 from webchat.storage.protocols import Lookup, Sessions, Shelf
 
 MOST = 20
-"""Temporary sessions of one person."""
+"""Temporary sessions of one person, also of those in which nothing was said."""
 ENDED = "\0ended"
 """The owner of an ended temporary session, for an import: its id stays temporary. Nobody's name has a NUL."""
 
@@ -25,6 +26,7 @@ class RoutedSessions:
     def __init__(self, main: Sessions, memory: Sessions, temporary: set[str]) -> None:
         """`temporary` has the ids of all temporary sessions that there were."""
         self._main, self._memory, self._temporary = main, memory, temporary
+        self._inserting = threading.Lock()
 
     # Reading
 
@@ -106,8 +108,9 @@ class RoutedSessions:
         is_new = session_id not in self._temporary
         self._temporary.add(session_id)
         try:
-            self.require_temporary_room(row.get("owner"))
-            self._memory.insert(row, MOST)
+            with self._inserting:
+                self.require_temporary_room(row.get("owner"))
+                self._memory.insert(row, 0)
         except BaseException:
             if is_new:
                 self._temporary.discard(session_id)
@@ -125,7 +128,9 @@ class RoutedSessions:
     ) -> list[Row]:
         """All of them are temporary, or none is: records of both kinds do not change together."""
         if any(session_id in self._temporary for session_id in session_ids):
-            return self._memory.update(session_ids, change, owner=owner, make_current=make_current)
+            return self._memory.update(
+                session_ids, change, owner=owner, make_current=make_current, more=more, most=MOST
+            )
         rows = self._main.update(session_ids, change, owner=owner, make_current=make_current, more=more, most=most)
         if make_current:
             self._leave_current(owner)
@@ -141,10 +146,12 @@ class RoutedSessions:
 
     def require_temporary_room(self, owner: str | None) -> None:
         """Raises LimitReached if the owner may not have one more temporary one."""
-        try:
-            self._memory.require_room(owner, 1, MOST)
-        except LimitReached:
-            raise LimitReached(MOST, what="temporary chats") from None
+        if len(self.temporary_of(owner)) >= MOST:
+            raise LimitReached(MOST, what="temporary chats")
+
+    def temporary_of(self, owner: str | None) -> list[WebChatSession]:
+        """A person's temporary ones, by latest activity."""
+        return self._memory.all_of(owner)
 
     def touch(self, session_id: str, what: str, at: str) -> None:
         self._of(session_id).touch(session_id, what, at)
