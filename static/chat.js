@@ -70,8 +70,10 @@
   // message. `sent` is the text that was last sent with that key.
   const DRAFT = "webchat-draft:";
   let sending = null;
-  const MONTH = 30 * 24 * 3600 * 1000;
-  const draftName = () => DRAFT + ($("chatArea")?.dataset.url ?? "");
+  const MONTH = 2592e6;
+  // Those of temporary chats go with the page.
+  const unsaved = {};
+  const draftName = () => DRAFT + ($("chatArea")?.dataset.temporary ?? $("chatArea")?.dataset.url ?? "");
   const keyOf = (field) => field?.form?.elements.key;
   const newKey = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
   // Messages that were taken back: the server keeps them until the next one is sent. `back` are those whose text the draft has.
@@ -79,17 +81,17 @@
   const joined = (...texts) => texts.filter((text) => text.trim()).join("\n\n");
   const keepDraft = (text, name = draftName(), sent = sending?.text) => {
     const back = returned().map(({ value }) => value);
-    const draft = { text, key: keyOf($("messageInput"))?.value, sent, back, at: Date.now() };
     try {
-      if ((text || back.length) && !$("chatArea").dataset.temporary) localStorage.setItem(name, JSON.stringify(draft)); else localStorage.removeItem(name);
+      delete unsaved[name];
+      if (text || back.length) ($("chatArea").dataset.temporary ? unsaved : localStorage)[name] = JSON.stringify({ text, key: keyOf($("messageInput"))?.value, sent, back, at: Date.now() }); else delete localStorage[name];
     } catch { /* a browser that keeps nothing for this site does without */ }
   };
   const draftOf = (name) => {
-    try { return JSON.parse(localStorage.getItem(name)); } catch { return null; /* as above, or somebody else's entry */ }
+    try { return JSON.parse(unsaved[name] ?? localStorage[name]); } catch { return null; /* as above, or somebody else's entry */ }
   };
   try {
-    for (const name of Object.keys(localStorage)) {
-      if (name.startsWith(DRAFT) && Date.now() - (draftOf(name)?.at || 0) > MONTH) localStorage.removeItem(name);
+    for (const name in localStorage) {
+      if (name.startsWith(DRAFT) && Date.now() - (draftOf(name)?.at || 0) > MONTH) delete localStorage[name];
     }
   } catch { /* as above */ }
 
@@ -140,8 +142,7 @@
     if (url && url !== location.pathname) history.replaceState({ htmx: true }, "", url);
   };
 
-  // What few messages need is loaded when it is needed: the completion of commands and saved prompts, the list of chosen
-  // files.
+  // Loaded when it is needed: the completion of commands and saved prompts, the list of chosen files.
   const load = (part) => {
     const src = part?.dataset.script;
     if (src && !document.querySelector(`script[src="${src}"]`)) document.head.append(Object.assign(document.createElement("script"), { src }));
@@ -752,7 +753,7 @@
       focusField();
     } else if (following && root.scrollTop === followedTo && $("messages")) {
       // Before the frame that shows what has grown: after it, scrolling would take a second one. Only from where we left
-      // it: a page that opens at a message, or that somebody has begun to scroll, knows of that with its next frame.
+      // it: a page that opens at a message, or is being scrolled, knows of that with its next frame.
       toEnd();
     }
     const { sourceElement, response } = event.detail.ctx;

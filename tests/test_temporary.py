@@ -221,6 +221,19 @@ def test_the_page_that_ends_it_shows_the_welcome(temporary, client):
     assert "Undo" not in told.text
 
 
+def test_a_page_that_comes_back_is_told_that_it_has_ended(temporary, client, manager):
+    stream = Page(client.get(f"/sessions/{temporary}")).soup.select_one("#stream")["hx-sse:connect"]
+    manager.end_session(temporary)
+    told = client.get(stream)
+    assert (told.status_code, told.mimetype) == (200, "text/event-stream")
+    assert "This temporary chat has ended" in told.text
+    assert 'name="temporary" value="1"' in told.text
+    assert client.get("/events?session=&temporary=1").status_code == 200
+    ordinary = manager.create_session().session_id
+    stream = Page(client.get(f"/sessions/{ordinary}")).soup.select_one("#stream")["hx-sse:connect"]
+    assert client.get(stream.replace(ordinary, "none")).status_code == 404
+
+
 def test_an_answer_that_does_not_stop_holds_nothing_up(here, manager, backend):
     goes_on, session_id = threading.Event(), manager.create_session(temporary=True).session_id
     backend.plays("begun", goes_on, " and on")

@@ -33,6 +33,59 @@ def test_neither_drafts_nor_titles_are_left(chat):
     expect(chat.field).to_have_value("")
 
 
+def test_what_is_typed_stays_as_long_as_the_page_does(chat):
+    chat.asked("about kettles")
+    chat.field.fill(f"half a {MARK}")
+    chat.answers.last.get_by_role("button", name="Ask for another answer").click()
+    expect(chat.page.get_by_text("2 / 2")).to_be_visible()
+    chat.answered()
+    expect(chat.field).to_have_value(f"half a {MARK}")
+    chat.page.get_by_role("button", name="Show the one before").click()
+    expect(chat.page.get_by_text("1 / 2")).to_be_visible()
+    expect(chat.field).to_have_value(f"half a {MARK}")
+    assert MARK not in chat.page.evaluate(STORED)
+    chat.page.get_by_role("button", name="Keep this chat").click()
+    expect(chat.note).to_contain_text("Kept as session")
+    expect(chat.field).to_have_value(f"half a {MARK}")
+    chat.asked("about teapots")
+    chat.page.get_by_role("button", name="Show the next one").click()
+    expect(chat.page.get_by_text("2 / 2")).to_be_visible()
+    expect(chat.field).to_have_value("")
+
+
+def test_who_is_typing_when_it_ends_elsewhere_loses_and_saves_nothing(chat):
+    chat.asked("about kettles")
+    chat.field.press_sequentially(f"Half a {MARK}")
+    ended = chat.page.url
+    chat.page.request.post(f"{ended}/delete", headers={"Accept": "application/json"})
+    expect(chat.page.get_by_role("heading", name="This temporary chat has ended")).to_be_visible()
+    expect(chat.field).to_have_value(f"Half a {MARK}")
+    assert chat.focused() == "messageInput"
+    chat.page.keyboard.type(", and more")
+    assert chat.page.url == chat.base + "/"
+    expect(chat.page).to_have_title("Amplifier")
+    chat.field.press("Enter")
+    chat.answered()
+    expect(chat.page.locator("#badge")).to_contain_text("Temporary")
+    assert chat.texts()[0] == f"Half a {MARK}, and more"
+    assert chat.page.url not in (ended, chat.base + "/")
+    assert MARK not in chat.page.evaluate(STORED)
+
+
+def test_a_page_that_comes_back_is_told_of_the_end(chat):
+    chat.asked("about kettles")
+    chat.field.fill(f"half a {MARK}")
+    chat.page.route("**/events?*", lambda route: route.abort())
+    chat.page.evaluate("dispatchEvent(new Event('online'))")  # the stream is given up, and begun again
+    chat.page.request.post(f"{chat.page.url}/end", headers={"Accept": "application/json"})
+    chat.page.unroute("**/events?*")
+    expect(chat.page.get_by_role("heading", name="This temporary chat has ended")).to_be_visible(timeout=15_000)
+    expect(chat.field).to_have_value(f"half a {MARK}")
+    chat.page.locator("main").get_by_role("button", name="+ New").click()
+    expect(chat.note).to_contain_text("New session")
+    expect(chat.field).to_have_value("")
+
+
 def test_kept_it_keeps_drafts_again(chat):
     chat.asked("about kettles")
     chat.page.get_by_role("button", name="Keep this chat").click()
@@ -47,8 +100,8 @@ def test_deleted_it_makes_way_for_the_welcome(chat):
     chat.asked("about kettles")
     other = chat.tab()
     chat.page.get_by_role("button", name="Delete for good").click()
-    expect(chat.page.locator(".welcome")).to_be_visible()
+    expect(chat.page.get_by_role("heading", name="What can I help with?")).to_be_visible()
     expect(chat.page).to_have_title("Amplifier")
-    expect(other.page.locator(".welcome")).to_be_visible()
+    expect(other.page.get_by_role("heading", name="This temporary chat has ended")).to_be_visible()
     chat.open_sessions()
     expect(chat.page.locator("#sessionList")).to_contain_text("No sessions yet")

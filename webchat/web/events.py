@@ -12,7 +12,7 @@ from markupsafe import Markup
 from webchat.chat.conversation import Change, Conversation, Position, change_since
 from webchat.chat.message import Message
 from webchat.chat.parts import Usage
-from webchat.errors import NotAllowed, TooBusy
+from webchat.errors import NotAllowed, SessionNotFound, TooBusy
 from webchat.session_store import WebChatSession
 from webchat.storage.wakeups import Pause
 from webchat.web import pieces
@@ -46,16 +46,13 @@ def events() -> Response:
 
     Without a session it is the welcome page's, which shows the list.
     """
-    chat = chat_of()
-    given = request.headers.get("Last-Event-ID") or request.args.get("after")
-    if "session" in request.args:
-        session = chat.manager.session_to_read(request.args["session"], owner())
-        position = Position.parse(given) or chat.manager.read_conversation(session.session_id).position
-        said = ("damaged" in request.args, "newer" in request.args) if "after" in request.args else None
-        shown = Shown(said, request.args.get("queue"), takes_more="more" in request.args)
-        stream: ListStream = PageStream(chat, session, position, has_gone(LIFETIME), shown)
-    else:
-        stream = ListStream(chat, has_gone(LIFETIME), owner())
+    chat, session_id = chat_of(), request.args.get("session")
+    try:
+        stream = ListStream(chat, has_gone(LIFETIME), owner()) if session_id is None else _of_page(chat, session_id)
+    except SessionNotFound:
+        if "temporary" not in request.args:
+            raise
+        return _events(iter([event_of(pieces.welcome_partials(ended=session_id or ""))]))
     stream.is_out = has_lost_access()
     chat.manager.bus.start()  # before the answer's status is out: there may be no thread left
     try:
@@ -68,6 +65,15 @@ def events() -> Response:
     response = _events(stream.follow(offer))
     response.call_on_close(give)
     return response
+
+
+def _of_page(chat: Chat, session_id: str) -> PageStream:
+    session = chat.manager.session_to_read(session_id, owner())
+    given = request.headers.get("Last-Event-ID") or request.args.get("after")
+    position = Position.parse(given) or chat.manager.read_conversation(session.session_id).position
+    said = ("damaged" in request.args, "newer" in request.args) if "after" in request.args else None
+    shown = Shown(said, request.args.get("queue"), takes_more="more" in request.args)
+    return PageStream(chat, session, position, has_gone(LIFETIME), shown)
 
 
 def _events(body: Iterator[str]) -> Response:
@@ -193,7 +199,7 @@ class PageStream(ListStream):
 
     def _news(self) -> str:
         if self._session.temporary and not self._manager.find_session(self._session_id, self._owner):
-            return event_of(pieces.welcome_partials())
+            return event_of(pieces.welcome_partials(ended=self._session_id))
         change = self._change()
         parts = self._parts(change) if change else ()
         news = "".join(self._event(update) for update in parts if update)

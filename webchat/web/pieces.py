@@ -34,14 +34,14 @@ def chat_part(session: WebChatSession, note: str, *, note_above: bool) -> str:
     return render_template("webchat/_chat.html", **chat_context(session), note=note, note_above=note_above)
 
 
-def welcome_part() -> str:
-    """The chat of no session."""
-    return render_template("webchat/_chat.html", **chat_context(None))
+def welcome_partials(ended: str = "") -> Markup:
+    """The chat of no session in place of a session's, with badge and title.
 
-
-def welcome_partials() -> Markup:
-    """The same in place of a session's, with badge and title."""
-    return partial("chatArea", "outerHTML", welcome_part()) + shell_partials(None)
+    `ended` is the id of a temporary chat that has ended while somebody may be typing: that is said, and what is typed
+    begins another one.
+    """
+    chat = render_template("webchat/_chat.html", **chat_context(None), ended=ended)
+    return partial("chatArea", "outerHTML", chat) + shell_partials(None)
 
 
 def chat_context(session: WebChatSession | None, *, show: int = 0, at: str = "") -> dict[str, Any]:
