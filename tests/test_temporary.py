@@ -14,7 +14,7 @@ from tests.pictures import png
 from tests.reading import snapshot, until
 from webchat import WebChatSessionManager, create_app
 from webchat.backends.chat_model import ChatModelBackend
-from webchat.errors import InvalidInput, LimitReached, SessionBusy, SessionNotFound, StorageError
+from webchat.errors import InvalidInput, LimitReached, MemoryFull, SessionBusy, SessionNotFound, StorageError
 from webchat.temporary_chats import NOT_HERE
 
 MARK = "xylophone"
@@ -393,6 +393,56 @@ def test_all_together_take_no_more_than_their_memory(temporary, manager):
     with pytest.raises(StorageError, match="temporary chats take as much"):
         manager.send_message("x" * 3000, temporary)
     assert manager.send_message("short", temporary) == "You said: short"
+
+
+def test_no_answer_begins_when_their_memory_is_full(temporary, client, manager, backend, caplog):
+    manager.storage.most_bytes = 3000
+    path, answer = f"/sessions/{temporary}/messages", manager.conversation(temporary).last.id
+    backend.plays("y" * 3000)
+    assert post(client, f"{path}/{answer}/retry").status_code == 200
+    until(lambda: manager.answers_in_flight == 0)
+    long = manager.conversation(temporary).last
+    assert len(long.content) == 3000, "it had begun"
+    refused = [f"{path}/{long.id}/retry", f"{path}/{long.parent}/edit", f"{path}/{answer}/select", path]
+    for address in (*refused, f"{path}/{long.id}/fork", "/messages"):
+        told = post(client, address, message="again", temporary="1")
+        assert (told.status_code, "temporary chats take as much" in told.json["error"]) == (507, True), address
+    assert len(list(manager.storage.transcripts.messages(temporary))) == 3
+    assert len(manager.storage.temporary_sessions()) == 1, "no empty one is left"
+    assert "Traceback" not in caplog.text
+    manager.end_session(temporary)
+    assert manager.send_message("hello", manager.create_session(temporary=True).session_id)
+
+
+def test_what_waits_in_a_queue_takes_memory_until_it_is_taken_back(temporary, manager, backend):
+    manager.storage.most_bytes = 3000
+    goes_on = threading.Event()
+    backend.plays("begun", goes_on)
+    manager.post_message(temporary, "slowly")
+    first = manager.queue.send(temporary, "z" * 1500)
+    with pytest.raises(StorageError, match="temporary chats take as much"):
+        manager.queue.send(temporary, "z" * 1500)
+    with pytest.raises(StorageError, match="temporary chats take as much"):
+        manager.queue.change(temporary, first.key, "z" * 3000)
+    manager.storage.most_bytes = 0
+    assert manager.queue.take_all_back(temporary) == (first,)
+    manager.queue.drop_returned(temporary, [first.key])
+    manager.storage.most_bytes = 3000
+    manager.queue.send(temporary, "z" * 1500)
+    manager.queue.take_all_back(temporary)
+    goes_on.set()
+    until(lambda: manager.answers_in_flight == 0)
+
+
+def test_what_an_ended_one_took_is_free_again(temporary, client, manager):
+    for name in ("a.png", "b.png"):  # the same picture twice
+        client.post(f"/sessions/{temporary}/messages", data={"message": name, "file": (io.BytesIO(png()), name)})
+        until(lambda: manager.answers_in_flight == 0)
+    manager.storage.most_bytes = 0
+    with pytest.raises(MemoryFull):
+        manager.storage.require_memory(0)
+    manager.end_session(temporary)
+    manager.storage.require_memory(0)
 
 
 def test_where_several_servers_may_be_there_are_none(request, client, page):

@@ -87,6 +87,8 @@ class SessionLifecycle:
             # Before a session is created that could not be used.
             self._supervisor.places.require(sent.client)
             self._allowance.require_message(owner, sent.size)
+            if temporary:
+                self._temporary.require_memory(sent.size)
         made = self.create(working_dir, DEFAULT_DESCRIPTION, owner, key, options, temporary=temporary)
         return self._store.require(made.session_id, owner)
 
@@ -200,6 +202,8 @@ class SessionLifecycle:
             texts = sum(len(json.dumps(message.record(), ensure_ascii=False).encode()) for message in shown)
             pictures = sum(picture.size for message in shown for picture in message.pictures)
             self._allowance.require_room(owner, texts + pictures)
+            if session.temporary:
+                self._temporary.require_memory(texts)  # the pictures are shared
         title, temporary = session.description, session.temporary
         info = self._made(working_dir, title, owner, this, session.title_by, chosen, temporary=temporary)
         forked = info.session_id

@@ -65,6 +65,12 @@ class TemporaryChats:
                 self._end(session)
         self._storage.sessions.require_temporary_room(owner)
 
+    def require_memory(self, more: int) -> None:
+        """Raises StorageError if all of them together may not take so many more bytes."""
+        if self._storage:
+            with storing("There is no room for this"):
+                self._storage.require_memory(more)
+
     def end_among(self, session_ids: Iterable[str], owner: str | None) -> list[str]:
         """End those of a person's sessions that are temporary, for good; returns the others."""
         sessions = [self._store.require(session_id, owner) for session_id in session_ids]

@@ -35,6 +35,11 @@ class QueuedMessage:
         files, pictures = sum(file.size for file in self.files), sum(picture.size for picture in self.pictures)
         return len(self.text.encode()) + files + pictures
 
+    @property
+    def text_size(self) -> int:
+        """Bytes of its texts and files: what the queue itself takes, since the pictures are kept beside it."""
+        return len((self.text + (self.first or "")).encode()) + sum(file.size for file in self.files)
+
     def record(self) -> dict[str, Any]:
         """Its record, without empty values."""
         always = {"key": self.key, "text": self.text, "created_at": self.created_at}

@@ -15,6 +15,7 @@ from webchat.errors import (
     Held,
     InvalidInput,
     LimitReached,
+    MemoryFull,
     ModelBusy,
     NoActiveSession,
     NoRoom,
@@ -118,7 +119,8 @@ def handle(error: Exception) -> Response:
 def _told(error: Exception) -> tuple[str, int, list[tuple[str, str]]]:
     if isinstance(error, WebChatError):
         if error.__cause__:
-            log.warning("%s %s: %s", request.method, request.path, error, exc_info=error)
+            is_ordinary = isinstance(error.__cause__, MemoryFull)
+            log.warning("%s %s: %s", request.method, request.path, error, exc_info=None if is_ordinary else error)
         wait = getattr(error, "wait", None) or RETRY_AFTER.get(type(error))
         headers = [("Retry-After", str(wait))] if wait else []
         if isinstance(error, NotSignedIn):

@@ -24,6 +24,7 @@ class MemoryTranscripts:
         self._lock = threading.RLock()
         self._trees: dict[str, Tree] = {}
         self._lines: dict[str, list[bytes]] = {}
+        self._sizes: Counter[str] = Counter()
 
     def read(self, session_id: str) -> Branch:
         with self._lock:
@@ -74,8 +75,12 @@ class MemoryTranscripts:
             return {session_id: tree.revision for session_id, tree in self._trees.items()}
 
     def size(self, session_id: str) -> int:
+        return self._sizes[session_id]
+
+    def taken(self) -> int:
+        """Bytes of all of them together."""
         with self._lock:
-            return sum(len(line) + 1 for line in self._lines.get(session_id, ()))
+            return self._sizes.total()
 
     def version(self, session_id: str) -> object:
         tree = self._trees.get(session_id)
@@ -90,6 +95,7 @@ class MemoryTranscripts:
         with self._lock:
             self._trees.pop(session_id, None)
             self._lines.pop(session_id, None)
+            del self._sizes[session_id]
 
     def _add(self, session_id: str, *records: Mapping[str, Any]) -> None:
         lines = [jsonlines.dump(record) for record in records]
@@ -100,6 +106,7 @@ class MemoryTranscripts:
             for number, line in enumerate(lines, tree.revision + 1):
                 tree.add(jsonlines.parse_line(line), f"line-{number}")
             self._lines.setdefault(session_id, []).extend(lines)
+            self._sizes[session_id] += sum(len(line) + 1 for line in lines)
 
 
 class MemoryReplyLogs:
@@ -176,6 +183,7 @@ class MemoryQueue:
     def __init__(self) -> None:
         self._lock = threading.RLock()
         self._items: dict[str, tuple[QueuedMessage, ...]] = {}
+        self._sizes: dict[str, int] = {}
         self._versions: Counter[str] = Counter()
 
     def items(self, session_id: str) -> tuple[QueuedMessage, ...]:
@@ -188,14 +196,20 @@ class MemoryQueue:
             yield items
             self._versions[session_id] += 1
             self._items[session_id] = tuple(items)
+            self._sizes[session_id] = sum(item.text_size for item in items)
             if not items:
                 self.remove(session_id)
 
     def sessions(self) -> Collection[str]:
         return list(self._items)
 
+    def taken(self) -> int:
+        """Bytes of all of them together, without pictures."""
+        return sum(list(self._sizes.values()))
+
     def version(self, session_id: str) -> object:
         return self._versions[session_id] if session_id in self._items else None
 
     def remove(self, session_id: str) -> None:
         self._items.pop(session_id, None)
+        self._sizes.pop(session_id, None)

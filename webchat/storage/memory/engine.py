@@ -81,6 +81,10 @@ class MemoryStorage:
     def people(self) -> list[Kept]:
         return self._usage.of_all()
 
+    def taken(self) -> int:
+        """Bytes of all messages, pictures and queues, counted as they change."""
+        return self.transcripts.taken() + self.pictures.taken() + self.queue.taken()
+
     def discard(self, session_ids: Collection[str]) -> list[str]:
         for session_id in session_ids:
             self._remove(session_id)

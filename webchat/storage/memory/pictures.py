@@ -15,11 +15,14 @@ class MemoryPictures:
         self._guard = threading.Lock()
         self._data: dict[str, bytes] = {}
         self._of: dict[str, set[str]] = {}
+        self._bytes = 0
 
     def put(self, session_id: str, data: bytes, suffix: str) -> str:
         key = key_of(data, suffix)
         with self._guard:
-            self._data.setdefault(key, data)
+            if key not in self._data:
+                self._data[key] = data
+                self._bytes += len(data)
             self._of.setdefault(session_id, set()).add(key)
         return key
 
@@ -42,9 +45,13 @@ class MemoryPictures:
         with self._guard:
             return {session_id: len(keys) for session_id, keys in self._of.items()}
 
+    def taken(self) -> int:
+        """Bytes of all of them together."""
+        return self._bytes
+
     def remove(self, session_id: str) -> None:
         """Remove a session's pictures, and the bytes that no other one has."""
         with self._guard:
             gone = self._of.pop(session_id, set())
             for key in gone.difference(*self._of.values()):
-                del self._data[key]
+                self._bytes -= len(self._data.pop(key))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from webchat.chat.message import Message
@@ -38,19 +38,16 @@ class RoutedTranscripts:
         return self._of(session_id).sent_with(session_id, key)
 
     def append(self, session_id: str, *messages: Message) -> None:
-        transcripts = self._of(session_id)
-        if transcripts is not self._main:
-            self._require_room(session_id, sum(len(jsonlines.dump(each.record())) for each in messages))
-        transcripts.append(session_id, *messages)
+        self._of_growing(session_id, *messages).append(session_id, *messages)
 
     def extend(self, session_id: str, more: Message) -> None:
-        self._of(session_id).extend(session_id, more)
+        self._of_growing(session_id, more).extend(session_id, more)
 
     def amend(self, session_id: str, new: Message) -> None:
-        self._of(session_id).amend(session_id, new)
+        self._of_growing(session_id, new).amend(session_id, new)
 
     def select(self, session_id: str, message_id: str) -> None:
-        self._of(session_id).select(session_id, message_id)
+        self._of_growing(session_id).select(session_id, message_id)
 
     def put_all(self, transcripts: Mapping[str, bytes]) -> None:
         self._main.put_all(transcripts)
@@ -67,14 +64,22 @@ class RoutedTranscripts:
     def _of(self, session_id: str) -> Transcripts:
         return self._engine_of(session_id).transcripts
 
+    def _of_growing(self, session_id: str, *messages: Message) -> Transcripts:
+        """The same, if there is room for these."""
+        transcripts = self._of(session_id)
+        if transcripts is not self._main:
+            self._require_room(session_id, sum(len(jsonlines.dump(each.record())) + 1 for each in messages))
+        return transcripts
+
 
 class RoutedReplyLogs:
-    """See `ReplyLogs`."""
+    """See `ReplyLogs`. An answer that has begun is kept whole: room is required before it."""
 
-    def __init__(self, engine_of: EngineOf, main: ReplyLogs) -> None:
-        self._engine_of, self._main = engine_of, main
+    def __init__(self, engine_of: EngineOf, main: ReplyLogs, require_room: RequireRoom) -> None:
+        self._engine_of, self._main, self._require_room = engine_of, main, require_room
 
     def begin(self, session_id: str, header: Mapping[str, Any]) -> ReplyLog:
+        self._require_room(session_id, 0)
         return self._of(session_id).begin(session_id, header)
 
     def view(self, session_id: str) -> ReplyView | None:
@@ -102,20 +107,30 @@ class RoutedReplyLogs:
 class RoutedQueue:
     """See `Queue`."""
 
-    def __init__(self, engine_of: EngineOf, main: Queue) -> None:
-        self._engine_of, self._main = engine_of, main
+    def __init__(self, engine_of: EngineOf, main: Queue, require_room: RequireRoom) -> None:
+        self._engine_of, self._main, self._require_room = engine_of, main, require_room
 
     def items(self, session_id: str) -> tuple[QueuedMessage, ...]:
         return self._engine_of(session_id).queue.items(session_id)
 
     def changing(self, session_id: str) -> AbstractContextManager[list[QueuedMessage]]:
-        return self._engine_of(session_id).queue.changing(session_id)
+        queue = self._engine_of(session_id).queue
+        return queue.changing(session_id) if queue is self._main else self._bounded(queue, session_id)
 
     def sessions(self) -> Collection[str]:
         return self._main.sessions()
 
     def version(self, session_id: str) -> object:
         return self._engine_of(session_id).queue.version(session_id)
+
+    @contextmanager
+    def _bounded(self, queue: Queue, session_id: str) -> Iterator[list[QueuedMessage]]:
+        with queue.changing(session_id) as items:
+            before = sum(item.text_size for item in items)
+            yield items
+            more = sum(item.text_size for item in items) - before
+            if more > 0:  # a message can always be sent or taken back
+                self._require_room(session_id, more)
 
 
 class RoutedPictures:

@@ -20,7 +20,7 @@ from webchat.storage.temporary.conversations import (
 from webchat.storage.temporary.sessions import RoutedSessions
 
 MOST_BYTES = 256 * MIB
-"""Of the messages and pictures of all temporary sessions together."""
+"""Of the messages, queues and pictures of all temporary sessions together."""
 PATIENCE = 5.0
 """Seconds that a session which is kept after all waits for a running import's batch."""
 
@@ -41,10 +41,10 @@ class WithTemporary:
         """The ids of all temporary sessions that there were."""
         self.most_bytes = MOST_BYTES
         self.sessions = RoutedSessions(main.sessions, self._memory.sessions, self._temporary)
-        self.transcripts = RoutedTranscripts(self._engine_of, main.transcripts, self._require_memory)
-        self.replies = RoutedReplyLogs(self._engine_of, main.replies)
-        self.queue = RoutedQueue(self._engine_of, main.queue)
-        self.pictures = RoutedPictures(self._engine_of, self._require_memory)
+        self.transcripts = RoutedTranscripts(self._engine_of, main.transcripts, self._require_room_in)
+        self.replies = RoutedReplyLogs(self._engine_of, main.replies, self._require_room_in)
+        self.queue = RoutedQueue(self._engine_of, main.queue, self._require_room_in)
+        self.pictures = RoutedPictures(self._engine_of, self._require_room_in)
         self.leases = RoutedLeases(self._engine_of)
         # Readers of both are woken by one bus: what happens in a temporary session is this process's own doing.
         main.bus.watch_also(self._memory.sessions.version)
@@ -133,6 +133,11 @@ class WithTemporary:
         sessions = self._memory.sessions
         return [session for owner in sessions.owners() for session in sessions.all_of(owner)]
 
+    def require_memory(self, more: int) -> None:
+        """Raises MemoryFull if temporary sessions may not take so many more bytes."""
+        if self._memory.taken() + more > self.most_bytes:
+            raise MemoryFull
+
     def ended(self) -> list[str]:
         """The ids of ended ones that a late writer has left something of."""
         written = {*self._memory.transcripts.sessions(), *self._memory.replies.sessions()}
@@ -184,12 +189,10 @@ class WithTemporary:
         temporary = [name for name in session_ids if name in self._temporary]
         return temporary, [name for name in session_ids if name not in self._temporary]
 
-    def _require_memory(self, session_id: str, more: int) -> None:
+    def _require_room_in(self, session_id: str, more: int) -> None:
         """Raises MemoryFull if the session is temporary and so many more bytes are too many."""
         if session_id in self._temporary:
-            taken = sum(kept.bytes for kept in self._memory.people())
-            if taken + more > self.most_bytes:
-                raise MemoryFull
+            self.require_memory(more)
 
 
 def with_temporary(storage: Storage) -> Storage:
