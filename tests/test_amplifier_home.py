@@ -318,6 +318,25 @@ class TestMemoriesOfBothAtOnce:
         store.delete(told["id"])
         assert store.remember("later")["id"] not in (told["id"], *meanwhile)
 
+    def test_a_retry_finds_a_memory_whose_id_the_other_program_took_meanwhile(self, tmp_path, path):
+        meanwhile = {"mem-001": "A", "mem-002": "B", "mem-003": "theirs"}
+        store = self.store(tmp_path, path, clock=self.written_meanwhile(path, meanwhile))
+        told = store.remember("ours", key="k1")
+        assert store.remember("ours", key="k1") == told
+        assert self.contents(path) == {**meanwhile, told["id"]: "ours"}
+
+    def test_a_retry_finds_a_memory_whose_id_the_other_program_used_before(self, tmp_path, path):
+        away = path.with_name("away")
+        path.rename(away)
+        store = self.store(tmp_path, path)
+        told = store.remember("ours", key="k1")
+        away.rename(path)
+        again = store.remember("ours", key="k1")
+        assert (told["id"], again["content"], again["id"] != told["id"]) == ("mem-001", "ours", True)
+        store.remember("later", key="k2")
+        assert store.remember("ours", key="k1") == again
+        assert sorted(self.contents(path).values()) == ["A", "B", "later", "ours"]
+
     def test_what_the_other_program_removes_meanwhile_does_not_come_back(self, tmp_path, path):
         store = self.store(tmp_path, path, clock=self.written_meanwhile(path, {"mem-001": "A"}))
         store.remember("ours")

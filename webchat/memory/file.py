@@ -57,6 +57,15 @@ class MemoryFile:
             self.top = self.top | {"sent": [*self._sent()[-MOST_SENT + 1 :], {"key": sent, "id": row["id"]}]}
         return row
 
+    def with_new_id(self, row: dict[str, Any]) -> dict[str, Any]:
+        """The row under the next id, by which `sent_with` finds it from now on: its own is another memory's, too."""
+        new_id = f"mem-{self.next_id:03}"
+        self.next_id += 1
+        if sent := self._sent():
+            moved = [{**each, "id": new_id} if each.get("id") == row["id"] else each for each in sent]
+            self.top = self.top | {"sent": moved}
+        return {**row, "id": new_id}
+
     def sent_with(self, sent: str, content: str) -> dict[str, Any] | None:
         """The row that came with this digest, also one in the trash; None if there is none."""
         ids = [each.get("id") for each in self._sent() if each.get("key") == sent]

@@ -54,7 +54,7 @@ class SharedMemories:
                 if "owner" in row or str(row["id"]) not in contents:
                     into.append(row)
                 elif row["content"] != contents[str(row["id"])]:  # else only one of two writes was made
-                    into.append({**row, "id": _new_id(joined)})
+                    into.append(joined.with_new_id(row))
         return joined
 
     def replace(self, file: MemoryFile, *, removes: bool) -> None:
@@ -78,7 +78,7 @@ class SharedMemories:
             if _key(row) not in there:
                 if str(row["id"]) in taken:
                     file.next_id = max(file.next_id, now.next_id)
-                    row["id"] = _new_id(file)
+                    row.update(file.with_new_id(row))
                 taken.add(str(row["id"]))
                 rows.append({key: row[key] for key in KNOWN if key in row})
         rows.sort(key=lambda row: (str(row.get("timestamp") or ""), len(str(row["id"])), str(row["id"])))
@@ -101,8 +101,3 @@ class SharedMemories:
 
 def _key(row: Row) -> tuple[str, str]:
     return str(row["id"]), str(row["content"])
-
-
-def _new_id(file: MemoryFile) -> str:
-    file.next_id += 1
-    return f"mem-{file.next_id - 1:03}"

@@ -232,9 +232,10 @@ class MemoryStore:
     def _changing_named(self, name: str) -> Iterator[tuple[Draft, MemoryFile]]:
         with storing("The memories could not be saved"):
             with self._documents.changing(name) as draft:
-                file = self._joined(name, _file_of(draft.data))
+                before, ours = draft.data, _file_of(draft.data)
+                file = self._joined(name, ours)
                 yield draft, file
-                next_id = file.next_id
+                next_id = ours.next_id if draft.data is before else file.next_id  # joining may have given new ids
                 # Whatever fails, a memory is in one of the files: it comes into theirs before it leaves ours …
                 self._share(file, removes=False)
                 if file.next_id != next_id:
