@@ -139,6 +139,29 @@ def rewritten(path, **members):
             after.writestr(name, members.get(name.partition(".")[0], lambda same: same)(data))
 
 
+@pytest.mark.parametrize("member", ["trash.jsonl", "waiting.jsonl", "deleted.json", "memories.json"])
+@pytest.mark.parametrize("damage", ["contents", "method", "password", "place"])
+def test_a_damaged_member_costs_only_itself(exported, there, member, damage):
+    with zipfile.ZipFile(exported) as export:
+        info = export.getinfo(member)
+    data = bytearray(exported.read_bytes())
+    listed = data.rindex(member.encode()) - 46  # where the zip's list of members has this one
+    if damage == "contents":
+        begin = info.header_offset + 30 + len(member) + data[info.header_offset + 28]
+        data[begin : begin + 4] = bytes(byte ^ 0xFF for byte in data[begin : begin + 4])
+    else:
+        data[listed + {"method": 10, "password": 8, "place": 42}[damage]] ^= 1
+    exported.write_bytes(data)
+    told = webchat("import", *there[0], "--owner", "ada", exported, code=1)
+    assert "2 imported" in told.output
+    assert f"{member} is damaged" in told.stderr
+    trash, memories, waiting = (
+        0 if name == member else count
+        for name, count in (("trash.jsonl", 1), ("memories.json", 2), ("waiting.jsonl", 1))
+    )
+    assert f"{trash} into the trash, {memories} memories, {waiting} unsent messages" in told.output
+
+
 class TestAnImportThatBreaksOff:
     @pytest.fixture
     def thrown_away(self, exported, home):

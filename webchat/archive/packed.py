@@ -20,9 +20,11 @@ DEEPEST = 2
 _READ = re.compile(r"(^|/)[^/.][^/]*\.(json|jsonl|ndjson|csv|md|db|html|gz|zip)$|(^|/)[^/.]+$", re.IGNORECASE)
 """Files that may have conversations: AI Studio's have no ending. Of a page only the beginning is looked at."""
 _PAGE = ".html"
-_TRASH = re.compile(r"(^|/)(trash|waiting)\.jsonl$")
-"""In a person's whole export: what they had deleted or not sent."""
-_UNPACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_BESIDE = re.compile(r"(^|/)((trash|waiting)\.jsonl|(deleted|memories)\.json)$")
+"""In a person's whole export: what they had deleted or not sent, and their memories."""
+DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError)
+"""What is raised when a file in a zip is damaged, locked, or compressed in an unknown way."""
+UNPACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 """The others may need any amount of memory, or are seen nowhere."""
 _FILE_IN_ITS_LIST = b"PK\x01\x02"
 _ASSET = re.compile(r"file[-_][A-Za-z0-9]+")
@@ -75,7 +77,7 @@ class Packed:
                     yield from self._member(archive, info, where, depth, beside.find_from(info))
         except TooMuchAtOnce:
             self._problem(where, "the zip has too many files. Unpack it, and import its conversations.json.")
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError):
+        except DAMAGED:
             self._problem(where, "the zip is damaged or not whole, or is locked with a password.")
 
     def _problem(self, where: str, what: str) -> None:
@@ -85,7 +87,7 @@ class Packed:
         self, archive: zipfile.ZipFile, info: zipfile.ZipInfo, where: str, depth: int, find: Find
     ) -> Iterator[Brought]:
         name = f"{where}{info.filename[-200:]}: "
-        if info.compress_type not in _UNPACKED:
+        if info.compress_type not in UNPACKED:
             self._problem(name, "it is compressed in an unsupported way. Unpack the zip, and import that file.")
             return
         with archive.open(info) as member:
@@ -131,12 +133,12 @@ class _Beside:
     def _read(self, info: zipfile.ZipInfo | None) -> bytes | None:
         """The file's bytes; None if it is damaged or locked, or larger than a conversation may be."""
         most = self._watch.bounds.conversation
-        if info is None or info.compress_type not in _UNPACKED or info.file_size > most:
+        if info is None or info.compress_type not in UNPACKED or info.file_size > most:
             return None
         try:
             with self._archive.open(info) as file:
                 data = file.read(most + 1)
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError):
+        except DAMAGED:
             return None  # the conversations are whole without it
         self._watch.unpack(len(data))
         return data if len(data) <= most else None
@@ -163,4 +165,4 @@ def _is_page(info: zipfile.ZipInfo) -> bool:
 
 def _is_read(info: zipfile.ZipInfo) -> bool:
     """Whether a file in a zip may have conversations."""
-    return bool(_READ.search(info.filename)) and not _TRASH.search(info.filename)
+    return bool(_READ.search(info.filename)) and not _BESIDE.search(info.filename)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import json
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from tempfile import TemporaryFile
 from typing import IO, Any
 
+from webchat.archive.bounds import PIECE, Bounds
 from webchat.archive.brought import Brought
+from webchat.archive.packed import DAMAGED, UNPACKED
 from webchat.chat.message import Message
 from webchat.chat.queued import QueuedMessage, queued_of
 from webchat.chat.session import Row
@@ -52,7 +56,11 @@ class Mover:
         file.seek(0)
         if not zipfile.is_zipfile(file):
             return None
-        with zipfile.ZipFile(file) as export:
+        try:
+            export = zipfile.ZipFile(file)
+        except DAMAGED:  # the import of its sessions has said so
+            return None
+        with export:
             if not {SESSIONS, TRASH, WAITING, MEMORIES} <= {*export.namelist()}:
                 return None
             moved = Moved()
@@ -67,8 +75,6 @@ class Mover:
             return moved
 
     def _bring_trash(self, export: zipfile.ZipFile, moved: Moved) -> None:
-        if not export.getinfo(TRASH).file_size:
-            return
         times = _object(_read(export, DELETED, moved)) if DELETED in export.namelist() else {}
         now = self._manager.store.trash_mark()
 
@@ -76,7 +82,10 @@ class Mover:
             known = times.get(session_id)
             return mark_of(known if isinstance(known, dict) else {}, now)
 
-        with export.open(TRASH) as trash:
+        with TemporaryFile() as trash:
+            _unpack(export, TRASH, trash, moved)
+            if not trash.tell():
+                return
             report = self._manager.archive.bring_in(trash, self._owner, mark=mark)
         moved.trash += len(report.imported)
         moved.problems += report.problems
@@ -124,12 +133,29 @@ def _rows(found: object) -> list[dict[str, Any]]:
 
 
 def _read(export: zipfile.ZipFile, name: str, moved: Moved) -> bytes:
-    with export.open(name) as file:
-        data = file.read(LARGEST + 1)
-    if len(data) <= LARGEST:
-        return data
-    moved.problems.append(f"{name} is too large and was not imported.")
-    return b""
+    data = io.BytesIO()
+    _unpack(export, name, data, moved, LARGEST)
+    return data.getvalue()
+
+
+def _unpack(export: zipfile.ZipFile, name: str, to: IO[bytes], moved: Moved, most: int = Bounds.unpacked) -> None:
+    """Copy a file of the export: of a damaged one as much as can be read, nothing of one with more bytes than `most`.
+
+    Either is noted as a problem.
+    """
+    try:
+        info = export.getinfo(name)
+        if info.compress_type not in UNPACKED:
+            raise NotImplementedError
+        with export.open(info) as file:
+            while to.tell() <= most and (piece := file.read(PIECE)):
+                to.write(piece)
+    except DAMAGED:
+        moved.problems.append(f"{name} is damaged or locked with a password: not all of it was imported.")
+    if to.tell() > most:
+        moved.problems.append(f"{name} is too large and was not imported.")
+        to.seek(0)
+        to.truncate()
 
 
 def _object(data: bytes) -> Mapping[str, Any]:
