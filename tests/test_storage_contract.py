@@ -179,6 +179,11 @@ class TestSessions:
         assert set(sessions.deleted_before(seconds_of(fifty))) == {"a", "b"}
         assert sessions.newest_deleted() == seconds_of(at(50))
 
+    def test_what_was_deleted_at_no_time_is_kept(self, sessions):
+        fill(sessions, "a")
+        change(sessions, "a", deleted_at="garbage", is_active=False)
+        assert sessions.deleted_before(seconds_of(at(50))) == []
+
     def test_every_change_shows_in_the_version(self, sessions):
         versions = [sessions.version(None)]
         for step in (

@@ -86,7 +86,9 @@ class TableSessions:
             return listing.owners() - {CLAIMED}
 
     def deleted_before(self, moment: float) -> list[str]:
-        return [key for key, row in self._rows.items() if row.get("deleted_at") and kept_since(row) < moment]
+        deleted = ((key, kept_since(row)) for key, row in self._rows.items() if row.get("deleted_at"))
+        # A time that somebody wrote by hand may be none: such a session is kept.
+        return [key for key, since in deleted if float("-inf") < since < moment]
 
     def newest_deleted(self) -> float:
         deleted = (kept_since(row) for row in self._rows.values() if row.get("deleted_at"))

@@ -113,7 +113,8 @@ class PostgresSessions:
 
     def deleted_before(self, moment: float) -> list[str]:
         rows = self._database.rows(
-            "SELECT session_id FROM webchat.sessions WHERE shelf = 'trash' AND kept_since < %s", (number_of(moment),)
+            "SELECT session_id FROM webchat.sessions WHERE shelf = 'trash' AND kept_since > %s AND kept_since < %s",
+            (number_of(float("-inf")), number_of(moment)),
         )
         return [row[0] for row in rows]
 
