@@ -44,7 +44,7 @@ def packed(**files):
 def test_a_message_with_a_file_and_no_text_is_told_to_the_model(manager, bring_in):
     pasted = {"sender": "human", "text": "", "attachments": [{"file_name": "", "extracted_content": "tick"}]}
     (message,) = bring_in([{"name": "Pasted", "chat_messages": [pasted]}])["Pasted"]
-    assert [told["content"] for told in history([message])] == ["\n\npasted.txt:\n\n```\ntick\n```"]
+    assert [told["content"] for told in history([message])] == ["pasted.txt:\n\n```\ntick\n```"]
 
 
 def test_chatgpt_tells_what_was_thought_searched_and_cited(bring_in):
