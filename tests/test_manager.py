@@ -491,7 +491,8 @@ class TestWhatABackendRaises:
         assert BELOW not in str(problem.value)
         assert manager.active_session_id == current
         last = manager.conversation(current).last
-        assert (last.content, last.status, last.error, last.code) == ("half an", "failed", str(problem.value), "unforeseen")
+        told = (last.content, last.status, last.error, last.code)
+        assert told == ("half an", "failed", str(problem.value), "unforeseen")
 
     @pytest.mark.parametrize("error", [RuntimeError, OSError, ConnectionResetError, TimeoutError, NotImplementedError])
     @pytest.mark.parametrize("when", ["asked", "read"])
