@@ -61,7 +61,7 @@ class LivePage(OpenTab):
         self.breaks = 0
         """How often its stream broke, or could not be opened."""
         self.seen: list[tuple[float, list[str]]] = []
-        """The words of the last message, each time that anything came, and when that was."""
+        """The words of the last answer, each time that anything came, and when that was."""
         self.now = self.shown()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._follow, daemon=True)
@@ -95,7 +95,8 @@ class LivePage(OpenTab):
         self.now, self.is_live = self.shown(), True
 
     def _last_words(self) -> list[str]:
-        found = self.soup.select("#messages article.message .content > .blocks")
+        # Not the question's, which is there before its answer and may have the same words.
+        found = self.soup.select("#messages article.message[data-role=assistant] .content > .blocks")
         return found[-1].get_text().split() if found else []
 
     @property
@@ -105,7 +106,7 @@ class LivePage(OpenTab):
 
     @property
     def words(self) -> list[str]:
-        """Those of the last message."""
+        """Those of the last answer."""
         return self.seen[-1][1] if self.seen else []
 
     def arrivals(self) -> dict[str, float]:
