@@ -1,4 +1,4 @@
-"""The names on disk, and one on the wire. Knows no file's content."""
+"""Names of files and folders on disk, and of what clients rely on. Knows no file's content."""
 
 from __future__ import annotations
 

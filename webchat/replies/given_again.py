@@ -1,4 +1,4 @@
-"""What came with messages that are sent again. Knows no rule."""
+"""The attachments of messages that are sent again. Knows no rule."""
 
 from __future__ import annotations
 

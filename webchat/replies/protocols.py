@@ -1,4 +1,4 @@
-"""What a running reply needs: somebody to ask, and somebody to tell. Knows no backend."""
+"""The interfaces that a running reply needs: to call the backend, and to report its events. Knows no backend."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pictures of a conversation, for a backend. Knows no backend and no file."""
+"""Selects the pictures of a conversation that a backend receives. Knows no backend and no file."""
 
 from __future__ import annotations
 

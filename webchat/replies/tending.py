@@ -1,4 +1,4 @@
-"""One thread that tends all replies of this process. Knows no backend."""
+"""One thread that writes pending pieces and handles stop requests, for all replies of a process. Knows no backend."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When what an answer brings is written to its log, and so shown. Knows no record."""
+"""Decides when new pieces of an answer are written to its log, and so become visible. Knows no record."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pages, the fragments that htmx swaps into them, and the forms they post."""
+"""The chat page: shows sessions, and takes messages from its forms and from scripts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which messages of a session one page shows: its end, or a part further up and the end. Knows no HTML."""
+"""Selects the messages that a page shows: the latest, or an earlier range and the latest. Knows no HTML."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What names a session goes to the engine that has it: transcripts, replies, queues, pictures and leases."""
+"""Routes calls for a session to the engine that holds it: transcripts, replies, queues, pictures and leases."""
 
 from __future__ import annotations
 
