@@ -434,6 +434,10 @@ def load(params):
         raise Failure({"code": -32002, "message": "Session not found"})
     if "--late-replay" in SWITCHES:
         threading.Timer(0.1, replay, (params["sessionId"], session)).start()
+    elif "--very-late-replay" in SWITCHES:  # which no answer overtakes
+        begun = running.setdefault(params["sessionId"], threading.Lock())
+        begun.acquire()
+        threading.Timer(0.6, lambda: (replay(params["sessionId"], session), begun.release())).start()
     else:
         replay(params["sessionId"], session)
     return offered(params["sessionId"])

@@ -125,10 +125,11 @@ def test_after_a_restart_the_agents_session_is_loaded_and_its_replay_dropped(age
     assert (len(agents.received("session/load")), len(agents.received("session/new"))) == (1, 1)
 
 
-def test_a_replay_behind_the_answer_is_dropped_too(agents):
+@pytest.mark.parametrize("switch", ["--late-replay", "--very-late-replay"])
+def test_a_replay_behind_the_answer_is_dropped_too(agents, switch):
     session_id = begun(agents.backend())
     agents.close()
-    again = agents.backend("--late-replay")
+    again = agents.backend(switch)
     again.resume_session(session_id, said(HELLO))
     assert text_of(ask(again, session_id, "hello")) == "You said: hello"
     assert len(agents.received("session/load")) == 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from typing import TypeVar
@@ -27,8 +27,9 @@ NEW_PATIENCE, LOAD_PATIENCE, CHOICE_PATIENCE = 120.0, 60.0, 15.0
 """Seconds that an agent may take to begin a session, to take one up, and to choose a mode."""
 CANCEL_PATIENCE = 5.0
 """Seconds that an agent has to end a prompt that was cancelled."""
-QUIET, LONGEST_REPLAY = 0.3, 10.0
-"""Seconds without a word after which a replay is over, and seconds that are waited for that."""
+QUIET, QUIET_UNFINISHED, LONGEST_REPLAY = 0.3, 1.5, 10.0
+"""Seconds without a word after which a replay is over, with and without the end of the conversation in it; and the most
+seconds to wait for that."""
 NO_FOLDER = "There is no folder {!r} to work in. Start a new session in one that is there."
 NOT_CHOSEN = "The agent's new session did not take “{}” as it was chosen here before."
 T = TypeVar("T")
@@ -126,7 +127,7 @@ class Opening:
         opening = connection.open(f"session/{what}", self.cwd, record.agent_session, replay)
         try:
             session = self._wait(opening, LOAD_PATIENCE, "")
-            self._drain(session)
+            self._drain(session, lambda: what != "load" or replay.has(history))
         except (problems.AgentError, BackendUnavailable):
             log.info("%s could not %s its session", self._agent.name, what, exc_info=True)
             return None
@@ -141,11 +142,14 @@ class Opening:
         same = (record.agent, record.cwd, record.known) == (self._agent.name, self.cwd, known)
         return same and record.is_finished and not record.is_held_elsewhere
 
-    def _drain(self, session: AgentSession) -> None:
-        """Let a replay pass by, also what comes of it behind the answer."""
+    def _drain(self, session: AgentSession, is_whole: Callable[[], bool]) -> None:
+        """Let a replay pass, including what comes of it after the response. `is_whole`: its end has come."""
         begun = time.monotonic()
-        while (now := time.monotonic()) < min(session.heard_at + QUIET, begun + LONGEST_REPLAY):
-            self._inbox.pause(session.heard_at + QUIET - now)
+        while (now := time.monotonic()) < begun + LONGEST_REPLAY:
+            over = session.heard_at + QUIET
+            if now >= over and (now >= session.heard_at + QUIET_UNFINISHED or is_whole()):
+                return
+            self._inbox.pause(max(over - now, QUIET / 3))
             self._require_wanted()
 
     def _new(self, connection: Connection) -> AgentSession:
