@@ -111,8 +111,8 @@ def _ask(page: Any, program: Program, number: int) -> float:  # noqa: ANN401
 
 
 def _count(token: int) -> str:
-    """In JavaScript: how often the page has that token."""
-    return f"(document.body.textContent.split('token{token} ').length - 1)"
+    """In JavaScript: how often the page has that token; Markdown drops the space after the last one."""
+    return f"(document.body.textContent.split(/token{token}(?![0-9])/).length - 1)"
 
 
 def _kept(page: Any, address: str, answers: int) -> str:  # noqa: ANN401
