@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -120,6 +122,8 @@ MAY_IMPORT = {
     },
 }
 """What each part may import beside itself and the base; whatever is not named here may not be imported."""
+ENGINES = ("files", "memory", "postgres", "temporary")
+ASKING = {"isinstance", "issubclass", "hasattr", "getattr", "type"}
 ENTRANCES = {"__init__", "__main__"}
 WEB_LIBRARIES = {"flask", "werkzeug", "waitress", "jinja2"}
 WEB = {"app", "cli", "serving", "terminal", "web"}
@@ -153,6 +157,13 @@ def ours(path: Path) -> set[str]:
 
 
 PARTS = parts()
+CLASSES_OF_ENGINES = {
+    node.name
+    for engine in ENGINES
+    for path in (PACKAGE / "storage" / engine).rglob("*.py")
+    for node in ast.walk(tree_of(path.read_text("utf-8")))
+    if isinstance(node, ast.ClassDef)
+}
 
 
 def test_every_part_has_its_place():
@@ -172,7 +183,7 @@ def test_no_part_is_allowed_what_it_does_not_need():
 
 
 def test_nobody_above_the_seam_knows_an_engine():
-    engines = ("webchat.storage.files", "webchat.storage.memory", "webchat.storage.postgres")
+    engines = tuple(f"webchat.storage.{name}" for name in ENGINES)
     knowing = {
         str(path.relative_to(PACKAGE))
         for path in PACKAGE.rglob("*.py")
@@ -180,6 +191,43 @@ def test_nobody_above_the_seam_knows_an_engine():
     }
     outside = {name for name in knowing if not name.startswith("storage/")}
     assert outside == {"serving/doctor/files.py"}, "which looks at the very files"
+
+
+def kinds_asked_for(path: Path) -> Iterator[str]:
+    """Each expression of a file that asks what kind of storage it has, or whether something is of an engine."""
+    for node in ast.walk(tree_of(path.read_text("utf-8"))):
+        if isinstance(node, ast.MatchClass) and ast.unparse(node.cls) in CLASSES_OF_ENGINES:
+            yield ast.unparse(node)
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) in ASKING and node.args:
+            is_of_storage = ast.unparse(node.args[0]).endswith("storage")
+            names = {name for given in node.args[1:] for name in re.findall(r"\w+", ast.unparse(given))}
+            if is_of_storage or names & CLASSES_OF_ENGINES:
+                yield ast.unparse(node)
+
+
+def test_nobody_above_the_seam_asks_which_engine_it_has():
+    asking = {
+        str(path.relative_to(PACKAGE)): asked
+        for path in PACKAGE.rglob("*.py")
+        if not path.is_relative_to(PACKAGE / "storage") and (asked := [*kinds_asked_for(path)])
+    }
+    assert asking == {}, "an ability is a protocol, which one function in storage/protocols asks for"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "isinstance(storage, WithTemporary)",
+        "isinstance(x, str | files.FileStorage)",
+        "hasattr(self._storage, 'temporary_sessions')",
+        "type(storage) is object",
+        "match x:\n    case MemoryStorage(): pass",
+    ],
+)
+def test_who_asks_for_an_engine_is_found(line, tmp_path):
+    file = tmp_path / "asks.py"
+    file.write_text(line)
+    assert [*kinds_asked_for(file)]
 
 
 def test_nobody_imports_in_a_circle():

@@ -389,14 +389,14 @@ def test_the_id_of_one_that_was_refused_is_not_kept(here, manager):
 
 
 def test_all_together_take_no_more_than_their_memory(temporary, manager):
-    manager.storage.most_bytes = 3000
+    manager.storage.engines.most_bytes = 3000
     with pytest.raises(StorageError, match="temporary chats take as much"):
         manager.send_message("x" * 3000, temporary)
     assert manager.send_message("short", temporary) == "You said: short"
 
 
 def test_no_answer_begins_when_their_memory_is_full(temporary, client, manager, backend, caplog):
-    manager.storage.most_bytes = 3000
+    manager.storage.engines.most_bytes = 3000
     path, answer = f"/sessions/{temporary}/messages", manager.conversation(temporary).last.id
     backend.plays("y" * 3000)
     assert post(client, f"{path}/{answer}/retry").status_code == 200
@@ -415,7 +415,7 @@ def test_no_answer_begins_when_their_memory_is_full(temporary, client, manager, 
 
 
 def test_what_waits_in_a_queue_takes_memory_until_it_is_taken_back(temporary, manager, backend):
-    manager.storage.most_bytes = 3000
+    manager.storage.engines.most_bytes = 3000
     goes_on = threading.Event()
     backend.plays("begun", goes_on)
     manager.post_message(temporary, "slowly")
@@ -424,10 +424,10 @@ def test_what_waits_in_a_queue_takes_memory_until_it_is_taken_back(temporary, ma
         manager.queue.send(temporary, "z" * 1500)
     with pytest.raises(StorageError, match="temporary chats take as much"):
         manager.queue.change(temporary, first.key, "z" * 3000)
-    manager.storage.most_bytes = 0
+    manager.storage.engines.most_bytes = 0
     assert manager.queue.take_all_back(temporary) == (first,)
     manager.queue.drop_returned(temporary, [first.key])
-    manager.storage.most_bytes = 3000
+    manager.storage.engines.most_bytes = 3000
     manager.queue.send(temporary, "z" * 1500)
     manager.queue.take_all_back(temporary)
     goes_on.set()
@@ -438,7 +438,7 @@ def test_what_an_ended_one_took_is_free_again(temporary, client, manager):
     for name in ("a.png", "b.png"):  # the same picture twice
         client.post(f"/sessions/{temporary}/messages", data={"message": name, "file": (io.BytesIO(png()), name)})
         until(lambda: manager.answers_in_flight == 0)
-    manager.storage.most_bytes = 0
+    manager.storage.engines.most_bytes = 0
     with pytest.raises(MemoryFull):
         manager.storage.require_memory(0)
     manager.end_session(temporary)

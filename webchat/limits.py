@@ -15,6 +15,8 @@ MIB = 1024 * 1024
 CHOSEN = {"model": 200, "system_prompt": 10_000, "agent": 100}
 """The options of one session, and how long each may be: they are kept in the registry."""
 
+TEMPORARY_SESSIONS = 20
+"""Temporary sessions of one person, also of those in which nothing was said."""
 TEMPORARY_HOURS = 12
 """Hours after its last message in which a temporary chat ends by itself."""
 

@@ -34,9 +34,8 @@ from webchat.replies.supervisor import ReplySupervisor
 from webchat.session_directory import SessionDirectory
 from webchat.session_lifecycle import SessionLifecycle
 from webchat.session_store import DEFAULT_DESCRIPTION, WebChatSession, WebChatSessionStore
-from webchat.storage import opened
+from webchat.storage import opened, with_temporary
 from webchat.storage.protocols import Bus, Shelf, Storage
-from webchat.storage.temporary.engine import with_temporary
 from webchat.temporary_chats import TemporaryChats
 
 Files = Given

@@ -10,14 +10,13 @@ from itertools import islice
 from webchat.chat.texts import TEMPORARY_TITLE, title_of
 from webchat.chat.times import seconds_of
 from webchat.errors import InvalidInput, SessionBusy, SessionNotFound, StorageError, WebChatError, storing
-from webchat.limits import TEMPORARY_HOURS
+from webchat.limits import TEMPORARY_HOURS, TEMPORARY_SESSIONS
 from webchat.replies.current_backend import CurrentBackend
 from webchat.replies.supervisor import ReplySupervisor
 from webchat.session_store import WebChatSession, WebChatSessionStore
 from webchat.session_store.rules import owned
 from webchat.storage.protocols import Storage
-from webchat.storage.temporary.engine import WithTemporary
-from webchat.storage.temporary.sessions import MOST
+from webchat.storage.protocols.temporary import holding_temporary
 
 log = logging.getLogger(__name__)
 NOT_HERE = (
@@ -42,34 +41,34 @@ class TemporaryChats:
         most_sessions: int,
     ) -> None:
         """`clock` gives the time, ISO 8601; `most_sessions` is how many others one person may have, 0 is any number."""
-        self._storage = storage if isinstance(storage, WithTemporary) else None
+        self._storage, self._holding = storage, holding_temporary(storage)
         self._store, self._supervisor, self._current = store, supervisor, current
         self._clock, self._most_sessions = clock, most_sessions
 
     @property
     def are_offered(self) -> bool:
         """Whether there can be any."""
-        return self._storage is not None
+        return self._holding is not None
 
     def make_room(self, owner: str | None) -> None:
         """Let a person begin one more: if need be, the oldest one in which nothing was said is ended.
 
         Raises InvalidInput if there cannot be any, LimitReached if something was said in all of them.
         """
-        if self._storage is None:
+        if self._holding is None:
             raise InvalidInput(NOT_HERE)
-        theirs = self._storage.sessions.temporary_of(owner)
+        theirs = self._holding.temporary_of(owner)
         empty = (session for session in reversed(theirs) if not (session.begun or self._is_answering(session)))
-        for session in islice(empty, max(0, len(theirs) + 1 - MOST)):
+        for session in islice(empty, max(0, len(theirs) + 1 - TEMPORARY_SESSIONS)):
             with suppress(SessionNotFound):
                 self._end(session)
-        self._storage.sessions.require_temporary_room(owner)
+        self._holding.require_temporary_room(owner)
 
     def require_memory(self, more: int) -> None:
         """Raises StorageError if all of them together may not take so many more bytes."""
-        if self._storage:
+        if self._holding:
             with storing("There is no room for this"):
-                self._storage.require_memory(more)
+                self._holding.require_memory(more)
 
     def end_among(self, session_ids: Iterable[str], owner: str | None) -> list[str]:
         """End those of a person's sessions that are temporary, for good; returns the others."""
@@ -81,14 +80,14 @@ class TemporaryChats:
 
     def end_left(self) -> None:
         """End those that nobody has written in for long, and remove what late writers have left of ended ones."""
-        if self._storage is None:
+        if self._holding is None:
             return
         latest = seconds_of(self._clock()) - self.hours * 3600
-        for session in self._storage.temporary_sessions():
+        for session in self._holding.temporary_sessions():
             if seconds_of(session.last_active) < latest and not self._is_answering(session):
                 with suppress(SessionNotFound):
                     self._end(session)
-        self._remove(self._storage.ended())
+        self._remove(self._holding.ended())
 
     def keep(self, session_id: str, owner: str | None) -> WebChatSession:
         """Make it a session like all others: written, whole. It becomes current.
@@ -97,7 +96,7 @@ class TemporaryChats:
         StorageError.
         """
         session = self._store.require(session_id, owner)
-        if self._storage is None or not session.temporary:
+        if self._holding is None or not session.temporary:
             return session
         if not session.begun:
             raise InvalidInput(NOTHING_TO_KEEP)
@@ -105,7 +104,7 @@ class TemporaryChats:
         with self._supervisor.turn(session_id) as turn, storing("This chat could not be kept"):
             if title == TEMPORARY_TITLE and turn.conversation.messages:
                 title = title_of(turn.conversation.messages[0].heading)
-            self._storage.keep(session_id, {"description": title}, self._most_sessions)
+            self._holding.keep(session_id, {"description": title}, self._most_sessions)
         kept = self._store.reactivate(session_id, owner)
         self._storage.bus.publish(session_id, urgent=True)
         return kept
@@ -128,6 +127,5 @@ class TemporaryChats:
         """Remove what was said in these. One whose answer has not stopped yet is left for later."""
         for session_id in session_ids:
             with suppress(SessionBusy, StorageError):
-                if self._storage:
-                    self._storage.purge([session_id], lambda: None)
+                self._storage.purge([session_id], lambda: None)
                 self._supervisor.forget([session_id])

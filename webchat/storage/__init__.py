@@ -31,6 +31,16 @@ def opened(place: Storage | Path | str | None, observer: Observer = NOBODY) -> S
     return storage_at(place, observer) if place is None or isinstance(place, Path | str) else place
 
 
+def with_temporary(storage: Storage) -> Storage:
+    """The storage with temporary sessions; the same one if several servers may serve it.
+
+    A temporary session is in one of them, and the others would not find it.
+    """
+    from webchat.storage.temporary.engine import WithTemporary
+
+    return storage if storage.is_for_several else WithTemporary(storage)
+
+
 def is_database(path: Path | str | None) -> bool:
     """Whether this is the address of a database."""
     return isinstance(path, str) and path.startswith(("postgresql://", "postgres://"))

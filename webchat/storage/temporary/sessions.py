@@ -9,10 +9,10 @@ from dataclasses import replace
 from webchat.chat.search import TitleQuery
 from webchat.chat.session import TEMPORARY, Row, WebChatSession
 from webchat.errors import LimitReached, SessionExists
+from webchat.limits import TEMPORARY_SESSIONS
 from webchat.storage.protocols import Lookup, Sessions, Shelf
+from webchat.storage.temporary.engines import Engines
 
-MOST = 20
-"""Temporary sessions of one person, also of those in which nothing was said."""
 ENDED = "\0ended"
 """The owner of an ended temporary session, for an import: its id stays temporary. Nobody's name has a NUL."""
 
@@ -23,9 +23,8 @@ class RoutedSessions:
     While a temporary session is its owner's current one, no other is; that is not written to their records.
     """
 
-    def __init__(self, main: Sessions, memory: Sessions, temporary: set[str]) -> None:
-        """`temporary` has the ids of all temporary sessions that there were."""
-        self._main, self._memory, self._temporary = main, memory, temporary
+    def __init__(self, engines: Engines) -> None:
+        self._main, self._memory, self._temporary = engines.main.sessions, engines.memory.sessions, engines.temporary
         self._inserting = threading.Lock()
 
     # Reading
@@ -95,7 +94,7 @@ class RoutedSessions:
     # Writing
 
     def insert(self, row: Row, most: int) -> None:
-        """Raises as everywhere; a person may have `MOST` temporary ones, whatever `most` says."""
+        """Raises as everywhere; a person may have `TEMPORARY_SESSIONS` temporary ones, whatever `most` says."""
         session_id = row["session_id"]
         if not row.get(TEMPORARY):
             if session_id in self._temporary:
@@ -129,7 +128,7 @@ class RoutedSessions:
         """All of them are temporary, or none is: records of both kinds do not change together."""
         if any(session_id in self._temporary for session_id in session_ids):
             return self._memory.update(
-                session_ids, change, owner=owner, make_current=make_current, more=more, most=MOST
+                session_ids, change, owner=owner, make_current=make_current, more=more, most=TEMPORARY_SESSIONS
             )
         rows = self._main.update(session_ids, change, owner=owner, make_current=make_current, more=more, most=most)
         if make_current:
@@ -145,13 +144,9 @@ class RoutedSessions:
         self._main.require_room(owner, more, most)
 
     def require_temporary_room(self, owner: str | None) -> None:
-        """Raises LimitReached if the owner may not have one more temporary one."""
-        if len(self.temporary_of(owner)) >= MOST:
-            raise LimitReached(MOST, what="temporary chats")
-
-    def temporary_of(self, owner: str | None) -> list[WebChatSession]:
-        """A person's temporary ones, by latest activity."""
-        return self._memory.all_of(owner)
+        """See `HoldingTemporary`."""
+        if len(self._memory.all_of(owner)) >= TEMPORARY_SESSIONS:
+            raise LimitReached(TEMPORARY_SESSIONS, what="temporary chats")
 
     def touch(self, session_id: str, what: str, at: str) -> None:
         self._of(session_id).touch(session_id, what, at)
