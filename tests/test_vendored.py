@@ -15,7 +15,7 @@ STATIC = resources("static")
 VENDOR = STATIC / "vendor"
 NOTE = (VENDOR / "README.md").read_text("utf-8")
 NOTED = dict(re.findall(r"^\| `([^`]+)` \|.*\| `([0-9a-f]{64})` \|$", NOTE, re.MULTILINE))
-OURS = {"app.css", "chat.js", "commands.js", "files.js", "icon.svg"}
+OURS = {"app.css", "chat.js", "commands.js", "files.js", "icon.svg", "pages.css"}
 
 
 def hashes(folder: Path) -> dict[str, str]:
