@@ -17,10 +17,8 @@ from webchat.chat.texts import title_of
 from webchat.errors import InvalidInput, SessionExists, storing
 from webchat.limits import CHOSEN
 from webchat.replies.attached import AttachedBackend
-from webchat.replies.current_backend import CurrentBackend
-from webchat.replies.supervisor import ReplySupervisor
-from webchat.session_store import WebChatSession, WebChatSessionStore
-from webchat.storage.protocols import Storage
+from webchat.replies.services import Services
+from webchat.session_store import WebChatSession
 
 _OWN_NAME = re.compile(r"[0-9a-f]{32}")
 FROM_AGENT, FROM_SESSION = "from_agent", "from_session"
@@ -40,16 +38,9 @@ def own_name(own_id: str) -> str:
 class AgentSessions:
     """Safe to call from any thread. Raises SessionNotFound for a session that is not the owner's."""
 
-    def __init__(
-        self,
-        store: WebChatSessionStore,
-        storage: Storage,
-        supervisor: ReplySupervisor,
-        current: CurrentBackend,
-        clock: Callable[[], str],
-    ) -> None:
-        self._store, self._storage, self._clock = store, storage, clock
-        self._supervisor, self._current = supervisor, current
+    def __init__(self, services: Services) -> None:
+        self._store, self._storage, self._clock = services.store, services.storage, services.clock
+        self._supervisor, self._current = services.supervisor, services.current
         self._bringing_in = threading.Lock()
 
     @property

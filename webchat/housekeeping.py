@@ -8,12 +8,11 @@ import time
 from collections.abc import Callable, Collection
 from contextlib import suppress
 
+from webchat import threads
 from webchat.chat.texts import checked_title
 from webchat.errors import InvalidInput, SessionBusy, SessionNotFound, WebChatError
-from webchat.replies.current_backend import CurrentBackend
-from webchat.replies.supervisor import ReplySupervisor
-from webchat.session_store import WebChatSession, WebChatSessionStore
-from webchat.storage.protocols import Storage
+from webchat.replies.services import Services
+from webchat.session_store import WebChatSession
 from webchat.temporary_chats import TemporaryChats
 
 log = logging.getLogger(__name__)
@@ -39,13 +38,9 @@ class Housekeeping:
 
     def __init__(
         self,
-        store: WebChatSessionStore,
-        storage: Storage,
-        supervisor: ReplySupervisor,
-        current: CurrentBackend,
+        services: Services,
         temporary: TemporaryChats,
         trash_days: float,
-        longest_title: int,
         refuse: Callable[[str], None],
         send_left: Callable[[], None],
         chores: Collection[Callable[[], None]],
@@ -55,9 +50,9 @@ class Housekeeping:
         `send_left` sends queued messages that are left; it is called regularly. `chores` are called whenever the trash
         is emptied.
         """
-        self.trash_days, self._longest_title = trash_days, longest_title
-        self._store, self._storage, self._supervisor, self._current = store, storage, supervisor, current
-        self._temporary, self._taken_in = temporary, False
+        self._store, self._storage, self._supervisor = services.store, services.storage, services.supervisor
+        self._current, self._longest_title = services.current, services.limits.title
+        self._temporary, self.trash_days, self._taken_in = temporary, trash_days, False
         self.look_interval, self.after_trouble = LOOK_INTERVAL, AFTER_TROUBLE
         self._refuse, self._send_left, self._chores = refuse, send_left, chores
 
@@ -170,7 +165,15 @@ class Housekeeping:
         for chore in self._chores:
             chore()
 
-    def keep(self, stopping: threading.Event) -> None:
+    def start(self) -> None:
+        """See `WebChatSessionManager.keep_house`."""
+        with suppress(WebChatError, OSError):  # the thread retries and logs
+            # Before the first page is shown: while an answer is settled, it looks as if it was being written.
+            self.take_in()
+            self._storage.bus.start()
+        threads.start(self._keep, "housekeeping", self._supervisor.stopping)
+
+    def _keep(self, stopping: threading.Event) -> None:
         """Adopt new transcripts, send left messages, and purge what has expired, until `stopping` is set."""
         emptied, failing = float("-inf"), False
         while not stopping.wait(self.after_trouble if failing else self.look_interval):

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import suppress
 from pathlib import Path
 
-from webchat import threads
 from webchat.agent_sessions import AgentSessions
 from webchat.archive import Archive
 from webchat.attachments import Given
@@ -15,7 +13,6 @@ from webchat.backends import SessionBackend, SessionInfo, SessionOptions, abilit
 from webchat.chat.conversation import Conversation
 from webchat.chat.message import Message
 from webchat.chat.search import Found
-from webchat.errors import WebChatError
 from webchat.housekeeping import TRASH_DAYS, Housekeeping
 from webchat.limits import Limits
 from webchat.observer import NOBODY, Observer
@@ -29,10 +26,12 @@ from webchat.replies.posted import Posted
 from webchat.replies.questions import Questions
 from webchat.replies.queue import MessageQueue
 from webchat.replies.rules import ConversationRules
+from webchat.replies.services import Services
 from webchat.replies.submission import Submission, checked_submission
 from webchat.replies.supervisor import ReplySupervisor
 from webchat.session_directory import SessionDirectory
 from webchat.session_lifecycle import SessionLifecycle
+from webchat.session_reader import SessionReader
 from webchat.session_store import DEFAULT_DESCRIPTION, WebChatSession, WebChatSessionStore
 from webchat.storage import opened, with_temporary
 from webchat.storage.protocols import Bus, Shelf, Storage
@@ -81,28 +80,25 @@ class WebChatSessionManager:
         self.limits = limits = limits or Limits()
         self.storage = storage = with_temporary(opened(persistence_path, observer))
         clock = clock or storage.now
-        self.store = store = WebChatSessionStore(storage.sessions, clock=clock, most=limits.sessions)
-        self._current = current = CurrentBackend(backend, storage.pictures.read, before_answer)
-        self._supervisor = supervisor = ReplySupervisor(
-            storage, limits, observer, over=lambda run: self.queue.reply_is_over(run)
-        )
-        self.allowance = allowance = Allowance(storage, limits)
-        self._questions = Questions(storage, supervisor)
-        self._dispatcher = ReplyDispatcher(current, store, supervisor, storage.bus, clock, context)
-        self._rules = ConversationRules(store, storage, supervisor, self._dispatcher, clock, allowance)
-        self._changes = ConversationChanges(store, storage, supervisor, self._rules, clock, allowance)
-        self.temporary = temporary = TemporaryChats(store, storage, supervisor, current, clock, limits.sessions)
-        self._lifecycle = SessionLifecycle(store, storage, supervisor, current, temporary, allowance, limits.title)
-        self.programs = OtherPrograms(programs, storage, supervisor.stopping)
-        self.queue = MessageQueue(
-            store, storage, supervisor, self._rules, clock, allowance, limits.message, self.get_session
-        )
-        self.agents = AgentSessions(store, storage, supervisor, current, clock)
-        self.archive = Archive(store, storage, supervisor, limits, allowance)
+        self.store = WebChatSessionStore(storage.sessions, clock=clock, most=limits.sessions)
+        self.allowance = Allowance(storage, limits)
+        self._current = CurrentBackend(backend, storage.pictures.read, before_answer)
+        self._supervisor = ReplySupervisor(storage, limits, observer, over=lambda run: self.queue.reply_is_over(run))
+        services = Services(storage, self.store, self._current, self._supervisor, self.allowance, limits, clock)
+        self.programs = OtherPrograms(programs, storage, self._supervisor.stopping)
+        self._reader = SessionReader(services, self.programs)
+        self._dispatcher = ReplyDispatcher(services, context)
+        self._rules = ConversationRules(services, self._dispatcher)
+        self._changes, self._questions = ConversationChanges(services, self._rules), Questions(services)
+        self.queue = MessageQueue(services, self._rules, self.get_session)
+        self.temporary = TemporaryChats(services)
+        self._lifecycle = SessionLifecycle(services, self.temporary, self.queue)
+        self.agents, self.archive = AgentSessions(services), Archive(services)
         chores = (self.archive.importer.discard_left, *chores)
-        keeping = trash_days, limits.title, self.programs.refuse, self.queue.send_left, chores
-        self.housekeeping = Housekeeping(store, storage, supervisor, current, temporary, *keeping)
-        self._directory = SessionDirectory(store, storage.search, self.housekeeping, self.programs)
+        self.housekeeping = Housekeeping(
+            services, self.temporary, trash_days, self.programs.refuse, self.queue.send_left, chores
+        )
+        self._directory = SessionDirectory(services, self.housekeeping, self.programs, self._reader)
 
     # Sessions
 
@@ -116,20 +112,19 @@ class WebChatSessionManager:
 
     def get_session(self, session_id: str, owner: str | None = None) -> WebChatSession:
         """A session that can be changed. Raises ReadOnlySession for another program's."""
-        self.programs.refuse(session_id)
-        return self.store.require(session_id, owner)
+        return self._reader.require_own(session_id, owner)
 
     def session_to_read(self, session_id: str, owner: str | None = None) -> WebChatSession:
         """A session, of ours or of another program."""
-        return self.programs.find(session_id) or self.store.require(session_id, owner)
+        return self._reader.require(session_id, owner)
 
     def find_session(self, session_id: str, owner: str | None = None) -> WebChatSession | None:
         """The same, or None if there is none."""
-        return self.programs.find(session_id) or self.store.get(session_id, owner)
+        return self._reader.find(session_id, owner)
 
     def list_version(self, owner: str | None = None) -> object:
         """The last seen version of this person's list of sessions."""
-        return self.storage.bus.list_version(owner), self.programs.version
+        return self._directory.version(owner)
 
     def list_sessions(self, owner: str | None = None) -> list[WebChatSession]:
         """All sessions, newest first."""
@@ -240,7 +235,6 @@ class WebChatSessionManager:
         """
         session = self._session_or_current(session_id, owner)
         if session is not None:
-            self.stop(session.session_id, owner)
             self._lifecycle.end(session)
         return session is not None
 
@@ -252,9 +246,7 @@ class WebChatSessionManager:
 
     def read_conversation(self, session_id: str) -> Conversation:
         """The same for a caller that has checked the session already."""
-        if self.programs.find(session_id):
-            return self.programs.conversation(session_id)
-        return self._supervisor.read(session_id)
+        return self._reader.conversation(session_id)
 
     def find_message(self, session_id: str, message_id: str, owner: str | None = None) -> Message | None:
         """A message of a session that can be changed, on whatever branch."""
@@ -262,12 +254,11 @@ class WebChatSessionManager:
 
     def conversation_version(self, session_id: str) -> object:
         """Differs from an earlier one when the conversation has changed, in any process."""
-        return self.programs.conversation_version(session_id) or self._supervisor.version(session_id)
+        return self._reader.version(session_id)
 
     def is_aside(self, session_id: str, message_id: str) -> bool:
         """Whether the session has that message on a branch that is not shown."""
-        shown = self.read_conversation(session_id).find(message_id)
-        return shown is None and self.storage.transcripts.leaf_below(session_id, message_id) is not None
+        return self._reader.is_aside(session_id, message_id)
 
     def send_message(self, message: str, session_id: str | None = None, owner: str | None = None) -> str | None:
         """Send a message, to the current session by default, and wait for the whole answer.
@@ -406,8 +397,7 @@ class WebChatSessionManager:
 
         Returns when it has ended, or after two seconds if the backend takes longer.
         """
-        self.queue.take_all_back(self.get_session(session_id, owner).session_id)  # the end would send the next one
-        return self._supervisor.stop(session_id)
+        return self.queue.stop(self.get_session(session_id, owner).session_id)
 
     def answer_permission(self, session_id: str, permission_id: str, option_id: str, owner: str | None = None) -> None:
         """Answer a question of the reply in flight, with one of its options; the first answer counts.
@@ -499,11 +489,7 @@ class WebChatSessionManager:
         It adopts transcripts that were put into the folder, purges what has expired in the trash, sends queued messages
         that are left, and moves answers that dead processes have left into their transcripts.
         """
-        with suppress(WebChatError, OSError):  # the thread retries and logs
-            # Before the first page is shown: while an answer is settled, it looks as if it was being written.
-            self.housekeeping.take_in()
-            self.storage.bus.start()
-        threads.start(self.housekeeping.keep, "housekeeping", self.stopping)
+        self.housekeeping.start()
 
     def close(self, grace: float = 0.0, patience: float = 1.0) -> None:
         """Shut down: streams, answers in flight (kept, as interrupted) and the backend.

@@ -9,9 +9,11 @@ from heapq import merge
 from webchat.chat.search import Found, Hit, title_query
 from webchat.housekeeping import Housekeeping
 from webchat.programs import OtherPrograms
-from webchat.session_store import WebChatSession, WebChatSessionStore
+from webchat.replies.services import Services
+from webchat.session_reader import SessionReader
+from webchat.session_store import WebChatSession
 from webchat.session_store.rules import grouped_by_folder
-from webchat.storage.protocols import Search, Shelf
+from webchat.storage.protocols import Shelf
 
 log = logging.getLogger(__name__)
 
@@ -20,10 +22,14 @@ class SessionDirectory:
     """Lists and searches the sessions of each owner."""
 
     def __init__(
-        self, store: WebChatSessionStore, search: Search, housekeeping: Housekeeping, programs: OtherPrograms
+        self, services: Services, housekeeping: Housekeeping, programs: OtherPrograms, reader: SessionReader
     ) -> None:
-        self._store, self._search, self._housekeeping = store, search, housekeeping
-        self._programs = programs
+        self._store, self._storage = services.store, services.storage
+        self._housekeeping, self._programs, self._reader = housekeeping, programs, reader
+
+    def version(self, owner: str | None) -> object:
+        """See `WebChatSessionManager.list_version`."""
+        return self._storage.bus.list_version(owner), self._programs.version
 
     def page(
         self,
@@ -63,7 +69,7 @@ class SessionDirectory:
 
         ours = Found([], complete=True)
         if not program:
-            ours = _asked(lambda: self._search.find(query, owner, is_wanted, limit))
+            ours = _asked(lambda: self._storage.search.find(query, owner, is_wanted, limit))
         theirs = _asked(lambda: self._programs.search(query, limit, folder, program)) if self._programs else None
         return self._both(ours, theirs, owner, limit) if theirs else ours
 
@@ -71,7 +77,7 @@ class SessionDirectory:
         """The hits of both, newest first."""
 
         def time(hit: Hit) -> str:
-            session = self._programs.find(hit.session_id) or self._store.get(hit.session_id, owner)
+            session = self._reader.find(hit.session_id, owner)
             return session.last_active if session else ""
 
         hits = [*merge(ours.hits, theirs.hits, key=time, reverse=True)]

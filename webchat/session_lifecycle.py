@@ -17,31 +17,20 @@ from webchat.chat.parts import closed
 from webchat.chat.texts import DEFAULT_DESCRIPTION, TEMPORARY_TITLE, checked_title
 from webchat.errors import AgentFixed, BackendUnavailable, InvalidInput, SessionExists, WebChatError, storing
 from webchat.limits import CHOSEN
-from webchat.replies.allowance import Allowance
-from webchat.replies.current_backend import CurrentBackend
+from webchat.replies.queue import MessageQueue
+from webchat.replies.services import Services
 from webchat.replies.submission import Submission, once
-from webchat.replies.supervisor import ReplySupervisor
-from webchat.session_store import WebChatSession, WebChatSessionStore, is_session_id
-from webchat.storage.protocols import Storage
+from webchat.session_store import WebChatSession, is_session_id
 from webchat.temporary_chats import TemporaryChats
 
 
 class SessionLifecycle:
     """`WebChatSessionManager` documents the methods of the same names."""
 
-    def __init__(
-        self,
-        store: WebChatSessionStore,
-        storage: Storage,
-        supervisor: ReplySupervisor,
-        current: CurrentBackend,
-        temporary: TemporaryChats,
-        allowance: Allowance,
-        longest_title: int,
-    ) -> None:
-        self._temporary = temporary
-        self._store, self._storage, self._supervisor, self._current = store, storage, supervisor, current
-        self._allowance, self._longest_title = allowance, longest_title
+    def __init__(self, services: Services, temporary: TemporaryChats, queue: MessageQueue) -> None:
+        self._store, self._storage, self._supervisor = services.store, services.storage, services.supervisor
+        self._current, self._allowance = services.current, services.allowance
+        self._longest_title, self._temporary, self._queue = services.limits.title, temporary, queue
 
     def create(
         self,
@@ -179,10 +168,8 @@ class SessionLifecycle:
         return resumed
 
     def end(self, session: WebChatSession) -> None:
-        """End a session at the backend, and make it no longer current; a temporary one is gone.
-
-        It must have no answer in flight.
-        """
+        """See `WebChatSessionManager.end_session`."""
+        self._queue.stop(session.session_id)
         if not self._temporary.end_among([session.session_id], session.owner):
             return
         self._current.attached.end(session.session_id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from itertools import islice
 
@@ -11,11 +11,9 @@ from webchat.chat.texts import TEMPORARY_TITLE, title_of
 from webchat.chat.times import seconds_of
 from webchat.errors import InvalidInput, SessionBusy, SessionNotFound, StorageError, WebChatError, storing
 from webchat.limits import TEMPORARY_HOURS, TEMPORARY_SESSIONS
-from webchat.replies.current_backend import CurrentBackend
-from webchat.replies.supervisor import ReplySupervisor
-from webchat.session_store import WebChatSession, WebChatSessionStore
+from webchat.replies.services import Services
+from webchat.session_store import WebChatSession
 from webchat.session_store.rules import owned
-from webchat.storage.protocols import Storage
 from webchat.storage.protocols.temporary import holding_temporary
 
 log = logging.getLogger(__name__)
@@ -31,19 +29,10 @@ class TemporaryChats:
     hours = TEMPORARY_HOURS
     """After its last message one is gone in so many hours."""
 
-    def __init__(
-        self,
-        store: WebChatSessionStore,
-        storage: Storage,
-        supervisor: ReplySupervisor,
-        current: CurrentBackend,
-        clock: Callable[[], str],
-        most_sessions: int,
-    ) -> None:
-        """`clock` gives the time, ISO 8601; `most_sessions` is how many others one person may have, 0 is any number."""
-        self._storage, self._holding = storage, holding_temporary(storage)
-        self._store, self._supervisor, self._current = store, supervisor, current
-        self._clock, self._most_sessions = clock, most_sessions
+    def __init__(self, services: Services) -> None:
+        self._storage, self._holding = services.storage, holding_temporary(services.storage)
+        self._store, self._supervisor, self._current = services.store, services.supervisor, services.current
+        self._clock, self._most_sessions = services.clock, services.limits.sessions
 
     @property
     def are_offered(self) -> bool:

@@ -17,11 +17,8 @@ from webchat.archive.readable import as_html, as_markdown
 from webchat.archive.reading import conversations
 from webchat.chat.picture import MEDIA_TYPES
 from webchat.errors import storing
-from webchat.limits import Limits
-from webchat.replies.allowance import Allowance
-from webchat.replies.supervisor import ReplySupervisor
-from webchat.session_store import Row, WebChatSession, WebChatSessionStore
-from webchat.storage.protocols import Storage
+from webchat.replies.services import Services
+from webchat.session_store import Row, WebChatSession
 
 __all__ = ["Archive", "Report"]
 
@@ -32,18 +29,10 @@ AT_ONCE = 100
 class Archive:
     """Exports and imports sessions. Raises StorageError, OSError."""
 
-    def __init__(
-        self,
-        store: WebChatSessionStore,
-        storage: Storage,
-        supervisor: ReplySupervisor,
-        limits: Limits,
-        allowance: Allowance,
-    ) -> None:
-        self._store, self._storage, self._longest_title = store, storage, limits.title
-        self._supervisor = supervisor
-        self.importer = Importer(storage, supervisor, allowance, limits.sessions)
-        self._growth = Growth(storage, supervisor, allowance)
+    def __init__(self, services: Services) -> None:
+        self._store, self._storage, self._supervisor = services.store, services.storage, services.supervisor
+        self._longest_title = services.limits.title
+        self.importer, self._growth = Importer(services), Growth(services)
         self.at_once = AT_ONCE
         self._left_out: dict[str | None, list[LeftOut]] = {}
 

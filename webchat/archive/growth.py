@@ -12,18 +12,16 @@ from webchat.chat.message import Message
 from webchat.chat.parts import Part, Reasoning, Text, ToolCall
 from webchat.chat.tree import Tree
 from webchat.fileutil import jsonlines
-from webchat.replies.allowance import Allowance
-from webchat.replies.supervisor import ReplySupervisor
+from webchat.replies.services import Services
 from webchat.session_store import WebChatSession
-from webchat.storage.protocols import Storage
 from webchat.storage.protocols.pictures import key_of
 
 
 class Growth:
     """Adds what newer exports contain to existing sessions. Raises StorageError, NoRoom, SessionBusy, InvalidInput."""
 
-    def __init__(self, storage: Storage, supervisor: ReplySupervisor, allowance: Allowance) -> None:
-        self._storage, self._supervisor, self._allowance = storage, supervisor, allowance
+    def __init__(self, services: Services) -> None:
+        self._storage, self._supervisor, self._allowance = services.storage, services.supervisor, services.allowance
 
     def add(self, session_id: str, found: Brought, owner: str | None) -> bool:
         """Add the messages, and the rest of messages, that the session lacks; returns whether there were any."""

@@ -13,9 +13,8 @@ from webchat.archive.brought import Brought, Report
 from webchat.chat.session import Row
 from webchat.errors import WebChatError, storing
 from webchat.fileutil import Locked
-from webchat.replies.allowance import Allowance
-from webchat.replies.supervisor import ReplySupervisor
-from webchat.storage.protocols import CLAIMED, Lookup, Storage
+from webchat.replies.services import Services
+from webchat.storage.protocols import CLAIMED, Lookup
 
 log = logging.getLogger(__name__)
 PATIENCE = 120.0
@@ -40,11 +39,10 @@ class Importer:
     the lock, any other claim is left over from a crash, and is removed with its transcript.
     """
 
-    def __init__(self, storage: Storage, supervisor: ReplySupervisor, allowance: Allowance, most: int) -> None:
-        """`most` is how many sessions one person may have; 0 is no limit."""
-        self._allowance = allowance
-        self._storage, self._sessions, self._supervisor = storage, storage.sessions, supervisor
-        self._most = most
+    def __init__(self, services: Services) -> None:
+        self._storage, self._sessions = services.storage, services.storage.sessions
+        self._supervisor, self._allowance = services.supervisor, services.allowance
+        self._most = services.limits.sessions
         self._threads = threading.Lock()
 
     def add(self, batch: Sequence[Brought], owner: str | None, report: Report) -> None:

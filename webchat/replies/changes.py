@@ -9,14 +9,12 @@ from typing import TypeVar
 from webchat.chat.conversation import Conversation
 from webchat.chat.message import Message, new_message_id
 from webchat.errors import InvalidInput, SessionBusy, storing
-from webchat.replies.allowance import Allowance
 from webchat.replies.holding import held
 from webchat.replies.rules import ConversationRules, check_seen, last_id
+from webchat.replies.services import Services
 from webchat.replies.submission import Submission
-from webchat.replies.supervisor import ReplySupervisor
 from webchat.replies.turn import Turn
-from webchat.session_store import WebChatSession, WebChatSessionStore
-from webchat.storage.protocols import Storage
+from webchat.session_store import WebChatSession
 
 Made = TypeVar("Made")
 
@@ -27,17 +25,9 @@ class ConversationChanges:
     They are idempotent as sending is. What is held in the queue stays held: no model has answered.
     """
 
-    def __init__(
-        self,
-        store: WebChatSessionStore,
-        storage: Storage,
-        supervisor: ReplySupervisor,
-        rules: ConversationRules,
-        clock: Callable[[], str],
-        allowance: Allowance,
-    ) -> None:
-        self._store, self._storage, self._supervisor, self._rules = store, storage, supervisor, rules
-        self._clock, self._allowance = clock, allowance
+    def __init__(self, services: Services, rules: ConversationRules) -> None:
+        self._store, self._storage, self._supervisor = services.store, services.storage, services.supervisor
+        self._clock, self._allowance, self._rules = services.clock, services.allowance, rules
 
     def add_exchange(
         self, session: WebChatSession, sent: Submission, answer: Callable[[], str], kind: str

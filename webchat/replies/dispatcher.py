@@ -11,13 +11,12 @@ from webchat.chat.message import Message, history, new_message_id
 from webchat.chat.picture import SentPicture
 from webchat.errors import SessionEnded
 from webchat.replies.attached import AttachedBackend, Past, Question
-from webchat.replies.current_backend import CurrentBackend, options_of
+from webchat.replies.current_backend import options_of
 from webchat.replies.runner import ReplyRunner
-from webchat.replies.supervisor import ReplySupervisor
+from webchat.replies.services import Services
 from webchat.replies.titles import Titles
 from webchat.replies.turn import Turn
-from webchat.session_store import WebChatSession, WebChatSessionStore
-from webchat.storage.protocols import Bus
+from webchat.session_store import WebChatSession
 
 NAMED_WITHIN = 4
 """The model names a session after an answer with at most so many messages before it."""
@@ -26,19 +25,11 @@ NAMED_WITHIN = 4
 class ReplyDispatcher:
     """Starts the replies of the current backend, and follows each of them up: activity, titles."""
 
-    def __init__(
-        self,
-        current: CurrentBackend,
-        store: WebChatSessionStore,
-        supervisor: ReplySupervisor,
-        bus: Bus,
-        clock: Callable[[], str],
-        context: Callable[[str | None], str],
-    ) -> None:
+    def __init__(self, services: Services, context: Callable[[str | None], str]) -> None:
         """`context` returns what backends that accept it are told about an owner with each conversation."""
-        self._current, self._store, self._supervisor, self._bus = current, store, supervisor, bus
-        self._clock, self._context = clock, context
-        self._titles = Titles(store, lambda session_id: bus.publish(session_id, urgent=True))
+        self._current, self._store, self._supervisor = services.current, services.store, services.supervisor
+        self._bus, self._clock, self._context = services.storage.bus, services.clock, context
+        self._titles = Titles(self._store, lambda session_id: self._bus.publish(session_id, urgent=True))
 
     def close(self) -> None:
         """Stop asking for titles."""

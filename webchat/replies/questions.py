@@ -9,15 +9,14 @@ from webchat.chat.message import Message, new_message_id
 from webchat.chat.parts import Permission
 from webchat.errors import InvalidInput, QuestionClosed, storing
 from webchat.replies.runner import first_choice
-from webchat.replies.supervisor import ReplySupervisor
-from webchat.storage.protocols import Storage
+from webchat.replies.services import Services
 
 
 class Questions:
     """Answers go through the storage: the process that writes the reply takes the first one."""
 
-    def __init__(self, storage: Storage, supervisor: ReplySupervisor) -> None:
-        self._storage, self._supervisor = storage, supervisor
+    def __init__(self, services: Services) -> None:
+        self._storage, self._supervisor = services.storage, services.supervisor
 
     def waiting(self, session_ids: Collection[str]) -> frozenset[str]:
         """Those of these sessions in which the person is asked something. Raises StorageError."""

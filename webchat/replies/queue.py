@@ -12,16 +12,14 @@ from webchat.chat.message import is_message_id, new_message_id
 from webchat.chat.queued import QueuedMessage
 from webchat.chat.texts import checked_message
 from webchat.errors import Closing, Held, LimitReached, NotWaiting, SessionBusy, TooBusy, WebChatError, storing
-from webchat.replies.allowance import Allowance
 from webchat.replies.given_again import given_again
 from webchat.replies.holding import is_held
 from webchat.replies.posted import Posted
 from webchat.replies.rules import ConversationRules
 from webchat.replies.runner import ReplyRunner
+from webchat.replies.services import Services
 from webchat.replies.submission import Submission, checked_submission, key_of
-from webchat.replies.supervisor import ReplySupervisor
-from webchat.session_store import WebChatSession, WebChatSessionStore
-from webchat.storage.protocols import Storage
+from webchat.session_store import WebChatSession
 from webchat.storage.wakeups import POLL_INTERVAL
 
 log = logging.getLogger(__name__)
@@ -38,20 +36,12 @@ class MessageQueue:
     """
 
     def __init__(
-        self,
-        store: WebChatSessionStore,
-        storage: Storage,
-        supervisor: ReplySupervisor,
-        rules: ConversationRules,
-        clock: Callable[[], str],
-        allowance: Allowance,
-        longest_message: int,
-        require: Callable[[str, str | None], WebChatSession],
+        self, services: Services, rules: ConversationRules, require: Callable[[str, str | None], WebChatSession]
     ) -> None:
         """`require` gives a session that may be changed, or raises."""
-        self._store, self._storage, self._supervisor, self._rules = store, storage, supervisor, rules
-        self._clock, self._allowance, self._longest_message = clock, allowance, longest_message
-        self._require = require
+        self._store, self._storage, self._supervisor = services.store, services.storage, services.supervisor
+        self._clock, self._allowance, self._rules = services.clock, services.allowance, rules
+        self._longest_message, self._require = services.limits.message, require
         self._without_place: set[str] = set()
         """Sessions whose next message found no free slot in this process."""
         self._held: dict[str, object] = {}
@@ -161,6 +151,11 @@ class MessageQueue:
                 items.append(replace(item, returned=True))
         self._tell(session_id)
         return item
+
+    def stop(self, session_id: str) -> bool:
+        """Take back the queue and stop the answer; see `WebChatSessionManager.stop`."""
+        self.take_all_back(session_id)  # the end would send the next one
+        return self._supervisor.stop(session_id)
 
     def take_all_back(self, session_id: str) -> tuple[QueuedMessage, ...]:
         """Take back the whole queue, for the message field; returns it."""

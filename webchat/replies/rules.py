@@ -12,15 +12,13 @@ from webchat.chat.message import Message, history, new_message_id
 from webchat.chat.queued import QueuedMessage
 from webchat.errors import Held, InvalidInput, SessionBusy, StaleView, TooBusy, storing
 from webchat.limits import Turnstile
-from webchat.replies.allowance import Allowance
 from webchat.replies.dispatcher import ReplyDispatcher
 from webchat.replies.holding import is_held
 from webchat.replies.posted import Posted
+from webchat.replies.services import Services
 from webchat.replies.submission import Submission, key_of
-from webchat.replies.supervisor import ReplySupervisor
 from webchat.replies.turn import Turn
-from webchat.session_store import WebChatSession, WebChatSessionStore
-from webchat.storage.protocols import Storage
+from webchat.session_store import WebChatSession
 
 GO_ON = (
     "Continue your last answer exactly where it broke off. Do not repeat anything of it, and do not comment on this."
@@ -35,17 +33,9 @@ which the others wait no longer."""
 class ConversationRules:
     """Sending is idempotent, a message from a stale page is refused, and nothing is overwritten."""
 
-    def __init__(
-        self,
-        store: WebChatSessionStore,
-        storage: Storage,
-        supervisor: ReplySupervisor,
-        dispatcher: ReplyDispatcher,
-        clock: Callable[[], str],
-        allowance: Allowance,
-    ) -> None:
-        self._store, self._storage, self._supervisor, self._dispatcher = store, storage, supervisor, dispatcher
-        self._clock, self._allowance = clock, allowance
+    def __init__(self, services: Services, dispatcher: ReplyDispatcher) -> None:
+        self._store, self._storage, self._supervisor = services.store, services.storage, services.supervisor
+        self._clock, self._allowance, self._dispatcher = services.clock, services.allowance, dispatcher
         self._turnstile = Turnstile(BEGUN_AT_ONCE, TURNSTILE_PATIENCE)
 
     def post(self, session: WebChatSession, sent: Submission) -> Posted:
