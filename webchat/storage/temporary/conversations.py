@@ -16,7 +16,7 @@ from webchat.storage.protocols import Pictures, Queue, Release, ReplyLog, ReplyL
 from webchat.storage.temporary.engines import Engines
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class RoutedTranscripts:
     """See `Transcripts`."""
 
@@ -68,7 +68,7 @@ class RoutedTranscripts:
         return self._of(session_id)
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class RoutedReplyLogs:
     """See `ReplyLogs`. An answer that has begun is kept whole: room is required before it."""
 
@@ -100,7 +100,7 @@ class RoutedReplyLogs:
         return self.engines.of(session_id).replies
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class RoutedQueue:
     """See `Queue`."""
 
@@ -128,7 +128,7 @@ class RoutedQueue:
         return self.engines.of(session_id).queue
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class RoutedPictures:
     """See `Pictures`."""
 
@@ -156,7 +156,7 @@ class RoutedPictures:
         return self.engines.of(session_id).pictures
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class RoutedLeases:
     """See `Leases`."""
 
