@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.foreign import chatgpt, claude, open_webui, others
+from webchat.archive.beside import Together
 from webchat.archive.bounds import Watch
 from webchat.archive.brought import Report
 from webchat.archive.reading import conversations
@@ -79,7 +80,7 @@ def read(data):
     """What an import of this file adds, as the messages of each session."""
     report = Report()
     found = []
-    for session in conversations(io.BytesIO(data), report, Watch()):
+    for session in conversations(io.BytesIO(data), report, Watch(), Together()):
         tree = Tree()
         for _, record in jsonlines.parse(session.transcript):
             tree.add(record)

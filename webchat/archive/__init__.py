@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import IO
 
 from webchat.archive import ours
+from webchat.archive.beside import Together
 from webchat.archive.bounds import Watch
 from webchat.archive.brought import Report
 from webchat.archive.export import LeftOut, NoteLeftOut, read_each
@@ -90,8 +91,11 @@ class Archive:
         watch: Watch | None = None,
         may_work_in: Callable[[str], bool] | None = None,
         mark: Callable[[str], Row] | None = None,
+        together: Together | None = None,
     ) -> Report:
         """Import a file: our own export, or one of another program (`webchat.archive.sources`), packed or not.
+
+        `together` has this and the other files of the same import, in which pictures are found too.
 
         `watch` tracks the progress, sets the limits and can cancel. `may_work_in` says which folders sessions may keep;
         by default any if there is no owner, else none. `mark` gives the fields that put a session into the trash, by
@@ -106,7 +110,7 @@ class Archive:
         mark = mark or (lambda session_id: {})
         terms = Terms(owner, may_work_in, self._longest_title, self.at_once, mark)
         intake = Intake(self.importer, self._growth, terms, watch)
-        for found in conversations(file, intake.report, watch):
+        for found in conversations(file, intake.report, watch, together or Together()):
             intake.take(found)
         intake.add()
         return intake.report

@@ -34,6 +34,8 @@ class Brought:
     tails: Mapping[str, str] = field(default_factory=dict)
     shown: Mapping[str, frozenset[str]] = field(default_factory=dict)
     pictures: BroughtPictures | None = None
+    missing: int = 0
+    """How many pictures are in none of the files that are imported together."""
     may_grow: bool = False
     """Whether to add what is new in it to an existing session."""
 
@@ -66,13 +68,16 @@ class Report:
     """The result of an import.
 
     It has the new sessions, those that have grown, the number of existing ones with nothing new, the number of empty
-    conversations, and what could not be read.
+    conversations, and what could not be read. `missing` counts the pictures that are not in the files.
     """
 
     imported: list[str] = field(default_factory=list)
     grown: list[str] = field(default_factory=list)
     known: int = 0
     empty: int = 0
+    missing: int = 0
+    is_only_pictures: bool = False
+    """Whether this file, one of several, has only pictures, perhaps of conversations in the others."""
     stopped: bool = False
     """Whether it ended before the file did."""
     _problems: list[str] = field(default_factory=list)
@@ -118,5 +123,6 @@ class Report:
         self.grown += other.grown
         self.known += other.known
         self.empty += other.empty
+        self.missing += other.missing
         self._problems += [f"{name}: {problem}" if name else problem for problem in other.problems]
         self.stopped = self.stopped or other.stopped

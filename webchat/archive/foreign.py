@@ -95,7 +95,7 @@ def brought(found: Conversation, find: Find) -> Brought:
     """
     if found.too_large or (isinstance(found.nodes, Gathered) and found.nodes.is_too_large):
         raise Unreadable(f"it is larger than {size_of(LARGEST)}")
-    pictures = resolved(found.nodes, find)
+    pictures, missing = resolved(found.nodes, find)
     tree = ForeignTree(found.nodes, found.made)
     name = text(found.theirs) or hashlib.sha256(_dump(found.content)).hexdigest()
     name = name.encode("utf-8", "replace").decode()
@@ -116,7 +116,7 @@ def brought(found: Conversation, find: Find) -> Brought:
     }
     row |= {name: True for name in ("pinned", "archived") if getattr(found, name)}
     lines = tree.transcript(found.current)
-    return Brought(row, lines, tree.tails, tree.shown, pictures, may_grow=found.has_ids)
+    return Brought(row, lines, tree.tails, tree.shown, pictures, missing, found.has_ids)
 
 
 def title_in(found: Conversation) -> str:

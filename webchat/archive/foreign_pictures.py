@@ -22,8 +22,11 @@ LARGEST, LARGEST_DRAWN = 64 * 2**20, 16 * 2**20
 _BASE64 = re.compile(r"(?:data:[\w.+/-]*;base64,)?")
 
 
-def resolved(nodes: Iterable[ForeignNode], find: Find) -> BroughtPictures | None:
-    """Replace the messages' placeholder lines by the pictures that the export contains."""
+def resolved(nodes: Iterable[ForeignNode], find: Find) -> tuple[BroughtPictures | None, int]:
+    """Replace the messages' placeholder lines by the pictures that the export contains.
+
+    Returns those of the person, and how many were not found.
+    """
     album = _Album(find)
     for node in nodes:
         album.begin(node)
@@ -32,7 +35,7 @@ def resolved(nodes: Iterable[ForeignNode], find: Find) -> BroughtPictures | None
                 album.send(node, each)
             else:
                 album.draw(node, each)
-    return album.pictures
+    return album.pictures, album.missing
 
 
 class _Album:
@@ -40,6 +43,7 @@ class _Album:
 
     def __init__(self, find: Find) -> None:
         self.pictures: BroughtPictures | None = None
+        self.missing = 0
         self._find = find
         self._read: dict[str, NewPicture | None] = {}
         self._sent: set[str] = set()
@@ -84,6 +88,7 @@ class _Album:
         if found.address not in self._read and self._bytes_read < LARGEST:
             data = self._find(found.address) if found.is_file else _decoded(found.address)
             self._bytes_read += len(data or b"")
+            self.missing += data is None and found.is_file
             self._read[found.address] = _picture(found.name, data) if data else None
         return self._read.get(found.address)
 

@@ -59,6 +59,7 @@ class Intake:
         terms = self._terms
         row = fitted(found.row, terms.may_work_in, terms.longest_title, self.report.problem)
         row |= terms.mark(found.session_id)
+        self.report.missing += found.missing
         self._batch[found.session_id] = Brought(row, found.transcript, pictures=found.pictures)
         self._size += found.size
         if len(self._batch) == terms.at_once or self._size > BYTES_AT_ONCE:
@@ -73,8 +74,11 @@ class Intake:
         except (InvalidInput, SessionBusy, NoRoom, LimitReached, StorageError) as error:
             report.unread("", f"“{row.get('description', name)}”", f"nothing was added to it. {str(error).rstrip('.')}")
             return
-        report.grown += [name] if has_grown else []
-        report.known += not has_grown
+        if has_grown:
+            report.grown.append(name)
+            report.missing += found.missing
+        else:
+            report.known += 1
 
     def add(self) -> None:
         """Add the waiting batch. An error says how much was imported before."""

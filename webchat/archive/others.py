@@ -19,12 +19,16 @@ LONGEST_HEAD = MIB
 MOST_UNKNOWN = 100
 """The most values of unknown programs before a file is considered unknown."""
 
+FOR_OTHERS = "If its pictures are those of conversations in another file, import the two together."
+
 
 class UnknownKind(Exception):
     """The file is of an unknown kind; the text lists the known ones."""
 
-    def __init__(self) -> None:
-        super().__init__(f"Its kind is not known here. Known are this chat's own exports, and those of {names()}.")
+    def __init__(self, *, has_pictures: bool = False) -> None:
+        self.has_pictures = has_pictures
+        known = f"Its kind is not known here. Known are this chat's own exports, and those of {names()}."
+        super().__init__(f"{known} {FOR_OTHERS}" if has_pictures else known)
 
 
 def conversations(file: IO[bytes], where: str, report: Report, bounds: Bounds, find: Find) -> Iterator[Brought]:

@@ -10,6 +10,7 @@ from tempfile import TemporaryFile
 from typing import IO
 
 from webchat.archive import others, ours
+from webchat.archive.beside import Beside, Together
 from webchat.archive.bounds import MIB, PIECE, Bounds, CountedFile, Stopped, Watch
 from webchat.archive.brought import Brought, Report
 from webchat.archive.elements import fault, skip_blanks
@@ -22,17 +23,24 @@ LONGEST_FIRST_LINE = MIB
 _OURS = re.compile(rb'^\{"type":"session","format"', re.MULTILINE)
 
 
-def conversations(file: IO[bytes], report: Report, watch: Watch) -> Iterator[Brought]:
-    """The sessions of the file, one at a time; the report notes what cannot be read, and an early end."""
+def conversations(file: IO[bytes], report: Report, watch: Watch, together: Together) -> Iterator[Brought]:
+    """The sessions of the file, one at a time; the report notes what cannot be read, and an early end.
+
+    `together` has the files with which it is imported.
+    """
+    beside = together.beside(file, watch)
     with ExitStack() as stack:
         try:
             if not file.seekable():
                 file = _spooled(file, stack.enter_context(TemporaryFile()), watch)
             watch.begin(file.seek(0, os.SEEK_END))
             file.seek(0)
-            yield from _conversations(CountedFile(file, watch.count), report, watch)
+            yield from _conversations(CountedFile(file, watch.count), report, watch, beside)
         except UnknownKind as error:
-            report.problem(str(error))
+            if error.has_pictures and together.is_several:
+                report.is_only_pictures = True
+            else:
+                report.problem(str(error))
         except Stopped as reason:
             report.stop(str(reason))
 
@@ -45,12 +53,15 @@ def _spooled(file: IO[bytes], to: IO[bytes], watch: Watch) -> IO[bytes]:
     return to
 
 
-def _conversations(file: IO[bytes], report: Report, watch: Watch) -> Iterator[Brought]:
-    packed = Packed(report, watch, lambda inner, where, find: _unpacked(inner, where, report, watch.bounds, find))
+def _conversations(file: IO[bytes], report: Report, watch: Watch, beside: Beside) -> Iterator[Brought]:
+    def read_one(inner: IO[bytes], where: str, find: Find) -> Iterator[Brought]:
+        return _unpacked(inner, where, report, watch.bounds, find)
+
+    packed = Packed(report, watch, beside, read_one)
     if packed.is_packed(file):
         yield from packed.read(file)
         return
-    yield from _unpacked(file, "", report, watch.bounds, lambda name: None)
+    yield from read_one(file, "", beside.find_from(""))
 
 
 def _unpacked(file: IO[bytes], where: str, report: Report, bounds: Bounds, find: Find) -> Iterator[Brought]:

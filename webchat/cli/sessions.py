@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from typing import IO, TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ from webchat.errors import WebChatError
 from webchat.serving.logs import printable
 
 if TYPE_CHECKING:
+    from webchat.archive import Report
     from webchat.archive.export import LeftOut
     from webchat.manager import WebChatSessionManager
 
@@ -94,23 +95,40 @@ def _others(manager: WebChatSessionManager) -> int:
 @click.argument("files", nargs=-1, required=True, type=click.File("rb"))
 def import_sessions(place: Place, owner: str | None, files: tuple[Any, ...]) -> None:
     """Import sessions: our own exports, or those of ChatGPT, Claude, Open WebUI and others, zipped or not."""
+    from webchat.archive.beside import Together
+    from webchat.archive.others import UnknownKind
     from webchat.cli.terminal_import import watched
 
-    problems = 0
+    problems, only_pictures, together = 0, 0, Together(files)
     with _kept(place) as manager:
         for file in files:
             name = one_line(file.name)
             with watched(name) as watch:
-                report = manager.archive.bring_in(file, owner, watch)
-            empty = f", {report.empty} without a message" if report.empty else ""
-            grown = f", {len(report.grown)} with something new" if report.grown else ""
-            click.echo(f"{name}: {len(report.imported)} imported{grown}, {report.known} here already{empty}")
-            click.echo("".join(f"{name}: {problem}\n" for problem in report.problems), err=True, nl=False)
+                report = manager.archive.bring_in(file, owner, watch, together=together)
+            click.echo(f"{name}: {'only pictures' if report.is_only_pictures else _told(report)}")
+            _complain(name, report.problems)
             problems += len(report.problems)
+            only_pictures += report.is_only_pictures
             if report.stopped:
                 break
             problems += _bring_rest(manager, file, name, owner)
+    if only_pictures == len(files):
+        click.echo(UnknownKind(has_pictures=True), err=True)
+        problems += 1
     sys.exit(1 if problems else 0)
+
+
+def _told(report: Report) -> str:
+    """What came of one file."""
+    empty = f", {report.empty} without a message" if report.empty else ""
+    grown = f", {len(report.grown)} with something new" if report.grown else ""
+    count = report.missing
+    missing = f"; {count} picture{' is' if count == 1 else 's are'} not in the files" if count else ""
+    return f"{len(report.imported)} imported{grown}, {report.known} here already{empty}{missing}"
+
+
+def _complain(name: str, problems: Iterable[str]) -> None:
+    click.echo("".join(f"{name}: {one_line(problem)}\n" for problem in problems), err=True, nl=False)
 
 
 def _bring_rest(manager: WebChatSessionManager, file: IO[bytes], name: str, owner: str | None) -> int:
@@ -124,7 +142,7 @@ def _bring_rest(manager: WebChatSessionManager, file: IO[bytes], name: str, owne
     if moved is None:
         return 0
     click.echo(f"{name}: {moved.trash} into the trash, {moved.memories} memories, {moved.waiting} unsent messages")
-    click.echo("".join(f"{name}: {one_line(problem)}\n" for problem in moved.problems), err=True, nl=False)
+    _complain(name, moved.problems)
     return len(moved.problems)
 
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field, replace
 from tempfile import TemporaryFile
 from typing import IO, Any
 
+from webchat.archive.beside import DAMAGED, UNPACKED
 from webchat.archive.bounds import PIECE, Bounds
 from webchat.archive.brought import Brought
-from webchat.archive.packed import DAMAGED, UNPACKED
 from webchat.chat.message import Message
 from webchat.chat.queued import QueuedMessage, queued_of
 from webchat.chat.session import Row

@@ -10,7 +10,9 @@ from flask import Blueprint, Response, redirect, request
 from werkzeug.wrappers import Response as BaseResponse
 
 from webchat.archive import Report
+from webchat.archive.beside import Together
 from webchat.archive.bounds import Watch
+from webchat.archive.others import UnknownKind
 from webchat.errors import InvalidInput, storing
 from webchat.web.context import chat_of, client, has_gone, link, manager, owner
 from webchat.web.faces import script_answer
@@ -20,6 +22,7 @@ from webchat.web.new_session import may_work_in
 from webchat.web.running_imports import BOUNDS
 from webchat.web.templates import render_template
 
+_TOLD = ("imported", "grown", "known", "empty", "missing", "problems")
 _KEY = re.compile(r"[0-9a-f]{16}")
 
 
@@ -41,7 +44,7 @@ def bring_in() -> Response | str:
     finally:
         watch.is_over = True
         give_back()
-    told = {name: getattr(report, name) for name in ("imported", "grown", "known", "empty", "problems")}
+    told = {name: getattr(report, name) for name in _TOLD}
     if answer := script_answer(told):
         return answer
     page = "webchat/_import.html" if is_htmx() else "webchat/imported.html"
@@ -62,13 +65,16 @@ def _bring_in(watch: Watch) -> Report:
 
 
 def _taken_in(files: Sequence[tuple[str, IO[bytes]]], watch: Watch) -> Report:
-    report = Report()
+    report, together, only_pictures = Report(), Together([file for _, file in files]), 0
     for name, file in files:
         with storing("The import could not go on"):
-            of_file = manager().archive.bring_in(file, owner(), watch, may_work_in)
+            of_file = manager().archive.bring_in(file, owner(), watch, may_work_in, together=together)
         report.add(of_file, name if len(files) > 1 else "")
+        only_pictures += of_file.is_only_pictures
         if report.stopped:
             break
+    if only_pictures == len(files):
+        report.problem(str(UnknownKind(has_pictures=True)))
     return report
 
 
