@@ -6,13 +6,16 @@ import json
 import os
 import signal
 import sys
+import threading
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.acp import Reading, agents_in, ask, has_ended, text_of, told
 from tests.processes import another_process, says
 from tests.reading import until
+from webchat import threads
 from webchat.backends.acp import keeping
 from webchat.errors import BackendUnavailable
 
@@ -40,6 +43,29 @@ def test_a_crash_fails_the_answers_in_it_and_the_next_message_starts_it_again(ag
     until(lambda: "Segmentation" in caplog.text)
     assert "sk-verysecretkey" not in caplog.text
     assert text_of(ask(backend, session_id, "hello")) == "You said: hello"
+
+
+def test_the_log_has_an_agents_last_words_also_where_they_are_read_after_its_end(agents, caplog, monkeypatch):
+    start, is_over = threads.start, threading.Event()
+
+    def start_late(target, name, *args):
+        def run(*args):
+            if name == "agent-stderr":
+                is_over.wait(10)
+            target(*args)
+
+        start(run, name, *args)
+
+    monkeypatch.setattr(threads, "start", start_late)
+    backend = agents.backend()
+    session_id = new(backend)
+    guard = psutil.Process(told(backend, session_id)["pid"]).ppid()
+    with pytest.raises(BackendUnavailable, match="The agent ended unexpectedly"):
+        ask(backend, session_id, "die")
+    until(lambda: has_ended(guard))
+    is_over.set()
+    until(lambda: "the agent ended with 3" in caplog.text)
+    assert "Segmentation" in caplog.text
 
 
 def test_an_agent_that_closes_its_output_is_ended(agents):

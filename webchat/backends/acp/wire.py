@@ -28,6 +28,8 @@ LOGGED_LINE = 2_000
 MOST_REPLIES = 1_000
 """Replies waiting to be written; an agent that sends requests without reading the answers gets no more of them."""
 METHOD_NOT_FOUND = -32601
+LAST_WORDS_PATIENCE = 2.0
+"""Seconds that the log waits for what an agent that has ended had printed: a child of its may still hold the pipe."""
 ENDED = "The agent ended unexpectedly. Send the message again: that starts it anew."
 Done = Callable[["Future[Any]"], object]
 
@@ -60,6 +62,7 @@ class Wire:
         self._is_over = self._is_unwanted = self._has_failed = False
         self._outgoing: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._printed: deque[str] = deque(maxlen=1)
+        self._has_printed_all = threading.Event()
         self._process, self._lifeline = _spawn(command, environ)
 
     def start(self) -> None:
@@ -137,6 +140,7 @@ class Wire:
             while line := stderr.readline(LOGGED_LINE):
                 if line.strip():
                     self._printed.append(line.decode("utf-8", "replace").strip())
+        self._has_printed_all.set()
 
     def _read(self, stdout: IO[bytes]) -> None:
         with stdout:
@@ -147,6 +151,7 @@ class Wire:
         self.end()
         status = self._process.wait()
         if was_wanted:
+            self._has_printed_all.wait(LAST_WORDS_PATIENCE)
             last_words = without_keys("".join(self._printed), self._secrets)
             log.warning("the agent ended with %s; its last words: %s", status, last_words or "none")
 
