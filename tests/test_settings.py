@@ -145,11 +145,11 @@ def test_what_a_flag_or_a_variable_fixes_is_locked_with_its_name(start, monkeypa
 )
 def test_a_fixed_setting_is_not_changed(start, home, name, value):
     setting = next(setting for setting in config.SETTINGS if setting.name == name)
-    client = start(**{setting.metadata["key"]: "off" if name == "memory_context" else "mock"})
+    client = start(**{setting.key: "off" if name == "memory_context" else "mock"})
     before = saved(home)
     answer = client.post(SETTINGS, data={name: value, "theme": "dark"})
     assert answer.status_code == 422
-    assert setting.metadata["flag"] in Page(answer).problem
+    assert setting.flag in Page(answer).problem
     assert saved(home) == before
 
 

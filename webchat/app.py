@@ -57,7 +57,7 @@ def create_app(config_values: Mapping[str, Any] | None = None, *, backend: Sessi
     # The chat's static files are its blueprint's.
     app = Flask("webchat", static_folder=None, template_folder=None)
     app.config.update(config_values or {})
-    explicit = {setting.metadata["key"]: app.config.get(setting.metadata["key"]) for setting in config.SETTINGS}
+    explicit = {setting.key: app.config.get(setting.key) for setting in config.SETTINGS}
     environ = dict(os.environ)
     told, _ = config.load(explicit, environ)
     metrics = Metrics() if told.metrics else None

@@ -139,7 +139,7 @@ class LiveSettings:
         source = self.load()[1][name]
         if source not in ("flag", "environment"):
             return ""
-        return str(_SETTINGS[name].metadata["flag" if source == "flag" else "key"])
+        return _SETTINGS[name].flag if source == "flag" else _SETTINGS[name].key
 
     def changes(self, given: Mapping[str, str]) -> Changes:
         """The changes that saving these texts, by setting, would make; a blank one resets to the default.
@@ -201,13 +201,13 @@ class LiveSettings:
         if name == "base_url" and HIDDEN in text:
             raise InvalidInput("Type the password in the address again, or leave the whole address as it was.")
         try:
-            value = setting.metadata["parse"](text) if text else setting.default
+            value = setting.parse(text) if text else setting.default
         except ValueError as error:
-            shown = "this" if setting.metadata["secret"] else f"“{text[:100]}”"
+            shown = "this" if setting.secret else f"“{text[:100]}”"
             raise InvalidInput(f"{LABELS[name]} cannot be {shown}: {error}.") from error
         if value == setting.default:
             return None
-        return text if setting.metadata["many"] else value
+        return text if setting.many else value
 
 
 def _nobody(error: InvalidInput) -> SessionBackend:
@@ -221,7 +221,7 @@ def _require_no_secret(changes: Changes) -> None:
     secret = [name for name in BELONGS_TO if changes.get(name)]
     if secret or (address and address != without_password(address)):
         name = secret[0] if secret else "base_url"
-        raise InvalidInput(f"{NOT_KEPT} Set {_SETTINGS[name].metadata['key']} where the server is started instead.")
+        raise InvalidInput(f"{NOT_KEPT} Set {_SETTINGS[name].key} where the server is started instead.")
 
 
 def _is_shown(name: str, text: str, settings: Settings) -> bool:

@@ -12,7 +12,7 @@ from webchat.config import SETTINGS
 VARIABLE = "WEBCHAT_HANDED_ON"
 """The variable that passes the arguments on to the restarted program; only this user can read its environment."""
 HIDDEN = "…"
-_FLAGS = frozenset(setting.metadata["flag"] for setting in SETTINGS if setting.metadata["secret"]) | {"--url"}
+_FLAGS = frozenset(setting.flag for setting in SETTINGS if setting.secret) | {"--url"}
 _ADDRESSES = ("--base-url", "--database", "--url")
 
 

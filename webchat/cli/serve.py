@@ -24,7 +24,7 @@ from webchat.serving.logs import printable
 @setting_options(config.SETTINGS)
 def serve(**given: str | None) -> None:
     """Serve the chat on this machine."""
-    explicit = {setting.metadata["key"]: given[setting.name] for setting in config.SETTINGS}
+    explicit = {setting.key: given[setting.name] for setting in config.SETTINGS}
     try:
         _serve(explicit)
     except (WebChatError, OSError) as error:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import Field
 from typing import Any
 
 import click
 
+from webchat.config import Setting
 
-def setting_options(settings: Sequence[Field[Any]]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+
+def setting_options(settings: Sequence[Setting]) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Adds an option for each of these settings, with its variable and default in the help."""
 
     def add(command: Callable[..., None]) -> Callable[..., None]:
@@ -20,15 +21,14 @@ def setting_options(settings: Sequence[Field[Any]]) -> Callable[[Callable[..., N
     return add
 
 
-def _option(setting: Field[Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    data = setting.metadata
+def _option(setting: Setting) -> Callable[[Callable[..., None]], Callable[..., None]]:
     return click.option(
-        data["flag"],
+        setting.flag,
         setting.name,
-        help=f"{data['help']}  [{data['key']}{_default(setting.default)}]",
-        metavar="TEXT" if data["parse"] is str else "VALUE",
-        multiple=data["many"],
-        callback=_by_lines if data["many"] else None,
+        help=f"{setting.help}  [{setting.key}{_default(setting.default)}]",
+        metavar="TEXT" if setting.parse is str else "VALUE",
+        multiple=setting.many,
+        callback=_by_lines if setting.many else None,
     )
 
 

@@ -29,8 +29,8 @@ ANSWERS = ("backend", "base_url", "model", "system_prompt", "temperature", "agen
 """The settings that say who answers."""
 AT_A_SERVER = ("model", "system_prompt")
 """Those of them that a session at a server may have for itself."""
-KEYS = {setting.name: setting.metadata["key"] for setting in config.SETTINGS}
-FLAGS = {setting.name: setting.metadata["flag"] for setting in config.SETTINGS}
+KEYS = {setting.name: setting.key for setting in config.SETTINGS}
+FLAGS = {setting.name: setting.flag for setting in config.SETTINGS}
 Settings = Mapping[str, str | None]
 """Settings of the command line, by name; None if a flag was not given."""
 answer_options = setting_options([setting for setting in config.SETTINGS if setting.name in ANSWERS])

@@ -10,17 +10,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import Field
 from typing import Any, Literal
 
 from webchat.config.home import default_home
-from webchat.config.settings import SETTINGS, Settings
+from webchat.config.settings import SETTINGS, Setting, Settings
 from webchat.config.values import THEMES, WORDS
 from webchat.errors import InvalidInput
 from webchat.storage.protocols.documents import SETTINGS as SAVED
 from webchat.storage.protocols.documents import Documents
 
-__all__ = ["SETTINGS", "THEMES", "WORDS", "Settings"]
+__all__ = ["SETTINGS", "THEMES", "WORDS", "Setting", "Settings"]
 _DEFAULTS = {setting.name: setting.default for setting in SETTINGS}
 Source = Literal["flag", "environment", "file", "default"]
 BELONGS_TO = {"api_key": "api_key_for", "header": "header_for"}
@@ -64,10 +63,10 @@ def is_same_address(one: str, other: str) -> bool:
 
 
 def _find(
-    setting: Field[Any], explicit: Mapping[str, Any], environ: Mapping[str, str], saved: Mapping[str, Any]
+    setting: Setting, explicit: Mapping[str, Any], environ: Mapping[str, str], saved: Mapping[str, Any]
 ) -> tuple[Any, Source]:
     """A setting's value and source: the first layer that has one."""
-    key = setting.metadata["key"]
+    key = setting.key
     if explicit.get(key) is not None:
         return _parsed(setting, explicit[key]), "flag"
     if environ.get(key):
@@ -77,23 +76,23 @@ def _find(
     return default_home() if setting.name == "home" else setting.default, "default"
 
 
-def _parsed(setting: Field[Any], given: Any) -> Any:  # noqa: ANN401
+def _parsed(setting: Setting, given: Any) -> Any:  # noqa: ANN401
     if not isinstance(given, str):
         return given
     try:
-        return setting.metadata["parse"](given)
+        return setting.parse(given)
     except ValueError as error:
-        shown = "this value" if setting.metadata["secret"] else repr(given)
-        raise InvalidInput(f"{setting.metadata['key']} cannot be {shown}: {error}.") from error
+        shown = "this value" if setting.secret else repr(given)
+        raise InvalidInput(f"{setting.key} cannot be {shown}: {error}.") from error
 
 
-def _is_usable(setting: Field[Any], given: object) -> bool:
+def _is_usable(setting: Setting, given: object) -> bool:
     """Whether a saved value is valid. A file that was edited by hand must not prevent the chat from starting."""
-    if not setting.metadata["saved"] or not isinstance(given, str | int | float):
+    if not setting.saved or not isinstance(given, str | int | float):
         return False
     try:
         str(given).encode()
-        setting.metadata["parse"](str(given))
+        setting.parse(str(given))
     except ValueError:
         return False
     return True
@@ -134,7 +133,7 @@ def _understood(data: bytes | None) -> tuple[dict[str, Any], bool]:
         return {}, False
     if not isinstance(saved, dict):
         return {}, False
-    known = [setting for setting in SETTINGS if setting.metadata["saved"] and setting.name in saved]
+    known = [setting for setting in SETTINGS if setting.saved and setting.name in saved]
     unusable = {setting.name for setting in known if not _is_usable(setting, saved[setting.name])}
     return {name: value for name, value in saved.items() if name not in unusable}, not unusable
 
