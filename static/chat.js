@@ -160,11 +160,14 @@
     if ($("files")?.files.length) load($("attached"));
     document.dispatchEvent(new Event("files"));
   };
-  const addFiles = (more) => {
+  const putFiles = (files) => {
     const all = new DataTransfer();
-    for (const file of [...$("files").files, ...more]) all.items.add(file);
+    for (const file of files) all.items.add(file);
     $("files").files = all.files;
     showFiles();
+  };
+  const addFiles = (more) => {
+    putFiles([...$("files").files, ...more]);
     focusField();
   };
   document.addEventListener("change", (event) => { if (event.target.id === "files") showFiles(); });
@@ -240,7 +243,7 @@
       if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
       if (!event.ctrlKey && !event.metaKey && (touch.matches || root.dataset.send === "control")) return;
       event.preventDefault();
-      if (field.value.trim() || !field.required) field.form.requestSubmit();
+      if (field.value.trim() || $("files").files.length || document.querySelector("#returned :checked")) field.form.requestSubmit();
       return;
     }
     // The first keystroke goes into the field, wherever the focus is, as long as it is in no other.
@@ -645,10 +648,7 @@
     left = null;
     field.value = text;
     keyOf(field).value = newKey();
-    if ($("files").files.length !== files.length) {
-      $("files").value = "";
-      addFiles(files);
-    }
+    if ($("files").files.length !== files.length) putFiles(files);
     if (name !== draftName()) keepDraft("", name);
     keepDraft(text);
     fit(field);
@@ -696,15 +696,24 @@
     fit(field);
   };
 
-  // A new composer is filled at once, before anybody can type into it.
+  // A new composer is filled at once, before anybody can type into it. Files that were chosen and not sent are kept for each
+  // session as long as the page is there.
   let composer = null;
+  let composed = "";
+  const chosen = {};
   const filled = () => {
     const field = $("messageInput");
     if (!field || field === composer) return;
+    chosen[composed] = left ? [] : composer?.form.elements.file.files;
     composer = field;
+    composed = draftName();
     // Drafts are restored for each session. Without a script, the browser restores the text after a sign-in or an error.
     field.setAttribute("autocomplete", "off");
-    if (left) bringLeft(field); else bringDraft(field);
+    if (left) bringLeft(field);
+    else {
+      bringDraft(field);
+      if (chosen[composed]?.length) putFiles(chosen[composed]);
+    }
     taken = new Map(returned().map(({ value, dataset }) => [value, dataset.text]));
     changes.clear();
     dropSent();

@@ -54,7 +54,6 @@
     $("attached").hidden = !files.length;
     // Files can go alone: Send is ready, as it is with a text.
     const field = $("messageInput");
-    field.required = !files.length;
     field.dataset.hint ??= field.placeholder;
     if (files.length) field.removeAttribute("placeholder"); else field.placeholder = field.dataset.hint;
     $("attached").replaceChildren(...files.map(row));

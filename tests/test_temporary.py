@@ -182,6 +182,41 @@ def test_a_message_that_comes_too_late_is_offered_to_a_temporary_chat(temporary,
     form = told.soup.select_one("form.again")
     assert form["action"] == "/messages"
     assert form.select_one("input[name=temporary]")["value"] == "1"
+    assert form.button.get_text() == "Send it in a new temporary chat"
+    assert "This temporary chat has ended" in told.soup.select_one(".problem").get_text()
+    assert "New session" not in told.soup.select_one("main").get_text(), "what is sent there is saved"
+
+
+def test_a_change_or_file_that_comes_too_late_goes_to_a_temporary_chat_too(temporary, client, manager):
+    asked = manager.conversation(temporary).messages[0].id
+    change = Page(client.get(f"/sessions/{temporary}/messages/{asked}/edit")).soup.select_one("form.edit")
+    manager.end_session(temporary)
+    fields = {field["name"]: field.get("value", "") for field in change.select("input[name]")}
+    told = Page(client.post(change["action"], data={**fields, "message": "changed"}))
+    assert told.soup.select_one("form.again input[name=temporary]")["value"] == "1"
+    data = {"message": "", "temporary": "1", "file": (io.BytesIO(b"a line"), "notes.txt")}
+    form = Page(client.post(f"/sessions/{temporary}/messages", data=data)).soup.select_one("form.again")
+    assert "Choose your files again" in form.get_text()
+    assert (form["enctype"], form.select_one("input[type=file]")["name"]) == ("multipart/form-data", "file")
+
+
+def test_an_action_that_comes_too_late_offers_a_temporary_chat_first(temporary, client, manager):
+    manager.end_session(temporary)
+    told = Page(client.post(f"/sessions/{temporary}/keep", data={"temporary": "1"}))
+    offered = [button.get_text() for button in told.soup.select(".problem button")]
+    assert offered == ["New temporary chat", "New session"]
+    begun = client.post("/sessions", data={"temporary": "1"}, headers={"Accept": "application/json"})
+    assert begun.json["temporary"] is True
+    fragment = client.post(f"/sessions/{temporary}/messages", data={"message": "more", "temporary": "1"}, headers=HTMX)
+    assert fragment.status_code == 404
+    assert "Your message was not sent" in fragment.text
+
+
+def test_a_page_that_comes_back_is_told_that_it_was_kept(temporary, client, manager):
+    stream = Page(client.get(f"/sessions/{temporary}")).soup.select_one("#stream")["hx-sse:connect"]
+    manager.temporary.keep(temporary, None)
+    told = next(piece for piece in client.get(stream).response if "chatArea" in str(piece))
+    assert "Kept as session" in str(told)
 
 
 def test_browsers_restore_no_text_of_it(temporary, client, manager, backend):

@@ -137,6 +137,24 @@ def test_without_javascript_by_a_plain_field(serve, visit):
     expect(chat.page.locator("body")).to_contain_text("line two")
 
 
+def test_without_javascript_a_picture_needs_no_text_and_nothing_at_all_is_refused(serve, visit):
+    chat = visit(serve(*QUICK), java_script_enabled=False)
+    chat.send_button.click()
+    expect(chat.page.locator("main .problem")).to_contain_text("Write a message first.")
+    chat.page.get_by_role("link", name="Back to the chat").click()
+    chat.page.set_input_files("#files", [{"name": "cat.png", "mimeType": "image/png", "buffer": png()}])
+    chat.send_button.click()
+    expect(chat.page.locator(".pictures img")).to_have_count(1)
+
+
+def test_nothing_at_all_is_refused_in_words(serve, visit):
+    chat = visit(serve(*QUICK)).ready()
+    chat.send_button.click()
+    expect(chat.problem).to_contain_text("Write a message first.")
+    chat.asked("Then this")
+    expect(chat.problem).to_be_empty()
+
+
 CAT = {"name": "cat.png", "mimeType": "image/png", "buffer": png(40, 20)}
 
 

@@ -8,6 +8,7 @@ from playwright.sync_api import expect
 pytestmark = pytest.mark.browser
 
 MARK = "xylophone"
+NOTES = {"name": "notes.txt", "mimeType": "text/plain", "buffer": b"line one\n"}
 STORED = "() => JSON.stringify([{...localStorage}, {...sessionStorage}])"
 
 
@@ -81,7 +82,7 @@ def test_a_page_that_comes_back_is_told_of_the_end(chat):
     chat.page.unroute("**/events?*")
     expect(chat.page.get_by_role("heading", name="This temporary chat has ended")).to_be_visible(timeout=15_000)
     expect(chat.field).to_have_value(f"half a {MARK}")
-    chat.page.locator("main").get_by_role("button", name="+ New").click()
+    chat.page.locator("main").get_by_role("button", name="New session").click()
     expect(chat.note).to_contain_text("New session")
     expect(chat.field).to_have_value("")
 
@@ -105,3 +106,73 @@ def test_deleted_it_makes_way_for_the_welcome(chat):
     expect(other.page.get_by_role("heading", name="This temporary chat has ended")).to_be_visible()
     chat.open_sessions()
     expect(chat.page.locator("#sessionList")).to_contain_text("No sessions yet")
+
+
+@pytest.mark.parametrize("way", ["the stream", "a message"])
+def test_files_that_were_chosen_stay_when_it_ends_elsewhere(chat, way):
+    chat.asked("about kettles")
+    chat.page.set_input_files("#files", [NOTES])
+    chat.field.fill(f"Half a {MARK}")
+    if way == "a message":  # the page has not been told
+        chat.page.route("**/events?*", lambda route: route.abort())
+        chat.page.evaluate("dispatchEvent(new Event('online'))")
+    chat.page.request.post(f"{chat.page.url}/delete", headers={"Accept": "application/json"})
+    if way == "a message":
+        chat.field.press("Enter")
+        expect(chat.page.locator("main")).to_contain_text("Your message was not sent.")
+    expect(chat.page.get_by_role("heading", name="This temporary chat has ended")).to_be_visible()
+    expect(chat.page.locator("#attached li span")).to_have_text(["notes.txt"])
+    expect(chat.field).to_have_value(f"Half a {MARK}")
+    chat.page.unroute("**/events?*")
+    chat.field.press("Enter")
+    chat.answered()
+    expect(chat.badge).to_contain_text("Temporary")
+    expect(chat.page.locator("details.file")).to_have_count(1)
+    expect(chat.page.locator("#attached")).to_be_hidden()
+    assert MARK not in chat.page.evaluate(STORED)
+
+
+def test_files_stay_when_the_chat_is_drawn_anew_or_left_for_another(chat):
+    chat.asked("about kettles")
+    chat.page.set_input_files("#files", [NOTES])
+    chat.answers.last.get_by_role("button", name="Ask for another answer").click()
+    expect(chat.page.get_by_text("2 / 2")).to_be_visible()
+    chat.answered()
+    expect(chat.page.locator("#attached li span")).to_have_text(["notes.txt"])
+    chat.open_sessions()
+    chat.panel.get_by_role("button", name="+ New").click()
+    expect(chat.note).to_contain_text("New session")
+    expect(chat.page.locator("#attached")).to_be_hidden()
+    chat.open_sessions()
+    chat.rows.filter(has_text="Temporary").click()
+    expect(chat.page.locator("#attached li span")).to_have_text(["notes.txt"])
+    chat.asked("Read this")
+    expect(chat.page.locator("details.file")).to_have_count(1)
+    expect(chat.page.locator("#attached")).to_be_hidden()
+
+
+def test_kept_in_one_tab_it_is_kept_in_all(chat):
+    chat.asked("about kettles")
+    other = chat.tab()
+    other.field.fill("half a kettle")
+    chat.page.get_by_role("button", name="Keep this chat").click()
+    expect(other.note).to_contain_text("Kept as session")
+    expect(other.page.locator(".note.temporary")).to_have_count(0)
+    expect(other.badge).not_to_contain_text("Temporary")
+    expect(other.page).to_have_title("about kettles · Amplifier")
+    expect(other.field).to_have_value("half a kettle")
+    other.page.keyboard.type(", whole")
+    other.page.reload()
+    expect(other.field).to_have_value("half a kettle, whole")
+    other.asked("about teapots")
+    expect(chat.answers).to_have_count(2)
+
+
+def test_an_action_on_one_that_has_ended_says_so(chat):
+    chat.asked("about kettles")
+    chat.page.route("**/events?*", lambda route: route.abort())
+    chat.page.evaluate("dispatchEvent(new Event('online'))")
+    chat.page.request.post(f"{chat.page.url}/delete", headers={"Accept": "application/json"})
+    chat.answers.last.get_by_role("button", name="Ask for another answer").click()
+    expect(chat.page.get_by_role("heading", name="This temporary chat has ended")).to_be_visible()
+    expect(chat.page.locator("main")).to_contain_text("begins another temporary chat")

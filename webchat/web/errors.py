@@ -46,7 +46,7 @@ from webchat.errors import (
 from webchat.limits import MIB
 from webchat.reference import ERROR
 from webchat.web import pieces
-from webchat.web.context import link
+from webchat.web.context import link, manager
 from webchat.web.faces import Face, error_fields, json_answer, wanted_face
 from webchat.web.security import is_same_site, mark_as_ours
 from webchat.web.templates import render_template
@@ -93,6 +93,7 @@ TEXTS = {
     415: "This kind of content is not understood here.",
     429: "Too many requests. Wait a moment, then try again.",
 }
+GONE = "This temporary chat has ended. What you write next goes to another temporary chat."
 REFUSED_BY_HOST = {400, 401, 403, 429, 503}
 """Statuses with which a host application may refuse our forms, for example because a sign-in or a token has expired."""
 
@@ -147,12 +148,17 @@ def _too_large() -> str:
 
 def _page(error: Exception, text: str, status: int, face: Face) -> str:
     session_id = (request.view_args or {}).get("session_id")
+    gone, draft, had_files = _is_of_gone_chat(error), *(_given_back(error))
+    if gone and face is Face.FRAGMENT:
+        return str(pieces.welcome_partials(ended=str(session_id), unsent=bool(draft or had_files)))
     context: dict[str, object] = {
-        "text": text,
+        "text": GONE if gone else text,
         "status": status,
         "ended": isinstance(error, SessionEnded),
+        "gone": gone,
         "session_id": session_id if status != 404 else None,
-        "draft": _field("message") if _is_text_given_back(error) else "",
+        "draft": draft,
+        "had_files": had_files,
     }
     if isinstance(error, NotSignedIn | TooManyGuesses) and g.get("way_in") == "token" and face is not Face.FRAGMENT:
         return render_template(
@@ -167,11 +173,27 @@ def _page(error: Exception, text: str, status: int, face: Face) -> str:
     return render_template(template, **context | pieces.newer_context(str(session_id), seen))
 
 
-def _is_text_given_back(error: Exception) -> bool:
-    """Whether the page offers to send the message again; not if the message itself was rejected."""
-    if isinstance(error, HTTPException):
-        return error.code in REFUSED_BY_HOST and is_same_site(request)
-    return True
+def _is_of_gone_chat(error: Exception) -> bool:
+    """Whether the page that asked shows a temporary chat that has ended: what is written there next is not saved."""
+    is_marked = bool(_field("temporary") or request.args.get("temporary"))
+    return is_marked and isinstance(error, SessionNotFound) and manager().temporary.are_offered
+
+
+def _given_back(error: Exception) -> tuple[str, bool]:
+    """What the page offers to send again: the text, and whether files came with it, which must be chosen again.
+
+    Nothing if the message itself was rejected.
+    """
+    if isinstance(error, HTTPException) and not (error.code in REFUSED_BY_HOST and is_same_site(request)):
+        return "", False
+    return _field("message"), _has_files()
+
+
+def _has_files() -> bool:
+    try:
+        return any(file.filename for file in request.files.getlist("file"))
+    except HTTPException:
+        return False
 
 
 def _field(name: str) -> str:

@@ -72,7 +72,8 @@ def _of_page(chat: Chat, session_id: str) -> PageStream:
     given = request.headers.get("Last-Event-ID") or request.args.get("after")
     position = Position.parse(given) or chat.manager.read_conversation(session.session_id).position
     said = ("damaged" in request.args, "newer" in request.args) if "after" in request.args else None
-    shown = Shown(said, request.args.get("queue"), takes_more="more" in request.args)
+    is_temporary = session.temporary or "temporary" in request.args
+    shown = Shown(said, request.args.get("queue"), takes_more="more" in request.args, is_temporary=is_temporary)
     return PageStream(chat, session, position, has_gone(LIFETIME), shown)
 
 
@@ -184,6 +185,7 @@ class PageStream(ListStream):
         self._said = shown.said
         self._queue_version: object = None
         self._queued = shown.queued
+        self._shows_temporary = shown.is_temporary
         self._growing = GrowingArticle(chat.renderings, session.session_id, takes_more=shown.takes_more)
         self._controls: object = None
         self._label = self._manager.label_of(session)
@@ -198,8 +200,11 @@ class PageStream(ListStream):
         return 0.0 if self._is_growing else BEGINNING
 
     def _news(self) -> str:
-        if self._session.temporary and not self._manager.find_session(self._session_id, self._owner):
-            return event_of(pieces.welcome_partials(ended=self._session_id))
+        if self._shows_temporary:
+            session = self._manager.find_session(self._session_id, self._owner)
+            if session is None or not session.temporary:
+                self._shows_temporary = session is None
+                return self._event(pieces.after_temporary(session, self._session_id))
         change = self._change()
         parts = self._parts(change) if change else ()
         news = "".join(self._event(update) for update in parts if update)

@@ -157,8 +157,7 @@ def _keep(session_ids: Collection[str]) -> AnyResponse:
     parts: list[str] = [session_list.list_partial()]
     for session in kept:
         if page_address() == urlsplit(session_link(session.session_id)).path:
-            chat = pieces.chat_part(session, f"Kept as session {session.short_id}", note_above=True)
-            parts += [partial("chatArea", "outerHTML", chat), pieces.shell_partials(session)]
+            parts.append(pieces.kept_partials(session))
     return fragments(*parts)
 
 

@@ -34,14 +34,25 @@ def chat_part(session: WebChatSession, note: str, *, note_above: bool) -> str:
     return render_template("webchat/_chat.html", **chat_context(session), note=note, note_above=note_above)
 
 
-def welcome_partials(ended: str = "") -> Markup:
+def welcome_partials(ended: str = "", *, unsent: bool = False) -> Markup:
     """The chat of no session in place of a session's, with badge and title.
 
     `ended` is the id of a temporary chat that has ended while somebody may be typing: that is said, and what is typed
-    begins another one.
+    begins another one. `unsent` says that a message came too late.
     """
-    chat = render_template("webchat/_chat.html", **chat_context(None), ended=ended)
+    chat = render_template("webchat/_chat.html", **chat_context(None), ended=ended, unsent=unsent)
     return partial("chatArea", "outerHTML", chat) + shell_partials(None)
+
+
+def kept_partials(session: WebChatSession) -> Markup:
+    """A session in place of the temporary chat that it was."""
+    chat = chat_part(session, f"Kept as session {session.short_id}", note_above=True)
+    return partial("chatArea", "outerHTML", chat) + shell_partials(session)
+
+
+def after_temporary(session: WebChatSession | None, session_id: str) -> Markup:
+    """What comes in place of a temporary chat: the session that it was kept as, or none."""
+    return kept_partials(session) if session else welcome_partials(ended=session_id)
 
 
 def chat_context(session: WebChatSession | None, *, show: int = 0, at: str = "") -> dict[str, Any]:

@@ -89,9 +89,11 @@ class Shown:
     """What a page shows beside its messages, and knows.
 
     `said` is what it says about the file, if known: that it is damaged, or of a newer format. `queued` is the state of
-    the messages that wait. `takes_more` is false of a page that an earlier version of the chat has sent.
+    the messages that wait. `takes_more` is false of a page that an earlier version of the chat has sent. `is_temporary`
+    of a temporary chat.
     """
 
     said: tuple[bool, bool] | None
     queued: str | None
     takes_more: bool
+    is_temporary: bool = False
