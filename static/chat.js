@@ -243,7 +243,7 @@
       if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
       if (!event.ctrlKey && !event.metaKey && (touch.matches || root.dataset.send === "control")) return;
       event.preventDefault();
-      if (field.value.trim() || $("files").files.length || document.querySelector("#returned :checked")) field.form.requestSubmit();
+      field.form.requestSubmit();
       return;
     }
     // The first keystroke goes into the field, wherever the focus is, as long as it is in no other.
@@ -620,6 +620,14 @@
   });
   document.addEventListener("submit", (event) => {
     const isMessage = event.target.matches("form.field");
+    // Files can go alone, also those of a message that was taken back.
+    if (isMessage && !$("messageInput").value.trim() && !$("files")?.files.length && !document.querySelector("#returned :checked")) {
+      event.preventDefault();
+      event.stopImmediatePropagation();
+      say("Write a message first.");
+      focusField();
+      return;
+    }
     sendOn = Boolean(sending) && isMessage;
     // Without htmx the browser sends it.
     if (isMessage && !window.htmx) keepDraft($("messageInput").value, draftName(), $("messageInput").value);
