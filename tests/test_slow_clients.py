@@ -19,16 +19,15 @@ from tests.reading import until
 SERVE = """
 import sys
 from webchat import create_app
-from webchat.serving import connections
 from webchat.serving import logs
 from webchat.serving import server
+from webchat.serving.bounds import Bounds
 logs.set_up(level="info")
-connections.REQUEST_PATIENCE, connections.READER_PATIENCE = 0.5, 0.5
-connections.MOST_CONNECTIONS, connections.KEPT_FREE = 40, 10
+bounds = Bounds(request_patience=0.5, reader_patience=0.5, most_connections=40, kept_free=10)
 app = create_app({"AMPLIFIER_HOME": sys.argv[1], "WEBCHAT_BACKEND": "mock", "WEBCHAT_MAX_STREAMS": 2})
 listening = server.listen("127.0.0.1", 0)
 print(listening.getsockname()[1])
-server.run(app, app.extensions["webchat"], listening, max_streams=2, grace=0)
+server.run(app, app.extensions["webchat"], listening, max_streams=2, grace=0, bounds=bounds)
 """
 THREADS = 30
 PATIENT = """

@@ -6,14 +6,69 @@ import fcntl
 import resource
 import struct
 import termios
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from copy import copy
+from dataclasses import dataclass
 from socket import socket
+from typing import Protocol
 
+from waitress.adjustments import Adjustments
 from waitress.parser import HTTPRequestParser
 from waitress.task import ErrorTask
 
 LARGE_AT, LARGEST_FORM = "/sessions/import", 64 * 1024 * 1024
 """Paths whose bodies may be as large as the server allows, and the bytes of all others; the application allows less."""
+IDLE_PATIENCE = 60
+"""Seconds that a connection may be kept open between two requests."""
+LOOK_INTERVAL = 1
+"""Seconds between two checks of the connections."""
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """How slow a connection may be, and how many there may be."""
+
+    request_patience: float = 30.0
+    """Seconds that a request may take to arrive, and one more for each `slowest` bytes of it."""
+    slowest: int = 1024
+    reader_patience: float = 60.0
+    """Seconds over which a reader must take its data at `least_speed` on average, or it is disconnected."""
+    least_speed: int = 4096
+    """Bytes a second."""
+    most_waiting: int = 16
+    """Threads that may wait for slow readers at once; above it the longest waiting reader is disconnected."""
+    most_connections: int = 4000
+    """Connections at most, and at most half of the process's descriptors: an answer needs up to three."""
+    kept_free: int = 50
+    """When fewer than this many more connections are possible, the longest idle ones are closed."""
+
+    def connections_now(self) -> int:
+        """How many connections the process's descriptors allow, up to the most."""
+        files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        return self.most_connections if files == resource.RLIM_INFINITY else min(self.most_connections, files // 2)
+
+
+def adjustments(listening: socket, threads: int, most_connections: int, largest_body: int) -> Adjustments:
+    """The settings of waitress."""
+    return Adjustments(
+        sockets=[listening],
+        threads=threads,
+        connection_limit=most_connections,
+        channel_timeout=IDLE_PATIENCE,
+        cleanup_interval=LOOK_INTERVAL,
+        max_request_body_size=largest_body,
+        # Unread data is kept in memory and on disk: a page's stream needs little.
+        outbuf_high_watermark=1024 * 1024,
+        # select() ends the process at 1,024 descriptors; poll() does not.
+        asyncore_use_poll=True,
+        # Without look-ahead a closed browser is noticed only at the next write.
+        channel_request_lookahead=5,
+        ident=None,
+        # The application decides whether X-Forwarded- headers are believed.
+        clear_untrusted_proxy_headers=False,
+    )
 
 
 class Request(HTTPRequestParser):
@@ -47,7 +102,33 @@ def unread(sock: socket | None) -> int:
         return 0
 
 
-def most_connections(most: int) -> int:
-    """How many connections, up to that many, the process's descriptors allow."""
-    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return most if files == resource.RLIM_INFINITY else min(most, files // 2)
+class Waiting(Protocol):
+    """A connection whose reader a thread waits for."""
+
+    def let_go(self) -> None:
+        """Disconnect the reader."""
+
+
+class WaitingReaders:
+    """The connections whose readers a thread waits for: above the limit the longest waiting one is disconnected."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._connections: dict[Waiting, None] = {}
+        """The longest waiting first."""
+        self._guard = threading.Lock()
+
+    @contextmanager
+    def include(self, connection: Waiting) -> Iterator[None]:
+        """Note that a thread waits for this one, in a block."""
+        with self._guard:
+            self._connections[connection] = None
+            if len(self._connections) > self._most:
+                longest = next(iter(self._connections))
+                del self._connections[longest]
+                longest.let_go()
+        try:
+            yield
+        finally:
+            with self._guard:
+                self._connections.pop(connection, None)

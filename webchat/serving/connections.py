@@ -4,48 +4,29 @@ from __future__ import annotations
 
 import errno
 import logging
-import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from socket import AF_UNIX, SHUT_RDWR, socket
 from typing import Any
 
-from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
 from waitress.server import TcpWSGIServer
 from waitress.task import ThreadedTaskDispatcher
 
-from webchat.serving.bounds import Refusal, Request, most_connections, unread
+from webchat.serving.bounds import Bounds, Refusal, Request, WaitingReaders, adjustments, unread
 from webchat.serving.parking import Parked, ParkedConnections, Task, Ticket, parkable
 
 log = logging.getLogger(__name__)
-REQUEST_PATIENCE = 30.0
-"""Seconds that a request may take to arrive, and one more for each `SLOWEST` bytes of it."""
-SLOWEST = 1024
-READER_PATIENCE = 60.0
-"""Seconds over which a reader must take its data at `LEAST_SPEED` on average, or it is disconnected."""
-LEAST_SPEED = 4096
-"""Bytes a second."""
-MOST_WAITING = 16
-"""Threads that may wait for slow readers at once; above it the longest waiting reader is disconnected."""
 PROBES = ("/healthz", "/readyz")
 """The ends of paths that have threads of their own, so that they are answered even if all others are busy."""
 THREADS_FOR_PROBES = 2
-IDLE_PATIENCE = 60
-"""Seconds that a connection may be kept open between two requests."""
 MOST_AHEAD = 10
 """Pipelined requests on one connection: browsers send none, and each may need a thread."""
 LAST_TASKS = 0.02
 """Seconds between two checks for waiting tasks when the server ends."""
-LOOK_INTERVAL = 1
-"""Seconds between two checks of the connections."""
-MOST_CONNECTIONS = 4000
-"""Connections at most, and at most half of the process's descriptors: an answer needs up to three."""
 FOR_STREAMS = 0.75
 """The share of the connections that may be streams of open pages."""
-KEPT_FREE = 50
-"""When fewer than this many more connections are possible, the longest idle ones are closed."""
 ACCEPT_PAUSE = 1.0
 """Seconds without accepting after it failed for lack of descriptors or memory."""
 SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
@@ -118,7 +99,7 @@ class Connection(HTTPChannel):
         """Whether its request arrives, or its data is read, too slowly."""
         if self.request is not None:
             arrived = self.request.header_bytes_received + self.request.body_bytes_received
-            if now - self._request_began > REQUEST_PATIENCE + arrived / SLOWEST:
+            if now - self._request_began > self._bounds.request_patience + arrived / self._bounds.slowest:
                 return True
         return self._reads_too_slowly(now)
 
@@ -128,14 +109,19 @@ class Connection(HTTPChannel):
             return False
         taken = self._sent - unread(self.socket)
         began, before = self._slow_since or (now, taken)
-        if self._slow_since is None or now - began > READER_PATIENCE:
+        is_over = now - began > self._bounds.reader_patience
+        if self._slow_since is None or is_over:
             self._slow_since = now, taken
-        return now - began > READER_PATIENCE and taken - before < LEAST_SPEED * (now - began)
+        return is_over and taken - before < self._bounds.least_speed * (now - began)
+
+    @property
+    def _bounds(self) -> Bounds:
+        return self.server.bounds  # type: ignore[attr-defined,no-any-return]
 
     def _flush_outbufs_below_high_watermark(self) -> None:
         """Wait until the reader has taken most of the sent data."""
         if self.total_outbufs_len > self.adj.outbuf_high_watermark:
-            with self.server.waiting_for(self):  # type: ignore[attr-defined]
+            with self.server.waiting.include(self):  # type: ignore[attr-defined]
                 super()._flush_outbufs_below_high_watermark()  # type: ignore[misc]  # not in the stubs
 
     def let_go(self) -> None:
@@ -168,43 +154,23 @@ class Server(TcpWSGIServer):
         threads: int,
         largest_body: int,
         refusal_headers: Mapping[str, str] | None = None,
+        bounds: Bounds | None = None,
     ) -> None:
-        self.refusal_headers = refusal_headers or {}
-        self._most_connections = most_connections(MOST_CONNECTIONS)
+        self.refusal_headers, self.bounds = refusal_headers or {}, bounds or Bounds()
+        self._most_connections = self.bounds.connections_now()
         self.most_streams = int(self._most_connections * FOR_STREAMS)
-        self._most_waiting = min(MOST_WAITING, threads // 2)
-        self._waiting: dict[Connection, None] = {}
-        """Connections whose readers a thread waits for, the longest waiting first."""
-        self._waiting_guard = threading.Lock()
+        self.waiting = WaitingReaders(min(self.bounds.most_waiting, threads // 2))
         self._accepts_from = self._failed_at = 0.0
-        settings = Adjustments(
-            sockets=[listening],
-            threads=threads,
-            connection_limit=self._most_connections,
-            channel_timeout=IDLE_PATIENCE,
-            cleanup_interval=LOOK_INTERVAL,
-            max_request_body_size=largest_body,
-            # Unread data is kept in memory and on disk: a page's stream needs little.
-            outbuf_high_watermark=1024 * 1024,
-            # select() ends the process at 1,024 descriptors; poll() does not.
-            asyncore_use_poll=True,
-            # Without look-ahead a closed browser is noticed only at the next write.
-            channel_request_lookahead=5,
-            ident=None,
-            # The application decides whether X-Forwarded- headers are believed.
-            clear_untrusted_proxy_headers=False,
-        )
         dispatcher, self._probes = ThreadedTaskDispatcher(), ThreadedTaskDispatcher()
         dispatcher.set_thread_count(threads)
         self._probes.set_thread_count(THREADS_FOR_PROBES)
-        where = (listening.family, listening.type, listening.proto, listening.getsockname())
         super().__init__(
             parkable(application),
             _sock=listening,
             dispatcher=dispatcher,
-            adj=settings,
+            adj=adjustments(listening, threads, self._most_connections, largest_body),
             bind_socket=False,
-            sockinfo=where,
+            sockinfo=(listening.family, listening.type, listening.proto, listening.getsockname()),
         )
         sockets = self._map  # type: ignore[attr-defined]  # not in the stubs
         self.parked = ParkedConnections(sockets, dispatcher.add_task)
@@ -248,21 +214,6 @@ class Server(TcpWSGIServer):
             log.warning("no connection can be accepted: %s; tried again each second", error.strerror)
         self._failed_at, self._accepts_from = now, now + ACCEPT_PAUSE
 
-    @contextmanager
-    def waiting_for(self, connection: Connection) -> Iterator[None]:
-        """Note that a thread waits for this reader; disconnects the longest waiting one above the limit."""
-        with self._waiting_guard:
-            self._waiting[connection] = None
-            if len(self._waiting) > self._most_waiting:
-                longest = next(iter(self._waiting))
-                del self._waiting[longest]
-                longest.let_go()
-        try:
-            yield
-        finally:
-            with self._waiting_guard:
-                self._waiting.pop(connection, None)
-
     def close(self) -> None:
         """End the threads for probes and the parked requests, and stop listening."""
         self._probes.shutdown()
@@ -289,7 +240,7 @@ class Server(TcpWSGIServer):
         self._make_room([connection for connection in connections if connection.connected])
 
     def _make_room(self, connections: list[Connection]) -> None:
-        too_many = len(connections) - (self._most_connections - min(KEPT_FREE, self._most_connections // 2))
+        too_many = len(connections) - (self._most_connections - min(self.bounds.kept_free, self._most_connections // 2))
         if too_many > 0:
             waiting = [connection for connection in connections if connection.waits]
             for connection in sorted(waiting, key=lambda one: (one.request is not None, one.last_activity))[:too_many]:

@@ -15,6 +15,7 @@ from flask import Flask
 
 from webchat.manager import WebChatSessionManager
 from webchat.serving import memory
+from webchat.serving.bounds import Bounds
 from webchat.serving.connections import Server
 from webchat.serving.listening import listen as listen
 from webchat.serving.listening import remove
@@ -38,45 +39,60 @@ LARGEST_BODY = 1024 * 1024 * 1024 + 16 * 1024 * 1024
 
 
 def run(
-    app: Flask, manager: WebChatSessionManager, listening: socket.socket, *, max_streams: int, grace: float
+    app: Flask,
+    manager: WebChatSessionManager,
+    listening: socket.socket,
+    *,
+    max_streams: int,
+    grace: float,
+    bounds: Bounds | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT; then answers in flight have `grace` seconds to end, and are kept as they are.
 
-    Meanwhile new ones are refused. A second signal ends the process at once.
+    Meanwhile new ones are refused. A second signal ends the process at once. `bounds` are those of connections.
     """
     _allow_files()
     memory.give_memory_back()
     memory.collect_rarely()
-    server = Server(app, listening, min(max_streams, MOST_HELD) + FOR_PAGES, LARGEST_BODY, security.headers())
+    threads = min(max_streams, MOST_HELD) + FOR_PAGES
+    server = Server(app, listening, threads, LARGEST_BODY, security.headers(), bounds)
     if server.most_streams < max_streams:
         log.warning(TOO_FEW_FILES, resource.getrlimit(resource.RLIMIT_NOFILE)[0], server.most_streams)
     path = listening.getsockname() if listening.family == socket.AF_UNIX else ""
-    ending = threading.Event()
-
-    def close() -> None:
-        # In a thread of its own, while the server continues: open requests still get the end of their answers.
-        if manager.answers_in_flight and grace:
-            log.warning("ending in %g seconds, or when all answers have; once more ends at once", grace)
-        manager.close(grace)
-        server.wait_for_tasks(LAST_NEWS)  # each open page gets a thread, and its stream an end
-        time.sleep(FLUSH_TIME)
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    def end(number: int, frame: FrameType | None) -> None:
-        if ending.is_set():
-            raise SystemExit(0)
-        ending.set()
-        threading.Thread(target=close, daemon=True).start()
-
-    signal.signal(signal.SIGTERM, end)
-    signal.signal(signal.SIGINT, end)
+    shutdown = _Shutdown(manager, server, grace)
+    signal.signal(signal.SIGTERM, shutdown.begin)
+    signal.signal(signal.SIGINT, shutdown.begin)
     manager.keep_house()
-    memory.Garbage().watch(ending)
+    memory.Garbage().watch(shutdown.begun)
     try:
         server.run()  # until SystemExit, which waitress handles
     finally:
         server.close()
         remove(path)
+
+
+class _Shutdown:
+    """The end of the process, which a signal begins."""
+
+    def __init__(self, manager: WebChatSessionManager, server: Server, grace: float) -> None:
+        self._manager, self._server, self._grace = manager, server, grace
+        self.begun = threading.Event()
+
+    def begin(self, number: int, frame: FrameType | None) -> None:
+        """Handle a signal: the second one ends the process at once."""
+        if self.begun.is_set():
+            raise SystemExit(0)
+        self.begun.set()
+        # In a thread of its own, while the server continues: open requests still get the end of their answers.
+        threading.Thread(target=self._close, daemon=True).start()
+
+    def _close(self) -> None:
+        if self._manager.answers_in_flight and self._grace:
+            log.warning("ending in %g seconds, or when all answers have; once more ends at once", self._grace)
+        self._manager.close(self._grace)
+        self._server.wait_for_tasks(LAST_NEWS)  # each open page gets a thread, and its stream an end
+        time.sleep(FLUSH_TIME)
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _allow_files() -> None:
