@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import zipfile
 from contextlib import closing, contextmanager
@@ -10,6 +11,9 @@ import pytest
 from click.testing import CliRunner
 
 from tests.scripted import ScriptedBackend
+from webchat import create_app
+from webchat.archive.bounds import Watch
+from webchat.archive.brought import Moved
 from webchat.chat.queued import QueuedMessage
 from webchat.chat.times import seconds_of, utc_now
 from webchat.cli import main
@@ -20,6 +24,7 @@ from webchat.limits import Limits
 from webchat.manager import WebChatSessionManager
 from webchat.memory import MemoryStore
 from webchat.people import Mover
+from webchat.people.moving import MOST_WAITING
 from webchat.storage import storage_at
 
 LONG_AGO = "2026-01-02T03:04:05+00:00"
@@ -176,8 +181,8 @@ class TestAnImportThatBreaksOff:
     def brought(self, manager, memory, path):
         """What an import of the file brings in besides the sessions of the list."""
         with path.open("rb") as file:
-            manager.archive.bring_in(file, "ada")
-            return Mover(manager, memory, "ada").bring_rest(file)
+            report = Mover(manager, memory, "ada").bring_in(file, Watch())
+        return report
 
     def test_is_finished_by_the_next_one(self, thrown_away, there, monkeypatch):
         with kept(there[1]) as (manager, memory):
@@ -198,15 +203,15 @@ class TestAnImportThatBreaksOff:
             assert {item.description for item in manager.list_sessions("ada")} == {"about kettles", "about teapots"}
             assert len(manager.store.trash("ada")) == 1
 
-            moved = self.brought(manager, memory, thrown_away)
-            assert (moved.trash, moved.memories, moved.waiting, moved.problems) == (1, 2, 1, [])
+            report = self.brought(manager, memory, thrown_away)
+            assert (report.moved, report.problems) == (Moved(1, 2, 1), [])
             assert {item.description for item in manager.list_sessions("ada")} == {"about kettles", "about teapots"}
             assert {item.deleted_at for item in manager.store.trash("ada")} == {LONG_AGO}
 
     def test_never_breaks_off_because_of_the_trash(self, thrown_away, tmp_path):
         with closing(storage_at(Settings(home=tmp_path / "small").storage)) as storage:
             manager = WebChatSessionManager(ScriptedBackend(), storage, limits=Limits(sessions=2))
-            moved = self.brought(manager, MemoryStore(storage.documents), thrown_away)
+            moved = self.brought(manager, MemoryStore(storage.documents), thrown_away).moved
             assert (moved.trash, moved.waiting, len(manager.list_sessions("ada"))) == (2, 1, 2)
 
     @pytest.mark.parametrize("since", ["sent", "sent from the field", "deleted"])
@@ -222,7 +227,7 @@ class TestAnImportThatBreaksOff:
             else:
                 key = waiting.key if since == "sent" else "another"
                 manager.post_message(teapots.session_id, waiting.text, "ada", key=key).wait(10)
-            assert self.brought(manager, memory, exported).waiting == 0
+            assert self.brought(manager, memory, exported).moved.waiting == 0
             assert manager.queue.returned(teapots.session_id) == ()
 
 
@@ -258,3 +263,91 @@ def test_a_time_in_the_trash_that_is_none_or_still_to_come_is_now(exported, ther
         [row] = memory.taken_along("ada")["trash"]
         assert seconds_of(before) - 1 <= seconds_of(row["deleted_at"])
         assert "kept_since" not in row
+
+
+class TestThePage:
+    @pytest.fixture
+    def there(self, tmp_path):
+        """A chat in another place, open to one person: its manager, its memories and a client."""
+        folder = tmp_path / "there"
+        app = create_app({"AMPLIFIER_HOME": str(folder), "TESTING": True}, backend=ScriptedBackend())
+        manager = app.extensions["webchat"]
+        yield manager, MemoryStore(manager.storage.documents), app.test_client()
+        manager.close()
+
+    @pytest.mark.parametrize("way", ["form", "body"])
+    def test_it_brings_all_as_the_command_does(self, exported, there, way):
+        manager, memory, client = there
+        data = exported.read_bytes()
+        sent = {"data": {"file": (io.BytesIO(data), "ada.zip")}} if way == "form" else {"data": data}
+        told = client.post("/sessions/import", **sent, headers={"Accept": "application/json"}).json
+        assert (len(told["imported"]), told["problems"]) == (2, [])
+        assert [told[name] for name in ("trash", "memories", "waiting")] == [1, 2, 1]
+        [teapots] = [item for item in manager.list_sessions() if item.description == "about teapots"]
+        assert [item.text for item in manager.queue.returned(teapots.session_id)] == ["and cups?"]
+        assert [item.deleted_at for item in manager.store.trash(None)] == [LONG_AGO]
+        assert [row["content"] for row in memory.list()] == ["the key is blue"]
+        again = client.post("/sessions/import", **(sent | {"data": data})).get_data(as_text=True)
+        assert "Also: 0 into the trash, 0 memories, 0 unsent messages." in again
+
+    def test_it_shows_what_came(self, exported, there, page):
+        form = {"file": (io.BytesIO(exported.read_bytes()), "ada.zip")}
+        shown = page(there[2].post("/sessions/import", data=form)).soup.get_text()
+        assert "Also: 1 into the trash, 2 memories, 1 unsent message." in shown
+
+    def test_a_chat_without_memories_says_so(self, exported, tmp_path):
+        manager = WebChatSessionManager(ScriptedBackend(), tmp_path / "other" / "sessions.json")
+        with exported.open("rb") as file:
+            report = Mover(manager, None, None).bring_in(file, Watch())
+        manager.close()
+        assert report.problems == ["no memory was imported: this chat keeps none, and the export has 2."]
+        assert report.moved == Moved(1, 0, 1)
+
+    def test_packed_once_more_it_says_what_is_left_out(self, exported, there):
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w") as archive:
+            archive.writestr("ada.zip", exported.read_bytes())
+        told = there[2].post("/sessions/import", data=packed.getvalue(), headers={"Accept": "application/json"}).json
+        assert len(told["imported"]) == 2
+        assert told["problems"] == [
+            "ada.zip: only its sessions were imported. Unpack this zip, and import it by itself."
+        ]
+
+    def test_what_it_may_bring_is_bounded(self, exported, there):
+        with zipfile.ZipFile(exported) as export:
+            session_id = json.loads(export.read("waiting.jsonl"))["session_id"]
+
+        def flooded(data):
+            return b"".join(data.replace(b'"k1"', b'"k%d"' % number) for number in range(MOST_WAITING + 5))
+
+        deep = b'{"memories": ' + b"[" * 5000 + b"]" * 5000 + b"}"
+        rewritten(exported, waiting=flooded, memories=lambda data: deep)
+        told = (
+            there[2].post("/sessions/import", data=exported.read_bytes(), headers={"Accept": "application/json"}).json
+        )
+        assert (told["waiting"], told["memories"]) == (MOST_WAITING, 0)
+        assert "memories.json was not imported: it is nested more than 100 deep." in told["problems"]
+        assert f"session {session_id} has more than {MOST_WAITING} messages that wait." in told["problems"]
+
+    def test_no_folder_comes_that_one_may_not_choose(self, exported, there):
+        def elsewhere(data):
+            head, _, rest = data.partition(b"\n")
+            record = json.loads(head)
+            record["session"] |= {"extra": {"working_dir": "/etc"}}
+            return json.dumps(record).encode() + b"\n" + rest
+
+        rewritten(exported, trash=elsewhere, sessions=elsewhere)
+        manager = there[0]
+        with exported.open("rb") as file:
+            Mover(manager, None, None, lambda folder: False).bring_in(file, Watch())
+        found = [*manager.list_sessions(), *manager.store.trash(None)]
+        assert {manager.store.row(item.session_id).get("extra", {}).get("working_dir") for item in found} <= {None, "~"}
+        assert len(found) == 3
+
+    def test_cancelled_it_ends_before_the_rest(self, exported, there):
+        watch = Watch(told=lambda watch: watch.cancel() if watch.added else None)
+        with exported.open("rb") as file:
+            report = Mover(there[0], there[1], None).bring_in(file, watch)
+        assert (report.stopped, len(report.imported), there[1].list()) == (True, 2, [])
+        with exported.open("rb") as file:
+            assert Mover(there[0], there[1], None).bring_in(file, Watch()).moved == Moved(1, 2, 1)

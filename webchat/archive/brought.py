@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 
 from webchat.archive.pictures import BroughtPictures
 from webchat.chat.plain import one_line
@@ -64,6 +64,18 @@ class _Unread:
 
 
 @dataclass
+class Moved:
+    """What else was imported of a person's export: sessions into the trash, memories, and unsent messages.
+
+    The latter are taken back: the message fields of their sessions show them.
+    """
+
+    trash: int = 0
+    memories: int = 0
+    waiting: int = 0
+
+
+@dataclass
 class Report:
     """The result of an import.
 
@@ -78,6 +90,8 @@ class Report:
     missing: int = 0
     is_only_pictures: bool = False
     """Whether this file, one of several, has only pictures, perhaps of conversations in the others."""
+    moved: Moved | None = None
+    """None if it was not the export of a person."""
     stopped: bool = False
     """Whether it ended before the file did."""
     _problems: list[str] = field(default_factory=list)
@@ -91,7 +105,9 @@ class Report:
         return [*map(one_line, told), *([f"And {self._more:,} more."] if self._more else [])]
 
     def problem(self, text: str) -> None:
-        """Note a problem of a file or of a session."""
+        """Note a problem of a file or of a session, once."""
+        if text in self._problems:
+            return
         if self._has_room:
             self._problems.append(text)
         else:
@@ -124,5 +140,8 @@ class Report:
         self.known += other.known
         self.empty += other.empty
         self.missing += other.missing
+        if other.moved:
+            mine = self.moved or Moved()
+            self.moved = Moved(*map(sum, zip(astuple(mine), astuple(other.moved), strict=True)))
         self._problems += [f"{name}: {problem}" if name else problem for problem in other.problems]
         self.stopped = self.stopped or other.stopped

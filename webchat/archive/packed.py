@@ -21,8 +21,9 @@ DEEPEST = 2
 _READ = re.compile(r"(^|/)[^/.][^/]*\.(json|jsonl|ndjson|csv|md|db|html|gz|zip)$|(^|/)[^/.]+$", re.IGNORECASE)
 """Files that may have conversations: AI Studio's have no ending. Of a page only the beginning is looked at."""
 _PAGE = ".html"
+OF_A_PERSON = "waiting.jsonl"
 _BESIDE = re.compile(r"(^|/)((trash|waiting)\.jsonl|(deleted|memories)\.json)$")
-"""In a person's whole export: what they had deleted or not sent, and their memories."""
+"""In a person's whole export, which alone has the first: what they had not sent or deleted, and their memories."""
 _ZIP, _GZIP = (b"PK\x03\x04", b"PK\x05\x06"), b"\x1f\x8b"
 Read = Callable[[IO[bytes], str, Find], Iterator[Brought]]
 
@@ -66,6 +67,8 @@ class Packed:
                 members = sorted(filter(_is_read, archive.infolist()), key=lambda info: info.filename)
                 if depth == 0:
                     self._watch.expect(sum(info.compress_size for info in members if not _is_page(info)))
+                if depth and OF_A_PERSON in archive.NameToInfo:
+                    self._problem(where, "only its sessions were imported. Unpack this zip, and import it by itself.")
                 files = ZippedFiles(archive)
                 self._has_pictures = self._has_pictures or files.has_pictures
                 for info in members:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from tempfile import TemporaryFile
 from typing import IO
 
@@ -31,8 +31,7 @@ def conversations(file: IO[bytes], report: Report, watch: Watch, together: Toget
     beside = together.beside(file, watch)
     with ExitStack() as stack:
         try:
-            if not file.seekable():
-                file = _spooled(file, stack.enter_context(TemporaryFile()), watch)
+            file = stack.enter_context(seekable(file, watch))
             watch.begin(file.seek(0, os.SEEK_END))
             file.seek(0)
             yield from _conversations(CountedFile(file, watch.count), report, watch, beside)
@@ -45,12 +44,17 @@ def conversations(file: IO[bytes], report: Report, watch: Watch, together: Toget
             report.stop(str(reason))
 
 
-def _spooled(file: IO[bytes], to: IO[bytes], watch: Watch) -> IO[bytes]:
-    """Copy a stream to disk, so that it can be read again."""
-    while piece := file.read(PIECE):
-        to.write(piece)
-        watch.count(len(piece))
-    return to
+@contextmanager
+def seekable(file: IO[bytes], watch: Watch) -> Iterator[IO[bytes]]:
+    """The file or, if it is a stream, a copy on disk, which can be read again. Raises Stopped."""
+    if file.seekable():
+        yield file
+        return
+    with TemporaryFile() as copy:
+        while piece := file.read(PIECE):
+            copy.write(piece)
+            watch.count(len(piece))
+        yield copy
 
 
 def _conversations(file: IO[bytes], report: Report, watch: Watch, beside: Beside) -> Iterator[Brought]:

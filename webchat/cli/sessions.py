@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -98,20 +98,23 @@ def import_sessions(place: Place, owner: str | None, files: tuple[Any, ...]) -> 
     from webchat.archive.beside import Together
     from webchat.archive.others import UnknownKind
     from webchat.cli.terminal_import import watched
+    from webchat.memory import MemoryStore
+    from webchat.people import Mover
 
     problems, only_pictures, together = 0, 0, Together(files)
     with _kept(place) as manager:
+        # For how long memories stay in the trash is for the server to say.
+        mover = Mover(manager, MemoryStore(manager.storage.documents, trash_days=math.inf), owner)
         for file in files:
             name = one_line(file.name)
             with watched(name) as watch:
-                report = manager.archive.bring_in(file, owner, watch, together=together)
+                report = mover.bring_in(file, watch, together)
             click.echo(f"{name}: {'only pictures' if report.is_only_pictures else _told(report)}")
-            _complain(name, report.problems)
+            click.echo("".join(f"{name}: {problem}\n" for problem in report.problems), err=True, nl=False)
             problems += len(report.problems)
             only_pictures += report.is_only_pictures
             if report.stopped:
                 break
-            problems += _bring_rest(manager, file, name, owner)
     if only_pictures == len(files):
         click.echo(UnknownKind(has_pictures=True), err=True)
         problems += 1
@@ -124,26 +127,10 @@ def _told(report: Report) -> str:
     grown = f", {len(report.grown)} with something new" if report.grown else ""
     count = report.missing
     missing = f"; {count} picture{' is' if count == 1 else 's are'} not in the files" if count else ""
-    return f"{len(report.imported)} imported{grown}, {report.known} here already{empty}{missing}"
-
-
-def _complain(name: str, problems: Iterable[str]) -> None:
-    click.echo("".join(f"{name}: {one_line(problem)}\n" for problem in problems), err=True, nl=False)
-
-
-def _bring_rest(manager: WebChatSessionManager, file: IO[bytes], name: str, owner: str | None) -> int:
-    """Import what else is in a person's export, and say what; returns the number of problems."""
-    from webchat.memory import MemoryStore
-    from webchat.people import Mover
-
-    # For how long memories stay in the trash is for the server to say.
-    memory = MemoryStore(manager.storage.documents, trash_days=math.inf)
-    moved = Mover(manager, memory, owner).bring_rest(file)
-    if moved is None:
-        return 0
-    click.echo(f"{name}: {moved.trash} into the trash, {moved.memories} memories, {moved.waiting} unsent messages")
-    _complain(name, moved.problems)
-    return len(moved.problems)
+    told = f"{len(report.imported)} imported{grown}, {report.known} here already{empty}{missing}"
+    if moved := report.moved:
+        told += f"; {moved.trash} into the trash, {moved.memories} memories, {moved.waiting} unsent messages"
+    return told
 
 
 @click.command()

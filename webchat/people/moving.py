@@ -1,81 +1,92 @@
-"""Imports what a person's export has besides the sessions of their list. Knows no terminal."""
+"""Imports files with all that is in them: sessions, and a person's trash, memories and unsent messages.
+
+Knows no terminal and no request.
+"""
 
 from __future__ import annotations
 
 import io
 import json
 import zipfile
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from tempfile import TemporaryFile
 from typing import IO, Any
 
-from webchat.archive.beside import DAMAGED, UNPACKED
-from webchat.archive.bounds import PIECE, Bounds
-from webchat.archive.brought import Brought
+from webchat.archive.beside import DAMAGED, UNPACKED, Together, opened
+from webchat.archive.bounds import PIECE, Stopped, Watch
+from webchat.archive.brought import Brought, Moved, Report
+from webchat.archive.elements import fault
+from webchat.archive.packed import OF_A_PERSON
+from webchat.archive.reading import seekable
 from webchat.chat.message import Message
 from webchat.chat.queued import QueuedMessage, queued_of
 from webchat.chat.session import Row
 from webchat.chat.trash_times import mark_of
 from webchat.errors import WebChatError, storing
-from webchat.fileutil import jsonlines
-from webchat.limits import MIB
 from webchat.manager import WebChatSessionManager
 from webchat.memory import MemoryStore
 
-SESSIONS, TRASH, WAITING = "sessions.jsonl", "trash.jsonl", "waiting.jsonl"
+SESSIONS, TRASH, WAITING = "sessions.jsonl", "trash.jsonl", OF_A_PERSON
 MEMORIES, DELETED = "memories.json", "deleted.json"
 """The files of such an export; DELETED has for each session in the trash since when it lies there."""
-LARGEST = 64 * MIB
-"""Bytes of one of them, but for those with sessions."""
-
-
-@dataclass
-class Moved:
-    """How much was imported: sessions into the trash, memories, and waiting messages, which are taken back."""
-
-    trash: int = 0
-    memories: int = 0
-    waiting: int = 0
-    problems: list[str] = field(default_factory=list)
+MOST_WAITING = 100
+"""The most messages in one session's queue, with those that were taken back."""
 
 
 class Mover:
     """Imports for one person. What is here already is not imported again."""
 
-    def __init__(self, manager: WebChatSessionManager, memory: MemoryStore, owner: str | None) -> None:
-        self._manager, self._memory, self._owner = manager, memory, owner
+    def __init__(
+        self,
+        manager: WebChatSessionManager,
+        memory: MemoryStore | None,
+        owner: str | None,
+        may_work_in: Callable[[str], bool] | None = None,
+    ) -> None:
+        """`memory` is None if this chat keeps no memories; `may_work_in` is that of `Archive.bring_in`."""
+        self._manager, self._memory, self._owner, self._may_work_in = manager, memory, owner, may_work_in
 
-    def bring_rest(self, file: IO[bytes]) -> Moved | None:
-        """Import the rest of an export whose sessions were just imported; None if it is none of a person.
+    def bring_in(self, file: IO[bytes], watch: Watch, together: Together | None = None) -> Report:
+        """Import a file as `Archive.bring_in` does, and of a person's export everything.
 
-        Raises StorageError, NoRoom; importing the export again brings in the rest then.
+        Raises StorageError, NoRoom, LimitReached; importing the file again brings in the rest then.
         """
-        if not file.seekable():
-            return None
+        archive, report = self._manager.archive, Report()
+        with ExitStack() as stack:
+            try:
+                file = stack.enter_context(seekable(file, watch))
+                report = archive.bring_in(file, self._owner, watch, self._may_work_in, together=together)
+                if not report.stopped:
+                    self._bring_rest(file, watch, report)
+            except Stopped as reason:
+                report.stop(str(reason))
+        return report
+
+    def _bring_rest(self, file: IO[bytes], watch: Watch, report: Report) -> None:
+        """Import the rest of an export whose sessions were just imported, if it is a person's."""
         file.seek(0)
         if not zipfile.is_zipfile(file):
-            return None
+            return
         try:
-            export = zipfile.ZipFile(file)
+            archive = opened(file, watch.bounds)
         except DAMAGED:  # the import of its sessions has said so
-            return None
-        with export:
-            if not {SESSIONS, TRASH, WAITING, MEMORIES} <= {*export.namelist()}:
-                return None
-            moved = Moved()
-            self._bring_trash(export, moved)
+            return
+        with archive:
+            if not {SESSIONS, TRASH, WAITING, MEMORIES} <= {*archive.namelist()}:
+                return
+            export, report.moved = _Export(archive, watch, report), Moved()
+            self._bring_trash(export, report.moved)
+            if report.stopped:
+                return
             here = self._here()
-            for item in map(jsonlines.parse_line, _read(export, WAITING, moved).splitlines()):
-                self._take_back(item or {}, here, moved)
-            try:
-                moved.memories = self._bring_memories(_object(_read(export, MEMORIES, moved)))
-            except WebChatError as error:
-                moved.problems.append(f"no memory was imported: {error}")
-            return moved
+            for record in export.lines(WAITING):
+                self._take_back(record, here, report.moved, report)
+            self._bring_memories(export.object(MEMORIES), report.moved, report)
 
-    def _bring_trash(self, export: zipfile.ZipFile, moved: Moved) -> None:
-        times = _object(_read(export, DELETED, moved)) if DELETED in export.namelist() else {}
+    def _bring_trash(self, export: _Export, moved: Moved) -> None:
+        times = export.object(DELETED) if DELETED in export.archive.namelist() else {}
         now = self._manager.store.trash_mark()
 
         def mark(session_id: str) -> Row:
@@ -83,38 +94,53 @@ class Mover:
             return mark_of(known if isinstance(known, dict) else {}, now)
 
         with TemporaryFile() as trash:
-            _unpack(export, TRASH, trash, moved)
+            export.unpack(TRASH, trash, export.watch.bounds.unpacked)
             if not trash.tell():
                 return
-            report = self._manager.archive.bring_in(trash, self._owner, mark=mark)
+            # A part of the same file: it has the progress of its own, and ends with the whole.
+            report = self._manager.archive.bring_in(trash, self._owner, replace(export.watch), self._may_work_in, mark)
         moved.trash += len(report.imported)
-        moved.problems += report.problems
+        export.report.add(replace(report, imported=[], grown=[], known=0, empty=0))
 
-    def _take_back(self, record: Mapping[str, Any], here: Callable[[str], Row | None], moved: Moved) -> None:
+    def _take_back(
+        self, record: Mapping[str, Any], here: Callable[[str], Row | None], moved: Moved, report: Report
+    ) -> None:
         """A message that waited is not sent by itself: it is put into the message field of its session."""
         item, session_id = queued_of(record), record.get("session_id")
         row = here(session_id) if isinstance(session_id, str) else None
         if item is None or row is None:
-            moved.problems.append("a message that waited could not be imported: it, or its session, is damaged.")
-        elif not row.get("deleted_at") and self._put_back(item, row["session_id"]):
+            report.problem("a message that waited could not be imported: it, or its session, is damaged.")
+        elif not row.get("deleted_at") and self._put_back(item, row["session_id"], report):
             moved.waiting += 1
             if item.pictures:
                 name = row["session_id"]
-                moved.problems.append(f"the pictures of a message that waits in session {name} are not in the export.")
+                report.problem(f"the pictures of a message that waits in session {name} are not in the export.")
 
-    def _put_back(self, item: QueuedMessage, session_id: str) -> bool:
-        """Add it to the queue as taken back; False if it is there, or was sent since."""
+    def _put_back(self, item: QueuedMessage, session_id: str, report: Report) -> bool:
+        """Add it to the queue as taken back; False if it is there, was sent since, or there is no room."""
         storage = self._manager.storage
         with storing("A waiting message could not be saved"), storage.queue.changing(session_id) as items:
             is_known = any(known.key == item.key for known in items)
             if is_known or any(_is_sent(message, item) for message in storage.transcripts.messages(session_id)):
                 return False
+            if len(items) >= MOST_WAITING:
+                report.problem(f"session {session_id} has more than {MOST_WAITING} messages that wait.")
+                return False
+            self._manager.allowance.require_room(self._owner, item.text_size)
             items.append(replace(item, returned=True, pictures=(), client=None))
+        storage.bus.publish(session_id, urgent=True)
         return True
 
-    def _bring_memories(self, found: Mapping[str, Any]) -> int:
+    def _bring_memories(self, found: Mapping[str, Any], moved: Moved, report: Report) -> None:
         memories, trash = (_rows(found.get(key)) for key in ("memories", "trash"))
-        return self._memory.bring_in(memories, trash, self._owner)
+        if self._memory is None:
+            if count := len(memories) + len(trash):
+                report.problem(f"no memory was imported: this chat keeps none, and the export has {count}.")
+            return
+        try:
+            moved.memories = self._memory.bring_in(memories, trash, self._owner)
+        except WebChatError as error:
+            report.problem(f"no memory was imported: {error}")
 
     def _here(self) -> Callable[[str], Row | None]:
         """Returns a function that gives the record that a session of the export has here; None if it is not here."""
@@ -132,35 +158,53 @@ def _rows(found: object) -> list[dict[str, Any]]:
     return [row for row in found if isinstance(row, dict)] if isinstance(found, list) else []
 
 
-def _read(export: zipfile.ZipFile, name: str, moved: Moved) -> bytes:
-    data = io.BytesIO()
-    _unpack(export, name, data, moved, LARGEST)
-    return data.getvalue()
+@dataclass(frozen=True)
+class _Export:
+    """A person's export: its files, of which each may be damaged."""
 
+    archive: zipfile.ZipFile
+    watch: Watch
+    report: Report
 
-def _unpack(export: zipfile.ZipFile, name: str, to: IO[bytes], moved: Moved, most: int = Bounds.unpacked) -> None:
-    """Copy a file of the export: of a damaged one as much as can be read, nothing of one with more bytes than `most`.
+    def object(self, name: str) -> Mapping[str, Any]:
+        """The JSON object that is this file, empty if it is damaged."""
+        data = io.BytesIO()
+        self.unpack(name, data, self.watch.bounds.conversation)
+        return self._parsed(name, data.getvalue() or b"{}")
 
-    Either is noted as a problem.
-    """
-    try:
-        info = export.getinfo(name)
-        if info.compress_type not in UNPACKED:
-            raise NotImplementedError
-        with export.open(info) as file:
-            while to.tell() <= most and (piece := file.read(PIECE)):
-                to.write(piece)
-    except DAMAGED:
-        moved.problems.append(f"{name} is damaged or locked with a password: not all of it was imported.")
-    if to.tell() > most:
-        moved.problems.append(f"{name} is too large and was not imported.")
-        to.seek(0)
-        to.truncate()
+    def lines(self, name: str) -> Iterator[Mapping[str, Any]]:
+        """The JSON objects on the lines of this file, an empty one for a damaged line."""
+        data = io.BytesIO()
+        self.unpack(name, data, self.watch.bounds.conversation)
+        data.seek(0)
+        return (self._parsed(name, line) for line in data)
 
+    def _parsed(self, name: str, data: bytes) -> Mapping[str, Any]:
+        if why := fault(data, self.watch.bounds):
+            self.report.problem(f"{name} was not imported: {why}.")
+            return {}
+        try:
+            found = json.loads(data)
+        except (ValueError, RecursionError):
+            return {}
+        return found if isinstance(found, dict) else {}
 
-def _object(data: bytes) -> Mapping[str, Any]:
-    try:
-        found = json.loads(data or b"{}")
-    except (ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
+    def unpack(self, name: str, to: IO[bytes], most: int) -> None:
+        """Copy a file: of a damaged one as much as can be read, nothing of one with more bytes than `most`.
+
+        Either is noted as a problem. Raises Stopped.
+        """
+        try:
+            info = self.archive.getinfo(name)
+            if info.compress_type not in UNPACKED:
+                raise NotImplementedError
+            with self.archive.open(info) as file:
+                while to.tell() <= most and (piece := file.read(PIECE)):
+                    to.write(piece)
+                    self.watch.unpack(len(piece))
+        except DAMAGED:
+            self.report.problem(f"{name} is damaged or locked with a password: not all of it was imported.")
+        if to.tell() > most:
+            self.report.problem(f"{name} is too large and was not imported.")
+            to.seek(0)
+            to.truncate()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import IO
 
 from flask import Blueprint, Response, redirect, request
@@ -12,8 +13,10 @@ from werkzeug.wrappers import Response as BaseResponse
 from webchat.archive import Report
 from webchat.archive.beside import Together
 from webchat.archive.bounds import Watch
+from webchat.archive.brought import Moved
 from webchat.archive.others import UnknownKind
 from webchat.errors import InvalidInput, storing
+from webchat.people import Mover
 from webchat.web.context import chat_of, client, has_gone, link, manager, owner
 from webchat.web.faces import script_answer
 from webchat.web.htmx import is_htmx
@@ -44,7 +47,7 @@ def bring_in() -> Response | str:
     finally:
         watch.is_over = True
         give_back()
-    told = {name: getattr(report, name) for name in _TOLD}
+    told = {name: getattr(report, name) for name in _TOLD} | asdict(report.moved or Moved())
     if answer := script_answer(told):
         return answer
     page = "webchat/_import.html" if is_htmx() else "webchat/imported.html"
@@ -66,9 +69,10 @@ def _bring_in(watch: Watch) -> Report:
 
 def _taken_in(files: Sequence[tuple[str, IO[bytes]]], watch: Watch) -> Report:
     report, together, only_pictures = Report(), Together([file for _, file in files]), 0
+    mover = Mover(manager(), chat_of().memory, owner(), may_work_in)
     for name, file in files:
         with storing("The import could not go on"):
-            of_file = manager().archive.bring_in(file, owner(), watch, may_work_in, together=together)
+            of_file = mover.bring_in(file, watch, together)
         report.add(of_file, name if len(files) > 1 else "")
         only_pictures += of_file.is_only_pictures
         if report.stopped:
