@@ -152,6 +152,35 @@ def _pass(turnstile, names):
     return inside, leave, threads
 
 
+def test_who_has_time_passes_a_turnstile_after_those_who_have_not():
+    turnstile, passed = Turnstile(1, patience=10), []
+
+    def call(name, block):
+        with block:
+            passed.append(name)
+
+    with turnstile.passing():
+        threads = []
+        blocks = [turnstile.passing_last(10), turnstile.passing(), turnstile.passing_last(10), turnstile.passing()]
+        for number, (name, block) in enumerate(zip("abcd", blocks, strict=True)):
+            threads.append(threading.Thread(target=call, args=(name, block), daemon=True))
+            threads[-1].start()
+            until(lambda: turnstile.waiting == number + 1)  # noqa: B023  (called at once)
+        assert not passed
+    for thread in threads:
+        thread.join(10)
+    assert passed == ["b", "d", "a", "c"]
+
+
+def test_who_has_time_waits_at_a_turnstile_no_longer_than_said_whoever_comes_through():
+    turnstile = Turnstile(1, patience=10)
+    with turnstile.passing(), turnstile.passing_last(0.05):
+        assert turnstile.waiting == 0
+    inside, leave, threads = _pass(turnstile, "ab")
+    assert (inside, turnstile.waiting) == (["a"], 1)  # who went on beside the other has given no place back
+    _end(leave, threads)
+
+
 def _end(leave, threads):
     for event in leave.values():
         event.set()
@@ -211,17 +240,23 @@ def test_a_turnstile_is_waited_at_as_long_as_others_come_through(monkeypatch):
         assert (looks, inside, turnstile.waiting) == (["a", "b"], ["a", "b"], 0)
 
 
-def test_messages_that_hang_at_the_disk_do_not_hold_up_the_others_for_long(manager, monkeypatch):
-    hanging, append = threading.Event(), manager.storage.transcripts.append
+def test_messages_that_hang_at_the_disk_do_not_hold_up_the_others_for_long(manager, backend, monkeypatch):
+    hanging, gate, hung, append = threading.Event(), threading.Event(), [], manager.storage.transcripts.append
+    backend.plays("well ", gate)
 
     def slow(session_id, *messages):
         if messages[0].content.startswith("hang"):
+            hung.append(messages)
             hanging.wait(30)
         return append(session_id, *messages)
 
     monkeypatch.setattr(manager.storage.transcripts, "append", slow)
     with ThreadPoolExecutor(2) as pool:
+        answering = manager.start_conversation("is answered meanwhile")
         stuck = [pool.submit(manager.start_conversation, f"hang {number}") for number in range(2)]
+        until(lambda: len(hung) == 2)
+        gate.set()
+        assert answering.wait(10)
         assert manager.start_conversation("on I go").wait(10)
         assert not any(one.done() for one in stuck)
         hanging.set()

@@ -83,7 +83,7 @@ class Places:
 
 
 class Turnstile:
-    """Lets callers pass in the order in which they came, a few at a time.
+    """Lets callers pass in the order in which they came, a few at a time; those who have time, after all others.
 
     Threads that compute at the same time take turns at it, so that all end late; one after the other, most end early.
     This is for order only: once nobody has come through for `patience` seconds, those who wait go on beside the others.
@@ -92,13 +92,25 @@ class Turnstile:
     def __init__(self, at_once: int, patience: float) -> None:
         self.patience, self._free = patience, at_once
         self._guard, self._passed = threading.Lock(), 0
-        self._waiting: deque[threading.Lock] = deque()
+        self._first: deque[threading.Lock] = deque()
         """What each caller waits for, the first one first. A semaphore would let newcomers overtake them."""
+        self._last: deque[threading.Lock] = deque()
+        """The same of those who have time."""
 
     @contextmanager
     def passing(self) -> Iterator[None]:
         """Pass for the duration of a block."""
-        has_place = self._enter()
+        has_place = self._enter(self._first, self.patience)
+        try:
+            yield
+        finally:
+            if has_place:
+                self._leave()
+
+    @contextmanager
+    def passing_last(self, patience: float) -> Iterator[None]:
+        """The same once nobody waits in `passing`, or after `patience` seconds."""
+        has_place = self._enter(self._last, patience, whoever_passes=True)
         try:
             yield
         finally:
@@ -108,22 +120,22 @@ class Turnstile:
     @property
     def waiting(self) -> int:
         """How many callers wait for a place."""
-        return len(self._waiting)
+        return len(self._first) + len(self._last)
 
-    def _enter(self) -> bool:
-        """Wait for a place as long as others come through; whether one was given."""
+    def _enter(self, queue: deque[threading.Lock], patience: float, *, whoever_passes: bool = False) -> bool:
+        """Wait for a place, as long as others come through or, with `whoever_passes`, once; whether one was given."""
         turn = threading.Lock()
         with self._guard:
             if self._free:
                 self._free -= 1
                 return True
             turn.acquire()
-            self._waiting.append(turn)
+            queue.append(turn)
             before = self._passed
-        while not turn.acquire(timeout=self.patience):
+        while not turn.acquire(timeout=patience):
             with self._guard:
-                if turn in self._waiting and before == self._passed:
-                    self._waiting.remove(turn)
+                if turn in queue and (whoever_passes or before == self._passed):
+                    queue.remove(turn)
                     return False
                 before = self._passed
         return True
@@ -132,7 +144,8 @@ class Turnstile:
         """Give the place to the one who waits longest."""
         with self._guard:
             self._passed += 1
-            if self._waiting:
-                self._waiting.popleft().release()
+            queue = self._first or self._last
+            if queue:
+                queue.popleft().release()
             else:
                 self._free += 1

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from webchat.errors import NoThreads, StorageError, WebChatError
+from webchat.limits import Turnstile
 from webchat.observer import Observer
 from webchat.replies.in_flight import RepliesInFlight
 from webchat.replies.protocols import Ask
@@ -17,6 +19,8 @@ from webchat.replies.turn import Turn
 from webchat.storage.protocols import Release, ReplyLog, Storage
 
 log = logging.getLogger(__name__)
+END_PATIENCE = 0.25
+"""Seconds for which the end of an answer may wait for new messages, which wait for their first word."""
 WITHDRAWAL_PATIENCE = 2.0
 """Seconds that the sender waits for the end of an answer that could not be launched."""
 
@@ -41,6 +45,7 @@ class _SessionEvents:
     storage: Storage
     in_flight: RepliesInFlight
     release: Release
+    turnstile: Turnstile
     then: Callable[[ReplyRunner], object]
 
     def begin_log(self) -> ReplyLog:
@@ -51,6 +56,9 @@ class _SessionEvents:
 
     def asked(self) -> None:
         self.follow_up.asked()
+
+    def ending(self) -> AbstractContextManager[None]:
+        return self.turnstile.passing_last(END_PATIENCE)
 
     def ended(self, run: ReplyRunner) -> None:
         self.follow_up.ended(run)
@@ -70,11 +78,12 @@ class ReplyLauncher:
         storage: Storage,
         in_flight: RepliesInFlight,
         tending: Tending,
+        turnstile: Turnstile,
         observer: Observer,
         then: Callable[[ReplyRunner], object],
     ) -> None:
         """`then` is called in a reply's thread when it has ended and released its session."""
-        self._storage, self._in_flight, self._tending = storage, in_flight, tending
+        self._storage, self._in_flight, self._tending, self._turnstile = storage, in_flight, tending, turnstile
         self._observer, self._then = observer, then
 
     def launch(
@@ -82,7 +91,8 @@ class ReplyLauncher:
     ) -> ReplyRunner:
         """See `ReplySupervisor.begin`."""
         release = turn.hand_over()
-        events = _SessionEvents(turn.session_id, header, follow_up, self._storage, self._in_flight, release, self._then)
+        told = release, self._turnstile, self._then
+        events = _SessionEvents(turn.session_id, header, follow_up, self._storage, self._in_flight, *told)
         run = ReplyRunner(turn.session_id, header, ask, events, self._observer)
         try:
             run.start()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Protocol
 
 from webchat.backends import Piece
@@ -40,6 +41,9 @@ class ReplyEvents(Protocol):
 
     def asked(self) -> None:
         """The person was asked something, or has answered."""
+
+    def ending(self) -> AbstractContextManager[None]:
+        """A block that writes the reply's end. It may wait for a moment, while new messages are begun."""
 
     def ended(self, run: ReplyRunner) -> None:
         """The reply has ended; its session is still locked."""

@@ -11,7 +11,6 @@ from webchat.chat.conversation import Conversation
 from webchat.chat.message import Message, history, new_message_id
 from webchat.chat.queued import QueuedMessage
 from webchat.errors import Held, InvalidInput, SessionBusy, StaleView, TooBusy, storing
-from webchat.limits import Turnstile
 from webchat.replies.dispatcher import ReplyDispatcher
 from webchat.replies.holding import is_held
 from webchat.replies.posted import Posted
@@ -24,10 +23,6 @@ GO_ON = (
     "Continue your last answer exactly where it broke off. Do not repeat anything of it, and do not comment on this."
 )
 """The prompt that continues an answer; it is not part of the conversation."""
-BEGUN_AT_ONCE, TURNSTILE_PATIENCE = 2, 1.0
-"""Messages that are saved, and their answers begun, at the same time: one computes while the other waits for the disk.
-Fifty at once would all have their first text when the last has it. And seconds in which none has been begun, after
-which the others wait no longer."""
 
 
 class ConversationRules:
@@ -36,7 +31,6 @@ class ConversationRules:
     def __init__(self, services: Services, dispatcher: ReplyDispatcher) -> None:
         self._store, self._storage, self._supervisor = services.store, services.storage, services.supervisor
         self._clock, self._allowance, self._dispatcher = services.clock, services.allowance, dispatcher
-        self._turnstile = Turnstile(BEGUN_AT_ONCE, TURNSTILE_PATIENCE)
 
     def post(self, session: WebChatSession, sent: Submission) -> Posted:
         """See `WebChatSessionManager.post_message`."""
@@ -100,7 +94,7 @@ class ConversationRules:
         """Call `write` under the session's lease, or return what an earlier call with this key and text started."""
         self._store.require_known()
         try:
-            with self._turnstile.passing(), self._supervisor.turn_to_answer(session.session_id, client) as turn:
+            with self._supervisor.turn_to_answer(session.session_id, client) as turn:
                 conversation = turn.conversation
                 again = self.sent_in(session, conversation, key, text)
                 if again and conversation.last and conversation.last.id == again.question.id:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import closing, nullcontext, suppress
 from typing import Any
 
 from webchat import reference, threads
@@ -114,6 +114,12 @@ class ReplyRunner:
             self.error = unforeseen(error)
         self._answered.set()
         self._decided.wait()
+        with nullcontext() if self._stream.stopped_as else self._events.ending():
+            self._end()
+        self._events.over(self)
+
+    def _end(self) -> None:
+        """Save the answer, and release the session."""
         try:
             if not self.is_withdrawn:
                 self._commit()
@@ -125,7 +131,6 @@ class ReplyRunner:
             self.view.take({"end": self.message.status, "error": str(self.error)})
         finally:
             self._let_go()
-            self._events.over(self)
 
     def _let_go(self) -> None:
         """Release the session, whatever fails before."""

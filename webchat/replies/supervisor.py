@@ -22,7 +22,7 @@ from webchat.errors import (
     WebChatError,
     storing,
 )
-from webchat.limits import Limits, Places
+from webchat.limits import Limits, Places, Turnstile
 from webchat.observer import NOBODY, Observer
 from webchat.replies.follow import Conversations, text_pieces
 from webchat.replies.in_flight import RepliesInFlight
@@ -36,6 +36,10 @@ from webchat.storage.wakeups import POLL_INTERVAL
 
 NEWER = "This conversation was written by a later version of the chat. It can be read here, and not changed."
 TOO_MANY = "Too many of your messages are being answered right now. Wait for one, then send again."
+AT_ONCE, TURNSTILE_PATIENCE = 2, 1.0
+"""Messages that are saved, and their answers begun, at the same time: one computes while the other waits for the disk.
+Fifty at once would all have their first text when the last has it. And seconds in which none has been begun, after
+which the others wait no longer."""
 STOP_PATIENCE = 2.0
 """Seconds that a stop waits for the answer's end, so that what it shows is final."""
 
@@ -52,6 +56,7 @@ class ReplySupervisor:
     ) -> None:
         """`over` is called in a reply's thread when it has ended and released its session."""
         self._storage, self._limits = storage, limits
+        self._turnstile = Turnstile(AT_ONCE, TURNSTILE_PATIENCE)
         self.places = Places(limits.replies, limits.replies_per_client, TOO_MANY)
         self._in_flight = RepliesInFlight()
         self.runs, self._unsaved = self._in_flight.runs, self._in_flight.unsaved
@@ -60,7 +65,7 @@ class ReplySupervisor:
         self.stopping = threading.Event()
         """Set when all answers have ended; every stream watches it."""
         tending = Tending(self.runs, storage.replies, limits.answer_time, self.stopping)
-        self._launcher = ReplyLauncher(storage, self._in_flight, tending, observer, over)
+        self._launcher = ReplyLauncher(storage, self._in_flight, tending, self._turnstile, observer, over)
 
     def read(self, session_id: str) -> Conversation:
         """What the session looks like now. Raises StorageError."""
@@ -90,15 +95,19 @@ class ReplySupervisor:
 
     @contextmanager
     def turn_to_answer(self, session_id: str, client: str | None) -> Iterator[Turn]:
-        """The same with a slot for one more answer. Raises TooBusy if none is free, in total or for this client."""
-        place = self.places.take(client)
-        try:
-            lease = self._lease(session_id)
-        except BaseException:
-            place()
-            raise
-        with self._turn(session_id, lease, place) as turn:
-            yield turn
+        """The same with a slot for one more answer, for callers in the order in which they came.
+
+        Raises TooBusy if no slot is free, in total or for this client.
+        """
+        with self._turnstile.passing():
+            place = self.places.take(client)
+            try:
+                lease = self._lease(session_id)
+            except BaseException:
+                place()
+                raise
+            with self._turn(session_id, lease, place) as turn:
+                yield turn
 
     def _lease(self, session_id: str) -> Release:
         self.require_open()
