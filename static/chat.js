@@ -400,6 +400,7 @@
     words.textContent = text;
     box.append(words, ...more);
     place.replaceChildren(box);
+    return box;
   };
   // People sign in in another tab, so text and files stay here. When the stream is back, so is the chat.
   const tellSignedOut = (place, source) => {
@@ -464,11 +465,12 @@
     if (source.id === "sessionSearch") $("sessionList").querySelector(".empty")?.remove();
     const fail = (why) => {
       const then = isMessage ? "Your text is still here; send it again in a moment." : "Try again in a moment.";
-      if (source.matches(ASKS)) tell(place, `${why} ${then}`, "");
+      return source.matches(ASKS) && tell(place, `${why} ${then}`, "");
     };
-    fail("The chat's server does not answer.");
+    const box = fail("The chat's server does not answer.");
     const answerer = await answererOf(detail.error);
-    if (!answerer) return;
+    // It may have been asked again by now.
+    if (!answerer || (box && !box.isConnected)) return;
     if (isSignIn(answerer)) {
       // Going back in the history requests a whole page: the browser loads it, as it would without htmx.
       if (source === document.body) location.reload(); else tellSignedOut(place, source);
@@ -548,8 +550,11 @@
   const lost = (is) => { const line = $("reconnecting"); if (line && line.hidden === is) { line.hidden = !is; say(is ? line.textContent : ""); } };
   document.addEventListener("htmx:sse:error", async ({ target, detail }) => {
     lost(true);
+    // The chat's own sign-in has a status; what else it refuses is no matter of signing in.
     const answerer = detail.status ? null : await answererOf(detail.error);
-    if (answerer && isSignIn(answerer) && $("problem")) tellSignedOut($("problem"), target);
+    const isOut = answerer ? isSignIn(answerer) : detail.status === 401;
+    // The stream may be back by now.
+    if (isOut && $("problem") && !$("reconnecting").hidden) tellSignedOut($("problem"), target);
   });
 
   // A connection can die without a word: after sleep, or in another network. The server is never silent for this long.

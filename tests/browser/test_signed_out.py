@@ -11,12 +11,14 @@ from playwright.sync_api import expect
 from waitress.server import create_server
 
 from tests.browser.test_embedded import run_quietly
+from tests.reading import until
 from webchat import create_blueprint
 from webchat.backends.mock import MockBackend
 from webchat.manager import WebChatSessionManager
 
 pytestmark = pytest.mark.browser
 
+TOKEN = "0123456789abcdef" * 2
 LOGIN = (
     '<h1>Log in</h1><hx-partial hx-target="#messages" hx-swap="innerHTML">swapped in</hx-partial><input name="name">'
 )
@@ -132,6 +134,40 @@ def test_a_stream_that_gets_the_sign_in_says_so_until_it_is_back(chat, host, way
     expect(chat.questions.locator(".content")).to_have_text(["hello", "from elsewhere"])
     expect(chat.problem).to_be_empty()
     expect(chat.page.locator("#reconnecting")).to_be_hidden()
+
+
+def test_who_is_signed_in_again_is_not_told_late_of_having_been_out(chat, host):
+    asked, goes_on, answered = threading.Event(), threading.Event(), threading.Event()
+
+    def slowly() -> Response:
+        if request.method == "HEAD":  # with which the page finds out who answers in the chat's place
+            asked.set()
+            goes_on.wait(10)
+        return redirect("https://sign-in.example/")
+
+    host.refuse, host.is_signed_in = slowly, False
+    chat.page.on("requestfinished", lambda about: answered.set() if about.method == "HEAD" else None)
+    chat.page.evaluate("dispatchEvent(new Event('online'))")
+    assert asked.wait(10)
+    host.is_signed_in = True
+    chat.page.request.post(f"{chat.page.url}/messages", form={"message": "from elsewhere"})
+    expect(chat.questions.locator(".content")).to_have_text(["hello", "from elsewhere"], timeout=20_000)
+    goes_on.set()
+    until(lambda: chat.page.evaluate("true") and answered.is_set())
+    chat.page.evaluate("new Promise(requestAnimationFrame)")
+    expect(chat.problem).to_be_empty()
+
+
+def test_a_stream_that_the_chat_itself_lets_in_no_more_says_so(serve, visit):
+    server = serve("--backend", "mock", "--token", TOKEN)
+    chat = visit(server, f"/?token={TOKEN}").ready()
+    chat.asked("hello")
+    cookies = chat.page.context.cookies()
+    chat.page.context.clear_cookies()
+    chat.page.evaluate("dispatchEvent(new Event('online'))")
+    expect(chat.problem).to_contain_text("You have been signed out")
+    chat.page.context.add_cookies(cookies)
+    expect(chat.problem).to_be_empty(timeout=20_000)
 
 
 def test_going_back_shows_the_sign_in_as_a_page(chat, host):
