@@ -8,13 +8,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tests.foreign import others
+
 Row = Mapping[str, Any]
 ROOT = "11111111-2222-4333-8444-555555555555"
 THREAD = "0199aaaa-bbbb-7ccc-8ddd-eeeeffff0000"
-
-
-def lines(rows: Sequence[Row]) -> str:
-    return "".join(json.dumps(row) + "\n" for row in rows)
 
 
 class Programs:
@@ -33,7 +31,7 @@ class Programs:
         folder.mkdir(parents=True, exist_ok=True)
         known = {"session_id": session_id, "created": "2026-11-01T10:00:00+00:00", "working_dir": str(self.work)}
         self.replace(folder / "metadata.json", json.dumps(known | about))
-        self.replace(folder / "transcript.jsonl", lines(rows))
+        self.replace(folder / "transcript.jsonl", others.lines(*rows).decode())
         return folder
 
     @staticmethod
@@ -50,35 +48,24 @@ class Programs:
     def claude_session(self, rows: Sequence[Row], name: str = "aaaa-1", below: str = "") -> Path:
         path = self.claude / "projects" / "-work" / below / f"{name}.jsonl"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(lines(rows), "utf-8")
+        path.write_bytes(others.lines(*rows))
         return path
 
     def claude_row(self, number: int, before: int | None, role: str, content: object, **more: Any) -> Row:
         message = {"role": role, "content": content}
         message |= {"model": "claude-x", "id": f"msg{number}"} if role == "assistant" else {}
-        return {
-            "type": role,
-            "uuid": f"u{number}",
-            "parentUuid": f"u{before}" if before else None,
-            "sessionId": "aaaa-1",
-            "timestamp": f"2026-11-02T10:00:{number:02d}.000Z",
-            "isSidechain": False,
-            "cwd": str(self.work),
-            "message": message,
-            **more,
-        }
+        about = {"sessionId": "aaaa-1", "timestamp": f"2026-11-02T10:00:{number:02d}.000Z", "cwd": str(self.work)}
+        return others.code(role, f"u{number}", f"u{before}" if before else None, message, **about | more)
 
     # Codex
 
     def codex_session(self, rows: Sequence[Row], name: str = THREAD) -> Path:
         path = self.codex / "sessions" / "2026" / "11" / "03" / f"rollout-2026-11-03T09-00-00-{name}.jsonl"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(lines(rows), "utf-8")
+        path.write_bytes(others.lines(*rows))
         return path
 
-    @staticmethod
-    def codex_row(kind: str, **payload: Any) -> Row:
-        return {"timestamp": "2026-11-03T09:00:00.000Z", "type": kind, "payload": payload}
+    codex_row = staticmethod(others.codex)
 
 
 AMPLIFIER_ROWS: list[Row] = [
@@ -116,33 +103,8 @@ def claude_rows(programs: Programs) -> list[Row]:
 
 
 def codex_rows(programs: Programs) -> list[Row]:
-    row = programs.codex_row
-    return [
-        row("session_meta", id=THREAD, cwd=str(programs.work), timestamp="2026-11-03T09:00:00.000Z"),
-        row("turn_context", model="gpt-x", cwd=str(programs.work)),
-        row(
-            "response_item",
-            type="message",
-            role="user",
-            content=[{"type": "input_text", "text": "<environment_context>Linux</environment_context>"}],
-        ),
-        row("event_msg", type="user_message", message="List the files"),
-        row("response_item", type="reasoning", summary=[{"type": "summary_text", "text": "A listing."}]),
-        row("response_item", type="function_call", name="shell", arguments='{"command":["ls","-l"]}', call_id="c"),
-        row(
-            "response_item",
-            type="function_call_output",
-            call_id="c",
-            output='{"output":"a b","metadata":{"exit_code":2}}',
-        ),
-        row("event_msg", type="agent_message", message="Two files."),
-        row(
-            "response_item",
-            type="message",
-            role="assistant",
-            content=[{"type": "output_text", "text": "Two files."}],
-        ),
-    ]
+    about = others.codex("session_meta", id=THREAD, cwd=str(programs.work), timestamp="2026-11-03T09:00:00.000Z")
+    return [about, *others.CODEX[1:]]
 
 
 def everything(folder: Path) -> dict[str, tuple[object, ...]]:

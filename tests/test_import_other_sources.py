@@ -59,9 +59,9 @@ def test_deepseek(bring_in):
 
 
 def test_claude_code(bring_in):
-    session, (question, answer) = bring_in(lines(*others.CLAUDE_CODE))["My change"]
+    session, (command, question, answer) = bring_in(lines(*others.CLAUDE_CODE))["My change"]
     assert session.working_dir == "/src"
-    assert question.content == "Change it"
+    assert (command.content, question.content) == ("/clear", "Change it")
     assert answer.parts == (
         Reasoning("Two."),
         Text("Changing.\n\n"),
@@ -82,6 +82,16 @@ def test_codex(bring_in):
         "failed",
         (Output("a.py"),),
     )
+
+
+def test_what_stands_in_one_row_of_claude_code_stays_in_order(bring_in):
+    rows = [others.code("assistant", "a", None, {"content": [others.USE]})]
+    rows += [others.code("user", "r", "a", {"content": [others.RESULT, {"type": "text", "text": "Now stop"}]})]
+    rows += [others.code("user", "i", "r", {"content": [{"type": "text", "text": "[Request interrupted by user]"}]})]
+    _, (called, stop, interrupted) = bring_in(lines(*rows))["Now stop"]
+    assert [message.id for message in (called, stop, interrupted)] == ["a", "r", "i"]
+    assert called.parts[0].output[-1] == Output("edited")
+    assert (stop.content, interrupted.notes) == ("Now stop", ("Interrupted.",))
 
 
 def test_grok(bring_in):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -64,7 +65,7 @@ def hardly_looks(manager, monkeypatch):
 def test_they_stand_in_the_list_under_program_and_folder(client, all_three):
     rows = listed(client)["sessions"]
     assert [(row["session_id"], row["description"], row.get("program")) for row in rows] == [
-        (CODEX, "List the files", "Codex"),
+        (CODEX, "List files", "Codex"),
         (CLAUDE, "Rename the Dampfschiff module", "Claude Code"),
         (AMPLIFIER, "A failing test", "Amplifier"),
     ]
@@ -90,7 +91,7 @@ def test_the_terminal_shows_what_it_lists_and_says_that_it_can_only_be_read(comm
     code, output, _ = command("sessions", "list")
     names = [line.split()[0] for line in output.splitlines()]
     assert (code, names) == (0, [THREAD[:8], "aaaa-1", ROOT[:8]])
-    for name, words in zip(names, ("List the files", "Dampfschiff", "test"), strict=True):
+    for name, words in zip(names, ("List files", "Dampfschiff", "test"), strict=True):
         code, output, errors = command("sessions", "show", name)
         assert (code, words in output) == (0, True), errors
     assert command("sessions", "show", CLAUDE)[0] == 0
@@ -166,10 +167,24 @@ def test_what_claude_code_wrote_is_read(manager, all_three):
 
 def test_what_codex_wrote_is_read(manager, all_three):
     asked, answer = manager.conversation(CODEX).messages
-    assert (asked.content, answer.content, answer.model) == ("List the files", "Two files.", "gpt-x")
+    assert (asked.content, answer.content, answer.model) == ("List files", "One file.", "gpt-5-codex")
     reasoning, call, _ = answer.parts
-    assert reasoning.text == "A listing."
-    assert (call.title, call.status, call.output[0].text) == ("shell ls -l", "failed", "a b")
+    assert reasoning.text == "ls"
+    assert (call.title, call.status, call.output[0].text) == ("shell ls -l", "failed", "a.py")
+
+
+@pytest.mark.parametrize("name", [CLAUDE, CODEX])
+def test_an_import_of_the_same_file_says_the_same(manager, all_three, name):
+    [path] = (all_three.claude if name == CLAUDE else all_three.codex).rglob("*.jsonl")
+    [imported] = manager.archive.bring_in(io.BytesIO(path.read_bytes())).imported
+
+    def said(session_id):
+        messages = manager.conversation(session_id).messages
+        calls = [part for message in messages for part in message.parts if isinstance(part, ToolCall)]
+        told = [(message.role, message.content, message.reasoning, message.model) for message in messages]
+        return told, [(call.title, call.input, call.status, call.output[0].text) for call in calls]
+
+    assert said(name) == said(imported)
 
 
 def test_the_page_can_be_read_and_not_written(client, all_three):
@@ -516,7 +531,7 @@ def test_one_session_of_an_unthought_of_shape_hides_no_other(client, programs):
     programs.codex_session(codex_rows(programs))
     assert {"claude-code.nested", CODEX} <= {row["session_id"] for row in listed(client)["sessions"]}
     assert client.get("/sessions/claude-code.nested").status_code == 200
-    until(lambda: listed(client, "?q=Two+files")["hits"])
+    until(lambda: listed(client, "?q=One+file")["hits"])
 
 
 def test_a_codex_agents_work_is_not_the_persons(client, programs):

@@ -13,10 +13,12 @@ import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from webchat.agent_logs.values import Row, Step, call_of, parsed, result_of, stated, text_of
+from webchat.chat.parts import Note, Part, Reasoning, Text
 from webchat.chat.texts import title_of
 from webchat.programs.program import Described, Read, Spotted
-from webchat.programs.rows import END_ONLY, Row, all_rows, first_rows
-from webchat.programs.turns import Turns, parsed, stated, text_of
+from webchat.programs.rows import END_ONLY, all_rows, first_rows
+from webchat.programs.turns import Turns
 from webchat.programs.untouched import entries, head, state_of
 
 TRANSCRIPT, METADATA = "transcript.jsonl", "metadata.json"
@@ -149,36 +151,35 @@ def _take_in(turns: Turns, row: Row) -> None:
     turns.next_row()
     about = row.get("metadata")
     time = stated(about, "timestamp") if isinstance(about, dict) else ""
-    time, role = time or stated(row, "timestamp"), row.get("role")
+    for step in _steps(row):
+        turns.take(step, time or stated(row, "timestamp"))
+
+
+def _steps(row: Row) -> Iterator[Step]:
+    """What the row says."""
+    role, content, calls = row.get("role"), row.get("content"), row.get("tool_calls")
     if role == "user":
-        said = _said(row)
-        if said:
-            turns.ask(said, time)
+        yield from filter(None, [_said(row)])
     elif role == "assistant":
-        _take_in_answer(turns, row, time)
+        blocks = content if isinstance(content, list) else [{"type": "text", "text": content}]
+        yield from (part for block in blocks if isinstance(block, dict) and (part := _part(block)))
+        for call in calls if isinstance(calls, list) else ():
+            if isinstance(call, dict):
+                yield call_of(stated(call, "id"), stated(call, "tool"), call.get("arguments"))
     elif role == "tool":
-        content = parsed(row.get("content"))
-        turns.result(stated(row, "tool_call_id"), content, time, failed=_has_failed(content))
+        content = parsed(content)
+        yield result_of(stated(row, "tool_call_id"), content, failed=_has_failed(content))
 
 
-def _take_in_answer(turns: Turns, row: Row, time: str) -> None:
-    content = row.get("content")
-    for block in content if isinstance(content, list) else [{"type": "text", "text": content}]:
-        if not isinstance(block, dict):
-            continue
-        kind = block.get("type")
-        if kind == "text":
-            turns.say(stated(block, "text"), time)
-        elif kind in ("thinking", "reasoning"):
-            turns.reason(stated(block, "thinking") or text_of(block.get("content") or block.get("text")), time)
-        elif kind == "tool_call":
-            turns.call(stated(block, "id"), stated(block, "name") or "tool", block.get("input"), time)
-        elif kind == "image":
-            turns.note("A picture is not shown here.", time)
-    calls = row.get("tool_calls")
-    for call in calls if isinstance(calls, list) else ():
-        if isinstance(call, dict):
-            turns.call(stated(call, "id"), stated(call, "tool") or "tool", call.get("arguments"), time)
+def _part(block: Row) -> Part | None:
+    kind = block.get("type")
+    if kind == "text":
+        return Text(stated(block, "text"))
+    if kind in ("thinking", "reasoning"):
+        return Reasoning(stated(block, "thinking") or text_of(block.get("content") or block.get("text")))
+    if kind == "tool_call":
+        return call_of(stated(block, "id"), stated(block, "name"), block.get("input"))
+    return Note("A picture is not shown here.") if kind == "image" else None
 
 
 def _has_failed(content: object) -> bool:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
+from webchat.agent_logs.values import Row
 from webchat.programs.untouched import head, tail
 
-Row = Mapping[str, Any]
 LOOKED_AT = 2**18
 """Bytes at each end of a file that are read to describe it."""
 FEW_ROWS, LONGEST_BEGINNING = 20, 2**23

@@ -2,48 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import groupby
-from typing import Any
 from zlib import crc32
 
-from webchat.chat.agent_tools import TOO_DEEP, as_json, called
+from webchat.agent_logs.values import Step, whole
 from webchat.chat.message import Message
-from webchat.chat.parts import MOST_PARTS, Block, Diff, Note, Output, Part, Reasoning, Terminal, Text, ToolCall
-
-DEEPEST = 20
-"""The deepest nesting of lists and mappings that is searched for text."""
-
-
-def parsed(value: object) -> object:
-    """Arguments and results come as values, or as JSON in a string."""
-    if isinstance(value, str) and value[:1] in ("{", "["):
-        try:
-            return json.loads(value)
-        except (ValueError, RecursionError):
-            return value
-    return value
-
-
-def whole(text: str) -> str:
-    """The text without lone surrogates, which JSON can express but files and pages cannot."""
-    return text if text.isascii() else text.encode("utf-8", "replace").decode()
-
-
-def text_of(content: object, depth: int = 0) -> str:
-    """The text of a string, a list of blocks, or a tool's result, which may be anything."""
-    if isinstance(content, str) or content is None:
-        return content or ""
-    if depth == DEEPEST:
-        return TOO_DEEP
-    if isinstance(content, list):
-        return "\n\n".join(filter(None, (text_of(item, depth + 1) for item in content)))
-    if isinstance(content, Mapping):
-        text = content.get("text", content.get("output", content.get("content")))
-        return text_of(text, depth + 1) if text is not None else as_json(content)
-    return str(content)
+from webchat.chat.parts import MOST_PARTS, Diff, Note, Output, Part, Reasoning, Terminal, Text, ToolCall
 
 
 class Turns:
@@ -63,56 +29,47 @@ class Turns:
     def rows(self) -> int:
         return self._row
 
-    def ask(self, text: str, time: str) -> None:
-        """Add a message of the person."""
-        self._finish()
-        self._add("user", whole(text), time, None)
+    def take(self, step: Step, time: str, model: str | None = None) -> None:
+        """Add what a row says, at this time. `model` is None if unknown."""
+        if isinstance(step, str):
+            self._finish()
+            self._add("user", whole(step), time, None)
+        elif isinstance(step, ToolCall):
+            self._answer(time, model)
+            if step.status == "running":
+                self._call(step)
+            else:
+                self._end_call(step)
+        elif isinstance(step, Text | Reasoning | Note) and step.text.strip():
+            self._answer(time, model)
+            if self._has_room():
+                self._parts.append(step)
 
-    def say(self, text: str, time: str, model: str | None = None) -> None:
-        self._part(Text(whole(text)), time, model)
+    def _call(self, call: ToolCall) -> None:
+        call_id = call.id or f"{self._row}-{len(self._parts)}"
+        if call_id not in self._calls and self._has_room():
+            self._calls[call_id] = len(self._parts)
+            self._parts.append(replace(call, id=call_id))
 
-    def reason(self, text: str, time: str, model: str | None = None) -> None:
-        self._part(Reasoning(whole(text)), time, model)
-
-    def note(self, text: str, time: str) -> None:
-        self._part(Note(text), time, None)
-
-    def call(self, call_id: str, tool: str, given: object, time: str, model: str | None = None) -> None:
-        """Add a tool call."""
-        self._answer(time, model)
-        call_id = call_id or f"{self._row}-{len(self._parts)}"
-        if call_id in self._calls or not self._has_room():
-            return
-        self._calls[call_id] = len(self._parts)
-        call = called(call_id, tool, given)
-        self._parts.append(replace(call, title=whole(call.title), input=whole(call.input)))
-
-    def result(self, call_id: str, content: object, time: str, *, failed: bool = False) -> None:
-        """Add a tool's result; that of an unknown call becomes a call of its own."""
-        if call_id not in self._calls:
-            self.call(call_id, "tool", None, time)
-        self._touch()
-        place = self._calls.get(call_id, next(reversed(self._calls.values()), None))
+    def _end_call(self, result: ToolCall) -> None:
+        """Add a result to its call; that of an unknown call becomes a call of its own."""
+        if result.id not in self._calls:
+            self._call(replace(result, status="running", output=()))
+        place = self._calls.get(result.id, next(reversed(self._calls.values()), None))
         if place is None:
             return
-        call, text = self._parts[place], whole(text_of(content))
+        call = self._parts[place]
         assert isinstance(call, ToolCall)  # noqa: S101
-        block: Block = Terminal(text) if call.kind == "execute" else Output(text)
         changes = tuple(known for known in call.output if isinstance(known, Diff))
-        output = (*changes, block) if text and (failed or not changes) else changes
-        self._parts[place] = replace(call, status="failed" if failed else "done", output=output, seconds=0.0)
+        output = result.output if result.status == "failed" or not changes else ()
+        if call.kind == "execute":
+            output = tuple(Terminal(block.text) for block in output if isinstance(block, Output))
+        self._parts[place] = replace(call, status=result.status, output=(*changes, *output), seconds=0.0)
 
     def finished(self) -> tuple[Message, ...]:
         """All messages."""
         self._finish()
         return tuple(self.messages)
-
-    def _part(self, part: Text | Reasoning | Note, time: str, model: str | None) -> None:
-        if not part.text.strip():
-            return
-        self._answer(time, model)
-        if self._has_room():
-            self._parts.append(part)
 
     def _has_room(self) -> bool:
         """Whether the answer may have another part; adds a note, once, if it may not."""
@@ -163,9 +120,3 @@ def _joined(parts: Sequence[Part]) -> list[Part]:
         else:
             joined += group
     return joined
-
-
-def stated(value: Mapping[str, Any], name: str) -> str:
-    """A row's text; "" if there is none."""
-    found = value.get(name)
-    return whole(found) if isinstance(found, str) else ""

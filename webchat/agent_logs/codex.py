@@ -1,0 +1,77 @@
+"""Codex's rows, {timestamp, type, payload}. Shapes as of November 2026; unknown rows say nothing.
+
+The person's messages are taken from the events, since items of role user also hold the environment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from webchat.agent_logs.values import Row, Step, call_of, parsed, result_of, stated, text_of
+from webchat.chat.parts import Note, Reasoning, Text
+
+_CALLS = {"function_call": "", "custom_tool_call": "", "local_shell_call": "shell", "web_search_call": "web_search"}
+"""The types of calls, with the names of those that have none."""
+
+
+def payload_of(row: Row) -> Row:
+    """A row's payload. The earliest files have no wrapper."""
+    found = row.get("payload", row)
+    return found if isinstance(found, dict) else {}
+
+
+def asking(rows: Iterable[Row]) -> list[Row]:
+    """The rows with the person's messages: events, or in files without them the items that are not the environment."""
+    rows = list(rows)
+    events = [row for row in rows if is_event_of_asking(row)]
+    return events or [row for row in rows if is_item_of_asking(row)]
+
+
+def is_event_of_asking(row: Row) -> bool:
+    """Whether it is an event with a message of the person."""
+    return row.get("type") == "event_msg" and payload_of(row).get("type") == "user_message"
+
+
+def is_item_of_asking(row: Row) -> bool:
+    """Whether it is an item in the person's name."""
+    return row.get("type") != "event_msg" and payload_of(row).get("role") == "user"
+
+
+def model_in(row: Row) -> str:
+    """The model that the rows after it are of; "" if it names none."""
+    return stated(payload_of(row), "model") if row.get("type") == "turn_context" else ""
+
+
+def said_in(row: Row) -> str:
+    """The person's message in a row with one; "" if it is the environment."""
+    payload = payload_of(row)
+    if payload.get("type") == "user_message":
+        return stated(payload, "message").strip()
+    text = text_of(payload.get("content")).strip()
+    return "" if text.startswith(("<environment_context>", "<user_instructions>", "# AGENTS.md")) else text
+
+
+def steps(row: Row, *, is_asking: bool) -> Iterator[Step]:
+    """What a row says; `is_asking` if it has a message of the person."""
+    payload = payload_of(row)
+    kind, call_id = stated(payload, "type"), stated(payload, "call_id") or stated(payload, "id")
+    if is_asking:
+        yield from filter(None, [said_in(row)])
+    elif row.get("type") == "event_msg":
+        yield from [Note("Interrupted.")] * (kind == "turn_aborted")
+    elif kind == "message" and payload.get("role") == "assistant":
+        yield Text(text_of(payload.get("content")))
+    elif kind == "reasoning":
+        yield Reasoning(text_of([payload.get("summary"), payload.get("content")]))
+    elif kind in _CALLS:
+        given = payload.get("arguments", payload.get("input", payload.get("action")))
+        yield call_of(call_id, stated(payload, "name") or _CALLS[kind], parsed(given))
+    elif kind in ("function_call_output", "custom_tool_call_output"):
+        output = parsed(payload.get("output"))
+        failed = isinstance(output, dict) and (output.get("success") is False or _exit_code(output) != 0)
+        yield result_of(call_id, output, failed=failed)
+
+
+def _exit_code(output: Row) -> object:
+    about = output.get("metadata")
+    return about.get("exit_code", 0) if isinstance(about, dict) else 0
