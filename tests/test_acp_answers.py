@@ -285,11 +285,8 @@ def test_stop_cancels_the_open_question_before_the_prompt(agents, backend, sessi
     backend.answer_permission(session_id, question.id, "yes")
 
 
-def test_an_agent_that_does_not_stop_is_ended_and_the_next_message_gets_another(
-    agents, backend, session_id, monkeypatch
-):
-    for module in ("opening", "turn"):
-        monkeypatch.setattr(f"webchat.backends.acp.{module}.CANCEL_PATIENCE", 0.2)
+def test_an_agent_that_does_not_stop_is_ended_and_the_next_message_gets_another(agents, backend, session_id):
+    backend.bounds.cancel_patience = 0.2
     reading = Reading(backend, session_id, "deaf")
     reading.until(lambda piece: isinstance(piece, str))
     reading.answer.cancel()
@@ -337,8 +334,8 @@ def test_a_flood_of_updates_blocks_no_other_session(backend, session_id):
     assert flood.ended.wait(2)
 
 
-def test_more_text_than_anybody_reads_ends_the_answer(agents, backend, session_id, monkeypatch):
-    monkeypatch.setattr("webchat.backends.acp.inbox.MOST_UNREAD", 2**20)
+def test_more_text_than_anybody_reads_ends_the_answer(agents, backend, session_id):
+    backend.bounds.most_unread = 2**20
     answer = backend.send_message(session_id, "unread")
     pieces = iter(answer)
     while not isinstance(next(pieces), str):
@@ -349,8 +346,8 @@ def test_more_text_than_anybody_reads_ends_the_answer(agents, backend, session_i
 
 
 @pytest.mark.parametrize("scene", ["tool", "ask unannounced"])
-def test_more_tool_calls_than_are_kept_end_the_answer(agents, say, monkeypatch, scene):
-    monkeypatch.setattr("webchat.backends.acp.updates.MOST_CALLS", 0)
+def test_more_tool_calls_than_are_kept_end_the_answer(agents, backend, say, scene):
+    backend.bounds.most_calls = 0
     with pytest.raises(BackendUnavailable, match="more at once"):
         say(scene)
     until(lambda: agents.received("session/cancel"))

@@ -16,7 +16,6 @@ from tests.acp import Reading, agents_in, ask, has_ended, text_of, told
 from tests.processes import another_process, says
 from tests.reading import until
 from webchat import threads
-from webchat.backends.acp import keeping
 from webchat.errors import BackendUnavailable
 
 
@@ -103,11 +102,11 @@ def test_an_agent_that_ends_at_once_is_told_and_its_last_words_logged(agents, ca
     until(lambda: "no such model" in caplog.text)
 
 
-def test_an_agent_that_starts_slowly_is_waited_for(agents, monkeypatch):
+def test_an_agent_that_starts_slowly_is_waited_for(agents):
     backend = agents.backend("--slow")
     reading = Reading(backend, new(backend), "hello")
     until(lambda: agents.received("initialize"))
-    monkeypatch.setattr(keeping, "START_PATIENCE", 0.1)
+    backend.bounds.start_patience = 0.1
     with pytest.raises(BackendUnavailable, match="Try again later"):
         backend.own_sessions()
     assert [piece.text for piece in reading.pieces] == [f"Starting {Path(sys.executable).name}"]

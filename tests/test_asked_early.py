@@ -89,8 +89,8 @@ def test_a_backend_that_may_do_more_is_not_asked_what_is_not_saved(manager, back
     assert manager.send_message("two", session_id) == "You said: two"
 
 
-def test_a_page_is_sent_a_message_and_the_beginning_of_its_answer_together(client, manager, session_id, monkeypatch):
-    monkeypatch.setattr("webchat.web.events.BEGINNING", PATIENCE)
+def test_a_page_is_sent_a_message_and_the_beginning_of_its_answer_together(client, manager, session_id):
+    client.application.extensions["webchat.chats"]["webchat"].times.beginning = PATIENCE
     tab = OpenTab(client, f"/sessions/{session_id}")
     tab.connect()
     manager.post_message(session_id, "one")

@@ -92,9 +92,9 @@ class Answering:
 
 
 @pytest.fixture
-def begin(app, backend, monkeypatch):
+def begin(app, manager, backend):
     """Begins an answer whose pieces are written at once."""
-    monkeypatch.setattr("webchat.replies.write_pace.OWN_WRITE", -1.0)
+    manager.reply_times.own_write = -1.0
     begun: list[Answering] = []
 
     def begin() -> Answering:

@@ -270,9 +270,9 @@ def test_a_question_that_was_saved_without_an_answer_is_answered_when_it_is_sent
 
 
 def test_an_answer_that_fills_the_disk_is_kept_whole_and_says_why_it_ended(
-    client, manager, backend, session_id, disk, page, monkeypatch
+    client, manager, backend, session_id, disk, page
 ):
-    monkeypatch.setattr("webchat.replies.write_pace.OWN_WRITE", 0)
+    manager.reply_times.own_write = 0
     full, gate = Full(disk), threading.Event()
     backend.plays("so far ", gate, "x" * 20_000, "y" * 20_000)
     posted = manager.post_message(session_id, "two")

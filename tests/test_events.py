@@ -538,16 +538,20 @@ def test_a_stream_ends_when_the_server_does(open_tab, manager):
     tab.close()
 
 
-def test_a_stream_ends_by_itself_if_the_server_does_not_tell_who_has_left(client, session_id, manager, monkeypatch):
-    monkeypatch.setattr("webchat.web.events.LIFETIME", 0.1)
+def chat(client):
+    return client.application.extensions["webchat.chats"]["webchat"]
+
+
+def test_a_stream_ends_by_itself_if_the_server_does_not_tell_who_has_left(client, session_id, manager):
+    chat(client).times.lifetime = 0.1
     where = f"/events?session={session_id}"
     *_, last = [event for event in parse_events(client.get(where).text) if event.id]
     manager.send_message("meanwhile", session_id)
     assert "meanwhile" in client.get(where, headers={"Last-Event-ID": last.id}).text
 
 
-def test_a_stream_goes_on_while_the_server_tells_that_its_page_is_there(client, session_id, manager, monkeypatch):
-    monkeypatch.setattr("webchat.web.events.LIFETIME", -1.0)
+def test_a_stream_goes_on_while_the_server_tells_that_its_page_is_there(client, session_id, manager):
+    chat(client).times.lifetime = -1.0
     left = threading.Event()
     environ = {"waitress.client_disconnected": left.is_set}
     stream = client.get("/events", query_string={"session": session_id}, environ_overrides=environ).iter_encoded()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import signal
 import threading
+from itertools import count
 
 import httpx
 import pytest
@@ -19,13 +20,16 @@ from webchat.backends.openai import OpenAIModel
 from webchat.config import Settings
 from webchat.errors import BackendUnavailable
 from webchat.models import SMOLLM
+from webchat.serving import probes
 from webchat.serving.health import Health
 
 
 @pytest.fixture
-def asked_anew(monkeypatch):
-    """Each look is a new one."""
-    monkeypatch.setattr("webchat.serving.health.KEPT", -1.0)
+def asked_anew(manager):
+    """A client of the chat's probes, for which each look is a new one."""
+    app, moments = Flask("probes"), count(step=6)
+    app.register_blueprint(probes.blueprint(Health(manager, clock=lambda: float(next(moments))), None))
+    return app.test_client()
 
 
 def readiness(client):
@@ -65,22 +69,22 @@ def test_a_probe_may_come_by_any_name(client, path):
     assert client.get("/", headers={"Host": "10.1.2.3:8000"}).status_code == 421
 
 
-def test_a_store_that_takes_no_writes_is_told_and_recovers_by_itself(client, home, asked_anew):
+def test_a_store_that_takes_no_writes_is_told_and_recovers_by_itself(home, asked_anew):
     home.mkdir()
     (home / "server").write_text("in the way")
-    status, reasons = readiness(client)
+    status, reasons = readiness(asked_anew)
     assert status == 503
     assert reasons == WELL | {"store": "The disk takes no writes: File exists."}
     (home / "server").unlink()
-    assert readiness(client) == (200, WELL)
+    assert readiness(asked_anew) == (200, WELL)
 
 
-def test_a_full_disk_is_a_reason(client, asked_anew, monkeypatch):
+def test_a_full_disk_is_a_reason(asked_anew, monkeypatch):
     def full(fd: int) -> None:
         raise OSError(errno.ENOSPC, "No space left", "/home/secret")
 
     monkeypatch.setattr("os.fsync", full)
-    answer = client.get("/readyz", headers={"Accept": "text/plain"})
+    answer = asked_anew.get("/readyz", headers={"Accept": "text/plain"})
     assert answer.status_code == 503
     assert "store: The disk takes no writes: No space left on device." in answer.text
     assert "secret" not in answer.text
@@ -101,11 +105,11 @@ def test_a_probe_does_not_sign_in_and_whoever_reads_the_figures_does(home, backe
     assert client.get("/metrics").status_code in (401, 403)
 
 
-def test_what_keeps_the_backend_from_answering_is_told(client, backend, asked_anew):
+def test_what_keeps_the_backend_from_answering_is_told(backend, asked_anew):
     backend.check = lambda: "The agent sleeps."
-    assert readiness(client) == (503, WELL | {"backend": "The agent sleeps."})
+    assert readiness(asked_anew) == (503, WELL | {"backend": "The agent sleeps."})
     backend.check = lambda: None
-    assert readiness(client) == (200, WELL)
+    assert readiness(asked_anew) == (200, WELL)
 
 
 @pytest.mark.parametrize(

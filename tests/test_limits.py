@@ -292,12 +292,13 @@ def test_an_answer_is_ended_in_time_also_where_it_cannot_be_written(limited, bac
     assert not gate.is_set()
 
 
-def test_with_too_little_disk_left_nothing_new_is_taken_and_old_things_go(limited, monkeypatch, home):
+def test_with_too_little_disk_left_nothing_new_is_taken_and_old_things_go(limited, monkeypatch):
     client = limited(WEBCHAT_MIN_FREE="100")
+    storage = client.application.extensions["webchat"].storage
     session_id = client.post("/api/session").json["session_id"]
     client.post("/api/chat", json={"message": "hello"})
     free = {"bytes": 99 * 1024 * 1024}
-    monkeypatch.setattr("webchat.fileutil.DiskFolder.free", lambda self: free["bytes"])
+    monkeypatch.setattr(storage, "free", lambda: free["bytes"])
     refused = Page(client.post(f"/sessions/{session_id}/messages", data={"message": "kept"}))
     assert (refused.response.status_code, refused.field) == (507, "kept")
     assert "No space left" in refused.problem

@@ -25,6 +25,7 @@ from webchat.backends.local.line import Line
 from webchat.config import Settings
 from webchat.errors import BackendUnavailable
 from webchat.models import SMOLLM, EmbeddedModel, models_folder
+from webchat.models.shelf import shelf
 
 PATIENCE = 20.0
 ROOT = Path(__file__).parent.parent
@@ -109,7 +110,7 @@ def test_a_message_is_answered_and_bounded_by_the_room_that_is_left(stand_in, tm
     assert asked["return_progress"] is True
 
 
-def test_a_message_waits_for_the_model_and_says_so(stand_in, monkeypatch):
+def test_a_message_waits_for_the_model_and_says_so(stand_in, tmp_path):
     may_end = threading.Event()
 
     def slow_fetch(model, folder, report, cancelled):
@@ -117,7 +118,7 @@ def test_a_message_waits_for_the_model_and_says_so(stand_in, monkeypatch):
         may_end.wait(PATIENCE)
         return folder / "weights.gguf"
 
-    monkeypatch.setattr("webchat.models.shelf.fetch", slow_fetch)
+    shelf(tmp_path).fetch = slow_fetch
     model = stand_in(model=SMOLLM)
     told = []
     model.start(lambda text, progress: told.append((text, progress)))
@@ -133,14 +134,14 @@ def test_a_message_waits_for_the_model_and_says_so(stand_in, monkeypatch):
     ]
 
 
-def test_a_model_that_cannot_be_fetched_says_what_to_do_and_is_tried_again(stand_in, tmp_path, monkeypatch):
+def test_a_model_that_cannot_be_fetched_says_what_to_do_and_is_tried_again(stand_in, tmp_path):
     nowhere = EmbeddedModel("none", "None", "none.gguf", "MIT", 4, "0" * 64, None)
     model = stand_in(model=nowhere)
     assert model.notice is None
     with pytest.raises(BackendUnavailable, match="--backend openai"):
         ask(model, "hello")
     assert "--backend openai" in model.notice
-    monkeypatch.setattr("webchat.models.shelf.fetch", lambda *_: tmp_path / "weights.gguf")
+    shelf(tmp_path).fetch = lambda *_: tmp_path / "weights.gguf"
     assert text_of(ask(model, "hello")) == "You said: hello"
     assert model.notice is None
 
@@ -202,9 +203,9 @@ def test_an_answer_that_nobody_reads_on_gives_its_place_free(stand_in):
     assert text_of(ask(model, "next")) == "You said: next"
 
 
-def test_stopping_while_the_model_loads_ends_the_wait_at_once(stand_in, monkeypatch):
+def test_stopping_while_the_model_loads_ends_the_wait_at_once(stand_in, tmp_path):
     never = threading.Event()
-    monkeypatch.setattr("webchat.models.shelf.fetch", lambda *_: never.wait(PATIENCE))
+    shelf(tmp_path).fetch = lambda *_: never.wait(PATIENCE)
     asking = Asking(stand_in(model=SMOLLM), "hello")
     asking.until(lambda: asking.pieces)
     asking.reply.cancel()

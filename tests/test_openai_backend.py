@@ -28,7 +28,7 @@ from tests.scripted_server import (
     sends,
 )
 from webchat.backends import Event
-from webchat.backends.openai import OpenAIModel, choice, endpoint, from_settings, problems
+from webchat.backends.openai import OpenAIModel, endpoint, from_settings, problems
 from webchat.backends.openai.incoming import MAX_EVENT
 from webchat.backends.openai.wire import Wire
 from webchat.config import Settings
@@ -175,9 +175,8 @@ def test_without_a_model_name_the_first_that_the_server_has_is_taken_once(server
     assert model.label == "ada at 127.0.0.1"
 
 
-def test_the_servers_own_model_follows_the_server(server, monkeypatch):
-    monkeypatch.setattr(choice, "FOLLOWS", 0.0)
-    model = model_at(server, model="auto")
+def test_the_servers_own_model_follows_the_server(server):
+    model = model_at(server, model="auto", follow_after=0.0)
     server.models = ["ada"]
     list(model.stream(QUESTION))
     server.models = ["bob"]

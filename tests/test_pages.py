@@ -180,8 +180,8 @@ def test_a_further_message_with_htmx_goes_to_the_anchor_that_the_last_one_left(c
     assert "HX-Push-Url" not in answer.headers
 
 
-def test_a_further_message_is_on_its_way_to_the_page_while_the_model_is_at_work(client, backend, manager, monkeypatch):
-    monkeypatch.setattr("webchat.web.form_answers.FIRST_TEXT", 60)
+def test_a_further_message_is_on_its_way_to_the_page_while_the_model_is_at_work(client, backend, manager):
+    client.application.extensions["webchat.chats"]["webchat"].times.first_text = 60
     session_id = talk(manager, "one")
     going_on = threading.Event()
     backend.plays(going_on, "the first text")

@@ -45,6 +45,7 @@ from webchat.errors import InvalidInput, QuestionClosed, SessionNotFound
 from webchat.manager import WebChatSessionManager
 from webchat.replies.meter import ReplyMeter
 from webchat.replies.recorder import ReplyRecorder
+from webchat.replies.write_pace import ReplyTimes
 from webchat.storage import storage_at
 from webchat.storage.files.reply_logs import FileReplyLog
 
@@ -257,7 +258,8 @@ def test_a_question_is_answered_before_the_end_or_not_at_all():
         with ThreadPoolExecutor(2) as pool:
             for _ in range(300):
                 storage = storage_at(None)
-                recorder = ReplyRecorder(HEADER, partial(storage.replies.begin, "s", HEADER), lambda urgent: None, 1000)
+                begin = partial(storage.replies.begin, "s", HEADER)
+                recorder = ReplyRecorder(HEADER, begin, lambda urgent: None, ReplyTimes())
                 recorder.begin()
                 recorder.take(ASKED)
                 recorder.flush()

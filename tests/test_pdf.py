@@ -13,6 +13,7 @@ import pytest
 from tests.reading import until
 from webchat.attachments import attachments, pdf_text
 from webchat.attachments import pdf as pdf_module
+from webchat.attachments.broken import Broken
 from webchat.attachments.pdf import PROGRAM
 from webchat.errors import InvalidInput
 
@@ -154,11 +155,9 @@ def test_one_that_unpacks_to_more_than_memory_ends_in_words():
     assert said.startswith("paper.pdf is a PDF ")
 
 
-def test_nobody_waits_forever_for_those_of_others(monkeypatch):
-    monkeypatch.setattr(pdf_module, "PATIENCE", 0.01)
-    with pdf_module.AT_ONCE, pdf_module.AT_ONCE:
-        assert complaint(pdf("x")) == "paper.pdf is a PDF, and the server is reading others. Send it again in a moment."
-    monkeypatch.undo()
+def test_nobody_waits_forever_for_those_of_others():
+    with pdf_module.AT_ONCE, pdf_module.AT_ONCE, pytest.raises(Broken, match="the server is reading others"):
+        pdf_module.pdf_text(pdf("x"), patience=0.01)
     assert text_of(pdf("x")) == "[Page 1]\n\nx"
 
 

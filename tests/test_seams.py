@@ -5,7 +5,10 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+
+import pytest
 
 from tests.sources import tree_of
 
@@ -17,26 +20,11 @@ PUBLIC = {"_replace"}
 WATCHED = {"tests/test_acp_sessions.py: _sessions", "tests/real_agents/test_sessions.py: _sessions"}
 """Only the backend's own table tells when the process of a stopped turn has settled."""
 PATCHED = {
-    "backends.acp.{module}.CANCEL_PATIENCE",
-    "backends.acp.inbox.MOST_UNREAD",
-    "backends.acp.updates.MOST_CALLS",
-    "fileutil.DiskFolder.free",
-    "models.fetch.fetch",
-    "models.named.__defaults__",
-    "models.shelf.Shelf.__init__.__defaults__",
-    "models.shelf.fetch",
-    "replies.recorder.SILENCE",
-    "replies.recorder.SILENCE_STEP",
-    "replies.write_pace.OWN_WRITE",
-    "serving.health.KEPT",
-    "serving.listening.PORTS_TRIED",
-    "web.events.BEGINNING",
-    "web.events.LIFETIME",
-    "web.form_answers.FIRST_TEXT",
-    "web.settings.PORTS",
+    "tests/test_acp_process.py: webchat.threads": "a thread that is begun late",
+    "tests/test_gathering.py: webchat.backends.openai.incoming": "moments too short for a test to tell",
+    "tests/test_settings.py: webchat.backends.openai.nearby": "the ports of other programs, which no test may take",
 }
-"""What tests of whole chats vary and no setting does; everything else is a parameter of its object."""
-PATCH = re.compile(r'setattr\(\s*f?"webchat\.([\w.{}]+)"')
+"""The modules whose contents tests replace, and why; what others vary is a parameter or an attribute of an object."""
 
 
 def sources(*folders: str) -> Iterator[tuple[str, str]]:
@@ -80,7 +68,48 @@ def test_nobody_uses_private_names_of_other_modules():
     assert uses - WATCHED == set()
 
 
-def test_no_more_of_the_package_is_patched():
-    patched = {found for _, text in sources("tests") for found in PATCH.findall(text)}
-    assert patched - PATCHED == set()
-    assert PATCHED - patched == set(), "these need no patch any more"
+def modules_in(tree: ast.AST) -> dict[str, str]:
+    """The names of our modules that a test imports, with the modules."""
+    names = {}
+    for node in ast.walk(tree):
+        for alias in (
+            node.names if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("webchat") else ()
+        ):
+            path = f"{node.module}.{alias.name}".replace(".", "/")
+            if (ROOT / f"{path}.py").exists() or (ROOT / path).is_dir():
+                names[alias.asname or alias.name] = path.replace("/", ".")
+    return names
+
+
+def patched_in(text: str) -> Iterator[str]:
+    """Our modules whose contents a test replaces: by a path, by name, or in a program that it starts."""
+    tree = tree_of(text)
+    names = modules_in(tree)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and "\nfrom webchat" in node.value:
+            with suppress(SyntaxError):
+                yield from patched_in(node.value)
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store) and isinstance(node.value, ast.Name):
+            yield names.get(node.value.id, "")
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("setattr") and node.args:
+            first = node.args[0]
+            by_path = re.match(r"f?['\"](webchat\.[\w.{}]+)", ast.unparse(first))
+            yield by_path[1] if by_path else names.get(first.id, "") if isinstance(first, ast.Name) else ""
+
+
+def test_what_tests_replace_in_modules_is_listed():
+    patched = {f"{path}: {module}" for path, text in sources("tests") for module in patched_in(text) if module}
+    assert {name for name in patched if not name.startswith("tests/test_seams.py")} == PATCHED.keys()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'monkeypatch.setattr("webchat.web.events.PING_INTERVAL", 1)',
+        'from webchat.web import events\nmonkeypatch.setattr(events, "PING_INTERVAL", 1)',
+        "from webchat.web import events\nevents.PING_INTERVAL, events.POLL_AGAIN = 1, 2",
+        'SERVE = """\nfrom webchat.web import events\nevents.PING_INTERVAL = 1\n"""',
+    ],
+)
+def test_whatever_replaces_something_in_a_module_is_found(text):
+    assert {*patched_in(text)} - {""} in ({"webchat.web.events"}, {"webchat.web.events.PING_INTERVAL"})

@@ -18,6 +18,8 @@ from click.testing import CliRunner
 from tests.reading import until
 from webchat.cli import main
 from webchat.conventions import SERVER_DIR, WEB_CHAT_TRANSCRIPTS_DIR
+from webchat.errors import InvalidInput
+from webchat.serving.listening import listen
 
 POSTS_A_SECOND = 100
 PAUSE = 0.2
@@ -122,13 +124,11 @@ def test_with_more_streams_than_the_cap_pages_poll_and_everything_answers(serve)
         until(lambda: client.post("/api/chat", json={"message": "now"}).status_code == 200)
 
 
-def test_where_no_port_is_free_it_says_so_and_ends(home, monkeypatch):
-    monkeypatch.setattr("webchat.serving.listening.PORTS_TRIED", 1)
+def test_where_no_port_is_free_it_says_so():
     with socket.create_server(("127.0.0.1", 0)) as theirs:
         port = theirs.getsockname()[1]
-        told = CliRunner().invoke(main, ["serve", "--backend", "mock", "--home", str(home), "--port", str(port)])
-    assert told.exit_code == 1
-    assert f"Ports {port} to {port} are all taken. Choose another with --port." in told.output
+        with pytest.raises(InvalidInput, match=f"Ports {port} to {port} are all taken. Choose another with --port."):
+            listen("127.0.0.1", port, tries=1)
 
 
 def test_an_address_that_is_not_this_machines_is_told_so(home):

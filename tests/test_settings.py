@@ -24,6 +24,7 @@ from webchat.fileutil import DiskFolder, locked
 from webchat.live_settings import LiveSettings
 from webchat.manager import WebChatSessionManager
 from webchat.models import SMOLLM
+from webchat.models.shelf import shelf
 from webchat.storage.memory.documents import MemoryDocuments
 
 SETTINGS = "/apps/settings/"
@@ -519,7 +520,6 @@ def test_a_server_that_is_silent_is_given_up(model):
 def test_servers_that_answer_on_this_machine_fill_in_the_form(client, home, model, monkeypatch):
     port = int(model.address.rpartition(":")[2])
     monkeypatch.setattr(nearby, "PORTS", {port: "Ollama", 9: "Nobody"})
-    monkeypatch.setattr("webchat.web.settings.PORTS", nearby.PORTS)
     for headers in ({}, HTMX):
         page = Page(client.get(f"{SETTINGS}servers", headers=headers))
         [button] = page.soup.select("#nearby button")
@@ -722,7 +722,7 @@ class TestModelsOnThisMachine:
         return tmp_path / "models"
 
     @pytest.fixture
-    def download(self, monkeypatch):
+    def download(self, folder):
         """Stands in for the download: half of it has come, and the rest comes when told, or never."""
         go_on = threading.Event()
 
@@ -733,7 +733,7 @@ class TestModelsOnThisMachine:
                     raise BackendUnavailable("stopped")
             raise BackendUnavailable("The network is <b>away</b>.")
 
-        monkeypatch.setattr("webchat.models.shelf.fetch", fetch)
+        shelf(folder).fetch = fetch
         yield go_on
         go_on.set()
 

@@ -16,9 +16,8 @@ BUSY = refuses(429, {"error": {"message": "busy"}}, {"Retry-After": "1"})
 
 
 @pytest.fixture
-def impatient(monkeypatch):
-    monkeypatch.setattr("webchat.replies.recorder.SILENCE", 0.3)
-    monkeypatch.setattr("webchat.replies.recorder.SILENCE_STEP", 0.1)
+def impatient(manager):
+    manager.reply_times.silence, manager.reply_times.silence_step = 0.3, 0.1
 
 
 def status_of(manager, session_id):

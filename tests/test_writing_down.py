@@ -14,8 +14,8 @@ from webchat.backends import Event
 from webchat.backends.openai import OpenAIModel
 from webchat.backends.openai.server import Server
 from webchat.backends.openai.wire import Wire
-from webchat.replies import write_pace
 from webchat.replies.tending import Tending
+from webchat.replies.write_pace import LONG, ReplyTimes, WritePace
 from webchat.storage.files.reply_logs import FileReplyLog
 
 FLOOD = 200
@@ -64,7 +64,7 @@ def test_what_came_together_is_written_at_once_and_together(manager, backend, wr
 def test_a_backend_that_says_that_it_rests_has_its_text_written_without_a_look(
     manager, backend, written, gates, monkeypatch
 ):
-    monkeypatch.setattr(write_pace, "WRITE_INTERVAL", 0)
+    manager.reply_times.write_interval = 0
     monkeypatch.setattr(Tending, "start", lambda tending: None)
     backend.plays("The first ", gates[0], "and ", "the next", Event("rest"), gates[1])
     posted = manager.start_conversation("hello")
@@ -76,8 +76,8 @@ def test_a_backend_that_says_that_it_rests_has_its_text_written_without_a_look(
     assert posted.answer.content == "The first and the next"
 
 
-def test_a_rest_soon_after_a_write_has_nothing_written_more_often(manager, backend, written, gates, monkeypatch):
-    monkeypatch.setattr(write_pace, "WRITE_INTERVAL", 3600)
+def test_a_rest_soon_after_a_write_has_nothing_written_more_often(manager, backend, written, gates):
+    manager.reply_times.write_interval = 3600
     backend.plays("The first ", gates[0], "and ", Event("rest"), "the next", Event("rest"), gates[1])
     posted = manager.start_conversation("hello")
     until(lambda: written == ["The first "])
@@ -109,7 +109,7 @@ class TestPace:
 
     def written(self, *times, pace=None, size=0):
         """Whether it is that thread's turn at each of these times, in seconds after a write."""
-        pace = pace or write_pace.WritePace()
+        pace = pace or WritePace(ReplyTimes())
         began = time.monotonic()
         pace.begin()
         pace.end()
@@ -124,19 +124,19 @@ class TestPace:
 
     def test_a_long_one_half_as_often(self):
         times = 0.05, 0.1, 0.15, 0.2
-        assert self.written(*times, size=write_pace.LONG) == [False, False, False, True]
+        assert self.written(*times, size=LONG) == [False, False, False, True]
 
     def test_what_may_be_a_burst_is_waited_for(self):
         assert self.written(0.1, 0.101, 0.2, 0.201, 0.29) == [False] * 5
 
     def test_where_there_are_many_one_thread_writes_for_all(self):
-        pace = write_pace.WritePace()
+        pace = WritePace(ReplyTimes())
         pace.is_one_of_few = False
         assert self.written(0.05, 0.1, 0.15, 0.2, pace=pace) == [False] * 4
-        assert 0 < pace.due_in(has_unwritten=True) <= write_pace.WRITE_INTERVAL + 0.2
+        assert 0 < pace.due_in(has_unwritten=True) <= ReplyTimes.write_interval + 0.2
 
     def test_a_silence_is_over_with_the_next_piece(self):
-        assert self.written(write_pace.OWN_WRITE + 0.05) == [True]
+        assert self.written(ReplyTimes.own_write + 0.05) == [True]
 
 
 def test_half_a_character_is_no_readers_trouble_wherever_it_comes(manager, backend, gates):

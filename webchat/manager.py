@@ -29,6 +29,7 @@ from webchat.replies.rules import ConversationRules
 from webchat.replies.services import Services
 from webchat.replies.submission import Submission, checked_submission
 from webchat.replies.supervisor import ReplySupervisor
+from webchat.replies.write_pace import ReplyTimes
 from webchat.session_directory import SessionDirectory
 from webchat.session_lifecycle import SessionLifecycle
 from webchat.session_reader import SessionReader
@@ -472,6 +473,11 @@ class WebChatSessionManager:
     def stopping(self) -> threading.Event:
         """Set when the server shuts down; every stream watches it."""
         return self._supervisor.stopping
+
+    @property
+    def reply_times(self) -> ReplyTimes:
+        """How soon this process writes an answer down, and says that the model is silent."""
+        return self._supervisor.times
 
     @property
     def answers_in_flight(self) -> int:

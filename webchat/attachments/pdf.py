@@ -13,7 +13,7 @@ from webchat.attachments.broken import Broken
 
 PROGRAM = (sys.executable, "-P", str(Path(__file__).with_name("pdf_text.py")))
 PATIENCE = 30.0
-"""Seconds until it is ended, and that one waits for others; it has a limit of its own for the processor's time."""
+"""Seconds until it is ended; it has a limit of its own for the processor's time."""
 AT_ONCE = threading.BoundedSemaphore(2)
 NOT_INSTALLED = "is a PDF, and reading its text needs one more package on the server: pip install 'webchat[pdf]'"
 TOO_MANY = "is a PDF, and the server is reading others. Send it again in a moment"
@@ -30,11 +30,11 @@ def is_pdf(data: bytes) -> bool:
     return data[:1024].lstrip().startswith(b"%PDF-")
 
 
-def pdf_text(data: bytes) -> str:
-    """The text with the numbers of its pages. Raises Broken."""
+def pdf_text(data: bytes, patience: float = PATIENCE) -> str:
+    """The text with the numbers of its pages. Raises Broken, also if others are read for `patience` seconds."""
     if find_spec("pypdf") is None:
         raise Broken(NOT_INSTALLED)
-    if not AT_ONCE.acquire(timeout=PATIENCE):
+    if not AT_ONCE.acquire(timeout=patience):
         raise Broken(TOO_MANY)
     try:
         run = subprocess.run(  # noqa: S603

@@ -39,10 +39,10 @@ def list_models() -> None:
 def get_model(name: str, given: str | None) -> None:
     """Download a model, or resume its download."""
     from webchat.models import named
-    from webchat.models.fetch import fetch
 
+    shelf = _shelf()
     try:
-        path = fetch(named(name), _shelf().folder, TerminalProgress(), threading.Event(), given=given)
+        path = shelf.fetch(named(name, shelf.models), shelf.folder, TerminalProgress(), threading.Event(), given=given)
     except WebChatError as error:
         raise refusal(error) from error
     except KeyboardInterrupt as error:
@@ -57,7 +57,8 @@ def remove_model(name: str) -> None:
     from webchat.models import named
 
     try:
-        freed = _shelf().remove(named(name))
+        shelf = _shelf()
+        freed = shelf.remove(named(name, shelf.models))
     except WebChatError as error:
         raise refusal(error) from error
     click.echo(f"{freed / 1e9:.1f} GB freed." if freed else "It was not here.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import atexit
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -36,7 +36,7 @@ class Shelf:
     """The models of the catalogue in one folder, each fetched at most once at a time, for all who wait for it."""
 
     def __init__(self, folder: Path, models: Sequence[EmbeddedModel] = MODELS) -> None:
-        self.folder, self.models = folder, models
+        self.folder, self.models, self.fetch = folder, models, fetch
         self._fetches: dict[str, _Fetch] = {}
         self._fetches_lock = threading.Lock()
 
@@ -81,7 +81,7 @@ class Shelf:
         with self._fetches_lock:
             known = self._fetches.get(model.name)
             if not known or known.has_ended():
-                known = self._fetches[model.name] = _Fetch(model, self.folder)
+                known = self._fetches[model.name] = _Fetch(model, self.folder, self.fetch)
             return known
 
     def _row(self, model: EmbeddedModel) -> OnShelf:
@@ -107,13 +107,13 @@ def shelf(folder: Path) -> Shelf:
 class _Fetch:
     """One download, in a thread of its own; it has begun when this exists, and ends with the process."""
 
-    def __init__(self, model: EmbeddedModel, folder: Path) -> None:
+    def __init__(self, model: EmbeddedModel, folder: Path, fetch: Callable[..., Path]) -> None:
         self.doing = DOWNLOADING
         self.progress: float | None = None
         self.path: Path | None = None
         self.failure = ""
         self._cancelled, self._ended = threading.Event(), threading.Event()
-        threads.start(self._run, f"fetch {model.name}", model, folder)
+        threads.start(self._run, f"fetch {model.name}", model, folder, fetch)
 
     @property
     def problem(self) -> str:
@@ -129,7 +129,7 @@ class _Fetch:
         self._cancelled.set()
         self._ended.wait(2)
 
-    def _run(self, model: EmbeddedModel, folder: Path) -> None:
+    def _run(self, model: EmbeddedModel, folder: Path, fetch: Callable[..., Path]) -> None:
         atexit.register(self.cancel)  # pip, where that downloads, is not left behind
         try:
             self.path = fetch(model, folder, self._tell, self._cancelled)

@@ -16,6 +16,7 @@ from webchat.replies.protocols import Ask
 from webchat.replies.runner import ReplyRunner
 from webchat.replies.tending import Tending
 from webchat.replies.turn import Turn
+from webchat.replies.write_pace import ReplyTimes
 from webchat.storage.protocols import Release, ReplyLog, Storage
 
 log = logging.getLogger(__name__)
@@ -81,10 +82,11 @@ class ReplyLauncher:
         turnstile: Turnstile,
         observer: Observer,
         then: Callable[[ReplyRunner], object],
+        times: ReplyTimes,
     ) -> None:
         """`then` is called in a reply's thread when it has ended and released its session."""
         self._storage, self._in_flight, self._tending, self._turnstile = storage, in_flight, tending, turnstile
-        self._observer, self._then = observer, then
+        self._observer, self._then, self._times = observer, then, times
 
     def launch(
         self, turn: Turn, header: Mapping[str, Any], ask: Ask, follow_up: FollowUp, save: Callable[[], object]
@@ -93,7 +95,7 @@ class ReplyLauncher:
         release = turn.hand_over()
         told = release, self._turnstile, self._then
         events = _SessionEvents(turn.session_id, header, follow_up, self._storage, self._in_flight, *told)
-        run = ReplyRunner(turn.session_id, header, ask, events, self._observer)
+        run = ReplyRunner(turn.session_id, header, ask, events, self._observer, self._times)
         try:
             run.start()
         except NoThreads as error:  # the question is kept: a retry gets it answered

@@ -15,12 +15,9 @@ from webchat.chat.parts import Permission
 from webchat.chat.reply import ReplyView
 from webchat.errors import BackendUnavailable
 from webchat.replies.records import STOPPING, fitting, joined, record_of, size_of
-from webchat.replies.write_pace import WritePace
+from webchat.replies.write_pace import ReplyTimes, WritePace
 from webchat.storage.protocols import ReplyLog
 
-SILENCE = 10.0
-"""Seconds of silence after which the status says so, updated every `SILENCE_STEP`."""
-SILENCE_STEP = 5.0
 MAX_ANSWER = 4 * 2**20
 """Bytes of one answer with its parts: as much as a book. A model that sends more is looping."""
 TOO_LONG = (
@@ -36,6 +33,7 @@ class ReplyRecorder:
         header: Mapping[str, Any],
         begin: Callable[[], ReplyLog],
         changed: Callable[[bool], None],
+        times: ReplyTimes,
         max_answer: int = MAX_ANSWER,
     ) -> None:
         """`begin` begins the log; `changed(urgent)` is called after each write.
@@ -60,7 +58,7 @@ class ReplyRecorder:
         """The last characters of the text so far."""
         self._text_goes_on = True
         """Whether further text continues the last paragraph: nothing else has come since."""
-        self.pace = WritePace()
+        self.pace, self._times = WritePace(times), times
         self._heard_at = self._silence_said_at = time.monotonic()
         self._doing: Mapping[str, Any] = {}
         """The backend's last status; empty once text has come since."""
@@ -193,7 +191,7 @@ class ReplyRecorder:
             if self.is_asking:
                 self._heard_at = now
             silent = now - self._heard_at
-            if silent >= SILENCE and now - self._silence_said_at >= SILENCE_STEP:
+            if silent >= self._times.silence and now - self._silence_said_at >= self._times.silence_step:
                 self._silence_said_at = now
                 what = f"{self._doing['s']} ·" if self._doing else "No word from the model for"
                 self._unwritten.append({"s": f"{what} {silent:.0f} s", "p": self._doing.get("p")})

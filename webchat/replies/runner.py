@@ -22,13 +22,14 @@ from webchat.errors import (
     WebChatError,
     unforeseen,
 )
-from webchat.observer import NOBODY, Observer, ReplyReport, line_of
+from webchat.observer import Observer, ReplyReport, line_of
 from webchat.replies.backend_errors import backend_errors
 from webchat.replies.kept_errors import code_of
 from webchat.replies.meter import ReplyMeter
 from webchat.replies.piece_stream import PieceStream, quietly
 from webchat.replies.protocols import Ask, ReplyEvents
 from webchat.replies.recorder import ReplyRecorder
+from webchat.replies.write_pace import ReplyTimes
 
 log = logging.getLogger("webchat.reply")
 COMMIT_PATIENCE = 10.0
@@ -43,7 +44,13 @@ class ReplyRunner:
     """
 
     def __init__(
-        self, session_id: str, header: Mapping[str, Any], ask: Ask, events: ReplyEvents, observer: Observer = NOBODY
+        self,
+        session_id: str,
+        header: Mapping[str, Any],
+        ask: Ask,
+        events: ReplyEvents,
+        observer: Observer,
+        times: ReplyTimes,
     ) -> None:
         self.session_id = session_id
         self.id = str(header["id"])
@@ -51,7 +58,7 @@ class ReplyRunner:
         self.is_saved = False
         """Whether the transcript has the answer."""
         self.is_withdrawn = False
-        self.recorder = ReplyRecorder(header, events.begin_log, events.changed)
+        self.recorder = ReplyRecorder(header, events.begin_log, events.changed, times)
         self.view = self.recorder.view
         self._ask, self._events, self._observer = ask, events, observer
         # The thread logs under the reference of the request that began it.

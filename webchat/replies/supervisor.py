@@ -31,6 +31,7 @@ from webchat.replies.protocols import Ask
 from webchat.replies.runner import ReplyRunner
 from webchat.replies.tending import Tending
 from webchat.replies.turn import Turn
+from webchat.replies.write_pace import ReplyTimes
 from webchat.storage.protocols import Release, Storage
 from webchat.storage.wakeups import POLL_INTERVAL
 
@@ -64,8 +65,9 @@ class ReplySupervisor:
         self._closing = False
         self.stopping = threading.Event()
         """Set when all answers have ended; every stream watches it."""
+        self.times = ReplyTimes()
         tending = Tending(self.runs, storage.replies, limits.answer_time, self.stopping)
-        self._launcher = ReplyLauncher(storage, self._in_flight, tending, self._turnstile, observer, over)
+        self._launcher = ReplyLauncher(storage, self._in_flight, tending, self._turnstile, observer, over, self.times)
 
     def read(self, session_id: str) -> Conversation:
         """What the session looks like now. Raises StorageError."""

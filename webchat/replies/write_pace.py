@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 
-WRITE_INTERVAL = 0.1
-"""Seconds between two writes of an answer's log, and so between two updates of its readers. Pieces in between are
-written together: waking a thread costs more than its work."""
 LONG, LONG_INTERVAL = 1_600, 0.2
-"""The same for an answer of so many bytes, most of which nobody has read yet."""
-OWN_WRITE = 0.3
-"""Seconds since the last write after which a reply's own thread writes."""
+"""The write interval of an answer of so many bytes, most of which nobody has read yet."""
 QUIET = 0.005
 """Seconds without a piece after which a burst is taken to be complete."""
 STEADY = 3
@@ -19,16 +15,31 @@ NEARLY = 0.8
 """The share of the time between two writes after which a reply's own thread writes: its next piece may be too late."""
 
 
+@dataclass
+class ReplyTimes:
+    """Of all replies of one chat, in seconds."""
+
+    write_interval: float = 0.1
+    """Between two writes of an answer's log, and so between two updates of its readers. Pieces in between are written
+    together: waking a thread costs more than its work."""
+    own_write: float = 0.3
+    """Since the last write, after which a reply's own thread writes."""
+    silence: float = 10.0
+    """Of silence, after which the status says so, updated every `silence_step`."""
+    silence_step: float = 5.0
+
+
 class WritePace:
     """One reply's. Times are in seconds of the monotonic clock."""
 
-    def __init__(self) -> None:
+    def __init__(self, times: ReplyTimes) -> None:
+        self._times = times
         self.rests = False
         """Whether the backend says when a burst is complete: then the reply's own thread writes it at once."""
         self.is_one_of_few = True
         """Whether the reply's own thread, which is awake, writes what comes steadily. Where there are many replies it
         is cheaper if one thread writes for all."""
-        self._interval = WRITE_INTERVAL
+        self._interval = times.write_interval
         self._written_at = self._tried_at = self._unwritten_since = 0.0
         self._came_at = time.monotonic()
         self._alone = 0
@@ -37,7 +48,7 @@ class WritePace:
     def come(self, now: float, size: int, *, is_first: bool) -> None:
         """Note that a piece has come, of an answer of `size` bytes; `is_first`: all before it is written."""
         self._alone = self._alone + 1 if now - self._came_at > QUIET else 0
-        self._interval = WRITE_INTERVAL if size < LONG else LONG_INTERVAL
+        self._interval = self._times.write_interval if size < LONG else LONG_INTERVAL
         self._came_at = now
         if is_first:
             self._unwritten_since = now
@@ -52,7 +63,7 @@ class WritePace:
 
     def is_own_turn(self, now: float) -> bool:
         """Whether the reply's own thread should write the piece that has come."""
-        return now - self._written_at > OWN_WRITE or (self._is_steady and self.is_free(now))
+        return now - self._written_at > self._times.own_write or (self._is_steady and self.is_free(now))
 
     def is_free(self, now: float) -> bool:
         """Whether the last write was long enough ago for one by the reply's own thread."""
@@ -67,8 +78,9 @@ class WritePace:
         now = time.monotonic()
         earliest = self._tried_at + self._interval
         if self.rests or self._is_steady:
-            return OWN_WRITE
+            return self._times.own_write
         if not has_unwritten:
-            return OWN_WRITE if now >= self._written_at + OWN_WRITE else earliest - now
+            own_write = self._times.own_write
+            return own_write if now >= self._written_at + own_write else earliest - now
         complete = max(self._came_at + QUIET, earliest)
         return min(complete, max(self._unwritten_since, self._tried_at) + self._interval) - now

@@ -19,15 +19,18 @@ CLOSED_TO_OTHERS = 0o117
 """Taken from 0777, it leaves 0660; the process's own umask takes more, as the usual 022 does from the group."""
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket at this host, as a setting has it, on that port or the next free one. Raises InvalidInput."""
+def listen(host: str, port: int, tries: int = PORTS_TRIED) -> socket.socket:
+    """A listening socket at this host, as a setting has it, on that port or the next free one. Raises InvalidInput.
+
+    `tries` is how many ports are tried.
+    """
     path = socket_path(host)
-    return _listen_at(path) if path else _listen_on(host, port)
+    return _listen_at(path) if path else _listen_on(host, port, tries)
 
 
-def _listen_on(host: str, port: int) -> socket.socket:
+def _listen_on(host: str, port: int, tries: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    for candidate in range(port, port + PORTS_TRIED) if port else (0,):
+    for candidate in range(port, port + tries) if port else (0,):
         listening = socket.socket(family, socket.SOCK_STREAM)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -41,7 +44,7 @@ def _listen_on(host: str, port: int) -> socket.socket:
                 raise InvalidInput(why) from error
             continue
         return listening
-    raise InvalidInput(f"Ports {port} to {port + PORTS_TRIED - 1} are all taken. Choose another with --port.")
+    raise InvalidInput(f"Ports {port} to {port + tries - 1} are all taken. Choose another with --port.")
 
 
 def _listen_at(path: Path) -> socket.socket:

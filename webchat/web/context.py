@@ -46,6 +46,20 @@ MOST_DOWNLOADS, DOWNLOADS_PER_CLIENT = 12, 4
 TOO_MANY_DOWNLOADS = "Too many of your exports are being sent right now. Wait for one, then try again."
 
 
+@dataclass
+class PageTimes:
+    """In seconds."""
+
+    beginning: float = 0.05
+    """That a new message waits before pages are told. By then the page that sent it has the response to its form:
+    neither it nor the server does the same work twice before the answer's first text is on the screen."""
+    first_text: float = 0.03
+    """That a form's answer waits for the first piece of text, which then comes with it."""
+    lifetime: float = 60.0
+    """After which a page's stream ends if the server does not report disconnects: some would keep it open for nobody.
+    A page that is still open reconnects and continues from its last event."""
+
+
 @dataclass(frozen=True)
 class Chat:
     """One mounted chat: its manager and how it presents itself."""
@@ -67,6 +81,7 @@ class Chat:
     """Whether people have to sign in, even if `owner` does not tell them apart."""
     renderings: Renderings = field(default_factory=Renderings)
     imports: Imports = field(default_factory=Imports)
+    times: PageTimes = field(default_factory=PageTimes)
     streams: Places = field(init=False)
     """Slots for requests that hold a thread for long: scripts that wait for an answer, and streams of pages."""
     parked: Places = field(init=False)

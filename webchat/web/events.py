@@ -24,14 +24,8 @@ from webchat.web.parts import usage_of
 from webchat.web.queued import queue_context, queue_partials
 from webchat.web.window import Shown
 
-BEGINNING = 0.05
-"""Seconds that a new message waits before pages are told. By then the page that sent it has the response to its form:
-neither it nor the server does the same work twice before the answer's first text is on the screen."""
 PING_INTERVAL = 25.0
 """Seconds of silence after which a keep-alive event is sent."""
-LIFETIME = 60.0
-"""Seconds after which a page's stream ends if the server does not report disconnects: some would keep it open for
-nobody. A page that is still open reconnects and continues from its last event."""
 POLL_AGAIN = 5_000
 """Milliseconds after which a page polls again that got no stream of its own."""
 
@@ -48,7 +42,8 @@ def events() -> Response:
     """
     chat, session_id = chat_of(), request.args.get("session")
     try:
-        stream = ListStream(chat, has_gone(LIFETIME), owner()) if session_id is None else _of_page(chat, session_id)
+        gone = has_gone(chat.times.lifetime)
+        stream = ListStream(chat, gone, owner()) if session_id is None else _of_page(chat, gone, session_id)
     except SessionNotFound:
         if "temporary" not in request.args:
             raise
@@ -67,14 +62,14 @@ def events() -> Response:
     return response
 
 
-def _of_page(chat: Chat, session_id: str) -> PageStream:
+def _of_page(chat: Chat, gone: Callable[[], bool], session_id: str) -> PageStream:
     session = chat.manager.session_to_read(session_id, owner())
     given = request.headers.get("Last-Event-ID") or request.args.get("after")
     position = Position.parse(given) or chat.manager.read_conversation(session.session_id).position
     said = ("damaged" in request.args, "newer" in request.args) if "after" in request.args else None
     is_temporary = session.temporary or "temporary" in request.args
     shown = Shown(said, request.args.get("queue"), takes_more="more" in request.args, is_temporary=is_temporary)
-    return PageStream(chat, session, position, has_gone(LIFETIME), shown)
+    return PageStream(chat, session, position, gone, shown)
 
 
 def _events(body: Iterator[str]) -> Response:
@@ -197,7 +192,7 @@ class PageStream(ListStream):
 
     def _patience(self) -> float:
         """A new message waits for its answer's first text: the page that sent it is being sent both as it is."""
-        return 0.0 if self._is_growing else BEGINNING
+        return 0.0 if self._is_growing else self._chat.times.beginning
 
     def _news(self) -> str:
         if self._shows_temporary:

@@ -12,7 +12,7 @@ from webchat.chat.message import Message
 from webchat.session_store import WebChatSession
 from webchat.web.api import message_fields, session_fields
 from webchat.web.context import Chat, chat_of, has_gone, owner
-from webchat.web.events import LIFETIME, ListStream
+from webchat.web.events import ListStream
 from webchat.web.hosting import parking
 from webchat.web.streams import event
 
@@ -30,7 +30,7 @@ def register(blueprint: Blueprint) -> None:
 def follow(session_id: str) -> Response:
     """The stream of one session, until the client goes away or the server ends. Raises TooBusy."""
     chat = chat_of()
-    stream = ConversationStream(chat, chat.manager.session_to_read(session_id, owner()), has_gone(LIFETIME))
+    stream = ConversationStream(chat, chat.manager.session_to_read(session_id, owner()), has_gone(chat.times.lifetime))
     chat.manager.bus.start()  # before the answer's status is out: there may be no thread left
     give = chat.take_stream(page=True)
     offer = parking(request.environ)

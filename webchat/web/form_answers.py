@@ -14,14 +14,11 @@ from webchat.replies.posted import Posted
 from webchat.session_store import WebChatSession
 from webchat.web import pieces
 from webchat.web.api import session_fields
-from webchat.web.context import hint_version, manager, owner, session_link
+from webchat.web.context import chat_of, hint_version, manager, owner, session_link
 from webchat.web.faces import script_answer
 from webchat.web.htmx import fragments, is_htmx, streamed
 from webchat.web.inputs import request_fields
 from webchat.web.session_list import list_partial
-
-FIRST_TEXT = 0.03
-"""Seconds that a form's answer waits for the first piece of text, which then comes with it."""
 
 
 def chat_answer(
@@ -42,7 +39,7 @@ def chat_answer(
 def chat_answer_with(posted: Posted, note: str = "") -> AnyResponse:
     """The session's chat with an answer that has just begun. The page's stream updates an open list."""
     if is_htmx():
-        posted.wait_for_text(FIRST_TEXT)
+        posted.wait_for_text(chat_of().times.first_text)
     return chat_answer(posted.session, note=note, note_above=True, with_list=False)
 
 
@@ -64,7 +61,7 @@ def _begun(session_id: str, posted: Posted) -> AnyResponse:
 
     def answer() -> tuple[Message, Status | None]:
         # What is sent before that reaches the browser while the model is at work.
-        posted.wait_for_text(FIRST_TEXT)
+        posted.wait_for_text(chat_of().times.first_text)
         return posted.answer, posted.status
 
     exchange = pieces.exchange_parts(posted.question, session_id, answer)

@@ -10,7 +10,8 @@ from flask import Blueprint, Response, redirect, request, url_for
 from werkzeug.exceptions import Forbidden, NotFound
 from werkzeug.wrappers import Response as AnyResponse
 
-from webchat.backends.openai.nearby import PORTS, address_at, nearby_servers
+from webchat.backends.openai import nearby
+from webchat.backends.openai.nearby import address_at, nearby_servers
 from webchat.errors import InvalidInput, WebChatError
 from webchat.live_settings import LiveSettings
 from webchat.models.shelf import Shelf
@@ -160,7 +161,7 @@ def _memories() -> dict[str, Any]:
 def _known_port(text: str | None) -> int | None:
     if text is None:
         return None
-    port = next((port for port in PORTS if str(port) == text), None)
+    port = next((port for port in nearby.PORTS if str(port) == text), None)
     if port is None:
         raise InvalidInput("There is no such server to fill in.")
     return port

@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from webchat.backends.acp import problems
+from webchat.backends.acp.bounds import Bounds
 from webchat.backends.acp.connection import Connection
 from webchat.errors import BackendUnavailable
 
@@ -21,8 +22,10 @@ log = logging.getLogger(__name__)
 class Agent:
     """One process at a time for all sessions. After `idle` seconds without use it ends; 0 is never."""
 
-    def __init__(self, name: str, command: Sequence[str], environ: Mapping[str, str], idle: float) -> None:
-        self.name, self._command, self._idle = name, tuple(command), idle
+    def __init__(
+        self, name: str, command: Sequence[str], environ: Mapping[str, str], idle: float, bounds: Bounds
+    ) -> None:
+        self.name, self._command, self._idle, self.bounds = name, tuple(command), idle, bounds
         # The agent does not get the chat's own variables: some contain keys.
         self._environ = {name: value for name, value in environ.items() if not name.startswith("WEBCHAT_")}
         self.secrets = problems.secrets_of(command, self._environ)

@@ -11,6 +11,7 @@ from webchat.backends import HistoryItem, SessionInfo, SessionOptions
 from webchat.backends.abilities import Controls, OwnSession
 from webchat.backends.acp import keeping, problems
 from webchat.backends.acp.agent import Agent, named
+from webchat.backends.acp.bounds import Bounds
 from webchat.backends.acp.opening import CHOICE_PATIENCE
 from webchat.backends.acp.records import Record, Records
 from webchat.backends.acp.sessions import Session, Sessions
@@ -57,7 +58,8 @@ class AcpBackend:
         if not parsed or not all(parsed):
             raise InvalidInput("An agent is a command, for example opencode acp.")
         environ = dict(os.environ if environ is None else environ)
-        self._agents = {name: Agent(name, command, environ, idle) for name, command in named(parsed).items()}
+        self.bounds = bounds = Bounds()
+        self._agents = {name: Agent(name, command, environ, idle, bounds) for name, command in named(parsed).items()}
         self._default = next(iter(self._agents.values()))
         self._records = Records(MemoryFolder() if folder is None else folder)
         self._sessions = Sessions()

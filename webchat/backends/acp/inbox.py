@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from webchat.backends import Event, Piece
+from webchat.backends.acp.bounds import Bounds
 from webchat.chat.parts import Placed
 
-MOST_UNREAD, MOST_WAITING = 16 * 2**20, 100_000
-"""Characters of text, and pieces. Readers keep up with any agent that is not looping."""
+MOST_WAITING = 100_000
+"""Pieces that nobody has read yet."""
 
 
 class Overflow(Exception):
@@ -37,7 +38,7 @@ class Inbox:
     takes the place of an earlier version that has not been read yet.
     """
 
-    def __init__(self, most_unread: int = MOST_UNREAD, most_waiting: int = MOST_WAITING) -> None:
+    def __init__(self, most_unread: int = Bounds.most_unread, most_waiting: int = MOST_WAITING) -> None:
         self._most_unread, self._most_waiting = most_unread, most_waiting
         self._changed = threading.Condition()
         self._waiting: deque[_Waiting] = deque()

@@ -21,8 +21,8 @@ from webchat.chat.plain import one_line
 from webchat.errors import BackendUnavailable, InvalidInput
 
 MOST_LISTED, MOST_PAGES, MOST_FOLDERS = 200, 50, 20
-START_PATIENCE, LIST_PATIENCE, LOAD_PATIENCE = 30.0, 15.0, 120.0
-"""Seconds that the list waits for each agent."""
+LIST_PATIENCE, LOAD_PATIENCE = 15.0, 120.0
+"""Seconds that an agent may take to list its sessions, and to load one."""
 GONE = "This session is not there any more, or it is here already. Look at the list again."
 TOO_LONG = "This session is too long to be brought in."
 T = TypeVar("T")
@@ -46,7 +46,7 @@ def list_own(agent: Agent, known: set[str], folders: Sequence[str]) -> list[OwnS
 
 def connected(agent: Agent) -> Connection:
     """The running agent; one that takes longer goes on starting. Raises BackendUnavailable."""
-    return result_of(agent.connect(), START_PATIENCE, agent)
+    return result_of(agent.connect(), agent.bounds.start_patience, agent)
 
 
 def _pages(agent: Agent, connection: Connection, folder: str) -> Iterator[OwnSession]:

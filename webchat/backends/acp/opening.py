@@ -25,8 +25,6 @@ from webchat.errors import BackendUnavailable
 log = logging.getLogger(__name__)
 NEW_PATIENCE, LOAD_PATIENCE, CHOICE_PATIENCE = 120.0, 60.0, 15.0
 """Seconds that an agent may take to begin a session, to take one up, and to choose a mode."""
-CANCEL_PATIENCE = 5.0
-"""Seconds that an agent has to end a prompt that was cancelled."""
 QUIET, QUIET_UNFINISHED, LONGEST_REPLAY = 0.3, 1.5, 10.0
 """Seconds without a word after which a replay is over, with and without the end of the conversation in it; and the most
 seconds to wait for that."""
@@ -86,7 +84,7 @@ class Opening:
         running = live.running
         if running:
             yield Event("status", "Waiting for the last answer to end")
-            if not self._inbox.wait_for(running, CANCEL_PATIENCE):
+            if not self._inbox.wait_for(running, self._agent.bounds.cancel_patience):
                 self._require_wanted()
                 return None
         has_failed = live.has_failed or (running is not None and running.exception() is not None)

@@ -16,7 +16,7 @@ from webchat.backends.acp import problems
 from webchat.backends.acp.agent import Agent
 from webchat.backends.acp.connection import CANCELLED, AgentSession
 from webchat.backends.acp.inbox import Inbox, Overflow
-from webchat.backends.acp.opening import CANCEL_PATIENCE, Cancelled, Opening
+from webchat.backends.acp.opening import Cancelled, Opening
 from webchat.backends.acp.records import Record, Records
 from webchat.backends.acp.sessions import Session
 from webchat.backends.acp.shapes import identity, mapping, mappings, text
@@ -44,7 +44,7 @@ class _Question:
 class Turn:
     """The pieces of one answer, to be iterated once. Raises BackendUnavailable while it is iterated.
 
-    `cancel`, from any thread, ends it at once; the agent then has `CANCEL_PATIENCE` seconds to end its prompt.
+    `cancel`, from any thread, ends it at once; the agent then has `Bounds.cancel_patience` seconds to end its prompt.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Turn:
         self._session, self._agent, self._records, self._message = session, agent, records, message
         self._pictures = pictures
         self._history = session.history  # another one that is told meanwhile is another list
-        self._inbox, self._reader = Inbox(), UpdateReader()
+        self._inbox, self._reader = Inbox(agent.bounds.most_unread), UpdateReader(agent.bounds.most_calls)
         self._said: list[str] = []
         self._live: AgentSession | None = None
         self._prompt: Future[Any] | None = None
@@ -236,7 +236,7 @@ class Turn:
         for question in questions:
             question.answer(CANCELLED)
         live.cancel()
-        self._overdue = threading.Timer(CANCEL_PATIENCE, self._give_up)
+        self._overdue = threading.Timer(self._agent.bounds.cancel_patience, self._give_up)
         self._overdue.daemon = True
         with suppress(RuntimeError):  # without a thread the next message looks
             self._overdue.start()

@@ -12,7 +12,6 @@ from webchat.backends.acp.shapes import identity, mappings, text, whole
 from webchat.backends.acp.tool_calls import CallState, content_text
 from webchat.chat.parts import MOST_ENTRIES, Plan, PlanEntry, PlanStatus, ToolCall, Usage
 
-MOST_CALLS = 5_000
 MOST_HELD = 64 * 2**20
 """Characters that the tool calls of one answer may have together."""
 PLAN_STATUSES: Mapping[str, PlanStatus] = {"pending": "pending", "in_progress": "running", "completed": "done"}
@@ -22,7 +21,8 @@ TRYING_AGAIN = "The agent's model is being asked again"
 class UpdateReader:
     """Turns the updates of one answer into pieces. `read` and `asked` raise Overflow."""
 
-    def __init__(self) -> None:
+    def __init__(self, most_calls: int) -> None:
+        self._most_calls = most_calls
         self._calls: dict[str, CallState] = {}
         self._held = 0
         self._message_id: str | None = None
@@ -82,7 +82,7 @@ class UpdateReader:
             return None
         state = self._calls.get(call_id)
         if state is None:
-            if len(self._calls) >= MOST_CALLS:
+            if len(self._calls) >= self._most_calls:
                 raise Overflow
             state = self._calls[call_id] = CallState(ToolCall(call_id))
             self._begin_part()

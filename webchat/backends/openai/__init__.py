@@ -24,15 +24,15 @@ LISTING_PATIENCE = 5.0
 class OpenAIModel:
     """A ChatModel that asks POST `base_url`/chat/completions.
 
-    `model` may be empty or "auto": the first that GET /models lists is taken; the server is asked again from time to
-    time, and when it does not have that model any more. `connect_timeout` is in
-    seconds; `read_timeout` is how many seconds the server may send nothing, and must be above the time that reading a
-    long conversation takes. A model called "amplifier" or "agent…" is an agent, whose tools work unseen: it may send
-    nothing for `agent_timeout` seconds, None is any number. `extra_body` goes into each question (llama.cpp:
-    `{"return_progress": True}`), `headers`, (name, value) each, with each request. `context` is the
-    size of the model's in tokens, 0 if only the server may know it. A name and password in `base_url`
-    serve as Basic authorisation where there is no `api_key`. Raises InvalidInput for an address or a key that cannot
-    be used; without an address, `notice` says what to do.
+    `model` may be empty or "auto": the first that GET /models lists is taken; the server is asked again after
+    `follow_after` seconds, and when it does not have that model any more. `connect_timeout` is in seconds;
+    `read_timeout` is how many seconds the server may send nothing, and must be above the time that reading a long
+    conversation takes. A model called "amplifier" or "agent…" is an agent, whose tools work unseen: it may send
+    nothing for `agent_timeout` seconds, None is any number; after `agent_quiet` it is said to be at work.
+    `extra_body` goes into each question (llama.cpp: `{"return_progress": True}`), `headers`, (name, value) each,
+    with each request. `context` is the size of the model's in tokens, 0 if only the server may know it. A name and
+    password in `base_url` serve as Basic authorisation where there is no `api_key`. Raises InvalidInput for an
+    address or a key that cannot be used; without an address, `notice` says what to do.
     """
 
     def __init__(
@@ -44,6 +44,8 @@ class OpenAIModel:
         connect_timeout: float = 10.0,
         read_timeout: float = 120.0,
         agent_timeout: float | None = 3600.0,
+        agent_quiet: float = 5.0,
+        follow_after: float = 30.0,
         label: str | None = None,
         extra_body: Mapping[str, Any] | None = None,
         headers: Sequence[tuple[str, str]] = (),
@@ -51,11 +53,11 @@ class OpenAIModel:
     ) -> None:
         given = base_url.strip()
         self._endpoint = endpoint.parse(given, api_key, connect_timeout, read_timeout, headers) if given else None
-        self._connection = Connection(self._endpoint)
+        self._connection = Connection(self._endpoint, follow_after)
         self._choice = ModelChoice(self._connection, "" if model.strip() == "auto" else model.strip())
         self._label = label
         self._context = context
-        self._agent_timeout = agent_timeout
+        self._agent_timeout, self._agent_quiet = agent_timeout, agent_quiet
         self._extra_body = dict(extra_body or {})
 
     @property
@@ -107,7 +109,7 @@ class OpenAIModel:
             names_model=self._label is None,
             context=self._context,
         )
-        return PatientStream(stream, lambda: self.is_agent) if not self.only_speaks else stream
+        return PatientStream(stream, lambda: self.is_agent, self._agent_quiet) if not self.only_speaks else stream
 
     def list_models(self, within: float = LISTING_PATIENCE) -> list[str]:
         """The names of the server's models, in its order; `within` so many seconds. Raises BackendUnavailable."""

@@ -13,22 +13,20 @@ if TYPE_CHECKING:
     from webchat.backends.openai.connection import Connection
     from webchat.backends.openai.wire import Wire
 
-FOLLOWS = 30.0
-"""Seconds after which a server is asked again which model it lists first."""
-
 
 class FirstModel:
     """The model that a server lists first, as of when it was last asked. Safe to call from any thread."""
 
-    def __init__(self) -> None:
-        self.name = ""
+    def __init__(self, fresh_for: float) -> None:
+        """After `fresh_for` seconds the server is asked again."""
+        self._fresh_for, self.name = fresh_for, ""
         """"" until somebody has asked."""
         self._asked_at = 0.0
         self._guard = threading.Lock()
 
     @property
     def is_fresh(self) -> bool:
-        return bool(self.name) and time.monotonic() - self._asked_at < FOLLOWS
+        return bool(self.name) and time.monotonic() - self._asked_at < self._fresh_for
 
     def note(self, name: str) -> None:
         with self._guard:

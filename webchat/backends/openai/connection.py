@@ -27,8 +27,8 @@ SIGHT_PATIENCE = 2.0
 class Connection:
     """The server, which is made when it is first asked: that loads the HTTP client."""
 
-    def __init__(self, endpoint: Endpoint | None) -> None:
-        self.first_model = FirstModel()
+    def __init__(self, endpoint: Endpoint | None, follow_after: float) -> None:
+        self.first_model = FirstModel(follow_after)
         self._endpoint = endpoint
         self._server: Server | None = None
         self._has_looked = False

@@ -14,8 +14,6 @@ from webchat.backends import Event, Piece
 if TYPE_CHECKING:
     from webchat.backends.openai.stream import OpenAIStream
 
-QUIET = 5.0
-"""Seconds of silence after which it is said that the agent is at work."""
 AT_WORK = Event("status", "Still at work")
 AHEAD = 64
 """Pieces that are read before they are taken."""
@@ -31,9 +29,12 @@ def is_agent(model: str) -> bool:
 class PatientStream:
     """The pieces of `stream`, to be iterated once. `cancel` ends it at once, from any thread."""
 
-    def __init__(self, stream: OpenAIStream, works: Callable[[], bool]) -> None:
-        """`works` says whether it is an agent that is silent: a model's name may be known only once it is asked."""
-        self._stream, self._works = stream, works
+    def __init__(self, stream: OpenAIStream, works: Callable[[], bool], quiet: float) -> None:
+        """`works` says whether it is an agent that is silent: a model's name may be known only once it is asked.
+
+        After `quiet` seconds of silence it is said that the agent is at work.
+        """
+        self._stream, self._works, self._quiet = stream, works, quiet
         self._arrived: queue.Queue[Piece | Exception | None] = queue.Queue(AHEAD)
         self._is_left = threading.Event()
 
@@ -52,7 +53,7 @@ class PatientStream:
         is_said = False
         while True:
             try:
-                piece = self._arrived.get(timeout=None if is_said else QUIET)
+                piece = self._arrived.get(timeout=None if is_said else self._quiet)
             except queue.Empty:
                 is_said = True
                 if self._works():
