@@ -8,14 +8,20 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from waitress.adjustments import Adjustments
 
 from webchat.serving.connections import Connection
-from webchat.serving.parking import ParkedConnections
+from webchat.serving.parking import ParkedConnections, Task, parkable
 from webchat.storage.wakeups import Pause, Waiter
+from webchat.web.hosting import PARKING
 
+SERVER = {
+    **{"most_streams": 1, "add_task": lambda task: None, "pull_trigger": lambda: None},
+    **{"server_name": "localhost", "effective_host": "127.0.0.1", "effective_port": 80, "adj": Adjustments()},
+}
 LONG_ENOUGH = 0.3  # seconds for the loop to close a connection, if nothing keeps it from that
 
 
@@ -45,14 +51,15 @@ class Loop:
     def __init__(self) -> None:
         self.sockets, self.gone_on = Sockets(), list[object]()
         self.parked = ParkedConnections(self.sockets, self.gone_on.append)
-        self._server = SimpleNamespace(active_channels={}, parked=self.parked)
+        self._server = SimpleNamespace(active_channels={}, parked=self.parked, **SERVER)
         self._closing: list[threading.Thread] = []
         self._clients = ExitStack()
 
-    def accept(self) -> Connection:
+    def accept(self, kind: type[Connection] = Connection, application: Any = None) -> Connection:
+        self._server.application = parkable(application)
         ours, client = socket.socketpair()
         self._clients.enter_context(client)
-        return Connection(self._server, ours, ("127.0.0.1", 0), Adjustments(), map=self.sockets)
+        return kind(self._server, ours, ("127.0.0.1", 0), Adjustments(), map=self.sockets)
 
     def close_meanwhile(self, connection: Connection) -> None:
         """Close it in the loop's thread, before or after what this one is about to do."""
@@ -111,3 +118,49 @@ def test_closed_while_it_is_put_aside(loop):
     loop.settle()
     assert connection not in loop.sockets.values()
     assert loop.gone_on == [connection]
+
+
+class Body:
+    """An application's body, which pauses, and counts how often it is closed."""
+
+    def __init__(self, task: Task) -> None:
+        self._task, self.closings = task, 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        self._task.park(a_pause())
+        yield b""
+
+    def close(self) -> None:
+        self.closings += 1
+
+
+class Leaving(Connection):
+    """Its client leaves after it was brought back, and before its task goes on."""
+
+    leaves = False
+
+    def task_class(self, channel: Connection, request: object) -> Task:
+        if self.leaves:
+            self.connected = False
+        return super().task_class(channel, request)
+
+
+def test_a_body_is_closed_whose_client_leaves_before_it_goes_on(loop):
+    """Left to the garbage collector, it ends without its request, or later than what it holds is wanted."""
+    bodies = []
+
+    def application(environ, start_response):
+        start_response("200 OK", [])
+        environ[PARKING].begin()
+        bodies.append(Body(environ[PARKING]))
+        return bodies[0]
+
+    connection = loop.accept(Leaving, application)
+    connection.received(b"GET / HTTP/1.1\r\n\r\n")
+    connection.service()
+    assert bodies[0].closings == 0
+    connection.leaves = True
+    connection.service()
+    assert bodies[0].closings == 1
+    connection.abandon()
+    assert bodies[0].closings == 1

@@ -55,13 +55,15 @@ class Connection(HTTPChannel):
 
     def service(self) -> None:
         """Do what was asked first; if that pauses, put the connection aside."""
-        if not self.connected:
-            self.abandon()
+        going_on = self._task
         try:
             super().service()
         except Parked as parked:
             self._task = parked.task
             self.server.parked.put(self, parked.pause)  # type: ignore[attr-defined]
+        else:
+            if going_on:  # whose client may have gone before it could
+                going_on.abandon()
 
     def abandon(self) -> None:
         """End what would go on when the connection is back."""

@@ -82,7 +82,7 @@ class Task(WSGITask):
             self._body.close()
 
     def abandon(self) -> None:
-        """End the body of a request that is parked and whose client has gone."""
+        """End the body of a request that is parked and whose client has gone; nothing if it has ended."""
         self.pause = None
         if self._body:
             self._context.run(self._body.close)
@@ -91,6 +91,7 @@ class Task(WSGITask):
 class _Body:
     def __init__(self, task: Task, body: Iterable[bytes]) -> None:
         self._task, self._whole, self._pieces = task, body, iter(body)
+        self._is_closed = False
 
     def __iter__(self) -> Iterator[bytes]:
         for piece in self._pieces:
@@ -99,8 +100,11 @@ class _Body:
             yield piece
 
     def close(self) -> None:
-        """Called by waitress, also when it is parked, which is not its end."""
-        if not self._task.pause and hasattr(self._whole, "close"):
+        """Called by waitress, also when it is parked, which is not its end; closed again nothing happens."""
+        if self._task.pause or self._is_closed:
+            return
+        self._is_closed = True
+        if hasattr(self._whole, "close"):
             self._whole.close()
 
 
