@@ -64,6 +64,8 @@ MODULES = (
     api,
 )
 """Those that have routes."""
+FINISHED = "webchat finished"
+"""The attribute of a request that holds its response when that has our headers."""
 
 
 def create_blueprint(
@@ -115,7 +117,11 @@ def guard(blueprint: Blueprint) -> None:
 
 
 def finish(response: Response) -> Response:
-    """Add our headers to a response, of a view or of an error."""
+    """Add our headers to a response, of a view or of an error; once, where both blueprint and application do that."""
+    kept: dict[str, object] = vars(request)
+    if kept.get(FINISHED) is response:
+        return response
+    kept[FINISHED] = response
     is_static = (request.endpoint or "").endswith(".static") and response.status_code < 400
     if is_static:
         response.headers["Cache-Control"] = "public, max-age=31536000, immutable"

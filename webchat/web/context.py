@@ -24,6 +24,7 @@ from webchat.replies.current_backend import options_of
 from webchat.session_store import WebChatSession
 from webchat.web.bodies import Renderings
 from webchat.web.hosting import most_streams, parking
+from webchat.web.once import once_a_request
 from webchat.web.running_imports import Imports
 
 DAYS = ("Older", "Previous 7 days", "Yesterday", "Today")
@@ -140,6 +141,7 @@ class Chat:
         return request.script_root + self.settings_url if self.settings_url.startswith("/") else self.settings_url
 
 
+@once_a_request
 def chat_of() -> Chat:
     """The chat that this request belongs to; the settings page and others beside the chats belong to the first."""
     chats: dict[str, Chat] = current_app.extensions["webchat.chats"]

@@ -10,6 +10,7 @@ from flask import Response, request
 
 from webchat.errors import NoActiveSession, SessionEnded
 from webchat.web.htmx import is_htmx
+from webchat.web.once import once_a_request
 
 
 class Face(Enum):
@@ -20,6 +21,7 @@ class Face(Enum):
     EVENTS = "text/event-stream"
 
 
+@once_a_request
 def wanted_face() -> Face:
     """What the request accepts best. A request without a preference gets JSON under /api/, else what a browser gets."""
     if is_htmx():

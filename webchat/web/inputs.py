@@ -15,6 +15,7 @@ from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDeco
 
 from webchat.chat.message import LONGEST_KEY
 from webchat.errors import InvalidInput
+from webchat.web.once import once_a_request
 
 WITH_FILES = 44 * 1024 * 1024
 """Bytes of a request that may bring files; its message may still be as long as everywhere. 30 MiB of pictures are
@@ -120,6 +121,7 @@ def allow_files() -> None:
         request.max_content_length = WITH_FILES + (request.max_content_length or 0)
 
 
+@once_a_request
 def request_fields() -> Fields:
     """The request's fields; none if there is no body. Raises InvalidInput if the body cannot be read."""
     body = request.get_data(cache=True)

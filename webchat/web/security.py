@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from functools import wraps
+from collections.abc import Callable, Collection, Mapping
+from functools import lru_cache, wraps
 from typing import Any, cast
 from urllib.parse import quote
 
@@ -66,7 +66,8 @@ def check_host(request: Request, allowed: Collection[str], *, any_address: bool 
         )
 
 
-def headers(*, framed: bool = False, inert: bool = False) -> dict[str, str]:
+@lru_cache(maxsize=4)
+def headers(*, framed: bool = False, inert: bool = False) -> Mapping[str, str]:
     """The headers of every response; `framed` is for a page that is shown in a frame, `inert` for what is no page."""
     policy = INERT if inert else POLICY | ({"frame-ancestors": "'self'"} if framed else {})
     return {
@@ -87,13 +88,14 @@ def set_headers(response: Response) -> Response:
         response.headers[ANSWER_HEADER] = "yes"
     response.headers.setdefault("Cache-Control", "no-store")
     for place, (name, value) in enumerate(response.headers):
-        response.headers[place] = name, _sendable(value)
+        if not (value.isascii() and value.isprintable()):
+            response.headers[place] = name, _in_ascii(value)
     return response
 
 
-def _sendable(value: str) -> str:
-    """A header's value in ASCII: a server fails on some of the other characters, and clients misread the rest."""
-    return value if value.isascii() and value.isprintable() else quote(value, safe=ALL_OF_ASCII, errors="replace")
+def _in_ascii(value: str) -> str:
+    """A header's value: a server fails on some of the other characters, and clients misread the rest."""
+    return quote(value, safe=ALL_OF_ASCII, errors="replace")
 
 
 def mark_as_ours() -> None:
