@@ -331,3 +331,14 @@ def test_when_to_come_back_is_passed_on(host, app):
     answer = app.test_client().post(f"{PREFIX}/messages", data={"message": "hi"})
     assert (answer.status_code, answer.headers["Retry-After"]) == (429, "7")
     assert "Wait a moment" in Page(answer).problem
+
+
+def test_requests_within_one_application_context_have_their_own_fields(home):
+    app = create_app({"AMPLIFIER_HOME": str(home)}, backend=ScriptedBackend())
+    with app.app_context():
+        client = app.test_client()
+        session_id = client.post("/api/session").json["session_id"]
+        url, text = f"/sessions/{session_id}/messages", {"Accept": "text/plain"}
+        answers = [client.post(url, data={"message": message}, headers=text).text for message in ("one", "another")]
+    app.extensions["webchat"].close()
+    assert answers == ["You said: one", "You said: another"]
