@@ -93,10 +93,7 @@ class Housekeeping:
         """Stop these sessions' answers and move them to the trash; returns the time."""
         for session_id in session_ids:
             self._supervisor.stop(session_id)
-            try:
-                self._current.attached.end(session_id)
-            except WebChatError:  # an unavailable backend must not prevent deletion
-                log.warning("the backend did not let go of session %s", session_id, exc_info=True)
+            self._current.let_go(session_id)
         mark = self._store.trash_mark()
         self._store.mark(session_ids, mark, owner)
         return str(mark["deleted_at"])

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 
 from webchat.errors import TooBusy
 
+T = TypeVar("T")
 MIB = 1024 * 1024
 CHOSEN = {"model": 200, "system_prompt": 10_000, "agent": 100}
 """The options of one session, and how long each may be: they are kept in the registry."""
@@ -41,6 +43,15 @@ class Limits:
     messages_per_minute: int = 0
     imports_per_minute: int = 0
     kept: int = 0
+
+
+def drop_oldest(kept: OrderedDict[str, T], size_of: Callable[[T], int], most: int, most_size: int) -> list[T]:
+    """Drop the oldest above this number, and above this size together, but not the last one; returns them."""
+    size, dropped = sum(map(size_of, kept.values())), []
+    while len(kept) > most or (size > most_size and len(kept) > 1):
+        dropped.append(kept.popitem(last=False)[1])
+        size -= size_of(dropped[-1])
+    return dropped
 
 
 class Places:

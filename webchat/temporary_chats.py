@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Collection, Iterable
 from contextlib import suppress
 from itertools import islice
 
 from webchat.chat.texts import TEMPORARY_TITLE, title_of
 from webchat.chat.times import seconds_of
-from webchat.errors import InvalidInput, SessionBusy, SessionNotFound, StorageError, WebChatError, storing
+from webchat.errors import InvalidInput, SessionBusy, SessionNotFound, StorageError, storing
 from webchat.limits import TEMPORARY_HOURS, TEMPORARY_SESSIONS
 from webchat.replies.services import Services
 from webchat.session_store import WebChatSession
 from webchat.session_store.rules import owned
 from webchat.storage.protocols.temporary import holding_temporary
 
-log = logging.getLogger(__name__)
 NOT_HERE = (
     "There are no temporary chats here: each would be in the memory of one server, and this chat may have several."
 )
@@ -105,10 +103,7 @@ class TemporaryChats:
         """Raises SessionNotFound if it has ended meanwhile."""
         session_id = session.session_id
         self._supervisor.stop(session_id)
-        try:
-            self._current.attached.end(session_id)
-        except WebChatError:  # an unavailable backend must not prevent it
-            log.warning("the backend did not let go of session %s", session_id, exc_info=True)
+        self._current.let_go(session_id)
         self._store.sessions.delete([session_id], lambda name, row: owned(name, row, session.owner))
         self._remove([session_id])
 

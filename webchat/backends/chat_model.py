@@ -14,6 +14,7 @@ from webchat.backends import HistoryItem, Piece, SessionInfo, SessionOptions, pr
 from webchat.backends.answers import Answering, ChatAnswer, ask
 from webchat.backends.pictures import GivenPicture, in_words, pictures_of
 from webchat.errors import BackendUnavailable, SessionEnded, SessionUnknown
+from webchat.limits import drop_oldest
 
 MAX_SESSIONS = 200
 MAX_BYTES = 32 * 2**20
@@ -187,7 +188,7 @@ class ChatModelBackend:
         def keep(answer: str) -> None:
             with self._sessions_lock:
                 session.add([question, {"role": "assistant", "content": answer}])
-                self._forget_oldest()
+                drop_oldest(self._sessions, lambda each: each.size, MAX_SESSIONS, self._max_bytes)
 
         return ChatAnswer(lambda: ask(model, messages), keep)
 
@@ -238,12 +239,7 @@ class ChatModelBackend:
         """A new history, never a changed one: an answer that is still running keeps to the history it began with."""
         self._sessions[session.info.session_id] = session
         self._sessions.move_to_end(session.info.session_id)
-        self._forget_oldest()
-
-    def _forget_oldest(self) -> None:
-        size = sum(session.size for session in self._sessions.values())
-        while len(self._sessions) > MAX_SESSIONS or (size > self._max_bytes and len(self._sessions) > 1):
-            size -= self._sessions.popitem(last=False)[1].size
+        drop_oldest(self._sessions, lambda each: each.size, MAX_SESSIONS, self._max_bytes)
 
 
 def conversation(system_prompt: str, history: Iterable[HistoryItem]) -> list[HistoryItem]:

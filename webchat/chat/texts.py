@@ -35,9 +35,9 @@ def checked_message(message: str, most: int = 0, *, has_files: bool = False) -> 
     return whole.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def file_name(name: str, otherwise: str = "file.txt") -> str:
+def file_name(name: str) -> str:
     """A file's name on one line, without its folders."""
-    return one_line(re.split(r"[/\\]", name)[-1])[:LONGEST_FILE_NAME] or otherwise
+    return one_line(re.split(r"[/\\]", name)[-1])[:LONGEST_FILE_NAME] or "file.txt"
 
 
 def checked_file(name: str, content: str) -> File:

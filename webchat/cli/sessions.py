@@ -44,11 +44,8 @@ def _kept(place: Place) -> Iterator[WebChatSessionManager]:
 
     try:
         settings, _ = config.load(place, os.environ)
-        manager = WebChatSessionManager(MockBackend(), settings.storage)
-        try:
+        with closing(WebChatSessionManager(MockBackend(), settings.storage)) as manager:
             yield manager
-        finally:
-            manager.close()
     except (WebChatError, OSError) as error:
         raise refusal(error) from error
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from pathlib import Path
 
 from webchat.programs.amplifier import AmplifierSessions
@@ -12,12 +12,12 @@ from webchat.programs.codex import CodexSessions
 from webchat.programs.program import Program
 
 
-def programs(names: Collection[str], amplifier_home: Path, environ: Mapping[str, str] = os.environ) -> list[Program]:
+def programs(names: Collection[str], amplifier_home: Path) -> list[Program]:
     """The programs with these names, in the folders that their own environment variables name."""
     user = Path.home()
     known: dict[str, Program] = {
         "amplifier": AmplifierSessions(amplifier_home.expanduser()),
-        "claude-code": ClaudeCodeSessions(Path(environ.get("CLAUDE_CONFIG_DIR") or user / ".claude")),
-        "codex": CodexSessions(Path(environ.get("CODEX_HOME") or user / ".codex")),
+        "claude-code": ClaudeCodeSessions(Path(os.environ.get("CLAUDE_CONFIG_DIR") or user / ".claude")),
+        "codex": CodexSessions(Path(os.environ.get("CODEX_HOME") or user / ".codex")),
     }
     return [known[name] for name in known if name in names]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
@@ -10,11 +11,13 @@ from typing import Any
 from webchat.backends import SessionBackend, SessionOptions
 from webchat.backends.pictures import BLIND
 from webchat.chat.picture import SentPicture
-from webchat.errors import InvalidInput
+from webchat.errors import InvalidInput, WebChatError
 from webchat.limits import CHOSEN
 from webchat.replies.attached import AttachedBackend
 from webchat.replies.showing import ReadPicture, no_picture
 from webchat.session_store import WebChatSession
+
+log = logging.getLogger(__name__)
 
 
 class CurrentBackend:
@@ -59,6 +62,13 @@ class CurrentBackend:
         attached = self.attached
         if pictures and attached.sees(options) is False:
             raise InvalidInput(BLIND.format(attached.label(options)))
+
+    def let_go(self, session_id: str) -> None:
+        """End the session there. An unavailable backend must not prevent that it is deleted here."""
+        try:
+            self.attached.end(session_id)
+        except WebChatError:
+            log.warning("the backend did not let go of session %s", session_id, exc_info=True)
 
     def label_of(self, session: WebChatSession) -> str:
         """Which model answers this session, for people."""

@@ -34,18 +34,14 @@ class ReplyRecorder:
         begin: Callable[[], ReplyLog],
         changed: Callable[[bool], None],
         times: ReplyTimes,
-        max_answer: int = MAX_ANSWER,
     ) -> None:
-        """`begin` begins the log; `changed(urgent)` is called after each write.
-
-        An answer of more than `max_answer` bytes is cut off there.
-        """
+        """`begin` begins the log; `changed(urgent)` is called after each write."""
         self.view = ReplyView(header)
         self.spoken = threading.Event()
         """Set when the first text has been shown, or the reply has ended."""
         self._begin, self._changed = begin, changed
         self._log: ReplyLog | None = None
-        self._max_answer = self._room = max_answer
+        self._room = MAX_ANSWER
         self._lock = threading.Lock()
         """Guards what is unwritten, and the log."""
         self._unwritten: list[dict[str, Any]] = []
@@ -82,12 +78,12 @@ class ReplyRecorder:
             return self._is_at_rest(piece, now)
         with self._lock:
             self._heard_at = self._silence_said_at = now
-            self.pace.come(now, self._max_answer - self._room, is_first=not self._has_unwritten)
+            self.pace.come(now, MAX_ANSWER - self._room, is_first=not self._has_unwritten)
             is_urgent = self._place(record["part"], now) if "part" in record else self._append(record)
             is_too_long = self._room < 0
         if is_too_long:
             self.flush()
-            raise BackendUnavailable(TOO_LONG.format(self._max_answer / 2**20))
+            raise BackendUnavailable(TOO_LONG.format(MAX_ANSWER / 2**20))
         return is_urgent or self.pace.is_own_turn(now)
 
     def _is_at_rest(self, piece: Piece, now: float) -> bool:

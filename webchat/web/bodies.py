@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from markupsafe import Markup
 
 from webchat.chat.message import Message
+from webchat.limits import drop_oldest
 from webchat.render.markdown import GrowingMarkdown, markdown, normal_lines
 from webchat.render.typed import typed
 
@@ -94,7 +95,5 @@ class Renderings:
             growing = self._growing.setdefault(key, _Growing())
             growing.size = size
             self._growing.move_to_end(key)
-            total = sum(kept.size for kept in self._growing.values())
-            while len(self._growing) > KEPT or (total > self._kept_characters and len(self._growing) > 1):
-                total -= self._growing.popitem(last=False)[1].size
+            drop_oldest(self._growing, lambda each: each.size, KEPT, self._kept_characters)
             return growing

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from flask import Blueprint, Response, redirect
+from flask import Blueprint, Response
 from markupsafe import Markup
 from werkzeug.wrappers import Response as AnyResponse
 
 from webchat.backends.abilities import Controls, Select
 from webchat.web import pieces
-from webchat.web.context import manager, owner, session_link
-from webchat.web.faces import json_answer, script_answer
-from webchat.web.htmx import fragments, is_htmx, partial
+from webchat.web.context import manager, owner
+from webchat.web.faces import answer_without_htmx, json_answer
+from webchat.web.htmx import fragments, partial
 from webchat.web.inputs import request_fields
 
 NOTHING = "Choose one of the values that are offered here. The choices are known once the agent works."
@@ -37,11 +37,8 @@ def choose(session_id: str) -> AnyResponse:
     for select_id, value in _given(now):
         now = manager().agents.set_control(session_id, select_id, value, owner())
         said += [_sentence(select) for select in now.selects if select.id == select_id]
-    told = script_answer({"session_id": session_id, **control_fields(now)})
-    if told:
+    if told := answer_without_htmx(session_id, {"session_id": session_id, **control_fields(now)}):
         return told
-    if not is_htmx():
-        return redirect(f"{session_link(session_id)}#end", code=303)
     saved = partial(
         "controlsSaved", "innerHTML", Markup("<span data-say>Saved. {}</span>").format(", ".join(said)) if said else ""
     )

@@ -6,9 +6,11 @@ import json
 from enum import Enum
 from typing import Any
 
-from flask import Response, request
+from flask import Response, redirect, request
+from werkzeug.wrappers import Response as AnyResponse
 
 from webchat.errors import NoActiveSession, SessionEnded
+from webchat.web.context import session_link
 from webchat.web.htmx import is_htmx
 from webchat.web.once import once_a_request
 
@@ -49,6 +51,16 @@ def script_answer(body: dict[str, Any]) -> Response | None:
     if face is Face.EVENTS:
         return Response(f"event: done\ndata: {json.dumps(body, ensure_ascii=False)}\n\n", mimetype=face.value)
     return None
+
+
+def answer_without_htmx(session_id: str, body: dict[str, Any]) -> AnyResponse | None:
+    """The response to something that was done in a session: a script's, or a redirect to its end; None for htmx."""
+    return script_answer(body) or (None if is_htmx() else to_end(session_id))
+
+
+def to_end(session_id: str) -> AnyResponse:
+    """A redirect to the end of the session's page."""
+    return redirect(f"{session_link(session_id)}#end", code=303)
 
 
 def error_fields(error: Exception, text: str) -> dict[str, object]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from itertools import chain
 
-from flask import redirect
 from markupsafe import Markup
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -15,7 +14,7 @@ from webchat.session_store import WebChatSession
 from webchat.web import pieces
 from webchat.web.api import session_fields
 from webchat.web.context import chat_of, hint_version, manager, owner, session_link
-from webchat.web.faces import script_answer
+from webchat.web.faces import answer_without_htmx, to_end
 from webchat.web.htmx import fragments, is_htmx, streamed
 from webchat.web.inputs import request_fields
 from webchat.web.session_list import list_partial
@@ -26,11 +25,8 @@ def chat_answer(
 ) -> AnyResponse:
     """The session's chat after a change, with badge and usually list in one swap; a redirect without htmx."""
     url = session_link(shown.session_id)
-    told = script_answer(session_fields(shown))
-    if told:
+    if told := answer_without_htmx(shown.session_id, session_fields(shown)):
         return told
-    if not is_htmx():
-        return redirect(f"{url}#end", code=303)
     note = note and f"{note} {shown.short_id}"
     parts = [pieces.chat_part(shown, note, note_above=note_above), pieces.shell_partials(shown)]
     return fragments(*parts, *([list_partial()] if with_list else []), push=url)
@@ -46,7 +42,7 @@ def chat_answer_with(posted: Posted, note: str = "") -> AnyResponse:
 def messages_answer(session_id: str, *added: Message, posted: Posted | None = None) -> AnyResponse:
     """The new messages and what they change in the composer, or a redirect."""
     if not is_htmx():
-        return redirect(f"{session_link(session_id)}#end", code=303)
+        return to_end(session_id)
     if posted and posted.run:
         return _begun(session_id, posted)
     conversation = manager().read_conversation(session_id)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, redirect
+from flask import Blueprint, Response
 from markupsafe import Markup
 from werkzeug.wrappers import Response as AnyResponse
 
 from webchat.limits import CHOSEN
 from webchat.replies.current_backend import options_of
 from webchat.web import pieces
-from webchat.web.context import manager, owner, session_link
-from webchat.web.faces import json_answer, script_answer
+from webchat.web.context import manager, owner
+from webchat.web.faces import json_answer, script_answer, to_end
 from webchat.web.htmx import fragments, is_htmx
 from webchat.web.inputs import request_fields
 
@@ -30,7 +30,7 @@ def choose(session_id: str) -> AnyResponse:
         return fragments(pieces.hint_partial(session))
     chosen = options_of(session, CHOSEN)
     told = {"model": chosen.model, "system_prompt": chosen.system_prompt, "answers": manager().label_of(session)}
-    return script_answer({"session_id": session_id, **told}) or redirect(f"{session_link(session_id)}#end", code=303)
+    return script_answer({"session_id": session_id, **told}) or to_end(session_id)
 
 
 def models(session_id: str) -> Response:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, redirect
+from flask import Blueprint, Response
 from werkzeug.exceptions import Forbidden
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -11,7 +11,7 @@ from webchat.backends.abilities import OwnSession
 from webchat.web import pieces, session_list
 from webchat.web.api import session_fields
 from webchat.web.context import chat_of, manager, owner, session_link
-from webchat.web.faces import Face, json_answer, script_answer, wanted_face
+from webchat.web.faces import Face, answer_without_htmx, json_answer, wanted_face
 from webchat.web.htmx import fragments, is_htmx
 from webchat.web.new_session import may_work_in
 from webchat.web.templates import render_template
@@ -41,14 +41,10 @@ def opened(name: str) -> AnyResponse:
     _require_one_person()
     session = manager().agents.bring_in(name, owner(), may_work_in)
     session = manager().resume_session(session.session_id, owner()) if not session.is_active else session
-    told = script_answer(session_fields(session))
-    if told:
+    if told := answer_without_htmx(session.session_id, session_fields(session)):
         return told
-    url = session_link(session.session_id)
-    if not is_htmx():
-        return redirect(f"{url}#end", code=303)
     parts = [pieces.chat_part(session, "Opened here", note_above=False), pieces.shell_partials(session)]
-    return fragments(*parts, session_list.list_partial(), push=url)
+    return fragments(*parts, session_list.list_partial(), push=session_link(session.session_id))
 
 
 def _fields(own: OwnSession) -> dict[str, object]:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, redirect
+from flask import Blueprint, Response
 from werkzeug.wrappers import Response as AnyResponse
 
 from webchat.chat.message import Message
 from webchat.chat.parts import Permission
 from webchat.web import pieces
 from webchat.web.cards import item_html
-from webchat.web.context import manager, owner, session_link
-from webchat.web.faces import json_answer, script_answer
-from webchat.web.htmx import fragments, is_htmx, partial
+from webchat.web.context import manager, owner
+from webchat.web.faces import answer_without_htmx, json_answer
+from webchat.web.htmx import fragments, partial
 from webchat.web.inputs import request_fields
 from webchat.web.parts import asked_in, name_of, waiting_fields
 
@@ -36,11 +36,9 @@ def answer(session_id: str, name: str) -> AnyResponse:
     asked = _named(last, name)
     permission_id = asked.id if asked else name  # which the manager refuses
     manager().answer_permission(session_id, permission_id, option, owner())
-    told = script_answer({"session_id": session_id, "permission": permission_id, "option": option})
-    if told:
+    body: dict[str, object] = {"session_id": session_id, "permission": permission_id, "option": option}
+    if told := answer_without_htmx(session_id, body):
         return told
-    if not is_htmx():
-        return redirect(f"{session_link(session_id)}#end", code=303)
     return fragments(
         _card(session_id, permission_id), pieces.shell_partials(manager().get_session(session_id, owner()))
     )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, redirect
+from flask import Blueprint
 from werkzeug.wrappers import Response as AnyResponse
 
 from webchat.web import pieces
 from webchat.web.api import session_fields
-from webchat.web.context import manager, owner, session_link
-from webchat.web.faces import is_script, script_answer
+from webchat.web.context import manager, owner
+from webchat.web.faces import answer_without_htmx, is_script, script_answer, to_end
 from webchat.web.htmx import fragments, is_htmx, partial
 from webchat.web.inputs import request_fields
 from webchat.web.queued import queue_context, queue_partials, queued_fields, returned_fields
@@ -28,7 +28,7 @@ def register(blueprint: Blueprint) -> None:
 def after_queueing(session_id: str) -> AnyResponse:
     """The queued messages, or a redirect."""
     if not is_htmx():
-        return redirect(f"{session_link(session_id)}#end", code=303)
+        return to_end(session_id)
     session, conversation = manager().get_session(session_id, owner()), manager().read_conversation(session_id)
     return fragments(queue_partials(queue_context(session, conversation)))
 
@@ -52,7 +52,7 @@ def send(session_id: str, key: str) -> AnyResponse:
     posted = manager().queue.send_now(session_id, key, owner())
     told = answering(posted)
     if told or not is_htmx():
-        return told or redirect(f"{session_link(session_id)}#end", code=303)
+        return told or to_end(session_id)
     shown = pieces.chat_part(posted.session, "", note_above=True)
     return fragments(partial("chatArea", "outerHTML", shown), pieces.shell_partials(posted.session))
 
@@ -61,11 +61,8 @@ def stop(session_id: str) -> AnyResponse:
     """Stop the answer; queued messages return to the field."""
     manager().stop(session_id, owner())
     session = manager().get_session(session_id, owner())
-    told = script_answer({**session_fields(session), "returned": returned_fields(session_id)})
-    if told:
+    if told := answer_without_htmx(session_id, {**session_fields(session), "returned": returned_fields(session_id)}):
         return told
-    if not is_htmx():
-        return redirect(f"{session_link(session_id)}#end", code=303)
     conversation = manager().read_conversation(session_id)
     last = conversation.last
     article = pieces.article_partial(last, conversation, session_id) if last else ""

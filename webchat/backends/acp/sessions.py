@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from webchat.backends import HistoryItem, SessionInfo, SessionOptions, project_id_of
 from webchat.errors import SessionEnded, SessionUnknown
+from webchat.limits import drop_oldest
 
 if TYPE_CHECKING:
     from webchat.backends.acp.connection import AgentSession
@@ -94,13 +95,8 @@ class Sessions:
     def _put(self, session: Session) -> Session:
         with self._lock:
             self._sessions[session.info.session_id] = session
-            self._forget_oldest()
+            forgotten = drop_oldest(self._sessions, lambda each: each.size, MAX_SESSIONS, MAX_CHARACTERS)
+            for live in (each.live for each in forgotten):
+                if live and live.is_usable and not live.running:
+                    live.close()
         return session
-
-    def _forget_oldest(self) -> None:
-        size = sum(session.size for session in self._sessions.values())
-        while len(self._sessions) > MAX_SESSIONS or (size > MAX_CHARACTERS and len(self._sessions) > 1):
-            forgotten = self._sessions.popitem(last=False)[1]
-            size -= forgotten.size
-            if forgotten.live and forgotten.live.is_usable and not forgotten.live.running:
-                forgotten.live.close()

@@ -15,6 +15,7 @@ from typing import Any
 from webchat.chat.message import Message, amendment, extension
 from webchat.chat.tree import Branch, Tree
 from webchat.fileutil import Folder, Stamp, jsonlines
+from webchat.limits import drop_oldest
 
 SUFFIX = ".jsonl"
 CACHED_SESSIONS = 64
@@ -79,12 +80,7 @@ class FileTranscripts:
             cached.read_on()
             yield cached.tree
         with self._guard:
-            self._drop_oldest()
-
-    def _drop_oldest(self) -> None:
-        size = sum(cached.reader.end for cached in self._cached.values())
-        while len(self._cached) > self._cached_sessions or (size > self._cached_bytes and len(self._cached) > 1):
-            size -= self._cached.popitem(last=False)[1].reader.end
+            drop_oldest(self._cached, lambda each: each.reader.end, self._cached_sessions, self._cached_bytes)
 
     def leaf_below(self, session_id: str, message_id: str) -> str | None:
         with self._tree(session_id) as tree:

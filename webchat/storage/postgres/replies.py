@@ -13,6 +13,7 @@ from webchat.chat.message import Message
 from webchat.chat.reply import ReplyView, left_behind
 from webchat.errors import LeaseLost
 from webchat.fileutil import jsonlines
+from webchat.limits import drop_oldest
 from webchat.storage.postgres.database import Database, text
 from webchat.storage.postgres.leases import GUARD, PostgresLeases
 from webchat.storage.postgres.transcripts import PostgresTranscripts
@@ -116,7 +117,8 @@ class PostgresReplyLogs:
         with self._guard:
             read = self._views.setdefault(session_id, _Read())
             self._views.move_to_end(session_id)
-            self._drop_oldest()
+            # Of replies at which nobody has looked for long.
+            drop_oldest(self._views, lambda each: each.size, CACHED_REPLIES, self.most_bytes)
         with read.lock:
             rows = self.database.rows(_VIEW, (read.reply, read.lines, text(session_id)))
             if not rows:
@@ -131,12 +133,6 @@ class PostgresReplyLogs:
                     read.view.take(jsonlines.parse_line(bytes(line)))
                     read.lines, read.size = number, read.size + len(line)
             return read.view
-
-    def _drop_oldest(self) -> None:
-        """Forget what was read of replies at which nobody has looked for long. Called with the guard."""
-        size = sum(read.size for read in self._views.values())
-        while len(self._views) > 1 and (size > self.most_bytes or len(self._views) > CACHED_REPLIES):
-            size -= self._views.popitem(last=False)[1].size
 
     def sessions(self) -> Collection[str]:
         rows = self.database.rows("SELECT session_id FROM webchat.conversations WHERE reply IS NOT NULL")

@@ -19,6 +19,7 @@ from webchat.chat.message import Message, amendment, extension
 from webchat.chat.tree import Branch, Tree
 from webchat.errors import LeaseLost
 from webchat.fileutil import jsonlines
+from webchat.limits import drop_oldest
 from webchat.storage.postgres.database import Database, text
 from webchat.storage.postgres.leases import GUARD, PostgresLeases
 
@@ -130,7 +131,7 @@ class PostgresTranscripts:
             self._read_on(session_id, cached)
             yield cached.tree
         with self._guard:
-            self._drop_oldest()
+            drop_oldest(self._cached, lambda each: each.end, CACHED_SESSIONS, CACHED_BYTES)
 
     def _read_on(self, session_id: str, cached: _Cached) -> None:
         rows = self._database.rows(_READ, (cached.lines, text(session_id)))
@@ -141,11 +142,6 @@ class PostgresTranscripts:
             cached.incarnation = incarnation
             if line is not None:
                 cached.take(bytes(line))
-
-    def _drop_oldest(self) -> None:
-        size = sum(cached.end for cached in self._cached.values())
-        while len(self._cached) > CACHED_SESSIONS or (size > CACHED_BYTES and len(self._cached) > 1):
-            size -= self._cached.popitem(last=False)[1].end
 
     # Writing
 
