@@ -96,6 +96,8 @@ class ScriptedServer:
     def __init__(self) -> None:
         self.models = ["scripted-model"]
         self.models_answer: Answer | None = None
+        self.facts: dict[str, Any] = {}
+        """What is told at addresses beside the API's, by path: an answer, or JSON."""
         self.default = says("Hello", " there.")
         self.requests: list[Request] = []
         self.closing = threading.Event()
@@ -123,7 +125,7 @@ class ScriptedServer:
     @property
     def questions(self) -> list[Any]:
         """The bodies of the chat completions asked for so far."""
-        return [request.body for request in self.requests if request.method == "POST"]
+        return [request.body for request in self.requests if request.path.endswith("/chat/completions")]
 
     def script(self, *answers: Answer) -> None:
         self._answers.extend(answers)
@@ -139,6 +141,9 @@ class ScriptedServer:
     def answer_to(self, request: Request) -> Answer:
         self.requests.append(request)
         self._arrived.put(request)
+        if request.path.partition("?")[0] in self.facts:
+            told = self.facts[request.path.partition("?")[0]]
+            return told if isinstance(told, Answer) else refuses(200, told)
         if request.path.endswith("/models"):
             listed = {"object": "list", "data": [{"id": name, "object": "model"} for name in self.models]}
             return self.models_answer or refuses(200, listed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
@@ -47,11 +48,16 @@ class Connection:
 
     def sees(self, name: Callable[[], str], look: Callable[[float], object]) -> bool | None:
         """Whether the model of that name sees pictures, None if unknown; `look` is called once to learn of it."""
+        over = time.monotonic() + SIGHT_PATIENCE
         if not self._has_looked:
             self._has_looked = True
             with suppress(BackendUnavailable):
                 look(SIGHT_PATIENCE)
-        return self._server.sight.get(name()) if self._server else None
+        server = self._server
+        if server and name() not in server.sight:
+            with cut_after(max(0.0, over - time.monotonic())) as wire:
+                server.learn(name(), wire)
+        return server.sight.get(name()) if server else None
 
     def close(self) -> None:
         with self._server_lock:

@@ -53,6 +53,11 @@ class Endpoint:
         """Where to send what `path`, "/models" say, takes."""
         return f"{self.url}{path}{'?' if self.query else ''}{self.query}"
 
+    def beside(self, path: str) -> str:
+        """The same for a path beside the API's own, which ends in /v1; it may have a query."""
+        address = f"{self.url.removesuffix('/v1')}{path}"
+        return f"{address}{'&' if '?' in path else '?'}{self.query}" if self.query else address
+
     @property
     def has_key(self) -> bool:
         """Whether anything is sent by which the server could know us."""

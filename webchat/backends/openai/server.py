@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -11,13 +12,19 @@ import httpx
 
 from webchat import threads
 from webchat.backends.openai import problems
+from webchat.backends.openai.connection import cut_after
 from webchat.backends.openai.endpoint import BAD_ADDRESS, Endpoint
+from webchat.backends.openai.facts import Facts, Kind, kind_of
 from webchat.backends.openai.sight import sight_of
 from webchat.backends.openai.wire import Wire
 from webchat.errors import BackendUnavailable, NoThreads
 
 MAX_BODY = 16 * 2**20
 MAX_REFUSAL = 2**16
+FACTS_PATIENCE = 5.0
+"""Seconds that all of what is asked of a model in the background may take."""
+FACTS_LAST = 300.0
+"""Seconds after which a server is asked again what it tells of a model: it may have loaded it otherwise."""
 
 
 class Server:
@@ -30,6 +37,9 @@ class Server:
         """Whether models see pictures, by name, as far as the server has said."""
         self._contexts: dict[str, int] | None = None
         """The models' contexts in tokens, 0 if unknown; None while nobody has asked."""
+        self._kind: Kind | None = None
+        self._facts: dict[str, Facts] = {}
+        self._facts_asked: dict[str, float] = {}
         self._asked: set[Wire] = set()
         _check_host(endpoint.url)
         self._client = _client(endpoint)
@@ -84,6 +94,7 @@ class Server:
         if not isinstance(entries, list):
             raise problems.not_a_model(self.endpoint)
         self.sight |= sight_of(listed)
+        self._kind = kind_of(listed, self.endpoint.url)
         named = {
             name: entry
             for entry in entries
@@ -93,19 +104,49 @@ class Server:
         return [*named]
 
     def context_of(self, *names: str) -> int:
-        """How many tokens a model's context has, if its server's list of models says so; 0 if that is not known.
+        """How many tokens a model's context has, as far as its server has said; 0 if that is not known.
 
-        If nobody has asked for the list, that is done in the background, for the next answer.
+        The first is the one that was asked. What nobody has asked for yet is asked for in the background, for the next
+        answer.
         """
-        if self._contexts is None:
-            self._contexts = {}
+        if self._contexts is None or self._is_worth_asking(names[0]):
             with suppress(NoThreads):
-                threads.start(self._learn_contexts, "model-list")
-        return next((size for name in names if (size := self._contexts.get(name))), 0)
+                threads.start(self._learn_in_background, "model-facts", names[0], self._contexts is None)
+            self._contexts = self._contexts or {}
+        known = (self._facts[name].context for name in names if name in self._facts)
+        listed = (self._contexts.get(name, 0) for name in names)
+        return next(filter(None, (*known, *listed)), 0)
 
-    def _learn_contexts(self) -> None:
-        with suppress(BackendUnavailable):
-            self.models(Wire())
+    def learn(self, model: str, wire: Wire) -> None:
+        """Ask what a server of a known kind tells of a model beside its list, if nobody has for some time.
+
+        Nothing is known of it as long as the server cannot be asked.
+        """
+        kind = self._kind
+        if not kind or not self._is_worth_asking(model):
+            return
+        self._facts_asked[model] = time.monotonic()
+
+        def ask(path: str, body: Mapping[str, Any] | None) -> Any:  # noqa: ANN401
+            url = self.endpoint.beside(path)
+            sent = {"json": body, "timeout": self.endpoint.connect_timeout, "extensions": {"trace": wire.trace}}
+            with self._client.stream("GET" if body is None else "POST", url, **sent) as response:  # type: ignore[arg-type]
+                told = read(response, MAX_BODY, self.endpoint)
+            return problems.decoded(told) if response.is_success else None
+
+        with suppress(BackendUnavailable), told(self.endpoint, wire):
+            self._facts[model] = facts = kind.facts(ask, model)
+            if facts.sees is not None:
+                self.sight[model] = facts.sees
+
+    def _is_worth_asking(self, model: str) -> bool:
+        return self._kind is not None and time.monotonic() - self._facts_asked.get(model, -FACTS_LAST) >= FACTS_LAST
+
+    def _learn_in_background(self, model: str, with_list: bool) -> None:
+        with suppress(BackendUnavailable), cut_after(FACTS_PATIENCE) as wire:
+            if with_list:
+                self.models(wire)
+            self.learn(model, wire)
 
     def first_model(self, wire: Wire) -> str:
         """The name of the first model. Raises BackendUnavailable, also if there is none."""
