@@ -148,14 +148,17 @@ def test_an_answer_that_is_another_now_stands_beside_the_one_here(manager, bring
     assert said(manager, session_id) == ["one", "two"]
 
 
-def test_an_answer_that_an_earlier_version_took_for_several_messages(manager, bring_in, home):
+def test_an_answer_that_an_earlier_version_took_for_several_messages(manager, bring_in):
     (session_id,) = bring_in(chatgpt.CONVERSATION).imported
-    path = home / "server" / "web-chat-transcripts" / f"{session_id}.jsonl"
+    row = manager.store.row(session_id)
+    manager.housekeeping.purge_all(None)
     rows = [("q1", None, "user"), ("t1", "q1", "assistant"), ("a1", "t1", "assistant")]
     lines = [
         {"type": "message", "id": name, "parent": above, "role": role, "content": name} for name, above, role in rows
     ]
-    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    head = {"type": "session", "format": 1, "session": row, "lines": len(lines)}
+    manager.archive.bring_in(io.BytesIO("".join(json.dumps(line) + "\n" for line in (head, *lines)).encode()))
+    assert said(manager, session_id) == ["q1", "t1", "a1"]
     assert bring_in(chatgpt.CONVERSATION).grown == [session_id]
     assert said(manager, session_id)[:4] == ["q1", "t1", "a1", "Draw one"]
 
@@ -182,8 +185,8 @@ def test_a_session_in_which_an_answer_is_being_written_is_told(manager, backend,
 
 def test_what_was_deleted_for_good_since_does_not_come_back(manager, bring_in):
     (session_id,) = bring_in(talk("one", "two"), owner="ada").imported
-    here = manager.archive.importer.here("ada")
-    manager.archive.importer.here = lambda owner: here  # as it was before
+    row = manager.store.row(session_id)
+    manager.archive.importer.here = lambda owner: lambda found: row  # as it was before
     manager.housekeeping.purge_all("ada")
     assert bring_in(talk("one", "two", "three"), owner="ada").grown == []
     assert not manager.storage.has(session_id)
