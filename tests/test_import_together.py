@@ -17,8 +17,6 @@ from tests.test_import_pictures import packed, png, seen, zipped
 from webchat.archive.beside import Together
 from webchat.archive.bounds import Bounds, Watch
 from webchat.cli import main
-from webchat.config import Settings
-from webchat.manager import WebChatSessionManager
 
 GEMINI = "Takeout/My Activity/Gemini Apps/"
 FOR_OTHERS = "import the two together."
@@ -132,17 +130,15 @@ class TestTheFaces:
         return CliRunner().invoke(main, ["import", "--home", str(home), *map(str, files)])
 
     @pytest.mark.parametrize("reverse", [False, True])
-    def test_the_command(self, home, parts, reverse):
+    def test_the_command(self, manager, home, parts, reverse):
         result = self.run(home, *(reversed(parts) if reverse else parts))
         assert (result.exit_code, result.stderr) == (0, "")
         assert sorted(result.stdout.replace(f"{parts[0].parent}/", "").splitlines()) == [
             "takeout-001.zip: 1 imported, 0 here already; 1 picture is not in the files",
             "takeout-002.zip: only pictures",
         ]
-        manager = WebChatSessionManager(None, Settings(home=home).storage)
         (session,) = manager.list_sessions()
         assert seen(manager, session.session_id)[1] == [png(1)]
-        manager.close()
 
     def test_the_command_with_nothing_but_pictures(self, home, parts):
         for count in (1, 2):

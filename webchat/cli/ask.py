@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import sys
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from webchat.chat.session import short_id
+from webchat.cli.program import CTRL_C
 from webchat.cli.session_id import sessions_that_begin_so
 from webchat.cli.where import FAILED, Where, answer_options, refusing, where_options
 from webchat.errors import InvalidInput, WebChatError
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from webchat.terminal.answer import Files, Interrupt, Sent
     from webchat.terminal.client import ChatClient, Fields
 
-WAITS, INTERRUPTED, STOPPED, CTRL_C, PIPE = 4, 5, 6, 130, 141
+WAITS, INTERRUPTED, STOPPED = 4, 5, 6
 """Exit codes beside those of every command."""
 CODES = {"complete": 0, "failed": FAILED, "interrupted": INTERRUPTED, "stopped": STOPPED}
 TOLD = {
@@ -93,18 +93,12 @@ def ask(
     from webchat.terminal.answer import Sent, chosen_session
 
     options = where.session_options(settings)
-    try:
-        with refusing():
-            message, files = _given(question, paths)
-            with where.answering(settings) as chat:
-                into = chosen_session(chat, session_id, folder, options, new=new, temporary=temporary)
-                sent = Sent(message, files, into, None if into else folder, temporary=temporary and not into)
-                code = _Asking(chat, Manner(as_json, quiet, wait), goes_on=where.url is not None).ask(sent)
-    except BrokenPipeError:
-        _let_go_of_output()
-        code = PIPE
-    except KeyboardInterrupt:
-        code = CTRL_C
+    with refusing():
+        message, files = _given(question, paths)
+        with where.answering(settings) as chat:
+            into = chosen_session(chat, session_id, folder, options, new=new, temporary=temporary)
+            sent = Sent(message, files, into, None if into else folder, temporary=temporary and not into)
+            code = _Asking(chat, Manner(as_json, quiet, wait), goes_on=where.url is not None).ask(sent)
     sys.exit(code)
 
 
@@ -218,9 +212,3 @@ class _Asking:
     def _stop(self) -> None:
         with suppress(WebChatError):
             self._chat.post(self._chat.path(self._told["session_id"], "stop"))
-
-
-def _let_go_of_output() -> None:
-    """Whoever read the output has gone: what is left of it at the end of the program is no error."""
-    with suppress(OSError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

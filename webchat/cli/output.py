@@ -22,9 +22,13 @@ def written(name: str) -> Iterator[IO[bytes]]:
     if name == "-" or (path.exists() and not path.is_file()):  # a pipe or a device is written as it is
         with click.open_file(name, "wb") as file:
             yield file
+            file.flush()
         return
     mode = path.stat().st_mode & 0o777 if path.exists() else 0o600
-    handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, name) from error
     try:
         with os.fdopen(handle, "wb") as file:
             yield file

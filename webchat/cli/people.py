@@ -16,6 +16,7 @@ from webchat import config
 from webchat.cli.default_command import DefaultGroup
 from webchat.cli.output import written
 from webchat.cli.place import Place, place_options
+from webchat.cli.terminal import refusal
 from webchat.errors import WebChatError
 from webchat.limits import MIB
 from webchat.serving.logs import printable
@@ -121,7 +122,7 @@ def _people(place: Place) -> Iterator[People]:
             manager = WebChatSessionManager(MockBackend(), storage, trash_days=math.inf)
             yield People(manager, memory, DisabledPeople(storage.documents))
     except (WebChatError, OSError) as error:
-        raise click.ClickException(printable(str(error))) from error
+        raise refusal(error) from error
 
 
 def _fields(person: Person) -> dict[str, object]:

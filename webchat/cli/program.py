@@ -5,11 +5,18 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
+
+import click
 
 from webchat.cli import secret_flags
 from webchat.cli.default_command import DefaultGroup
+from webchat.cli.terminal import refusal
+from webchat.errors import WebChatError
 
+CTRL_C, PIPE = 130, 141
+"""Exit codes of every command: it was interrupted; whoever read its output has gone."""
 STREAMS = (("stdin", "r"), ("stdout", "w"), ("stderr", "w"))
 
 
@@ -23,9 +30,27 @@ class Program(DefaultGroup):
             _open_closed_streams()
         return super().main(args, *given, **more)
 
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401
+        """Run the command. Whatever its files and output come to is told in a sentence, and by the exit code."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            _let_go_of_output()
+            ctx.exit(PIPE)
+        except KeyboardInterrupt:
+            ctx.exit(CTRL_C)
+        except (WebChatError, OSError) as error:
+            raise refusal(error) from error
+
 
 def _open_closed_streams() -> None:
     """A standard stream that was closed when the program started is an empty one."""
     for name, mode in STREAMS:
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115  (for as long as the program runs)
+
+
+def _let_go_of_output() -> None:
+    """Whoever read the output has gone: what is left of it at the end of the program is no error."""
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -71,8 +71,11 @@ def show_session(where: Where, as_json: bool, session_id: str) -> None:
 @click.argument("words", nargs=-1, required=True)
 def search_sessions(where: Where, as_json: bool, words: tuple[str, ...]) -> None:
     """Find sessions by words in their titles and messages."""
+    sought = " ".join(words).strip()
+    if not sought:
+        raise click.UsageError("Give a word to search for.")
     with where.sessions() as chat:
-        found = chat.page("", " ".join(words), None, 0)
+        found = chat.page("", sought, None, 0)
     if as_json:
         click.echo(json_text(found))
         return

@@ -148,7 +148,7 @@ def doctor(place: Place, repair: bool) -> None:
                 click.echo(plain(f"{name}: {what}"))
             examined = list(looking.examine())
     except (WebChatError, OSError) as error:
-        raise click.ClickException(str(error)) from error
+        raise refusal(error) from error
     for one in examined:
         for finding in one.findings:
             kind = "note" if finding.is_note else "WRONG"

@@ -7,14 +7,24 @@ import sys
 import click
 
 from webchat.chat.plain import one_line
+from webchat.errors import WebChatError
 from webchat.serving.logs import printable
 
 BAR_WIDTH = 30
 
 
 def refusal(error: Exception) -> click.ClickException:
-    """The error as a click exception, which ends the command."""
-    return click.ClickException(printable(str(error)))
+    """The error as a click exception, which ends the command. Raises BrokenPipeError, which needs no words."""
+    if isinstance(error, BrokenPipeError):
+        raise error
+    return click.ClickException(printable(sentence_of(error)))
+
+
+def sentence_of(error: Exception) -> str:
+    """The error in words, without the system's number."""
+    if not isinstance(error, OSError) or isinstance(error, WebChatError) or not error.strerror:
+        return str(error)
+    return f"{error.filename}: {error.strerror}." if error.filename else f"{error.strerror}."
 
 
 def plain(line: str) -> str:

@@ -14,6 +14,7 @@ import click
 from webchat import config
 from webchat.cli.place import Place, place_options
 from webchat.cli.setting_options import setting_options
+from webchat.cli.terminal import sentence_of
 from webchat.errors import InvalidInput, SessionNotFound, WebChatError
 from webchat.serving import logs
 from webchat.serving.logs import printable
@@ -135,7 +136,7 @@ def refusing() -> Iterator[None]:
 
 def refuse(error: Exception) -> NoReturn:
     """End the command with the error's sentence, and the exit code that tells its kind."""
-    raise Ended(printable(str(error)), exit_code(error)) from error
+    raise Ended(printable(sentence_of(error)), exit_code(error)) from error
 
 
 class Ended(click.ClickException):

@@ -1,0 +1,95 @@
+"""What every command does if its output cannot be written, or if it is interrupted: a sentence, or nothing."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from tests.processes import ROOT
+from tests.scripted import ScriptedBackend
+from webchat.cli import main, program
+from webchat.config import Settings
+from webchat.manager import WebChatSessionManager
+
+COMMANDS = [
+    ["sessions"],
+    ["sessions", "--json"],
+    ["people"],
+    ["export"],
+    ["doctor"],
+    ["people", "export", "ada", "-o", "-"],
+]
+
+
+@pytest.fixture
+def run(home):
+    """Runs a command of its own process in this folder; returns its exit code and its standard error."""
+    manager = WebChatSessionManager(ScriptedBackend(), Settings(home=home).storage)
+    for owner in (None, "ada"):
+        manager.send_message("hello", manager.create_session(owner=owner).session_id, owner)
+    manager.close()
+
+    def run(command, output):
+        done = subprocess.run(
+            [sys.executable, "-m", "webchat", *command, "--home", str(home)],
+            stdout=output,
+            stderr=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            cwd=ROOT,
+            timeout=60,
+            check=False,
+        )
+        return done.returncode, done.stderr
+
+    return run
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_a_full_disk_is_told_in_a_sentence(run, command):
+    with open("/dev/full", "wb") as full:
+        code, said = run(command, full)
+    assert (code, said.splitlines()[-1]) == (1, "Error: No space left on device.")
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_a_reader_that_has_gone_is_no_error(run, command):
+    reader, writer = os.pipe()
+    os.close(reader)
+    code, said = run(command, writer)
+    os.close(writer)
+    assert (code, said) == (141, "")
+
+
+@click.group(cls=program.Program, default="wait")
+def waiting():
+    pass
+
+
+@waiting.command()
+def wait():
+    raise KeyboardInterrupt
+
+
+def test_an_interrupted_command_says_nothing():
+    result = CliRunner().invoke(waiting, ["wait"])
+    assert (result.exit_code, result.output) == (128 + signal.SIGINT, "")
+
+
+@pytest.mark.parametrize("command", [["export"], ["people", "export", "ada"]], ids=" ".join)
+def test_a_file_that_cannot_be_written_is_named(run, command):
+    said = run([*command, "-o", "/nonexistent/out"], subprocess.DEVNULL)
+    assert said == (1, "Error: /nonexistent/out: No such file or directory.\n")
+
+
+@pytest.mark.parametrize("words", [[""], ["", " "]])
+def test_a_search_for_nothing_is_wrong_usage(home, words):
+    result = CliRunner().invoke(main, ["sessions", "search", "--home", str(home), *words])
+    assert (result.exit_code, result.stderr.splitlines()[-1]) == (2, "Error: Give a word to search for.")
