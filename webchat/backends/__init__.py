@@ -39,7 +39,7 @@ class SessionInfo:
 
 @dataclass(frozen=True)
 class Event:
-    """What a backend reports besides text, between the pieces.
+    """What a backend reports besides text, between the pieces of text.
 
     kind       meaning of `text`                                                         kept with the answer
     status     what is being done now, a few words; replaces the status before;          no
@@ -62,11 +62,11 @@ class Event:
 
 @dataclass(frozen=True)
 class SessionOptions:
-    """The options of one session; empty ones have the backend's default.
+    """The options of one session; for an empty one the backend uses its default.
 
     `context` is what the model should know besides the conversation: the person's memories. `agent`
-    names one of several agents; `working_dir` is the session's folder. Of a `temporary` session the backend writes
-    nothing down.
+    names one of several agents; `working_dir` is the session's folder. The backend writes nothing about a `temporary`
+    session to disk.
     """
 
     model: str = ""
@@ -86,10 +86,10 @@ HistoryItem = Mapping[str, Any]
 class SessionBackend(Protocol):
     """The protocol of a backend; there is no base class.
 
-    Calling and iterating may raise SessionUnknown (the manager resumes with the history and asks again), SessionEnded,
-    and BackendUnavailable with a text for people. If the iterator that `send_message` returns has a method `cancel()`,
-    it may be called once, from any thread, and ends the answer upstream at once; otherwise a stop takes effect at the
-    next piece.
+    Calling a method and iterating an answer may raise SessionUnknown (the manager then resumes the session with its
+    history and asks again), SessionEnded, and BackendUnavailable with a text for people. If the iterator that
+    `send_message` returns has a method `cancel()`, it may be called once, from any thread, and ends the answer upstream
+    at once; otherwise a stop takes effect at the next piece.
 
     `webchat.backends.abilities` has a protocol for each optional ability.
     """
@@ -107,7 +107,8 @@ class SessionBackend(Protocol):
 
 
 def project_id_of(working_dir: str) -> str:
-    """A project's id, as Amplifier makes it of a folder: the resolved path with "-" for "/" and "\\", without ":"."""
+    """A project's id, as Amplifier derives it from a folder: the resolved path with "-" for "/" and "\\", without
+    ":"."""
     path = os.path.realpath(os.path.expanduser(working_dir))  # noqa: PTH111  (raises nothing for an unknown user)
     name = re.sub(r"[/\\]", "-", path).replace(":", "")
     return name if name.startswith("-") else f"-{name}"
@@ -122,7 +123,7 @@ def backend_names() -> list[str]:
 
 
 def create_backend(name: str, settings: Settings) -> SessionBackend:
-    """Build the backend of that name, ours or one from an entry point in the group `webchat.backends`.
+    """Build the backend of that name: a built-in one, or one from an entry point in the group `webchat.backends`.
 
     Raises InvalidInput if there is none.
     """

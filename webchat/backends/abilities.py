@@ -29,7 +29,7 @@ class Checkable(Protocol):
     """Can say whether it could answer."""
 
     def check(self) -> str | None:
-        """Why it cannot answer, a sentence without names, addresses and secrets; None if it can.
+        """Why it cannot answer, as a sentence without names, addresses or secrets; None if it can.
 
         Called every few seconds at most, in a thread of its own; loads and generates nothing.
         """
@@ -76,17 +76,18 @@ class Seeing(Protocol):
     """Its models may see pictures. The messages of `resume_session` then have `pictures` too, GivenPictures, if any."""
 
     def sees(self, options: SessionOptions) -> bool | None:
-        """Whether the model of a session with these options sees pictures; None if only asking it would tell."""
+        """Whether the model of a session with these options sees pictures; None if only sending one would show it."""
 
     def send_message(self, session_id: str, message: str, pictures: Sequence[GivenPicture] = ()) -> Iterable[Piece]:
-        """As that of every backend, with the pictures of the message."""
+        """Like `SessionBackend.send_message`, with the pictures of the message."""
 
 
 class Asking(Protocol):
     """Asks the person within an answer: its answers may have parts of type Permission."""
 
     def answer_permission(self, session_id: str, permission_id: str, option_id: str) -> None:
-        """Pass the choice on, at once, from any thread. A question that is no longer open is ignored.
+        """Pass the choice on to the agent; returns at once, from any thread. A question that is no longer open is
+        ignored.
 
         When an answer is cancelled its open questions count as cancelled, without a call.
         """
@@ -104,25 +105,25 @@ class Select:
 
 @dataclass(frozen=True)
 class Controls:
-    """What a session's agent lets people choose, and the commands that it knows, as (name, description) pairs."""
+    """The choices that a session's agent offers, and its commands as (name, description) pairs."""
 
     selects: tuple[Select, ...] = ()
     commands: tuple[tuple[str, str], ...] = ()
 
 
 class Controlled(Protocol):
-    """Lets people choose modes and options while a session lives, and knows commands that begin with "/"."""
+    """Offers modes and options that people can change during a session, and commands that begin with "/"."""
 
     def controls(self, session_id: str) -> Controls:
         """What is known now; starts no agent."""
 
     def set_control(self, session_id: str, select_id: str, value: str) -> None:
-        """Choose. Raises InvalidInput for what is not offered, BackendUnavailable."""
+        """Set one choice. Raises InvalidInput if the value is not offered, and BackendUnavailable."""
 
 
 @dataclass(frozen=True)
 class OwnSession:
-    """A session that the agent keeps itself. `updated_at` is ISO 8601, "" if unknown."""
+    """A session in the agent's own storage. `updated_at` is ISO 8601, "" if unknown."""
 
     id: str
     title: str
@@ -131,7 +132,7 @@ class OwnSession:
 
 
 class AgentChoosing(Protocol):
-    """Has several agents, one for each session: the option "agent" says which."""
+    """Has several agents; the option "agent" says which one answers a session."""
 
     @property
     def agents(self) -> Sequence[str]:
@@ -139,14 +140,15 @@ class AgentChoosing(Protocol):
 
 
 class SessionKeeping(Protocol):
-    """Has sessions of its own, which can be opened here."""
+    """Stores sessions of its own, which can be continued here."""
 
     def own_sessions(self) -> Sequence[OwnSession]:
-        """Those that were not begun here, newest first. Changes none of them. Raises BackendUnavailable."""
+        """The backend's sessions that were not begun here, newest first. Read-only. Raises BackendUnavailable."""
 
     def bring_in(self, own_id: str) -> tuple[str, OwnSession, Sequence[Mapping[str, str]]]:
-        """A new session id of ours that continues that session; the session, and its messages, as (role, content)
-        mappings, oldest first. Raises BackendUnavailable, InvalidInput if there is none."""
+        """Continue that session under a new session id of ours. Returns the id, the session, and its messages as
+        mappings with `role` and `content`, oldest first. Raises BackendUnavailable, and InvalidInput if there is no
+        such session."""
 
 
 def notice_of(backend: object) -> str | None:
@@ -156,7 +158,7 @@ def notice_of(backend: object) -> str | None:
 
 
 def caution_of(backend: object) -> str:
-    """What a person should know before the first message, "" for nothing: its attribute `caution`."""
+    """The backend's attribute `caution`: what a person should know before the first message, or ""."""
     return str(getattr(backend, "caution", None) or "")
 
 
@@ -168,7 +170,7 @@ def label_of(backend: object, options: SessionOptions | None = None) -> str:
 
 
 def only_speaks(backend: object, options: SessionOptions) -> bool:
-    """Whether asking has no side effects: then it may be asked while the question is still being saved."""
+    """Whether asking has no side effects; if so, the model is asked while the question is still being saved."""
     own = getattr(backend, "only_speaks_of", None)
     return bool(own(options) if own else getattr(backend, "only_speaks", False))
 

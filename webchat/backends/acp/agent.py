@@ -20,7 +20,8 @@ log = logging.getLogger(__name__)
 
 
 class Agent:
-    """One process at a time for all sessions. After `idle` seconds without use it ends; 0 is never."""
+    """An agent, with at most one process for all sessions. The process is ended after `idle` seconds without use; 0:
+    never."""
 
     def __init__(
         self, name: str, command: Sequence[str], environ: Mapping[str, str], idle: float, bounds: Bounds
@@ -37,7 +38,7 @@ class Agent:
 
     @property
     def label(self) -> str:
-        """Its own name, once it has sent it."""
+        """The agent's own name; until it has sent one, the name of its command."""
         return (self._connection.title if self._connection else "") or self._title or self.name
 
     @property
@@ -51,14 +52,14 @@ class Agent:
 
     @property
     def sees(self) -> bool | None:
-        """Whether it takes pictures; None if it has not said so yet."""
+        """Whether the agent accepts pictures; None if it has not said so yet."""
         connection = self._connection
         if connection is None or not connection.ready.done() or connection.ready.exception():
             return None
         return connection.takes_pictures
 
     def connect(self) -> Future[Connection]:
-        """The running agent, which is started if there is none. Raises BackendUnavailable, also by the future."""
+        """The running agent; starts it if necessary. Raises BackendUnavailable, here or from the future."""
         with self._lock:
             if self._connection is None or self._connection.is_over:
                 self._title = self.label
@@ -67,7 +68,7 @@ class Agent:
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
-        """Keep it from being ended as idle."""
+        """While this is entered, the process is not ended as idle."""
         with self._lock:
             self._users += 1
             rest, self._rest = self._rest, None
@@ -89,7 +90,7 @@ class Agent:
                 self._leave_alone()
 
     def give_up_start(self) -> None:
-        """Somebody waits no longer for it to get ready: end the process as soon as nobody else does."""
+        """A caller has stopped waiting for the start: end the process as soon as nobody else waits for it."""
         connection = self._connection
         if connection and not connection.ready.done():
             self.abandon(connection)
@@ -104,14 +105,14 @@ class Agent:
             connection.wire.end()
 
     def _leave_alone(self) -> None:
-        """Called with the lock, when nobody uses it any more."""
+        """Called with the lock held, when the last user has left."""
         connection = self._connection
         if connection and connection.is_abandoned:
             connection.wire.end()
         elif connection and self._idle and not connection.is_over:
             self._rest = threading.Timer(self._idle, self._end_if_idle)
             self._rest.daemon = True
-            with suppress(RuntimeError):  # without a thread it stays until it has been used again
+            with suppress(RuntimeError):  # no thread left: the process runs on until after its next use
                 self._rest.start()
 
     def _end_if_idle(self) -> None:
@@ -124,13 +125,13 @@ class Agent:
             raise BackendUnavailable(problems.NOT_FOUND.format(self.name))
         try:
             return Connection(self._command, self._environ, self.name)
-        except (OSError, ValueError, RuntimeError) as error:  # ValueError: a zero byte; RuntimeError: no thread
+        except (OSError, ValueError, RuntimeError) as error:  # ValueError: a null byte; RuntimeError: no thread left
             log.warning("the agent %s could not be started", self.name, exc_info=True)
             raise BackendUnavailable(problems.NOT_STARTED.format(self.name)) from error
 
 
 def named(commands: Sequence[Sequence[str]]) -> dict[str, Sequence[str]]:
-    """The commands by a short name each: the program's, with a number if another one has it already."""
+    """The commands by short name: that of the program, with a number if the name is taken."""
     found: dict[str, Sequence[str]] = {}
     for command in commands:
         name = base = Path(command[0]).name or command[0]

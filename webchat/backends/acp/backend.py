@@ -1,4 +1,4 @@
-"""The backend for agents: our sessions, and the agent of each. Knows no JSON-RPC."""
+"""The backend for agents: maps our sessions to the agents that answer them. Knows no JSON-RPC."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ CAUTION = (
 class AcpBackend:
     """A SessionBackend over agents that speak the Agent Client Protocol, each started by a command.
 
-    The first one answers, unless a session chooses another before its first message. `folder` has the file that says
-    which agent's session has which conversation; without one that is known as long as the backend lives. `environ` is
-    the agents' environment. After `idle` seconds without use an agent is ended; 0 is never.
+    The first agent answers, unless a session chooses another before its first message. `folder` has the file that maps
+    conversations to the agents' sessions; without a folder this is kept in memory only. `environ` is the agents'
+    environment. An agent is ended after `idle` seconds without use; 0: never.
     """
 
     only_speaks = False
@@ -50,7 +50,7 @@ class AcpBackend:
         environ: Mapping[str, str] | None = None,
         idle: float = 0.0,
     ) -> None:
-        """Each command is a program and its arguments, or these as a shell would read them. Raises InvalidInput."""
+        """Each command is a program and its arguments, or one string in shell syntax. Raises InvalidInput."""
         try:
             parsed = [shlex.split(command) if isinstance(command, str) else command for command in commands]
         except ValueError:
@@ -78,7 +78,7 @@ class AcpBackend:
         return None if self._default.is_installed else problems.NOT_FOUND.format(self._default.name)
 
     def check(self) -> str | None:
-        """Whether the first agent's command is there; starts nothing."""
+        """Check that the first agent's command is installed; starts nothing."""
         return None if self._default.is_installed else "The agent's command is not installed."
 
     @property
@@ -101,7 +101,7 @@ class AcpBackend:
     def close(self) -> None:
         alive = self._sessions.alive()
         self._records.release([key for key, live in alive.items() if not live.was_cancelled])
-        # Those are not released: only a load tells whether the agent has saved what had come.
+        # Cancelled sessions are not released: only loading shows whether the agent has saved the partial answer.
         self._records.finish({key: live.known for key, live in alive.items() if live.has_stopped and live.known})
         for agent in self._agents.values():
             agent.close()
@@ -119,7 +119,7 @@ class AcpBackend:
         return self._agents.get(options.agent, self._default).sees
 
     def send_message(self, session_id: str, message: str, pictures: Sequence[GivenPicture] = ()) -> Turn:
-        """Raises SessionUnknown and SessionEnded at once, all else while the answer is iterated."""
+        """Raises SessionUnknown and SessionEnded at once, and anything else while the answer is iterated."""
         session = self._sessions.live(session_id)
         session.turn = Turn(session, self._agent_of(session), self._records, message, pictures)
         return session.turn
@@ -169,7 +169,7 @@ class AcpBackend:
         if record:
             self._records.put(session_id, replace(record, chosen=session.chosen))
 
-    # Sessions of the agents' own
+    # The agents' own sessions
 
     def own_sessions(self) -> list[OwnSession]:
         found: list[OwnSession] = []

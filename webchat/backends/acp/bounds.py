@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 @dataclass
 class Bounds:
-    """Of all agents of one backend. Readers keep up with any agent that is not looping."""
+    """The limits for all agents of one backend. Only an agent in an endless loop should reach them."""
 
     start_patience: float = 30.0
-    """Seconds that the list of its own sessions waits for an agent to start."""
+    """Seconds to wait for an agent to start before its own sessions are listed."""
     cancel_patience: float = 5.0
-    """Seconds that an agent has to end a prompt that was cancelled."""
+    """Seconds that an agent has to end a cancelled prompt."""
     most_unread: int = 16 * 2**20
-    """Characters of an answer's text that nobody has read yet."""
+    """Characters of an answer that are buffered until they are read."""
     most_calls: int = 5_000
     """Tool calls of one answer."""

@@ -12,12 +12,12 @@ from webchat.chat.plain import one_line
 MOST_SELECTS, MOST_OPTIONS, MOST_COMMANDS = 20, 500, 500
 LONGEST_NAME, LONGEST_DESCRIPTION = 200, 500
 MODE, MODEL = "mode", "model"
-"""The ids of the two things that agents without config options let people choose."""
+"""The ids of the two choices that agents without config options offer."""
 Request = tuple[str, dict[str, Any]]
 
 
 class Choices:
-    """Modes, models and options as the agent told them last: config options if it has any, else modes and models."""
+    """The agent's current choices: its config options if it has any, else its modes and models."""
 
     def __init__(self) -> None:
         self._options: tuple[Select, ...] = ()
@@ -33,7 +33,7 @@ class Choices:
         return self._options or tuple(self._older.values())
 
     def opened(self, answer: Mapping[str, Any]) -> None:
-        """Read the response to opening a session."""
+        """Apply the response to a request that opened a session."""
         self._take_options(answer)
         modes, models = mapping(answer.get("modes")), mapping(answer.get("models"))
         found = (
@@ -65,7 +65,7 @@ class Choices:
         return select.name if select else select_id
 
     def request(self, select_id: str, value: str) -> Request:
-        """The request for this choice: the method, and its parameters besides the session."""
+        """The request that sets this choice: the method, and its parameters without the session id."""
         if self._options:
             return "session/set_config_option", {"configId": select_id, "value": value}
         if select_id == MODE:
@@ -73,7 +73,7 @@ class Choices:
         return "session/set_model", {"modelId": value}
 
     def chosen(self, select_id: str, value: str, answer: object) -> None:
-        """Apply the agent's response, which may have all current options."""
+        """Apply the agent's response, which may contain all current options."""
         if not self._options:
             self._choose_older(select_id, value)
         elif not self._take_options(mapping(answer)):
@@ -101,7 +101,7 @@ def _with(select: Select, value: str) -> Select:
 
 
 def _option(option: Mapping[str, Any]) -> Select | None:
-    """A config option from which one value is chosen; its values may stand in groups."""
+    """A config option with a list of values, which may be grouped."""
     if option.get("type", "select") != "select":
         return None
     values = [

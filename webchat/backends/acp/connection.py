@@ -21,17 +21,17 @@ from webchat.errors import BackendUnavailable
 PROTOCOL_VERSION = 1
 LONGEST_NAME = 100
 MOST_EARLY = 100
-"""Updates that are kept for sessions whose opening has not been answered yet."""
+"""Updates that are kept for sessions that are still being opened."""
 LOAD_DESTROYS = ("gemini",)
 """Names of agents whose session/load can destroy the session."""
 CANCEL_FORGETS = ("gemini",)
-"""Names of agents whose model does not hear any more of a prompt that was cancelled."""
+"""Names of agents that drop a cancelled prompt from the model's history."""
 CAPABILITIES = {"fs": {"readTextFile": False, "writeTextFile": False}, "terminal": False}
 CANCELLED = {"outcome": {"outcome": "cancelled"}}
 
 
 class Listener(Protocol):
-    """Receives a session's events, in the reading thread: must not block."""
+    """Receives a session's events. Called in the reading thread, so it must not block."""
 
     def update(self, update: Mapping[str, Any]) -> None: ...
 
@@ -59,7 +59,8 @@ class AgentSession:
 
     @property
     def has_stopped(self) -> bool:
-        """Whether the last prompt was cancelled and has ended well: the agent may have saved what had come of it."""
+        """Whether the last prompt was cancelled and ended without error: the agent may have saved the partial
+        answer."""
         return self.was_cancelled and self.running is None and not self.has_failed
 
     @property
@@ -94,7 +95,7 @@ class AgentSession:
         self.connection.wire.notify("session/cancel", {"sessionId": self.id})
 
     def choose(self, select_id: str, value: str) -> Future[Any]:
-        """Have the agent choose; what it offers must have been looked at before."""
+        """Set a choice in the agent; the caller must have checked that it is offered."""
         method, parameters = self.choices.request(select_id, value)
 
         def done(answer: Future[Any]) -> None:
@@ -104,18 +105,18 @@ class AgentSession:
         return self.connection.wire.request(method, {"sessionId": self.id, **parameters}, done)
 
     def close(self) -> None:
-        """Forget it, here and, if the agent knows how to, there."""
+        """Forget the session here, and in the agent if it supports that."""
         self.connection.sessions.pop(self.id, None)
         if self.connection.can("close"):
             self.connection.wire.request("session/close", {"sessionId": self.id})
 
 
 class Connection:
-    """One process of an agent. `ready` is done when it has said what it can do, or has failed (AgentError,
+    """One process of an agent. `ready` is done when the agent has sent its capabilities, or has failed (AgentError,
     BackendUnavailable).
 
-    On a busy machine that may take minutes, so nothing here limits it. Raises OSError and NoThreads if the process
-    cannot be started.
+    Starting may take minutes on a busy machine, so there is no time limit here. Raises OSError and NoThreads if the
+    process cannot be started.
     """
 
     def __init__(self, command: Sequence[str], environ: Mapping[str, str], name: str) -> None:
@@ -123,7 +124,7 @@ class Connection:
         self.ready: Future[Connection] = Future()
         self.sessions: dict[str, AgentSession] = {}
         self.is_abandoned = False
-        """Whether a prompt in it has not ended though it was cancelled, or its start was given up."""
+        """Whether a cancelled prompt in it does not end, or nobody waits for its start any more."""
         self._command = command
         self._info: Mapping[str, Any] = {}
         self._early: deque[tuple[str, Mapping[str, Any]]] = deque(maxlen=MOST_EARLY)
@@ -135,7 +136,7 @@ class Connection:
         parameters = {"protocolVersion": PROTOCOL_VERSION, "clientCapabilities": CAPABILITIES, "clientInfo": client}
         self.wire.request("initialize", parameters, self._initialized)
 
-    # What it is
+    # Capabilities
 
     @property
     def is_over(self) -> bool:
@@ -154,7 +155,7 @@ class Connection:
         return mapping(able.get("promptCapabilities")).get("image") is True
 
     def can(self, what: str) -> bool:
-        """Whether it knows this of sessions: list, resume, close; or load, where that does no harm."""
+        """Whether it can list, resume, close or load sessions; load only if that is known to do no harm."""
         able = mapping(self._info.get("agentCapabilities"))
         if what == "load":
             return able.get("loadSession") is True and not self._is_one_of(LOAD_DESTROYS)
@@ -162,7 +163,7 @@ class Connection:
 
     @property
     def forgets_cancelled(self) -> bool:
-        """Whether a session of it, once a prompt was cancelled, has another conversation than the page shows."""
+        """Whether its session no longer matches the page once a prompt has been cancelled."""
         return self._is_one_of(CANCEL_FORGETS)
 
     def _is_one_of(self, known: Sequence[str]) -> bool:
@@ -174,7 +175,7 @@ class Connection:
     def open(
         self, method: str, cwd: str, session_id: str | None = None, listener: Listener | None = None
     ) -> Future[AgentSession]:
-        """A session in this folder: a new one, or the one with this id. Until it is open `listener` hears it."""
+        """Open a session in this folder: a new one, or the one with this id. `listener` receives its replay."""
         opened: Future[AgentSession] = Future()
         parameters = {"cwd": cwd, "mcpServers": []} | ({"sessionId": session_id} if session_id else {})
         if session_id:
@@ -252,14 +253,14 @@ class Connection:
             self._settle(BackendUnavailable(problems.OTHER_VERSION.format(self.name)) if other else None)
 
     def _settle(self, failure: Exception | None) -> None:
-        """Be ready, or fail and end the process; only the first of all that may happen counts."""
+        """Complete `ready`, with a failure also end the process; only the first call counts."""
         with self._ready_lock:
             if self.ready.done():
                 return
             if failure:
                 self.ready.set_exception(failure)
             else:
-                self.is_abandoned = False  # whoever still waited for its start has an agent that works
+                self.is_abandoned = False  # for those who still wait for it
                 self.ready.set_result(self)
         if failure:
             self.wire.end()

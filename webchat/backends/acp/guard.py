@@ -1,6 +1,6 @@
-"""Runs an agent, and ends it with all that it started when the chat is gone. Run as a script; imports nothing of ours.
+"""Runs an agent, and ends it and its children when the chat is gone. Run as a script; imports nothing of webchat.
 
-Arguments: the descriptor of a pipe whose other end the chat holds as long as it lives, and the agent's command.
+Arguments: the descriptor of a pipe that the chat holds open as long as it lives, and the agent's command.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import threading
 from contextlib import suppress
 
 LAST_WORDS, GRACE = 1.0, 2.0
-"""Seconds that the agent has to end when its input has ended, and after it has been told to, before it is killed."""
+"""Seconds that the agent has to exit: after its input was closed, and after SIGTERM, before it is killed."""
 NOT_STARTED = 127
 
 
@@ -32,7 +32,7 @@ def main() -> int:
 
 
 def _let_go_of_the_pipes() -> None:
-    """Leave standard input and output to the agent alone, so that each side sees when the other is gone."""
+    """Close our copies of standard input and output, so that the chat and the agent see when the other is gone."""
     null = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
         os.dup2(null, descriptor)

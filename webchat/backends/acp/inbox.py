@@ -34,8 +34,8 @@ class _Waiting:
 
 
 class Inbox:
-    """Pieces for one reader, in their order. Putting one in never waits: text joins the text before it, and a part
-    takes the place of an earlier version that has not been read yet.
+    """A queue of pieces for one reader. `put` never waits: text is joined to unread text before it, and a part replaces
+    its earlier version if that is still unread.
     """
 
     def __init__(self, most_unread: int = Bounds.most_unread, most_waiting: int = MOST_WAITING) -> None:
@@ -85,7 +85,7 @@ class Inbox:
         self._waiting[-1].texts.append(text)
 
     def get(self) -> Piece | None:
-        """The next piece, as soon as there is one; None if it is closed and all is read."""
+        """The next piece; waits for one. None if the inbox is closed and empty."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._is_closed)
             if not self._waiting:
@@ -97,19 +97,20 @@ class Inbox:
             return waiting.whole
 
     def wait_for(self, future: Future[Any], seconds: float | None) -> bool:
-        """Wait for the future, in seconds at most, and not after this is closed. Whether it is done."""
+        """Wait until the future is done, `seconds` have passed or this is closed. Returns whether the future is
+        done."""
         future.add_done_callback(self._poke)
         with self._changed:
             self._changed.wait_for(lambda: future.done() or self._is_closed, seconds)
         return future.done()
 
     def pause(self, seconds: float) -> None:
-        """Wait so long, or until this is closed."""
+        """Wait for so many seconds, or until this is closed."""
         with self._changed:
             self._changed.wait_for(lambda: self._is_closed, seconds)
 
     def close(self, *, drop: bool = False) -> None:
-        """Take nothing more; with `drop` what is unread is gone too."""
+        """Accept nothing more; with `drop`, discard unread pieces too."""
         with self._changed:
             self._is_closed = True
             if drop:
@@ -123,5 +124,5 @@ class Inbox:
 
 
 def _place_of(part: Placed) -> tuple[type, str]:
-    """Identifies the part of which this is a version."""
+    """The key of the part of which this is a version."""
     return type(part), getattr(part, "id", "")

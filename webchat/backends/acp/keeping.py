@@ -29,9 +29,9 @@ T = TypeVar("T")
 
 
 def list_own(agent: Agent, known: set[str], folders: Sequence[str]) -> list[OwnSession]:
-    """The agent's sessions but those with these ids. Raises BackendUnavailable.
+    """The agent's sessions except those with these ids. Raises BackendUnavailable.
 
-    Some agents list only those of the folder that is named, others all if none is named: both are asked for.
+    Some agents list only the sessions of the given folder, others list all without one: both are requested.
     """
     found: dict[str, OwnSession] = {}
     with agent.in_use():
@@ -45,7 +45,7 @@ def list_own(agent: Agent, known: set[str], folders: Sequence[str]) -> list[OwnS
 
 
 def connected(agent: Agent) -> Connection:
-    """The running agent; one that takes longer goes on starting. Raises BackendUnavailable."""
+    """The running agent; if it starts too slowly, it goes on in the background. Raises BackendUnavailable."""
     return result_of(agent.connect(), agent.bounds.start_patience, agent)
 
 
@@ -67,7 +67,7 @@ def _pages(agent: Agent, connection: Connection, folder: str) -> Iterator[OwnSes
 
 
 def read_own(agent: Agent, own: OwnSession) -> tuple[AgentSession, list[HistoryItem]]:
-    """Load one, and what was said in it. Raises BackendUnavailable, InvalidInput."""
+    """Load a session with its messages. Raises BackendUnavailable, InvalidInput."""
     connection = connected(agent)
     if own.id in connection.sessions:
         raise InvalidInput(GONE)
@@ -84,7 +84,7 @@ def read_own(agent: Agent, own: OwnSession) -> tuple[AgentSession, list[HistoryI
 
 
 def result_of(request: Future[T], seconds: float, agent: Agent) -> T:
-    """What the agent answers. Raises BackendUnavailable, also for an error and for none within that time."""
+    """The agent's response. Raises BackendUnavailable if it is an error, or late."""
     try:
         return request.result(seconds)
     except Late as error:

@@ -1,4 +1,4 @@
-"""Finds the agent's session with a conversation, or begins one. Knows no prompt."""
+"""Finds the agent's session that has a conversation, or starts a new one. Knows no prompt."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from webchat.errors import BackendUnavailable
 
 log = logging.getLogger(__name__)
 NEW_PATIENCE, LOAD_PATIENCE, CHOICE_PATIENCE = 120.0, 60.0, 15.0
-"""Seconds that an agent may take to begin a session, to take one up, and to choose a mode."""
+"""Seconds that an agent may take to start a session, to resume one, and to set a choice."""
 QUIET, QUIET_UNFINISHED, LONGEST_REPLAY = 0.3, 1.5, 10.0
-"""Seconds without a word after which a replay is over, with and without the end of the conversation in it; and the most
-seconds to wait for that."""
+"""Seconds of silence after which a replay is over: if it contains the end of the conversation, and if not; and the most
+seconds that it may take."""
 NO_FOLDER = "There is no folder {!r} to work in. Start a new session in one that is there."
 NOT_CHOSEN = "The agent's new session did not take “{}” as it was chosen here before."
 T = TypeVar("T")
@@ -38,14 +38,14 @@ class Cancelled(Exception):
 
 
 class Opening:
-    """The agent's session for one message. `inbox` is the answer's, which is closed when that is cancelled."""
+    """Opens the agent's session for one message. `inbox` is that of the answer; cancelling the answer closes it."""
 
     def __init__(self, session: Session, agent: Agent, records: Records, inbox: Inbox) -> None:
         self._session, self._agent, self._records, self._inbox = session, agent, records, inbox
         self.cwd = os.path.abspath(os.path.expanduser(session.info.working_dir))  # noqa: PTH100, PTH111
 
     def run(self, history: Sequence[HistoryItem]) -> Generator[Piece, None, AgentSession]:
-        """A session of the running agent; what it has of this history, its digest `known` says.
+        """A session of the running agent; its digest `known` tells whether it has this history.
 
         Raises Cancelled, BackendUnavailable, AgentError.
         """
@@ -65,7 +65,7 @@ class Opening:
         return opened
 
     def _connected(self) -> Connection:
-        """The running agent, however long it takes to start: whoever waits sees that, and can stop."""
+        """The running agent, however long it takes to start: the page shows a status meanwhile, with Stop."""
         try:
             return self._wait(self._agent.connect(), None, "")
         except Cancelled:
@@ -73,7 +73,7 @@ class Opening:
             raise
 
     def _live(self, connection: Connection, known: str) -> Generator[Piece, None, AgentSession | None]:
-        """The session that is alive, if it has just this conversation; one that has another is closed."""
+        """The live session, if it has exactly this conversation; otherwise it is closed."""
         live, self._session.live = self._session.live, None
         if live is None:
             return None
@@ -96,22 +96,22 @@ class Opening:
         return live
 
     def _taken_up(self, connection: Connection, history: Sequence[HistoryItem]) -> AgentSession | None:
-        """The session that had this conversation before, in a process that is gone; None if that cannot be."""
+        """The session that had this conversation in an earlier process, resumed or loaded; None if that fails."""
         known = digest(history)
         record = self._records.get(self._session.info.session_id)
         if record and not self._session.chosen:
             self._session.chosen = dict(record.chosen)
         if record is None or not self._fits(record, known):
             return None
-        if record.agent_session in connection.sessions:  # which would be loaded over itself
+        if record.agent_session in connection.sessions:  # it is open already: loading would write over it
             return None
-        # Some can only load, whatever they say; and only a load tells what an agent that was killed has saved.
+        # Some agents can only load, even if they claim to resume; and only loading shows what a killed agent has saved.
         for what in ("resume", "load") if record.is_released else ("load",):
             session = self._reopened(connection, record, what, history) if connection.can(what) else None
             if session:
                 session.known = known
                 return session
-        # It is not tried again: a session whose loading ends the agent would end it each time.
+        # Do not try again: if loading this session crashes the agent, it would do so each time.
         self._records.put(self._session.info.session_id, replace(record, is_finished=False))
         if connection.is_over:
             raise BackendUnavailable(ENDED)
@@ -120,7 +120,7 @@ class Opening:
     def _reopened(
         self, connection: Connection, record: Record, what: str, history: Sequence[HistoryItem]
     ) -> AgentSession | None:
-        """The agent's session, with its replay gone by; None if it cannot be had in this way, or without its end."""
+        """The agent's session after its replay; None if it cannot be opened in this way, or its end is missing."""
         replay = Replay()
         opening = connection.open(f"session/{what}", self.cwd, record.agent_session, replay)
         try:
@@ -141,7 +141,7 @@ class Opening:
         return same and record.is_finished and not record.is_held_elsewhere
 
     def _drain(self, session: AgentSession, is_whole: Callable[[], bool]) -> None:
-        """Let a replay pass, including what comes of it after the response. `is_whole`: its end has come."""
+        """Wait until the replay is over; parts of it may come after the response. `is_whole`: its end has come."""
         begun = time.monotonic()
         while (now := time.monotonic()) < begun + LONGEST_REPLAY:
             over = session.heard_at + QUIET
@@ -162,7 +162,7 @@ class Opening:
         return session
 
     def _choose_again(self, session: AgentSession) -> Generator[Piece, None, None]:
-        """Have the session work as the person has chosen, if its agent forgot."""
+        """Set the person's choices again, if the agent has forgotten them."""
         for select_id, value in self._session.chosen.items():
             if session.choices.is_chosen(select_id, value):
                 continue
@@ -174,7 +174,7 @@ class Opening:
                 yield Event("note", NOT_CHOSEN.format(session.choices.name_of(select_id)))
 
     def _wait(self, future: Future[T], seconds: float | None, late: str) -> T:
-        """Its result. Raises Cancelled, BackendUnavailable(late), and what the future has."""
+        """The future's result. Raises Cancelled, BackendUnavailable(late), and the future's exception."""
         is_done = self._inbox.wait_for(future, seconds)
         self._require_wanted()
         if not is_done:

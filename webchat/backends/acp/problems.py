@@ -11,7 +11,7 @@ from webchat.errors import BackendUnavailable
 
 AUTH_REQUIRED = -32000
 LOOKED_AT = 10_000
-"""Characters of what an agent says of an error; only the first few are quoted."""
+"""Characters of an agent's error text that are read; only the first few are quoted."""
 NOT_FOUND = "There is no command {} here. Install the agent, or start the chat with another --agent."
 NOT_STARTED = "{} could not be started. Run its command in a terminal to see why, then send the message again."
 OTHER_VERSION = "{} speaks another version of the Agent Client Protocol than this chat. Update one of them."
@@ -24,11 +24,11 @@ NOTES = {
     "max_tokens": "The answer was cut off: the model's length limit was reached.",
     "max_turn_requests": "The answer was cut off: the agent may not ask its model any further in one answer.",
 }
-"""By a prompt's stop reason."""
+"""Notes by a prompt's stop reason."""
 _SECRET_NAME = re.compile(r"key|token|secret|passw|credential", re.I)
 _SECRET_LOOK = re.compile(r"\b(?:sk|pk|rk|ghp|gho|ghs|xox[abp]|AIza|Bearer)[-_ ]?[A-Za-z0-9][A-Za-z0-9_.-]{7,}")
 LEAST_SECRET = 6
-"""Characters; what is shorter would be found in every other word."""
+"""Characters; anything shorter would match parts of ordinary words."""
 
 
 class AgentError(Exception):
@@ -44,7 +44,7 @@ class AgentError(Exception):
 
     @property
     def said(self) -> str:
-        """Its message, and what `data` adds to it: {"message"}, {"details"} or a text."""
+        """Its message, and the details in `data`: {"message"}, {"details"} or a string."""
         error = self.error if isinstance(self.error, dict) else {"message": self.error}
         data = error.get("data")
         more = data if isinstance(data, str) else ""
@@ -64,7 +64,7 @@ def of_error(error: AgentError, name: str, secrets: Sequence[str]) -> BackendUna
 
 
 def of_refusal(text: str, secrets: Sequence[str]) -> BackendUnavailable:
-    """The message for a prompt that was refused after this text."""
+    """The message for a prompt that the agent refused after this text."""
     said = quotation(text, secrets)
     return BackendUnavailable(REFUSED.format(f": {said}" if said else " to answer this. Ask in another way."))
 
@@ -74,7 +74,7 @@ def quotation(said: str, secrets: Sequence[str]) -> str:
 
 
 def without_keys(said: str, secrets: Sequence[str]) -> str:
-    """Without these secrets, and without what looks like one."""
+    """The text without these secrets, and without anything that looks like one."""
     return _SECRET_LOOK.sub("[key]", without(secrets, said))
 
 

@@ -16,15 +16,15 @@ from webchat.fileutil import Folder, locked, quarantine
 
 log = logging.getLogger(__name__)
 MOST_RECORDS, MOST_EARLIER = 2_000, 20
-"""Conversations whose agent's session is remembered, and earlier sessions of each; those used last."""
+"""Conversations whose agent's session is remembered, and earlier sessions of each; the most recently used ones."""
 
 
 @dataclass(frozen=True)
 class Record:
-    """An agent's session. `known` is the digest of the conversation that it has; while `is_finished` is false an answer
-    was begun there and not ended, and nobody can tell. `holder` is the process that has it, or that was killed while it
-    had it; 0 if its agent was ended in good order. `chosen` are the controls, and `earlier` the agent's sessions that
-    had the conversation before.
+    """An agent's session. `known` is the digest of its conversation; it is not reliable while `is_finished` is false,
+    since an answer was begun and has not ended. `holder` is the id of the process that uses the session, or was killed
+    while using it; 0 if its agent was ended properly. `chosen` are the person's choices, and `earlier` the agent's
+    sessions that had the conversation before.
     """
 
     agent: str
@@ -38,7 +38,7 @@ class Record:
 
     @property
     def is_released(self) -> bool:
-        """Whether its agent was ended in good order, and had the time to save it."""
+        """Whether its agent was ended properly, with time to save the session."""
         return not self.holder
 
     @property
@@ -56,14 +56,14 @@ class Record:
 
 
 class Records:
-    """The records by the id of our session. What the file cannot take is remembered by this process alone."""
+    """The records by the id of our session. If the file cannot be written, this process keeps them in memory."""
 
     def __init__(self, folder: Folder) -> None:
         self._folder = folder
         self._own: dict[str, Record] = {}
         """Records of this process that could not be written to the file, or are held back."""
         self._held: set[str] = set()
-        """Sessions of ours of which nothing is written."""
+        """Ids of our sessions that must not be written to the file."""
         self._own_lock = threading.Lock()
 
     def get(self, session_id: str) -> Record | None:
@@ -71,7 +71,7 @@ class Records:
             return self._found().get(session_id)
 
     def put(self, session_id: str, record: Record) -> None:
-        """Remember this in the place of what was known; the agent's session that it names instead counts as earlier."""
+        """Replace the record; if it names another session of the agent, the one before becomes an earlier session."""
         with self._own_lock:
             before = self._found().get(session_id)
             if before:
@@ -80,23 +80,23 @@ class Records:
             self._save({session_id: record})
 
     def hold_back(self, session_id: str, *, held: bool) -> None:
-        """From now on write nothing of this session of ours, or do again."""
+        """Stop writing this session of ours to the file, or resume it."""
         with self._own_lock:
             (self._held.add if held else self._held.discard)(session_id)
 
     def forget_held(self, session_id: str) -> None:
-        """Forget a session of ours of which nothing is written: it has ended."""
+        """Forget an ended session of ours that was held back from the file."""
         with self._own_lock:
             if session_id in self._held:
                 self._held.discard(session_id)
                 self._own.pop(session_id, None)
 
     def release(self, session_ids: Collection[str]) -> None:
-        """Note that the agents of these sessions of ours have been ended in good order."""
+        """Note that the agents of these sessions of ours have been ended properly."""
         self._change({key: {"holder": 0} for key in session_ids})
 
     def finish(self, known: Mapping[str, str]) -> None:
-        """Note that the agents' sessions have the conversations with these digests, if their agents have saved them."""
+        """Note the digest of the conversation that each agent's session has, provided that its agent has saved it."""
         self._change({key: {"known": digest, "is_finished": True} for key, digest in known.items()})
 
     def _change(self, changes: Mapping[str, Mapping[str, Any]]) -> None:
@@ -121,7 +121,7 @@ class Records:
                 self._write(gone)
 
     def folders(self) -> list[str]:
-        """The folders in which agents have worked, the last one first."""
+        """The folders in which agents have worked, most recent first."""
         with self._own_lock:
             return list(dict.fromkeys(record.cwd for record in reversed(self._found().values())))
 
@@ -168,7 +168,7 @@ class Records:
 
 
 def _changed(found: dict[str, Record], changes: Mapping[str, Record]) -> dict[str, Record]:
-    """What was changed stands last."""
+    """With the changed records last: the order is that of their use."""
     return {key: value for key, value in found.items() if key not in changes} | dict(changes)
 
 
@@ -176,7 +176,7 @@ _TYPES = {"is_finished": bool, "holder": int, "chosen": dict, "earlier": list}
 
 
 def _record(value: Any) -> Record | None:  # noqa: ANN401
-    """None for one that is damaged: its conversation begins a new session."""
+    """None for a damaged record: its conversation then gets a new session."""
     names = [each.name for each in fields(Record)]
     if not isinstance(value, dict) or any(name not in value for name in names):
         return None

@@ -11,11 +11,11 @@ from webchat.backends.acp.shapes import identity, text
 from webchat.backends.acp.tool_calls import content_text
 
 MOST_REPLAYED = 32 * 2**20
-"""Characters of a session that are read."""
+"""Characters of a session that are read at most."""
 
 
 class Replay:
-    """Gathers the messages of a session that is loaded; what tools did is left out."""
+    """Collects the messages of a session that is being loaded; tool calls are left out."""
 
     ROLES: Mapping[str, str] = {"user_message_chunk": "user", "agent_message_chunk": "assistant"}
 
@@ -23,7 +23,7 @@ class Replay:
         self._messages: list[tuple[str, list[str]]] = []
         self._message_id = ""
         self._is_broken = False
-        """Whether something stood between the last text and the next."""
+        """Whether a tool call came after the last text."""
         self._size = 0
 
     @property
@@ -47,7 +47,7 @@ class Replay:
         self._message_id, self._is_broken = message_id, False
 
     def has(self, history: Sequence[HistoryItem]) -> bool:
-        """Whether the end of this conversation is in it; white space does not count."""
+        """Whether the replay contains the end of this conversation; white space does not count."""
         last = next((item for item in reversed(history) if str(item.get("content") or "").strip()), None)
         said = "".join(part for role, parts in self._messages if last and role == last["role"] for part in parts)
         return last is None or "".join(str(last["content"]).split()) in "".join(said.split())
@@ -61,5 +61,5 @@ class Replay:
 
 
 def _is_reminder(role: str, said: str) -> bool:
-    """Whether an agent said this to its model in the person's name."""
+    """Whether the agent, and not the person, said this to its model in the person's name."""
     return role == "user" and said.startswith("<system-reminder>") and said.rstrip().endswith("</system-reminder>")

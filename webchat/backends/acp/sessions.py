@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from webchat.backends.acp.turn import Turn
 
 MAX_SESSIONS, MAX_CHARACTERS = 1_000, 64 * 2**20
-"""Sessions that are kept; the least recently used ones become unknown, and are resumed with their history."""
+"""Sessions that are kept; the least recently used ones are forgotten, and resumed with their history when needed."""
 
 
 @dataclass
 class Session:
-    """One conversation: its history, and the live agent's session that has it, if there is one."""
+    """One conversation: its history, and the agent's live session for it, if there is one."""
 
     info: SessionInfo
     history: list[HistoryItem] = field(default_factory=list)
@@ -33,9 +33,9 @@ class Session:
     agent: str = ""
     """The name of the agent that has answered in it."""
     turn: Turn | None = None
-    """The answer that was begun last."""
+    """The latest answer, while it runs."""
     chosen: dict[str, str] = field(default_factory=dict)
-    """The controls that a person has set, for an agent's session that takes this one's place."""
+    """The choices that a person has made, to be set again in the next session of the agent."""
 
     @property
     def size(self) -> int:
@@ -53,7 +53,7 @@ class Sessions:
         return self._put(Session(SessionInfo(str(uuid.uuid4()), project_id_of(working_dir), working_dir)))
 
     def resume(self, session_id: str, history: Sequence[HistoryItem], working_dir: str) -> Session:
-        """Take one up with this history; one that is unknown belongs to `working_dir`."""
+        """Resume a session with this history; an unknown one is created for `working_dir`."""
         with self._lock:
             session = self._sessions.get(session_id)
         if session is None:
@@ -72,12 +72,12 @@ class Sessions:
             return session
 
     def find(self, session_id: str) -> Session | None:
-        """None if it is unknown or ended."""
+        """The session; None if it is unknown or has ended."""
         session = self._sessions.get(session_id)
         return session if session and not session.ended else None
 
     def alive(self) -> dict[str, AgentSession]:
-        """The agents' sessions that are alive, and of which nothing is being answered, by ours."""
+        """The agents' live sessions without a running answer, by the id of our session."""
         with self._lock:
             lives = {key: each.live for key, each in self._sessions.items() if each.live}
         return {key: live for key, live in lives.items() if live.is_usable and not live.running}
@@ -89,7 +89,7 @@ class Sessions:
         return session
 
     def place(self, session: Session, working_dir: str) -> None:
-        """Note the folder that it works in."""
+        """Set the session's folder."""
         session.info = replace(session.info, working_dir=working_dir, project_id=project_id_of(working_dir))
 
     def _put(self, session: Session) -> Session:

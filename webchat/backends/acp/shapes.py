@@ -20,7 +20,7 @@ def mapping(value: object) -> Mapping[str, Any]:
 
 
 def mappings(value: object, most: int) -> list[Mapping[str, Any]]:
-    """The mappings in a list, so many at most."""
+    """The mappings in a list, at most so many."""
     found: list[Mapping[str, Any]] = []
     if isinstance(value, list):
         found += (item for item in value[: most * 2] if isinstance(item, dict))
@@ -28,12 +28,12 @@ def mappings(value: object, most: int) -> list[Mapping[str, Any]]:
 
 
 def whole(value: object) -> int | None:
-    """A number of something, None if it is none."""
+    """A count, None if the value is none."""
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LARGEST else None
 
 
 def identity(value: object) -> str:
-    """An id as a text that is not too long; "" if it is none."""
+    """An id as a string of limited length; "" if the value is none."""
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) <= LARGEST:
         return str(value)
     given = text(value)

@@ -35,25 +35,25 @@ STATUSES: Mapping[str, ToolStatus] = {
 }
 KINDS = get_args(ToolKind)
 LONGEST_PICTURE = 4 * 2**20
-"""Characters of base64; what is larger is left out."""
+"""Characters of base64; a larger picture is left out."""
 OUTPUT_NAMES = ("formatted_output", "aggregated_output", "output", "stdout")
-"""Where a tool's own result has its text: codex names the first two, opencode and others the rest."""
+"""Fields of a tool's own result that hold its text: Codex uses the first two, opencode and others the rest."""
 
 
 @dataclass(slots=True)
 class CallState:
-    """What is known of one call. Each field that an update has replaces what was known, collections as a whole."""
+    """The current state of one call. Each field of an update replaces the old value, collections as a whole."""
 
     call: ToolCall
     blocks: tuple[Block, ...] = ()
     result: Any = None
-    """The tool's own result, shown where there is no content."""
+    """The tool's own result, shown if there is no content."""
     running_since: float | None = None
     size: int = 0
     """Characters held, about."""
 
     def merge(self, update: Mapping[str, Any], now: float) -> ToolCall:
-        """Apply an update; returns the whole call. The cost is that of the update."""
+        """Apply an update; returns the whole call. The cost depends on the size of the update alone."""
         call, status = self.call, STATUSES.get(text(update.get("status")), self.call.status)
         kind = update.get("kind")
         self.call = ToolCall(
@@ -95,7 +95,7 @@ class CallState:
         return None
 
     def go_on(self, now: float) -> None:
-        """A person has answered a question about the call: the wait for that does not count."""
+        """A person has answered a question about the call: restart its clock, so that the wait does not count."""
         if self.running_since is not None:
             self.running_since = now
 
@@ -107,7 +107,7 @@ def _size(block: Block) -> int:
 
 
 def _input(given: object) -> str:
-    """A tool's input: a command if it is one, else JSON."""
+    """A tool's input: a shell command if it is one, else JSON."""
     command = given.get("command", given.get("cmd")) if isinstance(given, dict) else given
     if isinstance(command, list) and command and all(isinstance(word, str) for word in command):
         return shlex.join(command)[:LONGEST_INPUT]
@@ -130,7 +130,7 @@ def _result(result: object, kind: ToolKind) -> tuple[Block, ...]:
 
 
 def _printed(shown: str, kind: ToolKind) -> Block:
-    """What a command printed is a terminal's, and so is whatever has a terminal's control sequences."""
+    """Output of commands, and any text with control sequences, is shown as terminal output."""
     if kind == "execute" or "\x1b[" in shown:
         return Terminal(shown[-LONGEST_OUTPUT:])
     return Output(shown[:LONGEST_OUTPUT])
@@ -159,7 +159,7 @@ def _block(content: Mapping[str, Any], kind: ToolKind) -> Iterator[Block]:
 
 
 def content_text(content: object) -> str:
-    """The text in a block of content; a resource that is only named becomes a link."""
+    """The text of a content block; a resource link becomes a Markdown link."""
     block = mapping(content)
     if block.get("type") == "resource_link":
         uri = text(block.get("uri"))

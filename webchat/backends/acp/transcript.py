@@ -9,7 +9,7 @@ from webchat.backends import HistoryItem
 from webchat.backends.pictures import in_words
 
 MOST_TOLD = 200_000
-"""Characters of a conversation that a new session of an agent is told; of a longer one the end."""
+"""Characters of a conversation that are sent to an agent's new session; of a longer one, its end."""
 LEFT_OUT = "Earlier messages were left out: the agent began a new session, and the conversation is too long to be told."
 NAMES = {"user": "User", "assistant": "You"}
 PRIMED = """\
@@ -25,7 +25,7 @@ The user's new message:
 
 
 def digest(history: Iterable[HistoryItem]) -> str:
-    """Differs for conversations that differ in a word. White space does not count: parts between texts change it."""
+    """A digest of the words of a conversation. White space does not count: parts between texts change it."""
     known = hashlib.sha256()
     for role, content in _said(history):
         known.update(f"{role}\0{''.join(content.split())}\0".encode("utf-8", "replace"))
@@ -33,7 +33,7 @@ def digest(history: Iterable[HistoryItem]) -> str:
 
 
 def primed(history: Sequence[HistoryItem], message: str) -> tuple[str, bool]:
-    """The message with the conversation before it, and whether some of that had to be left out."""
+    """The message, preceded by the conversation; and whether some of the conversation had to be left out."""
     told: list[str] = []
     room = MOST_TOLD
     said = list(_said(map(in_words, history)))

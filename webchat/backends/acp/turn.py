@@ -27,7 +27,7 @@ from webchat.chat.parts import Option, Permission
 from webchat.errors import BackendUnavailable, InvalidInput
 
 MOST_OPEN, MOST_OFFERED = 100, 100
-"""Questions that wait for the person at once, and answers that one of them may have."""
+"""Questions that may be open at the same time, and options of each."""
 UNTITLED = "The agent asks before it goes on"
 NOT_OFFERED = "This is not one of the answers that the agent offers."
 
@@ -57,7 +57,7 @@ class Turn:
     ) -> None:
         self._session, self._agent, self._records, self._message = session, agent, records, message
         self._pictures = pictures
-        self._history = session.history  # another one that is told meanwhile is another list
+        self._history = session.history  # a history set in the meantime is another list
         self._inbox, self._reader = Inbox(agent.bounds.most_unread), UpdateReader(agent.bounds.most_calls)
         self._said: list[str] = []
         self._live: AgentSession | None = None
@@ -92,7 +92,7 @@ class Turn:
         self._end_prompt()
 
     def answer(self, permission_id: str, option_id: str) -> None:
-        """Pass on the person's choice. Raises InvalidInput for what is not offered."""
+        """Pass on the person's choice. Raises InvalidInput for an option that is not offered."""
         with self._state_lock:
             question = self._open.get(permission_id)
             if question is None:
@@ -124,7 +124,7 @@ class Turn:
             yield from self._ended()
 
     def _send(self, live: AgentSession, prompt: str) -> None:
-        """Raises Cancelled; BackendUnavailable if there are pictures that the agent does not take."""
+        """Send the prompt. Raises Cancelled, and BackendUnavailable if it has pictures and the agent accepts none."""
         if self._pictures and not live.connection.takes_pictures:
             raise BackendUnavailable(BLIND.format(self._agent.label))
         self._record(live, is_finished=False)
@@ -136,7 +136,7 @@ class Turn:
             self._prompt = live.prompt(prompt, self._over, self._pictures)
 
     def _ended(self) -> Iterator[Piece]:
-        """What is said at the end. Raises AgentError, BackendUnavailable."""
+        """The last pieces, after the prompt has ended. Raises AgentError, BackendUnavailable."""
         if self._failure:
             raise self._failure
         assert self._prompt  # noqa: S101
@@ -148,7 +148,7 @@ class Turn:
             yield Event("note", problems.NOTES[reason])
 
     def _keep(self) -> None:
-        """Note what the agent's session has now; one in which something failed is not used again."""
+        """Record the conversation of the agent's session; after a failure, close the session instead."""
         if self._session.turn is self:
             self._session.turn = None
         live = self._live
@@ -227,7 +227,8 @@ class Turn:
     # Any thread
 
     def _end_prompt(self) -> None:
-        """Have the agent end the prompt; open questions are answered first, without which some would wait for them."""
+        """Cancel the prompt in the agent. Open questions are answered first: some agents would go on waiting for
+        them."""
         with self._state_lock:
             questions, self._open = list(self._open.values()), {}
             live, prompt = self._live, self._prompt
@@ -238,18 +239,18 @@ class Turn:
         live.cancel()
         self._overdue = threading.Timer(self._agent.bounds.cancel_patience, self._give_up)
         self._overdue.daemon = True
-        with suppress(RuntimeError):  # without a thread the next message looks
+        with suppress(RuntimeError):  # no thread left: the next message checks instead
             self._overdue.start()
 
     def _give_up(self) -> None:
-        """The agent has not ended the prompt: nothing of this session is wanted any more."""
+        """The agent has not ended the prompt in time: drop its session, and its process when nobody else uses it."""
         if self._live and self._prompt and not self._prompt.done():
             self._live.connection.sessions.pop(self._live.id, None)
             self._agent.abandon(self._live.connection)
 
 
 def _options(named: Mapping[str, Mapping[str, Any]]) -> tuple[Option, ...]:
-    """All answers that the agent offers, in its order and words."""
+    """All options that the agent offers, in its order and words."""
     return tuple(
         Option(name, text(option.get("name")) or name, text(option.get("kind"))) for name, option in named.items()
     )

@@ -1,4 +1,4 @@
-"""Converts an agent's updates during one answer into pieces; they are not trusted. Knows no process."""
+"""Converts an agent's updates during one answer into pieces; updates are untrusted. Knows no process."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from webchat.backends.acp.tool_calls import CallState, content_text
 from webchat.chat.parts import MOST_ENTRIES, Plan, PlanEntry, PlanStatus, ToolCall, Usage
 
 MOST_HELD = 64 * 2**20
-"""Characters that the tool calls of one answer may have together."""
+"""Characters of all tool calls of one answer together, at most."""
 PLAN_STATUSES: Mapping[str, PlanStatus] = {"pending": "pending", "in_progress": "running", "completed": "done"}
 TRYING_AGAIN = "The agent's model is being asked again"
 
@@ -27,11 +27,12 @@ class UpdateReader:
         self._held = 0
         self._message_id: str | None = None
         self._gap = ""
-        """What another message needs before it to begin a paragraph; behind a new part it begins one anyway."""
+        """The separator before the text of another message, so that it begins a paragraph; after a part it is not
+        needed."""
         self._has_parts = self._has_plan = False
 
     def read(self, update: Mapping[str, Any]) -> Iterator[Piece]:
-        """The pieces of one update; none for a kind that is unknown."""
+        """The pieces of one update; none for an update of an unknown kind."""
         kind = update.get("sessionUpdate")
         if kind == "agent_message_chunk":
             yield from self._text(update)
@@ -56,7 +57,7 @@ class UpdateReader:
             yield Event("status", TRYING_AGAIN)
 
     def asked(self, tool_call: Mapping[str, Any]) -> ToolCall | None:
-        """The call that a question is about, with what the question tells of it; None if it names none."""
+        """The tool call that a question is about, updated from the question; None if the question names none."""
         call = self._merged(tool_call)
         self._begin_part()
         return call

@@ -23,22 +23,22 @@ from webchat.errors import BackendUnavailable, NoThreads
 log = logging.getLogger(__name__)
 GUARD = str(Path(__file__).with_name("guard.py"))
 LONGEST_LINE = 50 * 2**20
-"""Bytes; a longer line is passed over."""
+"""Bytes; a longer line is skipped."""
 LOGGED_LINE = 2_000
 MOST_REPLIES = 1_000
-"""Replies waiting to be written; an agent that sends requests without reading the answers gets no more of them."""
+"""Replies waiting to be written; if an agent sends requests without reading our replies, further ones are dropped."""
 METHOD_NOT_FOUND = -32601
 LAST_WORDS_PATIENCE = 2.0
-"""Seconds that the log waits for what an agent that has ended had printed: a child of its may still hold the pipe."""
+"""Seconds to wait for the last output of an ended agent, for the log: a child of it may still hold the pipe."""
 ENDED = "The agent ended unexpectedly. Send the message again: that starts it anew."
 Done = Callable[["Future[Any]"], object]
 
 
 class Receiver(Protocol):
-    """Receives the agent's requests and notifications. Called in the reading thread, one call at a time."""
+    """Receives the agent's requests and notifications, one at a time, in the reading thread."""
 
     def asked(self, request_id: Any, method: str, params: Mapping[str, Any]) -> bool:  # noqa: ANN401
-        """A request, which is answered with `reply`, now or later. False: there is no such method."""
+        """A request, to be answered with `reply`, now or later. Returns False if there is no such method."""
 
     def told(self, method: str, params: Mapping[str, Any]) -> None:
         """A notification."""
@@ -48,9 +48,9 @@ class Receiver(Protocol):
 
 
 class Wire:
-    """A running agent, which is read from `start` on. Raises OSError if it cannot be run.
+    """A running agent's process. Its output is read once `start` is called. Raises OSError if it cannot be run.
 
-    It runs in a process group of its own, which ends with this process, however that ends.
+    The agent runs in a process group of its own, which ends when our process does, in whatever way.
     """
 
     def __init__(self, command: Sequence[str], environ: Mapping[str, str], receiver: Receiver) -> None:
@@ -66,7 +66,7 @@ class Wire:
         self._process, self._lifeline = _spawn(command, environ)
 
     def start(self) -> None:
-        """Raises NoThreads; the process has ended then."""
+        """Start the threads that read and write. Raises NoThreads, after ending the process."""
         try:
             threads.start(self._listen, "agent-stderr", self._process.stderr)
             threads.start(self._write, "agent-writer", self._process.stdin)
@@ -77,7 +77,7 @@ class Wire:
 
     @property
     def pid(self) -> int:
-        """The process that guards the agent's."""
+        """The id of the guard's process."""
         return self._process.pid
 
     @property
@@ -85,9 +85,9 @@ class Wire:
         return self._is_over
 
     def request(self, method: str, params: Mapping[str, Any], done: Done | None = None) -> Future[Any]:
-        """Ask the agent. The future has the result, an AgentError, or BackendUnavailable if the process ends first.
+        """Send a request. The future gets the result, an AgentError, or BackendUnavailable if the process ends first.
 
-        `done` is called with it in the thread that reads, before anything that the agent sends later is looked at.
+        `done` is called with the future in the reading thread, before anything that the agent sends later is processed.
         """
         future: Future[Any] = Future()
         if done:
@@ -110,7 +110,7 @@ class Wire:
         self._reply({"id": request_id, "result": result})
 
     def end(self) -> None:
-        """End the process; returns at once. All that was asked fails."""
+        """End the process; returns at once. All open requests fail."""
         with self._state_lock:
             lifeline, self._lifeline = self._lifeline, -1
             self._is_unwanted = self._is_unwanted or not self._is_over
@@ -128,7 +128,7 @@ class Wire:
             self._outgoing.put(json.dumps({"jsonrpc": "2.0", **message}).encode() + b"\n")
 
     def _write(self, stdin: IO[bytes]) -> None:
-        with suppress(OSError):  # it has ended, which its reader finds too
+        with suppress(OSError):  # the process has ended; the reading thread notices that, too
             with stdin:
                 while (line := self._outgoing.get()) is not None:
                     stdin.write(line)
@@ -165,7 +165,7 @@ class Wire:
             self._receiver.ended()
 
     def _take(self, line: bytes) -> None:
-        """Whatever is in a line, the next one is read."""
+        """Process one line; a bad one is logged, and reading goes on."""
         try:
             message = json.loads(line.decode("utf-8", "replace"))
             if isinstance(message, dict):
@@ -202,7 +202,7 @@ class Wire:
 
 
 def _spawn(command: Sequence[str], environ: Mapping[str, str]) -> tuple[subprocess.Popen[bytes], int]:
-    """The guard's process, and the descriptor whose closing ends it."""
+    """The guard's process, and the descriptor that ends it when it is closed."""
     watched, lifeline = os.pipe()
     try:
         process = subprocess.Popen(  # noqa: S603
@@ -224,7 +224,7 @@ def _spawn(command: Sequence[str], environ: Mapping[str, str]) -> tuple[subproce
 
 
 def _line(stdout: IO[bytes]) -> bytes:
-    """The next line; a blank one for one that is too long, b"" at the end."""
+    """The next line; a blank one in place of a line that is too long, b"" at the end."""
     line = stdout.readline(LONGEST_LINE)
     if len(line) < LONGEST_LINE or line.endswith(b"\n"):
         return line
