@@ -1,4 +1,4 @@
-"""Makes a backend out of a model that only answers a list of messages. Knows no model and no network."""
+"""Makes a backend from a model that only answers a list of messages. Knows no model and no network."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from webchat.limits import drop_oldest
 
 MAX_SESSIONS = 200
 MAX_BYTES = 32 * 2**20
-"""Of the histories that are kept, all together; the one used last is kept whatever its size."""
+"""The most bytes of all kept histories together; the most recently used one is kept whatever its size."""
 NAME_IT = (
     "Write a title for this conversation: six words at most, in the language of the conversation. "
     "Answer with the title alone."
 )
 UNANSWERED = "[This was not answered.]"
-"""Stands between two messages of the person: many chat templates refuse one role twice in a row, and as one message
-both would be answered."""
+"""Put between two messages of the person in a row: many chat templates refuse the same role twice in a row, and if the
+messages were joined, the model would answer both."""
 ROLES = ("system", "user", "assistant")
 
 
 class ChatModel(Protocol):
     """A model without memory: it gets the whole conversation and answers.
 
-    `label` says which model it is and where; `notice` what keeps it from answering and what to do, or None.
-    It may have `start(report)`, `close()`, `check()` and `list_models()` as a SessionBackend may; and `named(name)`,
-    another model of the same server, which lets people choose one for each session. With `sees` true, or None if only
-    asking it would tell, it is shown pictures: the messages that have any then have `pictures`, GivenPictures.
+    `label` says which model it is and where; `notice` why it cannot answer and what to do, or None.
+    It may have `start(report)`, `close()`, `check()` and `list_models()`, like a SessionBackend; and `named(name)`,
+    which returns another model of the same server, so that people can choose one for each session. If `sees` is true,
+    or None (unknown), it gets pictures: a message that has any then has `pictures`, a sequence of GivenPicture.
     """
 
     @property
@@ -47,16 +47,16 @@ class ChatModel(Protocol):
     def stream(self, messages: Sequence[HistoryItem]) -> Iterable[Piece]:
         """The answer to `messages`, oldest first, each with `role` and `content`; no role comes twice in a row.
 
-        What is returned may have `cancel()`, which any thread may call and which ends the answer at once. Raises
-        BackendUnavailable, when called or while it is iterated.
+        The returned iterable may have `cancel()`, which any thread may call and which ends the answer at once. Raises
+        BackendUnavailable, when called or while the answer is iterated.
         """
 
 
 class Nobody:
-    """A ChatModel that stands in for one that cannot be had; `notice` says why, and what to do."""
+    """Takes the place of a ChatModel that cannot be created; `notice` says why, and what to do."""
 
     def __init__(self, label: str, notice: str, reason: str) -> None:
-        """`reason` is what `check` says to machines: without what only the person at the page should read."""
+        """`reason` is what `check` returns: health checks show it to anybody, so it has no details."""
         self.label, self.notice, self._reason = label, notice, reason
 
     def check(self) -> str | None:
@@ -84,19 +84,19 @@ class _Session:
 
 
 def _size(item: HistoryItem) -> int:
-    """Bytes of memory that a message takes, as far as they are its text's."""
+    """Bytes of memory that the text of a message takes."""
     return sys.getsizeof(item.get("content"))
 
 
 class ChatModelBackend:
     """A SessionBackend over a ChatModel, or over any function from messages to pieces of text.
 
-    Keeps the histories of the sessions used last in memory, MAX_SESSIONS of them and `max_bytes` together; older ones
-    become unknown, and are resumed when they are used again. A
-    `system_prompt` is said before all else. `session_options` names the fields of SessionOptions that may be chosen for
-    one session; "model" needs a model with `named`. With `titles` the model is also asked to name sessions; "auto" is
-    unless it says that it `is_agent`, whose turns are not cheap. `title_model` is asked instead of it, which needs a
-    model with `named`. One answer at a time for each session is the caller's care.
+    Keeps the histories of the most recently used sessions in memory, at most MAX_SESSIONS and `max_bytes` of them
+    together; others become unknown, and are resumed when they are used again. `system_prompt` is put before all
+    messages. `session_options` names the fields of SessionOptions that may be set for a session; "model" needs a model
+    with `named`. With `titles` the model is also asked to name sessions; "auto" means unless its `is_agent` is true,
+    since an agent's turns are expensive. `title_model` is asked instead, which needs a model with `named`. The caller
+    must run only one answer at a time in a session.
     """
 
     def __init__(
@@ -109,7 +109,7 @@ class ChatModelBackend:
         title_model: str = "",
         max_bytes: int = MAX_BYTES,
     ) -> None:
-        """Raises TypeError for what is neither, such as an agent of a framework: `webchat.frameworks` has these."""
+        """Raises TypeError for anything else, such as an agent of a framework: see `webchat.frameworks` for these."""
         if not callable(model) and not hasattr(model, "stream"):
             raise TypeError(f"{type(model).__name__} is no function and has no stream(): see webchat.frameworks")
         self._model = model
@@ -171,12 +171,12 @@ class ChatModelBackend:
             self._live(session_id).options = options
 
     def sees(self, options: SessionOptions) -> bool | None:
-        """What the model says in its attribute `sees`; a model without one sees nothing."""
+        """The model's attribute `sees`; False if it has none."""
         sees = getattr(self._chosen(options), "sees", False)
         return sees if sees is None else bool(sees)
 
     def send_message(self, session_id: str, message: str, pictures: Sequence[GivenPicture] = ()) -> ChatAnswer:
-        """Raises SessionUnknown and SessionEnded at once, what the model raises while the answer is iterated."""
+        """Raises SessionUnknown and SessionEnded at once, and the model's exceptions while the answer is iterated."""
         question: HistoryItem = {"role": "user", "content": message}
         if pictures:
             question = {**question, "pictures": pictures}
@@ -193,7 +193,7 @@ class ChatModelBackend:
         return ChatAnswer(lambda: ask(model, messages), keep)
 
     def suggest_title(self, history: Sequence[HistoryItem], options: SessionOptions) -> Iterable[Piece]:
-        """What the model says when it is asked to name a conversation; the conversation goes on without it."""
+        """The model's answer to a request to name the conversation; it does not become a part of the conversation."""
         model = self._chosen(replace(options, model=self._title_model or options.model))
         if getattr(model, "is_agent", False) and not self._agents_name_too:
             return ()
@@ -215,14 +215,14 @@ class ChatModelBackend:
         return self._model.named(options.model) if options.model else self._model  # type: ignore[union-attr]
 
     def _told(self, options: SessionOptions, history: Iterable[HistoryItem]) -> list[HistoryItem]:
-        """What the model is given, with words for pictures if it does not see them."""
+        """The messages for the model, with words in place of pictures if it sees none."""
         told = list(history)
         if any(map(pictures_of, told)) and self.sees(options) is False:
             told = list(map(in_words, told))
         return conversation(self._introduction(options), told)
 
     def _introduction(self, options: SessionOptions) -> str:
-        """What is said to the model before all else."""
+        """The system message."""
         parts = (options.system_prompt or self._system_prompt, options.context)
         return "\n\n".join(part for part in parts if part)
 
@@ -236,17 +236,17 @@ class ChatModelBackend:
         return session
 
     def _put(self, session: _Session) -> None:
-        """A new history, never a changed one: an answer that is still running keeps to the history it began with."""
+        """Replaces the history instead of changing it: a running answer keeps the history that it began with."""
         self._sessions[session.info.session_id] = session
         self._sessions.move_to_end(session.info.session_id)
         drop_oldest(self._sessions, lambda each: each.size, MAX_SESSIONS, self._max_bytes)
 
 
 def conversation(system_prompt: str, history: Iterable[HistoryItem]) -> list[HistoryItem]:
-    """What the model is given: role, content and pictures, nothing empty, no role twice in a row.
+    """The messages for the model: role, content and pictures, no empty messages, no role twice in a row.
 
-    Of two questions in a row the first had no answer, and that is said between them. Neighbours of any other role
-    become one message with a blank line between.
+    Between two questions in a row a message says that the first has no answer. Adjacent messages of any other role are
+    joined with a blank line.
     """
     messages: list[dict[str, Any]] = []
     for item in ({"role": "system", "content": system_prompt}, *history):

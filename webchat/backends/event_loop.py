@@ -1,6 +1,6 @@
-"""The event loop for all asynchronous agents of this process, in a thread of its own.
+"""Runs one event loop, in a thread of its own, for all asynchronous agents of this process.
 
-An agent's client belongs to the loop on which it was first used; with a loop for each answer the second would fail.
+An agent's client is bound to the loop on which it was first used: with a loop per answer, the second would fail.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _loop: asyncio.AbstractEventLoop | None = None
 
 
 def submit(coroutine: Coroutine[Any, Any, None]) -> Future[None]:
-    """Run it on the loop, in the caller's context; `cancel()` of what is returned cancels its task.
+    """Run the coroutine on the loop, in the caller's context; `cancel()` on the returned future cancels its task.
 
     Raises NoThreads.
     """
@@ -47,12 +47,12 @@ def _run(loop: asyncio.AbstractEventLoop) -> None:
     while True:
         try:
             loop.run_forever()
-        except BaseException:  # SystemExit in a task of an agent's own, say: the other answers go on
+        except BaseException:  # for example SystemExit in an agent's own task: the other answers go on
             log.exception("an agent broke off the event loop")
 
 
 def _forget() -> None:
-    """A process that was forked has no thread but its own."""
+    """A forked process has only the forking thread, and needs a new loop."""
     global _loop, _making
     _loop, _making = None, threading.Lock()
 

@@ -1,4 +1,4 @@
-"""A backend that repeats what it is told, for trying the chat and for tests. Needs no model."""
+"""A backend that repeats each message, for trying the chat and for tests. Needs no model."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class MockBackend:
-    """Answers "Mock response to: " and the message, a word at a time, with the names of its pictures.
+    """Answers "Mock response to: " and the message, word by word, with the names of its pictures.
 
     `delay` is the time between two pieces, in seconds. Remembers which sessions were ended; resuming revives them.
     """
@@ -62,7 +62,7 @@ class MockBackend:
 
 
 class MockReply:
-    """The pieces of one answer; `cancel` ends it also between two pieces."""
+    """The pieces of one answer; `cancel` ends it even during the wait between two pieces."""
 
     def __init__(self, text: str, delay: float) -> None:
         self._pieces = re.findall(r"\s*\S+\s*$|\s*\S+|\s+", text)

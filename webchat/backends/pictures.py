@@ -1,4 +1,4 @@
-"""Pictures on their way to a model, and words in their place for one that does not see them. Knows no file."""
+"""Prepares pictures for a model, or words in their place for a model that sees none. Knows no file."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 MOST_SHOWN, MOST_BYTES = 20, 30 * 2**20
-"""Pictures of one conversation that a model is shown with a question, the newest ones, and bytes of them together."""
+"""The most pictures of a conversation that go with a question, newest first, and the most bytes of them together."""
 BLIND = "{} cannot see pictures. Choose another model, or send the message without them."
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GivenPicture:
-    """A picture that goes with a message. `read` gives its bytes when they are needed; None if they are gone."""
+    """A picture of a message. `read` returns its bytes when they are needed, None if the file is gone."""
 
     name: str
     media_type: str
@@ -22,7 +22,7 @@ class GivenPicture:
     read: Callable[[], bytes | None]
 
     def base64(self) -> str | None:
-        """Its bytes as text; None if they are gone."""
+        """Its bytes in base64; None if the file is gone."""
         data = self.read()
         return None if data is None else base64.b64encode(data).decode()
 
@@ -33,7 +33,7 @@ def pictures_of(item: Mapping[str, Any]) -> Sequence[GivenPicture]:
 
 
 def in_words(item: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The message for a model that does not see its pictures."""
+    """The message with its pictures replaced by words."""
     names = [f"(The picture {picture.name} is not shown to you.)" for picture in item.get("pictures") or ()]
     if not names:
         return item
@@ -42,7 +42,7 @@ def in_words(item: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def newest_shown(messages: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """The messages with as many of the newest pictures as a model is shown; words stand for the others."""
+    """The messages with only the newest pictures, within the limits; the others are replaced by words."""
     count, size = 0, 0
     shown: list[Mapping[str, Any]] = []
     for item in reversed(messages):

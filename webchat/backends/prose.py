@@ -1,27 +1,27 @@
-"""Where in a Markdown text its end stands: in code, at the beginning of a line. Knows no model."""
+"""Tells whether the end of a growing Markdown text is in code or at the beginning of a line. Knows no model."""
 
 from __future__ import annotations
 
 import re
 
 LOOKED_AT = 100
-"""Characters at the beginning of a line in which a fence may stand."""
+"""Characters at the beginning of a line that are searched for a fence."""
 _FENCE = re.compile(r"[\s>]*(?:[-*+]|\d{1,9}[.)])?\s*(`{3,}|~{3,})")
 _TICKS = re.compile("`+")
 _QUOTES = "([{'\"“‘„«`=<"
 
 
 class Prose:
-    """A text that grows. What was added is read when something is asked, so that adding costs nothing."""
+    """A growing text. Added text is parsed only when a property is read, so that adding is cheap."""
 
     def __init__(self) -> None:
         self._new: list[str] = []
         self._fence = ""
-        """The fence that is open, "" for none."""
+        """The open fence, "" for none."""
         self._head = ""
         """The beginning of the last line."""
         self._ticks = 0
-        """Backticks in a row count once."""
+        """A run of backticks counts once."""
         self._end = ""
 
     def add(self, text: str) -> None:
@@ -29,9 +29,9 @@ class Prose:
 
     @property
     def is_break(self) -> bool:
-        """Whether something of its own may begin here: at a line's beginning, or without a blank before it.
+        """Whether a tag here would be markup: at the beginning of a line, or without a space before it.
 
-        In code, behind an opening bracket or a quotation mark it may not.
+        In code, and after an opening bracket or quotation mark, it is text.
         """
         if self.is_in_code:
             return False

@@ -1,4 +1,4 @@
-"""Quotes others' error messages in our own. Knows no protocol."""
+"""Quotes the error messages of other programs in our own. Knows no protocol."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ QUOTED_CHARACTERS = 200
 
 
 def quoted(said: str, secrets: Iterable[str] = (), most: int = QUOTED_CHARACTERS) -> str:
-    """The beginning of it in quotation marks, in one line and without these secrets; "" for nothing, and for a page."""
+    """The text's beginning in quotation marks, in one line and without these secrets; "" if it is empty or HTML."""
     text = "".join(" " if unicodedata.category(character)[0] == "C" else character for character in said)
     text = " ".join(text.split())
     if not text or re.search(r"<\s*[!/a-z]", text, re.I):
@@ -20,7 +20,7 @@ def quoted(said: str, secrets: Iterable[str] = (), most: int = QUOTED_CHARACTERS
 
 
 def without(secrets: Iterable[str], text: str) -> str:
-    """The text with each of these secrets taken out."""
+    """The text without these secrets."""
     for secret in secrets:
         text = text.replace(secret, "[key]")
     return text

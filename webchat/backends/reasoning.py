@@ -1,4 +1,4 @@
-"""Tells a model's reasoning from its answer where both come as one text. Knows no network and no JSON."""
+"""Separates a model's reasoning from its answer if both come as one text. Knows no network and no JSON."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from webchat.backends import Event, Piece
 from webchat.backends.prose import Prose
 
 LONGEST_ASIDE = 2**16
-"""Characters of reasoning within an answer that are held back until it is closed."""
+"""Characters of reasoning in the middle of an answer that are held back until its closing tag."""
 LONGEST_TAG = 200
 REASONED = Event("reasoned")
 _NAMES = ("think", "thinking", "thought", "thoughts", "reason", "reasoning")
-# Mistral's, Kimi's, Cohere's, and those of open reasoning sets; then the names that most others use.
+# The tags of Mistral, Kimi, Cohere and open reasoning data sets; most other models use the names above.
 _OPENING = ("[THINK]", "◁think▷", "<|START_THINKING|>", "<|begin_of_thought|>")
 _CLOSING = ("[/THINK]", "◁/think▷", "<|END_THINKING|>", "<|end_of_thought|>")
 _IN_HEADERS = ("<|start|>", "<|channel|>", "<|constrain|>", "<|message|>")
@@ -40,41 +40,42 @@ _RECIPIENT = re.compile(r"to=(?:functions\.)?([\w.-]+)")
 
 
 class ReasoningSplitter:
-    """The pieces of an answer in which reasoning may stand in tags, several times, nested, or closed without opening.
+    """Splits an answer that may contain reasoning in tags: several times, nested, or without an opening tag.
 
-    A tag counts at the beginning of a line or where no blank is before it, and not in code: else it is what the answer
-    speaks of. If reasoning is closed that was never opened, the text so far is told to have been reasoning by an
-    event of the kind "reasoned". The channels of OpenAI's harmony format are understood, too.
+    A tag counts only at the beginning of a line or without a space before it, and not in code; any other is a part of
+    the text. After a closing tag without an opening one, an event of the kind "reasoned" says that the text so far was
+    reasoning. The channels of OpenAI's harmony format are understood, too.
     """
 
     def __init__(self) -> None:
         self.tool_names: list[str] = []
-        """Tools that were called in harmony's format."""
+        """Names of the tools that were called in the harmony format."""
         self.has_said = self.has_reasoned = False
         """Whether there is any answer so far, and any reasoning."""
         self._had_said = False
-        """The same of the answer before its last part."""
+        """`has_said` before the current part of the answer."""
         self._held = ""
-        """What may be the beginning of a tag."""
+        """Text that may be the beginning of a tag."""
         self._blank = ""
-        """White space at the beginning, which belongs to the answer unless reasoning comes first."""
+        """Leading white space, which belongs to the answer unless reasoning comes first."""
         self._state = "answer"
-        """Also "reasoning", "aside" for reasoning within the answer, and "header" and "between" of harmony."""
+        """"answer", "reasoning", "aside" (reasoning in the middle of the answer), or harmony's "header" and
+        "between"."""
         self._is_fresh = True
-        """Whether nothing was said yet in this state."""
+        """Whether there is no text yet in this state."""
         self._after_reasoning = False
         self._is_harmony = False
         self._literal = 0
-        """Opening tags that the answer speaks of; as many closing ones are text, too."""
+        """Opening tags that were text; as many closing ones are text, too."""
         self._prose = Prose()
         self._aside: list[str] = []
         self._aside_size = 0
         self._header = ""
         self._before_header = "answer"
-        """The state in which the header began, and goes on if it turns out to be none."""
+        """The state before the header, to return to if it turns out not to be one."""
 
     def split(self, content: str) -> Iterator[Piece]:
-        """The pieces in the next bit of content; a tag may be split over several bits."""
+        """The pieces in the next chunk of text; a tag may be split over several chunks."""
         if self._state == "answer" and not (self._is_fresh or self._held or _BEGINS_TAG.search(content)):
             self._prose.add(content)
             yield content
@@ -90,7 +91,7 @@ class ReasoningSplitter:
         yield from self._take(rest[:safe])
 
     def flush(self) -> Iterator[Piece]:
-        """What was held back, when nothing more comes."""
+        """What was held back, at the end of the text."""
         held, self._held = self._held, ""
         yield from self._take(held)
         if self._state == "header":
@@ -102,7 +103,7 @@ class ReasoningSplitter:
             yield left
 
     def _take(self, text: str) -> Iterator[Piece]:
-        """Text without a tag."""
+        """Process text without a tag."""
         if self._state == "reasoning":
             text = text.lstrip() if self._is_fresh else text
             if text:
@@ -143,7 +144,7 @@ class ReasoningSplitter:
             yield Event("reasoning", reasoning)
 
     def _end_aside(self) -> str:
-        """What was kept, without its opening tag."""
+        """The kept reasoning without its opening tag."""
         reasoning = "".join(self._aside[1:]).strip()
         self._aside, self._aside_size = [], 0
         return reasoning
@@ -186,7 +187,7 @@ class ReasoningSplitter:
             yield from self._take(tag)
 
     def _was_reasoning(self) -> Iterator[Piece]:
-        """The answer so far has turned out to be reasoning."""
+        """Report that the answer so far was reasoning."""
         if not self._is_fresh:
             self.has_said, self.has_reasoned = self._had_said, True
             yield REASONED
@@ -210,7 +211,7 @@ class ReasoningSplitter:
         return self._state == "header"
 
     def _goes_on_as_header(self, text: str) -> bool:
-        """Whether the header is still one with `text` behind it; "<|message|>" ends a whole one."""
+        """Whether the header is still valid with `text` appended; "<|message|>" ends a complete one."""
         if self._before_header == "between":
             return True
         if text == "<|message|>":
@@ -219,7 +220,7 @@ class ReasoningSplitter:
         return len(header) <= 2 * LONGEST_TAG and bool(_BEGINS_HEADER.fullmatch(header))
 
     def _give_header_back(self) -> Iterator[Piece]:
-        """What looked like a header and was none is what the text speaks of."""
+        """What looked like a header is text."""
         header, self._header, self._state = self._header, "", self._before_header
         yield from self._take(header)
 
@@ -229,7 +230,7 @@ class ReasoningSplitter:
         recipient = _RECIPIENT.search(header)
         if recipient:
             self.tool_names.append(recipient[1])
-        # What came before the first channel was written into one that the chat's template had opened.
+        # Text before the first channel belongs to a channel that the chat template has opened.
         if not self._is_harmony and not self._is_fresh and channel and channel[0] == "final":
             yield from self._was_reasoning()
         self._is_harmony = True
@@ -242,7 +243,7 @@ class ReasoningSplitter:
 
 
 def _unfinished(text: str) -> int:
-    """Where a tag begins that may go on in what follows; the text's length for none."""
+    """The index of a tag that may continue in the next chunk; the text's length if there is none."""
     begin = max(text.rfind(mark, -2 * LONGEST_TAG) for mark in "<[◁")
     if begin < 0:
         return len(text)
@@ -251,7 +252,7 @@ def _unfinished(text: str) -> int:
 
 
 def without_reasoning(text: str) -> str:
-    """The answer in a text."""
+    """The text without the reasoning in it."""
     said: list[str] = []
     splitter = ReasoningSplitter()
     for piece in (*splitter.split(text), *splitter.flush()):

@@ -1,4 +1,4 @@
-"""Messages for people about a model server's errors, by HTTP status, without secrets."""
+"""Messages for people about errors of model servers and agents, by HTTP status, without secrets."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ TOO_LONG = (
 )
 USED_UP = "The quota or credit at {} is used up. Add some there, or choose another model in the settings.{}"
 BROKEN_OFF = "The agent broke off its answer. Try again."
-# OpenAI's and llama.cpp's codes, then the words that others use.
+# The codes of OpenAI and llama.cpp, then other servers' wording.
 _TOO_LONG = re.compile(
     r"context_length_exceeded|exceed_context_size|context (length|size|window)|maximum context|prompt is too long", re.I
 )
-# OpenAI's, DeepSeek's, OpenRouter's and others' codes: no waiting brings credit back.
+# The codes of OpenAI, DeepSeek, OpenRouter and others for used-up credit: waiting does not help.
 _USED_UP = re.compile(
     r"insufficient[ _](quota|balance|funds|credits?)|billing_(hard_limit|not_active)|payment[ _]required|"
     r"out of credits?|credit balance is too low|arrearage",
@@ -31,7 +31,7 @@ _UNREACHED = re.compile("Connect|Timeout")
 
 
 def is_too_long(status: int, said: str) -> bool:
-    """Whether a server's answer with this status and text means that the conversation is too long."""
+    """Whether this status and text of a server mean that the conversation is too long."""
     return status == 413 or (status in (400, 422) and speaks_of_length(said))
 
 
@@ -40,12 +40,12 @@ def speaks_of_length(said: str) -> bool:
 
 
 def is_used_up(status: int, said: str) -> bool:
-    """Whether it means that a quota or credit is used up."""
+    """Whether they mean that a quota or credit is used up."""
     return status == 402 or (status in (400, 403, 429) and bool(_USED_UP.search(said)))
 
 
 def of_status(status: int, where: str, headers: Mapping[str, str], *, key_in: str = "", said: str = "") -> str | None:
-    """The sentence for 401, 402, 403, 429 and 5xx, None for any other; `said` is appended if a server gives reasons."""
+    """The message for 401, 402, 403, 429 and 5xx, else None; `said`, the server's reason, is appended."""
     if status == 401:
         return f"{where} did not accept the key. Check it{key_in}."
     if status == 402:
@@ -60,7 +60,7 @@ def of_status(status: int, where: str, headers: Mapping[str, str], *, key_in: st
 
 
 def retry_after(headers: Mapping[str, str]) -> int | None:
-    """The seconds of a Retry-After header (RFC 9110, 10.2.3), also if it gives a date; None if it is missing."""
+    """The seconds of a Retry-After header (RFC 9110, 10.2.3), which may also be a date; None if it is missing."""
     given = headers.get("retry-after", "").strip()
     if re.fullmatch(r"\d{1,6}(\.\d+)?", given):
         return math.ceil(float(given))
@@ -79,13 +79,13 @@ def _when(headers: Mapping[str, str]) -> str:
 
 
 def of_agent(error: BaseException) -> BaseException:
-    """The error to show people for an agent's exception; the exception itself if it is for people, or unknown.
+    """The error to show people for an agent's exception, or the exception itself if it is for people or unknown.
 
-    Quotes nothing of it: the log has it.
+    Quotes nothing of the exception: that is in the log.
     """
     if isinstance(error, WebChatError):
         return error
-    if type(error) is ValueError:  # which says of a backend that the session has ended, and nothing of the kind here
+    if type(error) is ValueError:  # in a backend it means that the session has ended, but not here
         return unforeseen(error)
     sentence = BROKEN_OFF if type(error).__name__ == "CancelledError" else _sentence(error)
     if sentence is None:
@@ -113,7 +113,7 @@ def _sentence(error: BaseException) -> str | None:
 
 
 def _status(error: BaseException) -> int | None:
-    """The HTTP status that an error names, in one of the ways in which clients do."""
+    """The HTTP status of an error, in any of the attributes in which HTTP clients have it."""
     response = getattr(error, "response", None)
     for owner, name in ((error, "status_code"), (response, "status_code"), (error, "code")):
         status = getattr(owner, name, None)
@@ -123,12 +123,12 @@ def _status(error: BaseException) -> int | None:
 
 
 def _is_about_connection(error: BaseException) -> bool:
-    """Clients have exceptions of their own, which say so in their names."""
+    """HTTP clients have their own exceptions, recognisable by their names."""
     return isinstance(error, ConnectionError | TimeoutError) or bool(_UNREACHED.search(type(error).__name__))
 
 
 def _causes(error: BaseException | None, depth: int = 0) -> Iterator[BaseException]:
-    """An error and what it came from, also out of a group."""
+    """An error and its causes, including those in exception groups."""
     while error is not None and depth < 20:
         yield error
         for member in getattr(error, "exceptions", ()):

@@ -1,4 +1,4 @@
-"""Passes pieces from a function, in a thread or on the event loop, to their reader. Knows no model."""
+"""Passes the pieces that a function produces, in a thread or on the event loop, to their reader. Knows no model."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ from typing import Any
 from webchat import threads
 
 AHEAD = 64
-"""Pieces that are taken from the function before they are read."""
+"""Pieces that are buffered until they are read."""
 
 
 class Relay:
-    """The pieces of what a function returns, to be iterated once.
+    """The pieces that a function returns, to be iterated once.
 
-    It may return an iterator, an asynchronous one, something to await, one piece or None. What is asynchronous runs on
-    the process's event loop, all else in a thread of its own. `cancel`, from any thread, ends the iteration at once: a
-    task on the loop is cancelled, an iterator is closed in its thread as soon as it lets go.
+    The function may return an iterable, an asynchronous iterable, an awaitable, one piece or None. Asynchronous code
+    runs on the process's event loop, anything else in a thread of its own. `cancel`, from any thread, ends the
+    iteration at once: a task on the loop is cancelled, an iterator is closed in its thread as soon as it yields or
+    returns.
     """
 
     def __init__(self) -> None:
@@ -33,17 +34,17 @@ class Relay:
         self._make_room: Callable[[], object] | None = None
 
     def call(self, function: Callable[[], object]) -> Relay:
-        """Begin with what `function` returns. Raises NoThreads."""
+        """Call `function` and start to pass on its pieces. Raises NoThreads."""
         if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
             return self.follow(function())
         threads.start(copy_context().run, "agent", self._call, function)
         return self
 
     def follow(self, upstream: object) -> Relay:
-        """Begin with `upstream`. Raises NoThreads."""
+        """Start to pass on the pieces of `upstream`. Raises NoThreads."""
         if not _is_asynchronous(upstream):
             return self.call(lambda: upstream)
-        from webchat.backends import event_loop  # asyncio takes a while to load, and many never need it
+        from webchat.backends import event_loop  # asyncio takes a while to load, and is often not needed
 
         self._on_cancel(event_loop.submit(self._await(upstream)).cancel)
         return self
@@ -88,7 +89,7 @@ class Relay:
             self._changed.notify_all()
 
     def _tell_of_room(self) -> None:
-        """Called with the lock."""
+        """Wake the producer. Called with the lock held."""
         make_room, self._make_room = self._make_room, None
         self._changed.notify_all()
         if make_room:
@@ -98,7 +99,7 @@ class Relay:
     def _ending_with_errors(self) -> Iterator[None]:
         try:
             yield
-        except BaseException as error:  # whatever it is, it ends this answer alone
+        except BaseException as error:  # any exception, even SystemExit, ends only this answer
             self._end(error)
 
     def _call(self, function: Callable[[], object]) -> None:
@@ -123,13 +124,13 @@ class Relay:
                 pieces.close()
 
     def _put(self, piece: object) -> bool:
-        """Pass a piece on, after a wait for room; whether anybody still reads."""
+        """Pass a piece on after waiting for room. Returns whether anybody still reads."""
         with self._changed:
             self._changed.wait_for(lambda: self._is_over or len(self._arrived) < AHEAD)
             return self._add(piece)
 
     def _add(self, piece: object) -> bool:
-        """Called with the lock."""
+        """Called with the lock held."""
         if not self._is_over:
             self._arrived.append(piece)
             self._changed.notify_all()
@@ -156,7 +157,7 @@ class Relay:
                 await pieces.aclose()
 
     async def _put_on_loop(self, piece: object) -> bool:
-        """The same as `_put` without holding up the loop."""
+        """Like `_put`, without blocking the loop."""
         import asyncio
 
         loop = asyncio.get_running_loop()
@@ -168,7 +169,7 @@ class Relay:
                 room = asyncio.Event()
                 self._make_room = lambda room=room: loop.call_soon_threadsafe(room.set)
             await room.wait()
-        await asyncio.sleep(0)  # the other answers' turn, and a cancellation's: the function may never wait itself
+        await asyncio.sleep(0)  # lets other tasks and a cancellation run: the function may never yield to the loop
         return is_read
 
 
@@ -177,7 +178,7 @@ def _is_asynchronous(upstream: object) -> bool:
 
 
 def _pieces_of(upstream: object) -> Iterator[object]:
-    """A single thing, also one that is no piece at all, is its only piece."""
+    """Anything else, even if it is not a valid piece, is passed on as the only piece."""
     if isinstance(upstream, Iterable) and not isinstance(upstream, str | bytes | Mapping):
         return iter(upstream)
     return iter((upstream,))

@@ -34,16 +34,16 @@ GONE = "The model file {} {}. Put it back and send the message again, or choose 
 RUNTIME = ("psutil", "xllamacpp")
 ANSWERS_AT_ONCE = 2
 TEMPERATURE = 0.3
-"""Where the settings name none. With the runtime's 0.8 models as small as these lose the thread."""
+"""Used if the settings name none. With the runtime's default of 0.8, models as small as these become incoherent."""
 LEAST_CONTEXT = 512  # tokens; with less there is no room for a question and an answer
 
 
 class LocalModel:
-    """A ChatModel on this machine: `model` from the catalogue, fetched into `folder`, or a model file.
+    """A ChatModel on this machine: `model` is a name from the catalogue, downloaded into `folder`, or a model file.
 
-    `context` is in tokens for each conversation, at least 512; `answers_at_once` more wait in the order in which they
-    came; `read_timeout` is in seconds. After `idle` seconds without a message the model is unloaded; 0 is never.
-    `program` is what serves the file.
+    `context` is in tokens for each conversation, at least 512; `answers_at_once` run in parallel, further ones wait in
+    order of arrival; `read_timeout` is in seconds. The model is unloaded after `idle` seconds without a message; 0:
+    never. `program` is the script that serves the file.
     """
 
     def __init__(
@@ -85,21 +85,21 @@ class LocalModel:
         return self.engine.failure
 
     def check(self) -> str | None:
-        """Whether the model's file is here; it is not loaded for that."""
+        """Check that the model's file is here, without loading it."""
         path = self._model
         here = os.access(path, os.R_OK) if isinstance(path, Path) else is_present(path, self._folder)
         return None if here else "The model's file is not here."
 
     def start(self, report: Report) -> None:
-        """Begin to fetch and load the model, and return at once."""
+        """Start to download and load the model; returns at once."""
         self.engine.attempt(report)
 
     def stream(self, messages: Sequence[HistoryItem]) -> LocalReply:
-        """The answer to `messages`; waits, with a status, until the model is fetched and loaded, and for its turn."""
+        """The answer to `messages`; waits, with a status, until the model is loaded, and for its turn."""
         return LocalReply(self.engine, self._line, self._cuts, messages)
 
     def close(self) -> None:
-        """End the model's process. A download goes on, for the next who needs it."""
+        """End the model's process. A download goes on: the next start will need it."""
         self.engine.close()
 
     def _fetch(self, report: Report, cancelled: threading.Event) -> Path:
@@ -109,7 +109,7 @@ class LocalModel:
 
 
 def _still_there(path: Path) -> Path:
-    """The model file, which may have gone since it was chosen. Raises BackendUnavailable."""
+    """The model file. Raises BackendUnavailable if it has been removed since it was chosen."""
     try:
         return checked_file(path)
     except InvalidInput as error:
@@ -146,7 +146,7 @@ def from_settings(settings: Settings) -> ChatModelBackend:
 
 
 def _free_disk(folder: Path) -> int:
-    """In bytes, where the folder is or will be."""
+    """Free bytes on the disk where the folder is or will be."""
     return shutil.disk_usage(next(path for path in (folder, *folder.parents) if path.exists())).free
 
 

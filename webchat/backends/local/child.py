@@ -1,4 +1,4 @@
-"""The model's process: starts it, reads its address, ends it. Knows no session."""
+"""The embedded model's process: starts it, reads its address, ends it. Knows no session."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 PROGRAM = (sys.executable, "-P", str(Path(__file__).with_name("serve.py")))
 TAIL = 40  # lines of what it prints, for the log
 LINE = 2000  # characters of each
-DYING = 1.0  # seconds that a crashed process may take to be gone
+DYING = 1.0  # seconds that a crashed process may take to exit
 NEVER_LOADED = (
     "The model could not be loaded: its file is damaged, or there is too little memory. "
     "Send the message again, or choose another model in the settings."
@@ -41,9 +41,10 @@ UNCOUNTED = "The embedded model does not answer as it should. Send the message a
 
 
 class Child:
-    """A running model. It has been started when this exists, and can be asked when `wait_ready` has returned.
+    """A running model: started by the constructor, ready for requests when `wait_ready` has returned.
 
-    `slots` answers at once, `context` tokens for each, `read_timeout` in seconds, `program` what is run.
+    `slots` is how many answers may run in parallel, `context` the tokens of each; `read_timeout` is in seconds;
+    `program` is the script to run.
     """
 
     def __init__(
@@ -75,7 +76,7 @@ class Child:
         self._printed: deque[str] = deque(maxlen=TAIL)
         self._listener = threading.Thread(target=self._listen, args=(self._process.stderr,), daemon=True)
         self._listener.start()
-        # By standard input: arguments and environment can be read by others.
+        # Sent by standard input: other processes can read arguments and environment.
         self._tell({"path": str(path), "slots": slots, "context": context, "threads": threads, "key": self._key})
 
     @property
@@ -83,9 +84,9 @@ class Child:
         return self._process.pid
 
     def wait_ready(self) -> None:
-        """Return when the model is loaded. Raises BackendUnavailable, and then the process has ended.
+        """Return when the model is loaded. Raises BackendUnavailable after the process has ended.
 
-        Also if `end` was called meanwhile, without a log entry.
+        It does that, without a log entry, also if `end` was called meanwhile.
         """
         assert self._process.stdout  # noqa: S101
         try:
@@ -113,7 +114,7 @@ class Child:
 
     def _last_words(self) -> str:
         """The last output of the ended process."""
-        self._listener.join(DYING)  # it may not have read everything yet
+        self._listener.join(DYING)  # the reader may not have finished yet
         return "".join(self._printed)
 
     def end(self) -> None:
@@ -130,7 +131,7 @@ class Child:
             self._process.wait()
 
     def model(self, max_tokens: int) -> OpenAIModel:
-        """A stream for one answer of at most `max_tokens`."""
+        """The model, as a server whose answers have at most `max_tokens`."""
         return OpenAIModel(
             f"{self._address}/v1",
             "embedded",
@@ -142,9 +143,9 @@ class Child:
         )
 
     def count(self, messages: Sequence[HistoryItem]) -> int:
-        """How many tokens the model reads when it is asked this. Raises BackendUnavailable.
+        """The number of tokens in the prompt for these messages. Raises BackendUnavailable.
 
-        20 ms for 4,000 tokens, also while answers are being written.
+        Takes 20 ms for 4,000 tokens, also while answers are being generated.
         """
         try:
             return int(self._ask("POST", "/v1/chat/completions/input_tokens", {"messages": messages})["input_tokens"])

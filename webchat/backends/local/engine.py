@@ -1,4 +1,4 @@
-"""Keeps the model ready: fetches and loads it, unloads it when idle, and restarts it after a failure.
+"""Keeps the embedded model ready: downloads and loads it, unloads it when idle, and restarts it after a failure.
 
 Knows no conversation.
 """
@@ -30,10 +30,9 @@ def _silent(text: str, progress: float | None) -> None:
 
 
 class Attempt:
-    """One attempt at loading the model, in a thread of its own, which starts at once.
+    """One attempt at loading the model, in a thread of its own that starts at once.
 
-    `ready` gives the child, or raises BackendUnavailable; `status` says what is being done, and how far it has come
-    from 0 to 1.
+    `ready` gives the child, or raises BackendUnavailable; `status` is the current step, and its progress from 0 to 1.
     """
 
     def __init__(self, fetch: Fetch, start: Start, report: Report = _silent) -> None:
@@ -95,9 +94,9 @@ class Attempt:
 
 
 class Engine:
-    """The current attempt: the first message or `start` begins one, the next message after a failure another.
+    """Holds the current attempt: the first message or `start` begins one, the next message after a failure another.
 
-    After `idle` seconds in which nobody used it the model is unloaded, and the next message loads it; 0 is never.
+    The model is unloaded after `idle` seconds without use, and loaded again for the next message; 0: never.
     """
 
     def __init__(self, fetch: Fetch, start: Start, idle: float = 0.0) -> None:
@@ -126,7 +125,7 @@ class Engine:
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
-        """Keeps the model loaded meanwhile."""
+        """While this is entered, the model is not unloaded as idle."""
         with self._attempt_lock:
             self._users += 1
         try:
@@ -145,7 +144,7 @@ class Engine:
             attempt.end()
 
     def _unload_later(self) -> None:
-        """Count the idle time from now on. Called with the lock."""
+        """Start the idle timer. Called with the lock held."""
         if self._unloading:
             self._unloading.cancel()
             self._unloading = None

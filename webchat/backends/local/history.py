@@ -15,7 +15,7 @@ LEFT_OUT = "Earlier messages were left out: they no longer fit the model's memor
 SHORTENED = "The message is longer than the model's memory: its middle was left out."
 GAP = "\n\n[…]\n\n"
 MOST_FOR_ANSWER = 1024  # tokens
-MOST_BYTES_A_TOKEN = 16  # a text with more bytes than this for each token of the context is not worth counting
+MOST_BYTES_A_TOKEN = 16  # a text with more bytes than this per token of the context cannot fit and is not counted
 CLOSE_ENOUGH = 32  # characters
 MAX_CUTS = 1000
 
@@ -33,11 +33,11 @@ class Fitted:
 
 
 class Cuts:
-    """Where conversations have been cut, so that the next message is cut at the same place.
+    """Remembers where conversations were cut, so that the next message is cut at the same place.
 
-    A model that reads the same beginning again reads it from its cache: 0.7 s instead of 59 s for 2,800 tokens
-    (Qwen2.5-Coder 1.5B, 2 cores). So a cut takes more than is needed, and stays until the context is full again.
-    Bounded: the oldest are forgotten.
+    A prompt that begins like the last one is read from the model's cache: 0.7 s instead of 59 s for 2,800 tokens
+    (Qwen2.5-Coder 1.5B, 2 cores). So a cut removes more than necessary, and stays until the context is full again. Only
+    the latest cuts are remembered.
     """
 
     def __init__(self) -> None:
@@ -69,10 +69,10 @@ def _digests(messages: Messages, starts: Sequence[int]) -> list[tuple[int, bytes
 
 
 def fit(messages: Messages, context: int, count: Count, cuts: Cuts) -> Fitted:
-    """As much of the conversation as fits `context` tokens with room for an answer, counted with `count`.
+    """As much of the conversation as fits into `context` tokens with room for an answer, counted with `count`.
 
-    The oldest turns go first, a question with its answer; the system prompt and the last message stay. A last message
-    that is too long on its own keeps its beginning and its end. Never fails for length.
+    The oldest turns are dropped first, each question with its answer; the system prompt and the last message stay. If
+    the last message is too long on its own, its middle is cut out. Never fails because of length.
     """
     budget = context - min(MOST_FOR_ANSWER, context // 4)
 
@@ -97,13 +97,13 @@ def fit(messages: Messages, context: int, count: Count, cuts: Cuts) -> Fitted:
 
 
 def _starts(messages: Messages, first: int) -> list[int]:
-    """Where the conversation may begin: as it does, or with any question."""
+    """The indexes at which the conversation may begin: its first message, or any question."""
     questions = [at for at in range(first + 1, len(messages)) if messages[at]["role"] == "user"]
     return [first, *questions]
 
 
 def _shortened(system: Messages, last: HistoryItem, context: int, budget: int, tokens: Count) -> Fitted:
-    """The last message alone, without its middle; the system prompt, too, if it leaves no room for one."""
+    """Only the last message, without its middle; the system prompt is shortened, too, if it leaves no room."""
     if system and tokens([*system, _without_middle(last, 0)]) > budget // 2:
         kept = system[0]
         system = [_longest(kept, lambda item: tokens([item, _without_middle(last, 0)]) <= budget // 2)]

@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 
 class Line:
-    """Waiting answers in the order in which they came; the first `places` of them are running.
+    """Answers in order of arrival; the first `places` of them are running, the others wait.
 
-    Each is known by the function that is called, from any thread, whenever somebody before it has left.
+    An answer is identified by its callback, which is called, from any thread, whenever an answer has left the queue.
     """
 
     def __init__(self, places: int) -> None:
@@ -22,12 +22,12 @@ class Line:
             self._people.append(moved)
 
     def before(self, moved: Callable[[], object]) -> int:
-        """How many answers must end before this one can begin; 0 when it may."""
+        """How many answers must end before this one may begin; 0: now."""
         with self._people_lock:
             return max(0, self._people.index(moved) - self._places + 1) if moved in self._people else 0
 
     def leave(self, moved: Callable[[], object]) -> None:
-        """Release the place; a no-op without one."""
+        """Release the place, if the answer has one."""
         with self._people_lock:
             if moved not in self._people:
                 return

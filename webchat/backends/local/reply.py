@@ -1,4 +1,4 @@
-"""One answer of the embedded model: waits for it and for its turn, then asks. Knows no session."""
+"""One answer of the embedded model: waits until the model is loaded, then for its turn, then asks. Knows no session."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from webchat.backends.openai.patient import PatientStream
     from webchat.backends.openai.stream import OpenAIStream
 
-TICK = 0.25  # seconds, at most four looks at a status in one
+TICK = 0.25  # seconds: the status is checked at most four times a second
 
 Status = tuple[str, float | None]
 
@@ -26,14 +26,14 @@ Status = tuple[str, float | None]
 class LocalReply:
     """The pieces of one answer, to be iterated once. Raises BackendUnavailable while it is iterated.
 
-    `cancel` from any thread gives up the place in the queue at once, or ends the answer in flight.
+    `cancel`, from any thread, gives up the place in the queue at once, or ends the running answer.
     """
 
     def __init__(self, engine: Engine, line: Line, cuts: Cuts, messages: Messages) -> None:
         self._engine, self._line, self._cuts = engine, line, cuts
         self._messages = messages
         self._moved = threading.Event()
-        self._place = self._moved.set  # one object: the line tells people apart by it
+        self._place = self._moved.set  # one object: the queue identifies the answer by it
         self._cancelled = False
         self._upstream: OpenAIStream | PatientStream | None = None
         self._state_lock = threading.Lock()
@@ -76,7 +76,7 @@ class LocalReply:
         """Yield each new status, until there is none or the answer is cancelled."""
         said: Status | None = None
         while True:
-            self._moved.clear()  # before looking: what changes afterwards ends the wait
+            self._moved.clear()  # cleared before the check, so that a later change ends the wait
             now = status()
             if self._cancelled or now is None:
                 return

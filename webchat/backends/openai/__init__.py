@@ -24,15 +24,15 @@ LISTING_PATIENCE = 5.0
 class OpenAIModel:
     """A ChatModel that asks POST `base_url`/chat/completions.
 
-    `model` may be empty or "auto": the first that GET /models lists is taken; the server is asked again after
-    `follow_after` seconds, and when it does not have that model any more. `connect_timeout` is in seconds;
-    `read_timeout` is how many seconds the server may send nothing, and must be above the time that reading a long
-    conversation takes. A model called "amplifier" or "agent…" is an agent, whose tools work unseen: it may send
-    nothing for `agent_timeout` seconds, None is any number; after `agent_quiet` it is said to be at work.
-    `extra_body` goes into each question (llama.cpp: `{"return_progress": True}`), `headers`, (name, value) each,
-    with each request. `context` is the size of the model's in tokens, 0 if only the server may know it. A name and
-    password in `base_url` serve as Basic authorisation where there is no `api_key`. Raises InvalidInput for an
-    address or a key that cannot be used; without an address, `notice` says what to do.
+    If `model` is empty or "auto", the first one in GET /models is used; the list is requested again after
+    `follow_after` seconds, and when the server no longer has that model. `connect_timeout` is in seconds;
+    `read_timeout` is how many seconds the server may be silent, and must be longer than it takes to read a long
+    conversation. A model called "amplifier" or "agent…" is an agent, whose tool calls are not shown: it may be silent
+    for `agent_timeout` seconds (None: without limit), and after `agent_quiet` seconds of silence a status says that it
+    is still at work. `extra_body` is merged into each question (llama.cpp: `{"return_progress": True}`); `headers`,
+    (name, value) pairs, are sent with each request. `context` is the model's context in tokens, 0 to ask the server for
+    it. A name and password in `base_url` are used for Basic authentication if there is no `api_key`. Raises
+    InvalidInput for an address or a key that cannot be used; without an address, `notice` says what to do.
     """
 
     def __init__(
@@ -71,17 +71,20 @@ class OpenAIModel:
 
     @property
     def is_agent(self) -> bool:
-        """Whether what answers does more than speak; False while its name is unknown."""
+        """Whether the model is an agent; False while its name is unknown."""
         return is_agent(self._choice.known_name)
 
     @property
     def only_speaks(self) -> bool:
-        """False while its name is unknown: it may be an agent."""
+        """Whether asking has no side effects; False while the model's name is unknown: it may be an agent."""
         return bool(self._choice.known_name) and not self.is_agent
 
     @property
     def sees(self) -> bool | None:
-        """Whether the model sees pictures, as far as the server has said; it is asked for that once, briefly."""
+        """Whether the model sees pictures, None if unknown.
+
+        The server's list of models is requested once for that, briefly.
+        """
         return self._connection.sees(lambda: self._choice.known_name, self.list_models)
 
     @property
@@ -96,7 +99,7 @@ class OpenAIModel:
         return other
 
     def stream(self, messages: Sequence[HistoryItem]) -> OpenAIStream | PatientStream:
-        """The answer to `messages`; nothing is sent before it is iterated. Raises BackendUnavailable."""
+        """The answer to `messages`; the request is sent when it is iterated. Raises BackendUnavailable."""
         from webchat.backends.openai.stream import OpenAIStream
 
         server, timeout = self._connection.server(), self._agent_timeout
@@ -112,12 +115,12 @@ class OpenAIModel:
         return PatientStream(stream, lambda: self.is_agent, self._agent_quiet) if not self.only_speaks else stream
 
     def list_models(self, within: float = LISTING_PATIENCE) -> list[str]:
-        """The names of the server's models, in its order; `within` so many seconds. Raises BackendUnavailable."""
+        """The names of the server's models, in its order, `within` so many seconds. Raises BackendUnavailable."""
         with cut_after(within) as wire:
             return self._connection.server().models(wire)
 
     def check(self, within: float = LISTING_PATIENCE) -> str | None:
-        """Why the server could not be asked now, without its name; None if it could."""
+        """Why the server cannot be reached now, without its name; None if it can."""
         if self._endpoint is None:
             return "No model server is set."
         with cut_after(within) as wire:

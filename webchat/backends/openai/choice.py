@@ -1,4 +1,4 @@
-"""Which model of a server is asked: one that was named, or the first that the server lists. Knows no answer."""
+"""Chooses which model of a server is asked: a named one, or the first that the server lists. Knows no answer."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 
 class FirstModel:
-    """The model that a server lists first, as of when it was last asked. Safe to call from any thread."""
+    """The model that a server lists first, cached. Thread-safe."""
 
     def __init__(self, fresh_for: float) -> None:
-        """After `fresh_for` seconds the server is asked again."""
+        """The cached name expires after `fresh_for` seconds."""
         self._fresh_for, self.name = fresh_for, ""
-        """"" until somebody has asked."""
+        """"" until the list has been requested."""
         self._asked_at = 0.0
         self._guard = threading.Lock()
 
@@ -34,18 +34,18 @@ class FirstModel:
 
 
 class ModelChoice:
-    """The model that one session asks. Without a name it follows the server."""
+    """The model of one session. Without a name, it is the first one that the server lists."""
 
     def __init__(self, connection: Connection, named: str) -> None:
         self._connection, self._named = connection, named
 
     @property
     def known_name(self) -> str:
-        """Its name as far as it is known without asking."""
+        """Its name without a request to the server; "" if that is unknown."""
         return self._named or self._connection.first_model.name
 
     def name(self, wire: Wire) -> str:
-        """Its name. Raises BackendUnavailable if the server must be asked and cannot be."""
+        """Its name. Raises BackendUnavailable if the server must be asked and does not answer."""
         first = self._connection.first_model
         if self._named or first.is_fresh:
             return self.known_name
@@ -54,7 +54,7 @@ class ModelChoice:
         return first.name
 
     def other_than(self, refused: str, wire: Wire) -> str:
-        """The first model that the server lists now, if it is another one than it has refused; else ""."""
+        """The first model that the server lists now, if it is not the one that it has just refused; else ""."""
         if self._named:
             return ""
         first = self._connection.first_model

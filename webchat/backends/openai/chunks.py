@@ -1,31 +1,31 @@
-"""Makes few chunks of the many of an HTTP answer: the parser's work is by the chunk. Knows no socket."""
+"""Joins the chunks of an HTTP response into fewer: the parser's cost is per chunk. Knows no socket."""
 
 from __future__ import annotations
 
 import re
 
 MOST_HELD = 2**16
-"""Bytes of one chunk that are waited for; a larger one is passed on as it comes."""
+"""Bytes; a smaller chunk is held until it is complete, a larger one is passed on as it comes."""
 _CHUNKED = re.compile(rb"HTTP/1\.1 [2-9].*\r\ntransfer-encoding: *chunked *\r\n", re.IGNORECASE | re.DOTALL)
 _SIZE = re.compile(rb"([0-9a-fA-F]{1,8})\r\n")
 _SIZE_BEGUN = re.compile(rb"[0-9a-fA-F]{0,8}\r?")
 
 
 class ChunkJoiner:
-    """Passes on one answer from its first byte, with the same body in fewer chunks.
+    """Passes on one response from its first byte, with the same body in fewer chunks.
 
-    What it does not expect (no chunks, their extensions, a header in two parts, damage) it passes on untouched, and all
-    that follows: how to read that is the parser's affair.
+    From anything unexpected on (no chunks, chunk extensions, a header in two parts, damage), the bytes are passed on
+    unchanged, for the parser to deal with.
     """
 
     def __init__(self) -> None:
         self._is_at_head = True
         self._passes_all = False
         self._held = b""
-        """The beginning of a chunk whose end has not come."""
+        """The beginning of an incomplete chunk."""
 
     def feed(self, data: bytes) -> bytes:
-        """What to pass on when these bytes have come, b"" for the end; nothing while a chunk's end is waited for."""
+        """What to pass on now that these bytes have come (b"": the end); nothing while a chunk is incomplete."""
         is_over = not data
         data, self._held = self._held + data, b""
         if self._is_at_head:
@@ -33,7 +33,7 @@ class ChunkJoiner:
         return data if self._passes_all or is_over else self._joined(data)
 
     def _begun(self, data: bytes) -> bytes:
-        """The header, and what came with it."""
+        """The response's header, and the chunks that came with it."""
         self._is_at_head = False
         end = data.find(b"\r\n\r\n") + 4
         if end < 4 or not _CHUNKED.match(data, 0, end):
@@ -42,7 +42,7 @@ class ChunkJoiner:
         return data[:end] + self._joined(data[end:])
 
     def _joined(self, data: bytes) -> bytes:
-        """The chunks that are whole as one, and behind them what is passed on as it is."""
+        """The complete chunks as one, followed by what is passed on unchanged."""
         parts, at = [], 0
         while (found := _SIZE.match(data, at)) and (size := int(found[1], 16)):
             end = found.end() + size
@@ -60,7 +60,7 @@ class ChunkJoiner:
 
 
 def _is_begun(rest: bytes) -> bool:
-    """Whether this is a part of a chunk, not the last one, whose end can be waited for."""
+    """Whether this is the beginning of a chunk that may be held until it is complete; the last, empty one is not."""
     found = _SIZE.match(rest)
     if not found:
         return bool(_SIZE_BEGUN.fullmatch(rest))

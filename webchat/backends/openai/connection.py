@@ -1,4 +1,4 @@
-"""A model server's client, and what is known of the server while it is in use. Knows no answer."""
+"""A model server's client, and what has been learnt about the server so far. Knows no answer."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ NO_SERVER = (
 )
 
 SIGHT_PATIENCE = 2.0
-"""Seconds that a person waits for what a server says of pictures."""
+"""Seconds that a page waits to learn from the server whether the model sees pictures."""
 
 
 class Connection:
-    """The server, which is made when it is first asked: that loads the HTTP client."""
+    """The server, created when it is first used, since that loads the HTTP client."""
 
     def __init__(self, endpoint: Endpoint | None, follow_after: float) -> None:
         self.first_model = FirstModel(follow_after)
@@ -47,7 +47,7 @@ class Connection:
             return self._server
 
     def sees(self, name: Callable[[], str], look: Callable[[float], object]) -> bool | None:
-        """Whether the model of that name sees pictures, None if unknown; `look` is called once to learn of it."""
+        """Whether the model of that name sees pictures, None if unknown; `look` is called once to find out."""
         over = time.monotonic() + SIGHT_PATIENCE
         if not self._has_looked:
             self._has_looked = True
@@ -68,7 +68,7 @@ class Connection:
 
 @contextmanager
 def cut_after(seconds: float) -> Iterator[Wire]:
-    """A wire that is cut when that is not over in time."""
+    """A wire that is cut if the block takes longer than that."""
     from webchat.backends.openai.wire import Wire
 
     wire = Wire()

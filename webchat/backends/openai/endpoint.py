@@ -1,4 +1,4 @@
-"""A model server's address and credentials, which are never shown by accident. Knows no HTTP."""
+"""A model server's address and credentials; keeps the credentials out of what is shown and logged. Knows no HTTP."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ BAD_ADDRESS = (
 )
 HIDDEN = "…"
 BEHIND_BASE = re.compile(r"(/+|/(chat/completions|completions|responses|embeddings|models(/[^/]*)?))$")
-"""What is pasted along with a base URL."""
+"""Endings that people paste along with a base URL."""
 LEAST_KEY, SURELY_KEY = 4, 16
-"""Characters of a key at least, and of a header's value that is taken for one whatever its name."""
+"""The least characters of a key, and of a header's value that counts as a key whatever the header's name is."""
 _HOST = re.compile(r"[\w.-]+|[0-9a-f:.%]*:[0-9a-f:.%]*", re.IGNORECASE)
 _SECRET = re.compile(
     r"(?:^|[-_.])(?:(?:api|access|subscription)[-_.]?)?(?:key|sig|code)(?:$|[-_.])"
     "|token|secret|signature|passw|pwd|credential|auth|cookie",
     re.IGNORECASE,
 )
-"""Names of headers and of fields of a query whose values are keys; "X-Portkey-Provider" is none of them."""
+"""Names of headers and query parameters whose values are keys; "X-Portkey-Provider" is not one of them."""
 _QUERY = re.compile(r"([^=&;?#]+)=([^&;#]*)")
 
 
@@ -34,7 +34,7 @@ _QUERY = re.compile(r"([^=&;?#]+)=([^&;#]*)")
 class Endpoint:
     """An OpenAI-compatible server. `url` has no trailing slash, no query and no credentials; times are in seconds.
 
-    `query` goes with each request, and so do `headers`.
+    `query` and `headers` are sent with each request.
     """
 
     url: str
@@ -45,12 +45,12 @@ class Endpoint:
     connect_timeout: float
     read_timeout: float
     secrets: tuple[str, ...] = field(repr=False)
-    """The texts that must never be shown."""
+    """The strings that must never be shown."""
     query: str = field(default="", repr=False)
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
     def address(self, path: str) -> str:
-        """Where to send what `path`, "/models" say, takes."""
+        """The URL of `path`, for example "/models"."""
         return f"{self.url}{path}{'?' if self.query else ''}{self.query}"
 
     def beside(self, path: str) -> str:
@@ -60,7 +60,7 @@ class Endpoint:
 
     @property
     def has_key(self) -> bool:
-        """Whether anything is sent by which the server could know us."""
+        """Whether any credentials are sent."""
         return bool(self.key or self.login or self.headers or self.query)
 
     @property
@@ -115,7 +115,10 @@ def _base_path(path: str) -> str:
 
 
 def _secrets_of(headers: Sequence[tuple[str, str]]) -> Iterator[str]:
-    """The values that may be keys, and what follows a word as "Bearer". A short value of another name is none."""
+    """The values that may be keys, without a word such as "Bearer".
+
+    A short value counts only if its name says that it is a key.
+    """
     for name, value in headers:
         for text in (value, value.rpartition(" ")[2]):
             if len(text) >= (LEAST_KEY if _SECRET.search(name) else SURELY_KEY):
@@ -123,21 +126,21 @@ def _secrets_of(headers: Sequence[tuple[str, str]]) -> Iterator[str]:
 
 
 def _secrets_in(query: str) -> Iterator[str]:
-    """The values that may be keys, as they are and as they are written."""
+    """The values that may be keys, decoded and as written in the query."""
     for name, value in parse_qsl(query):
         if _SECRET.search(name):
             yield from (value, quote(value, safe=""))
 
 
 def _secrets(login: tuple[str, str] | None) -> Iterator[str]:
-    """The password as it is and in the ways in which it travels. A name without one is a key in its place."""
+    """The password, plain and in its encoded forms. A user name without a password counts as a key."""
     if login:
         secret = login[1] or login[0]
         yield from (secret, quote(secret, safe=""), b64encode(":".join(login).encode()).decode())
 
 
 def without_password(base_url: str) -> str:
-    """The address as it may be shown. What cannot be read as one is not shown at all."""
+    """The address as it may be shown. One that cannot be parsed is not shown at all."""
     try:
         parts = urlsplit(base_url)
         login, at, where = parts.netloc.rpartition("@")
@@ -169,7 +172,7 @@ def _split(base_url: str) -> SplitResult:
 
 
 def _with_scheme(address: str) -> str:
-    """Raises ValueError for a login in an address without one: what cannot be read is not shown either."""
+    """Raises ValueError for a login in an address without a scheme: it could not be kept from being shown."""
     if "://" in address:
         return address
     parts = urlsplit(f"//{address.removeprefix('//')}")
@@ -179,7 +182,7 @@ def _with_scheme(address: str) -> str:
 
 
 def _is_near(parts: SplitResult) -> bool:
-    """Whether servers at such an address rarely speak TLS."""
+    """Whether this looks like an address in the local network, where servers rarely speak TLS."""
     host = parts.hostname or ""
     try:
         return ipaddress.ip_address(host).is_private
@@ -188,7 +191,7 @@ def _is_near(parts: SplitResult) -> bool:
 
 
 def _checked(key: str) -> str:
-    """A header takes visible ASCII alone; what else is in a key came with copying it."""
+    """A header may contain only visible ASCII; anything else in a key was copied by mistake."""
     key = key.strip()
     if not (key.isascii() and key.isprintable()):
         raise InvalidInput("The key for the model server has characters that no key has. Copy it again.")

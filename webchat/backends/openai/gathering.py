@@ -1,6 +1,6 @@
-"""Batches a model server's events in the socket, so that no thread is woken for each token.
+"""Lets a model server's events collect in the socket, so that no thread is woken for each token.
 
-Knows how an HTTP answer ends, and nothing of what is in it.
+Knows how an HTTP response ends, and nothing about its content.
 """
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ import socket
 import time
 
 TICK = 0.03
-"""Seconds between two looks for an answer's end, if nothing else tells of it."""
+"""Seconds between two checks for the response's end, if the system does not report it."""
 PLENTY = 2**13
-"""Bytes that need not gather any more."""
+"""Bytes; with so many there is no point in waiting for more."""
 _CLOSED = getattr(select, "POLLRDHUP", 0)
 
 
 def gather(connection: socket.socket, seconds: float, *, closes: bool) -> None:
-    """Wait that long, at most until the answer has ended or the connection is shut down.
+    """Wait for so many seconds, at most until the response has ended or the connection is shut down.
 
-    `closes`: the server closes the connection after its answer, so that the system tells of the end.
+    `closes`: the server closes the connection after its response, so that the system reports the end.
     """
     told = closes and bool(_CLOSED)
     closed, end = select.poll(), time.monotonic() + seconds
@@ -30,7 +30,7 @@ def gather(connection: socket.socket, seconds: float, *, closes: bool) -> None:
 
 
 def _goes_on(connection: socket.socket) -> bool:
-    """Whether what has gathered does not hold the answer's end, as far as can be seen from outside of TLS."""
+    """Whether the response's end is not among the collected bytes, as far as that can be seen without TLS."""
     try:
         seen = connection.recv(PLENTY, socket.MSG_PEEK | socket.MSG_DONTWAIT)
     except BlockingIOError:

@@ -1,4 +1,4 @@
-"""The events of one answer as they come from a model server. Knows nothing of what they mean."""
+"""Reads the events of one answer from a model server. Does not know what they mean."""
 
 from __future__ import annotations
 
@@ -16,38 +16,40 @@ from webchat.backends.openai.wire import Wire
 
 MAX_EVENT = 2**20
 AT_REST = "webchat-rest"
-"""Stands behind the events that were read at once."""
+"""Marks the end of the events that were read together."""
 ERROR = "error"
-"""The name of an event that ends the answer, whatever its data are."""
+"""The name of an event that ends the answer, whatever its data is."""
 LAST_WORDS = 2**12
-"""Bytes at the end of an answer in which an error may stand that is no event."""
+"""Bytes at the end of an answer that are searched for an error that is not an event."""
 GATHERING, FOR_EACH, LONGEST_GATHERING = 0.1, 0.0025, 0.22
-"""Seconds that the model server's events may gather before they are read, for each answer that is read at once as many
-more, and at most. What gathers may be lost to a kill. Waking a thread for each token costs four times as much."""
+"""Seconds that the model server's events may collect before they are read; seconds to add for each parallel answer; the
+most seconds. Collected events are lost if the process is killed. Waking a thread for each token costs four times as
+much."""
 LONG, GATHERING_LONG = 1_600, 0.2
-"""An answer of which so many characters have come gathers for that long: nobody has read so far yet."""
+"""After so many characters, events may collect for so many seconds: nobody has read that far yet."""
 UNSEEN_END = 0.04
-"""The same at most where we are woken neither by the answer's end nor see it coming."""
+"""The most seconds if the answer's end neither wakes us nor can be seen in the socket."""
 
 
 class Incoming:
-    """Reads the answer to one question, and lets what comes gather before it is read."""
+    """Reads the answer to one question; lets its events collect in the socket before they are read."""
 
     def __init__(self, server: Server, wire: Wire) -> None:
         self._server, self._wire = server, wire
         self.told = 0
-        """Characters of text and reasoning that are out: what follows the first may gather."""
+        """Characters of text and reasoning that have been passed on: events may collect only after the first."""
         self.is_whole = False
-        """Whether what is being read ends with an event, and so with an `AT_REST`."""
+        """Whether what is being read ends with a complete event, so that AT_REST follows."""
         self._is_at_end = False
         """Whether all that the server sends has been read."""
 
     def events(self, response: httpx.Response) -> Iterator[str]:
-        """The data of each event, and AT_REST behind all that was read at once. Raises BackendUnavailable at an error.
+        """The data of each event, and AT_REST after all that was read together. Raises BackendUnavailable at an error.
 
-        The bytes are bounded on their way into the parser, which would keep any number.
+        The size of an event is limited before it reaches the parser, which would buffer any amount.
         """
-        # Nearly all servers send as asked, without an encoding; httpx's look for one costs a quarter of the reading.
+        # Nearly all servers send no content encoding, as requested; httpx's check for one costs a quarter of the
+        # reading.
         is_encoded = "content-encoding" in response.headers
         self._let_gather(response)
         parts = self._bounded(response.iter_bytes() if is_encoded else response.iter_raw())
@@ -62,7 +64,7 @@ class Incoming:
                 yield AT_REST
 
     def _parsed(self, part: bytes, more: Iterator[bytes]) -> Iterator[str]:
-        """The data of the events that begin with this part, which may need more of them to be whole."""
+        """The data of the events that begin in this part; reads more parts if the last event is incomplete."""
         sent = httpx.Response(200, headers={"Content-Type": "text/event-stream"}, content=self._until_whole(part, more))
         for event in EventSource(sent).iter_sse():
             data = event.data.strip()
@@ -78,10 +80,10 @@ class Incoming:
             yield part
 
     def _let_gather(self, response: httpx.Response) -> None:
-        """Have the connection read less often and more at once: once the first text is out, what follows may gather.
+        """Make the connection read less often and more at once, after the first text has been passed on.
 
-        Within the connection's own `read`, since only there it is known that all that was read before is used up.
-        Where the server is slower than that, what it sends is read when it comes.
+        This wraps the connection's own `read`: only when that is called, everything read before has been used. If the
+        server sends more slowly than that, its events are read as they come.
         """
         stream: Any = response.extensions["network_stream"]
         closes = "close" in response.headers.get("connection", "").lower() or response.http_version == "HTTP/1.0"
@@ -105,7 +107,7 @@ class Incoming:
     def _bounded(self, parts: Iterable[bytes]) -> Iterator[bytes]:
         size, tail, last = 0, b"", b""
         for part in parts:
-            if part.endswith(b"\n\n"):  # as nearly all do
+            if part.endswith(b"\n\n"):  # as nearly all parts do
                 size, tail, last = 0, b"", part
                 self.is_whole = True
                 yield part
@@ -119,17 +121,17 @@ class Incoming:
             tail, last = known[-3:], (last + part)[-LAST_WORDS:]
             yield part
         self._is_at_end = True
-        # An event counts without the empty line that should end it, and an error also without the name of a field.
+        # The last event counts even without the empty line that should end it, and an error even without a field name.
         line = last.rstrip().rpartition(b"\n")[2]
         yield (b"\ndata: " + line if line.startswith(b"{") else b"") + b"\n\n"
 
 
 def _is_plain(part: bytes) -> bool:
-    """Whether these whole events have one line of data each, as nearly all have. A parser for all kinds costs more."""
+    """Whether these complete events have one line of data each, as nearly all have: a full parser costs more."""
     has_only_data = part.startswith(b"data:") and b"\r" not in part
     return has_only_data and part.count(b"\n") == 2 * (part.count(b"\n\ndata:") + 1)
 
 
 def _is_torn(data: str) -> bool:
-    """Whether an event that the server did not end is only a part of one."""
+    """Whether an event without an end is incomplete."""
     return data != "[DONE]" and problems.decoded(data) is None

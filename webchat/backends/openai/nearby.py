@@ -26,7 +26,7 @@ def address_at(port: int) -> str:
 
 
 def nearby_servers(own_port: int) -> list[NearbyServer]:
-    """Those that answer within a moment, all asked at once; never the chat's own port. Raises NoThreads."""
+    """The servers that answer quickly, all asked in parallel; never the chat's own port. Raises NoThreads."""
     ports = [port for port in PORTS if port != own_port]
     with ThreadPoolExecutor(len(ports)) as pool:
         try:

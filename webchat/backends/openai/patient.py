@@ -1,4 +1,4 @@
-"""An answer that may be silent for long because an agent works: its pieces, and a status during silence."""
+"""The pieces of an agent's answer, which may be silent for long, with a status during the silence."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 AT_WORK = Event("status", "Still at work")
 AHEAD = 64
-"""Pieces that are read before they are taken."""
+"""Pieces that are buffered until they are taken."""
 LOOKS = 0.5
-"""Seconds after which a thread that waits for room looks whether anybody reads."""
+"""Seconds after which a thread that waits for room checks whether anybody still reads."""
 
 
 def is_agent(model: str) -> bool:
-    """Whether a model of that name is an agent, whose tools work unseen and whose turns are not cheap."""
+    """Whether a model of that name is an agent, whose tool calls are not shown and whose turns are expensive."""
     return model == "amplifier" or model.startswith("agent")
 
 
@@ -30,9 +30,9 @@ class PatientStream:
     """The pieces of `stream`, to be iterated once. `cancel` ends it at once, from any thread."""
 
     def __init__(self, stream: OpenAIStream, works: Callable[[], bool], quiet: float) -> None:
-        """`works` says whether it is an agent that is silent: a model's name may be known only once it is asked.
+        """`works` says whether the silent model is an agent: its name may be known only after it has been asked.
 
-        After `quiet` seconds of silence it is said that the agent is at work.
+        After `quiet` seconds of silence, the status says that the agent is at work.
         """
         self._stream, self._works, self._quiet = stream, works, quiet
         self._arrived: queue.Queue[Piece | Exception | None] = queue.Queue(AHEAD)
@@ -75,7 +75,7 @@ class PatientStream:
         self._put(None)
 
     def _put(self, piece: Piece | Exception | None) -> None:
-        """Wait for room, unless and until nobody reads any more."""
+        """Wait for room, until nobody reads any more."""
         while not self._is_left.is_set():
             with suppress(queue.Full):
                 self._arrived.put(piece, timeout=LOOKS)

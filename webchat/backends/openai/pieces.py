@@ -22,7 +22,7 @@ _REASONS = {
     **dict.fromkeys(("insufficient_system_resource", "network_error", "error", "abort", "aborted"), "broken"),
     **dict.fromkeys(("timeout", "overloaded", "model_error", "interrupted"), "broken"),
 }
-"""What services call the ends for which OpenAI has a name, and those of an answer that is not whole."""
+"""Other services' finish reasons, by OpenAI's name; "broken" for those of an incomplete answer."""
 NOTHING = {
     "length": "The model reached its length limit before it said anything. Ask for less, or raise that limit.",
     "content_filter": "The model server's content filter stopped the answer. Ask in other words.",
@@ -39,7 +39,7 @@ UNSHOWN = "The answer has a part that cannot be shown here ({})."
 LONGEST_REFUSAL = 2_000
 """Characters of a refusal that are kept."""
 MOST_NAMED = 5
-"""Tools that are named."""
+"""Tools that are named in a message at most."""
 MOST_NESTED = 8
 LONGEST_NAME = 200
 _THOUGHTS = ("thinking", "reasoning", "redacted_thinking", "reasoning_text", "summary_text")
@@ -47,13 +47,13 @@ _REASONING = ("reasoning_content", "reasoning", "thinking", "reasoning_details")
 
 
 class Malformed(Exception):
-    """What the server sent has not the shape of a chat completion."""
+    """The server sent something that is not a chat completion."""
 
 
 class AnswerReader:
     """Turns the objects of one answer, streamed or whole, into pieces. Each method raises Malformed.
 
-    The shapes are those of OpenAI's chat completions. `reasoning_content` is DeepSeek's, llama.cpp's and vLLM's name
+    The format is that of OpenAI's chat completions. `reasoning_content` is DeepSeek's, llama.cpp's and vLLM's name
     for what OpenRouter and Ollama call `reasoning`; Mistral and gateways send a list of parts, text and thinking;
     `prompt_progress` is llama.cpp's.
     """
@@ -61,7 +61,7 @@ class AnswerReader:
     def __init__(self) -> None:
         self.finish_reason = ""
         self.model = ""
-        """What the server calls the model; "" while it has said nothing of it."""
+        """The model's name in the answer; "" until the server has sent it."""
         self._usage: Mapping[str, Any] = {}
         self._splitter = ReasoningSplitter()
         self._has_reasoned = False
@@ -69,12 +69,12 @@ class AnswerReader:
         self._tools: dict[Any, str] = {}
         self._unshown: dict[str, None] = {}
         self._tokens: list[str] = []
-        """The texts that were gathered."""
+        """Texts that `gather` has kept."""
 
     def gather(self, chunk: Any) -> bool:  # noqa: ANN401
-        """Keep the text of a chunk that is a token and nothing else, for `gathered`; whether it is one.
+        """Keep the text of a chunk that contains nothing else, for `gathered`. Returns whether it is such a chunk.
 
-        Most chunks are, and what is done with a text costs the same for one token as for twenty.
+        Most chunks are, and processing a text costs the same for one token as for twenty.
         """
         token = _token_of(chunk) if self.model else ""
         if token:
@@ -82,7 +82,7 @@ class AnswerReader:
         return bool(token)
 
     def gathered(self) -> Iterator[Piece]:
-        """The pieces of what was gathered."""
+        """The pieces of the gathered texts."""
         if self._tokens:
             text = "".join(self._tokens)
             self._tokens.clear()
@@ -108,14 +108,15 @@ class AnswerReader:
             yield from self._said(_mapping(choice.get("delta") or choice.get("message")))
 
     def held_back(self) -> Iterator[Piece]:
-        """What was gathered, and what looked like the beginning of a tag and was none."""
+        """The gathered texts, and text that was held back as the possible beginning of a tag."""
         yield from self.gathered()
         yield from self._splitter.flush()
 
     def end(self) -> Iterator[Piece]:
-        """What is known when the answer has ended: the rest, the tokens, and why it ended.
+        """The last pieces: the rest of the text, the token counts, and why the answer ended.
 
-        Raises NothingSaid if that is all, and BackendUnavailable if the server says that it broke the answer off.
+        Raises NothingSaid if the answer is empty, and BackendUnavailable if the server says that it broke the answer
+        off.
         """
         yield from self.held_back()
         if self._usage:
@@ -152,7 +153,7 @@ class AnswerReader:
             yield Event("reasoning", text)
 
     def _parts(self, content: Any) -> Iterator[Piece]:  # noqa: ANN401
-        """A content that is one part, or a list of parts."""
+        """The parts of a content, which is one part or a list of them."""
         for part in content if isinstance(content, list) else [content]:
             if isinstance(part, str):
                 yield from self._splitter.split(_text(part))
@@ -194,7 +195,7 @@ class AnswerReader:
 
     @property
     def _end(self) -> str:
-        """Why the answer ended, in OpenAI's words or as "broken"."""
+        """Why the answer ended: OpenAI's finish reason, or "broken"."""
         reason = self.finish_reason.lower()
         return _REASONS.get(reason, reason)
 
@@ -223,7 +224,7 @@ class AnswerReader:
 
 
 def _token_of(chunk: Any) -> str:  # noqa: ANN401
-    """The text of a chunk that has nothing else to say; "" for any other."""
+    """The text of a chunk that contains nothing else; "" for any other chunk."""
     try:
         choice = chunk["choices"][0]
         delta = choice["delta"]
@@ -238,7 +239,7 @@ def _token_of(chunk: Any) -> str:  # noqa: ANN401
 
 
 def _thought(value: Any, depth: int = 0) -> str:  # noqa: ANN401
-    """The text of reasoning: a string, or parts of it, which gateways nest."""
+    """The text of reasoning: a string, or a list of parts, which gateways nest."""
     if isinstance(value, str):
         return _text(value)
     if isinstance(value, list):
@@ -251,7 +252,7 @@ def _thought(value: Any, depth: int = 0) -> str:  # noqa: ANN401
 
 
 def _progress(progress: Mapping[str, Any]) -> Iterator[Event]:
-    """llama.cpp counts the tokens it still knows (`cache`) as processed; what is left to do is the rest."""
+    """llama.cpp counts cached tokens (`cache`) as processed: leave them out of the progress."""
     total, cache, processed = (progress.get(name) or 0 for name in ("total", "cache", "processed"))
     if not all(isinstance(number, (int, float)) for number in (total, cache, processed)):
         raise Malformed("prompt_progress")
@@ -269,12 +270,12 @@ def _mapping(value: Any) -> Mapping[str, Any]:  # noqa: ANN401
 
 
 def _name(value: Any) -> str:  # noqa: ANN401
-    """A name to show, "" for anything else."""
+    """A name to show, "" if the value is not one."""
     return value[:LONGEST_NAME] if isinstance(value, str) and value.isprintable() else ""
 
 
 def _text(value: Any) -> str:  # noqa: ANN401
-    """JSON can name half a code point, which no file can hold."""
+    """JSON can contain a lone surrogate, which cannot be encoded in a file."""
     if not isinstance(value, str):
         raise Malformed(type(value).__name__)
     try:

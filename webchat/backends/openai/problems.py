@@ -22,7 +22,7 @@ NOT_A_MODEL = "What {} answers is not from a model server. Check the address, wh
 DENIED = "The agent at {} wanted to do what its policy denies. Ask for something else, or change that policy.{}"
 NO_LIST = "{} gives no list of its models. If the address is right, name a model in the settings."
 NO_KEYS = "no_db_connection"
-"""LiteLLM's error for a wrong key: it would look for others in a database, and has none."""
+"""LiteLLM's error for a wrong key: it wants to look it up in a database and has none."""
 KEYLESS = {
     401: "{} wants a key, and none is set. Set it in the settings.{}",
     403: "{} does not allow this, and no key is set. If it wants one, set it in the settings.{}",
@@ -32,7 +32,7 @@ _DECODER = json.JSONDecoder()
 
 
 def of_exception(error: Exception, endpoint: Endpoint, *, begun: bool) -> BackendUnavailable:
-    """The sentence for what httpx raised; `begun` is whether the answer had begun."""
+    """The message for an exception of httpx; `begun` says whether the answer had begun."""
     return BackendUnavailable(_of_exception(error, endpoint, begun))
 
 
@@ -87,7 +87,7 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 def of_status(
     status: int, headers: Mapping[str, str], body: bytes, endpoint: Endpoint, model: str
 ) -> BackendUnavailable:
-    """The sentence for an answer with an HTTP status other than 2xx; `model` is "" for the list of models."""
+    """The message for an HTTP status other than 2xx; `model` is "" for a request for the list of models."""
     where, said, text = endpoint.where, quotation(decoded(body), endpoint), body.decode("utf-8", "replace")
     if refusals.is_too_long(status, text):
         return BackendUnavailable(refusals.TOO_LONG)
@@ -123,15 +123,15 @@ def _not_found(endpoint: Endpoint, model: str, said: str) -> str:
 
 
 def no_list(endpoint: Endpoint) -> BackendUnavailable:
-    """The error for a list of models without anything in it, not even a page."""
+    """The error for a list of models with an empty body."""
     return BackendUnavailable(NO_LIST.format(endpoint.where))
 
 
 def report_in(answer: Any) -> Any:  # noqa: ANN401
-    """The error that a server sent in the place of a piece of an answer; None if this is none.
+    """The error that a server sent in place of a chunk of an answer; None if this is none.
 
-    OpenAI: {"error": …}; vLLM: {"object": "error", "message", "code"}, and gateways the same without the first. Some
-    gateways put a code of success, and a message such as "Success", into every chunk.
+    OpenAI: {"error": …}; vLLM: {"object": "error", "message", "code"}; gateways: the same without "object". Some
+    gateways put a success code, and a message such as "Success", into every chunk.
     """
     if not isinstance(answer, dict):
         return None
@@ -143,7 +143,7 @@ def report_in(answer: Any) -> Any:  # noqa: ANN401
 
 
 def of_report(report: Any, endpoint: Endpoint) -> BackendUnavailable:  # noqa: ANN401
-    """The sentence for an error object that came in place of the answer, or in the middle of it."""
+    """The message for an error object that came in place of the answer, or in the middle of it."""
     if _is_denial({"error": report}):
         return BackendUnavailable(DENIED.format(endpoint.where, quotation({"error": report}, endpoint)))
     if refusals.speaks_of_length(json.dumps(report)):
@@ -155,7 +155,7 @@ def of_report(report: Any, endpoint: Endpoint) -> BackendUnavailable:  # noqa: A
 
 
 def _is_denial(answer: Any) -> bool:  # noqa: ANN401
-    """Whether an agent's server says that the agent wanted to do what nobody has approved."""
+    """Whether an agent's server says that an action of the agent was not approved."""
     error = answer.get("error") if isinstance(answer, dict) else None
     return isinstance(error, dict) and error.get("code") == "approval_denied"
 
@@ -177,9 +177,9 @@ def no_models(endpoint: Endpoint) -> BackendUnavailable:
 
 
 def decoded(body: str | bytes) -> Any:  # noqa: ANN401
-    """The JSON in `body`, or None. As text it has no white space around it."""
+    """The decoded JSON in `body`, None if it is invalid. A string must have no white space around it."""
     try:
-        if isinstance(body, str):  # `loads` takes twice as long for one of an answer's many chunks
+        if isinstance(body, str):  # twice as fast as `loads`, which matters for an answer's many chunks
             found, end = _DECODER.raw_decode(body)
             if end == len(body):
                 return found
@@ -189,7 +189,7 @@ def decoded(body: str | bytes) -> Any:  # noqa: ANN401
 
 
 def quotation(answer: Any, endpoint: Endpoint) -> str:  # noqa: ANN401
-    """What the server says of its error, fit for a page: " It says: “…”", or nothing."""
+    """The server's own error message, safe for a page: " It says: “…”", or ""."""
     said = quoted(_message(answer), endpoint.secrets)
     return f" It says: {said}" if said else ""
 
@@ -213,7 +213,7 @@ def _destination(headers: Mapping[str, str]) -> str:
 
 
 def of_check(error: Exception) -> str:
-    """The sentence for what httpx raised, without a name or an address: anybody may read it."""
+    """The message for an exception of httpx, without a name or an address: anybody may read it."""
     reasons = list(_causes(error))
     if isinstance(error, httpx.TimeoutException):
         return LATE
@@ -225,7 +225,7 @@ def of_check(error: Exception) -> str:
 
 
 def of_checked_status(status: int) -> str | None:
-    """The same for the status that a list of models came with. Not every server that answers has such a list."""
+    """The same for the status of GET /models; None if the server is well. Not every model server has that list."""
     if status < 300 or status in (404, 405):
         return None
     if status in (401, 403):

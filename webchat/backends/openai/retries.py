@@ -1,4 +1,4 @@
-"""Whether and when a question that a server has refused is asked again. Knows no network."""
+"""Decides whether and when a request that a model server has refused is sent again. Knows no network."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from webchat.backends import refusals
 
 TRIES = 4
-"""Times that a server which is too busy is asked again."""
+"""Retries at a busy server."""
 PATIENCE = 60.0
-"""Seconds that it may ask us to wait, all waits of one answer together."""
+"""Seconds that a busy server may make us wait, all waits of one answer together."""
 LOADING_PATIENCE = 600.0
-"""The same while it loads its model."""
+"""The same for a server that is loading its model."""
 LONGEST_WAIT = 15.0
-"""Seconds between two looks whether it has loaded it."""
+"""Seconds between two retries while the server is loading its model."""
 BUSY = "{} takes no more questions for now"
 LOADING = "{} is loading its model"
 _IS_LOADING = re.compile(
@@ -26,21 +26,21 @@ _IS_LOADING = re.compile(
 
 @dataclass(frozen=True)
 class Wait:
-    """So many seconds until the next try, and the reason, with {} for the server."""
+    """Wait for `seconds` before the next try; `reason` has {} in place of the server's name."""
 
     seconds: int
     reason: str
 
 
 class Retries:
-    """The tries of one answer. Waits grow, whatever the server asks for, and end."""
+    """The retries of one answer. Waits grow even if the server asks for less, and their sum is limited."""
 
     def __init__(self) -> None:
         self._count = 0
         self._waited = 0.0
 
     def after(self, status: int, headers: Mapping[str, str], said: str) -> Wait | None:
-        """How long to wait after this refusal; None if asking again would be of no use, or has been of none."""
+        """How long to wait after this refusal; None to give up."""
         if refusals.is_used_up(status, said) or headers.get("x-should-retry", "").lower() == "false":
             return None
         if is_loading(status, said):
@@ -59,5 +59,5 @@ class Retries:
 
 
 def is_loading(status: int, said: str) -> bool:
-    """Whether a server is just loading its model: llama.cpp answers 503 then, without a time."""
+    """Whether a server is still loading its model: llama.cpp then answers 503 without Retry-After."""
     return status == 503 and bool(_IS_LOADING.search(said))

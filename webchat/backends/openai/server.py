@@ -1,4 +1,4 @@
-"""The requests to a model server. Knows no conversation."""
+"""Sends requests to a model server. Knows no conversation."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from webchat.errors import BackendUnavailable, NoThreads
 MAX_BODY = 16 * 2**20
 MAX_REFUSAL = 2**16
 FACTS_PATIENCE = 5.0
-"""Seconds that all of what is asked of a model in the background may take."""
+"""Seconds that all background requests about a model may take together."""
 FACTS_LAST = 300.0
-"""Seconds after which a server is asked again what it tells of a model: it may have loaded it otherwise."""
+"""Seconds after which a server is asked about a model again: it may have loaded it with another context."""
 
 
 class Server:
-    """One model server; any number of threads may call it at once. Raises BackendUnavailable if none can be."""
+    """One model server; thread-safe. Raises BackendUnavailable if its address or the proxies' cannot be used."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
@@ -36,7 +36,7 @@ class Server:
         self.sight: dict[str, bool] = {}
         """Whether models see pictures, by name, as far as the server has said."""
         self._contexts: dict[str, int] | None = None
-        """The models' contexts in tokens, 0 if unknown; None while nobody has asked."""
+        """The models' contexts in tokens, 0 if unknown; None if the list has not been requested yet."""
         self._kind: Kind | None = None
         self._facts: dict[str, Facts] = {}
         self._facts_asked: dict[str, float] = {}
@@ -46,14 +46,14 @@ class Server:
 
     @property
     def answers(self) -> int:
-        """How many are asked for or read at this moment."""
+        """How many answers are being requested or read now."""
         return len(self._asked)
 
     @contextmanager
     def ask(self, question: Mapping[str, Any], wire: Wire, patience: float | None) -> Iterator[httpx.Response]:
-        """The response to POST /chat/completions, not read yet, which may be silent for `patience` seconds.
+        """The unread response to POST /chat/completions; `patience` is the read timeout in seconds.
 
-        Raises what httpx raises.
+        Raises httpx's exceptions.
         """
         url = self.endpoint.address("/chat/completions")
         self._asked.add(wire)
@@ -65,7 +65,7 @@ class Server:
             self._asked.discard(wire)
 
     def check(self, wire: Wire) -> str | None:
-        """What keeps the server from answering, as far as its list of models shows; None if nothing does."""
+        """Why the server cannot answer, as far as a request for its list of models shows; None if it can."""
         url, seconds = self.endpoint.address("/models"), self.endpoint.connect_timeout
         try:
             with self._client.stream("GET", url, timeout=seconds, extensions={"trace": wire.trace}) as response:
@@ -76,7 +76,7 @@ class Server:
             wire.release()
 
     def models(self, wire: Wire) -> list[str]:
-        """The names from GET /models, in the server's order; no model's has characters that do not show.
+        """The names from GET /models, in the server's order, without those that contain unprintable characters.
 
         Raises BackendUnavailable.
         """
@@ -104,10 +104,10 @@ class Server:
         return [*named]
 
     def context_of(self, *names: str) -> int:
-        """How many tokens a model's context has, as far as its server has said; 0 if that is not known.
+        """The size of a model's context in tokens, as far as its server has said; 0 if unknown.
 
-        The first is the one that was asked. What nobody has asked for yet is asked for in the background, for the next
-        answer.
+        `names` are the model's names, first the requested one. What is not known yet is requested in the background,
+        for the next answer.
         """
         if self._contexts is None or self._is_worth_asking(names[0]):
             with suppress(NoThreads):
@@ -118,9 +118,9 @@ class Server:
         return next(filter(None, (*known, *listed)), 0)
 
     def learn(self, model: str, wire: Wire) -> None:
-        """Ask what a server of a known kind tells of a model beside its list, if nobody has for some time.
+        """Ask a server of a known kind for more than its list says about a model, unless it was asked recently.
 
-        Nothing is known of it as long as the server cannot be asked.
+        If the server does not answer, the facts stay unknown.
         """
         kind = self._kind
         if not kind or not self._is_worth_asking(model):
@@ -161,7 +161,7 @@ class Server:
 
 @contextmanager
 def told(endpoint: Endpoint, wire: Wire) -> Iterator[None]:
-    """Turns what httpx raises into BackendUnavailable."""
+    """Converts httpx's exceptions into BackendUnavailable."""
     try:
         yield
     except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
@@ -191,7 +191,7 @@ def opening(response: httpx.Response, limit: int) -> bytes:
 
 
 def _context_of(entry: Mapping[str, Any]) -> int:
-    """The size of a model's context in its entry of the list, 0 if that does not say it. Each server has its word."""
+    """The size of a model's context in its entry of the list, 0 if missing. Each server has its own field for it."""
     meta = entry.get("meta")
     for fields in (entry, meta if isinstance(meta, dict) else {}):
         for name in ("max_model_len", "context_length", "context_window", "max_context_length", "n_ctx"):
@@ -202,7 +202,7 @@ def _context_of(entry: Mapping[str, Any]) -> int:
 
 
 def _check_host(url: str) -> None:
-    """Raises BackendUnavailable for "a..b" or "xn--a", which would later make a UnicodeError of a question."""
+    """Raises BackendUnavailable for names such as "a..b" or "xn--a", at which a request would raise UnicodeError."""
     try:
         asked = httpx.URL(url)
         _ = asked.host, asked.raw_host.decode("ascii").encode("idna")
@@ -211,19 +211,18 @@ def _check_host(url: str) -> None:
 
 
 def _timeout(endpoint: Endpoint, patience: float | None) -> httpx.Timeout:
-    """`patience` is for what the server sends; what is sent to it may take as long as ever."""
+    """`patience` limits reading only; sending keeps its own limit."""
     return httpx.Timeout(endpoint.read_timeout, read=patience, connect=endpoint.connect_timeout, pool=None)
 
 
 def _client(endpoint: Endpoint) -> httpx.Client:
     """A client for one endpoint. Raises BackendUnavailable if the environment's proxies cannot be used.
 
-    The environment (HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE) counts for a server elsewhere. A loopback server is never
-    asked through a proxy, which would send the conversation away to a machine that cannot answer; httpx would do so
-    where NO_PROXY does not say otherwise. Redirects are not followed: the key is for this address alone. A connection
-    serves one answer, so that cutting it hits no other and none has gone stale since the last; the server is asked to
-    close it, which shows us at once that the answer has ended. Where there can be no TLS, no certificates are loaded:
-    that saves 20 ms and 1 MB.
+    The environment (HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE) applies to servers on other machines. For a loopback server
+    no proxy is used: it would send the conversation to a machine that cannot reach the server, as httpx does unless
+    NO_PROXY says otherwise. Redirects are not followed: the key is for this address alone. Each connection serves one
+    answer, so that cutting it affects no other and none is stale; the server is asked to close it, which shows us at
+    once that the answer has ended. Without TLS no certificates are loaded: that saves 20 ms and 1 MB.
     """
     headers = {"Accept-Encoding": "identity", "Connection": "close", "User-Agent": "webchat"}
     if endpoint.key:

@@ -1,7 +1,7 @@
-"""Which models see pictures, as far as a server says: in its list of models, or when it refuses one. Knows no server.
+"""Finds out which models see pictures, from a server's list of models or its refusal of a picture. Knows no server.
 
-There is no standard for it. llama.cpp and Ollama list capabilities, Mistral an object of them, OpenRouter the
-modalities of a model's input; of the others only the refusal tells.
+There is no standard for it. llama.cpp and Ollama list capabilities, Mistral an object of them, OpenRouter the input
+modalities of a model; with others only the refusal tells.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _ABOUT_THIS_ONE = re.compile(
 
 
 def sight_of(listed: Mapping[str, Any]) -> dict[str, bool]:
-    """Whether the models of a server's list see pictures, by name, as far as it says."""
+    """Whether the models in a server's list see pictures, by name; only those of which the list says so or not."""
     return dict(_sight_of(listed))
 
 

@@ -25,15 +25,15 @@ if TYPE_CHECKING:
     from webchat.backends.openai.choice import ModelChoice
 
 OF_MODEL = (400, 404, 422, 500)
-"""Statuses with which servers say that they do not have a model."""
+"""Statuses that servers send if they do not have the model."""
 USAGE = {"stream_options": {"include_usage": True}}
 
 
 class OpenAIStream:
     """The pieces of one answer, to be iterated once. Raises BackendUnavailable while it is iterated.
 
-    `cancel` from any thread ends the iteration within milliseconds and breaks the connection off, also before the
-    first byte came; only a connection that is still being made is waited for, and closed as soon as it exists.
+    `cancel`, from any thread, ends the iteration within milliseconds and cuts the connection, even before the first
+    byte has come; a connection that is still being made is closed as soon as it exists.
     """
 
     def __init__(
@@ -47,15 +47,15 @@ class OpenAIStream:
         names_model: bool = True,
         context: int = 0,
     ) -> None:
-        """`agent_timeout` is in the place of the server's read timeout where an agent answers; None is any time.
+        """`agent_timeout` replaces the server's read timeout if the model is an agent; None: without limit.
 
-        `names_model`: an event tells if the server says that another model writes than the one asked for. `context`
-        is the size of the model's in tokens, 0 if only the server may know it.
+        `names_model`: yield an event if the answer names another model than the requested one. `context` is the model's
+        context in tokens, 0 to ask the server for it.
         """
         self._server = server
         self._model = model
         self._is_renewed = False
-        """Whether another model was asked in the place of one that the server has no longer."""
+        """Whether another model has replaced one that the server no longer has."""
         self._agent_timeout = agent_timeout
         self._shown = Shown(messages)
         self._question = {"stream": True, **extra_body}
@@ -92,7 +92,7 @@ class OpenAIStream:
         return problems.of_exception(error, self._server.endpoint, begun=self._begun)
 
     def _together(self) -> Generator[Piece, None, None]:
-        """The pieces; texts that were read at once are one, since whatever is done with them costs by the piece."""
+        """The pieces, with texts that were read together joined: all later processing costs per piece."""
         texts: list[str] = []
         try:
             for piece in self._pieces():
@@ -127,7 +127,7 @@ class OpenAIStream:
         yield from self._pieces()
 
     def _refused(self, response: httpx.Response, refusal: bytes, *, is_about_usage: bool) -> Iterator[Piece]:
-        """Wait or change the question, for another try. Raises BackendUnavailable if that would be of no use."""
+        """Wait, or change the question, before another try. Raises BackendUnavailable if another try is useless."""
         status, headers = response.status_code, response.headers
         if self._shown.is_refused(status, refusal):
             self._server.sight[self._asked_model] = False
@@ -159,7 +159,7 @@ class OpenAIStream:
         return self._whole(response)
 
     def _streamed(self, response: httpx.Response) -> Iterator[Piece]:
-        """An answer is whole with a finish reason or with [DONE]: a cut connection can look like a good end."""
+        """An answer is complete only with a finish reason or [DONE]: a cut connection can look like a normal end."""
         reader, done = AnswerReader(), False
         try:
             for data in self._incoming.events(response):
@@ -194,7 +194,7 @@ class OpenAIStream:
         yield from self._ended(reader)
 
     def _ended(self, reader: AnswerReader) -> Iterator[Piece]:
-        """The answer's end, with the size of the model's context if that is known."""
+        """The answer's last pieces; the usage gets the size of the model's context, if known."""
         for piece in reader.end():
             if isinstance(piece, Event) and piece.kind == "usage":
                 size = self._context or self._server.context_of(self._asked_model, reader.model)
@@ -203,13 +203,13 @@ class OpenAIStream:
                 yield piece
 
     def _written_by(self, model: str) -> Iterator[Event]:
-        """Tell which model writes the answer, if it is another than the one that was asked for."""
+        """Report the model that writes the answer, if it is not the requested one."""
         if model and model not in (self._told_model, self._asked_model) and self._names_model:
             yield Event("model", f"{_shown(model)} at {self._server.endpoint.host}")
         self._told_model = model
 
     def _object(self, text: str | bytes) -> Any:  # noqa: ANN401
-        """What the server sent as JSON, or None if it is none. Raises BackendUnavailable for an error object."""
+        """The decoded JSON, None if it is invalid. Raises BackendUnavailable for an error object."""
         sent = problems.decoded(text)
         report = problems.report_in(sent)
         if report is not None:
@@ -218,7 +218,7 @@ class OpenAIStream:
 
 
 def _shown(model: str) -> str:
-    """A model's name; of a file's path, which llama.cpp and others give, the file's name."""
+    """A model's name; of a path, which llama.cpp and others send, the file's name."""
     is_path = model.startswith(("/", "~", ".")) or model[1:3] == ":\\"
     return re.split(r"[/\\]", model.rstrip("/\\"))[-1] if is_path else model
 
@@ -228,7 +228,7 @@ def _is_about_usage(refusal: bytes) -> bool:
 
 
 def _length(piece: Piece) -> int:
-    """The characters of text, or of reasoning."""
+    """The number of characters of text or reasoning."""
     if isinstance(piece, str):
         return len(piece)
     return len(piece.text) if isinstance(piece, Event) and piece.kind == "reasoning" else 0

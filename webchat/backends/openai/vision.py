@@ -1,4 +1,4 @@
-"""The messages of one question with their pictures, as OpenAI-compatible servers take them."""
+"""Formats the messages of one question with their pictures for OpenAI-compatible servers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from webchat.errors import BackendUnavailable
 
 
 class Shown:
-    """The messages, with pictures as long as the model is not found to see none."""
+    """The messages, with pictures until the server says that the model sees none."""
 
     def __init__(self, messages: Sequence[HistoryItem]) -> None:
         self._messages = list(messages)
@@ -22,18 +22,18 @@ class Shown:
         return [{"role": item["role"], "content": _content(item)} for item in newest_shown(self._messages)]
 
     def is_refused(self, status: int, refusal: bytes) -> bool:
-        """Whether the server says that the model does not see what was in them."""
+        """Whether the server says that the model does not see the pictures in them."""
         return any(map(pictures_of, self._messages)) and says_blind(status, refusal.decode("utf-8", "replace"))
 
     def hide(self, label: str) -> None:
-        """Put words in the place of earlier pictures. Raises BackendUnavailable if the question itself has some."""
+        """Replace earlier pictures by words. Raises BackendUnavailable if the question itself has pictures."""
         if pictures_of(self._messages[-1]):
             raise BackendUnavailable(BLIND.format(label))
         self._messages = list(map(in_words, self._messages))
 
 
 def _content(item: HistoryItem) -> str | list[dict[str, Any]]:
-    """A plain text unless there are pictures: not every server takes a list."""
+    """A plain string unless there are pictures: not every server accepts a list."""
     text: str = item["content"]
     urls = [f"data:{picture.media_type};base64,{data}" for picture in pictures_of(item) if (data := picture.base64())]
     if not urls:

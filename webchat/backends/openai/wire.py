@@ -1,4 +1,4 @@
-"""The connections of one answer, and how another thread cuts them. Knows no request."""
+"""The connections of one answer, which another thread may cut. Knows no request."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from webchat.backends.openai.gathering import gather
 class Wire:
     """The connections of one answer; `cut` from any thread frees a reader that waits for the server.
 
-    Closing a response from another thread waits for the reader; shutting its socket down does not. The socket is
-    taken when it is connected, not from the response: a server may be silent before its headers, too. It is a
-    duplicate, so that TLS over it and its closing by httpx do not matter.
+    Closing a response from another thread waits for the reader; shutting its socket down does not. The socket is taken
+    when it is connected, not from the response: a server may be silent before its headers, too. It is duplicated, so
+    that it does not matter if httpx wraps it in TLS or closes it.
     """
 
     def __init__(self) -> None:
         self._cut = threading.Event()
         self._has_gathered = False
-        """Whether there is surely something to read, since it was waited for."""
+        """Whether `gather` has waited, so that there is something to read."""
         self._sockets: list[socket.socket] = []
         self._sockets_lock = threading.Lock()
 
     def trace(self, name: str, info: Mapping[str, Any]) -> None:
-        """For httpx's `trace` extension, which tells of each step of a request."""
+        """For httpx's `trace` extension, which reports each step of a request."""
         if name == "connection.connect_tcp.complete":
             connected = info["return_value"].get_extra_info("socket").dup()
-            connected.settimeout(0)  # a duplicate takes over the time that the other waits
+            connected.settimeout(0)  # a duplicate inherits the timeout of the original
             self._add(connected)
             _join_chunks(info["return_value"], self._gathered)
         if name in ("connection.start_tls.complete", "proxy.start_tls.complete"):
@@ -44,19 +44,19 @@ class Wire:
         return self._cut.is_set()
 
     def pause(self, seconds: float) -> None:
-        """Wait, unless and until it is cut."""
+        """Wait, at most until the wire is cut."""
         self._cut.wait(seconds)
 
     def gather(self, seconds: float, *, closes: bool) -> None:
-        """Let what the server sends gather, unless and until it is cut."""
+        """Let the server's events collect in the socket, at most until the wire is cut."""
         if self._sockets and not self.is_cut:
             gather(self._sockets[-1], seconds, closes=closes)
             self._has_gathered = True
 
     def _gathered(self, max_bytes: int) -> bytes | None:
-        """What has gathered in a socket without TLS, b"" for the end; None if that must be waited for.
+        """What has collected in a socket without TLS, b"" at the end; None if nothing has.
 
-        The usual way to read a socket that has a timeout takes three calls of the system. Raises httpx.ReadError.
+        Reading a socket with a timeout in the usual way takes three system calls. Raises httpx.ReadError.
         """
         if not (self._has_gathered and self._sockets):
             return None
@@ -87,7 +87,7 @@ class Wire:
 
 
 def _join_chunks(stream: Any, gathered: Callable[[int], bytes | None]) -> None:  # noqa: ANN401  (one of httpcore's)
-    """Have what is read from a connection come in fewer chunks; what has `gathered` need not be waited for."""
+    """Make the connection's reads return fewer chunks; bytes that have `gathered` are read without waiting."""
     read_some, joiner = stream.read, ChunkJoiner()
 
     def read(max_bytes: int, timeout: float | None = None) -> bytes:
