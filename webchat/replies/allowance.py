@@ -1,4 +1,4 @@
-"""How much one person may send and keep. Counted in the storage, so for all processes together. Knows no request."""
+"""Limits how much a person may send and store. Counts in the storage, for all processes together. Knows no request."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ What = Literal["messages", "imports"]
 MINUTE = 60.0
 NOT_COUNTED = "What you have sent could not be counted"
 Times = dict[str, dict[str, list[float]]]
-"""By person ("" without sign-in) and kind: when they sent something in the last minute, in seconds since 1970."""
+"""By person ("" without sign-in) and kind: the times of what they sent in the last minute, in seconds since 1970."""
 
 
 class Allowance:
     """The limits for each person. Nothing is counted for a limit that is not set.
 
-    A moment that is further from now than a minute does not count, whether it is past or to come: a server whose clock
-    is wrong keeps nobody out for long.
+    A time that is more than a minute from now, in the past or the future, does not count: a server with a wrong clock
+    locks nobody out for long.
     """
 
     def __init__(self, storage: Storage, limits: Limits, clock: Callable[[], float] = time.time) -> None:
@@ -54,7 +54,7 @@ class Allowance:
         try:
             yield
         except BaseException:
-            with suppress(StorageError):  # a minute later nobody minds; what went wrong first is what is told
+            with suppress(StorageError):  # the count expires within a minute; the first error is reported
                 self._give_back(what, owner, at)
             raise
 
@@ -67,12 +67,15 @@ class Allowance:
             self._require(times, "messages", owner)
 
     def require_room(self, owner: str | None, more: int) -> None:
-        """Raises NoRoom if so many more bytes are too many. Sent at the same time, several messages may be let in."""
+        """Raises NoRoom if so many more bytes exceed the limit.
+
+        Messages sent at the same time may exceed it together.
+        """
         if self._kept and self._storage.kept_by(owner).bytes + more > self._kept:
             raise NoRoom(self._kept)
 
     def forget(self, owner: str | None) -> None:
-        """Forget what was counted of this person. Raises StorageError."""
+        """Delete this person's counts. Raises StorageError."""
         with storing(NOT_COUNTED), self._storage.documents.changing(self._name(owner)) as draft:
             times = _times(draft.data)
             if times.pop(owner or "", None) is not None:
@@ -112,7 +115,7 @@ def _recent(times: list[float], now: float) -> list[float]:
 
 
 def _times(data: bytes | None) -> Times:
-    """What was counted; nothing if it cannot be parsed: it would expire within a minute anyway."""
+    """The counts; none if they cannot be parsed: they would expire within a minute anyway."""
     try:
         found = {} if data is None else json.loads(data)
         return {

@@ -1,4 +1,4 @@
-"""A backend in use: what it has been told of each session, and when it is closed. Knows no file."""
+"""A backend in use: tracks what it knows of each session, and closes it when unused. Knows no file."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Past = Sequence[Mapping[str, Any]]
 
 
 class AttachedBackend:
-    """One backend. When another takes its place, it is closed after its last answer has ended.
+    """One backend. When another one replaces it, it is closed after its last answer has ended.
 
     Tracks the last message that the backend has seen in each session; if the conversation has continued differently,
     the backend is given the whole history again. Errors of the backend are converted by `backend_errors`.
@@ -57,14 +57,14 @@ class AttachedBackend:
         return info
 
     def take_up(self, session_id: str, past: Past) -> None:
-        """Give the backend this history in place of what it knew."""
+        """Resume the session in the backend with this history."""
         sees = abilities.seeing(self.backend) is not None
         with backend_errors():
             self.backend.resume_session(session_id, past_for(self._read_picture, session_id, past, shown=sees))
         self._know(session_id, _last(past))
 
     def sees(self, options: SessionOptions) -> bool | None:
-        """Whether the model of a session with these options sees pictures; None if only asking it would tell."""
+        """Whether the model of a session with these options sees pictures; None if only sending one would show it."""
         able = abilities.seeing(self.backend)
         return able.sees(options) if able else False
 
@@ -107,16 +107,16 @@ class AttachedBackend:
 
     @property
     def is_controlled(self) -> bool:
-        """Whether its sessions may have controls."""
+        """Whether the backend's sessions may have controls."""
         return abilities.controlled(self.backend) is not None
 
     def controls(self, session_id: str) -> Controls:
-        """What the session lets people choose now."""
+        """The session's current controls."""
         able = abilities.controlled(self.backend)
         return able.controls(session_id) if able else Controls()
 
     def set_control(self, session_id: str, select_id: str, value: str) -> None:
-        """Choose for the session. Raises InvalidInput for what is not offered."""
+        """Set a control of the session. Raises InvalidInput for a value that is not offered."""
         selects = self.controls(session_id).selects
         offered = next((select.options for select in selects if select.id == select_id), ())
         able = abilities.controlled(self.backend)
@@ -127,17 +127,20 @@ class AttachedBackend:
 
     @property
     def keeps_sessions(self) -> bool:
-        """Whether it has sessions of its own."""
+        """Whether the backend stores sessions of its own."""
         return abilities.session_keeping(self.backend) is not None
 
     def own_sessions(self) -> Sequence[OwnSession]:
-        """Its own sessions, the newest first. May start an agent."""
+        """The backend's own sessions, newest first. May start an agent."""
         able = abilities.session_keeping(self.backend)
         with backend_errors():
             return able.own_sessions() if able else ()
 
     def bring_in(self, own_id: str) -> tuple[str, OwnSession, Sequence[Mapping[str, str]]]:
-        """A session of ours that continues one of its own; see `SessionKeeping`. Raises InvalidInput."""
+        """Create a session of ours that continues one of the backend's own; see `SessionKeeping`.
+
+        Raises InvalidInput.
+        """
         able = abilities.session_keeping(self.backend)
         if able is None:
             raise InvalidInput("This backend has no sessions of its own.")
@@ -150,17 +153,17 @@ class AttachedBackend:
 
     @property
     def names_itself(self) -> bool:
-        """Whether its sessions have titles of their own, which cost no question."""
+        """Whether the backend names its sessions itself, without being asked."""
         return abilities.self_titling(self.backend) is not None
 
     def own_title(self, session_id: str) -> str:
-        """What the backend calls the session by now; "" for nothing."""
+        """The backend's current title of the session; "" if it has none."""
         able = abilities.self_titling(self.backend)
         with backend_errors():
             return (able.own_title(session_id) if able else None) or ""
 
     def only_speaks(self, options: SessionOptions) -> bool:
-        """Whether asking it in a session with these options has no side effects."""
+        """Whether asking the backend in a session with these options has no side effects."""
         return abilities.only_speaks(self.backend, options)
 
     @property
@@ -168,7 +171,7 @@ class AttachedBackend:
         return abilities.titling(self.backend) is not None
 
     def suggest_title(self, past: Past, options: SessionOptions) -> Iterable[Piece]:
-        """What the backend would call a conversation; nothing if it names none."""
+        """The backend's suggestion for a title, in pieces; none if it names no sessions."""
         able = abilities.titling(self.backend)
         with backend_errors():
             return able.suggest_title([in_words(item) for item in past], options) if able else ()
@@ -180,9 +183,9 @@ class AttachedBackend:
         self._known.pop(session_id, None)
 
     def learned(self, session_id: str, past: Past, message_id: str | None) -> None:
-        """Note that the backend, asked after `past`, knows the session up to that message; None: unknown.
+        """Note that the backend, which was asked after `past`, knows the session up to that message; None: unknown.
 
-        If it was given another history meanwhile, its state is unknown, too.
+        If it has been given another history in the meantime, its state is unknown, too.
         """
         before = self._known.pop(session_id, None)
         if message_id is not None and before == _asking(past):
@@ -231,7 +234,7 @@ class AttachedBackend:
             self.close()
 
     def retire(self) -> None:
-        """Close the backend when nobody uses it any more."""
+        """Close the backend as soon as nobody uses it."""
         self.enter()
         self._retired = True
         self.leave()
@@ -257,12 +260,12 @@ class Question:
 
     @property
     def label(self) -> str:
-        """Which model answers; a model that the server chooses may be known only when it has been asked."""
+        """Which model answers; if the server chooses the model, it may be known only after the first answer."""
         return self._answerer.label(self._options)
 
     @property
     def early(self) -> bool:
-        """Whether it may be asked while it is still being saved: if saving fails, asking had no side effects."""
+        """Whether the backend may be asked while the message is still being saved: asking has no side effects."""
         return self._answerer.only_speaks(self._options)
 
     def __call__(self, *, again: bool) -> Iterable[Piece]:

@@ -1,4 +1,4 @@
-"""What a person changes in a conversation without asking the model. Knows no backend and no file."""
+"""Changes that a person makes to a conversation without asking the model. Knows no backend and no file."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ Made = TypeVar("Made")
 
 
 class ConversationChanges:
-    """Exchanges with the memory, answers in a person's words, and which branch is shown.
+    """Adds exchanges with the memory, edits answers, and selects the branch to show.
 
-    They are idempotent as sending is. What is held in the queue stays held: no model has answered.
+    Each change is idempotent, like sending. Held messages in the queue stay held, since no model has answered.
     """
 
     def __init__(self, services: Services, rules: ConversationRules) -> None:
@@ -103,7 +103,7 @@ class ConversationChanges:
         return made
 
     def _keep_held(self, turn: Turn) -> None:
-        """What waits for the model's next answer goes on waiting for it."""
+        """Held messages go on waiting for the model's next answer."""
         if not self._storage.queue.items(turn.session_id):
             return
         with storing("The message could not be saved"), self._storage.queue.changing(turn.session_id) as items:

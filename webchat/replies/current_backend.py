@@ -1,4 +1,4 @@
-"""The backend that answers now; another may take its place at any time. Knows no file."""
+"""Holds the current backend, which may be replaced at any time. Knows no file."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ class CurrentBackend:
         self._exchange = threading.Lock()
 
     def use(self, backend: SessionBackend) -> None:
-        """Ask this one from now on. Answers in flight end with the old one, which is then closed."""
+        """Replace the backend. Answers in flight go on with the old one, which is closed after the last of them."""
         with self._exchange:
             old, self.attached = self.attached, AttachedBackend(backend, self._read_picture)
         old.retire()
 
     def engage(self) -> AttachedBackend:
-        """The backend that answers now, kept open until its `leave` is called."""
+        """The current backend, kept open until its `leave` is called."""
         self._before_answer()
         with self._exchange:
             self.attached.enter()
@@ -50,7 +50,7 @@ class CurrentBackend:
 
     @contextmanager
     def engaged(self) -> Iterator[AttachedBackend]:
-        """The same for a block."""
+        """Like `engage`, for a block."""
         attached = self.engage()
         try:
             yield attached

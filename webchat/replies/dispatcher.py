@@ -23,10 +23,10 @@ NAMED_WITHIN = 4
 
 
 class ReplyDispatcher:
-    """Starts the replies of the current backend, and follows each of them up: activity, titles."""
+    """Starts replies of the current backend; notes activity and suggests a title after each."""
 
     def __init__(self, services: Services, context: Callable[[str | None], str]) -> None:
-        """`context` returns what backends that accept it are told about an owner with each conversation."""
+        """`context` returns an owner's memories, for backends that accept them."""
         self._current, self._store, self._supervisor = services.current, services.store, services.supervisor
         self._bus, self._clock, self._context = services.storage.bus, services.clock, context
         self._titles = Titles(self._store, lambda session_id: self._bus.publish(session_id, urgent=True))
@@ -48,7 +48,7 @@ class ReplyDispatcher:
     ) -> ReplyRunner:
         """Start a reply to the question; with `broken` it continues that answer.
 
-        `save` puts the question on the disk; see `ReplySupervisor.begin`.
+        `save` stores the question; see `ReplySupervisor.begin`.
         """
         session_id, answerer = session.session_id, self._current.engage()
         options = self._told(session, answerer)
@@ -75,7 +75,7 @@ class ReplyDispatcher:
     def note_end(
         self, session: WebChatSession, run: ReplyRunner, answerer: AttachedBackend, past: Past, *, is_new: bool
     ) -> None:
-        """Note how a reply has ended, and have the session named. `is_new`: it continues no earlier answer."""
+        """Note how a reply has ended, and ask for a title. `is_new`: it does not continue an earlier answer."""
         # Unless the answer is complete, the backend's state is unknown, and the next question resumes the session.
         # After "continue" it has seen a message that is not in the transcript.
         whole = run.message.status == "complete" and is_new
@@ -85,7 +85,7 @@ class ReplyDispatcher:
         if not run.is_withdrawn:
             self._store.touch(session.session_id, "reply")
         if session.temporary:
-            pass  # its title says nothing of it, so that no browser's history does
+            pass  # a temporary session gets no title: it would stay in the browser's history
         elif answerer.names_itself:
             self._titles.take(session.session_id, session.owner, lambda: answerer.own_title(session.session_id))
         elif whole and len(past) <= NAMED_WITHIN:
@@ -95,7 +95,7 @@ class ReplyDispatcher:
     def _suggest_title(self, session_id: str, owner: str | None, answerer: AttachedBackend, *, reasons: bool) -> None:
         """Ask the model for a title, in the background, if the session has none yet.
 
-        `reasons`: it has reasoned before its answer.
+        `reasons`: the model has reasoned before its answer.
         """
         session = self._store.get(session_id, owner)
         if session is None or session.title_by or not answerer.names_sessions:
@@ -109,7 +109,7 @@ class ReplyDispatcher:
         self._titles.suggest(session, ask, answerer.leave, reasons=reasons)
 
     def _told(self, session: WebChatSession, answerer: AttachedBackend) -> SessionOptions:
-        """All that the backend is told about a session besides its messages."""
+        """The options that the backend receives with a session's messages."""
         told = replace(options_of(session, answerer.takes), temporary=session.temporary)
         if "context" in answerer.takes and not session.temporary:
             told = replace(told, context=self._context(session.owner))

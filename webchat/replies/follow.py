@@ -21,7 +21,7 @@ class Conversations:
     """Each session's transcript, with the reply in flight at its end."""
 
     def __init__(self, storage: Storage, written_here: Callable[[str], ReplyView | None]) -> None:
-        """`written_here` returns the reply that this process writes in a session; others are read from their log."""
+        """`written_here` returns the reply that this process is writing in a session; others are read from the log."""
         self._storage, self._written_here = storage, written_here
 
     def read(self, session_id: str) -> Conversation:
@@ -67,8 +67,8 @@ def text_pieces(
     """One reply's text as it comes, as (new text, the message now), until it has its final status.
 
     `read` returns the current message. A pair with an empty text comes after each `POLL_INTERVAL` without news, so that
-    the caller can check whether its client is still connected, and at the end. When `stopping` is set there is one
-    last look.
+    the caller can check whether its client is still connected, and at the end. After `stopping` is set, the reply is
+    read once more.
     """
     sent, over = "", False
     while not over:
@@ -77,7 +77,7 @@ def text_pieces(
         message = read()
         if message is None:
             return
-        # What was taken for the answer may turn out to be reasoning: then the answer begins again.
+        # Text may turn out later to be reasoning: then the answer begins again.
         known = len(sent) if message.content.startswith(sent) else 0
         yield message.content[known:], message
         if not message.in_flight:

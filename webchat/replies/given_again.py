@@ -1,4 +1,4 @@
-"""The attachments of messages that are sent again. Knows no rule."""
+"""Reads the attachments of messages that are sent again. Knows no rule."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from webchat.storage.protocols import Pictures
 def given_again(
     pictures: Pictures, session_id: str, messages: Sequence[Message | QueuedMessage]
 ) -> list[tuple[str, str | bytes]]:
-    """Their files and pictures, (name, content) each. Raises StorageError."""
+    """The messages' files and pictures as (name, content). Raises StorageError."""
     given: list[tuple[str, str | bytes]] = [(file.name, file.content) for each in messages for file in each.files]
     with storing("The picture could not be read"):
         read = [(one.name, pictures.read(session_id, one.key)) for each in messages for one in each.pictures]

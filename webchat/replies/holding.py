@@ -1,4 +1,4 @@
-"""Whether what waits in a session's queue may be sent by itself. Pure: knows no storage."""
+"""Decides whether a session's queued messages are held. Pure: knows no storage."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from webchat.chat.queued import QueuedMessage
 
 
 def is_held(conversation: Conversation, items: Collection[QueuedMessage]) -> bool:
-    """Whether the last answer is incomplete, or was one when a person went on without the model, who has not answered
-    since. What a memory has said is no answer.
+    """Whether the queue is held: the last answer is incomplete, or was when a person went on without the model, which
+    has not answered since.
+
+    An answer from the memory does not count.
     """
     last = _last(conversation)
     since = max((item.held for item in items if item.held is not None), default=None)
@@ -23,7 +25,7 @@ def is_held(conversation: Conversation, items: Collection[QueuedMessage]) -> boo
 
 
 def held(conversation: Conversation, items: Collection[QueuedMessage]) -> list[QueuedMessage]:
-    """The same messages, which now stay held until the model answers again, if they are held."""
+    """The same messages; if they are held, marked to stay held until the model answers again."""
     if not is_held(conversation, items):
         return [*items]
     return [item if item.returned else replace(item, held=conversation.revision) for item in items]

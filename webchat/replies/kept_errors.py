@@ -1,4 +1,4 @@
-"""Errors that have ended answers, as their messages keep them: whoever asks for such an answer is told the same."""
+"""Stores the errors that ended answers as codes in their messages, and restores them for later requests."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ _CODES: dict[str, type[WebChatError]] = {
     "storage": StorageError,
     "unforeseen": Unforeseen,
 }
-"""What a message's `code` says of its `error`; without one the model could not be reached."""
+"""The error class for a message's `code`; without a code it is BackendUnavailable."""
 
 
 def code_of(error: WebChatError) -> str:
-    """The code of the message whose answer this error has ended; "" if it is none of these."""
+    """The code for this error; "" if it has none."""
     return next((code for code, kind in _CODES.items() if isinstance(error, kind)), "")
 
 
 def error_of(message: Message) -> WebChatError | None:
-    """The error that has ended this answer; None if none did."""
+    """The error that ended this answer, or None."""
     kind = _CODES.get(message.code or "", BackendUnavailable)
     if kind is StorageError:
         return StorageError.told(message.error or "")

@@ -21,7 +21,7 @@ from webchat.storage.protocols import Release, ReplyLog, Storage
 
 log = logging.getLogger(__name__)
 END_PATIENCE = 0.25
-"""Seconds for which the end of an answer may wait for new messages, which wait for their first word."""
+"""Seconds that the end of an answer may be delayed by new messages, whose senders wait for the first text."""
 WITHDRAWAL_PATIENCE = 2.0
 """Seconds that the sender waits for the end of an answer that could not be launched."""
 
@@ -38,7 +38,7 @@ class FollowUp(Protocol):
 
 @dataclass(frozen=True)
 class _SessionEvents:
-    """Passes one reply's events on to the storage and its follow-up."""
+    """Passes one reply's events to the storage and its follow-up."""
 
     session_id: str
     header: Mapping[str, Any]
@@ -113,7 +113,7 @@ class ReplyLauncher:
         return run
 
     def _show(self, run: ReplyRunner) -> None:
-        """Begin the answer's log, and let the run write. Raises StorageError, NoThreads."""
+        """Begin the answer's log and let the run write to it. Raises StorageError, NoThreads."""
         try:
             run.recorder.begin()
             self._in_flight.runs[run.session_id] = run
@@ -123,7 +123,7 @@ class ReplyLauncher:
         run.let_write()
 
     def _take_back(self, run: ReplyRunner) -> None:
-        """End an answer that cannot be written, and remove its log, which would count as an answer."""
+        """End an answer that cannot be written, and remove its log, which would otherwise count as an answer."""
         self._in_flight.runs.pop(run.session_id, None)
         try:
             run.recorder.discard()

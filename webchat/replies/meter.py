@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 
 class ReplyMeter:
-    """Times are in seconds; the reply begins when this is made."""
+    """Times are in seconds, from the creation of this object on."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -18,7 +18,7 @@ class ReplyMeter:
         """Seconds from the beginning to the first piece; None until then."""
 
     def count(self) -> bool:
-        """Count a piece; whether it is the first."""
+        """Count a piece. Returns whether it is the first."""
         self.pieces += 1
         if self.pieces > 1:
             return False
@@ -27,13 +27,13 @@ class ReplyMeter:
 
     @property
     def seconds(self) -> float:
-        """How long it has taken."""
+        """How long the reply has taken so far."""
         return self._clock() - self._began_at
 
     def working_seconds(self, *, is_asking: bool) -> float:
-        """The same without the time that it waited for the person.
+        """The same without the time that the reply waited for the person.
 
-        `is_asking`: it has waited since the last call.
+        `is_asking`: it has been waiting since the last call.
         """
         now = self._clock()
         if is_asking:

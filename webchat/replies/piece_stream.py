@@ -1,4 +1,4 @@
-"""The pieces of one answer as they come from the backend, until it is stopped. Knows no reader."""
+"""Reads the pieces of one answer from the backend until it is stopped. Knows no reader."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class PieceStream:
         self._guard = threading.Lock()
         self._cancel: Callable[[], object] | None = None
         self.stopped_as: str | None = None
-        """The status with which it was stopped first."""
+        """The status of the first stop; None if there was none."""
 
     def stop(self, status: str) -> None:
         """Yield nothing more, and cancel the answer at the backend."""
@@ -48,7 +48,7 @@ class PieceStream:
 
     def _until_stopped(self, iterator: Iterator[Piece]) -> Generator[Piece]:
         while not self.stopped_as:
-            try:  # without `backend_errors`, which would cost as much as a piece
+            try:  # not within `backend_errors`, which would cost as much as the piece itself
                 piece = next(iterator, _END)
             except Exception as error:
                 if self.stopped_as:  # the stop has closed the connection

@@ -14,9 +14,9 @@ from webchat.session_store import WebChatSession
 
 @dataclass(frozen=True)
 class Posted:
-    """A message that was accepted: the question, on disk, and its answer, which `run` writes until it is whole.
+    """An accepted message: the question, which is on disk, and its answer, which `run` is writing.
 
-    `run` is None if the message was sent before and its answer has ended.
+    `run` is None if the message was sent before and its answer has already ended.
     """
 
     session: WebChatSession
@@ -26,7 +26,7 @@ class Posted:
 
     @property
     def has_answer(self) -> bool:
-        """Whether its answer has begun: a server may have died before that."""
+        """Whether the answer has begun; False if a server died before that."""
         return self.reply.id != self.question.id
 
     def wait(self, timeout: float | None = None) -> bool:
@@ -34,7 +34,7 @@ class Posted:
         return self.run is None or self.run.wait(timeout)
 
     def result(self) -> str:
-        """Wait for the whole answer and return its text. Raises what ended it early."""
+        """Wait for the complete answer and return its text. Raises the error that ended it early."""
         self.wait()
         if self.error:
             raise self.error
@@ -47,12 +47,12 @@ class Posted:
 
     @property
     def error(self) -> WebChatError | None:
-        """What ended the answer early, after its end."""
+        """The error that ended the answer early; None before its end."""
         return self.run.error if self.run else error_of(self.reply)
 
     @property
     def status(self) -> Status | None:
-        """What the model is doing while no text comes."""
+        """The status while no text comes."""
         return self.run.view.status if self.run else None
 
     @property

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Ask(Protocol):
-    """Asks the backend; with `again` it resumes the session first, which the backend did not know."""
+    """Asks the backend; with `again`, resumes the session first, because the backend did not know it."""
 
     @property
     def label(self) -> str:
@@ -34,7 +34,7 @@ class ReplyEvents(Protocol):
     """Receives a reply's events, from any thread."""
 
     def begin_log(self) -> ReplyLog:
-        """Begin its log."""
+        """Begin the reply's log."""
 
     def changed(self, urgent: bool) -> None:
         """Records were written."""
@@ -43,7 +43,7 @@ class ReplyEvents(Protocol):
         """The person was asked something, or has answered."""
 
     def ending(self) -> AbstractContextManager[None]:
-        """A block that writes the reply's end. It may wait for a moment, while new messages are begun."""
+        """Wraps the block that writes the reply's end. May wait for a moment, while new messages are started."""
 
     def ended(self, run: ReplyRunner) -> None:
         """The reply has ended; its session is still locked."""

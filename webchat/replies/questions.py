@@ -19,7 +19,7 @@ class Questions:
         self._storage, self._supervisor = services.storage, services.supervisor
 
     def waiting(self, session_ids: Collection[str]) -> frozenset[str]:
-        """Those of these sessions in which the person is asked something. Raises StorageError."""
+        """Those of these sessions that have an open question. Raises StorageError."""
         with storing("The questions that are open could not be read"):
             in_flight = {*self._storage.replies.sessions()}
             return frozenset(key for key in session_ids if key in in_flight and self._supervisor.is_asking(key))
@@ -37,21 +37,22 @@ class Questions:
         request = {"permission": permission_id, "option": option_id, "by": by, "request": new_message_id()}
         with storing("Your answer could not be saved"):
             self._storage.replies.request(session_id, request)
-            # None is there if the reply has ended meanwhile.
+            # There is no request if the reply has ended meanwhile.
             if first_choice(self._storage.replies.requests(session_id), permission_id) not in (request, None):
                 raise QuestionClosed
             run = self._supervisor.runs.get(session_id)
             if run is None:
                 self._supervisor.wait_elsewhere(session_id, lambda: not self._has_open(session_id, permission_id))
             else:
-                # The run's process has read the request meanwhile, or will, if the log cannot be written now.
+                # The reply's process has read the request by now, or will do so if the log cannot be written at the
+                # moment.
                 with suppress(OSError):
                     run.choose(permission_id, option_id, by)
             if last and self._is_refused(session_id, last.id, permission_id, option_id):
                 raise QuestionClosed
 
     def _is_refused(self, session_id: str, message_id: str, permission_id: str, option_id: str) -> bool:
-        """Whether the question was answered otherwise, or its answer has ended."""
+        """Whether another answer to the question came first, or the reply has ended."""
         message = self._supervisor.read(session_id).find(message_id)
         asked = (part for part in (message.parts if message else ()) if isinstance(part, Permission))
         return any(part.id == permission_id and not part.is_open and part.choice != option_id for part in asked)

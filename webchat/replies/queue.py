@@ -31,21 +31,22 @@ NOT_QUEUED = "The message could not be queued"
 class MessageQueue:
     """A message that is sent while an answer is being written is queued; the queue is sent in order, answer by answer.
 
-    The process whose reply has ended sends the next one, or else housekeeping does. If an answer was not completed, the
-    queue is held: its messages may no longer be meant. Sending is idempotent: each message has a key.
+    The process whose reply has ended sends the next message; housekeeping sends those that are left. If an answer was
+    not completed, the queue is held, since its messages may no longer be meant. Sending is idempotent: each message has
+    a key.
     """
 
     def __init__(
         self, services: Services, rules: ConversationRules, require: Callable[[str, str | None], WebChatSession]
     ) -> None:
-        """`require` gives a session that may be changed, or raises."""
+        """`require` returns a session that may be changed, or raises."""
         self._store, self._storage, self._supervisor = services.store, services.storage, services.supervisor
         self._clock, self._allowance, self._rules = services.clock, services.allowance, rules
         self._longest_message, self._require = services.limits.message, require
         self._without_place: set[str] = set()
         """Sessions whose next message found no free slot in this process."""
         self._held: dict[str, object] = {}
-        """The version at which a session was found held, so that polling skips it until it changes."""
+        """By session: the version at which it was found held, so that polling skips it until it changes."""
 
     # For views and scripts
 
@@ -65,7 +66,7 @@ class MessageQueue:
     def is_held(self, session_id: str) -> bool:
         """Whether the queue is held, because the last answer was not completed."""
         supervisor, looked = self._supervisor, None
-        # Checked again if something changed: an answer may have ended in between, and the next one begun.
+        # Checked again if something has changed: an answer may have ended in between, and the next one begun.
         while (version := supervisor.version(session_id)) != looked:
             looked = version
             if supervisor.is_answering(session_id):
@@ -154,7 +155,7 @@ class MessageQueue:
 
     def stop(self, session_id: str) -> bool:
         """Take back the queue and stop the answer; see `WebChatSessionManager.stop`."""
-        self.take_all_back(session_id)  # the end would send the next one
+        self.take_all_back(session_id)  # otherwise the end would send the next message
         return self._supervisor.stop(session_id)
 
     def take_all_back(self, session_id: str) -> tuple[QueuedMessage, ...]:
@@ -171,7 +172,7 @@ class MessageQueue:
     def files_of(
         self, session_id: str, keys: Collection[str], owner: str | None = None
     ) -> list[tuple[str, str | bytes]]:
-        """The files and pictures, (name, content) each, of the messages with these keys that were taken back."""
+        """The files and pictures, as (name, content), of the messages with these keys that were taken back."""
         self._require(session_id, owner)
         items = [item for item in self.returned(session_id) if item.key in keys]
         return given_again(self._storage.pictures, session_id, items)
@@ -199,7 +200,7 @@ class MessageQueue:
     def send_next(self, session_id: str) -> None:
         """Send the next message, if the last answer is complete and none is being written.
 
-        If no slot is free it is retried when one is. Raises StorageError, NoThreads.
+        If no slot is free, this is retried when one is. Raises StorageError, NoThreads.
         """
         try:
             with suppress(Held, SessionBusy, Closing):
@@ -208,7 +209,7 @@ class MessageQueue:
             self._without_place.add(session_id)
 
     def reply_is_over(self, run: ReplyRunner) -> None:
-        """Send what has waited for this answer, or for its slot."""
+        """Send messages that waited for this answer, or for its slot."""
         places, self._without_place = self._without_place, set()
         whole = run.is_saved and run.message.status == "complete"
         for session_id in [*([run.session_id] if whole else []), *places]:
@@ -218,7 +219,7 @@ class MessageQueue:
                 log.warning("what waits in session %s could not be sent", session_id, exc_info=True)
 
     def send_left(self) -> None:
-        """Send what is left: its process has died, or no slot was free. Raises the first failure."""
+        """Send messages whose process has died, or for which no slot was free. Raises the first failure."""
         failure: Exception | None = None
         queued = self._storage.queued()
         self._held = {session_id: self._held[session_id] for session_id in queued if session_id in self._held}
@@ -253,14 +254,14 @@ class MessageQueue:
             items.remove(item)
         self._tell(session_id)
 
-    # Inside
+    # Internals
 
     def _items(self, session_id: str) -> tuple[QueuedMessage, ...]:
         with storing("The waiting messages could not be read"):
             return self._storage.queue.items(session_id)
 
     def _add(self, session: WebChatSession, item: QueuedMessage, sent: Submission) -> Posted | QueuedMessage:
-        """Append it, unless it is queued or was sent before."""
+        """Append the message, unless it is queued or was sent before."""
         with storing(NOT_QUEUED), self._storage.queue.changing(session.session_id) as items:
             again = _same(items, item.key, item.text) or self._rules.sent_before(session, item.key, item.text)
             if again:
@@ -287,6 +288,6 @@ class MessageQueue:
 
 
 def _same(items: Sequence[QueuedMessage], key: str, text: str) -> QueuedMessage | None:
-    """The one that was sent with that key and text."""
+    """The item that was sent with that key and text, if any."""
     keys = (key, key_of(key, text))
     return next((item for item in items if item.key in keys and text in (item.text, item.first)), None)

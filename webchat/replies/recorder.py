@@ -1,4 +1,4 @@
-"""Collects a reply's pieces, writes them to its log, and then shows them. Knows no backend."""
+"""Collects a reply's pieces, writes them to its log, and only then shows them. Knows no backend."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from webchat.replies.write_pace import ReplyTimes, WritePace
 from webchat.storage.protocols import ReplyLog
 
 MAX_ANSWER = 4 * 2**20
-"""Bytes of one answer with its parts: as much as a book. A model that sends more is looping."""
+"""Bytes of one answer with its parts: as long as a book. A model that sends more is in an endless loop."""
 TOO_LONG = (
     "The answer was cut off: it is longer than the {:.3g} MiB that one answer may have. Try again, or ask for less."
 )
@@ -43,17 +43,17 @@ class ReplyRecorder:
         self._log: ReplyLog | None = None
         self._room = MAX_ANSWER
         self._lock = threading.Lock()
-        """Guards what is unwritten, and the log."""
+        """Guards the unwritten pieces and the log."""
         self._unwritten: list[dict[str, Any]] = []
         self._parts: dict[str, dict[str, Any]] = {}
         """Each part's record as last written, by its place."""
         self._new_parts: dict[str, dict[str, Any]] = {}
-        """The records that have changed since."""
+        """Records of parts that have changed since."""
         self._appeared: dict[str, float] = {}
         self._text_end = ""
         """The last characters of the text so far."""
         self._text_goes_on = True
-        """Whether further text continues the last paragraph: nothing else has come since."""
+        """Whether further text continues the last paragraph, since nothing else has come after it."""
         self.pace, self._times = WritePace(times), times
         self._heard_at = self._silence_said_at = time.monotonic()
         self._doing: Mapping[str, Any] = {}
@@ -70,7 +70,7 @@ class ReplyRecorder:
     def take(self, piece: Piece) -> bool:
         """Take in a piece; returns whether it is time to `flush`.
 
-        Raises BackendUnavailable if the answer is too long (what fits is kept), TypeError for a wrong piece.
+        Raises BackendUnavailable if the answer is too long (what fits is kept), TypeError for an invalid piece.
         """
         record = record_of(piece)
         now = time.monotonic()
@@ -87,7 +87,7 @@ class ReplyRecorder:
         return is_urgent or self.pace.is_own_turn(now)
 
     def _is_at_rest(self, piece: Piece, now: float) -> bool:
-        """Whether the backend says that no more comes for a moment, and the last write was long enough ago."""
+        """Whether the backend reports a pause, and the last write was long enough ago."""
         if not (isinstance(piece, Event) and piece.kind == "rest"):
             return False
         self.pace.rests = True
@@ -109,7 +109,7 @@ class ReplyRecorder:
         return False
 
     def _continued(self, record: dict[str, Any]) -> dict[str, Any]:
-        """The text, which begins a paragraph if it does not continue the text before it."""
+        """The text, preceded by a paragraph break if it does not continue the text before it."""
         if not self._text_goes_on and self._text_end:
             missing = 2 - (len(self._text_end) - len(self._text_end.rstrip("\n")))
             record = {**record, "d": "\n" * missing + record["d"]}
@@ -117,10 +117,10 @@ class ReplyRecorder:
         return record
 
     def _place(self, record: dict[str, Any], now: float) -> bool:
-        """Take in a part; whether it should be shown at once."""
+        """Take in a part. Returns whether it should be shown at once."""
         place = place_of(record)
         before = self._latest(place)
-        if before.get("status") == "answered":  # by the person: no backend may undo that
+        if before.get("status") == "answered":  # chosen by the person: a backend must not undo that
             return False
         is_new = place not in self._appeared
         self._room -= size_of(record) - size_of(before)
@@ -142,7 +142,7 @@ class ReplyRecorder:
         return self._new_parts.get(place) or self._parts.get(place) or {}
 
     def choose(self, permission_id: str, option_id: str, by: str) -> bool:
-        """Note the answer to a question; whether it was open. Raises OSError, and it is open still."""
+        """Note the answer to a question. Returns whether the question was open. Raises OSError; it then stays open."""
         place = f"permission {permission_id}"
         with self._lock:
             asked = placed_of(self._latest(place))
@@ -161,12 +161,12 @@ class ReplyRecorder:
 
     @property
     def is_asking(self) -> bool:
-        """Whether the person is asked something."""
+        """Whether a question is open."""
         return bool(self.view.questions)
 
     @property
     def is_blank(self) -> bool:
-        """Whether there is nothing to show so far but reasoning. Raises OSError."""
+        """Whether there is nothing to show yet except reasoning. Raises OSError."""
         with self._lock:
             if any("u" in record for record in self._unwritten):
                 self._write_down()
@@ -178,7 +178,7 @@ class ReplyRecorder:
             self._unwritten.append({"n": text})
 
     def say_what_is_waited_for(self, *, is_stopping: bool) -> None:
-        """Update the status, if it is time: the answer is being stopped, or the backend has been silent for so long."""
+        """Update the status, if necessary: the answer is being stopped, or the backend is silent."""
         now = time.monotonic()
         with self._lock:
             if is_stopping and self._doing != STOPPING:
@@ -206,7 +206,7 @@ class ReplyRecorder:
         return self.pace.due_in(has_unwritten=self._has_unwritten)
 
     def flush(self) -> None:
-        """Write the unwritten pieces, then show them: whatever was on a screen is in the log, even after a crash.
+        """Write the unwritten pieces, then show them: what was on a screen is in the log, even after a crash.
 
         Raises OSError.
         """
@@ -215,7 +215,10 @@ class ReplyRecorder:
         self._tell(records)
 
     def _write_down(self) -> list[dict[str, Any]]:
-        """Write and show the unwritten pieces, unless the reply has ended; returns their records. Needs the lock."""
+        """Write and show the unwritten pieces, unless the reply has ended; returns their records.
+
+        Called with the lock held.
+        """
         records = [] if self.view.has_ended else self._waiting_records()
         if records:
             self.pace.begin()
@@ -242,20 +245,20 @@ class ReplyRecorder:
             self.view.take(record)
 
     def end(self, final: Mapping[str, Any]) -> None:
-        """Write the last record, if the log can take it, and show the reply as it has ended."""
+        """Write the last record, if the log can be written, and show the ended reply."""
         with self._lock:
             try:
                 records = self._write_down()
                 self._written().write(final)
             except OSError:  # the log's last record is only for its readers; the transcript is what counts
-                records = self._waiting_records()  # which may still go there
+                records = self._waiting_records()  # the transcript may still be writable
                 self._show(records)
             self.view.take(final)
         self.spoken.set()
         self._tell(records)
 
     def commit(self, message: Message) -> None:
-        """Move the reply into the transcript; the log is gone then. Raises OSError."""
+        """Move the reply into the transcript, and remove the log. Raises OSError."""
         self._written().commit(message, extends=self.view.extends is not None)
 
     def discard(self) -> None:
@@ -264,12 +267,12 @@ class ReplyRecorder:
             self._log.discard()
 
     def leave(self) -> None:
-        """Write no more."""
+        """Stop writing."""
         if self._log:
             self._log.leave()
 
 
 def _is_shown(record: Mapping[str, Any]) -> bool:
-    """Whether the record has something to show besides reasoning."""
+    """Whether the record has content to show besides reasoning."""
     is_part = "part" in record and record["part"]["type"] != "usage"
     return is_part or "n" in record or not record.get("d", " ").isspace()

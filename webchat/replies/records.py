@@ -1,4 +1,4 @@
-"""A backend's pieces as records of a reply's log. Knows no file."""
+"""Converts a backend's pieces into records of a reply's log. Knows no file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PLACED = get_args(Placed)
 
 
 def record_of(piece: Piece) -> dict[str, Any]:
-    """The log's record for a piece; empty if there is nothing to write. Raises TypeError for a wrong piece."""
+    """The log's record for a piece; empty if there is nothing to write. Raises TypeError for an invalid piece."""
     if isinstance(piece, str):
         return {"d": _whole(piece)} if piece else {}
     if isinstance(piece, _PLACED):
@@ -36,7 +36,7 @@ def record_of(piece: Piece) -> dict[str, Any]:
 
 
 def _counted(data: Mapping[str, Any]) -> Usage | None:
-    """The tokens as model servers count them; None if they do not."""
+    """The token counts in a model server's usage; None if it has none."""
     read, written, size = (
         count if isinstance(count := data.get(name), int) and 0 <= count < MOST_TOKENS else 0
         for name in ("prompt_tokens", "completion_tokens", "context")
@@ -61,12 +61,12 @@ def _cleaned(value: Any) -> Any:  # noqa: ANN401  (whatever a record has)
 
 
 def _whole(text: str) -> str:
-    """The text; lone surrogates, which UTF-8 cannot encode, become "?"."""
+    """The text with "?" for lone surrogates, which UTF-8 cannot encode."""
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def size_of(value: Any) -> int:  # noqa: ANN401
-    """About how many bytes a record's texts have."""
+    """The approximate size of a record's texts in bytes."""
     if isinstance(value, str):
         return len(value) if value.isascii() else len(value.encode("utf-8", "replace"))
     if isinstance(value, dict):

@@ -41,7 +41,7 @@ class ConversationRules:
     def send_queued(self, session: WebChatSession, item: QueuedMessage, *, after_whole: bool) -> Posted:
         """Send a queued message at the end of the conversation.
 
-        With `after_whole` raises Held unless the last answer is complete; raises as `post_message`.
+        With `after_whole`, raises Held unless the last answer is complete. Also raises what `post_message` does.
         """
 
         def check(conversation: Conversation) -> None:
@@ -49,7 +49,7 @@ class ConversationRules:
                 raise Held
 
         sent = Submission(item.text, item.files, item.key, client=item.client, pictures=item.pictures)
-        return self._post(session, sent, check, nullcontext())  # it was counted when it was queued
+        return self._post(session, sent, check, nullcontext())  # the message was counted when it was queued
 
     def _post(
         self,
@@ -98,7 +98,7 @@ class ConversationRules:
                 conversation = turn.conversation
                 again = self.sent_in(session, conversation, key, text)
                 if again and conversation.last and conversation.last.id == again.question.id:
-                    # The question was saved without an answer: the disk was full, say.
+                    # The question was saved, but not answered, for example because the disk was full.
                     return self._asked(session, again.question, conversation.messages[:-1], turn)
                 return again or write(turn)
         except (SessionBusy, TooBusy):
@@ -108,7 +108,7 @@ class ConversationRules:
             raise
 
     def _answered_before(self, session: WebChatSession, key: str | None, text: str | None) -> Posted | None:
-        """The same as `sent_before`, when its answer has begun; None if its server died before that."""
+        """Like `sent_before`, but waits until the answer has begun; None if its server died before that."""
         found = self.sent_before(session, key, text)
 
         def is_done() -> bool:
@@ -141,31 +141,35 @@ class ConversationRules:
         return Posted(session, question, run.message, run)
 
     def require_sight(self, session: WebChatSession, sent: Submission) -> None:
-        """Raises InvalidInput if the message has pictures, and it is known that the model cannot see them."""
+        """Raises InvalidInput if the message has pictures and the model is known to see none."""
         self._dispatcher.require_sight(session, sent.pictures)
 
     def keep_pictures(self, session: WebChatSession, sent: Submission) -> None:
-        """Store the message's pictures with the session: before the message, which names them."""
+        """Store the message's pictures with the session.
+
+        Called before the message is stored, since it refers to them.
+        """
         with storing("The picture could not be stored"):
             for picture in sent.new:
                 self._storage.pictures.put(session.session_id, picture.data, picture.suffix)
 
     def question(self, sent: Submission, parent: str | None) -> Message:
-        """The message that this becomes, behind that one."""
+        """The submission as a message whose parent is that one."""
         new, now = new_message_id(), self._clock()
         attached: dict[str, Any] = {"files": sent.files, "pictures": sent.pictures}
         return Message(new, "user", sent.text, parent=parent, created_at=now, key=sent.key, **attached)
 
     def sent_before(self, session: WebChatSession, key: str | None, text: str | None) -> Posted | None:
-        """The message with this key and text, and its answer, if it was sent before; text None is any."""
+        """The message with this key and text, and its answer, if it was sent before; None stands for any text."""
         return self.sent_in(session, self._supervisor.read(session.session_id), key, text)
 
     def sent_in(
         self, session: WebChatSession, conversation: Conversation, key: str | None, text: str | None
     ) -> Posted | None:
-        """The message with this key, and its answer, if it was sent before. With another text it is another message.
+        """The message with this key, and its answer, if it was sent before.
 
-        A browser that goes back shows the key of the sent form, and not always its text.
+        With another text it is another message: when a browser goes back, its form has the old key, and not always the
+        old text.
         """
         if key is None:
             return None

@@ -1,4 +1,4 @@
-"""Runs one reply: asks the backend and records the pieces. Knows neither backend nor reader."""
+"""Runs one reply: asks the backend and records the pieces. Knows no particular backend and no reader."""
 
 from __future__ import annotations
 
@@ -84,17 +84,17 @@ class ReplyRunner:
         self._decided.set()
 
     def lose(self) -> None:
-        """The same because another server may write in the session: it keeps what was written so far."""
+        """Like `withdraw`, because another server has taken over the session; that keeps what was written so far."""
         log.warning("the reply in session %s is given up: this server was away for too long", short_id(self.session_id))
         self.withdraw("interrupted")
 
     def stop(self, status: str = "stopped") -> None:
-        """End the answer now, also at the backend; what came so far is kept with this status."""
+        """End the answer now, also at the backend; the text so far is kept with this status."""
         self._stream.stop(status)
 
     @property
     def is_over(self) -> bool:
-        """Whether the answer has ended; waits for its commit if that is all that is left."""
+        """Whether the answer has ended; if only its commit is left, waits for that."""
         return self._answered.is_set() and self.wait(COMMIT_PATIENCE)
 
     @property
@@ -107,7 +107,7 @@ class ReplyRunner:
         self.recorder.spoken.wait(timeout)
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait for the end for `timeout` seconds; returns whether it has ended. The next message is accepted then."""
+        """Wait for the end for `timeout` seconds; returns whether it has ended, and the next message is accepted."""
         return self._finished.wait(timeout)
 
     def _run(self) -> None:
@@ -140,7 +140,7 @@ class ReplyRunner:
             self._let_go()
 
     def _let_go(self) -> None:
-        """Release the session, whatever fails before."""
+        """Release the session, even if something fails before."""
         try:
             try:
                 self._events.ended(self)
@@ -155,7 +155,7 @@ class ReplyRunner:
             self._events.changed(True)
 
     def _report(self) -> None:
-        """Log and count how it went, without any text of it."""
+        """Log and count the outcome, without any text of the answer."""
         report = ReplyReport(
             session=short_id(self.session_id),
             status=self._final_status(),
@@ -187,7 +187,7 @@ class ReplyRunner:
             self.recorder.note(str(error))
 
     def _require_words(self) -> None:
-        """Raises NothingSaid if the answer has ended by itself, with nothing to show."""
+        """Raises NothingSaid if the answer has ended by itself without anything to show."""
         if self._stream.stopped_as or self.is_withdrawn:
             return
         try:
@@ -232,7 +232,7 @@ class ReplyRunner:
             self._events.asked()
 
     def choose(self, permission_id: str, option_id: str, by: str) -> bool:
-        """Answer a question for the person; returns whether it was open. Raises OSError."""
+        """Pass on the person's answer to a question; returns whether it was open. Raises OSError."""
         if not self.recorder.choose(permission_id, option_id, by):
             return False
         quietly(lambda: self._ask.answer(permission_id, option_id))
@@ -240,7 +240,7 @@ class ReplyRunner:
         return True
 
     def heed(self, requests: Sequence[Mapping[str, Any]]) -> None:
-        """Carry out all requests of other processes since the reply began. Raises OSError."""
+        """Carry out the requests of other processes. Raises OSError."""
         if any("stop" in request for request in requests):
             self.stop()
         for question in self.view.questions:
@@ -255,7 +255,7 @@ class ReplyRunner:
         The time that the reply waits for the person does not count.
         """
         took = self._meter.working_seconds(is_asking=self.recorder.is_asking)
-        if not self._answered.is_set():  # after that nobody would write it
+        if not self._answered.is_set():  # afterwards nobody would write the note
             if 0 < longest < took and not self._stream.stopped_as:
                 self.recorder.note(f"Ended after {longest:g} seconds: an answer may take no longer here.")
                 self.stop()
@@ -265,7 +265,7 @@ class ReplyRunner:
     def _commit(self) -> None:
         """Move the finished answer from the log into the transcript. Raises OSError."""
         final = {"end": self._final_status()}
-        with suppress(Exception):  # a backend without a label is no reason to lose its answer
+        with suppress(Exception):  # an answer must not be lost because its backend has no label
             final["model"] = self.view.written_by or self._ask.label
         if self.error and (not self._stream.stopped_as or isinstance(self.error, StorageError)):
             final |= {"error": str(self.error), "code": code_of(self.error)}

@@ -1,4 +1,4 @@
-"""What the parts of one chat work with. Knows no rule."""
+"""The objects that the parts of one chat share. Knows no rule."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from webchat.storage.protocols import Storage
 
 @dataclass(frozen=True)
 class Services:
-    """One of each for a whole chat. `clock` gives the time, ISO 8601 in UTC."""
+    """The shared objects of one chat. `clock` returns the time, ISO 8601 in UTC."""
 
     storage: Storage
     store: WebChatSessionStore

@@ -10,15 +10,15 @@ from webchat.backends.pictures import GivenPicture, in_words
 from webchat.chat.picture import SentPicture
 
 ReadPicture = Callable[[str, str], bytes | None]
-"""Gives the bytes of a session's picture, by its key."""
+"""Takes a session's id and a picture's key; returns the picture's bytes."""
 
 
 def no_picture(session_id: str, key: str) -> None:
-    """A `ReadPicture` where none are stored."""
+    """A `ReadPicture` for a chat without stored pictures."""
 
 
 def pictures_for(read: ReadPicture, session_id: str, pictures: Iterable[SentPicture]) -> list[GivenPicture]:
-    """A message's pictures, which are read when they are needed."""
+    """A message's pictures; their bytes are read when needed."""
     return [
         GivenPicture(each.name, each.media_type, each.size, partial(read, session_id, each.key)) for each in pictures
     ]
@@ -27,7 +27,7 @@ def pictures_for(read: ReadPicture, session_id: str, pictures: Iterable[SentPict
 def past_for(
     read: ReadPicture, session_id: str, past: Sequence[Mapping[str, Any]], *, shown: bool
 ) -> list[Mapping[str, Any]]:
-    """A history with its pictures or, unless they are to be shown, with words for them."""
+    """A history with its pictures; unless `shown`, with words in their place."""
     given = [
         {**item, "pictures": pictures_for(read, session_id, item["pictures"])} if item.get("pictures") else item
         for item in past

@@ -1,4 +1,4 @@
-"""A message that a person submits, checked. Knows no session."""
+"""Checks a message that a person submits. Knows no session."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from webchat.chat.texts import checked_message
 class Submission:
     """A message on its way in.
 
-    `key` makes sending idempotent: a retry with the same key is ignored. `seen` is the last message that the sender
-    knew, None if that does not matter. `client` is whom the limits count it for. Of `pictures`, `new` are those that
-    the session may not have yet.
+    `key` makes sending idempotent: a retry with the same key is ignored. `seen` is the id of the last message on the
+    sender's page, None to skip that check. `client` identifies the sender for the limits. `new` are those of `pictures`
+    that the session may not have yet.
     """
 
     text: str
@@ -43,7 +43,10 @@ def checked_submission(
     seen: str | None = None,
     client: str | None = None,
 ) -> Submission:
-    """A message of at most `longest` characters with its files, or these alone. Raises InvalidInput, TooLarge."""
+    """Check a message of at most `longest` characters with its files; one of the two may be empty.
+
+    Raises InvalidInput, TooLarge.
+    """
     attached = attachments(given)
     text = checked_message(message, longest, has_files=bool(given))
     pictures = tuple(picture.sent for picture in attached.pictures)
@@ -56,8 +59,10 @@ def once(key: str | None, *what: str) -> str | None:
 
 
 def key_of(key: str, text: str) -> str:
-    """A key for this text, if the form's key cannot stand in a URL, or belongs to another message: a browser went back
-    to a sent form and sent it again.
+    """A new key for this text.
+
+    Used if the form's key cannot be in a URL, or belongs to another message because a browser went back to a sent form
+    and sent it again.
     """
     return _digest(key, "queue", text)
 

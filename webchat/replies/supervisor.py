@@ -38,9 +38,9 @@ from webchat.storage.wakeups import POLL_INTERVAL
 NEWER = "This conversation was written by a later version of the chat. It can be read here, and not changed."
 TOO_MANY = "Too many of your messages are being answered right now. Wait for one, then send again."
 AT_ONCE, TURNSTILE_PATIENCE = 2, 1.0
-"""Messages that are saved, and their answers begun, at the same time: one computes while the other waits for the disk.
-Fifty at once would all have their first text when the last has it. And seconds in which none has been begun, after
-which the others wait no longer."""
+"""Messages that may be saved and started in parallel: one computes while the other waits for the disk. If fifty ran in
+parallel, all would get their first text as late as the last. And seconds without a start after which the others no
+longer wait."""
 STOP_PATIENCE = 2.0
 """Seconds that a stop waits for the answer's end, so that what it shows is final."""
 
@@ -70,12 +70,12 @@ class ReplySupervisor:
         self._launcher = ReplyLauncher(storage, self._in_flight, tending, self._turnstile, observer, over, self.times)
 
     def read(self, session_id: str) -> Conversation:
-        """What the session looks like now. Raises StorageError."""
+        """The session's conversation now. Raises StorageError."""
         with storing("The conversation could not be read"):
             return self._conversations.read(session_id)
 
     def find(self, session_id: str, message_id: str) -> Message | None:
-        """A message of the session, on whatever branch. Raises StorageError."""
+        """A message of the session, on any branch. Raises StorageError."""
         shown = self.read(session_id).find(message_id)
         with storing("The conversation could not be read"):
             messages = () if shown else self._storage.transcripts.messages(session_id)
@@ -88,7 +88,7 @@ class ReplySupervisor:
 
     @contextmanager
     def turn(self, session_id: str) -> Iterator[Turn]:
-        """Hold the session's lease for a block; what a dead writer has left is settled first.
+        """Hold the session's lease for a block; first settles what a dead writer has left.
 
         Raises Closing, SessionBusy, StorageError if the disk is nearly full.
         """
@@ -97,7 +97,7 @@ class ReplySupervisor:
 
     @contextmanager
     def turn_to_answer(self, session_id: str, client: str | None) -> Iterator[Turn]:
-        """The same with a slot for one more answer, for callers in the order in which they came.
+        """Like `turn`, with a slot for one more answer; callers are served in order.
 
         Raises TooBusy if no slot is free, in total or for this client.
         """
@@ -149,9 +149,9 @@ class ReplySupervisor:
     ) -> ReplyRunner:
         """Start an answer in a thread of its own, which takes over the turn.
 
-        `save` puts the question on the disk. Nothing of the answer is written or shown before that is done, and only a
-        backend without side effects is asked before. Raises StorageError, NoThreads, what `save` raises; then nothing
-        of an answer remains.
+        `save` stores the question. Nothing of the answer is written or shown before that, and only a backend without
+        side effects is asked before. Raises StorageError, NoThreads and the exceptions of `save`; then nothing of an
+        answer remains.
         """
         return self._launcher.launch(turn, header, ask, follow_up, save)
 
@@ -201,7 +201,7 @@ class ReplySupervisor:
         return True
 
     def wait_elsewhere(self, session_id: str, is_done: Callable[[], bool]) -> None:
-        """Wait until another process has done something, for two seconds at most."""
+        """Wait, for two seconds at most, until another process has done something."""
         with self._storage.bus.listen(session_id) as waiter:
             for _ in range(round(STOP_PATIENCE / POLL_INTERVAL)):
                 if is_done():
@@ -209,25 +209,25 @@ class ReplySupervisor:
                 waiter.wait(POLL_INTERVAL)
 
     def is_asking(self, session_id: str) -> bool:
-        """Whether the person is asked something by the reply in flight. Raises OSError."""
+        """Whether the reply in flight has an open question. Raises OSError."""
         view = self._written_here(session_id) or self._storage.replies.view(session_id)
         return view is not None and bool(view.questions) and self.is_answering(session_id)
 
     def sent_with(self, session_id: str, conversation: Conversation, key: str) -> Iterator[tuple[Message, Message]]:
         """The questions that came with this key and their answers; see `Tree.sent_with`."""
         last = conversation.last
-        if last and last.key == key and last.role != "user":  # it may be in flight still
+        if last and last.key == key and last.role != "user":  # its answer may still be in flight
             yield conversation.find(last.parent or "") or last, last
         with storing("The conversation could not be read"):
             yield from self._storage.transcripts.sent_with(session_id, key)
 
     def settle_left(self) -> None:
-        """Move what dead processes have left into the transcripts."""
+        """Move answers that dead processes have left into the transcripts."""
         for session_id in self._storage.replies.sessions():
             with suppress(WebChatError, OSError):
                 if not self.is_answering(session_id):
                     with self.turn(session_id):
-                        pass  # which settles it
+                        pass  # taking the turn settles it
 
     def forget(self, session_ids: Collection[str]) -> None:
         """Forget deleted sessions."""
@@ -235,7 +235,7 @@ class ReplySupervisor:
             self._unsaved.pop(session_id, None)
 
     def pieces(self, session_id: str, message_id: str) -> Iterator[tuple[str, Message]]:
-        """The text of one answer as it comes, from its beginning, as (new text, the message now); see `text_pieces`."""
+        """The text of one answer from its beginning, as pairs (new text, the message now); see `text_pieces`."""
         run = self.runs.get(session_id)
 
         def read() -> Message | None:

@@ -26,13 +26,13 @@ class Tending:
     def __init__(
         self, runs: Mapping[str, ReplyRunner], replies: ReplyLogs, longest_answer: float, stopping: threading.Event
     ) -> None:
-        """`runs` are the replies in flight by session, `longest_answer` is how many seconds one may take (0: any)."""
+        """`runs` are the replies in flight by session; `longest_answer` is the most seconds of one (0: no limit)."""
         self._runs, self._replies = runs, replies
         self._longest_answer, self._stopping = longest_answer, stopping
         self._guard, self._running = threading.Lock(), False
 
     def start(self) -> None:
-        """Have the thread run, if it does not. Raises NoThreads."""
+        """Start the thread, unless it is running. Raises NoThreads."""
         with self._guard:
             if not self._running:
                 threads.start(self._run, "runs")
@@ -65,6 +65,6 @@ class Tending:
         except LeaseLost:
             run.lose()
         except OSError:
-            log.debug("an answer could not be written down", exc_info=True)  # its own thread meets that too
-        except Exception:  # which must not keep the other answers from being written
+            log.debug("an answer could not be written down", exc_info=True)  # its own thread finds that, too
+        except Exception:  # must not keep the other answers from being written
             log.exception("the reply in session %s could not be looked after", session_id)

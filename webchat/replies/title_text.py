@@ -1,4 +1,4 @@
-"""Finds the title in what a model says when it is asked for one. Knows no session and no model."""
+"""Extracts the title from a model's answer to a request for one. Knows no session and no model."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from webchat.backends.reasoning import without_reasoning
 from webchat.chat.texts import DEFAULT_DESCRIPTION, title_of
 
 LONGEST = 2_000
-"""Characters of an answer in which a title is looked for."""
+"""Characters of an answer that are searched for a title."""
 _LABELS = (
     "title|titel|titre|título|titulo|titolo|tytuł|název|otsikko|rubrik|başlık|τίτλος|заголовок|название|العنوان|عنوان|"
     "标题|標題|题目|題目|タイトル|題名|제목"
@@ -32,14 +32,14 @@ _MARKS = (
     *(("“", "”"), ("„", "“"), ("„", "”"), ("‘", "’"), ("«", "»"), ("»", "«"), ("「", "」"), ("『", "』"), ("《", "》")),
 )
 _MORE_BEFORE = ("`", "~", "{", "[", "<")
-"""What may begin something that is no title in its first line."""
+"""The beginnings of first lines that may not be a title."""
 
 
 def cleaned(text: str) -> str:
     """The title in a model's answer, in one line; "" for none.
 
-    Lead-ins, labels, JSON, tags, and marks on both sides are left out. What a title itself begins or ends with stays:
-    "Learning C#", ".NET Basics", "__init__ in Python".
+    Lead-ins, labels, JSON, tags, and marks on both sides are removed. Characters of the title itself stay: "Learning
+    C#", ".NET Basics", "__init__ in Python".
     """
     found = _unpacked(without_reasoning(text).strip()[:LONGEST])
     lines = [line.strip() for line in found.splitlines() if line.strip()]
@@ -51,13 +51,13 @@ def cleaned(text: str) -> str:
 
 
 def is_whole(text: str) -> bool:
-    """Whether a title that is being written has come to its end."""
+    """Whether the text so far contains a complete title."""
     first, newline, _ = text.lstrip().partition("\n")
     return bool(newline) and not first.startswith(_MORE_BEFORE) and not first.rstrip("*_ ").endswith((":", "："))
 
 
 def _unpacked(text: str) -> str:
-    """What stands in a fence, in JSON or between tags."""
+    """The text inside a fence, JSON or tags."""
     text = _unfenced(text)
     if text.startswith(("{", "[")):
         text = _named_in(_decoded(text)) or text
@@ -82,7 +82,7 @@ def _decoded(text: str) -> Any:  # noqa: ANN401
 
 
 def _named_in(found: Any) -> str:  # noqa: ANN401
-    """The title in what a model gave as JSON, "" for none."""
+    """The title in a model's JSON, "" for none."""
     if isinstance(found, list):
         found = next((one for one in found if isinstance(one, str | dict)), "")
     if isinstance(found, dict):
@@ -92,7 +92,7 @@ def _named_in(found: Any) -> str:  # noqa: ANN401
 
 
 def _bare(line: str) -> str:
-    """The line without what stands around its title."""
+    """The line without the text around its title."""
     while True:
         before, line = line, _BULLET.sub("", _without_label(line.strip()), count=1)
         heading = _HEADING.fullmatch(line)
@@ -112,7 +112,7 @@ def _without_label(line: str) -> str:
 
 
 def _unmarked(line: str) -> str:
-    """The line without marks that stand on both sides of all of it."""
+    """The line without marks that enclose all of it."""
     for begin, end in _MARKS:
         inner = line[len(begin) : -len(end)]
         is_around = line.startswith(begin) and line.endswith(end) and len(line) >= len(begin) + len(end)

@@ -1,4 +1,4 @@
-"""Short titles that a model gives to sessions. Knows no reply and no backend."""
+"""Asks a model for short titles of sessions. Knows no reply and no backend."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from webchat.session_store import WebChatSession, WebChatSessionStore
 
 log = logging.getLogger(__name__)
 LONGEST_SUGGESTION = 400
-"""Characters after which a model that was asked for a title is cut off."""
+"""Characters after which a model's answer to a request for a title is cut off."""
 LONGEST_REASONING = 16_000
-"""The same of one that may reason before, in what looks like the answer until it says that it was none."""
+"""The same if the model may reason first, in text that only later turns out to be reasoning."""
 MOST_PIECES = 4_000
-"""The same for pieces, most of which may be reasoning."""
+"""Pieces after which it is cut off; most of them may be reasoning."""
 LONGEST = 60.0
-"""The same for seconds."""
+"""Seconds after which it is cut off."""
 
 
 class _Asking:
-    """One session's title, from before it is asked for. Any thread may `cancel` it, for good."""
+    """The request for one session's title. Any thread may `cancel` it for good, even before it is sent."""
 
     def __init__(self, *, reasons: bool) -> None:
         self.reasons = reasons
@@ -35,7 +35,7 @@ class _Asking:
         self.is_cancelled = False
 
     def take(self, pieces: Iterable[Piece]) -> None:
-        """Set the pieces of the asked title."""
+        """Set the pieces of the model's answer."""
         with self._guard:
             self._pieces = pieces
         if self.is_cancelled:
@@ -62,7 +62,7 @@ class Titles:
     ) -> None:
         """`changed(session_id)` is called when a session has been named.
 
-        A model is cut off after `longest` seconds or `most_pieces` pieces.
+        A model's answer is cut off after `longest` seconds or `most_pieces` pieces.
         """
         self._store, self._changed = store, changed
         self._longest, self._most_pieces = longest, most_pieces
@@ -77,7 +77,7 @@ class Titles:
         *,
         reasons: bool = False,
     ) -> None:
-        """Name the session by the answer to `ask`, unless it has a name; `done` is always called at the end.
+        """Name the session by the answer to `ask`, unless it has a title; `done` is always called at the end.
 
         `reasons`: the model reasons before it answers.
         """
@@ -103,7 +103,7 @@ class Titles:
             done()
 
     def take(self, session_id: str, owner: str | None, own_title: Callable[[], str]) -> None:
-        """Give the session the title that its agent has for it, unless a person has given one. Never raises."""
+        """Give the session its agent's title, unless a person has given one. Never raises."""
         try:
             title = cleaned(own_title())
             session = self._store.get(session_id, owner)
@@ -150,7 +150,7 @@ class Titles:
 
 
 def _said(pieces: Iterable[Piece], asking: _Asking, most_pieces: int) -> str:
-    """What the model says, up to its first line with a title; all of it if the model reasons."""
+    """The model's answer up to the first line with a title; all of it if the model reasons."""
     text, splitter = "", ReasoningSplitter()
     longest = LONGEST_REASONING if asking.reasons else LONGEST_SUGGESTION
     for number, piece in enumerate(pieces):

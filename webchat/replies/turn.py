@@ -17,11 +17,11 @@ class Turn:
         self._releases = releases
 
     def hand_over(self) -> Release:
-        """Returns the function that releases all; `end` no longer does."""
+        """Returns the function that releases everything; `end` no longer does."""
         releases, self._releases = self._releases, ()
 
         def release() -> None:
-            with ExitStack() as stack:  # each of them, also if one fails
+            with ExitStack() as stack:  # call each of them, even if one fails
                 for each in reversed(releases):
                     stack.callback(each)
 

@@ -6,44 +6,44 @@ import time
 from dataclasses import dataclass
 
 LONG, LONG_INTERVAL = 1_600, 0.2
-"""The write interval of an answer of so many bytes, most of which nobody has read yet."""
+"""From so many bytes on, an answer has this write interval in seconds: nobody has read most of it yet."""
 QUIET = 0.005
 """Seconds without a piece after which a burst is taken to be complete."""
 STEADY = 3
-"""Pieces in a row, each after such a time, after which there are no bursts to wait for."""
+"""So many pieces in a row, each after such a pause, mean that there are no bursts to wait for."""
 NEARLY = 0.8
-"""The share of the time between two writes after which a reply's own thread writes: its next piece may be too late."""
+"""The share of the write interval after which a reply's own thread writes: its next piece may come too late."""
 
 
 @dataclass
 class ReplyTimes:
-    """Of all replies of one chat, in seconds."""
+    """Times for all replies of one chat, in seconds."""
 
     write_interval: float = 0.1
     """Between two writes of an answer's log, and so between two updates of its readers. Pieces in between are written
-    together: waking a thread costs more than its work."""
+    together: waking a thread costs more than the write itself."""
     own_write: float = 0.3
     """Since the last write, after which a reply's own thread writes."""
     silence: float = 10.0
-    """Of silence, after which the status says so, updated every `silence_step`."""
+    """The status reports a silence of this length, and is then updated every `silence_step`."""
     silence_step: float = 5.0
 
 
 class WritePace:
-    """One reply's. Times are in seconds of the monotonic clock."""
+    """Decides for one reply when to write. Times are in seconds of the monotonic clock."""
 
     def __init__(self, times: ReplyTimes) -> None:
         self._times = times
         self.rests = False
         """Whether the backend says when a burst is complete: then the reply's own thread writes it at once."""
         self.is_one_of_few = True
-        """Whether the reply's own thread, which is awake, writes what comes steadily. Where there are many replies it
-        is cheaper if one thread writes for all."""
+        """Whether the reply's own thread, which is awake anyway, writes steady pieces. With many replies it is cheaper
+        if one thread writes for all."""
         self._interval = times.write_interval
         self._written_at = self._tried_at = self._unwritten_since = 0.0
         self._came_at = time.monotonic()
         self._alone = 0
-        """Pieces in a row that were no part of a burst."""
+        """Pieces in a row that were not part of a burst."""
 
     def come(self, now: float, size: int, *, is_first: bool) -> None:
         """Note that a piece has come, of an answer of `size` bytes; `is_first`: all before it is written."""
@@ -58,7 +58,7 @@ class WritePace:
         self._tried_at = time.monotonic()
 
     def end(self) -> None:
-        """Note that it has succeeded."""
+        """Note that the write has succeeded."""
         self._written_at = time.monotonic()
 
     def is_own_turn(self, now: float) -> bool:
@@ -66,7 +66,7 @@ class WritePace:
         return now - self._written_at > self._times.own_write or (self._is_steady and self.is_free(now))
 
     def is_free(self, now: float) -> bool:
-        """Whether the last write was long enough ago for one by the reply's own thread."""
+        """Whether the last write was long enough ago for the reply's own thread to write again."""
         return now - self._tried_at >= self._interval * NEARLY
 
     @property

@@ -1,6 +1,6 @@
-"""What kinds of servers tell of a model beside their list: whether it sees, and its context. Knows no HTTP.
+"""Reads what known kinds of model servers say about a model besides their list: pictures, context. Knows no HTTP.
 
-Only a server is asked that its list of models, or its usual port, shows to be of a kind.
+A server is asked only if its list of models or its port shows which kind it is.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from typing import Any, Protocol
 from urllib.parse import quote, urlsplit
 
 Ask = Callable[[str, Mapping[str, Any] | None], Any]
-"""Asks for a path below the server's root; with a body by POST. The JSON of its answer, None if there is none."""
+"""Requests a path below the server's root, by POST if there is a body. Returns the decoded JSON, or None."""
 _CONTEXT = re.compile(r"^num_ctx\s+(\d+)\s*$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Facts:
-    """`sees` is None, and `context`, in tokens, 0, where nothing is said of it."""
+    """`sees` is None if unknown; `context` is in tokens, 0 if unknown."""
 
     sees: bool | None = None
     context: int = 0
@@ -29,18 +29,18 @@ class Kind(Protocol):
 
     @property
     def port(self) -> int:
-        """Where it usually listens."""
+        """Its default port."""
 
     @property
     def owners(self) -> Collection[str]:
-        """How its list of models calls their owner."""
+        """The owners that its list of models names."""
 
     def facts(self, ask: Ask, model: str) -> Facts:
-        """What the server tells of this model. Raises what `ask` raises."""
+        """What the server says about this model. Raises the exceptions of `ask`."""
 
 
 class Ollama:
-    """A model's own context is longer than what is used of it: the loaded one's counts, or what was set for it."""
+    """A model's own context may be longer than Ollama uses: that of the loaded model counts, or the configured one."""
 
     port, owners = 11434, ("library",)
 
@@ -55,7 +55,7 @@ class Ollama:
 
 
 class LlamaCpp:
-    """Has one model, whatever it is called; a router of several is asked for the one that is meant."""
+    """Serves one model under any name; a router of several needs the name."""
 
     port, owners = 8080, ("llamacpp",)
 
@@ -67,7 +67,7 @@ class LlamaCpp:
 
 
 class LMStudio:
-    """Lists its models once more, with their types."""
+    """Has a second list of models, with their types."""
 
     port, owners = 1234, ("organization_owner",)
 
@@ -82,7 +82,7 @@ KINDS: tuple[Kind, ...] = (Ollama(), LlamaCpp(), LMStudio())
 
 
 def kind_of(listed: Any, url: str) -> Kind | None:  # noqa: ANN401
-    """The kind of the server at that base URL with that list of models; None if it is of none of them."""
+    """The kind of the server with that base URL and list of models; None if it is unknown."""
     if not url.endswith("/v1"):
         return None
     owners = {entry.get("owned_by") for entry in _objects(listed, "data")}
@@ -92,12 +92,12 @@ def kind_of(listed: Any, url: str) -> Kind | None:  # noqa: ANN401
 
 
 def _is_named(entry: Mapping[str, Any], model: str) -> bool:
-    """Whether this is the model; the name of its latest version may go without that."""
+    """Whether this is the model; the tag ":latest" may be missing."""
     return str(entry.get("name")).removesuffix(":latest") == model.removesuffix(":latest")
 
 
 def _first(*sizes: Any) -> int:  # noqa: ANN401
-    """The first that is a size."""
+    """The first value that is a valid size."""
     return next((size for size in sizes if isinstance(size, int) and not isinstance(size, bool) and size > 0), 0)
 
 
