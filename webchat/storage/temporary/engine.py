@@ -67,11 +67,11 @@ class WithTemporary:
         return self.main.people()
 
     def discard(self, session_ids: Collection[str]) -> list[str]:
-        temporary, others = self.engines.sorted(session_ids)
+        temporary, others = self.engines.split(session_ids)
         return [*self._memory.discard(temporary), *(self.main.discard(others) if others else ())]
 
     def purge(self, session_ids: Collection[str], forget: Callable[[], None]) -> None:
-        temporary, others = self.engines.sorted(session_ids)
+        temporary, others = self.engines.split(session_ids)
         if not temporary:
             self.main.purge(others, forget)
         elif not others:

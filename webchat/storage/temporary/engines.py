@@ -26,7 +26,7 @@ class Engines:
         """The engine that has this session."""
         return self.memory if session_id in self.temporary else self.main
 
-    def sorted(self, session_ids: Collection[str]) -> tuple[list[str], list[str]]:
+    def split(self, session_ids: Collection[str]) -> tuple[list[str], list[str]]:
         """Those that are temporary, and the others."""
         temporary = [name for name in session_ids if name in self.temporary]
         return temporary, [name for name in session_ids if name not in self.temporary]
