@@ -42,6 +42,12 @@ class Chat:
         self.manager = WebChatSessionManager(self.backend, self.files / "web-chat-sessions.json")
         self._managers.append(self.manager)
 
+    def clear(self) -> None:
+        """Have the agent's working folder empty, and the model's script."""
+        for path in self.work.iterdir():
+            path.unlink()
+        self.model.anew()
+
     def new_session(self) -> str:
         return self.manager.create_session(str(self.work)).session_id
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,8 @@ from tests.real_agents.model import Model
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "agent" in metafunc.fixturenames:
-        metafunc.parametrize("agent", [_param(agent) for agent in AGENTS.values()], ids=list(AGENTS))
+        # Of the session, so that pytest runs all tests of one agent before those of the next.
+        metafunc.parametrize("agent", [_param(agent) for agent in AGENTS.values()], ids=list(AGENTS), scope="session")
 
 
 def _param(agent: RealAgent) -> object:
@@ -22,17 +24,39 @@ def _param(agent: RealAgent) -> object:
     return pytest.param(agent, marks=[] if agent.path.exists() else [pytest.mark.skip(reason)])
 
 
-@pytest.fixture
-def model(agent: RealAgent) -> Iterator[Model]:
-    with agent.model(agent.shell) as model:
-        yield model
+@pytest.fixture(scope="session")
+def begin(agent: RealAgent, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Chat]]:
+    """Gives chats with the agent, each with folders and a model of its own; the agent starts when it is needed."""
+    with ExitStack() as begun:
+
+        def begin() -> Chat:
+            model = begun.enter_context(agent.model(agent.shell))
+            chat = Chat(agent, model, tmp_path_factory.mktemp(agent.name))
+            begun.callback(chat.close)
+            return chat
+
+        yield begin
+
+
+@pytest.fixture(scope="session")
+def shared(begin: Callable[[], Chat]) -> list[Chat]:
+    """The chat that one test leaves to the next: an agent takes seconds to start."""
+    return [begin()]
 
 
 @pytest.fixture
-def chat(agent: RealAgent, model: Model, tmp_path: Path) -> Iterator[Chat]:
-    chat = Chat(agent, model, tmp_path)
-    yield chat
-    chat.close()
+def chat(shared: list[Chat], begin: Callable[[], Chat]) -> Iterator[Chat]:
+    """A chat whose agent may run and have sessions already. What tests wrote into its folder is gone."""
+    shared[0].clear()
+    yield shared[0]
+    if shared[0].manager.answers_in_flight:  # of a test that failed
+        shared[0].close()
+        shared[0] = begin()
+
+
+@pytest.fixture
+def model(chat: Chat) -> Model:
+    return chat.model
 
 
 @pytest.fixture

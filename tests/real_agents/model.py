@@ -22,6 +22,13 @@ class Model(ScriptedServer):
         self._shell = shell
         self.aside: list[Request] = []
 
+    def anew(self) -> None:
+        """Know no more of what was asked, nor of what was to be answered."""
+        self.forget()
+        self.requests.clear()
+        self.aside.clear()
+        self.default = says("Hello", " there.")
+
     def answer_to(self, request: Request) -> Answer:
         if request.method == "POST" and not self._is_conversation(request.body):
             self.aside.append(request)
