@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from tests.processes import another_process
+from tests.processes import another_process, says, tell
 from tests.reading import until
 from tests.scripted import ScriptedBackend
 from webchat.errors import SessionBusy, StorageError
@@ -104,42 +104,50 @@ PURGE_AND_DIE = """
     from tests.scripted import ScriptedBackend
     from webchat.manager import WebChatSessionManager
 
-    home, left = Path(sys.argv[1]), int(sys.argv[2])
-    manager = WebChatSessionManager(ScriptedBackend(), home / "server" / "web-chat-sessions.json")
-    ids = [session.session_id for session in manager.housekeeping.trash()]
+    def purge(home, left):
+        manager = WebChatSessionManager(ScriptedBackend(), Path(home) / "server" / "web-chat-sessions.json")
+        ids = [session.session_id for session in manager.housekeeping.trash()]
 
-    def ends(event, arguments):
-        global left
-        if event in ("os.rename", "os.remove"):
-            if not left:
-                os._exit(9)
-            left -= 1
+        def ends(event, arguments):
+            nonlocal left
+            if event in ("os.rename", "os.remove"):
+                if not left:
+                    os._exit(9)
+                left -= 1
 
-    sys.addaudithook(ends)
-    manager.housekeeping.purge(ids)
+        sys.addaudithook(ends)
+        manager.housekeeping.purge(ids)
+
+    for step, home in enumerate(map(str.strip, sys.stdin)):
+        child = os.fork()
+        if not child:
+            purge(home, step)
+            os._exit(0)
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 
 
 def test_a_crash_at_any_step_leaves_all_or_nothing(tmp_path):
     outcomes = []
-    for step in range(40):
-        home = tmp_path / str(step)
-        manager, ids = with_sessions(home)
-        manager.housekeeping.delete(ids)
-        with another_process(PURGE_AND_DIE, home, step) as process:
-            died = process.wait(60)
-        after = WebChatSessionManager(ScriptedBackend(), home / "server" / "web-chat-sessions.json")
-        after.housekeeping.take_in()
-        gone = not after.housekeeping.trash()
-        if gone:
-            assert after.housekeeping.adopt() == []
-            folder = home / "server" / "web-chat-transcripts"
-            assert not [path for path in folder.rglob("*.*") if path.suffix != ".lock"]
-        else:
-            require_whole(after, ids)
-        outcomes.append(gone)
-        if not died:
-            break
+    with another_process(PURGE_AND_DIE) as process:
+        for step in range(40):
+            home = tmp_path / str(step)
+            manager, ids = with_sessions(home)
+            manager.housekeeping.delete(ids)
+            tell(process, str(home))
+            died = says(process) != "0"
+            after = WebChatSessionManager(ScriptedBackend(), home / "server" / "web-chat-sessions.json")
+            after.housekeeping.take_in()
+            gone = not after.housekeeping.trash()
+            if gone:
+                assert after.housekeeping.adopt() == []
+                folder = home / "server" / "web-chat-transcripts"
+                assert not [path for path in folder.rglob("*.*") if path.suffix != ".lock"]
+            else:
+                require_whole(after, ids)
+            outcomes.append(gone)
+            if not died:
+                break
     assert not died
     assert outcomes == sorted(outcomes)
     assert {*outcomes} == {False, True}
