@@ -7,11 +7,13 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -446,7 +448,7 @@ def pooler(port: int, folder, mode: str):
     )
     folder.chmod(0o755)
     for parent in folder.parents:
-        if str(parent).startswith("/tmp/") and parent.owner() == "root":
+        if Path(tempfile.gettempdir()) in parent.parents and parent.owner() == "root":
             parent.chmod(0o755)
     running = subprocess.Popen(
         [program, "-u", "postgres", str(folder / "pooler.ini")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
