@@ -733,6 +733,8 @@
     fit(field);
   };
   document.addEventListener("htmx:before:settle", filled);
+  // Then htmx sets the attributes as they were sent: without files.
+  document.addEventListener("htmx:after:settle", () => { if ($("files")?.files.length && $("messageInput").placeholder) showFiles(); });
 
   // What is known before a swap and needed after it. Another swap may begin before the first is through.
   const swaps = new WeakMap();
