@@ -18,6 +18,7 @@ def chat(serve, visit):
     chat.open_sessions()
     chat.page.locator("#sessionsPanel").get_by_role("button", name="Temporary").click()
     expect(chat.page.locator(".note.temporary")).to_contain_text("nothing is saved here")
+    expect(chat.note).to_have_text("Temporary chat started")
     return chat
 
 

@@ -19,7 +19,7 @@ from webchat.web import housekeeping, pieces
 from webchat.web.api import message_fields, session_fields
 from webchat.web.context import chat_of, client, manager, owner, session_link
 from webchat.web.faces import Face, is_script, json_answer, script_answer, wanted_face
-from webchat.web.form_answers import chat_answer, chat_answer_with, messages_answer
+from webchat.web.form_answers import STARTED, chat_answer, chat_answer_with, messages_answer
 from webchat.web.htmx import fragments, is_htmx
 from webchat.web.inputs import allow_files, request_fields
 from webchat.web.memory_commands import memory_intent
@@ -75,7 +75,7 @@ def session(session_id: str) -> AnyResponse | str:
 
 def new() -> AnyResponse:
     session = manager().new_session(owner(), working_dir=folder(), options=agent(), temporary=temporary())
-    return chat_answer(session, note="New session started", note_above=True)
+    return chat_answer(session, note=STARTED, note_above=True)
 
 
 def resume(session_id: str) -> AnyResponse:
@@ -91,9 +91,7 @@ def start() -> AnyResponse:
         shown = manager().get_session(made.session_id, owner())
         said, *_ = _remember(shown.session_id, message)
         reply = memory_reply(said, shown.session_id, connected=True)
-        return reply or chat_answer(
-            manager().get_session(shown.session_id, owner()), note="New session started", note_above=True
-        )
+        return reply or chat_answer(manager().get_session(shown.session_id, owner()), note=STARTED, note_above=True)
     posted = manager().start_conversation(
         message,
         owner(),
@@ -104,7 +102,7 @@ def start() -> AnyResponse:
         options=agent(),
         temporary=temporary(),
     )
-    return answering(posted) or chat_answer_with(posted, note="New session started")
+    return answering(posted) or chat_answer_with(posted, note=STARTED)
 
 
 def send(session_id: str) -> AnyResponse:

@@ -19,6 +19,8 @@ from webchat.web.htmx import fragments, is_htmx, streamed
 from webchat.web.inputs import request_fields
 from webchat.web.session_list import list_partial
 
+STARTED = "New session started"
+
 
 def chat_answer(
     shown: WebChatSession, note: str = "", *, note_above: bool = False, with_list: bool = True
@@ -27,7 +29,10 @@ def chat_answer(
     url = session_link(shown.session_id)
     if told := answer_without_htmx(shown.session_id, session_fields(shown)):
         return told
-    note = note and f"{note} {shown.short_id}"
+    if shown.temporary and note == STARTED:
+        note = "Temporary chat started"
+    elif note:
+        note = f"{note} {shown.short_id}"
     parts = [pieces.chat_part(shown, note, note_above=note_above), pieces.shell_partials(shown)]
     return fragments(*parts, *([list_partial()] if with_list else []), push=url)
 
