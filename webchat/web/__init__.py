@@ -63,9 +63,9 @@ MODULES = (
     saved_prompts,
     api,
 )
-"""Those that have routes."""
+"""The modules that have routes."""
 FINISHED = "webchat finished"
-"""The attribute of a request that holds its response when that has our headers."""
+"""The attribute of a request that holds its response once that has our headers."""
 
 
 def create_blueprint(
@@ -90,9 +90,9 @@ def create_blueprint(
     "system", "light" or "dark". Pages poll when more than `max_streams` event streams are open, or more than
     `max_streams_per_client` of one client (0: no limit). By default the limit follows waitress's threads and is 4 under
     other servers; it must be below the number of threads. `owner` returns whose sessions a request is about, if the
-    host application has several users. New sessions may work below `folders`; if there are none and the chat has a
-    single user (`owner` returns None and it is not `shared`), anywhere. Only a single user is offered the agents' own
-    sessions. `prompts` is a folder of saved prompts, which are sent by their names. The host application checks host
+    host application has several users. New sessions may work below `folders`; without any, a chat with a single user
+    (`owner` returns None and it is not `shared`) allows every folder. Only a single user is offered the agents' own
+    sessions. `prompts` is a folder of saved prompts, which are called by their names. The host application checks host
     names.
     """
     blueprint = Blueprint(name, "webchat", static_folder=str(resources("static")), static_url_path="/static")
@@ -117,7 +117,7 @@ def guard(blueprint: Blueprint) -> None:
 
 
 def finish(response: Response) -> Response:
-    """Add our headers to a response, of a view or of an error; once, where both blueprint and application do that."""
+    """Add our headers to the response of a view or an error; only once if both blueprint and application do so."""
     kept: dict[str, object] = vars(request)
     if kept.get(FINISHED) is response:
         return response

@@ -55,7 +55,7 @@ def resume() -> Response:
 
 
 def chat() -> Response:
-    """Answer a message, or a memory command, which needs no session."""
+    """Answer a message, or a memory command; the latter needs no session."""
     allow_files()
     fields = request_fields()
     message = fields.message("message is required")
@@ -89,7 +89,7 @@ def _current_id() -> str | None:
 
 
 def session_fields(session: WebChatSession) -> dict[str, object]:
-    """What a script is told of the session that it speaks to."""
+    """The fields of the session that answers a script."""
     return {
         "session_id": session.session_id,
         "project_id": session.project_id,
@@ -99,7 +99,7 @@ def session_fields(session: WebChatSession) -> dict[str, object]:
 
 
 def listed_fields(session: WebChatSession) -> dict[str, object]:
-    """What a list for a script says of a session."""
+    """The fields of a session in a list for scripts."""
     return {
         "session_id": session.session_id,
         "description": session.description,
@@ -112,12 +112,12 @@ def listed_fields(session: WebChatSession) -> dict[str, object]:
 
 
 def _mark(session: WebChatSession) -> dict[str, object]:
-    """Says of a temporary session that it is one."""
+    """The field that marks a temporary session; none for any other."""
     return {"temporary": True} if session.temporary else {}
 
 
 def shelved_fields(session: WebChatSession) -> dict[str, object]:
-    """The same with the session's place: folder, pinned, archived, deleted."""
+    """The same with the session's folder, and whether it is pinned, archived or deleted."""
     return {
         **listed_fields(session),
         "working_dir": session.working_dir,
@@ -129,7 +129,7 @@ def shelved_fields(session: WebChatSession) -> dict[str, object]:
 
 
 def message_fields(message: Message) -> dict[str, object]:
-    """A message as its record in the transcript has it, with whole parts, and the ids of all in its place."""
+    """The fields of a message as in its transcript record, with complete parts and the ids of its alternatives."""
     record = message.record()
     del record["type"]
     files = [{"type": "file", "name": file.name, "size": file.size} for file in message.files]

@@ -31,9 +31,9 @@ def export(session_id: str) -> Response:
 
 
 def export_all() -> Response:
-    """All sessions but temporary ones and those in the trash, oldest first.
+    """All sessions except temporary ones and those in the trash, oldest first.
 
-    The file and the page name those that cannot be read.
+    The file and the page list sessions that cannot be read.
     """
     sessions = sorted(manager().list_sessions(owner()), key=lambda session: (session.created_at, session.session_id))
     begun = [session for session in sessions if session.begun and not session.temporary]
@@ -43,22 +43,22 @@ def export_all() -> Response:
 
 def _in_file_names(title: str) -> str:
     """A title's letters, digits and hyphens in any script; "" if it has none."""
-    # A vowel sign or an accent is a character of its own, and no letter.
+    # Vowel signs and accents may be separate characters, which are not letters.
     kept = (char if char.isalnum() or char == "_" or unicodedata.category(char)[0] == "M" else " " for char in title)
     return "-".join("".join(kept).split())[:60].strip("-")
 
 
 def _file(sessions: Sequence[WebChatSession], name: str, plain: str, note: NoteLeftOut) -> Response:
-    """A download of that name; `plain` is its name in ASCII."""
+    """A download with that name; `plain` is its name in ASCII."""
     kind = request.args.get("format", "jsonl")
     if kind not in EXPORT_FORMATS:
         raise InvalidInput(f"format is one of {', '.join(EXPORT_FORMATS)}.")
     g.place = chat_of().downloads.take(client())
     parts = manager().archive.export_as(kind, sessions, note, chat_of().title)
-    first = [*islice(parts, 1)]  # what goes wrong with the first part is an error page
+    first = [*islice(parts, 1)]  # read now, so that an error in it becomes an error page
     response = Response(stream_with_context(chain(first, parts)), mimetype=EXPORT_FORMATS[kind])
     names = {"filename": f"{name if name.isascii() else plain}.{kind}"}
     if not name.isascii():
-        names["filename*"] = f"UTF-8''{quote(name)}.{kind}"  # RFC 5987: a header itself is ASCII
+        names["filename*"] = f"UTF-8''{quote(name)}.{kind}"  # RFC 5987: a header is ASCII
     response.headers.set("Content-Disposition", "attachment", **names)
     return holding(response)

@@ -23,7 +23,7 @@ SIGNED_IN_FOR = 30 * 24 * 3600
 """Seconds that a browser stays signed in."""
 LONGEST_NAME = 200
 GUESSES, GUESS_TIME = 10, 60.0
-"""Wrong tokens that one address may send in that many seconds."""
+"""Wrong tokens that one address may send, and within how many seconds."""
 ADDRESSES_KEPT = 10_000
 
 
@@ -36,7 +36,7 @@ class Guesses:
         self._wrong: OrderedDict[str, list[float]] = OrderedDict()
 
     def check(self, address: str) -> None:
-        """Raises TooManyGuesses if this address has to wait."""
+        """Raises TooManyGuesses if this address must wait."""
         with self._guard:
             recent = self._recent(address)
             if len(recent) >= GUESSES:
@@ -56,7 +56,7 @@ class Guesses:
 
 @dataclass(frozen=True)
 class Access:
-    """The access rules of one application. Without a token and a header everybody is let in.
+    """The access rules of one application. Without token and header everybody is let in.
 
     token: what a browser exchanges for a cookie and a script sends as `Authorization: Bearer`. auth_header: the name of
     the header in which a proxy names the signed-in person; only `trusted_proxies` are believed, and each
@@ -75,15 +75,15 @@ class Access:
             raise InvalidInput(f"WEBCHAT_TOKEN needs {SHORTEST_TOKEN} characters at least, all of them ASCII.")
 
     def admit(self, request: Request) -> None:
-        """Let the request in and note whose it is, in `g.owner`.
+        """Let the request in, and set `g.owner` to its user.
 
         Raises NotSignedIn, TooManyGuesses; Forbidden if the request bypassed the proxy, or may be a cross-site request:
-        it writes, and no header says which page sent it.
+        it writes, and no header says which site it comes from.
         """
         if self.auth_header:
             g.owner = self._named_by_proxy(request)
         elif self.token and self._has_bearer(request):
-            return  # which no browser sends by itself
+            return  # no browser sends this by itself
         elif self.token and not self.is_signed_in(request):
             raise NotSignedIn
         if (self.auth_header or self.token) and _may_be_made_to_write(request):
@@ -106,7 +106,7 @@ class Access:
         return True
 
     def sign_in(self, request: Request, response: Response) -> None:
-        """Give the browser its cookie, which is worth as much as the token and does not tell it."""
+        """Give the browser its cookie, which grants the same access as the token without revealing it."""
         _put_cookie(request, response, str(self._signer().dumps("in")), SIGNED_IN_FOR)
 
     def sign_out(self, request: Request, response: Response) -> None:
@@ -117,7 +117,7 @@ class Access:
         return URLSafeTimedSerializer(self.token, salt="webchat-access")
 
     def _has_bearer(self, request: Request) -> bool:
-        """Whether the request brings the token itself. Raises WrongToken, TooManyGuesses."""
+        """Whether the request has the token itself. Raises WrongToken, TooManyGuesses."""
         given = request.authorization
         if given is None or given.type != "bearer":
             return False
@@ -141,7 +141,7 @@ def _peer(request: Request) -> str:
 
 
 def _text(header: str) -> str:
-    """A header's text: WSGI decodes its bytes as Latin-1, and most clients mean UTF-8."""
+    """A header's text: WSGI decodes it as Latin-1, but most clients send UTF-8."""
     try:
         return header.encode("latin-1").decode("utf-8")
     except UnicodeError:
@@ -155,7 +155,7 @@ def _may_be_made_to_write(request: Request) -> bool:
 
 
 def _cookie(request: Request) -> str:
-    # Cookies belong to a host with all its ports: two chats on one machine must not sign each other out.
+    # Cookies are shared by all ports of a host: two chats on one machine must not sign each other out.
     _, port = host_and_port(request.host)
     return f"webchat-access-{port or request.scheme}"
 

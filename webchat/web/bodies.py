@@ -1,4 +1,4 @@
-"""Messages' contents as HTML. An answer that grows is rendered once for all its readers in this process."""
+"""Messages' contents as HTML. A growing answer is rendered once for all its readers in this process."""
 
 from __future__ import annotations
 
@@ -17,15 +17,14 @@ from webchat.render.typed import typed
 
 KEPT = 256
 KEPT_CHARACTERS = 8 * 2**20
-"""Of the answers in flight, all together; the one asked for last is kept whatever its length."""
+"""Characters of all cached answers in flight; the most recently used one is kept whatever its length."""
 
 
 @dataclass(frozen=True)
 class Body:
-    """A message's content as HTML: finished blocks, what may still change, and the characters that are finished.
+    """A message's content as HTML: finished blocks, a tail that may still change, the number of finished characters.
 
-    `again` are the characters that each update of it renders again. `is_kept` stands for the content that the page has
-    already, which stays as it is.
+    `again` is how many characters each update renders again. `is_kept`: the page already has the content and keeps it.
     """
 
     finished: Markup = Markup()
@@ -40,7 +39,7 @@ KEPT_BODY = Body(is_kept=True)
 
 @dataclass
 class _Growing:
-    """An answer in flight as far as it is rendered; `turn` is held by the one thread that renders more of it."""
+    """The rendered part of an answer in flight; `turn` is held by the thread that renders more of it."""
 
     markdown: GrowingMarkdown = field(default_factory=GrowingMarkdown)
     turn: threading.Lock = field(default_factory=threading.Lock)
@@ -48,20 +47,20 @@ class _Growing:
 
 
 class Renderings:
-    """The answers in flight as far as they are rendered. Rendering one never blocks a reader of another."""
+    """A cache of rendered answers in flight. Rendering one never blocks a reader of another."""
 
     def __init__(self, kept_characters: int = KEPT_CHARACTERS) -> None:
         self._guard, self._kept_characters = threading.Lock(), kept_characters
         self._growing: OrderedDict[str, _Growing] = OrderedDict()
 
     def body(self, message: Message) -> Body:
-        """The whole content. What people wrote is kept as they wrote it, except code; only answers are Markdown."""
+        """The whole content. People's messages are shown as written, except code; only answers are Markdown."""
         if message.role != "assistant" or message.kind == "memory":
             return Body(typed(normal_lines(message.content)))
         return self.text(message.id, message.content, grows=message.in_flight)
 
     def text(self, key: str, text: str, *, grows: bool) -> Body:
-        """A text in Markdown; `key` tells one that grows from all others."""
+        """A Markdown text; `key` identifies one that `grows`."""
         text = normal_lines(text)
         if not grows:
             with self._guard:

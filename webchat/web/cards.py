@@ -1,4 +1,4 @@
-"""The parts of an agent's answer as HTML, within bounds: a tool's card shows some of a long text and links the rest."""
+"""The parts of an agent's answer as HTML. A tool's card shows only a part of a long text and links the rest."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from webchat.web.parts import Item, folded, items_of, name_of, runs_of
 from webchat.web.templates import render_template
 
 SHOWN, SHOWN_LIVE = 16_000, 2_000
-"""Characters of one text that a card shows; while its tool runs each update sends them again, so fewer, unless the
+"""Characters of one text that a card shows; fewer while its tool runs, since each update sends them again, unless the
 person is asked about it."""
 _SIGNATURES = {
     "image/png": (b"\x89PNG\r\n\x1a\n",),
@@ -34,7 +34,7 @@ _SIGNATURES = {
 
 @dataclass(frozen=True)
 class Kind:
-    """What a tool's kind is called, and the path of its icon in a square of 16."""
+    """A tool kind's name, and the SVG path of its icon in a 16 by 16 square."""
 
     name: str
     icon: str
@@ -42,7 +42,7 @@ class Kind:
 
 @dataclass(frozen=True)
 class Excerpt:
-    """As much of a text as a card shows; `left` characters are left out, `before` what is shown or behind it."""
+    """The part of a text that a card shows; `left` characters are left out, `before` it or after it."""
 
     html: Markup
     left: int = 0
@@ -60,14 +60,14 @@ class ShownBlock:
 
 
 def parts_html(message: Message, session_id: str, body: Body | None = None) -> Markup:
-    """All parts of an answer. `body` is that of the growing text, if the caller continues from exactly that state."""
+    """All parts of an answer. `body` is that of the growing text, if the caller needs exactly that state."""
     return Markup().join(run_html(message, run, group, session_id, body) for run, group in runs_of(items_of(message)))
 
 
 def run_html(
     message: Message, run: int | None, items: Sequence[Item], session_id: str, body: Body | None = None
 ) -> Markup:
-    """Consecutive items in the element that folds them; a single item in none."""
+    """Consecutive items in the element that folds them; a single item without one."""
     html = Markup().join(item_html(message, item, session_id, body if item.grows else None) for item in items)
     if run is None:
         return html
@@ -83,7 +83,7 @@ def fold_html(message_id: str, run: int, count: int) -> Markup:
 
 
 def item_html(message: Message, item: Item, session_id: str, body: Body | None = None) -> Markup:
-    """One item's element. `body` is given if the caller continues from exactly that state of a text."""
+    """One item's element. `body` is given if the caller needs exactly that state of a text."""
     part = item.part
     context: dict[str, Any] = {
         "message": message,
@@ -100,7 +100,7 @@ def item_html(message: Message, item: Item, session_id: str, body: Body | None =
 
 
 def question_html(message: Message, asked: Permission, session_id: str, element_id: str) -> Markup:
-    """A question as a form for a frame, with what its tool was given, or what was chosen."""
+    """A question as a form for a frame, with its tool's input; once answered, the choice."""
     calls = (part for part in message.parts if isinstance(part, ToolCall) and part.id == asked.tool_call)
     given = next((_excerpt(call.input.rstrip("\n"), SHOWN, plain) for call in calls), None)
     context = {"asked": asked, "session_id": session_id, "element_id": element_id, "framed": True, "given": given}
@@ -118,7 +118,7 @@ def _card_context(message: Message, item: Item, call: ToolCall, session_id: str)
         "title": one_line(call.title),
         "state": "asking" if item.is_asking else "left" if call.was_left else call.status,
         "took": call.took,
-        # A command's title often is the command, and then says it once if its one line is all there is to it.
+        # The title of a command's call often is the command: then a command of one line is shown only once.
         "given": _excerpt(given, most, plain) if given.strip() != one_line(call.title) else None,
         "blocks": [_shown(block, most) for block in call.output],
         "input_url": partial(link, "part_input", **where),
@@ -143,7 +143,7 @@ def _excerpt(text: str, most: int, html: Callable[[str], Markup], *, from_end: b
     if not from_end:
         return Excerpt(html(text[:most]), len(text) - most)
     shown = text[-most:]
-    shown = shown[shown.find("\n", 0, most // 2) + 1 :]  # from a whole line on, if there is one
+    shown = shown[shown.find("\n", 0, most // 2) + 1 :]  # starts at the beginning of a line, if possible
     return Excerpt(html(shown), len(text) - len(shown), before=True)
 
 
@@ -151,7 +151,7 @@ _html = lru_cache(maxsize=256)(terminal)
 
 
 def picture(block: Picture) -> bytes | None:
-    """The picture's bytes; None if they are not what its type says."""
+    """The picture's bytes; None if they do not match its type."""
     try:
         data = b64decode(block.data, validate=True)
     except (NotBase64, ValueError):
@@ -181,4 +181,4 @@ _STATES = {
     "left": "Not finished",
 }
 _SHARED = {"name_of": name_of, "owner": owner, "line": one_line, "kinds": _KINDS, "states": _STATES}
-"""What the templates use for every part."""
+"""The values that the templates need for every part."""

@@ -56,7 +56,7 @@ def index() -> str:
 
 
 def session(session_id: str) -> AnyResponse | str:
-    """One session; to htmx with `before` only the messages before that one; to a script all that are shown."""
+    """One session; for htmx with `before`, only messages before that one; for a script, all messages that are shown."""
     shown = manager().session_to_read(session_id, owner())
     if wanted_face() is Face.JSON:
         conversation = manager().read_conversation(session_id)
@@ -106,7 +106,7 @@ def start() -> AnyResponse:
 
 
 def send(session_id: str) -> AnyResponse:
-    """A further message, and the answer on its way; while another one is being written, the message waits.
+    """A further message, and the answer on its way; if another answer is being written, the message is queued.
 
     A session's first one may bring its folder and agent.
     """
@@ -189,7 +189,7 @@ def end(session_id: str) -> AnyResponse:
 def _page(shown: WebChatSession | None, show: int = 0, at: str = "", aside: str = "") -> str:
     context = pieces.chat_context(shown, show=show, at=at) | {"aside": aside}
     if is_htmx():
-        # Not with "+": it would take the chat, a plain text, for something to escape.
+        # Not with "+", which would escape the chat, a plain string.
         return "".join((render_template("webchat/_chat.html", **context), pieces.shell_partials(shown)))
     return render_template("webchat/chat.html", **context, title=pieces.page_title(shown))
 

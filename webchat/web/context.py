@@ -1,4 +1,4 @@
-"""What the views share: the chat that a request belongs to, and the functions that templates call."""
+"""What views share: the chat that a request belongs to, and functions that templates call."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def resources(name: str) -> Path:
 
 
 MOST_DOWNLOADS, DOWNLOADS_PER_CLIENT = 12, 4
-"""Exports sent at once, in all and to each client: each holds a thread for as long as its reader takes."""
+"""Exports sent in parallel, in total and to each client: each holds a thread until its client has read it."""
 TOO_MANY_DOWNLOADS = "Too many of your exports are being sent right now. Wait for one, then try again."
 
 
@@ -52,13 +52,13 @@ class PageTimes:
     """In seconds."""
 
     beginning: float = 0.05
-    """That a new message waits before pages are told. By then the page that sent it has the response to its form:
-    neither it nor the server does the same work twice before the answer's first text is on the screen."""
+    """The delay before pages are told about a new message. By then the page that sent it has the response to its form,
+    so that the message is neither rendered nor shown twice before the answer's first text."""
     first_text: float = 0.03
-    """That a form's answer waits for the first piece of text, which then comes with it."""
+    """How long the response to a form waits for the answer's first text, to include it."""
     lifetime: float = 60.0
-    """After which a page's stream ends if the server does not report disconnects: some would keep it open for nobody.
-    A page that is still open reconnects and continues from its last event."""
+    """The length of a page's stream if the server does not report disconnects, so that none stays open for nobody. A
+    page that is still open reconnects and continues from its last event."""
 
 
 @dataclass(frozen=True)
@@ -72,12 +72,12 @@ class Chat:
     title: str
     theme: Callable[[], str]
     max_streams: int | None
-    """None: as many as the server allows, if a request tells that."""
+    """None: as many as the server allows, as far as a request shows that."""
     max_streams_per_client: int
     owner: Callable[[], str | None]
     prompts: Prompts
     folders: Sequence[str] = ()
-    """Below which a new session may work."""
+    """New sessions may work below these folders."""
     shared: bool = False
     """Whether people have to sign in, even if `owner` does not tell them apart."""
     renderings: Renderings = field(default_factory=Renderings)
@@ -111,7 +111,7 @@ class Chat:
 
     @property
     def open_streams(self) -> int:
-        """How many slots are taken."""
+        """The number of taken slots for streams."""
         return self.streams.taken + self.parked.taken
 
     @property
@@ -131,7 +131,7 @@ class Chat:
 
     @property
     def own_sessions_title(self) -> str:
-        """What these are called."""
+        """The heading for the agents' own sessions."""
         several = len(self.manager.agents.names) > 1
         return f"Sessions of {'the agents' if several else self.manager.label}"
 
@@ -143,7 +143,7 @@ class Chat:
 
 @once_a_request
 def chat_of() -> Chat:
-    """The chat that this request belongs to; the settings page and others beside the chats belong to the first."""
+    """The chat that this request belongs to; for pages outside the chats, such as the settings, the first chat."""
     chats: dict[str, Chat] = current_app.extensions["webchat.chats"]
     for name in request.blueprints:
         if name.rpartition(".")[2] in chats:
@@ -154,7 +154,7 @@ def chat_of() -> Chat:
 def has_gone(after: float = float("inf")) -> Callable[[], bool]:
     """Returns a function: whether this request's client has disconnected, or lost access.
 
-    If the server does not tell, the client is taken to have gone after that many seconds.
+    If the server does not report disconnects, the client counts as gone after that many seconds.
     """
     end = time.monotonic() + after
     gone: Callable[[], bool] = request.environ.get("waitress.client_disconnected", lambda: time.monotonic() > end)
@@ -163,13 +163,13 @@ def has_gone(after: float = float("inf")) -> Callable[[], bool]:
 
 
 def has_lost_access() -> Callable[[], bool]:
-    """Returns a function: whether the person of this request may not use the chat any more."""
+    """Returns a function: whether this request's user has lost access to the chat."""
     is_out: Callable[[], bool] = g.get("is_out", lambda: False)
     return is_out
 
 
 def owner() -> str | None:
-    """Whose sessions this request is about; None if nobody has to sign in."""
+    """The owner of the sessions that this request is about; None if nobody has to sign in."""
     return chat_of().owner()
 
 
@@ -194,7 +194,7 @@ def session_link(session_id: str) -> str:
 
 
 def hint_version(session: WebChatSession) -> str:
-    """Changes with what the line below the composer says of a session's model and options."""
+    """Differs from an earlier one if the line below the composer, with the model and options, has changed."""
     options = options_of(session, manager().takes)
     return hashlib.sha256(repr((manager().label_of(session), options)).encode()).hexdigest()[:12]
 
@@ -211,7 +211,7 @@ def _fingerprint(path: Path, modified_ns: int) -> str:
 
 
 def local_time(iso: str) -> datetime | None:
-    """A stored time in the reader's time zone, which the page tells in a cookie; before it has, in the server's."""
+    """A stored time in the reader's time zone, which a cookie of the page names; without it in the server's."""
     try:
         moment = datetime.fromisoformat(iso)
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(_timezone())
@@ -227,7 +227,7 @@ def _timezone() -> tzinfo | None:
 
 
 def day_group(moment: datetime | None, now: datetime) -> str:
-    """The heading of the list that a session belongs under. Both times are in the reader's time zone."""
+    """The heading under which a session is listed. Both times are in the reader's time zone."""
     if moment is None:
         return "Older"
     today = now.date()

@@ -1,4 +1,4 @@
-"""What a session's agent lets people choose: modes, models, options. The names are the agent's: not to be trusted."""
+"""The choices that a session's agent offers: modes, models, options. Their names come from the agent: untrusted."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def controls(session_id: str) -> Response:
 
 
 def choose(session_id: str) -> AnyResponse:
-    """Choose what is sent: a field for each thing, by its id, or one of them as `control` and `value`."""
+    """Set the submitted choices: a field for each, named by its id, or a single one as `control` and `value`."""
     session = manager().get_session(session_id, owner())
     now, said = manager().agents.controls(session_id), []
     for select_id, value in _given(now):
@@ -62,7 +62,7 @@ def _given(now: Controls) -> Iterator[tuple[str, str]]:
 
 
 def control_fields(controls: Controls) -> dict[str, object]:
-    """What a script is told of what can be chosen."""
+    """The choices, for a script."""
     selects = [
         {
             "id": select.id,

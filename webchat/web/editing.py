@@ -1,4 +1,4 @@
-"""Messages changed by hand: a question, which is asked again, or an answer, which then counts as what was said."""
+"""Edits messages: a question, which is then asked again, or an answer, whose new text then counts as the answer."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ def edit(session_id: str, message_id: str) -> AnyResponse | str:
     if message is None or conversation.last is None or not message.can_be_edited:
         raise NotFound("There is no such message in this session, or it cannot be changed.")
     page = "webchat/_edit.html" if is_htmx() else "webchat/edit.html"
-    seen = None if is_htmx() else conversation.last.id  # a page with a stream knows better what it has seen by then
+    seen = None if is_htmx() else conversation.last.id  # a page with a stream sends its own `seen`
     return render_template(page, session=shown, message=message, key=new_message_id(), seen=seen)
 
 
 def change(session_id: str, message_id: str) -> AnyResponse:
-    """Replace a message by another text; a question is then asked again."""
+    """Replace a message's text; a question is then asked again."""
     allow_files()
     fields = request_fields()
     text, key, seen = fields.required("message", "Write a message first."), fields.key(), fields.optional("seen")

@@ -99,7 +99,7 @@ REFUSED_BY_HOST = {400, 401, 403, 429, 503}
 
 
 def handle(error: Exception) -> Response:
-    """Answer with the error's text and status, in the face that was asked for."""
+    """Respond with the error's text and status, in the requested format."""
     if isinstance(error, StorageAway):
         error = StorageError("This cannot be done now", error)
     mark_as_ours()
@@ -134,7 +134,7 @@ def _told(error: Exception) -> tuple[str, int, list[tuple[str, str]]]:
         return "The server has too many files open. Try again in a few seconds.", 503, [("Retry-After", "5")]
     if isinstance(error, HTTPException) and (error.code or 500) < 500:
         code = error.code or 400
-        # Werkzeug's own texts are for developers; ours stand in the table or were given with the exception.
+        # Werkzeug's own texts are for developers; ours are in the table or in the exception.
         own = error.description if error.description != type(error).description else None
         own_headers = error.get_headers() if code in (405, 429) else []
         text = _too_large() if code == 413 else TEXTS.get(code) or own or "This request cannot be used."
@@ -174,13 +174,13 @@ def _page(error: Exception, text: str, status: int, face: Face) -> str:
 
 
 def _is_of_gone_chat(error: Exception) -> bool:
-    """Whether the page that asked shows a temporary chat that has ended: what is written there next is not saved."""
+    """Whether the requesting page shows a temporary chat that has ended: further messages would not be saved."""
     is_marked = bool(_field("temporary") or request.args.get("temporary"))
     return is_marked and isinstance(error, SessionNotFound) and manager().temporary.are_offered
 
 
 def _given_back(error: Exception) -> tuple[str, bool]:
-    """What the page offers to send again: the text, and whether files came with it, which must be chosen again.
+    """What the page offers to send again: the text, and whether it had files, which must be chosen again.
 
     Nothing if the message itself was rejected.
     """

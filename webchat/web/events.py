@@ -1,4 +1,4 @@
-"""The one stream that each open page has: messages, the answer as it grows, badge, title, and "the list changed"."""
+"""The event stream of each open page: messages, the growing answer, badge, title, and "the list changed"."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from webchat.web.window import Shown
 PING_INTERVAL = 25.0
 """Seconds of silence after which a keep-alive event is sent."""
 POLL_AGAIN = 5_000
-"""Milliseconds after which a page polls again that got no stream of its own."""
+"""Milliseconds after which a page without a stream of its own polls again."""
 
 
 def register(blueprint: Blueprint) -> None:
@@ -38,7 +38,7 @@ def register(blueprint: Blueprint) -> None:
 def events() -> Response:
     """The stream of one session from a position on: Last-Event-ID, else `after`, else the present.
 
-    Without a session it is the welcome page's, which shows the list.
+    Without a session it is that of the welcome page, which shows the list.
     """
     chat, session_id = chat_of(), request.args.get("session")
     try:
@@ -49,7 +49,7 @@ def events() -> Response:
             raise
         return _events(iter([event_of(pieces.welcome_partials(ended=session_id or ""))]))
     stream.is_out = has_lost_access()
-    chat.manager.bus.start()  # before the answer's status is out: there may be no thread left
+    chat.manager.bus.start()  # before the response has begun: there may be no thread left
     try:
         give = chat.take_stream(page=True)
     except TooBusy:
@@ -83,18 +83,19 @@ class ListStream:
         self._chat, self._manager = chat, chat.manager
         self._owner, self._session_id = owner, session_id
         self._gone, self._ping = gone, "event: ping\ndata:\n\n"
-        self.is_out: Callable[[], bool] = lambda: False  # whether the person may not use the chat any more
+        self.is_out: Callable[[], bool] = lambda: False  # whether the user has lost access
         # The page's version of list, badge and title is unknown, so the first look sends them.
         self._list_version: object = self
 
     def once(self) -> Iterator[str]:
-        """What is new, once: for a page above the limit on streams, which polls."""
+        """The changes, once: for a page that polls because there are too many streams."""
         yield f"retry: {POLL_AGAIN}\n" + (self._news() or self._ping)
 
     def follow(self, offer: Parking | None) -> Iterator[str]:
-        """Everything, until the page goes away or the server ends.
+        """All changes, until the page is closed or the server ends.
 
-        With an offer an empty piece comes at each pause: the server may take the thread away until the pause is over.
+        With an offer, an empty piece is yielded at each pause: the server may then take the thread away until the pause
+        is over.
         """
         for step in self._steps():
             if isinstance(step, str):
@@ -103,15 +104,15 @@ class ListStream:
             if offer and not (step.is_over or (self._is_growing and offer.has_room)):
                 offer.park(step)
                 yield ""
-            step.wait()  # which is over, unless something between us and the server swallows empty pieces
+            step.wait()  # the wait is over already, unless something between us and the server swallows empty pieces
 
     def _steps(self) -> Iterator[str | Pause]:
-        # The first bytes open the stream for the browser at once, and prove a reconnect.
+        # The first bytes open the stream in the browser at once, and show that it has reconnected.
         yield ": open\n\n"
         last_sent = time.monotonic()
         with self._manager.bus.follow(self._session_id, self._owner, self._is_over) as waiter:
             while not self._gone():
-                over = self._is_over()  # then this is the last look
+                over = self._is_over()  # checked first: this is then the last look
                 waiter.clear()
                 news = self._news()
                 if news:
@@ -122,7 +123,8 @@ class ListStream:
                     last_sent = time.monotonic()
                 if over:
                     break
-                # In this order: who waits for news first, which an answer always has, is woken twice for each.
+                # In this order: with the wait for news first, each piece of a growing answer would wake the thread
+                # twice.
                 yield Pause(waiter, last_sent + self._pace(), urgent=True)
                 yield Pause(waiter, last_sent + PING_INTERVAL)
                 yield Pause(waiter, time.monotonic() + self._patience(), urgent=True)
@@ -131,23 +133,23 @@ class ListStream:
 
     @property
     def _is_growing(self) -> bool:
-        """Whether the page shows an answer that is being written, and so hears something ten times a second."""
+        """Whether the page shows an answer that is being written, and gets up to ten updates a second."""
         return False
 
     def _is_over(self) -> bool:
-        """Whether the page has left or the server ends."""
+        """Whether the page was closed or the server is ending."""
         return self._gone() or self._manager.stopping.is_set() or is_ending()
 
     def _pace(self) -> float:
-        """Seconds that one piece of news comes behind the one before."""
+        """The least seconds between two updates."""
         return 0.0
 
     def _patience(self) -> float:
-        """Seconds that news may wait for more."""
+        """Seconds that an update may wait for more changes."""
         return 0.0
 
     def _news(self) -> str:
-        """All changes that the page does not have yet, as events; empty if there are none."""
+        """All changes that the page does not have yet, as events; "" if there are none."""
         return self._list_news()
 
     def _list_news(self) -> str:
@@ -163,7 +165,7 @@ class ListStream:
 
 
 class PageStream(ListStream):
-    """The events of one conversation's page; their ids are its position."""
+    """The events of one conversation's page; an event's id is the page's position."""
 
     def __init__(
         self,
@@ -191,7 +193,7 @@ class PageStream(ListStream):
         return self._growing.interval
 
     def _patience(self) -> float:
-        """A new message waits for its answer's first text: the page that sent it is being sent both as it is."""
+        """A new message waits for its answer's first text: the page that sent it gets both from its form anyway."""
         return 0.0 if self._is_growing else self._chat.times.beginning
 
     def _news(self) -> str:
@@ -207,10 +209,10 @@ class PageStream(ListStream):
         return news + (self._event(queue) if queue else "") + self._list_news() + self._agent_news()
 
     def _agent_news(self) -> str:
-        """What the agent lets people choose and what it calls itself, if that has changed.
+        """The agent's choices and its name, if they have changed.
 
-        Which choices the page has is not known at first. What a person may just be filling in for a new session stays
-        until the session has begun.
+        At first it is unknown which choices the page has. The fields of a new session, which a person may be filling
+        in, stay until the session has begun.
         """
         agents, session = self._manager.agents, self._session
         if not agents.has_controls or session.program:
@@ -259,10 +261,10 @@ class PageStream(ListStream):
         return partial("messages", "outerHTML", pieces.messages_part(self._session))
 
     def _parts(self, change: Change) -> Iterator[Update]:
-        """What is new, an event each; between two of them the position is that of the one before.
+        """The changes, one event each; between two of them the position is that of the one before.
 
-        A message of the page's own form may be there already, and the next one not: htmx looks for all of an event's
-        targets before it puts the first part in, so messages that came together would all be left out.
+        The page may already have a message of its own form, but not the next one: htmx finds all targets of an event
+        before its first swap, so if they came in one event, both would be left out.
         """
         if change.replaced:
             yield self._whole(change.conversation)
@@ -281,11 +283,11 @@ class PageStream(ListStream):
         if message.role != "assistant":
             self._growing.sent = message
             return html
-        # A form's answer may have put it in before, with less of it; what follows builds on this state.
+        # The response to a form may have inserted it already, with less text; what follows builds on this state.
         return html + self._growing.whole(message, change.conversation)
 
     def _note(self, message: Message, conversation: Conversation) -> None:
-        """Remember that the page has this message as it is now, as the last."""
+        """Note that the page now has this message, in this state, as its last."""
         self._position = conversation.position_at(message, max(message.revision, self._position.revision))
 
     def _event(self, update: Update) -> str:

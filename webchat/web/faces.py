@@ -25,11 +25,11 @@ class Face(Enum):
 
 @once_a_request
 def wanted_face() -> Face:
-    """What the request accepts best. A request without a preference gets JSON under /api/, else what a browser gets."""
+    """The preferred format of the request. Without a preference it is JSON under /api/, else a page."""
     if is_htmx():
         return Face.FRAGMENT
     offered = [Face.PAGE, Face.JSON, Face.TEXT, Face.EVENTS]
-    # By the view's name where there is one: the chat may be mounted below a prefix like /api/ itself.
+    # By the view's name, if there is one: the chat itself may be mounted below a prefix like /api/.
     view = (request.endpoint or "").rpartition(".")[2]
     if view.startswith("api_") if view else "/api/" in request.path:
         offered = [Face.JSON, Face.TEXT, Face.EVENTS]
@@ -38,9 +38,9 @@ def wanted_face() -> Face:
 
 
 def script_answer(body: dict[str, Any]) -> Response | None:
-    """A script's response to something that was done, in the format that it accepts; None for a page.
+    """The response to a script after an action, in the format that it accepts; None for a page.
 
-    As text there is a line for each field, as events there is one, `done`, with the JSON.
+    As text it has a line for each field; as an event stream it has one event, `done`, with the JSON.
     """
     face = wanted_face()
     if face is Face.JSON:
@@ -64,7 +64,7 @@ def to_end(session_id: str) -> AnyResponse:
 
 
 def error_fields(error: Exception, text: str) -> dict[str, object]:
-    """A script's response to an error; it says if the cause is that no session is connected."""
+    """The fields of an error for a script; they say if the reason is that no session is connected."""
     connection = {"session_connected": False} if isinstance(error, NoActiveSession | SessionEnded) else {}
     return {"error": text, **connection}
 
@@ -79,5 +79,5 @@ def _as_text(value: object) -> str:
 
 
 def json_answer(body: dict[str, Any], status: int = 200) -> Response:
-    """An answer in JSON, written in one way everywhere."""
+    """A response in JSON, formatted the same everywhere."""
     return Response(json.dumps(body, ensure_ascii=False) + "\n", status, mimetype="application/json")

@@ -17,9 +17,9 @@ from webchat.web.hosting import parking
 from webchat.web.streams import event
 
 INTERVAL = 0.12
-"""Seconds between two updates of an answer that grows."""
+"""Seconds between two updates of a growing answer."""
 BYTES_PER_SECOND = 100_000
-"""What an answer may cost that is sent whole again and again, since more than its text has grown."""
+"""Bytes per second for an answer that must be sent whole at each update, because more than its text has changed."""
 
 
 def register(blueprint: Blueprint) -> None:
@@ -43,9 +43,9 @@ def follow(session_id: str) -> Response:
 
 
 class ConversationStream(ListStream):
-    """The events: `session` {session_id, …, description}; `messages` {messages}, all that are shown, at first and when
-    others are; `message`, one that is new or has changed; `delta` {message_id, text}, what was added to the last one's
-    content; `status` {text, progress} of an answer that is not there yet.
+    """The events: `session` {session_id, …, description}; `messages` {messages}: all that are shown, at first and when
+    the branch changes; `message`: a new or changed one; `delta` {message_id, text}: text added to the last message;
+    `status` {text, progress}: of an answer without text yet.
     """
 
     def __init__(self, chat: Chat, session: WebChatSession, gone: Callable[[], bool]) -> None:
@@ -105,7 +105,7 @@ class ConversationStream(ListStream):
 
 
 def _is_longer(message: Message, before: Message) -> bool:
-    """Whether nothing has changed but that there is more text."""
+    """Whether text was added and nothing else has changed."""
     if message.parts or not message.content.startswith(before.content):
         return False
     return replace(message, content=before.content) == before

@@ -25,7 +25,7 @@ STARTED = "New session started"
 def chat_answer(
     shown: WebChatSession, note: str = "", *, note_above: bool = False, with_list: bool = True
 ) -> AnyResponse:
-    """The session's chat after a change, with badge and usually list in one swap; a redirect without htmx."""
+    """The session's chat after a change, with badge and usually the list in one response; a redirect without htmx."""
     url = session_link(shown.session_id)
     if told := answer_without_htmx(shown.session_id, session_fields(shown)):
         return told
@@ -61,7 +61,7 @@ def _begun(session_id: str, posted: Posted) -> AnyResponse:
     """A question at the end of a session, and its answer as far as it has come."""
 
     def answer() -> tuple[Message, Status | None]:
-        # What is sent before that reaches the browser while the model is at work.
+        # Anything sent before this reaches the browser while the model is at work.
         posted.wait_for_text(chat_of().times.first_text)
         return posted.answer, posted.status
 

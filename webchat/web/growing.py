@@ -1,4 +1,4 @@
-"""An answer that is being written, as one page shows it, and the swaps that update the page."""
+"""A growing answer as one page shows it, and the updates that the page needs."""
 
 from __future__ import annotations
 
@@ -19,39 +19,40 @@ from webchat.web.htmx import partial
 from webchat.web.parts import Item, folded, items_of, runs_of
 
 UPDATE_INTERVAL, LONG, LONG_INTERVAL = 0.12, 1_600, 0.5
-"""Seconds between two updates of an answer that grows, and of one that has so many characters that nobody has read them
-yet. Nearly all that an update costs a browser, 5 ms or more, is the frame that shows it."""
+"""Seconds between two updates of a growing answer; from LONG characters on, most of which nobody has read yet,
+LONG_INTERVAL. Nearly all of an update's cost in a browser, 5 ms or more, is painting the frame."""
 BYTES_PER_SECOND = 40_000
-"""What may be made again of an answer that grows: a tool's long output is sent less often, or a long list."""
+"""Bytes of a growing answer that may be rendered again per second: a tool's long output, or a long list, is sent less
+often."""
 
 
 @dataclass(frozen=True)
 class Grown:
-    """What an element's content has grown by, for the page's script: htmx would have to replace the whole of it."""
+    """An addition to an element's content, for the page's script: htmx would have to replace the whole element."""
 
     target: str
     growth: Growth
 
     def __str__(self) -> str:
-        """As the data of an event."""
+        """The data of an event."""
         growth = self.growth
         sent = [self.target, growth.path, growth.elements, growth.letters, *growth.added]
         return json.dumps(sent, ensure_ascii=False, separators=(",", ":"))
 
 
 Update = Markup | Grown
-"""What an event of the page's stream brings: swaps for htmx, or a growth."""
+"""The content of an event of the page's stream: swaps for htmx, or an addition."""
 
 
 class GrowingText:
-    """A text in Markdown, of which only what is new is sent."""
+    """A growing Markdown text, of which only additions are sent."""
 
     def __init__(self, renderings: Renderings, key: str) -> None:
         """`key` ends the id of its element."""
         self._renderings, self._key = renderings, key
         self._blocks: list[Markup] = []
         self._shown = 0
-        """Characters of it that are on the page for good, as these blocks."""
+        """Characters in blocks that are final on the page."""
         self._tail = Markup()
         self.again = 0
         """Characters at its end that the last update rendered again."""
@@ -74,7 +75,7 @@ class GrowingText:
         self._shown, self._tail = body.shown, body.tail
 
     def end(self, text: str) -> Iterator[Grown]:
-        """What makes the text on the page into a whole one, to which nothing will be added."""
+        """The update that completes the text on the page."""
         body = self._renderings.text(self._key, text, grows=False)
         yield from self._grown(Markup().join([*self._blocks, self._tail]), body.finished)
 
@@ -85,15 +86,15 @@ class GrowingText:
 
 
 class GrowingArticle:
-    """The article of the answer that a page showed last."""
+    """The article of the last answer on a page."""
 
     def __init__(self, renderings: Renderings, session_id: str, *, takes_more: bool = True) -> None:
-        """Without `takes_more` the page knows only swaps, and each update is the whole article."""
+        """Without `takes_more` the page supports only swaps, and each update is the whole article."""
         self._renderings, self._session_id, self._takes_more = renderings, session_id, takes_more
         self.sent: Message | None = None
         """The message as the page has it."""
         self._cost = 0
-        """Characters that the last update made again."""
+        """Characters that the last update rendered again."""
         self._text = GrowingText(renderings, "")
         self._items: Sequence[Item] = ()
         self._folds: dict[int, int] = {}
@@ -122,7 +123,7 @@ class GrowingArticle:
         return pieces.article_partial(message, conversation, self._session_id, body)
 
     def more(self, message: Message, conversation: Conversation) -> Sequence[Update]:
-        """The changes; the whole article if they are not additions to what the page has."""
+        """The changes; the whole article if they are more than additions to what the page has."""
         sent = self.sent
         if sent is None or not (self._takes_more and _continues(sent, message)):
             return [self.whole(message, conversation)]
@@ -133,7 +134,7 @@ class GrowingArticle:
         return [*(update for update in changed if update), *self._around(sent, message, conversation)]
 
     def _around(self, sent: Message, message: Message, conversation: Conversation) -> Iterator[Markup]:
-        """What has changed in the article beside its content."""
+        """The changes in the article outside its content."""
         self.sent = message
         status = pieces.status_html(conversation.status)
         if _frame(sent) != _frame(message):
@@ -178,7 +179,7 @@ class GrowingArticle:
             yield partial(f"p-{message.id}-{new.number}", "outerMorph", html)
 
     def _come(self, message: Message, run: int | None, items: Sequence[Item]) -> Markup:
-        """Items behind those that the page has."""
+        """Items after those that the page has."""
         body = self._begun(message, items[-1])
         if run in self._folds:
             html = Markup().join(item_html(message, item, self._session_id) for item in items)
@@ -186,7 +187,7 @@ class GrowingArticle:
         return partial(f"parts-{message.id}", "beforeend", run_html(message, run, items, self._session_id, body))
 
     def _begun(self, message: Message, item: Item) -> Body | None:
-        """The text that a growing one continues; None for anything else."""
+        """The page's text if this item continues it; else None."""
         if not item.grows or not isinstance(item.part, Text):
             return None
         self._text = GrowingText(self._renderings, f"{message.id}-{item.number}")
@@ -196,18 +197,18 @@ class GrowingArticle:
 def _continues(sent: Message, message: Message) -> bool:
     """Whether the message adds to what was sent, in the same elements."""
     is_same = sent.id == message.id and sent.in_flight and bool(sent.parts) == bool(message.parts)
-    # What has turned out to be reasoning is no longer content.
+    # Text that has turned out to be reasoning is no longer content.
     return is_same and message.content.startswith(sent.content) and message.reasoning.startswith(sent.reasoning)
 
 
 def _frame(message: Message) -> object:
-    """Determines what of an article is not its content: while it is the same, only that is updated."""
+    """A key for everything in an article except its content: while it is the same, only the content is updated."""
     beside = () if message.parts else (message.notes, bool(message.reasoning))
     return message.status, beside
 
 
 def _appended(target: str, before: str, now: str) -> Iterator[Grown]:
-    """A text that is shown as it is."""
+    """Plain text to append."""
     if len(now) > len(before):
         yield Grown(target, Growth((), 0, 0, (str(escape(now[len(before) :])),)))
 

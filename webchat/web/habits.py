@@ -1,4 +1,4 @@
-"""How a person writes and reads in this browser, kept in its cookies. Knows no setting of the server."""
+"""A person's habits of writing and reading in this browser, kept in its cookies. Knows no setting of the server."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from webchat.errors import InvalidInput
 from webchat.web.inputs import Fields
 
 KEPT = 365 * 24 * 3600
-"""Seconds that a browser keeps a habit which nobody changes."""
+"""Seconds that a browser keeps the cookie."""
 CHOICES = {"send": ("enter", "control"), "follow": ("on", "off")}
-"""What can be chosen, the default first: the keys that send a message, and whether the page follows an answer."""
+"""The choices, with the default first: the keys that send a message, and whether the page follows an answer."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Habits:
 
 
 def habits() -> Habits:
-    """Those of the browser that asks."""
+    """The habits of the requesting browser."""
     return Habits(*(_chosen(name, request.cookies.get(_cookie(name), "")) for name in CHOICES))
 
 
@@ -43,7 +43,7 @@ def submitted(fields: Fields) -> dict[str, str]:
 
 
 def keep(response: AnyResponse, given: dict[str, str]) -> AnyResponse:
-    """The response, with cookies that keep these habits."""
+    """The response with cookies for these habits."""
     for name, text in given.items():
         response.set_cookie(_cookie(name), text, max_age=KEPT, httponly=True, samesite="Lax", secure=request.is_secure)
     return response

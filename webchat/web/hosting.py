@@ -11,12 +11,12 @@ UNKNOWN = 4
 FOR_PAGES = 28
 """Threads that streams leave to everything else; half of all if there are fewer."""
 PARKING = "webchat.parking"
-"""Where a server that can take a thread away from a stream tells so: a Parking, in the request's environment."""
+"""The key in the WSGI environment with the Parking of a server that can take the thread away from a stream."""
 NAMES_ITSELF = ("SERVER_SOFTWARE", "uwsgi.version")
 
 
 class Pause(Protocol):
-    """A stream has nothing to send until that moment of the monotonic clock, or until `wake` is called."""
+    """A stream has nothing to send until that time of the monotonic clock, or until `wake` is called."""
 
     @property
     def until(self) -> float: ...
@@ -25,24 +25,24 @@ class Pause(Protocol):
 
 
 class Parking(Protocol):
-    """What a server offers that goes on with a stream's body, after an empty piece, when its pause is over."""
+    """The offer of a server that stops at an empty piece of a stream's body and continues after the pause."""
 
     most: int
     """Streams that may be open at once."""
 
     @property
     def has_room(self) -> bool:
-        """Whether a stream that pauses often may keep its thread, which costs less."""
+        """Whether a stream with frequent pauses may keep its thread, which is cheaper."""
 
     def begin(self) -> None:
-        """Say, before the body is given, that it will pause."""
+        """Announce, before the body is returned, that it will pause."""
 
     def park(self, pause: Pause) -> None:
-        """Say, before an empty piece of the body, for how long."""
+        """Announce the pause, before an empty piece of the body."""
 
 
 def parking(environ: Mapping[str, Any]) -> Parking | None:
-    """What this request's server offers; None where a body keeps its thread."""
+    """The offer of this request's server; None if a body always keeps its thread."""
     offered: Parking | None = environ.get(PARKING)
     return offered
 

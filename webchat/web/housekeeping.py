@@ -1,4 +1,4 @@
-"""Sessions renamed, pinned, archived, deleted and brought back, one or several at once."""
+"""Renames, pins, archives, deletes and restores sessions, one or several at once."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def _actions(session: WebChatSession) -> dict[str, Any]:
 
 
 def undo_context(deleted_at: str | None) -> dict[str, Any]:
-    """What `_undo.html` needs for a page after a deletion; nothing if that is too long ago."""
+    """The context of `_undo.html` after a deletion; empty if that is too long ago."""
     if not is_just_now(deleted_at):
         return {}
     count = len(manager().housekeeping.deleted_together(deleted_at or "", owner()))
@@ -108,7 +108,7 @@ def undo_context(deleted_at: str | None) -> dict[str, Any]:
 
 
 def is_just_now(deleted_at: str | None) -> bool:
-    """Whether that time, ISO 8601, is so short ago that a deletion can be undone on the page."""
+    """Whether that time, ISO 8601, is so recent that the page offers to undo the deletion."""
     try:
         age = (datetime.now(UTC) - datetime.fromisoformat(deleted_at or "")).total_seconds()
     except (ValueError, TypeError):
@@ -145,7 +145,7 @@ def _temporary_among(session_ids: Collection[str]) -> list[str]:
 
 
 def _keep(session_ids: Collection[str]) -> AnyResponse:
-    """Write temporary chats after all."""
+    """Keep temporary chats after all."""
     for session_id in session_ids:
         manager().programs.refuse(session_id)
     kept = [manager().temporary.keep(session_id, owner()) for session_id in session_ids]
@@ -162,18 +162,18 @@ def _keep(session_ids: Collection[str]) -> AnyResponse:
 
 
 def after_deletion(session_ids: Collection[str], deleted_at: str | None = None) -> AnyResponse:
-    """The list, with a button to undo it if they are in the trash since `deleted_at`."""
+    """The list, with a button to undo the deletion if the sessions are in the trash since `deleted_at`."""
     return _done(session_ids, deleted_at or None)
 
 
 def _done(gone: Collection[str] = (), deleted_at: str | None = None, show: str | None = None) -> AnyResponse:
-    """The current list; after a deletion with a button to undo it, and in place of a page of what is `gone`."""
+    """The current list, after a deletion with a button to undo it; a new page if the old one showed what is `gone`."""
     if not is_htmx():
         return redirect(link("sessions", show=show, deleted=deleted_at), code=303)
     undo = undo_context(deleted_at) if deleted_at else {}
     parts = [session_list.list_partial(), partial("undo", "innerHTML", _undo(undo))]
     left = page_address() in {urlsplit(session_link(session_id)).path for session_id in gone}
-    if left:  # the page that asked showed what is gone now
+    if left:  # the requesting page showed a session that is gone now
         parts.append(pieces.welcome_partials())
     return fragments(*parts, push=link("index") if left else None)
 

@@ -1,4 +1,4 @@
-"""htmx's request and response headers, which no other module uses."""
+"""htmx's headers and swap markup, which no other module uses."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ REQUEST_HEADER = "HX-Request"
 
 
 def is_htmx() -> bool:
-    """Whether a fragment is wanted. When htmx goes back in the history it wants the whole page."""
+    """Whether the request wants a fragment. For going back in the history htmx wants the whole page."""
     return request.headers.get(REQUEST_HEADER) == "true" and "HX-History-Restore-Request" not in request.headers
 
 
@@ -28,13 +28,13 @@ PARTIAL_END = "</hx-partial>\n"
 
 
 def partial(target: str, swap: str, html: str) -> Markup:
-    """One swap of several in an answer or an event: `html` goes to the element with that id."""
-    # Not with "+": beside a Markup it would escape the tag.
+    """One swap of a response or an event: `html` goes to the element with that id."""
+    # Not with "+": with a Markup it would escape the tag.
     return Markup(f"{partial_begin(target, swap)}{html}{PARTIAL_END}")  # noqa: S704
 
 
 def partial_begin(target: str, swap: str) -> str:
-    """The tag before the HTML of one swap, for an answer that is sent as it is made; PARTIAL_END follows it."""
+    """The tag before the HTML of one swap, for a streamed response; PARTIAL_END follows the HTML."""
     return str(Markup('<hx-partial hx-target="#{}" hx-swap="{}">').format(target, swap))
 
 
@@ -45,7 +45,7 @@ def event_of(swaps: str) -> str:
 
 
 def fragments(*parts: str, push: str | None = None) -> Response:
-    """A response of several parts; `push` becomes the page's address, unless it is already."""
+    """A response of several parts; `push` becomes the page's address, if it is another one."""
     response = Response("".join(parts), mimetype="text/html")
     address = iri_to_uri(push) if push else ""  # a prefix may have any characters
     if address and page_address() != address:
@@ -54,12 +54,12 @@ def fragments(*parts: str, push: str | None = None) -> Response:
 
 
 def streamed(parts: Iterator[str]) -> Response:
-    """The same, streamed: an error in between breaks it off."""
+    """The same, streamed: an error in the middle cuts it off."""
     return Response(stream_with_context(parts), mimetype="text/html", headers={"X-Accel-Buffering": "no"})
 
 
 def reload_page(response: BaseResponse) -> BaseResponse:
-    """Have the browser load the page anew, for what a swap cannot change."""
+    """Make the browser reload the page, for changes that a swap cannot make."""
     response.status_code = 200
     response.headers["HX-Refresh"] = "true"
     return response

@@ -37,7 +37,7 @@ def register(blueprint: Blueprint) -> None:
 
 
 def bring_in() -> Response | str:
-    """Take in the files of a form, or the body of a request."""
+    """Import the files of a form, or the body of a request."""
     imports, key = chat_of().imports, request.args.get("key", "")
     give_back = imports.places.take(client())
     watch = imports.begin(owner(), key) if _KEY.fullmatch(key) else Watch(BOUNDS)
@@ -56,7 +56,7 @@ def bring_in() -> Response | str:
 
 def _bring_in(watch: Watch) -> Report:
     request.max_content_length = LARGEST_IMPORT
-    with storing("The upload could not be kept"):  # it comes into a temporary file
+    with storing("The upload could not be kept"):  # spooled to a temporary file
         files = [(file.filename, file.stream) for file in request.files.getlist("file") if file.filename]
     if not files and request.mimetype != "multipart/form-data" and request.content_length:
         files = [("", request.stream)]
@@ -83,16 +83,16 @@ def _taken_in(files: Sequence[tuple[str, IO[bytes]]], watch: Watch) -> Report:
 
 
 def progress(key: str) -> str:
-    """How far an import is: a line for the page, which asks for the next one as long as there is anything to tell.
+    """An import's progress as a line for the page, which polls as long as the import runs.
 
-    The page says if it knows that its request has come: a server that does not know of it was restarted since.
+    The page says if its request has arrived: a server that does not know the import has been restarted.
     """
     is_lost = "sent" in request.args and not chat_of().imports.is_known(owner(), key)
     return render_template("webchat/_import_progress.html", watch=None if is_lost else _watch(key), key=key)
 
 
 def cancel(key: str) -> BaseResponse:
-    """End an import. What is in by then stays."""
+    """Cancel an import. Sessions that were already imported stay."""
     _watch(key).cancel()
     if answer := script_answer({"cancelled": True}):
         return answer

@@ -18,12 +18,11 @@ from webchat.errors import InvalidInput
 from webchat.web.once import once_a_request
 
 WITH_FILES = 44 * 1024 * 1024
-"""Bytes of a request that may bring files; its message may still be as long as everywhere. 30 MiB of pictures are
-40 MiB in Base64."""
+"""Bytes of a request that may have files; its message has the usual limit. 30 MiB of pictures are 40 MiB in Base64."""
 REPLACED = "\ufffd"
-"""What the form's parser puts in the place of bytes that are not UTF-8; a text may have it, too."""
+"""The form parser's replacement for bytes that are not UTF-8; a text may also contain it itself."""
 LARGEST_IMPORT = 1024 * 1024 * 1024
-"""Bytes of a file that is imported; the command line takes larger ones."""
+"""Bytes of a file to import; the command line accepts larger ones."""
 
 
 class Fields:
@@ -33,7 +32,7 @@ class Fields:
         self._values = values
 
     def optional(self, name: str) -> str | None:
-        """The field's text, or None. Raises InvalidInput if it is no text, or one that cannot be stored."""
+        """The field's text, or None. Raises InvalidInput if it is not a string, or cannot be stored."""
         value = self._values.get(name)
         if value is None:
             return None
@@ -46,7 +45,7 @@ class Fields:
         return value if value.strip() else None
 
     def key(self) -> str | None:
-        """The form's key. Raises InvalidInput as `optional`, and for one that could not be told from another."""
+        """The form's key. Raises InvalidInput as `optional`, and if the key is too long to be stored whole."""
         key = self.optional("key")
         if key and len(key) > LONGEST_KEY:
             raise InvalidInput(f"key has more than {LONGEST_KEY} characters.")
@@ -88,13 +87,13 @@ class Fields:
 
     @property
     def has_files(self) -> bool:
-        """Whether files come with the message, or those of one that was taken back. Raises InvalidInput."""
+        """Whether the message has files, or those of a message that was taken back. Raises InvalidInput."""
         if isinstance(self._values, MultiDict):
             return bool(self.several("keep")) or any(file.filename for file in request.files.getlist("file"))
         return bool(self.several("keep") or self._values.get("files"))
 
     def message(self, otherwise: str) -> str:
-        """The message's text; "" for what comes without one. Raises InvalidInput with the text `otherwise`."""
+        """The message's text; "" if only files were sent. Raises InvalidInput with the text `otherwise`."""
         text = self.optional("message")
         if text is None and not self.has_files:
             raise InvalidInput(otherwise)
@@ -144,7 +143,7 @@ def request_fields() -> Fields:
 
 
 def _check_size(body: bytes, *, with_files: bool) -> None:
-    """Refuse a large body that was let in for its files and has none. Raises RequestEntityTooLarge."""
+    """Refuse a large body without files. Raises RequestEntityTooLarge."""
     most = current_app.config["MAX_CONTENT_LENGTH"]
     if most is not None and len(body) > most and not with_files:
         request.max_content_length = most
@@ -160,7 +159,7 @@ def _check_text(body: bytes) -> None:
 
 
 def _check_fields(body: bytes) -> None:
-    """The same for the fields of a form with files, which may be of any bytes."""
+    """The same for the fields of a form with files, whose bytes may be anything."""
     decoder = MultipartDecoder(request.mimetype_params.get("boundary", "").encode())
     decoder.receive_data(body)
     decoder.receive_data(None)

@@ -1,4 +1,4 @@
-"""Which messages are memory commands, which no model is asked. Knows no route."""
+"""Recognises memory commands, which are not sent to a model. Knows no route."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from webchat.web.inputs import request_fields
 
 
 def memory_intent(message: str) -> tuple[Action, str] | None:
-    """What this request's message asks of the memory; None if it goes to the model, as every one with files does."""
+    """The memory command in this request's message; None if the message goes to the model, like any with files."""
     if chat_of().memory is None or request_fields().has_files:
         return None
     return check_memory_intent(message)

@@ -1,4 +1,4 @@
-"""The fields of a form that begins a session: its folder and agent, and whether it is kept. Knows no route."""
+"""The fields of a form that starts a session: its folder and agent, and whether it is temporary. Knows no route."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ def agent() -> dict[str, str] | None:
 
 
 def folder() -> str | None:
-    """The chosen folder, None if none was; links are resolved if it must be below certain folders.
+    """The chosen folder, None if none was; links are resolved if only certain folders are allowed.
 
-    Raises InvalidInput for one that may not be used, whether it exists or not.
+    Raises InvalidInput for a forbidden folder, without revealing whether it exists.
     """
     given = request_fields().optional("working_dir")
     chat = chat_of()
@@ -37,7 +37,7 @@ def folder() -> str | None:
 
 
 def temporary() -> bool:
-    """Whether nothing of the session is to be written. Raises InvalidInput if the field is no answer to that."""
+    """Whether the session is temporary. Raises InvalidInput if the field is neither yes nor no."""
     given = (request_fields().setting("temporary") or "").lower()
     if given not in _NO and given not in _YES:
         raise InvalidInput("temporary is 1, or is left out.")
@@ -67,5 +67,5 @@ def short_folder(path: str) -> str:
 
 
 def _resolved(path: str) -> str:
-    # Unlike a Path's, these raise nothing for a name too long or somebody who is not there.
+    # Unlike the methods of Path, these do not raise for names that are too long or for unknown users.
     return os.path.realpath(os.path.expanduser(path))  # noqa: PTH111

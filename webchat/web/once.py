@@ -1,4 +1,4 @@
-"""Finds out once for each request what many parts ask for. Knows no view."""
+"""Caches the results of functions for the duration of a request. Knows no view."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ Found = TypeVar("Found")
 
 
 def once_a_request(find: Callable[[], Found]) -> Callable[[], Found]:
-    """A function whose result is kept as long as the request, unless it raises."""
+    """Wraps a function so that its result is cached for the request; exceptions are not cached."""
     name = f"webchat {find.__module__} {find.__name__}"
 
     @wraps(find)
     def found() -> Found:
-        # With the request, not in `g`: that may outlive a request, where somebody has pushed an application context.
+        # Stored with the request, not in `g`, which may outlive it if somebody has pushed an application context.
         kept = vars(request)
         if name not in kept:
             kept[name] = find()

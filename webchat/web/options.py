@@ -1,4 +1,4 @@
-"""Another model or system prompt for one session."""
+"""Sets another model or system prompt for one session."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def choose(session_id: str) -> AnyResponse:
 
 
 def models(session_id: str) -> Response:
-    """The models that the session may choose from: JSON, to htmx the choices of its field."""
+    """The models that the session may use: as JSON, or for htmx as the options of its field."""
     manager().get_session(session_id, owner())
     names = manager().list_models()
     if not is_htmx():

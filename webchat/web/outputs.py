@@ -1,4 +1,4 @@
-"""A tool's whole input and output: as plain text, or as a picture."""
+"""Serves a tool's whole input and output, as plain text or as a picture."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def register(blueprint: Blueprint) -> None:
 
 
 def part_input(session_id: str, message_id: str, number: int) -> Response:
-    """What a tool was given."""
+    """A tool's input."""
     return _text(_call(session_id, message_id, number).input)
 
 
 def part_output(session_id: str, message_id: str, number: int, place: int) -> Response:
-    """One block of a tool's output; of a diff the new text."""
+    """One block of a tool's output; for a diff, the new text."""
     blocks = _call(session_id, message_id, number).output
     if place >= len(blocks):
         raise NotFound("There is no such output in this answer.")

@@ -1,4 +1,4 @@
-"""The agents' own sessions: listed on request, and opened here. For single-user chats only."""
+"""Lists the agents' own sessions on request, and opens them here. For single-user chats only."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def listed() -> Response | str:
 
 
 def opened(name: str) -> AnyResponse:
-    """Open a session of ours that continues the agent's; the same one each time."""
+    """Open the session of ours that continues the agent's; it is the same one each time."""
     _require_one_person()
     session = manager().agents.bring_in(name, owner(), may_work_in)
     session = manager().resume_session(session.session_id, owner()) if not session.is_active else session

@@ -12,11 +12,11 @@ from webchat.chat.message import Message
 from webchat.chat.parts import Part, Permission, Reasoning, ToolCall, Usage
 
 FOLDED = 4
-"""Finished cards in a row, at least, that fold into one line."""
+"""The least number of finished cards in a row that fold into one line."""
 HARMLESS = ("read", "search", "think", "fetch")
 """Kinds of tools without side effects."""
 LOOKED_AT = 4
-"""Messages at the end in which the context's use is looked for: an answer that broke off early may not have told it."""
+"""How many of the last messages are searched for the context's usage: an answer that broke off may not have it."""
 
 
 _SAFE = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.:-]*", re.ASCII)
@@ -24,10 +24,10 @@ _SAFE = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.:-]*", re.ASCII)
 
 @dataclass(frozen=True)
 class Item:
-    """One thing in an answer: a part with its number in the answer, and the questions that are about it.
+    """One item of an answer: a part with its number in the answer, and the questions about it.
 
-    `run` is the number of the first of the things that stand in a row and may fold together, None for one that stands
-    alone. `grows` is true of the last one while the answer is written.
+    `run` is the number of the first item of a run, whose items may fold together; None for a single item. `grows` is
+    true for the last item while the answer is being written.
     """
 
     number: int
@@ -42,7 +42,7 @@ class Item:
 
     @property
     def is_finished(self) -> bool:
-        """Whether it folds with others. Failures stay visible."""
+        """Whether the item may fold into a run. Failures stay visible."""
         return self.part.status == "done" and not self.is_asking if isinstance(self.part, ToolCall) else not self.grows
 
     @property
@@ -53,12 +53,12 @@ class Item:
 
 
 def numbered(message: Message) -> dict[int, Part]:
-    """The parts by their numbers, which no later part changes: what is used of the context has none."""
+    """The parts by number; later parts never change it. The context's usage has no number."""
     return dict(enumerate(part for part in message.parts if not isinstance(part, Usage)))
 
 
 def items_of(message: Message) -> list[Item]:
-    """The answer's parts as they are shown. A question stands in the card of the tool that it is about."""
+    """The answer's parts as items. A question is shown in the card of its tool."""
     parts = numbered(message)
     cards = {part.id: number for number, part in parts.items() if isinstance(part, ToolCall)}
     asked: dict[int, list[Permission]] = {}
@@ -71,7 +71,7 @@ def items_of(message: Message) -> list[Item]:
     for number, part in parts.items():
         if isinstance(part, Permission) and part.tool_call in cards:
             continue
-        # What a model thinks between two tools belongs to their row.
+        # Reasoning between two tools belongs to their run.
         if isinstance(part, ToolCall):
             run = number if run is None else run
         elif not isinstance(part, Reasoning):
@@ -81,7 +81,7 @@ def items_of(message: Message) -> list[Item]:
 
 
 def runs_of(items: Iterable[Item]) -> Iterator[tuple[int | None, list[Item]]]:
-    """The items that stand in a row, with the number of their run; those that stand alone with None."""
+    """The items grouped by run, with the run's number; None for a single item."""
     for run, group in groupby(items, key=lambda item: item.run):
         yield run, [*group]
 
@@ -93,12 +93,12 @@ def folded(items: Iterable[Item]) -> int:
 
 
 def name_of(permission: Permission) -> str:
-    """A question's name in addresses: its id, if that can stand there, since agents choose it."""
+    """A question's name in URLs: its id, if a URL can contain it, since agents choose the id."""
     return permission.id if _SAFE.fullmatch(permission.id) else sha256(permission.id.encode()).hexdigest()[:32]
 
 
 def asked_in(message: Message, permission_id: str) -> Item | None:
-    """The item in which a question stands."""
+    """The item that contains a question."""
     items = items_of(message)
     return next((item for item in items if permission_id in [asked.id for asked in _questions_in(item)]), None)
 
@@ -108,18 +108,18 @@ def _questions_in(item: Item) -> tuple[Permission, ...]:
 
 
 def usage_of(messages: Sequence[Message]) -> Usage | None:
-    """What a conversation uses of the model's context, as one of its last answers has told, if one has."""
+    """The conversation's usage of the model's context, from one of its last answers; None if unknown."""
     told = (message.usage for message in reversed(messages[-LOOKED_AT:]))
     return next((usage for usage in told if usage and (usage.size or usage.read)), None)
 
 
 def has_effects(message: Message) -> bool:
-    """Whether tools with side effects were used, which another answer does not undo."""
+    """Whether tools with side effects were used: another answer would not undo them."""
     return any(isinstance(part, ToolCall) and part.kind not in HARMLESS for part in message.parts)
 
 
 def waiting_fields(message: Message | None) -> dict[str, object] | None:
-    """The question that the answer waits with; None if there is none."""
+    """The question for which the answer waits; None if there is none."""
     asked = next(iter(message.questions), None) if message else None
     if asked is None:
         return None

@@ -1,4 +1,4 @@
-"""The pictures that came with messages, as they are stored."""
+"""Serves the stored pictures of messages."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ def register(blueprint: Blueprint) -> None:
 
 
 def picture(session_id: str, key: str) -> Response:
-    """A picture of a session of one's own. Its address names its bytes, so that browsers may keep it, unless the
-    session is temporary."""
+    """A picture of one of the user's sessions.
+
+    Its URL contains a digest of its bytes, so that browsers may cache it for ever, unless the session is temporary.
+    """
     session = manager().get_session(session_id, owner())
     with storing("The picture could not be read"):
         known = is_picture_key(key)
@@ -27,7 +29,7 @@ def picture(session_id: str, key: str) -> Response:
     digest, _, suffix = key.partition(".")
     response = Response(data, mimetype=MEDIA_TYPES[suffix])
     response.headers["Content-Disposition"] = f"inline; filename={digest[:12]}.{suffix}"
-    # A browser writes what it may keep to its disk.
+    # A browser would write a cached picture to its disk.
     response.headers["Cache-Control"] = "no-store" if session.temporary else "private, max-age=31536000, immutable"
     response.set_etag(digest)
     response.make_conditional(request)

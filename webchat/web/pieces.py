@@ -1,4 +1,4 @@
-"""The partials that views and streams put together. A partial is rendered here or in another partial, nowhere else."""
+"""Renders the partials of views and streams. A partial is rendered here or in another partial, nowhere else."""
 
 from __future__ import annotations
 
@@ -26,37 +26,37 @@ from webchat.web.window import EARLIER_SHOWN, Window, window
 
 WAITING = "Waiting for you"
 START = "start"
-"""The anchor of an empty session, and what `seen` is for a page without messages."""
+"""The anchor of an empty session, and the value of `seen` for a page without messages."""
 
 
 def chat_part(session: WebChatSession, note: str, *, note_above: bool) -> str:
-    """The chat of one session, with a note about what was done, above its messages or below."""
+    """The chat of one session, with a note about the last action above or below its messages."""
     return render_template("webchat/_chat.html", **chat_context(session), note=note, note_above=note_above)
 
 
 def welcome_partials(ended: str = "", *, unsent: bool = False) -> Markup:
-    """The chat of no session in place of a session's, with badge and title.
+    """The welcome in place of a session's chat, with badge and title.
 
-    `ended` is the id of a temporary chat that has ended while somebody may be typing: that is said, and what is typed
-    begins another one. `unsent` says that a message came too late.
+    `ended` is the id of a temporary chat that has ended while somebody may be typing: the page says so, and the typed
+    message starts another one. `unsent`: a message came too late.
     """
     chat = render_template("webchat/_chat.html", **chat_context(None), ended=ended, unsent=unsent)
     return partial("chatArea", "outerHTML", chat) + shell_partials(None)
 
 
 def kept_partials(session: WebChatSession) -> Markup:
-    """A session in place of the temporary chat that it was."""
+    """A session in place of the temporary chat from which it was kept."""
     chat = chat_part(session, f"Kept as session {session.short_id}", note_above=True)
     return partial("chatArea", "outerHTML", chat) + shell_partials(session)
 
 
 def after_temporary(session: WebChatSession | None, session_id: str) -> Markup:
-    """What comes in place of a temporary chat: the session that it was kept as, or none."""
+    """What replaces a temporary chat: the session that was kept of it, or the welcome."""
     return kept_partials(session) if session else welcome_partials(ended=session_id)
 
 
 def chat_context(session: WebChatSession | None, *, show: int = 0, at: str = "") -> dict[str, Any]:
-    """What `_chat.html` and the page around it need."""
+    """The context of `_chat.html` and the page around it."""
     conversation = manager().read_conversation(session.session_id) if session else Conversation()
     shown = window(conversation.messages, show, at)
     return {
@@ -75,7 +75,7 @@ def chat_context(session: WebChatSession | None, *, show: int = 0, at: str = "")
 
 
 def window_context(shown: Window, conversation: Conversation) -> dict[str, Any]:
-    """What `_earlier.html` needs: the messages, and the links to those that are not shown."""
+    """The context of `_earlier.html`: the messages, and links to those that are not shown."""
     return {
         "messages": [message_context(message, conversation) for message in shown.messages],
         "earlier": shown.earlier,
@@ -110,7 +110,7 @@ def messages_part(session: WebChatSession) -> str:
 
 
 def message_context(message: Message, conversation: Conversation, body: Body | None = None) -> dict[str, Any]:
-    """What `_message.html` needs. `body` is given if the caller continues from exactly that state, or if it is kept."""
+    """The context of `_message.html`. `body` is given if the caller needs exactly that state, or if it is kept."""
     is_last = conversation.last is not None and message.id == conversation.last.id
     return {
         "message": message,
@@ -120,7 +120,7 @@ def message_context(message: Message, conversation: Conversation, body: Body | N
         "status": conversation.status if is_last else None,
         "is_last": is_last,
         "read_only": bool(conversation.program),
-        # A frame for browsers without JavaScript. In a fragment, which htmx puts in, it would load.
+        # A frame for browsers without JavaScript. In a fragment that htmx inserts it would be loaded.
         "framed": not is_htmx(),
     }
 
@@ -132,12 +132,12 @@ def message_html(message: Message, conversation: Conversation, session_id: str, 
 
 
 def article_partial(message: Message, conversation: Conversation, session_id: str, body: Body | None = None) -> Markup:
-    """One message's article, morphed into the one that is there."""
+    """One message's article, morphed into the one on the page."""
     return partial(f"m-{message.id}", "outerMorph", message_html(message, conversation, session_id, body))
 
 
 def added_partial(messages: Sequence[Message], conversation: Conversation, session_id: str) -> Markup:
-    """Consecutive messages, in place of the anchor after the one before them; without it nothing happens.
+    """Consecutive messages that replace the anchor after the message before them; without that anchor nothing happens.
 
     All come as one swap: htmx finds all targets of a response before its first swap. Only the last one leaves an
     anchor: at an anchor in between a stream would insert the later messages again.
@@ -151,7 +151,7 @@ def added_partial(messages: Sequence[Message], conversation: Conversation, sessi
 def exchange_parts(
     question: Message, session_id: str, answer: Callable[[], tuple[Message, Status | None]]
 ) -> Iterator[str]:
-    """The same for a question at the end and its answer, which is called for when all before it has been taken."""
+    """The same for a question at the end and its answer, in two parts: `answer` is called after the first is sent."""
     asked = message_html(question, Conversation(), session_id)
     yield partial_begin(f"after-{question.parent or START}", "outerHTML") + asked
     message, status = answer()
@@ -160,12 +160,12 @@ def exchange_parts(
 
 
 def anchor(message: Message) -> str:
-    """Where the message that follows is put in."""
+    """The anchor at which the next message is inserted."""
     return f'<div id="after-{message.id}"></div>'
 
 
 def seen_partial(message: Message) -> Markup:
-    """The composer's `seen` field: the last message that its page shows."""
+    """The composer's `seen` field: the id of the last message on its page."""
     return partial("seen", "outerHTML", render_template("webchat/_seen.html", seen=message.id))
 
 
@@ -179,7 +179,7 @@ def usage_in(session: WebChatSession) -> Usage | None:
 
 
 def usage_partial(usage: Usage) -> Markup:
-    """What the conversation uses of the model's context, beside the model's name."""
+    """The conversation's usage of the model's context, beside the model's name."""
     return partial("contextUsed", "outerHTML", render_template("webchat/_usage.html", usage=usage))
 
 
@@ -189,7 +189,7 @@ def lost_partial(why: str) -> Markup:
 
 
 def controls_partial(session: WebChatSession) -> Markup:
-    """The session's controls, replaced: a select that a person has changed does not follow its options."""
+    """The session's controls, replaced as a whole: a select that a person has changed ignores new selected options."""
     return partial("controls", "outerHTML", render_template("webchat/_controls.html", session=session))
 
 
@@ -204,7 +204,7 @@ def status_html(status: Status | None) -> str:
 
 
 def shell_partials(session: WebChatSession | None) -> Markup:
-    """What depends on the session outside the chat: badge and title."""
+    """The parts outside the chat that depend on the session: badge and title."""
     title = Markup("<title>{}</title>\n").format(page_title(session))
     return partial("badge", "outerMorph", badge_html(session)) + title
 
@@ -215,9 +215,9 @@ def badge_html(session: WebChatSession | None) -> str:
 
 
 def page_title(session: WebChatSession | None) -> str:
-    """The title of a session's page, which says so if somebody is asked something there."""
+    """The title of a session's page, which says if there is an open question."""
     title = chat_of().title
-    # Browsers note titles in their history.
+    # Browsers store titles in their history.
     own = TEMPORARY_TITLE if session and session.temporary else session.description if session and session.begun else ""
     named = f"{own} · {title}" if own else title
     return f"{WAITING} · {named}" if session and _is_asking(session) else named

@@ -1,4 +1,4 @@
-"""Other programs' conversations, continued here."""
+"""Continues other programs' conversations here."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def register(blueprint: Blueprint) -> None:
 
 
 def copy(session_id: str) -> AnyResponse:
-    """A new session with a copy of all that is shown of another, which may be another program's."""
+    """A new session with a copy of all shown messages of another one, which may be another program's."""
     last = manager().conversation(session_id, owner()).last
     if last is None:
         raise InvalidInput("Nothing has been said in this session yet.")

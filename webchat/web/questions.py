@@ -30,11 +30,11 @@ def waiting(session_id: str) -> Response:
 
 
 def answer(session_id: str, name: str) -> AnyResponse:
-    """Answer a question with one of its options. Raises what `answer_permission` raises."""
+    """Answer a question with one of its options. Raises the exceptions of `answer_permission`."""
     option = request_fields().required("option", "Choose one of the answers.")
     last = manager().conversation(session_id, owner()).last
     asked = _named(last, name)
-    permission_id = asked.id if asked else name  # which the manager refuses
+    permission_id = asked.id if asked else name  # the manager refuses an unknown question
     manager().answer_permission(session_id, permission_id, option, owner())
     body: dict[str, object] = {"session_id": session_id, "permission": permission_id, "option": option}
     if told := answer_without_htmx(session_id, body):

@@ -41,7 +41,7 @@ def change(session_id: str, key: str) -> AnyResponse:
 
 
 def take_back(session_id: str, key: str) -> AnyResponse:
-    """Take a queued message back. On a page its text returns to the field; a script gets it."""
+    """Take a queued message back. On a page its text returns to the message field; a script gets it in the response."""
     item = manager().queue.take_back(session_id, key, owner(), keep=not is_script())
     return script_answer({"session_id": session_id, **queued_fields(item)}) or after_queueing(session_id)
 

@@ -80,6 +80,6 @@ def queued_fields(item: QueuedMessage) -> dict[str, object]:
 
 
 def _waiting(session_id: str, conversation: Conversation) -> list[QueuedMessage]:
-    """The queued messages but the one that is just being sent and already in the conversation."""
+    """The queued messages without one that is being sent and already in the conversation."""
     sent = {message.key for message in conversation.messages[-2:]}
     return [item for item in manager().queue.items(session_id) if item.key not in sent]

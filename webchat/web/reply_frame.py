@@ -27,12 +27,12 @@ def reply(session_id: str) -> Response:
     g.framed = True
     if last is not None and last.in_flight:
         g.place = chat_of().take_stream()
-    # The body is iterated when this request's context is gone.
+    # The body is iterated after this request's context has ended.
     return holding(Response(stream_with_context(_page(session_id, last)), mimetype="text/html"))
 
 
 def _page(session_id: str, last: Message | None) -> Iterator[str]:
-    # The frame's page may stand at "#end" already: only an address of its own makes the link load it anew.
+    # The frame may already be at "#end": only a different URL makes the link reload it.
     url = link("session", session_id=session_id, answered=last.id if last else None, _anchor="end")
     head, foot = render_template("webchat/reply.html", session_url=url).split("<!--text-->")
     yield head
@@ -48,7 +48,7 @@ def _page(session_id: str, last: Message | None) -> Iterator[str]:
 
 
 class _Shown:
-    """The part of the answer that is on the page, which can only be appended to: text, a line per tool, questions."""
+    """The part of the answer that is on the page: text, a line per tool, questions. It can only be appended to."""
 
     def __init__(self, session_id: str) -> None:
         self._session_id = session_id
@@ -57,7 +57,7 @@ class _Shown:
         self._asked: dict[str, str] = {}
 
     def more(self, message: Message) -> Iterator[Markup]:
-        """What is new, in order."""
+        """The additions, in order."""
         texts = 0
         for part in message.ordered:
             if isinstance(part, Text):

@@ -10,21 +10,21 @@ from webchat.limits import Places
 
 BOUNDS = Bounds(seconds=1800.0)
 MOST_IMPORTS, IMPORTS_PER_CLIENT = 12, 4
-"""Imports that run at once, in all and for each client: each holds a thread for as long as it takes."""
+"""Imports that run in parallel, in total and for each client: each holds a thread until it ends."""
 TOO_MANY_IMPORTS = "Too many of your imports are running right now. Wait for one, then try again."
 REMEMBERED = 20
 """Imports remembered for one person."""
 MOST_PEOPLE = 1000
 """People whose imports are remembered."""
 AWAITED = 1800.0
-"""Seconds that a page is told that its file is being sent: the server takes the whole of it in before it calls us."""
+"""Seconds during which an unknown import counts as being uploaded: the server calls us only after the whole upload."""
 
 
 class Imports:
-    """The running and recent imports of one chat, by person and a key that the page has made."""
+    """The running and recent imports of one chat, by person and by a key that the page has generated."""
 
     def __init__(self, awaited: float = AWAITED) -> None:
-        """`awaited` is for how many seconds an import that has not come is taken to be on its way."""
+        """`awaited` is for how many seconds an unknown import counts as being uploaded."""
         self._awaited = awaited
         self.places = Places(MOST_IMPORTS, IMPORTS_PER_CLIENT, TOO_MANY_IMPORTS)
         self._guard = threading.Lock()
@@ -41,7 +41,7 @@ class Imports:
             return watch
 
     def of(self, who: str | None, key: str) -> Watch:
-        """The import with that key. An unknown one is yet to come: its file is being uploaded."""
+        """The import with that key. An unknown one counts as being uploaded."""
         with self._guard:
             watch = self._watch(self._of(who), key)
             if not watch.is_sent and watch.age > self._awaited:
@@ -49,7 +49,7 @@ class Imports:
             return watch
 
     def is_known(self, who: str | None, key: str) -> bool:
-        """Whether that import has been asked for or begun since the server started."""
+        """Whether that import has been requested or begun since the server started."""
         with self._guard:
             return key in self._of(who)
 

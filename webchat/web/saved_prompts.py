@@ -1,4 +1,4 @@
-"""Saved prompts in the composer and for scripts: listed, and put in the place of "/name"."""
+"""Lists saved prompts for the composer and scripts, and expands "/name" to them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def prompts() -> Response:
 
 
 def commands(session: WebChatSession | None) -> list[tuple[str, str]]:
-    """What may follow "/" in this session, with a description: its agent's commands, then the saved prompts."""
+    """The names that may follow "/" in this session, with descriptions: its agent's commands, then saved prompts."""
     known = _agents_own(session.session_id) if session else {}
     return [
         *known.items(),
@@ -31,7 +31,10 @@ def commands(session: WebChatSession | None) -> list[tuple[str, str]]:
 
 
 def expanded(message: str, session_id: str | None = None) -> str:
-    """The message, with the saved prompt that it calls. An agent's command of that name goes to the agent."""
+    """The message, with the saved prompt that it calls expanded.
+
+    An agent's command of the same name goes to the agent.
+    """
     text, name = chat_of().prompts.expanded(message)
     return message if session_id and name and name in _agents_own(session_id) else text
 

@@ -17,7 +17,7 @@ from webchat.conventions import ANSWER_HEADER
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 POLICY = {
-    # What is not named below is forbidden: media, workers, manifests, plug-ins.
+    # Anything not named below is forbidden: media, workers, manifests, plug-ins.
     "default-src": "'none'",
     "script-src": "'self'",
     "style-src": "'self'",
@@ -30,10 +30,10 @@ POLICY = {
     "frame-ancestors": "'none'",
 }
 INERT = {"default-src": "'none'", "style-src": "'unsafe-inline'", "frame-ancestors": "'none'", "sandbox": ""}
-"""For a picture that is opened by itself: browsers lay it out with styles of their own."""
+"""For a picture that is opened by itself: browsers show it with inline styles."""
 ALL_OF_ASCII = "".join(map(chr, range(0x20, 0x7F)))
 NOT_NEEDED = "camera display-capture geolocation hid local-fonts microphone midi payment serial usb".split()
-"""Features denied to pages; the clipboard is not among them: copying needs it."""
+"""Features denied to pages; the clipboard is allowed, for copying."""
 
 
 def is_same_site(request: Request) -> bool:
@@ -56,8 +56,7 @@ def check_same_site(request: Request) -> None:
 def check_host(request: Request, allowed: Collection[str], *, any_address: bool = False) -> None:
     """Refuse unknown host names, against DNS rebinding. Raises MisdirectedRequest.
 
-    `any_address`: the chat is reached from elsewhere, so that an IP address is ours; only a name can be made to point
-    to another one.
+    `any_address`: the chat is served to other machines, so accept any IP address; DNS rebinding needs a name.
     """
     name, _ = host_and_port(request.host)
     if name not in LOOPBACK_NAMES and name not in allowed and not (any_address and address_in(name)):
@@ -68,7 +67,7 @@ def check_host(request: Request, allowed: Collection[str], *, any_address: bool 
 
 @lru_cache(maxsize=4)
 def headers(*, framed: bool = False, inert: bool = False) -> Mapping[str, str]:
-    """The headers of every response; `framed` is for a page that is shown in a frame, `inert` for what is no page."""
+    """The headers of every response; `framed` is for a page in a frame, `inert` for anything but a page."""
     policy = INERT if inert else POLICY | ({"frame-ancestors": "'self'"} if framed else {})
     return {
         "Content-Security-Policy": "; ".join(f"{name} {value}".strip() for name, value in policy.items()),
@@ -82,7 +81,7 @@ def headers(*, framed: bool = False, inert: bool = False) -> Mapping[str, str]:
 
 
 def set_headers(response: Response) -> Response:
-    """Add them to a response; a view may have set `g.framed` or `g.inert`, and a Cache-Control."""
+    """Add them to a response; a view may have set `g.framed`, `g.inert` or a Cache-Control."""
     response.headers.update(headers(framed=g.get("framed", False), inert=g.get("inert", False)))
     if g.get("is_ours"):
         response.headers[ANSWER_HEADER] = "yes"
@@ -94,7 +93,7 @@ def set_headers(response: Response) -> Response:
 
 
 def _in_ascii(value: str) -> str:
-    """A header's value: a server fails on some of the other characters, and clients misread the rest."""
+    """A header's value in ASCII: servers fail on some other characters, and clients misread the rest."""
     return quote(value, safe=ALL_OF_ASCII, errors="replace")
 
 
@@ -112,7 +111,7 @@ def mark_views(setup: BlueprintSetupState) -> None:
 
 
 def _marked(view: Callable[..., Any]) -> Callable[..., Any]:
-    """The view, with its responses marked; not those that a host application sends before it is called."""
+    """The view, with its responses marked. Those that a host application sends before calling it are not."""
 
     def marked(**values: object) -> object:
         answer = view(**values)

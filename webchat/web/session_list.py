@@ -20,7 +20,7 @@ from webchat.web.htmx import partial
 from webchat.web.templates import render_template
 
 SHELVES: Mapping[str, Shelf] = {"": "list", "archived": "archive", "trash": "trash"}
-"""Where sessions lie, by the word for it in addresses."""
+"""The shelves of sessions, by their name in URLs."""
 SESSIONS_SHOWN = 50
 HITS_SHOWN = 30
 """Hits of a full-text search at most."""
@@ -58,10 +58,10 @@ class FoundInMessages:
 
 @dataclass(frozen=True)
 class ListRequest:
-    """Which sessions are asked for: the fields of the address of the list.
+    """Which sessions to list: the query of the list's URL.
 
-    `show` is "" for the list, "archived" or "trash"; with `folder` only what works there, with `program` only what
-    that other program has written; `by` "folder" has a heading for each folder.
+    `show` is "" for the list, "archived" or "trash"; with `folder`, only sessions that work there; with `program`, only
+    sessions of that other program; `by` "folder" adds a heading for each folder.
     """
 
     query: str = ""
@@ -83,7 +83,7 @@ class ListRequest:
 
     @property
     def searches_messages(self) -> bool:
-        """Whether hits of the full-text search come first: on the first page of the list, if anything is searched."""
+        """Whether hits of the full-text search come first: on the first page of a search."""
         return bool(self.query.strip()) and self.page == 0 and not self.show
 
     @property
@@ -99,7 +99,7 @@ def list_part(wanted: ListRequest | None = None) -> str:
 
 
 def list_context(wanted: ListRequest) -> dict[str, Any]:
-    """What `_session_list.html` needs."""
+    """The context of `_session_list.html`."""
     sessions, has_more = listed(wanted)
     found = found_in_messages(wanted, sessions)
     current = manager().active_session(owner())
@@ -119,7 +119,7 @@ def list_context(wanted: ListRequest) -> dict[str, Any]:
 
 
 def waiting(sessions: Iterable[WebChatSession]) -> frozenset[str]:
-    """The ids of those that ask their person something; none if that cannot be read."""
+    """The ids of sessions with an open question; none if that cannot be read."""
     with suppress(StorageError):
         return manager().waiting_for_answers([session.session_id for session in sessions])
     return frozenset()
@@ -131,7 +131,7 @@ def list_partial() -> Markup:
 
 
 def listed(wanted: ListRequest) -> tuple[list[WebChatSession], bool]:
-    """One page of the list, and whether there are more: what is pinned first, then the newest.
+    """One page of the list, and whether there are more: pinned sessions first, then the newest.
 
     Sessions without a message are hidden, except the current one.
     """
@@ -175,9 +175,9 @@ def _by_folder(sessions: Sequence[WebChatSession]) -> list[Group]:
 
 
 def _days(sessions: Sequence[WebChatSession]) -> dict[str, str]:
-    """The day's heading of each of these sessions, newest first: none gets an older one than the session below it.
+    """The day's heading of each of these sessions, newest first: none gets an older day than the session below it.
 
-    A session from a time when the clock was behind keeps its place, though its time is too early.
+    If the clock was behind, a session's time is too early, but it keeps its place.
     """
     now = local_time(datetime.now().astimezone().isoformat())
     assert now is not None  # noqa: S101  (a time that was just made)

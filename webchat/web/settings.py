@@ -1,4 +1,4 @@
-"""The settings page: who answers and how, the theme, and what is remembered."""
+"""The settings page: the model and how it answers, the theme, and memories."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MEMORIES_SHOWN = 100
 
 
 class SettingsPage:
-    """Shows the settings that the application runs with, and saves those that a person may change."""
+    """Shows the application's current settings, and saves those that a person may change."""
 
     def __init__(self, live: LiveSettings, shelf: Shelf) -> None:
         self._live = live
@@ -70,7 +70,7 @@ class SettingsPage:
         return script_answer(SettingsForm(self._live).described(manager().label)) or answer
 
     def habits(self) -> AnyResponse:
-        """Keep what a person is used to, in the browser."""
+        """Save a person's habits in the browser."""
         given = habits.submitted(request_fields())
         page = redirect(url_for(".page", kept="", _anchor="habits"), code=303)
         return habits.keep(script_answer(given) or page, given)
@@ -113,12 +113,12 @@ class SettingsPage:
         return self._page(nearby=found)
 
     def _refuse_where_shared(self) -> None:
-        """Refuse if the chat is shared: nobody may explore the server's network."""
+        """Refuse if the chat is shared: its users must not explore the server's network."""
         if self._live.is_shared:
             raise Forbidden("Only the person who runs this server can look for model servers or test one.")
 
     def tidy_memory(self, memory_id: str, action: str) -> AnyResponse | str:
-        """Delete a memory, bring it back, or let it go for good."""
+        """Delete a memory, restore it, or remove it for good."""
         memory = chat_of().memory
         if memory is None or not getattr(memory, action)(memory_id, owner()):
             raise NotFound("There is no such memory. It may have been deleted already.")
@@ -148,7 +148,7 @@ class SettingsPage:
 
 
 def _memories() -> dict[str, Any]:
-    """A page of what is remembered, what is in the trash, newest first, and the number of the next page, if any."""
+    """A page of memories, those in the trash, newest first, and the number of the next page, if any."""
     memory = chat_of().memory
     page = max(0, request.args.get("memories", 0, type=int))
     found = [*reversed(memory.list(owner()))] if memory else []

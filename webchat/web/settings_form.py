@@ -1,4 +1,4 @@
-"""The settings as a form: what its fields show, and what a post of it gives. Knows no route."""
+"""The settings as a form: the values of its fields, and the submitted settings. Knows no route."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ TEST_PATIENCE = 5.0
 
 
 class SettingsForm:
-    """What the form shows: the settings as they are or, with `given`, as somebody has filled them in."""
+    """The values in the form: the current settings or, with `given`, those that somebody has filled in."""
 
     labels = LABELS
     themes = config.THEMES
@@ -48,7 +48,7 @@ class SettingsForm:
 
     @property
     def backends(self) -> dict[str, str]:
-        """The names to choose from, with what people call them."""
+        """The names of backends, with labels for people."""
         return {name: BACKENDS.get(name, name) for name in backend_names()}
 
     @property
@@ -57,7 +57,7 @@ class SettingsForm:
 
     @property
     def header_names(self) -> str:
-        """The names of the headers that are set; their values are never shown."""
+        """The names of the configured headers; their values are never shown."""
         return ", ".join(name for name, _ in self._settings.header)
 
     @property
@@ -78,7 +78,7 @@ class SettingsForm:
 
     @property
     def titles_chosen(self) -> str:
-        """Which of `titles` is effective."""
+        """The effective value of `titles`."""
         chosen = self.chosen("titles").lower()
         return chosen if chosen == "auto" else "on" if self.is_on("titles") else "off"
 
@@ -94,7 +94,7 @@ class SettingsForm:
         return without_password(text) if name == "base_url" else text
 
     def described(self, label: str) -> dict[str, object]:
-        """The same for scripts; of the key only whether there is one, of headers their names."""
+        """The settings for scripts; of the key only whether there is one, of headers only the names."""
         shown: dict[str, object] = {name: getattr(self._settings, name) for name in LABELS}
         shown |= {"base_url": without_password(self._settings.base_url), "api_key": self.has_key}
         shown["header"] = [name for name, _ in self._settings.header]

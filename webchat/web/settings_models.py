@@ -1,4 +1,4 @@
-"""The models on this machine, as a part of the settings page: fetched, cancelled and removed there."""
+"""The models on this machine, as a part of the settings page: download, cancel, remove."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class ModelsSection:
         blueprint.post("/models/<name>/remove", endpoint="remove_model")(self.remove)
 
     def shown(self) -> dict[str, Any]:
-        """What the section's template needs."""
+        """The context of the section's template."""
         return {"shelf": self._shelf.rows(), "models_folder": self._shelf.folder}
 
     def list(self) -> Response | str:

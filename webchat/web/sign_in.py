@@ -1,4 +1,4 @@
-"""The way in: the token's link, the form for it, and signing out."""
+"""Signing in, by a link with the token or by a form, and signing out."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ALWAYS_OPEN = ("access.sign_in", "webchat.static")
 
 
 class SignIn:
-    """Guards all other views of an application, and has two of its own."""
+    """Guards all other views of an application; has the views for signing in and out."""
 
     def __init__(self, access: Access, disabled: DisabledPeople) -> None:
         self._access, self._disabled = access, disabled
@@ -50,7 +50,7 @@ class SignIn:
         return None
 
     def form(self) -> AnyResponse:
-        return redirect(_local(request.args.get("next", "")), code=303)  # whoever is not in was shown the form instead
+        return redirect(_local(request.args.get("next", "")), code=303)  # without access the form was shown instead
 
     def sign_in(self) -> AnyResponse:
         fields = request_fields()
@@ -71,13 +71,13 @@ class SignIn:
 
 
 def _seldom(is_out: Callable[[], bool]) -> Callable[[], bool]:
-    """The same, looked up at most every `POLL_INTERVAL`: an answer's reader asks for each piece."""
+    """The same function, evaluated at most every `POLL_INTERVAL`: an answer's reader calls it for each piece."""
     last, next_look = False, 0.0
 
     def is_out_by_now() -> bool:
         nonlocal last, next_look
         if not last and time.monotonic() >= next_look:
-            next_look = time.monotonic() + POLL_INTERVAL  # also if it cannot be looked up
+            next_look = time.monotonic() + POLL_INTERVAL  # also if that cannot be determined
             last = is_out()
         return last
 
@@ -85,7 +85,7 @@ def _seldom(is_out: Callable[[], bool]) -> Callable[[], bool]:
 
 
 def _is_followed() -> bool:
-    """Whether a person follows a link. A picture in another site's page must not use up a person's attempts."""
+    """Whether a person follows a link. An image on another site's page must not use up a person's attempts."""
     return request.headers.get("Sec-Fetch-Dest", "document") == "document"
 
 
@@ -96,6 +96,6 @@ def _without_token() -> str:
 
 
 def _local(address: str) -> str:
-    """The address if it belongs to this application; else its first page."""
+    """The address if it belongs to this application; else that of its first page."""
     inside = address.startswith(f"{request.script_root}/") and not address.startswith(("//", "/\\"))
     return address if inside and address.isprintable() else url_for("webchat.index")

@@ -20,13 +20,13 @@ from webchat.web.parts import waiting_fields
 
 
 class BrokenOff(Exception):
-    """Raised in a plain text stream whose answer failed: the connection is cut, so that the reader notices."""
+    """Raised in a plain-text stream if the answer fails: the connection is cut, so that the reader notices."""
 
 
 WHOLE = ("complete", "stopped")
-"""How an answer has ended whose text is all that there is to say."""
+"""Statuses of answers that ended without an error to report."""
 LOOK_AGAIN = 1.0
-"""Seconds after which a request that waits for a whole answer looks whether its client is still there."""
+"""Seconds between two checks whether the client of a request that waits for a whole answer is still connected."""
 
 
 def reserve() -> None:
@@ -43,12 +43,12 @@ def release_unused(_: BaseException | None = None) -> None:
 
 
 def answering(posted: Posted) -> Response | None:
-    """The answer for a script, whole or streamed; None for a page."""
+    """The response with the answer for a script, whole or streamed; None for a page."""
     face = wanted_face()
     if face not in (Face.JSON, Face.TEXT, Face.EVENTS):
         return None
     if face is Face.JSON:
-        return reply_json(posted)  # and nothing is waited for any more
+        return reply_json(posted)  # waits for the whole answer: no slot is needed after that
     return holding((reply_text if face is Face.TEXT else reply_events)(posted))
 
 
@@ -62,13 +62,13 @@ def holding(response: Response) -> Response:
 
 
 def _then(give: Callable[[], None], body: Iterable[Any]) -> Iterator[Any]:
-    """The same body; releases a slot at its end."""
+    """The body; releases a slot at its end."""
     yield from body
     give()
 
 
 def reply_json(posted: Posted) -> Response:
-    """The whole answer, when it is there. Raises what ended it early."""
+    """The complete answer; waits for it. Raises the error that ended it early."""
     message = _whole(posted)
     body = {"response": message.content, "session_id": posted.session.session_id, "session_connected": True}
     if message.status != "complete":
@@ -77,7 +77,7 @@ def reply_json(posted: Posted) -> Response:
 
 
 def _whole(posted: Posted) -> Message:
-    """The answer when it is whole, also one that another process writes. Raises what ended it early."""
+    """The complete answer, even if another process writes it. Raises the error that ended it early."""
     message, gone = posted.answer, has_gone()
     if posted.run is None:
         for _, now in _pieces(posted):
@@ -91,12 +91,12 @@ def _whole(posted: Posted) -> Message:
 
 
 def _error(posted: Posted, message: Message) -> WebChatError | None:
-    """What ended the answer early, also one that was written before, or by another process."""
+    """The error that ended the answer early, even if it was written before or by another process."""
     return posted.error or error_of(message)
 
 
 def reply_text(posted: Posted) -> Response:
-    """The text as it comes. A failure breaks the connection off; before the first piece it is an error as any other."""
+    """The text as it comes. A failure cuts the connection; before the first text it is a normal error response."""
     pieces = _pieces(posted)
     first = _first_text(pieces, posted)
 
@@ -105,7 +105,7 @@ def reply_text(posted: Posted) -> Response:
         for piece, _ in pieces:
             if piece:
                 yield piece
-        # The pieces' last message may be older: the first text and the end can come as one.
+        # The message of the last piece may be older: the first text and the end can come together.
         posted.wait(1)
         if posted.answer.status not in WHOLE:
             raise BrokenOff(posted.answer.status)
@@ -114,7 +114,7 @@ def reply_text(posted: Posted) -> Response:
 
 
 def memory_reply(said: MemoryAnswer, session_id: str | None, *, connected: bool) -> Response | None:
-    """What a memory command gave, for a script in its face; None for a page."""
+    """The result of a memory command for a script, in its format; None for a page."""
     face = wanted_face()
     headers = {"X-Session-Id": session_id} if connected and session_id else {}
     if face is Face.TEXT:
@@ -147,7 +147,7 @@ def _first_text(pieces: Iterator[tuple[str, Any]], posted: Posted) -> str:
 
 
 def _require_text(posted: Posted, message: Message) -> None:
-    """Raises what ended the answer before its first word; BackendUnavailable if nothing is known of that."""
+    """Raises the error that ended the answer before its first text; BackendUnavailable if it is unknown."""
     if error := _error(posted, message):
         raise error
     if message.status not in WHOLE:
@@ -163,7 +163,7 @@ def reply_events(posted: Posted) -> Response:
         for piece, message in pieces:
             last = message
             if piece:
-                # What was taken for the answer has turned out to be reasoning if there is less now than was told.
+                # If there is less text now than was sent, it has turned out to be reasoning.
                 begins_anew = len(message.content) != told + len(piece)
                 told = len(message.content)
                 yield event("delta", {"text": piece} | ({"anew": True} if begins_anew else {}))

@@ -8,21 +8,21 @@ from dataclasses import dataclass
 from webchat.chat.message import Message
 
 MESSAGES_SHOWN = 20
-"""How many messages a session opens with: more than a screen shows, and quick to render."""
+"""Messages that a session opens with: more than a screen shows, and quick to render."""
 EARLIER_SHOWN = 50
-"""How many more come when somebody scrolls up to them."""
+"""Messages that are added when somebody scrolls up."""
 MOST_SHOWN = 600
-"""Messages of one page at most, whatever its address asks for."""
+"""The most messages on one page, whatever its URL says."""
 CONTEXT = 4
-"""Messages that are shown above the one that an address leads to."""
+"""Messages that are shown above the one that a URL points to."""
 
 
 @dataclass(frozen=True)
 class More:
-    """A link to messages that are not shown: how many there are, and the query that leads to them.
+    """A link to messages that are not shown, with their number.
 
-    `query` is for a page without a script, `anchor` for its place there; `fetched` is for a script, which puts what it
-    gets in the link's place.
+    `query` and `anchor` are for a page without JavaScript; `fetched` is the query for htmx, which replaces the link by
+    the response.
     """
 
     count: int
@@ -33,7 +33,7 @@ class More:
 
 @dataclass(frozen=True)
 class Window:
-    """The `messages` that are shown; a link above them and one in front of number `gap`, if some are not."""
+    """The `messages` to show; a link above them, and one before the message at index `gap`, if some are left out."""
 
     messages: Sequence[Message]
     earlier: More | None = None
@@ -59,7 +59,7 @@ def window(messages: Sequence[Message], show: int = 0, at: str = "") -> Window:
 
 
 def window_before(messages: Sequence[Message], before: str, after: str = "") -> Window:
-    """Messages in front of that one, but none up to the one with the id `after`, for a script."""
+    """Messages before that one, but after the one with the id `after`; for htmx."""
     places = {message.id: number for number, message in enumerate(messages)}
     end = places.get(before, 0)
     first = places.get(after, -1) + 1
@@ -74,7 +74,7 @@ def window_before(messages: Sequence[Message], before: str, after: str = "") -> 
 
 
 def _earlier(messages: Sequence[Message], start: int, *, apart: bool = False) -> More | None:
-    """The link to what is above message number `start`: a longer page or, at its bound, the part that ends there."""
+    """The link to the messages before index `start`: a longer page or, at the limit, the part that ends there."""
     if start == 0:
         return None
     longer = len(messages) - start + EARLIER_SHOWN
@@ -86,11 +86,11 @@ def _earlier(messages: Sequence[Message], start: int, *, apart: bool = False) ->
 
 @dataclass(frozen=True)
 class Shown:
-    """What a page shows beside its messages, and knows.
+    """The state of a page besides its messages.
 
-    `said` is what it says about the file, if known: that it is damaged, or of a newer format. `queued` is the state of
-    the messages that wait. `takes_more` is false of a page that an earlier version of the chat has sent. `is_temporary`
-    of a temporary chat.
+    `said` is its notice about the file, if known: that it is damaged, or of a newer format. `queued` is the version of
+    the queue on it. `takes_more` is false for a page that was sent by an earlier version of the chat. `is_temporary`:
+    it shows a temporary chat.
     """
 
     said: tuple[bool, bool] | None
