@@ -44,7 +44,7 @@ class WebChatSessionStore:
         clock: Callable[[], str] = utc_now,
         most: int = 0,
     ) -> None:
-        """`sessions` are an engine's records, or the path of the file that has them; None: in memory.
+        """`sessions` are an engine's records, or the path of a registry file; None: in memory.
 
         `most` is how many sessions one person may have, without the trash; 0 is no limit.
         """
@@ -144,9 +144,9 @@ class WebChatSessionStore:
         return session_of(self.sessions.update([session_id], change)[0])
 
     def mark(self, session_ids: Collection[str], changes: Row, owner: str | None = None) -> None:
-        """Change these fields of several sessions' records in one write. Raises SessionNotFound; nothing changed then.
+        """Change these fields of several sessions' records in one write.
 
-        What is archived or deleted is no longer current.
+        Raises SessionNotFound; nothing has changed then. An archived or deleted session is no longer current.
         """
         if changes.get("archived") or changes.get("deleted_at"):
             changes = {**changes, "is_active": False}
@@ -156,8 +156,9 @@ class WebChatSessionStore:
         self.sessions.update(session_ids, lambda name, row: {**owned(name, row, owner), **changes})
 
     def name(self, session_id: str, title: str, owner: str | None = None, *, by: str) -> None:
-        """Name the session: a "person" replaces any title; a "model" none that somebody has given; an "agent" none of a
-        person, and its title counts as a model's. Raises SessionNotFound.
+        """Set the title. A "person" replaces any title, a "model" only a default one, an "agent" any but a person's.
+
+        An agent's title counts as a model's. Raises SessionNotFound.
         """
 
         def change(name: str, row: Row | None) -> Row:
@@ -228,7 +229,7 @@ class WebChatSessionStore:
 
     @property
     def notice(self) -> str | None:
-        """What the person should know about the state of the records, a sentence, or None."""
+        """What the person should know about the state of the records, as a sentence; or None."""
         return self.sessions.notice
 
     def touch(self, session_id: str, what: str) -> None:

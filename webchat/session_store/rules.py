@@ -16,7 +16,7 @@ def owned(session_id: str, row: Row | None, owner: str | None) -> Row:
 
 
 def trashed(session_id: str, row: Row | None, owner: str | None) -> Row:
-    """The same for one that is. Raises SessionNotFound."""
+    """The record of a person's session in the trash. Raises SessionNotFound."""
     if row is None or row.get("owner") != owner or not row.get("deleted_at"):
         raise SessionNotFound(session_id)
     return row

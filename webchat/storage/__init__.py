@@ -27,14 +27,14 @@ def storage_at(path: Path | str | None, observer: Observer = NOBODY) -> Storage:
 
 
 def opened(place: Storage | Path | str | None, observer: Observer = NOBODY) -> Storage:
-    """The storage at that path or address, or the given one if it is open already."""
+    """The storage at that path or address; an open storage is returned as it is."""
     return storage_at(place, observer) if place is None or isinstance(place, Path | str) else place
 
 
 def with_temporary(storage: Storage) -> Storage:
-    """The storage with temporary sessions; the same one if several servers may serve it.
+    """The storage with temporary sessions; unchanged if several servers may use it.
 
-    A temporary session is in one of them, and the others would not find it.
+    A temporary session would be found by one of them only.
     """
     from webchat.storage.temporary.engine import WithTemporary
 

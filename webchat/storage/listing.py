@@ -46,7 +46,7 @@ class Listing:
         """How often something changed for each owner."""
 
     def update(self, rows: Rows) -> None:
-        """Update: the cost is that of the activity since, unless records have changed."""
+        """Update the list. Unless records have changed, the cost depends only on the activity since the last update."""
         moved, seen = self._touches.moved(self._generation, self._seen)
         if rows is not self._rows or self._touches.generation != self._generation:
             self._sort(rows)
@@ -72,7 +72,7 @@ class Listing:
         self._count(gone.place.owner for gone in before.values())
 
     def _as_listed(self, known: _Listed | None, session_id: str, row: Row) -> _Listed:
-        """The entry made of the row before, if nothing has happened in it."""
+        """The row's earlier entry, if nothing has happened in it."""
         moment = self._touches.latest_known(session_id)
         if known and known.row is row and known.moment == moment:
             return known

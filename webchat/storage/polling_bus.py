@@ -17,8 +17,8 @@ log = logging.getLogger(__name__)
 LOOKS_FOR_ONE = 4
 """Polls for changes for each poll for disconnected readers, which is the most expensive part with many pages."""
 TOLD_AT_ONCE = 20
-"""Readers that are told in one poll that the list has changed: waking all of 2,000 open pages for each message would
-cost more than the messages."""
+"""Readers that are woken in one poll because the list has changed: waking 2,000 open pages for each message would cost
+more than the messages themselves."""
 _UNSEEN = object()
 
 
@@ -49,13 +49,13 @@ class PollingBus:
         self.forget_readers()
 
     def forget_readers(self) -> None:
-        """Begin with nobody and no thread: after a fork they are the parent's."""
+        """Start without readers and thread: after a fork they belong to the parent."""
         self._guard = threading.Lock()
         self._running = False
         self._joined: deque[_Reader] = deque()
         self._left: deque[_Reader] = deque()
         self._untold: dict[_Reader, None] = {}
-        """Readers that have not been told yet that their list has changed, the longest waiting first."""
+        """Readers that must still be woken because their list has changed, the longest waiting first."""
 
     def publish(self, session_id: str, *, urgent: bool) -> None:
         self._wakeups.poke(session_id, urgent=urgent)

@@ -92,7 +92,7 @@ class SearchFile:
 
         if self._database is None:
             with self.using():
-                pass  # which makes it
+                pass  # creates the file
         if not self._is_in_file:  # a database in memory has one connection, whose users take turns
             with self.using() as database:
                 yield database
@@ -114,9 +114,9 @@ class SearchFile:
                 self._database = self._opened()
                 self._identity = self._identity_now()
             try:
-                with self._database:  # commits, or rolls back
+                with self._database:  # commits or rolls back
                     yield self._database
-            except sqlite3.OperationalError:  # busy, or a disk error: no damage
+            except sqlite3.OperationalError:  # busy, or a disk error: the file is not damaged
                 raise
             except sqlite3.DatabaseError:
                 log.warning("the search index is damaged and is made anew", exc_info=True)
@@ -196,7 +196,7 @@ class SearchFile:
 
 
 def _prepare(database: sqlite3.Connection) -> None:
-    """Set how it is written; some of that counts only before its first table."""
+    """Set SQLite's options; some have an effect only before the first table."""
     database.execute("PRAGMA auto_vacuum = INCREMENTAL")
     database.execute("PRAGMA secure_delete = FAST")
     database.execute("PRAGMA journal_mode = WAL")

@@ -1,4 +1,7 @@
-"""Sessions' records as one table that is read as a whole, and the sessions' latest activity. Knows no file."""
+"""The protocols of a table of sessions' records that is read as a whole, and of their latest activity.
+
+Knows no file.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +41,7 @@ class Touches(Protocol):
 
     @property
     def generation(self) -> int:
-        """How often it was read from the beginning."""
+        """How often the activity was read from the beginning."""
 
     @property
     def newest(self) -> float:
@@ -51,7 +54,7 @@ class Touches(Protocol):
         """When something last happened in the session."""
 
     def latest_known(self, session_id: str) -> Moment | None:
-        """The same as last read."""
+        """The same, without reading new entries."""
 
     def moved(self, generation: int, since: int) -> tuple[Sequence[str], int]:
         """The sessions in which something happened after the first `since`, and how many there are now. Reads on.
@@ -76,7 +79,7 @@ class Table(Protocol):
         """Differs from an earlier one when records have changed, in any process."""
 
     def update(self, change: Callable[[Rows], Rows]) -> Rows:
-        """Write what `change` makes of the current rows, and return it. If it raises, nothing changes."""
+        """Write the rows that `change` returns for the current ones, and return them. If it raises, nothing changes."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +114,7 @@ def count_of(rows: Rows, owner: str | None) -> int:
 
 
 def without_current(rows: Rows, owner: str | None) -> Rows:
-    """The records with none of this person's sessions current."""
+    """The records without a current session for this person."""
     return {
         key: {**row, "is_active": False} if row.get("is_active") and row.get("owner") == owner else row
         for key, row in rows.items()

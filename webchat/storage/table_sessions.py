@@ -26,7 +26,7 @@ class TableSessions:
         self._table, self.touches = table, touches
         self._listing, self._listing_lock = Listing(touches), threading.Lock()
         self._listed: object = None
-        """The state in which the listing was brought up to date for its versions."""
+        """The state for which the listing's versions were last updated."""
 
     # Reading
 
@@ -87,7 +87,7 @@ class TableSessions:
 
     def deleted_before(self, moment: float) -> list[str]:
         deleted = ((key, kept_since(row)) for key, row in self._rows.items() if row.get("deleted_at"))
-        # A time that somebody wrote by hand may be none: such a session is kept.
+        # A time that somebody wrote by hand may be invalid: such a session is kept.
         return [key for key, since in deleted if float("-inf") < since < moment]
 
     def newest_deleted(self) -> float:
@@ -101,7 +101,7 @@ class TableSessions:
         return self._rows.get
 
     def version(self, owner: str | None) -> object:
-        state = self._table.stamp(), self.touches.stamp()  # first: what changes meanwhile is looked at the next time
+        state = self._table.stamp(), self.touches.stamp()  # read first: later changes are then seen next time
         with self._listing_lock:
             if state != self._listed:
                 self._listing.update(self._rows)
@@ -227,7 +227,7 @@ class TableSessions:
     def mend(self) -> None:
         self._table.update(lambda rows: rows)
 
-    # Inside
+    # Internals
 
     @property
     def _rows(self) -> Rows:
@@ -241,6 +241,6 @@ class TableSessions:
 
 
 def _require_room(rows: Rows, owner: str | None, more: int, most: int) -> None:
-    # Counting iterates over all; if even all of them are below the limit there is no need.
+    # Counting iterates over all sessions; not needed if even all of them are below the limit.
     if most and more and len(rows) + more > most and count_of(rows, owner) + more > most:
         raise LimitReached(most)

@@ -1,4 +1,4 @@
-"""What each person has, counted from the records of sessions and the sizes of what they have. Knows no file."""
+"""Each person's usage: sessions and bytes, counted from the records and the sizes of their content. Knows no file."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from webchat.storage.table_sessions import TableSessions
 
 
 class Usage:
-    """Counts anew each time, but asks for the size of a session only if something has happened in it."""
+    """Counts each time, but reads the size of a session only if something has happened in it."""
 
     def __init__(
         self, sessions: TableSessions, size_of: Callable[[str], int], pictures: Callable[[], Mapping[str, object]]
     ) -> None:
-        """`pictures` gives for each session with pictures what differs when it has others."""
+        """`pictures` returns for each session with pictures a value that differs when they have changed."""
         self._sessions, self._size_of, self._pictures = sessions, size_of, pictures
         self._sizes: dict[str, tuple[object, int]] = {}
-        """By session its state when it was counted, and the size then."""
+        """By session: its state when it was counted, and its size then."""
 
     def of(self, owner: str | None) -> Kept:
-        """What is kept of one person."""
+        """One person's usage."""
         found, pictures = self._sessions.with_trash(owner), self._pictures()
         return Kept(
             owner,

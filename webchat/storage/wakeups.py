@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
 POLL_INTERVAL = 0.25
-"""Seconds between two polls for changes of other processes and of other sessions: waking all readers for every
-message would cost more than the messages."""
+"""Seconds between two polls for changes of other processes and of other sessions: waking all readers for every message
+would cost more than the messages themselves."""
 
 
 class Waiter:
@@ -25,11 +25,11 @@ class Waiter:
         self._pokes: SimpleQueue[None] = SimpleQueue()
         self._has_changed = self._is_urgent = False
         self._sleeps = False
-        """Whether only an urgent change should wake the thread that waits: waking it costs more than its work."""
+        """Whether only an urgent change should wake the waiting thread: waking it costs more than its work."""
         self._call: tuple[Callable[[], object], bool] | None = None
 
     def poke(self, urgent: bool) -> None:
-        # In this order: a waiter that has just stopped sleeping looks whether something has changed.
+        # In this order: a waiter that has just stopped sleeping checks whether something has changed.
         self._has_changed = True
         if urgent:
             self._is_urgent = True
@@ -38,7 +38,7 @@ class Waiter:
         self._tell()
 
     def call(self, wake: Callable[[], object], *, urgent: bool) -> None:
-        """Have `wake` called, maybe more than once, when `wait` would end: now, or by whoever makes the change."""
+        """Register `wake`, to be called when `wait` would end, possibly more than once: now, or by the writer."""
         self._call = wake, urgent
         self._tell()
 
@@ -71,9 +71,9 @@ class Waiter:
 
 @dataclass(frozen=True, eq=False)
 class Pause:
-    """A wait for a change in one session, until that moment of the monotonic clock at most; see `Waiter.wait`.
+    """A wait for a change in one session, at most until that time of the monotonic clock; see `Waiter.wait`.
 
-    A thread can spend it in `wait`, or leave and be called.
+    A thread can block in `wait`, or leave and have `wake` called.
     """
 
     waiter: Waiter
@@ -88,7 +88,7 @@ class Pause:
         self.waiter.wait(self.until - time.monotonic(), urgent=self.urgent)
 
     def call(self, wake: Callable[[], object]) -> None:
-        """Have `wake` called at the change, maybe more than once; nobody calls it when the time is up."""
+        """Register `wake`, to be called at the change, possibly more than once; not called when the time is up."""
         self.waiter.call(wake, urgent=self.urgent)
 
 

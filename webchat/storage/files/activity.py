@@ -34,7 +34,7 @@ class Activity:
         self._moved: list[str] = []
         """The sessions with activity since the log was read from its beginning, in order."""
         self.generation = 0
-        """How often it was read from its beginning."""
+        """How often the log was read from its beginning."""
         self._newest, self._count = float("-inf"), 0
         self._reader = jsonlines.LineReader(folder, name)
         self._least_compacted = self._compact_above = compact_above
@@ -63,7 +63,7 @@ class Activity:
             return None
 
     def read_on(self) -> None:
-        """Read what is new."""
+        """Read new lines."""
         with self._guard:
             try:
                 new = self._reader.read_on()
@@ -83,7 +83,7 @@ class Activity:
         return self._latest.get(session_id)
 
     def latest_known(self, session_id: str) -> Moment | None:
-        """The same as last read."""
+        """The same, without reading new lines."""
         return self._latest.get(session_id)
 
     def moved(self, generation: int, since: int) -> tuple[Sequence[str], int]:

@@ -1,4 +1,4 @@
-"""Adopts transcripts that somebody put into the folder: copied, restored or synced. Knows no person."""
+"""Adds sessions for transcripts that somebody has copied, restored or synced into the folder. Knows no person."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ class Adoption:
                 continue
             # A time in the future comes from another machine, whose clock is ahead.
             if 0 <= now - datetime.fromisoformat(written).timestamp() < self.settled:
-                waiting = True  # it may be incomplete, or its record may follow
+                waiting = True  # it may be incomplete, or its record may come later
                 continue
             try:
                 rows.append(_record(session_id, written, self._transcripts.read(session_id)))
-            except OSError:  # the others are listed all the same; it is retried
+            except OSError:  # the others are listed anyway; this one is retried
                 waiting = True
         adopted = self._sessions.add_missing(rows, lambda name: self._transcripts.version(name) is not None)
         self._adopted = None if waiting else state

@@ -21,7 +21,7 @@ class FileDocuments:
     are_private = True
 
     def __init__(self, home: Folder, server: Folder) -> None:
-        """`home` has what other programs read too, `server` what is the chat's alone."""
+        """`home` has documents that other programs read, too; `server` those of the chat alone."""
         self._places = {
             SETTINGS: (server, WEB_CHAT_SETTINGS_FILENAME),
             MEMORIES: (home, MEMORY_STORE_FILENAME),

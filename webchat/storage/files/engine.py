@@ -38,7 +38,7 @@ from webchat.storage.usage import Usage
 log = logging.getLogger(__name__)
 IMPORT_LOCK = "web-chat-import"
 ALL_LOOKED_AT = 1.0
-"""Seconds between two looks at the transcripts of all open pages, for what was written without being noted anywhere."""
+"""Seconds between two checks of the transcripts of all open pages, for changes that no writer has noted."""
 PROBE = ".webchat-probe"
 PROBE_BYTES = b"written to see whether the disk takes writes\n" * 100
 """Too large for a file system to store inline with the file's metadata: a full disk has no room for it."""
@@ -62,7 +62,7 @@ class FileStorage:
         self._usage = Usage(self.sessions, self._size, self.pictures.states)
         self.bus = PollingBus(self.sessions.version, self._states)
         self._known: dict[str, Stamp | None] = {}
-        """The state of each transcript at the last look."""
+        """The state of each transcript at the last check."""
         self._noted: object = None
         self._all_due = 0.0
         self.search = SearchIndex(self.transcripts, self.folder.path / WEB_CHAT_SEARCH_FILENAME, folder.require_no_link)
@@ -170,10 +170,10 @@ class FileStorage:
         return self.sessions.row(session_id) is not None
 
     def _states(self, session_ids: Collection[str]) -> dict[str, object]:
-        """For each session a version that changes when its readers should look.
+        """For each session, a version that changes when its readers should check for changes.
 
-        It also changes when a writer in another process dies. Writers of this process wake readers directly. Writers of
-        other processes note what they do in `activity`; only what it does not tell waits for `ALL_LOOKED_AT`.
+        It also changes when a writer in another process dies. Writers of this process wake readers directly. Writers in
+        other processes note changes in `activity`; anything not noted there waits for `ALL_LOOKED_AT`.
         """
         in_flight, queued = {*self.replies.sessions()} - self.replies.begun, {*self.queue.sessions()}
         noted, now, known = self.activity.stamp(), time.monotonic(), self._known
@@ -204,6 +204,6 @@ def _folder_of(path: Path, observer: Observer) -> DiskFolder:
 
 
 def _home_of(path: Path, observer: Observer) -> DiskFolder:
-    """The folder with all files. An application of one's own may keep the registry in no folder of its own."""
+    """The folder with all files. An embedding application may keep the registry outside a folder `server`."""
     folder = path.parent
     return DiskFolder(folder.parent if folder.name == SERVER_DIR else folder, observer)

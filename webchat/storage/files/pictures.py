@@ -53,19 +53,19 @@ class FilePictures:
         return sum(self.sizes(session_id).values())
 
     def states(self) -> Mapping[str, object]:
-        """For each session with pictures what differs when it has others."""
-        with suppress(FileNotFoundError):  # there is none, or a session goes at this moment
+        """For each session with pictures, a value that differs when its pictures have changed."""
+        with suppress(FileNotFoundError):  # there is none, or a session is being removed
             self._folder.require_no_link()
             with os.scandir(self._folder.path) as entries:
                 return {entry.name: entry.stat(follow_symlinks=False).st_mtime_ns for entry in entries}
         return {}
 
     def remove(self, session_id: str) -> None:
-        """Remove a session's pictures, and the bytes that no other one has. Raises OSError."""
+        """Remove a session's pictures, and bytes that no other session uses. Raises OSError."""
         mine = self._folder.sub(session_id)
         for key in mine.names():
             mine.remove(key)
-            # A session that takes the shared file at this very moment keeps it: its own name is enough.
+            # A session that links the shared file at this moment keeps it: its own name is enough.
             if names_of(self._shared, key) == 1:
                 self._shared.remove(key)
         remove_if_empty(mine)

@@ -48,7 +48,7 @@ class Purge:
     def run(self, session_ids: Collection[str], forget: Callable[[], None]) -> None:
         """Remove these sessions' files; `forget` removes their records.
 
-        Raises SessionBusy, StorageError, and what `forget` raises; nothing has changed then.
+        Raises SessionBusy, StorageError, and the exceptions of `forget`; nothing has changed then.
         """
         with self.alone(), storing("The conversations could not be removed"):
             try:

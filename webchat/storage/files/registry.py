@@ -40,10 +40,10 @@ class RegistryFile:
             return self._folder.stamp(self._name)
 
     def update(self, change: Callable[[Rows], Rows]) -> Rows:
-        """Write what `change` makes of the current rows, and return it.
+        """Write the rows that `change` returns for the current ones, and return them.
 
-        Raises what it raises, StorageError, and InvalidInput if a later version has written the list; nothing has
-        changed then.
+        Raises the exceptions of `change`, StorageError, and InvalidInput if a later version has written the list;
+        nothing has changed then.
         """
         # The file's lock serialises the writers of all processes; those of this process queue before it, since a waiter
         # there polls a hundred times a second. Readers wait for neither.

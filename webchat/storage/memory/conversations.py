@@ -1,4 +1,4 @@
-"""Transcripts, replies in flight and messages that wait, in memory. Knows no session's record."""
+"""Transcripts, replies in flight and queued messages, in memory. Knows no session's record."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class MemoryTranscripts:
         return self._sizes[session_id]
 
     def taken(self) -> int:
-        """Bytes of all of them together."""
+        """The total size in bytes."""
         with self._lock:
             return self._sizes.total()
 
@@ -100,7 +100,7 @@ class MemoryTranscripts:
     def _add(self, session_id: str, *records: Mapping[str, Any]) -> None:
         lines = [jsonlines.dump(record) for record in records]
         with self._lock:
-            # What was written to last comes last.
+            # The most recently written one comes last.
             tree = self._trees.pop(session_id) if session_id in self._trees else Tree()
             self._trees[session_id] = tree
             for number, line in enumerate(lines, tree.revision + 1):
@@ -204,7 +204,7 @@ class MemoryQueue:
         return list(self._items)
 
     def taken(self) -> int:
-        """Bytes of all of them together, without pictures."""
+        """The total size in bytes, without pictures."""
         return sum(list(self._sizes.values()))
 
     def version(self, session_id: str) -> object:

@@ -41,16 +41,16 @@ class MemoryPictures:
                 self._of.setdefault(to, set()).update(known)
 
     def states(self) -> Mapping[str, object]:
-        """For each session with pictures what differs when it has others."""
+        """For each session with pictures, a value that differs when its pictures have changed."""
         with self._guard:
             return {session_id: len(keys) for session_id, keys in self._of.items()}
 
     def taken(self) -> int:
-        """Bytes of all of them together."""
+        """The total size in bytes."""
         return self._bytes
 
     def remove(self, session_id: str) -> None:
-        """Remove a session's pictures, and the bytes that no other one has."""
+        """Remove a session's pictures, and bytes that no other session uses."""
         with self._guard:
             gone = self._of.pop(session_id, set())
             for key in gone.difference(*self._of.values()):

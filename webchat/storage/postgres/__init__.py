@@ -1,1 +1,1 @@
-"""PostgreSQL, for many people and many servers: it keeps, locks and notifies. Nothing here is needed by the others."""
+"""The storage engine in PostgreSQL, for many people and several servers: data, locks and notifications."""

@@ -1,4 +1,4 @@
-"""Wakes readers: at once for what happens here, and by what the other servers send for all else."""
+"""Wakes readers: at once for changes of this server, and by NOTIFY for changes of other servers."""
 
 from __future__ import annotations
 
@@ -21,22 +21,25 @@ from webchat.storage.postgres.session_rows import person_of
 
 log = logging.getLogger(__name__)
 GATHERS = 0.05
-"""Seconds in which what is to be sent gathers: PostgreSQL puts all that notify in one row."""
+"""Seconds to collect notifications before they are sent: PostgreSQL serialises transactions that notify."""
 LOOK = 1.0
-"""Seconds between two looks at the sessions that are followed: a server that died sends nothing."""
+"""Seconds between two polls of the followed sessions: a dead server sends nothing."""
 LOOK_AT_LISTS = 60.0
-"""Seconds after which every list is looked at: word of a change is lost with a server that dies before it is sent."""
+"""Seconds between two polls of all lists: a server may die before it sends the notification of a change."""
 LONGEST = 7_000
 """Characters of one notification; PostgreSQL takes 8,000 bytes."""
 LIST, DOCUMENT = "*", "+"
-"""Stand before the name of a person whose list has changed, or of a document that has. No session's id begins so."""
+"""Prefixes of the name of a person whose list has changed, and of a changed document. No session's id begins like
+this."""
 
 
 class PostgresBus(PollingBus):
-    """See `webchat.storage.protocols.Bus`. What is sent names the sessions that changed, and who reads looks.
+    """See `webchat.storage.protocols.Bus`.
 
-    Sent beside the write and not within it: a transaction that notifies waits for all others that do. A word that gets
-    lost with its server costs its readers the time until the next look.
+    Notifications name the changed sessions; their readers then read the changes.
+
+    A notification is sent after the write, not in its transaction: transactions that notify wait for each other. If a
+    server dies before sending it, readers see the change at their next poll.
     """
 
     def __init__(
@@ -47,23 +50,23 @@ class PostgresBus(PollingBus):
         document_changed: Callable[[str], None],
         beat: Callable[[], None],
     ) -> None:
-        """`asked` is called with each session that another server has changed: its writer here may be wanted.
+        """`asked` is called with each session that another server has changed: it may have left a request for us.
 
-        `document_changed` is called with each document that another server has changed, "" if it may be any; `beat`
-        all the time, as long as the connection to the others works.
+        `document_changed` is called with each document that another server has changed, "" for all; `beat` is called
+        regularly while the connection to the database works.
         """
         super().__init__(self.version, self._seen)
         self._changes: Counter[str] = Counter()
-        """Counts what has happened to each person's list of sessions, as far as it is known here."""
+        """The number of known changes of each person's list of sessions."""
         self._gaps = 0
-        """Counts how often something may have happened that nobody here heard of."""
+        """The number of times that notifications may have been missed."""
         self._database, self._asked_for, self._document_changed = database, asked, document_changed
         self.link = Link(database, leases, self._heard, self._has_joined, beat)
         self._is_closed = False
         self.begin_anew()
 
     def begin_anew(self) -> None:
-        """Run nothing, under another name: after a fork the parent's threads are the parent's."""
+        """Start without threads, under a new name: after a fork the threads belong to the parent."""
         self.forget_readers()
         self.link.begin_anew()
         self._name = uuid.uuid4().hex[:8]
@@ -105,19 +108,19 @@ class PostgresBus(PollingBus):
         self.link.close()
         super().close()
 
-    # To the others
+    # Sending
 
     def _send(self, name: str) -> None:
         self._outbox.add(name)
         if self._is_sender_there:
             self._wanted.set()
-        else:  # a command, which may be over before a thread would have sent it
+        else:  # in a command, which may end before a thread could send it
             self._flush()
 
     def _start_sender(self) -> None:
         with self._sending:
             if not self._is_sender_there:
-                with suppress(NoThreads):  # then each sends for itself
+                with suppress(NoThreads):  # without it every caller sends its own
                     threads.start(self._keep_sending, "notify")
                     self._is_sender_there = True
 
@@ -139,7 +142,7 @@ class PostgresBus(PollingBus):
                 )
             except OSError:
                 log.debug("other servers could not be told of a change", exc_info=True)
-                self._outbox.update(names)  # told with the next one
+                self._outbox.update(names)  # sent again with the next one
 
     def _letters(self, names: Collection[str]) -> Iterator[str]:
         letter = self._name
@@ -150,7 +153,7 @@ class PostgresBus(PollingBus):
             letter += f" {name}"
         yield letter
 
-    # From the others
+    # Receiving
 
     def _heard(self, letter: str) -> None:
         sender, *names = letter.split(" ")
@@ -166,7 +169,7 @@ class PostgresBus(PollingBus):
                 self.poke(name)
 
     def _has_joined(self) -> None:
-        """What was sent while there was no connection is lost, so everybody looks."""
+        """Notifications sent while there was no connection are lost: wake all readers."""
         self._gaps += 1
         self._looked = float("-inf")
         self._document_changed("")

@@ -1,4 +1,4 @@
-"""The time that all servers of one database agree on: the database's."""
+"""The common clock of all servers of a database: the database's own."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ AGREES_FOR = 60.0
 
 
 class DatabaseClock:
-    """This machine's clock, corrected by how far it is off; asking the database each time would cost a round trip."""
+    """This machine's clock, corrected to the database's; asking the database each time would cost a round trip."""
 
     def __init__(self, database: Database, present: Callable[[], float] = time.time) -> None:
-        """`present` gives this machine's time, in seconds since 1970."""
+        """`present` returns this machine's time, in seconds since 1970."""
         self._database, self._present = database, present
         self._ahead = 0.0
         """Seconds by which the database's clock is ahead of ours."""
         self._compared = float("-inf")
 
     def now(self) -> str:
-        """ISO 8601 in UTC. Compares nothing; see `compare`."""
+        """The time, ISO 8601 in UTC, without asking the database; see `compare`."""
         return time_of(self._present() + self._ahead)
 
     def compare(self) -> None:
-        """Find out how far this machine's clock is off, if that was long ago. Raises OSError."""
+        """Compare this machine's clock with the database's, unless that was done recently. Raises OSError."""
         began = time.monotonic()
         if began - self._compared < AGREES_FOR:
             return

@@ -1,4 +1,4 @@
-"""The connections to PostgreSQL, and its errors as ours. Knows no table."""
+"""Manages the connections to PostgreSQL, and converts its errors into ours. Knows no table."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 Parameters = Sequence[Any] | Mapping[str, Any]
 CONNECTIONS = 20
-"""At most, for each process, beside the one that listens."""
+"""The most connections of a process, besides the one that listens."""
 PATIENCE = 10.0
-"""Seconds that a call waits for a connection, and altogether for a database that is away."""
+"""Seconds that a call waits for a connection, and in total for a database that cannot be reached."""
 SHORT_PATIENCE = 1.0
-"""The same if it has been away for `PATIENCE`: threads must not all wait for it."""
+"""The same if the database has been away for `PATIENCE`: not all threads must wait for it."""
 RECONNECT = 4.0
-"""Seconds for which the pool tries by itself; after that the next call has it try. Its pauses double meanwhile, so this
-is what bounds how late a database that is back is noticed."""
+"""Seconds for which the pool reconnects by itself; afterwards the next call makes it try. Its pauses double, so this
+limits how late it notices that the database is back."""
 _DEFAULTS: dict[str, Any] = {
     "application_name": "webchat",
     "connect_timeout": 3,
@@ -38,7 +38,7 @@ _DEFAULTS: dict[str, Any] = {
     "tcp_user_timeout": 4000,
 }
 LONGEST = 9.0
-"""Seconds for one step of a statement: the server itself ends it before, unless it stands still."""
+"""Seconds for one step of a statement: the server itself cancels it earlier, unless it hangs."""
 _SETTINGS: LiteralString = """
 SET statement_timeout = '8s';
 SET lock_timeout = '5s';
@@ -49,14 +49,14 @@ SET client_encoding = 'UTF8'
 
 
 _ENDED = ("57P01", "57P02", "57P03", "57P05", "53300")
-"""SQLSTATEs of connections that the server has ended, or does not take."""
+"""SQLSTATEs of connections that the server has ended or refuses."""
 
 
 class _Connection(Connection):
-    """One that does not wait for ever for a server that stands still, and acknowledges what it is sent."""
+    """A connection with a time limit: a hanging server may still acknowledge packets, so no TCP timeout ends it."""
 
     good_at = float("-inf")
-    """When it last worked, by the monotonic clock."""
+    """When the connection last worked, by the monotonic clock."""
     longest = LONGEST
 
     def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:  # noqa: ANN401
@@ -66,7 +66,7 @@ class _Connection(Connection):
         self.good_at = time.monotonic()
 
     def require_good(self, since: float) -> None:
-        """Try it, briefly, if it has not worked since then."""
+        """Test the connection, briefly, if it has not worked since then."""
         if self.good_at < since:
             self.longest = SHORT_PATIENCE
             try:
@@ -79,31 +79,31 @@ class _Connection(Connection):
 class Database:
     """Runs statements, each on a connection of the pool or, in a block of `transaction`, all on one.
 
-    Everything raises StorageAway if the database cannot be reached, and OSError for what else it says.
+    All methods raise StorageAway if the database cannot be reached, and OSError for its other errors.
     """
 
     def __init__(self, url: str) -> None:
-        """Raises InvalidInput for what is no address. Nothing is opened."""
+        """Raises InvalidInput for an invalid address. Opens no connection."""
         try:
             given = conninfo.conninfo_to_dict(url)
             self._address = conninfo.make_conninfo("", **(_DEFAULTS | given))
-        except psycopg.ProgrammingError:  # whose text may quote the password
+        except psycopg.ProgrammingError:  # the error's text may quote the password
             raise InvalidInput(
                 "The database's address cannot be read. It looks like postgresql://name:password@host:5432/database."
             ) from None
         self.place = _place_of(given)
-        """The address without what is secret."""
+        """The address without secrets."""
         self._guard = threading.Lock()
         self._pool: ConnectionPool[_Connection] | None = None
         self._process = 0
         self._joined = threading.local()
         self._is_away = self._is_closed = False
         self._away_since = self._failed = float("-inf")
-        """When a connection last broke: those that have not worked since may be broken, too."""
+        """When a connection last broke: others that have not worked since may be broken, too."""
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:
-        """A connection of one's own, for a block."""
+        """A separate connection for a block."""
         with _as_ours(self):
             connection = _Connection.connect(self._address, autocommit=True)
             try:
@@ -114,13 +114,13 @@ class Database:
 
     @contextmanager
     def alone(self) -> Iterator[Connection]:
-        """The same, also for all that the thread does here meanwhile."""
+        """The same, also used for all other calls of this thread in the block."""
         with self.connection() as connection, self._joining(connection):
             yield connection
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
-        """One transaction for a block, and for all that its thread does here meanwhile."""
+        """One transaction for a block, including all other calls of its thread."""
         joined = self._joined_connection
         if joined is not None:
             with joined.transaction():
@@ -131,7 +131,7 @@ class Database:
                 self._joined.then = then = list[Callable[[], None]]()
                 yield connection
             connection.note_good()
-        for call in then:  # which may need a connection, too
+        for call in then:  # the calls may need a connection, too
             call()
 
     @contextmanager
@@ -148,7 +148,7 @@ class Database:
         return connection
 
     def then(self, call: Callable[[], None]) -> None:
-        """Make this call when the thread's transaction is committed, or now where there is none."""
+        """Make this call after the thread's transaction is committed, or now if there is none."""
         then = getattr(self._joined, "then", None)
         if then is None:
             call()
@@ -156,9 +156,9 @@ class Database:
             then.append(call)
 
     def rows(self, statement: LiteralString, parameters: Parameters = (), *, again: bool = True) -> list[Any]:
-        """Run one statement and give its rows. With `again` it is run once more if its connection breaks.
+        """Run one statement and return its rows.
 
-        A statement may then have been run twice.
+        With `again` it is retried if its connection breaks, and may then have been run twice.
         """
         joined = self._joined_connection
         if joined is not None:
@@ -170,9 +170,9 @@ class Database:
         return next(iter(self.rows(statement, parameters, again=again)), None)
 
     def insist(self, call: Callable[[], T]) -> T:
-        """Make the call until it does not fail because a connection broke, for as long as one waits for the database.
+        """Retry the call while its connection breaks, as long as callers wait for the database.
 
-        The call has to be one that may be made twice.
+        The call must be idempotent.
         """
         end = time.monotonic() + self._patience
         while True:
@@ -181,10 +181,10 @@ class Database:
             except StorageAway as error:
                 if error.is_refused or time.monotonic() > end or self._joined_connection is not None:
                     raise
-            time.sleep(0.1)  # the pool has let go of that connection, and makes another one
+            time.sleep(0.1)  # the pool has dropped that connection, and opens another one
 
     def close(self) -> None:
-        """End all connections; what is asked for after that raises StorageAway."""
+        """Close all connections; later calls raise StorageAway."""
         with self._guard:
             self._is_closed = True
             pool, self._pool = self._pool, None
@@ -212,7 +212,7 @@ class Database:
             self._is_away, self._away_since = away, time.monotonic()
 
     def _opened(self) -> ConnectionPool[_Connection]:
-        """The pool of this process: one that was made before a fork is its parent's."""
+        """The pool of this process: one that was created before a fork belongs to the parent."""
         pool = self._pool
         if pool is None or self._process != os.getpid():
             with self._guard:
@@ -247,7 +247,7 @@ def _prepare(connection: Connection) -> None:
 
 @contextmanager
 def _as_ours(database: Database) -> Iterator[None]:
-    """Raise what psycopg raises as errors of a storage, whose texts have no password and no word of anybody's."""
+    """Convert psycopg's exceptions into errors of a storage, whose texts contain no password and no stored text."""
     try:
         yield
     except (PoolTimeout, psycopg.InterfaceError) as error:
@@ -262,7 +262,7 @@ def _as_ours(database: Database) -> Iterator[None]:
     except psycopg.OperationalError as error:
         if error.sqlstate == "53100":
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
-        # Ended by the server, its administrator or a pooler: another connection may well work.
+        # Ended by the server, its administrator or a pooler: another connection may work.
         if error.sqlstate is None or error.sqlstate[:2] == "08" or error.sqlstate in _ENDED:
             database.note(away=True)
             raise StorageAway from error
@@ -279,7 +279,7 @@ def _place_of(given: dict[str, Any]) -> str:
 
 
 def text(value: str) -> str:
-    """A text as PostgreSQL's can hold it, which have no NUL and no half of a surrogate pair."""
+    """A text that PostgreSQL can store: without NUL and lone surrogates."""
     if value.isascii() and "\0" not in value:
         return value
     return value.replace("\0", "\ufffd").encode("utf-8", "replace").decode()

@@ -12,16 +12,16 @@ from webchat.storage.postgres.leases import PostgresLeases
 from webchat.storage.protocols.documents import Draft, name_of
 
 FRESH = 1.0
-"""Seconds for which a version counts where changes are told: each request asks for it."""
+"""Seconds for which a version is cached if changes are notified: each request needs it."""
 PATIENCE = 5.0
-"""Seconds that a change waits for another one."""
+"""Seconds that a change waits for the lock."""
 
 
 class PostgresDocuments:
     """See `webchat.storage.protocols.Documents`."""
 
     are_private = False
-    """Backups, replicas and whoever runs the database have them too."""
+    """Backups, replicas and the database's administrators have them, too."""
 
     def __init__(
         self,
@@ -32,11 +32,11 @@ class PostgresDocuments:
     ) -> None:
         """`changed` is called with the name of a document after each change of it.
 
-        `is_told` says whether other servers' changes are told here, by `forget`.
+        `is_told` says whether other servers' changes are notified, by calls of `forget`.
         """
         self._database, self._leases, self._changed, self._is_told = database, leases, changed, is_told
         self._versions: dict[str, tuple[float, object]] = {}
-        """When each was looked at, by the monotonic clock, and its version then."""
+        """By document: when its version was read, by the monotonic clock, and the version."""
 
     def of(self, kind: str, owner: str | None) -> str:
         return name_of(kind, owner)
@@ -94,7 +94,7 @@ class PostgresDocuments:
         return version
 
     def forget(self, name: str) -> None:
-        """Look for the version of this document anew, or of all ("")."""
+        """Discard the cached version of this document, or of all ("")."""
         if name:
             self._versions.pop(name, None)
         else:

@@ -1,4 +1,4 @@
-"""PostgreSQL as the storage of everything, for as many servers as there are."""
+"""The storage engine in PostgreSQL, for any number of servers."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ log = logging.getLogger(__name__)
 IMPORTS, PURGES = ":imports", ":purges"
 """Names of locks. No session's id begins with a colon."""
 PURGES_WAIT = 5.0
-"""Seconds that one purge waits for another one."""
+"""Seconds that a purge waits for another one."""
 HEARD_WITHIN = 5.0
-"""Seconds in which a notification has to arrive, at start."""
+"""Seconds in which a test notification must arrive at the start."""
 
 
 _KEPT: LiteralString = """
@@ -56,7 +56,7 @@ def _begin_anew() -> None:
         storage.begin_anew()
 
 
-if hasattr(os, "register_at_fork"):  # an application is often made before a server forks
+if hasattr(os, "register_at_fork"):  # applications are often created before a server forks
     os.register_at_fork(after_in_child=_begin_anew)
 
 
@@ -64,7 +64,7 @@ class PostgresStorage:
     """See `webchat.storage.protocols.Storage`."""
 
     def __init__(self, url: str) -> None:
-        """Connects, and makes or brings up to date the tables. Raises InvalidInput, StorageAway, OSError."""
+        """Connects, and creates or migrates the tables. Raises InvalidInput, StorageAway, OSError."""
         self.database = database = Database(url)
         with database.connection() as connection:
             migrate(connection)
@@ -97,12 +97,12 @@ class PostgresStorage:
         return f"PostgreSQL {version}, {self.database.place}"
 
     def index_of(self, texts: Texts, name: str) -> SearchIndex:
-        # In memory: such texts lie on this server, and not in the database.
+        # In memory: these texts are on this server, not in the database.
         self._indexes.append(SearchIndex(texts))
         return self._indexes[-1]
 
     def begin_anew(self) -> None:
-        """Be a server of its own: after a fork, in the child."""
+        """Become a separate server: called in the child after a fork."""
         self.leases.begin_anew()
         self.bus.begin_anew()
 
@@ -180,7 +180,7 @@ class PostgresStorage:
         return self.leases.is_held(IMPORTS)
 
     def recover(self) -> None:
-        """A crash leaves nothing half done; only the names of servers that are gone."""
+        """A crash leaves nothing unfinished, only rows of dead servers."""
         self.leases.forget()
 
     def adopt(self) -> list[str]:
@@ -204,9 +204,9 @@ def _kept(found: Sequence[Any]) -> Kept:
 
 
 def _require_notifications(listener: Connection, database: Database) -> None:
-    """Raises InvalidInput if what one connection sends does not reach another that listens.
+    """Raises InvalidInput if a notification does not reach a listening connection.
 
-    So it is behind PgBouncer in transaction mode, where a connection is another one for each transaction.
+    This happens behind PgBouncer in transaction mode, where each transaction may use another connection.
     """
     listener.execute("LISTEN webchat_test")
     with database.connection() as sender:

@@ -1,4 +1,4 @@
-"""Who may write in a session, among all servers: a row, as long as its server gives signs of life. Knows no reply."""
+"""Leases of sessions, across servers: a row that is valid while its server sends heartbeats. Knows no reply."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from webchat.storage.postgres.database import Database, text
 from webchat.storage.protocols import Release
 
 PATIENCE = 1.0
-"""Seconds that a writer waits for a lease; one that is released in another place is seen after `PAUSE`."""
+"""Seconds that a writer waits for a lease; a release by another server is noticed after `PAUSE`."""
 PAUSE = 0.05
 BEAT = 1.5
-"""Seconds between two signs of life."""
+"""Seconds between two heartbeats."""
 IS_ALIVE: LiteralString = """EXISTS (
     SELECT FROM webchat.servers WHERE id = server AND seen > clock_timestamp() - interval '7 seconds'
 )"""
-"""Whether the server of a row of `conversations` lives. A server that was silent for longer is dead for good: when it
-wakes, it has to take another name, and what it held then is lost."""
+"""Whether the server of a row of `conversations` is alive. A server that was silent for longer is dead for good: when
+it wakes, it must take another name, and its leases are lost."""
 _SIGN_OF_LIFE: LiteralString = """
 INSERT INTO webchat.servers AS known (id, seen) VALUES (%s, clock_timestamp())
 ON CONFLICT (id) DO UPDATE SET seen = clock_timestamp() WHERE known.seen > clock_timestamp() - interval '7 seconds'
@@ -44,25 +44,25 @@ _KEEP: LiteralString = f"{_HAS} FOR UPDATE"
 class PostgresLeases:
     """See `webchat.storage.protocols.Leases`.
 
-    A row and no advisory lock: that would be kept for a server that stands still, and be lost with a connection of a
-    server that works. Whatever is written under a lease is written only if it is still held; see `GUARD`.
+    A row, not an advisory lock: a hanging server would keep such a lock, and a working one would lose it with its
+    connection. Anything written under a lease is written only if the lease is still held; see `GUARD`.
     """
 
     def __init__(self, database: Database, started: Callable[[], None]) -> None:
-        """`started` is called before the first lease is acquired: it sees to it that `beat` is called from then on."""
+        """`started` is called before a lease is acquired; it must make sure that `beat` is called from then on."""
         self._database, self._started = database, started
         self.begin_anew()
 
     def begin_anew(self) -> None:
-        """Hold nothing, under another name: after a fork the parent's leases are the parent's."""
+        """Start without leases, under a new name: after a fork the leases belong to the parent."""
         self._server = uuid.uuid4()
         self._beaten = float("-inf")
         self._beating = threading.Lock()
         self._changed = threading.Condition()
         self._held: dict[str, int | None] = {}
-        """By session the number of its lease, which no other ever has; None while it is being acquired."""
+        """By session: the unique number of its lease; None while it is being acquired."""
         self._unreleased: set[tuple[str, int]] = set()
-        """Names and numbers of what could not be released, because the database was away."""
+        """Names and numbers of leases that could not be released because the database was away."""
 
     def acquire(self, session_id: str) -> Release:
         return self.take(session_id, PATIENCE)
@@ -102,7 +102,7 @@ class PostgresLeases:
 
     def _taken(self, name: str, end: float) -> int:
         self._started()
-        # Chosen here, so that it is known also if the database's answer is lost, and can be given up.
+        # Chosen here, so that it is known, and the lease can be released, even if the database's response is lost.
         number = secrets.randbits(62)
         while True:
             if time.monotonic() - self._beaten > BEAT:
@@ -128,16 +128,16 @@ class PostgresLeases:
         return bool(found and found[0])
 
     def held(self, session_id: str) -> int | None:
-        """The lease of this process in the session, also one that it has lost without knowing."""
+        """This process's lease of the session; it may have been lost without this process knowing."""
         return self._held.get(session_id)
 
     def require(self, session_id: str) -> None:
-        """Raises LeaseLost if this process had the lease, and has it no more."""
+        """Raises LeaseLost if this process has lost its lease of the session."""
         if self.held(session_id) is not None:
             self._require(session_id, _HAS)
 
     def keep(self, name: str) -> None:
-        """Keep the lock until the transaction ends. Raises LeaseLost if this process has it no more."""
+        """Hold the lease at least until the transaction ends. Raises LeaseLost if this process has lost it."""
         self._require(name, _KEEP)
 
     def _require(self, name: str, statement: LiteralString) -> None:
@@ -145,8 +145,8 @@ class PostgresLeases:
             raise LeaseLost
 
     def beat(self) -> None:
-        """Give a sign of life. A server that was silent for too long takes another name."""
-        with self._beating:  # or two threads would take two names, one of which nobody keeps alive
+        """Send a heartbeat. A server that was silent for too long takes another name."""
+        with self._beating:  # otherwise two threads might take two names, one of which would get no heartbeats
             began = time.monotonic()
             if not self._database.one(_SIGN_OF_LIFE, (self._server,)):
                 self._server = uuid.uuid4()
@@ -157,7 +157,7 @@ class PostgresLeases:
 
     @property
     def is_working(self) -> bool:
-        """Whether signs of life are due."""
+        """Whether heartbeats are needed."""
         return bool(self._held or self._unreleased)
 
     def _release(self, name: str, number: int) -> None:
@@ -167,7 +167,7 @@ class PostgresLeases:
             self._unreleased.add((name, number))
         try:
             self._give_up(name, number)
-        except OSError:  # the next sign of life, or the next who acquires it here, makes up for it
+        except OSError:  # the next heartbeat, or the next caller that acquires it here, releases it
             pass
         finally:
             with self._changed:
@@ -182,9 +182,9 @@ class PostgresLeases:
         self._unreleased.discard((name, number))
 
     def forget(self) -> None:
-        """Remove the names of servers that are gone."""
+        """Remove the rows of dead servers."""
         self._database.rows("DELETE FROM webchat.servers WHERE seen < clock_timestamp() - interval '1 hour'")
 
 
 GUARD: LiteralString = f"(%(lease)s::bigint IS NULL OR (lease = %(lease)s AND {IS_ALIVE}))"
-"""What a row of `conversations` must fulfil for a writer with that `lease` to change it; None: one without a lease."""
+"""SQL: whether a writer with this `lease` may change a row of `conversations`; NULL for a writer without a lease."""

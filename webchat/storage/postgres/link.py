@@ -1,4 +1,4 @@
-"""The one connection of a process on which it hears of the others, and gives its signs of life."""
+"""The connection on which a process receives notifications and sends its heartbeats."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from webchat.storage.postgres.leases import BEAT, PostgresLeases
 log = logging.getLogger(__name__)
 CHANNEL = "webchat"
 AGAIN = 0.5
-"""Seconds until a connection that broke is made anew."""
+"""Seconds until a broken connection is replaced."""
 LISTENS = 0.25
-"""Seconds for which it is listened before anything else is looked at."""
+"""Seconds to wait for notifications before doing anything else."""
 
 
 class Link:
-    """Listens, in a thread, from `start` on; a connection that breaks is made anew."""
+    """Listens in a thread, from `start` on; replaces broken connections."""
 
     def __init__(
         self,
@@ -32,9 +32,9 @@ class Link:
         joined: Callable[[], None],
         beat: Callable[[], None],
     ) -> None:
-        """`heard` is called with what others send, and `beat` all the time.
+        """`heard` is called with each notification, and `beat` regularly.
 
-        `joined` is called whenever a connection is made: all that was sent before is lost.
+        `joined` is called whenever a connection is made: earlier notifications are lost.
         """
         self._database, self._leases = database, leases
         self._heard, self._has_joined, self._beat = heard, joined, beat
@@ -42,14 +42,14 @@ class Link:
         self.begin_anew()
 
     def begin_anew(self) -> None:
-        """Have no thread: after a fork the parent's is the parent's."""
+        """Start without a thread: after a fork the thread belongs to the parent."""
         self._guard, self._running = threading.Lock(), False
         self._beaten = 0.0
         self.is_listening = False
-        """Whether what others send is heard."""
+        """Whether notifications are received."""
 
     def start(self) -> None:
-        """Have the thread run, if it does not. Raises NoThreads."""
+        """Start the thread, unless it is running. Raises NoThreads."""
         with self._guard:
             if not self._running:
                 threads.start(self._run, "link")

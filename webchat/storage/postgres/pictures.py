@@ -17,7 +17,7 @@ class PostgresPictures:
     def put(self, session_id: str, data: bytes, suffix: str) -> str:
         key = key_of(data, suffix)
         with self._database.transaction() as connection:
-            # The update locks the row, so that nobody removes it before it is used; its bytes are not written again.
+            # The update locks the row, so that nobody removes it before it is used; the bytes are not written again.
             connection.execute(
                 "INSERT INTO webchat.pictures VALUES (%s, %s) ON CONFLICT (key) DO UPDATE SET key = EXCLUDED.key",
                 (key, data),
@@ -51,13 +51,13 @@ class PostgresPictures:
             )
 
     def remove(self, session_ids: Collection[str]) -> None:
-        """Remove the pictures of these sessions, and the bytes that no other one has."""
+        """Remove these sessions' pictures, and bytes that no other session uses."""
         with self._database.transaction() as connection:
             found = connection.execute(
                 "DELETE FROM webchat.session_pictures WHERE session_id = ANY(%s) RETURNING key", ([*session_ids],)
             )
             keys = sorted({key for (key,) in found})
-            # Locked before it is looked whether somebody else uses them: who adds a use holds that lock, too.
+            # Locked before checking whether another session uses them: adding a use takes the same lock.
             connection.execute("SELECT FROM webchat.pictures WHERE key = ANY(%s) ORDER BY key FOR UPDATE", (keys,))
             connection.execute(
                 "DELETE FROM webchat.pictures WHERE key = ANY(%s) "

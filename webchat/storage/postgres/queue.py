@@ -1,4 +1,4 @@
-"""The messages that wait, in PostgreSQL. Knows no rule of who may wait, and for what."""
+"""The queued messages in PostgreSQL. Knows no rule of the queue."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from webchat.storage.postgres.database import Database, text
 from webchat.storage.postgres.leases import PostgresLeases
 
 PATIENCE = 5.0
-"""Seconds that a change waits for another one: while a message is being sent, its queue is locked."""
+"""Seconds that a change waits for the lock: while a message is being sent, its queue is locked."""
 
 
 class PostgresQueue:
@@ -28,7 +28,8 @@ class PostgresQueue:
 
     @contextmanager
     def changing(self, session_id: str) -> Iterator[list[QueuedMessage]]:
-        # No transaction for the block: what is done in it, a message sent say, is to be seen by others at once.
+        # Not one transaction for the block: others must see at once what is done in it, for example a message that is
+        # sent.
         with self._leases.locked(lock_of(session_id), PATIENCE, TooBusy):
             before = self.items(session_id)
             items = [*before]

@@ -1,4 +1,4 @@
-"""Words that an earlier version wrote, written as this one compares them, in the background. Knows no query."""
+"""Rewrites search words of earlier versions in this version's form, in the background. Knows no query."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from webchat.storage.postgres.transcripts import tree_of
 
 log = logging.getLogger(__name__)
 AT_ONCE = 10
-"""Sessions of one transaction: who writes in them waits for its end."""
+"""Sessions per transaction: writers in them wait for its end."""
 PAUSE = 1.0
-"""Seconds to wait for what others have locked: writers, or another server that does the same."""
+"""Seconds to wait for locks of writers, or of another server that does the same."""
 _IS_LEFT: LiteralString = "SELECT EXISTS (SELECT FROM webchat.reindexing)"
 _NEXT: LiteralString = """
 SELECT session_id FROM webchat.reindexing JOIN webchat.conversations USING (session_id)
@@ -31,7 +31,7 @@ _REWRITE: LiteralString = "UPDATE webchat.words SET words = %s WHERE session_id 
 
 
 class Reindexing:
-    """Any server may do it, and several at once; what is left when one ends is done by the next."""
+    """Any number of servers may do this in parallel; if one ends early, the next one continues."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -39,7 +39,7 @@ class Reindexing:
         self._is_done = self._is_running = False
 
     def is_done(self) -> bool:
-        """Whether all words are as this version writes them. If not, begin to see to it."""
+        """Whether all words are in this version's form; if not, start the rewrite."""
         if not self._is_done:
             self._is_done = not self._database.one(_IS_LEFT)[0]
         if not self._is_done:
@@ -66,7 +66,7 @@ class Reindexing:
             self._is_running = False
 
     def _next(self) -> int:
-        """Reindex the next sessions; returns how many they were."""
+        """Reindex the next sessions; returns their number."""
         with self._database.transaction() as connection:
             names = [row[0] for row in connection.execute(_NEXT, (AT_ONCE,))]
             rows = connection.execute(_LINES, (names,)).fetchall()

@@ -1,4 +1,4 @@
-"""The logs of replies in flight in PostgreSQL. Knows neither who writes nor who reads."""
+"""The logs of replies in flight in PostgreSQL. Knows neither writer nor reader."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from webchat.storage.postgres.leases import GUARD, PostgresLeases
 from webchat.storage.postgres.transcripts import PostgresTranscripts
 
 CACHED_REPLIES, CACHED_BYTES = 1_000, 64 * 2**20
-"""Replies that are kept as they were read, and bytes of all of them."""
+"""The limits of the cache of parsed logs: their number, and their bytes together."""
 LOOK_AGAIN = 2.0
-"""Seconds after which a writer looks for requests of which no word came."""
+"""Seconds after which a writer checks for requests without a notification."""
 _BEGIN: LiteralString = f"""
 UPDATE webchat.conversations SET reply = nextval('webchat.numbers'), header = %(header)s, records = 0, requests = '{{}}'
 WHERE session_id = %(session)s AND {GUARD} RETURNING reply
@@ -67,7 +67,7 @@ SELECT session_id FROM head
 
 @dataclass
 class _Read:
-    """A log as it was read. The lock is for one session."""
+    """A log as last read. The lock is per session."""
 
     reply: int = 0
     lines: int = 0
@@ -78,7 +78,7 @@ class _Read:
 
 @dataclass
 class _Asked:
-    """What was requested of a writer of this process, as far as it is known."""
+    """The known requests to a writer of this process."""
 
     requests: list[Mapping[str, Any]] = field(default_factory=list)
     is_current: bool = False
@@ -95,11 +95,11 @@ class PostgresReplyLogs:
         leases: PostgresLeases,
         requested: Callable[[str], None],
     ) -> None:
-        """`requested` is called with each session of which something was requested: its writer may be elsewhere."""
+        """`requested` is called with each session that gets a request: its writer may be in another process."""
         self.database, self.transcripts, self.leases = database, transcripts, leases
         self._requested = requested
         self._guard = threading.Lock()
-        """Of the tables of this process; nothing is read while it is held."""
+        """Guards the tables of this process; the database is not read while it is held."""
         self.most_bytes = CACHED_BYTES
         self._views: OrderedDict[str, _Read] = OrderedDict()
         self._asked: dict[str, _Asked] = {}
@@ -117,7 +117,7 @@ class PostgresReplyLogs:
         with self._guard:
             read = self._views.setdefault(session_id, _Read())
             self._views.move_to_end(session_id)
-            # Of replies at which nobody has looked for long.
+            # Evict the least recently used replies.
             drop_oldest(self._views, lambda each: each.size, CACHED_REPLIES, self.most_bytes)
         with read.lock:
             rows = self.database.rows(_VIEW, (read.reply, read.lines, text(session_id)))
@@ -147,13 +147,13 @@ class PostgresReplyLogs:
         self._requested(session_id)
 
     def requests(self, session_id: str) -> Sequence[Mapping[str, Any]]:
-        """Of a session that is written here it is only looked if there may be any, or it was long ago."""
+        """For a session written here, the database is read only if there may be new requests, or at intervals."""
         asked = self._asked.get(session_id)
         now = time.monotonic()
         if asked and asked.is_current and now - asked.looked < LOOK_AGAIN:
             return asked.requests
         if asked:
-            asked.is_current = True  # before the look: what comes during it is looked for again
+            asked.is_current = True  # before reading: a request that comes meanwhile is read next time
             self.leases.require(session_id)
         found = self.database.one(
             "SELECT requests FROM webchat.conversations WHERE session_id = %s", (text(session_id),)
@@ -165,13 +165,13 @@ class PostgresReplyLogs:
         return requests
 
     def was_asked(self, session_id: str) -> None:
-        """Note that something was requested, or may have been."""
+        """Note that there may be a new request."""
         asked = self._asked.get(session_id)
         if asked:
             asked.is_current = False
 
     def wrote(self, session_id: str, requests: int) -> None:
-        """Note how many requests there were at a write."""
+        """Note the number of requests that a write has found."""
         asked = self._asked.get(session_id)
         if asked and requests != len(asked.requests):
             asked.is_current = False
@@ -185,7 +185,7 @@ class PostgresReplyLogs:
         self.end(session_id, found[0] if found else None, left)
 
     def end(self, session_id: str, reply: int | None, result: tuple[Message, bool] | None) -> None:
-        """Remove the log, and add what came of it to the transcript: both or nothing. Raises LeaseLost."""
+        """Remove the log and add its answer to the transcript, atomically. Raises LeaseLost."""
         values = {"session": session_id, "reply": reply, "lease": self.leases.held(session_id)}
         with self.database.transaction() as connection:
             if reply is not None and not connection.execute(_END, values).fetchone():
@@ -203,7 +203,7 @@ class PostgresReplyLogs:
         return tuple(found) if found else None
 
     def let_go(self, session_id: str) -> None:
-        """Note that no reply is written here any more."""
+        """Note that this process no longer writes a reply in the session."""
         self._asked.pop(session_id, None)
 
 
@@ -214,7 +214,7 @@ class PostgresReplyLog:
         self._logs, self._session_id, self._reply = logs, session_id, reply
         self._written = 0
         self._is_certain = True
-        """Whether the log has just what was written: a write that failed may have reached it."""
+        """Whether the log is known to have exactly what was written: a failed write may have reached it."""
 
     def write(self, *records: Mapping[str, Any]) -> None:
         lines = [jsonlines.dump(record) for record in records]
@@ -226,12 +226,12 @@ class PostgresReplyLog:
         self._logs.wrote(self._session_id, asked)
 
     def _write(self, lines: list[bytes]) -> int:
-        """Write the lines if they are not there yet; gives how many requests there are."""
+        """Write the lines if they are not there yet; returns the number of requests."""
         database, lease = self._logs.database, self._logs.leases.held(self._session_id)
         values = {"session": self._session_id, "reply": self._reply, "before": self._written, "count": len(lines)}
         found = database.one(_WRITE, values | {"lines": lines, "lease": lease}, again=False)
         if found is None:
-            # The first try may have been written, and only the word of it was lost.
+            # The first try may have succeeded, and only the response was lost.
             found = database.one(
                 "SELECT cardinality(requests) FROM webchat.conversations "
                 "WHERE session_id = %s AND reply = %s AND records = %s",
@@ -243,7 +243,7 @@ class PostgresReplyLog:
         return int(found[0])
 
     def _require_certain(self) -> None:
-        """Take back what a failed write may have added. The log gets another number, so its readers read it anew."""
+        """Undo what a failed write may have added. The log gets another number, so that its readers start again."""
         if self._is_certain:
             return
         values = {"session": self._session_id, "reply": self._reply, "before": self._written}

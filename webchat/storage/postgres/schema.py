@@ -1,4 +1,4 @@
-"""The tables, and how they come to be. A step that has been released never changes; a change is one more step."""
+"""The tables, as a list of migrations. A released migration never changes; each change is a new one."""
 
 from __future__ import annotations
 
@@ -108,16 +108,16 @@ CREATE TABLE webchat.reindexing (        -- the sessions whose words were writte
 INSERT INTO webchat.reindexing SELECT session_id FROM webchat.conversations WHERE lines > 0;
 """
 STEPS = (_TABLES, _PICTURES, _REINDEXING)
-"""SQL that leads from each version to the next one."""
+"""The SQL of each migration."""
 _ALONE = 0x77656263
-"""The advisory lock under which one server at a time does this."""
+"""The advisory lock, so that one server at a time migrates."""
 
 
 def migrate(connection: Connection) -> None:
-    """Bring the tables up to this version. Raises InvalidInput if a later one has made them.
+    """Migrate the tables to this version. Raises InvalidInput if a later version has created them.
 
-    A few lines and no tool: the steps only go forward, are run by the first server that needs them, and the tools for
-    more are larger than this package.
+    A few lines instead of a tool: migrations only go forward and are run by the first server that needs them, and a
+    tool would be larger than this package.
     """
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (_ALONE,))

@@ -1,4 +1,4 @@
-"""Records of sessions as rows of a table: what is read from one and written to it. Knows no rule."""
+"""Converts records of sessions to and from rows of a table. Knows no rule."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from webchat.storage.postgres.database import text
 from webchat.storage.protocols import CLAIMED
 
 _READ_AT_ONCE = 500
-"""Sessions that are looked through at once for a title."""
+"""Sessions whose titles are searched in one query."""
 _EARLIEST = -1e15
-"""Before all times: what a record says that says no time."""
+"""A time before all others, for a record without one."""
 COLUMNS: LiteralString = "record, is_active, at"
 NOTE: LiteralString = """
 UPDATE webchat.sessions AS known SET
@@ -29,7 +29,7 @@ UPDATE webchat.sessions AS known SET
 FROM unnest(%s::text[], %s::double precision[], %s::text[]) AS new (session_id, seconds, at)
 WHERE known.session_id = new.session_id RETURNING known.person
 """
-"""What happens comes after all that has happened to the same person before, whatever this server's clock says."""
+"""A new event is later than all earlier ones of the same person, whatever this server's clock says."""
 NOTE_IMPORTS: LiteralString = """
 UPDATE webchat.sessions AS known SET
     moment = new.seconds, number = nextval('webchat.numbers'), at = new.at, imported = true
@@ -56,7 +56,7 @@ def write(connection: Connection, rows: Collection[Row]) -> None:
 
 
 def _values(row: Row) -> tuple[Any, ...]:
-    """A record as a line of the table."""
+    """A record as a row of the table."""
     if row.get("owner") == CLAIMED:
         blank = (None, "", None, None, _EARLIEST, "")
         return (row["session_id"], "", "claim", False, False, False, *blank, jsonlines.dump(row))
@@ -80,7 +80,10 @@ def _values(row: Row) -> tuple[Any, ...]:
 
 
 def row_of(found: tuple[Any, ...]) -> Row:
-    """The record of a line of the table. Which session is current is another session's change, too."""
+    """The record of a row.
+
+    Whether a session is current is a separate column, since making another one current changes it.
+    """
     row: Row = jsonlines.load(bytes(found[0]))
     if found[1] or "is_active" in row:
         row["is_active"] = found[1]
@@ -95,7 +98,7 @@ def session_from(found: tuple[Any, ...]) -> WebChatSession:
 def in_order(
     owner: str | None, shelves: Collection[str], folder: str | None, last: int | None
 ) -> tuple[LiteralString, list[Any]]:
-    """The sessions on these shelves, of each the first `last`: so much is read in order from the index."""
+    """The sessions on these shelves, the first `last` of each, read in the index's order."""
     one: LiteralString = f"""(
         SELECT {COLUMNS}, pinned, moment, number, session_id FROM webchat.sessions
         WHERE person = %s AND shelf = %s AND (begun OR is_active) AND (%s::text IS NULL OR folder = %s)
@@ -125,9 +128,9 @@ def streamed(connection: Connection, statement: LiteralString, parameters: Colle
 
 
 def locked(connection: Connection, session_ids: Collection[str], current_of: str | None = CLAIMED) -> dict[str, Row]:
-    """These records and that person's current one, which nobody else changes until the transaction ends.
+    """These records and that person's current one, locked until the transaction ends.
 
-    All are locked in one order: nobody may wait in a ring.
+    All are locked in the same order, against deadlocks.
     """
     found = connection.execute(
         f"""SELECT session_id, {COLUMNS} FROM webchat.sessions
@@ -138,7 +141,7 @@ def locked(connection: Connection, session_ids: Collection[str], current_of: str
 
 
 def one_at_a_time(connection: Connection, owner: str | None) -> None:
-    """Hold off what else counts this person's sessions, or makes one the current one, until the transaction ends."""
+    """Until the transaction ends, block others that count this person's sessions or make one of them current."""
     connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"webchat {person_of(owner)}",))
 
 
@@ -153,5 +156,5 @@ def person_of(owner: str | None) -> str:
 
 
 def number_of(seconds: float) -> float:
-    """A time as the database can compare it with others."""
+    """A time as a number that the database can compare."""
     return max(seconds, _EARLIEST)

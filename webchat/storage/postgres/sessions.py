@@ -38,7 +38,7 @@ class PostgresSessions:
     """See `webchat.storage.protocols.Sessions`."""
 
     read_only = False
-    """A database of a later version is refused when it is opened."""
+    """Always false: a database of a later version is refused when it is opened."""
     notice: str | None = None
     is_damaged = False
 
@@ -48,7 +48,7 @@ class PostgresSessions:
         changed: Callable[[Collection[str]], None],
         version: Callable[[str | None], object],
     ) -> None:
-        """`changed` is called after each change with the people whose lists it changed, which changes `version`."""
+        """`changed` is called after each change with the people whose lists have changed; it updates `version`."""
         self._database, self._told, self.version = database, changed, version
 
     def _changed(self, owners: Iterable[str | None]) -> None:
@@ -99,7 +99,8 @@ class PostgresSessions:
             rows = self._database.rows(statement + " LIMIT %s OFFSET %s", (*parameters, count, start))
             return [session_from(row) for row in rows]
         with self._database.transaction() as connection:
-            with closing(streamed(connection, statement, parameters)) as titles:  # before the connection is another's
+            # Closed before the connection goes back to the pool.
+            with closing(streamed(connection, statement, parameters)) as titles:
                 found = (session for row in titles if query.matches((session := session_from(row)).description))
                 return list(islice(found, start, None if count is None else start + count))
 
@@ -123,7 +124,7 @@ class PostgresSessions:
         return float("-inf") if found[0] is None else float(found[0])
 
     def newest(self) -> float:
-        # Not of records in which nothing was noted: an import may have brought them.
+        # Without records that have no activity here: they may come from an import.
         found = self._database.one(
             "SELECT max(moment) FROM (SELECT moment FROM webchat.sessions WHERE NOT imported AND at IS NOT NULL "
             "ORDER BY moment DESC LIMIT 1) AS newest"
@@ -228,4 +229,4 @@ class PostgresSessions:
         )
 
     def mend(self) -> None:
-        """Nothing can be damaged here."""
+        """A database's records are never damaged."""

@@ -1,4 +1,4 @@
-"""The messages of sessions in PostgreSQL: lines that are only ever added. Knows no reply in flight."""
+"""The messages of sessions in PostgreSQL, as append-only lines. Knows no reply in flight."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from webchat.storage.postgres.leases import GUARD, PostgresLeases
 
 CACHED_SESSIONS = 64
 CACHED_BYTES = 64 * 2**20
-"""Of all transcripts that are kept as they were read; the one read last is kept whatever its size."""
+"""The limit of the cache of parsed transcripts; the last read one is kept whatever its size."""
 _READ: LiteralString = """
 SELECT c.incarnation, l.number, l.line FROM webchat.conversations AS c
 LEFT JOIN webchat.lines AS l ON l.session_id = c.session_id AND l.number > %s
@@ -53,7 +53,7 @@ ON CONFLICT (session_id, message_id) DO UPDATE SET words = excluded.words, exten
 
 @dataclass
 class _Cached:
-    """A transcript as it was read. The lock is for one session: who waits for it needs what is being read."""
+    """A transcript as last read. The lock is per session: whoever waits for it needs what is being read."""
 
     incarnation: int = 0
     lines: int = 0
@@ -63,7 +63,7 @@ class _Cached:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def take(self, line: bytes) -> None:
-        """Take in the next line."""
+        """Process the next line."""
         self.lines += 1
         self.end += len(line) + 1
         if line.strip():
@@ -71,12 +71,12 @@ class _Cached:
 
 
 class PostgresTranscripts:
-    """See `webchat.storage.protocols.Transcripts`. What was read once is read on from there."""
+    """See `webchat.storage.protocols.Transcripts`. Reads only the lines that are new."""
 
     def __init__(self, database: Database, leases: PostgresLeases) -> None:
         self._database, self._leases = database, leases
         self._guard = threading.Lock()
-        """Of the table of what is cached; nothing is read while it is held."""
+        """Guards the cache's table; the database is not read while it is held."""
         self._cached: OrderedDict[str, _Cached] = OrderedDict()
 
     # Reading
@@ -98,7 +98,7 @@ class PostgresTranscripts:
             return tree.sent_with(key)
 
     def raw(self, session_id: str) -> bytes:
-        """All lines as they are."""
+        """All lines unchanged."""
         rows = self._database.rows(
             "SELECT line FROM webchat.lines WHERE session_id = %s ORDER BY number", (text(session_id),)
         )
@@ -123,7 +123,7 @@ class PostgresTranscripts:
 
     @contextmanager
     def _tree(self, session_id: str) -> Iterator[Tree]:
-        """What the transcript says now, for a block. Only those who read the same session wait."""
+        """The current tree, locked for the block. Readers of other sessions do not wait."""
         with self._guard:
             cached = self._cached.setdefault(session_id, _Cached())
             self._cached.move_to_end(session_id)
@@ -157,7 +157,7 @@ class PostgresTranscripts:
                     start = self.add_lines(connection, session_id, lines)
                     _index_new(connection, session_id, messages, start)
             except _KnownMessage:
-                # The first try was written, and only the word of it was lost.
+                # The first try has succeeded, and only the response was lost.
                 if not before:
                     raise
 
@@ -177,7 +177,7 @@ class PostgresTranscripts:
             self.add_lines(connection, session_id, [jsonlines.dump({"type": "select", "id": message_id})])
 
     def add_reply(self, connection: Connection, session_id: str, message: Message, *, extends: bool) -> None:
-        """Add a finished reply, as a message or as more of one, in that transaction. Raises LeaseLost."""
+        """Add a finished reply, as a message or as an extension of one, in that transaction. Raises LeaseLost."""
         if extends:
             self.add_extension(connection, session_id, message)
             return
@@ -185,8 +185,8 @@ class PostgresTranscripts:
         _index_new(connection, session_id, [message], start)
 
     def add_extension(self, connection: Connection, session_id: str, more: Message) -> None:
-        """Add to a message, and to what is found of it. Raises LeaseLost."""
-        with self._tree(session_id) as tree:  # before the line is there: what is not committed is not to be kept
+        """Extend a message, and its search words. Raises LeaseLost."""
+        with self._tree(session_id) as tree:  # before the line is added: uncommitted content must not be cached
             message = tree.messages.get(more.id)
         self.add_lines(connection, session_id, [jsonlines.dump(extension(more))])
         if message:
@@ -194,7 +194,7 @@ class PostgresTranscripts:
             connection.execute(_INDEX, (session_id, text(message.id), message.revision, said))
 
     def add_lines(self, connection: Connection, session_id: str, lines: Sequence[bytes]) -> int:
-        """Add lines in that transaction; gives how many there were. Raises LeaseLost."""
+        """Add lines in that transaction; returns the number of lines before them. Raises LeaseLost."""
         lease = self._leases.held(session_id)
         values = {
             "session": session_id,
@@ -225,14 +225,14 @@ class PostgresTranscripts:
             cursor.executemany(_INDEX, [(session_id, text(item.id), item.revision, folded(item.told)) for item in said])
 
     def drop_cached(self, session_ids: Collection[str]) -> None:
-        """Forget what was read of sessions that are gone."""
+        """Remove deleted sessions from the cache."""
         with self._guard:
             for session_id in session_ids:
                 self._cached.pop(session_id, None)
 
 
 def tree_of(lines: Iterable[bytes]) -> Tree:
-    """What the lines of a transcript say."""
+    """The tree of a transcript's lines."""
     read = _Cached()
     for line in lines:
         read.take(line)
@@ -240,7 +240,7 @@ def tree_of(lines: Iterable[bytes]) -> Tree:
 
 
 class _KnownMessage(OSError):
-    """A message with that id is there."""
+    """There is already a message with that id."""
 
 
 def _index_new(connection: Connection, session_id: str, messages: Sequence[Message], start: int) -> None:

@@ -1,4 +1,4 @@
-"""What was said, found by its words, among one person's messages. Knows no index but the database's."""
+"""Full-text search in one person's messages. Knows no index but the database's."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from webchat.storage.postgres.reindexing import Reindexing
 from webchat.storage.protocols import Transcripts
 
 AT_ONCE = 200
-"""Sessions looked through in one statement, those of late first."""
+"""Sessions searched in one statement, the most recent first."""
 LONGEST_SEARCH = 0.5
-"""Seconds that one search may take; what it then has is what it gives."""
+"""Seconds that one search may take, before it returns what it has found."""
 _SESSIONS: LiteralString = """
 SELECT session_id FROM webchat.sessions WHERE person = %s AND shelf <> 'claim'
 ORDER BY moment DESC, number DESC, session_id DESC
@@ -31,8 +31,8 @@ WHERE w.session_id = ANY(%s) AND w.words LIKE ALL(%s) ORDER BY w.session_id, w.n
 class PostgresSearch:
     """See `webchat.storage.protocols.Search`.
 
-    A person's sessions are looked through from the latest on, which costs what that person has said, and not what all
-    others have: an index of all words would be asked for a common one's places in everybody's.
+    A person's sessions are searched from the latest on, so that the cost depends on that person's messages alone: an
+    index of all words would look up a common word in everybody's messages.
     """
 
     def __init__(self, database: Database, transcripts: Transcripts) -> None:
@@ -66,7 +66,7 @@ class PostgresSearch:
                 yield Hit(session_id, message_id, *excerpt(said, needles, lambda: time.monotonic() > end))
 
     def _said(self, session_id: str, message_id: str, line: bytes | None) -> str:
-        """The text of a message: from its line, or from the whole transcript where more than one line tells of it."""
+        """The text of a message: from its line, or from the whole transcript if several lines change it."""
         record = jsonlines.parse_line(line) if line else None
         message = message_of(record, None, message_id, 0) if record else None
         if message is None:
@@ -75,4 +75,4 @@ class PostgresSearch:
         return message.told if message else ""
 
     def forget_gone(self, *, wait: bool = False) -> None:
-        """What is gone was removed with its session."""
+        """The words of deleted sessions were removed with them."""

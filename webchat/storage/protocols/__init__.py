@@ -1,4 +1,4 @@
-"""What the chat needs of a storage engine. Knows no engine.
+"""The protocols of a storage engine. Knows no engine.
 
 Records go in and come out; how they are stored, and what a version or cursor means, only the engine knows. All calls
 are thread-safe. If something cannot be read or written they raise StorageError or OSError, and have changed nothing.

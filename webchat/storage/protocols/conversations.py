@@ -1,4 +1,4 @@
-"""What the chat needs of a storage engine for conversations: transcripts, replies in flight, queued messages."""
+"""The protocols of a storage engine for conversations: transcripts, replies in flight, queued messages."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Transcripts(Protocol):
         """Append the text and parts of `more` to the message with its id."""
 
     def amend(self, session_id: str, new: Message) -> None:
-        """Put all that `new` says in the place of the message with its id, which stays where it is in the tree."""
+        """Replace the content of the message with the id of `new`; its place in the tree stays."""
 
     def select(self, session_id: str, message_id: str) -> None:
         """From now on show the branch that ends with this message."""
@@ -103,7 +103,7 @@ class Queue(Protocol):
         """The queue's messages."""
 
     def changing(self, session_id: str) -> AbstractContextManager[list[QueuedMessage]]:
-        """The same as a list that the block may change; it is saved when the block ends, unless it raises.
+        """The queue as a list that the block may change; it is saved when the block ends, unless it raises.
 
         Locked for all processes. Raises Locked if somebody else holds the lock for too long.
         """

@@ -1,4 +1,4 @@
-"""What the chat needs of a storage engine across processes: leases, and a bus that wakes readers."""
+"""The protocols of a storage engine for several processes: leases, and a bus that wakes readers."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ class Bus(Protocol):
         """Make sure that `follow` will work. Raises NoThreads."""
 
     def watch_also(self, version: Callable[[str | None], object]) -> None:
-        """Let another version of a person's list of sessions count as a part of it: what is kept elsewhere."""
+        """Combine this version with that of each person's list: for sessions that are stored elsewhere."""
 
     def list_version(self, owner: str | None) -> object:
-        """The last seen version of this person's list of sessions."""
+        """The last known version of this person's list of sessions."""
 
     def close(self) -> None:
         """Wake everybody, for good."""

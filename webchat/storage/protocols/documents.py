@@ -1,4 +1,4 @@
-"""What the chat keeps besides its conversations: a few named texts. Knows no engine and no content."""
+"""The protocol for documents: a few named texts besides conversations. Knows no engine and no content."""
 
 from __future__ import annotations
 

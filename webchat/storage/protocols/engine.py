@@ -18,10 +18,9 @@ from webchat.storage.protocols.sessions import Sessions
 
 @dataclass(frozen=True)
 class Kept:
-    """What is kept for one person: sessions, how many of them are in the trash, and the bytes of all transcripts
-    and pictures.
+    """One person's usage: sessions, how many are in the trash, and the bytes of all transcripts and pictures.
 
-    last_active: when something last happened in one of them, ISO 8601; "" if they have none.
+    last_active: the latest activity, ISO 8601; "" without sessions.
     """
 
     owner: str | None
@@ -32,7 +31,7 @@ class Kept:
 
 
 class Texts(Protocol):
-    """What is searched: conversations, wherever they are kept."""
+    """The searched conversations, wherever they are stored."""
 
     def messages(self, session_id: str) -> Iterable[Message]:
         """All messages of a session, in the order they were added."""
@@ -80,9 +79,9 @@ class Storage(Protocol):
     def search(self) -> Search: ...
 
     def index_of(self, texts: Texts, name: str) -> Search:
-        """A full-text index of texts that are kept elsewhere, until this engine is closed.
+        """A full-text index of texts that are stored elsewhere, usable until this engine is closed.
 
-        It is derived data; `name` tells it from others.
+        It is derived data; `name` distinguishes it from other indexes.
         """
 
     def now(self) -> str:
@@ -90,11 +89,11 @@ class Storage(Protocol):
 
     @property
     def is_for_several(self) -> bool:
-        """Whether several servers may serve it: what one of them keeps in its memory, the others do not find."""
+        """Whether several servers may use this storage: what one of them has in memory, others cannot find."""
 
     @property
     def place(self) -> str:
-        """Where everything is kept, for the person who runs the chat; without a password."""
+        """Where everything is stored, for the person who runs the chat; without a password."""
 
     def has(self, session_id: str) -> bool:
         """Whether there is a transcript or a reply of that session, with or without a record."""
@@ -106,10 +105,10 @@ class Storage(Protocol):
         """
 
     def export(self, session_id: str) -> bytes:
-        """The session's transcript as JSON Lines, with the answer that is not in it yet."""
+        """The session's transcript as JSON Lines, including an answer in flight."""
 
     def kept_by(self, owner: str | None) -> Kept:
-        """What is kept for this person. The bytes of the last message may be missing."""
+        """This person's usage. The bytes of the last message may be missing."""
 
     def people(self) -> Collection[Kept]:
         """The same for everybody who has a session."""

@@ -1,4 +1,4 @@
-"""What the chat needs of a storage engine for pictures. Knows no engine and no format."""
+"""The protocol of a storage engine for pictures. Knows no engine and no format."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import Protocol
 class Pictures(Protocol):
     """The pictures of each session, by key. The same bytes are stored once, in however many sessions they are.
 
-    A session has only what was put into it or copied to it: knowing a key opens nothing. They go with their session.
+    A session has only pictures that were put into it or copied to it: knowing a key gives no access. They are removed
+    with their session.
     """
 
     def put(self, session_id: str, data: bytes, suffix: str) -> str:
@@ -27,5 +28,5 @@ class Pictures(Protocol):
 
 
 def key_of(data: bytes, suffix: str) -> str:
-    """The key of these bytes: their digest, with the end of a file's name."""
+    """The key of these bytes: their digest, with a file name extension."""
     return f"{sha256(data).hexdigest()}.{suffix}"

@@ -1,4 +1,4 @@
-"""What the chat needs of a storage engine for the records of sessions."""
+"""The protocol of a storage engine for the records of sessions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from webchat.chat.search import TitleQuery
 from webchat.chat.session import Row, WebChatSession
 
 Shelf = Literal["list", "archive", "both", "trash"]
-"""If a session is: in the list, in the archive, or in the trash; "both" are the first two."""
+"""Where a session is: in the list, in the archive, or in the trash; "both" means the first two."""
 Lookup = Callable[[str], Row | None]
 """Returns a session's record, or None."""
 CLAIMED = "\0claimed"

@@ -1,1 +1,1 @@
-"""Temporary sessions beside any engine: kept in the memory of this process alone, and never written."""
+"""Temporary sessions beside any engine: only in the memory of this process, never written."""

@@ -62,7 +62,7 @@ class RoutedTranscripts:
         return self.engines.of(session_id).transcripts
 
     def _of_growing(self, session_id: str, *messages: Message) -> Transcripts:
-        """The same, if there is room for these."""
+        """The same, after checking that there is room for these messages."""
         if session_id in self.engines.temporary:
             self.engines.require_memory(sum(len(jsonlines.dump(each.record())) + 1 for each in messages))
         return self._of(session_id)
@@ -70,7 +70,7 @@ class RoutedTranscripts:
 
 @dataclass(eq=False)
 class RoutedReplyLogs:
-    """See `ReplyLogs`. An answer that has begun is kept whole: room is required before it."""
+    """See `ReplyLogs`. The limit is checked before an answer begins; once begun, all of it is kept."""
 
     engines: Engines
 
@@ -145,7 +145,7 @@ class RoutedPictures:
         return self._of(session_id).sizes(session_id)
 
     def copy(self, session_id: str, to: str, keys: Collection[str]) -> None:
-        """Within one engine without a copy of the bytes."""
+        """Within one engine the bytes are not copied."""
         source = self._of(session_id)
         if source is self._of(to):
             source.copy(session_id, to, keys)

@@ -1,4 +1,4 @@
-"""A storage engine with temporary sessions beside it, which are kept in this process's memory and nowhere else."""
+"""A storage engine with temporary sessions beside it, which are only in this process's memory."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from webchat.storage.temporary.engines import Engines
 from webchat.storage.temporary.sessions import RoutedSessions
 
 PATIENCE = 5.0
-"""Seconds that a session which is kept after all waits for a running import's batch."""
+"""Seconds that keeping a temporary session waits for a running import."""
 
 
 class WithTemporary:
     """See `webchat.storage.protocols.Storage`, and `HoldingTemporary`.
 
-    A session is temporary if its record says so when it is inserted. All that names such a session goes to an engine in
-    memory, also after it was removed, so that nothing of a late writer reaches the other engine. What is listed without
-    naming a session, for the search, an export or the trash, has no temporary ones.
+    A session is temporary if its record says so when it is inserted. All calls for such a session go to an engine in
+    memory, even after it was removed, so that a late writer never writes to the other engine. Calls that list sessions,
+    for the search, an export or the trash, leave temporary ones out.
     """
 
     is_for_several = False
@@ -40,7 +40,7 @@ class WithTemporary:
         self.transcripts, self.replies = RoutedTranscripts(engines), RoutedReplyLogs(engines)
         self.queue, self.pictures, self.leases = RoutedQueue(engines), RoutedPictures(engines), RoutedLeases(engines)
         self.documents, self.bus, self.search, self.place = main.documents, main.bus, main.search, main.place
-        # Readers of both are woken by one bus: what happens in a temporary session is this process's own doing.
+        # One bus wakes the readers of both engines: only this process changes temporary sessions.
         main.bus.watch_also(self._memory.sessions.version)
 
     def index_of(self, texts: Texts, name: str) -> Search:
@@ -128,13 +128,13 @@ class WithTemporary:
         if row is None or session_id not in temporary:
             raise SessionNotFound(session_id)
         claims = self.main.sessions
-        with self.main.importing(PATIENCE):  # otherwise the claim might be taken for one that a crash has left
+        with self.main.importing(PATIENCE):  # otherwise an import might take the claim for one that a crash has left
             claims.claim(lambda lookup: [session_id], row.get("owner"), most)
             try:
                 self._write(session_id)
                 claims.complete([{**row, **changes, "is_active": False}])
             except BaseException:
-                with suppress(OSError):  # on a full disk it is left for later
+                with suppress(OSError):  # on a full disk it is retried later
                     claims.drop_claims(self.main.discard([session_id]))
                 raise
         temporary.discard(session_id)
@@ -142,7 +142,7 @@ class WithTemporary:
         self._memory.discard([session_id])
 
     def _write(self, session_id: str) -> None:
-        """Write what a temporary session has."""
+        """Write all of a temporary session to the main engine."""
         main, memory = self.main, self._memory
         copy_bytes(memory.pictures, session_id, session_id, memory.pictures.sizes(session_id), main.pictures.put)
         main.transcripts.put_all({session_id: memory.transcripts.export(session_id)})

@@ -1,4 +1,4 @@
-"""The engine in memory beside another one. Knows which of them has a session."""
+"""The engine in memory and the main one; knows which of them has a session."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ class Engines:
     main: Storage
     memory: MemoryStorage = field(default_factory=MemoryStorage)
     temporary: set[str] = field(default_factory=set)
-    """The ids of all temporary sessions that there were."""
+    """The ids of all temporary sessions, even of those that have ended."""
     most_bytes: int = 256 * MIB
-    """Of the messages, queues and pictures of all temporary sessions together."""
+    """The most bytes of the messages, queues and pictures of all temporary sessions together."""
 
     def of(self, session_id: str) -> Storage:
         """The engine that has this session."""
         return self.memory if session_id in self.temporary else self.main
 
     def split(self, session_ids: Collection[str]) -> tuple[list[str], list[str]]:
-        """Those that are temporary, and the others."""
+        """The ids of temporary sessions, and the others."""
         temporary = [name for name in session_ids if name in self.temporary]
         return temporary, [name for name in session_ids if name not in self.temporary]
 
     def require_memory(self, more: int) -> None:
-        """Raises MemoryFull if temporary sessions may not take so many more bytes."""
+        """Raises MemoryFull if so many more bytes exceed the limit for temporary sessions."""
         if self.memory.taken() + more > self.most_bytes:
             raise MemoryFull
 
     def require_room(self, session_id: str, more: int) -> None:
-        """Raises MemoryFull if the session is temporary and so many more bytes are too many."""
+        """Raises MemoryFull if the session is temporary and so many more bytes exceed the limit."""
         if session_id in self.temporary:
             self.require_memory(more)

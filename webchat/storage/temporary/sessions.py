@@ -1,4 +1,4 @@
-"""The records of sessions, of which those of temporary ones are kept in memory. Knows no message."""
+"""The records of sessions; those of temporary ones are in memory. Knows no message."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ ENDED = "\0ended"
 class RoutedSessions:
     """See `webchat.storage.protocols.Sessions`.
 
-    While a temporary session is its owner's current one, no other is; that is not written to their records.
+    While a temporary session is its owner's current one, no other session is current; their records are not changed for
+    that.
     """
 
     def __init__(self, engines: Engines) -> None:
@@ -52,7 +53,7 @@ class RoutedSessions:
         count: int | None = None,
         folder: str | None = None,
     ) -> list[WebChatSession]:
-        """The temporary ones come first."""
+        """Temporary sessions come first."""
         temporary = self._memory.page(owner, shelf, query, 0, None, folder)
         first = temporary[start : None if count is None else start + count]
         left = None if count is None else count - len(first)
@@ -60,7 +61,7 @@ class RoutedSessions:
         return [*first, *self._as_seen(others)]
 
     def all_of(self, owner: str | None) -> list[WebChatSession]:
-        """The temporary ones come first."""
+        """Temporary sessions come first."""
         return [*self._memory.all_of(owner), *self._as_seen(self._main.all_of(owner))]
 
     def deleted_before(self, moment: float) -> list[str]:
@@ -73,7 +74,7 @@ class RoutedSessions:
         return self._main.newest()
 
     def lookup(self) -> Lookup:
-        """An ended temporary one seems to be somebody else's, so that an import gives its copy another id."""
+        """An ended temporary session looks like somebody else's, so that an import gives its copy another id."""
         return self._looked_up(self._main.lookup())
 
     def version(self, owner: str | None) -> object:
@@ -94,7 +95,7 @@ class RoutedSessions:
     # Writing
 
     def insert(self, row: Row, most: int) -> None:
-        """Raises as everywhere; a person may have `TEMPORARY_SESSIONS` temporary ones, whatever `most` says."""
+        """Raises as the protocol says; a person may have `TEMPORARY_SESSIONS` temporary ones, whatever `most` says."""
         session_id = row["session_id"]
         if not row.get(TEMPORARY):
             if session_id in self._temporary:
@@ -125,7 +126,7 @@ class RoutedSessions:
         more: int = 0,
         most: int = 0,
     ) -> list[Row]:
-        """All of them are temporary, or none is: records of both kinds do not change together."""
+        """Either all of them are temporary or none is."""
         if any(session_id in self._temporary for session_id in session_ids):
             return self._memory.update(
                 session_ids, change, owner=owner, make_current=make_current, more=more, most=TEMPORARY_SESSIONS
@@ -188,7 +189,7 @@ class RoutedSessions:
         return look_up
 
     def _as_seen(self, sessions: list[WebChatSession]) -> list[WebChatSession]:
-        """While a temporary session is current, no other is."""
+        """The record as not current while a temporary session is."""
 
         def seen(session: WebChatSession) -> WebChatSession:
             is_hidden = session.is_active and not session.temporary and self._memory.current(session.owner)
