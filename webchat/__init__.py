@@ -1,4 +1,4 @@
-"""A chat in the browser over any agent or model: server-rendered, plain files, nothing lost."""
+"""A chat in the browser for any agent or model: server-rendered, stored in plain files, safe against crashes."""
 
 from __future__ import annotations
 

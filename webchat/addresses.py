@@ -11,7 +11,7 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 UNIX = "unix:"
 ONE_CLIENT = 64
-"""Bits of an IPv6 address that identify a client: it may choose the others freely."""
+"""Leading bits of an IPv6 address that identify a client: it may choose the others freely."""
 
 
 def address_in(text: str | None) -> Address | None:

@@ -22,11 +22,11 @@ from webchat.session_store import WebChatSession
 
 _OWN_NAME = re.compile(r"[0-9a-f]{32}")
 FROM_AGENT, FROM_SESSION = "from_agent", "from_session"
-"""What a session's `extra` calls the agent or program that began it elsewhere, and that session's id."""
+"""Keys of a session's `extra`: the agent or program in which it was begun, and its id there."""
 
 
 def anywhere(folder: str) -> bool:
-    """Any folder will do."""
+    """Allows any folder."""
     return True
 
 
@@ -50,7 +50,7 @@ class AgentSessions:
 
     @property
     def caution(self) -> str:
-        """What a person should know of the current backend before the first message; "" for nothing."""
+        """What a person should know about the current backend before the first message; "" for nothing."""
         return abilities.caution_of(self._current.attached.backend)
 
     # Controls
@@ -65,7 +65,10 @@ class AgentSessions:
         return self._current.attached.controls(session_id)
 
     def set_control(self, session_id: str, select_id: str, value: str, owner: str | None = None) -> Controls:
-        """Choose; returns the controls afterwards. Raises InvalidInput for what is not offered, BackendUnavailable."""
+        """Set a control; returns the new controls.
+
+        Raises InvalidInput for a value that is not offered, BackendUnavailable.
+        """
         self._store.require(session_id, owner)
         with self._current.engaged() as answerer:
             answerer.set_control(session_id, select_id, value)
@@ -76,11 +79,11 @@ class AgentSessions:
 
     @property
     def keeps_sessions(self) -> bool:
-        """Whether the current backend has sessions of its own."""
+        """Whether the current backend stores sessions of its own."""
         return self._current.attached.keeps_sessions
 
     def own_sessions(self, may_work_in: Callable[[str], bool] = anywhere) -> list[OwnSession]:
-        """Its sessions that were not begun here and whose folder is allowed, newest first; none is changed.
+        """The backend's sessions that were not begun here and whose folder is allowed, newest first. Read-only.
 
         Raises BackendUnavailable.
         """
@@ -90,7 +93,7 @@ class AgentSessions:
     def bring_in(
         self, name: str, owner: str | None = None, may_work_in: Callable[[str], bool] = anywhere
     ) -> WebChatSession:
-        """Our session that continues that one, with all its messages; opening it again returns the same one.
+        """Create our session that continues that one, with all its messages; a second call returns the same one.
 
         `name` is the agent's session's id, or its `own_name`. Raises InvalidInput if there is none, BackendUnavailable,
         LimitReached, StorageError.
@@ -123,7 +126,7 @@ class AgentSessions:
             made = self._store.made_with(key, owner)
             if made is None:
                 raise
-            answerer.end(session_id)  # another process was quicker
+            answerer.end(session_id)  # another process was faster
             return made
         try:
             with self._supervisor.turn(session_id), storing("The messages could not be copied"):

@@ -49,10 +49,10 @@ if TYPE_CHECKING:
 def create_app(config_values: Mapping[str, Any] | None = None, *, backend: SessionBackend | None = None) -> Flask:
     """The chat as an application: at / the chat, at /apps/settings/ its settings.
 
-    The mapping has Flask's own keys and those of `webchat.config`, such as AMPLIFIER_HOME and WEBCHAT_BACKEND; what it
-    does not set comes from the environment, the saved settings and the defaults. `backend` replaces the one that the
-    settings name, which the settings page then cannot change. The manager is `app.extensions["webchat"]`. Raises
-    InvalidInput for an invalid value.
+    The mapping has Flask's own keys and those of `webchat.config`, such as AMPLIFIER_HOME and WEBCHAT_BACKEND; other
+    values come from the environment, the saved settings and the defaults. `backend` replaces the one that the settings
+    name, which the settings page then cannot change. The manager is `app.extensions["webchat"]`. Raises InvalidInput
+    for an invalid value.
     """
     # The chat's static files are its blueprint's.
     app = Flask("webchat", static_folder=None, template_folder=None)
@@ -100,7 +100,7 @@ def _manager(
 
 def _memory(storage: Storage, settings: config.Settings) -> MemoryStore:
     shared = SharedMemories.of(settings.amplifier_home)
-    is_shared = not (settings.database or settings.auth_header)  # one machine's file is no database's, or everybody's
+    is_shared = not (settings.database or settings.auth_header)  # not with a database or several people
     return MemoryStore(
         storage.documents,
         trash_days=settings.trash_days,
@@ -110,7 +110,7 @@ def _memory(storage: Storage, settings: config.Settings) -> MemoryStore:
 
 
 def _forget_agents_sessions(home: Path, storage: Storage) -> None:
-    """Remove what is noted of agents' sessions whose sessions here are gone, as a person's who was removed."""
+    """Remove the records of agents' sessions whose sessions here are gone, for example after a person was removed."""
     from webchat.backends.acp.records import Records
 
     if not storage.sessions.is_damaged and not storage.sessions.read_only:
@@ -118,7 +118,7 @@ def _forget_agents_sessions(home: Path, storage: Storage) -> None:
 
 
 def _programs(settings: config.Settings) -> list[Program]:
-    """The other programs whose conversations are shown: by themselves only to a person who has the chat alone."""
+    """The other programs whose conversations are shown; by default only in a single-user chat."""
     shared = bool(settings.token or settings.auth_header)
     names = (() if shared else values.PROGRAMS) if settings.sources == "auto" else settings.sources
     return known.programs(names, settings.amplifier_home)
@@ -141,7 +141,7 @@ def _pages(manager: WebChatSessionManager, live: LiveSettings, memory: MemorySto
 
 
 def _behind(application: WSGIApplication, settings: config.Settings) -> WSGIApplication:
-    """The application behind its proxies: X-Forwarded headers of others are ignored."""
+    """The application behind its proxies: X-Forwarded headers of anybody else are ignored."""
     hops = settings.proxies
     behind = ProxyFix(application, x_for=hops, x_proto=hops, x_host=hops, x_prefix=hops)
 
@@ -191,7 +191,7 @@ def _guard(app: Flask, settings: config.Settings, disabled: DisabledPeople) -> N
         return way_in.before()
 
     app.before_request(check)
-    # Unknown routes and hosts get answers in the same formats and with the same headers.
+    # Unknown routes and hosts get responses in the same formats and with the same headers.
     app.register_error_handler(Exception, errors_http.handle)
     app.after_request(finish)
     if settings.proxies:
@@ -199,7 +199,7 @@ def _guard(app: Flask, settings: config.Settings, disabled: DisabledPeople) -> N
 
 
 def _watch(app: Flask, metrics: Metrics | None) -> None:
-    """Log each request, and count it if metrics are on."""
+    """Log each request, and count it if metrics are enabled."""
 
     def name_route() -> None:
         request.environ[reference.ROUTE] = request.endpoint or ""

@@ -1,4 +1,4 @@
-"""Names of files and folders on disk, and of what clients rely on. Knows no file's content."""
+"""Names of files and folders on disk, and names that clients rely on. Knows no file's content."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 
 AMPLIFIER_HOME = Path("~/.amplifier")
-"""Amplifier's own folder, where the chat's lay at first; `~` is expanded where it is used."""
+"""Amplifier's own folder, which once contained the chat's; callers expand `~`."""
 DATA_HOME = Path(os.environ.get("XDG_DATA_HOME") or "~/.local/share") / "webchat"
-"""The chat's folder by default: `amplifier reset` empties the other one."""
+"""The chat's default folder: `amplifier reset` would empty Amplifier's."""
 
 SERVER_DIR = "server"
 WEB_CHAT_SESSIONS_FILENAME = "web-chat-sessions.json"
@@ -24,7 +24,7 @@ MEMORY_STORE_FILENAME = "memory-store.yaml"
 PROMPTS_FOLDER = "prompts"
 
 ANSWER_HEADER = "Webchat-Answer"
-"""Marks responses of our views and error handlers. Clients accept no others: a host application or a proxy may send its
-sign-in page instead."""
+"""Marks responses of our views and error handlers. Clients accept only these: a host application or a proxy may send
+its sign-in page instead."""
 EXPORT_FORMATS = {"jsonl": "application/jsonl", "md": "text/markdown", "html": "text/html"}
 """The media types of exports, by the extensions of their files."""

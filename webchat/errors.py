@@ -15,7 +15,7 @@ DOCTOR_SAYS = " (“webchat doctor” says where)"
 
 
 class WebChatError(Exception):
-    """The base of all errors whose text is for people: it says what happened and what to do next."""
+    """The base class of errors whose text is for people: it says what happened and what to do next."""
 
     says = ""
     """The text if none is given."""
@@ -25,7 +25,7 @@ class WebChatError(Exception):
 
 
 class SessionNotFound(WebChatError, ValueError):
-    """There is no session with this id, or it is somebody else's."""
+    """There is no session with this id, or it belongs to somebody else."""
 
     def __init__(self, session_id: object) -> None:
         super().__init__(
@@ -59,7 +59,7 @@ class QuestionClosed(WebChatError):
 
 
 class NotWaiting(WebChatError):
-    """A message that should be edited, sent or taken back is not in the queue any more."""
+    """A message to edit, send or take back is no longer in the queue."""
 
     says = "This message is not in the queue any more: it has been sent, or taken back."
 
@@ -71,7 +71,7 @@ class Held(WebChatError):
 
 
 class ReadOnlySession(WebChatError):
-    """A session is another program's."""
+    """The session belongs to another program."""
 
     says = "This conversation is another program's: it can be read here, and not changed. Continue it in a copy."
 
@@ -93,7 +93,7 @@ class SessionUnknown(WebChatError):
 
 
 class NoActiveSession(WebChatError):
-    """A call needs the current session, and there is none."""
+    """The call needs a current session, and there is none."""
 
     says = "No active session. Create one first via POST /api/session."
 
@@ -105,19 +105,19 @@ class BackendUnavailable(WebChatError):
 
 
 class NothingSaid(BackendUnavailable):
-    """The model has ended its answer without a word of one."""
+    """The model has ended its answer without any text."""
 
     says = "The model has ended without an answer. Try again, or ask in other words."
 
 
 class TooBusy(WebChatError):
-    """As many requests wait for answers as the server allows."""
+    """The server's limit of parallel requests is reached."""
 
     says = "Too many requests wait for answers right now. Try again in a few seconds."
 
 
 class NoThreads(WebChatError):
-    """The system gives this process no more threads."""
+    """The system allows this process no more threads."""
 
     def __init__(self, then: str = "Try again in a few seconds.") -> None:
         super().__init__(f"The server has no free thread. {then}")
@@ -130,13 +130,13 @@ class Closing(WebChatError):
 
 
 class NotSignedIn(WebChatError):
-    """The request has to authenticate first."""
+    """The request must authenticate first."""
 
     says = "Sign in first: open the link that the terminal shows, or enter the token."
 
 
 class NotAllowed(WebChatError):
-    """The signed-in person may not use the chat any more."""
+    """The signed-in person may no longer use the chat."""
 
     says = "You may not use this chat any more. Ask whoever runs it."
 
@@ -184,7 +184,7 @@ class TooLarge(WebChatError):
 
 
 class LimitReached(WebChatError):
-    """A person has reached the limit of something that is kept."""
+    """A person has reached the limit for something that is stored."""
 
     def __init__(self, most: int, then: str = "Delete some first", what: str = "sessions") -> None:
         super().__init__(f"There are {most:,} {what}, as many as are kept. {then}.")
@@ -200,7 +200,7 @@ class TooOften(WebChatError):
 
 
 class NoRoom(WebChatError):
-    """A person has reached the limit of bytes kept."""
+    """A person has reached the limit of stored bytes."""
 
     def __init__(self, most: int, then: str = "Delete some, also from the trash") -> None:
         size = f"{most / 1024**2:,.2f}".rstrip("0").rstrip(".")
@@ -217,7 +217,7 @@ class StorageError(WebChatError, OSError):
 
     @classmethod
     def told(cls, text: str) -> StorageError:
-        """One that was told before with this text."""
+        """An error with the text of an earlier one."""
         again = cls.__new__(cls)
         WebChatError.__init__(again, text)
         again.what, again.cause = text, OSError(text)
@@ -238,14 +238,14 @@ class StorageAway(OSError):
 
 
 class MemoryFull(OSError):
-    """Temporary sessions take as much of the server's memory as they may."""
+    """Temporary sessions have reached their limit of the server's memory."""
 
     def __init__(self) -> None:
         super().__init__("temporary chats take as much of the server's memory as they may; delete some")
 
 
 class LeaseLost(OSError):
-    """This server was silent for too long, and another one may write in the session since."""
+    """This server was silent for too long, and another one may now write in the session."""
 
     def __init__(self) -> None:
         super().__init__("another server may write in this session now")
@@ -272,7 +272,7 @@ def why(cause: OSError) -> str:
 
 
 class Unforeseen(WebChatError):
-    """An unexpected error. The text has a reference that is also in the log, and nothing of the cause."""
+    """An unexpected error. The text has a reference that is also in the log, and does not reveal the cause."""
 
 
 def unforeseen(cause: BaseException) -> Unforeseen:

@@ -1,4 +1,4 @@
-"""Sessions renamed, pinned, archived, deleted, restored and purged. Knows neither Flask nor files."""
+"""Renames, pins, archives, deletes, restores and purges sessions. Knows neither Flask nor files."""
 
 from __future__ import annotations
 
@@ -20,20 +20,21 @@ DAY = 24 * 3600.0
 LOOK_INTERVAL = 0.5
 """Seconds between two checks for new transcripts in the folder; a check is one `stat`."""
 EMPTY_INTERVAL = 3600.0
-"""Seconds between two checks for what has expired in the trash."""
+"""Seconds between two checks for expired sessions in the trash."""
 AFTER_TROUBLE = 2.0
 """Seconds between retries while files cannot be read or written."""
 AT_ONCE = 200
-"""Sessions that are purged together: each is locked meanwhile, which takes a file descriptor."""
+"""Sessions that are purged together: each lock takes a file descriptor."""
 TRASH_DAYS = 30.0
-"""Days that a deleted session can be restored, by default."""
+"""The default number of days for which a deleted session can be restored."""
 
 
 class Housekeeping:
-    """What people do with whole sessions.
+    """Operations on whole sessions.
 
-    Each call on several sessions is one write, all or nothing. Raises SessionNotFound for one that is not there, not
-    theirs, or (but for `restore` and `purge`) in the trash; ReadOnlySession for another program's; StorageError.
+    Each call on several sessions is one write, all or nothing. Raises SessionNotFound for one that does not exist,
+    belongs to somebody else, or (except for `restore` and `purge`) is in the trash; ReadOnlySession for another
+    program's; StorageError.
     """
 
     def __init__(
@@ -47,7 +48,7 @@ class Housekeeping:
     ) -> None:
         """`trash_days` is for how long a deleted session is kept. `refuse` raises if a session cannot be changed here.
 
-        `send_left` sends queued messages that are left; it is called regularly. `chores` are called whenever the trash
+        `send_left` sends messages left in queues; it is called regularly. `chores` are called whenever the trash
         is emptied.
         """
         self._store, self._storage, self._supervisor = services.store, services.storage, services.supervisor
@@ -63,18 +64,21 @@ class Housekeeping:
         return self._changed(session_id, owner)
 
     def pin(self, session_ids: Collection[str], owner: str | None = None, *, pinned: bool = True) -> None:
-        """Show sessions above all others in the list, or no longer."""
+        """Pin sessions above all others in the list, or unpin them."""
         self._mark(session_ids, owner, "pinned", pinned)
 
     def archive(self, session_ids: Collection[str], owner: str | None = None, *, archived: bool = True) -> None:
-        """Hide sessions from the list, or no longer. A new message in one unarchives it, too."""
+        """Archive sessions, which hides them from the list, or unarchive them.
+
+        A new message in one unarchives it, too.
+        """
         self._mark(session_ids, owner, "archived", archived)
 
     def delete(self, session_ids: Collection[str], owner: str | None = None) -> str:
         """Move sessions to the trash and stop their answers; returns the time, which identifies this deletion.
 
-        Temporary ones are gone at once; "" if there are no others. Deleting is idempotent: if all are there already,
-        their time is returned again.
+        Temporary ones are gone at once; "" if there are no others. Idempotent: if all are in the trash already, their
+        time is returned again.
         """
         there = {session.session_id: session.deleted_at or "" for session in self.trash(owner)}
         left = [session_id for session_id in session_ids if session_id not in there]
@@ -148,7 +152,10 @@ class Housekeeping:
         return self._storage.adopt()
 
     def settle(self, session_id: str) -> None:
-        """Move what a dead server has left of an answer into the transcript. Raises SessionBusy, StorageError."""
+        """Move the part of an answer that a dead server has left into the transcript.
+
+        Raises SessionBusy, StorageError.
+        """
         with self._supervisor.turn(session_id):
             pass
 
@@ -157,7 +164,7 @@ class Housekeeping:
         if not self._storage.sessions.read_only:
             self._storage.recover()
             expired = self._store.expired(self.trash_days * DAY)
-            for start in range(0, len(expired), AT_ONCE):  # others may purge and restore between two of them
+            for start in range(0, len(expired), AT_ONCE):  # others may purge and restore between two batches
                 self._purge_expired(expired[start : start + AT_ONCE])
         for chore in self._chores:
             chore()
@@ -165,13 +172,13 @@ class Housekeeping:
     def start(self) -> None:
         """See `WebChatSessionManager.keep_house`."""
         with suppress(WebChatError, OSError):  # the thread retries and logs
-            # Before the first page is shown: while an answer is settled, it looks as if it was being written.
+            # Before the first page is shown: until an answer is settled, it looks as if it were being written.
             self.take_in()
             self._storage.bus.start()
         threads.start(self._keep, "housekeeping", self._supervisor.stopping)
 
     def _keep(self, stopping: threading.Event) -> None:
-        """Adopt new transcripts, send left messages, and purge what has expired, until `stopping` is set."""
+        """Adopt new transcripts, send messages left in queues, and purge expired sessions, until `stopping` is set."""
         emptied, failing = float("-inf"), False
         while not stopping.wait(self.after_trouble if failing else self.look_interval):
             try:
@@ -189,7 +196,7 @@ class Housekeeping:
                 failing = True
 
     def take_in(self) -> None:
-        """Move what dead processes have left into the transcripts, once. Raises StorageError."""
+        """Move answers that dead processes have left into the transcripts, once. Raises StorageError."""
         if not self._taken_in:
             self._storage.recover()
             self._supervisor.settle_left()

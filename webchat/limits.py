@@ -15,12 +15,12 @@ from webchat.errors import TooBusy
 T = TypeVar("T")
 MIB = 1024 * 1024
 CHOSEN = {"model": 200, "system_prompt": 10_000, "agent": 100}
-"""The options of one session, and how long each may be: they are kept in the registry."""
+"""The options of a session, with their limits in characters: they are stored in the registry."""
 
 TEMPORARY_SESSIONS = 20
-"""Temporary sessions of one person, also of those in which nothing was said."""
+"""The most temporary sessions of one person, including empty ones."""
 TEMPORARY_HOURS = 12
-"""Hours after its last message in which a temporary chat ends by itself."""
+"""Hours after its last message at which a temporary chat ends by itself."""
 
 
 @dataclass(frozen=True)
@@ -94,19 +94,19 @@ class Places:
 
 
 class Turnstile:
-    """Lets callers pass in the order in which they came, a few at a time; those who have time, after all others.
+    """Lets callers pass in order of arrival, a few at a time, and low-priority callers after all others.
 
-    Threads that compute at the same time take turns at it, so that all end late; one after the other, most end early.
-    This is for order only: once nobody has come through for `patience` seconds, those who wait go on beside the others.
+    Threads that compute in parallel take turns, so that all end late; one after the other, most end early.
+    This only sets an order: if nobody has passed for `patience` seconds, waiting callers go on in parallel.
     """
 
     def __init__(self, at_once: int, patience: float) -> None:
         self.patience, self._free = patience, at_once
         self._guard, self._passed = threading.Lock(), 0
         self._first: deque[threading.Lock] = deque()
-        """What each caller waits for, the first one first. A semaphore would let newcomers overtake them."""
+        """What each caller waits for, in order. With a semaphore newcomers could overtake."""
         self._last: deque[threading.Lock] = deque()
-        """The same of those who have time."""
+        """The same for low-priority callers."""
 
     @contextmanager
     def passing(self) -> Iterator[None]:
@@ -120,7 +120,7 @@ class Turnstile:
 
     @contextmanager
     def passing_last(self, patience: float) -> Iterator[None]:
-        """The same once nobody waits in `passing`, or after `patience` seconds."""
+        """The same with low priority: once nobody waits in `passing`, or after `patience` seconds."""
         has_place = self._enter(self._last, patience, whoever_passes=True)
         try:
             yield
@@ -134,7 +134,7 @@ class Turnstile:
         return len(self._first) + len(self._last)
 
     def _enter(self, queue: deque[threading.Lock], patience: float, *, whoever_passes: bool = False) -> bool:
-        """Wait for a place, as long as others come through or, with `whoever_passes`, once; whether one was given."""
+        """Wait for a place as long as others pass or, with `whoever_passes`, once; returns whether one was given."""
         turn = threading.Lock()
         with self._guard:
             if self._free:
@@ -152,7 +152,7 @@ class Turnstile:
         return True
 
     def _leave(self) -> None:
-        """Give the place to the one who waits longest."""
+        """Give the place to the caller that has waited longest."""
         with self._guard:
             self._passed += 1
             queue = self._first or self._last

@@ -1,4 +1,4 @@
-"""The settings while the chat runs: which are fixed, and by what; changes, and the backend that they bring.
+"""The settings of a running chat: which are fixed, and by what; changes, and the backend that results from them.
 
 Knows no form and no page.
 """
@@ -46,8 +46,8 @@ Changes = Mapping[str, Any]
 class LiveSettings:
     """The settings of one application, which may change while it runs.
 
-    `explicit` and `environ` override what was saved: what they set is fixed. With `own_backend` the application has
-    its own backend, whose settings cannot be changed.
+    `explicit` and `environ` override saved settings: what they set is fixed. With `own_backend` the application has its
+    own backend, whose settings cannot be changed.
     """
 
     def __init__(
@@ -64,17 +64,17 @@ class LiveSettings:
         self._loaded: tuple[object, tuple[Settings, dict[str, Source]]] | None = None
         """The settings as last read, and the version of the saved ones then."""
         self._is_whole = True
-        """Whether all that was saved then could be understood."""
+        """Whether all saved settings were valid then."""
         self._running, _ = self.load()
         self._followed = self._running
-        """The settings that were last compared with those that run."""
+        """The settings that were last compared with those in use."""
         self._nobody_answers = False
         self._saving = threading.Lock()
 
     def load(self) -> tuple[Settings, dict[str, Source]]:
-        """The current settings, and the source of each. They are read again only if they have changed.
+        """The current settings, and the source of each. Reads them again only if they have changed.
 
-        While the storage cannot be read they stay as they were.
+        While the storage cannot be read, the last ones are returned.
         """
         loaded = self._loaded
         try:
@@ -92,9 +92,9 @@ class LiveSettings:
         return bool(self._running.auth_header)
 
     def first_backend(self) -> SessionBackend:
-        """The backend at the start. The chat starts even if the saved settings cannot be used any more.
+        """The backend at the start. The chat starts even if the saved settings are no longer usable.
 
-        Then nobody answers, and the page says why and links the settings. Raises InvalidInput if nothing was saved.
+        Then there is no model, and the page says why and links the settings. Raises InvalidInput if nothing was saved.
         """
         settings, sources = self.load()
         self._running = self._followed = settings
@@ -107,16 +107,16 @@ class LiveSettings:
             return _nobody(error)
 
     def follow(self, manager: WebChatSessionManager) -> None:
-        """Have the manager ask whom the settings name now, if another process or an editor has saved others.
+        """Give the manager a new backend, if another process or an editor has saved other settings.
 
-        Costs a look at the version of what is saved. What cannot be read or understood changes nothing.
+        Cheap: reads only the version of the saved settings. Unreadable or invalid settings change nothing.
         """
         settings, _ = self.load()
         if settings is self._followed or not self._is_whole:
             return
         with self._saving:
             settings, _ = self.load()
-            if not self._is_whole:  # an editor is writing it again
+            if not self._is_whole:  # an editor may be writing it
                 return
             try:
                 backend, is_nobody = self._new_backend(settings), False
@@ -194,7 +194,7 @@ class LiveSettings:
         return create_backend(settings.backend, settings)
 
     def _checked(self, name: str, text: str) -> Any:  # noqa: ANN401
-        """The value to save, None for the default's. Raises InvalidInput."""
+        """The value to save, None for the default. Raises InvalidInput."""
         setting, fixed = _SETTINGS[name], self.fixed_by(name)
         if fixed:
             raise InvalidInput(f"{LABELS[name]} cannot be changed here: it is set by {fixed}.")
@@ -211,7 +211,7 @@ class LiveSettings:
 
 
 def _nobody(error: InvalidInput) -> SessionBackend:
-    """Says why the settings cannot be used, in the place of a backend."""
+    """A backend that only says why the settings cannot be used."""
     return ChatModelBackend(Nobody("Nobody", f"{error} {MEND}", UNUSABLE))
 
 

@@ -1,4 +1,4 @@
-"""The facade of the chat: all that views, the command line and scripts call. Knows neither Flask nor files."""
+"""The facade of the chat, which views, the command line and scripts call. Knows neither Flask nor files."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from webchat.storage.protocols import Bus, Shelf, Storage
 from webchat.temporary_chats import TemporaryChats
 
 Files = Given
-"""A message's files, (name, content) each: text, or the bytes of a text file or a picture."""
+"""A message's files as (name, content): text, or the bytes of a text file or a picture."""
 Options = Mapping[str, str] | None
 """The options of one session: "model", "system_prompt", "agent"."""
 
@@ -48,8 +48,8 @@ class WebChatSessionManager:
     """Safe to call from any thread.
 
     `owner` narrows each call to one person's sessions; None is the one person of a chat without sign-in. `key` makes a
-    call idempotent: a retry with the same key gets what the first one started. `seen` is the last message that the
-    sender knew. `client` is whom the limits count a call for.
+    call idempotent: a retry with the same key gets what the first one started. `seen` is the id of the last message on
+    the sender's page. `client` identifies the caller for the limits.
 
     Calls raise SessionNotFound for a session that does not exist or is not theirs, StorageError if files cannot be read
     or written, and BackendUnavailable if the backend cannot be asked; nothing has changed then.
@@ -69,14 +69,15 @@ class WebChatSessionManager:
         programs: Collection[Program] = (),
         before_answer: Callable[[], None] = lambda: None,
     ) -> None:
-        """`persistence_path` is the registry's file; the transcripts lie in a folder beside it. None: in memory.
-        It may also be a storage that is open already.
+        """`persistence_path` is the registry's file; the transcripts are in a folder beside it. None: in memory.
 
-        `clock` gives the time, ISO 8601 in UTC; by default the storage's. `context` returns what a backend
-        that accepts it is told about an owner with each conversation. `trash_days` is for how long a deleted session
-        can be restored. `observer` measures replies and writes. `chores` are called whenever the trash is emptied.
-        `programs` are other programs whose conversations can be read here, by everybody who may use this chat.
-        `before_answer` is called before the backend is asked for one, and may call `use_backend`.
+        It may also be an open storage.
+
+        `clock` gives the time, ISO 8601 in UTC; by default the storage's. `context` returns an owner's memories, for
+        backends that accept them. `trash_days` is for how long a deleted session can be restored. `observer` measures
+        replies and writes. `chores` are called whenever the trash is emptied. `programs` are other programs whose
+        conversations can be read here, by everybody who may use this chat. `before_answer` is called before the backend
+        is asked for one, and may call `use_backend`.
         """
         self.limits = limits = limits or Limits()
         self.storage = storage = with_temporary(opened(persistence_path, observer))
@@ -124,7 +125,7 @@ class WebChatSessionManager:
         return self._reader.find(session_id, owner)
 
     def list_version(self, owner: str | None = None) -> object:
-        """The last seen version of this person's list of sessions."""
+        """The last known version of this person's list of sessions."""
         return self._directory.version(owner)
 
     def list_sessions(self, owner: str | None = None) -> list[WebChatSession]:
@@ -146,8 +147,8 @@ class WebChatSessionManager:
         """Sessions on that shelf that match by title, the pinned ones first, then newest first.
 
         `query` is text in a title, or words that begin words of it; `start` is how many to skip; with `folder` only the
-        sessions that work there, with `program` only those of that other program. With `by_folder` those of one folder
-        stand together.
+        sessions that work there, with `program` only those of that other program. With `by_folder` the sessions of a
+        folder are grouped.
         """
         return self._directory.page(shelf, query, start, count, owner, folder, program, by_folder=by_folder)
 
@@ -242,7 +243,7 @@ class WebChatSessionManager:
     # Conversations
 
     def conversation(self, session_id: str, owner: str | None = None) -> Conversation:
-        """What the session looks like now."""
+        """The session's conversation now."""
         return self.read_conversation(self.session_to_read(session_id, owner).session_id)
 
     def read_conversation(self, session_id: str) -> Conversation:
@@ -250,7 +251,7 @@ class WebChatSessionManager:
         return self._reader.conversation(session_id)
 
     def find_message(self, session_id: str, message_id: str, owner: str | None = None) -> Message | None:
-        """A message of a session that can be changed, on whatever branch."""
+        """A message of a session that can be changed, on any branch."""
         return self._supervisor.find(self.get_session(session_id, owner).session_id, message_id)
 
     def conversation_version(self, session_id: str) -> object:
@@ -262,9 +263,9 @@ class WebChatSessionManager:
         return self._reader.is_aside(session_id, message_id)
 
     def send_message(self, message: str, session_id: str | None = None, owner: str | None = None) -> str | None:
-        """Send a message, to the current session by default, and wait for the whole answer.
+        """Send a message, to the current session by default, and wait for the complete answer.
 
-        Returns None if there is no session. Raises as `post_message`, and what ended the answer early.
+        Returns None if there is no session. Raises as `post_message`, and the error that ended the answer early.
         """
         session = self._session_or_current(session_id, owner)
         return self.post_message(session.session_id, message, owner).result() if session else None
@@ -333,10 +334,10 @@ class WebChatSessionManager:
         key: str | None = None,
         seen: str | None = None,
     ) -> Message:
-        """Put a person's text in the place of an answer; returns it. The answer stays on another branch.
+        """Replace an answer by a person's text; returns the new message. The old answer stays on another branch.
 
-        The model is told this text as what it said. Raises SessionBusy, StaleView, TooOften, NoRoom, TooLarge;
-        InvalidInput if that message is not shown or no answer.
+        The model gets the new text as its own answer. Raises SessionBusy, StaleView, TooOften, NoRoom, TooLarge;
+        InvalidInput if that message is not shown or not an answer.
         """
         session = self.get_session(session_id, owner)
         return self._changes.edit_answer(session, message_id, self._submission(text, (), key, seen, None))
@@ -386,7 +387,7 @@ class WebChatSessionManager:
         key: str | None = None,
         seen: str | None = None,
     ) -> tuple[Message, Message]:
-        """Add a question and its answer, which models are not told. Raises as `post_message`.
+        """Add a question and its answer, which are not sent to models. Raises as `post_message`.
 
         `answer` is called only if they can be added, and the question was not sent before with this `key`.
         """
@@ -408,21 +409,21 @@ class WebChatSessionManager:
         self._questions.answer(self.get_session(session_id, owner).session_id, permission_id, option_id, owner or "")
 
     def waiting_for_answers(self, session_ids: Collection[str]) -> frozenset[str]:
-        """Those of these sessions in which a question is open."""
+        """Those of these sessions that have an open question."""
         return self._questions.waiting(session_ids)
 
     def pieces(self, session_id: str, message_id: str) -> Iterator[tuple[str, Message]]:
-        """The text of one answer as it comes, from its beginning, as (new text, the message now); see `text_pieces`."""
+        """The text of one answer from its beginning, as pairs (new text, the message now); see `text_pieces`."""
         return self._supervisor.pieces(session_id, message_id)
 
-    # Who answers
+    # Backend
 
     @property
     def backend(self) -> SessionBackend:
         return self._current.attached.backend
 
     def use_backend(self, backend: SessionBackend) -> None:
-        """Use this backend from the next message on. Answers in flight end with the old one, which is then closed."""
+        """Use this backend from the next message on. Answers in flight go on with the old one, which is then closed."""
         self._current.use(backend)
         self.start(lambda text, progress: None)
 
@@ -436,7 +437,7 @@ class WebChatSessionManager:
         return self._current.attached.takes
 
     def check_backend(self) -> str | None:
-        """Why the backend cannot answer now, a sentence without names and addresses; None if it can."""
+        """Why the backend cannot answer now, as a sentence without names and addresses; None if it can."""
         return self._current.attached.check()
 
     def list_models(self) -> list[str]:
@@ -454,7 +455,7 @@ class WebChatSessionManager:
 
     @property
     def notice(self) -> str | None:
-        """What keeps the backend from answering and what to do, or None."""
+        """Why the backend cannot answer and what to do, or None."""
         return abilities.notice_of(self.backend)
 
     # The process
@@ -476,7 +477,7 @@ class WebChatSessionManager:
 
     @property
     def reply_times(self) -> ReplyTimes:
-        """How soon this process writes an answer down, and says that the model is silent."""
+        """The times of writing answers and of reporting that a model is silent."""
         return self._supervisor.times
 
     @property
@@ -508,7 +509,7 @@ class WebChatSessionManager:
         self._current.attached.close()
         self.storage.close()
 
-    # Inside
+    # Internals
 
     def _session_or_current(self, session_id: str | None, owner: str | None) -> WebChatSession | None:
         return self.get_session(session_id, owner) if session_id else self.active_session(owner)

@@ -1,4 +1,4 @@
-"""Saved prompts: texts in a folder of plain files that people write, sent by their names. Knows no session."""
+"""Saved prompts: text files that people write in a folder and call by name. Knows no session."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from pathlib import Path
 from webchat.fileutil import DiskFolder, Stamp
 
 SUFFIX, INPUT = ".md", "{{input}}"
-"""What a prompt's file name ends with, and where in it that goes which is written behind its name."""
+"""The extension of a prompt's file, and the placeholder for the text that follows the prompt's name."""
 MOST, LONGEST, DESCRIPTION = 200, 256 * 1024, 80
-"""Prompts at most, bytes of one, and characters of its description."""
+"""Limits: the number of prompts, the bytes of one, and the characters of its description."""
 _NAME = re.compile(r"\w[\w-]{0,63}")
 _CALL = re.compile(rf"/({_NAME.pattern})(?:\s+(.*))?", re.DOTALL)
 
 
 @dataclass(frozen=True)
 class Prompt:
-    """One prompt, as its file has it."""
+    """One prompt, as in its file."""
 
     name: str
     text: str
@@ -30,14 +30,14 @@ class Prompt:
         return self.text.partition("\n")[0].lstrip("# ")[:DESCRIPTION]
 
     def with_input(self, text: str) -> str:
-        """What is sent: the prompt with this text in its place, or behind it."""
+        """The message to send: the prompt with this text in place of the placeholder, or appended."""
         if INPUT in self.text:
             return self.text.replace(INPUT, text)
         return f"{self.text}\n\n{text}" if text else self.text
 
 
 class Prompts:
-    """The prompts in `folder`, which need not exist; without one there are none, nor is a file that cannot be read."""
+    """The prompts in `folder`, which need not exist. Files that cannot be read are left out."""
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = DiskFolder(folder) if folder else None
@@ -54,7 +54,7 @@ class Prompts:
         return [prompt for name in named[:MOST] if (prompt := self._read(name))]
 
     def expanded(self, message: str) -> tuple[str, str | None]:
-        """The message with the prompt that it begins with in its place, and that prompt's name; else as it is, None."""
+        """The message with the prompt that it calls, expanded, and the prompt's name; else the message and None."""
         call = _CALL.fullmatch(message.strip())
         prompt = self._read(call[1]) if call else None
         return (prompt.with_input((call[2] or "").strip()), prompt.name) if call and prompt else (message, None)

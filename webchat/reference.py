@@ -1,4 +1,4 @@
-"""The request's reference in the log and on error pages. Knows no request."""
+"""The reference of a request, for the log and error pages. Knows no request."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import secrets
 from contextvars import ContextVar
 
 current: ContextVar[str] = ContextVar("webchat_reference", default="")
-"""The reference of the request that this thread works for; "" if there is none."""
+"""The reference of the request for which this thread works; "" if there is none."""
 ROUTE, ERROR, PERSON = "webchat.route", "webchat.error", "webchat.person"
-"""Keys of the WSGI environment under which the application leaves route, error type and person for the log."""
+"""Keys of the WSGI environment in which the application leaves the route, error type and person for the log."""
 _GIVEN = re.compile(r"[A-Za-z0-9-]{8,64}", re.ASCII)
 
 

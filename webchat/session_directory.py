@@ -74,7 +74,7 @@ class SessionDirectory:
         return self._both(ours, theirs, owner, limit) if theirs else ours
 
     def _both(self, ours: Found, theirs: Found, owner: str | None, limit: int) -> Found:
-        """The hits of both, newest first."""
+        """The hits of both searches, newest first."""
 
         def time(hit: Hit) -> str:
             session = self._reader.find(hit.session_id, owner)
@@ -85,7 +85,7 @@ class SessionDirectory:
 
 
 def _merged(ours: Sequence[WebChatSession], theirs: Sequence[WebChatSession]) -> list[WebChatSession]:
-    """Both lists as one: the temporary ones and the pinned ones first, then the newest. Each keeps its own order."""
+    """Both lists merged: temporary and pinned sessions first, then the newest. Each list keeps its order."""
     first = [session for session in ours if session.pinned or session.temporary]
     return [*first, *merge(ours[len(first) :], theirs, key=lambda session: session.last_active, reverse=True)]
 
@@ -93,6 +93,6 @@ def _merged(ours: Sequence[WebChatSession], theirs: Sequence[WebChatSession]) ->
 def _asked(find: Callable[[], Found]) -> Found:
     try:
         return find()
-    except Exception:  # derived data: if it is broken it is rebuilt
+    except Exception:  # derived data: a damaged index is rebuilt
         log.warning("the search index could not be asked", exc_info=True)
         return Found([], complete=False)

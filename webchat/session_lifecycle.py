@@ -1,4 +1,4 @@
-"""The life of a session: created, prepared, resumed, copied, ended. Knows neither Flask nor files."""
+"""Creates, prepares, resumes, copies and ends sessions. Knows neither Flask nor files."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class SessionLifecycle:
         self._current.require_sight(chosen, sent.pictures)
         key = once(sent.key, "start", sent.text)
         if key is None or self._store.made_with(key, owner) is None:
-            # Before a session is created that could not be used.
+            # Checked before creating a session that could not be used.
             self._supervisor.places.require(sent.client)
             self._allowance.require_message(owner, sent.size)
             if temporary:
@@ -108,16 +108,16 @@ class SessionLifecycle:
             made = self._store.made_with(key, owner) if key else None
             if made is None:
                 raise
-            self._current.attached.end(info.session_id)  # a request with the same key was quicker
+            self._current.attached.end(info.session_id)  # a request with the same key was faster
             return _info_of(made)
         except (WebChatError, OSError):
-            with suppress(BackendUnavailable):  # what is to be told is why it could not be stored
+            with suppress(BackendUnavailable):  # the error to report is why the session could not be stored
                 self._current.attached.end(info.session_id)
             raise
         return info
 
     def _make_room(self, owner: str | None, *, temporary: bool) -> None:
-        """Before a session is created at the backend that could not be stored."""
+        """Check the limits before creating a session at the backend that could not be stored."""
         if temporary:
             self._temporary.make_room(owner)
         else:
@@ -214,14 +214,14 @@ class SessionLifecycle:
             return session.working_dir, {name: session.extra[name] for name in CHOSEN if name in session.extra}
         agents = self._current.attached.agents
         chosen = {FROM_AGENT: session.program, FROM_SESSION: session.session_id}
-        # The folder may be gone, and what was said there can still be continued.
+        # Even if the folder is gone, the conversation can be continued.
         return session.working_dir if _is_folder(session.working_dir) else "~", chosen | (
             {"agent": agents[0]} if agents else {}
         )
 
 
 def _copied(message: Message, parent: str | None) -> Message:
-    """A message for another session: nothing in it is open any more."""
+    """A message for another session: its open questions are closed."""
     return replace(message, parent=parent, parts=tuple(closed(part, message.status) for part in message.parts))
 
 

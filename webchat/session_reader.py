@@ -28,7 +28,7 @@ class SessionReader:
         return self._services.store.require(session_id, owner)
 
     def conversation(self, session_id: str) -> Conversation:
-        """What the session looks like now. The caller has checked its owner."""
+        """The session's conversation now. The caller has checked its owner."""
         if self._programs.find(session_id):
             return self._programs.conversation(session_id)
         return self._services.supervisor.read(session_id)

@@ -1,4 +1,4 @@
-"""Temporary chats: ended for good, by a person or after some time, or kept after all. Knows neither Flask nor files."""
+"""Ends temporary chats, for a person or after some time, and keeps them on request. Knows neither Flask nor files."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ NOTHING_TO_KEEP = "Nothing has been said here yet. Start a new session instead."
 
 
 class TemporaryChats:
-    """What people do with temporary chats, of which nothing is written."""
+    """Operations on temporary chats, which are never written to the storage."""
 
     hours = TEMPORARY_HOURS
-    """After its last message one is gone in so many hours."""
+    """A temporary chat ends so many hours after its last message."""
 
     def __init__(self, services: Services) -> None:
         self._storage, self._holding = services.storage, holding_temporary(services.storage)
@@ -34,13 +34,13 @@ class TemporaryChats:
 
     @property
     def are_offered(self) -> bool:
-        """Whether there can be any."""
+        """Whether the storage allows temporary chats."""
         return self._holding is not None
 
     def make_room(self, owner: str | None) -> None:
-        """Let a person begin one more: if need be, the oldest one in which nothing was said is ended.
+        """Make room for one more: at the limit, the person's oldest empty one is ended.
 
-        Raises InvalidInput if there cannot be any, LimitReached if something was said in all of them.
+        Raises InvalidInput if temporary chats are not available, LimitReached if none of them is empty.
         """
         if self._holding is None:
             raise InvalidInput(NOT_HERE)
@@ -52,13 +52,13 @@ class TemporaryChats:
         self._holding.require_temporary_room(owner)
 
     def require_memory(self, more: int) -> None:
-        """Raises StorageError if all of them together may not take so many more bytes."""
+        """Raises StorageError if so many more bytes exceed the limit of all temporary chats together."""
         if self._holding:
             with storing("There is no room for this"):
                 self._holding.require_memory(more)
 
     def end_among(self, session_ids: Iterable[str], owner: str | None) -> list[str]:
-        """End those of a person's sessions that are temporary, for good; returns the others."""
+        """End the temporary ones among these sessions of a person, for good; returns the others."""
         sessions = [self._store.require(session_id, owner) for session_id in session_ids]
         for session in sessions:
             if session.temporary:
@@ -66,7 +66,7 @@ class TemporaryChats:
         return [session.session_id for session in sessions if not session.temporary]
 
     def end_left(self) -> None:
-        """End those that nobody has written in for long, and remove what late writers have left of ended ones."""
+        """End temporary chats without recent messages, and remove what late writers have left in ended ones."""
         if self._holding is None:
             return
         latest = seconds_of(self._clock()) - self.hours * 3600
@@ -77,7 +77,7 @@ class TemporaryChats:
         self._remove(self._holding.ended())
 
     def keep(self, session_id: str, owner: str | None) -> WebChatSession:
-        """Make it a session like all others: written, whole. It becomes current.
+        """Turn it into a normal session, with all its content. It becomes current.
 
         Raises SessionBusy while an answer is written, InvalidInput if nothing has been said; LimitReached,
         StorageError.
@@ -100,7 +100,7 @@ class TemporaryChats:
         return self._supervisor.is_answering(session.session_id)
 
     def _end(self, session: WebChatSession) -> None:
-        """Raises SessionNotFound if it has ended meanwhile."""
+        """End this one. Raises SessionNotFound if it has ended meanwhile."""
         session_id = session.session_id
         self._supervisor.stop(session_id)
         self._current.let_go(session_id)
@@ -108,7 +108,7 @@ class TemporaryChats:
         self._remove([session_id])
 
     def _remove(self, session_ids: Collection[str]) -> None:
-        """Remove what was said in these. One whose answer has not stopped yet is left for later."""
+        """Remove the content of these. One whose answer has not stopped yet is left for later."""
         for session_id in session_ids:
             with suppress(SessionBusy, StorageError):
                 self._storage.purge([session_id], lambda: None)

@@ -19,7 +19,8 @@ from waitress.parser import HTTPRequestParser
 from waitress.task import ErrorTask
 
 LARGE_AT, LARGEST_FORM = "/sessions/import", 64 * 1024 * 1024
-"""Paths whose bodies may be as large as the server allows, and the bytes of all others; the application allows less."""
+"""Paths whose bodies may be as large as the server allows, and the limit in bytes of all others; the application's own
+limits are lower."""
 IDLE_PATIENCE = 60
 """Seconds that a connection may be kept open between two requests."""
 LOOK_INTERVAL = 1
@@ -28,7 +29,7 @@ LOOK_INTERVAL = 1
 
 @dataclass(frozen=True)
 class Bounds:
-    """How slow a connection may be, and how many there may be."""
+    """The limits on slow connections and on their number."""
 
     request_patience: float = 30.0
     """Seconds that a request may take to arrive, and one more for each `slowest` bytes of it."""
@@ -38,14 +39,15 @@ class Bounds:
     least_speed: int = 4096
     """Bytes a second."""
     most_waiting: int = 16
-    """Threads that may wait for slow readers at once; above it the longest waiting reader is disconnected."""
+    """Threads that may wait for slow readers in parallel; above this number the longest waiting reader is
+    disconnected."""
     most_connections: int = 4000
-    """Connections at most, and at most half of the process's descriptors: an answer needs up to three."""
+    """The most connections, and at most half of the process's descriptors: an answer needs up to three."""
     kept_free: int = 50
     """When fewer than this many more connections are possible, the longest idle ones are closed."""
 
     def connections_now(self) -> int:
-        """How many connections the process's descriptors allow, up to the most."""
+        """How many connections the process's descriptors allow, at most `most`."""
         files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         return self.most_connections if files == resource.RLIM_INFINITY else min(self.most_connections, files // 2)
 
@@ -86,7 +88,7 @@ class Refusal(ErrorTask):
     """The response to a malformed or far too large request, which the application never sees."""
 
     def execute(self) -> None:
-        """Answer."""
+        """Send the response."""
         self.response_headers.extend(self.channel.server.refusal_headers.items())  # type: ignore[attr-defined]
         super().execute()
 
@@ -120,7 +122,7 @@ class WaitingReaders:
 
     @contextmanager
     def include(self, connection: Waiting) -> Iterator[None]:
-        """Note that a thread waits for this one, in a block."""
+        """For a block, note that a thread waits for this connection."""
         with self._guard:
             self._connections[connection] = None
             if len(self._connections) > self._most:

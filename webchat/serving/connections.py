@@ -19,16 +19,16 @@ from webchat.serving.parking import Parked, ParkedConnections, Task, Ticket, par
 
 log = logging.getLogger(__name__)
 PROBES = ("/healthz", "/readyz")
-"""The ends of paths that have threads of their own, so that they are answered even if all others are busy."""
+"""Endings of paths with separate threads, which respond even if all other threads are busy."""
 THREADS_FOR_PROBES = 2
 MOST_AHEAD = 10
 """Pipelined requests on one connection: browsers send none, and each may need a thread."""
 LAST_TASKS = 0.02
 """Seconds between two checks for waiting tasks when the server ends."""
 FOR_STREAMS = 0.75
-"""The share of the connections that may be streams of open pages."""
+"""The share of connections that streams of open pages may use."""
 ACCEPT_PAUSE = 1.0
-"""Seconds without accepting after it failed for lack of descriptors or memory."""
+"""Seconds to pause after accepting has failed for lack of descriptors or memory."""
 SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 SHORTAGE_OVER = 60.0
 """Seconds without a failure after which the next one is logged again."""
@@ -40,21 +40,21 @@ class Connection(HTTPChannel):
     parser_class = Request
     error_task_class = Refusal
     ticket: Ticket | None = None
-    """Brings it back while it is put aside; later of no use."""
+    """Takes the connection back while it is parked; later it has no effect."""
     _task: Task | None = None
-    """What goes on when it is back."""
+    """The task to continue when the connection is back."""
     _request_began = 0.0
     _sent = 0
     _slow_since: tuple[float, int] | None = None
     """When data began to wait for the reader, or its speed was last sufficient, and the bytes it had taken by then."""
 
     def task_class(self, channel: Any, request: Any) -> Task:  # type: ignore[override]  # noqa: ANN401
-        """The task for a request, or the one that goes on."""
+        """A task for a new request, or the parked one."""
         task, self._task = self._task, None
         return task or Task(channel, request)
 
     def service(self) -> None:
-        """Do what was asked first; if that pauses, put the connection aside."""
+        """Handle the first request; if its task pauses, park the connection."""
         going_on = self._task
         try:
             super().service()
@@ -62,22 +62,22 @@ class Connection(HTTPChannel):
             self._task = parked.task
             self.server.parked.put(self, parked.pause)  # type: ignore[attr-defined]
         else:
-            if going_on:  # whose client may have gone before it could
+            if going_on:  # its client may have left before it could continue
                 going_on.abandon()
 
     def abandon(self) -> None:
-        """End what would go on when the connection is back."""
+        """End the parked task."""
         if self._task:
             self._task.abandon()
 
     def handle_close(self) -> None:
-        """Close it, and have what is put aside with it end."""
+        """Close the connection, and end its parked task."""
         super().handle_close()
         if self.ticket:
             self.ticket.use()
 
     def del_channel(self, map: Any = None) -> None:  # noqa: ANN401
-        """Leave the loop, but not while being put aside or brought back."""
+        """Leave the loop, but not while being parked or taken back."""
         with self.server.parked.leaving(self):  # type: ignore[attr-defined]
             super().del_channel(map)
 
@@ -129,8 +129,8 @@ class Connection(HTTPChannel):
     def let_go(self) -> None:
         """Shut the connection down, from any thread; the loop then closes it.
 
-        Closed here, its descriptor could be given to a connection that is accepted in the same turn of the loop, which
-        would then get what had happened to this one.
+        If it were closed here, a connection accepted in the same turn of the loop could get its descriptor, and then
+        the events of this one.
         """
         with suppress(OSError, AttributeError):  # it is closed already
             self.socket.shutdown(SHUT_RDWR)  # type: ignore[union-attr]
@@ -142,9 +142,9 @@ class Connection(HTTPChannel):
 
 
 class Server(TcpWSGIServer):
-    """A server on a socket that listens already. Near the limit of connections idle ones make room for new ones.
+    """A server on a listening socket. Near the limit of connections, idle ones are closed to make room.
 
-    Probes are answered by threads of their own. `refusal_headers` are on what it answers without the application.
+    Probes have threads of their own. `refusal_headers` are added to responses that do not come from the application.
     """
 
     channel_class = Connection
@@ -178,7 +178,7 @@ class Server(TcpWSGIServer):
         self.parked = ParkedConnections(sockets, dispatcher.add_task)
 
     def getsockname(self) -> tuple[str, str]:
-        """The host and port that the application is told."""
+        """The host and port for the application."""
         return ("localhost", "80") if self.family == AF_UNIX else super().getsockname()
 
     def set_socket_options(self, conn: Any) -> None:  # noqa: ANN401
@@ -191,7 +191,7 @@ class Server(TcpWSGIServer):
         return ("127.0.0.1", 0) if self.family == AF_UNIX else addr
 
     def add_task(self, task: Any) -> None:  # noqa: ANN401  (a connection)
-        """Queue the connection's next request, a probe's for its own threads."""
+        """Queue the connection's next request; probes go to their own threads."""
         is_probe = str(getattr(task.requests[0], "path", "")).endswith(PROBES)
         (self._probes if is_probe else self.task_dispatcher).add_task(task)
 
@@ -226,7 +226,7 @@ class Server(TcpWSGIServer):
         super().close()
 
     def wait_for_tasks(self, seconds: float) -> None:
-        """Wait until all that waited for a thread has one, for that long at most."""
+        """Wait until all queued tasks have a thread, for so many seconds at most."""
         end = time.monotonic() + seconds
         while self.task_dispatcher.queue and time.monotonic() < end:
             time.sleep(LAST_TASKS)

@@ -1,4 +1,7 @@
-"""Whether the chat can accept a message now, and if not, why: sentences that anybody may read. Knows no page."""
+"""Checks whether the chat can accept a message now, and if not, why, in sentences that anybody may read.
+
+Knows no page.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ KEPT = 5.0
 PATIENCE = 2.0
 """Seconds that a probe waits for a result."""
 STALE = 30.0
-"""Seconds for which the last answer stands in for one that is late: what is slow may be well, what hangs is not."""
+"""Seconds for which the last result is used if a new one is late: a slow check may pass, a hanging one has failed."""
 
 
 class Health:
@@ -32,7 +35,7 @@ class Health:
         self._checks = {name: _Check(look, clock) for name, look in looks.items()}
 
     def reasons(self) -> Mapping[str, str | None]:
-        """For the server, the store and the backend what is wrong with it, or None; in `patience` seconds at most."""
+        """By name ("server", "store", "backend"): what is wrong, or None; within `patience` seconds."""
         closing = "The server is about to end." if self._manager.is_closing else None
         for check in self._checks.values():
             check.begin()
@@ -41,7 +44,7 @@ class Health:
 
 
 class _Check:
-    """One question, put at most every few seconds, in a thread of its own: what hangs there holds nobody here."""
+    """One check, run at most every few seconds, in a thread of its own, so that a hanging check blocks nobody."""
 
     def __init__(self, look: Callable[[], str | None], clock: Callable[[], float]) -> None:
         self._look, self._clock = look, clock
@@ -63,7 +66,7 @@ class _Check:
                     self._idle.set()
 
     def reason(self, patience: float) -> str | None:
-        """What is wrong, or None."""
+        """The reason for a failure, or None."""
         in_time = self._idle.wait(max(0.0, patience))
         answered_at, reason = self._last
         late = not in_time and self._clock() - answered_at > STALE

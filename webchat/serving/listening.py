@@ -1,4 +1,4 @@
-"""The socket that the server listens on: a port, or a unix socket that only its owner and perhaps a group may open."""
+"""Opens the socket that the server listens on: a port, or a Unix socket for its owner and perhaps a group."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from webchat.fileutil import DiskFolder, locked
 PORTS_TRIED = 50
 BACKLOG = 1024
 CLOSED_TO_OTHERS = 0o117
-"""Taken from 0777, it leaves 0660; the process's own umask takes more, as the usual 022 does from the group."""
+"""The umask that leaves 0660; the process's own umask may take away more, as the usual 022 does for the group."""
 
 
 def listen(host: str, port: int, tries: int = PORTS_TRIED) -> socket.socket:
-    """A listening socket at this host, as a setting has it, on that port or the next free one. Raises InvalidInput.
+    """A listening socket at this host, in the setting's format, on that port or the next free one. Raises InvalidInput.
 
     `tries` is how many ports are tried.
     """
@@ -35,7 +35,7 @@ def _listen_on(host: str, port: int, tries: int) -> socket.socket:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listening.bind((host, min(candidate, 65535)))
-            # At once: the address is about to be printed, and a port is another's only when it is listened on.
+            # Listen at once: the address is printed next, and another process could take a port that is only bound.
             listening.listen(BACKLOG)
         except OSError as error:
             listening.close()
@@ -48,14 +48,14 @@ def _listen_on(host: str, port: int, tries: int) -> socket.socket:
 
 
 def _listen_at(path: Path) -> socket.socket:
-    """A unix socket there; one that nobody listens on any more is replaced, and nothing else ever is."""
+    """A Unix socket at that path. Replaces only a socket on which nobody listens any more."""
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         if not path.parent.is_dir():
             raise FileNotFoundError(errno.ENOENT, f"there is no folder {path.parent}")
         with locked(
             DiskFolder(path.parent), path.name, timeout=10
-        ):  # or of two that start at once one would remove the other's
+        ):  # otherwise, of two servers that start together, one could remove the other's socket
             problem = why_not(path)
             if problem:
                 raise InvalidInput(f"{path} cannot be listened on: {problem}. Choose another path with --host.")
@@ -84,7 +84,7 @@ def _bind(listening: socket.socket, path: Path) -> None:
 
 
 def why_not(path: Path) -> str:
-    """What keeps a unix socket from being listened on there; "" if nothing does."""
+    """Why a Unix socket cannot be opened there; "" if it can."""
     try:
         if not stat.S_ISSOCK(path.lstat().st_mode):
             return "something that is no socket lies there"
@@ -100,7 +100,7 @@ def why_not(path: Path) -> str:
 
 
 def remove(path: str) -> None:
-    """Remove a unix socket's file at the end; "" is none."""
+    """Remove a Unix socket's file at the end; "": there is none."""
     if path:
         with suppress(OSError):
             Path(path).unlink()

@@ -1,4 +1,4 @@
-"""The log's formats when the chat is a program of its own. An embedding application has its own logging.
+"""The log's formats if the chat runs as its own program. An embedding application has its own logging.
 
 Control characters and line ends are escaped. A record whose arguments are a mapping has these as fields in JSON.
 """
@@ -20,9 +20,9 @@ INDENT = "    "
 
 
 def set_up(form: str = "human", level: str = "warning") -> None:
-    """Log to standard error, in that form ("human" or "json"): of the chat from `level` on, of libraries from warnings.
+    """Log to standard error in that format ("human" or "json"): the chat from `level` on, libraries from warnings on.
 
-    Libraries log from warnings on: an HTTP client's details contain keys.
+    Libraries log only warnings and errors, because an HTTP client's details contain keys.
     """
     root, own = logging.getLogger(), logging.getLogger("webchat")
     for old in [handler for handler in root.handlers if isinstance(handler, _Terminal)]:
@@ -71,7 +71,7 @@ class JsonLines(logging.Formatter):
             line["reference"] = reference.current.get()
         if record.exc_info:
             line["trace"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str)  # in which all but printable ASCII is an escape
+        return json.dumps(line, default=str)  # escapes everything except printable ASCII
 
 
 class _Terminal(logging.Handler):

@@ -1,4 +1,7 @@
-"""Keeps the server's process small: collects garbage that holds much, returns freed memory. Knows no application."""
+"""Keeps the server's process small: collects large garbage, returns freed memory to the system.
+
+Knows no application.
+"""
 
 from __future__ import annotations
 
@@ -17,17 +20,17 @@ from webchat.errors import NoThreads
 MALLOC = ((-8, 2), (-3, 256 * 1024))
 """M_ARENA_MAX and M_MMAP_THRESHOLD, see mallopt(3)."""
 LOOK_INTERVAL = 1.0
-"""Seconds between two looks at how large the process is."""
+"""Seconds between two checks of the process's size."""
 GROWTH = 32 * 2**20
-"""Bytes by which it grows before garbage is looked for."""
+"""Bytes by which the process must grow before garbage is collected."""
 SHARE = 50
-"""For how many times as long as a collection took there is no other."""
+"""After a collection there is a pause of so many times its duration."""
 
 
 def give_memory_back() -> None:
     """Make glibc return large blocks at once, and share heaps between threads.
 
-    By default each of many heaps keeps the memory that one answer of 4 MiB needed: 250 MiB instead of 80.
+    By default each of many heaps keeps the memory that an answer of 4 MiB needed: 250 MiB instead of 80.
     """
     with suppress(OSError, AttributeError):
         libc = ctypes.CDLL("libc.so.6")
@@ -36,14 +39,14 @@ def give_memory_back() -> None:
 
 
 def collect_rarely() -> None:
-    """Modules stay, and an answer's objects are mostly freed by reference counting: most collections find nothing."""
+    """Collect rarely: modules stay, and an answer's objects are mostly freed by reference counting."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000)
 
 
 def resident() -> int:
-    """Bytes of memory that the process holds; 0 if unknown."""
+    """The process's resident memory in bytes; 0 if unknown."""
     try:
         return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
     except OSError:
@@ -51,10 +54,10 @@ def resident() -> int:
 
 
 class Garbage:
-    """Collects it when the process has grown.
+    """Collects garbage when the process has grown.
 
-    Python counts objects and not their size: a rendered page and its template's macros keep each other, and a few
-    hundred such objects hold hundreds of megabytes while long answers come.
+    Python counts objects, not their size: a rendered page and its template's macros reference each other, and a few
+    hundred such objects hold hundreds of megabytes during long answers.
     """
 
     def __init__(self, size: Callable[[], int] = resident, clock: Callable[[], float] = monotonic) -> None:
@@ -71,7 +74,7 @@ class Garbage:
         self._least = min(self._least, now)
 
     def watch(self, stopping: threading.Event) -> None:
-        """Look again and again, in a thread of its own; without a free thread Python's own collections must do."""
+        """Check repeatedly, in a thread of its own; without a free thread, Python's own collections must do."""
         with suppress(NoThreads):
             threads.start(self._keep_looking, "memory", stopping)
 

@@ -1,4 +1,4 @@
-"""Streams that have nothing to send hold no thread: their connections are put aside meanwhile. Knows no application."""
+"""Parks the connections of streams that have nothing to send, so that they hold no thread. Knows no application."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 
 class Parked(BaseException):
-    """Takes a thread out of a request that goes on later. No error: nothing that handles errors should see it."""
+    """Takes a thread out of a request that continues later.
+
+    Not an Exception, so that error handlers do not catch it.
+    """
 
     def __init__(self, task: Task, pause: Pause) -> None:
         super().__init__()
@@ -29,7 +32,7 @@ class Parked(BaseException):
 
 
 class Task(WSGITask):
-    """One request. When its body pauses, `service` raises Parked, and goes on when it is called again."""
+    """One request. When its body pauses, `service` raises Parked, and continues when it is called again."""
 
     def __init__(self, channel: Any, request: Any) -> None:  # noqa: ANN401
         super().__init__(channel, request)
@@ -37,12 +40,12 @@ class Task(WSGITask):
         self.pause: Pause | None = None
         self._may_pause = False
         self._body: _Body | None = None
-        # Whichever thread goes on with it, the application finds its request there.
+        # Whichever thread continues, the application finds its request in this context.
         self._context = copy_context()
 
     @property
     def has_room(self) -> bool:
-        """See `webchat.web.hosting.Parking`: half of the threads are for what comes anew."""
+        """See `webchat.web.hosting.Parking`: half of the threads are reserved for new requests."""
         dispatcher = self.channel.server.task_dispatcher
         return bool(dispatcher.active_count * 2 <= len(dispatcher.threads))
 
@@ -55,7 +58,7 @@ class Task(WSGITask):
         self.pause = pause
 
     def taken(self, body: Iterable[bytes]) -> Iterable[bytes]:
-        """The application's body as waitress is given it."""
+        """The application's body, wrapped for waitress."""
         if not self._may_pause:
             return body
         self._body = _Body(self, body)
@@ -67,7 +70,7 @@ class Task(WSGITask):
         return environ
 
     def service(self) -> None:
-        """Answer, or go on with that. Raises Parked."""
+        """Handle the request, or continue with it. Raises Parked."""
         self._context.run(super().service)
 
     def execute(self) -> None:
@@ -82,7 +85,7 @@ class Task(WSGITask):
             self._body.close()
 
     def abandon(self) -> None:
-        """End the body of a request that is parked and whose client has gone; nothing if it has ended."""
+        """End the body of a parked request whose client has left; no effect if it has ended."""
         self.pause = None
         if self._body:
             self._context.run(self._body.close)
@@ -100,7 +103,7 @@ class _Body:
             yield piece
 
     def close(self) -> None:
-        """Called by waitress, also when it is parked, which is not its end; closed again nothing happens."""
+        """Called by waitress, also when parking, which does not end the body. May be called several times."""
         if self._task.pause or self._is_closed:
             return
         self._is_closed = True
@@ -120,7 +123,7 @@ def parkable(application: WSGIApplication) -> WSGIApplication:
 
 
 class Parkable(Protocol):
-    """What a connection has that can be put aside."""
+    """A connection that can be parked."""
 
     connected: bool
     total_outbufs_len: int
@@ -143,20 +146,21 @@ class Ticket:
 
 
 class ParkedConnections:
-    """The connections that are put aside, each until its pause is over or its client has gone.
+    """The parked connections, each until its pause is over or its client has left.
 
-    One thread looks for pauses that are over by time. What a client sends, and that it has gone, the server's loop
-    learns by one descriptor for all of them: to look at each in each turn would cost more than all else.
+    One thread wakes connections whose time is over. The server's loop watches all parked connections by a single
+    descriptor, to notice clients that send something or leave: watching each of them would cost more than everything
+    else.
     """
 
     accepting = False
 
     def __init__(self, sockets: MutableMapping[int, Any], go_on: Callable[[Any], object]) -> None:
-        """`sockets` are those that the server's loop looks at; `go_on` is called with a connection that goes on."""
+        """`sockets` are those that the server's loop watches; `go_on` is called with a connection that continues."""
         self._sockets, self._go_on = sockets, go_on
         self._watched: dict[int, Parkable] = {}
         self._guard = threading.Lock()
-        """Held while a connection is moved or leaves: right after that its descriptor may be another's."""
+        """Held while a connection is moved or closed: afterwards another one may get its descriptor."""
         self._due: list[tuple[float, int, Ticket]] = []
         self._numbers = itertools.count()
         self._changed = threading.Condition()
@@ -167,11 +171,11 @@ class ParkedConnections:
         threading.Thread(target=self._watch_time, name="parking", daemon=True).start()
 
     def put(self, connection: Parkable, pause: Pause) -> None:
-        """Put a connection aside; no thread may be at work for it."""
+        """Park a connection; no thread may be working for it."""
         connection.ticket = ticket = Ticket(connection, self._take_back)
-        if not connection.total_outbufs_len:  # else the loop has to send the rest
+        if not connection.total_outbufs_len:  # otherwise the loop must send the rest
             self._watch(connection)
-        pause.call(ticket.use)  # before it can be due: what goes on may pause again, and must be called then
+        pause.call(ticket.use)  # before it is due: it may continue and pause again
         with self._changed:
             heapq.heappush(self._due, (pause.until, next(self._numbers), ticket))
             if self._due[0][2] is ticket:
@@ -181,7 +185,7 @@ class ParkedConnections:
 
     @contextmanager
     def leaving(self, connection: Parkable) -> Iterator[None]:
-        """Take a connection that is being closed out of the loop within this: nobody moves it meanwhile."""
+        """Within this block a connection can be removed from the loop: nobody moves it meanwhile."""
         with self._guard:
             self._move_back(connection)
             yield
@@ -212,7 +216,7 @@ class ParkedConnections:
         return None
 
     def _watch(self, connection: Parkable) -> None:
-        """Have the loop look at it by our descriptor."""
+        """Make the loop watch the connection by our descriptor."""
         with self._guard:
             number = connection._fileno
             if self._epoll and number is not None and self._sockets.get(number) is connection:
@@ -222,7 +226,7 @@ class ParkedConnections:
                     self._epoll.register(number, select.EPOLLIN)
 
     def _give_back(self, connection: Parkable) -> None:
-        """Have the loop look at it as at any other."""
+        """Make the loop watch the connection itself again."""
         with self._guard:
             self._move_back(connection)
 
@@ -234,7 +238,7 @@ class ParkedConnections:
                 self._epoll.unregister(number)
             self._sockets[number] = connection
 
-    # What the loop calls
+    # Called by the loop
 
     def readable(self) -> bool:
         return True
@@ -243,7 +247,7 @@ class ParkedConnections:
         return False
 
     def handle_read_event(self) -> None:
-        """A client of a connection that is put aside has sent something, or has gone."""
+        """A client of a parked connection has sent something, or has left."""
         if self._epoll:
             for number, _ in self._epoll.poll(0):
                 connection = self._watched.get(number)

@@ -11,9 +11,9 @@ from webchat.web.security import mark_views
 
 NAME = "health"
 PROBES = frozenset({f"{NAME}.alive", f"{NAME}.ready"})
-"""They accept any host name and need no sign-in: a probe uses an IP address, and nothing here is secret."""
+"""These routes accept any host name and need no sign-in: a probe uses an IP address, and nothing here is secret."""
 QUIET = PROBES | {f"{NAME}.metrics"}
-"""Routes that are polled every few seconds, and would fill the log."""
+"""Routes that are polled every few seconds and would fill the log."""
 
 
 def blueprint(health: Health, metrics: Metrics | None) -> Blueprint:
@@ -45,7 +45,7 @@ def blueprint(health: Health, metrics: Metrics | None) -> Blueprint:
 
 
 def _said(body: dict[str, object], text: str, status: int) -> Response:
-    """As plain text if the request prefers it, else as JSON."""
+    """The response as plain text if the request prefers it, else as JSON."""
     if request.accept_mimetypes.best_match(["application/json", "text/plain"]) == "text/plain":
         return Response(text + "\n", status, mimetype="text/plain")
     return json_answer(body, status)

@@ -1,4 +1,4 @@
-"""Logs each request under its reference, and reports it to the metrics. Knows no chat."""
+"""Logs each request with its reference, and reports it to the metrics. Knows no chat."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class RequestReport:
 
 
 class RequestLog:
-    """A WSGI application around another. Requests to the `quiet` routes are logged as details only."""
+    """A WSGI middleware. Requests to the `quiet` routes are logged at debug level only."""
 
     def __init__(
         self,
@@ -76,7 +76,7 @@ class RequestLog:
 
 
 class _Counted:
-    """The parts of an answer, counted as they are sent."""
+    """The parts of a response, counted as they are sent."""
 
     def __init__(self, parts: Iterable[bytes], ended: Callable[[int], None]) -> None:
         self._parts, self._ended = parts, ended

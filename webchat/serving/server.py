@@ -24,9 +24,9 @@ from webchat.web.hosting import FOR_PAGES
 
 log = logging.getLogger(__name__)
 FLUSH_TIME = 0.2
-"""Seconds that the last bytes of streams have to leave, once all answers have ended."""
+"""Seconds for sending the last bytes of streams, after all answers have ended."""
 LAST_NEWS = 3.0
-"""Seconds at most in which all open pages are sent what is new at the end."""
+"""The most seconds for sending the last changes to all open pages at the end."""
 OPEN_FILES = 16_384
 MOST_HELD = 250
 """Threads for scripts that wait for an answer; open pages hold none."""
@@ -35,7 +35,7 @@ TOO_FEW_FILES = (
     "raise it with ulimit -n or systemd's LimitNOFILE"
 )
 LARGEST_BODY = 1024 * 1024 * 1024 + 16 * 1024 * 1024
-"""Bytes up to which a request that is too large gets the application's own error."""
+"""Bytes; a request that is too large, but not larger than this, gets the application's own error."""
 
 
 def run(
@@ -47,7 +47,7 @@ def run(
     grace: float,
     bounds: Bounds | None = None,
 ) -> None:
-    """Serve until SIGTERM or SIGINT; then answers in flight have `grace` seconds to end, and are kept as they are.
+    """Serve until SIGTERM or SIGINT; then let answers in flight run for `grace` seconds, and save them as they are.
 
     Meanwhile new ones are refused. A second signal ends the process at once. `bounds` are those of connections.
     """
@@ -65,21 +65,21 @@ def run(
     manager.keep_house()
     memory.Garbage().watch(shutdown.begun)
     try:
-        server.run()  # until SystemExit, which waitress handles
+        server.run()  # returns after SystemExit, which waitress handles
     finally:
         server.close()
         remove(path)
 
 
 class _Shutdown:
-    """The end of the process, which a signal begins."""
+    """The shutdown, which a signal starts."""
 
     def __init__(self, manager: WebChatSessionManager, server: Server, grace: float) -> None:
         self._manager, self._server, self._grace = manager, server, grace
         self.begun = threading.Event()
 
     def begin(self, number: int, frame: FrameType | None) -> None:
-        """Handle a signal: the second one ends the process at once."""
+        """Handle a signal; the second one ends the process at once."""
         if self.begun.is_set():
             raise SystemExit(0)
         self.begun.set()
@@ -90,7 +90,7 @@ class _Shutdown:
         if self._manager.answers_in_flight and self._grace:
             log.warning("ending in %g seconds, or when all answers have; once more ends at once", self._grace)
         self._manager.close(self._grace)
-        self._server.wait_for_tasks(LAST_NEWS)  # each open page gets a thread, and its stream an end
+        self._server.wait_for_tasks(LAST_NEWS)  # each open page gets a thread, so that its stream can end
         time.sleep(FLUSH_TIME)
         os.kill(os.getpid(), signal.SIGTERM)
 

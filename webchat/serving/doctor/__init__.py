@@ -20,7 +20,7 @@ REPAIR = "“webchat doctor --repair” mends it"
 class Finding:
     """A problem and advice, each a part of a sentence.
 
-    mend: repairs it, None if only a person can; it changes `files`. is_note: worth knowing, and no problem.
+    mend: repairs it and changes `files`; None if only a person can. is_note: worth knowing, but no problem.
     """
 
     problem: str
@@ -67,7 +67,7 @@ class Doctor:
             yield Examined(name, tuple(_found(check)))
 
     def repair(self) -> Iterator[tuple[str, str]]:
-        """Repair what is safe, each after its files were copied; returns what was repaired, or why not, by name.
+        """Repair what is safe, after copying the files; returns by name what was repaired, or why not.
 
         Raises StorageError if no copy can be made; earlier repairs stay.
         """

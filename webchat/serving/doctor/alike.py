@@ -1,4 +1,4 @@
-"""What is looked at in the same way wherever it is kept. Knows no file and no table."""
+"""Checks that are the same for all storage engines. Knows no file and no table."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from webchat.storage.protocols import Documents
 def replies(
     manager: WebChatSessionManager, files: Callable[[str], tuple[Path, ...]] = lambda session_id: ()
 ) -> Iterator[Finding]:
-    """Answers that nobody writes any more; `files` are those that change when one is settled."""
+    """Reports answers that no server writes any more; `files` are those that change when one is settled."""
     storage = manager.storage
     for session_id in sorted(storage.replies.sessions()):
         if not storage.leases.is_held(session_id):
@@ -29,27 +29,27 @@ def replies(
 
 
 def memories(documents: Documents, *files: Path) -> Iterator[Finding]:
-    """Memories that cannot be read; they are in these files."""
-    # For how long the trash is kept only the server knows: nothing of it expires here.
+    """Reports memories that cannot be read; they are in these files."""
+    # Only the server knows how long the trash is kept: nothing expires here.
     memories = MemoryStore(documents, trash_days=math.inf)
     if not memories.is_whole():
         yield Finding("some of them cannot be read", mend=memories.mend, files=files)
 
 
 def shared_memories(memories: SharedMemories) -> Iterator[Finding]:
-    """What cannot be read of the memories that Amplifier keeps; they are not ours to mend."""
+    """Reports memories of Amplifier that cannot be read; they are not ours to repair."""
     if not memories.is_whole():
         what = f"some of {memories.path} cannot be read; until it can, the chat remembers nothing new"
         yield Finding(what, "mend it in an editor, or move it away")
 
 
 def settings(documents: Documents, *files: Path) -> Iterator[Finding]:
-    """Saved settings that cannot be used; they are in these files."""
+    """Reports saved settings that cannot be used; they are in these files."""
     if not config.is_understood(documents):
         yield Finding("some of them cannot be used", mend=partial(config.save, documents, {}), files=files)
 
 
 def people(documents: Documents, place: str, advice: str) -> Iterator[Finding]:
-    """A list of disabled people that cannot be read; `place` names it."""
+    """Reports a list of disabled people that cannot be read; `place` names it."""
     if not DisabledPeople(documents).is_understood():
         yield Finding(f"who may not come in cannot be read, so that nobody can: {place} is damaged", advice)

@@ -1,4 +1,4 @@
-"""What can be wrong where everything is kept in a database. Knows no table."""
+"""Checks a chat that stores everything in a database. Knows no table."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ DISABLE_ANEW = "remove it from the table webchat.documents, and disable them ane
 
 
 class Database:
-    """The database with that address. Looking changes nothing; chats may be running on it."""
+    """The database with that address. Checks change nothing; chats may be running on it."""
 
     def __init__(self, address: str) -> None:
         self._storage = storage_at(address)
         self._manager = WebChatSessionManager(MockBackend(), self._storage)
 
     def close(self) -> None:
-        """End what was opened to look."""
+        """Close what the checks have opened."""
         self._manager.close()
 
     def checks(self) -> dict[str, Check]:
-        """What can be looked at, by name, in the order in which it is to be mended."""
+        """The checks by name, in the order of repair."""
         documents = self._storage.documents
         return {
             "database": self._check_database,

@@ -1,4 +1,4 @@
-"""The folder and its files: are they there, ours alone, and whole? Knows nothing of the model and the server."""
+"""Checks the folder and its files: existence, permissions, damage. Knows nothing of the model and the server."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ from webchat.storage.files.reply_logs import LOGS
 from webchat.storage.files.transcripts import SUFFIX
 
 AMPLIFIERS = ("projects", "settings.yaml", "keys.env", "registry.json", "bundles", "cache")
-"""What Amplifier makes in its home."""
+"""Names that Amplifier creates in its home."""
 NAMED = 3
-"""Files that are named where there are more."""
+"""How many files are named if there are more."""
 WRITTEN_WITHIN = 600.0
-"""Seconds; a file under another name that is older belongs to nobody."""
+"""Seconds; a temporary file that is older has no writer any more."""
 _UNFINISHED = re.compile(
     r"\.(web-chat-|memory-store\.yaml|.+\.(jsonl|reply|stop|queue|png|jpg|webp|gif)).*\.[a-z0-9_]{8}"
 )
@@ -48,10 +48,10 @@ MOVE_AWAY = "move it away, and put the file back from a backup if you have one"
 
 
 class Files:
-    """The files of one home. Reading them changes nothing; a chat may be running on them."""
+    """The files of one home. Checks change nothing; a chat may be running on them."""
 
     def __init__(self, home: Path, min_free: float, shared: SharedMemories) -> None:
-        """`min_free` is how many MiB of the disk must be free; `shared` are the memories that Amplifier has too."""
+        """`min_free` is how many MiB of the disk must be free; `shared` are the memories shared with Amplifier."""
         self._home, self._min_free, self._shared = home, min_free, shared
         self._server = home / SERVER_DIR
         self._transcripts_path = self._server / WEB_CHAT_TRANSCRIPTS_DIR
@@ -65,11 +65,11 @@ class Files:
         self._manager = WebChatSessionManager(MockBackend(), self._storage)
 
     def close(self) -> None:
-        """End what was opened to look."""
+        """Close what the checks have opened."""
         self._manager.close()
 
     def checks(self) -> dict[str, Check]:
-        """What can be looked at, by name, in the order in which it is to be mended."""
+        """The checks by name, in the order of repair."""
         documents = self._storage.documents
         return {
             "folder": self._check_folder,
@@ -95,7 +95,7 @@ class Files:
             yield Finding(f"{self._home} is no folder", "move it away, or name another with --home")
         elif not os.access(self._home, os.R_OK | os.W_OK | os.X_OK):
             yield Finding(f"{self._home} cannot be read and written", "give it to yourself: chown, chmod 700")
-        with suppress(PermissionError):  # that was said above
+        with suppress(PermissionError):  # reported above
             try:
                 self._folder.require_locks()
             except NoLocks:
@@ -161,7 +161,7 @@ class Files:
     def _check_pictures(self) -> Iterator[Finding]:
         lacking = []
         for session_id in self._sessions(SUFFIX):
-            with suppress(OSError):  # which is told of the transcript
+            with suppress(OSError):  # reported with the transcript
                 has = self._storage.pictures.sizes(session_id)
                 messages = self._storage.transcripts.messages(session_id)
                 if any(picture.key not in has for message in messages for picture in message.pictures):
@@ -180,7 +180,7 @@ class Files:
         path = self._server / WEB_CHAT_SEARCH_FILENAME
         files = tuple(path.with_name(path.name + suffix) for suffix in ("", "-wal", "-shm"))
         there = [file for file in files if os.path.lexists(file)]
-        # SQLite would follow a link, and wait for a pipe's other end: of those the places tell.
+        # SQLite would follow a link, and wait at a pipe; another check reports those.
         if path in there and all(stat.S_ISREG(file.lstat().st_mode) for file in there) and not _is_sound(path):
             yield Finding("it is damaged", mend=partial(_remove, files), files=files)
 
@@ -189,18 +189,18 @@ class Files:
         yield from alike.settings(self._storage.documents, self._server / WEB_CHAT_SETTINGS_FILENAME)
 
     def _check_leftovers(self) -> Iterator[Finding]:
-        """What a crash in the middle of a write leaves."""
+        """Reports temporary files left by a crash."""
         paths = [path for place in (self._home, *self._folders) for path in _entries(place)]
         found = [path for path in paths if _UNFINISHED.fullmatch(path.name) and _is_old(path)]
         if found:
             yield Finding(f"a crash has left {_named(found)}", mend=partial(_remove, found), files=tuple(found))
 
     def _sessions(self, suffix: str) -> list[str]:
-        """The sessions that have a file of that kind."""
+        """The sessions that have a file with that suffix."""
         return sorted(name.removesuffix(suffix) for name in self._transcripts_folder.names() if name.endswith(suffix))
 
     def _ours(self) -> Iterator[Path]:
-        """What lies where our files do, whatever it is; not what others keep in the same home."""
+        """Everything in the places of our files, without other programs' files in the same home."""
         if os.path.lexists(self._home / MEMORY_STORE_FILENAME):
             yield self._home / MEMORY_STORE_FILENAME
         if not self._server.is_symlink():
@@ -214,7 +214,7 @@ class Files:
 
     def _paths(self) -> Iterator[Path]:
         """The folders and files that must be ours alone."""
-        # A home that Amplifier has made is its own: what is ours in it is closed all the same.
+        # A home that Amplifier has created is its own; only our files in it must be private.
         home = () if any(os.path.lexists(self._home / name) for name in AMPLIFIERS) else (self._home,)
         for path in (*home, self._server, *self._ours()):
             if os.path.lexists(path) and not path.is_symlink():
@@ -229,13 +229,13 @@ def _entries(folder: Path) -> list[Path]:
 
 
 def _with_subfolders(folder: Path) -> list[Path]:
-    """The folder and those in it, unless it is a link that leads elsewhere."""
+    """The folder and its subfolders, without links."""
     below = [] if folder.is_symlink() else _entries(folder)
     return [folder, *(path for path in below if path.is_dir() and not path.is_symlink())]
 
 
 def _is_old(path: Path) -> bool:
-    """Whether this is a file that nobody is writing any more."""
+    """Whether this is a regular file that nobody is writing any more."""
     state = path.lstat()
     return stat.S_ISREG(state.st_mode) and abs(time.time() - state.st_mtime) > WRITTEN_WITHIN
 
@@ -261,7 +261,7 @@ def _is_sound(path: Path) -> bool:
     database = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=1)
     try:
         return bool(database.execute("PRAGMA quick_check").fetchone() == ("ok",))
-    except sqlite3.OperationalError:  # a chat that is writing to it, say
+    except sqlite3.OperationalError:  # for example, a chat that is writing to it
         return True
     except sqlite3.DatabaseError:
         return False

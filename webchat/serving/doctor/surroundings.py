@@ -18,7 +18,7 @@ from webchat.serving.listening import why_not
 
 
 class Surroundings:
-    """Checks what the settings name. A model server is asked for its models; nothing is started."""
+    """Checks what the settings refer to. A model server is asked for its models; nothing is started."""
 
     def __init__(self, settings: Settings, models: Path) -> None:
         self._settings, self._models = settings, models
@@ -31,7 +31,7 @@ class Surroundings:
         backend = create_backend(self._settings.backend, self._settings)
         try:
             problem = abilities.notice_of(backend)
-            if not problem and self._settings.backend != "local":  # which fetches and starts its model itself
+            if not problem and self._settings.backend != "local":  # it downloads and starts its model itself
                 able = abilities.checkable(backend)
                 problem = able.check() if able else None
             if problem:
@@ -72,7 +72,7 @@ class Surroundings:
 
 
 def _refused(host: str, port: int) -> int:
-    """Why that address cannot be listened on, as the system's number for it; 0 if it can."""
+    """The error number if that address cannot be listened on, else 0."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         with socket.socket(family, socket.SOCK_STREAM) as probe:
