@@ -1,1 +1,1 @@
-"""What the rows of coding agents' logs say, for the live list and for imports. Reads no file."""
+"""Interprets the rows of coding agents' logs, for the live list and for imports. Reads no file."""

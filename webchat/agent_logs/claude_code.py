@@ -1,4 +1,4 @@
-"""Claude Code's rows. Shapes as of November 2026, from public parsers and files; unknown rows say nothing."""
+"""Claude Code's rows. Format as of November 2026, from public parsers and files; unknown rows are ignored."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _between(text: str, begin: str, end: str) -> str:
 
 
 def steps(row: Row) -> Iterator[Step]:
-    """What a row of the user or the assistant says."""
+    """The content of a row of the user or the assistant."""
     content = message_of(row).get("content")
     blocks = content if isinstance(content, list) else [{"type": "text", "text": content}]
     if row.get("type") == "assistant":
@@ -86,6 +86,6 @@ def _part(block: object) -> Part | None:
 
 
 def _results(block: Row) -> object:
-    """Whatever the tool gave, with a line for each picture."""
+    """The tool's results, with a line for each picture."""
     content = block.get("content")
     return [_PICTURE if _is(part, "image") else part for part in content] if isinstance(content, list) else content

@@ -1,4 +1,4 @@
-"""Codex's rows, {timestamp, type, payload}. Shapes as of November 2026; unknown rows say nothing.
+"""Codex's rows, {timestamp, type, payload}. Format as of November 2026; unknown rows are ignored.
 
 The person's messages are taken from the events, since items of role user also hold the environment.
 """
@@ -38,7 +38,7 @@ def is_item_of_asking(row: Row) -> bool:
 
 
 def model_in(row: Row) -> str:
-    """The model that the rows after it are of; "" if it names none."""
+    """The model of the rows that follow; "" if the row names none."""
     return stated(payload_of(row), "model") if row.get("type") == "turn_context" else ""
 
 
@@ -52,7 +52,7 @@ def said_in(row: Row) -> str:
 
 
 def steps(row: Row, *, is_asking: bool) -> Iterator[Step]:
-    """What a row says; `is_asking` if it has a message of the person."""
+    """The content of a row; `is_asking` if it has a message of the person."""
     payload = payload_of(row)
     kind, call_id = stated(payload, "type"), stated(payload, "call_id") or stated(payload, "id")
     if is_asking:

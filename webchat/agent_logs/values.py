@@ -12,7 +12,8 @@ from webchat.chat.parts import Output, Part, ToolCall
 
 Row = Mapping[str, Any]
 Step = Part | str
-"""A part of an answer or, as a string, a message of the person. A call of a tool is running, its result is not."""
+"""A part of an answer or, as a string, a message of the person. A tool call has the status "running", its result
+not."""
 DEEPEST = 20
 """The deepest nesting of lists and mappings that is searched for text."""
 
@@ -59,7 +60,7 @@ def call_of(call_id: str, tool: str, given: object) -> ToolCall:
 
 
 def result_of(call_id: str, content: object, *, failed: bool) -> ToolCall:
-    """The result of the call with that id, which has no name of its own."""
+    """The result of the call with that id; a result has no name."""
     text = whole(text_of(content))
     output = (Output(text),) if text.strip() else ()
     return ToolCall(call_id, "tool", status="failed" if failed else "done", output=output)

@@ -1,4 +1,4 @@
-"""What comes with a message: text files and pictures, recognised by their content. Knows no session."""
+"""A message's attachments: text files and pictures, recognised by their content. Knows no session."""
 
 from __future__ import annotations
 

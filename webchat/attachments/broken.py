@@ -1,4 +1,4 @@
-"""What is wrong with a file."""
+"""The error for a file that cannot be accepted, and a limit on a picture's parts."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ MOST_PARTS = 20_000
 
 
 class Broken(Exception):
-    """A file cannot be taken; its text says why, and follows the file's name: "ends too early"."""
+    """A file cannot be accepted; the text, which follows the file's name, says why: "ends too early"."""
 
 
 ENDS_EARLY = "ends too early: it is damaged, or was not copied to its end"
 
 
 def bounded(parts: Iterable[Part]) -> Iterator[Part]:
-    """The same parts of a picture. Raises Broken if there are too many."""
+    """Yields a picture's parts. Raises Broken if there are too many."""
     for number, part in zip(count(), parts, strict=False):
         if number >= MOST_PARTS:
             raise Broken("has too many parts in it")

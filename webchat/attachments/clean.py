@@ -1,4 +1,4 @@
-"""A picture without what it says beside what it shows."""
+"""A picture without metadata."""
 
 from __future__ import annotations
 

@@ -11,11 +11,11 @@ from webchat.attachments.clean import Clean
 _EXTENSION, _IMAGE, _TRAILER = 0x21, 0x2C, 0x3B
 _CONTROL, _APPLICATION = 0xF9, 0xFF
 _LOOPS = (b"NETSCAPE2.0", b"ANIMEXTS1.0")
-"""Applications whose data says how often an animation is repeated."""
+"""Applications whose blocks say how often an animation is repeated."""
 
 
 def cleaned(data: bytes) -> Clean:
-    """The picture without comments, XMP data and what follows its end. Raises Broken."""
+    """The picture without comments, XMP data and bytes after its end. Raises Broken."""
     if len(data) < 13:
         raise Broken(ENDS_EARLY)
     width, height = struct.unpack_from("<HH", data, 6)
@@ -31,7 +31,7 @@ def cleaned(data: bytes) -> Clean:
 
 
 def _blocks(data: bytes, place: int) -> Iterator[tuple[int, int]]:
-    """Where each block begins and ends."""
+    """The (beginning, end) of each block."""
     while place < len(data) and data[place] != _TRAILER:  # some programs leave out the last byte
         end = _end_of_block(data, place)
         yield place, end
@@ -49,7 +49,7 @@ def _end_of_block(data: bytes, place: int) -> int:
 
 
 def _end_of_parts(data: bytes, place: int) -> int:
-    """Behind the data that begins here: parts that begin with their length, the last of which is empty."""
+    """The offset after the data that begins here: parts that begin with their length, the last of which is empty."""
     while place < len(data):
         length = data[place]
         place += 1 + length
@@ -66,5 +66,5 @@ def _is_kept(data: bytes, place: int) -> bool:
 
 
 def _table(flags: int) -> int:
-    """Bytes of the colour table that these flags announce."""
+    """The size in bytes of the colour table that these flags announce."""
     return 3 << ((flags & 7) + 1) if flags & 0x80 else 0

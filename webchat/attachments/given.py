@@ -1,4 +1,4 @@
-"""The files that are given with a message, each told by its content what it is."""
+"""Checks the files of a message, and recognises their types by their content."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from webchat.chat.texts import MOST_FILES, checked_file, file_name
 from webchat.errors import InvalidInput
 
 Given = Sequence[tuple[str, str | bytes]]
-"""Files as (name, content); bytes are a picture, a PDF, or text in UTF-8."""
+"""Files as (name, content); bytes are those of a picture, a PDF, or a text in UTF-8."""
 MIB = 1024 * 1024
 LARGEST, LARGEST_TOGETHER = 10 * MIB, 30 * MIB
-"""Bytes of one picture or PDF, and of all pictures that go with one message."""
+"""Bytes of one picture or PDF, and of all pictures of one message."""
 
 
 @dataclass(frozen=True, slots=True)
 class Attachments:
-    """What goes with a message, checked."""
+    """The checked attachments of a message."""
 
     files: tuple[File, ...] = ()
     pictures: tuple[NewPicture, ...] = ()
 
     @property
     def size(self) -> int:
-        """Bytes of all of it."""
+        """Bytes of all attachments."""
         return sum(file.size for file in self.files) + sum(picture.sent.size for picture in self.pictures)
 
 
 def attachments(given: Given) -> Attachments:
-    """What these files are. Raises InvalidInput if one cannot be sent."""
+    """The attachments in these files. Raises InvalidInput if one cannot be sent."""
     if len(given) > MOST_FILES:
         raise InvalidInput(f"{MOST_FILES} files at most can go with a message.")
     files, pictures = list[File](), list[NewPicture]()
@@ -56,7 +56,7 @@ def _picture(name: str, media_type: str, data: bytes) -> NewPicture:
 
 @contextmanager
 def _named(name: str, data: bytes) -> Iterator[str]:
-    """The name of a file of at most `LARGEST` bytes; what is found to be wrong with it is said with its name."""
+    """The file's name, for a block whose errors are reported with it; refuses more than `LARGEST` bytes."""
     shown = file_name(name)
     if len(data) > LARGEST:
         raise InvalidInput(f"{shown} is too large: {LARGEST // MIB} MiB at most.")

@@ -20,11 +20,11 @@ MOST_SEGMENTS = 10_000
 """Segments and lone markers of one picture; photos have a few hundred at most."""
 _NO_FILL = re.compile(rb"[^\xff]")
 _NEXT_MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
-"""In a scan's data 0xFF is followed by 0, or counts restarts. Fill bytes before a marker may stay there."""
+"""In a scan's data, 0xFF is followed by 0 or is a restart marker. Fill bytes before a marker may stay."""
 
 
 def cleaned(data: bytes) -> Clean:
-    """The picture without EXIF, XMP, IPTC, comments, previews and what follows its end. Raises Broken."""
+    """The picture without EXIF, XMP, IPTC, comments, previews and bytes after its end. Raises Broken."""
     kept, size, has_scan, turned = [data[:2]], (0, 0), False, UPRIGHT
     place = 2
     for _ in range(MOST_SEGMENTS):
@@ -52,7 +52,7 @@ def cleaned(data: bytes) -> Clean:
 
 
 def _marker(data: bytes, place: int) -> tuple[int, int]:
-    """The marker at this place, and the place behind it; it may be preceded by any number of fill bytes."""
+    """The marker at this offset, and the offset after it; any number of fill bytes may precede it."""
     if place >= len(data):
         raise Broken(ENDS_EARLY)
     if data[place] != 0xFF:
@@ -67,7 +67,7 @@ def _marker(data: bytes, place: int) -> tuple[int, int]:
 
 
 def _segment(data: bytes, place: int) -> bytes:
-    """What a segment holds, without its length."""
+    """A segment's content, without its length."""
     length = int.from_bytes(data[place : place + 2], "big")
     if length < 2 or place + length > len(data):
         raise Broken(ENDS_EARLY)
@@ -93,7 +93,7 @@ def _is_exif(marker: int, segment: bytes) -> bool:
 
 
 def _kept(marker: int, segment: bytes) -> bytes:
-    """What is kept of a segment: all of it, a part, or nothing."""
+    """The part of a segment to keep: all of it, a part, or nothing."""
     if marker in _WHOLE:
         return _written(marker, segment)
     if marker == 0xE0 and segment.startswith(b"JFIF\0") and len(segment) >= 12:

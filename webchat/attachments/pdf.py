@@ -1,4 +1,4 @@
-"""The text of a PDF, read by a process of its own, which a hostile file can only end."""
+"""Reads the text of a PDF in a process of its own: a hostile file can only crash that process."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from webchat.attachments.broken import Broken
 
 PROGRAM = (sys.executable, "-P", str(Path(__file__).with_name("pdf_text.py")))
 PATIENCE = 30.0
-"""Seconds until it is ended; it has a limit of its own for the processor's time."""
+"""Seconds until the process is killed; it also limits its own CPU time."""
 AT_ONCE = threading.BoundedSemaphore(2)
 NOT_INSTALLED = "is a PDF, and reading its text needs one more package on the server: pip install 'webchat[pdf]'"
 TOO_MANY = "is a PDF, and the server is reading others. Send it again in a moment"
@@ -31,7 +31,10 @@ def is_pdf(data: bytes) -> bool:
 
 
 def pdf_text(data: bytes, patience: float = PATIENCE) -> str:
-    """The text with the numbers of its pages. Raises Broken, also if others are read for `patience` seconds."""
+    """The text with page numbers.
+
+    Raises Broken, also if other files are being read for more than `patience` seconds.
+    """
     if find_spec("pypdf") is None:
         raise Broken(NOT_INSTALLED)
     if not AT_ONCE.acquire(timeout=patience):

@@ -1,7 +1,7 @@
-"""A program of its own: reads a PDF from standard input and writes its text, page by page, as JSON.
+"""A separate program: reads a PDF from standard input and writes its text, page by page, as JSON.
 
-It runs apart, with limits that the system enforces: a hostile file may cost time and memory, and then costs only that.
-Imports nothing of the chat.
+It runs with limits that the system enforces, so that a hostile file costs only limited time and memory. Imports nothing
+of the chat.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from pypdf import PdfReader
 
 MEMORY, SECONDS = 1024 * 2**20, 20
-"""Bytes and processor time that it may take."""
+"""Bytes of memory and seconds of CPU time that it may use."""
 MOST_PAGES, MOST_TEXT = 1000, 1_000_000
-"""Pages that are read, and bytes of text that are kept: a text file that goes with a message may have 1 MiB."""
+"""Pages that are read, and bytes of text that are kept: a text file of a message may have 1 MiB."""
 OVERHEAD = 20
-"""Bytes of a page's number, about."""
+"""The approximate bytes of a page's number."""
 LOCKED, DAMAGED, NO_TEXT = "locked", "damaged", "no text"
 
 
@@ -37,9 +37,9 @@ def text_of(data: bytes) -> dict[str, str]:
         if reader.is_encrypted and not reader.decrypt(""):
             return {"why": LOCKED}
         pages = list(pages_of(reader))
-    except MemoryError:  # which is no damage
+    except MemoryError:  # not damaged
         raise
-    except Exception as error:  # pypdf lets through what it meets: ValueError, KeyError, NotImplementedError, …
+    except Exception as error:  # pypdf raises many kinds of errors: ValueError, KeyError, NotImplementedError, …
         # Before its reader is there, only a cipher can need another package.
         is_cipher = isinstance(error, DependencyError) and (reader is None or reader.is_encrypted)
         return {"why": LOCKED if is_cipher else DAMAGED}
@@ -47,7 +47,7 @@ def text_of(data: bytes) -> dict[str, str]:
 
 
 def pages_of(reader: PdfReader) -> Iterator[str]:
-    """The pages that have text, each below its number, as long as there is room; then what is left out."""
+    """The pages that have text, each below its number, up to the limit; then what is left out."""
     room, count = MOST_TEXT, len(reader.pages)
     for number in range(1, min(count, MOST_PAGES) + 1):
         text = reader.pages[number - 1].extract_text().encode("utf-8", "ignore").decode().replace("\0", "").strip()
@@ -63,7 +63,7 @@ def pages_of(reader: PdfReader) -> Iterator[str]:
 
 
 def _left_out(cut: int, first: int, last: int) -> str:
-    """What is not there: the end of page `cut`, if it is one, and the pages from `first` to `last`."""
+    """A note about what is missing: the end of page `cut`, if any, and the pages from `first` to `last`."""
     end = f"Page {cut} is cut off here." if cut else ""
     pages = (
         ""
@@ -77,7 +77,7 @@ def _left_out(cut: int, first: int, last: int) -> str:
 
 def main() -> None:
     for what, most in ((resource.RLIMIT_AS, MEMORY), (resource.RLIMIT_CPU, SECONDS), (resource.RLIMIT_CORE, 0)):
-        with suppress(ValueError, OSError):  # a system that has no such limit, or a stricter one
+        with suppress(ValueError, OSError):  # a system without this limit, or with a stricter one
             resource.setrlimit(what, (most, most))
     print(json.dumps(text_of(sys.stdin.buffer.read())))
 

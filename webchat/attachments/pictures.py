@@ -1,4 +1,4 @@
-"""Pictures, recognised by their first bytes and stripped of all that they say beside what they show."""
+"""Pictures, recognised by their first bytes and stripped of their metadata."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from webchat.attachments.clean import Clean
 from webchat.chat.picture import SUFFIXES, SentPicture
 
 MOST_PIXELS = 100_000_000
-"""Of one picture. A few bytes may stand for any number, and whoever shows it unpacks them all."""
+"""The most pixels of one picture: a few bytes may encode any number, and every viewer decodes them all."""
 _OTHERS = (
     (b"BM", 0, "BMP"),
     (b"II*\0", 0, "TIFF"),
@@ -27,7 +27,7 @@ _OTHERS = (
 
 @dataclass(frozen=True, slots=True)
 class NewPicture:
-    """A picture that is to be sent, and its bytes as they are stored."""
+    """A picture to send, and its bytes as they are stored."""
 
     sent: SentPicture
     data: bytes
@@ -38,7 +38,7 @@ class NewPicture:
 
 
 def media_type_of(data: bytes) -> str | None:
-    """Which kind of picture this is, by its first bytes; None for none that is taken here."""
+    """The media type of the picture, by its first bytes; None if it is not accepted."""
     if data.startswith(png.SIGNATURE):
         return "image/png"
     if data.startswith(b"\xff\xd8\xff"):
@@ -49,12 +49,12 @@ def media_type_of(data: bytes) -> str | None:
 
 
 def other_kind_of(data: bytes) -> str | None:
-    """The name of a kind of picture that is not taken here; None for what is none."""
+    """The name of a picture format that is not accepted; None for anything else."""
     return next((kind for magic, place, kind in _OTHERS if data.startswith(magic, place)), None)
 
 
 def new_picture(name: str, media_type: str, data: bytes) -> NewPicture:
-    """The picture as it is stored and sent, under that name. Raises Broken."""
+    """The picture as it will be stored and sent, under that name. Raises Broken."""
     try:
         clean = _CLEANED[media_type](data)
     except (struct.error, IndexError) as error:

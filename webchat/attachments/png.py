@@ -12,19 +12,19 @@ from webchat.attachments.exif import UPRIGHT, orientation_of, tiff_with
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 LARGEST_PROFILE = 4 * 2**20
-"""Bytes of a colour profile when it is unpacked."""
+"""Bytes of an uncompressed colour profile."""
 _KEPT = frozenset(b"IHDR PLTE IDAT IEND tRNS cHRM gAMA sRGB cICP sBIT bKGD hIST pHYs acTL fcTL fdAT".split())
 
 
 def cleaned(data: bytes) -> Clean:
-    """The picture without text, times, EXIF and XMP data, and what follows its end. Raises Broken."""
+    """The picture without text, times, EXIF and XMP data, and bytes after its end. Raises Broken."""
     kept, size, seen = [SIGNATURE], (0, 0), set[bytes]()
     for kind, body in bounded(_chunks(data)):
         if (kind == b"IHDR") == bool(seen) or (not seen and len(body) != 13):
             raise Broken("is damaged")
         if kind == b"IHDR":
             size = struct.unpack_from(">II", body)
-        # Only one profile is unpacked: any number of small ones would take any time.
+        # Only one profile is decompressed: many small ones could take any amount of time.
         is_left_out = kind == b"iCCP" and seen & {b"iCCP", b"IDAT"}
         kept.append(b"" if is_left_out else _kept(kind, body))
         seen.add(kind)
@@ -52,7 +52,7 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _kept(kind: bytes, body: bytes) -> bytes:
-    """What is kept of a chunk: all of it, a part, or nothing."""
+    """The part of a chunk to keep: all of it, a part, or nothing."""
     if kind == b"eXIf":
         turned = orientation_of(body)
         return _written(kind, tiff_with(turned)) if turned != UPRIGHT else b""
@@ -62,7 +62,7 @@ def _kept(kind: bytes, body: bytes) -> bytes:
 
 
 def _is_small(body: bytes) -> bool:
-    """Whether a packed colour profile is one, and no more than it should be."""
+    """Whether a compressed colour profile is valid and not too large."""
     _, _, packed = body.partition(b"\0")
     unpacking = zlib.decompressobj()
     try:

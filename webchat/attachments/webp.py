@@ -12,11 +12,11 @@ from webchat.attachments.exif import UPRIGHT, orientation_of, tiff_with
 _FRAME = (b"VP8 ", b"VP8L", b"ALPH")
 _KEPT = (*_FRAME, b"ICCP", b"ANIM")
 _EXIF, _XMP = 0x08, 0x04
-"""Flags of the header that say what else is there."""
+"""Flags of the header for optional chunks."""
 
 
 def cleaned(data: bytes) -> Clean:
-    """The picture without EXIF and XMP data, unknown chunks and what follows its end. Raises Broken."""
+    """The picture without EXIF and XMP data, unknown chunks and bytes after its end. Raises Broken."""
     end = 8 + int.from_bytes(data[4:8], "little")
     if end > len(data) or end < 20:
         raise Broken(ENDS_EARLY)
@@ -59,7 +59,7 @@ def _size(kind: bytes, body: bytes) -> tuple[int, int]:
 
 
 def _kept(kind: bytes, body: bytes, turned: int) -> bytes:
-    """What is kept of a chunk: all of it, a part, or nothing."""
+    """The part of a chunk to keep: all of it, a part, or nothing."""
     if kind == b"VP8X":
         flags = body[0] & ~(_EXIF | _XMP) | (_EXIF if turned != UPRIGHT else 0)
         return _written(kind, bytes((flags,)) + body[1:10])
@@ -70,7 +70,7 @@ def _kept(kind: bytes, body: bytes, turned: int) -> bytes:
 
 
 def _tiff(body: bytes) -> bytes:
-    """Some programs write EXIF data as it stands in JPEG."""
+    """Some programs write EXIF data with JPEG's prefix."""
     return body.removeprefix(b"Exif\0\0")
 
 

@@ -1,9 +1,9 @@
-"""The settings: a flag overrides an environment variable, that a saved value, that the default. Knows no user.
+"""The settings. Precedence: flag, environment variable, saved value, default. Knows no user.
 
 Saved settings are a document in the storage, shared by its servers: backend, address, key, model, prompt, temperature,
-memories and theme. All others come from each server's flags and environment. Some differ between servers: where the
-storage is (`home`), `host` and `port`, the proxies before it, log, limits. Some must be the same on all servers of a
-storage: `token`, which signs cookies (`auto` would make each its own), `auth_header`, and the `agent` commands.
+memories and theme. All others come from each server's flags and environment. Some differ between servers: the storage's
+place (`home`), `host` and `port`, proxies, log, limits. Some must be the same on all servers of a storage: `token`,
+which signs cookies (`auto` generates one per server), `auth_header`, and the `agent` commands.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ __all__ = ["SETTINGS", "THEMES", "WORDS", "Setting", "Settings"]
 _DEFAULTS = {setting.name: setting.default for setting in SETTINGS}
 Source = Literal["flag", "environment", "file", "default"]
 BELONGS_TO = {"api_key": "api_key_for", "header": "header_for"}
-"""Saved beside a key or headers: the address that they were saved for. They are never sent to another server."""
+"""The address for which a key, or headers, were saved. They are never sent to another server."""
 
 
 def load(
@@ -34,7 +34,7 @@ def load(
     """The settings, and the source of each value by the field's name.
 
     `explicit` has the flags, or Flask's config, by a setting's key; `None` there means "not given". Texts are parsed.
-    Without `documents` no saved settings are read: that is for finding the storage. Raises InvalidInput, which names
+    Without `documents` no saved settings are read, which is how the storage is found. Raises InvalidInput, which names
     the setting with the invalid value.
     """
     return resolve(explicit or {}, environ or {}, read_saved(documents) if documents else {})
@@ -48,7 +48,7 @@ def resolve(
     A saved key, and saved headers, are used only for the address that they were saved for.
     """
     found = {setting.name: _find(setting, explicit, environ, saved) for setting in SETTINGS}
-    # A key without that note was saved before the note existed, or by hand: it belongs to the address beside it.
+    # A key without this field was saved by an earlier version, or by hand: it belongs to the saved address.
     for name, note in BELONGS_TO.items():
         belongs_to = saved.get(note) or saved.get("base_url") or ""
         if found[name][1] == "file" and not is_same_address(str(belongs_to), found["base_url"][0]):
@@ -99,7 +99,7 @@ def _is_usable(setting: Setting, given: object) -> bool:
 
 
 def read_saved(documents: Documents) -> dict[str, Any]:
-    """What the settings page saved, by a field's name; {} if it cannot be read."""
+    """The saved settings, by field name; {} if they cannot be read."""
     return _read(documents)[0]
 
 
@@ -109,7 +109,7 @@ def is_understood(documents: Documents) -> bool:
 
 
 def saved_now(documents: Documents) -> tuple[dict[str, Any], bool]:
-    """What the settings page saved, and whether all of it is valid. Raises OSError."""
+    """The saved settings, and whether all of them are valid. Raises OSError."""
     return _understood(documents.read(SAVED))
 
 
@@ -139,7 +139,7 @@ def _understood(data: bytes | None) -> tuple[dict[str, Any], bool]:
 
 
 def save(documents: Documents, changes: Mapping[str, Any]) -> None:
-    """Save settings by a field's name; None removes one. Other keys of the document stay.
+    """Save settings by field name; None removes one. Other keys of the document stay.
 
     A copy of a damaged document is kept. Raises InvalidInput, OSError; then nothing has changed.
     """

@@ -1,4 +1,4 @@
-"""The chat's folder, which lay in Amplifier's at first and moves out of it: `amplifier reset` would remove it."""
+"""The chat's folder. It was in Amplifier's at first and is moved out of it: `amplifier reset` would remove it."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from webchat.conventions import (
 )
 
 OURS = ("web-chat-", ".web-chat-", "backup-")
-"""How the names begin of all that is ours in the folder `server`, where others may keep something too."""
+"""The prefix of our files in the folder `server`, which other programs may use, too."""
 
 
 def default_home() -> Path:
-    """The folder if none is set: the chat's own, or Amplifier's as long as everything is still there."""
+    """The default folder: the chat's own, or Amplifier's as long as the data is still there."""
     old, new = AMPLIFIER_HOME.expanduser(), DATA_HOME.expanduser()
     return AMPLIFIER_HOME if _has_sessions(old) and not _has_sessions(new) else DATA_HOME
 
 
 def move_out() -> str:
-    """Move what is ours from Amplifier's folder into the chat's own; returns what to say of it, or "".
+    """Move our files from Amplifier's folder into the chat's own; returns a message for people, or "".
 
-    Called before a server starts. The list of sessions comes last: until it is there the old place counts, and the next
-    start goes on. Nothing is overwritten, and on another disk everything stays where it is. Raises OSError.
+    Called before a server starts. The list of sessions is moved last: until then the old folder is used, and the next
+    start continues. Nothing is overwritten; if the new folder is on another disk, nothing is moved. Raises OSError.
     """
     old, new = AMPLIFIER_HOME.expanduser(), DATA_HOME.expanduser()
     if not _has_sessions(old):

@@ -16,7 +16,7 @@ from webchat.config import values
 class Setting:
     """One setting: its name in `Settings`, and what it means. `parse` raises ValueError.
 
-    secret: it is in no text. saved: the settings page may save it. many: its flag can be repeated.
+    secret: it is never shown. saved: the settings page may save it. many: its flag can be repeated.
     """
 
     name: str
@@ -65,7 +65,7 @@ class Settings:
     )
     backend: str = _setting("local", "What answers: local, openai, acp, mock, or a plug-in.", saved=True)
     model: str = _setting("auto", "Name of the model. The embedded model also accepts FILE.gguf and auto.", saved=True)
-    # Never saved: otherwise whoever may change the settings could run any program.
+    # Never saved: otherwise anybody who may change the settings could run any program.
     agent: tuple[tuple[str, ...], ...] = _setting(
         (),
         "Command that starts an agent with the Agent Client Protocol, such as “opencode acp”. "
@@ -186,13 +186,13 @@ class Settings:
 
     @property
     def amplifier_home(self) -> Path:
-        """Where Amplifier itself keeps its files: the home, if that is not the chat's own."""
+        """Amplifier's own folder: the home, unless that is the chat's own."""
         is_own = self.home == conventions.DATA_HOME
         return (conventions.AMPLIFIER_HOME if is_own else self.home).expanduser()
 
     @property
     def storage(self) -> Path | str:
-        """Where everything is kept, for `storage_at`."""
+        """The path or address of the storage, for `storage_at`."""
         return self.database or self.home.expanduser() / conventions.SERVER_DIR / conventions.WEB_CHAT_SESSIONS_FILENAME
 
 

@@ -1,4 +1,4 @@
-"""Parsers of settings' texts. Each raises ValueError, which says what is needed instead."""
+"""Parsers of settings. Each raises ValueError, whose text says what is expected."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ def _number(text: str) -> float:
 
 
 def database(text: str) -> str:
-    """The address of a database; blank is none."""
+    """The address of a database; blank: none."""
     if text.strip() and not text.strip().startswith(("postgresql://", "postgres://")):
         raise ValueError("the address of a PostgreSQL database begins with postgresql://")
     return text.strip()
 
 
 def port(text: str) -> int:
-    """0 is any free one."""
+    """A port; 0: any free one."""
     number = _whole(text)
     if not 0 <= number <= 65535:
         raise ValueError("a port is a number from 0 to 65535")
@@ -48,7 +48,7 @@ def port(text: str) -> int:
 
 
 def programs(text: str) -> tuple[str, ...] | Literal["auto"]:
-    """Names of programs, by commas; none if blank or "off"."""
+    """Names of programs, separated by commas; none if blank or "off"."""
     names = [name.strip() for name in text.split(",") if name.strip()]
     if names == ["auto"]:
         return "auto"
@@ -98,14 +98,14 @@ def one_of(choices: Sequence[str]) -> Callable[[str], str]:
 
 
 def header_name(text: str) -> str:
-    """The name of an HTTP header; "" for none."""
+    """The name of an HTTP header; "": none."""
     if not re.fullmatch(r"[A-Za-z0-9-]*", text):
         raise ValueError("a header's name is needed, as X-Remote-User")
     return text
 
 
 def headers(text: str) -> tuple[tuple[str, str], ...]:
-    """HTTP headers, "Name: value", one a line."""
+    """HTTP headers, "Name: value", one per line."""
     return tuple(_header(line) for line in text.splitlines() if line.strip())
 
 
@@ -147,12 +147,12 @@ def switch_or_auto(text: str) -> bool | Literal["auto"]:
 
 
 def names(text: str) -> tuple[str, ...]:
-    """Names by commas, in lower case."""
+    """Names separated by commas, in lower case."""
     return tuple(name.strip().lower() for name in text.split(",") if name.strip())
 
 
 def commands(text: str) -> tuple[tuple[str, ...], ...]:
-    """Programs with their arguments, one a line, quoted as in a shell."""
+    """Commands, one per line, quoted as in a shell."""
     try:
         found = tuple(tuple(shlex.split(line)) for line in text.splitlines() if line.strip())
     except ValueError:
@@ -163,7 +163,7 @@ def commands(text: str) -> tuple[tuple[str, ...], ...]:
 
 
 def folders(text: str) -> tuple[str, ...]:
-    """Folders by their whole paths, one a line; "~" is the server's home."""
+    """Absolute paths of folders, one per line; "~" is the server's home."""
     found = tuple(line.strip() for line in text.splitlines() if line.strip())
     if not all(Path(folder).expanduser().is_absolute() for folder in found):
         raise ValueError("a folder's whole path is needed, as /srv/projects")

@@ -1,4 +1,4 @@
-"""Files that survive a crash: a folder of named files, on disk or in memory. Knows nothing of what they hold."""
+"""Files that survive a crash: a folder of named files, on disk or in memory. Knows nothing about their content."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ __all__ = [
 
 
 def atomic_write(path: Path | str, text: str) -> None:
-    """Replace a file by `text` (UTF-8, mode 0600, its folder 0700) in one step, on the disk when this returns.
+    """Atomically replace a file by `text` (UTF-8, mode 0600, its folder 0700); it is on the disk when this returns.
 
     Raises OSError; the file is unchanged then and no temporary file is left.
     """

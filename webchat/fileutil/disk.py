@@ -19,17 +19,17 @@ from webchat.observer import NOBODY, Observer, timed
 
 FOLDER_MODE, FILE_MODE = 0o700, 0o600
 OPEN_AT_ONCE = 25
-"""Files that are written together: each needs a descriptor."""
+"""Files that are written in one batch: each needs a descriptor."""
 
 
 class DiskFolder(Folder):
-    """A folder on disk. What lies in it is never a way out: a link, in a file's place or a subfolder's, is an error.
+    """A folder on disk. A link in place of a file or subfolder is an error, so that nothing leads out of the folder.
 
     The observer is told how long writes take.
     """
 
     def __init__(self, path: Path | str, observer: Observer = NOBODY, *, above: DiskFolder | None = None) -> None:
-        """`above` is the folder that this one must really lie in; without it the path may lead over links."""
+        """`above` is the folder that must really contain this one; without it the path may contain links."""
         self.path, self._above = Path(path), above
         self._location = str(self.path)
         self._observer = observer
@@ -45,7 +45,7 @@ class DiskFolder(Folder):
         return []
 
     def require_no_link(self) -> None:
-        """Raises NotAFile if this folder is a link, and so not in the one above it."""
+        """Raises NotAFile if this folder is a link, and so not really in the folder above."""
         if self._above is not None:
             self._above.require_no_link()
             if os.path.islink(self._location):  # noqa: PTH114  (twice as fast)
@@ -53,14 +53,14 @@ class DiskFolder(Folder):
 
     def stamp(self, name: str) -> Stamp | None:
         try:
-            # Path.stat, and making a path, are several times as slow.
+            # Path.stat, and creating a Path, are several times as slow.
             found = os.stat(f"{self._location}/{name}", follow_symlinks=False)  # noqa: PTH116
         except FileNotFoundError:
             return None
         return Stamp(found.st_size, found.st_mtime_ns, found.st_ino)
 
     def read(self, name: str, offset: int = 0, size: int | None = None) -> bytes | None:
-        # Without Python's file objects, whose making takes longer than the reading.
+        # Without Python's file objects: creating one takes longer than reading.
         try:
             fd, there = self._open(name, os.O_RDONLY)
         except FileNotFoundError:
@@ -85,7 +85,7 @@ class DiskFolder(Folder):
             self._put(name, data, sync=True).close()
 
     def _put(self, name: str, data: bytes, *, sync: bool) -> FileIO:
-        """Put a new file in the place of that name; it is open still."""
+        """Replace the file of that name by a new one, and return it open."""
         self.make()
         fd, temporary = tempfile.mkstemp(prefix=f".{name}.", dir=self.path)  # 0600 from the start
         file = FileIO(fd, "r+b")
@@ -108,7 +108,7 @@ class DiskFolder(Folder):
         self.sync_names()
 
     def _replace_some(self, files: Mapping[str, bytes]) -> None:
-        """All are on their way to the disk before the first is waited for: that takes little longer than one."""
+        """Start writing all files before waiting for the first: that takes little longer than one file."""
         unfinished: set[str] = set()
         with ExitStack() as stack:
             stack.callback(_unlink_all, unfinished)
@@ -149,7 +149,7 @@ class DiskFolder(Folder):
     def begin(self, name: str, data: bytes) -> Log:
         with timed(self._observer, "replace"):
             file = self._put(name, data, sync=False)
-        fcntl.fcntl(file, fcntl.F_SETFL, os.O_APPEND)  # also behind a line that had to be taken back
+        fcntl.fcntl(file, fcntl.F_SETFL, os.O_APPEND)  # even after a line that had to be removed again
         return _DiskLog(file, len(data), self._observer)
 
     def remove(self, *names: str) -> None:
@@ -165,7 +165,7 @@ class DiskFolder(Folder):
             self.sync_names()
 
     def free(self) -> int | None:
-        for folder in (self.path, *self.path.parents):  # where it is not made yet
+        for folder in (self.path, *self.path.parents):  # the folder itself may not exist yet
             with suppress(OSError):
                 state = os.statvfs(folder)
                 return state.f_bavail * state.f_frsize
@@ -211,7 +211,7 @@ class DiskFolder(Folder):
     def _open(self, name: str, flags: int) -> tuple[int, int]:
         """A descriptor, and the file's size in bytes. Raises OSError."""
         self.require_no_link()
-        # Not blocking: the opening of a pipe would otherwise wait for ever for its other end.
+        # Non-blocking: otherwise opening a pipe would wait for its other end for ever.
         fd = os.open(f"{self._location}/{name}", flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, FILE_MODE)
         found = os.fstat(fd)
         if not stat.S_ISREG(found.st_mode):
@@ -224,9 +224,9 @@ class DiskFolder(Folder):
         return fd, found.st_size
 
     def make(self) -> None:
-        """Make the folder, and those above it, if they are not there."""
+        """Create the folder and its parents, if they do not exist."""
         self.require_no_link()
-        # Not mkdir(parents=True): that makes the parents with the umask's mode, readable by others.
+        # Not mkdir(parents=True): it creates the parents with the umask's mode, readable by others.
         missing = []
         folder = self.path
         while not folder.is_dir():
@@ -237,7 +237,7 @@ class DiskFolder(Folder):
             self.sync_names(folder.parent)
 
     def sync_names(self, path: Path | None = None) -> None:
-        """Make the files' names last: a file's fsync does not cover the folder's entry."""
+        """Sync the folder: a file's fsync does not cover the folder's entry."""
         fd = os.open(path or self.path, os.O_RDONLY | os.O_CLOEXEC)
         try:
             os.fsync(fd)
@@ -256,10 +256,10 @@ def _read(fd: int, offset: int, size: int) -> bytes:
 
 
 def _append(fd: int, end: int, data: bytes, *, sync: bool = False) -> int:
-    """Write `data` at the file's end, all of it or nothing; the new size. Raises OSError."""
+    """Append `data`, all of it or nothing; returns the new size. Raises OSError."""
     written = 0
     try:
-        while written < len(data):  # a disk that is all but full takes a part, and says at the next what is wrong
+        while written < len(data):  # a nearly full disk writes a part, and the next call raises the error
             written += os.write(fd, data[written:])
         if sync:
             os.fsync(fd)
@@ -271,7 +271,7 @@ def _append(fd: int, end: int, data: bytes, *, sync: bool = False) -> int:
 
 
 def _start_writing(fd: int) -> None:
-    """Have the system begin to write what is in its cache; some have no way to ask for that, and do not need it."""
+    """Make the system start writing its cache; some systems cannot be asked for that, and do not need it."""
     if hasattr(os, "posix_fadvise"):
         os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
 

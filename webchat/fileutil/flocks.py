@@ -1,4 +1,4 @@
-"""Locks of the system on open files, which it releases when their process ends, however it ends. Knows no folder."""
+"""The system's locks on open files, which it releases whenever their process ends. Knows no folder."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ LOOK_INTERVAL = 0.01
 def acquire(opened: Callable[[], int], timeout: float) -> Callable[[], None] | None:
     """Lock the file for which `opened` returns a new descriptor; returns the function that unlocks it, from any thread.
 
-    None if others have held the lock for `timeout` seconds. A forgotten one is released, too. Raises OSError.
+    None if others have held the lock for `timeout` seconds. The lock is also released if the function is dropped.
+    Raises OSError.
     """
     end = time.monotonic() + timeout
     while True:
@@ -32,7 +33,7 @@ def acquire(opened: Callable[[], int], timeout: float) -> Callable[[], None] | N
 def is_held(fd: int) -> bool:
     """Whether anybody, in this process or another, holds the lock of an open file. The probe is momentary."""
     try:
-        # Shared, so that those who only look do not take each other for a writer. Closing gives it back.
+        # Shared, so that two probes do not take each other for a writer. Closing the file releases it.
         fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
@@ -40,7 +41,7 @@ def is_held(fd: int) -> bool:
 
 
 def _is_ours(file: FileIO) -> bool:
-    """Whether it is locked now, and still the one that others would open."""
+    """Whether the file is locked now, and is still the one that others would open."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -51,5 +52,5 @@ def _is_ours(file: FileIO) -> bool:
 def _release(held: list[FileIO]) -> None:
     while held:
         file = held.pop()
-        fcntl.flock(file, fcntl.LOCK_UN)  # a process that was forked meanwhile may have it open, too
+        fcntl.flock(file, fcntl.LOCK_UN)  # a forked process may have it open, too
         file.close()

@@ -40,14 +40,14 @@ class NoLocks(OSError):
 
 
 class NotAFile(OSError):
-    """A link, a pipe or a device lies where a file or a folder of ours should."""
+    """There is a link, a pipe or a device in place of a file or folder of ours."""
 
     def __init__(self, name: str) -> None:
         super().__init__(errno.ELOOP, f"{name} is not what it should be")
 
 
 class Log(Protocol):
-    """A file that its only writer keeps open: opening it for each line would cost more than the lines."""
+    """A file that its only writer keeps open: opening it for each line would cost more than writing the line."""
 
     def append_line(self, line: bytes) -> None:
         """Append `line` and a newline. Raises OSError; then the file is as it was."""
@@ -63,7 +63,7 @@ class Folder(Protocol):
     """
 
     def sub(self, name: str) -> Folder:
-        """The folder of that name in this one; it is made with its first file."""
+        """The subfolder of that name; it is created with its first file."""
 
     def names(self) -> list[str]:
         """The files' names, in no order; [] if the folder does not exist."""
@@ -90,25 +90,25 @@ class Folder(Protocol):
             self.replace(name, data)
 
     def append_line(self, name: str, line: bytes, *, sync: bool = True) -> int:
-        """Append `line` and a newline, after a newline of its own where a crash left a torn last line.
+        """Append `line` and a newline; first a newline if a crash has left an incomplete last line.
 
         Returns the file's size. With `sync` the line is on the disk when this returns.
         """
 
     def begin(self, name: str, data: bytes) -> Log:
-        """Put whole lines in the file's place as `replace` does, and keep it open for more."""
+        """Replace the file by whole lines, as `replace` does, and keep it open for more."""
 
     def remove(self, *names: str) -> None:
-        """Remove these files; a no-op for those that there are not."""
+        """Remove these files; a no-op for those that do not exist."""
 
     def rename(self, name: str, to: str) -> None:
-        """Give the file another name, of which there may be one; a no-op if there is no such file."""
+        """Rename the file, replacing an existing one of that name; a no-op if there is no such file."""
 
     def free(self) -> int | None:
         """Free bytes; None if unknown."""
 
     def copy(self, name: str, to: str) -> None:
-        """Copy a file over another; nothing if there is none. The same for every folder."""
+        """Copy a file over another; a no-op if there is none. Shared by all kinds of folders."""
         data = self.read(name)
         if data is not None:
             self.replace(to, data)

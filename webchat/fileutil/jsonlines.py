@@ -1,4 +1,4 @@
-"""Reads and writes JSON Lines that may be torn, damaged, or replaced meanwhile. Knows no record's meaning."""
+"""Reads and writes JSON Lines files, which may be incomplete, damaged, or replaced. Knows no record's meaning."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from typing import Any
 from webchat.fileutil import Folder, Stamp
 
 COMPARED = 200
-"""Bytes at the beginning and at the end of what was read by which a file is recognised."""
+"""Bytes at the beginning and the end of the part already read, by which a file is recognised."""
 Record = dict[str, Any]
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]|\xed[\xa0-\xbf]")
-"""One of a pair or a lone one, escaped or as bytes."""
+"""A surrogate, escaped or as bytes: one of a pair, or a lone one."""
 
 
 def dump(record: Mapping[str, Any]) -> bytes:
-    """One record as a line without its newline; lone surrogates, which UTF-8 cannot hold, become "?"."""
+    """One record as a line without its newline; lone surrogates, which UTF-8 cannot encode, become "?"."""
     return _encode(record).encode("utf-8", "replace")
 
 
@@ -29,14 +29,14 @@ def dump_all(records: Iterable[Mapping[str, Any]]) -> bytes:
 
 
 def encode(value: object) -> str:
-    """A value as part of a line. For a text this is far quicker than for a record with one."""
+    """A value as part of a line. Much faster for a string than encoding a whole record."""
     return _encode(value)
 
 
 def parse(data: bytes) -> Iterator[tuple[int, Record | None]]:
     """Each whole line of `data` as (offset of its end, record); None for a line that is not a JSON object.
 
-    A last line without a newline that is no whole record is left for later: its writer may not be done.
+    An incomplete last line without a newline is left for later: its writer may not have finished.
     """
     end, data = 0, _ended(data)
     while (newline := data.find(b"\n", end)) >= 0:
@@ -46,7 +46,7 @@ def parse(data: bytes) -> Iterator[tuple[int, Record | None]]:
 
 
 def _ended(data: bytes) -> bytes:
-    """The data with the newline that its last line lacks, where that is a whole record: so editors leave a file."""
+    """The data, with a newline added if the last line is a whole record: some editors save files like that."""
     rest = data[data.rfind(b"\n") + 1 :]
     return data + b"\n" if rest.strip() and parse_line(rest) is not None else data
 
@@ -69,7 +69,7 @@ def parse_line(line: bytes) -> Record | None:
 
 @dataclass(frozen=True)
 class NewLines:
-    """What has come since the last look: (offset behind the line in bytes, record, None if it is damaged).
+    """The new lines: (offset of the line's end in bytes, record; None if it is damaged).
 
     `afresh`: the file was replaced, or is read for the first time: discard cached state.
     """
@@ -87,19 +87,19 @@ class LineReader:
         self._looked = False
         self._head = self._tail = b""
         self.end = 0
-        """Offset behind the last whole line read, in bytes."""
+        """The offset of the end of the last whole line read, in bytes."""
         self.torn = False
-        """Whether something stands behind it that is no whole record."""
+        """Whether an incomplete record follows."""
 
     def read_on(self) -> NewLines:
-        """The whole lines that are new. Raises OSError."""
+        """The new whole lines. Raises OSError."""
         stamp = self._folder.stamp(self._name)
         if self._looked and stamp == self._stamp:
             return NewLines(False, [])
         grown = self._new_bytes(stamp)
         if grown is None:
             self.end, self._head, self._tail = 0, b"", b""
-        # Where the last line lacks its newline, whoever appends next begins with it: it counts as being there.
+        # If the last line lacks its newline, the next writer adds it first: it counts as present.
         data = _ended(grown if grown is not None else self._folder.read(self._name) or b"")
         start, whole = self.end, data.rfind(b"\n") + 1
         self.end += whole
@@ -110,7 +110,7 @@ class LineReader:
         return NewLines(grown is None, [(start + end, record) for end, record in parse(data)])
 
     def _new_bytes(self, stamp: Stamp | None) -> bytes | None:
-        """What was appended; None if the file is another one. A new file may get the inode of the old one."""
+        """The appended bytes; None if the file was replaced. A new file may get the inode of the old one."""
         before = self._stamp
         if before is None or stamp is None or before.identity != stamp.identity or stamp.size <= before.size:
             return None

@@ -9,9 +9,9 @@ from webchat.fileutil.disk import DiskFolder
 
 
 def link(folder: DiskFolder, name: str, to: DiskFolder) -> bool:
-    """Give a file the same name in another folder, too; returns whether it is there now.
+    """Link a file under the same name into another folder; returns whether it is there now.
 
-    It is not if the file is gone, or if the file system has no such links.
+    It is not if the file is gone, or if the file system has no hard links.
     """
     folder.require_no_link()
     to.make()
@@ -34,7 +34,7 @@ def names_of(folder: DiskFolder, name: str) -> int:
 
 
 def remove_if_empty(folder: DiskFolder) -> None:
-    """Remove a folder, if nothing is in it."""
+    """Remove a folder if it is empty."""
     folder.require_no_link()
-    with suppress(OSError):  # something is in it, or it is gone
+    with suppress(OSError):  # it is not empty, or it is gone
         folder.path.rmdir()

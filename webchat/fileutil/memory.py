@@ -8,7 +8,7 @@ from webchat.fileutil.folder import Folder, Locked, Log, Release, Stamp
 
 
 class MemoryFolder(Folder):
-    """The same in memory, for this process alone."""
+    """A folder in memory, for this process alone."""
 
     def __init__(self) -> None:
         self._files: dict[str, bytes] = {}
@@ -87,4 +87,4 @@ class _MemoryLog:
         self._folder.append_line(self._name, line)
 
     def close(self) -> None:
-        """Nothing is held."""
+        """There is nothing to close."""

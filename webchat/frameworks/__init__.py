@@ -1,8 +1,8 @@
-"""Agents of well-known frameworks as a ChatModelBackend takes them. Imports no framework: an agent brings its own.
+"""Adapts agents of well-known frameworks to ChatModelBackend. Imports no framework: an agent brings its own.
 
     backend = ChatModelBackend(webchat.frameworks.pydantic_ai(agent))
 
-Each question brings the whole conversation along, so what an agent remembers by itself is not used.
+Each question is sent with the whole conversation, so an agent's own memory is not used.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class AgentModel:
     notice = None
 
     def __init__(self, agent: Foreign, method: str, answer: Answer, *, sees: bool | None = False) -> None:
-        """`sees` is None if pictures can be given to it, and its model decides.
+        """`sees` is None if the agent accepts pictures and its model decides.
 
         Raises TypeError for an agent without the method that `answer` calls.
         """
@@ -50,12 +50,12 @@ def openai_agents(agent: Foreign) -> AgentModel:
 
 
 def langgraph(graph: Foreign) -> AgentModel:
-    """For a compiled graph whose state has `messages`, as those of `langchain.agents.create_agent`."""
+    """For a compiled graph whose state has `messages`, like those of `langchain.agents.create_agent`."""
     return AgentModel(graph, "astream", answers.langgraph, sees=None)
 
 
 def langchain(runnable: Foreign) -> AgentModel:
-    """For a chat model of LangChain, or any runnable that takes messages and gives messages or text."""
+    """For a chat model of LangChain, or any runnable that takes messages and returns messages or text."""
     return AgentModel(runnable, "astream", answers.langchain, sees=None)
 
 
@@ -65,5 +65,5 @@ def agno(agent: Foreign) -> AgentModel:
 
 
 def smolagents(agent: Foreign) -> AgentModel:
-    """For `ToolCallingAgent` and `CodeAgent`; each answer has a copy of the agent, with a memory of its own."""
+    """For `ToolCallingAgent` and `CodeAgent`; each answer uses a copy of the agent, with its own memory."""
     return AgentModel(agent, "write_memory_to_messages", answers.smolagents)

@@ -1,4 +1,4 @@
-"""How the agents of each framework answer, as pieces. Tells events apart by the names that the frameworks give them."""
+"""Converts the answers of each framework's agents into pieces. Recognises events by the frameworks' names for them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ async def pydantic_ai(agent: Foreign, messages: Sequence[HistoryItem]) -> Pieces
     of = package_of(agent, "ModelRequest")
     *earlier, question = [message for message in for_pydantic_ai(of, messages) if message["role"] != "system"]
     options: dict[str, Foreign] = {"instructions": system(messages) or None, "infer_name": False}
-    # The agent's own system prompt is left out when there is a history, unless it is put in again.
+    # With a history, the agent's own system prompt would be left out, so add it again.
     if reinject := getattr(sys.modules.get(f"{of.__name__}.capabilities"), "ReinjectSystemPrompt", None):
         options["capabilities"] = [reinject()]
     calls = ToolCalls()
@@ -80,7 +80,7 @@ async def openai_agents(agent: Foreign, messages: Sequence[HistoryItem]) -> Piec
 
 async def langgraph(graph: Foreign, messages: Sequence[HistoryItem]) -> Pieces:
     calls = ToolCalls()
-    # A graph with a checkpointer needs a thread, and one of its own here: the conversation comes along anyway.
+    # A graph with a checkpointer needs a thread id, here a new one, since the whole conversation is sent anyway.
     config = {"configurable": {"thread_id": str(uuid.uuid4())}}
     stream = graph.astream({"messages": as_chat(messages)}, config, stream_mode=["messages", "updates"])
     async with aclosing(stream) as events:
@@ -152,12 +152,12 @@ def smolagents(agent: Foreign, messages: Sequence[HistoryItem]) -> Iterator[Piec
                 case "FinalAnswerStep":
                     yield text(event.output)
     finally:
-        with suppress(RuntimeError):  # it yields once more while it is closed
+        with suppress(RuntimeError):  # it yields once more when it is closed
             run.close()
 
 
 def _own_copy(agent: Foreign, messages: Sequence[HistoryItem]) -> Foreign:
-    """A copy of a smolagents agent that remembers this conversation; what Python code left behind is not shared."""
+    """A copy of a smolagents agent that remembers this conversation; the state of its Python code is not shared."""
     memory = package_of(agent, "TaskStep", "memory")
     timing = package_of(agent, "Timing", "monitoring").Timing(start_time=0.0, end_time=0.0)
     agent = copy(agent)

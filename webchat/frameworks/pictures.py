@@ -1,4 +1,4 @@
-"""Messages with pictures in the shapes that the frameworks take. Imports no framework."""
+"""Formats messages with pictures for the frameworks. Imports no framework."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from webchat.frameworks.pieces import Foreign
 
 
 def as_chat(messages: Sequence[HistoryItem]) -> list[dict[str, Any]]:
-    """As OpenAI's chat completions have them, and LangChain."""
+    """In the format of OpenAI's chat completions, which LangChain uses, too."""
     return Shown(messages).told()
 
 
 def as_responses(messages: Sequence[HistoryItem]) -> list[dict[str, Any]]:
-    """As OpenAI's Responses API has them."""
+    """In the format of OpenAI's Responses API."""
     return [{**message, "content": _of_responses(message["content"])} for message in as_chat(messages)]
 
 
 def for_pydantic_ai(of: Foreign, messages: Sequence[HistoryItem]) -> list[HistoryItem]:
-    """With a list of text and BinaryContent as the content of those that have pictures."""
+    """With a list of text and BinaryContent as the content of messages that have pictures."""
     return [_with_binary(of, message) for message in newest_shown(messages)]
 
 

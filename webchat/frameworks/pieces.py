@@ -1,4 +1,4 @@
-"""What the answers of all frameworks share: tool calls by their ids, and texts. Knows no framework."""
+"""What the answers of all frameworks share: tool calls by id, and texts. Knows no framework."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from webchat.backends import Event, HistoryItem, Piece
 from webchat.chat.parts import Output, ToolCall, ToolStatus
 
 Foreign = Any
-"""A thing of a framework's."""
+"""Any object of a framework."""
 
 
 class ToolCalls:
-    """The tool calls of one answer; each change gives the call as it is now."""
+    """The tool calls of one answer; each change returns the current state of the call."""
 
     def __init__(self) -> None:
         self._open: dict[str, ToolCall] = {}
@@ -26,7 +26,7 @@ class ToolCalls:
         return self._open[id]
 
     def end(self, id: str, result: object, *, failed: bool = False) -> ToolCall | None:
-        """None if no such call is open."""
+        """End a call; None if no such call is open."""
         if id not in self._open:
             return None
         output = () if result is None else (Output(text(result)),)
@@ -45,7 +45,7 @@ def reasoning(text: object) -> Event | None:
 def package_of(agent: object, name: str, module: str = "") -> Foreign:
     """The package of the agent's class, or of one that it extends, or its `module`: the one that has `name`.
 
-    It is loaded, since there is an agent. Raises TypeError if there is none.
+    It is loaded already, since there is an agent. Raises TypeError if there is none.
     """
     for kind in type(agent).__mro__:
         package = kind.__module__.partition(".")[0]
@@ -56,12 +56,12 @@ def package_of(agent: object, name: str, module: str = "") -> Foreign:
 
 
 def system(messages: Sequence[HistoryItem]) -> str:
-    """What is said before all else, or "" if nothing is."""
+    """The system message, or "" if there is none."""
     return str(messages[0]["content"]) if messages[0]["role"] == "system" else ""
 
 
 def text(thing: object) -> str:
-    """What a tool was given or gave, or an answer that is no text."""
+    """The text of a tool's input or output, or of an answer that is not a string."""
     if thing is None or isinstance(thing, str):
         return thing or ""
     if hasattr(thing, "model_dump_json"):
@@ -70,7 +70,7 @@ def text(thing: object) -> str:
 
 
 def field(item: object, *names: str) -> Any:  # noqa: ANN401
-    """The first of these that an object, or a dict in an object's place, has."""
+    """The first of these attributes that an object has; a dict's keys count as attributes."""
     values = (item.get(name) if isinstance(item, Mapping) else getattr(item, name, None) for name in names)
     return next((value for value in values if value is not None), None)
 
@@ -88,7 +88,7 @@ def said(message: Foreign) -> Iterator[Piece | None]:
 
 
 def messages_in(update: Mapping[str, Any]) -> Iterator[Foreign]:
-    """The messages that the nodes of a graph have added."""
+    """The messages that a graph's nodes have added."""
     for change in update.values():
         added = change.get("messages") if isinstance(change, Mapping) else ()
         yield from added if isinstance(added, list | tuple) else (added,)

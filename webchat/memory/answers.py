@@ -26,7 +26,7 @@ class MemoryAnswer:
 def answer(
     store: MemoryStore, action: Action, text: str, owner: str | None = None, *, key: str | None = None
 ) -> MemoryAnswer:
-    """Do what `check_memory_intent` understood; `key` is as in `MemoryStore.remember`. Raises what the store raises."""
+    """Execute the result of `check_memory_intent`; `key` is as in `MemoryStore.remember`. Raises the store's errors."""
     if action == "remember":
         memory = store.remember(text, owner, key=key)
         return MemoryAnswer(_stored_text(memory), action, memory)
@@ -40,7 +40,7 @@ def unused(action: Action) -> MemoryAnswer:
 
 
 def answered_before(store: MemoryStore, action: Action, text: str, said: str, owner: str | None = None) -> MemoryAnswer:
-    """The earlier result of `answer` again; stores nothing. Raises what the store raises."""
+    """Repeat the earlier result of `answer`; stores nothing. Raises the store's errors."""
     if action == "recall":
         return MemoryAnswer(said, action, store.recall(text, owner))
     stored = [memory for memory in store.list(owner) if memory["content"] == text]

@@ -14,9 +14,9 @@ OPENING = "What the person has asked to be remembered, oldest first:"
 
 
 def memory_context(store: MemoryStore, owner: str | None = None) -> str:
-    """The newest 50 memories, a line each, as far as 4,000 characters go; "" if there is none.
+    """The newest 50 memories, one per line, up to 4,000 characters; "" if there are none.
 
-    If they cannot be read the model answers without them.
+    If they cannot be read, the model answers without them.
     """
     try:
         memories = store.list(owner)

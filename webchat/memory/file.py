@@ -38,10 +38,10 @@ class MemoryFile:
     damaged: bool = False
     trash: list[dict[str, Any]] = field(default_factory=list)
     shared: list[dict[str, Any]] | None = None
-    """What another program's file had of the rows without an owner; None if there is no such file."""
+    """The other program's rows, which have no owner; None if it has no file."""
 
     def new_row(self, timestamp: str, content: str, owner: str | None, sent: str | None = None) -> dict[str, Any]:
-        """Add a row; `sent` is a digest of what it came with, by which `sent_with` finds it among the last ones."""
+        """Add a row; `sent` is a digest of its request, by which `sent_with` finds it among the latest rows."""
         row = {
             "id": f"mem-{self.next_id:03}",
             "timestamp": timestamp,
@@ -58,7 +58,7 @@ class MemoryFile:
         return row
 
     def with_new_id(self, row: dict[str, Any]) -> dict[str, Any]:
-        """The row under the next id, by which `sent_with` finds it from now on: its own is another memory's, too."""
+        """The row with a new id, which `sent_with` then finds, too: another memory has its old one."""
         new_id = f"mem-{self.next_id:03}"
         self.next_id += 1
         if sent := self._sent():
@@ -67,7 +67,7 @@ class MemoryFile:
         return {**row, "id": new_id}
 
     def sent_with(self, sent: str, content: str) -> dict[str, Any] | None:
-        """The row that came with this digest, also one in the trash; None if there is none."""
+        """The row with this request's digest, even in the trash; None if there is none."""
         ids = [each.get("id") for each in self._sent() if each.get("key") == sent]
         rows = (row for row in (*self.rows, *self.trash) if row["id"] in ids)
         return next((row for row in rows if row["content"] == content), None)  # another program may have used the id
@@ -81,7 +81,7 @@ def parse(data: bytes) -> MemoryFile:
     """Parses a file; `damaged` if some of it cannot be parsed, and then its text is searched for ids."""
     try:
         top = _load(data)
-    except Exception:  # PyYAML lets through what its constructors raise: ValueError, LookupError, RecursionError, …
+    except Exception:  # PyYAML passes on its constructors' exceptions: ValueError, LookupError, RecursionError, …
         top = "no YAML"
     keys = top if isinstance(top, dict) else {}
     found = keys.get("memories") or []
@@ -105,18 +105,18 @@ def by_time(row: dict[str, Any]) -> tuple[str, int, str]:
 
 
 def said(row: dict[str, Any]) -> tuple[str, str]:
-    """What tells a memory from another, wherever it is kept: when it was said, and what."""
+    """A memory's identity, wherever it is stored: its time and its content."""
     return str(row.get("timestamp") or ""), str(row["content"])
 
 
 def _next_id(kept: object, ids: str) -> int:
-    """The number kept in the file, but above every id in `ids`: rows written by hand, all text of a damaged file."""
+    """The number in the file, but above every id in `ids`: from rows written by hand, or any text of a damaged file."""
     highest = max((int(match[1]) for match in _ID.finditer(ids)), default=0)
     return max(kept if type(kept) is int else 1, highest + 1)
 
 
 def view(row: dict[str, Any]) -> Memory:
-    """A row as callers see it. Written by hand, it may lack keys or hold numbers where texts are meant."""
+    """A row as callers see it. If written by hand, it may lack keys or have numbers in place of strings."""
     tags = row.get("tags") or []
     return {
         "id": str(row["id"]),

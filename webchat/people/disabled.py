@@ -30,16 +30,16 @@ class DisabledPeople:
     """The disabled people, by their names at the proxy. Raises StorageError."""
 
     def __init__(self, documents: Documents, clock: Callable[[], str] = utc_now) -> None:
-        """`clock` gives the present, ISO 8601."""
+        """`clock` returns the time, ISO 8601."""
         self._documents, self._clock = documents, clock
         self._name = documents.of(PEOPLE, None)
         self._read: tuple[object, Mapping[str, Disabled]] | None = None
-        """What was read last, and its version."""
+        """The last read list, and its version."""
 
     def all(self) -> Mapping[str, Disabled]:
-        """The disabled people. While the storage cannot be read they stay as they were.
+        """The disabled people; while the storage cannot be read, the last known ones.
 
-        Raises StorageError if that is not known either: nobody is let in by mistake.
+        Raises StorageError if there are none known either: nobody is let in by mistake.
         """
         known = self._read
         try:
@@ -101,7 +101,7 @@ class _NotUnderstood(OSError):
 
 
 def _content(data: bytes | None) -> dict[str, Any]:
-    """The document, with what this version does not know. Raises _NotUnderstood."""
+    """The document, including keys that this version does not know. Raises _NotUnderstood."""
     try:
         top = {} if data is None else json.loads(data)
     except (ValueError, RecursionError) as error:

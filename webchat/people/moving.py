@@ -1,4 +1,4 @@
-"""Imports files with all that is in them: sessions, and a person's trash, memories and unsent messages.
+"""Imports whole files: sessions, and from a person's export also the trash, memories and unsent messages.
 
 Knows no terminal and no request.
 """
@@ -30,13 +30,13 @@ from webchat.memory import MemoryStore
 
 SESSIONS, TRASH, WAITING = "sessions.jsonl", "trash.jsonl", OF_A_PERSON
 MEMORIES, DELETED = "memories.json", "deleted.json"
-"""The files of such an export; DELETED has for each session in the trash since when it lies there."""
+"""The files of such an export; DELETED has the time of deletion of each session in the trash."""
 MOST_WAITING = 100
-"""The most messages in one session's queue, with those that were taken back."""
+"""The most messages in one session's queue, including those that were taken back."""
 
 
 class Mover:
-    """Imports for one person. What is here already is not imported again."""
+    """Imports for one person. What is already here is not imported again."""
 
     def __init__(
         self,
@@ -49,9 +49,9 @@ class Mover:
         self._manager, self._memory, self._owner, self._may_work_in = manager, memory, owner, may_work_in
 
     def bring_in(self, file: IO[bytes], watch: Watch, together: Together | None = None) -> Report:
-        """Import a file as `Archive.bring_in` does, and of a person's export everything.
+        """Import a file as `Archive.bring_in` does, and a person's export completely.
 
-        Raises StorageError, NoRoom, LimitReached; importing the file again brings in the rest then.
+        Raises StorageError, NoRoom, LimitReached; importing the file again then adds the rest.
         """
         archive, report = self._manager.archive, Report()
         with ExitStack() as stack:
@@ -71,7 +71,7 @@ class Mover:
             return
         try:
             archive = opened(file, watch.bounds)
-        except DAMAGED:  # the import of its sessions has said so
+        except DAMAGED:  # reported by the import of its sessions
             return
         with archive:
             if not {SESSIONS, TRASH, WAITING, MEMORIES} <= {*archive.namelist()}:
@@ -97,7 +97,7 @@ class Mover:
             export.unpack(TRASH, trash, export.watch.bounds.unpacked)
             if not trash.tell():
                 return
-            # A part of the same file: it has the progress of its own, and ends with the whole.
+            # A part of the same file, with its own progress; cancelling ends both.
             report = self._manager.archive.bring_in(trash, self._owner, replace(export.watch), self._may_work_in, mark)
         moved.trash += len(report.imported)
         export.report.add(replace(report, imported=[], grown=[], known=0, empty=0))
@@ -105,7 +105,7 @@ class Mover:
     def _take_back(
         self, record: Mapping[str, Any], here: Callable[[str], Row | None], moved: Moved, report: Report
     ) -> None:
-        """A message that waited is not sent by itself: it is put into the message field of its session."""
+        """A queued message is not sent automatically: it is put into the message field of its session."""
         item, session_id = queued_of(record), record.get("session_id")
         row = here(session_id) if isinstance(session_id, str) else None
         if item is None or row is None:
@@ -117,7 +117,7 @@ class Mover:
                 report.problem(f"the pictures of a message that waits in session {name} are not in the export.")
 
     def _put_back(self, item: QueuedMessage, session_id: str, report: Report) -> bool:
-        """Add it to the queue as taken back; False if it is there, was sent since, or there is no room."""
+        """Add it to the queue as taken back; False if it is there already, has been sent, or there is no room."""
         storage = self._manager.storage
         with storing("A waiting message could not be saved"), storage.queue.changing(session_id) as items:
             is_known = any(known.key == item.key for known in items)
@@ -143,13 +143,13 @@ class Mover:
             report.problem(f"no memory was imported: {error}")
 
     def _here(self) -> Callable[[str], Row | None]:
-        """Returns a function that gives the record that a session of the export has here; None if it is not here."""
+        """Returns a function that finds the record here of a session in the export, or None."""
         here = self._manager.archive.importer.here(self._owner)
         return lambda session_id: here(Brought({"session_id": session_id}, b""))
 
 
 def _is_sent(message: Message, item: QueuedMessage) -> bool:
-    """Whether this is that waiting message; sent from the message field, it has another key."""
+    """Whether this is that queued message; it has another key if it was sent from the message field."""
     is_same = message.role == "user" and message.content == item.text and message.created_at >= item.created_at
     return message.key == item.key or is_same
 
@@ -160,20 +160,20 @@ def _rows(found: object) -> list[dict[str, Any]]:
 
 @dataclass(frozen=True)
 class _Export:
-    """A person's export: its files, of which each may be damaged."""
+    """A person's export; each of its files may be damaged."""
 
     archive: zipfile.ZipFile
     watch: Watch
     report: Report
 
     def object(self, name: str) -> Mapping[str, Any]:
-        """The JSON object that is this file, empty if it is damaged."""
+        """The JSON object in this file, empty if it is damaged."""
         data = io.BytesIO()
         self.unpack(name, data, self.watch.bounds.conversation)
         return self._parsed(name, data.getvalue() or b"{}")
 
     def lines(self, name: str) -> Iterator[Mapping[str, Any]]:
-        """The JSON objects on the lines of this file, an empty one for a damaged line."""
+        """The JSON objects on the lines of this file, an empty one for each damaged line."""
         data = io.BytesIO()
         self.unpack(name, data, self.watch.bounds.conversation)
         data.seek(0)
@@ -190,9 +190,9 @@ class _Export:
         return found if isinstance(found, dict) else {}
 
     def unpack(self, name: str, to: IO[bytes], most: int) -> None:
-        """Copy a file: of a damaged one as much as can be read, nothing of one with more bytes than `most`.
+        """Copy a file: of a damaged one as much as can be read, and nothing if it has more than `most` bytes.
 
-        Either is noted as a problem. Raises Stopped.
+        Both are reported as problems. Raises Stopped.
         """
         try:
             info = self.archive.getinfo(name)

@@ -20,12 +20,12 @@ from webchat.session_store import WebChatSession
 from webchat.storage.protocols import Kept
 
 TRIES = 5
-"""A request that was let in just before may begin something while all is being stopped or removed."""
+"""Tries to stop or remove everything: a request that was let in just before may start something new."""
 
 
 @dataclass(frozen=True)
 class Person:
-    """What one person has. `kept` are their sessions; `memories` counts those in the trash too."""
+    """One person's data. `kept` are their sessions; `memories` counts those in the trash, too."""
 
     name: str | None
     kept: Kept
@@ -35,7 +35,7 @@ class Person:
 
 @dataclass(frozen=True)
 class Removed:
-    """How much was removed."""
+    """The numbers of removed things."""
 
     sessions: int
     memories: int
@@ -52,7 +52,7 @@ class People:
         self._storage = manager.storage
 
     def all(self) -> list[Person]:
-        """Everybody who has a session or a memory, or is disabled; by name, the one without a name first."""
+        """Everybody who has a session or a memory, or is disabled; sorted by name, with the nameless person first."""
         kept = {each.owner: each for each in self._storage.people()}
         memories, disabled = self._memory.counts(), self._disabled.all()
         names = {*kept, *memories, *disabled}
@@ -62,7 +62,7 @@ class People:
         ]
 
     def get(self, name: str) -> Person:
-        """One of them. Raises NoSuchPerson."""
+        """One person. Raises NoSuchPerson."""
         kept, disabled = self._storage.kept_by(name), self._disabled.all().get(name)
         memories = len(self._memory.list(name)) + len(self._memory.trash(name))
         if not (kept.sessions or memories or disabled):
@@ -72,7 +72,7 @@ class People:
     def disable(self, name: str) -> None:
         """Disable this person and stop their answers. Their data stays.
 
-        Raises SessionBusy if something goes on all the same.
+        Raises SessionBusy if an answer could not be stopped.
         """
         self._disabled.disable(name)
         self._stop(name)
@@ -84,7 +84,7 @@ class People:
     def remove(self, name: str) -> Removed:
         """Remove all of this person's data, and disable them. An interrupted call can be repeated.
 
-        Raises NoSuchPerson; SessionBusy if something goes on all the same: what is left is removed the next time.
+        Raises NoSuchPerson; SessionBusy if an answer could not be stopped: the next call removes the rest.
         """
         self.get(name)
         self._disabled.disable(name, removed=True)
@@ -98,8 +98,8 @@ class People:
     def export(self, name: str, file: IO[bytes]) -> list[LeftOut]:
         """Write all of this person's data as a zip, which can be imported; returns the sessions that cannot be read.
 
-        It has `sessions.jsonl` and `trash.jsonl`, as `webchat export` writes them, `waiting.jsonl` with the messages
-        that are not sent yet, and `memories.json`. Raises NoSuchPerson.
+        It has `sessions.jsonl` and `trash.jsonl`, in the format of `webchat export`, `waiting.jsonl` with unsent
+        messages, and `memories.json`. Raises NoSuchPerson.
         """
         self.get(name)
         left_out: list[LeftOut] = []
@@ -122,13 +122,13 @@ class People:
         return left_out
 
     def _waiting(self, sessions: Iterable[WebChatSession]) -> Iterator[bytes]:
-        """The messages that are not sent yet, a line each, with their session."""
+        """The unsent messages, one per line, with their session."""
         for session in sessions:
             for item in self._storage.queue.items(session.session_id):
                 yield jsonlines.dump({"session_id": session.session_id, **item.record()}) + b"\n"
 
     def _stop(self, name: str) -> None:
-        """Stop what is being written for this person, in any process, and take back what waits."""
+        """Stop this person's answers in all processes, and take back queued messages."""
         for _ in range(TRIES):
             busy = {*self._storage.replies.sessions(), *self._storage.queue.sessions()}
             mine = [session.session_id for session in self._manager.store.list_all(name) if session.session_id in busy]
