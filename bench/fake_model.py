@@ -34,6 +34,12 @@ def parted(answer: str) -> tuple[str, float]:
     return text, int(stamp) / 1e6
 
 
+def _models() -> bytes:
+    """The response to GET /v1/models, which some clients want before they ask anything."""
+    listed = json.dumps({"object": "list", "data": [{"id": "fake", "object": "model", "owned_by": "bench"}]}).encode()
+    return b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(listed) + listed
+
+
 def _last_chunks() -> bytes:
     """The stamp, why the answer ended, and the stream's end."""
     stamp = _chunk(delta={"content": f"end{time.monotonic_ns() // 1000}"}, finish_reason=None)
@@ -68,6 +74,10 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._received += data
         head, end, body = self._received.partition(b"\r\n\r\n")
+        if end and head.startswith(b"GET"):
+            self._received = b""
+            self._transport.write(_models())
+            return
         length = re.search(rb"content-length: *(\d+)", head, re.IGNORECASE)
         if end and len(body) >= (int(length[1]) if length else 0):
             self._received = b""

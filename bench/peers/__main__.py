@@ -85,6 +85,8 @@ def _used(program: Program, start: Start, chromium: Any) -> dict[str, str]:  # n
         page.goto(server.url)
         page.wait_for_selector(program.message)
         traffic.settle()
+        if program.greeting:
+            page.locator(program.greeting).click()
         found = {"start": f"{server.took:.1f}", "bytes": f"{traffic.bytes / 1024:.0f}", "requests": str(traffic.count)}
         found["idle"] = f"{server.resident():.0f}"
         before = server.cpu()

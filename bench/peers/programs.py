@@ -21,13 +21,17 @@ class Start:
 
 @dataclass(frozen=True)
 class Program:
-    """`package` is what pip installs; `message` is the selector of the message field."""
+    """`package` is what pip installs; `message` is the selector of the message field.
+
+    `greeting` is the selector of the button that closes what covers the first page, if anything does.
+    """
 
     name: str
     package: str
     command: Callable[[Start], list[str]]
     message: str
     variables: Callable[[Start], Mapping[str, str]] = field(default=lambda start: {})
+    greeting: str = ""
 
 
 def _webchat(start: Start) -> list[str]:
@@ -53,6 +57,7 @@ def _open_webui_variables(start: Start) -> Mapping[str, str]:
     off = ["WEBUI_AUTH", "ENABLE_OLLAMA_API", "ENABLE_TITLE_GENERATION", "ENABLE_TAGS_GENERATION"]
     off += ["ENABLE_FOLLOW_UP_GENERATION", "ENABLE_VERSION_UPDATE_CHECK"]
     keys = {"OPENAI_API_BASE_URL": f"{start.model}/v1", "OPENAI_API_KEY": "none", "WEBUI_SECRET_KEY": "peers"}
+    keys["DEFAULT_MODELS"] = "fake"
     places = {"DATA_DIR": str(start.home), "HF_HUB_OFFLINE": "1", "OFFLINE_MODE": "True"}
     return {**dict.fromkeys(off, "False"), **keys, **places}
 
@@ -63,5 +68,5 @@ PROGRAMS = (
     Program(
         "Streamlit", "streamlit", _streamlit, "textarea", lambda start: {"MODEL": start.model, "HOME": str(start.home)}
     ),
-    Program("Open WebUI", "open-webui", _open_webui, "#chat-input", _open_webui_variables),
+    Program("Open WebUI", "open-webui", _open_webui, "#chat-input", _open_webui_variables, "text=Okay"),
 )
