@@ -263,6 +263,18 @@ def test_messages_that_hang_at_the_disk_do_not_hold_up_the_others_for_long(manag
         assert all(one.result().wait(10) for one in stuck)
 
 
+def test_messages_that_wait_for_a_busy_session_hold_up_no_other(manager):
+    busy, free = (manager.create_session("~").session_id for _ in range(2))
+    release = manager.storage.leases.acquire(busy)
+    with ThreadPoolExecutor(4) as pool:
+        waiting = [pool.submit(manager.post_message, busy, f"number {number}") for number in range(4)]
+        assert manager.post_message(free, "on I go").wait(10)
+        assert not any(one.done() for one in waiting)  # each waits a second for the session
+        release()
+        for one in waiting:
+            one.exception()
+
+
 def test_an_answer_may_take_so_long(limited, backend, gate):
     client = limited(WEBCHAT_ANSWER_TIME="0.4")
     session_id = client.post("/api/session").json["session_id"]

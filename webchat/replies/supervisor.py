@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import Any
 
 from webchat.chat.conversation import Conversation
@@ -97,19 +97,18 @@ class ReplySupervisor:
 
     @contextmanager
     def turn_to_answer(self, session_id: str, client: str | None) -> Iterator[Turn]:
-        """Like `turn`, with a slot for one more answer; callers are served in order.
+        """Like `turn`, with a slot for one more answer; callers that have both are served in order.
 
         Raises TooBusy if no slot is free, in total or for this client.
         """
-        with self._turnstile.passing():
-            place = self.places.take(client)
-            try:
-                lease = self._lease(session_id)
-            except BaseException:
-                place()
-                raise
-            with self._turn(session_id, lease, place) as turn:
-                yield turn
+        place = self.places.take(client)
+        try:
+            lease = self._lease(session_id)  # before the turnstile: a caller that waits for its session delays no other
+        except BaseException:
+            place()
+            raise
+        with self._turn(session_id, lease, place, order=self._turnstile.passing()) as turn:
+            yield turn
 
     def _lease(self, session_id: str) -> Release:
         self.require_open()
@@ -120,10 +119,12 @@ class ReplySupervisor:
         return self._storage.leases.acquire(session_id)
 
     @contextmanager
-    def _turn(self, session_id: str, *releases: Release) -> Iterator[Turn]:
+    def _turn(
+        self, session_id: str, *releases: Release, order: AbstractContextManager[None] | None = None
+    ) -> Iterator[Turn]:
         turn = Turn(session_id, Conversation(), *releases)
         try:
-            with storing("The message could not be saved"):
+            with order or nullcontext(), storing("The message could not be saved"):
                 turn.conversation = self._settled(session_id)
                 yield turn
         finally:
