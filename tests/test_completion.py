@@ -27,11 +27,19 @@ def environment(home):
 @pytest.fixture
 def completed(environment):
     """What bash offers for a line that ends with the word that is being written."""
+    taught = subprocess.run(
+        ["bash", "-c", "_WEBCHAT_COMPLETE=bash_source webchat"],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=environment,
+        check=True,
+    ).stdout
 
     def complete(line: str) -> list[str]:
         words = line.split(" ")
         script = f"""
-            eval "$(_WEBCHAT_COMPLETE=bash_source webchat)"
+            {taught}
             COMP_WORDS=({" ".join(words[:-1])} "{words[-1]}") COMP_CWORD={len(words) - 1}
             _webchat_completion webchat
             printf '%s\\n' "${{COMPREPLY[@]}}"
