@@ -114,8 +114,10 @@ def test_after_the_end_nothing_is_opened_again_and_nothing_said(database, caplog
     storage = storage_at(database)
     storage.probe()
     storage.close()
+    began = time.monotonic()
     with pytest.raises(StorageAway):
         storage.probe()
+    assert time.monotonic() - began < PATIENCE / 2, "what has ended does not come back"
     assert caplog.text == ""
 
 

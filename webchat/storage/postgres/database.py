@@ -179,7 +179,7 @@ class Database:
             try:
                 return call()
             except StorageAway as error:
-                if error.is_refused or time.monotonic() > end or self._joined_connection is not None:
+                if error.is_refused or self._is_closed or time.monotonic() > end or self._joined_connection is not None:
                     raise
             time.sleep(0.1)  # the pool has dropped that connection, and opens another one
 
