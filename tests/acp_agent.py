@@ -1,7 +1,7 @@
-"""An agent that speaks the Agent Client Protocol on standard input and output and does as it is told; no model.
+"""A scripted agent that speaks the Agent Client Protocol on standard input and output, without a model.
 
 The first word of a prompt chooses what it does (see `SCENES`); switches in its arguments make it deviate as real agents
-do. `--folder DIR` has its sessions and the log of all that it was sent.
+do. `--folder DIR` has its sessions and a log of all that it receives.
 """
 
 from __future__ import annotations

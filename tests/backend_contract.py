@@ -1,4 +1,4 @@
-"""What every backend promises, whatever answers behind it. Subclass BackendContract and give it a fixture `case`."""
+"""The contract of every backend. Subclass BackendContract and give it a fixture `case`."""
 
 from __future__ import annotations
 

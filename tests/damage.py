@@ -1,4 +1,4 @@
-"""A small store of everything that the chat keeps, and what may happen to its files."""
+"""A small store with every kind of stored data, and damage that may happen to its files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A PostgreSQL server of the tests' own, and a database for each test. Skips in words where it is not installed."""
+"""A PostgreSQL server for the tests, and a database for each test. Skips with a reason if it is not installed."""
 
 from __future__ import annotations
 

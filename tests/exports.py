@@ -1,4 +1,4 @@
-"""Exports in the shapes that other programs publish, written by hand."""
+"""Exports in other programs' published formats, written by hand."""
 
 from __future__ import annotations
 

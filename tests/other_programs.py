@@ -1,4 +1,4 @@
-"""Folders as other programs write them, by hand in their shapes: Amplifier, Claude Code, Codex."""
+"""Session folders in the formats of Amplifier, Claude Code and Codex, written by hand."""
 
 from __future__ import annotations
 

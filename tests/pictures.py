@@ -1,4 +1,4 @@
-"""Pictures for tests: small ones of each kind, without and with what should not be passed on."""
+"""Small pictures of each kind for tests, with and without metadata that must be removed."""
 
 from __future__ import annotations
 

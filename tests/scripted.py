@@ -1,4 +1,4 @@
-"""A backend that plays what a test has written: pieces, pauses and faults."""
+"""A backend that plays a test's script: pieces, pauses and faults."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An OpenAI-compatible server on a loopback port that does as it is told, faults included, and sees who hangs up.
+"""A scripted OpenAI-compatible server on a loopback port, with faults, which notices when a client hangs up.
 
 with ScriptedServer() as server:
     server.script(says("Hel", "lo"), refuses(429, {"error": {"message": "busy"}}, {"Retry-After": "7"}))

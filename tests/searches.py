@@ -1,4 +1,4 @@
-"""What was said and what somebody looks for, in many scripts: every engine has to agree."""
+"""Messages and queries in many scripts, on which all storage engines must agree."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What plays the embedded model's process, without a model: how it answers, and how it fails."""
+"""A stand-in for the embedded model's process, without a model: it answers and fails as scripted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is stored, as a process of its own would find and change it."""
+"""Reads and changes stored data as a separate process would."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A page in a browser's tab, as far as swaps go: it takes what forms and its stream answer, as htmx would."""
+"""Simulates the swaps of a page in a browser's tab: applies responses of forms and events of its stream like htmx."""
 
 from __future__ import annotations
 

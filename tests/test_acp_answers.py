@@ -1,4 +1,4 @@
-"""What an agent says over the Agent Client Protocol, as pieces of an answer."""
+"""An agent's updates over the Agent Client Protocol become pieces of an answer."""
 
 from __future__ import annotations
 

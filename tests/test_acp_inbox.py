@@ -1,4 +1,4 @@
-"""What waits between an agent that sends and an answer that is read."""
+"""The buffer between an agent and the reader of its answer."""
 
 from __future__ import annotations
 

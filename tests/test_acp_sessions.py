@@ -1,4 +1,4 @@
-"""Which session of an agent has which conversation, over edits, stops, crashes and restarts."""
+"""An agent's sessions follow the conversation over edits, stops, crashes and restarts."""
 
 from __future__ import annotations
 

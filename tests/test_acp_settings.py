@@ -1,4 +1,4 @@
-"""How the chat is told of agents: by flag, variable and Flask's config, and by nothing else."""
+"""Agents are configured by flag, variable and Flask's config, and in no other way."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one person may send in a minute and keep: who reaches a limit is told so, loses nothing, and hinders nobody."""
+"""Limits per person for messages per minute and storage: at a limit a person is told so and loses nothing."""
 
 from __future__ import annotations
 

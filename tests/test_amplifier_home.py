@@ -1,4 +1,4 @@
-"""Beside Amplifier on one machine: homes, memories, project ids, transcripts of its shape."""
+"""webchat beside Amplifier on one machine: homes, memories, project ids, transcripts in its format."""
 
 from __future__ import annotations
 

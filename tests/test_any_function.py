@@ -1,4 +1,4 @@
-"""Any function answers, asynchronous or not; a stop ends its answer at once; what it does wrong is said in words."""
+"""Any function can answer, asynchronous or not; a stop ends its answer at once; its errors are reported in words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The JSON routes: what each answers, what it takes, and what it says when it cannot."""
+"""The JSON routes: responses, accepted input, and errors."""
 
 from __future__ import annotations
 

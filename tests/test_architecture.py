@@ -1,4 +1,4 @@
-"""The page on the architecture names modules and functions that are there."""
+"""The page on the architecture names only modules and functions that exist."""
 
 from __future__ import annotations
 

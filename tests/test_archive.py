@@ -1,4 +1,4 @@
-"""Sessions taken along and brought in: our own export to the byte, and what other programs export."""
+"""Export and import: our own exports to the byte, and those of other programs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures are told by their content, and keep nothing but what they show."""
+"""Pictures are recognised by their content and stripped of metadata."""
 
 from __future__ import annotations
 

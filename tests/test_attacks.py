@@ -1,4 +1,7 @@
-"""Whatever is written into the chat, what comes out is made of harmless parts. In Chromium: browser/test_attacks.py."""
+"""Whatever is written into the chat, the output contains only harmless elements.
+
+In Chromium: browser/test_attacks.py.
+"""
 
 from __future__ import annotations
 

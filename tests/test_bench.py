@@ -1,4 +1,4 @@
-"""The measurements read what pages are sent, and say what they did not come to."""
+"""The benchmarks read what pages receive, and report what they could not measure."""
 
 from __future__ import annotations
 

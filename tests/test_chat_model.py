@@ -1,4 +1,4 @@
-"""A model without memory becomes a backend: what it is asked, and what is remembered of each answer."""
+"""A model without memory as a backend: what it is asked, and which parts of answers are kept."""
 
 from __future__ import annotations
 

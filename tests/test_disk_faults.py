@@ -1,4 +1,4 @@
-"""A disk that is full, read-only, gone, closed to us or slow: what a person sees, and that it recovers by itself."""
+"""A disk that is full, read-only, gone, inaccessible or slow: what a person sees, and that the chat recovers."""
 
 from __future__ import annotations
 

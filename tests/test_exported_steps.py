@@ -1,4 +1,4 @@
-"""What an agent did is readable in exports, and comes back whole from our own."""
+"""An agent's steps are readable in exports, and imported completely from our own."""
 
 from __future__ import annotations
 

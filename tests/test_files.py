@@ -1,4 +1,4 @@
-"""Text files that go with a message: kept with it, told to the model, shown folded."""
+"""Text files attached to a message: stored with it, sent to the model, shown folded."""
 
 from __future__ import annotations
 

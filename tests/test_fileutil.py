@@ -1,4 +1,4 @@
-"""Files that survive a crash: one contract over both folders, and what only a disk can do wrong."""
+"""Files that survive a crash: one contract for both folders, and faults that only a disk has."""
 
 from __future__ import annotations
 

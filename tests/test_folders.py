@@ -1,4 +1,4 @@
-"""In which folder a new session works: chosen where the server allows it, shown, and what the list is narrowed to."""
+"""The folder of a new session: chosen if the server allows it, shown, and a filter of the list."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading along: from any position, in any process, a reader ends with the messages that there are."""
+"""Following a conversation: from any position, in any process, a reader ends up with the stored messages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Formulas are shown as such, with their source; what only looks like one stays text."""
+"""Formulas are shown as such, with their source; what only looks like a formula stays text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Large texts that only garbage holds are given back, however few objects that is."""
+"""Large texts held only by garbage are freed, however few objects there are."""
 
 from __future__ import annotations
 

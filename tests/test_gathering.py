@@ -1,4 +1,4 @@
-"""What a model server sends gathers before it is read; neither an answer's first text nor its end waits for that."""
+"""A model server's events collect before they are read, without delaying an answer's first text or its end."""
 
 from __future__ import annotations
 

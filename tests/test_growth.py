@@ -1,4 +1,4 @@
-"""What is sent of an answer that grows makes the page's HTML into the new one, and is no more than what is new."""
+"""The updates of a growing answer turn the page's HTML into the new one, and contain only additions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every answer says of itself: on each route, in each face, and when it is an error."""
+"""The headers of every response: on each route, in each format, and for errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What machines ask: is it alive, and could it take a message now; if not, a reason that anybody may read."""
+"""Probes: liveness and readiness, with reasons that anybody may read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sessions renamed, pinned, archived, deleted and brought back: by the manager, by forms and from scripts."""
+"""Sessions are renamed, pinned, archived, deleted and restored: by the manager, forms and scripts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an import takes: files of any size and shape, in bounded memory, with an end."""
+"""Imports read files of any size and structure in bounded memory and time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Exports with anything in the place of anything: what can be read comes, nothing breaks, and nothing takes long."""
+"""Exports with arbitrary values anywhere: readable parts are imported, nothing breaks, and nothing takes long."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What comes in by an import or as a file is held to the limits that hold for what people enter."""
+"""Imports and files have the same limits as what people enter."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the real llm writes: its database and its JSON are one conversation. The module needs llm."""
+"""Imports from the real llm: its database and its JSON give the same conversation. Needs llm."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An import as it goes on: it says how far it is, and ends early with what came so far."""
+"""A running import reports its progress; cancelled, it keeps what was imported so far."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several imports at once, and imports that end in the middle: everybody gets what is theirs, and nothing is left."""
+"""Parallel and interrupted imports: everybody gets their own sessions, and nothing is left behind."""
 
 from __future__ import annotations
 

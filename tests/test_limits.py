@@ -1,4 +1,4 @@
-"""What one chat takes on: each limit is a setting, and who reaches it is told so and loses nothing."""
+"""The limits of a chat: each is a setting, and whoever reaches it is told so and loses nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The embedded model answers from a process of its own, in turn, and whatever happens to that process."""
+"""The embedded model answers from a process of its own, in turn, and recovers from failures of that process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What must not go wrong when much does: backends that misbehave, disks that refuse, two at once."""
+"""Failures that must not spread: misbehaving backends, failing disks, concurrent requests."""
 
 from __future__ import annotations
 

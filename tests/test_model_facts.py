@@ -1,4 +1,4 @@
-"""What Ollama, llama.cpp and LM Studio tell of a model beside their list: whether it sees, and its context."""
+"""What Ollama, llama.cpp and LM Studio say about a model besides their list: pictures, and the context's size."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A model file is brought here once, whole, from wherever it can be had, and used only with the right sha256."""
+"""A model file is downloaded once, completely, from any source, and used only with the right sha256."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One person, or everybody, moved to another folder or database with all that is theirs."""
+"""One person, or everybody, moves to another folder or database with all their data."""
 
 from __future__ import annotations
 

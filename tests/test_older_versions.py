@@ -1,4 +1,4 @@
-"""Folders that earlier versions wrote open unchanged, and what needs nothing new is written as they wrote it."""
+"""Folders of earlier versions open unchanged, and data without new features is written in their format."""
 
 from __future__ import annotations
 

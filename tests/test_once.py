@@ -1,4 +1,4 @@
-"""What is sent twice is done once, and what is sent from a page that is out of date is not done: each form."""
+"""Every form is idempotent, and refuses actions from an out-of-date page."""
 
 from __future__ import annotations
 

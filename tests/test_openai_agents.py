@@ -1,4 +1,4 @@
-"""An agent behind an OpenAI-compatible server: its tools work unseen, and its turns are not cheap."""
+"""An agent behind an OpenAI-compatible server: its tool calls are not shown, and its turns are expensive."""
 
 from __future__ import annotations
 

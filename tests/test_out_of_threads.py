@@ -1,4 +1,4 @@
-"""The system gives no more threads, or no more descriptors: what was sent is kept, and all goes on when it does."""
+"""The system has no more threads or descriptors: messages are kept, and everything continues when it has some again."""
 
 from __future__ import annotations
 

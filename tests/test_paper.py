@@ -1,4 +1,4 @@
-"""What `webchat chat` prints of an answer that grows."""
+"""What `webchat chat` prints of a growing answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A connection that is put aside, or brought back, in the very moment in which the server's loop closes it."""
+"""A connection that is parked or taken back at the moment when the server's loop closes it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures that go with a message: seen by the model, shown on the page, kept with the session and with nobody else."""
+"""Pictures of a message: seen by the model, shown on the page, stored with the session, private to its owner."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the contract does not say of PostgreSQL: two servers on one database, and a database that does not answer."""
+"""PostgreSQL beyond the storage contract: two servers on one database, and a database that does not respond."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the README and the page on the files show works as it stands there."""
+"""The examples in the README and the page on the files work as shown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What docs/scripting.md shows works as it stands there: each command, in order, on a real server."""
+"""The examples in docs/scripting.md work as shown: each command, in order, on a real server."""
 
 from __future__ import annotations
 

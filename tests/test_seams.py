@@ -1,4 +1,4 @@
-"""Who uses whom does it by public names, also in tests: what is private may change without notice."""
+"""Modules use only public names of other modules, even in tests: private ones may change without notice."""
 
 from __future__ import annotations
 

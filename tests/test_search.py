@@ -1,4 +1,4 @@
-"""What was said is found, in any script, and the index is made anew whenever it has to be."""
+"""Messages are found, in any script, and the index is rebuilt whenever necessary."""
 
 from __future__ import annotations
 

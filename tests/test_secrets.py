@@ -1,4 +1,4 @@
-"""A key, a password and a token are planted, much is done and goes wrong, and then they are looked for everywhere."""
+"""Secrets never leak: a key, a password and a token are searched for everywhere after many actions and failures."""
 
 from __future__ import annotations
 

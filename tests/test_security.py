@@ -1,4 +1,4 @@
-"""Who may talk to the chat, what its pages may do, and what names from outside reach."""
+"""Access to the chat, the policies of its pages, and file names from outside."""
 
 from __future__ import annotations
 

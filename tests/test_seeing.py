@@ -1,4 +1,4 @@
-"""What models are shown: pictures in each backend's shape, or words for them; and how one is found to see nothing."""
+"""Pictures for models: in each backend's format, or replaced by words; and how a model without vision is recognised."""
 
 from __future__ import annotations
 

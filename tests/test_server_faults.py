@@ -1,4 +1,4 @@
-"""The server under more than it can take: nothing that it accepted is lost, what it refuses it says, pages answer."""
+"""An overloaded server: accepted messages are not lost, refusals are reported, and pages respond."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people choose on the settings page, and what then answers them."""
+"""The settings page: what people can choose, and its effect on answers."""
 
 from __future__ import annotations
 

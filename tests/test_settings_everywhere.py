@@ -1,4 +1,4 @@
-"""What is saved on one server's settings page holds at the next message on every server of the same storage."""
+"""Settings saved on one server apply to the next message on every server of the same storage."""
 
 from __future__ import annotations
 

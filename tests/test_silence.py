@@ -1,4 +1,4 @@
-"""A model that says nothing, or that it has no time: what a person reads meanwhile."""
+"""A silent or busy model: what a person reads meanwhile."""
 
 from __future__ import annotations
 

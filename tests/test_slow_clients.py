@@ -1,4 +1,4 @@
-"""Who sends a request byte by byte, reads no more, or holds many connections, holds no other up and is let go."""
+"""Clients that send byte by byte, stop reading or hold many connections are disconnected and do not block others."""
 
 from __future__ import annotations
 

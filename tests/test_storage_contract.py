@@ -1,4 +1,4 @@
-"""What every storage engine must do, whatever it keeps things in."""
+"""The contract of every storage engine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What comes from elsewhere acts on no terminal: neither by the commands nor by the log."""
+"""Text from elsewhere cannot control a terminal, neither by commands' output nor by the log."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What tools write is shown as a terminal or a diff would show it, and nothing in it acts, whatever it is."""
+"""Tools' output is shown as a terminal or a diff would show it, and nothing in it has an effect."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An agent's answer on its page: what it did stands in order, as cards that fold, and nothing in them acts."""
+"""An agent's answer on its page: its steps in order, as cards that fold, with harmless content."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The right to write in a session is given back, whatever happens."""
+"""A session's lease is released whatever happens."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What others wrote and we ship is what its note says."""
+"""Vendored files are what their note says."""
 
 from __future__ import annotations
 

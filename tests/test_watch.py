@@ -1,4 +1,4 @@
-"""One thread looks for all readers of a process: what it tells them, what it costs, and when it ends."""
+"""One thread polls for all readers of a process: what it reports, what it costs, and when it ends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A script watches a session: all that is shown, then what is new, whoever says it."""
+"""A script watches a session: all shown messages, then every change, whoever makes it."""
 
 from __future__ import annotations
 

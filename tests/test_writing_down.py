@@ -1,4 +1,4 @@
-"""What an answer brings is written down soon, and together where it came together."""
+"""An answer's pieces are written soon, and in one batch if they came together."""
 
 from __future__ import annotations
 

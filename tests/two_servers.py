@@ -1,4 +1,4 @@
-"""Servers on one database, and what is between them and people: pages that connect again, and a network of its own."""
+"""Several servers on one database, with pages that reconnect, and a network namespace of its own."""
 
 from __future__ import annotations
 

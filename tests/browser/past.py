@@ -1,4 +1,4 @@
-"""What a server finds on the disk from before it was started."""
+"""Data on the disk from before a server was started."""
 
 from __future__ import annotations
 

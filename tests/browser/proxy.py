@@ -1,4 +1,4 @@
-"""A network between the browser and the server that fails as told: it cuts pages' streams, or says nothing more."""
+"""A scripted faulty network between browser and server: it cuts pages' streams, or falls silent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Without a script everything else works too, by forms: branches, housekeeping, search, files to and from elsewhere."""
+"""Everything works by forms without JavaScript: branches, housekeeping, search, import and export."""
 
 from __future__ import annotations
 

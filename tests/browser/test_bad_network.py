@@ -1,4 +1,4 @@
-"""A network that cuts, that falls silent, a tab in the background: on return the page is whole."""
+"""After a cut or silent network, or a time in the background, the page is complete again."""
 
 from __future__ import annotations
 

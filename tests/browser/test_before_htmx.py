@@ -1,4 +1,4 @@
-"""What is done with a page that htmx has not taken over yet: it waits for that, and is not lost."""
+"""Actions on a page before htmx has started are delayed until then, and not lost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The field that a message is written in: what sends, what breaks a line, and where the cursor is."""
+"""The message field: which keys send, which break a line, and where the cursor is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an agent offers, in the browser: its choices, its commands, its sessions, and where a session works."""
+"""An agent's controls in the browser: choices, commands, its own sessions, and a session's folder."""
 
 from __future__ import annotations
 

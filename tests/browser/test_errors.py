@@ -1,4 +1,4 @@
-"""What goes wrong with a model is said in a sentence where the answer would be, with a button that helps."""
+"""A model's failures are shown as a sentence in place of the answer, with a helpful button."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Boxes grow with their text, also in browsers that know no `field-sizing`."""
+"""Text boxes grow with their text, even in browsers without `field-sizing`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""In the browser, too, a text that grew is the same as one that came at once, down to its text nodes."""
+"""In the browser, a text that grew equals one that was rendered at once, down to its text nodes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sessions renamed, deleted and brought back in the dropdown and on the page of all sessions."""
+"""Sessions are renamed, deleted and restored in the dropdown and on the page of all sessions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Importing on the page of sessions: how far it is, Cancel, and what came of it."""
+"""Importing on the page of sessions: progress, Cancel, and the report."""
 
 from __future__ import annotations
 

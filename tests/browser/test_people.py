@@ -1,4 +1,4 @@
-"""What a person sees who reaches a limit of their own, or is let in no more: why, and what they have written."""
+"""A person who reaches a limit, or loses access, sees why, and keeps what they have written."""
 
 from __future__ import annotations
 

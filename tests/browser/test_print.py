@@ -1,4 +1,4 @@
-"""A printed conversation: the words and nothing to press, on white, with no code cut off."""
+"""A printed conversation: text without buttons, on white, with no code cut off."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keys that lead somewhere from anywhere on the page, and the list of them."""
+"""Keyboard shortcuts that work anywhere on the page, and the list of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A host's sign-in that has expired: its page is never taken for an answer, and what was written stays."""
+"""A host's expired sign-in: its page is never taken for an answer, and unsent text stays."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a screen reader is told beside what has the focus: by one live region, and once."""
+"""What a screen reader announces besides the focus: one live region, each message once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is swapped away while a person presses it does what it says all the same."""
+"""A button that is swapped away while it is being pressed still has its effect."""
 
 from __future__ import annotations
 

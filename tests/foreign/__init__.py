@@ -1,1 +1,1 @@
-"""Exports of other programs in the shapes that they really have, written by hand."""
+"""Exports of other programs in their real formats, written by hand."""

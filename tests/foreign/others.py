@@ -1,4 +1,4 @@
-"""Exports of programs that need one file each, in the shapes that they really have."""
+"""Exports of programs that need one file each, in their real formats."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How real agents are started so that they ask the scripted model, and touch nothing but a folder of the test's own."""
+"""Starts real agents so that they use the scripted model and touch only the test's own folder."""
 
 from __future__ import annotations
 

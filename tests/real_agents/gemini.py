@@ -1,4 +1,4 @@
-"""The model of Gemini CLI: it is asked and answers in Google's shape, by the same script."""
+"""The scripted model for Gemini CLI, in Google's format."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The model that real agents ask: a scripted server that tells a conversation from what agents ask for themselves."""
+"""The model of real agents: a scripted server that distinguishes the conversation from agents' internal requests."""
 
 from __future__ import annotations
 
