@@ -1,4 +1,4 @@
-"""`python -m bench [NAME…] [--only-fixed]`: measure, print the table, exit 1 where a fixed budget is missed."""
+"""`python -m bench [NAME…] [--only-fixed]`: measure, print the table, exit with 1 if a fixed budget is missed."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ from bench import (
 from bench.figures import Figure, Skipped, Wrong, table
 
 LIMIT = 600
-"""Seconds for everything, of which the usual measurements take about 400; what has not been measured then is named."""
+"""Seconds for everything, of which the usual measurements take about 400; measurements that are left are named."""
 
 
 class OutOfTime(BaseException):
-    """Raised when the time is up, wherever the measurements are: nothing there may take it for an error of its own."""
+    """Raised when the time is up, at any point of a measurement, which must not catch it as an error of its own."""
 
 
 @dataclass(frozen=True)

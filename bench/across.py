@@ -12,7 +12,7 @@ PIECES, RATE, STOPS = 160, 20, 20
 
 
 def two_servers() -> list[Figure]:
-    """An answer on one server, read by a page of the other; then stops, one after another."""
+    """An answer on one server, read by a page of the other; then several stops from the other server."""
     with cluster() as running, processes.home() as home:
         with processes.paced_chat(home / "a", running.url()) as a, processes.paced_chat(home / "b", running.url()) as b:
             reader, writer = Visitor(a), Visitor(b)

@@ -1,4 +1,4 @@
-"""A page that streams a model's answer and does nothing else: what Flask, waitress, the browser and the model cost."""
+"""A baseline: a page that only streams a model's answer: the cost of Flask, waitress, browser and model."""
 
 from __future__ import annotations
 

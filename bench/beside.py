@@ -1,4 +1,4 @@
-"""Long answers beside an earlier state: both ask one model server, at the same time, so that they share the machine."""
+"""Compares long answers with an earlier state: both run in parallel, at one model server, and share the machine."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from bench.long_answer import RATE, WHAT, WORDS
 from bench.processes import Server
 
 FIRST = "300 at 200"
-"""An answer before the one that is measured: what a process does once is not what an answer costs."""
+"""A warm-up answer before the measured one: one-time work of a process is not part of an answer's cost."""
 WIRE, SERVER, RENDERER = 0.4, 0.6, 0.5
 
 
 def long_answers() -> list[Figure]:
-    """What prose with code and tables, a block of code and a table cost, to what they cost then."""
+    """The cost of prose with code and tables, a code block and a table, relative to the earlier state."""
     with ExitStack() as opened:
         sources = opened.enter_context(earlier.sources())
         model = opened.enter_context(processes.writing_model())
@@ -34,7 +34,7 @@ def long_answers() -> list[Figure]:
 
 
 def _sent(shape: str, servers: Sequence[Server]) -> list[Figure]:
-    """What the streams send, and what that costs the servers."""
+    """The bytes of the streams, and their cost for the servers."""
     with ThreadPoolExecutor() as both:
         (cpu_then, bytes_then), (cpu, sent) = both.map(lambda server: _cost(shape, server), servers)
     return [
@@ -52,7 +52,7 @@ def _cost(shape: str, server: Server) -> tuple[float, int]:
 
 
 def _shown(shape: str, servers: Sequence[Server]) -> Figure:
-    """What showing it costs Chromium."""
+    """Chromium's cost of showing it."""
     with browser.several(len(servers)) as browsers:
         sessions = [Visitor(server).new_session() for server in servers]
         pages = [

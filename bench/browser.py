@@ -1,4 +1,4 @@
-"""Chromium, and what a person at it would notice."""
+"""Chromium, and measurements of what a person would notice."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ WATCH = """shown => {
 
 @contextmanager
 def chromium() -> Iterator[Any]:
-    """A browser. Raises Skipped where there is none."""
+    """A browser. Raises Skipped if there is none."""
     with several(1) as (browser,):
         yield browser
 
 
 @contextmanager
 def several(count: int) -> Iterator[list[Any]]:
-    """So many browsers. Raises Skipped where there is none."""
+    """So many browsers. Raises Skipped if there is none."""
     path = os.environ.get("CHROMIUM") or shutil.which("chromium")
     if path is None:
         raise Skipped("no Chromium here: install it, or name one in the variable CHROMIUM")
@@ -76,7 +76,7 @@ def ask(page: Any, text: str) -> None:  # noqa: ANN401
 
 
 def ask_and_time(page: Any, text: str, shown: str) -> float:  # noqa: ANN401
-    """Milliseconds from Enter to the frame that has what the function `shown`, in JavaScript, looks for."""
+    """Milliseconds from Enter to the frame in which the JavaScript function `shown` returns true."""
     page.fill("#messageInput", text)
     page.evaluate(WATCH, shown)
     page.press("#messageInput", "Enter")
@@ -101,7 +101,7 @@ def renderer_cpu(browser: Any) -> float:  # noqa: ANN401
 
 
 class Traffic:
-    """What one page asks the network for, from now on."""
+    """Records one page's network requests from now on."""
 
     def __init__(self, page: Any) -> None:  # noqa: ANN401
         self.requests: dict[str, str] = {}
@@ -116,7 +116,7 @@ class Traffic:
 
     @property
     def bodies(self) -> list[str]:
-        """The addresses whose bodies came over the network, the page's open stream not among them."""
+        """The URLs whose bodies came over the network, without the page's open stream."""
         return [url for key, url in self.requests.items() if key in self._transferred - self._cached]
 
     def _request(self, event: dict[str, Any]) -> None:

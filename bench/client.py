@@ -1,4 +1,4 @@
-"""One visitor without a browser: a connection that is kept, and the few requests that measurements make."""
+"""One visitor without a browser: a persistent connection, and the few requests that measurements need."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Answer:
 
 
 class Visitor:
-    """Asks one server, over one connection."""
+    """Sends requests to one server, over one connection."""
 
     def __init__(self, server: Server) -> None:
         self._connection = HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE)

@@ -1,4 +1,4 @@
-"""Many at once: replies that must come in time, and users whose model is somewhere else."""
+"""Many users in parallel: replies that must come in time, and users with a model server."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def users() -> list[Figure]:
 
 
 def users_beside_earlier() -> list[Figure]:
-    """The same beside an earlier state, in alternating pairs, of which the medians count."""
+    """The same compared with an earlier state, in alternating pairs; the medians count."""
     ratios: list[tuple[float, float]] = []
     with earlier.sources() as sources:
         for _ in range(PAIRS):
@@ -85,7 +85,7 @@ def cost_of_users(*options: str) -> float:
 
 
 def _ask_as_users(*more: str, root: Path = processes.ROOT) -> tuple[dict[str, Any], float]:
-    """What came of it, and the server's CPU for an answer in milliseconds."""
+    """The results of the users, and the server's CPU per answer in milliseconds."""
     with processes.home() as home, processes.fake_model(TOKENS, TOKEN_SECONDS) as model:
         options = ("--base-url", f"{model.url}/v1", "--model", "fake", "--auth-header", PERSON, *more)
         with processes.chat(home, *options, backend="openai", root=root) as server:
@@ -123,7 +123,7 @@ def _lateness(visitor: Visitor, session: str, number: int) -> float:
 
 
 def visit(server: processes.Server, visitor: str, sessions: list[str], *rest: object) -> dict[str, Any]:
-    """What came of visitors who came all at once. Raises Wrong where anything that they got was not right."""
+    """The results of simultaneous visitors. Raises Wrong if anything that they received was wrong."""
     plan = json.dumps([server.port, visitor, sessions, *rest])
     command = [sys.executable, "-m", "bench.load"]
     done = subprocess.run(command, input=plan, capture_output=True, text=True, cwd=processes.ROOT, timeout=90)  # noqa: S603
@@ -138,7 +138,7 @@ def visit(server: processes.Server, visitor: str, sessions: list[str], *rest: ob
 
 
 def _in_time(visitor: str, count: int) -> tuple[list[dict[str, Any]], Figure]:
-    """What came of the visits, and what a piece costs the server."""
+    """The figures of the visits, and the server's cost per piece."""
     with processes.home() as home, processes.paced_chat(home) as server:
         sessions = _sessions(server, count)
         before = server.cpu()
@@ -148,7 +148,7 @@ def _in_time(visitor: str, count: int) -> tuple[list[dict[str, Any]], Figure]:
 
 
 def _latest(visits: Sequence[dict[str, Any]], pieces: int) -> list[Figure]:
-    """How many replies were under way at once, and how late the first pieces of the latest were."""
+    """How many replies ran in parallel, and how late the latest first pieces were."""
     late = [found["late"][:pieces] for found in visits]
     worst = max(quantile(moments, 0.95) for moments in late)
     median = statistics.median(moment for moments in late for moment in moments)
@@ -160,7 +160,7 @@ def _latest(visits: Sequence[dict[str, Any]], pieces: int) -> list[Figure]:
 
 
 def _at_once(visits: Sequence[dict[str, float]]) -> int:
-    """How many replies were under way when most were: one that waits for a thread is not."""
+    """The maximum number of parallel replies; one that waits for a thread does not count."""
     return max(sum(other["began"] <= one["began"] < other["ended"] for other in visits) for one in visits)
 
 

@@ -1,4 +1,4 @@
-"""What PostgreSQL costs beside plain files, and what does not get slower as people and sessions gather in it."""
+"""Compares PostgreSQL with plain files, and shows that it does not get slower with more people and sessions."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ SESSIONS_EACH, FEW, MANY = 20, 50, 50_000
 """Sessions of each person, and people: 1,000 sessions and 1,000,000."""
 ROUNDS = 60
 WRITERS, WRITES = 16, 500
-"""Answers that are written at once, and how often each is."""
+"""Answers that are written in parallel, and how often each one is."""
 DURABLE = {"fsync": "on", "full_page_writes": "on"}
-"""What a database is that has to outlive a loss of power."""
+"""The settings of a database that survives a loss of power."""
 _FILL: tuple[LiteralString, ...] = (
     """INSERT INTO webchat.sessions
     SELECT 's' || n, 'user' || n %% %(people)s, 'list', false, true, n < %(people)s, NULL, '~', NULL, NULL, 1.7e9 + n,
@@ -48,7 +48,7 @@ _FILL: tuple[LiteralString, ...] = (
 
 
 def many_people() -> list[Figure]:
-    """What one person does, with 1,000 sessions of 50 people and with 1,000,000 of 50,000, in turns."""
+    """One person's actions, with 1,000 sessions of 50 people and with 1,000,000 of 50,000, in turns."""
     with cluster({"shared_buffers": "512MB", "max_wal_size": "4GB"}) as running:
         with _chat_of(running, FEW) as few, _chat_of(running, MANY) as many:
             took: dict[str, dict[int, list[float]]] = {name: {FEW: [], MANY: []} for name in _DEEDS}
@@ -58,7 +58,7 @@ def many_people() -> list[Figure]:
                 for people, visitor in chats:
                     for name, deed in _DEEDS.items():
                         spent = deed(visitor, random.randrange(people), people)
-                        if number >= ROUNDS // 6:  # what came before has warmed up the caches
+                        if number >= ROUNDS // 6:  # the caches are warm by now
                             took[name][people].append(spent)
     rows = []
     for name, times in took.items():
@@ -134,7 +134,7 @@ def users() -> list[Figure]:
 
 
 def _writes() -> list[Figure]:
-    """The log of an answer, written as often as can be by one writer and by several."""
+    """The log of an answer, written as fast as possible by one writer and by several."""
     rows = []
     with cluster(DURABLE) as running:
         storage = storage_at(running.url())

@@ -18,7 +18,7 @@ STATE = "33b3496"
 
 @contextmanager
 def sources() -> Iterator[Path]:
-    """A folder with its sources. Raises Skipped where they are not to be had."""
+    """A folder with its sources. Raises Skipped if they are not available."""
     archived = subprocess.run(  # noqa: S603
         ["git", "archive", STATE],  # noqa: S607
         cwd=ROOT,

@@ -1,4 +1,4 @@
-"""A model server that costs next to nothing: the OpenAI API's streamed answers, at a pace, to as many as ask.
+"""A model server that costs next to nothing: streams answers in OpenAI's format, at a pace, to any number of clients.
 
 As real servers do, it begins with a chunk that has a role and no text, and closes a connection when asked to. Without
 a number of tokens it answers "essay 2000 at 50", "code …" and "table …" with words.
@@ -24,7 +24,7 @@ def token(number: int) -> str:
 
 
 def words(tokens: int) -> str:
-    """What an answer comes to, without the stamp at its end."""
+    """The whole text of an answer, without the stamp at its end."""
     return "".join(map(token, range(tokens)))
 
 
@@ -35,7 +35,7 @@ def parted(answer: str) -> tuple[str, float]:
 
 
 def _models() -> bytes:
-    """The response to GET /v1/models, which some clients want before they ask anything."""
+    """The response to GET /v1/models, which some clients need first."""
     listed = json.dumps({"object": "list", "data": [{"id": "fake", "object": "model", "owned_by": "bench"}]}).encode()
     return b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(listed) + listed
 
@@ -105,7 +105,7 @@ class Connection(asyncio.Protocol):
 
 
 class Writer(Connection):
-    """One connection whose answers are what is asked for."""
+    """One connection whose answers have the requested words."""
 
     def __init__(self) -> None:
         super().__init__([], 0.0)
@@ -117,7 +117,7 @@ class Writer(Connection):
 
 
 async def serve(connection: Callable[[], asyncio.Protocol]) -> None:
-    """Answer everything that is asked until the process is ended; the first token comes after one delay."""
+    """Answer all requests until the process is ended; the first token comes after one delay."""
     server = await asyncio.get_running_loop().create_server(connection, "127.0.0.1", 0)
     print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)
     await server.serve_forever()

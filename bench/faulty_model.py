@@ -1,4 +1,4 @@
-"""A model server that answers every second question well and fails at each other one in a way of its own."""
+"""A model server that answers some questions well and fails at the others in many different ways."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 
 GOOD = 60
-"""Of a hundred answers, how many are good."""
+"""How many of a hundred answers are good."""
 STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
 FLOOD = 100 * 2**20
 Writer = asyncio.StreamWriter
@@ -100,11 +100,11 @@ FAULTS: tuple[Callable[[Writer], Awaitable[None]], ...] = (
     _status("500 Internal Server Error"),
 )
 FLOODS = 1
-"""Of a hundred answers, how many are 100 MB long."""
+"""How many of a hundred answers are 100 MB long."""
 
 
 def _answers() -> Iterator[Callable[[Writer], Awaitable[None]]]:
-    """First of all kinds one each, so that whoever asks a while has met them all."""
+    """One of each kind first, so that a longer run meets all of them."""
     yield from random.sample([_good, _flood, *FAULTS], 2 + len(FAULTS))
     while True:
         chosen = random.uniform(0, 100)
@@ -115,7 +115,7 @@ _next_answers = _answers()
 
 
 async def _serve(reader: asyncio.StreamReader, writer: Writer) -> None:
-    # Whoever hangs up is what this is about, not an error.
+    # Clients that hang up are expected here.
     with suppress(OSError, asyncio.IncompleteReadError):
         await reader.readuntil(b"\r\n\r\n")
         act = next(_next_answers)
@@ -136,7 +136,7 @@ async def _close_when_gone(reader: asyncio.StreamReader, writer: Writer) -> None
 
 
 async def main() -> None:
-    """Answer everything that is asked until the process is ended."""
+    """Answer all requests until the process is ended."""
     server = await asyncio.start_server(_serve, "127.0.0.1", 0)
     print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)
     await server.serve_forever()

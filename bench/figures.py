@@ -1,4 +1,4 @@
-"""What a measurement comes to, and the table of it. Knows nothing of how it was measured."""
+"""The figures of measurements, and their table. Knows nothing about how they were measured."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from dataclasses import dataclass
 
 
 class Skipped(Exception):
-    """Raised by a measurement that needs what is not here; its text says what."""
+    """Raised by a measurement that lacks something it needs; the text says what."""
 
 
 class Wrong(Exception):
-    """Raised where what a server sent is not what it should have sent: a time of that is worth nothing."""
+    """Raised if a server sent something wrong: the time of that would be worthless."""
 
 
 @dataclass(frozen=True)
 class Figure:
     """One line of the table. `fixed` figures do not depend on the machine: bytes, requests, ratios.
 
-    `value` is held against `budget`, which is the most that is allowed, or the least with `at_least`; None: no budget,
-    for comparison only. `median` and `p95` are shown where the figure is one of many values.
+    `value` is compared with `budget`, which is the maximum, or with `at_least` the minimum; None: no budget, for
+    information only. `median` and `p95` are shown where the figure is one of many values.
     """
 
     what: str
@@ -47,7 +47,7 @@ def quantile(values: Sequence[float], share: float) -> float:
 
 
 def of_times(what: str, values: Sequence[float], budget: float | None, *, judged: str, unit: str = "ms") -> Figure:
-    """A figure of many values, of which the "median" or the "p95" is held against the budget."""
+    """A figure of many values, whose "median" or "p95" is compared with the budget."""
     median, p95 = statistics.median(values), quantile(values, 0.95)
     return Figure(what, median if judged == "median" else p95, unit, budget, median=median, p95=p95)
 

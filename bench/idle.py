@@ -1,4 +1,4 @@
-"""What open pages cost while nothing happens, and how soon a message then reaches its page."""
+"""The cost of idle open pages, and how soon a message reaches its page."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Many visitors at once, in a process of their own: reads a plan on stdin, writes what came of it on stdout, as JSON.
+"""Many parallel visitors in a process of their own: reads a plan from stdin, writes the results to stdout, as JSON.
 
-Cheap on purpose, since it shares the machine with the server that it measures. Everything that arrives is checked.
+Kept cheap, since it shares the machine with the measured server. Everything that arrives is checked.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ def long_blocks() -> list[Figure]:
 
 
 def wire(shape: str = "essay") -> list[Figure]:
-    """What the stream sends, and what sending it costs the server."""
+    """The bytes of the stream, and the server's cost of sending it."""
     with processes.home() as home, processes.paced_chat(home) as server:
         session = Visitor(server).new_session()
         before = server.cpu()
@@ -40,7 +40,7 @@ def wire(shape: str = "essay") -> list[Figure]:
 
 
 def renderer(shape: str = "essay") -> list[Figure]:
-    """What showing it costs Chromium, in which it must come out as it was said."""
+    """Chromium's cost of showing it; the shown text must be correct."""
     with processes.home() as home, processes.paced_chat(home) as server, browser.chromium() as chromium:
         page = browser.open_page(chromium, server.url)
         browser.ask(page, "essay 20 at 50")

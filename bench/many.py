@@ -1,4 +1,4 @@
-"""What does not get slower as sessions and messages gather."""
+"""Operations that must not get slower with many sessions and messages."""
 
 from __future__ import annotations
 

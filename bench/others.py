@@ -1,4 +1,4 @@
-"""What 20,000 sessions of another program cost: the list of sessions, and how late a change is seen."""
+"""The cost of 20,000 sessions of another program: the list of sessions, and how late a change is seen."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ class PacedBackend:
 
 
 def paced(pieces: Iterator[str], rate: float) -> Iterator[str]:
-    """The pieces on a schedule that does not wait for whoever takes them: a model does not either."""
+    """The pieces on a schedule that does not wait for its reader, like a model."""
     due = time.monotonic()
     for piece in pieces:
         time.sleep(max(0.0, due - time.monotonic()))
