@@ -4,7 +4,7 @@
 
   const $ = (id) => document.getElementById(id);
   const root = document.documentElement;
-  // The one live region: what a screen reader says beside what has the focus.
+  // The one live region: what a screen reader says besides the focus.
   const say = (text) => { $("announcer").textContent = text; };
   const answering = () => document.querySelector('article[data-status="waiting"], article[data-status="streaming"]');
 
@@ -22,8 +22,8 @@
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
   if (zone) document.cookie = `webchat-timezone=${zone}; path=/; max-age=31536000; samesite=lax`;
 
-  // The view follows the answer while it is at the end, and only then. What a person scrolls away from stays put. Who
-  // chose so stays where the answer begins.
+  // The view follows the answer only while it is at the end: it never scrolls against a person. If that is
+  // switched off, the view stays where the answer begins.
   const NEAR = 48;
   const follows = root.dataset.follow !== "off";
   let following = follows;
@@ -34,7 +34,7 @@
     followedTo = root.scrollTop;
   };
   const showArrow = () => { const arrow = $("toEnd"); if (arrow) arrow.hidden = following || distance() < NEAR; };
-  // Who scrolls up to where the page begins gets what was said before; by hand it is a link.
+  // Scrolling up to the page's beginning loads earlier messages; by hand it is a link.
   const bringEarlier = () => {
     const link = $("earlier");
     if (!link || link.dataset.asked || root.scrollTop > innerHeight / 2) return;
@@ -66,12 +66,12 @@
   document.addEventListener("toggle", (event) => fitAll(event.target), true);
   addEventListener("resize", () => fitAll(document));
 
-  // Unsent text is kept for each session, for a month at most, with the key of its form: sent again, it is the same
+  // Unsent text is kept per session, for a month at most, with the key of its form: sent again, it is the same
   // message. `sent` is the text that was last sent with that key.
   const DRAFT = "webchat-draft:";
   let sending = null;
   const MONTH = 2592e6;
-  // Those of temporary chats go with the page.
+  // Drafts of temporary chats go with the page.
   const unsaved = {};
   const draftName = () => DRAFT + ($("chatArea")?.dataset.temporary ?? $("chatArea")?.dataset.url ?? "");
   const keyOf = (field) => field?.form?.elements.key;
@@ -84,7 +84,7 @@
     try {
       delete unsaved[name];
       if (text || back.length) ($("chatArea").dataset.temporary ? unsaved : localStorage)[name] = JSON.stringify({ text, key: keyOf($("messageInput"))?.value, sent, back, at: Date.now() }); else delete localStorage[name];
-    } catch { /* a browser that keeps nothing for this site does without */ }
+    } catch { /* no storage for this site */ }
   };
   const draftOf = (name) => {
     try { return JSON.parse(unsaved[name] ?? localStorage[name]); } catch { return null; /* as above, or somebody else's entry */ }
@@ -124,7 +124,7 @@
     const key = keyOf(field);
     if (!draft || !key) return;
     if (draft.key) key.value = draft.key;
-    // Somebody may have begun to type before this script was there.
+    // Somebody may have begun to type before this script ran.
     const typed = field.value === draft.text ? "" : rest(field.defaultValue, field.value);
     const news = returned().filter(({ value }) => !draft.back?.includes(value)).map(({ dataset }) => dataset.text);
     field.value = joined(...news, draft.text) + typed;
@@ -155,7 +155,7 @@
     if (event.target.value.startsWith("/")) load($("commands"));
   });
 
-  // Pictures and text files go with a message: chosen, dropped or pasted. They are listed below the field.
+  // Pictures and text files are attached: chosen, dropped or pasted. They are listed below the field.
   const showFiles = () => {
     if ($("files")?.files.length) load($("attached"));
     document.dispatchEvent(new Event("files"));
@@ -180,7 +180,7 @@
   document.addEventListener("paste", (event) => {
     const { files } = event.clipboardData ?? {};
     if (event.target.id !== "messageInput" || !files?.length) return;
-    // Spreadsheets and word processors copy a picture of their text as well: the text is what is meant.
+    // Spreadsheets and word processors also copy a picture of their text: the text is meant.
     const isPicture = [...files].every((file) => file.type.startsWith("image/"));
     if (isPicture && event.clipboardData.getData("text/plain")) return;
     event.preventDefault();
@@ -191,7 +191,7 @@
   const panel = () => $("sessionsPanel");
   const isPanelOpen = () => panel()?.matches(":popover-open");
 
-  // Shortcuts; the list of them is a dialog on the page. Where Control is Command, both do.
+  // Shortcuts; the list of them is a dialog on the page. On a Mac, Control and Command both work.
   const showSessions = () => {
     if (isPanelOpen()) { panel().hidePopover(); return; }
     panel().showPopover();
@@ -212,11 +212,11 @@
   const isMeant = (shortcut, target) => {
     if ($("shortcuts")?.open) return false;
     if (shortcut === "/") return !target.closest("input, textarea, select, [contenteditable]");
-    // Escape closes what lies above the page first.
+    // Escape first closes popovers and dialogs.
     if (shortcut === "escape") return answering() && !document.querySelector(":popover-open");
     return shortcut in SHORTCUTS;
   };
-  // A click beside the dialog closes it, also where `closedby` is unknown.
+  // A click beside the dialog closes it, even without `closedby`.
   document.addEventListener("click", (event) => {
     if (!event.target.matches("dialog")) return;
     const { left, right, top, bottom } = event.target.getBoundingClientRect();
@@ -296,7 +296,7 @@
     const button = event.target.closest("button");
     if (!button) return;
     if (button.matches("figure .copy, .formula .copy, [data-source]")) copy(button).catch(() => says(button, "Not copied"));
-    // Stop comes into Send's place: who sends with a double click means no stop with its second half.
+    // Stop replaces Send: the second half of a double click must not stop.
     if (button.matches(".stop") && event.detail > 1) event.preventDefault();
     if (button.id === "shortcutsButton") showShortcuts();
     if (button.matches(".notify")) Notification.requestPermission().then(() => { button.hidden = true; });
@@ -315,7 +315,7 @@
   });
 
   // The sessions panel: filled when it opens, refreshed while it is open, closed by a choice.
-  // What changes while it is asked for is asked for afterwards.
+  // Changes during a request are requested afterwards.
   let listing = false;
   let stale = false;
   const isManaging = () => document.querySelector("#sessionsPanel .manage-row, #rowMenu:popover-open");
@@ -323,7 +323,7 @@
     if (!isPanelOpen()) return;
     if (listing || isManaging()) stale = true; else htmx.trigger("#sessionSearch", "search", { isRefresh: true });
   };
-  // Where a person has begun to change a session meanwhile, a fresh list would take that away.
+  // A fresh list would undo what a person has begun to change.
   document.addEventListener("htmx:before:swap", (event) => {
     if (event.detail.ctx.sourceEvent?.detail?.isRefresh && isManaging()) event.preventDefault();
   });
@@ -373,11 +373,11 @@
     const menu = event.target.closest("[role=menu]");
     const rows = [...(menu ?? panel()).querySelectorAll(menu ? "[role=menuitem]" : "button:not(.manage, [role], [name]), a.row")];
     event.preventDefault();
-    // From the search the way leads down into the list, past the button above it.
+    // From the search, Down leads into the list, past the button above it.
     const from = event.target.id === "sessionSearch" ? 0 : rows.indexOf(document.activeElement);
     rows[Math.min(rows.length - 1, Math.max(0, from + step))]?.focus();
   });
-  // Where the failure of what this form or list asks for is said.
+  // Where a failed request of this form or list is reported.
   const ASKS = "form, #sessionSearch, .manage, [role=menuitem]";
   const problemOf = (source) => $(source.closest("#sessionsPanel, #rowMenu") ? "sessionsProblem" : "problem");
   document.addEventListener("htmx:before:request", (event) => {
@@ -479,7 +479,7 @@
     }
   });
 
-  // A screen reader is told once that an answer has ended, not each of its words, and what notes come onto the page.
+  // A screen reader announces the end of an answer once, not its words, and new notes.
   let told = "";
   const finished = new Set();
   const announce = (quietly) => {
@@ -506,7 +506,7 @@
     if (waiting > before) say("Waiting: your message is sent when the answer has ended");
   };
 
-  // A question is said once. Who allows it is notified if the page is out of sight.
+  // A question is announced once, with a notification, if allowed, when the page is out of sight.
   const asked = new Set();
   const notify = ({ id, title }) => {
     if (asked.has(id) || window.Notification?.permission !== "granted") return;
@@ -546,11 +546,11 @@
     }
   };
 
-  // A lost stream is said, quietly; htmx goes on trying, and the stream goes on where it was.
+  // A lost stream is reported quietly; htmx retries, and the stream continues where it was.
   const lost = (is) => { const line = $("reconnecting"); if (line && line.hidden === is) { line.hidden = !is; say(is ? line.textContent : ""); } };
   document.addEventListener("htmx:sse:error", async ({ target, detail }) => {
     lost(true);
-    // The chat's own sign-in has a status; what else it refuses is no matter of signing in.
+    // The chat's own sign-in has a status; other refusals do not concern signing in.
     const answerer = detail.status ? null : await answererOf(detail.error);
     const isOut = answerer ? isSignIn(answerer) : detail.status === 401;
     // The stream may be back by now.
@@ -625,7 +625,7 @@
   });
   document.addEventListener("submit", (event) => {
     const isMessage = event.target.matches("form.field");
-    // Files can go alone, also those of a message that was taken back.
+    // Files can be sent alone, also those of a message that was taken back.
     if (isMessage && !$("messageInput").value.trim() && !$("files")?.files.length && !document.querySelector("#returned :checked")) {
       event.preventDefault();
       event.stopImmediatePropagation();
@@ -665,7 +665,7 @@
     if (name !== draftName()) keepDraft("", name);
     keepDraft(text);
     fit(field);
-    // htmx drops what is sent before it is through with this answer. What is typed until then is not sent.
+    // htmx drops requests until it has processed this response. Text typed until then is not sent.
     if (isSent && text.trim()) setTimeout(() => { if (sendOn) field.form.requestSubmit(); });
   };
   document.addEventListener("htmx:before:swap", (event) => {
@@ -736,7 +736,7 @@
   // Then htmx sets the attributes as they were sent: without files.
   document.addEventListener("htmx:after:settle", () => { if ($("files")?.files.length && $("messageInput").placeholder) showFiles(); });
 
-  // What is known before a swap and needed after it. Another swap may begin before the first is through.
+  // State saved before a swap for after it. Another swap may begin before the first ends.
   const swaps = new WeakMap();
   document.addEventListener("htmx:before:swap", (event) => {
     const { ctx } = event.detail;
@@ -750,7 +750,7 @@
     });
   });
 
-  // What has the focus may be swapped away: then what has come in its place takes it, or what is nearest around that.
+  // If the focus is swapped away, its replacement gets it, or the nearest element around that.
   const keepFocus = (around) => {
     if (!around.length || document.activeElement !== document.body || touch.matches) return;
     const stops = around.flatMap((id) => [...($(id)?.matches("select") ? [$(id)] : []), ...($(id)?.querySelectorAll("button, a[href], input, .card > summary") ?? [])]);
@@ -785,17 +785,17 @@
     takeReturned();
     dropSent();
     announceWaiting();
-    // An answer that stands in a session which is opened is no news.
+    // An answer in a session that is just opened is not new.
     announce(isOther && !isAsked);
     bringQuestions();
     foldCards();
     keepFocus(around);
-    // Earlier messages come in above: what is being read stays where it is.
+    // Earlier messages are inserted above: the view stays where it is.
     if (fromEnd !== null) root.scrollTop = root.scrollHeight - root.clientHeight - fromEnd;
   });
 
   if (!location.hash || location.hash === "#end") opened(); else watch();
-  // It may have been opened before this script was there.
+  // It may have been opened before this script ran.
   if (isPanelOpen()) bringList();
   filled();
   // The browser does so by itself, but with a frame that may be late: a dialog that is opened before would not give it back.

@@ -1,4 +1,4 @@
-// Completes saved prompts and an agent's commands: "/" at the beginning of the message offers those that go on so. Loaded by
+// Completes saved prompts and an agent's commands after "/" at the beginning of the message. Loaded by
 // chat.js with the first "/" where there are any; without it they are a list below the field.
 (() => {
   "use strict";
@@ -12,7 +12,7 @@
     name: row.querySelector("dt").textContent,
     description: row.querySelector("dd").textContent,
   }));
-  // What begins so comes first, then what has it anywhere. A name that is all there needs no completion.
+  // Names that begin with the text come first, then those that contain it. A complete name needs no completion.
   const matching = (typed) => {
     const found = known().filter(({ name }) => name.toLowerCase().includes(typed.slice(1)));
     const begins = ({ name }) => name.toLowerCase().startsWith(typed);

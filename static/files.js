@@ -1,4 +1,4 @@
-// Shows what goes with a message below its field: small pictures, names, and a button that removes each. Loaded by
+// Shows a message's attachments below its field: small pictures, names, and a button that removes each. Loaded by
 // chat.js with the first file; without it the field's own list of names does.
 (() => {
   "use strict";
@@ -11,7 +11,7 @@
     return file.size > most * 1024 * 1024 ? `${file.name} is too large: ${most} MiB at most.` : "";
   };
 
-  // Drawn, so that the page's policy need not allow pictures from elsewhere than the server.
+  // Drawn on a canvas, so that the page's policy need not allow pictures from elsewhere.
   const draw = async (file, canvas) => {
     try {
       const picture = await createImageBitmap(file, { resizeHeight: 2 * HEIGHT });
@@ -52,7 +52,7 @@
     const files = [...($("files")?.files ?? [])];
     if (!$("attached")) return;
     $("attached").hidden = !files.length;
-    // Files can go alone: Send is ready, as it is with a text.
+    // Files can be sent alone: Send is ready, as with text.
     const field = $("messageInput");
     field.dataset.hint ??= field.placeholder;
     if (files.length) field.removeAttribute("placeholder"); else field.placeholder = field.dataset.hint;
