@@ -37,14 +37,14 @@ from webchat.storage.protocols import Storage
 from webchat.storage.temporary.engine import WithTemporary
 
 HTMX = {"HX-Request": "true"}
-# How long a busy machine takes for an example, or to think of one, is no fault.
+# A busy machine may be slow to generate or run an example: that is not a failure.
 settings.register_profile("any machine", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
 IN_MEMORY = Path("/dev/shm")
 ENOUGH = 4 * 2**30
-"""Bytes free there for the files of a whole run, with as much to spare."""
+"""Bytes that must be free there: twice those of a whole run."""
 LONGEST_FIRST = ("test_two_servers.py", "test_postgres.py", "test_database.py", "test_people_command.py")
-"""What waits longest: begun last, it would be waited for when all else has ended."""
+"""The slowest modules, which start first: started last, everything would wait for them."""
 
 # A disk takes milliseconds for each file that is written for good, and tests write tens of thousands.
 if "TMPDIR" not in os.environ and IN_MEMORY.is_dir() and shutil.disk_usage(IN_MEMORY).free > ENOUGH:
@@ -57,14 +57,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Look less often for garbage: each look goes through all modules and tests, which are none."""
+    """Collect garbage less often: each collection visits all modules and tests, which are not garbage."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 20, 50)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """How hard to be on the server; the defaults leave room for a busy machine."""
+    """Options for the load on the server; the defaults leave room for a busy machine."""
     parser.addoption("--storage", choices=("files", "postgres"), default="files", help="where a chat keeps everything")
     parser.addoption("--kills", type=int, default=10, help="how often it is killed while it answers")
     parser.addoption(
@@ -84,16 +84,16 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, request: pytest.F
             monkeypatch.delenv(name)
     if request.config.getoption("--storage") == "postgres":
         monkeypatch.setenv("WEBCHAT_DATABASE", request.getfixturevalue("database"))
-    # What other programs have on this machine is not looked at.
+    # Other programs' sessions on this machine are not read.
     monkeypatch.setenv("CLAUDE_CONFIG_DIR", "/nonexistent/claude")
     monkeypatch.setenv("CODEX_HOME", "/nonexistent/codex")
-    # Who counts what a model is asked does not count this too; the tests of titles turn it on.
+    # Tests that count a model's requests must not count these; the tests of titles enable them.
     monkeypatch.setenv("WEBCHAT_TITLES", "off")
 
 
 @pytest.fixture(autouse=True)
 def _log_of_commands_ends_with_them() -> Iterator[None]:
-    """A command that a test runs in this process sets the log up for a program of its own."""
+    """Undoes the log settings of a command that a test runs in this process."""
     root, own = logging.getLogger(), logging.getLogger("webchat")
     levels = root.level, own.level
     yield
@@ -111,7 +111,7 @@ def home(tmp_path: Path) -> Path:
 
 @pytest.fixture(params=["files", "memory", "postgres", "with temporary"])
 def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Storage]:
-    """An empty storage, in each engine; the last is the first with temporary sessions beside it."""
+    """An empty storage, in each engine; the last one is the first with temporary sessions."""
     if request.param == "postgres":
         place = request.getfixturevalue("database")
     else:
@@ -130,7 +130,7 @@ def backend() -> ScriptedBackend:
 
 @pytest.fixture(scope="session", autouse=True)
 def _routes_compiled_once() -> Iterator[None]:
-    """Each test has an application of its own; compiling the same routes anew would take most of its making."""
+    """Each test has its own application; compiling the same routes again would take most of its creation."""
     compiled: dict[Any, Callable[..., Any]] = {}
     compile_builder = Rule._compile_builder
 
@@ -164,7 +164,7 @@ def client(app: Flask) -> FlaskClient:
 
 @dataclass(frozen=True)
 class ShownMessage:
-    """One message as it stands on a page."""
+    """One message as shown on a page."""
 
     role: str
     status: str
@@ -265,7 +265,7 @@ class Server:
         self.process.wait()
 
     def terminate(self) -> int:
-        """End it politely: its exit code. All that it printed has been read then."""
+        """End it with SIGTERM; returns its exit code. All of its output has been read by then."""
         self.process.terminate()
         code = self.process.wait(timeout=15)
         for reader in self._readers:
@@ -284,7 +284,7 @@ def preloaded() -> Iterator[Preloaded]:
 def serve(home: Path, preloaded: Preloaded) -> Iterator[Callable[..., Server]]:
     """Starts real servers on this test's folder, and ends them with the test.
 
-    With `afresh` the process is what the command makes, for who looks at its command line or environment.
+    With `afresh` the process is started by the command itself, for tests of its command line or environment.
     """
     started: list[Server] = []
 

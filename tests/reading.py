@@ -1,4 +1,4 @@
-"""How tests read what is not a page, a folder's bytes and an event stream, and how they wait."""
+"""How tests read a folder, a response or an event stream, and wait for a condition."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from werkzeug.test import TestResponse
 
 
 class Whole(FlaskClient):
-    """A client that takes each answer to its end before it looks at it."""
+    """A client that reads each response to its end before returning it."""
 
     def open(self, *args: Any, **kwargs: Any) -> TestResponse:
         return super().open(*args, buffered=True, **kwargs)
@@ -65,12 +65,12 @@ def _event(block: str) -> SentEvent:
 
 
 def chunks(response: TestResponse) -> Iterator[str]:
-    """What an answer sends, piece by piece, as it is made."""
+    """The pieces of a response, as they are produced."""
     return (chunk.decode() for chunk in response.iter_encoded())
 
 
 def read_until(pieces: Iterable[str], enough: Callable[[str], bool]) -> str:
-    """What came until `enough` of the whole so far is true, or until the end."""
+    """The text until `enough(text)` is true, or until the end."""
     text = ""
     for piece in pieces:
         text += piece

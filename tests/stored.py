@@ -18,7 +18,7 @@ from webchat.storage.protocols.documents import Documents
 
 
 class Stored:
-    """What an engine of plain files has of conversations."""
+    """The conversations in an engine of plain files."""
 
     def __init__(self, folder: Folder) -> None:
         self.folder = folder
@@ -32,7 +32,7 @@ def documents_in(folder: Folder) -> FileDocuments:
 
 
 def documents_of(home: Path | str) -> Documents:
-    """What is kept in that home beside conversations."""
+    """The documents of that home."""
     return storage_at(config.Settings(home=Path(home)).storage).documents
 
 
@@ -42,6 +42,6 @@ def settings_path(home: Path) -> Path:
 
 
 def load(explicit: Mapping[str, Any], environ: Mapping[str, str]) -> tuple[config.Settings, dict[str, config.Source]]:
-    """The settings as a server that is told this would have them."""
+    """The settings of a server with these flags and variables."""
     told, _ = config.load(explicit, environ)
     return config.load(explicit, environ, documents_of(told.home))

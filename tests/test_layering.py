@@ -15,7 +15,7 @@ import pytest
 from tests.sources import PACKAGE, tree_of
 
 BASE = {"addresses", "conventions", "errors", "limits", "observer", "reference", "threads"}
-"""Modules for everybody, which know nothing of the chat."""
+"""Base modules that everybody may import, and that know nothing about the chat."""
 MAY_IMPORT = {
     "fileutil": set(),
     "chat": set(),
@@ -124,7 +124,7 @@ MAY_IMPORT = {
         "terminal",
     },
 }
-"""What each part may import beside itself and the base; whatever is not named here may not be imported."""
+"""What each part may import besides itself and the base; nothing else is allowed."""
 ENGINES = ("files", "memory", "postgres", "temporary")
 ASKING = {"isinstance", "issubclass", "hasattr", "getattr", "type"}
 ENTRANCES = {"__init__", "__main__"}

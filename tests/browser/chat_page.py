@@ -44,14 +44,14 @@ class ChatPage:
         return self
 
     def ready(self) -> ChatPage:
-        """Wait until htmx has taken over the page's forms; before, they are sent as without it."""
+        """Wait until htmx has processed the page's forms; before that they are sent without it."""
         self.page.locator("form[data-htmx-powered]").first.wait_for(state="attached")
         return self
 
     def tab(self, path: str | None = None) -> ChatPage:
         """Another window of the same person, at this one's address where none is given: both are seen at once.
 
-        What is done in a tab behind another one is done in two seconds, so slowly does Chromium draw it.
+        Actions in a tab behind another one take two seconds, since Chromium renders it slowly.
         """
         context = self.page.context
         assert context.browser is not None
@@ -103,7 +103,7 @@ class ChatPage:
         return [text.strip() for text in self.page.locator("article.message .content").all_inner_texts()]
 
     def focused(self) -> str:
-        """The id of what has the focus."""
+        """The id of the focused element."""
         return self.page.evaluate("document.activeElement.id")
 
     def scrolled(self) -> float:
@@ -116,7 +116,7 @@ class ChatPage:
         )
 
     def still(self) -> None:
-        """Wait until nothing scrolls any more: a wheel's turn goes on for a moment by itself."""
+        """Wait until nothing scrolls any more: scrolling by the wheel goes on for a moment."""
         self.page.evaluate("delete window.lastScrollTop")
         self.until(STILL)
 

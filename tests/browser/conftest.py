@@ -1,4 +1,4 @@
-"""What the browser tests share: one Chromium, a fresh context for each visitor, and what no page may ever do."""
+"""Fixtures of the browser tests: one Chromium, a fresh context for each visitor, checks that apply to every page."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.conftest import Server
 from tests.scripted_server import ScriptedServer
 
 PATIENCE = 10_000
-"""Milliseconds that a person on a busy machine would wait for anything here."""
+"""The timeout in milliseconds for anything on a page, on a busy machine."""
 FLAGS = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-sync"]
 
 expect.set_options(timeout=PATIENCE)
@@ -93,7 +93,7 @@ def visit(chromium: Browser, troubles: Troubles) -> Iterator[Visit]:
 
 @pytest.fixture
 def model() -> Iterator[ScriptedServer]:
-    """A model server that does as it is told."""
+    """A scripted model server."""
     with ScriptedServer() as server:
         yield server
 
