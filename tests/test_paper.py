@@ -50,3 +50,33 @@ def test_an_answer_that_goes_on_is_printed_once(screen):
     paper.take("delta", {"message_id": "a", "text": "o.\r\n\r\nThree."})
     paper.take("message", answer("One.\r\n\r\nTwo.\r\n\r\nThree.", "complete"))
     assert "".join(screen.printed).split() == ["One.", "Two.", "Three."]
+
+
+def asked(title="Bash", **call):
+    """What is printed of a question about this call."""
+    screen = Recorded()
+    call = {"type": "tool_call", "id": "t", "title": title, "kind": "execute", "status": "pending", **call}
+    options = [{"id": "y", "name": "Allow", "kind": "allow_once"}]
+    question = {"type": "permission", "id": "p", "title": title, "tool_call": "t", "status": "open"}
+    parts = [call, {**question, "options": options, "choice": None, "by": None}]
+    Paper(screen).take("messages", {"messages": [{**answer(""), "parts": parts}]})
+    return "".join(screen.printed)
+
+
+def test_a_question_shows_what_its_tool_is_given_line_by_line():
+    given = "ls # list\nrm -r x\u202e\x1b[2K"
+    assert asked(input=given, output=[]) == "? Bash\n  │ ls # list\n  │ rm -r x\ufffd␛[2K\n  1  Allow\n"
+    assert asked(title=given, input="", output=[]).startswith("? ls # list ⏎ rm -r x")
+    assert asked(title="ls", input="ls", output=[]) == "? ls\n  1  Allow\n"
+
+
+def test_a_question_shows_the_output_that_it_is_about():
+    command = {"type": "terminal", "text": "rm -r x\n"}
+    diff = {"type": "diff", "path": "a.sh", "old": "one\n", "new": "one\ntwo\n"}
+    shown = asked(input="", output=[command, diff])
+    assert shown == "? Bash\n  │ rm -r x\n  │ a.sh\n  │   one\n  │ + two\n  1  Allow\n"
+
+
+def test_a_question_says_how_much_of_a_long_input_it_leaves_out():
+    shown = asked(input="x" * 20_000, output=[{"type": "terminal", "text": "y"}])
+    assert "  │ (4,001 more characters are left out)\n" in shown

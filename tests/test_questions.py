@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 import pytest
 from bs4 import BeautifulSoup
@@ -47,6 +48,9 @@ def test_a_script_sees_the_parts_and_the_question(client, ask):
         "title": "Run ls?",
         "tool_call": "call-1",
         "options": [option.record() for option in OPTIONS],
+        "input": RUNNING.input,
+        "output": [],
+        "left_out": 0,
     }
     question, answer = body["messages"]
     assert question["parts"] == [{"type": "text", "text": "do it"}]
@@ -182,6 +186,36 @@ def test_the_frame_without_a_script_shows_the_question_and_goes_on(client, ask, 
     assert rest.select_one(".chosen").get_text(" ", strip=True) == "Run ls? You chose: Allow"
     assert "It is empty." in rest.get_text()
     assert "Let me look." not in rest.get_text(), "what was sent is not sent again"
+
+
+def test_the_frame_and_scripts_show_what_the_agent_would_change(client, backend, manager, session_id):
+    output = (Diff("a.sh", "one\n", "one\nrm -r x\n"), Terminal("rm -r y"))
+    backend.plays(replace(RUNNING, input="", output=output), ASKED, backend.has_chosen, "Done.")
+    manager.post_message(session_id, "do it")
+    until(lambda: manager.conversation(session_id).last.questions)
+    frame = read_until(
+        chunks(client.get(f"/sessions/{session_id}/reply", buffered=False)), lambda text: "</form>" in text
+    )
+    form = BeautifulSoup(frame, "html.parser").select_one("form.question")
+    assert "rm -r x" in form.select_one(".diff").get_text()
+    assert form.select_one(".output").get_text(strip=True) == "rm -r y"
+    waiting = client.get(f"/sessions/{session_id}/waiting").json["waiting"]
+    assert waiting["output"] == [block.record() for block in output]
+    manager.stop(session_id)
+
+
+def test_a_long_diff_is_cut_to_its_changes(client, backend, manager, session_id):
+    same = "".join(f"line {number} of many\n" for number in range(3_000))
+    output = (Diff("a.sh", same, f"{same}the change\n"), Terminal("x" * 20_000))
+    backend.plays(replace(RUNNING, output=output), ASKED, backend.has_chosen, "Done.")
+    manager.post_message(session_id, "do it")
+    until(lambda: manager.conversation(session_id).last.questions)
+    waiting = client.get(f"/sessions/{session_id}/waiting").json["waiting"]
+    diff, printed = waiting["output"]
+    assert diff["new"].endswith("line 2999 of many\nthe change\n")
+    assert len(diff["new"]) < 200
+    assert waiting["left_out"] == 20_000 - len(printed["text"]) > 0
+    manager.stop(session_id)
 
 
 def test_a_script_that_streams_the_answer_is_told_of_the_question(client, backend, session_id):

@@ -9,6 +9,7 @@ JOINERS = "\u200c\u200d\u00ad"
 """Joiners and non-joiners, which Persian words and emoji families need, for example."""
 TURNING = re.compile("[\u202a-\u202e\u2066-\u2069]")
 """Bidirectional control characters."""
+_LINE_ENDS = re.compile("\\s*[\n\r\v\f\x85\u2028\u2029]\\s*")
 
 
 def one_line(text: str) -> str:
@@ -17,6 +18,11 @@ def one_line(text: str) -> str:
         return text.strip()
     shown = "".join(" " if _acts(char) else char for char in text)
     return re.sub(r"\s+", " ", shown).strip(JOINERS + " ")
+
+
+def marked_line(text: str) -> str:
+    """The same with a sign for each line end, where the lines are commands: the second must not look like a comment."""
+    return one_line(_LINE_ENDS.sub(" ⏎ ", text.strip()))
 
 
 def _acts(char: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from webchat.chat.asked import about
 from webchat.chat.message import IN_FLIGHT
 from webchat.terminal.blocks import finished, one_kind_of_line_end
 from webchat.terminal.client import Fields
@@ -111,7 +112,7 @@ class Article:
                 self._text(texts, part["text"], whole=not grows or number < len(message["parts"]) - 1)
                 texts += 1
             elif part["type"] != "text":
-                self._part(number, part)
+                self._part(number, part, message)
         if not grows:
             self._end(message)
 
@@ -128,13 +129,16 @@ class Article:
             self._screen.line()
         self._printed[number], self.tail = text[:end], text[end:]
 
-    def _part(self, number: int, part: Fields) -> None:
+    def _part(self, number: int, part: Fields, message: Fields) -> None:
         kind = part["type"]
         if kind == "tool_call" and part["status"] in ("done", "failed"):
             self._once(f"tool {part['id']}", tool_line(part), ASIDE)
         elif kind == "permission":
-            told = question_text(part) if part["status"] == "open" else question_line(part)
-            self._once(f"question {part['id']} {part['status']}", told, "bold")
+            is_open = part["status"] == "open"
+            asked = part | about(part["tool_call"], message["parts"])
+            told = question_text(asked) if is_open else question_line(part)
+            # Printed again if more has become known of what it is about.
+            self._once(f"question {part['id']} {hash(told)}", told, "bold")
         elif kind in ("note", "file", "picture", "plan"):
             self._once(f"{kind} {number} {part_text(part)}", part_text(part), ASIDE)
 

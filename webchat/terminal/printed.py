@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, TextIO
 
-from webchat.terminal.safe import SafePieces, safe_line
+from webchat.chat.asked import diff_lines
+from webchat.chat.plain import marked_line
+from webchat.terminal.safe import SafePieces, safe, safe_line
 
 if TYPE_CHECKING:
     from webchat.terminal.client import Fields
@@ -65,9 +67,30 @@ class AskedHere:
 
 
 def question_text(question: Fields) -> str:
-    """The question with its numbered options."""
+    """The question with what it is about, and its numbered options."""
+    title = marked_line(question["title"])
+    shown = [f"  │ {line}" for line in _about(question, title)]
     options = (f"  {number}  {safe_line(each['name'])}" for number, each in enumerate(question["options"], 1))
-    return "\n".join([f"? {safe_line(question['title'])}", *options])
+    return "\n".join([f"? {safe(title)}", *shown, *options])
+
+
+def _about(question: Fields, title: str) -> Iterator[str]:
+    """The lines of its tool call's input and output, if the title does not say it all."""
+    given = question.get("input", "").strip("\r\n")
+    if given != title:
+        yield from _lines(given)
+    for block in question.get("output", ()):
+        if block["type"] == "diff":
+            yield safe_line(block["path"])
+            yield from diff_lines(safe(block["old"] or ""), safe(block["new"]))
+        else:
+            yield from _lines(block["text"].strip("\r\n"))
+    if left_out := question.get("left_out"):
+        yield f"({left_out:,} more characters are left out)"
+
+
+def _lines(text: str) -> list[str]:
+    return safe(text).split("\n") if text else []
 
 
 def chosen_option(question: Fields, line: str) -> str | None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from webchat.chat.plain import marked_line
 from webchat.chat.session import short_id
 from webchat.terminal.safe import safe, safe_line
 
@@ -45,14 +46,14 @@ def part_text(part: Fields) -> str:
 
 
 def tool_line(part: Fields) -> str:
-    return f"{TOOL_MARKS[part['status']]} {safe_line(part['title'] or part['kind'])}"
+    return f"{TOOL_MARKS[part['status']]} {safe(marked_line(part['title'] or part['kind']))}"
 
 
 def question_line(part: Fields) -> str:
     """An agent's question, with its answer if there is one."""
     chosen = [safe_line(option["name"]) for option in part["options"] if option["id"] == part.get("choice")]
     told = chosen[0] if chosen else "not answered" if part["status"] == "cancelled" else "waits for an answer"
-    return f"? {safe_line(part['title'])} – {told}"
+    return f"? {safe(marked_line(part['title']))} – {told}"
 
 
 def session_line(row: Fields) -> str:

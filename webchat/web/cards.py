@@ -5,7 +5,7 @@ from __future__ import annotations
 from base64 import b64decode
 from binascii import Error as NotBase64
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from typing import Any
 
@@ -13,12 +13,12 @@ from markupsafe import Markup
 
 from webchat.chat.message import Message
 from webchat.chat.parts import Block, Diff, Permission, Picture, Terminal, Text, ToolCall
-from webchat.chat.plain import one_line
+from webchat.chat.plain import marked_line, one_line
 from webchat.render.diffs import Diffed, diff
 from webchat.render.terminal import plain, terminal
 from webchat.web.bodies import Body
 from webchat.web.context import chat_of, link, owner, session_link
-from webchat.web.parts import Item, folded, items_of, name_of, runs_of
+from webchat.web.parts import Item, asked_in, folded, items_of, name_of, runs_of
 from webchat.web.templates import render_template
 
 SHOWN, SHOWN_LIVE = 16_000, 2_000
@@ -100,11 +100,13 @@ def item_html(message: Message, item: Item, session_id: str, body: Body | None =
 
 
 def question_html(message: Message, asked: Permission, session_id: str, element_id: str) -> Markup:
-    """A question as a form for a frame, with its tool's input; once answered, the choice."""
-    calls = (part for part in message.parts if isinstance(part, ToolCall) and part.id == asked.tool_call)
-    given = next((_excerpt(call.input.rstrip("\n"), SHOWN, plain) for call in calls), None)
-    context = {"asked": asked, "session_id": session_id, "element_id": element_id, "framed": True, "given": given}
+    """A question as a form for a frame, with its tool's input and output; once answered, the choice."""
+    item = asked_in(message, asked.id)
+    call = item.part if item and isinstance(item.part, ToolCall) else None
+    context = {"asked": asked, "session_id": session_id, "element_id": element_id, "framed": True, "part": call}
     context["page_url"] = session_link(session_id)
+    if item and call:
+        context |= _card_context(message, item, replace(call, title=asked.title), session_id)
     return Markup(render_template("webchat/_question.html", **context, **_SHARED))  # noqa: S704
 
 
@@ -115,11 +117,11 @@ def _card_context(message: Message, item: Item, call: ToolCall, session_id: str)
     given = call.input.rstrip("\n")
     return {
         "is_live": is_live,
-        "title": one_line(call.title),
+        "title": marked_line(call.title),
         "state": "asking" if item.is_asking else "left" if call.was_left else call.status,
         "took": call.took,
         # The title of a command's call often is the command: then a command of one line is shown only once.
-        "given": _excerpt(given, most, plain) if given.strip() != one_line(call.title) else None,
+        "given": _excerpt(given, most, plain) if given.strip() != marked_line(call.title) else None,
         "blocks": [_shown(block, most) for block in call.output],
         "input_url": partial(link, "part_input", **where),
         "output_url": lambda place: link("part_output", **where, place=place),
@@ -180,5 +182,5 @@ _STATES = {
     "failed": "Failed",
     "left": "Not finished",
 }
-_SHARED = {"name_of": name_of, "owner": owner, "line": one_line, "kinds": _KINDS, "states": _STATES}
+_SHARED = {"name_of": name_of, "owner": owner, "line": marked_line, "kinds": _KINDS, "states": _STATES}
 """The values that the templates need for every part."""

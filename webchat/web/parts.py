@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from itertools import groupby
 
+from webchat.chat.asked import about
 from webchat.chat.message import Message
 from webchat.chat.parts import Part, Permission, Reasoning, ToolCall, Usage
 
@@ -119,9 +120,11 @@ def has_effects(message: Message) -> bool:
 
 
 def waiting_fields(message: Message | None) -> dict[str, object] | None:
-    """The question for which the answer waits; None if there is none."""
+    """The question for which the answer waits, with what it is about; None if there is none."""
     asked = next(iter(message.questions), None) if message else None
     if asked is None:
         return None
     record = asked.record()
-    return {name: record[name] for name in ("id", "title", "tool_call", "options")}
+    named = {name: record[name] for name in ("id", "title", "tool_call", "options")}
+    calls = [part.record() for part in message.parts if isinstance(part, ToolCall)] if message else []
+    return named | about(asked.tool_call, calls)

@@ -25,7 +25,7 @@ from webchat.chat.parts import (
     ToolKind,
     ToolStatus,
 )
-from webchat.chat.plain import one_line
+from webchat.chat.plain import marked_line
 
 STATUSES: Mapping[str, ToolStatus] = {
     "pending": "pending",
@@ -58,7 +58,7 @@ class CallState:
         kind = update.get("kind")
         self.call = ToolCall(
             call.id,
-            title=one_line(text(update.get("title"))[:LONGEST_TITLE]) or call.title,
+            title=marked_line(text(update.get("title"))[:LONGEST_TITLE]) or call.title,
             kind=call.kind if kind is None else cast(ToolKind, kind) if kind in KINDS else "other",
             status=status,
             input=_input(update["rawInput"]) if update.get("rawInput") else call.input,
