@@ -70,6 +70,12 @@ def test_it_goes_on_in_the_current_session_unless_another_is_named(terminal, bes
     assert [message["content"] for message in last_messages(beside)[::2]] == ["one", "two", "four"]
 
 
+def test_a_folder_for_a_session_that_is_there_is_refused(terminal, tmp_path):
+    terminal.run("ask", "one")
+    code, _, errors = terminal.run("ask", "two", "--folder", str(tmp_path))
+    assert (code, "only for a new session" in errors) == (2, True)
+
+
 @pytest.mark.parametrize("closed", ["0", "0 2", "1"])
 def test_a_stream_that_is_closed_is_an_empty_one(terminal, beside, closed):
     shut = " ".join(f"{number}>&-" for number in closed.split())

@@ -158,10 +158,9 @@ def test_a_server_is_spoken_to_with_its_token_and_what_is_wrong_is_said(serve, h
         result = CliRunner().invoke(main, ["sessions", "list", *arguments])
         return result.exit_code, result.stderr
 
-    assert run("--url", url) == (
-        1,
-        "Error: Sign in first: open the link that the terminal shows, or enter the token.\n",
-    )
+    assert run("--url", url) == (1, "Error: This chat asks for a token: set WEBCHAT_TOKEN to it.\n")
+    assert run("--url", url, "--token", "schlüssel") == (1, "Error: This token is not the right one.\n")
+    assert run("--url", url, "--token", "two\nlines") == (2, "Error: A token is one line of printable characters.\n")
     assert run("--url", url, "--token", TOKEN) == (0, "")
     assert run("--url", f"{url}/?token={TOKEN.replace(' ', '+')}") == (0, "")
     monkeypatch.setenv("WEBCHAT_URL", url)
@@ -170,7 +169,9 @@ def test_a_server_is_spoken_to_with_its_token_and_what_is_wrong_is_said(serve, h
     assert run("--home", str(home)) == (0, ""), "the folder is what was asked for"
     monkeypatch.setenv("WEBCHAT_TOKEN", "some other token of that kind")
     assert run() == (1, "Error: This token is not the right one.\n")
-    assert "cannot be reached" in run("--url", "http://127.0.0.1:9")[1]
+    assert run("--url", "http://127.0.0.1:9")[1] == "Error: http://127.0.0.1:9 cannot be reached: Connection refused.\n"
+    gone = "unix:/nonexistent/socket"
+    assert run("--url", gone)[1] == f"Error: {gone} cannot be reached: No such file or directory.\n"
     assert run("--url", "ftp://127.0.0.1")[0] == 2
     assert run("--url", url, "--home", str(home))[0] == 2
 

@@ -62,11 +62,14 @@ def chosen_session(
 ) -> str | None:
     """The id of the given session, or of the current one; None for a new one that the message will start.
 
-    If there are `options`, they are set, for which a new session is created at once.
+    If there are `options`, they are set, for which a new session is created at once. Raises InvalidInput for the folder
+    of an existing session.
     """
     session_id = (
         chat.session_id_of(given) if given else None if new or temporary else chat.get("/api/session")["session_id"]
     )
+    if session_id and folder:
+        raise InvalidInput("A folder can be chosen only for a new session: add --new.")
     if options:
         begin = {**({"working_dir": folder} if folder else {}), **marked(temporary)}
         session_id = session_id or chat.post("/api/session", begin)["session_id"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -17,6 +18,8 @@ from webchat.errors import SessionNotFound, WebChatError
 Fields = dict[str, Any]
 """A JSON object of a route."""
 JSON = {"Accept": "application/json"}
+SIGN_IN = "This chat asks for a token: set WEBCHAT_TOKEN to it."
+_NUMBER = re.compile(r"^\[Errno -?\d+\] ")
 
 
 class Unreachable(WebChatError):
@@ -41,8 +44,9 @@ class SeveralSessions(WebChatError):
 class ChatClient:
     """Raises SessionNotFound, Refused, Unreachable from each call that speaks to the chat."""
 
-    def __init__(self, client: httpx.Client) -> None:
-        self._client = client
+    def __init__(self, client: httpx.Client, place: str = "") -> None:
+        """`place` is how people write the chat's address, if it is not the client's."""
+        self._client, self._named = client, place
 
     def get(self, path: str, **params: str | int) -> Fields:
         """A route's JSON."""
@@ -124,18 +128,21 @@ class ChatClient:
             if not response.is_success:
                 response.read()
         except httpx.HTTPError as error:
-            raise Unreachable(f"{self._place} cannot be reached: {error or type(error).__name__}.") from error
+            why = _NUMBER.sub("", str(error)) or type(error).__name__
+            raise Unreachable(f"{self._place} cannot be reached: {why}.") from error
         if ANSWER_HEADER not in response.headers:
             response.close()
             raise Unreachable(self._no_chat(response))
         if response.is_success:
             return response
+        if response.status_code == httpx.codes.UNAUTHORIZED and "Authorization" not in request.headers:
+            raise Refused(SIGN_IN, response.status_code)
         raise Refused(_told(response), response.status_code)
 
     @property
     def _place(self) -> str:
         """The chat's address without a password."""
-        return str(self._client.base_url.copy_with(userinfo=b"")).rstrip("/")
+        return self._named or str(self._client.base_url.copy_with(userinfo=b"")).rstrip("/")
 
     def _no_chat(self, response: httpx.Response) -> str:
         return f"There is no webchat at {self._place}: it answers with {response.status_code}."

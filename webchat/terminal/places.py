@@ -37,12 +37,14 @@ def chat_at(url: str, token: str) -> Iterator[ChatClient]:
     token = token or parse_qs(parts.query).get("token", [""])[0]
     base = urlunsplit((parts.scheme, parts.netloc, parts.path, "", ""))
     transport = httpx.HTTPTransport(uds=str(path)) if path else None
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    if not token.isprintable():
+        raise InvalidInput("A token is one line of printable characters.")
+    headers = {b"Authorization": f"Bearer {token}".encode()} if token else {}
     is_near = is_loopback(parts.hostname or "")  # so that no proxy is used for it
     with httpx.Client(
         base_url=base, transport=transport, headers=headers, timeout=TIMEOUT, trust_env=not is_near
     ) as client:
-        yield ChatClient(client)
+        yield ChatClient(client, url if path else "")
 
 
 @contextmanager
