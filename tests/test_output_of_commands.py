@@ -83,6 +83,26 @@ def test_an_interrupted_command_says_nothing():
     assert (result.exit_code, result.output) == (128 + signal.SIGINT, "")
 
 
+LOADING = """
+import os, signal, sys
+
+class Interrupting:
+    def find_spec(self, name, *_):
+        if name == "webchat.cli.people":
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupting())
+from webchat.__main__ import main
+main()
+"""
+
+
+def test_one_that_is_interrupted_while_it_loads_says_nothing_either(tmp_path):
+    command = [sys.executable, "-c", LOADING, "sessions", "--home", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "", "")
+
+
 @pytest.mark.parametrize("command", [["export"], ["people", "export", "ada"]], ids=" ".join)
 def test_a_file_that_cannot_be_written_is_named(run, command):
     said = run([*command, "-o", "/nonexistent/out"], subprocess.DEVNULL)

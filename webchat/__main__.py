@@ -1,5 +1,20 @@
-"""python -m webchat"""
+"""Starts the program, as `webchat` or `python -m webchat`. Knows nothing of it until then."""
 
-from webchat.cli import main
+from __future__ import annotations
 
-main()
+import signal
+
+
+def main() -> None:
+    """Run the command line. Until its modules are loaded, Ctrl+C ends it without a word."""
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.default_int_handler:  # not if it is ignored, as in the background of a script
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from webchat.cli import main as run
+
+    signal.signal(signal.SIGINT, before)
+    run()
+
+
+if __name__ == "__main__":
+    main()
