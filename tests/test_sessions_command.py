@@ -176,6 +176,17 @@ def test_a_server_is_spoken_to_with_its_token_and_what_is_wrong_is_said(serve, h
     assert run("--url", url, "--home", str(home))[0] == 2
 
 
+def test_an_export_takes_the_beginning_of_an_id_too(server, home):
+    def export(*ids):
+        return CliRunner().invoke(main, ["export", "--home", str(home), *ids])
+
+    first, second = says(server, "about kettles"), says(server, "about teapots")
+    for given in (first, first[:-3], first.removeprefix("mock-session-")[:8]):
+        assert json.loads(export(given).stdout.splitlines()[0])["session"]["session_id"] == first
+    assert "Several sessions begin with" in export("mock-session-").stderr
+    assert [export(given).exit_code for given in ("", "nope", second)] == [1, 1, 0]
+
+
 @pytest.mark.parametrize("url", ["http://ada:planted-pw@127.0.0.1:9", "http://ada:planted-pw@127.0.0.1:port"])
 def test_a_password_in_the_address_is_not_told(url, monkeypatch):
     monkeypatch.setenv("WEBCHAT_URL", url)

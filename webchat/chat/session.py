@@ -106,3 +106,8 @@ _TYPES: dict[str, type | tuple[type, ...]] = {"description": str, "created_at": 
 _TYPES |= {"is_active": bool, "begun": bool, "pinned": bool, "archived": bool}
 _TYPES |= {"kept_since": (str, type(None))}
 _TYPES |= {"owner": (str, type(None)), "deleted_at": (str, type(None)), "title_by": (str, type(None))}
+
+
+def is_called(given: str, name: str, *, is_others: bool = False) -> bool:
+    """Whether the session with this id, or its short one, is named by these first characters."""
+    return name.startswith(given) or named_part(name, is_others=is_others).startswith(given)

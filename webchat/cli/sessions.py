@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -13,16 +13,18 @@ import click
 
 from webchat import config
 from webchat.chat.plain import one_line
+from webchat.chat.session import is_called
 from webchat.cli.output import written
 from webchat.cli.place import Place, place_options
 from webchat.cli.terminal import plain, refusal
 from webchat.conventions import EXPORT_FORMATS
-from webchat.errors import WebChatError
+from webchat.errors import SessionNotFound, WebChatError
 from webchat.serving.logs import printable
 
 if TYPE_CHECKING:
     from webchat.archive import Report
     from webchat.archive.export import LeftOut
+    from webchat.chat.session import WebChatSession
     from webchat.manager import WebChatSessionManager
 
 
@@ -67,7 +69,7 @@ def export_sessions(place: Place, owner: str | None, session_ids: tuple[str, ...
     """Export sessions; by default all of them."""
     with _kept(place) as manager:
         every = sorted(manager.list_sessions(owner), key=lambda session: (session.created_at, session.session_id))
-        chosen = [manager.get_session(name, owner) for name in session_ids] or [item for item in every if item.begun]
+        chosen = [_called(name, every) for name in session_ids] or [item for item in every if item.begun]
         others = _others(manager) if owner is None and not session_ids else 0
         title = config.load(place, os.environ)[0].title
         left_out: list[LeftOut] = []
@@ -79,6 +81,19 @@ def export_sessions(place: Place, owner: str | None, session_ids: tuple[str, ...
     if others:
         click.echo(OTHERS.format(f"{others} people have" if others > 1 else "1 person has"), err=True)
     sys.exit(1 if left_out or (others and not chosen) else 0)
+
+
+def _called(given: str, every: Sequence[WebChatSession]) -> WebChatSession:
+    """The session with this id, or the only one with an id that begins so. Raises SessionNotFound, SeveralSessions."""
+    from webchat.terminal.client import SeveralSessions
+
+    found = [item for item in every if given and is_called(given, item.session_id)]
+    found = [item for item in found if item.session_id == given] or found
+    if len(found) > 1:
+        raise SeveralSessions(given, [item.session_id for item in found])
+    if not found:
+        raise SessionNotFound(given)
+    return found[0]
 
 
 def _others(manager: WebChatSessionManager) -> int:

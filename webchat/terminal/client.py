@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import httpx
 
-from webchat.chat.session import is_session_id, named_part
+from webchat.chat.session import is_called, is_session_id
 from webchat.conventions import ANSWER_HEADER
 from webchat.errors import SessionNotFound, WebChatError
 
@@ -149,9 +149,7 @@ class ChatClient:
 
 
 def _is_called(given: str, row: Fields) -> bool:
-    """Whether the session's id, or its short one, begins so."""
-    name = str(row["session_id"])
-    return name.startswith(given) or named_part(name, is_others="program" in row).startswith(given)
+    return is_called(given, str(row["session_id"]), is_others="program" in row)
 
 
 def _told(response: httpx.Response) -> str:
