@@ -109,6 +109,25 @@ def test_a_file_that_cannot_be_written_is_named(run, command):
     assert said == (1, "Error: /nonexistent/out: No such file or directory.\n")
 
 
+@pytest.mark.parametrize("command", [["nonsense"], ["sessions", "nonsense"], ["people", "nonsense"]], ids=" ".join)
+def test_a_command_that_there_is_not_is_named(command):
+    result = CliRunner().invoke(main, command)
+    assert (result.exit_code, "No such command 'nonsense'" in result.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        *(["people", each, ""] for each in ("export", "remove", "disable", "enable")),
+        *([each, "--owner", " "] for each in ("export", "import", "ask", "sessions")),
+    ],
+    ids=" ".join,
+)
+def test_nobody_has_an_empty_name(home, command):
+    result = CliRunner().invoke(main, [*command, "--home", str(home), *(["-o", "-"] * ("export" in command))])
+    assert (result.exit_code, "a name is needed" in result.stderr, home.exists()) == (2, True, False)
+
+
 @pytest.mark.parametrize("words", [[""], ["", " "]])
 def test_a_search_for_nothing_is_wrong_usage(home, words):
     result = CliRunner().invoke(main, ["sessions", "search", "--home", str(home), *words])

@@ -16,7 +16,8 @@ class DefaultGroup(click.Group):
         self.default = default
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        is_named = bool(args) and (args[0] in self.commands or args[0] in ("--help", "--version", "-h"))
+        # Any other word is a command that is misspelled.
+        is_named = bool(args) and (not args[0].startswith("-") or args[0] in ("--help", "--version", "-h"))
         # A shell that completes the line should offer the commands.
         if not is_named and not ctx.resilient_parsing:
             args = [self.default, *args]

@@ -15,7 +15,7 @@ import click
 from webchat import config
 from webchat.cli.default_command import DefaultGroup
 from webchat.cli.output import written
-from webchat.cli.place import Place, place_options
+from webchat.cli.place import Place, named, place_options
 from webchat.cli.terminal import refusal
 from webchat.errors import WebChatError
 from webchat.limits import MIB
@@ -52,7 +52,7 @@ def list_people(place: Place, as_json: bool) -> None:
 
 @people.command("export")
 @_options
-@click.argument("name")
+@click.argument("name", callback=named)
 @click.option("-o", "--output", required=True, help="File to write to; - for standard output.", metavar="FILE")
 def export_person(place: Place, as_json: bool, name: str, output: str) -> None:
     """Export one person's data as a zip: sessions, trash, queued messages and memories."""
@@ -70,7 +70,7 @@ def export_person(place: Place, as_json: bool, name: str, output: str) -> None:
 
 @people.command("remove")
 @_options
-@click.argument("name")
+@click.argument("name", callback=named)
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 def remove_person(place: Place, as_json: bool, name: str, yes: bool) -> None:
     """Remove one person and all their data permanently, and block that name."""
@@ -86,7 +86,7 @@ def remove_person(place: Place, as_json: bool, name: str, yes: bool) -> None:
 
 @people.command("disable")
 @_options
-@click.argument("name")
+@click.argument("name", callback=named)
 def disable_person(place: Place, as_json: bool, name: str) -> None:
     """Block one person and stop their answers. Their data stays."""
     with _people(place) as everybody:
@@ -96,7 +96,7 @@ def disable_person(place: Place, as_json: bool, name: str) -> None:
 
 @people.command("enable")
 @_options
-@click.argument("name")
+@click.argument("name", callback=named)
 def enable_person(place: Place, as_json: bool, name: str) -> None:
     """Unblock one person."""
     with _people(place) as everybody:

@@ -25,3 +25,16 @@ def place_options(command: Callable[..., None]) -> Callable[..., None]:
         command(place={"AMPLIFIER_HOME": home, "WEBCHAT_DATABASE": database}, **given)
 
     return placed
+
+
+def named(_: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """A callback for a person's name. Raises click.BadParameter if it is empty, as a script's unset variable is."""
+    if value is not None and not value.strip():
+        raise click.BadParameter("a name is needed.", param=parameter)
+    return value
+
+
+def owner_option(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the option for the person whose sessions are meant, as its argument `owner`."""
+    told = "User whose sessions are meant, if people sign in."
+    return click.option("--owner", help=told, metavar="NAME", callback=named)(command)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from webchat import config
 from webchat.chat.plain import one_line
 from webchat.chat.session import is_called
 from webchat.cli.output import written
-from webchat.cli.place import Place, place_options
+from webchat.cli.place import Place, owner_option, place_options
 from webchat.cli.terminal import plain, refusal
 from webchat.conventions import EXPORT_FORMATS
 from webchat.errors import SessionNotFound, WebChatError
@@ -34,10 +34,6 @@ OTHERS = (
 )
 
 
-def _owner_option(command: Callable[..., None]) -> Callable[..., None]:
-    return click.option("--owner", help="User whose sessions are meant, if people sign in.", metavar="NAME")(command)
-
-
 @contextmanager
 def _kept(place: Place) -> Iterator[WebChatSessionManager]:
     """The sessions that are kept there, with nobody to answer. What goes wrong ends the command with a sentence."""
@@ -54,7 +50,7 @@ def _kept(place: Place) -> Iterator[WebChatSessionManager]:
 
 @click.command("export")
 @place_options
-@_owner_option
+@owner_option
 @click.argument("session_ids", nargs=-1, metavar="[SESSION]...")
 @click.option("-o", "--output", default="-", help="File to write to; standard output by default.", metavar="FILE")
 @click.option(
@@ -103,7 +99,7 @@ def _others(manager: WebChatSessionManager) -> int:
 
 @click.command("import")
 @place_options
-@_owner_option
+@owner_option
 @click.argument("files", nargs=-1, required=True, type=click.File("rb"))
 def import_sessions(place: Place, owner: str | None, files: tuple[Any, ...]) -> None:
     """Import sessions: our own exports, or those of ChatGPT, Claude, Open WebUI and others, zipped or not."""

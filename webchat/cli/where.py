@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from webchat import config
-from webchat.cli.place import Place, place_options
+from webchat.cli.place import Place, owner_option, place_options
 from webchat.cli.setting_options import setting_options
 from webchat.cli.terminal import sentence_of
 from webchat.errors import InvalidInput, SessionNotFound, WebChatError
@@ -95,7 +95,7 @@ def where_options(command: Callable[..., None]) -> Callable[..., None]:
 
     @click.option("--url", help="Running server to use instead of a folder.  [WEBCHAT_URL]", metavar="URL")
     @click.option("--token", help="Its token. Safer in WEBCHAT_TOKEN, which other users cannot see.", metavar="TOKEN")
-    @click.option("--owner", help="User whose sessions are meant, if people sign in.", metavar="NAME")
+    @owner_option
     @place_options
     @wraps(command)
     def placed(place: Place, owner: str | None, url: str | None, token: str | None, **given: Any) -> None:  # noqa: ANN401
