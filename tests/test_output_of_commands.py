@@ -85,6 +85,7 @@ def test_an_interrupted_command_says_nothing():
 
 LOADING = """
 import os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which may be ignored here
 
 class Interrupting:
     def find_spec(self, name, *_):
