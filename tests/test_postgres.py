@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import io
+import json
 import shutil
 import signal
 import subprocess
@@ -19,15 +21,20 @@ import pytest
 
 from tests.database import free_port, server
 from tests.reading import until
+from webchat.archive.bounds import Watch
+from webchat.archive.brought import Report
+from webchat.backends.mock import MockBackend
 from webchat.chat.message import Message
 from webchat.chat.queued import QueuedMessage
 from webchat.chat.search import title_query
 from webchat.chat.times import seconds_of
 from webchat.errors import InvalidInput, LeaseLost, SessionBusy, StorageAway, StorageError
+from webchat.manager import WebChatSessionManager
 from webchat.storage import storage_at
 from webchat.storage.postgres.clock import DatabaseClock
 from webchat.storage.postgres.leases import BEAT
 from webchat.storage.postgres.schema import STEPS
+from webchat.web.running_imports import BOUNDS
 
 psycopg = pytest.importorskip("psycopg", reason="psycopg is not installed (webchat[postgres])")
 HEADER = {"id": "answer", "parent": "m1", "started_at": "2026-01-01T00:00:00+00:00"}
@@ -331,6 +338,63 @@ def test_a_lock_that_was_lost_keeps_nothing(two, database):
     with pytest.raises(LeaseLost):
         late_change.__exit__(None, None, None)
     assert [item.key for item in other.queue.items("s")] == ["kept"]
+
+
+class TestAnImportThatStoodStill:
+    """Its lock is lost, and what it has claimed may be another import's by now: none of it is kept."""
+
+    @pytest.mark.parametrize("step", ["transcripts.put_all", "sessions.complete", "sessions.touch_all"])
+    def test_it_imports_nothing_and_says_so(self, database, two, step, monkeypatch):
+        late, other = (WebChatSessionManager(MockBackend(), storage) for storage in two)
+        part, _, name = step.partition(".")
+        holder = getattr(two[0], part)
+        write = getattr(holder, name)
+
+        def write_late(*given: object) -> None:
+            two[0].bus.link.close()
+            as_if_silent(database)
+            assert len(bring(other, "second").imported) == 1
+            write(*given)
+
+        monkeypatch.setattr(holder, name, write_late)
+        with pytest.raises(StorageError, match="could not be imported"):
+            bring(late, "first")
+        shown = other.list_sessions()
+        said = [item.content for each in shown for item in other.read_conversation(each.session_id).messages]
+        assert said == ["second", "yes"]
+        assert two[1].sessions.claimed() == []
+        assert set(two[1].transcripts.sessions()) == {each.session_id for each in shown}
+
+    def test_a_claim_that_is_another_imports_by_now_is_not_completed(self, two):
+        with pytest.raises(LeaseLost):
+            two[0].sessions.complete([row("gone")])
+        assert two[1].sessions.row("gone") is None
+
+    def test_what_lost_its_lease_removes_nothing(self, two, database):
+        late, other = two
+        late.transcripts.append("s", Message("m1", "user", "question"))
+
+        def forget() -> None:
+            pytest.fail("the lease was lost before")
+
+        acquire = late.leases.acquire
+
+        def acquire_and_stand_still(name: str):
+            release = acquire(name)
+            late.bus.link.close()
+            as_if_silent(database)
+            return release
+
+        late.leases.acquire = acquire_and_stand_still
+        assert late.discard(["s"]) == []
+        with pytest.raises(OSError, match="another"):
+            late.purge(["s"], forget)
+        assert other.transcripts.read("s").leaf.content == "question"
+
+
+def bring(manager: WebChatSessionManager, text: str) -> Report:
+    said = [{"role": "user", "content": text}, {"role": "assistant", "content": "yes"}]
+    return manager.archive.bring_in(io.BytesIO(json.dumps({"messages": said}).encode()), None, Watch(BOUNDS))
 
 
 def test_a_forked_child_is_a_server_of_its_own(database):

@@ -248,7 +248,7 @@ class LeaseLost(OSError):
     """This server was silent for too long, and another one may now write in the session."""
 
     def __init__(self) -> None:
-        super().__init__("another server may write in this session now")
+        super().__init__("this server stood still for too long, and another one may have taken over")
 
 
 @contextmanager

@@ -1,8 +1,7 @@
-"""Manages the connections to PostgreSQL, and converts its errors into ours. Knows no table."""
+"""Manages the connections to PostgreSQL. Knows no table."""
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
 import threading
@@ -13,9 +12,10 @@ from typing import Any, LiteralString, TypeVar
 
 import psycopg
 from psycopg import Connection, conninfo
-from psycopg_pool import ConnectionPool, PoolTimeout
+from psycopg_pool import ConnectionPool
 
 from webchat.errors import InvalidInput, StorageAway
+from webchat.storage.postgres.failures import as_ours
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -46,10 +46,6 @@ SET idle_in_transaction_session_timeout = '10s';
 SET idle_session_timeout = 0;
 SET client_encoding = 'UTF8'
 """
-
-
-_ENDED = ("57P01", "57P02", "57P03", "57P05", "53300")
-"""SQLSTATEs of connections that the server has ended or refuses."""
 
 
 class _Connection(Connection):
@@ -104,7 +100,7 @@ class Database:
     @contextmanager
     def connection(self) -> Iterator[Connection]:
         """A separate connection for a block."""
-        with _as_ours(self):
+        with as_ours(self.note):
             connection = _Connection.connect(self._address, autocommit=True)
             try:
                 _prepare(connection)
@@ -126,13 +122,28 @@ class Database:
             with joined.transaction():
                 yield joined
             return
-        with _as_ours(self), self._opened().connection(self._patience) as connection:
+        with as_ours(self.note), self._opened().connection(self._patience) as connection:
             with self._joining(connection), connection.transaction():
                 self._joined.then = then = list[Callable[[], None]]()
                 yield connection
+                self._may_commit()
             connection.note_good()
         for call in then:  # the calls may need a connection, too
             call()
+
+    @contextmanager
+    def fenced(self, check: Callable[[], None]) -> Iterator[None]:
+        """For a block, have each transaction of this thread end with that check, which may raise."""
+        self._joined.check = check
+        try:
+            yield
+        finally:
+            del self._joined.check
+
+    def _may_commit(self) -> None:
+        check: Callable[[], None] | None = getattr(self._joined, "check", None)
+        if check:
+            check()
 
     @contextmanager
     def _joining(self, connection: Connection) -> Iterator[None]:
@@ -192,7 +203,7 @@ class Database:
             pool.close()
 
     def _rows(self, statement: LiteralString, parameters: Parameters) -> list[Any]:
-        with _as_ours(self), self._opened().connection(self._patience) as connection:
+        with as_ours(self.note), self._opened().connection(self._patience) as connection:
             rows = _fetched(connection, statement, parameters)
             connection.note_good()
             return rows
@@ -243,34 +254,6 @@ def _fetched(connection: Connection, statement: LiteralString, parameters: Param
 
 def _prepare(connection: Connection) -> None:
     connection.execute(_SETTINGS)
-
-
-@contextmanager
-def _as_ours(database: Database) -> Iterator[None]:
-    """Convert psycopg's exceptions into errors of a storage, whose texts contain no password and no stored text."""
-    try:
-        yield
-    except (PoolTimeout, psycopg.InterfaceError) as error:
-        database.note(away=True)
-        raise StorageAway from error
-    except psycopg.errors.LockNotAvailable as error:
-        raise StorageAway(is_refused=True) from error
-    except psycopg.errors.IdleInTransactionSessionTimeout as error:
-        raise StorageAway from error
-    except psycopg.errors.ReadOnlySqlTransaction as error:  # a replica, before or after a failover
-        raise StorageAway from error
-    except psycopg.OperationalError as error:
-        if error.sqlstate == "53100":
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
-        # Ended by the server, its administrator or a pooler: another connection may work.
-        if error.sqlstate is None or error.sqlstate[:2] == "08" or error.sqlstate in _ENDED:
-            database.note(away=True)
-            raise StorageAway from error
-        raise StorageAway(is_refused=True) from error
-    except psycopg.Error as error:
-        raise OSError(errno.EIO, f"the database refuses it ({error.sqlstate or type(error).__name__})") from error
-    else:
-        database.note(away=False)
 
 
 def _place_of(given: dict[str, Any]) -> str:

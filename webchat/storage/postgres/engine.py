@@ -135,7 +135,7 @@ class PostgresStorage:
         try:
             release = self.leases.acquire(session_id)
             try:
-                self._remove([session_id])
+                self._remove([session_id], lambda: None)
             finally:
                 release()
         except (WebChatError, OSError):
@@ -147,13 +147,15 @@ class PostgresStorage:
         with self.without_purges(), ExitStack() as leases:
             for session_id in session_ids:
                 leases.callback(self.leases.acquire(session_id))
-            with self.database.transaction():
-                forget()
-                self._remove(session_ids)
+            self._remove(session_ids, forget)
 
-    def _remove(self, session_ids: Collection[str]) -> None:
+    def _remove(self, session_ids: Collection[str], forget: Callable[[], None]) -> None:
+        """Remove what there is of sessions of which this process has the leases. Raises LeaseLost."""
         names = [*session_ids]
         with self.database.transaction() as connection:
+            for name in names:
+                self.leases.keep(name)
+            forget()
             connection.execute(
                 "DELETE FROM webchat.reply_lines USING webchat.conversations AS c "
                 "WHERE c.session_id = ANY(%s) AND reply_lines.reply = c.reply",
@@ -174,7 +176,9 @@ class PostgresStorage:
     @contextmanager
     def importing(self, patience: float) -> Iterator[None]:
         with self.leases.locked(IMPORTS, patience, lambda: Locked(IMPORTS)):
-            yield
+            # Once another import may run, it takes what is claimed for what a crash has left.
+            with self.database.fenced(lambda: self.leases.keep(IMPORTS)):
+                yield
 
     def is_importing(self) -> bool:
         return self.leases.is_held(IMPORTS)

@@ -10,6 +10,7 @@ from psycopg import Connection
 
 from webchat.chat.session import Row, WebChatSession, kept_since, session_of
 from webchat.chat.times import seconds_of
+from webchat.errors import LeaseLost
 from webchat.fileutil import jsonlines
 from webchat.storage.postgres.database import text
 from webchat.storage.protocols import CLAIMED
@@ -138,6 +139,16 @@ def locked(connection: Connection, session_ids: Collection[str], current_of: str
         ([*map(text, session_ids)], person_of(current_of)),
     )
     return {row[0]: row_of(row[1:]) for row in found}
+
+
+def require_claims(connection: Connection, session_ids: Collection[str]) -> None:
+    """Lock these records. Raises LeaseLost if not all are claims: another import took them for a crash's."""
+    found = connection.execute(
+        "SELECT FROM webchat.sessions WHERE session_id = ANY(%s) AND shelf = 'claim' ORDER BY session_id FOR UPDATE",
+        ([*session_ids],),
+    )
+    if len(found.fetchall()) < len(session_ids):
+        raise LeaseLost
 
 
 def one_at_a_time(connection: Connection, owner: str | None) -> None:

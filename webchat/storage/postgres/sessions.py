@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Iterable, Mapping
-from contextlib import closing
+from contextlib import closing, nullcontext
 from itertools import islice
 
 from webchat.chat.search import TitleQuery
@@ -22,6 +22,7 @@ from webchat.storage.postgres.session_rows import (
     number_of,
     one_at_a_time,
     person_of,
+    require_claims,
     row_of,
     session_from,
     streamed,
@@ -203,9 +204,10 @@ class PostgresSessions:
     def touch_all(self, times: Mapping[str, str], what: str) -> None:
         seconds = [number_of(seconds_of(at)) for at in times.values()]
         try:
-            found = self._database.rows(
-                NOTE_IMPORTS if what == "import" else NOTE, ([*times], seconds, [*times.values()])
-            )
+            with self._database.transaction() if what == "import" else nullcontext():
+                found = self._database.rows(
+                    NOTE_IMPORTS if what == "import" else NOTE, ([*times], seconds, [*times.values()])
+                )
         except OSError:
             log.warning("the order of the sessions could not be noted", exc_info=True)
             return
@@ -220,13 +222,15 @@ class PostgresSessions:
 
     def complete(self, rows: Collection[Row]) -> None:
         with self._database.transaction() as connection:
+            require_claims(connection, [row["session_id"] for row in rows])
             write(connection, rows)
         self._changed(row.get("owner") for row in rows)
 
     def drop_claims(self, session_ids: Collection[str]) -> None:
-        self._database.rows(
-            "DELETE FROM webchat.sessions WHERE session_id = ANY(%s) AND shelf = 'claim'", ([*session_ids],)
-        )
+        with self._database.transaction() as connection:
+            connection.execute(
+                "DELETE FROM webchat.sessions WHERE session_id = ANY(%s) AND shelf = 'claim'", ([*session_ids],)
+            )
 
     def mend(self) -> None:
         """A database's records are never damaged."""
