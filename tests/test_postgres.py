@@ -39,6 +39,7 @@ from webchat.web.running_imports import BOUNDS
 psycopg = pytest.importorskip("psycopg", reason="psycopg is not installed (webchat[postgres])")
 HEADER = {"id": "answer", "parent": "m1", "started_at": "2026-01-01T00:00:00+00:00"}
 PATIENCE = 10
+SHORT_LIMITS = "SET statement_timeout = '100ms'; SET lock_timeout = '100ms'"
 
 
 @pytest.fixture
@@ -471,6 +472,43 @@ class TestTheAddress:
             for storage in pool.map(storage_at, [postgres.url("empty")] * 4):
                 storage.probe()
                 storage.close()
+
+    def test_tables_are_brought_up_to_date_however_long_it_takes(self, database, monkeypatch, caplog):
+        monkeypatch.setattr("webchat.storage.postgres.database.LIMITS", SHORT_LIMITS)
+        steps = (*STEPS, "SELECT pg_sleep(0.3)", "CREATE TABLE webchat.made_last ()")
+        monkeypatch.setattr("webchat.storage.postgres.schema.STEPS", steps)
+        with caplog.at_level("INFO", "webchat"), ThreadPoolExecutor(2) as pool:
+            for storage in pool.map(storage_at, [database] * 2):
+                assert storage.database.rows("SELECT FROM webchat.made_last") == []
+                storage.close()
+        assert f"step {len(steps)} of {len(steps)}" in caplog.text
+        assert "another server is migrating the database" in caplog.text
+
+    def test_a_backup_that_reads_the_tables_is_waited_for_and_holds_up_nobody(self, database, monkeypatch, caplog):
+        steps = (*STEPS, "ALTER TABLE webchat.queues ADD COLUMN more text")
+        monkeypatch.setattr("webchat.storage.postgres.schema.STEPS", steps)
+        monkeypatch.setattr("webchat.storage.postgres.schema.LOCK_PATIENCE", 0.1)
+        monkeypatch.setattr("webchat.storage.postgres.schema.AGAIN", 0.1)
+        with ThreadPoolExecutor(1) as pool:
+            with psycopg.connect(database) as backup:
+                backup.execute("LOCK TABLE webchat.queues IN ACCESS SHARE MODE")
+                upgraded = pool.submit(storage_at, database)
+                until(lambda: "in use" in caplog.text)
+            upgraded.result(PATIENCE).close()
+
+    def test_another_encoding_is_refused_in_words(self, postgres):
+        with psycopg.connect(postgres.url(), autocommit=True) as connection:
+            connection.execute("CREATE DATABASE latin TEMPLATE template0 ENCODING LATIN1 LOCALE 'C'")
+        with pytest.raises(InvalidInput, match="LATIN1, which cannot"):
+            storage_at(postgres.url("latin"))
+
+    def test_another_default_isolation_changes_nothing(self, database):
+        with psycopg.connect(database, autocommit=True) as connection:
+            name = connection.execute("SELECT current_database()").fetchone()[0]
+            connection.execute(f"ALTER DATABASE {name} SET default_transaction_isolation = 'serializable'")
+        storage = storage_at(database)
+        assert storage.database.one("SHOW transaction_isolation") == ("read committed",)
+        storage.close()
 
     def test_what_an_earlier_version_has_indexed_is_found_meanwhile_and_indexed_anew(self, two, database):
         count = 25

@@ -40,11 +40,21 @@ _DEFAULTS: dict[str, Any] = {
 LONGEST = 9.0
 """Seconds for one step of a statement: the server itself cancels it earlier, unless it hangs."""
 _SETTINGS: LiteralString = """
-SET statement_timeout = '8s';
-SET lock_timeout = '5s';
-SET idle_in_transaction_session_timeout = '10s';
+SET default_transaction_isolation = 'read committed';
 SET idle_session_timeout = 0;
 SET client_encoding = 'UTF8'
+"""
+"""What all depends on, whatever is set for the role or the database."""
+LIMITS: LiteralString = """
+SET statement_timeout = '8s';
+SET lock_timeout = '5s';
+SET idle_in_transaction_session_timeout = '10s'
+"""
+"""For requests: somebody waits for each."""
+_NO_LIMITS: LiteralString = """
+SET statement_timeout = 0;
+SET lock_timeout = 0;
+SET idle_in_transaction_session_timeout = 0
 """
 
 
@@ -53,7 +63,7 @@ class _Connection(Connection):
 
     good_at = float("-inf")
     """When the connection last worked, by the monotonic clock."""
-    longest = LONGEST
+    longest: float | None = LONGEST
 
     def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:  # noqa: ANN401
         return super().wait(gen, interval, self.longest if timeout is None else timeout)
@@ -98,20 +108,20 @@ class Database:
         """When a connection last broke: others that have not worked since may be broken, too."""
 
     @contextmanager
-    def connection(self) -> Iterator[Connection]:
-        """A separate connection for a block."""
+    def connection(self, *, limited: bool = True) -> Iterator[Connection]:
+        """A separate connection for a block. Without `limited`, its statements have no time limit."""
         with as_ours(self.note):
             connection = _Connection.connect(self._address, autocommit=True)
             try:
-                _prepare(connection)
+                _prepare(connection, limited=limited)
                 yield connection
             finally:
                 connection.close()
 
     @contextmanager
-    def alone(self) -> Iterator[Connection]:
+    def alone(self, *, limited: bool = True) -> Iterator[Connection]:
         """The same, also used for all other calls of this thread in the block."""
-        with self.connection() as connection, self._joining(connection):
+        with self.connection(limited=limited) as connection, self._joining(connection):
             yield connection
 
     @contextmanager
@@ -252,8 +262,11 @@ def _fetched(connection: Connection, statement: LiteralString, parameters: Param
     return cursor.fetchall() if cursor.description else []
 
 
-def _prepare(connection: Connection) -> None:
+def _prepare(connection: _Connection, *, limited: bool = True) -> None:
     connection.execute(_SETTINGS)
+    connection.execute(LIMITS if limited else _NO_LIMITS)
+    if not limited:
+        connection.longest = None
 
 
 def _place_of(given: dict[str, Any]) -> str:

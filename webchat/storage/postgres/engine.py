@@ -66,7 +66,8 @@ class PostgresStorage:
     def __init__(self, url: str) -> None:
         """Connects, and creates or migrates the tables. Raises InvalidInput, StorageAway, OSError."""
         self.database = database = Database(url)
-        with database.connection() as connection:
+        with database.connection(limited=False) as connection:
+            _require_unicode(connection)
             migrate(connection)
             _require_notifications(connection, database)
         self._clock = DatabaseClock(database)
@@ -205,6 +206,16 @@ class PostgresStorage:
 
 def _kept(found: Sequence[Any]) -> Kept:
     return Kept(found[0] or None, found[1], found[2], int(found[3]), found[4])
+
+
+def _require_unicode(connection: Connection) -> None:
+    """Raises InvalidInput for a database that cannot hold every text."""
+    found = connection.execute("SHOW server_encoding").fetchone()
+    if found and found[0] != "UTF8":
+        raise InvalidInput(
+            f"The database's encoding is {found[0]}, which cannot hold every text. The chat needs UTF8: create another "
+            "database with `createdb -E UTF8 -T template0 NAME`, and give its address."
+        )
 
 
 def _require_notifications(listener: Connection, database: Database) -> None:

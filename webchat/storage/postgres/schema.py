@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from psycopg import Connection
+import logging
+import time
+from collections.abc import Sequence
+
+from psycopg import Connection, errors
 
 from webchat.errors import InvalidInput
+
+log = logging.getLogger(__name__)
 
 _TABLES = """
 CREATE SCHEMA webchat;
@@ -107,8 +113,10 @@ CREATE TABLE webchat.reindexing (        -- the sessions whose words were writte
 );
 INSERT INTO webchat.reindexing SELECT session_id FROM webchat.conversations WHERE lines > 0;
 """
-STEPS = (_TABLES, _PICTURES, _REINDEXING)
+STEPS: tuple[str, ...] = (_TABLES, _PICTURES, _REINDEXING)
 """The SQL of each migration."""
+LOCK_PATIENCE, AGAIN = 3, 5
+"""Seconds that a step waits for a table, while all others wait behind it, and until the next try."""
 _ALONE = 0x77656263
 """The advisory lock, so that one server at a time migrates."""
 
@@ -117,25 +125,52 @@ def migrate(connection: Connection) -> None:
     """Migrate the tables to this version. Raises InvalidInput if a later version has created them.
 
     A few lines instead of a tool: migrations only go forward and are run by the first server that needs them, and a
-    tool would be larger than this package.
+    tool would be larger than this package. `connection` should have no time limits.
     """
-    with connection.transaction():
+    while _steps_left(connection):
+        try:
+            with connection.transaction():
+                _wait_for_others(connection)
+                connection.execute(f"SET LOCAL lock_timeout = '{LOCK_PATIENCE}s'")
+                _take_steps(connection)
+        except errors.LockNotAvailable:
+            log.warning("the database's tables are in use, by a backup perhaps; trying again in %d seconds", AGAIN)
+            time.sleep(AGAIN)
+
+
+def _wait_for_others(connection: Connection) -> None:
+    """Be the only server that migrates, until the transaction ends."""
+    found = connection.execute("SELECT pg_try_advisory_xact_lock(%s)", (_ALONE,)).fetchone()
+    if not found or not found[0]:
+        log.info("another server is migrating the database; waiting for it")
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (_ALONE,))
-        version = _version(connection)
-        if version > len(STEPS):
-            raise InvalidInput(
-                f"A later version of the chat has made the database (schema {version}, this one knows {len(STEPS)}). "
-                "Install that version here too."
-            )
-        for number, step in enumerate(STEPS[version:], version + 1):
-            connection.execute(step.encode())
-            connection.execute("CREATE TABLE IF NOT EXISTS webchat.schema (version integer NOT NULL)")
-            connection.execute("DELETE FROM webchat.schema")
-            connection.execute("INSERT INTO webchat.schema VALUES (%s)", (number,))
+
+
+def _take_steps(connection: Connection) -> None:
+    left = _steps_left(connection)
+    for number, step in enumerate(left, len(STEPS) - len(left) + 1):
+        log.info("migrating the database: step %d of %d", number, len(STEPS))
+        connection.execute(step.encode())
+        connection.execute("CREATE TABLE IF NOT EXISTS webchat.schema (version integer NOT NULL)")
+        connection.execute("DELETE FROM webchat.schema")
+        connection.execute("INSERT INTO webchat.schema VALUES (%s)", (number,))
+
+
+def _steps_left(connection: Connection) -> Sequence[str]:
+    version = _version(connection)
+    if version > len(STEPS):
+        raise InvalidInput(
+            f"A later version of the chat has made the database (schema {version}, this one knows {len(STEPS)}). "
+            "Install that version here too."
+        )
+    return STEPS[version:]
 
 
 def _version(connection: Connection) -> int:
-    found = connection.execute("SELECT to_regclass('webchat.schema') IS NOT NULL").fetchone()
+    # Not `to_regclass`: within a transaction that has waited for another server it would not see what that one made.
+    found = connection.execute(
+        "SELECT EXISTS (SELECT FROM pg_tables WHERE schemaname = 'webchat' AND tablename = 'schema')"
+    ).fetchone()
     if not found or not found[0]:
         return 0
     row = connection.execute("SELECT max(version) FROM webchat.schema").fetchone()
