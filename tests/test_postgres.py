@@ -18,8 +18,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
-from tests.database import free_port, server
+from tests.database import execute, free_port, server
 from tests.reading import until
 from webchat.archive.bounds import Watch
 from webchat.archive.brought import Report
@@ -28,6 +29,7 @@ from webchat.chat.message import Message
 from webchat.chat.queued import QueuedMessage
 from webchat.chat.search import title_query
 from webchat.chat.times import seconds_of
+from webchat.cli import main
 from webchat.errors import InvalidInput, LeaseLost, SessionBusy, StorageAway, StorageError
 from webchat.manager import WebChatSessionManager
 from webchat.storage import storage_at
@@ -447,6 +449,18 @@ def test_a_connection_that_the_server_ends_is_no_failure(database):
         storage.close()
 
 
+@pytest.fixture(scope="module")
+def guarded():
+    """A server that asks a guest for a password, who may create nothing."""
+    with server() as running:
+        execute(running, "CREATE ROLE guest LOGIN PASSWORD 'right'")
+        rules = running.data / "pg_hba.conf"
+        rules.write_text("host all guest 127.0.0.1/32 scram-sha-256\n" + rules.read_text())
+        execute(running, "SELECT pg_reload_conf()")
+        until(lambda: execute(running, "SELECT type FROM pg_hba_file_rules WHERE auth_method = 'scram-sha-256'"))
+        yield running
+
+
 class TestTheAddress:
     def test_the_password_is_in_no_error(self):
         port = free_port()
@@ -458,6 +472,35 @@ class TestTheAddress:
             with pytest.raises((InvalidInput, StorageAway)) as caught:
                 storage_at(address)
             assert "secret" not in str(caught.value)
+
+    @pytest.mark.parametrize(
+        ("user", "host", "name", "says"),
+        [
+            ("stranger:hunter2", "", "", "does not accept the user or password; correct them"),
+            ("guest:hunter2", "", "", "does not accept the user or password; correct them"),
+            ("guest:right", "", "", "lacks a right; grant it"),
+            ("", "", "nowhere", "no database of that name .* create it"),
+            ("", "nobody.invalid", "", "name of its host is unknown; correct"),
+            ("", "127.0.0.1:1", "", "nothing answers at its address; start it"),
+        ],
+    )
+    def test_what_is_wrong_is_told_with_what_to_do(self, guarded, monkeypatch, user, host, name, says):
+        given = f"postgresql://{user or 'webchat'}@{host or f'127.0.0.1:{guarded.port}'}/{name or 'postgres'}"
+        with pytest.raises(StorageAway, match=says) as caught:
+            storage_at(given)
+        assert "hunter2" not in str(caught.value)
+        monkeypatch.setenv("WEBCHAT_DATABASE", given)
+        told = CliRunner().invoke(main, ["doctor"])
+        assert (told.exit_code, str(caught.value) in told.output) == (1, True), told.output
+
+    def test_a_replica_is_told_with_what_to_do(self, database):
+        with psycopg.connect(database, autocommit=True) as connection:
+            place = connection.execute("SELECT current_database()").fetchone()[0]
+            connection.execute(f"ALTER DATABASE {place} SET default_transaction_read_only = on")
+        storage = storage_at(database)
+        with pytest.raises(StorageAway, match="takes no writes, as a replica does; give the address"):
+            storage.probe()
+        storage.close()
 
     def test_a_database_of_a_later_version_is_refused(self, database):
         with psycopg.connect(database, autocommit=True) as connection:

@@ -230,10 +230,11 @@ class StorageError(WebChatError, OSError):
 
 
 class StorageAway(OSError):
-    """The database cannot be reached, or does not answer in time (`is_refused`)."""
+    """The database cannot be reached or, with `is_refused`, does not do it now; `reason` says why, if that is known."""
 
-    def __init__(self, *, is_refused: bool = False) -> None:
-        super().__init__("the database does not answer in time" if is_refused else "the database cannot be reached")
+    def __init__(self, reason: str | None = None, *, is_refused: bool = False) -> None:
+        usual = "the database does not answer in time" if is_refused else "the database cannot be reached"
+        super().__init__(reason or usual)
         self.is_refused = is_refused
 
 
