@@ -330,6 +330,61 @@ class TestManyAtOnce:
             one.sessions.update(["s1"], lambda _, known: {**known, "pinned": not known.get("pinned")})
 
 
+class TestAFullPool:
+    @pytest.fixture
+    def storage(self, database, monkeypatch):
+        """A server with a single connection, beside the one that listens."""
+        monkeypatch.setattr("webchat.storage.postgres.database.CONNECTIONS", 1)
+        storage = storage_at(database)
+        yield storage
+        storage.close()
+
+    def test_who_waits_for_a_connection_does_not_hold_up_the_sign_of_life(self, storage, database, monkeypatch):
+        monkeypatch.setattr("webchat.storage.postgres.leases.BEAT", -1)  # each request gives one
+        release = storage.leases.acquire("s")
+        with ThreadPoolExecutor(1) as pool:
+            with storage.database.transaction():
+                waiting = pool.submit(storage.leases.acquire, "other")
+                for _ in range(2):
+                    before = seen(database)
+                    until(lambda: seen(database) > before, patience=4)  # noqa: B023
+            waiting.result(PATIENCE)()
+        release()
+
+    def test_a_writer_and_a_reader_do_not_wait_for_each_other(self, storage, monkeypatch):
+        storage.transcripts.append("s", Message("m1", "assistant", "one"))
+        rows, reading, writing = storage.database.rows, threading.Event(), threading.Event()
+
+        def read_late(*given: object, **more: object):
+            if threading.current_thread().name.startswith("reader") and not reading.is_set():
+                reading.set()
+                writing.wait(1)  # a writer that waits for this reader before it has a connection never comes
+            return rows(*given, **more)
+
+        monkeypatch.setattr(storage.database, "rows", read_late)
+        transaction = storage.database.transaction
+
+        @contextmanager
+        def begin():
+            with transaction() as connection:
+                writing.set()
+                yield connection
+
+        monkeypatch.setattr(storage.database, "transaction", begin)
+        with ThreadPoolExecutor(1, "reader") as readers:
+            read = readers.submit(storage.transcripts.read, "s")
+            assert reading.wait(PATIENCE)
+            storage.transcripts.extend("s", Message("m1", "assistant", " two"))
+            read.result(PATIENCE)
+        assert storage.transcripts.read("s").leaf.content == "one two"
+
+
+def seen(database: str) -> object:
+    """When a server last gave a sign of life."""
+    with psycopg.connect(database, autocommit=True) as connection:
+        return connection.execute("SELECT max(seen) FROM webchat.servers").fetchone()[0]
+
+
 def test_a_lock_that_was_lost_keeps_nothing(two, database):
     late, other = two
     late_change = late.queue.changing("s")

@@ -142,6 +142,17 @@ class Database:
             call()
 
     @contextmanager
+    def connected(self) -> Iterator[None]:
+        """One connection for all calls of this thread in the block; each statement is a transaction of its own."""
+        if self._joined_connection is not None:
+            yield
+            return
+        with as_ours(self.note), self._opened().connection(self._patience) as connection:
+            with self._joining(connection):
+                yield
+            connection.note_good()
+
+    @contextmanager
     def fenced(self, check: Callable[[], None]) -> Iterator[None]:
         """For a block, have each transaction of this thread end with that check, which may raise."""
         self._joined.check = check

@@ -146,7 +146,11 @@ class PostgresLeases:
 
     def beat(self) -> None:
         """Send a heartbeat. A server that was silent for too long takes another name."""
-        with self._beating:  # otherwise two threads might take two names, one of which would get no heartbeats
+        # First the connection: who waits for one of a full pool must not hold up the one that listens, with its own.
+        with (
+            self._database.connected(),
+            self._beating,
+        ):  # otherwise two threads might take two names, one of which would get no heartbeats
             began = time.monotonic()
             if not self._database.one(_SIGN_OF_LIFE, (self._server,)):
                 self._server = uuid.uuid4()

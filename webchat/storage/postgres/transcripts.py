@@ -89,6 +89,10 @@ class PostgresTranscripts:
         with self._tree(session_id) as tree:
             return list(tree.messages.values())
 
+    def message(self, session_id: str, message_id: str) -> Message | None:
+        with self._tree(session_id) as tree:
+            return tree.messages.get(message_id)
+
     def leaf_below(self, session_id: str, message_id: str) -> str | None:
         with self._tree(session_id) as tree:
             return tree.leaf_below(message_id)
@@ -164,8 +168,9 @@ class PostgresTranscripts:
         self._database.insist(append)
 
     def extend(self, session_id: str, more: Message) -> None:
+        before = self.message(session_id, more.id)
         with self._database.transaction() as connection:
-            self.add_extension(connection, session_id, more)
+            self._add_extension(connection, session_id, more, before)
 
     def amend(self, session_id: str, new: Message) -> None:
         with self._database.transaction() as connection:
@@ -176,22 +181,26 @@ class PostgresTranscripts:
         with self._database.transaction() as connection:
             self.add_lines(connection, session_id, [jsonlines.dump({"type": "select", "id": message_id})])
 
-    def add_reply(self, connection: Connection, session_id: str, message: Message, *, extends: bool) -> None:
-        """Add a finished reply, as a message or as an extension of one, in that transaction. Raises LeaseLost."""
+    def add_reply(
+        self, connection: Connection, session_id: str, message: Message, *, extends: bool, before: Message | None
+    ) -> None:
+        """Add a finished reply, as a message or as more of one, in that transaction. Raises LeaseLost.
+
+        `before` is the message that it extends, read before the transaction: who reads a transcript waits for a
+        connection, so who has one must not wait for a reader.
+        """
         if extends:
-            self.add_extension(connection, session_id, message)
+            self._add_extension(connection, session_id, message, before)
             return
         start = self.add_lines(connection, session_id, [jsonlines.dump(message.record())])
         _index_new(connection, session_id, [message], start)
 
-    def add_extension(self, connection: Connection, session_id: str, more: Message) -> None:
-        """Extend a message, and its search words. Raises LeaseLost."""
-        with self._tree(session_id) as tree:  # before the line is added: uncommitted content must not be cached
-            message = tree.messages.get(more.id)
+    def _add_extension(self, connection: Connection, session_id: str, more: Message, before: Message | None) -> None:
+        """Add to a message, and to its entry in the search index."""
         self.add_lines(connection, session_id, [jsonlines.dump(extension(more))])
-        if message:
-            said = folded(message.extended_by(more).told)
-            connection.execute(_INDEX, (session_id, text(message.id), message.revision, said))
+        if before:
+            said = folded(before.extended_by(more).told)
+            connection.execute(_INDEX, (session_id, text(before.id), before.revision, said))
 
     def add_lines(self, connection: Connection, session_id: str, lines: Sequence[bytes]) -> int:
         """Add lines in that transaction; returns the number of lines before them. Raises LeaseLost."""
