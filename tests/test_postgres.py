@@ -34,14 +34,14 @@ from webchat.errors import InvalidInput, LeaseLost, SessionBusy, StorageAway, St
 from webchat.manager import WebChatSessionManager
 from webchat.storage import storage_at
 from webchat.storage.postgres.clock import DatabaseClock
+from webchat.storage.postgres.database import Database
 from webchat.storage.postgres.leases import BEAT
-from webchat.storage.postgres.schema import STEPS
+from webchat.storage.postgres.schema import STEPS, migrate
 from webchat.web.running_imports import BOUNDS
 
 psycopg = pytest.importorskip("psycopg", reason="psycopg is not installed (webchat[postgres])")
 HEADER = {"id": "answer", "parent": "m1", "started_at": "2026-01-01T00:00:00+00:00"}
 PATIENCE = 10
-SHORT_LIMITS = "SET statement_timeout = '100ms'; SET lock_timeout = '100ms'"
 
 
 @pytest.fixture
@@ -334,21 +334,20 @@ class TestAFullPool:
     @pytest.fixture
     def storage(self, database, monkeypatch):
         """A server with a single connection, beside the one that listens."""
-        monkeypatch.setattr("webchat.storage.postgres.database.CONNECTIONS", 1)
+        monkeypatch.setattr(Database, "connections", 1)
         storage = storage_at(database)
         yield storage
         storage.close()
 
-    def test_who_waits_for_a_connection_does_not_hold_up_the_sign_of_life(self, storage, database, monkeypatch):
-        monkeypatch.setattr("webchat.storage.postgres.leases.BEAT", -1)  # each request gives one
+    def test_who_waits_for_a_connection_does_not_hold_up_the_sign_of_life(self, storage, database):
         release = storage.leases.acquire("s")
         with ThreadPoolExecutor(1) as pool:
             with storage.database.transaction():
-                waiting = pool.submit(storage.leases.acquire, "other")
+                waiting = pool.submit(storage.leases.beat)
                 for _ in range(2):
                     before = seen(database)
                     until(lambda: seen(database) > before, patience=4)  # noqa: B023
-            waiting.result(PATIENCE)()
+            waiting.result(PATIENCE)
         release()
 
     def test_a_writer_and_a_reader_do_not_wait_for_each_other(self, storage, monkeypatch):
@@ -571,28 +570,30 @@ class TestTheAddress:
                 storage.probe()
                 storage.close()
 
-    def test_tables_are_brought_up_to_date_however_long_it_takes(self, database, monkeypatch, caplog):
-        monkeypatch.setattr("webchat.storage.postgres.database.LIMITS", SHORT_LIMITS)
-        steps = (*STEPS, "SELECT pg_sleep(0.3)", "CREATE TABLE webchat.made_last ()")
-        monkeypatch.setattr("webchat.storage.postgres.schema.STEPS", steps)
-        with caplog.at_level("INFO", "webchat"), ThreadPoolExecutor(2) as pool:
-            for storage in pool.map(storage_at, [database] * 2):
-                assert storage.database.rows("SELECT FROM webchat.made_last") == []
-                storage.close()
-        assert f"step {len(steps)} of {len(steps)}" in caplog.text
+    def test_a_migration_has_no_time_limit(self, database, monkeypatch, caplog):
+        monkeypatch.setattr(Database, "limits", "SET statement_timeout = '100ms'; SET lock_timeout = '100ms'")
+        with psycopg.connect(database, autocommit=True) as connection:
+            connection.execute("DROP TABLE webchat.reindexing")
+            connection.execute("UPDATE webchat.schema SET version = 2")
+        waits = "SELECT FROM pg_locks WHERE locktype = 'advisory' AND now() - waitstart > interval '200 ms' LIMIT 1"
+        with caplog.at_level("INFO", "webchat"), ThreadPoolExecutor(1) as pool:
+            with psycopg.connect(database) as other, psycopg.connect(database, autocommit=True) as looks:
+                other.execute("SELECT pg_advisory_xact_lock(%s)", (int.from_bytes(b"webc"),))
+                upgraded = pool.submit(storage_at, database)
+                until(lambda: upgraded.done() or looks.execute(waits).rowcount)
+            upgraded.result(PATIENCE).close()
         assert "another server is migrating the database" in caplog.text
+        assert f"step {len(STEPS)} of {len(STEPS)}" in caplog.text
 
-    def test_a_backup_that_reads_the_tables_is_waited_for_and_holds_up_nobody(self, database, monkeypatch, caplog):
+    def test_a_backup_that_reads_the_tables_is_waited_for_and_holds_up_nobody(self, database, caplog):
         steps = (*STEPS, "ALTER TABLE webchat.queues ADD COLUMN more text")
-        monkeypatch.setattr("webchat.storage.postgres.schema.STEPS", steps)
-        monkeypatch.setattr("webchat.storage.postgres.schema.LOCK_PATIENCE", 0.1)
-        monkeypatch.setattr("webchat.storage.postgres.schema.AGAIN", 0.1)
-        with ThreadPoolExecutor(1) as pool:
+        with ThreadPoolExecutor(1) as pool, Database(database).connection(limited=False) as connection:
             with psycopg.connect(database) as backup:
                 backup.execute("LOCK TABLE webchat.queues IN ACCESS SHARE MODE")
-                upgraded = pool.submit(storage_at, database)
+                upgraded = pool.submit(migrate, connection, steps, 0.1, 0.1)
                 until(lambda: "in use" in caplog.text)
-            upgraded.result(PATIENCE).close()
+            upgraded.result(PATIENCE)
+            connection.execute("SELECT more FROM webchat.queues")
 
     def test_another_encoding_is_refused_in_words(self, postgres):
         with psycopg.connect(postgres.url(), autocommit=True) as connection:

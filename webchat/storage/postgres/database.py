@@ -88,6 +88,8 @@ class Database:
     All methods raise StorageAway if the database cannot be reached, and OSError for its other errors.
     """
 
+    connections, limits = CONNECTIONS, LIMITS
+
     def __init__(self, url: str) -> None:
         """Raises InvalidInput for an invalid address. Opens no connection."""
         try:
@@ -113,7 +115,7 @@ class Database:
         with as_ours(self.note):
             connection = _Connection.connect(self._address, autocommit=True)
             try:
-                _prepare(connection, limited=limited)
+                self._prepare(connection, limited=limited)
                 yield connection
             finally:
                 connection.close()
@@ -243,6 +245,12 @@ class Database:
             log.warning("the database cannot be reached" if away else "the database is back")
             self._is_away, self._away_since = away, time.monotonic()
 
+    def _prepare(self, connection: _Connection, *, limited: bool = True) -> None:
+        connection.execute(_SETTINGS)
+        connection.execute(self.limits if limited else _NO_LIMITS)
+        if not limited:
+            connection.longest = None
+
     def _opened(self) -> ConnectionPool[_Connection]:
         """The pool of this process: one that was created before a fork belongs to the parent."""
         pool = self._pool
@@ -256,9 +264,9 @@ class Database:
                         self._address,
                         connection_class=_Connection,
                         min_size=1,
-                        max_size=CONNECTIONS,
+                        max_size=self.connections,
                         kwargs={"autocommit": True},
-                        configure=_prepare,
+                        configure=self._prepare,
                         check=lambda connection: connection.require_good(self._failed),
                         timeout=PATIENCE,
                         reconnect_timeout=RECONNECT,
@@ -271,13 +279,6 @@ class Database:
 def _fetched(connection: Connection, statement: LiteralString, parameters: Parameters) -> list[Any]:
     cursor = connection.execute(statement, parameters)
     return cursor.fetchall() if cursor.description else []
-
-
-def _prepare(connection: _Connection, *, limited: bool = True) -> None:
-    connection.execute(_SETTINGS)
-    connection.execute(LIMITS if limited else _NO_LIMITS)
-    if not limited:
-        connection.longest = None
 
 
 def _place_of(given: dict[str, Any]) -> str:

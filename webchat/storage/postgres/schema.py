@@ -121,21 +121,23 @@ _ALONE = 0x77656263
 """The advisory lock, so that one server at a time migrates."""
 
 
-def migrate(connection: Connection) -> None:
+def migrate(
+    connection: Connection, steps: Sequence[str] = STEPS, patience: float = LOCK_PATIENCE, again: float = AGAIN
+) -> None:
     """Migrate the tables to this version. Raises InvalidInput if a later version has created them.
 
     A few lines instead of a tool: migrations only go forward and are run by the first server that needs them, and a
     tool would be larger than this package. `connection` should have no time limits.
     """
-    while _steps_left(connection):
+    while _steps_left(connection, steps):
         try:
             with connection.transaction():
                 _wait_for_others(connection)
-                connection.execute(f"SET LOCAL lock_timeout = '{LOCK_PATIENCE}s'")
-                _take_steps(connection)
+                connection.execute(f"SET LOCAL lock_timeout = '{patience}s'")
+                _take_steps(connection, steps)
         except errors.LockNotAvailable:
-            log.warning("the database's tables are in use, by a backup perhaps; trying again in %d seconds", AGAIN)
-            time.sleep(AGAIN)
+            log.warning("the database's tables are in use, by a backup perhaps; trying again in %d seconds", again)
+            time.sleep(again)
 
 
 def _wait_for_others(connection: Connection) -> None:
@@ -146,24 +148,24 @@ def _wait_for_others(connection: Connection) -> None:
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (_ALONE,))
 
 
-def _take_steps(connection: Connection) -> None:
-    left = _steps_left(connection)
-    for number, step in enumerate(left, len(STEPS) - len(left) + 1):
-        log.info("migrating the database: step %d of %d", number, len(STEPS))
+def _take_steps(connection: Connection, steps: Sequence[str]) -> None:
+    left = _steps_left(connection, steps)
+    for number, step in enumerate(left, len(steps) - len(left) + 1):
+        log.info("migrating the database: step %d of %d", number, len(steps))
         connection.execute(step.encode())
         connection.execute("CREATE TABLE IF NOT EXISTS webchat.schema (version integer NOT NULL)")
         connection.execute("DELETE FROM webchat.schema")
         connection.execute("INSERT INTO webchat.schema VALUES (%s)", (number,))
 
 
-def _steps_left(connection: Connection) -> Sequence[str]:
+def _steps_left(connection: Connection, steps: Sequence[str]) -> Sequence[str]:
     version = _version(connection)
-    if version > len(STEPS):
+    if version > len(steps):
         raise InvalidInput(
-            f"A later version of the chat has made the database (schema {version}, this one knows {len(STEPS)}). "
+            f"A later version of the chat has made the database (schema {version}, this one knows {len(steps)}). "
             "Install that version here too."
         )
-    return STEPS[version:]
+    return steps[version:]
 
 
 def _version(connection: Connection) -> int:
