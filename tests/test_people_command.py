@@ -142,6 +142,43 @@ def test_who_is_disabled_is_answered_no_further_and_finds_all_when_they_are_back
     assert f"later {WORD}</textarea>" in page, "what waited stands in the field"
 
 
+@pytest.mark.parametrize("command", [("disable",), ("remove", "--yes")])
+def test_a_server_ends_the_temporary_chats_of_who_is_disabled_and_their_answers(home, people, command):
+    backend = ScriptedBackend()
+    app = create_app({"AMPLIFIER_HOME": str(home), "WEBCHAT_AUTH_HEADER": HEADER}, backend=backend)
+    manager, chat = app.extensions["webchat"], app.test_client()
+    manager.keep_house()
+    manager.post_message(manager.create_session(owner="adalove").session_id, "an ordinary message", "adalove").wait()
+    idle, running, kept = (
+        manager.create_session(owner=name, temporary=True).session_id for name in ("adalove", "adalove", "bob")
+    )
+    for session_id, name in ((idle, "adalove"), (kept, "bob")):
+        manager.post_message(session_id, "hello", name).wait()
+    backend.plays("half", threading.Event())
+    manager.post_message(running, "hello", "adalove")
+    people(command[0], "adalove", *command[1:])
+    until(lambda: not manager.answers_in_flight)
+    until(lambda: [session.session_id for session in manager.temporary.all()] == [kept])
+    people("enable", "adalove")
+    for session_id in (idle, running):
+        assert chat.get(f"/sessions/{session_id}", headers=ADA).status_code == 404
+    assert len(manager.conversation(kept, "bob").messages) == 2
+    manager.close()
+
+
+def test_a_temporary_chat_of_this_process_ends_with_its_person(storage):
+    manager = WebChatSessionManager(ScriptedBackend(), storage)
+    if not manager.temporary.are_offered:
+        pytest.skip("there are none where several servers may be")
+    mine, others = (manager.create_session(owner=name, temporary=True).session_id for name in ("adalove", "bob"))
+    people = People(manager, MemoryStore(storage.documents), DisabledPeople(storage.documents))
+    people.disable("adalove")
+    people.enable("adalove")
+    assert manager.find_session(mine, "adalove") is None
+    assert manager.find_session(others, "bob")
+    manager.close()
+
+
 @pytest.mark.parametrize("has_session", [True, False])
 def test_an_open_page_of_who_is_disabled_says_so_and_its_stream_ends(chat, people, has_session):
     session = {"session": says(chat, ADA, "hello")} if has_session else {}

@@ -69,19 +69,25 @@ def create_app(config_values: Mapping[str, Any] | None = None, *, backend: Sessi
     if not settings.database:
         _require_locks(settings.home.expanduser())
     memory = _memory(storage, settings)
-    manager = _manager(backend or live.first_backend(), storage, live, memory, metrics or NOBODY)
+    disabled = DisabledPeople(storage.documents)
+    manager = _manager(backend or live.first_backend(), storage, live, memory, disabled, metrics or NOBODY)
     app.extensions["webchat"] = manager
     app.register_blueprint(_pages(manager, live, memory))
     app.register_blueprint(SettingsPage(live, shelf(models_folder())).blueprint(), url_prefix="/apps/settings")
     app.register_blueprint(probes.blueprint(Health(manager), metrics))
     _watch(app, metrics)
-    _guard(app, settings, DisabledPeople(storage.documents))
+    _guard(app, settings, disabled)
     app.before_request(lambda: live.follow(manager))  # pages say who answers
     return app
 
 
 def _manager(
-    backend: SessionBackend, storage: Storage, live: LiveSettings, memory: MemoryStore, observer: Observer
+    backend: SessionBackend,
+    storage: Storage,
+    live: LiveSettings,
+    memory: MemoryStore,
+    disabled: DisabledPeople,
+    observer: Observer,
 ) -> WebChatSessionManager:
     settings, _ = live.load()
     manager = WebChatSessionManager(
@@ -94,6 +100,7 @@ def _manager(
         chores=(memory.empty_expired, lambda: _forget_agents_sessions(settings.home, storage)),
         programs=_programs(settings),
         before_answer=lambda: live.follow(manager),
+        disabled=disabled.all,
     )
     return manager
 

@@ -178,10 +178,11 @@ class Housekeeping:
         threads.start(self._keep, "housekeeping", self._supervisor.stopping)
 
     def _keep(self, stopping: threading.Event) -> None:
-        """Adopt new transcripts, send messages left in queues, and purge expired sessions, until `stopping` is set."""
+        """Do what `WebChatSessionManager.keep_house` says, until `stopping` is set."""
         emptied, failing = float("-inf"), False
         while not stopping.wait(self.after_trouble if failing else self.look_interval):
             try:
+                self._temporary.end_disabled()
                 self.take_in()
                 self.adopt()
                 self._send_left()

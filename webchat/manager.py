@@ -68,6 +68,7 @@ class WebChatSessionManager:
         chores: Collection[Callable[[], None]] = (),
         programs: Collection[Program] = (),
         before_answer: Callable[[], None] = lambda: None,
+        disabled: Callable[[], Collection[str]] = tuple,
     ) -> None:
         """`persistence_path` is the registry's file; the transcripts are in a folder beside it. None: in memory.
 
@@ -77,7 +78,8 @@ class WebChatSessionManager:
         backends that accept them. `trash_days` is for how long a deleted session can be restored. `observer` measures
         replies and writes. `chores` are called whenever the trash is emptied. `programs` are other programs whose
         conversations can be read here, by everybody who may use this chat. `before_answer` is called before the backend
-        is asked for one, and may call `use_backend`.
+        is asked for one, and may call `use_backend`. `disabled` returns the people whose access is disabled: their
+        temporary chats end.
         """
         self.limits = limits = limits or Limits()
         self.storage = storage = with_temporary(opened(persistence_path, observer))
@@ -93,7 +95,7 @@ class WebChatSessionManager:
         self._rules = ConversationRules(services, self._dispatcher)
         self._changes, self._questions = ConversationChanges(services, self._rules), Questions(services)
         self.queue = MessageQueue(services, self._rules, self.get_session)
-        self.temporary = TemporaryChats(services)
+        self.temporary = TemporaryChats(services, disabled)
         self._lifecycle = SessionLifecycle(services, self.temporary, self.queue)
         self.agents, self.archive = AgentSessions(services), Archive(services)
         chores = (self.archive.importer.discard_left, *chores)
@@ -494,7 +496,7 @@ class WebChatSessionManager:
         """Start the housekeeping thread, which runs until `close`: once in a serving process, after it has forked.
 
         It adopts transcripts that were put into the folder, purges what has expired in the trash, sends queued messages
-        that are left, and moves answers that dead processes have left into their transcripts.
+        that are left, moves answers that dead processes have left into their transcripts, and ends temporary chats.
         """
         self.housekeeping.start()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from itertools import islice
 
@@ -27,10 +27,12 @@ class TemporaryChats:
     hours = TEMPORARY_HOURS
     """A temporary chat ends so many hours after its last message."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, disabled: Callable[[], Collection[str]] = tuple) -> None:
+        """`disabled` returns the names of the people whose access is disabled; it may raise StorageError."""
         self._storage, self._holding = services.storage, holding_temporary(services.storage)
         self._store, self._supervisor, self._current = services.store, services.supervisor, services.current
         self._clock, self._most_sessions = services.clock, services.limits.sessions
+        self._disabled = disabled
 
     @property
     def are_offered(self) -> bool:
@@ -70,11 +72,29 @@ class TemporaryChats:
         if self._holding is None:
             return
         latest = seconds_of(self._clock()) - self.hours * 3600
-        for session in self._holding.temporary_sessions():
+        for session in self.all():
             if seconds_of(session.last_active) < latest and not self._is_answering(session):
                 with suppress(SessionNotFound):
                     self._end(session)
         self._remove(self._holding.ended())
+
+    def end_disabled(self) -> None:
+        """End the temporary chats of disabled people, whose answers then stop: no other process can do that."""
+        with suppress(StorageError):  # if nobody can tell who is disabled, nobody is let in either
+            self.end_all_of(self._disabled)
+
+    def all(self) -> list[WebChatSession]:
+        """The temporary chats of everybody."""
+        return self._holding.temporary_sessions() if self._holding else []
+
+    def end_all_of(self, owners: Callable[[], Collection[str]]) -> None:
+        """End all temporary chats of these people, who are looked up only if there is a temporary chat."""
+        sessions = self.all()
+        names = owners() if sessions else ()
+        for session in sessions:
+            if session.owner in names:
+                with suppress(SessionNotFound):
+                    self._end(session)
 
     def keep(self, session_id: str, owner: str | None) -> WebChatSession:
         """Turn it into a normal session, with all its content. It becomes current.

@@ -128,7 +128,11 @@ class People:
                 yield jsonlines.dump({"session_id": session.session_id, **item.record()}) + b"\n"
 
     def _stop(self, name: str) -> None:
-        """Stop this person's answers in all processes, and take back queued messages."""
+        """Stop this person's answers in all processes, and take back queued messages.
+
+        Temporary chats end: those of this process now, those of a server at its next look at the list of the disabled.
+        """
+        self._manager.temporary.end_all_of(lambda: [name])
         for _ in range(TRIES):
             busy = {*self._storage.replies.sessions(), *self._storage.queue.sessions()}
             mine = [session.session_id for session in self._manager.store.list_all(name) if session.session_id in busy]
