@@ -44,6 +44,7 @@ from webchat.chat.reply import ReplyView
 from webchat.errors import InvalidInput, QuestionClosed, SessionNotFound
 from webchat.manager import WebChatSessionManager
 from webchat.replies.meter import ReplyMeter
+from webchat.replies.part_room import LEFT_OUT, MAX_PARTS
 from webchat.replies.recorder import ReplyRecorder
 from webchat.replies.write_pace import ReplyTimes
 from webchat.storage import storage_at
@@ -433,6 +434,40 @@ def test_of_a_long_terminal_only_what_is_new_is_written(line):
         shown = after["output"][0]["text"]
     other = ToolCall("c", output=(Terminal("y" * LONGEST_OUTPUT),)).record()
     assert changed_record(after, changes_of(after, other)) == other
+
+
+def read_of(number, output, status="done"):
+    return ToolCall(f"c{number}", f"Read {number}", "read", status, output=output)
+
+
+def test_long_work_goes_on_without_the_oldest_outputs(manager, backend, session_id):
+    text = "word " * 50_000
+    backend.plays(*(read_of(number, (Output(f"{number} {text}"),)) for number in range(60)), "All read.")
+    manager.post_message(session_id, "go").wait()
+    said = answer(manager, session_id)
+    assert (said.status, said.content) == ("complete", "All read.")
+    *calls, _ = said.parts
+    assert calls[0].output == (Output(LEFT_OUT),)
+    assert calls[-1].output[0].text.startswith("59 word"), "the newest are kept"
+    assert sum(len(call.output[0].text) for call in calls) <= MAX_PARTS
+
+
+def test_pictures_of_the_largest_size_do_not_end_the_answer(manager, backend, session_id):
+    picture = Picture("image/png", "A" * 4 * 2**20)
+    backend.plays(*(read_of(number, (picture,)) for number in range(3)), "Seen.")
+    manager.post_message(session_id, "go").wait()
+    said = answer(manager, session_id)
+    assert (said.status, said.content) == ("complete", "Seen.")
+    assert [call.output for call in said.parts[:3]][1:] == [(Output(LEFT_OUT),), (picture,)]
+
+
+def test_one_call_that_is_too_long_alone_is_shortened(manager, backend, session_id):
+    output = tuple(Output(f"{number}" + "x" * (LONGEST_OUTPUT - 10)) for number in range(12))
+    backend.plays(read_of(1, output, "running"), read_of(1, output), "Done.")
+    manager.post_message(session_id, "go").wait()
+    said = answer(manager, session_id)
+    assert (said.status, said.content) == ("complete", "Done.")
+    assert said.parts[0].output == (Output(LEFT_OUT),)
 
 
 def test_an_answer_that_goes_on_keeps_the_parts_of_both():

@@ -14,6 +14,7 @@ from webchat.chat.part_records import changes_of, place_of, placed_of
 from webchat.chat.parts import Permission
 from webchat.chat.reply import ReplyView
 from webchat.errors import BackendUnavailable
+from webchat.replies.part_room import MAX_PARTS, PartRoom
 from webchat.replies.records import STOPPING, fitting, joined, record_of, size_of
 from webchat.replies.write_pace import ReplyTimes, WritePace
 from webchat.storage.protocols import ReplyLog
@@ -41,7 +42,7 @@ class ReplyRecorder:
         """Set when the first text has been shown, or the reply has ended."""
         self._begin, self._changed = begin, changed
         self._log: ReplyLog | None = None
-        self._room = MAX_ANSWER
+        self._room, self._part_room = MAX_ANSWER, PartRoom()
         self._lock = threading.Lock()
         """Guards the unwritten pieces and the log."""
         self._unwritten: list[dict[str, Any]] = []
@@ -78,12 +79,12 @@ class ReplyRecorder:
             return self._is_at_rest(piece, now)
         with self._lock:
             self._heard_at = self._silence_said_at = now
-            self.pace.come(now, MAX_ANSWER - self._room, is_first=not self._has_unwritten)
+            self.pace.come(now, MAX_ANSWER - self._room + self._part_room.taken, is_first=not self._has_unwritten)
             is_urgent = self._place(record["part"], now) if "part" in record else self._append(record)
-            is_too_long = self._room < 0
+            is_too_long = self._room < 0 or self._part_room.is_exceeded
         if is_too_long:
             self.flush()
-            raise BackendUnavailable(TOO_LONG.format(MAX_ANSWER / 2**20))
+            raise BackendUnavailable(TOO_LONG.format((MAX_ANSWER if self._room < 0 else MAX_PARTS) / 2**20))
         return is_urgent or self.pace.is_own_turn(now)
 
     def _is_at_rest(self, piece: Piece, now: float) -> bool:
@@ -123,9 +124,11 @@ class ReplyRecorder:
         if before.get("status") == "answered":  # chosen by the person: a backend must not undo that
             return False
         is_new = place not in self._appeared
-        self._room -= size_of(record) - size_of(before)
-        if self._room < 0:
+        kept = self._part_room.fitted(place, record, self._latest)
+        if self._part_room.is_exceeded:
             return True
+        record = kept.pop(place)
+        self._new_parts |= kept
         self._doing = {}
         began = self._appeared.setdefault(place, now)
         if record["type"] == "tool_call" and record["status"] in ("done", "failed") and record["seconds"] is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast, get_args
 
 from webchat.backends.acp.shapes import mapping, mappings, text
@@ -93,6 +93,11 @@ class CallState:
         elif status in ("done", "failed") and self.running_since is not None:
             return self.call.seconds if self.call.seconds is not None else now - self.running_since
         return None
+
+    def release(self) -> None:
+        """Forget the output."""
+        self.call = replace(self.call, output=())
+        self.blocks, self.result, self.size = (), None, 0
 
     def go_on(self, now: float) -> None:
         """A person has answered a question about the call: restart its clock, so that the wait does not count."""

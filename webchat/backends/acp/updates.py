@@ -91,8 +91,17 @@ class UpdateReader:
         call = state.merge(update, time.monotonic())
         self._held += state.size - before
         if self._held > MOST_HELD:
-            raise Overflow
+            self._release(state)
         return call
+
+    def _release(self, latest: CallState) -> None:
+        """Forget the output of finished calls, oldest first, until little enough is held. Raises Overflow."""
+        for state in self._calls.values():
+            if state is not latest and not state.call.is_open and self._held > MOST_HELD:
+                self._held -= state.size
+                state.release()
+        if self._held > MOST_HELD:
+            raise Overflow
 
     def _begin_part(self) -> None:
         self._gap, self._has_parts = "", True
