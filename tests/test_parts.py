@@ -46,6 +46,7 @@ from webchat.manager import WebChatSessionManager
 from webchat.replies.meter import ReplyMeter
 from webchat.replies.part_room import LEFT_OUT, MAX_PARTS
 from webchat.replies.recorder import ReplyRecorder
+from webchat.replies.runner import NOT_HANDED_ON
 from webchat.replies.write_pace import ReplyTimes
 from webchat.storage import storage_at
 from webchat.storage.files.reply_logs import FileReplyLog
@@ -201,6 +202,18 @@ def test_only_the_sessions_asked_about_are_looked_at_for_questions(manager, aski
     monkeypatch.undo()
     manager.answer_permission(session_id, "p1", "yes")
     posted.wait()
+
+
+def test_an_answer_that_cannot_be_handed_on_ends_as_failed(manager, asking, session_id, monkeypatch):
+    def broken(*_answer):
+        raise ValueError("surrogates not allowed")
+
+    monkeypatch.setattr(asking, "answer_permission", broken)
+    ask(manager, session_id)
+    manager.answer_permission(session_id, "p1", "yes")
+    until(lambda: not answer(manager, session_id).in_flight)
+    said = answer(manager, session_id)
+    assert (said.status, said.error) == ("failed", NOT_HANDED_ON)
 
 
 def test_a_question_is_answered_once(manager, asking, session_id):

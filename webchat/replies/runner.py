@@ -26,7 +26,7 @@ from webchat.observer import Observer, ReplyReport, line_of
 from webchat.replies.backend_errors import backend_errors
 from webchat.replies.kept_errors import code_of
 from webchat.replies.meter import ReplyMeter
-from webchat.replies.piece_stream import PieceStream, quietly
+from webchat.replies.piece_stream import PieceStream
 from webchat.replies.protocols import Ask, ReplyEvents
 from webchat.replies.recorder import ReplyRecorder
 from webchat.replies.write_pace import ReplyTimes
@@ -34,6 +34,7 @@ from webchat.replies.write_pace import ReplyTimes
 log = logging.getLogger("webchat.reply")
 COMMIT_PATIENCE = 10.0
 """Seconds that the next message waits for an answer's commit, on a slow disk."""
+NOT_HANDED_ON = "Your answer could not be passed on to the agent. Try again."
 
 
 class ReplyRunner:
@@ -235,7 +236,12 @@ class ReplyRunner:
         """Pass on the person's answer to a question; returns whether it was open. Raises OSError."""
         if not self.recorder.choose(permission_id, option_id, by):
             return False
-        quietly(lambda: self._ask.answer(permission_id, option_id))
+        try:
+            self._ask.answer(permission_id, option_id)
+        except Exception:
+            log.warning("an answer could not be handed on in session %s", short_id(self.session_id), exc_info=True)
+            self.error = BackendUnavailable(NOT_HANDED_ON)
+            self.stop("failed")
         self._events.asked()
         return True
 
@@ -267,7 +273,7 @@ class ReplyRunner:
         final = {"end": self._final_status()}
         with suppress(Exception):  # an answer must not be lost because its backend has no label
             final["model"] = self.view.written_by or self._ask.label
-        if self.error and (not self._stream.stopped_as or isinstance(self.error, StorageError)):
+        if self.error and (self._stream.stopped_as in (None, "failed") or isinstance(self.error, StorageError)):
             final |= {"error": str(self.error), "code": code_of(self.error)}
         self.recorder.end(final)
         self.recorder.commit(self.message)
