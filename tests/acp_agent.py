@@ -171,6 +171,39 @@ def ask(session_id, text):
     return None
 
 
+def ask_oddly(session_id, text):
+    """Many options, of which the last has an id that no file can hold."""
+    options = [{"optionId": f"o{number}", "name": f"Choice {number}"} for number in range(24)]
+    options.append({"optionId": "no\ud83d", "name": "None of these"})
+    parameters = {"sessionId": session_id, "toolCall": {"toolCallId": "t1"}, "options": options}
+    say(session_id, json.dumps(request("session/request_permission", parameters)["result"]["outcome"]))
+
+
+def ask_too_late(session_id, text):
+    """The tool fails while its question is open; then the agent goes on, and waits for nobody."""
+    parameters = {"sessionId": session_id, "toolCall": {"toolCallId": "t1", "title": "Run"}, "options": OPTIONS}
+    outcomes = []
+    asking = threading.Thread(
+        target=lambda: outcomes.append(request("session/request_permission", parameters)["result"]["outcome"])
+    )
+    asking.start()
+    update(session_id, "tool_call_update", toolCallId="t1", status="failed", content=shown("timed out"))
+    asking.join()
+    say(session_id, json.dumps(outcomes))
+
+
+def twice(session_id, text):
+    """Two calls with one id, each with a question, as of models that number their calls anew in each turn."""
+    for step in ("one", "two"):
+        call = {"toolCallId": "call_0", "title": f"Step {step}", "kind": "execute", "rawInput": {"command": step}}
+        update(session_id, "tool_call", **call, status="pending")
+        parameters = {"sessionId": session_id, "toolCall": {"toolCallId": "call_0"}, "options": OPTIONS}
+        if "ask" in text:
+            request("session/request_permission", parameters)
+        update(session_id, "tool_call_update", toolCallId="call_0", status="completed", content=shown(step))
+    update(session_id, "tool_call", **call, status="completed", content=shown(step))
+
+
 def ask_without_options(session_id, text):
     parameters = {"sessionId": session_id, "toolCall": {"toolCallId": "t1"}, "options": [{"name": "x"}, 5]}
     say(session_id, json.dumps(request("session/request_permission", parameters)["result"]["outcome"]))

@@ -244,6 +244,38 @@ def test_the_ids_of_questions_are_random(asked, backend, session_id):
     assert all(len(name) >= 32 for name in ids)
 
 
+def test_every_option_is_offered_and_goes_back_whatever_its_id(backend, session_id, asked):
+    reading, question = asked("ask-oddly")
+    assert [option.name for option in question.options][-1] == "None of these"
+    assert len(question.record()["options"]) == 25
+    question.options[-1].id.encode()
+    backend.answer_permission(session_id, question.id, question.options[-1].id)
+    assert reading.ended.wait(10)
+    assert json.loads(reading.text) == {"outcome": "selected", "optionId": "no\ud83d"}
+
+
+def test_a_question_ends_with_the_tool_that_it_is_about(say):
+    pieces = say("ask-too-late")
+    statuses = [piece.status for piece in pieces if isinstance(piece, Permission)]
+    assert statuses[-1] == "cancelled"
+    assert text_of(pieces) == '[{"outcome": "cancelled"}]'
+
+
+def test_a_call_with_the_id_of_an_earlier_one_is_another_call(say):
+    calls = list(latest(say("twice")).values())
+    assert [(call.input, call.output) for call in calls] == [("one", (Terminal("one"),)), ("two", (Terminal("two"),))]
+
+
+def test_the_question_about_such_a_call_is_about_the_newest(backend, session_id, asked):
+    reading, first = asked("twice and ask")
+    backend.answer_permission(session_id, first.id, "yes")
+    second = reading.until(lambda piece: isinstance(piece, Permission) and piece.id != first.id)
+    assert (first.title, second.title) == ("Step one", "Step two")
+    assert first.tool_call != second.tool_call
+    backend.answer_permission(session_id, second.id, "yes")
+    assert reading.ended.wait(10)
+
+
 def test_what_is_not_offered_is_refused_and_the_question_stays(backend, session_id, asked):
     reading, question = asked("ask")
     with pytest.raises(InvalidInput):

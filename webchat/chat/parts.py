@@ -13,7 +13,7 @@ PlanStatus = Literal["pending", "running", "done"]
 LONGEST_ID, LONGEST_TITLE, LONGEST_PATH = 200, 2_000, 4_000
 LONGEST_INPUT, LONGEST_OUTPUT = 256 * 1024, 2**20
 """Characters kept of a tool's input, and of one block of its output."""
-MOST_BLOCKS, MOST_OPTIONS, MOST_ENTRIES = 100, 20, 200
+MOST_BLOCKS, MOST_OPTIONS, MOST_ENTRIES = 100, 100, 200
 """The most blocks in a tool call's output, options of a permission, and entries of a plan."""
 MOST_PARTS = 5_000
 """The most tool calls and similar parts kept of one answer; each may have text, reasoning and a note before it."""

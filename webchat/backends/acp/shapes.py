@@ -33,8 +33,9 @@ def whole(value: object) -> int | None:
 
 
 def identity(value: object) -> str:
-    """An id as a string of limited length; "" if the value is none."""
+    """An id as a printable string of limited length, which every file and form keeps; "" if the value is none."""
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) <= LARGEST:
         return str(value)
     given = text(value)
-    return given if len(given) <= LONGEST_ID else hashlib.sha256(given.encode("utf-8", "replace")).hexdigest()
+    is_kept = len(given) <= LONGEST_ID and given.isprintable()
+    return given if is_kept else hashlib.sha256(given.encode("utf-8", "surrogatepass")).hexdigest()

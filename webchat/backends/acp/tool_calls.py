@@ -58,7 +58,7 @@ class CallState:
         kind = update.get("kind")
         self.call = ToolCall(
             call.id,
-            title=marked_line(text(update.get("title"))[:LONGEST_TITLE]) or call.title,
+            title=_title(update) or call.title,
             kind=call.kind if kind is None else cast(ToolKind, kind) if kind in KINDS else "other",
             status=status,
             input=_input(update["rawInput"]) if update.get("rawInput") else call.input,
@@ -94,6 +94,17 @@ class CallState:
             return self.call.seconds if self.call.seconds is not None else now - self.running_since
         return None
 
+    def is_over_before(self, update: Mapping[str, Any]) -> bool:
+        """Whether the call is over, and the update does not repeat it but begins another call."""
+        if self.call.is_open:
+            return False
+        begins = STATUSES.get(text(update.get("status"))) not in ("done", "failed")
+        if update.get("sessionUpdate") is None:  # a question may name no more than the id
+            begins = begins and "status" in update
+        given = _input(update["rawInput"]) if update.get("rawInput") else self.call.input
+        title = _title(update) or self.call.title
+        return begins or (given, title) != (self.call.input, self.call.title)
+
     def release(self) -> None:
         """Forget the output."""
         self.call = replace(self.call, output=())
@@ -103,6 +114,10 @@ class CallState:
         """A person has answered a question about the call: restart its clock, so that the wait does not count."""
         if self.running_since is not None:
             self.running_since = now
+
+
+def _title(update: Mapping[str, Any]) -> str:
+    return marked_line(text(update.get("title"))[:LONGEST_TITLE])
 
 
 def _size(block: Block) -> int:

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from webchat.backends import Event, HistoryItem, Piece
@@ -23,11 +23,11 @@ from webchat.backends.acp.shapes import identity, mapping, mappings, text
 from webchat.backends.acp.transcript import LEFT_OUT, digest, primed
 from webchat.backends.acp.updates import UpdateReader
 from webchat.backends.pictures import BLIND, GivenPicture
-from webchat.chat.parts import Option, Permission
+from webchat.chat.parts import MOST_OPTIONS, Option, Permission, ToolCall
 from webchat.errors import BackendUnavailable, InvalidInput
 
-MOST_OPEN, MOST_OFFERED = 100, 100
-"""Questions that may be open at the same time, and options of each."""
+MOST_OPEN = 100
+"""Questions that may be open at the same time."""
 UNTITLED = "The agent asks before it goes on"
 NOT_OFFERED = "This is not one of the answers that the agent offers."
 
@@ -38,7 +38,9 @@ class _Question:
 
     answer: Callable[[Mapping[str, Any]], None]
     values: Mapping[str, Any]
-    tool_call: str
+    call: ToolCall | None
+    """What it is about, as it was then."""
+    permission: Permission
 
 
 class Turn:
@@ -100,7 +102,8 @@ class Turn:
             if option_id not in question.values:
                 raise InvalidInput(NOT_OFFERED)
             del self._open[permission_id]
-        self._reader.answered(question.tool_call)
+        if question.call:
+            self._reader.answered(question.call.id)
         question.answer({"outcome": {"outcome": "selected", "optionId": question.values[option_id]}})
 
     # The answer's own thread
@@ -184,31 +187,51 @@ class Turn:
         try:
             for piece in self._reader.read(update):
                 self._inbox.put(piece)
+                if isinstance(piece, ToolCall) and not piece.is_open:
+                    self._close_questions(piece)
         except Overflow:
             self._fail()
 
     def ask(self, answer: Callable[[Mapping[str, Any]], None], question: Mapping[str, Any]) -> None:
-        offered = mappings(question.get("options"), MOST_OFFERED)
+        offered = mappings(question.get("options"), MOST_OPTIONS)
         named = {name: option for option in offered if (name := identity(option.get("optionId")))}
-        tool_call = mapping(question.get("toolCall"))
-        values = {name: option["optionId"] for name, option in named.items()}
-        asked = _Question(answer, values, identity(tool_call.get("toolCallId")))
-        permission_id = secrets.token_hex(16)
-        with self._state_lock:
-            is_open = named and not self._is_cancelled and not self._failure and len(self._open) < MOST_OPEN
-            if is_open:
-                self._open[permission_id] = asked
-        if not is_open:
-            answer(CANCELLED)
-            return
+        call = None
         try:
-            call = self._reader.asked(tool_call)
-            if call:
-                self._inbox.put(call)
-            title = (call.title if call else "") or UNTITLED
-            self._inbox.put(Permission(permission_id, title, _options(named), asked.tool_call))
+            if named and not self._is_cancelled and not self._failure:
+                call = self._reader.asked(mapping(question.get("toolCall")))
         except Overflow:
             self._fail()
+        title = (call.title if call else "") or UNTITLED
+        permission = Permission(secrets.token_hex(16), title, _options(named), call.id if call else "")
+        values = {name: option["optionId"] for name, option in named.items()}
+        if self._opened(_Question(answer, values, call, permission)):
+            try:
+                for piece in (call, permission):
+                    if piece:
+                        self._inbox.put(piece)
+            except Overflow:
+                self._fail()
+        else:
+            answer(CANCELLED)
+
+    def _opened(self, question: _Question) -> bool:
+        """Whether the question is open from now on."""
+        with self._state_lock:
+            is_wanted = not self._is_cancelled and not self._failure
+            is_open = bool(question.values) and is_wanted and len(self._open) < MOST_OPEN
+            if is_open:
+                self._open[question.permission.id] = question
+        return is_open
+
+    def _close_questions(self, call: ToolCall) -> None:
+        """The call has ended: whoever still answers a question about it would be too late."""
+        with self._state_lock:
+            late = [each for each in self._open.values() if each.call and each.call.is_open and each.call.id == call.id]
+            for question in late:
+                del self._open[question.permission.id]
+        for question in late:
+            question.answer(CANCELLED)
+            self._inbox.put(replace(question.permission, status="cancelled"))
 
     def _over(self, _prompt: Future[Any]) -> None:
         """The agent has ended the prompt."""

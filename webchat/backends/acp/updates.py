@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -24,6 +25,8 @@ class UpdateReader:
     def __init__(self, most_calls: int) -> None:
         self._most_calls = most_calls
         self._calls: dict[str, CallState] = {}
+        self._renamed: dict[str, str] = {}
+        """Our ids of the newest calls whose ids the agent had used before."""
         self._held = 0
         self._message_id: str | None = None
         self._gap = ""
@@ -81,6 +84,7 @@ class UpdateReader:
         call_id = identity(update.get("toolCallId"))
         if not call_id:
             return None
+        call_id = self._newest(call_id, update)
         state = self._calls.get(call_id)
         if state is None:
             if len(self._calls) >= self._most_calls:
@@ -93,6 +97,14 @@ class UpdateReader:
         if self._held > MOST_HELD:
             self._release(state)
         return call
+
+    def _newest(self, call_id: str, update: Mapping[str, Any]) -> str:
+        """Our id of the call that the update is about: a new one if it begins another call after one with its id."""
+        newest = self._renamed.get(call_id, call_id)
+        state = self._calls.get(newest)
+        if state and update.get("sessionUpdate") != "tool_call_update" and state.is_over_before(update):
+            newest = self._renamed[call_id] = secrets.token_hex(16)
+        return newest
 
     def _release(self, latest: CallState) -> None:
         """Forget the output of finished calls, oldest first, until little enough is held. Raises Overflow."""
