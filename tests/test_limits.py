@@ -6,15 +6,17 @@ import errno
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from tests.conftest import HTMX, Page
 from tests.reading import until
-from webchat import create_app
-from webchat.errors import TooBusy
+from tests.scripted import ScriptedBackend
+from webchat import WebChatSessionManager, create_app
+from webchat.errors import LimitReached, TooBusy
 from webchat.fileutil import MemoryFolder
-from webchat.limits import Places, Turnstile
+from webchat.limits import Limits, Places, Turnstile
 from webchat.storage.files.reply_logs import FileReplyLog
 
 JSON = {"Accept": "application/json"}
@@ -341,6 +343,34 @@ def test_there_is_no_way_around_the_number_of_sessions(limited, manager):
     assert client.post("/messages", data={"message": "third"}).status_code == 303
     assert client.post(f"/sessions/{first}/restore", headers=JSON).status_code == 409
     assert client.post("/api/session", json={"description": "x" * 301}).status_code == 400
+
+
+def test_empty_sessions_count_and_make_room_after_a_while(storage):
+    now = [datetime(2026, 1, 1, tzinfo=UTC)]
+    limits = Limits(sessions=4)
+    manager = WebChatSessionManager(ScriptedBackend(), storage, clock=lambda: now[0].isoformat(), limits=limits)
+    ids = [manager.create_session(owner="ada").session_id for _ in range(4)]
+    manager.send_message("hello", ids[0], "ada")
+    with pytest.raises(LimitReached):
+        manager.create_session(owner="ada")
+    manager.create_session(owner="bob")
+    manager.queue.send(ids[0], "hello", "ada")
+    now[0] += timedelta(minutes=2)
+    begun = manager.start_conversation("hello", "ada", key="k" * 32)
+    begun.wait()
+    assert manager.start_conversation("hello", "ada", key="k" * 32).session == begun.session
+    left = {session.session_id for session in manager.list_sessions("ada")}
+    assert left == {ids[0], ids[2], ids[3], begun.session.session_id}, "the oldest empty one has gone"
+    manager.fork(ids[0], manager.conversation(ids[0], "ada").messages[0].id, "ada")
+    manager.housekeeping.delete([ids[0]], "ada")
+    manager.create_session(owner="ada")
+    manager.housekeeping.restore([ids[0]], "ada")
+    assert len(manager.list_sessions("ada")) == 4
+    assert manager.find_session(ids[3], "ada") is None
+    assert [len(manager.conversation(name, "ada").messages) for name in (ids[0], begun.session.session_id)] == [4, 2]
+    with pytest.raises(LimitReached):
+        manager.create_session(owner="ada")
+    manager.close()
 
 
 def test_who_finds_no_place_leaves_no_empty_session_behind(limited, gate):

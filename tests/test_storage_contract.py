@@ -90,6 +90,9 @@ class TestSessions:
             sessions.insert(row("c"), 2)
         with pytest.raises(LimitReached):
             sessions.require_room(None, 1, 2)
+        change(sessions, "b", begun=False, is_active=False)
+        with pytest.raises(LimitReached):
+            sessions.require_room(None, 1, 2)
         sessions.insert(row("d", owner="ada"), 2)
         change(sessions, "a", deleted_at=at(9), is_active=False)
         sessions.insert(row("c"), 2)

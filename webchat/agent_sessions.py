@@ -40,7 +40,7 @@ class AgentSessions:
 
     def __init__(self, services: Services) -> None:
         self._store, self._storage, self._clock = services.store, services.storage, services.clock
-        self._supervisor, self._current = services.supervisor, services.current
+        self._supervisor, self._current, self._empty = services.supervisor, services.current, services.empty
         self._bringing_in = threading.Lock()
 
     @property
@@ -105,6 +105,7 @@ class AgentSessions:
                 return made
             self._supervisor.require_open()
             self._supervisor.require_disk()
+            self._empty.make_room(owner)
             self._store.require_room(owner)
             own = next((own for own in self.own_sessions(may_work_in) if own_name(own.id) == key), None)
             if own is None:

@@ -52,7 +52,7 @@ class Housekeeping:
         is emptied.
         """
         self._store, self._storage, self._supervisor = services.store, services.storage, services.supervisor
-        self._current, self._longest_title = services.current, services.limits.title
+        self._current, self._empty, self._longest_title = services.current, services.empty, services.limits.title
         self._temporary, self.trash_days, self._taken_in = temporary, trash_days, False
         self.look_interval, self.after_trouble = LOOK_INTERVAL, AFTER_TROUBLE
         self._refuse, self._send_left, self._chores = refuse, send_left, chores
@@ -117,6 +117,7 @@ class Housekeeping:
         for session_id in left:
             self._refuse(session_id)
         if left:
+            self._empty.make_room(owner, len(left))
             with self._storage.without_purges():
                 self._store.restore(left, owner)
         self._tell(left)

@@ -22,6 +22,7 @@ from webchat.replies.allowance import Allowance
 from webchat.replies.changes import ConversationChanges
 from webchat.replies.current_backend import CurrentBackend
 from webchat.replies.dispatcher import ReplyDispatcher
+from webchat.replies.empty_sessions import EmptySessions
 from webchat.replies.posted import Posted
 from webchat.replies.questions import Questions
 from webchat.replies.queue import MessageQueue
@@ -88,7 +89,8 @@ class WebChatSessionManager:
         self.allowance = Allowance(storage, limits)
         self._current = CurrentBackend(backend, storage.pictures.read, before_answer)
         self._supervisor = ReplySupervisor(storage, limits, observer, over=lambda run: self.queue.reply_is_over(run))
-        services = Services(storage, self.store, self._current, self._supervisor, self.allowance, limits, clock)
+        empty = EmptySessions(storage, self.store, self._current, clock, limits.sessions)
+        services = Services(storage, self.store, self._current, self._supervisor, self.allowance, empty, limits, clock)
         self.programs = OtherPrograms(programs, storage, self._supervisor.stopping)
         self._reader = SessionReader(services, self.programs)
         self._dispatcher = ReplyDispatcher(services, context)

@@ -29,7 +29,7 @@ class SessionLifecycle:
 
     def __init__(self, services: Services, temporary: TemporaryChats, queue: MessageQueue) -> None:
         self._store, self._storage, self._supervisor = services.store, services.storage, services.supervisor
-        self._current, self._allowance = services.current, services.allowance
+        self._current, self._allowance, self._empty = services.current, services.allowance, services.empty
         self._longest_title, self._temporary, self._queue = services.limits.title, temporary, queue
 
     def create(
@@ -117,11 +117,12 @@ class SessionLifecycle:
         return info
 
     def _make_room(self, owner: str | None, *, temporary: bool) -> None:
-        """Check the limits before creating a session at the backend that could not be stored."""
+        """Make room, and check the limits before creating a session at the backend that could not be stored."""
         if temporary:
             self._temporary.make_room(owner)
         else:
             self._supervisor.require_disk()
+            self._empty.make_room(owner)
             self._store.require_room(owner)
 
     def new(

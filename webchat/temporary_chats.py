@@ -32,7 +32,7 @@ class TemporaryChats:
         self._storage, self._holding = services.storage, holding_temporary(services.storage)
         self._store, self._supervisor, self._current = services.store, services.supervisor, services.current
         self._clock, self._most_sessions = services.clock, services.limits.sessions
-        self._disabled = disabled
+        self._empty, self._disabled = services.empty, disabled
 
     @property
     def are_offered(self) -> bool:
@@ -108,6 +108,7 @@ class TemporaryChats:
         if not session.begun:
             raise InvalidInput(NOTHING_TO_KEEP)
         title = session.description
+        self._empty.make_room(owner)
         with self._supervisor.turn(session_id) as turn, storing("This chat could not be kept"):
             if title == TEMPORARY_TITLE and turn.conversation.messages:
                 title = title_of(turn.conversation.messages[0].heading)

@@ -41,13 +41,15 @@ class Importer:
 
     def __init__(self, services: Services) -> None:
         self._storage, self._sessions = services.storage, services.storage.sessions
-        self._supervisor, self._allowance = services.supervisor, services.allowance
+        self._supervisor, self._allowance, self._empty = services.supervisor, services.allowance, services.empty
         self._most = services.limits.sessions
         self._threads = threading.Lock()
 
     def add(self, batch: Sequence[Brought], owner: str | None, report: Report) -> None:
         """Add the batch's new sessions, and report on all. Raises LimitReached, NoRoom, StorageError."""
         self._supervisor.require_disk()
+        if self._most_of(batch):
+            self._empty.make_room(owner, len(batch))
         # Threads of this process queue here: waiting for other processes may mean polling.
         with storing("The sessions could not be imported"), self._threads, self._storage.importing(PATIENCE):
             self._discard(self._sessions.claimed())

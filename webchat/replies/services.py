@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from webchat.limits import Limits
 from webchat.replies.allowance import Allowance
 from webchat.replies.current_backend import CurrentBackend
+from webchat.replies.empty_sessions import EmptySessions
 from webchat.replies.supervisor import ReplySupervisor
 from webchat.session_store import WebChatSessionStore
 from webchat.storage.protocols import Storage
@@ -22,5 +23,6 @@ class Services:
     current: CurrentBackend
     supervisor: ReplySupervisor
     allowance: Allowance
+    empty: EmptySessions
     limits: Limits
     clock: Callable[[], str]

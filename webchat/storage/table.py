@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple, Protocol
 
-from webchat.chat.session import Row, WebChatSession, session_of
+from webchat.chat.session import Row, WebChatSession
 from webchat.chat.times import seconds_of
 from webchat.errors import InvalidInput
 
@@ -108,9 +108,8 @@ class Registry:
 
 
 def count_of(rows: Rows, owner: str | None) -> int:
-    """How many visible sessions a person has: of those without a message only the current one counts."""
-    mine = (row for row in rows.values() if row.get("owner") == owner and not row.get("deleted_at"))
-    return sum(1 for row in mine if row.get("is_active") or session_of(row).begun)
+    """How many sessions a person has, without the trash."""
+    return sum(row.get("owner") == owner and not row.get("deleted_at") for row in rows.values())
 
 
 def without_current(rows: Rows, owner: str | None) -> Rows:

@@ -191,8 +191,7 @@ class PostgresSessions:
         if not most or not more:
             return
         found = self._database.one(
-            "SELECT count(*) FROM webchat.sessions WHERE person = %s AND shelf IN ('list', 'archive') "
-            "AND (begun OR is_active)",
+            "SELECT count(*) FROM webchat.sessions WHERE person = %s AND shelf IN ('list', 'archive')",
             (person_of(owner),),
         )
         if found[0] + more > most:

@@ -75,7 +75,7 @@ class Sessions(Protocol):
         """Remove these records, unless `check` raises something for one of them."""
 
     def require_room(self, owner: str | None, more: int, most: int) -> None:
-        """Raises LimitReached if the owner may not have so many more sessions."""
+        """Raises LimitReached if the owner may not have so many more sessions; all count but those in the trash."""
 
     def touch(self, session_id: str, what: str, at: str) -> None:
         """Note that `what` happened in the session. Costs the same however many there are; never raises."""
