@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import queue
+import signal
 import subprocess
 import sys
 import threading
@@ -96,6 +97,12 @@ def endless(session_id, text):
 def deaf(session_id, text):
     say(session_id, "I hear nothing")
     time.sleep(3600)
+
+
+def hang(session_id, text):
+    """The whole process stops, and hears nothing more."""
+    say(session_id, "I hang.")
+    os.kill(os.getpid(), signal.SIGSTOP)
 
 
 def think(session_id, text):

@@ -329,6 +329,16 @@ def test_an_agent_that_does_not_stop_is_ended_and_the_next_message_gets_another(
     assert "I hear nothing" in second["prompt"][0]["text"]
 
 
+def test_a_hung_agent_does_not_block_the_message_that_waits_for_it(agents, backend, session_id):
+    backend.bounds.cancel_patience = 0.3
+    reading = Reading(backend, session_id, "hang")
+    reading.until(lambda piece: isinstance(piece, str))
+    reading.answer.cancel()
+    following = Reading(backend, session_id, "hello")
+    assert following.ended.wait(10)
+    assert following.text == "You said: hello"
+
+
 def test_answers_in_two_sessions_of_one_agent_do_not_wait_for_each_other(agents, backend, session_id):
     other = backend.create_session("~", "").session_id
     first = Reading(backend, session_id, "endless")

@@ -31,6 +31,8 @@ class Agent:
         self._environ = {name: value for name, value in environ.items() if not name.startswith("WEBCHAT_")}
         self.secrets = problems.secrets_of(command, self._environ)
         self._connection: Connection | None = None
+        self._old: list[Connection] = []
+        """Abandoned processes in which other sessions' prompts are still running."""
         self._title = ""
         self._users = 0
         self._rest: threading.Timer | None = None
@@ -48,7 +50,7 @@ class Agent:
     @property
     def is_ready(self) -> bool:
         connection = self._connection
-        return connection is not None and not connection.is_over and connection.ready.done()
+        return connection is not None and _is_usable(connection) and connection.ready.done()
 
     @property
     def sees(self) -> bool | None:
@@ -61,10 +63,13 @@ class Agent:
     def connect(self) -> Future[Connection]:
         """The running agent; starts it if necessary. Raises BackendUnavailable, here or from the future."""
         with self._lock:
-            if self._connection is None or self._connection.is_over:
+            connection = self._connection
+            if connection is None or not _is_usable(connection):
                 self._title = self.label
-                self._connection = self._start()
-            return self._connection.ready
+                self._old += [connection] if connection else []
+                connection = self._connection = self._start()
+                self._end_old()
+            return connection.ready
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
@@ -79,13 +84,18 @@ class Agent:
         finally:
             with self._lock:
                 self._users -= 1
+                self._end_old()
                 if not self._users:
                     self._leave_alone()
 
     def abandon(self, connection: Connection) -> None:
-        """A prompt of this process cannot be ended: end the process as soon as nobody else uses it."""
+        """A prompt of this process cannot be ended: end the process as soon as nobody else uses it.
+
+        The next message gets another process, even if this one is still in use.
+        """
         connection.is_abandoned = True
         with self._lock:
+            self._end_old()
             if not self._users:
                 self._leave_alone()
 
@@ -97,11 +107,19 @@ class Agent:
 
     def close(self) -> None:
         with self._lock:
-            rest, connection = self._rest, self._connection
+            rest, connections = self._rest, [*self._old, *([self._connection] if self._connection else [])]
             self._rest = self._connection = None
+            self._old = []
         if rest:
             rest.cancel()
-        if connection:
+        for connection in connections:
+            connection.wire.end()
+
+    def _end_old(self) -> None:
+        """End the abandoned processes in which nothing is running any more. Called with the lock held."""
+        over = [connection for connection in self._old if not self._users or not connection.is_working]
+        self._old = [connection for connection in self._old if connection not in over]
+        for connection in over:
             connection.wire.end()
 
     def _leave_alone(self) -> None:
@@ -128,6 +146,11 @@ class Agent:
         except (OSError, ValueError, RuntimeError) as error:  # ValueError: a null byte; RuntimeError: no thread left
             log.warning("the agent %s could not be started", self.name, exc_info=True)
             raise BackendUnavailable(problems.NOT_STARTED.format(self.name)) from error
+
+
+def _is_usable(connection: Connection) -> bool:
+    """Whether a message may use the process. One that is still starting is waited for, even if others have left."""
+    return not connection.is_over and not (connection.is_abandoned and connection.ready.done())
 
 
 def named(commands: Sequence[Sequence[str]]) -> dict[str, Sequence[str]]:

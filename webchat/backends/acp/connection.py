@@ -172,6 +172,11 @@ class Connection:
 
     # Sessions
 
+    @property
+    def is_working(self) -> bool:
+        """Whether a session is being opened, or a prompt of an open session is running."""
+        return self._opening > 0 or any(session.running for session in list(self.sessions.values()))
+
     def open(
         self, method: str, cwd: str, session_id: str | None = None, listener: Listener | None = None
     ) -> Future[AgentSession]:

@@ -58,6 +58,9 @@ class Opening:
         live = yield from self._live(connection, known)
         if live:
             return live
+        if connection.is_abandoned:
+            yield Event("status", f"Starting {self._agent.name} again")
+            connection = self._connected()
         yield Event("status", f"Opening a session of {self._agent.name}")
         opened = self._taken_up(connection, history) or self._new(connection)
         self._session.live = opened
@@ -86,6 +89,8 @@ class Opening:
             yield Event("status", "Waiting for the last answer to end")
             if not self._inbox.wait_for(running, self._agent.bounds.cancel_patience):
                 self._require_wanted()
+                connection.sessions.pop(live.id, None)
+                self._agent.abandon(connection)
                 return None
         has_failed = live.has_failed or (running is not None and running.exception() is not None)
         has_forgotten = live.was_cancelled and connection.forgets_cancelled
