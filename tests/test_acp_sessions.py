@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 
@@ -437,6 +438,37 @@ def test_a_new_session_of_the_agent_works_as_was_chosen(agents):
     again = agents.backend("--modes", "--no-load")
     again.resume_session(session_id, said(HELLO))
     assert told(again, session_id)["choices"]["mode"] == "plan"
+
+
+def test_a_fork_works_as_was_chosen_in_its_source(home, agents):
+    values = {"WEBCHAT_BACKEND": "acp", "WEBCHAT_AGENT": shlex.join(agents.command("--modes"))}
+    manager = create_app({"AMPLIFIER_HOME": str(home), **values}).extensions["webchat"]
+    session_id = manager.create_session("~").session_id
+    manager.send_message("hello", session_id)
+    manager.agents.set_control(session_id, "mode", "plan")
+    fork = manager.fork(session_id, manager.conversation(session_id).last.id).session_id
+    assert json.loads(manager.send_message("told", fork))["choices"]["mode"] == "plan"
+    manager.close()
+
+
+def test_a_session_of_an_agent_that_is_gone_says_so_and_its_fork_goes_on(agents, tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / name).symlink_to(sys.executable)
+    commands = [[str(tmp_path / name), *agents.command()[1:]] for name in ("one", "two")]
+    backend = agents.over(commands)
+    session_id = backend.create_session().session_id
+    backend.configure_session(session_id, SessionOptions(agent="two"))
+    ask(backend, session_id, "hello")
+    backend.close()
+    again = agents.over(commands[:1])
+    again.resume_session(session_id, said(HELLO))
+    again.configure_session(session_id, SessionOptions(agent="two"))
+    with pytest.raises(BackendUnavailable, match=r"by two, which is not set up here\. Fork it to go on with one"):
+        ask(again, session_id, "hello")
+    again.resume_session("fork", said(HELLO))
+    again.carry_choices(session_id, "fork")
+    again.configure_session("fork", SessionOptions(agent="two"))
+    assert text_of(ask(again, "fork", "hello")) == "You said: hello"
 
 
 def test_a_choice_that_a_new_session_does_not_take_is_noted(agents):

@@ -200,6 +200,7 @@ class SessionLifecycle:
         with self._supervisor.turn(forked) as turn, storing("The messages could not be copied"):
             if not turn.conversation.messages:
                 self._copy_pictures(session.session_id, forked, copies)
+                self._current.attached.carry_choices(session.session_id, forked)
                 self._storage.transcripts.append(forked, *copies)
         return self._store.note_message(self._store.require(forked, owner), shown[0].heading)
 

@@ -217,6 +217,13 @@ def controlled(backend: object) -> Controlled | None:
     return cast(Controlled, backend) if hasattr(backend, "controls") else None
 
 
+def carry_choices(backend: object, session_id: str, to: str) -> None:
+    """Have a copy of a session begin with the choices made in that session, if the backend can do that."""
+    own = getattr(backend, "carry_choices", None)
+    if own:
+        own(session_id, to)
+
+
 def agents_of(backend: object) -> list[str]:
     """The names of the agents that a session may choose from; [] for a backend that has none."""
     return [name for name in getattr(backend, "agents", ()) if isinstance(name, str)]

@@ -125,6 +125,11 @@ class AttachedBackend:
         with backend_errors():
             able.set_control(session_id, select_id, value)
 
+    def carry_choices(self, session_id: str, to: str) -> None:
+        """Have a copy of the session begin with the choices that were made in it."""
+        with backend_errors():
+            abilities.carry_choices(self.backend, session_id, to)
+
     @property
     def keeps_sessions(self) -> bool:
         """Whether the backend stores sessions of its own."""

@@ -119,7 +119,7 @@ class AcpBackend:
         return self._agents.get(options.agent, self._default).sees
 
     def send_message(self, session_id: str, message: str, pictures: Sequence[GivenPicture] = ()) -> Turn:
-        """Raises SessionUnknown and SessionEnded at once, and anything else while the answer is iterated."""
+        """Raises SessionUnknown, SessionEnded and BackendUnavailable, the last also while the answer is iterated."""
         session = self._sessions.live(session_id)
         session.turn = Turn(session, self._agent_of(session), self._records, message, pictures)
         return session.turn
@@ -169,6 +169,12 @@ class AcpBackend:
         if record:
             self._records.put(session_id, replace(record, chosen=session.chosen))
 
+    def carry_choices(self, session_id: str, to: str) -> None:
+        """Have a copy of the session begin with its agent, if it is set up here, and its choices."""
+        record = self._records.get(session_id)
+        if record and record.agent in self._agents:
+            self._records.carry_choices(session_id, to)
+
     # The agents' own sessions
 
     def own_sessions(self) -> list[OwnSession]:
@@ -208,8 +214,13 @@ class AcpBackend:
         return keeping.list_own(agent, self._records.sessions_of(agent.name), self._records.folders())
 
     def _agent_of(self, session: Session) -> Agent:
-        """The agent that has answered in this session, else the chosen one, else the first."""
+        """The agent that has answered in this session, else the chosen one, else the first.
+
+        Raises BackendUnavailable if the agent that has answered is not set up any more: another would work unasked.
+        """
         if not session.agent:
             record = self._records.get(session.info.session_id)
             session.agent = record.agent if record else ""
+        if session.agent and session.agent not in self._agents:
+            raise BackendUnavailable(problems.OTHER_AGENT.format(session.agent, self._default.label))
         return self._agents.get(session.agent) or self._agents.get(session.options.agent) or self._default

@@ -12,6 +12,7 @@ from webchat.errors import BackendUnavailable
 AUTH_REQUIRED = -32000
 LOOKED_AT = 10_000
 """Characters of an agent's error text that are read; only the first few are quoted."""
+OTHER_AGENT = "This session was answered by {}, which is not set up here. Fork it to go on with {}."
 NOT_FOUND = "There is no command {} here. Install the agent, or start the chat with another --agent."
 NOT_STARTED = "{} could not be started. Run its command in a terminal to see why, then send the message again."
 OTHER_VERSION = "{} speaks another version of the Agent Client Protocol than this chat. Update one of them."

@@ -75,9 +75,21 @@ class Records:
         with self._own_lock:
             before = self._found().get(session_id)
             if before:
-                past = [name for name in (*before.earlier, before.agent_session) if name != record.agent_session]
+                past = [
+                    name for name in (*before.earlier, before.agent_session) if name not in ("", record.agent_session)
+                ]
                 record = replace(record, earlier=tuple(dict.fromkeys(past))[-MOST_EARLIER:])
             self._save({session_id: record})
+
+    def carry_choices(self, session_id: str, to: str) -> None:
+        """Have another session of ours begin with this one's agent and choices."""
+        with self._own_lock:
+            record = self._found().get(session_id)
+            if record is None:
+                return
+            if session_id in self._held:
+                self._held.add(to)
+            self._save({to: replace(record, agent_session="", known="", is_finished=False, holder=0, earlier=())})
 
     def hold_back(self, session_id: str, *, held: bool) -> None:
         """Stop writing this session of ours to the file, or resume it."""
@@ -110,7 +122,7 @@ class Records:
         """The ids of that agent's sessions that were begun here."""
         with self._own_lock:
             records = [record for record in self._found().values() if record.agent == agent]
-        return {name for record in records for name in (*record.earlier, record.agent_session)}
+        return {name for record in records for name in (*record.earlier, record.agent_session) if name}
 
     def forget_gone(self, lookup: Callable[[str], object]) -> None:
         """Remove the records of our sessions that `lookup` does not find. Raises OSError."""
