@@ -81,6 +81,8 @@ LINES = [
         "<details><summary>s</summary>x</details>",
         "[^1]: x",
         "[a]: http://a",
+        "[a]: No.",
+        "[a]:",
         "```",
         "```a",
         "~~~md",

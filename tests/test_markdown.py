@@ -287,6 +287,41 @@ def test_a_reference_to_nothing_is_shown_as_it_was_written():
     assert shown("See [docs][1] and [^1].") == "See [docs][1] and [^1]."
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[Bob]: No.",
+        "[Ann]: Is it done?\n[Bob]: No.\n[Ann]: Oh",
+        "[Ann] [Bob]\n\n[Bob]: No.",
+        "[Bob]:\nNo",
+        "[09:14]: started",
+        "[Total]: 12.50",
+        "[path]: <folder>",
+        "[main.py]: src/main.py",
+        "[Ann]: /help 'me'",
+        "[Ann]: #1",
+        "[when]: 09:14",
+        "[note]: TODO:later",
+    ],
+)
+def test_a_line_that_defines_no_address_is_shown_as_it_was_written(text):
+    assert shown(text).split() == text.split()
+
+
+def test_such_lines_are_items_of_a_list():
+    items = soup_of("- [09:14]: started\n- [09:15]: ended").select("li")
+    assert [item.get_text().strip() for item in items] == ["[09:14]: started", "[09:15]: ended"]
+
+
+def test_the_first_definition_of_a_label_counts():
+    text = "[a]: no\n\n[a]: https://a.example/1\n[a]: https://a.example/2\n\n[a]"
+    assert soup_of(text).select("a")[-1]["href"] == "https://a.example/1"
+
+
+def test_a_picture_may_be_defined_by_its_content():
+    assert shown("![plot][p]\n\n[p]: <data:image/png;base64,AAAA>") == shown("![plot](data:image/png;base64,AAAA)")
+
+
 def test_a_footnote_is_marked_in_the_text_and_shown_where_it_was_written():
     soup = soup_of("It grew.[^1] It fell.[^note]\n\n[^1]: By *half*.\n[^note]: https://a.example/b")
     assert [each.get_text() for each in soup.select("p sup")] == ["[1]", "[note]"]

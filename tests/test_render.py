@@ -523,6 +523,8 @@ LINES = [
     "| 1 | 2 |",
     "[a]: https://a.example",
     "[a]:",
+    "[a]: No.",
+    "- [09:14]: started",
     "'title",
     "[a] and [b]",
     "[b]: <https://b.example> 'title'",

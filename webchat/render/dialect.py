@@ -7,6 +7,7 @@ from functools import lru_cache
 from markdown_it import MarkdownIt
 from mdit_py_plugins.tasklists import tasklists_plugin
 
+from webchat.render.definitions import define_addresses_only
 from webchat.render.depth import show_depths
 from webchat.render.elements import RULES
 from webchat.render.emphasis import friendly_to_east_asia
@@ -48,6 +49,14 @@ def parser(*, tasks: bool) -> MarkdownIt:
 def _dialect() -> MarkdownIt:
     # "breaks": line breaks in a chat are deliberate, as in verses, addresses and lists of short lines.
     dialect = MarkdownIt("commonmark", {"html": False, "breaks": True}).enable(["table", "strikethrough"])
-    for extend in (fold_details, join_lists, keep_formulas, nest_fences, read_definitions, show_depths):
+    for extend in (
+        define_addresses_only,
+        fold_details,
+        join_lists,
+        keep_formulas,
+        nest_fences,
+        read_definitions,
+        show_depths,
+    ):
         extend(dialect)
     return dialect
