@@ -250,6 +250,31 @@ def test_the_room_counts_what_is_kept_with_the_trash(storage):
     manager.close()
 
 
+def test_the_room_counts_what_waits_and_what_was_taken_back(storage):
+    backend, gate = ScriptedBackend(), threading.Event()
+    backend.plays("well", gate)
+    manager = WebChatSessionManager(backend, storage, limits=Limits(kept=3000))
+    session, queue = manager.create_session(owner="ada").session_id, manager.queue
+    posted = manager.post_message(session, "hello", "ada")
+    queue.send(session, "x" * 1000, "ada", key="k1")
+    assert manager.storage.kept_by("ada").bytes > 1000
+    with pytest.raises(NoRoom):
+        queue.change(session, "k1", "y" * 2500, "ada")
+    assert queue.items(session)[0].text == "x" * 1000
+    queue.change(session, "k1", "z", "ada")  # shorter is always possible
+    queue.take_back(session, "k1", "ada", keep=True)
+    queue.send(session, "x" * 800, "ada", key="k2")
+    queue.take_back(session, "k2", "ada", keep=True)
+    with pytest.raises(NoRoom):
+        queue.send(session, "x" * 1300, "ada", key="k3")
+    queue.send(session, "x" * 1300, "ada", key="k3", back=["k1", "k2"])  # what it replaces makes room
+    assert [item.key for item in (*queue.items(session), *queue.returned(session))] == ["k3"]
+    gate.set()
+    until(lambda: not queue.items(session))
+    posted.wait()
+    manager.close()
+
+
 TAKES = """
 import sys
 from webchat.errors import TooOften

@@ -20,11 +20,10 @@ from webchat.cli import main
 from webchat.cli.output import written
 from webchat.config import Settings
 from webchat.errors import StorageError
-from webchat.limits import Limits
+from webchat.limits import MOST_QUEUED, Limits
 from webchat.manager import WebChatSessionManager
 from webchat.memory import MemoryStore
 from webchat.people import Mover
-from webchat.people.moving import MOST_WAITING
 from webchat.storage import storage_at
 
 LONG_AGO = "2026-01-02T03:04:05+00:00"
@@ -318,16 +317,16 @@ class TestThePage:
             session_id = json.loads(export.read("waiting.jsonl"))["session_id"]
 
         def flooded(data):
-            return b"".join(data.replace(b'"k1"', b'"k%d"' % number) for number in range(MOST_WAITING + 5))
+            return b"".join(data.replace(b'"k1"', b'"k%d"' % number) for number in range(MOST_QUEUED + 5))
 
         deep = b'{"memories": ' + b"[" * 5000 + b"]" * 5000 + b"}"
         rewritten(exported, waiting=flooded, memories=lambda data: deep)
         told = (
             there[2].post("/sessions/import", data=exported.read_bytes(), headers={"Accept": "application/json"}).json
         )
-        assert (told["waiting"], told["memories"]) == (MOST_WAITING, 0)
+        assert (told["waiting"], told["memories"]) == (MOST_QUEUED, 0)
         assert "memories.json was not imported: it is nested more than 100 deep." in told["problems"]
-        assert f"session {session_id} has more than {MOST_WAITING} messages that wait." in told["problems"]
+        assert f"session {session_id} has more than {MOST_QUEUED} messages that wait." in told["problems"]
 
     def test_no_folder_comes_that_one_may_not_choose(self, exported, there):
         def elsewhere(data):

@@ -15,10 +15,10 @@ from tests.scripted import ScriptedBackend
 from webchat.chat.message import Message
 from webchat.chat.queued import QueuedMessage
 from webchat.errors import BackendUnavailable, Held, InvalidInput, LimitReached, NotWaiting, TooLarge
-from webchat.limits import Limits
+from webchat.limits import MOST_QUEUED, Limits
 from webchat.manager import WebChatSessionManager
 from webchat.replies.posted import Posted
-from webchat.replies.queue import MOST
+from webchat.replies.queue_items import MOST
 from webchat.storage import storage_at
 
 PATIENCE = 10
@@ -121,6 +121,15 @@ class TestSending:
         with pytest.raises(LimitReached, match="20 messages waiting"):
             manager.queue.send(busy, "one more")
         assert len(waiting(manager, busy)) == MOST
+
+    def test_so_many_are_taken_back_and_no_more(self, manager, busy):
+        for number in range(MOST_QUEUED):
+            manager.queue.send(busy, f"{number}", key=f"k{number}")
+            manager.queue.take_all_back(busy)
+        with pytest.raises(LimitReached, match="100 messages waiting or taken back"):
+            manager.queue.send(busy, "one more")
+        manager.queue.send(busy, "one more", back=["k0", "k1"])
+        assert (len(manager.queue.returned(busy)), len(waiting(manager, busy))) == (MOST_QUEUED - 2, 1)
 
     def test_where_messages_wait_the_next_does_not_overtake_them(self, manager, backend, busy, gate):
         later = threading.Event()

@@ -17,6 +17,8 @@ MIB = 1024 * 1024
 CHOSEN = {"model": 200, "system_prompt": 10_000, "agent": 100}
 """The options of a session, with their limits in characters: they are stored in the registry."""
 
+MOST_QUEUED = 100
+"""The most messages in one session's queue, including those that were taken back."""
 TEMPORARY_SESSIONS = 20
 """The most temporary sessions of one person, including empty ones."""
 TEMPORARY_HOURS = 12
@@ -30,7 +32,7 @@ class Limits:
     message, title: characters. sessions: of one person, without the trash. replies: written at once by this process,
     in all and for each client. answer_time: seconds that one answer may take. free_disk: bytes that must be left on
     the disk for anything new to be written. messages_per_minute, imports_per_minute: of one person, by all processes.
-    kept: bytes of one person's transcripts and pictures, with the trash.
+    kept: bytes of one person's transcripts, queues and pictures, with the trash.
     """
 
     message: int = 1_048_576

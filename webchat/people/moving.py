@@ -25,14 +25,13 @@ from webchat.chat.queued import QueuedMessage, queued_of
 from webchat.chat.session import Row
 from webchat.chat.trash_times import mark_of
 from webchat.errors import WebChatError, storing
+from webchat.limits import MOST_QUEUED
 from webchat.manager import WebChatSessionManager
 from webchat.memory import MemoryStore
 
 SESSIONS, TRASH, WAITING = "sessions.jsonl", "trash.jsonl", OF_A_PERSON
 MEMORIES, DELETED = "memories.json", "deleted.json"
 """The files of such an export; DELETED has the time of deletion of each session in the trash."""
-MOST_WAITING = 100
-"""The most messages in one session's queue, including those that were taken back."""
 
 
 class Mover:
@@ -123,8 +122,8 @@ class Mover:
             is_known = any(known.key == item.key for known in items)
             if is_known or any(_is_sent(message, item) for message in storage.transcripts.messages(session_id)):
                 return False
-            if len(items) >= MOST_WAITING:
-                report.problem(f"session {session_id} has more than {MOST_WAITING} messages that wait.")
+            if len(items) >= MOST_QUEUED:
+                report.problem(f"session {session_id} has more than {MOST_QUEUED} messages that wait.")
                 return False
             self._manager.allowance.require_room(self._owner, item.text_size)
             items.append(replace(item, returned=True, pictures=(), client=None))

@@ -11,10 +11,11 @@ from webchat.attachments import Given
 from webchat.chat.message import is_message_id, new_message_id
 from webchat.chat.queued import QueuedMessage
 from webchat.chat.texts import checked_message
-from webchat.errors import Closing, Held, LimitReached, NotWaiting, SessionBusy, TooBusy, WebChatError, storing
+from webchat.errors import Closing, Held, NotWaiting, SessionBusy, TooBusy, WebChatError, storing
 from webchat.replies.given_again import given_again
 from webchat.replies.holding import is_held
 from webchat.replies.posted import Posted
+from webchat.replies.queue_items import require_place, same
 from webchat.replies.rules import ConversationRules
 from webchat.replies.runner import ReplyRunner
 from webchat.replies.services import Services
@@ -23,8 +24,6 @@ from webchat.session_store import WebChatSession
 from webchat.storage.wakeups import POLL_INTERVAL
 
 log = logging.getLogger(__name__)
-MOST = 20
-"""Messages in one session's queue at most."""
 NOT_QUEUED = "The message could not be queued"
 
 
@@ -85,23 +84,33 @@ class MessageQueue:
         seen: str | None = None,
         files: Given = (),
         client: str | None = None,
+        back: Collection[str] = (),
     ) -> Posted | QueuedMessage:
         """Accept a message as `WebChatSessionManager.post_message`, or queue it while an answer is being written.
 
-        Raises as that does, except SessionBusy; LimitReached if the queue is full.
+        It replaces the messages with the keys `back`, which were taken back into its field. Raises as that does, except
+        SessionBusy; LimitReached if the queue is full.
         """
         session = self._require(session_id, owner)
         sent = checked_submission(message, self._longest_message, files, key, seen, client)
+        freed = sum(item.text_size for item in self.returned(session_id) if item.key in back) if back else 0
+        posted = self._sent(session, replace(sent, freed=freed), back)
+        self.drop_returned(session_id, back)
+        return posted
+
+    def _sent(self, session: WebChatSession, sent: Submission, back: Collection[str]) -> Posted | QueuedMessage:
+        """Post the message, or queue it, unless it was queued before."""
+        session_id = session.session_id
         waiting = self.items(session_id)
-        known = _same(waiting, key, sent.text) if key else None
+        known = same(waiting, sent.key, sent.text) if sent.key else None
         if known:
             return known
         if self.is_held(session_id) if waiting else not self._supervisor.is_busy(session_id):
             with suppress(SessionBusy):
                 return self._rules.post(session, sent)
-        return self._queue(session, sent)
+        return self._queue(session, sent, back)
 
-    def _queue(self, session: WebChatSession, sent: Submission) -> Posted | QueuedMessage:
+    def _queue(self, session: WebChatSession, sent: Submission, back: Collection[str]) -> Posted | QueuedMessage:
         session_id = session.session_id
         self._store.require_known()
         self._supervisor.require_open()
@@ -109,7 +118,7 @@ class MessageQueue:
         self._rules.require_sight(session, sent)
         key = sent.key or new_message_id()
         item = QueuedMessage(key, sent.text, sent.files, self._clock(), sent.client, pictures=sent.pictures)
-        added = self._add(session, item, sent)
+        added = self._add(session, item, sent, back)
         if isinstance(added, QueuedMessage) and not self._supervisor.is_answering(session_id):
             self.send_next(session_id)  # the answer has ended, and its process may have looked too early
         return added
@@ -132,7 +141,7 @@ class MessageQueue:
         raise Closing
 
     def change(self, session_id: str, key: str, message: str, owner: str | None = None) -> QueuedMessage:
-        """Edit a queued message. Raises NotWaiting, InvalidInput, TooLarge."""
+        """Edit a queued message. Raises NotWaiting, InvalidInput, TooLarge, NoRoom."""
         session = self._require(session_id, owner)
         text = checked_message(message, self._longest_message)
         with storing(NOT_QUEUED), self._storage.queue.changing(session_id) as items:
@@ -140,6 +149,8 @@ class MessageQueue:
             item = items[place]
             items[place] = replace(item, text=text, first=item.text if item.first is None else item.first)
             changed = items[place]
+            if (more := changed.text_size - item.text_size) > 0:
+                self._allowance.require_room(session.owner, more)
         self._tell(session_id)
         return changed
 
@@ -260,17 +271,18 @@ class MessageQueue:
         with storing("The waiting messages could not be read"):
             return self._storage.queue.items(session_id)
 
-    def _add(self, session: WebChatSession, item: QueuedMessage, sent: Submission) -> Posted | QueuedMessage:
+    def _add(
+        self, session: WebChatSession, item: QueuedMessage, sent: Submission, back: Collection[str]
+    ) -> Posted | QueuedMessage:
         """Append the message, unless it is queued or was sent before."""
         with storing(NOT_QUEUED), self._storage.queue.changing(session.session_id) as items:
-            again = _same(items, item.key, item.text) or self._rules.sent_before(session, item.key, item.text)
+            again = same(items, item.key, item.text) or self._rules.sent_before(session, item.key, item.text)
             if again:
                 return again
-            if sum(not known.returned for known in items) >= MOST:
-                raise LimitReached(MOST, "Wait until one is sent, or take one back", "messages waiting")
+            require_place(items, back)
             if not is_message_id(item.key) or any(known.key == item.key for known in items):
                 item = replace(item, key=key_of(item.key, item.text))
-            with self._allowance.message(session.owner, item.size):
+            with self._allowance.message(session.owner, sent.more):
                 self._rules.keep_pictures(session, sent)
                 items.append(item)
         self._tell(session.session_id)
@@ -285,9 +297,3 @@ class MessageQueue:
 
     def _tell(self, session_id: str) -> None:
         self._storage.bus.publish(session_id, urgent=True)
-
-
-def _same(items: Sequence[QueuedMessage], key: str, text: str) -> QueuedMessage | None:
-    """The item that was sent with that key and text, if any."""
-    keys = (key, key_of(key, text))
-    return next((item for item in items if item.key in keys and text in (item.text, item.first)), None)

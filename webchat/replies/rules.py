@@ -35,7 +35,7 @@ class ConversationRules:
     def post(self, session: WebChatSession, sent: Submission) -> Posted:
         """See `WebChatSessionManager.post_message`."""
         self.require_sight(session, sent)
-        allowed = self._allowance.message(session.owner, sent.size)
+        allowed = self._allowance.message(session.owner, sent.more)
         return self._post(session, sent, lambda conversation: check_seen(conversation, sent.seen), allowed)
 
     def send_queued(self, session: WebChatSession, item: QueuedMessage, *, after_whole: bool) -> Posted:

@@ -17,7 +17,7 @@ class Submission:
 
     `key` makes sending idempotent: a retry with the same key is ignored. `seen` is the id of the last message on the
     sender's page, None to skip that check. `client` identifies the sender for the limits. `new` are those of `pictures`
-    that the session may not have yet.
+    that the session may not have yet. `freed` are the bytes of messages that were taken back and that it replaces.
     """
 
     text: str
@@ -27,12 +27,18 @@ class Submission:
     client: str | None = None
     pictures: tuple[SentPicture, ...] = ()
     new: tuple[NewPicture, ...] = ()
+    freed: int = 0
 
     @property
     def size(self) -> int:
         """Bytes of its text, its files and its pictures."""
         files, pictures = sum(file.size for file in self.files), sum(picture.size for picture in self.pictures)
         return len(self.text.encode()) + files + pictures
+
+    @property
+    def more(self) -> int:
+        """Bytes by which it adds to what is kept."""
+        return max(0, self.size - self.freed)
 
 
 def checked_submission(

@@ -23,10 +23,8 @@ def post_or_queue(session_id: str, message: str, files: Files) -> Posted | Queue
     """Send or queue a form's message; what was taken back into its field is dropped."""
     fields, queue = request_fields(), manager().queue
     files = [*files, *queue.files_of(session_id, fields.several("keep"), owner())]
-    key, seen = fields.key(), fields.optional("seen")
-    sent = queue.send(session_id, message, owner(), key=key, seen=seen, files=files, client=client())
-    queue.drop_returned(session_id, fields.several("back"))
-    return sent
+    key, seen, back = fields.key(), fields.optional("seen"), fields.several("back")
+    return queue.send(session_id, message, owner(), key=key, seen=seen, files=files, client=client(), back=back)
 
 
 def post_or_wait(session_id: str, message: str, files: Files = ()) -> Posted:
@@ -35,8 +33,10 @@ def post_or_wait(session_id: str, message: str, files: Files = ()) -> Posted:
     key, seen, queue = fields.key(), fields.optional("seen"), fields.optional("queue")
     if queue not in (None, "on"):
         raise InvalidInput("queue is on, or is left out.")
-    send = manager().queue.send if queue else manager().post_message
-    sent = send(session_id, message, owner(), key=key, seen=seen, files=files, client=client())
+    if not queue:
+        return manager().post_message(session_id, message, owner(), key=key, seen=seen, files=files, client=client())
+    back, send = fields.several("back"), manager().queue.send
+    sent = send(session_id, message, owner(), key=key, seen=seen, files=files, client=client(), back=back)
     if isinstance(sent, QueuedMessage):
         return manager().queue.wait(session_id, sent.key, owner(), has_gone())
     return sent

@@ -59,7 +59,7 @@ class FileStorage:
         self._home = _home_of(path, observer)
         self.documents = FileDocuments(self._home, self.folder)
         self.pictures = FilePictures(self.folder.sub(WEB_CHAT_PICTURES_DIR))
-        self._usage = Usage(self.sessions, self._size, self.pictures.states)
+        self._usage = Usage(self.sessions, self._size, self.pictures.states, self.queue.states)
         self.bus = PollingBus(self.sessions.version, self._states)
         self._known: dict[str, Stamp | None] = {}
         """The state of each transcript at the last check."""
@@ -164,7 +164,8 @@ class FileStorage:
             index.close()
 
     def _size(self, session_id: str) -> int:
-        return self.transcripts.size(session_id) + self.pictures.size(session_id)
+        sizes = self.transcripts.size(session_id), self.pictures.size(session_id), self.queue.size(session_id)
+        return sum(sizes)
 
     def _is_listed(self, session_id: str) -> bool:
         return self.sessions.row(session_id) is not None

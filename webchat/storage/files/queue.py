@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from webchat.chat.queued import QueuedMessage, queued_of
 from webchat.errors import TooBusy
-from webchat.fileutil import LOCK_SUFFIX, Folder, Locked, jsonlines, quarantine
+from webchat.fileutil import LOCK_SUFFIX, Folder, Locked, Stamp, jsonlines, quarantine
 from webchat.storage.files.names import SessionNames
 
 SUFFIX = ".queue"
@@ -59,8 +59,17 @@ class FileQueue:
     def sessions(self) -> list[str]:
         return self._names.read()
 
-    def version(self, session_id: str) -> object:
+    def version(self, session_id: str) -> Stamp | None:
         return self.folder.stamp(_file(session_id))
+
+    def states(self) -> dict[str, object]:
+        """The version of each queue."""
+        return {session_id: self.version(session_id) for session_id in self.sessions()}
+
+    def size(self, session_id: str) -> int:
+        """Bytes of the queue's file."""
+        stamp = self.version(session_id)
+        return stamp.size if stamp else 0
 
     def remove(self, session_id: str) -> None:
         """Remove the queue of a deleted session, and copies of damaged ones. Raises OSError."""

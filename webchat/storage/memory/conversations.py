@@ -210,6 +210,14 @@ class MemoryQueue:
     def version(self, session_id: str) -> object:
         return self._versions[session_id] if session_id in self._items else None
 
+    def states(self) -> dict[str, object]:
+        """The version of each queue."""
+        return {session_id: self.version(session_id) for session_id in self.sessions()}
+
+    def size(self, session_id: str) -> int:
+        """Bytes of the queue, without pictures."""
+        return self._sizes.get(session_id, 0)
+
     def remove(self, session_id: str) -> None:
         self._items.pop(session_id, None)
         self._sizes.pop(session_id, None)

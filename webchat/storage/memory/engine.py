@@ -48,7 +48,7 @@ class MemoryStorage:
         self.transcripts, self.leases = MemoryTranscripts(), MemoryLeases()
         self.replies, self.queue = MemoryReplyLogs(self.transcripts), MemoryQueue()
         self.documents, self.pictures = MemoryDocuments(), MemoryPictures()
-        self._usage = Usage(self.sessions, self._size, self.pictures.states)
+        self._usage = Usage(self.sessions, self._size, self.pictures.states, self.queue.states)
         self.bus = PollingBus(self.sessions.version, self._states)
         self.search = SearchIndex(self.transcripts)
         self._indexes = [self.search]
@@ -142,7 +142,8 @@ class MemoryStorage:
             kind.remove(session_id)
 
     def _size(self, session_id: str) -> int:
-        return self.transcripts.size(session_id) + sum(self.pictures.sizes(session_id).values())
+        pictures = sum(self.pictures.sizes(session_id).values())
+        return self.transcripts.size(session_id) + pictures + self.queue.size(session_id)
 
     def _states(self, session_ids: Collection[str]) -> dict[str, object]:
         kinds = (self.transcripts, self.replies, self.queue)

@@ -42,8 +42,10 @@ HEARD_WITHIN = 5.0
 
 _KEPT: LiteralString = """
 SELECT person, count(*), count(*) FILTER (WHERE shelf = 'trash'),
-    coalesce(sum(bytes), 0) + coalesce(sum(pictures), 0), max(coalesce(at, last_active))
-FROM webchat.sessions LEFT JOIN webchat.conversations USING (session_id) LEFT JOIN LATERAL (
+    coalesce(sum(bytes), 0) + coalesce(sum(pictures), 0) + coalesce(sum(octet_length(items)), 0),
+    max(coalesce(at, last_active))
+FROM webchat.sessions LEFT JOIN webchat.conversations USING (session_id)
+LEFT JOIN webchat.queues USING (session_id) LEFT JOIN LATERAL (
     SELECT sum(size) AS pictures FROM webchat.session_pictures AS p WHERE p.session_id = sessions.session_id
 ) AS its ON true WHERE shelf <> 'claim' """
 
