@@ -14,7 +14,7 @@ from tests.conftest import HTMX, Page
 from tests.reading import until
 from tests.scripted import ScriptedBackend
 from webchat import WebChatSessionManager, create_app
-from webchat.errors import LimitReached, TooBusy
+from webchat.errors import LimitReached, SessionBusy, TooBusy
 from webchat.fileutil import MemoryFolder
 from webchat.limits import Limits, Places, Turnstile
 from webchat.storage.files.reply_logs import FileReplyLog
@@ -265,16 +265,28 @@ def test_messages_that_hang_at_the_disk_do_not_hold_up_the_others_for_long(manag
         assert all(one.result().wait(10) for one in stuck)
 
 
-def test_messages_that_wait_for_a_busy_session_hold_up_no_other(manager):
+def test_messages_that_wait_for_a_busy_session_hold_up_no_other(home, backend, monkeypatch):
+    manager = WebChatSessionManager(backend, home / "sessions.json", limits=Limits(replies=4))
     busy, free = (manager.create_session("~").session_id for _ in range(2))
-    release = manager.storage.leases.acquire(busy)
+    let_go, waiting, acquire = threading.Event(), [], manager.storage.leases.acquire
+
+    def slow(session_id):
+        if session_id == busy:
+            waiting.append(session_id)
+            let_go.wait(30)
+            raise SessionBusy
+        return acquire(session_id)
+
+    monkeypatch.setattr(manager.storage.leases, "acquire", slow)
     with ThreadPoolExecutor(4) as pool:
-        waiting = [pool.submit(manager.post_message, busy, f"number {number}") for number in range(4)]
-        assert manager.post_message(free, "on I go").wait(10)
-        assert not any(one.done() for one in waiting)  # each waits a second for the session
-        release()
-        for one in waiting:
-            one.exception()
+        refused = [pool.submit(manager.post_message, busy, f"number {number}") for number in range(4)]
+        until(lambda: len(waiting) == 4)
+        try:
+            assert manager.post_message(free, "on I go").wait(10)
+        finally:
+            let_go.set()
+        assert {type(one.exception()) for one in refused} == {SessionBusy}
+    manager.close()
 
 
 def test_an_answer_may_take_so_long(limited, backend, gate):

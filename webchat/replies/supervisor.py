@@ -101,11 +101,11 @@ class ReplySupervisor:
 
         Raises TooBusy if no slot is free, in total or for this client.
         """
-        place = self.places.take(client)
+        lease = self._lease(session_id)  # first: a caller that waits for its session delays no other
         try:
-            lease = self._lease(session_id)  # before the turnstile: a caller that waits for its session delays no other
+            place = self.places.take(client)
         except BaseException:
-            place()
+            lease()
             raise
         with self._turn(session_id, lease, place, order=self._turnstile.passing()) as turn:
             yield turn
