@@ -46,6 +46,7 @@ CASES = [
     ("library", "llama3.2", {"/api/show": SHOWN, "/api/ps": LOADED}, False, 4096),
     ("library", "llama3.2", {"/api/show": WITH_CONTEXT, "/api/ps": {"models": []}}, False, 8192),
     ("library", "llama3.2", {"/api/show": SEEING}, True, 131072),
+    ("library", "llama3.2", {"/api/show": {**SEEING, "parameters": f"num_ctx {'9' * 5000}"}}, True, 131072),
     ("library", "llama3.2", {"/api/show": {"model_info": 5, "capabilities": "vision"}}, None, None),
     ("library", "llama3.2", {"/api/show": refuses(404, {"error": "model not found"})}, None, None),
     ("library", "llama3.2", {"/api/show": refuses(200, "<h1>Welcome</h1>")}, None, None),
@@ -124,6 +125,8 @@ def test_one_that_does_not_answer_holds_no_message_up(server):
         ("openai", "https://api.openai.com/v1", None),
         ("library", "https://models.example/openai", None),
         (None, "https://models.example/v1", None),
+        (["library"], "http://10.0.0.1:9999/v1", None),
+        ({"name": "library"}, "http://10.0.0.1:9999/v1", None),
     ],
 )
 def test_a_server_is_told_by_its_list_and_else_by_its_port(owner, url, kind):

@@ -13,7 +13,7 @@ from urllib.parse import quote, urlsplit
 
 Ask = Callable[[str, Mapping[str, Any] | None], Any]
 """Requests a path below the server's root, by POST if there is a body. Returns the decoded JSON, or None."""
-_CONTEXT = re.compile(r"^num_ctx\s+(\d+)\s*$", re.MULTILINE)
+_CONTEXT = re.compile(r"^num_ctx\s+(\d{1,12})\s*$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,8 @@ def kind_of(listed: Any, url: str) -> Kind | None:  # noqa: ANN401
     """The kind of the server with that base URL and list of models; None if it is unknown."""
     if not url.endswith("/v1"):
         return None
-    owners = {entry.get("owned_by") for entry in _objects(listed, "data")}
+    named = (entry.get("owned_by") for entry in _objects(listed, "data"))
+    owners = {owner for owner in named if owner is None or isinstance(owner, str)}
     by_owner = (kind for kind in KINDS if owners.intersection(kind.owners))
     by_port = (kind for kind in KINDS if urlsplit(url).port == kind.port)
     return next(by_owner, None) or (None if owners - {None} else next(by_port, None))
