@@ -52,6 +52,7 @@ def test_they_are_listed_when_somebody_asks_and_not_before(client, agents, elsew
     [own] = listed(client)
     assert (own["title"], own["working_dir"]) == elsewhere
     page = Page(client.get("/sessions/own"))
+    assert page.soup.select_one('link[href*="pages.css"]')
     assert page.soup.select_one("#ownSessions .title").get_text() == "s-elsewhere"
     assert agents.received("session/load") == []
     assert json.loads((agents.folder / "s-elsewhere.session").read_text())["prompts"] == ["hello", "and on"]
