@@ -626,7 +626,7 @@
   document.addEventListener("submit", (event) => {
     const isMessage = event.target.matches("form.field");
     // Files can be sent alone, also those of a message that was taken back.
-    if (isMessage && !$("messageInput").value.trim() && !$("files")?.files.length && !document.querySelector("#returned :checked")) {
+    if (isMessage && !$("messageInput").value.trim() && !event.target.elements.file?.files.length && !document.querySelector("#returned :checked")) {
       event.preventDefault();
       event.stopImmediatePropagation();
       say("Write a message first.");

@@ -198,3 +198,19 @@ def test_a_picture_without_javascript(serve, visit):
     expect(link.locator("img")).to_have_js_property("naturalWidth", 40)
     chat.page.goto(link.evaluate("link => link.href"))
     expect(chat.page.locator("img")).to_have_js_property("naturalWidth", 40)
+
+
+def test_files_are_sent_alone_from_the_page_of_a_problem_too(serve, visit):
+    chat = visit(serve("--backend", "mock", "--mock-delay", "0"))
+    chat.page.route("**/htmx*.js*", lambda route: route.abort())  # else there is no such page
+    json = {"Accept": "application/json"}
+    begun = chat.page.request.post(f"{chat.page.url}sessions", form={"temporary": "1"}, headers=json).json()
+    url = f"{chat.page.url}sessions/{begun['session_id']}"
+    chat.page.goto(url)
+    chat.page.request.post(f"{url}/delete", headers=json)
+    chat.page.set_input_files("#files", [NOTES])
+    chat.page.locator("form.field button.send").click()
+    again = chat.page.locator("form.again")
+    again.locator("input[type=file]").set_input_files([NOTES])
+    again.locator("button").click()
+    expect(chat.page.locator("details.file")).to_have_count(1)
