@@ -45,8 +45,9 @@ def get_model(name: str, given: str | None) -> None:
         path = shelf.fetch(named(name, shelf.models), shelf.folder, TerminalProgress(), threading.Event(), given=given)
     except WebChatError as error:
         raise refusal(error) from error
-    except KeyboardInterrupt as error:
-        raise click.ClickException("Stopped. Run the same command again to resume.") from error
+    except KeyboardInterrupt:
+        click.echo("Stopped. Run the same command again to resume.", err=True)
+        raise
     click.echo(f"{path} is here and checked.")
 
 
