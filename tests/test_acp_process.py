@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 import os
 import signal
-import sys
 import threading
-from pathlib import Path
 
 import psutil
 import pytest
 
-from tests.acp import Reading, agents_in, ask, has_ended, text_of, told
+from tests.acp import AGENT, Reading, agents_in, ask, has_ended, text_of, told
 from tests.processes import another_process, says
 from tests.reading import until
 from webchat import threads
@@ -109,7 +107,7 @@ def test_an_agent_that_starts_slowly_is_waited_for(agents):
     backend.bounds.start_patience = 0.1
     with pytest.raises(BackendUnavailable, match="Try again later"):
         backend.own_sessions()
-    assert [piece.text for piece in reading.pieces] == [f"Starting {Path(sys.executable).name}"]
+    assert [piece.text for piece in reading.pieces] == [f"Starting {AGENT.name}"]
     (agents.folder / "start").touch()
     assert reading.ended.wait(10)
     assert reading.text == "You said: hello"
@@ -161,7 +159,7 @@ def test_an_agent_that_does_not_begin_is_told(agents, switch, sentence):
 def test_an_agent_that_says_nothing_sensible_of_itself_can_answer(agents, switch):
     backend = agents.backend(switch)
     assert text_of(ask(backend, new(backend), "hello")) == "You said: hello"
-    assert (backend.label, backend.own_sessions()) == (Path(sys.executable).name, [])
+    assert (backend.label, backend.own_sessions()) == (AGENT.name, [])
 
 
 def test_a_session_without_an_id_of_its_own_is_refused(agents):
@@ -192,7 +190,7 @@ def test_checking_starts_nothing(agents):
 
 def test_the_label_is_what_the_agent_calls_itself_once_it_has_said_so(agents):
     backend = agents.backend()
-    assert backend.label == Path(sys.executable).name
+    assert backend.label == AGENT.name
     ask(backend, new(backend), "hello")
     assert backend.label == "Scripted"
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shlex
+import sys
+from pathlib import Path
 
 import httpx
 import pytest
@@ -14,9 +16,9 @@ from tests.reading import until
 from tests.stored import load, settings_path
 from webchat import create_app
 from webchat.backends.acp import AcpBackend
-from webchat.backends.acp.agent import named
+from webchat.backends.acp.records import Record, Records
 from webchat.errors import InvalidInput
-from webchat.fileutil import atomic_write
+from webchat.fileutil import DiskFolder, atomic_write
 
 
 @pytest.fixture
@@ -61,9 +63,38 @@ def test_what_is_no_command_makes_no_backend(commands):
         AcpBackend(commands)
 
 
-def test_agents_have_short_names_of_their_own():
-    commands = [["/usr/bin/npx", "a"], ["npx", "b"], ["npx-2"], ["opencode", "acp"]]
-    assert dict(named(commands)) == dict(zip(["npx", "npx-2", "npx-2-2", "opencode"], commands, strict=True))
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [
+        ("opencode acp", "opencode"),
+        ("/usr/bin/npx -y @zed-industries/codex-acp@1.2 --debug", "codex-acp"),
+        ("npx --package @zed-industries/codex-acp codex-acp", "codex-acp"),
+        ("uvx --from fast-agent-mcp fast-agent acp", "fast-agent"),
+        ("uv tool run mistral-vibe==2.0", "mistral-vibe"),
+        ("python3.12 -m agents.mine", "agents.mine"),
+        ("node /opt/agent/main.js", "main.js"),
+        ("npx", "npx"),
+    ],
+)
+def test_an_agent_is_named_by_what_its_launcher_runs(command, name):
+    assert AcpBackend([command]).agents == [name]
+
+
+def test_agents_of_one_name_keep_theirs_in_another_order():
+    commands = ["opencode acp", "opencode acp --pure", "npx b"]
+    names, others = AcpBackend(commands).agents, AcpBackend(commands[::-1]).agents
+    assert len(set(names)) == 3
+    assert names == others[::-1]
+    assert len(set(AcpBackend(["opencode acp", "opencode acp"]).agents)) == 2
+
+
+def test_a_session_finds_its_agent_by_the_name_of_earlier_versions(agents):
+    records = Records(DiskFolder(agents.records))
+    records.put("one", Record(f"{Path(sys.executable).name}-2", "s", "/", "", is_finished=False))
+    backend = agents.over([agents.command(), agents.command("--modes")])
+    backend.resume_session("one", [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}])
+    assert text_of(ask(backend, "one", "hello")) == "You said: hello"
+    assert backend.controls("one").selects, "it is the second agent"
 
 
 def test_a_server_answers_with_the_agents_of_its_flags_and_ends_them(serve, agents):

@@ -24,9 +24,10 @@ class Agent:
     never."""
 
     def __init__(
-        self, name: str, command: Sequence[str], environ: Mapping[str, str], idle: float, bounds: Bounds
+        self, names: Sequence[str], command: Sequence[str], environ: Mapping[str, str], idle: float, bounds: Bounds
     ) -> None:
-        self.name, self._command, self._idle, self.bounds = name, tuple(command), idle, bounds
+        """`names` are its name and those that it had in earlier versions."""
+        self.name, self.names, self._command, self._idle, self.bounds = names[0], names, tuple(command), idle, bounds
         # The agent does not get the chat's own variables: some contain keys.
         self._environ = {name: value for name, value in environ.items() if not name.startswith("WEBCHAT_")}
         self.secrets = problems.secrets_of(command, self._environ)
@@ -42,6 +43,11 @@ class Agent:
     def label(self) -> str:
         """The agent's own name; until it has sent one, the name of its command."""
         return (self._connection.title if self._connection else "") or self._title or self.name
+
+    @property
+    def program(self) -> str:
+        """What must be installed to start it."""
+        return Path(self._command[0]).name or self._command[0]
 
     @property
     def is_installed(self) -> bool:
@@ -140,7 +146,7 @@ class Agent:
 
     def _start(self) -> Connection:
         if not self.is_installed:
-            raise BackendUnavailable(problems.NOT_FOUND.format(self.name))
+            raise BackendUnavailable(problems.NOT_FOUND.format(self.program))
         try:
             return Connection(self._command, self._environ, self.name)
         except (OSError, ValueError, RuntimeError) as error:  # ValueError: a null byte; RuntimeError: no thread left
@@ -151,16 +157,3 @@ class Agent:
 def _is_usable(connection: Connection) -> bool:
     """Whether a message may use the process. One that is still starting is waited for, even if others have left."""
     return not connection.is_over and not (connection.is_abandoned and connection.ready.done())
-
-
-def named(commands: Sequence[Sequence[str]]) -> dict[str, Sequence[str]]:
-    """The commands by short name: that of the program, with a number if the name is taken."""
-    found: dict[str, Sequence[str]] = {}
-    for command in commands:
-        name = base = Path(command[0]).name or command[0]
-        number = 1
-        while name in found:
-            number += 1
-            name = f"{base}-{number}"
-        found[name] = command
-    return found

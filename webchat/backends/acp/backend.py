@@ -10,8 +10,9 @@ from dataclasses import replace
 from webchat.backends import HistoryItem, SessionInfo, SessionOptions
 from webchat.backends.abilities import Controls, OwnSession
 from webchat.backends.acp import keeping, problems
-from webchat.backends.acp.agent import Agent, named
+from webchat.backends.acp.agent import Agent
 from webchat.backends.acp.bounds import Bounds
+from webchat.backends.acp.names import former_names_of, names_of
 from webchat.backends.acp.opening import CHOICE_PATIENCE
 from webchat.backends.acp.records import Record, Records
 from webchat.backends.acp.sessions import Session, Sessions
@@ -59,7 +60,10 @@ class AcpBackend:
             raise InvalidInput("An agent is a command, for example opencode acp.")
         environ = dict(os.environ if environ is None else environ)
         self.bounds = bounds = Bounds()
-        self._agents = {name: Agent(name, command, environ, idle, bounds) for name, command in named(parsed).items()}
+        names = list(zip(names_of(parsed), former_names_of(parsed), strict=True))
+        agents = [Agent(each, command, environ, idle, bounds) for each, command in zip(names, parsed, strict=True)]
+        self._agents = {agent.name: agent for agent in agents}
+        self._by_any_name = {agent.names[1]: agent for agent in agents} | self._agents
         self._default = next(iter(self._agents.values()))
         self._records = Records(MemoryFolder() if folder is None else folder)
         self._sessions = Sessions()
@@ -71,11 +75,11 @@ class AcpBackend:
         return self._default.label
 
     def label_of(self, options: SessionOptions) -> str:
-        return self._agents.get(options.agent, self._default).label
+        return self._by_any_name.get(options.agent, self._default).label
 
     @property
     def notice(self) -> str | None:
-        return None if self._default.is_installed else problems.NOT_FOUND.format(self._default.name)
+        return None if self._default.is_installed else problems.NOT_FOUND.format(self._default.program)
 
     def check(self) -> str | None:
         """Check that the first agent's command is installed; starts nothing."""
@@ -116,7 +120,7 @@ class AcpBackend:
         return self._sessions.resume(session_id, history, record.cwd if record else "~").info
 
     def sees(self, options: SessionOptions) -> bool | None:
-        return self._agents.get(options.agent, self._default).sees
+        return self._by_any_name.get(options.agent, self._default).sees
 
     def send_message(self, session_id: str, message: str, pictures: Sequence[GivenPicture] = ()) -> Turn:
         """Raises SessionUnknown, SessionEnded and BackendUnavailable, the last also while the answer is iterated."""
@@ -172,7 +176,7 @@ class AcpBackend:
     def carry_choices(self, session_id: str, to: str) -> None:
         """Have a copy of the session begin with its agent, if it is set up here, and its choices."""
         record = self._records.get(session_id)
-        if record and record.agent in self._agents:
+        if record and record.agent in self._by_any_name:
             self._records.carry_choices(session_id, to)
 
     # The agents' own sessions
@@ -193,7 +197,7 @@ class AcpBackend:
 
     def bring_in(self, own_id: str) -> tuple[str, OwnSession, list[Mapping[str, str]]]:
         name, _, its_id = own_id.partition("/")
-        agent = self._agents.get(name)
+        agent = self._by_any_name.get(name)
         if agent is None:
             raise InvalidInput(keeping.GONE)
         own = next((own for own in self._own_of(agent) if own.id == its_id), None)
@@ -211,7 +215,7 @@ class AcpBackend:
     # Inside
 
     def _own_of(self, agent: Agent) -> list[OwnSession]:
-        return keeping.list_own(agent, self._records.sessions_of(agent.name), self._records.folders())
+        return keeping.list_own(agent, self._records.sessions_of(agent.names), self._records.folders())
 
     def _agent_of(self, session: Session) -> Agent:
         """The agent that has answered in this session, else the chosen one, else the first.
@@ -221,6 +225,6 @@ class AcpBackend:
         if not session.agent:
             record = self._records.get(session.info.session_id)
             session.agent = record.agent if record else ""
-        if session.agent and session.agent not in self._agents:
+        if session.agent and session.agent not in self._by_any_name:
             raise BackendUnavailable(problems.OTHER_AGENT.format(session.agent, self._default.label))
-        return self._agents.get(session.agent) or self._agents.get(session.options.agent) or self._default
+        return self._by_any_name.get(session.agent) or self._by_any_name.get(session.options.agent) or self._default

@@ -142,7 +142,7 @@ class Opening:
         return session
 
     def _fits(self, record: Record, known: str) -> bool:
-        same = (record.agent, record.cwd, record.known) == (self._agent.name, self.cwd, known)
+        same = (record.cwd, record.known) == (self.cwd, known) and record.agent in self._agent.names
         return same and record.is_finished and not record.is_held_elsewhere
 
     def _drain(self, session: AgentSession, is_whole: Callable[[], bool]) -> None:

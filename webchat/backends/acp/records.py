@@ -118,10 +118,10 @@ class Records:
             if changed:
                 self._save(changed)
 
-    def sessions_of(self, agent: str) -> set[str]:
-        """The ids of that agent's sessions that were begun here."""
+    def sessions_of(self, names: Collection[str]) -> set[str]:
+        """The ids of the agent's sessions that were begun here, under one of its names."""
         with self._own_lock:
-            records = [record for record in self._found().values() if record.agent == agent]
+            records = [record for record in self._found().values() if record.agent in names]
         return {name for record in records for name in (*record.earlier, record.agent_session) if name}
 
     def forget_gone(self, lookup: Callable[[str], object]) -> None:
