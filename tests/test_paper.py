@@ -6,6 +6,8 @@ import pytest
 
 pytest.importorskip("rich")
 Paper = pytest.importorskip("webchat.terminal.paper").Paper
+Screen = pytest.importorskip("webchat.terminal.screen").Screen
+finished = pytest.importorskip("webchat.terminal.blocks").finished
 
 
 class Recorded:
@@ -80,3 +82,33 @@ def test_a_question_shows_the_output_that_it_is_about():
 def test_a_question_says_how_much_of_a_long_input_it_leaves_out():
     shown = asked(input="x" * 20_000, output=[{"type": "terminal", "text": "y"}])
     assert "  │ (4,001 more characters are left out)\n" in shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "A List<String> of names, cd <folder>.",
+        "<folder>\n\nand <!-- this -->",
+        "[Bob]: No.",
+        "- [09:14]: started",
+        "As said[^1].\n\n[^1]: https://a.example",
+        "See [docs][1].\n\n[1]: https://a.example/b",
+    ],
+)
+def test_nothing_of_an_answer_is_lost(text, capsys):
+    Screen().markdown(text)
+    printed = capsys.readouterr().out.replace("•", "-")
+    assert printed.split() == text.split()
+
+
+def test_the_tags_that_the_page_knows_are_read(capsys):
+    Screen().markdown("H<sub>2</sub>O<br>and <kbd>Ctrl</kbd>")
+    assert [line.strip() for line in capsys.readouterr().out.splitlines()] == ["H2O", "and Ctrl"]
+    Screen().markdown("| a<br>b | c |\n|---|---|\n| d<br>e | f |")
+    assert {*"abcdef"} <= {*capsys.readouterr().out.split()}
+
+
+def test_an_answer_is_cut_where_it_is_printed_as_blocks():
+    text = "<!-- a\n\nb -->\n\nc\n"
+    assert text[: finished(text)] == "<!-- a\n\nb -->\n\n"
+    assert finished("<!-- a\n\nb") == len("<!-- a\n\n")

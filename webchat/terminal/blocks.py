@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from markdown_it import MarkdownIt
+from webchat.terminal.dialect import dialect
 
-_parser = MarkdownIt().enable("table")
+_parser = dialect()
 _parser.core.ruler.enableOnly(["normalize", "block"])
 
 

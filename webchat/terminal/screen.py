@@ -9,7 +9,10 @@ from rich.markdown import Markdown
 from rich.segment import Segment
 from rich.text import Text
 
+from webchat.terminal.dialect import dialect
 from webchat.terminal.safe import safe
+
+_PARSER = dialect()
 
 
 class Screen:
@@ -29,7 +32,7 @@ class Screen:
     def markdown(self, text: str) -> None:
         """Print finished blocks of Markdown."""
         # Links show their addresses: otherwise nobody could see where they lead.
-        self._console.print(_Safe(Markdown(safe(text), hyperlinks=False)))
+        self._console.print(_Safe(_Answer(safe(text), hyperlinks=False)))
 
     def line(self, text: str = "", style: str = "") -> None:
         """Print text as it is, in one style."""
@@ -39,6 +42,16 @@ class Screen:
         """The lines into which a text wraps."""
         lines = Text(safe(text)).wrap(self._console, max(1, self.width - 1))
         return [line.plain for line in lines]
+
+
+class _Answer(Markdown):
+    """Rich's Markdown in the dialect of answers."""
+
+    inlines = Markdown.inlines | {"kbd", "sub", "sup"}
+
+    def __init__(self, markup: str, *, hyperlinks: bool) -> None:
+        super().__init__("", hyperlinks=hyperlinks)
+        self.markup, self.parsed = markup, _PARSER.parse(markup)
 
 
 class _Safe:
