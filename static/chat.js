@@ -633,6 +633,8 @@
       focusField();
       return;
     }
+    // Another swap may take its form away before the answer comes.
+    if (event.target.matches(".edit")) changes.delete(event.target.closest("article")?.id);
     sendOn = Boolean(sending) && isMessage;
     // Without htmx the browser sends it.
     if (isMessage && !window.htmx) keepDraft($("messageInput").value, draftName(), $("messageInput").value);
@@ -670,7 +672,12 @@
   };
   document.addEventListener("htmx:before:swap", (event) => {
     const { sourceElement, response } = event.detail.ctx;
-    if (sourceElement?.matches?.(".field[hx-target], .examples form") && response?.status < 400) takeLeft();
+    if (!sourceElement?.matches || !response) return;
+    const id = sourceElement.closest("article")?.id;
+    if (response.status >= 400) {
+      if (id && sourceElement.matches(".edit")) changes.set(id, sourceElement.elements.message.value);
+    } else if (sourceElement.matches(".edit a")) changes.delete(id);
+    else if (sourceElement.matches(".field[hx-target], .examples form, .inline[action$=sessions]")) takeLeft();
   });
   document.addEventListener("htmx:after:swap", (event) => {
     const { sourceElement, response } = event.detail.ctx;
@@ -688,7 +695,7 @@
   let taken = new Map();
   const changes = new Map();
   document.addEventListener("input", ({ target }) => {
-    if (target.closest(".edit-queued")) changes.set(target.closest("article").id, target.value);
+    if (target.closest("article .edit")) changes.set(target.closest("article").id, target.value);
   });
   const takeReturned = () => {
     const field = $("messageInput");
@@ -696,7 +703,7 @@
     const now = new Map(returned().map(({ value, dataset }) => [value, dataset.text]));
     const news = [...now].filter(([key]) => !taken.has(key)).map(([, text]) => text);
     for (const [id, text] of changes) {
-      if ($(id)) continue;
+      if ($(id)?.querySelector(".edit")) continue;
       changes.delete(id);
       news.push(text);
     }
@@ -719,6 +726,7 @@
     if (!field || field === composer) return;
     chosen[composed] = left ? [] : composer?.form.elements.file.files;
     composer = field;
+    if (composed !== draftName()) changes.clear();
     composed = draftName();
     // Drafts are restored for each session. Without a script, the browser restores the text after a sign-in or an error.
     field.setAttribute("autocomplete", "off");
@@ -728,7 +736,6 @@
       if (chosen[composed]?.length) putFiles(chosen[composed]);
     }
     taken = new Map(returned().map(({ value, dataset }) => [value, dataset.text]));
-    changes.clear();
     dropSent();
     fit(field);
   };
@@ -780,8 +787,6 @@
       // it: a page that opens at a message, or is being scrolled, knows of that with its next frame.
       toEnd();
     }
-    const { sourceElement, response } = event.detail.ctx;
-    if (sourceElement?.matches?.(".edit-queued form") && response?.status < 400) changes.delete(sourceElement.closest("article")?.id);
     takeReturned();
     dropSent();
     announceWaiting();

@@ -48,6 +48,7 @@ from webchat.reference import ERROR
 from webchat.web import pieces
 from webchat.web.context import link, manager
 from webchat.web.faces import Face, error_fields, json_answer, wanted_face
+from webchat.web.htmx import page_address
 from webchat.web.security import is_same_site, mark_as_ours
 from webchat.web.templates import render_template
 
@@ -159,6 +160,7 @@ def _page(error: Exception, text: str, status: int, face: Face) -> str:
         "session_id": session_id if status != 404 else None,
         "draft": draft,
         "had_files": had_files,
+        "on_chat": status == 404 and face is Face.FRAGMENT and _is_for_chat(session_id),
     }
     if isinstance(error, NotSignedIn | TooManyGuesses) and g.get("way_in") == "token" and face is not Face.FRAGMENT:
         return render_template(
@@ -177,6 +179,12 @@ def _is_of_gone_chat(error: Exception) -> bool:
     """Whether the requesting page shows a temporary chat that has ended: further messages would not be saved."""
     is_marked = bool(_field("temporary") or request.args.get("temporary"))
     return is_marked and isinstance(error, SessionNotFound) and manager().temporary.are_offered
+
+
+def _is_for_chat(session_id: str | None) -> bool:
+    """Whether the error is shown on a page with the chat: what is typed there then goes along into a new session."""
+    own = link("session", session_id=session_id) if session_id else None
+    return page_address() in (link("index"), own)
 
 
 def _given_back(error: Exception) -> tuple[str, bool]:
