@@ -14,7 +14,7 @@ import threading
 import time
 import weakref
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -669,6 +669,36 @@ def pooler(port: int, folder, mode: str):
     finally:
         running.kill()
         running.wait()
+
+
+def test_a_full_disk_is_noticed_by_a_probe(monkeypatch):
+    with server() as running:
+        disk = running.folder / "disk"
+        disk.mkdir()
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=30m", "tmpfs", str(disk)], check=False).returncode:
+            pytest.skip("a disk can be mounted by root only")
+        try:
+            shutil.chown(disk, "postgres", "postgres")
+            execute(running, f"CREATE TABLESPACE small LOCATION '{disk}'")
+            execute(running, "CREATE DATABASE small TABLESPACE small")
+            storage = storage_at(running.url("small"))
+            monkeypatch.setenv("WEBCHAT_DATABASE", running.url("small"))
+            storage.probe()
+            filler = disk / "filler"
+            with filler.open("wb", buffering=0) as file, suppress(OSError):
+                while file.write(b"x" * 4096):
+                    pass
+            for _ in range(3):
+                with pytest.raises(OSError, match="No space left"):
+                    storage.probe()
+            told = CliRunner().invoke(main, ["doctor"])
+            assert (told.exit_code, "No space left" in told.output) == (1, True), told.output
+            filler.unlink()
+            storage.probe()
+            storage.close()
+            running.stop()
+        finally:
+            subprocess.run(["umount", "--lazy", str(disk)], check=True)
 
 
 class TestAServerThatGoesAway:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any, LiteralString
 from weakref import WeakSet
 
-from psycopg import Connection
+from psycopg import Connection, Rollback
 
 from webchat.chat.reply import left_record
 from webchat.errors import InvalidInput, WebChatError
@@ -60,6 +60,10 @@ def _begin_anew() -> None:
 
 if hasattr(os, "register_at_fork"):  # applications are often created before a server forks
     os.register_at_fork(after_in_child=_begin_anew)
+
+
+class _Probed(Exception):
+    """The database takes writes."""
 
 
 class PostgresStorage:
@@ -197,7 +201,15 @@ class PostgresStorage:
         return None
 
     def probe(self) -> None:
-        self.database.rows("SELECT nextval('webchat.numbers')")
+        self.database.insist(self._write_and_undo)
+
+    def _write_and_undo(self) -> None:
+        """A row in a table that is there may fit in a page that is there, too: this needs another page."""
+        with self.database.transaction() as connection:
+            connection.execute("CREATE TEMPORARY TABLE probe (written text) ON COMMIT DROP")
+            connection.execute("INSERT INTO probe VALUES ('')")
+            connection.execute("SELECT nextval('webchat.numbers')")
+            raise Rollback
 
     def close(self) -> None:
         self.bus.close()
