@@ -671,6 +671,42 @@ def pooler(port: int, folder, mode: str):
         running.wait()
 
 
+def test_counting_what_people_have_may_take_long(database, monkeypatch):
+    monkeypatch.setattr(Database, "limits", "SET statement_timeout = '100ms'; SET lock_timeout = '100ms'")
+    storage = storage_at(database)
+    storage.sessions.insert(row("s", owner="ada"), 0)
+    waits = "SELECT FROM pg_locks WHERE NOT granted AND now() - waitstart > interval '200 ms' LIMIT 1"
+    with ThreadPoolExecutor(1) as pool:
+        with psycopg.connect(database) as other, psycopg.connect(database, autocommit=True) as looks:
+            other.execute("LOCK TABLE webchat.session_pictures")
+            counted = pool.submit(storage.people)
+            until(lambda: counted.done() or looks.execute(waits).rowcount)
+        assert [(kept.owner, kept.sessions) for kept in counted.result(PATIENCE)] == [("ada", 1)]
+    storage.close()
+
+
+def test_pictures_are_counted_once_and_not_for_each_session(database):
+    storage = storage_at(database)
+    storage.people()
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute(
+            "INSERT INTO webchat.sessions SELECT 's' || n, 'p' || n % 10, 'list', false, true, false, NULL, '', NULL, "
+            "NULL, n, n, '', NULL, false, '' FROM generate_series(1, 3000) AS n"
+        )
+        connection.execute("INSERT INTO webchat.pictures SELECT 'k' || n, '' FROM generate_series(1, 3000) AS n")
+        connection.execute(
+            "INSERT INTO webchat.session_pictures SELECT 's' || n, 'k' || n, 5 FROM generate_series(1, 3000) AS n"
+        )
+        connection.execute("ANALYZE webchat.sessions, webchat.session_pictures")
+        found = storage.people()
+        assert [kept.bytes for kept in found] == [1500] * 10
+        connection.execute("SELECT pg_stat_force_next_flush()")
+        scans = "SELECT seq_scan + idx_scan FROM pg_stat_user_tables WHERE relname = 'session_pictures'"
+        until(lambda: connection.execute(scans).fetchone()[0] > 0)
+        assert connection.execute(scans).fetchone()[0] < 100
+    storage.close()
+
+
 def test_a_full_disk_is_noticed_by_a_probe(monkeypatch):
     with server() as running:
         disk = running.folder / "disk"

@@ -45,9 +45,15 @@ SELECT person, count(*), count(*) FILTER (WHERE shelf = 'trash'),
     coalesce(sum(bytes), 0) + coalesce(sum(pictures), 0) + coalesce(sum(octet_length(items)), 0),
     max(coalesce(at, last_active))
 FROM webchat.sessions LEFT JOIN webchat.conversations USING (session_id)
-LEFT JOIN webchat.queues USING (session_id) LEFT JOIN LATERAL (
+LEFT JOIN webchat.queues USING (session_id) LEFT JOIN """
+_KEPT_BY_ONE: LiteralString = f"""{_KEPT} LATERAL (
     SELECT sum(size) AS pictures FROM webchat.session_pictures AS p WHERE p.session_id = sessions.session_id
-) AS its ON true WHERE shelf <> 'claim' """
+) AS its ON true WHERE shelf <> 'claim' AND person = %s GROUP BY person
+"""
+_KEPT_BY_ALL: LiteralString = f"""{_KEPT} (
+    SELECT session_id, sum(size) AS pictures FROM webchat.session_pictures GROUP BY session_id
+) AS its USING (session_id) WHERE shelf <> 'claim' GROUP BY person ORDER BY person
+"""
 
 
 _STORAGES: WeakSet[PostgresStorage] = WeakSet()
@@ -129,11 +135,12 @@ class PostgresStorage:
         return data if left is None else data + jsonlines.dump_all([left])
 
     def kept_by(self, owner: str | None) -> Kept:
-        found = self.database.one(_KEPT + "AND person = %s GROUP BY person", (person_of(owner),))
+        found = self.database.one(_KEPT_BY_ONE, (person_of(owner),))
         return replace(_kept(found), owner=owner) if found else Kept(owner)
 
     def people(self) -> list[Kept]:
-        return [_kept(found) for found in self.database.rows(_KEPT + "GROUP BY person ORDER BY person")]
+        with self.database.alone(limited=False):  # for a command, which may take longer than a request
+            return [_kept(found) for found in self.database.rows(_KEPT_BY_ALL)]
 
     def discard(self, session_ids: Collection[str]) -> list[str]:
         return [session_id for session_id in session_ids if self._is_removed(session_id)]
