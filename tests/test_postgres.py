@@ -626,6 +626,32 @@ class TestTheAddress:
         assert len(server.search.find("\U0001f389", None, lambda session_id: True, count).hits) == count
         server.close()
 
+    def test_a_session_is_reindexed_in_short_transactions_and_anew_if_it_changes(self, two, database, monkeypatch):
+        storage, count = two[0], 450
+        storage.sessions.insert(row("s"), 0)
+        said = [Message(f"m{n}", "user", f"number{n}", parent=f"m{n - 1}" if n else None) for n in range(count)]
+        storage.transcripts.append("s", *said)
+        with psycopg.connect(database, autocommit=True) as connection:
+            connection.execute("INSERT INTO webchat.reindexing VALUES ('s') ON CONFLICT DO NOTHING")
+            connection.execute("UPDATE webchat.words SET words = 'old'")
+        begin, written = storage.database.transaction, []
+
+        @contextmanager
+        def transaction():
+            with begin() as connection:
+                yield connection
+            if threading.current_thread().name.startswith("reindexing") and not written:
+                with psycopg.connect(database) as other:
+                    fresh = "SELECT count(*) FROM webchat.words WHERE words <> 'old'"
+                    written.append(other.execute(fresh).fetchone()[0])
+                two[1].transcripts.append("s", Message("late", "user", "late", parent=said[-1].id))
+
+        monkeypatch.setattr(storage.database, "transaction", transaction)
+        until(lambda: storage.search.find("number7", None, lambda session_id: True, 1).complete)
+        assert 0 < written[0] < count
+        assert storage.database.one("SELECT count(*) FROM webchat.words WHERE words = 'old'") == (0,)
+        assert storage.search.find("late", None, lambda session_id: True, 1).hits
+
     @pytest.mark.parametrize("mode", ["transaction", "session"])
     def test_a_pooler_is_refused_where_notifications_do_not_arrive(self, database, postgres, tmp_path, mode):
         with pooler(postgres.port, tmp_path, mode) as port:

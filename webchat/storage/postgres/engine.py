@@ -99,7 +99,7 @@ class PostgresStorage:
         )
         self.sessions = PostgresSessions(database, self.bus.list_changed, self.bus.version)
         _STORAGES.add(self)
-        self.search = PostgresSearch(database, self.transcripts)
+        self.search = PostgresSearch(database, self.transcripts, self.leases)
         self._indexes: list[SearchIndex] = []
 
     is_for_several = True

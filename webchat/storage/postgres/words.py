@@ -10,6 +10,7 @@ from webchat.chat.message import message_of
 from webchat.chat.search import Found, Hit, excerpt, needles_of
 from webchat.fileutil import jsonlines
 from webchat.storage.postgres.database import Database, text
+from webchat.storage.postgres.leases import PostgresLeases
 from webchat.storage.postgres.reindexing import Reindexing
 from webchat.storage.protocols import Transcripts
 
@@ -35,9 +36,9 @@ class PostgresSearch:
     index of all words would look up a common word in everybody's messages.
     """
 
-    def __init__(self, database: Database, transcripts: Transcripts) -> None:
+    def __init__(self, database: Database, transcripts: Transcripts, leases: PostgresLeases) -> None:
         self._database, self._transcripts = database, transcripts
-        self._reindexing = Reindexing(database)
+        self._reindexing = Reindexing(database, leases)
 
     def find(self, query: str, owner: str | None, wanted: Callable[[str], bool], limit: int) -> Found:
         needles, is_all = needles_of(query)
