@@ -573,8 +573,8 @@ class TestTheAddress:
     def test_a_migration_has_no_time_limit(self, database, monkeypatch, caplog):
         monkeypatch.setattr(Database, "limits", "SET statement_timeout = '100ms'; SET lock_timeout = '100ms'")
         with psycopg.connect(database, autocommit=True) as connection:
-            connection.execute("DROP TABLE webchat.reindexing")
-            connection.execute("UPDATE webchat.schema SET version = 2")
+            connection.execute("DROP FUNCTION webchat.reindex CASCADE")
+            connection.execute("UPDATE webchat.schema SET version = 3")
         waits = "SELECT FROM pg_locks WHERE locktype = 'advisory' AND now() - waitstart > interval '200 ms' LIMIT 1"
         with caplog.at_level("INFO", "webchat"), ThreadPoolExecutor(1) as pool:
             with psycopg.connect(database) as other, psycopg.connect(database, autocommit=True) as looks:
@@ -651,6 +651,17 @@ class TestTheAddress:
         assert 0 < written[0] < count
         assert storage.database.one("SELECT count(*) FROM webchat.words WHERE words = 'old'") == (0,)
         assert storage.search.find("late", None, lambda session_id: True, 1).hits
+
+    def test_what_an_earlier_version_still_writes_during_an_upgrade_is_indexed_anew(self, two, database):
+        server = two[0]
+        server.sessions.insert(row("s"), 0)
+        server.transcripts.append("s", Message("m1", "user", "party \U0001f389"))
+        assert server.search.find("\U0001f389", None, lambda session_id: True, 1).complete
+        with psycopg.connect(database, autocommit=True) as earlier:  # whose words have no symbols
+            earlier.execute("UPDATE webchat.words SET words = ' party '")
+        assert not server.search.find("\U0001f389", None, lambda session_id: True, 1).complete
+        until(lambda: server.search.find("\U0001f389", None, lambda session_id: True, 1).complete)
+        assert server.search.find("\U0001f389", None, lambda session_id: True, 1).hits
 
     @pytest.mark.parametrize("mode", ["transaction", "session"])
     def test_a_pooler_is_refused_where_notifications_do_not_arrive(self, database, postgres, tmp_path, mode):

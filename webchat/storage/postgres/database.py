@@ -16,6 +16,7 @@ from psycopg_pool import ConnectionPool
 
 from webchat.errors import InvalidInput, StorageAway
 from webchat.storage.postgres.failures import as_ours
+from webchat.storage.postgres.schema import FOLDING
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -39,7 +40,8 @@ _DEFAULTS: dict[str, Any] = {
 }
 LONGEST = 9.0
 """Seconds for one step of a statement: the server itself cancels it earlier, unless it hangs."""
-_SETTINGS: LiteralString = """
+_SETTINGS: LiteralString = f"""
+SET webchat.folding = '{FOLDING}';
 SET default_transaction_isolation = 'read committed';
 SET idle_session_timeout = 0;
 SET client_encoding = 'UTF8'

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
+from typing import LiteralString
 
 from psycopg import Connection, errors
 
@@ -113,7 +114,19 @@ CREATE TABLE webchat.reindexing (        -- the sessions whose words were writte
 );
 INSERT INTO webchat.reindexing SELECT session_id FROM webchat.conversations WHERE lines > 0;
 """
-STEPS: tuple[str, ...] = (_TABLES, _PICTURES, _REINDEXING)
+_WRITTEN_EARLIER = """
+CREATE FUNCTION webchat.reindex() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    INSERT INTO webchat.reindexing VALUES (NEW.session_id) ON CONFLICT DO NOTHING;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER reindex AFTER INSERT OR UPDATE OF words ON webchat.words FOR EACH ROW
+    WHEN (current_setting('webchat.folding', true) IS DISTINCT FROM '1') EXECUTE FUNCTION webchat.reindex();
+"""
+"""Servers of earlier versions may go on after a migration: what they write is reindexed."""
+FOLDING: LiteralString = "1"
+"""The version of `webchat.chat.folding`, as connections tell it and the trigger expects it. After a change of it, a
+migration lists all sessions, and has the trigger expect the next number."""
+STEPS: tuple[str, ...] = (_TABLES, _PICTURES, _REINDEXING, _WRITTEN_EARLIER)
 """The SQL of each migration."""
 LOCK_PATIENCE, AGAIN = 3, 5
 """Seconds that a step waits for a table, while all others wait behind it, and until the next try."""
