@@ -15,6 +15,7 @@ from webchat import create_app
 from webchat.archive.bounds import Watch
 from webchat.archive.brought import Moved
 from webchat.chat.queued import QueuedMessage
+from webchat.chat.texts import LARGEST_FILE
 from webchat.chat.times import seconds_of, utc_now
 from webchat.cli import main
 from webchat.cli.output import written
@@ -52,7 +53,8 @@ def exported(home, tmp_path):
             manager.send_message(text, session_id, "ada")
             if text == "about teapots":
                 with manager.storage.queue.changing(session_id) as items:
-                    items.append(QueuedMessage("k1", "and cups?", created_at=LONG_AGO))
+                    # Held, so that the end of the answer does not send it.
+                    items.append(QueuedMessage("k1", "and cups?", created_at=LONG_AGO, held=100))
         manager.housekeeping.delete([session_id], "ada")
         memory.remember("the key is blue", "ada")
         memory.delete(memory.remember("forget me", "ada")["id"], "ada")
@@ -327,6 +329,31 @@ class TestThePage:
         assert (told["waiting"], told["memories"]) == (MOST_QUEUED, 0)
         assert "memories.json was not imported: it is nested more than 100 deep." in told["problems"]
         assert f"session {session_id} has more than {MOST_QUEUED} messages that wait." in told["problems"]
+
+    @pytest.mark.parametrize(
+        ("record", "why"),
+        [
+            ({"text": "x" * 21}, "This message is too long: 20 characters at most. Send the rest as a file."),
+            ({"text": "a\0b"}, "The message has a NUL character, which cannot be sent."),
+            ({"files": [{"name": "a.txt", "content": "x" * (LARGEST_FILE + 1)}]}, "a.txt is too large: 1 MiB at most."),
+            ({"files": [{"name": "a.txt", "content": ""}] * 11}, "10 files at most can go with a message."),
+        ],
+    )
+    def test_a_message_that_could_not_be_sent_is_left_out_and_reported(self, exported, tmp_path, record, why):
+        def changed(data):
+            return json.dumps(json.loads(data) | record).encode() + b"\n" + data.replace(b'"k1"', b'"k2"')
+
+        rewritten(exported, waiting=changed)
+        place = tmp_path / "other" / "sessions.json"
+        with closing(WebChatSessionManager(ScriptedBackend(), place, limits=Limits(message=20))) as manager:
+            with exported.open("rb") as file:
+                report = Mover(manager, MemoryStore(manager.storage.documents), None).bring_in(file, Watch())
+            [teapots] = [item for item in manager.list_sessions() if item.description == "about teapots"]
+            assert report.problems == [f"a message that waits in session {teapots.session_id} was left out. {why}"]
+            assert (report.moved.waiting, [item.key for item in manager.queue.returned(teapots.session_id)]) == (
+                1,
+                ["k2"],
+            )
 
     def test_no_folder_comes_that_one_may_not_choose(self, exported, there):
         def elsewhere(data):

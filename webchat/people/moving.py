@@ -23,8 +23,9 @@ from webchat.archive.reading import seekable
 from webchat.chat.message import Message
 from webchat.chat.queued import QueuedMessage, queued_of
 from webchat.chat.session import Row
+from webchat.chat.texts import MOST_FILES, checked_file, checked_message
 from webchat.chat.trash_times import mark_of
-from webchat.errors import WebChatError, storing
+from webchat.errors import InvalidInput, TooLarge, WebChatError, storing
 from webchat.limits import MOST_QUEUED
 from webchat.manager import WebChatSessionManager
 from webchat.memory import MemoryStore
@@ -116,7 +117,7 @@ class Mover:
                 report.problem(f"the pictures of a message that waits in session {name} are not in the export.")
 
     def _put_back(self, item: QueuedMessage, session_id: str, report: Report) -> bool:
-        """Add it to the queue as taken back; False if it is there already, has been sent, or there is no room."""
+        """Add it to the queue as taken back; False if it is there already, has been sent, or cannot be taken."""
         storage = self._manager.storage
         with storing("A waiting message could not be saved"), storage.queue.changing(session_id) as items:
             is_known = any(known.key == item.key for known in items)
@@ -124,6 +125,11 @@ class Mover:
                 return False
             if len(items) >= MOST_QUEUED:
                 report.problem(f"session {session_id} has more than {MOST_QUEUED} messages that wait.")
+                return False
+            try:
+                item = _checked(item, self._manager.limits.message)
+            except (InvalidInput, TooLarge) as error:
+                report.problem(f"a message that waits in session {session_id} was left out. {error}")
                 return False
             self._manager.allowance.require_room(self._owner, item.text_size)
             items.append(replace(item, returned=True, pictures=(), client=None))
@@ -151,6 +157,17 @@ def _is_sent(message: Message, item: QueuedMessage) -> bool:
     """Whether this is that queued message; it has another key if it was sent from the message field."""
     is_same = message.role == "user" and message.content == item.text and message.created_at >= item.created_at
     return message.key == item.key or is_same
+
+
+def _checked(item: QueuedMessage, longest: int) -> QueuedMessage:
+    """The message as it can be sent; it may be blank. Raises InvalidInput, TooLarge above `longest` characters (0: no
+    limit).
+    """
+    if len(item.files) > MOST_FILES:
+        raise InvalidInput(f"{MOST_FILES} files at most can go with a message.")
+    text = checked_message(item.text, longest, has_files=True)
+    files = tuple(checked_file(file.name, file.content) for file in item.files)
+    return replace(item, text=text, first=None, files=files)  # `first` is of use only to the page that sent it
 
 
 def _rows(found: object) -> list[dict[str, Any]]:
