@@ -84,6 +84,13 @@ def test_codex(bring_in):
     )
 
 
+@pytest.mark.parametrize("kind", ["mcp_output", "tool_search_output", "local_shell_call_output"])
+def test_codex_results_of_every_type_come(bring_in, kind):
+    rows = [*others.CODEX, others.codex("response_item", type=kind, call_id="c2", output="found")]
+    _, (_, answer) = bring_in(lines(*rows))["List files"]
+    assert answer.parts[-1] == ToolCall("c2", "tool", "other", "done", output=(Output("found"),))
+
+
 def test_what_stands_in_one_row_of_claude_code_stays_in_order(bring_in):
     rows = [others.code("assistant", "a", None, {"content": [others.USE]})]
     rows += [others.code("user", "r", "a", {"content": [others.RESULT, {"type": "text", "text": "Now stop"}]})]

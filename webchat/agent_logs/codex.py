@@ -66,7 +66,7 @@ def steps(row: Row, *, is_asking: bool) -> Iterator[Step]:
     elif kind in _CALLS:
         given = payload.get("arguments", payload.get("input", payload.get("action")))
         yield call_of(call_id, stated(payload, "name") or _CALLS[kind], parsed(given))
-    elif kind in ("function_call_output", "custom_tool_call_output"):
+    elif kind.endswith("_output"):
         output = parsed(payload.get("output"))
         failed = isinstance(output, dict) and (output.get("success") is False or _exit_code(output) != 0)
         yield result_of(call_id, output, failed=failed)
