@@ -436,15 +436,24 @@ def test_a_branch_of_claude_code_that_was_left_is_not_shown(manager, programs):
 
 
 def test_codex_without_events_is_read_by_its_items(manager, programs):
-    row = programs.codex_row
-    texts = ("<user_instructions>x</user_instructions>", "Hello")
-    asked = [
-        row("response_item", type="message", role="user", content=[{"type": "input_text", "text": text}])
-        for text in texts
+    said = ["Hello", "<b>Two</b> and <b>three</b>", "<b>Four</b> of them", "a < b", "<name>"]
+    added = [
+        "<user_instructions>x</user_instructions>",
+        "<turn_aborted>\nThe user interrupted\n</turn_aborted>",
+        "<permissions instructions>x <b>y</b></permissions instructions>",
+        '<skill name="x">y</skill>',
     ]
-    answer = row("response_item", type="message", role="assistant", content=[{"type": "output_text", "text": "Hi"}])
-    programs.codex_session([row("session_meta", id="x", cwd="/gone"), *asked, answer])
-    assert [item.content for item in manager.conversation(CODEX).messages] == ["Hello", "Hi"]
+    answer = programs.codex_row("response_item", **spoken("assistant", "Hi"))
+    asked = [programs.codex_row("response_item", **spoken("user", text)) for text in (*added, *said)]
+    path = programs.codex_session([programs.codex_row("session_meta", id="x", cwd="/gone"), *asked, answer])
+    [imported] = manager.archive.bring_in(io.BytesIO(path.read_bytes())).imported
+    for session_id in (CODEX, imported):
+        assert [item.content for item in manager.conversation(session_id).messages] == [*said, "Hi"]
+
+
+def spoken(role, text):
+    """Codex's item with a message."""
+    return {"type": "message", "role": role, "content": [{"type": "input_text", "text": text}]}
 
 
 HOSTILE = [

@@ -1,10 +1,12 @@
 """Codex's rows, {timestamp, type, payload}. Format as of November 2026; unknown rows are ignored.
 
-The person's messages are taken from the events, since items of role user also hold the environment.
+The person's messages are taken from the events, since items of role user also hold the environment: mostly as a whole
+element, such as <turn_aborted>…</turn_aborted>.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 
 from webchat.agent_logs.values import Row, Step, call_of, parsed, result_of, stated, text_of
@@ -12,6 +14,7 @@ from webchat.chat.parts import Note, Reasoning, Text
 
 _CALLS = {"function_call": "", "custom_tool_call": "", "local_shell_call": "shell", "web_search_call": "web_search"}
 """The types of calls, with the names of those that have none."""
+_ENVIRONMENT = ("<environment_context>", "<user_instructions>", "# AGENTS.md")
 
 
 def payload_of(row: Row) -> Row:
@@ -48,7 +51,17 @@ def said_in(row: Row) -> str:
     if payload.get("type") == "user_message":
         return stated(payload, "message").strip()
     text = text_of(payload.get("content")).strip()
-    return "" if text.startswith(("<environment_context>", "<user_instructions>", "# AGENTS.md")) else text
+    return "" if text.startswith(_ENVIRONMENT) or _is_element(text) else text
+
+
+def _is_element(text: str) -> bool:
+    """Whether the text is one element as a whole. Codex's may have words after the name, also at the end."""
+    begun = re.match(r"<([a-z][\w-]*)([^<>]*)>", text)
+    if begun is None:
+        return False
+    name, words = begun.groups()
+    rest = text[text.find(f"</{name}") :]
+    return rest in (f"</{name}>", f"</{name}{words}>")
 
 
 def steps(row: Row, *, is_asking: bool) -> Iterator[Step]:
