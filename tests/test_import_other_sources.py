@@ -91,6 +91,14 @@ def test_codex_results_of_every_type_come(bring_in, kind):
     assert answer.parts[-1] == ToolCall("c2", "tool", "other", "done", output=(Output("found"),))
 
 
+@pytest.mark.parametrize(("code", "status"), [(None, "done"), (0, "done"), (1, "failed")])
+def test_a_codex_command_failed_only_with_another_exit_code_than_0(bring_in, code, status):
+    output = json.dumps({"output": "found", "metadata": {"exit_code": code}})
+    rows = [*others.CODEX, others.codex("response_item", type="function_call_output", call_id="c2", output=output)]
+    _, (_, answer) = bring_in(lines(*rows))["List files"]
+    assert answer.parts[-1].status == status
+
+
 def test_what_stands_in_one_row_of_claude_code_stays_in_order(bring_in):
     rows = [others.code("assistant", "a", None, {"content": [others.USE]})]
     rows += [others.code("user", "r", "a", {"content": [others.RESULT, {"type": "text", "text": "Now stop"}]})]

@@ -81,10 +81,11 @@ def steps(row: Row, *, is_asking: bool) -> Iterator[Step]:
         yield call_of(call_id, stated(payload, "name") or _CALLS[kind], parsed(given))
     elif kind.endswith("_output"):
         output = parsed(payload.get("output"))
-        failed = isinstance(output, dict) and (output.get("success") is False or _exit_code(output) != 0)
+        failed = isinstance(output, dict) and (output.get("success") is False or _has_failed(output))
         yield result_of(call_id, output, failed=failed)
 
 
-def _exit_code(output: Row) -> object:
+def _has_failed(output: Row) -> bool:
+    """Whether the command had an exit code other than 0; it has none while it runs, or if it was ended."""
     about = output.get("metadata")
-    return about.get("exit_code", 0) if isinstance(about, dict) else 0
+    return isinstance(about, dict) and bool(about.get("exit_code"))
