@@ -160,7 +160,7 @@ def _page(error: Exception, text: str, status: int, face: Face) -> str:
         "session_id": session_id if status != 404 else None,
         "draft": draft,
         "had_files": had_files,
-        "on_chat": status == 404 and face is Face.FRAGMENT and _is_for_chat(session_id),
+        "in_chat": status == 404 and face is Face.FRAGMENT and _is_for_chat(session_id),
     }
     if isinstance(error, NotSignedIn | TooManyGuesses) and g.get("way_in") == "token" and face is not Face.FRAGMENT:
         return render_template(
