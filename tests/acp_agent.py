@@ -57,11 +57,16 @@ def say(session_id, text: str, **fields) -> None:
     update(session_id, "agent_message_chunk", content={"type": "text", "text": text}, **fields)
 
 
-def request(method: str, params, name: object = None) -> dict:
+def requested(method: str, params, name: object = None) -> queue.Queue:
+    """Where the reply to this request comes."""
     name = name or f"q{time.monotonic_ns()}"
     reply = replies[str(name)] = queue.Queue()
     send(id=name, method=method, params=params)
-    return reply.get()
+    return reply
+
+
+def request(method: str, params, name: object = None) -> dict:
+    return requested(method, params, name).get()
 
 
 def shown(text: str) -> list[dict]:
@@ -189,14 +194,9 @@ def ask_oddly(session_id, text):
 def ask_too_late(session_id, text):
     """The tool fails while its question is open; then the agent goes on, and waits for nobody."""
     parameters = {"sessionId": session_id, "toolCall": {"toolCallId": "t1", "title": "Run"}, "options": OPTIONS}
-    outcomes = []
-    asking = threading.Thread(
-        target=lambda: outcomes.append(request("session/request_permission", parameters)["result"]["outcome"])
-    )
-    asking.start()
+    reply = requested("session/request_permission", parameters)
     update(session_id, "tool_call_update", toolCallId="t1", status="failed", content=shown("timed out"))
-    asking.join()
-    say(session_id, json.dumps(outcomes))
+    say(session_id, json.dumps([reply.get()["result"]["outcome"]]))
 
 
 def twice(session_id, text):
