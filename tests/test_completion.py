@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -97,7 +98,8 @@ def test_zsh_shows_descriptions_and_titles_beside(environment, titled):
     for session_id, title in titled.items():
         typing.until(session_id, title)
     first = next(iter(titled))
-    typing.types(f"{first.removeprefix('mock-session-')[:12]}\t")
+    typed = len([*takewhile(lambda characters: len({*characters}) == 1, zip(*titled, strict=False))])  # by the shell
+    typing.types(f"{first[typed : typed + 12]}\t")
     typing.until(f"webchat sessions show {first}")
     typing.close()
 
