@@ -61,17 +61,6 @@ def _around_changes(block: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**block, "old": "".join(old[: len(old) - end]), "new": "".join(new[: len(new) - end])}
 
 
-def diff_lines(old: str, new: str) -> Iterator[str]:
-    """The lines of a short diff, each behind "-", "+" or, at its beginning and end, two spaces."""
-    before, after = old.splitlines(), new.splitlines()
-    start = _same(before, after)
-    end = _same(before[start:][::-1], after[start:][::-1])
-    yield from (f"  {line}" for line in after[:start])
-    yield from (f"- {line}" for line in before[start : len(before) - end])
-    yield from (f"+ {line}" for line in after[start : len(after) - end])
-    yield from (f"  {line}" for line in after[len(after) - end :])
-
-
 def _same(old: Sequence[str], new: Sequence[str]) -> int:
     """How many lines both begin with."""
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(old, new, strict=False)))

@@ -7,8 +7,8 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, TextIO
 
-from webchat.chat.asked import diff_lines
 from webchat.chat.plain import marked_line
+from webchat.render.diffs import diff_text
 from webchat.terminal.safe import SafePieces, safe, safe_line
 
 if TYPE_CHECKING:
@@ -82,7 +82,8 @@ def _about(question: Fields, title: str) -> Iterator[str]:
     for block in question.get("output", ()):
         if block["type"] == "diff":
             yield safe_line(block["path"])
-            yield from diff_lines(safe(block["old"] or ""), safe(block["new"]))
+            changed = diff_text(safe(block["old"] or ""), safe(block["new"]))
+            yield from (f"{line[0]} {line[1:]}" for line in changed.split("\n")[:-1])
         else:
             yield from _lines(block["text"].strip("\r\n"))
     if left_out := question.get("left_out"):
