@@ -301,7 +301,7 @@ def test_a_reference_to_nothing_is_shown_as_it_was_written():
         "[Ann]: /help 'me'",
         "[Ann]: #1",
         "[when]: 09:14",
-        "[note]: TODO:later",
+        "[note]: LATER:today",
     ],
 )
 def test_a_line_that_defines_no_address_is_shown_as_it_was_written(text):
