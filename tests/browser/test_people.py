@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from click.testing import CliRunner
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from webchat.cli import main
 
 pytestmark = pytest.mark.browser
 MOCK = ("--backend", "mock", "--mock-delay", "0")
+GONE = "You may not use this chat any more. Ask whoever runs it."
+EVENTS = re.compile(r"/events\?session=")
 
 
 @pytest.mark.parametrize(
@@ -39,20 +43,42 @@ def test_what_a_limit_refuses_stays_in_the_field(serve, visit, limit, why):
     expect(chat.field).to_have_value(long)
 
 
-def test_who_is_disabled_is_told_so_and_keeps_what_they_wrote(serve, visit, home):
+@pytest.fixture
+def people(home):
     def run(*arguments: str) -> None:
         assert CliRunner().invoke(main, ["people", *arguments, "--home", str(home)]).exit_code == 0
 
-    server = serve(*MOCK, "--auth-header", "X-Remote-User")
-    chat = visit(server, extra_http_headers={"X-Remote-User": "ada"})
-    chat.asked("hello")
-    run("disable", "ada")
+    return run
+
+
+@pytest.fixture
+def chat(serve, visit):
+    return visit(serve(*MOCK, "--auth-header", "X-Remote-User"), extra_http_headers={"X-Remote-User": "ada"})
+
+
+def test_who_is_disabled_is_told_so_and_keeps_what_they_wrote(chat, people):
+    with chat.page.expect_response(EVENTS):  # the stream is open
+        chat.asked("hello")
+    people("disable", "ada")
     line = chat.page.locator("#reconnecting")
     expect(line).to_be_visible()  # also if they do nothing
-    expect(line).to_have_text("You may not use this chat any more. Ask whoever runs it.")
+    expect(line).to_have_text(GONE)
     chat.ask("still mine")
-    expect(chat.problem).to_contain_text("You may not use this chat any more. Ask whoever runs it.")
+    expect(chat.problem).to_contain_text(GONE)
     expect(chat.field).to_have_value("still mine")
-    run("enable", "ada")
+    people("enable", "ada")
     chat.asked("still mine")
     expect(chat.problem).to_be_empty()
+
+
+def test_who_is_disabled_before_the_stream_is_open_is_told_so_too(chat, people):
+    held: list[Route] = []
+    chat.page.route(EVENTS, lambda route: held.append(route), times=1)
+    chat.ask("hello")
+    expect(chat.questions).to_have_count(1)
+    chat.wait_for(held)
+    people("disable", "ada")
+    held[0].continue_()
+    expect(chat.problem).to_contain_text(GONE)
+    people("enable", "ada")
+    chat.answered()  # the page is live again
