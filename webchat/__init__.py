@@ -1,4 +1,4 @@
-"""A chat in the browser for any agent or model: server-rendered, stored in plain files, safe against crashes."""
+"""A browser chat for any agent or model: server-rendered, stored in plain files, safe against crashes."""
 
 from __future__ import annotations
 

@@ -24,7 +24,10 @@ from webchat.serving import logs
 )
 @click.version_option(__version__)
 def main() -> None:
-    """A chat in the browser over any agent or model. Without a command, serve it."""
+    """A browser chat for any agent or model: server-rendered, stored in plain files, safe against crashes.
+
+    Without a command, the server starts.
+    """
     logs.set_up()
 
 
