@@ -389,8 +389,11 @@ class TestSend:
         assert manager.send_message("hello") == "One. Two."
         assert manager.conversation(current).last.reasoning == "a b"
 
-    def test_the_model_that_the_backend_names_has_written_the_answer(self, manager, backend, current):
-        backend.plays(Event("model", "x-2026 at example.com"), "Lisbon")
+    @pytest.mark.parametrize("place", [0, 1])
+    def test_the_model_that_the_backend_names_has_written_the_answer(self, manager, backend, current, place):
+        pieces = ["Lisbon"]
+        pieces.insert(place, Event("model", "x-2026 at example.com"))
+        backend.plays(*pieces)
         manager.send_message("hello")
         assert manager.conversation(current).last.model == "x-2026 at example.com"
 

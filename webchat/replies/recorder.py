@@ -163,6 +163,13 @@ class ReplyRecorder:
         return True
 
     @property
+    def written_by(self) -> str:
+        """The model that the backend has named as the writer, even if that is not written down yet."""
+        with self._lock:
+            named = (record["model"] for record in reversed(self._unwritten) if "model" in record)
+            return next(named, self.view.written_by)
+
+    @property
     def is_asking(self) -> bool:
         """Whether a question is open."""
         return bool(self.view.questions)

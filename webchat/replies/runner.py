@@ -272,7 +272,7 @@ class ReplyRunner:
         """Move the finished answer from the log into the transcript. Raises OSError."""
         final = {"end": self._final_status()}
         with suppress(Exception):  # an answer must not be lost because its backend has no label
-            final["model"] = self.view.written_by or self._ask.label
+            final["model"] = self.recorder.written_by or self._ask.label
         if self.error and (self._stream.stopped_as in (None, "failed") or isinstance(self.error, StorageError)):
             final |= {"error": str(self.error), "code": code_of(self.error)}
         self.recorder.end(final)
