@@ -26,6 +26,13 @@ _PROSE = re.compile(r"(?<![^\W\d_])[^\W\d_]{3,}+ ++[^\W\d_]{2}|^[\d.,]\S*+ ++(?:
 """Consecutive words, or an amount with words: the text between two prices."""
 
 
+_LATIN = re.compile("[0-9A-Za-z\xaa\xb2\xb3\xb5\xb9-\u024f\u1e00-\u1eff]")
+_OF_FORMULAS = re.compile("[0-9A-Za-z\xaa-\u024f\u0370-\u03ff\u1e00-\u1fff\u2100-\u214f\U0001d400-\U0001d7ff]")
+_ENDING = re.compile(r"(?:st|nd|rd|th|s)(?!\w)")
+_COMMAND = re.compile(r"\\[A-Za-z]{2}")
+_BLANK = re.compile(r"\s")
+
+
 def read_formulas(parser: MarkdownIt) -> None:
     """Make the parser accept formulas before it looks for Markdown in them."""
     parser.inline.ruler.before("escape", "formula", _formula)
@@ -71,24 +78,32 @@ def _end_of_dollars(state: StateInline) -> int:
     """The end of a formula between single dollars; -1 if these are prices or shell variables.
 
     The rules are pandoc's: no space after the first or before the second one, and no digit, letter or bracket after it.
+    But other letters than Latin ones may stand next to it (`设$x$为`), after it the ending of an ordinal number or
+    plural (`$n$th`, `$x_i$s`), and anything next to commands (`5$\\mu$m`).
     """
     source, begin = state.src, state.pos + 1
     end = source.find("$", begin, state.posMax)
     while end > begin and _is_escaped(source, end):
         end = source.find("$", end + 1, state.posMax)
-    before, after = source[begin - 2 : begin - 1], source[end + 1 : end + 2]
-    if (
-        not begin < end <= begin + LONGEST
-        or before.isalnum()
-        or before == "$"
-        or after.isalnum()
-        or (after and after in "$({")
-    ):
+    if not begin < end <= begin + LONGEST:
         return -1
     tex = source[begin:end]
+    if not _may_stand_between(source[begin - 2 : begin - 1], tex, source[end + 1 : end + 4]):
+        return -1
     if tex[0].isspace() or tex[-1].isspace() or tex[0] == "{" or ("\\" not in tex and _PROSE.search(tex)):
         return -1
     return end
+
+
+def _may_stand_between(before: str, tex: str, after: str) -> bool:
+    """Whether there may be a formula between these characters: no price or variable begins before or after it."""
+    if before == "$" or after[:1] in ("$", "(", "{"):
+        return False
+    is_foreign = any(char.isalpha() and not _LATIN.match(char) for char in (before, after[:1]))
+    if is_foreign and "\\" not in tex and any(char.isalpha() and not _OF_FORMULAS.match(char) for char in tex):
+        return False
+    is_apart = not _LATIN.match(before) and (not _LATIN.match(after) or bool(_ENDING.match(after)))
+    return is_apart or bool(_COMMAND.match(tex) or (_COMMAND.search(tex) and not _BLANK.search(tex)))
 
 
 def _is_escaped(source: str, position: int) -> bool:
