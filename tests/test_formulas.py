@@ -64,6 +64,9 @@ def test_formulas_of_schools_and_papers_are_made():
         (r"at $20^{\circ}$C", r"20^{\circ}", False),
         (r"5$\mu$m", r"\mu", False),
         (r"a 2$\times$2 matrix", r"\times", False),
+        ("so $`x_1`$ is", "x_1", False),
+        ("```math\nx\n```", "x", True),
+        ("- so:\n  ```math\n  x\n  ```", "x", True),
         ("$$x$$", "x", True),
         ("so $$ x $$ is", "x", True),
         ("$$\nx\n$$", "x", True),
@@ -90,6 +93,13 @@ def test_a_line_of_a_formula_is_no_markdown(line):
         soup = soup_of(text)
         assert not soup.select("li, h3, h4, blockquote, pre, hr, table, em")
         assert "a" in soup.get_text()
+
+
+def test_a_block_of_mathematics_that_is_no_formula_is_code():
+    assert soup_of("```math\n\\nosuch{x}\n```").select_one("pre code").get_text() == "\\nosuch{x}\n"
+    growing = GrowingMarkdown()
+    growing.grow("```math\nx\n")
+    assert "<pre>" in growing.tail
 
 
 def test_what_follows_a_formula_is_markdown_again():

@@ -10,6 +10,7 @@ from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 
 from webchat.render.colours import coloured
+from webchat.render.formulas import formula
 from webchat.render.targets import is_address, picture_name, readable
 
 
@@ -31,8 +32,10 @@ def code_block(code: str, info: str, *, grows: bool = False) -> str:
 
 
 def _fence(self: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: EnvType) -> str:
-    token = tokens[index]
-    return code_block(token.content, token.info, grows=bool(env.get("open")))
+    token, grows = tokens[index], bool(env.get("open"))
+    if token.info.strip() == "math" and not grows and (made := formula(token.content, display=True)):
+        return f"<p>{made}</p>\n"  # GitHub's and GitLab's notation
+    return code_block(token.content, token.info, grows=grows)
 
 
 def _image(self: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: EnvType) -> str:

@@ -58,10 +58,15 @@ def _formula(state: StateInline, silent: bool) -> bool:
     if not silent:
         token = state.push("formula", "math", 0)
         token.markup = state.src[state.pos : end + len(closing)]
-        token.content = token.markup if opening[1] else tex
+        token.content = token.markup if opening[1] else _bare(tex)
         token.info = "inline" if mark in ("$", r"\(") else "display"
     state.pos = end + len(closing)
     return True
+
+
+def _bare(tex: str) -> str:
+    """The formula without the backticks in which GitHub and GitLab write it: "$`x`$"."""
+    return tex[1:-1] if len(tex) > 2 and tex[0] == tex[-1] == "`" else tex
 
 
 def _end(state: StateInline, begin: int, closing: str) -> int:
@@ -148,9 +153,12 @@ def _push_lines(state: StateBlock, first: int, last: int) -> None:
 
 def _show(self: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: EnvType) -> str:
     token = tokens[index]
-    display = token.info == "display"
-    made = mathml(token.content, display=display)
-    if made is None:
-        return escapeHtml(token.markup).replace("\n", "<br>\n")
+    made = formula(token.content, display=token.info == "display")
+    return escapeHtml(token.markup).replace("\n", "<br>\n") if made is None else made
+
+
+def formula(tex: str, *, display: bool) -> str | None:
+    """The formula's HTML, with a button to copy its source if it is displayed; None if it cannot be converted."""
+    made = mathml(tex, display=display)
     copy = '<button type="button" class="copy">Copy</button>'
-    return f'<span class="formula">{made}{copy}</span>' if display else made
+    return f'<span class="formula">{made}{copy}</span>' if made and display else made
