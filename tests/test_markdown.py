@@ -432,3 +432,66 @@ def test_an_unfinished_one_is_open_while_it_is_written():
     assert "<details open" in growing.tail
     growing.grow("<details>\n<summary>s</summary>\n\nx\n\n</details>\n\ny\n")
     assert "<details>" in growing.blocks[0]
+
+
+# Tables
+
+
+def rows_of(text: str) -> list[list[str]]:
+    """The cells' texts; of a formula its source."""
+    soup = soup_of(text)
+    for formula in soup.select("math"):
+        formula.replace_with(formula.annotation.get_text())
+    for copy in soup.select("button"):
+        copy.decompose()
+    return [[cell.get_text().strip() for cell in row.select("th, td")] for row in soup.select("tr")]
+
+
+@pytest.mark.parametrize(
+    ("row", "cells"),
+    [
+        ("| `a || b` | or |", ["a || b", "or"]),
+        ("`a || b` | or", ["a || b", "or"]),
+        ("| ``a ` | b`` | c |", ["a ` | b", "c"]),
+        (r"| `a \|| b` | or |", ["a || b", "or"]),
+        ("| $|x|$ | size |", ["|x|", "size"]),
+        (r"| \(|x|\) | $P(A|B)$ |", ["|x|", "P(A|B)"]),
+        (r"| $$|x|$$ | \[|y|\] |", ["|x|", "|y|"]),
+        (r"| `a\|b` | c |", ["a|b", "c"]),
+        ("| `a | b` |", ["`a", "b`"]),
+        ("| $5 | 6$ |", ["$5", "6$"]),
+    ],
+)
+@pytest.mark.parametrize("outer", ["{}", "- {}", "> {}"])
+def test_pipes_in_code_and_formulas_end_no_cell(row, cells, outer):
+    indent = "> " if outer[0] == ">" else " " * (len(outer) - 2)
+    for lines in (["| a | b |", "|---|---|", row], [row, "|---|---|", row]):
+        found = rows_of(outer.format(f"\n{indent}".join(lines)))
+        assert found[1:] == [cells]
+        assert found[0] in (["a", "b"], cells)
+
+
+@pytest.mark.parametrize(
+    ("row", "cells"),
+    [
+        ("| 1 | 2 | 3 | 4 |", ["1", "2 | 3 | 4"]),
+        ("| 1 | 2 | | |", ["1", "2"]),
+        ("| $5 | $6 | 7 |", ["$5", "$6 | 7"]),
+        ("| 1 | `2 | 3 |", ["1", "`2 | 3"]),
+        ("| 1 |", ["1", ""]),
+    ],
+)
+def test_nothing_in_a_row_with_too_many_cells_is_lost(row, cells):
+    assert rows_of(f"| a | b |\n|---|---|\n{row}\n")[1] == cells
+
+
+@pytest.mark.parametrize("text", ["| `a || b` | or |", "| `a || b` | or |\n|---|"])
+def test_what_is_no_table_stays_text(text):
+    assert not soup_of(text).select("table")
+
+
+@pytest.mark.parametrize(("mark", "block"), [("- ", "li"), ("1. ", "li"), ("> ", "blockquote")])
+def test_a_table_in_another_block_does_not_begin_before_it(mark, block):
+    more = mark if mark == "> " else " " * len(mark)
+    soup = soup_of(f"{mark}a | b\n{more}--|--\n{more}1 | 2")
+    assert soup.select_one(f"{block} th").get_text() == "a"

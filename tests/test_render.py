@@ -521,6 +521,7 @@ LINES = [
     "| a | b |",
     "|---|:-:|",
     "| 1 | 2 |",
+    "| `1 | 2` | $|x|$ |",
     "[a]: https://a.example",
     "[a]:",
     "[a]: No.",
@@ -585,6 +586,7 @@ def test_an_answer_that_grows_becomes_what_it_would_be_at_once(text, cuts):
 
 OPEN = ["| a | b |", "|---|---|", "| 1 | `2` |", "| *x* | y & z |", "|", "| ا |", "```python", "``", "~~~", "  ```"]
 OPEN += [
+    "| `1 | 2` | $|x|$ | 3 |",
     "| a[^1] | $x^2$ |",
     "[^1]: note",
     "    | x |",

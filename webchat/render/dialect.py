@@ -17,6 +17,7 @@ from webchat.render.formulas import keep_formulas, read_formulas
 from webchat.render.links import link_addresses
 from webchat.render.lists import join_lists
 from webchat.render.notes import mark_references, read_definitions
+from webchat.render.tables import keep_cells
 from webchat.render.tags import read_tags
 from webchat.render.targets import show_targets
 
@@ -53,6 +54,7 @@ def _dialect() -> MarkdownIt:
         define_addresses_only,
         fold_details,
         join_lists,
+        keep_cells,
         keep_formulas,
         nest_fences,
         read_definitions,
