@@ -244,6 +244,21 @@ def test_a_blueprint_within_a_blueprint_keeps_its_addresses(host, manager):
     assert all(address.startswith(("/outer/inner/", "/apps/settings/")) for address in found)
 
 
+@pytest.mark.parametrize("is_inside", [False, True])
+def test_a_blueprint_can_be_registered_under_names_of_the_applications_choice(host, is_inside):
+    outer = Blueprint("outer", "outer", url_prefix="/outer") if is_inside else host
+    managers = {name: WebChatSessionManager(ScriptedBackend()) for name in ("first", "second")}
+    for name, manager in managers.items():
+        outer.register_blueprint(create_blueprint(manager, title=f"The {name}"), name=name, url_prefix=f"/{name}")
+    if is_inside:
+        host.register_blueprint(outer)
+    for name, manager in managers.items():
+        prefix = f"/outer/{name}" if is_inside else f"/{name}"
+        found = set().union(*map(addresses, shown_of(host, manager, prefix)))
+        assert all(address.startswith((f"{prefix}/", "/apps/settings/")) for address in found)
+        assert Page(host.test_client().get(f"{prefix}/sessions")).soup.select_one(".home").get_text() == f"The {name}"
+
+
 def test_the_whole_application_can_be_mounted_below_a_path(home):
     app = create_app({"AMPLIFIER_HOME": str(home)}, backend=ScriptedBackend())
     client = Client(DispatcherMiddleware(Flask("front"), {"/below": app.wsgi_app}))

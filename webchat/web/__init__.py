@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import cast
 
 from flask import Blueprint, Flask, Response, request
+from flask.blueprints import BlueprintSetupState
 
 from webchat.errors import WebChatError
 from webchat.manager import WebChatSessionManager
@@ -98,8 +99,8 @@ def create_blueprint(
     blueprint = Blueprint(name, "webchat", static_folder=str(resources("static")), static_url_path="/static")
     saved = Prompts(prompts)
     streams = max_streams, max_streams_per_client
-    state = Chat(manager, memory, settings_url, name, title, theme, *streams, owner, saved, folders, shared)
-    blueprint.record(lambda setup: _install(cast(Flask, setup.app), state))
+    state = Chat(manager, memory, settings_url, title, theme, *streams, owner, saved, folders, shared)
+    blueprint.record(lambda setup: _install(setup, state))
     for module in MODULES:
         module.register(blueprint)
     blueprint.teardown_request(release_unused)
@@ -130,6 +131,8 @@ def finish(response: Response) -> Response:
     return compress(request, security.set_headers(response), is_static=is_static)
 
 
-def _install(app: Flask, state: Chat) -> None:
+def _install(setup: BlueprintSetupState, state: Chat) -> None:
+    app = cast(Flask, setup.app)
+    name = f"{setup.name_prefix}.{setup.name}".lstrip(".")
     app.extensions.setdefault("webchat", state.manager)
-    app.extensions.setdefault("webchat.chats", {})[state.name] = state
+    app.extensions.setdefault("webchat.chats", {})[name] = state

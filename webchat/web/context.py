@@ -68,7 +68,6 @@ class Chat:
     manager: WebChatSessionManager
     memory: MemoryStore | None
     settings_url: str
-    name: str
     title: str
     theme: Callable[[], str]
     max_streams: int | None
@@ -144,11 +143,18 @@ class Chat:
 @once_a_request
 def chat_of() -> Chat:
     """The chat that this request belongs to; for pages outside the chats, such as the settings, the first chat."""
+    return _chats()[_mounted()]
+
+
+def _chats() -> dict[str, Chat]:
+    """The application's chats by the names that their blueprints are registered with."""
     chats: dict[str, Chat] = current_app.extensions["webchat.chats"]
-    for name in request.blueprints:
-        if name.rpartition(".")[2] in chats:
-            return chats[name.rpartition(".")[2]]
-    return next(iter(chats.values()))
+    return chats
+
+
+def _mounted() -> str:
+    """The name of this request's chat among them."""
+    return next((name for name in request.blueprints if name in _chats()), next(iter(_chats())))
 
 
 def has_gone(after: float = float("inf")) -> Callable[[], bool]:
@@ -184,9 +190,7 @@ def manager() -> WebChatSessionManager:
 
 def link(view: str, **values: Any) -> str:  # noqa: ANN401
     """The URL of one of the chat's views, under whatever prefix it is mounted."""
-    chat = chat_of()
-    mounted = next((name for name in request.blueprints if name.rpartition(".")[2] == chat.name), chat.name)
-    return url_for(f"{mounted}.{view}", **values)
+    return url_for(f"{_mounted()}.{view}", **values)
 
 
 def session_link(session_id: str) -> str:
