@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -31,6 +32,31 @@ def test_the_embedding_example_answers(tmp_path, monkeypatch):
 def test_the_pages_that_it_links_to_exist():
     for target in re.findall(r"(?:\]\(|src(?:set)?=\")(docs/[^)#\"]+)", README):
         assert (Path(__file__).parent.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))], ids=lambda page: page.name)
+def test_no_form_in_an_example_changes_the_text_that_it_sends(page):
+    """In a form "+" is a blank, "&" begins another field, and "%" two digits of a character."""
+    for quoted, plain in re.findall(r"curl\b.*? -d \w+=(?:'([^']*)'|([^ '\"]+))", page.read_text("utf-8")):
+        assert not set("+&%") & set(quoted or plain), quoted or plain
+
+
+def test_the_examples_for_scripts_work_in_their_order(home):
+    app = create_app({"AMPLIFIER_HOME": str(home), "WEBCHAT_BACKEND": "mock", "WEBCHAT_MOCK_DELAY": "0", "TESTING": True})
+    client, answers = app.test_client(), []
+    part = README.partition("## From scripts")[2].partition("\n## ")[0]
+    for command in re.findall(r"^    (curl .*?)(?: +#.*)?$", part, re.MULTILINE):
+        words = shlex.split(command)
+        after = dict(zip(words, words[1:], strict=False))
+        accept = after["-H"].partition(": ")[2] if "-H" in after else "*/*"
+        sent = after.get("-d") or after.get("--data-urlencode")
+        fields = {"data": dict([sent.partition("=")[::2]])} if sent else {}
+        path = words[-1].removeprefix("localhost:8000")
+        answer = client.open(path, method="POST" if sent else "GET", headers={"Accept": accept}, **fields)
+        answers.append(answer.text)
+        assert answer.status_code == 200, command
+    assert answers[0] == "Mock response to: hello"
+    assert "Mock response to: What is 12 + 30?" in answers[2]
 
 
 @pytest.mark.skipif(not shutil.which("jq") and not os.environ.get("CI"), reason="jq is not installed")
