@@ -464,10 +464,10 @@
     if (!place || (isMessage && isShown(source.elements.key.value))) return;
     if (source.id === "sessionSearch") $("sessionList").querySelector(".empty")?.remove();
     const fail = (why) => {
-      const then = isMessage ? "Your text is still here; send it again in a moment." : "Try again in a moment.";
+      const then = isMessage ? "Your text is still here; send it again." : "Try again in a moment.";
       return source.matches(ASKS) && tell(place, `${why} ${then}`, "");
     };
-    const box = fail("The chat's server does not answer.");
+    const box = fail("The chat's server did not answer.");
     const answerer = await answererOf(detail.error);
     // It may have been asked again by now.
     if (!answerer || (box && !box.isConnected)) return;

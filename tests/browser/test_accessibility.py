@@ -145,7 +145,7 @@ def test_when_the_server_is_gone(serve, visit):
     chat.asked("hello")
     server.kill()
     chat.ask("are you there?")
-    expect(chat.problem).to_contain_text("does not answer")
+    expect(chat.problem).to_contain_text("did not answer")
     expect(chat.page.locator("#reconnecting")).to_be_visible()
     assert complaints(chat) == []
 

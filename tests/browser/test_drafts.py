@@ -52,7 +52,7 @@ def test_what_was_refused_stays_a_draft(serve, visit):
     chat.asked("hello")
     server.kill()
     chat.ask("are you there?")
-    expect(chat.problem).to_contain_text("does not answer")
+    expect(chat.problem).to_contain_text("did not answer")
     again = serve("--backend", "mock", "--mock-delay", "0", "--port", chat.base.rpartition(":")[2])
     assert again.url == chat.base
     chat.page.reload()
@@ -313,7 +313,7 @@ def test_a_failure_is_said_before_anybody_knows_why(chat):
     held = []
     chat.page.route(chat.page.url, lambda route: held.append(route))
     chat.ask("one")
-    expect(chat.problem).to_contain_text("does not answer")
+    expect(chat.problem).to_contain_text("did not answer")
     chat.wait_for(held)
     assert held[0].request.method == "HEAD"
     expect(chat.field).to_have_value("one")
@@ -323,7 +323,7 @@ def test_a_failure_is_not_said_any_more_when_its_message_is_there(chat):
     chat.asked("hello")
     chat.page.route("**/messages", lambda route: route.abort(), times=1)
     chat.ask("one")
-    expect(chat.problem).to_contain_text("does not answer")
+    expect(chat.problem).to_contain_text("did not answer")
     key = chat.page.locator("#composer [name=key]").input_value()
     chat.page.request.post(f"{chat.page.url}/messages", form={"message": "one", "key": key})
     expect(chat.questions.locator(".content")).to_have_text(["hello", "one"])

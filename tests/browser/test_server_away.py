@@ -25,7 +25,7 @@ def test_sending_to_a_server_that_is_gone_says_so_and_keeps_the_text(serve, visi
     chat.asked("hello")
     server.kill()
     chat.ask("are you there?")
-    expect(chat.problem.get_by_role("alert")).to_contain_text("does not answer")
+    expect(chat.problem.get_by_role("alert")).to_contain_text("did not answer")
     expect(chat.field).to_have_value("are you there?")
     again(serve, server)
     chat.field.press("Enter")
@@ -41,7 +41,7 @@ def test_the_first_message_is_kept_too(serve, visit):
     chat = visit(server)
     server.kill()
     chat.ask("hello")
-    expect(chat.problem.get_by_role("alert")).to_contain_text("does not answer")
+    expect(chat.problem.get_by_role("alert")).to_contain_text("did not answer")
     expect(chat.field).to_have_value("hello")
 
 

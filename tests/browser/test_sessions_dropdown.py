@@ -186,7 +186,7 @@ def test_a_list_that_cannot_be_fetched_is_said_in_a_sentence(serve, visit):
     chat = visit(server)
     server.kill()
     chat.sessions_button.click()
-    expect(chat.panel.get_by_role("alert")).to_contain_text("does not answer")
+    expect(chat.panel.get_by_role("alert")).to_contain_text("did not answer")
     expect(chat.panel.get_by_text("Loading…")).to_have_count(0)
 
 
