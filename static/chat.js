@@ -237,11 +237,11 @@
 
   document.addEventListener("keydown", (event) => {
     const field = event.target;
-    if (field.id === "messageInput") {
-      // Enter sends; with Shift, while an input method composes, or on a touch keyboard it breaks the line. Control and
-      // Enter always send, and for who chose so nothing else does.
+    if (field.matches("#messageInput, .edit textarea")) {
+      // Enter sends; with Shift, while an input method composes, on a touch keyboard, or in an answer it breaks the line.
+      // Control and Enter always send, and for who chose so nothing else does.
       if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
-      if (!event.ctrlKey && !event.metaKey && (touch.matches || root.dataset.send === "control")) return;
+      if (!event.ctrlKey && !event.metaKey && (touch.matches || root.dataset.send === "control" || field.closest("[data-role=assistant]"))) return;
       event.preventDefault();
       field.form.requestSubmit();
       return;

@@ -142,3 +142,25 @@ def test_who_chose_so_sends_with_control_and_breaks_the_line_with_enter(serve, v
     chat.field.press("Control+Enter")
     chat.answered()
     assert chat.texts()[0] == "one\ntwo"
+
+
+def test_enter_sends_a_question_that_is_edited_too_and_control_enter_saves_an_answer(serve, visit):
+    chat = visit(serve(*QUICK))
+    chat.asked("one")
+    chat.questions.first.get_by_role("link", name="Edit").click()
+    edit = chat.page.locator(".edit textarea")
+    edit.fill("two")
+    edit.press("Shift+Enter")
+    chat.page.keyboard.type("lines")
+    edit.press("Enter")
+    expect(chat.answers.last).to_contain_text("Mock response to: two")
+    chat.answered()
+    assert chat.texts()[0] == "two\nlines"
+    chat.answers.last.get_by_role("link", name="Edit").click()
+    edit.fill("first")
+    edit.press("Enter")
+    chat.page.keyboard.type("second")
+    expect(edit).to_have_value("first\nsecond")
+    edit.press("Control+Enter")
+    expect(edit).to_have_count(0)
+    assert chat.texts()[1] == "first\nsecond"
