@@ -7,6 +7,8 @@ import re
 import shlex
 import shutil
 import subprocess
+from itertools import pairwise
+from operator import attrgetter
 from pathlib import Path
 
 import pytest
@@ -34,7 +36,7 @@ def test_the_pages_that_it_links_to_exist():
         assert (Path(__file__).parent.parent / target).exists(), target
 
 
-@pytest.mark.parametrize("page", [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))], ids=lambda page: page.name)
+@pytest.mark.parametrize("page", [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))], ids=attrgetter("name"))
 def test_no_form_in_an_example_changes_the_text_that_it_sends(page):
     """In a form "+" is a blank, "&" begins another field, and "%" two digits of a character."""
     for quoted, plain in re.findall(r"curl\b.*? -d \w+=(?:'([^']*)'|([^ '\"]+))", page.read_text("utf-8")):
@@ -42,12 +44,13 @@ def test_no_form_in_an_example_changes_the_text_that_it_sends(page):
 
 
 def test_the_examples_for_scripts_work_in_their_order(home):
-    app = create_app({"AMPLIFIER_HOME": str(home), "WEBCHAT_BACKEND": "mock", "WEBCHAT_MOCK_DELAY": "0", "TESTING": True})
+    settings = {"AMPLIFIER_HOME": str(home), "WEBCHAT_BACKEND": "mock", "WEBCHAT_MOCK_DELAY": "0"}
+    app = create_app({**settings, "TESTING": True})
     client, answers = app.test_client(), []
     part = README.partition("## From scripts")[2].partition("\n## ")[0]
     for command in re.findall(r"^    (curl .*?)(?: +#.*)?$", part, re.MULTILINE):
         words = shlex.split(command)
-        after = dict(zip(words, words[1:], strict=False))
+        after = dict(pairwise(words))
         accept = after["-H"].partition(": ")[2] if "-H" in after else "*/*"
         sent = after.get("-d") or after.get("--data-urlencode")
         fields = {"data": dict([sent.partition("=")[::2]])} if sent else {}
