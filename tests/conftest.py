@@ -85,6 +85,7 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, request: pytest.F
     if request.config.getoption("--storage") == "postgres":
         monkeypatch.setenv("WEBCHAT_DATABASE", request.getfixturevalue("database"))
     # Other programs' sessions on this machine are not read.
+    monkeypatch.setenv("AMPLIFIER_HOME", "/nonexistent/amplifier")
     monkeypatch.setenv("CLAUDE_CONFIG_DIR", "/nonexistent/claude")
     monkeypatch.setenv("CODEX_HOME", "/nonexistent/codex")
     # Tests that count a model's requests must not count these; the tests of titles enable them.

@@ -387,8 +387,9 @@ def test_an_agents_work_stands_with_the_session_that_it_was_for(client, programs
 def test_a_fork_of_amplifier_is_a_session_of_its_own(client, programs):
     programs.amplifier_session(AMPLIFIER_ROWS)
     fork = "99999999-2222-4333-8444-555555555555"
-    programs.amplifier_session(AMPLIFIER_ROWS, fork, parent_id=ROOT, forked_from_turn=1)
-    assert {row["session_id"] for row in listed(client)["sessions"]} == {AMPLIFIER, f"amplifier.{fork}"}
+    programs.amplifier_session(AMPLIFIER_ROWS, fork, parent_id=ROOT, forked_from_turn=1, working_dir=None)
+    found = {row["session_id"]: row["working_dir"] for row in listed(client)["sessions"]}
+    assert found == dict.fromkeys((AMPLIFIER, f"amplifier.{fork}"), str(programs.work))
 
 
 @pytest.mark.parametrize("about", [{"hidden": True}, {"session_visibility": "internal"}])
@@ -410,6 +411,28 @@ def test_the_backup_serves_where_the_transcript_is_damaged(client, manager, prog
     os.utime(path, (1, 1))
     until(lambda: manager.conversation(AMPLIFIER).damaged)
     assert manager.conversation(AMPLIFIER).messages[0].content == "Why does the test fail?"
+
+
+@pytest.mark.parametrize("cut", [None, 0, 11, -9])
+def test_the_backup_serves_where_the_transcript_is_cut_off(client, programs, cut):
+    folder = programs.amplifier_session(AMPLIFIER_ROWS)
+    programs.amplifier_session([*AMPLIFIER_ROWS, {"role": "user", "content": "More"}])
+    path = folder / "transcript.jsonl"
+    left = path.read_bytes()[:cut]
+    path.unlink()
+    if cut is not None:
+        path.write_bytes(left)
+    assert [row["description"] for row in listed(client)["sessions"]] == ["Why does the test fail?"]
+    page = Page(client.get(f"/sessions/{AMPLIFIER}"))
+    assert "The last state of this conversation could not be read" in page.soup.select_one("#messages").get_text()
+    assert len(page.messages) == 2
+
+
+def test_amplifiers_home_is_not_the_chats(tmp_path, programs, backend, monkeypatch):
+    programs.amplifier_session(AMPLIFIER_ROWS)
+    monkeypatch.setenv("AMPLIFIER_HOME", str(programs.amplifier))
+    app = create_app({"AMPLIFIER_HOME": str(tmp_path / "elsewhere")}, backend=backend)
+    assert [row["session_id"] for row in listed(app.test_client())["sessions"]] == [AMPLIFIER]
 
 
 def test_a_branch_of_claude_code_that_was_left_is_not_shown(manager, programs):

@@ -128,7 +128,7 @@ def _programs(settings: config.Settings) -> list[Program]:
     """The other programs whose conversations are shown; by default only in a single-user chat."""
     shared = bool(settings.token or settings.auth_header)
     names = (() if shared else values.PROGRAMS) if settings.sources == "auto" else settings.sources
-    return known.programs(names, settings.amplifier_home)
+    return known.programs(names, settings.home.expanduser())
 
 
 def _pages(manager: WebChatSessionManager, live: LiveSettings, memory: MemoryStore) -> Blueprint:

@@ -10,7 +10,7 @@ import json
 import os
 import re
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from webchat.agent_logs.values import Row, Step, call_of, parsed, result_of, stated, text_of
@@ -34,20 +34,13 @@ class AmplifierSessions:
 
     name, label = "amplifier", "Amplifier"
 
-    def __init__(self, home: Path) -> None:
-        """`home` is Amplifier's folder."""
-        self._projects = home / "projects"
+    def __init__(self, homes: Iterable[Path]) -> None:
+        """`homes` are the folders that may be Amplifier's."""
+        self._projects = list({os.path.realpath(home): str(home / "projects") for home in homes}.values())
 
     def scan(self, known: Mapping[str, Spotted]) -> Iterator[Spotted]:
-        with entries(self._projects) as found:
-            projects = [entry.name for entry in found]
-        for project in projects:
-            sessions = f"{self._projects}/{project}/sessions"
-            with entries(sessions) as found:
-                for entry in found:
-                    spotted = _spotted(sessions, entry, known.get(entry.name))
-                    if spotted:
-                        yield spotted
+        for projects in self._projects:
+            yield from _in(projects, known)
 
     def describe(self, spotted: Spotted) -> Described | None:
         about = _metadata(spotted.path)
@@ -61,7 +54,7 @@ class AmplifierSessions:
         title = stated(about, "name") or stated(about, "agent_name") or first
         return Described(
             title_of(title),
-            stated(about, "working_dir"),
+            stated(about, "working_dir") or _folder_of(stated(about, "parent_id"), spotted.path.parent),
             stated(about, "created"),
             parent or (_parent_of(spotted.id) if "_" in spotted.id else None),
         )
@@ -79,6 +72,18 @@ class AmplifierSessions:
         return Read(turns.finished(), turns.rows, not is_sound, remark)
 
 
+def _in(projects: str, known: Mapping[str, Spotted]) -> Iterator[Spotted]:
+    with entries(projects) as found:
+        names = [entry.name for entry in found]
+    for project in names:
+        sessions = f"{projects}/{project}/sessions"
+        with entries(sessions) as found:
+            for entry in found:
+                spotted = _spotted(sessions, entry, known.get(entry.name))
+                if spotted:
+                    yield spotted
+
+
 def _spotted(sessions: str, entry: os.DirEntry[str], known: Spotted | None) -> Spotted | None:
     try:
         folder = entry.stat(follow_symlinks=False)
@@ -90,24 +95,31 @@ def _spotted(sessions: str, entry: os.DirEntry[str], known: Spotted | None) -> S
         return known
     if not stat.S_ISDIR(folder.st_mode) or not _ID.fullmatch(entry.name):
         return None
-    written = state_of(f"{path}/{TRANSCRIPT}") or state_of(f"{path}/{TRANSCRIPT}.backup")
-    if written is None or not written.st_size:
+    states = (state_of(f"{path}/{name}") for name in (TRANSCRIPT, f"{TRANSCRIPT}.backup"))
+    written = next((state for state in states if state and state.st_size), None)
+    if written is None:
         return None
     revision = (folder.st_mtime_ns, written.st_mtime_ns, written.st_size, written.st_ino)
     return Spotted(entry.name, Path(path), written.st_mtime, revision)
 
 
 def _read(path: Path) -> tuple[list[Row], bool, bool]:
-    """See `all_rows`; a missing file counts as damaged."""
+    """See `all_rows`; a missing or empty file counts as damaged."""
     try:
-        return all_rows(path)
+        rows, is_sound, is_whole = all_rows(path, may_grow=False)
     except OSError:
         return [], False, True
+    return rows, is_sound and bool(rows), is_whole
 
 
 def _parent_of(session_id: str) -> str:
     """Not a valid session id, so that a subagent's session whose metadata do not name its parent stays hidden."""
     return f"?{session_id}"
+
+
+def _folder_of(parent: str, sessions: Path) -> str:
+    """Where the session with this id beside it works: forks and agents do not say it. "" if that is not known."""
+    return stated(_metadata(sessions / parent), "working_dir") if _ID.fullmatch(parent) else ""
 
 
 def _metadata(folder: Path) -> Row:
@@ -123,12 +135,16 @@ def _metadata(folder: Path) -> Row:
 
 def _first_said(folder: Path) -> str | None:
     """The person's first message; "" if there are only the model's, None if there are no messages."""
-    try:
-        rows = [*first_rows(folder / TRANSCRIPT)] or [*first_rows(folder / f"{TRANSCRIPT}.backup")]
-    except FileNotFoundError:
-        rows = []
+    rows = _beginning(folder / TRANSCRIPT) or _beginning(folder / f"{TRANSCRIPT}.backup")
     said = next((text for row in rows if (text := _said(row))), None)
     return "" if said is None and any(row.get("role") == "assistant" for row in rows) else said
+
+
+def _beginning(path: Path) -> list[Row]:
+    try:
+        return [*first_rows(path)]
+    except FileNotFoundError:
+        return []
 
 
 def _said(row: Row) -> str:

@@ -39,13 +39,17 @@ def last_rows(path: Path) -> Iterator[Row]:
     return (row for line in reversed(content.split(b"\n")) if (row := row_of(line)) is not None)
 
 
-def all_rows(path: Path) -> tuple[list[Row], bool, bool]:
-    """All rows, whether all lines are rows, and whether the whole file was read. Raises OSError."""
+def all_rows(path: Path, *, may_grow: bool = True) -> tuple[list[Row], bool, bool]:
+    """All rows, whether all lines are rows, and whether the whole file was read. Raises OSError.
+
+    In a file that `may_grow` the last line may still be incomplete.
+    """
     content, is_whole = tail(path)
     lines = content.split(b"\n")
     lines = lines if is_whole else lines[1:]
     # What follows the last line end is still being written, or was cut off.
     rows = [row_of(line) for line in lines[:-1] if line.strip()]
     last = row_of(lines[-1]) if lines and lines[-1].strip() else None
+    is_cut = last is None and bool(lines and lines[-1].strip()) and not may_grow
     whole = [row for row in (*rows, last) if row is not None]
-    return whole, None not in rows, is_whole
+    return whole, None not in rows and not is_cut, is_whole
