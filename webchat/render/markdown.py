@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import ChainMap
 from collections.abc import Iterator, MutableMapping, Sequence
 from itertools import pairwise
 from typing import Any
@@ -49,6 +48,8 @@ class GrowingMarkdown:
         """How many definitions were known when each block was rendered."""
         self.text: str | None = None
         self._open: OpenBlock | None = None
+        self._divided = 0
+        """The end of the last whole line up to which blocks have been looked for."""
 
     def grow(self, text: str, *, final: bool = False) -> None:
         """Render the whole text so far; with `final` nothing will follow and all blocks are finished."""
@@ -60,7 +61,9 @@ class GrowingMarkdown:
         # An incomplete line may turn out to be something else; only whole lines finish a block.
         whole = len(text) if final else text.rfind("\n") + 1
         env = _env() if final else {**_env(), "open": True}
-        bounds = [self.shown + bound for bound in _bounds(text[self.shown : whole], env)]
+        bounds = []
+        if final or whole > self._divided:
+            bounds, self._divided = [self.shown + bound for bound in _bounds(text[self.shown : whole], env)], whole
         if final:
             self._env = _env(self._env, env)
             self._render_again(text)
@@ -135,11 +138,12 @@ def normal_lines(text: str) -> str:
 
 def _env(*known: Env) -> Env:
     """What the parser collects: the definitions of addresses and footnotes, of each label the first."""
-    references, notes = (
-        ChainMap(*(one["references"] for one in known)),
-        ChainMap(*(one["footnotes"]["refs"] for one in known)),
-    )
-    return {"references": dict(references), "footnotes": {"refs": dict(notes), "list": {}}}
+    references: Env = {}
+    notes: Env = {}
+    for one in reversed(known):
+        references |= one["references"]
+        notes |= one["footnotes"]["refs"]
+    return {"references": references, "footnotes": {"refs": notes, "list": {}}}
 
 
 def _count(env: Env) -> int:

@@ -18,9 +18,13 @@ from webchat.web.cards import fold_html, item_html, run_html
 from webchat.web.htmx import partial
 from webchat.web.parts import Item, folded, items_of, runs_of
 
-UPDATE_INTERVAL, LONG, LONG_INTERVAL = 0.12, 1_600, 0.5
-"""Seconds between two updates of a growing answer; from LONG characters on, most of which nobody has read yet,
-LONG_INTERVAL. Nearly all of an update's cost in a browser, 5 ms or more, is painting the frame."""
+UPDATE_INTERVALS = {0: 0.12, 1_600: 0.19, 3_000: 0.39}
+"""Seconds between two updates of a growing answer from so many characters on: most of a long one nobody has read yet.
+Nearly all of an update's cost in a browser, 5 ms or more, is painting the frame.
+
+A long answer is written every 0.2 s or a little more. The intervals end just before a write, and the update that
+follows it is sent without delay.
+"""
 BYTES_PER_SECOND = 40_000
 """Bytes of a growing answer that may be rendered again per second: a tool's long output, or a long list, is sent less
 often."""
@@ -106,7 +110,8 @@ class GrowingArticle:
         sent = self.sent
         if sent is None or not sent.in_flight or not (sent.content or sent.reasoning or sent.parts):
             return 0.0
-        interval = UPDATE_INTERVAL if len(sent.content) + len(sent.reasoning) < LONG else LONG_INTERVAL
+        length = len(sent.content) + len(sent.reasoning)
+        interval = next(seconds for start, seconds in reversed(UPDATE_INTERVALS.items()) if length >= start)
         return max(interval, self._cost / BYTES_PER_SECOND)
 
     def whole(self, message: Message, conversation: Conversation) -> Markup:
