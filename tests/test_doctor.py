@@ -77,6 +77,14 @@ def test_a_home_that_is_not_there_is_no_mistake(healthy, tmp_path):
     assert not (tmp_path / "other").exists()
 
 
+def test_a_home_below_a_file_cannot_be_made(healthy, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    lines, code = doctor(tmp_path / "file" / "home")
+    assert code == 1
+    where = f"{tmp_path / 'file' / 'home'} cannot be made: {tmp_path / 'file'} is no folder"
+    assert f"WRONG    folder: {where}; name another with --home." in lines
+
+
 MENDED = [
     ("list of sessions: some of it cannot be read", damage.REGISTRY, damage.replaced(b"[\n", b"[\n5,\n")),
     ("answers left behind: an answer in session second was not ended", damage.REPLY, damage.content(b'{"id": "a2"}\n')),

@@ -152,7 +152,8 @@ def checked_options(given: Mapping[str, str], takes: Collection[str], agents: Co
     for name, text in given.items():
         called = name.replace("_", " ")
         if name == "agent" and text and text not in agents:
-            raise InvalidInput(f"There is no agent {text[:100]!r} here. Choose one of: {', '.join(agents) or 'none'}.")
+            choice = f"Choose one of: {', '.join(agents)}." if agents else "There is none to choose from."
+            raise InvalidInput(f"There is no agent {text[:100]!r} here. {choice}")
         if name not in CHOSEN or (text and name not in takes and name != "agent"):
             raise InvalidInput(f"This backend does not accept another {called} for one session.")
         if len(text) > CHOSEN[name]:

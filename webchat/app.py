@@ -17,7 +17,7 @@ from webchat.backends import SessionBackend
 from webchat.config import values
 from webchat.conventions import PROMPTS_FOLDER, SERVER_DIR
 from webchat.errors import InvalidInput
-from webchat.fileutil import DiskFolder, NoLocks
+from webchat.fileutil import DiskFolder, NoLocks, in_the_way
 from webchat.limits import MIB, Limits
 from webchat.live_settings import LiveSettings
 from webchat.manager import WebChatSessionManager
@@ -67,7 +67,7 @@ def create_app(config_values: Mapping[str, Any] | None = None, *, backend: Sessi
     for name in ("MAX_CONTENT_LENGTH", "MAX_FORM_MEMORY_SIZE"):
         app.config[name] = (config_values or {}).get(name, int(settings.max_body * MIB))
     if not settings.database:
-        _require_locks(settings.home.expanduser())
+        _require_home(settings.home.expanduser())
     memory = _memory(storage, settings)
     disabled = DisabledPeople(storage.documents)
     manager = _manager(backend or live.first_backend(), storage, live, memory, disabled, metrics or NOBODY)
@@ -159,8 +159,11 @@ def _behind(application: WSGIApplication, settings: config.Settings) -> WSGIAppl
     return choose
 
 
-def _require_locks(home: Path) -> None:
-    """Raises InvalidInput if the home's file system has no file locks."""
+def _require_home(home: Path) -> None:
+    """Raises InvalidInput if the home can be no folder, or its file system has no file locks."""
+    other = in_the_way(home)
+    if other:
+        raise InvalidInput(f"{home} cannot be used: {other} is no folder. Choose another home.")
     try:
         DiskFolder(home).require_locks()
     except NoLocks as error:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from webchat.chat.session import short_id
+from webchat.chat.texts import checked_message
 from webchat.cli.program import CTRL_C
 from webchat.cli.session_id import sessions_that_begin_so
 from webchat.cli.where import FAILED, Where, answer_options, refusing, where_options
@@ -94,7 +95,8 @@ def ask(
 
     options = where.session_options(settings)
     with refusing():
-        message, files = _given(question, paths)
+        text, files = _given(question, paths)
+        message = checked_message(text, has_files=bool(files))
         with where.answering(settings) as chat:
             into = chosen_session(chat, session_id, folder, options, new=new, temporary=temporary)
             sent = Sent(message, files, into, None if into else folder, temporary=temporary and not into)

@@ -7,6 +7,10 @@ from functools import wraps
 
 import click
 
+from webchat import config
+from webchat.cli.setting_options import checked
+
+SETTINGS = {setting.name: setting for setting in config.SETTINGS}
 Place = Mapping[str, str | None]
 """The settings that say it, by their keys; None if a flag was not given."""
 
@@ -14,11 +18,12 @@ Place = Mapping[str, str | None]
 def place_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add these options to the command, as its argument `place`."""
 
-    @click.option("--home", help="Folder for all files.", metavar="FOLDER")
+    @click.option("--home", help="Folder for all files.", metavar="FOLDER", callback=checked(SETTINGS["home"]))
     @click.option(
         "--database",
         help="PostgreSQL database to use instead. Safer in WEBCHAT_DATABASE, which other users cannot see.",
         metavar="ADDRESS",
+        callback=checked(SETTINGS["database"]),
     )
     @wraps(command)
     def placed(home: str | None, database: str | None, **given: object) -> None:

@@ -24,6 +24,10 @@ from webchat.serving.logs import printable
 @setting_options(config.SETTINGS)
 def serve(**given: str | None) -> None:
     """Serve the chat on this machine."""
+    for name in ("token", "auth_header"):
+        if given[name] == "":  # as a script's unset variable is
+            flag = f"--{name.replace('_', '-')}"
+            raise click.UsageError(f"{flag} is empty, so nobody would have to sign in. Leave it out if you mean that.")
     explicit = {setting.key: given[setting.name] for setting in config.SETTINGS}
     try:
         _serve(explicit)

@@ -28,7 +28,7 @@ def _option(setting: Setting) -> Callable[[Callable[..., None]], Callable[..., N
         help=f"{setting.help}  [{setting.key}{_default(setting.default)}]",
         metavar="TEXT" if setting.parse is str else "VALUE",
         multiple=setting.many,
-        callback=_by_lines if setting.many else None,
+        callback=checked(setting),
     )
 
 
@@ -37,9 +37,22 @@ def _default(default: Any) -> str:  # noqa: ANN401
         return ""
     if isinstance(default, tuple):
         return f", default {', '.join(map(str, default))}"
+    if isinstance(default, float):
+        return f", default {default:g}"
     return ", default off" if default is False else f", default {default}"
 
 
-def _by_lines(_context: click.Context, _option: click.Parameter, values: tuple[str, ...]) -> str | None:
-    """A repeated flag in its variable's format: one value per line."""
-    return "\n".join(values) if values else None
+def checked(setting: Setting) -> Callable[[click.Context, click.Parameter, Any], str | None]:
+    """A callback that refuses an invalid value under the flag's own name, without showing it: it may be a secret."""
+
+    def check(_context: click.Context, option: click.Parameter, given: Any) -> str | None:  # noqa: ANN401
+        # A repeated flag in its variable's format: one value per line.
+        text = ("\n".join(given) or None) if setting.many else given
+        try:
+            if text is not None:
+                setting.parse(text)
+        except ValueError as error:
+            raise click.BadParameter(f"{error}.", param=option) from error
+        return None if text is None else str(text)
+
+    return check

@@ -56,7 +56,7 @@ def _setting(
 class Settings:
     """The program's settings. Times are in seconds; an empty text means "not set"."""
 
-    home: Path = _setting(conventions.DATA_HOME, "Folder for all files.", Path)
+    home: Path = _setting(conventions.DATA_HOME, "Folder for all files.", values.home)
     database: str = _setting(
         "",
         "PostgreSQL database to use instead of files: postgresql://name:password@host/database.",
@@ -127,12 +127,12 @@ class Settings:
         "Minutes without a message after which the embedded model is unloaded and agents are ended; 0: never.",
         values.not_negative,
     )
-    title: str = _setting("Amplifier", "Name at the top of the page.")
+    title: str = _setting("Amplifier", "Name at the top of the page.", values.title)
     theme: str = _setting(
         "system", "Colours of the page: system, light or dark.", values.one_of(values.THEMES), saved=True
     )
     allow_host: tuple[str, ...] = _setting(
-        (), "Host names to accept besides loopback, separated by commas.", values.names
+        (), "Host names to accept besides loopback, separated by commas.", values.host_names
     )
     token: str = _setting(
         "", "Token that gives access, in a link or as a script's Bearer token; auto generates one.", secret=True

@@ -146,9 +146,26 @@ def switch_or_auto(text: str) -> bool | Literal["auto"]:
         raise ValueError("on, off or auto is needed") from None
 
 
-def names(text: str) -> tuple[str, ...]:
-    """Names separated by commas, in lower case."""
-    return tuple(name.strip().lower() for name in text.split(",") if name.strip())
+def host_names(text: str) -> tuple[str, ...]:
+    """Names of hosts or IP addresses, separated by commas, in lower case."""
+    found = tuple(name.strip().lower() for name in text.split(",") if name.strip())
+    if not all(re.fullmatch(r"[\w.-]+|[0-9a-f.]*:[0-9a-f:.]*:[0-9a-f:.]*", name) for name in found):
+        raise ValueError("a host name is needed, without a scheme, port or path, as chat.example.org")
+    return found
+
+
+def home(text: str) -> Path:
+    """A folder, which need not be there yet."""
+    if not text.strip():  # as a script's unset variable is
+        raise ValueError("a folder is needed")
+    return Path(text)
+
+
+def title(text: str) -> str:
+    """Any text but a blank one."""
+    if not text.strip():
+        raise ValueError("a name is needed")
+    return text
 
 
 def commands(text: str) -> tuple[tuple[str, ...], ...]:
@@ -156,7 +173,7 @@ def commands(text: str) -> tuple[tuple[str, ...], ...]:
     try:
         found = tuple(tuple(shlex.split(line)) for line in text.splitlines() if line.strip())
     except ValueError:
-        raise ValueError("a command is needed, and a quotation mark has no second one") from None
+        raise ValueError("a command is needed, and in this one a quotation mark is not closed") from None
     if not all(command and command[0] for command in found):
         raise ValueError("a command begins with a program")
     return found

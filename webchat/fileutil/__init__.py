@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from webchat.fileutil.disk import FILE_MODE, FOLDER_MODE, DiskFolder
@@ -33,6 +34,7 @@ __all__ = [
     "Release",
     "Stamp",
     "atomic_write",
+    "in_the_way",
     "locked",
     "quarantine",
 ]
@@ -45,3 +47,9 @@ def atomic_write(path: Path | str, text: str) -> None:
     """
     path = Path(path)
     DiskFolder(path.parent).replace(path.name, text.encode("utf-8"))
+
+
+def in_the_way(folder: Path) -> Path | None:
+    """What is no folder, but would have to be one for this folder to exist; None if there is nothing like that."""
+    nearest = next(place for place in (folder, *folder.parents) if os.path.lexists(place))
+    return None if nearest.is_dir() else nearest

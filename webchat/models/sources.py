@@ -93,7 +93,7 @@ def from_file(path: Path, part: PartFile, progress: Progress, cancelled: threadi
     """Complete `part` from a file on this machine, which stays as it is. Raises SourceFailed and Stopped."""
     try:
         if path.stat().st_size != part.total:
-            raise SourceFailed(f"{path} is another file: it has not the right size")
+            raise SourceFailed(f"{path} is not the file of this model: it has the wrong size")
         with path.open("rb") as file:
             file.seek(part.size)
             part.append(iter(lambda: file.read(CHUNK), b""), progress, cancelled)

@@ -23,7 +23,7 @@ from webchat.conventions import (
     WEB_CHAT_SETTINGS_FILENAME,
     WEB_CHAT_TRANSCRIPTS_DIR,
 )
-from webchat.fileutil import FILE_MODE, FOLDER_MODE, DiskFolder, NoLocks, jsonlines
+from webchat.fileutil import FILE_MODE, FOLDER_MODE, DiskFolder, NoLocks, in_the_way, jsonlines
 from webchat.limits import MIB
 from webchat.manager import WebChatSessionManager
 from webchat.memory.shared import SharedMemories
@@ -89,7 +89,10 @@ class Files:
         }
 
     def _check_folder(self) -> Iterator[Finding]:
-        if not os.path.lexists(self._home):
+        other = in_the_way(self._home)
+        if other and other != self._home:
+            yield Finding(f"{self._home} cannot be made: {other} is no folder", "name another with --home")
+        elif not os.path.lexists(self._home):
             yield Finding(f"{self._home} is not there yet", "the first message makes it", is_note=True)
         elif not self._home.is_dir():
             yield Finding(f"{self._home} is no folder", "move it away, or name another with --home")
