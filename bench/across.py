@@ -25,7 +25,7 @@ def two_servers() -> list[Figure]:
 
 
 def _stop(reader: Visitor, writer: Visitor) -> float:
-    """Milliseconds until an answer has ended that is stopped from the other server."""
+    """Milliseconds until an answer that is stopped from the other server has ended."""
     path = f"/sessions/{reader.new_session()}"
     writer.post(f"{path}/messages", HTMX, message="pieces 1000 at 20")
     return reader.post(f"{path}/stop", WHOLE).milliseconds

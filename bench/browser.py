@@ -43,7 +43,7 @@ def chromium() -> Iterator[Any]:
 
 @contextmanager
 def several(count: int) -> Iterator[list[Any]]:
-    """So many browsers. Raises Skipped if there is none."""
+    """That many browsers. Raises Skipped if there is none."""
     path = os.environ.get("CHROMIUM") or shutil.which("chromium")
     if path is None:
         raise Skipped("no Chromium here: install it, or name one in the variable CHROMIUM")
@@ -88,7 +88,7 @@ def wait_for_answers(page: Any, count: int) -> None:  # noqa: ANN401
     page.wait_for_function(
         f"count => document.querySelectorAll('{WHOLE}').length === count",
         arg=count,
-        polling=250,  # and not with each frame, which would have the browser make sixty a second to be looked at
+        polling=250,  # not with each frame: that would make the browser draw sixty a second
     )
 
 

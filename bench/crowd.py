@@ -1,4 +1,4 @@
-"""Many users in parallel: replies that must come in time, and users with a model server."""
+"""Many users in parallel: replies that must arrive in time, and users with a model server."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from bench.load import PERSON
 
 PIECES, RATE = 160, 20
 SHORT, LONG = 90, 120
-"""Pieces up to which an answer is short for a page, and from which on it is long: a page is then told less often, see
+"""The piece up to which an answer is short, and the one from which on it is long and updated less often: see
 `LONG_INTERVAL` in `webchat.web.growing`."""
 PAIRS = 5
-"""Runs of this state and an earlier one, in turns."""
+"""Pairs of runs, alternating between this state and an earlier one."""
 USERS, QUESTIONS, TOKENS, TOKEN_SECONDS = 50, 4, 200, 0.01
 SCRIPT_QUESTIONS, SCRIPT_TOKENS = 25, 37
 
@@ -42,7 +42,7 @@ def page_readers() -> list[Figure]:
 
 
 def users() -> list[Figure]:
-    """50 people, each with a session, who ask four questions each, with an OpenAI-compatible server behind the chat."""
+    """50 people, each with a session, who ask four questions each, with an OpenAI-compatible model server."""
     outcome, cpu = _ask_as_users()
     answers = USERS * QUESTIONS
     first, late = ([moment for user in outcome["visits"] for moment in user[key]] for key in ("first", "late"))
@@ -80,7 +80,7 @@ def _cost_and_first(root: Path) -> tuple[float, float]:
 
 
 def cost_of_users(*options: str) -> float:
-    """Milliseconds of the server's CPU for an answer, where `users` ask it; `options` are the server's."""
+    """Milliseconds of the server's CPU per answer to `users`; `options` are the server's."""
     return _ask_as_users(*options)[1]
 
 
@@ -98,7 +98,7 @@ def _ask_as_users(*more: str, root: Path = processes.ROOT) -> tuple[dict[str, An
 
 
 def whole_answers() -> list[Figure]:
-    """A script that asks for whole answers: how long after the model's end it has them."""
+    """A script that requests whole answers: how long after the model's end it gets them."""
     with processes.home() as home, processes.fake_model(SCRIPT_TOKENS, TOKEN_SECONDS) as model:
         options = ("--base-url", f"{model.url}/v1", "--model", "fake")
         with processes.chat(home, *options, backend="openai") as server:

@@ -24,9 +24,9 @@ SESSIONS_EACH, FEW, MANY = 20, 50, 50_000
 """Sessions of each person, and people: 1,000 sessions and 1,000,000."""
 ROUNDS = 60
 WRITERS, WRITES = 16, 500
-"""Answers that are written in parallel, and how often each one is."""
+"""Answers written in parallel, and the number of writes of each."""
 DURABLE = {"fsync": "on", "full_page_writes": "on"}
-"""The settings of a database that survives a loss of power."""
+"""Settings with which a database survives a power loss."""
 _FILL: tuple[LiteralString, ...] = (
     """INSERT INTO webchat.sessions
     SELECT 's' || n, 'user' || n %% %(people)s, 'list', false, true, n < %(people)s, NULL, '~', NULL, NULL, 1.7e9 + n,
@@ -48,7 +48,7 @@ _FILL: tuple[LiteralString, ...] = (
 
 
 def many_people() -> list[Figure]:
-    """One person's actions, with 1,000 sessions of 50 people and with 1,000,000 of 50,000, in turns."""
+    """One person's actions, alternating between 1,000 sessions of 50 people and 1,000,000 of 50,000."""
     with cluster({"shared_buffers": "512MB", "max_wal_size": "4GB"}) as running:
         with _chat_of(running, FEW) as few, _chat_of(running, MANY) as many:
             took: dict[str, dict[int, list[float]]] = {name: {FEW: [], MANY: []} for name in _DEEDS}
@@ -100,7 +100,7 @@ _DEEDS: dict[str, Callable[[Visitor, int, int], float]] = {
 
 @contextmanager
 def _chat_of(running: Cluster, people: int) -> Iterator[processes.Server]:
-    """A chat on a database of its own, with the sessions of so many people."""
+    """A chat on a database of its own, with the sessions of that many people."""
     import psycopg
 
     name = f"of_{people}"
@@ -134,7 +134,7 @@ def users() -> list[Figure]:
 
 
 def _writes() -> list[Figure]:
-    """The log of an answer, written as fast as possible by one writer and by several."""
+    """Writes an answer's log as fast as possible, by one writer and by several."""
     rows = []
     with cluster(DURABLE) as running:
         storage = storage_at(running.url())

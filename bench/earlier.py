@@ -1,4 +1,4 @@
-"""An earlier state of the chat, which is measured beside this one."""
+"""An earlier state of the chat, to compare with this one."""
 
 from __future__ import annotations
 

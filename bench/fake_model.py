@@ -41,7 +41,7 @@ def _models() -> bytes:
 
 
 def _last_chunks() -> bytes:
-    """The stamp, why the answer ended, and the stream's end."""
+    """The stamp, the finish reason, and the stream's end."""
     stamp = _chunk(delta={"content": f"end{time.monotonic_ns() // 1000}"}, finish_reason=None)
     return stamp + _chunk(delta={}, finish_reason="stop") + _framed(b"data: [DONE]\n\n") + b"0\r\n\r\n"
 
@@ -89,7 +89,7 @@ class Connection(asyncio.Protocol):
             loop.call_later(self._delay, self._say, 0, loop.time() + self._delay)
 
     def _take(self, body: bytes) -> None:
-        """Take in the question."""
+        """Read the question."""
 
     def _say(self, number: int, due: float) -> None:
         if not self._open:
@@ -117,7 +117,7 @@ class Writer(Connection):
 
 
 async def serve(connection: Callable[[], asyncio.Protocol]) -> None:
-    """Answer all requests until the process is ended; the first token comes after one delay."""
+    """Answer all requests until the process is terminated; the first token comes after one delay."""
     server = await asyncio.get_running_loop().create_server(connection, "127.0.0.1", 0)
     print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)
     await server.serve_forever()

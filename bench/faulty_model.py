@@ -104,7 +104,7 @@ FLOODS = 1
 
 
 def _answers() -> Iterator[Callable[[Writer], Awaitable[None]]]:
-    """One of each kind first, so that a longer run meets all of them."""
+    """One of each kind first, so that every longer run includes all of them."""
     yield from random.sample([_good, _flood, *FAULTS], 2 + len(FAULTS))
     while True:
         chosen = random.uniform(0, 100)
@@ -130,7 +130,7 @@ async def _serve(reader: asyncio.StreamReader, writer: Writer) -> None:
 
 async def _close_when_gone(reader: asyncio.StreamReader, writer: Writer) -> None:
     with suppress(OSError):
-        while await reader.read(65536):  # the question's body, then nothing until the client is gone
+        while await reader.read(65536):  # read the question's body, then send nothing until the client disconnects
             pass
     writer.close()
 

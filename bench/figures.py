@@ -60,7 +60,7 @@ def table(rows: Iterable[tuple[str, Figure | str]]) -> str:
             lines.append((name, row, "", "", "", "", "skipped"))
         else:
             lines.append((name, *_cells(row)))
-    # What is skipped says why over the width of the columns that it leaves empty.
+    # The reason for skipping a measurement spans the empty columns.
     widths = [max(len(line[column]) for line in lines if line[-1] != "skipped") for column in range(7)]
     widths[0] = max(len(line[0]) for line in lines)
     return "\n".join(_line(line, widths) for line in lines)

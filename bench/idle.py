@@ -16,15 +16,15 @@ from bench.figures import Figure, Wrong, of_times
 PAGES, SECONDS = 200, 20.0
 MANY = 2000
 SETTLING = 0.015
-"""Seconds for each page until all have had their first look, and have been told that the list has changed."""
+"""Seconds per page until all have looked for changes once and been notified of the changed list."""
 TOLD = 100
-"""How many of the pages are told of a message, one after the other."""
+"""How many of the pages get a message, one after the other."""
 PATIENCE = 10.0
 
 
 @dataclass(frozen=True)
 class Rest:
-    """`cpu`: milliseconds a second, `memory`: MiB, `told`: milliseconds from a message's post to its page."""
+    """`cpu`: milliseconds per second, `memory`: MiB, `told`: milliseconds from posting a message to its arrival."""
 
     cpu: float
     memory: float
@@ -32,13 +32,13 @@ class Rest:
 
 
 def open_pages() -> list[Figure]:
-    """The processor time of 200 pages' streams, each of a session of its own."""
+    """The processor time of 200 pages' streams, each with its own session."""
     rest = _measured(PAGES)
     return [Figure(f"{PAGES} open pages at rest, CPU in a second", rest.cpu, "ms", 20)]
 
 
 def many_pages() -> list[Figure]:
-    """The same for 2,000, beside 200 of an earlier state, in which each page looked for changes itself."""
+    """The same for 2,000, compared with 200 of an earlier state, in which each page looked for changes itself."""
     with earlier.sources() as sources:
         before = _measured(PAGES, sources)
     rest = _measured(MANY, told=TOLD)
@@ -78,7 +78,7 @@ def _stream(server: processes.Server, session: str) -> socket.socket:
 
 
 def _told(server: processes.Server, session: str, stream: socket.socket) -> float:
-    """Milliseconds until the page with this stream has a message that somebody posts to its session."""
+    """Milliseconds until the page with this stream has a message that is posted to its session."""
     stream.setblocking(False)
     try:
         while stream.recv(65536):

@@ -36,7 +36,7 @@ def memory_and_time() -> list[Figure]:
 
 
 def _write(file: Path) -> int:
-    """Write an export as ChatGPT makes them; gives how many conversations it has."""
+    """Write an export in ChatGPT's format; returns the number of its conversations."""
     count = 0
     with file.open("w") as out:
         out.write("[")
@@ -60,7 +60,7 @@ def _node(number: int, index: int) -> dict[str, object]:
 
 
 def _run(*arguments: str) -> tuple[float, float]:
-    """The peak of a program's memory in MiB, and the seconds of processor time that it took."""
+    """A program's peak memory in MiB, and the seconds of processor time that it used."""
     null = [(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
     child = os.posix_spawn(sys.executable, [sys.executable, *arguments], os.environ, file_actions=null)
     _, status, usage = os.wait4(child, 0)

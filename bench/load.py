@@ -30,7 +30,7 @@ class Stream:
         self._reader = reader
         self._rest = b""
         self.whole = False
-        """Whether the answer has come to its end; one that broke off has not."""
+        """Whether the answer is complete; one that broke off is not."""
         self.wire_bytes = 0
 
     async def status(self) -> int:
@@ -39,14 +39,14 @@ class Stream:
         return int(head.split(None, 2)[1])
 
     async def texts(self) -> AsyncIterator[bytes]:
-        """The body, as much at a time as there is."""
+        """The body, in the pieces that arrive."""
         while not self.whole and (data := await self._reader.read(65536)):
             self.wire_bytes += len(data)
             if text := self._unframed(data):
                 yield text
 
     def _unframed(self, data: bytes) -> bytes:
-        """The content of the chunks that are complete; what is left waits for more."""
+        """The content of the complete chunks; the rest waits for more."""
         self._rest += data
         text, rest = b"", self._rest
         while (line := rest.find(b"\r\n")) >= 0:
@@ -66,7 +66,7 @@ class Stream:
 async def asked(
     port: int, method: str, path: str, accept: str, person: str = "", **fields: str
 ) -> AsyncIterator[Stream]:
-    """An answer to a request; `person` has signed in, as a proxy says."""
+    """The response to a request; `person` is the name that a proxy passes on."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     body = urlencode(fields).encode()
     kind = f"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(body)}\r\n" if body else ""
@@ -109,11 +109,11 @@ async def plain_reader(port: int, session: str, message: str) -> dict[str, Any]:
 
 
 _WHOLE = 'data-role="assistant" data-status="complete"'
-"""In the event that says that the answer is whole."""
+"""Part of the event that marks the answer as complete."""
 
 
 def shown(event: str) -> str:
-    """What an event of a page's stream brings: markup to swap in, or what a text grows by, which ends with a piece."""
+    """The text in an event of a page's stream: markup to swap in, or the growth of a text, which ends with a piece."""
     kind, _, data = event.partition("\ndata: ")
     return "".join(json.loads(data)[4:]) + " " if kind == "event: more" else event
 
@@ -145,7 +145,7 @@ async def page_reader(port: int, session: str, message: str, writer: int = 0) ->
 
 
 async def essay_reader(port: int, session: str, message: str) -> dict[str, Any]:
-    """Follow one long answer as the page does; gives what was received, framing and headers and all."""
+    """Follow one long answer as the page does; returns everything received, including framing and headers."""
     async with asked(port, "GET", f"/events?session={session}&after=0..0&more=1", "text/event-stream") as stream:
         status = await stream.status()
         sent = await _send(port, session, message)
@@ -163,7 +163,7 @@ async def _send(port: int, session: str, message: str) -> int:
 
 
 async def user(port: int, session: str, questions: int, answer: str) -> dict[str, Any]:
-    """Ask one question after another, each when the answer before it is whole. `session`: whose it is, and its id."""
+    """Ask one question after another, each once the previous answer is complete. `session`: its owner and its id."""
     person, session_id = session.split()
     first_texts, late, right = [], [], True
     for number in range(questions):

@@ -1,4 +1,4 @@
-"""An answer of 2,000 words as the page gets it: bytes, and processor time on both sides."""
+"""An answer of 2,000 words as the page receives it: bytes, and processor time on both sides."""
 
 from __future__ import annotations
 

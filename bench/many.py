@@ -22,12 +22,12 @@ SEARCHED_MESSAGES = 40
 SEARCHES = ("the", "answer", "list of", "python function", "question 17", "nothing at all", "zebra")
 MESSAGES, TIMES, LONG_SESSIONS = 2_000, 200, 20
 SHORT = 4
-"""Messages of a session where there are thousands."""
+"""Messages per session if there are thousands of sessions."""
 _NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 def message_cost() -> list[Figure]:
-    """A message with 10,000 sessions against a message with 10, asked in turns."""
+    """A message with 10,000 sessions compared with a message with 10, alternating."""
     with processes.home() as small, processes.home() as large:
         for home, count in ((small, FEW), (large, MANY)):
             write_sessions(home, count)
@@ -55,7 +55,7 @@ def message_cost() -> list[Figure]:
 
 
 def session_list() -> list[Figure]:
-    """GET /sessions with 10,000 sessions: as it was, after a message moved it, and searched."""
+    """GET /sessions with 10,000 sessions: unchanged, after a message moved a row, and with a search."""
     with processes.home() as home:
         write_sessions(home, MANY)
         with processes.chat(home) as server:
@@ -92,7 +92,7 @@ def long_session() -> list[Figure]:
 
 
 def search() -> list[Figure]:
-    """GET /sessions with a search in 10,000 sessions of 40 messages, once the index has them all."""
+    """GET /sessions with a search in 10,000 sessions of 40 messages, once the index is complete."""
     with processes.home() as home:
         write_sessions(home, MANY)
         for number in range(MANY):
@@ -119,14 +119,14 @@ def session_id(number: int) -> str:
 
 
 def write_sessions(home: Path, count: int) -> None:
-    """A list of so many used sessions, of which the first is current."""
+    """A list of that many used sessions, of which the first is current."""
     rows = [json.dumps(row) for row in _rows(count)]
     (home / "server").mkdir(mode=0o700)
     (home / "server" / "web-chat-sessions.json").write_text("[\n" + ",\n".join(rows) + "\n]\n")
 
 
 def write_transcript(home: Path, session: int, count: int = MESSAGES) -> None:
-    """A conversation of so many messages; no two answers are the same."""
+    """A conversation of that many messages; no two answers are the same."""
     folder = home / "server" / "web-chat-transcripts"
     folder.mkdir(mode=0o700, exist_ok=True)
     with (folder / f"{session_id(session)}.jsonl").open("w") as file:

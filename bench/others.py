@@ -22,13 +22,13 @@ from bench.processes import Server
 THEIRS, OURS, FOLDERS = 20_000, 1_000, 200
 TIMES, CHANGES = 60, 15
 PATIENCE = 90.0
-"""Seconds within which all of them have been looked into, and a change is seen."""
+"""Seconds within which all of them must be scanned, and a change must be seen."""
 LATEST = 2_000
-"""Milliseconds after which a change is in the list at the latest, the p95."""
+"""Milliseconds until a change is in the list, p95."""
 
 
 def sessions() -> list[Figure]:
-    """The list with and without theirs, asked in turns; then changes of some, while a page is open."""
+    """The list with and without them, alternating; then changes of some, while a page is open."""
     with processes.home() as plain, processes.home() as shared, processes.home() as theirs:
         for home in (plain, shared):
             write_sessions(home, OURS)
@@ -36,7 +36,7 @@ def sessions() -> list[Figure]:
         with _claude_in(theirs), processes.chat(plain) as without, _among(shared) as among:
             visitors = [Visitor(without), Visitor(among)]
             page = HTTPConnection("127.0.0.1", among.port, timeout=PATIENCE)
-            page.request("GET", "/events")  # a page is open: then one thread looks, and no request does
+            page.request("GET", "/events")  # while a page is open, one thread scans instead of the requests
             page.getresponse().read(1)
             _wait_for(visitors[1], "Question 0 of")
             took: tuple[list[float], list[float]] = [], []
@@ -70,7 +70,7 @@ def _row(place: int, text: str) -> Mapping[str, Any]:
 
 @contextmanager
 def _claude_in(folder: Path) -> Iterator[None]:
-    """Claude Code's folder, for the servers that are started in the block."""
+    """Claude Code's folder, for the servers started in the block."""
     before = os.environ.get("CLAUDE_CONFIG_DIR")
     os.environ["CLAUDE_CONFIG_DIR"] = str(folder)
     try:
@@ -86,7 +86,7 @@ def _among(home: Path) -> Server:
 
 
 def _wait_for(visitor: Visitor, title: str) -> None:
-    """Wait until the session with this title is in the list: the oldest of them is looked into last."""
+    """Wait until the session with this title is in the list: the oldest is scanned last."""
     end = time.monotonic() + PATIENCE
     while title not in visitor.get(f"/sessions?q={title.replace(' ', '+')}", HTMX).text:
         if time.monotonic() > end:

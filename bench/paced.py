@@ -15,7 +15,7 @@ from webchat.backends import SessionInfo
 from webchat.serving import server
 
 MAX_STREAMS = 250
-"""More than the setting's default, since 200 readers have a stream each."""
+"""More than the default for scripts, since 200 readers have a stream each."""
 STAMP = re.compile(r"(\d+)x(\d+)")
 """A piece: its number, and when it was due in microseconds of the system's monotonic clock."""
 
@@ -34,7 +34,7 @@ class PacedBackend:
         return SessionInfo(session_id, "bench")
 
     def end_session(self, session_id: str) -> None:
-        """Nothing is held for a session."""
+        """Nothing is stored for a session."""
 
     def get_session_info(self, session_id: str) -> SessionInfo | None:
         return SessionInfo(session_id, "bench")

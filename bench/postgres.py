@@ -1,4 +1,4 @@
-"""A PostgreSQL server of one's own in a folder: what measurements and tests keep everything in."""
+"""A private PostgreSQL server in a folder, for measurements and tests."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from pathlib import Path
 from bench.figures import Skipped, Wrong
 
 QUICK = {"fsync": "off", "full_page_writes": "off", "max_connections": "300"}
-"""For what is thrown away: nothing has to outlive a loss of power."""
+"""For throwaway data, which need not survive a power loss."""
 MADE = Path.home() / ".cache" / "webchat-tests"
 
 
 def programs() -> Path:
-    """The folder of PostgreSQL's programs, which Debian keeps off the path. Raises Skipped."""
+    """The folder of PostgreSQL's programs, which Debian does not put into the PATH. Raises Skipped."""
     found = shutil.which("initdb")
     places = (
         [Path(found).resolve().parent] if found else sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
@@ -55,12 +55,12 @@ class Cluster:
         return self.folder / "data"
 
     def create(self) -> None:
-        """Copy a cluster that was made once by this user: making one takes seconds."""
+        """Copy a cluster that this user has created once, because creating one takes seconds."""
         made = MADE / f"cluster-{self._programs.parent.name}"
         if not made.exists():
             options = ("-U", "webchat", "-A", "trust", "-E", "UTF8", "--no-sync", "--locale=C.UTF-8")
             self.run("initdb", "-D", str(self.data), *options)
-            with suppress(OSError):  # another process may have been quicker
+            with suppress(OSError):  # another process may have been faster
                 MADE.mkdir(parents=True, exist_ok=True)
                 own = made.with_name(f"{made.name}.{os.getpid()}")
                 shutil.copytree(self.data, own)
@@ -87,7 +87,7 @@ class Cluster:
             raise Wrong(f"{program} failed: {done.stdout[-500:]} {done.stderr[-500:]}")
 
     def admit(self, network: str) -> None:
-        """Let in everybody from a network, from the next start on."""
+        """Admit everybody from a network, from the next start on."""
         with (self.data / "pg_hba.conf").open("a") as rules:
             rules.write(f"host all all {network} trust\n")
 
@@ -101,7 +101,7 @@ class Cluster:
             os.kill(process, number)
 
     def cpu(self) -> float:
-        """Seconds of processor time that all of its processes have used so far, also those that have ended."""
+        """Seconds of processor time that all of its processes have used so far, including those that have exited."""
         times = [Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split() for process in self._processes()]
         own = sum(int(fields[11]) + int(fields[12]) for fields in times)
         return (own + int(times[0][13]) + int(times[0][14])) / os.sysconf("SC_CLK_TCK")
@@ -115,7 +115,7 @@ class Cluster:
 
 @contextmanager
 def cluster(settings: Mapping[str, str] | None = None, admits: str = "") -> Iterator[Cluster]:
-    """A cluster that is running, for a block. `admits` is a network that it lets in as well. Raises Skipped."""
+    """A running cluster, for a block. `admits` is a network that it admits as well. Raises Skipped."""
     if find_spec("psycopg") is None:
         raise Skipped("psycopg is not installed (webchat[postgres])")
     with folder_of_cluster(settings) as running:
@@ -128,7 +128,7 @@ def cluster(settings: Mapping[str, str] | None = None, admits: str = "") -> Iter
 
 @contextmanager
 def folder_of_cluster(settings: Mapping[str, str] | None = None) -> Iterator[Cluster]:
-    """An empty folder for a cluster, which is ended and removed after the block."""
+    """An empty folder for a cluster, which is stopped and removed after the block."""
     folder = Path(tempfile.mkdtemp(prefix="webchat-postgres-"))
     try:
         made = Cluster(folder, settings)
@@ -141,7 +141,7 @@ def folder_of_cluster(settings: Mapping[str, str] | None = None) -> Iterator[Clu
 
 
 def _remove(folder: Path) -> None:
-    """Remove it; processes that are about to end may write there still."""
+    """Remove it; processes that are about to exit may still write there."""
     for _ in range(50):
         shutil.rmtree(folder, ignore_errors=True)
         if not folder.exists():

@@ -1,4 +1,4 @@
-"""The servers that are measured, each in a process of its own, and what the system says of them."""
+"""The measured servers, each in a process of its own, and the system's figures for them."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class Server:
-    """A program that prints its address and serves until it is ended."""
+    """A program that prints its address and serves until it is terminated."""
 
     def __init__(self, module: str, *options: str, log: IO[bytes] | None = None, root: Path = ROOT) -> None:
-        """`log` takes what it complains of; the terminal does where there is none. `root` has the sources."""
+        """Its standard error goes to `log`, or else to the terminal. `root` has the sources."""
         environment = {name: value for name, value in os.environ.items() if not name.startswith("WEBCHAT_")}
         self.started = time.monotonic()
         self.process = subprocess.Popen(  # noqa: S603
@@ -69,7 +69,7 @@ class Server:
         return len(list(Path(f"/proc/{self.process.pid}/task").iterdir()))
 
     def descriptors(self) -> int:
-        """How many files and sockets it has open."""
+        """The number of its open files and sockets."""
         return len(list(Path(f"/proc/{self.process.pid}/fd").iterdir()))
 
     def kill(self) -> None:
@@ -90,13 +90,13 @@ def _stdout(process: subprocess.Popen[str]) -> IO[str]:
 
 @contextmanager
 def home() -> Iterator[Path]:
-    """A folder of a measurement's own for the chat's files."""
+    """A folder for the chat's files of one measurement."""
     with TemporaryDirectory(prefix="webchat-bench-") as folder:
         yield Path(folder)
 
 
 def chat(folder: Path, *options: str, backend: str = "mock", root: Path = ROOT) -> Server:
-    """The chat as it is installed; the mock answers without delay unless the options say otherwise."""
+    """The installed chat; the mock answers without delay unless the options say otherwise."""
     at_once = ("--mock-delay", "0") if backend == "mock" and "--mock-delay" not in options else ()
     return Server(
         "webchat",
@@ -108,11 +108,11 @@ def chat(folder: Path, *options: str, backend: str = "mock", root: Path = ROOT) 
         "--backend",
         backend,
         "--log-level",
-        "warning",  # a line for each request would drown the figures
+        "warning",  # a line for each request would bury the figures
         "--titles",
         "off",
         *at_once,
-        # Not what other programs have on this machine; earlier states do not know the option.
+        # No sessions of other programs on this machine; earlier states do not know the option.
         *(("--sources", "off") if "--sources" not in options and root == ROOT else ()),
         *options,
         root=root,
@@ -120,12 +120,12 @@ def chat(folder: Path, *options: str, backend: str = "mock", root: Path = ROOT) 
 
 
 def paced_chat(folder: Path, database: str = "") -> Server:
-    """The chat over a backend that keeps a pace and says in each piece when it was due; with files, or a database."""
+    """The chat over a backend that keeps a pace and stamps each piece with its due time; with files, or a database."""
     return Server("bench.paced", str(folder), database)
 
 
 def bare_page(model: Server) -> Server:
-    """A Flask page that streams what a model server says, and nothing else, on the server that the chat runs on."""
+    """A Flask page that only streams a model server's answer, on the same web server as the chat."""
     return Server("bench.bare", str(model.port))
 
 
@@ -135,5 +135,5 @@ def fake_model(tokens: int, delay: float) -> Server:
 
 
 def writing_model() -> Server:
-    """The same, whose answers are what is asked for: "essay 2000 at 50" for so many words, so many a second."""
+    """The same, with the requested answers: "essay 2000 at 50" for 2000 words, 50 a second."""
     return Server("bench.fake_model")

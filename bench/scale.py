@@ -1,6 +1,6 @@
-"""`python -m bench.scale PEOPLE [SERVERS]`: what so many people need of servers and of PostgreSQL, by simulation.
+"""`python -m bench.scale PEOPLE [SERVERS]`: simulates how many servers and how much of PostgreSQL so many people need.
 
-The costs are measured ones; docs/scale.md says with which command, and works through what comes of them.
+The costs are measured; docs/scale.md gives the commands and works through the results.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from bench.figures import quantile
 
 @dataclass(frozen=True)
 class Costs:
-    """What was measured on one machine. Times are seconds of one processor unless they say otherwise."""
+    """Measured on one machine. Times are seconds of one processor unless stated otherwise."""
 
     answer: float = 0.056
-    """Of a server, for an answer of 200 tokens and its question."""
+    """Server: an answer of 200 tokens and its question."""
     idle_page: float = 0.00004
-    """Of a server, each second for an open page on which nothing happens."""
+    """Server: an idle open page, per second."""
     write: float = 0.00022
-    """Of PostgreSQL, for one write of an answer's log."""
+    """PostgreSQL: one write of an answer's log."""
     question: float = 0.010
-    """Of PostgreSQL, for all around an answer: the question, its session's record, the lease, the end."""
+    """PostgreSQL: everything else for an answer: the question, its session's record, the lease, the end."""
 
 
 @dataclass(frozen=True)
@@ -35,28 +35,31 @@ class Habits:
     """What people do in the busiest hour."""
 
     open_pages: float = 0.1
-    """Pages that are open, for each person."""
+    """Open pages per person."""
     questions: float = 6.0
-    """Each hour, from each open page."""
+    """Questions per hour and open page."""
     tokens: int = 200
     tokens_a_second: float = 20.0
     writes_a_second: float = 10.0
-    """Of an answer in flight: what comes within a tenth of a second is written together."""
+    """The interval between writes of an answer in flight: the text of a tenth of a second is written together."""
 
     @property
     def seconds(self) -> float:
-        """How long an answer takes."""
+        """The duration of an answer."""
         return self.tokens / self.tokens_a_second
 
     @property
     def writes(self) -> int:
-        """Of one answer."""
+        """Writes per answer."""
         return max(1, round(self.seconds * min(self.writes_a_second, self.tokens_a_second)))
 
 
 @dataclass(frozen=True)
 class Machines:
-    """`processors` of each server count as one: a Python process uses little more. `database` has all that it has."""
+    """Each server counts as one processor, because a Python process uses little more.
+
+    `database` counts all of its own.
+    """
 
     servers: int
     database: int = 8
@@ -64,7 +67,7 @@ class Machines:
 
 @dataclass(frozen=True)
 class Load:
-    """What the busiest hour asks for, by arithmetic alone."""
+    """The load of the busiest hour, by arithmetic alone."""
 
     answers_a_second: float
     in_flight: float
@@ -76,18 +79,18 @@ class Load:
 
     @property
     def servers(self) -> int:
-        """Servers that are needed to have none busier than `ROOM`."""
+        """Servers needed so that none is busier than `ROOM`."""
         return max(1, math.ceil(self.server / ROOM))
 
 
 MOST_SERVERS = 6
-"""That are simulated; of more it is a part, with its people."""
+"""The most servers to simulate; for more, a proportional part with its people is simulated."""
 ROOM = 0.6
-"""How busy a processor may be on average: busier, what comes at once waits noticeably."""
+"""How busy a processor may be on average; beyond that, simultaneous work waits noticeably."""
 
 
 def load_of(people: int, habits: Habits, costs: Costs) -> Load:
-    """What so many people ask for."""
+    """The load of that many people."""
     pages = people * habits.open_pages
     answers = pages * habits.questions / 3600
     return Load(
@@ -101,7 +104,7 @@ def load_of(people: int, habits: Habits, costs: Costs) -> Load:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a simulation: how busy each kind of machine was, and how late pieces of answers were, in seconds."""
+    """The result of a simulation: how busy each kind of machine was, and the delays of pieces, in seconds."""
 
     server_busy: float
     database_busy: float
@@ -118,7 +121,7 @@ class _Queue:
         self.worked = 0.0
 
     def take(self, at: float, work: float) -> float:
-        """When work that comes at that time is done."""
+        """When work that arrives at that time is done."""
         begins = max(at, heapq.heappop(self._free_at))
         heapq.heappush(self._free_at, begins + work)
         self.worked += work
@@ -128,9 +131,10 @@ class _Queue:
 def simulate(
     people: int, machines: Machines, habits: Habits, costs: Costs, *, seconds: float, seed: int = 1
 ) -> Outcome:
-    """Let people ask at random times for so many seconds, and every piece queue at its server and at the database.
+    """Let people ask at random times for that many seconds, with every piece queueing at its server and at the
+    database.
 
-    A proxy gives each question to any server. A piece is late by what passes until it is written and sent.
+    A proxy assigns each question to a random server. The delay of a piece is the time until it is written and sent.
     """
     chance = random.Random(seed)
     servers = [_Queue(1) for _ in range(machines.servers)]
@@ -156,11 +160,11 @@ def simulate(
 def _work(
     people: int, machines: Machines, habits: Habits, seconds: float, chance: random.Random
 ) -> Iterator[tuple[float, int, bool]]:
-    """(when, on which server, whether it is the question and not a piece of the answer), in order of time."""
+    """(when, on which server, whether it is the question rather than a piece of the answer), in order of time."""
     rate = people * habits.open_pages * habits.questions / 3600
     pace = habits.seconds / habits.writes
     coming: list[tuple[float, int, int]] = []
-    """Of each answer in flight its next piece: when, on which server, and how many more there are."""
+    """The next piece of each answer in flight: when, on which server, and how many more there are."""
     asked = chance.expovariate(rate) if rate else math.inf
     while asked < seconds or coming:
         if asked < seconds and (not coming or asked <= coming[0][0]):
@@ -190,7 +194,7 @@ def main() -> int:
     print(f"{load.writes_a_second:,.0f} writes of logs a second; PostgreSQL: {load.database:,.2f} processors")
     print(f"servers: {load.server:,.2f} processors, so {load.servers:,} with one each")
     machines = Machines(given.servers or load.servers, given.database)
-    # A part of the people on that part of the machines is as busy, and as late or later.
+    # Part of the people on that part of the machines are as busy, with the same delays or longer ones.
     part = Machines(min(machines.servers, MOST_SERVERS))
     share = part.servers / machines.servers
     part = replace(part, database=max(1, round(machines.database * share)))

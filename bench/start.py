@@ -1,4 +1,4 @@
-"""From the command to the first page, and what the process holds when nobody asks anything of it."""
+"""From the command to the first page, and the memory of the idle process."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ STARTS = 10
 
 
 def first_page() -> list[Figure]:
-    """Start to the first answered page."""
+    """From the start to the first served page."""
     starts = [_start() for _ in range(STARTS)]
     return [
         of_times("start to first page", [took for took, _ in starts], 600, judged="median"),

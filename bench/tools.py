@@ -1,4 +1,4 @@
-"""What the updates of an agent's tool cost the server for one page, beside the same bytes as text."""
+"""What the updates of an agent's tool call cost the server for one page, compared with the same bytes as text."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from webchat.web.growing import GrowingArticle
 
 UPDATES = 1_000
 LINE, PARAGRAPH = "compiled module number {} of the project without an error\n", 5
-"""What one update brings, and after how many there is an empty line, so that the text has blocks."""
+"""The text of one update, and after how many there is an empty line, so that the text has blocks."""
 
 
 def updates() -> list[Figure]:
@@ -56,7 +56,7 @@ def _line(number: int) -> str:
 
 
 def _cost(records: Iterator[Mapping[str, Any]]) -> float:
-    """Seconds of CPU for what a reply's records change on one page."""
+    """Seconds of CPU for updating one page with a reply's records."""
     view = ReplyView({"id": "answer", "parent": None, "started_at": ""})
     page = GrowingArticle(chat_of().renderings, "session")
     used, sent = 0.0, ""

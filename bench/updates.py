@@ -26,7 +26,7 @@ def long_session() -> list[Figure]:
 
 
 def _cost(count: int) -> float:
-    """Milliseconds of CPU for reading the session again and telling what is new in it."""
+    """Milliseconds of CPU for reading the session again and sending what is new."""
     with processes.home() as home:
         storage = FileStorage(home / "sessions.json")
         transcripts = storage.transcripts

@@ -22,11 +22,11 @@ IS_WHOLE = NEXT_ANSWER.replace("CONDITION", "answers[count].dataset.status === '
 BARE_TEXT = "() => answer.textContent !== ''"
 BARE_WHOLE = "() => answer.dataset.status === 'complete'"
 MOST = 1.6
-"""Times the bare page's time, for the chat's first text."""
+"""The chat's time to first text, as a multiple of the bare page's."""
 
 
 def first_text() -> list[Figure]:
-    """Enter to the first text of an answer, with a model server behind, beside a bare page before the same server."""
+    """Enter to the first text of an answer, compared with a bare page in front of the same model server."""
     with processes.home() as home, processes.fake_model(20, 0.005) as model, processes.bare_page(model) as bare:
         options = ("--base-url", f"{model.url}/v1", "--model", "fake")
         with processes.chat(home, *options, backend="openai") as server, browser.chromium() as chromium:
@@ -60,7 +60,7 @@ def _bare(page: Any) -> float:  # noqa: ANN401
 
 
 def whole_answer() -> list[Figure]:
-    """Enter to an answer of 200 tokens, whole, from a mock without delay."""
+    """Enter to a complete answer of 200 tokens, from a mock without delay."""
     text = " ".join(f"word{number}" for number in range(197))
     with processes.home() as home, processes.chat(home) as server, browser.chromium() as chromium:
         page = browser.open_page(chromium, server.url)

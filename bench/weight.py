@@ -1,4 +1,4 @@
-"""What a page costs the network: its bytes and its requests, at the first visit and at the second."""
+"""A page's network traffic: its bytes and requests, on the first visit and on the second."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ GZIP = {"Accept-Encoding": "gzip"}
 
 
 def first_visit() -> list[Figure]:
-    """The first page with all that it loads."""
+    """The first page with everything that it loads."""
     with processes.home() as home, processes.chat(home) as server:
         visitor = Visitor(server)
         page = visitor.get("/", GZIP)
@@ -30,7 +30,7 @@ def first_visit() -> list[Figure]:
 
 
 def second_visit() -> list[Figure]:
-    """What Chromium asks for at the first visit, and what it transfers at the second, with a conversation to show."""
+    """What Chromium requests on the first visit, and transfers on the second, with a conversation to show."""
     with processes.home() as home, processes.chat(home) as server, browser.chromium() as chromium:
         context = chromium.new_context()
         page = context.new_page()
@@ -50,7 +50,7 @@ def second_visit() -> list[Figure]:
 
 
 def _visit(page: Any, url: str) -> None:  # noqa: ANN401
-    """Open the page and let it load what it wants to: with a stream, the network is never idle."""
+    """Open the page and let it load everything: with a stream, the network is never idle."""
     page.goto(url)
     page.wait_for_selector("#stream", state="attached")
     page.wait_for_timeout(1000)

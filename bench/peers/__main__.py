@@ -1,4 +1,4 @@
-"""`python -m bench.peers [NAME…]`: install each program, chat with it in Chromium before one model server, tabulate."""
+"""`python -m bench.peers [NAME…]`: install each program, chat with it in Chromium, print a table."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TOKENS, DELAY, QUESTIONS = 100, 0.02, 3
 INSTALLATION = 1_800
 """Seconds; a program that takes longer is left out, and the table says so."""
 SETTLED = 3_000
-"""Milliseconds without news after which a page is taken for loaded."""
+"""Milliseconds without traffic after which a page counts as loaded."""
 ROWS = {
     "installed": "installation, s",
     "size": "its size, MB",
@@ -102,18 +102,18 @@ def _used(program: Program, start: Start, chromium: Any) -> dict[str, str]:  # n
 
 
 def _ask(page: Any, program: Program, number: int) -> float:  # noqa: ANN401
-    """Milliseconds from Enter to the frame with the first text; returns when the answer is whole."""
+    """Milliseconds from Enter to the frame with the first text; returns when the answer is complete."""
     page.locator(program.message).first.fill(f"question {number}")
     page.evaluate(browser.WATCH, f"() => {_count(0)} > {number}")
     page.locator(program.message).first.press("Enter")
     took = float(page.evaluate("window.measured"))
     page.wait_for_function(f"() => {_count(TOKENS - 1)} > {number}", polling=250)
-    page.wait_for_timeout(1_000)  # some take no message for a moment
+    page.wait_for_timeout(1_000)  # some accept no message for a moment
     return took
 
 
 def _count(token: int) -> str:
-    """In JavaScript: how often the page has that token; Markdown drops the space after the last one."""
+    """In JavaScript: how often the page contains that token; Markdown drops the space after the last one."""
     return f"(document.body.textContent.split(/token{token}(?![0-9])/).length - 1)"
 
 
@@ -124,7 +124,7 @@ def _kept(page: Any, address: str, answers: int) -> str:  # noqa: ANN401
 
 
 def _continued(page: Any, program: Program, address: str) -> str:  # noqa: ANN401
-    """Whether an answer is whole in the end that was half there when the page was reloaded."""
+    """Whether an answer is complete in the end if the page was reloaded halfway through it."""
     page.locator(program.message).first.fill("one more")
     page.locator(program.message).first.press("Enter")
     page.wait_for_timeout(TOKENS * DELAY * 500)
@@ -135,7 +135,7 @@ def _continued(page: Any, program: Program, address: str) -> str:  # noqa: ANN40
 
 
 class _Traffic:
-    """What a page asks the network for, and the bytes that come."""
+    """A page's requests, and the bytes that it receives."""
 
     def __init__(self, page: Any) -> None:  # noqa: ANN401
         self.count, self.bytes, self._page = 0, 0, page
@@ -145,7 +145,7 @@ class _Traffic:
         session.on("Network.dataReceived", self._received)
 
     def settle(self) -> None:
-        """Return when nothing has come for a while."""
+        """Return when nothing has arrived for a while."""
         seen = -1
         while seen != self.bytes:
             seen = self.bytes

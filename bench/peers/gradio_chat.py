@@ -12,7 +12,7 @@ port, model = int(sys.argv[1]), sys.argv[2]
 
 
 def answer(message: str, history: list[Any]) -> Iterator[str]:
-    """The text so far, again and again, as Gradio wants it."""
+    """The text so far, repeatedly, as Gradio expects it."""
     body = json.dumps({"model": "fake", "stream": True, "messages": [{"role": "user", "content": message}]})
     asked = urllib.request.Request(  # noqa: S310
         f"{model}/v1/chat/completions", body.encode(), {"Content-Type": "application/json"}

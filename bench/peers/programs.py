@@ -11,7 +11,7 @@ HERE = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Start:
-    """What a program is started with: its environment's commands, its port, the model server, its own files."""
+    """What a program needs to start: its environment's commands, its port, the model server, its own files."""
 
     programs: Path
     port: int
@@ -23,7 +23,7 @@ class Start:
 class Program:
     """`package` is what pip installs; `message` is the selector of the message field.
 
-    `greeting` is the selector of the button that closes what covers the first page, if anything does.
+    `greeting` is the selector of the button that closes a dialog over the first page, if there is one.
     """
 
     name: str
@@ -53,7 +53,7 @@ def _open_webui(start: Start) -> list[str]:
 
 
 def _open_webui_variables(start: Start) -> Mapping[str, str]:
-    """Without a sign-in, and without what it would load from elsewhere or ask the model for beside the answer."""
+    """No sign-in, nothing loaded from elsewhere, and no requests to the model besides the answer."""
     off = ["WEBUI_AUTH", "ENABLE_OLLAMA_API", "ENABLE_TITLE_GENERATION", "ENABLE_TAGS_GENERATION"]
     off += ["ENABLE_FOLLOW_UP_GENERATION", "ENABLE_VERSION_UPDATE_CHECK"]
     keys = {"OPENAI_API_BASE_URL": f"{start.model}/v1", "OPENAI_API_KEY": "none", "WEBUI_SECRET_KEY": "peers"}

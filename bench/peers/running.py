@@ -58,12 +58,12 @@ class Running:
         return sum(int(each[11]) + int(each[12]) for each in fields) / _TICKS
 
     def resident(self) -> float:
-        """MiB of memory that its processes hold, what they share counted once."""
+        """MiB of memory that its processes hold, shared memory counted once."""
         texts = [(process / "smaps_rollup").read_text() for process in self._processes()]
         return sum(int(kilobytes) for text in texts for kilobytes in re.findall(r"^Pss:\s+(\d+)", text, re.M)) / 1024
 
     def _processes(self) -> Iterator[Path]:
-        """Those of its session."""
+        """The processes of its session."""
         for process in Path("/proc").glob("[0-9]*"):
             try:
                 if os.getsid(int(process.name)) == self._process.pid:

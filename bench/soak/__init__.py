@@ -1,1 +1,1 @@
-"""A soak: people who do all that can be done, over a model server that fails in all ways, for as long as one likes."""
+"""A soak test: people do everything that can be done, over a model server with all kinds of faults, for any time."""

@@ -1,4 +1,4 @@
-"""`python -m bench.soak [MINUTES]`: soak, print what the server held, exit 1 where that stayed or a word was lost."""
+"""`python -m bench.soak [MINUTES]`: run it, print the resources used, exit with 1 after a leak or a lost message."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from bench.soak.people import PATIENCE, Person
 
 PEOPLE = 12
 WARM_UP = 0.15
-"""Of the time; what a server holds when it has seen all of this once is what it may hold in the end."""
+"""The share of the first round: what the server holds after it, it may hold at the end."""
 KILLING = 0.2
-"""Of the time, for the phase in which the server is killed again and again."""
+"""The share of the phase in which the server is killed repeatedly."""
 SETTLING = 90.0
-"""Seconds that what was begun has to end: a title that never comes is given up after 60."""
+"""Seconds for everything begun to end: a title that never comes is given up after 60."""
 OPTIONS = (
     "--read-timeout",
     "2",
@@ -59,7 +59,7 @@ def main() -> int:
 
 
 def mixed_use(home: Path, model: str, ledger: Ledger, log: IO[bytes], seconds: float) -> tuple[Held, Held, Held]:
-    """Everybody does everything. What the server held after a first round, at most, and in the end."""
+    """Everybody does everything. Returns what the server held after a first round, at most, and at the end."""
     with _chat(home, log) as server:
         _prepare(server, model)
         _say("warming up")
@@ -77,7 +77,7 @@ def mixed_use(home: Path, model: str, ledger: Ledger, log: IO[bytes], seconds: f
 
 
 def kills(home: Path, model: str, ledger: Ledger, log: IO[bytes], seconds: float) -> int:
-    """The server is killed while it answers, and started again on the same files. How often."""
+    """Kill the server while it answers, and restart it on the same files. Returns the number of kills."""
     _say("kills")
     end, count = time.monotonic() + seconds, 0
     while time.monotonic() < end:
@@ -107,7 +107,7 @@ def _prepare(server: Server, model: str) -> None:
 
 
 def _use(server: Server, model: str, ledger: Ledger, seconds: float, *, may_die: bool = False) -> None:
-    """Have all people at the server for so long."""
+    """Let all people use the server for that long."""
     until = time.monotonic() + seconds
     people = [Person(number, server.url, model, ledger, may_die=may_die) for number in range(PEOPLE)]
     acting = [threading.Thread(target=person.run, args=(until,)) for person in people]
@@ -118,7 +118,7 @@ def _use(server: Server, model: str, ledger: Ledger, seconds: float, *, may_die:
 
 
 def _clear(server: Server, ledger: Ledger) -> None:
-    """Delete all sessions, and those in the trash for good."""
+    """Delete all sessions, and then permanently those in the trash."""
     with httpx.Client(base_url=server.url, timeout=PATIENCE) as client:
         sessions = [row["session_id"] for row in client.get("/api/sessions").json()["sessions"]]
         for session_id in sessions:
@@ -129,7 +129,7 @@ def _clear(server: Server, ledger: Ledger) -> None:
 
 
 def _settled(server: Server, home: Path, first: Held) -> Held:
-    """What the server holds as soon as that is no more than at `first`; without that, when all has had time to end."""
+    """What the server holds, once it is no more than at `first` or everything has had time to end."""
     end, now = time.monotonic() + SETTLING, held_at_rest(server, home)
     while time.monotonic() < end and not (first and returned(first, now) == now.keys()):
         now = held_at_rest(server, home)
@@ -147,7 +147,7 @@ def _transcripts(home: Path) -> Path:
 
 
 def _look_into(log: IO[bytes], ledger: Ledger) -> None:
-    """What nobody foresaw is in the log."""
+    """Look for unforeseen errors in the log."""
     log.seek(0)
     lines = log.read().decode("utf-8", "replace").splitlines()
     for line in lines:

@@ -1,4 +1,4 @@
-"""What a server holds: memory, threads, descriptors, files, a processor. First, at most, and in the end."""
+"""What a server holds: memory, threads, descriptors, files, CPU. At first, at most, and at the end."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from pathlib import Path
 from bench.processes import Server
 
 LOOK = 1.0
-"""Seconds between two looks."""
+"""Seconds between two measurements."""
 AT_REST = 5.0
-"""Seconds over which a server's processor time is measured when nobody asks it anything."""
+"""Seconds over which an idle server's processor time is measured."""
 Held = dict[str, float]
 MIB = 2**20
 
 
 @dataclass(frozen=True)
 class Tolerance:
-    """How much more than at first there may be in the end, and why."""
+    """How much more than at first there may be at the end, and why."""
 
     most: float
     why: str
@@ -56,7 +56,7 @@ def held_by(server: Server, home: Path) -> Held:
 
 
 def held_at_rest(server: Server, home: Path) -> Held:
-    """All figures, and how much of a processor it takes although nobody asks it anything. Takes a while."""
+    """All figures, and the CPU that it uses when idle. Takes a while."""
     before = server.cpu()
     time.sleep(AT_REST)
     return held_by(server, home) | {"processor at rest, %": (server.cpu() - before) / AT_REST * 100}
@@ -92,12 +92,12 @@ def table(first: Held, peak: Held, last: Held) -> str:
 
 
 def returned(first: Held, last: Held) -> set[str]:
-    """The figures that came back to where they were."""
+    """The figures that returned to their first values."""
     return {name for name, tolerance in TOLERANCES.items() if last[name] <= first[name] + tolerance.most}
 
 
 def _size(path: Path) -> int:
     try:
         return path.stat().st_size
-    except FileNotFoundError:  # it went between two looks
+    except FileNotFoundError:  # it was removed meanwhile
         return 0

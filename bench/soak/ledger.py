@@ -1,4 +1,4 @@
-"""What became of each message that was sent, and what must therefore be on the disk. Knows no HTTP."""
+"""What became of each message that was sent, and what must therefore be on disk. Knows no HTTP."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from pathlib import Path
 
 
 class Ledger:
-    """Kept by all people together. Each message's text is its own, so that it can be found again."""
+    """Shared by all people. Each message's text is unique, so that it can be found again."""
 
     def __init__(self) -> None:
         self._guard = threading.Lock()
         self.accepted: dict[str, str] = {}
-        """By text the session in which the server said that it has it."""
+        """By text, the session in which the server has accepted it."""
         self.refused: set[str] = set()
         self.taken = 0
-        """How many messages were accepted that are forgotten."""
+        """The number of accepted messages that have been forgotten."""
         self.gone: set[str] = set()
-        """Sessions that were deleted for good."""
+        """Permanently deleted sessions."""
         self.done: Counter[str] = Counter()
         self.problems: Counter[str] = Counter()
 
     def sent(self, text: str, session_id: str) -> None:
-        """The server has taken this message; in a session that is being deleted nobody can rely on that."""
+        """The server has accepted this message; in a session that is being deleted it may still be lost."""
         with self._guard:
             self.accepted[text] = session_id
 
@@ -41,14 +41,14 @@ class Ledger:
             self.problems[problem] += 1
 
     def forget(self) -> None:
-        """All sessions are gone, and nothing that was said is looked for any more."""
+        """All sessions are gone; their messages are no longer checked."""
         self.taken += len(self.accepted)
         self.accepted.clear()
         self.refused.clear()
 
     def check(self, transcripts: Path) -> None:
-        """Complain of each message that is not where it should be, or is there too often."""
-        # In this order: what is sent meanwhile is in the transcript before it leaves the queue.
+        """Report each message that is missing from its session, or is there more than once."""
+        # In this order: a queued message is in the transcript before it leaves the queue.
         waiting = {text for path in (transcripts / "queue").glob("*.queue") for text in _waiting(path)}
         found: Counter[str] = Counter()
         for path in transcripts.glob("*.jsonl"):
@@ -69,5 +69,5 @@ def _questions(path: Path) -> list[str]:
 
 
 def _waiting(path: Path) -> list[str]:
-    """What waits for an answer's end, or was given back when that was stopped or failed."""
+    """Messages that are queued, or were returned when an answer was stopped or failed."""
     return [json.loads(line)["text"] for line in path.read_text("utf-8").splitlines() if line.strip()]

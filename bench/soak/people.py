@@ -1,4 +1,4 @@
-"""One person who does all that a person can do, in any order, and looks at what the server says to it."""
+"""One person who does everything that a person can do, in any order, and checks the responses."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ import httpx
 from bench.soak.ledger import Ledger
 
 FINE = {200, 303, 404, 409, 422, 429, 503}
-"""What may be answered here: done, gone meanwhile, still answering, not possible now, too many, a failed model."""
+"""Expected statuses: done, gone meanwhile, still answering, not possible now, too many, a failed model."""
 PATIENCE = 60.0
-"""Seconds after which an answer of the server, not of the model, counts as none."""
+"""Seconds within which the server (not the model) must respond."""
 KEPT = 12
-"""Sessions that a person goes on with."""
+"""Sessions that a person keeps using."""
 WHOLE = {"Accept": "application/json"}
 TEXT = {"Accept": "text/plain"}
 
 
 class Person:
-    """Acts until `until`, by the monotonic clock. `may_die`: the server is killed meanwhile, which is no complaint."""
+    """Acts until `until`, by the monotonic clock. `may_die`: the server may be killed meanwhile without a complaint."""
 
     def __init__(self, number: int, url: str, model: str, ledger: Ledger, *, may_die: bool = False) -> None:
         self._number, self._model, self._ledger, self._may_die = number, model, ledger, may_die
@@ -82,7 +82,7 @@ class Person:
             self._ledger.not_sent(text)
 
     def ask_in_text(self) -> None:
-        """A script's question; half of the answers are not read to their end."""
+        """A script's question; half of the answers are not read to the end."""
         path, fields = f"/sessions/{self._session()}/messages", {"message": self._text()}
         with self._client.stream("POST", path, data=fields, headers=TEXT) as answer:
             self._look_at(answer)
@@ -104,7 +104,7 @@ class Person:
                         return
 
     def read_slowly(self) -> None:
-        """Somebody whose line takes ten bytes now and then."""
+        """A reader with a very slow connection: ten bytes now and then."""
         parts = urlsplit(str(self._client.base_url))
         path = self._random.choice((f"/sessions/{self._session()}", f"/events?session={self._session()}"))
         with socket.socket() as connection:
@@ -140,7 +140,7 @@ class Person:
         self._post(f"/sessions/{self._session()}/rename", title=f"Renamed {self._random.random()}")
 
     def delete(self) -> None:
-        """Into the trash, and from there for good."""
+        """Move to the trash, then delete permanently."""
         session_id = self._session()
         self._sessions = [kept for kept in self._sessions if kept != session_id]
         self._ledger.gone.add(session_id)
@@ -148,7 +148,7 @@ class Person:
         self._post(f"/sessions/{session_id}/purge")
 
     def change_settings(self) -> None:
-        """The first person moves the chat to where no model server is, and back."""
+        """The first person sets an address without a model server, and then the right one again."""
         if self._number:
             self._get("/apps/settings/")
             return
