@@ -131,8 +131,7 @@ class _Queue:
 def simulate(
     people: int, machines: Machines, habits: Habits, costs: Costs, *, seconds: float, seed: int = 1
 ) -> Outcome:
-    """Let people ask at random times for that many seconds, with every piece queueing at its server and at the
-    database.
+    """People ask at random times for that many seconds; every piece queues at its server and at the database.
 
     A proxy assigns each question to a random server. The delay of a piece is the time until it is written and sent.
     """

@@ -41,13 +41,13 @@ class Agents:
         return self.backends[-1]
 
     def received(self, method: str) -> list[dict[str, Any]]:
-        """The parameters of what the agent was sent, oldest first."""
+        """The parameters of the requests that the agent received, oldest first."""
         path = self.folder / "received.jsonl"
         lines = path.read_text().splitlines() if path.exists() else []
         return [message["params"] for line in lines if (message := json.loads(line)).get("method") == method]
 
     def seen(self) -> list[dict[str, str]]:
-        """The conversation that the agent's model would have been asked last."""
+        """The conversation that the agent's model would have been sent last."""
         turns = json.loads((self.folder / "seen.json").read_text())
         return [{"role": role, "content": content} for role, content in turns]
 
@@ -70,7 +70,7 @@ def text_of(pieces: list[Piece]) -> str:
 
 
 def ask(backend: AcpBackend, session_id: str, message: str) -> list[Piece]:
-    """The pieces of an answer but its statuses."""
+    """The pieces of an answer except its statuses."""
     return [piece for piece in backend.send_message(session_id, message) if not is_status(piece)]
 
 
@@ -79,7 +79,7 @@ def is_status(piece: Piece) -> bool:
 
 
 def told(backend: AcpBackend, session_id: str) -> dict[str, Any]:
-    """What the agent knows of its session; the question is one of its prompts then."""
+    """What the agent knows about its session; this question is then one of its prompts."""
     return json.loads(text_of(ask(backend, session_id, "told")))
 
 
@@ -102,7 +102,7 @@ class Reading:
         self.ended.set()
 
     def until(self, wanted: Callable[[Piece], bool]) -> Piece:
-        """The first such piece, once it has come."""
+        """The first such piece, once it has arrived."""
         until(lambda: self.ended.is_set() or any(map(wanted, list(self.pieces))))
         return next(filter(wanted, list(self.pieces)))
 
@@ -112,7 +112,7 @@ class Reading:
 
 
 def has_ended(pid: int) -> bool:
-    """Whether there is no such process, or only what is left of one until its parent asks."""
+    """Whether there is no such process, or only a zombie."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
     except (FileNotFoundError, ProcessLookupError):

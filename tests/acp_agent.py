@@ -1,7 +1,7 @@
 """A scripted agent that speaks the Agent Client Protocol on standard input and output, without a model.
 
 The first word of a prompt chooses what it does (see `SCENES`); switches in its arguments make it deviate as real agents
-do. `--folder DIR` has its sessions and a log of all that it receives.
+do. `--folder DIR` has its sessions and a log of everything that it receives.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def say(session_id, text: str, **fields) -> None:
 
 
 def requested(method: str, params, name: object = None) -> queue.Queue:
-    """Where the reply to this request comes."""
+    """The queue for the reply to this request."""
     name = name or f"q{time.monotonic_ns()}"
     reply = replies[str(name)] = queue.Queue()
     send(id=name, method=method, params=params)
@@ -85,7 +85,7 @@ def store(session_id: str, session: dict) -> None:
     (FOLDER / f"{session_id}.session").write_text(json.dumps(session))
 
 
-# What a prompt does: gives the stop reason
+# What a prompt does; each returns the stop reason
 
 
 def echo(session_id, text):
@@ -105,7 +105,7 @@ def deaf(session_id, text):
 
 
 def hang(session_id, text):
-    """The whole process stops, and hears nothing more."""
+    """The whole process hangs and reads nothing more."""
     say(session_id, "I hang.")
     os.kill(os.getpid(), signal.SIGSTOP)
 
@@ -151,7 +151,7 @@ def many(session_id, text):
 
 
 def paced(session_id, text):
-    """Works until it is ended, and notes what it has sent and when."""
+    """Works until it is terminated, and records what it has sent and when."""
     with (FOLDER / "paced.jsonl").open("a") as sent:
         for number in range(100_000):
             name, kind = f"n{number}", ("agent_message_chunk", "agent_thought_chunk", "tool_call")[number % 3]
@@ -164,7 +164,7 @@ def paced(session_id, text):
 
 
 def ask(session_id, text):
-    """The usual order; with `unannounced` the question introduces the call, with `bare` it names nothing but its id."""
+    """The usual order; with `unannounced` the question introduces the call, with `bare` it gives only the call's id."""
     call = {"toolCallId": "t1", "title": "Run make", "kind": "execute", "rawInput": {"command": "make"}}
     if "unannounced" not in text:
         update(session_id, "tool_call", **call, status="pending")
@@ -184,7 +184,7 @@ def ask(session_id, text):
 
 
 def ask_oddly(session_id, text):
-    """Many options, of which the last has an id that no file can hold."""
+    """Many options, the last of which has an id that cannot be stored in a file."""
     options = [{"optionId": f"o{number}", "name": f"Choice {number}"} for number in range(24)]
     options.append({"optionId": "no\ud83d", "name": "None of these"})
     parameters = {"sessionId": session_id, "toolCall": {"toolCallId": "t1"}, "options": options}
@@ -192,7 +192,7 @@ def ask_oddly(session_id, text):
 
 
 def ask_too_late(session_id, text):
-    """The tool fails while its question is open; then the agent goes on, and waits for nobody."""
+    """The tool fails while its question is open; then the agent continues without waiting for the answer."""
     parameters = {"sessionId": session_id, "toolCall": {"toolCallId": "t1", "title": "Run"}, "options": OPTIONS}
     reply = requested("session/request_permission", parameters)
     update(session_id, "tool_call_update", toolCallId="t1", status="failed", content=shown("timed out"))
@@ -200,7 +200,7 @@ def ask_too_late(session_id, text):
 
 
 def twice(session_id, text):
-    """Two calls with one id, each with a question, as of models that number their calls anew in each turn."""
+    """Two calls with one id, each with a question, as from models that restart numbering in each turn."""
     for step in ("one", "two"):
         call = {"toolCallId": "call_0", "title": f"Step {step}", "kind": "execute", "rawInput": {"command": step}}
         update(session_id, "tool_call", **call, status="pending")
@@ -244,7 +244,7 @@ def repeat(session_id, text):
 
 
 def strange(session_id, text):
-    """What no client knows, and what it may not offer."""
+    """Requests that no client knows, or that this one must not offer."""
     update(session_id, "something_new", content={"type": "text", "text": "x"})
     send(method="_vendor/notice", params={"sessionId": session_id})
     send(method="session/other", params=[1])
@@ -256,7 +256,7 @@ def strange(session_id, text):
 
 
 def wrong(session_id, text):
-    """Wrong types everywhere; then an answer as it should be."""
+    """Wrong types everywhere; then a valid answer."""
     odd = [None, 5, -1, 1.5, "x", True, [], [[]], {}, {"text": 5}, {"type": "text", "text": None}]
     kinds = ("agent_message_chunk", "agent_thought_chunk", "tool_call", "tool_call_update", "plan", "usage_update")
     kinds += ("session_info_update", "available_commands_update", "current_mode_update", "config_option_update")
@@ -300,7 +300,7 @@ def unread(session_id, text):
 
 
 def pestering(session_id, text):
-    """Sends requests and takes no answer."""
+    """Sends requests and ignores the responses."""
     for number in range(int(text.split()[1])):
         send(id=f"p{number}", method="_vendor/ask", params={"x": "y" * 1000})
     say(session_id, "Enough.")
@@ -474,7 +474,7 @@ def load(params):
         raise Failure({"code": -32002, "message": "Session not found"})
     if "--late-replay" in SWITCHES:
         threading.Timer(0.1, replay, (params["sessionId"], session)).start()
-    elif "--very-late-replay" in SWITCHES:  # which no answer overtakes
+    elif "--very-late-replay" in SWITCHES:  # so that no answer overtakes it
         begun = running.setdefault(params["sessionId"], threading.Lock())
         begun.acquire()
         threading.Timer(0.6, lambda: (replay(params["sessionId"], session), begun.release())).start()
@@ -509,7 +509,7 @@ def listed(params):
 
 
 def primed(text: str) -> list[list[str]]:
-    """The conversation that a new session was told of, as (role, text)."""
+    """The conversation that a new session was given, as (role, text)."""
     told = text.partition("<conversation>\n")[2].rpartition("\n</conversation>")[0]
     said = [part.partition(": ") for part in told.split("\n\n") if part]
     return [["user" if name == "User" else "assistant", words] for name, _, words in said]

@@ -1,7 +1,7 @@
-"""What a hostile model, page, file or person may write into this chat, by kind. Each would harm a page that lets it.
+"""What a hostile model, page, file or person may write into this chat, by kind. Each would harm a page that allowed it.
 
-A script that ran shows in `window.pwned` or in a dialog, a request that left goes to AWAY, a page that was written into
-has the word CLAIM in a place of ours.
+A script that ran is visible in `window.pwned` or in a dialog, a request that left goes to AWAY, and a page whose own
+parts were overwritten has the word CLAIM in one of them.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ SVG_AND_MATHML = [
     f"<math href='javascript:{RUN}'>click me</math>",
     f"<math><mtext><img src=x onerror='{RUN}'></mtext></math>",
 ]
-# Text that one parser reads otherwise than the next: what was safe when it was checked may not be so when it is shown.
+# Text that two parsers read differently: what was safe when it was checked may not be safe when it is shown.
 MUTATION = [
     f"<math><mtext><table><mglyph><style><!--</style><img title='--&gt;&lt;img src=1 onerror={RUN}&gt;'>",
     f"<svg></p><style><a id='</style><img src=1 onerror={RUN}>'>",
@@ -301,7 +301,7 @@ TERMINAL = [
     f"fine\r{CLAIM}\x08\x08\x08\x7f",
     f"one line\nWARNING webchat: {CLAIM}",
 ]
-# Too much of something that is harmless alone.
+# Too much of something harmless.
 EXCESS = [
     "- " * 1000 + "x",
     "\n".join("  " * depth + "- x" for depth in range(100)),
@@ -318,7 +318,7 @@ EXCESS = [
     "&" * 1000 + "#x3c;script>",
     "1. " * 300 + "x",
 ]
-# What swallows all that follows it.
+# What swallows everything after it.
 OPEN = [
     f"```html\n<script>{RUN}</script>",
     f"~~~\n<img src=x onerror='{RUN}'>",

@@ -19,8 +19,8 @@ PATIENCE = 30.0
 class Case:
     """A backend under test.
 
-    `endless` is the same kind of backend whose answers have a first piece and no end. `seen` gives the messages that
-    the model was asked last; None where there is no model to ask.
+    `endless` is the same kind of backend whose answers have a first piece and no end. `seen` returns the messages that
+    the model was sent last, or is None if there is no model.
     """
 
     backend: SessionBackend
@@ -156,7 +156,7 @@ class BackendContract:
 
 
 def turns(case: Case) -> list[tuple[str, str]]:
-    """What the model was asked last, as (role, content)."""
+    """The messages that the model was sent last, as (role, content)."""
     if case.seen is None:
         pytest.skip("no model to ask")
     return [(message["role"], message["content"]) for message in case.seen()]

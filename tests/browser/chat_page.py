@@ -44,12 +44,12 @@ class ChatPage:
         return self
 
     def ready(self) -> ChatPage:
-        """Wait until htmx has processed the page's forms; before that they are sent without it."""
+        """Wait until htmx has processed the page's forms; before that, they are submitted without it."""
         self.page.locator("form[data-htmx-powered]").first.wait_for(state="attached")
         return self
 
     def tab(self, path: str | None = None) -> ChatPage:
-        """Another window of the same person, at this one's address where none is given: both are seen at once.
+        """Another window of the same person, by default at this one's address; both are visible.
 
         Actions in a tab behind another one take two seconds, since Chromium renders it slowly.
         """
@@ -85,11 +85,11 @@ class ChatPage:
         self._last(status).wait_for(state="attached")
 
     def streaming(self, words: str = "") -> None:
-        """Wait until an answer is on its way and has these words."""
+        """Wait until an answer is streaming and has these words."""
         self._last("streaming").filter(has=self.page.locator(".content", has_text=words)).wait_for(state="attached")
 
     def _last(self, status: str) -> Locator:
-        # A locator's own wait looks more often than an expectation does.
+        # A locator's own wait polls more often than an expectation.
         return self.page.locator(f'article[data-role="assistant"][data-status="{status}"]:not(:has(~ article))')
 
     def open_sessions(self) -> None:
@@ -110,7 +110,7 @@ class ChatPage:
         return self.page.evaluate("document.documentElement.scrollTop")
 
     def from_end(self) -> float:
-        """Pixels between what is shown and the page's end."""
+        """Pixels between the visible part and the page's end."""
         return self.page.evaluate(
             "(root => root.scrollHeight - root.scrollTop - root.clientHeight)(document.documentElement)"
         )
@@ -121,7 +121,7 @@ class ChatPage:
         self.until(STILL)
 
     def wait_for(self, held: list[Route]) -> None:
-        """Wait until a request is held that a route puts into this list."""
+        """Wait until a route has put a held request into this list."""
         for _ in range(500):
             if held:
                 return
@@ -133,5 +133,5 @@ class ChatPage:
 
     def until(self, expression: str) -> None:
         """Wait until a script's expression is true."""
-        # Playwright's own wait_for_function calls eval from its second look on, which the page's policy forbids.
+        # Playwright's own wait_for_function calls eval from its second poll on, which the page's policy forbids.
         assert self.page.evaluate(UNTIL.replace("EXPRESSION", expression)), f"never came true: {expression}"

@@ -100,7 +100,7 @@ def model() -> Iterator[ScriptedServer]:
 
 @pytest.fixture
 def gates() -> Iterator[list[threading.Event]]:
-    """What a scripted answer may wait for; open in the end, so that no thread is left behind."""
+    """What a scripted answer may wait for; opened at the end, so that no thread is left behind."""
     gates = [threading.Event() for _ in range(3)]
     yield gates
     for gate in gates:

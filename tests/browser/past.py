@@ -1,4 +1,4 @@
-"""Data on the disk from before a server was started."""
+"""Data stored before a server was started."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def sessions_from_before(home: Path, *messages: str) -> None:
 
 
 def long_session(home: Path, exchanges: int) -> str:
-    """A session with that many questions, "question 0" on, and their answers; its id."""
+    """Creates a session with that many questions, from "question 0" on, and their answers; returns its id."""
     manager = manager_of(home)
     session_id = manager.create_session().session_id
     for number in range(exchanges):

@@ -10,10 +10,10 @@ from urllib.parse import urlsplit
 
 
 class Proxy:
-    """Passes bytes on, as a server on a loopback port of its own.
+    """Forwards bytes, as a server on a loopback port of its own.
 
     The next `cuts` event streams are each cut after a random number of bytes; while `silent`, nothing of an event
-    stream is passed on, and nobody is told; `lost` is set once that has cost something. `streams` counts them.
+    stream is forwarded, without any error; `lost` is set once some data has been lost that way. `streams` counts them.
     """
 
     def __init__(self, url: str, seed: int = 1) -> None:
@@ -38,7 +38,7 @@ class Proxy:
 
     def _serve(self, client: socket.socket) -> None:
         with suppress(OSError), client, socket.create_connection(self._address) as server:
-            # Of each connection one request: which one is cut depends on what it asks for.
+            # One request per connection: whether it is cut depends on its path.
             head = b""
             while b"\r\n\r\n" not in head:
                 head += client.recv(65536)
@@ -59,7 +59,7 @@ class Proxy:
                     left -= len(part)
                     if left <= 0:
                         break
-            # Closing alone is not told: another thread still reads from it.
+            # Closing alone does not reach the peer: another thread still reads from it.
             client.shutdown(socket.SHUT_RDWR)
 
     @staticmethod

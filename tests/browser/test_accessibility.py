@@ -1,4 +1,4 @@
-"""No state of any page has something that axe, the accessibility checker, would complain of, light or dark."""
+"""axe, the accessibility checker, finds nothing to complain about in any state of any page, light or dark."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def f(x):  # a comment
 
 
 def complaints(chat):
-    """What axe finds in the page as it is, in both colour schemes."""
+    """What axe finds in the current page, in both colour schemes."""
     found = []
     for scheme in ("light", "dark"):
         chat.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")

@@ -37,11 +37,11 @@ def send(chat, text):
 
 
 def settled(chat):
-    """Load the page anew until the answer is whole, since no script does that."""
+    """Reload the page until the answer is complete, because no script does."""
 
     def is_settled():
         chat.page.wait_for_load_state()
-        # Not `reload`, which a navigation that is under way breaks.
+        # Not `reload`, which fails during a navigation.
         chat.page.goto(chat.page.url.partition("#")[0])
         return not chat.page.locator("article[aria-busy]").count()
 
@@ -130,7 +130,7 @@ def test_a_search_leads_to_the_message(chat):
         chat.page.reload()
         return hit.count()
 
-    until(is_found)  # the search may still be reading it
+    until(is_found)  # the search may still be indexing it
     expect(hit.locator("mark")).to_have_text("zebra")
     hit.click()
     target = chat.page.locator("article:target")
@@ -183,7 +183,7 @@ def test_a_memory_is_deleted_and_brought_back(chat):
 
 
 def test_a_message_sent_again_from_the_page_before_is_not_lost(chat):
-    """Going back may show a form that was sent, with its key, and an empty field."""
+    """Going back may show a form that was already sent, with its key, and an empty field."""
     key = chat.page.locator("form.field input[name=key]").get_attribute("value")
     send(chat, "one more")
     chat.page.go_back()

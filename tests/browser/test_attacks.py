@@ -1,7 +1,7 @@
 """Every attack, in a real browser: nothing runs, nothing leaves, nothing is taken over, and the page still works.
 
-The chat's own policy is off here (`bypass_csp`), so that what holds is the sanitising alone; the last tests are for the
-policy alone.
+The chat's own policy is off here (`bypass_csp`), so that only the sanitiser protects the page; the last tests are for
+the policy alone.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ pytestmark = pytest.mark.browser
 
 AT_ONCE, PIECE = 40, 61
 ALL_FOLDS = 60_000
-"""Milliseconds until the files of all messages have been loaded."""
+"""Milliseconds for loading the files of all messages."""
 READ = re.compile(
     r"/(static/.*|sessions(/[\w-]+)?(/messages/[\w-]+/files/\d+)?(\?.*)?|events(\?.*)?|"
     r"apps/settings/(servers|models)?(\?memories=\d)?|favicon\.ico)?"
 )
 WRITTEN = re.compile(r"/(messages|sessions/[\w-]+/messages)")
-# What swallows the rest of its page comes last.
+# Attacks that swallow the rest of their page come last.
 RAW = list(chain(attacks.HTML, attacks.SVG_AND_MATHML, attacks.CSS, attacks.MUTATION))
 PARTS = 4
 AUDIT = """([tags, names, mathematics, mathNames, claim]) => {
@@ -60,7 +60,7 @@ AUDIT = """([tags, names, mathematics, mathNames, claim]) => {
 
 
 class Guard:
-    """Watches one visitor: what was asked for, what was written, what spoke up."""
+    """Watches one visitor: requests, changes to the page, dialogs."""
 
     def __init__(self, context: BrowserContext, origin: str) -> None:
         self._origin = origin
@@ -82,7 +82,7 @@ class Guard:
 
 @pytest.fixture
 def enter(visit: Callable[..., ChatPage]) -> Iterator[Callable[..., tuple[ChatPage, Guard]]]:
-    """Opens a page of a server for a visitor whom nothing but the sanitising protects."""
+    """Opens a page of a server for a visitor who is protected by the sanitiser alone."""
     guards: list[Guard] = []
 
     def opened(server, path: str = "/") -> ChatPage:
@@ -97,14 +97,14 @@ def enter(visit: Callable[..., ChatPage]) -> Iterator[Callable[..., tuple[ChatPa
 
 
 def assert_unharmed(chat: ChatPage) -> None:
-    """Nothing has run, and what is on the page is made of harmless parts."""
+    """Nothing has run, and the page consists of harmless parts."""
     tags, mathematics = [*test_attacks.TAGS, "p"], [*test_attacks.MATHEMATICS]
     names, math_names = [*test_attacks.ATTRIBUTES], [*test_attacks.OF_MATHEMATICS, "class"]
     assert chat.page.evaluate(AUDIT, [tags, names, mathematics, math_names, CLAIM]) == []
 
 
 def assert_works(chat: ChatPage) -> None:
-    """One can still ask, and is answered."""
+    """One can still ask, and gets an answer."""
     chat.asked("still there?")
     expect(chat.answer).not_to_be_empty()
     assert_unharmed(chat)
@@ -153,7 +153,7 @@ def test_in_an_imported_conversation_with_its_files(serve, enter):
     chat = enter(server, "/sessions/attacks?show=1000")
     expect(chat.messages).to_have_count(2 * len(CORPUS))
     chat.page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
-    # Each fold loads its file on its own: some 280 requests, behind all the layout that opening them costs.
+    # Each fold loads its own file: some 280 requests, after all the layout that opening them costs.
     expect(chat.page.locator("details.file pre a")).to_have_count(0, timeout=ALL_FOLDS)
     assert chat.page.locator("details.file pre *").count() == 0
     assert_unharmed(chat)
@@ -241,7 +241,7 @@ LETTER = """(line, word) => {
 
 
 def watched(chromium: Browser, headers: dict[str, str] | None = None, html: str = "") -> tuple[list[str], Page]:
-    """A page and what it asks for, none of which is answered; https://page.invalid/ is `html`, with these headers."""
+    """A page and its requests, none of which gets a response; https://page.invalid/ is `html`, with these headers."""
     asked: list[str] = []
     page = chromium.new_page()
 
@@ -260,7 +260,7 @@ def watched(chromium: Browser, headers: dict[str, str] | None = None, html: str 
 
 
 def loaded(chromium: Browser, headers: dict[str, str], part: list[str]) -> tuple[int, list[str]]:
-    """How often a page with these attacks in it ran something, and what it asked for elsewhere."""
+    """How often a page with these attacks ran something, and its requests elsewhere."""
     asked, page = watched(chromium, headers, "<!doctype html><body>" + "\n".join(part))
     page.goto("https://page.invalid/", wait_until="load")
     run = page.evaluate("window.pwned || 0")

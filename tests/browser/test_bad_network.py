@@ -1,4 +1,4 @@
-"""After a cut or silent network, or a time in the background, the page is complete again."""
+"""After a cut or silent network, or some time in the background, the page is complete again."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def network(serve):
 
 
 def assert_whole(chat):
-    """The page shows what a page shows that was loaded anew."""
+    """The page shows the same as after a reload."""
     chat.answered()
     shown = chat.answer.inner_text()
     assert "word-299" in shown
@@ -91,7 +91,7 @@ def test_the_stream_of_a_page_that_is_left_is_ended_and_comes_back_if_it_stays(n
     chat.ask(WORDS)
     chat.streaming(MIDDLE)
     before = proxy.streams
-    # As a download does, which a page is not left for in the end.
+    # As for a download, which in the end does not leave the page.
     chat.page.evaluate("window.told.length = 0; dispatchEvent(new Event('beforeunload'))")
     assert_whole(chat)
     assert proxy.streams > before

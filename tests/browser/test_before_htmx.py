@@ -13,7 +13,7 @@ HELD_BACK = """
 const { setTimeout } = window;
 window.setTimeout = (act, ...more) => more.length ? setTimeout(act, ...more) : window.begin = act;
 """
-"""htmx begins by a timeout without a time."""
+"""htmx starts in a timeout of zero."""
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def chat(serve, visit, home):
 
 
 def no_news(chat) -> None:
-    """Without its stream a page hears of nothing else than its own requests' answers."""
+    """Without its stream, a page gets only the responses to its own requests."""
     chat.page.route("**/events*", lambda route: route.abort())
 
 

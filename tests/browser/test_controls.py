@@ -19,7 +19,7 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture
 def work(tmp_path):
-    """A folder, in which the agent has had a session elsewhere."""
+    """A folder in which the agent has a session started elsewhere."""
     folder = tmp_path / "work"
     folder.mkdir()
     return folder
@@ -43,7 +43,7 @@ def url(home, tmp_path, work) -> Iterator[str]:
 
 @pytest.fixture
 def page(visit, url) -> ChatPage:
-    """A session with the first agent, which has said what there is to choose."""
+    """A session with the first agent, which has announced its choices."""
     page = visit(url).ready()
     page.asked("hello")
     expect(mode_of(page)).to_be_visible()

@@ -62,7 +62,7 @@ def copied(message) -> None:
     expect(message.locator("footer").get_by_role("button", name="Copied")).to_be_visible()
 
 
-# What other browsers refuse or lack.
+# What other browsers deny or lack.
 NOT_AFTER_THE_CLICK = "() => { navigator.clipboard.writeText = () => Promise.reject(new Error('not in the click')); }"
 NO_PROMISES = "() => { window.ClipboardItem = class { constructor() { throw new TypeError('no promises'); } }; }"
 NO_CLIPBOARD = "() => Object.defineProperty(navigator, 'clipboard', {value: undefined})"

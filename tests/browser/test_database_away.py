@@ -1,4 +1,4 @@
-"""The database goes away while pages are open: they say so, keep what was written, and go on by themselves."""
+"""The database goes away while pages are open: they say so, keep unsent text, and recover by themselves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is typed and not sent is kept, for each session apart."""
+"""Unsent text is kept, separately for each session."""
 
 from __future__ import annotations
 
@@ -80,7 +80,9 @@ def test_what_is_typed_while_a_message_is_on_its_way_stays(chat, first):
 
 @pytest.fixture
 def late(chat):
-    """Ask "one"; its answer comes by the stream, and the form's own, if at all, when what is returned is called."""
+    """Ask "one"; its answer arrives by the stream, and the form's response, if at all, when the returned function is
+    called.
+    """
 
     def ask_one():
         held = []
@@ -125,7 +127,7 @@ def test_a_message_that_is_on_the_page_has_not_failed(chat, late):
 
 @pytest.fixture
 def reloaded(chat):
-    """Ask "one", and load the page anew before that is sent; it is sent when what is returned is called."""
+    """Ask "one", and reload the page before that is sent; calling the returned function sends it."""
     held = []
     chat.asked("hello")
     chat.page.route("**/messages", lambda route: held.append(route), times=1)
@@ -244,7 +246,7 @@ def test_a_second_enter_says_nothing_twice(chat, late):
     chat.field.press("Enter")
     arrive()
     expect(chat.field).to_have_value("")
-    # What had been sent by mistake would stand before this.
+    # A message sent by mistake would appear before this one.
     chat.asked("two")
     expect(chat.questions.locator(".content")).to_have_text(["hello", "one", "two"])
 

@@ -19,14 +19,14 @@ pytestmark = pytest.mark.browser
 
 
 def run_quietly(server) -> None:
-    """Serve until another thread closes the sockets, which the server's loop takes for an error."""
+    """Serve until another thread closes the sockets, which the server's loop treats as an error."""
     with suppress(OSError):
         server.run()
 
 
 @pytest.fixture
 def host(home) -> Iterator[str]:
-    """The address of an application that has settings of its own, and the chat at /apps/web-chat/."""
+    """The address of an application with settings of its own and the chat at /apps/web-chat/."""
     app = Flask("host")
     app.get("/prefs")(lambda: "<h1>The host's settings</h1>")
     manager = WebChatSessionManager(MockBackend(0.03), home / "sessions.json")

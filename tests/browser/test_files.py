@@ -202,7 +202,7 @@ def test_a_picture_without_javascript(serve, visit):
 
 def test_files_are_sent_alone_from_the_page_of_a_problem_too(serve, visit):
     chat = visit(serve("--backend", "mock", "--mock-delay", "0"))
-    chat.page.route("**/htmx*.js*", lambda route: route.abort())  # else there is no such page
+    chat.page.route("**/htmx*.js*", lambda route: route.abort())  # without a session there is no such page
     json = {"Accept": "application/json"}
     begun = chat.page.request.post(f"{chat.page.url}sessions", form={"temporary": "1"}, headers=json).json()
     url = f"{chat.page.url}sessions/{begun['session_id']}"

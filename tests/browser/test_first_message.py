@@ -1,4 +1,4 @@
-"""From the welcome to an answer that comes word by word, and on to the next question."""
+"""From the welcome page to an answer that streams word by word, and on to the next question."""
 
 from __future__ import annotations
 

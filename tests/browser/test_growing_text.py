@@ -1,4 +1,4 @@
-"""In the browser, a text that grew equals one that was rendered at once, down to its text nodes."""
+"""In the browser, a text that grew equals one rendered at once, down to its text nodes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ APPLY = """texts => texts.flatMap(steps => {
 
 
 def steps_of(text: str, cuts: list[int]) -> list[dict[str, str | None]]:
-    """What a page of a growing text is sent, and the HTML that it should have then."""
+    """The updates of a growing text for a page, and the HTML that it should have after each."""
     growing, done, tail, shown, steps = GrowingMarkdown(), "", "", 0, []
     for end in [*cuts, None]:
         growing.grow(text[:end], final=end is None)

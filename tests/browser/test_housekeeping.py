@@ -41,7 +41,9 @@ def renaming(chat, title):
 
 
 def next_event(name):
-    """A script after which `window.happened` is a promise: the next event of that name, once all others heard it."""
+    """A script that sets `window.happened` to a promise of the next event of that name, resolved after all other
+    listeners.
+    """
     event = f"(done) => addEventListener({name!r}, () => done(true), {{once: true}})"
     return f"void (window.happened = new Promise({event}))"
 
@@ -84,7 +86,7 @@ def test_a_name_that_is_being_typed_is_not_lost_to_news(chat):
     chat.page.evaluate(next_event("sessions"))
     other.asked("news")
     chat.page.evaluate("window.happened")
-    # A request of the list's would come before this one.
+    # A request of the list would come before this one.
     chat.page.evaluate("fetch('/healthz').then(() => true)")
     assert [url for url in asked if url.endswith("/healthz")]
     assert not [url for url in asked if "/sessions?" in url]
@@ -246,7 +248,7 @@ def test_what_happens_to_the_files_is_seen_at_once(chat, home):
 
 
 def test_what_is_still_being_read_for_the_search_comes_by_itself(chat, home):
-    """A great many words are in the folder that the search does not know yet."""
+    """The folder has a great many words that are not indexed yet."""
     folder = home / "server" / "web-chat-transcripts"
     line = json.dumps({"role": "user", "content": "pumpernickel " + "word " * 2000}) + "\n"
     for name in [path.stem for path in folder.glob("*.jsonl")]:

@@ -12,7 +12,7 @@ from tests.test_import_progress import held_up, many
 pytestmark = pytest.mark.browser
 
 SOME = re.compile(r"\b1\d\d sessions imported\.")
-"""The first batch has 100; what had been read behind it comes too."""
+"""The first batch has 100; what had been read beyond it is imported too."""
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.browser
 
 
 def tab_to(chat, target, key="Tab") -> None:
-    """Press Tab until the focus is there; a person would give up after thirty."""
+    """Press Tab until the focus is there; a person would give up after thirty times."""
     for _ in range(30):
         chat.page.keyboard.press(key)
         if target.evaluate("element => element === document.activeElement"):
@@ -149,7 +149,7 @@ def test_the_focus_stays_where_another_answer_arrives_in_the_middle_of_a_swap(se
     chat = visit(serve_model())
     chat.asked("hello there")
     options = chat.page.get_by_title("Model and system prompt of this session")
-    # As the models' names do, which the field below asks for: between the fragment's arrival and the end of its swap.
+    # As the models' names do, which the field below requests: between the fragment's arrival and the end of its swap.
     chat.page.evaluate("""() => new MutationObserver((changes, observer) => {
         observer.disconnect();
         htmx.swap({ text: "<option>late", target: "#controlsSaved", swap: "innerHTML", sourceElement: document.body });

@@ -31,7 +31,7 @@ def test_earlier_messages_come_when_they_are_scrolled_to_and_the_place_stays(cha
     expect(chat.page.get_by_role("link", name="Show earlier messages (100)")).to_have_count(1)
     chat.page.evaluate("scrollTo(0, 0)")
     expect(chat.messages).to_have_count(70)
-    assert 0 <= chat.box(mark)["top"] < 300  # not moved away by what came in above it
+    assert 0 <= chat.box(mark)["top"] < 300  # not moved away by what was inserted above it
     chat.page.evaluate("scrollTo(0, 0)")
     expect(chat.messages).to_have_count(120)
     texts = chat.texts()

@@ -1,4 +1,4 @@
-"""What a person asks to be remembered is answered at once, on the page, without the model."""
+"""Memory commands are answered at once, on the page, without the model."""
 
 from __future__ import annotations
 

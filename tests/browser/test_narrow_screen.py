@@ -1,4 +1,4 @@
-"""On a phone, 390 px wide: nothing scrolls sideways, and everything can be hit with a thumb."""
+"""On a phone, 390 px wide: nothing scrolls sideways, and everything can be tapped with a thumb."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def test_another_version_further_up_is_reached_with_a_finger(serve_model, model,
     chat.answered()
     fits(chat)
     can_be_hit(chat)
-    # What is seldom wanted still stands below the last message alone.
+    # Rarely used buttons are still shown below the last message only.
     expect(chat.answers.first.get_by_role("button", name="Go on from here in a new session")).to_be_hidden()
     chat.answers.first.get_by_role("button", name="Show the one before").tap()
     expect(chat.page.locator("article .content")).to_have_text(["hello", "one"])
@@ -141,7 +141,7 @@ def test_a_list_of_a_thousand_keeps_its_numbers_on_the_page(serve_model, model, 
     chat.field.fill("hello")
     chat.send_button.tap()
     chat.answered()
-    # A number stands outside of its line's box: what is kept free before it is what it has.
+    # A number is outside its line's box: it has only the space that is kept free before it.
     left = chat.answer.locator("li").last.bounding_box()["x"]
     assert left >= 60
 

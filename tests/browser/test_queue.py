@@ -1,4 +1,4 @@
-"""What a person sends while an answer is being written waits below it, and is sent when its turn comes."""
+"""A message sent while an answer is being written waits below it, and is sent when its turn comes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A page whose server went away says so, and finds its way back by itself."""
+"""A page whose server went away says so, and reconnects by itself."""
 
 from __future__ import annotations
 

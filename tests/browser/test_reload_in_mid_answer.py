@@ -1,4 +1,4 @@
-"""A page that is loaded anew while an answer is being written shows what there is and goes on."""
+"""A page that is reloaded while an answer is being written shows the text so far and goes on."""
 
 from __future__ import annotations
 

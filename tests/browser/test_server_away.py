@@ -15,7 +15,7 @@ QUICK = ("--backend", "mock", "--mock-delay", "0")
 
 
 def again(serve, server, *options):
-    """The same server anew, on its old port."""
+    """The same server, restarted on its old port."""
     return serve(*(options or QUICK), "--port", str(urlsplit(server.url).port))
 
 

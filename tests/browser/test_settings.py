@@ -17,7 +17,7 @@ SETTINGS = "/apps/settings/"
 
 @pytest.fixture
 def serve_mock(serve, home):
-    """Starts a chat that the mock answers because that was saved: on the page it can be changed."""
+    """Starts a chat that uses the mock because the saved settings say so, so it can be changed on the page."""
     config.save(documents_of(home), {"backend": "mock"})
     return lambda: serve("--mock-delay", "0")
 

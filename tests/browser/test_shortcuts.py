@@ -76,7 +76,7 @@ LISTED_AT_ONCE = """document.addEventListener("DOMContentLoaded", () => {
   const key = { key: "/", ctrlKey: true, bubbles: true, cancelable: true };
   document.body.dispatchEvent(new KeyboardEvent("keydown", key));
 });"""
-"""The first thing after the page's scripts: before its first frame, with which the browser moves the focus."""
+"""The first thing after the page's scripts: before its first frame, in which the browser moves the focus."""
 
 
 def test_the_list_of_shortcuts_is_shown_by_key_and_by_mouse(serve, visit):
@@ -123,6 +123,6 @@ def test_escape_in_the_search_closes_the_sessions_whatever_the_browser_does_with
     chat = visit(serve()).ready()
     chat.open_sessions()
     chat.page.locator("#sessionSearch").fill("apples")
-    # A key that the browser itself does nothing with.
+    # A key that the browser itself does not use.
     chat.page.locator("#sessionSearch").dispatch_event("keydown", {"key": "Escape"})
     expect(chat.panel).to_be_hidden()

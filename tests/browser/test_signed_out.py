@@ -1,4 +1,4 @@
-"""A host's expired sign-in: its page is never taken for an answer, and unsent text stays."""
+"""A host's expired sign-in: its page is never mistaken for an answer, and unsent text stays."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LOGIN = (
 
 
 class Host:
-    """An application with the chat at /chat/ that lets in whoever has signed in; `refuse` is what it does else."""
+    """An application with the chat at /chat/ that admits whoever has signed in; `refuse` answers everybody else."""
 
     def __init__(self, manager: WebChatSessionManager) -> None:
         self.is_signed_in = True
@@ -44,7 +44,7 @@ class Host:
 
 @pytest.fixture
 def host(home, troubles) -> Iterator[Host]:
-    troubles.origins.add("https://sign-in.example")  # which a browser is told to ask, and does not
+    troubles.origins.add("https://sign-in.example")  # which a browser is told to request, and does not
     manager = WebChatSessionManager(MockBackend(0), home / "sessions.json")
     host = Host(manager)
     yield host
@@ -140,7 +140,7 @@ def test_who_is_signed_in_again_is_not_told_late_of_having_been_out(chat, host):
     asked, goes_on, answered = threading.Event(), threading.Event(), threading.Event()
 
     def slowly() -> Response:
-        if request.method == "HEAD":  # with which the page finds out who answers in the chat's place
+        if request.method == "HEAD":  # with which the page finds out who responds in place of the chat
             asked.set()
             goes_on.wait(10)
         return redirect("https://sign-in.example/")

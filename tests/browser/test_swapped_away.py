@@ -21,7 +21,7 @@ def chat(serve, visit):
 
 @pytest.fixture
 def edit(chat):
-    """The link below the question, while it is pressed and the chat comes anew."""
+    """The link below the question, pressed while the chat is replaced."""
     edit = chat.questions.first.get_by_role("link", name="Edit")
     edit.hover()
     chat.page.mouse.down()

@@ -78,7 +78,7 @@ def test_a_page_that_comes_back_is_told_of_the_end(chat):
     chat.asked("about kettles")
     chat.field.fill(f"half a {MARK}")
     chat.page.route("**/events?*", lambda route: route.abort())
-    chat.page.evaluate("dispatchEvent(new Event('online'))")  # the stream is given up, and begun again
+    chat.page.evaluate("dispatchEvent(new Event('online'))")  # the stream is closed and opened again
     chat.page.request.post(f"{chat.page.url}/end", headers={"Accept": "application/json"})
     chat.page.unroute("**/events?*")
     expect(chat.page.get_by_role("heading", name="This temporary chat has ended")).to_be_visible(timeout=15_000)
@@ -114,7 +114,7 @@ def test_files_that_were_chosen_stay_when_it_ends_elsewhere(chat, way):
     chat.asked("about kettles")
     chat.page.set_input_files("#files", [NOTES])
     chat.field.fill(f"Half a {MARK}")
-    if way == "a message":  # the page has not been told
+    if way == "a message":  # the page does not know yet
         chat.page.route("**/events?*", lambda route: route.abort())
         chat.page.evaluate("dispatchEvent(new Event('online'))")
     chat.page.request.post(f"{chat.page.url}/delete", headers={"Accept": "application/json"})

@@ -1,4 +1,4 @@
-"""A terminal and a page on the same session: each shows what is said in the other as it grows."""
+"""A terminal and a page on the same session: each shows the other's messages as they grow."""
 
 from __future__ import annotations
 

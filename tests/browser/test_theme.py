@@ -1,4 +1,4 @@
-"""Dark, light, or as the system has it: chosen on the settings page, without a flash of the other one."""
+"""Dark, light, or the system's choice: set on the settings page, without a flash of the other one."""
 
 from __future__ import annotations
 

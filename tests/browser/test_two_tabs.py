@@ -101,7 +101,7 @@ def test_a_message_is_changed_while_another_tab_writes(serve, visit, home):
     other.asked("plums")
     expect(chat.questions).to_have_count(2)
     expect(chat.page.get_by_label("Your message")).to_have_value("pears")
-    # What came meanwhile was seen, so it is no reason to refuse the change.
+    # The new messages were seen, so they are no reason to refuse the change.
     chat.page.locator("form.edit").get_by_role("button", name="Send").click()
     expect(chat.page.locator("article .content")).to_have_text(["pears", "Mock response to: pears"])
     # The other tab follows, to the same branch.
@@ -110,7 +110,7 @@ def test_a_message_is_changed_while_another_tab_writes(serve, visit, home):
 
 @pytest.fixture
 def cut_off(serve, visit, home):
-    """A tab that hears of nothing, and another one that has just written."""
+    """A tab that is not updated, and another one that has just written."""
     sessions_from_before(home, "apples")
     chat = visit(serve("--backend", "mock", "--mock-delay", "0"), "/").ready()
     chat.page.route("**/events*", lambda route: route.abort())

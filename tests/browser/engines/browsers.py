@@ -27,7 +27,7 @@ Options = TypeVar("Options", bound=ArgOptions)
 START = 60.0
 """Seconds that a browser may take to start, or to load a page, on a busy machine."""
 SCRIPT = 5.0
-"""Seconds until a script that WebKit does not answer is given up."""
+"""Seconds after which a script without a response from WebKit is abandoned."""
 PREFERENCES = {
     "app.normandy.enabled": False,
     "app.update.auto": False,
@@ -88,7 +88,7 @@ def webkit(*, javascript: bool = True) -> Iterator[WebDriver]:
 
 
 class _Connection(RemoteConnection):
-    """A script that meets a page which is just going away is never answered by WebKit: it is given up."""
+    """WebKit never responds to a script that hits a page which is being unloaded, so it is abandoned."""
 
     def execute(self, command: str, params: dict[str, Any]) -> Any:
         self.client_config.timeout = SCRIPT if command == Command.W3C_EXECUTE_SCRIPT else START
@@ -97,7 +97,7 @@ class _Connection(RemoteConnection):
 
 @contextmanager
 def _display() -> Iterator[str]:
-    """An X server of its own, on a number that is free; its screen is never seen."""
+    """An X server of its own, on a free display number; nobody sees its screen."""
     reading, writing = os.pipe()
     command = ["Xvfb", "-displayfd", str(writing), "-screen", "0", "1400x1000x24", "-nolisten", "tcp"]
     with _running(command, pass_fds=(writing,)), open(reading) as number:
@@ -116,7 +116,7 @@ def _running(command: list[str], pass_fds: tuple[int, ...] = ()) -> Iterator[sub
 
 def _options(options: Options, javascript: bool) -> Options:
     if not javascript:
-        # The answer's frame loads for as long as the answer takes: what a test waits for, it waits for itself.
+        # The answer's frame loads as long as the answer takes, so each test waits for what it needs.
         options.page_load_strategy = "none"
     return options
 

@@ -1,4 +1,4 @@
-"""The engines beside Chromium, each started once, and a tab in the one that a test is for."""
+"""The engines besides Chromium, each started once, and a tab in the one under test."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ Visit = Callable[..., Tab]
 
 @pytest.fixture
 def visit(driver: WebDriver) -> Iterator[Visit]:
-    """Opens a server's page in the engine. Each server has a port, so an origin and a storage, of its own."""
+    """Opens a server's page in the engine. Each server has its own port, and so its own origin and storage."""
 
     def opened(server: Server, path: str = "/") -> Tab:
         return Tab(driver, server.url).open(path)

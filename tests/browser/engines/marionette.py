@@ -42,7 +42,7 @@ class Marionette:
         self._read()  # its greeting
 
     def execute(self, command: str, params: dict[str, Any]) -> dict[str, Any]:
-        """Run one of Selenium's commands; the answer is in the form that its HTTP connection gives."""
+        """Run one of Selenium's commands; the result has the form of its HTTP connection's."""
         self._count += 1
         message = json.dumps([0, self._count, COMMANDS[command], _parameters(command, params)]).encode()
         self._socket.sendall(b"%d:%s" % (len(message), message))

@@ -38,7 +38,7 @@ class Tab:
         return self.driver.execute_script(f"return {expression}", *arguments)
 
     def until(self, expression: str, *arguments: Any) -> None:
-        """Wait until a script's expression is true. A page that is just going away is asked again."""
+        """Wait until a script's expression is true. A page that is being unloaded is asked again."""
         wait = WebDriverWait(self.driver, PATIENCE, 0.03, [WebDriverException, HTTPError])
         try:
             wait.until(lambda _: self.script(f"Boolean({expression})", *arguments))
@@ -46,7 +46,7 @@ class Tab:
             raise AssertionError(f"never came true: {expression} {arguments}\n{self._shown()}") from error
 
     def until_there(self, css: str, text: str = "", count: int | None = None) -> None:
-        """Wait until there is a match that has this text, or just so many of them."""
+        """Wait until there is a match that has this text, or exactly that many matches."""
         found = "[...document.querySelectorAll(arguments[0])].filter((e) => e.textContent.includes(arguments[1]))"
         self.until(f"{found}.length" if count is None else f"{found}.length === arguments[2]", css, text, count)
 
@@ -59,7 +59,7 @@ class Tab:
         return self.driver.find_elements(By.CSS_SELECTOR, css)[-1]
 
     def click(self, css: str) -> None:
-        """Click on the last match, once it is to be seen. One that is swapped away meanwhile is looked for again."""
+        """Click on the last match once it is visible. If it is swapped away meanwhile, find it again."""
         wait = WebDriverWait(self.driver, PATIENCE, 0.03, [StaleElementReferenceException])
 
         def clicked(_: WebDriver) -> bool:
@@ -76,7 +76,7 @@ class Tab:
         self.element("#files").send_keys(str(path))
 
     def ready(self) -> None:
-        """Wait until htmx has taken over the message form: before, it is sent as without a script."""
+        """Wait until htmx has taken over the message form; before that, it is submitted as without a script."""
         self.until_there("form.field[data-htmx-powered]")
 
     def ask(self, text: str) -> None:

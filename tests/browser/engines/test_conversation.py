@@ -168,12 +168,12 @@ def test_chosen_files_go_with_a_message(serve, visit, tmp_path):
 
 
 def hover(tab, css: str) -> None:
-    """What lies below a message is to be seen while the pointer is over it."""
+    """A message's footer is visible while the pointer is over it."""
     ActionChains(tab.driver).move_to_element(tab.element(css)).perform()
 
 
 def pasted(tab) -> str:
-    """What the clipboard has, as a person finds out."""
+    """The clipboard's content, found out by pasting."""
     tab.type(FIELD, Keys.CONTROL + "v" + Keys.NULL)
     tab.until("document.getElementById('messageInput').value")
     return tab.value(FIELD)
