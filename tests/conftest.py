@@ -1,4 +1,4 @@
-"""What the tests share: a chat over a scripted backend, its pages as a person reads them, and real servers."""
+"""Shared fixtures: a chat over a scripted backend, its pages as a person reads them, and real servers."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ settings.register_profile("any machine", settings(), deadline=None, suppress_hea
 settings.load_profile("any machine")
 IN_MEMORY = Path("/dev/shm")
 ENOUGH = 4 * 2**30
-"""Bytes that must be free there: twice those of a whole run."""
+"""Bytes that must be free there: twice what a whole run uses."""
 LONGEST_FIRST = ("test_two_servers.py", "test_postgres.py", "test_database.py", "test_people_command.py")
-"""The slowest modules, which start first: started last, everything would wait for them."""
+"""The slowest modules start first; if they started last, everything would wait for them."""
 
-# A disk takes milliseconds for each file that is written for good, and tests write tens of thousands.
+# A disk takes milliseconds for each synced file, and tests write tens of thousands.
 if "TMPDIR" not in os.environ and IN_MEMORY.is_dir() and shutil.disk_usage(IN_MEMORY).free > ENOUGH:
     os.environ["TMPDIR"] = tempfile.tempdir = str(IN_MEMORY)
 
@@ -106,13 +106,13 @@ def _log_of_commands_ends_with_them() -> Iterator[None]:
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    """A folder of this test's own for all files."""
+    """A folder for all files of this test."""
     return tmp_path / "home"
 
 
 @pytest.fixture(params=["files", "memory", "postgres", "with temporary"])
 def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Storage]:
-    """An empty storage, in each engine; the last one is the first with temporary sessions."""
+    """An empty storage, in each engine; the last is the first engine with temporary sessions added."""
     if request.param == "postgres":
         place = request.getfixturevalue("database")
     else:
@@ -125,7 +125,7 @@ def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Storage]
 
 @pytest.fixture
 def backend() -> ScriptedBackend:
-    """Answers what the test puts into its script, else repeats the message."""
+    """Answers with the test's script, or else repeats the message."""
     return ScriptedBackend()
 
 
@@ -285,7 +285,7 @@ def preloaded() -> Iterator[Preloaded]:
 def serve(home: Path, preloaded: Preloaded) -> Iterator[Callable[..., Server]]:
     """Starts real servers on this test's folder, and ends them with the test.
 
-    With `afresh` the process is started by the command itself, for tests of its command line or environment.
+    With `afresh` the command itself is started, for tests of its command line or environment.
     """
     started: list[Server] = []
 

@@ -1,4 +1,4 @@
-"""A conversation with all that a transcript can have without parts, written the same way each time it is run."""
+"""A conversation with everything that a transcript can have except parts, written identically in each run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WAIT = object()
 
 
 class Played:
-    """The steps of one answer; at WAIT it waits to be stopped."""
+    """The steps of one answer; at WAIT it waits for a stop."""
 
     def __init__(self, steps: list[Any]) -> None:
         self._steps, self._over = steps, threading.Event()
@@ -59,7 +59,7 @@ class Backend:
 
 
 def write(home: Path) -> None:
-    """Write it into `home`; ids are counted, and the time is always the same."""
+    """Write it into `home`, with consecutive ids and a constant time."""
     numbers = itertools.count(1)
     with patch.object(secrets, "token_hex", lambda size=None: f"{next(numbers):016x}"):
         _write(home)

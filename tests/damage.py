@@ -27,7 +27,7 @@ LEFT_BEHIND = ({"id": "a2", "parent": "q2", "started_at": "2026-01-02T00:00:00+0
 
 
 def make(home: Path) -> None:
-    """Two sessions, the second with an answer that its server did not end; a memory, settings, an order."""
+    """Two sessions, the second with an answer whose server died; a memory, settings, an order."""
     (home / FOLDER / "replies").mkdir(parents=True, mode=0o700)
     write(home / REGISTRY, [record("first", "Apples"), record("second", "Pears", is_active=True)])
     lines(home / TRANSCRIPT, *MESSAGES)
@@ -46,7 +46,7 @@ def record(session_id: str, description: str, **more: Any) -> dict[str, Any]:
 
 
 def write(path: Path, value: object) -> None:
-    """JSON in a file, a list's items on a line each."""
+    """Write JSON to a file, each item of a list on a line."""
     items = ",\n".join(json.dumps(item) for item in value) if isinstance(value, list) else ""
     path.write_text(f"[\n{items}\n]\n" if isinstance(value, list) else json.dumps(value))
 
@@ -56,17 +56,17 @@ def lines(path: Path, *records: Mapping[str, Any]) -> None:
 
 
 Harm = Callable[[Path, Path], None]
-"""Does it to the file; the second path is a file outside of the store."""
+"""Damages the file; the second path is a file outside the store."""
 
 
 @dataclass(frozen=True)
 class Damage:
-    """One damage of one file. opens: whether every page can be shown as usual; else some say what is wrong (507).
+    """One kind of damage to one file. opens: whether every page can be shown as usual; else some report the problem
+    (507).
 
-    sent: the status of a message that begins a session, and of one in each of the two. shown: texts that must still be
-    found on the pages.
-    kept: "copy" where the file's bytes must lie beside it after a write, "prefix" where they must still begin the file,
-    "" where they are derived data or no bytes at all.
+    sent: the status of a message that starts a session, and of one in each of the two. shown: texts that must still be
+    found on the pages. kept: "copy" if a copy of the file must exist beside it after a write, "prefix" if the file must
+    still begin with the same bytes, "" for derived data or no bytes at all.
     """
 
     name: str
@@ -78,7 +78,7 @@ class Damage:
     kept: str = ""
 
 
-# What can be done to any file
+# Damage possible to any file
 
 
 def content(data: bytes) -> Harm:
@@ -114,7 +114,7 @@ def dangling_link(path: Path, outside: Path) -> None:
 
 
 def link_to_folder(path: Path, outside: Path) -> None:
-    """The folder lies outside, with all that was in it, and a link leads there."""
+    """The folder and its contents are moved outside, with a link to it."""
     path.rename(outside.parent / "folder")
     path.symlink_to(outside.parent / "folder")
 
@@ -151,7 +151,7 @@ def _put(path: Path, data: bytes) -> None:
     path.write_bytes(data)
 
 
-# What can be done to each
+# Damage specific to each file
 
 ALL = Damage.shown
 NO_ROWS, NO_FIRST, NO_SECOND = (200, 404, 404), (200, 404, 200), (200, 200, 404)
@@ -300,7 +300,7 @@ def _others() -> list[Damage]:
 
 
 def _strange(file: str, **more: Any) -> list[Damage]:
-    """What may lie in a file's place that is no file."""
+    """Things other than a file in a file's place."""
     kinds = {"a link out": link, "a link to nothing": dangling_link, "a folder": folder, "a pipe": pipe}
     return [Damage(f"{name} in its place", file, harm, **more) for name, harm in kinds.items()]
 

@@ -17,7 +17,7 @@ from bench.postgres import free_port as free_port
 
 @contextmanager
 def server(settings: Mapping[str, str] | None = None, admits: str = "") -> Iterator[Server]:
-    """A cluster that is running, for a block. `admits` is a network that it lets in as well."""
+    """A running cluster, for a block. `admits` is a network that it admits as well."""
     try:
         with cluster(settings, admits) as running:
             yield running
@@ -39,7 +39,7 @@ def replica_of(primary: Server) -> Iterator[Server]:
 
 
 def execute(running: Server, statement: str) -> list[tuple[object, ...]]:
-    """Run one statement; gives its rows."""
+    """Run one statement; returns its rows."""
     import psycopg
 
     with psycopg.connect(running.url(), autocommit=True) as connection:
@@ -49,13 +49,13 @@ def execute(running: Server, statement: str) -> list[tuple[object, ...]]:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Server]:
-    """One for all tests of a process."""
+    """One cluster for all tests of a process."""
     with server() as running:
         import psycopg
 
         from webchat.storage.postgres.schema import migrate
 
-        # Each test gets a copy of a database that has the tables.
+        # Each test gets a copy of a database with the tables.
         with psycopg.connect(running.url(), autocommit=True) as connection:
             connection.execute("CREATE DATABASE made")
         with psycopg.connect(running.url("made"), autocommit=True) as connection:
@@ -65,7 +65,7 @@ def postgres() -> Iterator[Server]:
 
 @pytest.fixture
 def database(postgres: Server) -> str:
-    """The address of a database of the test's own, with tables and nothing in them."""
+    """The address of a database for this test, with empty tables."""
     return database_in(postgres)
 
 

@@ -1,4 +1,4 @@
-"""A small OpenID Connect provider, which signs in whoever a test names, without asking."""
+"""A small OpenID Connect provider that signs in whomever a test names, without asking."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ CLIENT, SECRET = "chat", "a-secret-of-many-characters"
 
 
 class IdentityProvider:
-    """Listens on loopback while it is entered. `email` is who signs in next; `signed_in` counts how often that was."""
+    """A context manager that listens on loopback. `email` is who signs in next; `signed_in` counts the sign-ins."""
 
     def __init__(self, folder: Path) -> None:
-        """Its key is made in that folder."""
+        """Creates its key in that folder."""
         self._key = folder / "provider.key"
         subprocess.run(["openssl", "genrsa", "-out", self._key, "2048"], check=True, capture_output=True)
         modulus = subprocess.run(
@@ -62,7 +62,7 @@ class IdentityProvider:
         return f"{asked['redirect_uri']}?{urlencode({'code': code, 'state': asked['state']})}"
 
     def token(self, form: dict[str, str], authorization: str) -> dict[str, object] | None:
-        """What a code is exchanged for, once; None for a wrong code or secret."""
+        """The tokens for a code, once; None for a wrong code or secret."""
         known = base64.b64encode(f"{CLIENT}:{SECRET}".encode()).decode()
         nonce = self._nonces.pop(form.get("code", ""), None)
         if nonce is None or authorization != f"Basic {known}":
@@ -112,6 +112,6 @@ def _handler_for(provider: IdentityProvider) -> type[BaseHTTPRequestHandler]:
             self.wfile.write(data)
 
         def log_message(self, *_: object) -> None:
-            """Nothing is said on the terminal."""
+            """Print nothing."""
 
     return Handler

@@ -30,7 +30,7 @@ def make_certificate(folder: Path) -> None:
 
 @pytest.fixture
 def nginx(tmp_path):
-    """Runs nginx with a `server` block of the page, made to fit this machine; gives its address."""
+    """Runs nginx with a `server` block of the page, adapted to this machine; returns its address."""
     program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
     if program is None:
         pytest.fail("nginx is missing") if os.environ.get("CI") else pytest.skip("there is no nginx here")

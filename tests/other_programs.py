@@ -36,7 +36,7 @@ class Programs:
 
     @staticmethod
     def replace(path: Path, text: str) -> None:
-        """As it does: the old file is copied to `.backup`, and a new one renamed into its place."""
+        """Like the program: the old file is copied to `.backup`, and a new one renamed into its place."""
         if path.exists():
             path.with_name(path.name + ".backup").write_bytes(path.read_bytes())
         new = path.with_name(f".{path.stem}_new.tmp")
@@ -108,9 +108,9 @@ def codex_rows(programs: Programs) -> list[Row]:
 
 
 def everything(folder: Path) -> dict[str, tuple[object, ...]]:
-    """All that can be seen of a folder from outside, times of the last access among it."""
+    """Everything observable about a folder from outside, including access times."""
     found: dict[str, tuple[object, ...]] = {}
-    # All states come first: what reads the files here is this test.
+    # All states first, because reading the files here is this test's own access.
     paths = [folder, *sorted(folder.rglob("*"))]
     for path in paths:
         state = os.lstat(path)

@@ -9,7 +9,7 @@ import zlib
 import pytest
 
 SECRET = b"52.5163N 13.3777E"
-"""Said in every place of a picture that can say something beside what it shows."""
+"""Written to every place of a picture that can hold metadata."""
 
 
 def chunk(kind: bytes, body: bytes) -> bytes:
@@ -25,7 +25,7 @@ def png(width: int = 3, height: int = 2, *more: bytes, colour: bytes = b"\xd0\x4
 
 
 def exif(orientation: int = 6) -> bytes:
-    """EXIF data with an orientation and a place, as cameras write it."""
+    """EXIF data with an orientation and a location, as cameras write it."""
     image = pytest.importorskip("PIL.Image")
     data = image.Exif()
     data[0x0112] = orientation
@@ -35,7 +35,7 @@ def exif(orientation: int = 6) -> bytes:
 
 
 def photo(kind: str, **more: object) -> bytes:
-    """A picture made by Pillow, of several colours, so that nothing can be lost unseen."""
+    """A picture made by Pillow, with several colours, so that any loss is visible."""
     image = pytest.importorskip("PIL.Image")
     made = image.linear_gradient("L").resize((40, 24)).convert("RGB")
     if kind == "GIF":
@@ -46,7 +46,7 @@ def photo(kind: str, **more: object) -> bytes:
 
 
 def telling(kind: str, orientation: int = 6) -> bytes:
-    """A photo that tells its place wherever it can."""
+    """A photo with its location in every possible place."""
     if kind == "GIF":
         data = photo(kind, comment=SECRET, loop=0, save_all=True, append_images=[], duration=100)
         xmp = b"\x21\xff\x0bXMP DataXMP" + bytes((len(SECRET),)) + SECRET + b"\0"
@@ -71,7 +71,7 @@ def profile() -> bytes:
 
 
 def pixels(data: bytes) -> tuple[object, ...]:
-    """What a picture shows: its pixels, frame by frame, how it is turned, and its colours' profile."""
+    """What a picture shows: its pixels frame by frame, its orientation and its colour profile."""
     image = pytest.importorskip("PIL.Image")
     sequence = pytest.importorskip("PIL.ImageSequence")
     with image.open(io.BytesIO(data)) as opened:

@@ -1,7 +1,7 @@
-"""`webchat` commands in processes of their own that have the program loaded: forks of one process that loads it once.
+"""Runs `webchat` commands as forks of one process that has loaded the program.
 
-Loading takes most of a start's time, and a whole run starts hundreds of servers. Only the process list tells the
-difference: it shows the first process's command line and environment. The interpreter is that one's, too.
+Loading takes most of a start's time, and a whole run starts hundreds of servers. Only the process list shows the
+difference: it has the first process's command line and environment. The interpreter is also that one's.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import Any, TextIO
 from tests.processes import ROOT
 
 LARGEST = 2**18
-"""Bytes of a request, arguments and environment; more cannot be sent in one packet either."""
+"""The most bytes of a request (arguments and environment); a packet cannot be larger either."""
 
 
 class Preloaded:
@@ -49,7 +49,7 @@ class Preloaded:
 
 
 class ForkedProcess:
-    """One command; what of subprocess.Popen the tests use."""
+    """One command, with the part of subprocess.Popen's interface that the tests use."""
 
     def __init__(self, address: str, arguments: Sequence[str], env: Mapping[str, str]) -> None:
         self._keeper = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -71,7 +71,7 @@ class ForkedProcess:
         return None
 
     def wait(self, timeout: float | None = None) -> int:
-        """Wait for its end, in seconds at most: the exit code, minus a signal's number. Raises TimeoutError."""
+        """Wait that many seconds at most; returns the exit code, negative for a signal. Raises TimeoutError."""
         if self.returncode is None:
             self._keeper.settimeout(timeout)
             try:
@@ -98,13 +98,13 @@ class ForkedProcess:
 
 
 def _fork_on_demand(address: str) -> Any:
-    """The program's `main`, returned in each process that shall run it, with its arguments, environment and output."""
+    """Returns, in each forked process, the program's `main` with its arguments, environment and output."""
     for module in ("app", "serving.server", "backends.mock", "backends.openai.stream", "backends.local"):
         import_module(f"webchat.{module}")
     from webchat.cli import main
 
     gc.freeze()
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for a keeper
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the keeper process
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listening:
         listening.bind(address)
         listening.listen()
@@ -125,8 +125,8 @@ def _fork_on_demand(address: str) -> Any:
 
 
 def _keep(pid: int, teller: socket.socket, outputs: list[int]) -> None:
-    """Tell the process's number and, when it has ended, its exit code. Does not return."""
-    for output in (1, 2, *outputs):  # else who reads them would wait for this process, too
+    """Report the process's id and, when it has ended, its exit code. Does not return."""
+    for output in (1, 2, *outputs):  # otherwise their reader would wait for this process, too
         os.close(output)
     with suppress(BrokenPipeError):
         teller.sendall(b"%d" % pid)

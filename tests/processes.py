@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent
 
 @contextmanager
 def another_process(code: str, *arguments: object) -> Iterator[subprocess.Popen[str]]:
-    """Run `code`, whose sys.argv[1:] are the arguments. It is killed at last."""
+    """Run `code`, whose sys.argv[1:] are the arguments. It is killed at the end."""
     command = [sys.executable, "-u", "-c", textwrap.dedent(code), *map(str, arguments)]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with subprocess.Popen(command, text=True, cwd=ROOT, **pipes) as process:
@@ -25,7 +25,7 @@ def another_process(code: str, *arguments: object) -> Iterator[subprocess.Popen[
 
 
 def run_in_another_process(code: str, *arguments: object) -> str:
-    """Run `code` to its end and give what it printed; it must end well."""
+    """Run `code` to its end and return what it printed; it must succeed."""
     with another_process(code, *arguments) as process:
         output, errors = process.communicate(timeout=60)
         assert process.returncode == 0, errors
@@ -41,7 +41,7 @@ def says(process: subprocess.Popen[str]) -> str:
 
 
 def tell(process: subprocess.Popen[str], line: str = "go") -> None:
-    """Give the process a line to read."""
+    """Write a line to the process's input."""
     assert process.stdin is not None
     process.stdin.write(line + "\n")
     process.stdin.flush()

@@ -1,4 +1,4 @@
-"""A pseudo-terminal with a command in it, as a person sees it and types."""
+"""A pseudo-terminal that runs a command, with a person's view and typing."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.reading import until
 
 
 class Screen(pyte.Screen):
-    """A terminal's screen; it answers where its cursor is."""
+    """A terminal's screen; it reports its cursor position."""
 
     answers: Callable[[str], None] = staticmethod(lambda data: None)
 
@@ -27,7 +27,7 @@ class Screen(pyte.Screen):
 
 
 class Typing:
-    """A command in a real pseudo-terminal: what a person types, and what stands on the screen."""
+    """A command in a real pseudo-terminal: what a person types, and what is on the screen."""
 
     def __init__(self, command: Sequence[str], columns: int = 80, lines: int = 60, **env: str) -> None:
         self._master, slave = os.openpty()
@@ -61,7 +61,7 @@ class Typing:
 
     @property
     def text(self) -> str:
-        """What stands on the screen."""
+        """What is on the screen."""
         return "\n".join(line.rstrip() for line in self.screen.display).strip()
 
     def types(self, text: str) -> None:
@@ -72,14 +72,14 @@ class Typing:
         self._write(f"{line}\r")
 
     def until(self, *texts: str) -> None:
-        """Wait until all of this stands on the screen."""
+        """Wait until all of this is on the screen."""
         try:
             until(lambda: all(text in self.text for text in texts), patience=30)
         except AssertionError:
             raise AssertionError(f"{texts} not in:\n{self.text}") from None
 
     def end(self) -> int:
-        """Wait for its end: the exit code."""
+        """Wait for its end; returns the exit code."""
         code = self.process.wait(timeout=30)
         self._reader.join(timeout=5)
         return code

@@ -21,7 +21,7 @@ class Whole(FlaskClient):
 
 
 def snapshot(folder: Path) -> dict[str, bytes | None]:
-    """All that is below a folder: each file's bytes, None for a folder."""
+    """Everything below a folder: each file's bytes, None for a folder."""
     return {
         str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None
         for path in sorted(folder.rglob("*"))
@@ -29,7 +29,7 @@ def snapshot(folder: Path) -> dict[str, bytes | None]:
 
 
 def until(condition: Callable[[], object], patience: float = 10) -> None:
-    """Return once the condition holds; fails after `patience` seconds."""
+    """Return once the condition holds; fail after `patience` seconds."""
     deadline = time.monotonic() + patience
     while not condition():
         assert time.monotonic() < deadline, "it never came to this"
@@ -38,7 +38,7 @@ def until(condition: Callable[[], object], patience: float = 10) -> None:
 
 @dataclass(frozen=True)
 class SentEvent:
-    """One Server-Sent Event; `comment` where it is none."""
+    """One Server-Sent Event, or a `comment`."""
 
     name: str = "message"
     data: str = ""
@@ -47,7 +47,7 @@ class SentEvent:
 
 
 def parse_events(text: str) -> list[SentEvent]:
-    """The whole events of a stream, split as browsers split it: at CR and LF only."""
+    """The complete events of a stream, split as browsers split it: at CR and LF only."""
     blocks = re.split(r"\n\n", re.sub(r"\r\n?", "\n", text))
     return [_event(block) for block in blocks[:-1]]
 

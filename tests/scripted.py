@@ -16,10 +16,10 @@ Step = Piece | Exception | threading.Event
 class ScriptedBackend:
     """Each call of `send_message` plays the next script; without one it says "You said: …".
 
-    A script's steps: a piece is given; an exception is raised; a threading.Event is waited for. `asked` has what was
-    sent, `shown` the pictures that came with it, `histories` what each resume brought, `calls` the names of all calls
-    in their order, `chosen` the answers to questions, and `has_chosen` is set by each of them. `eyes` is whether it
-    sees pictures.
+    A script's steps: a piece is yielded; an exception is raised; a threading.Event is waited for. `asked` has the
+    messages sent, `shown` their pictures, `histories` the history of each resume, `calls` the names of all calls in
+    order, `chosen` the answers to questions, and `has_chosen` is set by each of them. `eyes` is whether it sees
+    pictures.
     """
 
     label = "Scripted"
@@ -77,7 +77,7 @@ class ScriptedBackend:
 
 
 class ScriptedReply:
-    """The answer of one script; `cancel` ends it, also in a pause."""
+    """The answer of one script; `cancel` ends it, even during a pause."""
 
     def __init__(self, steps: list[Step], cancelled: threading.Event) -> None:
         self._steps, self._cancelled = steps, cancelled

@@ -26,13 +26,13 @@ EVENT_STREAM = {"Content-Type": "text/event-stream"}
 PATIENCE = 10.0
 
 Step = Any
-"""str: a piece of text; dict: a JSON event; bytes: as they are; float: a pause in seconds; threading.Event: wait until
-it is set; SILENCE: say nothing until the client hangs up."""
+"""str: a piece of text; dict: a JSON event; bytes: sent unchanged; float: a pause in seconds; threading.Event: wait
+until it is set; SILENCE: send nothing until the client hangs up."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What the server does with one request. `ends` is "whole", "cut" (closed at once) or "reset"."""
+    """The response to one request. `ends` is "whole", "cut" (closed at once) or "reset"."""
 
     steps: Sequence[Step] = ()
     status: int = 200
@@ -78,7 +78,7 @@ def ended(finish: str = "stop") -> dict[str, Any]:
 
 @dataclass
 class Request:
-    """What a client sent; `gone` is set when it hung up before the answer's end."""
+    """A client's request; `gone` is set if it hung up before the answer's end."""
 
     method: str
     path: str
@@ -97,7 +97,7 @@ class ScriptedServer:
         self.models = ["scripted-model"]
         self.models_answer: Answer | None = None
         self.facts: dict[str, Any] = {}
-        """What is told at addresses beside the API's, by path: an answer, or JSON."""
+        """The responses at other paths than the API's: an Answer, or JSON."""
         self.default = says("Hello", " there.")
         self.requests: list[Request] = []
         self.closing = threading.Event()
@@ -124,7 +124,7 @@ class ScriptedServer:
 
     @property
     def questions(self) -> list[Any]:
-        """The bodies of the chat completions asked for so far."""
+        """The bodies of the chat completion requests so far."""
         return [request.body for request in self.requests if request.path.endswith("/chat/completions")]
 
     def script(self, *answers: Answer) -> None:
@@ -135,7 +135,7 @@ class ScriptedServer:
         self._answers.clear()
 
     def next_request(self) -> Request:
-        """Waits for the next request that no call before has returned."""
+        """Waits for the next request that no earlier call has returned."""
         return self._arrived.get(timeout=PATIENCE)
 
     def answer_to(self, request: Request) -> Answer:
@@ -160,11 +160,11 @@ class _Listener(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
 
     def shutdown_request(self, request: Any) -> None:
-        """Close without the polite half: an answer that is cut or reset says nothing first."""
+        """Close without a shutdown, which an answer that is cut or reset must not send."""
         self.close_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that hangs up is what these tests are about, not an error."""
+        """Clients that hang up are expected here, not an error."""
 
 
 class _Gone(Exception):
@@ -228,7 +228,10 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(b"%x\r\n%s\r\n" % (len(content), content) if chunked else content)
 
     def _wait(self, reason: threading.Event, seconds: float) -> None:
-        """Until `reason`, the time or the server's end, whichever is first. Raises _Gone when the client hangs up."""
+        """Wait until `reason`, the time or the server's end, whichever is first.
+
+        Raises _Gone if the client hangs up.
+        """
         deadline = time.monotonic() + seconds
         while (left := deadline - time.monotonic()) > 0 and not reason.is_set():
             if self.server.script.closing.is_set():

@@ -12,8 +12,8 @@ PACKAGE = Path(__file__).parent.parent / "webchat"
 def tree_of(text: str) -> ast.Module:
     """The syntax tree of a file's text.
 
-    Python 3.11 counts the depth of all trees that are being made in one place. While garbage is collected in the midst
-    of this one, another thread may make one, as a traceback in the log does, and then this one would fail.
+    Python 3.11 counts the depth of all trees under construction in one place. If garbage is collected during this one,
+    another thread may build another, as a traceback in the log does, and then this one would fail.
     """
     was_on = gc.isenabled()
     gc.disable()

@@ -37,7 +37,7 @@ def documents_of(home: Path | str) -> Documents:
 
 
 def settings_path(home: Path) -> Path:
-    """The file of what the settings page saves."""
+    """The file in which the settings page saves."""
     return home / "server" / WEB_CHAT_SETTINGS_FILENAME
 
 

@@ -16,11 +16,11 @@ from tests.conftest import HTMX
 from tests.reading import SentEvent, chunks, parse_events
 
 PATIENCE = 10
-"""Seconds that a page waits for its stream's next bytes."""
+"""Seconds to wait for a stream's next bytes."""
 
 
 class EventStream:
-    """One open stream, read by a thread of its own as the server has one for each; `close` is the browser's going."""
+    """One open stream, read by a thread of its own, like a server's; `close` simulates the browser's leaving."""
 
     def __init__(self, client: FlaskClient, url: str, headers: dict[str, str]) -> None:
         self._pieces: Queue[str | Exception | None] = Queue()
@@ -70,16 +70,16 @@ class OpenTab:
 
     @property
     def targets(self) -> list[str]:
-        """What the events so far were for."""
+        """The targets of the events so far."""
         found = [BeautifulSoup(event.data, "html.parser").find_all("hx-partial") for event in self.events]
         return [tag["hx-target"] for tags in found for tag in tags]
 
     def connect(self, url: str | None = None) -> OpenTab:
-        """Open the stream; after a first one from where that ended."""
+        """Open the stream; if there was one before, from where it ended."""
         self.close()
         headers = {"Last-Event-ID": self.last_id} if self.last_id else {}
         self._stream = EventStream(self.client.application.test_client(), url or self.stream_url, headers)
-        # The first bytes open it: whatever comes after this call finds the stream there.
+        # The first bytes open it: whatever happens after this call reaches the stream.
         self._take(self._stream.next())
         return self
 
@@ -115,13 +115,13 @@ class OpenTab:
                 grow(element, *growth)
 
     def post(self, path: str, **fields: str) -> TestResponse:
-        """Post a form as htmx does, and swap what it answers."""
+        """Post a form as htmx does, and swap the response."""
         answer = self.client.post(path, data=fields, headers=HTMX)
         self.swap(answer.text)
         return answer
 
     def swap(self, html: str) -> None:
-        # As htmx does: all targets are looked for before the first swap.
+        # Like htmx: look up all targets before the first swap.
         parts = BeautifulSoup(html, "html.parser").find_all("hx-partial")
         found = [(part, self.soup.select_one(part["hx-target"])) for part in parts]
         for part, target in found:
@@ -129,7 +129,7 @@ class OpenTab:
                 _swap(target, part["hx-swap"], [copy(child) for child in part.contents])
 
     def shown(self) -> list[tuple[str, str, str]]:
-        """Each message: its id, its status, and its content as HTML without what only a growing one has."""
+        """Each message: its id, its status, and its content as HTML without the marks of a growing one."""
         return [
             (article["id"], article["data-status"], _content(article))
             for article in self.soup.select("#messages article.message")
@@ -141,7 +141,7 @@ class OpenTab:
 
 
 def grow(element: Tag, path: list[int], elements: int, letters: int, html: str, *outer: str) -> None:
-    """Adds to an element's content what an event brings, as the page's script does."""
+    """Adds an event's text to an element, as the page's script does."""
     for past in path:
         element = [child for child in element.children if isinstance(child, Tag)][-1 - past]
     while elements:
@@ -158,10 +158,10 @@ def grow(element: Tag, path: list[int], elements: int, letters: int, html: str, 
 
 
 def _append(element: Tag, text: str, html: str) -> None:
-    # In any other element the parser makes one line end of several.
+    # In any other element, the parser collapses several line ends into one.
     new = [copy(child) for child in BeautifulSoup(f"<pre>{html}</pre>", "html.parser").pre.contents]
     element.extend([NavigableString(text), *new])
-    element.smooth()  # makes one of texts side by side
+    element.smooth()  # merges adjacent texts
 
 
 def _content(article: Tag) -> str:

@@ -25,7 +25,7 @@ MODEL = ("--backend", "openai", "--model", "m")
 
 
 class Running:
-    """A command that runs: what it has printed so far, in `output` and `errors`."""
+    """A running command: what it has printed so far, in `output` and `errors`."""
 
     def __init__(self, process: ForkedProcess) -> None:
         self.process = process
@@ -68,7 +68,7 @@ class Terminal:
     """Runs `webchat …` as a program of its own, on a folder or at a server."""
 
     def __init__(self, preloaded: Preloaded, where: Sequence[str], who: Sequence[str] = ()) -> None:
-        """`where` are the options that say where the chat is, `who` those that say who answers."""
+        """`where` are the options that select the chat, `who` those that select the backend."""
         self._preloaded, self.where, self.who = preloaded, where, who
         self._started: list[Running] = []
 
@@ -77,11 +77,11 @@ class Terminal:
         return [name, *self.where, *answering, *arguments]
 
     def command(self, name: str, *arguments: str) -> list[str]:
-        """The same for a new interpreter."""
+        """The command line for a new interpreter."""
         return [sys.executable, "-m", "webchat", *self.arguments(name, *arguments)]
 
     def start(self, name: str, *arguments: str) -> Running:
-        """Begin it; nothing comes through a pipe."""
+        """Start it, with nothing piped in."""
         self._started.append(Running(self._preloaded.start(self.arguments(name, *arguments), os.environ)))
         return self._started[-1]
 
@@ -90,7 +90,7 @@ class Terminal:
         return self.start(name, *arguments).end()
 
     def pipe(self, given: bytes, name: str, *arguments: str) -> tuple[int, str, str]:
-        """The same with this on its standard input."""
+        """The same with this on standard input."""
         command = self.command(name, *arguments)
         done = subprocess.run(command, input=given, capture_output=True, cwd=ROOT, timeout=60, check=False)
         return done.returncode, done.stdout.decode(), done.stderr.decode()
@@ -102,7 +102,7 @@ class Terminal:
 
 
 def whole(*steps: Step) -> Answer:
-    """A good answer of these steps."""
+    """A complete answer of these steps."""
     return sends(*steps, ended(), DONE)
 
 
@@ -114,14 +114,14 @@ def last_messages(beside: httpx.Client) -> list[dict[str, Any]]:
 
 @pytest.fixture
 def model() -> Iterator[ScriptedServer]:
-    """A model server that does as it is told."""
+    """A scripted model server."""
     with ScriptedServer() as server:
         yield server
 
 
 @pytest.fixture
 def gate() -> Iterator[threading.Event]:
-    """What an answer may wait for; open in the end."""
+    """What an answer may wait for; opened at the end."""
     gate = threading.Event()
     yield gate
     gate.set()
@@ -135,7 +135,7 @@ def model_server(serve: Callable[..., Server], model: ScriptedServer) -> Server:
 
 @pytest.fixture
 def beside(model_server: Server) -> Iterator[httpx.Client]:
-    """A client of it, as a page that is open beside the terminal."""
+    """A client of it, like a page that is open beside the terminal."""
     with httpx.Client(base_url=model_server.url, headers=JSON, timeout=20) as client:
         yield client
 

@@ -1,4 +1,4 @@
-"""Several servers on one database, with pages that reconnect, and a network namespace of its own."""
+"""Several servers on one database, with pages that reconnect, and a server in a network namespace of its own."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ RECONNECT = 0.5
 
 
 class Servers:
-    """Starts servers on one database. A name stands for one with a port and a folder of its own."""
+    """Starts servers on one database. Each name stands for a server with its own port and folder."""
 
     def __init__(self, preloaded: Preloaded, folder: Path, database: str, *options: str, **env: str) -> None:
         self._preloaded, self._folder, self._options = preloaded, folder, options
@@ -39,7 +39,7 @@ class Servers:
         self._started: list[Server] = []
 
     def start(self, name: str, **env: str) -> Server:
-        """Start it, or start it again where it was."""
+        """Start it, or restart it at the same place."""
         place = ["--home", str(self._folder / name), "--port", str(self._ports.get(name, 0))]
         server = Server(self._preloaded.start(["serve", *place, *self._options], self._env | env))
         self._ports[name] = int(urlsplit(server.url).port or 0)
@@ -52,7 +52,7 @@ class Servers:
 
 
 class LivePage(OpenTab):
-    """A page in a browser. Its stream goes on where it was when it breaks, as htmx has it do."""
+    """A page in a browser. After a break, its stream continues where it was, as with htmx."""
 
     def __init__(self, url: str, path: str, headers: dict[str, str] | None = None) -> None:
         self._http = httpx.Client(base_url=url, timeout=20, follow_redirects=True, verify=False, headers=headers)
@@ -61,7 +61,7 @@ class LivePage(OpenTab):
         self.breaks = 0
         """How often its stream broke, or could not be opened."""
         self.seen: list[tuple[float, list[str]]] = []
-        """The words of the last answer, each time that anything came, and when that was."""
+        """The words of the last answer after each event, with the time."""
         self.now = self.shown()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._follow, daemon=True)
@@ -101,16 +101,16 @@ class LivePage(OpenTab):
 
     @property
     def status(self) -> str:
-        """That of the last message."""
+        """The last message's status."""
         return self.now[-1][1] if self.now else ""
 
     @property
     def words(self) -> list[str]:
-        """Those of the last answer."""
+        """The words of the last answer."""
         return self.seen[-1][1] if self.seen else []
 
     def arrivals(self) -> dict[str, float]:
-        """When each word was there first."""
+        """When each word was first shown."""
         first: dict[str, float] = {}
         for moment, words in self.seen:
             for word in words:
@@ -118,7 +118,7 @@ class LivePage(OpenTab):
         return first
 
     def never_showed_but(self, whole: Sequence[str]) -> bool:
-        """Whether each state of a message that shares a word with the end of the whole was a beginning of the whole."""
+        """Whether each state that shares a word with the end of `whole` was a prefix of `whole`."""
         distinct = {*whole[3:]}
         return all(words == [*whole[: len(words)]] for _, words in self.seen if distinct & {*words})
 
@@ -129,7 +129,7 @@ class LivePage(OpenTab):
 
 @dataclass
 class Paced:
-    """A model's answer of many words, and when it sent each."""
+    """A model's answer of many words, with the time at which it sent each."""
 
     count: int = 150
     pause: float = 0.03
@@ -159,12 +159,12 @@ def begin(url: str, message: str = "hello", **headers: str) -> str:
 
 
 def send(url: str, session: str, message: str, **fields: str) -> httpx.Response:
-    """Send a message as a page does; answered as soon as it is saved."""
+    """Send a message as a page does; the response comes as soon as it is saved."""
     return httpx.post(f"{url}{session}/messages", data={"message": message, **fields}, headers=HTMX, timeout=40)
 
 
 def messages(url: str, session: str, **options: Any) -> list[dict[str, Any]]:
-    """What a session says, as the server knows it."""
+    """A session's messages, according to the server."""
     found = httpx.get(f"{url}{session}", headers=JSON | options.pop("headers", {}), timeout=30, **options)
     assert found.status_code == 200, found.text
     return list(found.json()["messages"])
@@ -175,7 +175,7 @@ def is_answered(url: str, session: str) -> bool:
 
 
 class Network:
-    """A network of one server's own, from which this machine has one address. What is sent in it can be dropped."""
+    """A separate network for one server, in which this machine has one address. Its packets can be dropped."""
 
     def __init__(self) -> None:
         number = os.getpid() % 250
@@ -183,7 +183,7 @@ class Network:
         self.host, self.guest = f"10.211.{number}.1", f"10.211.{number}.2"
 
     def make(self) -> None:
-        """Skips in words where that is not permitted."""
+        """Skips with a reason if that is not permitted."""
         try:
             _ip("netns", "add", self.name)
             _ip("link", "add", self._here, "type", "veth", "peer", "name", self._there, "netns", self.name)
@@ -197,9 +197,9 @@ class Network:
         _ip("-n", self.name, "link", "set", "lo", "up")
 
     def cut(self, *, also_questions: bool = True) -> None:
-        """From now on what this machine sends there is dropped without a word, and what comes from there as well.
+        """From now on, packets in both directions are dropped silently.
 
-        It goes to a machine that is not there.
+        They are routed to a machine that does not exist.
         """
         nobody = ("lladdr", "02:00:00:00:00:09", "nud", "permanent")
         _ip("neighbour", "replace", self.guest, *nobody, "dev", self._here)
@@ -218,7 +218,7 @@ class Network:
 
     @contextmanager
     def serve(self, folder: Path, database: str, *options: str) -> Iterator[httpx.Client]:
-        """A server in that network, for a block; gives a client of it, which reaches it whatever happens there."""
+        """A server in that network, for a block; yields a client that reaches it even when the network is cut."""
         socket = folder / "socket"
         command = ["ip", "netns", "exec", self.name, sys.executable, "-m", "webchat", "serve", "--home", str(folder)]
         env = os.environ | {"WEBCHAT_DATABASE": database, "WEBCHAT_TITLES": "off"}

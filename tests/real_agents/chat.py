@@ -1,4 +1,4 @@
-"""A chat over a real agent, as a test uses it."""
+"""A chat over a real agent, for tests."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from webchat.fileutil import DiskFolder
 from webchat.manager import WebChatSessionManager
 
 PATIENCE = 60.0
-"""Seconds that an agent may take for anything; on a busy machine some start slowly."""
+"""Seconds that an agent may take for any step; on a busy machine some start slowly."""
 
 
 class Chat:
-    """A chat with an agent, its files in one folder and the agent's in another; it can be begun again."""
+    """A chat with an agent, its files in one folder and the agent's in another; it can be restarted."""
 
     def __init__(self, agent: RealAgent, model: Model, folder: Path) -> None:
         self.agent, self.model, self.folder = agent, model, folder
@@ -36,14 +36,14 @@ class Chat:
         self.begin()
 
     def begin(self, name: str = "chat") -> None:
-        """Have a new server answer; it has another folder if it has another name."""
+        """Start a new server; with another name, it has another folder."""
         self.files = self.folder / name
         self.backend = AcpBackend([self.agent.command], folder=DiskFolder(self.files), environ=self.environ)
         self.manager = WebChatSessionManager(self.backend, self.files / "web-chat-sessions.json")
         self._managers.append(self.manager)
 
     def clear(self) -> None:
-        """Have the agent's working folder empty, and the model's script."""
+        """Empty the agent's working folder and the model's script."""
         for path in self.work.iterdir():
             path.unlink()
         self.model.anew()
@@ -56,7 +56,7 @@ class Chat:
         return self.manager.send_message(message, session_id) or ""
 
     def begin_answer(self, session_id: str, message: str, said: str) -> None:
-        """Have an answer begin; returns once this has come."""
+        """Begin an answer; returns once this text has arrived."""
         self.manager.post_message(session_id, message)
         until(lambda: said in self.last(session_id).content, PATIENCE)
 
@@ -81,7 +81,7 @@ class Chat:
         self.manager.answer_permission(session_id, asked.id, chosen.id)
 
     def transcript(self, session_id: str) -> list[Said]:
-        """What the person sees; agents tell their model of white space at the end as they like."""
+        """What the person sees; how trailing white space reaches the model differs between agents."""
         return [(message.role, message.content.rstrip()) for message in self.manager.conversation(session_id).messages]
 
     def agents_session(self, session_id: str) -> str:
@@ -90,13 +90,13 @@ class Chat:
         return records[session_id]["agent_session"]
 
     def kill_agent(self) -> None:
-        """End the agent's processes as no program can prevent."""
+        """Kill the agent's processes with SIGKILL."""
         for pid in self.agent_processes():
-            with suppress(ProcessLookupError):  # it has ended with one of the others
+            with suppress(ProcessLookupError):  # it has ended together with another one
                 os.kill(pid, signal.SIGKILL)
 
     def agent_processes(self) -> list[int]:
-        """What runs with the agent's home folder: the agent and all that it started."""
+        """The processes with the agent's home folder: the agent and everything that it started."""
         return list(_with(self.environ["HOME"]))
 
     def close(self) -> None:
@@ -109,7 +109,7 @@ def _with(home: str) -> Iterator[int]:
     for path in Path("/proc").glob("[0-9]*/environ"):
         try:
             variables = path.read_bytes().split(b"\0")
-        except OSError:  # it has ended, or is somebody else's
+        except OSError:  # it has ended, or belongs to another user
             continue
         if f"HOME={home}".encode() in variables:
             yield int(path.parent.name)

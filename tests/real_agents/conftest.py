@@ -14,7 +14,7 @@ from tests.real_agents.model import Model
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "agent" in metafunc.fixturenames:
-        # Of the session, so that pytest runs all tests of one agent before those of the next.
+        # Session-scoped, so that pytest runs all tests of one agent before those of the next.
         metafunc.parametrize("agent", [_param(agent) for agent in AGENTS.values()], ids=list(AGENTS), scope="session")
 
 
@@ -39,16 +39,16 @@ def begin(agent: RealAgent, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 @pytest.fixture(scope="session")
 def shared(begin: Callable[[], Chat]) -> list[Chat]:
-    """The chat that one test leaves to the next: an agent takes seconds to start."""
+    """The chat that tests share, because an agent takes seconds to start."""
     return [begin()]
 
 
 @pytest.fixture
 def chat(shared: list[Chat], begin: Callable[[], Chat]) -> Iterator[Chat]:
-    """A chat whose agent may run and have sessions already. What tests wrote into its folder is gone."""
+    """A chat whose agent may already be running and have sessions. Its folder is empty again."""
     shared[0].clear()
     yield shared[0]
-    if shared[0].manager.answers_in_flight:  # of a test that failed
+    if shared[0].manager.answers_in_flight:  # left by a failed test
         shared[0].close()
         shared[0] = begin()
 

@@ -11,11 +11,11 @@ from tests.real_agents.model import Model
 from tests.scripted_server import DONE, Answer, Request, refuses
 
 CONTEXT = "<session_context>"
-"""What begins a text that the agent says in the person's name."""
+"""The beginning of a text that the agent adds in the person's name."""
 
 
 class GeminiModel(Model):
-    """The script's answers to requests as generateContent and streamGenerateContent have them."""
+    """The script's answers in the formats of generateContent and streamGenerateContent."""
 
     def answer_to(self, request: Request) -> Answer:
         is_whole = not request.path.partition("?")[0].endswith(":streamGenerateContent")
@@ -30,7 +30,7 @@ class GeminiModel(Model):
 
 
 def _asked(body: Mapping[str, Any]) -> dict[str, Any]:
-    """The same question to a chat completion."""
+    """The same question as a chat completion request."""
     declared = [each for tool in body.get("tools", ()) for each in tool.get("functionDeclarations", ())]
     messages = [message for content in body["contents"] for message in _messages(content)]
     return {"messages": messages, "tools": [{"function": {"name": each["name"]}} for each in declared]}

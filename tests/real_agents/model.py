@@ -11,11 +11,11 @@ from webchat.backends.acp.transcript import PRIMED
 
 REMINDER = re.compile(r"<system-reminder>.*?</system-reminder>", re.DOTALL)
 Said = tuple[str, str]
-"""Who said it, "user" or "assistant", and what."""
+"""The role, "user" or "assistant", and the text."""
 
 
 class Model(ScriptedServer):
-    """Follows the script where it is asked with the tool that runs commands, else it names a conversation."""
+    """Follows the script for requests that offer the tool that runs commands; answers others with a title."""
 
     def __init__(self, shell: str) -> None:
         super().__init__()
@@ -23,7 +23,7 @@ class Model(ScriptedServer):
         self.aside: list[Request] = []
 
     def anew(self) -> None:
-        """Know no more of what was asked, nor of what was to be answered."""
+        """Forget all questions and scripted answers."""
         self.forget()
         self.requests.clear()
         self.aside.clear()
@@ -37,7 +37,7 @@ class Model(ScriptedServer):
 
     @property
     def heard(self) -> list[Said]:
-        """The conversation as the model was told it last, without the agent's own instructions and reminders."""
+        """The conversation that the model was sent last, without the agent's own instructions and reminders."""
         return [
             (message["role"], said)
             for message in self.questions[-1]["messages"]
@@ -46,7 +46,7 @@ class Model(ScriptedServer):
 
     @property
     def tools_gave(self) -> list[str]:
-        """What the model was told last of what came of its tool calls."""
+        """The results of its tool calls that the model was sent last."""
         return [_text(message["content"]) for message in self.questions[-1]["messages"] if message["role"] == "tool"]
 
     def _is_conversation(self, body: Mapping[str, Any]) -> bool:
@@ -54,11 +54,11 @@ class Model(ScriptedServer):
 
 
 def primed(*told: str, new: str) -> str:
-    """How a message is put to a new session of an agent, after the conversation so far."""
+    """The prompt with which a new session of an agent gets a message after the conversation so far."""
     return PRIMED.format("\n\n".join(told), new)
 
 
 def _text(content: Any) -> str:
-    """A message's text, which is one or comes in parts."""
+    """A message's text, which may be in parts."""
     parts = [content] if isinstance(content, str) else [part.get("text", "") for part in content or ()]
     return REMINDER.sub("", "".join(parts)).strip()

@@ -13,7 +13,7 @@ from webchat.errors import QuestionClosed
 
 
 def asked(model) -> list[str]:
-    """The person's messages as the model was told them last."""
+    """The person's messages that the model was sent last."""
     return [said for role, said in model.heard if role == "user"]
 
 

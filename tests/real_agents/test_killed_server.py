@@ -1,4 +1,4 @@
-"""The server is killed: its agent ends with it, and the next server goes on with the right conversations."""
+"""The server is killed: its agent ends with it, and the next server continues the right conversations."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.scripted_server import SILENCE, says, sends
 
 @pytest.fixture
 def chat(begin):
-    """One whose agent runs in servers alone."""
+    """A chat whose agent runs only in servers."""
     return begin()
 
 

@@ -1,4 +1,4 @@
-"""The sessions of real agents go on, and have the conversation that the page shows."""
+"""The sessions of real agents continue, and have the conversation that the page shows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.scripted_server import SILENCE, calls, says, sends
 
 
 def test_after_a_restart_the_agents_sessions_go_on(chat, session_id, model, agent):
-    """One whose answer was whole, with a tool call, and one whose last answer was stopped."""
+    """One with a complete answer that has a tool call, and one whose last answer was stopped."""
     model.script(calls("c1", *agent.runs(f"touch {chat.work / 'made'}"), said="I make it. "), says("It is there."))
     chat.manager.post_message(session_id, "Make a file.")
     chat.choose(session_id, "allow_once")
