@@ -47,7 +47,7 @@ def say(backend, session_id):
 
 @pytest.fixture
 def asked(backend, session_id):
-    """Begins an answer, and gives it with the question in it once that has come."""
+    """Begins an answer; returns it with its question once that has arrived."""
 
     def begin(message: str) -> tuple[Reading, Permission]:
         reading = Reading(backend, session_id, message)
@@ -57,7 +57,7 @@ def asked(backend, session_id):
 
 
 def latest(pieces, kind=ToolCall):
-    """The last version of each part of a kind, by its id."""
+    """The latest version of each part of a kind, by its id."""
     return {piece.id: piece for piece in pieces if isinstance(piece, kind)}
 
 

@@ -16,18 +16,18 @@ from tests.reading import until
 
 JSON = {"Accept": "application/json"}
 WORK = (0.3, 2.5)
-"""Seconds that an agent works before the kill, at least and at most."""
+"""Minimum and maximum seconds that an agent works before the kill."""
 
 
 @pytest.fixture
 def start(serve, tmp_path):
-    """Starts a server over the scripted agent; gives it and the agent's folder."""
+    """Starts a server over the scripted agent; returns it and the agent's folder."""
     with agents_in(tmp_path) as agents:
         yield lambda: (serve("--backend", "acp", "--agent", shlex.join(agents.command())), agents.folder)
 
 
 def begin(server, message: str) -> str:
-    """The address of a new session in which this is being answered."""
+    """Sends this message in a new session; returns the session's address."""
     accepted = httpx.post(f"{server.url}/messages", data={"message": message})
     return "/sessions/" + accepted.headers["Location"].partition("/sessions/")[2].partition("#")[0]
 
@@ -37,7 +37,7 @@ def answer(server, session: str) -> dict:
 
 
 def named(parts: list[dict]) -> list[str]:
-    """What the parts have of all that was sent, each piece by its number."""
+    """The numbers of the sent pieces that the parts contain."""
     words = [word for part in parts for word in part.get("text", "").split()]
     return words + [part["id"] for part in parts if part["type"] == "tool_call"]
 
@@ -49,7 +49,7 @@ def test_whatever_the_moment_an_agents_parts_are_kept(start, pytestconfig):
         (folder / "paced.jsonl").unlink(missing_ok=True)
         session = begin(server, "paced")
         until(lambda: (folder / "paced.jsonl").exists())
-        time.sleep(random.uniform(*WORK))  # the moment of the kill, which nothing tells
+        time.sleep(random.uniform(*WORK))  # the time of the kill, for which there is no event to wait
         server.kill()
         killed_at = time.monotonic()
         server, _ = start()

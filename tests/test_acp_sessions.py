@@ -28,7 +28,7 @@ def agents(tmp_path):
 
 
 def said(*pairs: tuple[str, str]) -> list[dict[str, str]]:
-    """A history: what the person said and what was answered, by turns."""
+    """A history: the person's messages and the answers, alternating."""
     return [
         {"id": f"{number}{role}", "role": role, "content": text}
         for number, pair in enumerate(pairs)
@@ -40,7 +40,7 @@ HELLO = ("hello", "You said: hello")
 
 
 def begun(backend) -> str:
-    """A session in which something was said."""
+    """A session with a message."""
     session_id = backend.create_session("~", "").session_id
     assert text_of(ask(backend, session_id, "hello")) == HELLO[1]
     return session_id
@@ -155,7 +155,7 @@ def test_an_agent_that_cannot_resume_though_it_says_so_loads(agents):
 
 
 def killed_with(agents, session_id):
-    """Have it look as if the server had been killed that had this session."""
+    """Make it look as if the server with this session had been killed."""
     agents.close()
     path = agents.records / "web-chat-agent-sessions.json"
     records = json.loads(path.read_text())
@@ -212,7 +212,7 @@ def test_a_server_killed_in_mid_answer_does_not_trust_the_agents_session(agents)
     session_id = begun(backend)
     reading = Reading(backend, session_id, "endless")
     reading.until(lambda piece: isinstance(piece, str))
-    again = agents.backend()  # the file is as a kill would leave it
+    again = agents.backend()  # the file is as after a kill
     again.resume_session(session_id, said(HELLO))
     assert text_of(ask(again, session_id, "hello")) == "You said: hello"
     assert agents.received("session/load") == []
@@ -487,7 +487,7 @@ def test_a_choice_that_a_new_session_does_not_take_is_noted(agents):
 
 @pytest.fixture
 def foreign(agents):
-    """The ids of five sessions that the agent has had with somebody else."""
+    """The ids of five sessions that the agent has from elsewhere."""
     for number in range(5):
         session = {"cwd": "/", "prompts": [f"question {number}"], "said": [f"answer {number}"]}
         (agents.folder / f"own{number}.session").write_text(json.dumps(session))

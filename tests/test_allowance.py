@@ -1,4 +1,4 @@
-"""Limits per person for messages per minute and storage: at a limit a person is told so and loses nothing."""
+"""Limits per person for messages per minute and storage: a person at a limit is told so and loses nothing."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ MIB = 1024 * 1024
 
 @pytest.fixture
 def limited(home, backend):
-    """Makes an application whose people sign in at a proxy, with these limits."""
+    """Creates an application with these limits, in which a proxy signs people in."""
     apps = []
 
     def make(**values):
@@ -167,7 +167,7 @@ def test_an_import_ends_where_there_is_no_room_and_says_how_far_it_came(limited,
 
 
 def taken(allowance, owner, times=1):
-    """How many of these are let in."""
+    """How many of these are allowed."""
 
     def take(_number):
         try:
@@ -261,13 +261,13 @@ def test_the_room_counts_what_waits_and_what_was_taken_back(storage):
     with pytest.raises(NoRoom):
         queue.change(session, "k1", "y" * 2500, "ada")
     assert queue.items(session)[0].text == "x" * 1000
-    queue.change(session, "k1", "z", "ada")  # shorter is always possible
+    queue.change(session, "k1", "z", "ada")  # a shorter text is always allowed
     queue.take_back(session, "k1", "ada", keep=True)
     queue.send(session, "x" * 800, "ada", key="k2")
     queue.take_back(session, "k2", "ada", keep=True)
     with pytest.raises(NoRoom):
         queue.send(session, "x" * 1300, "ada", key="k3")
-    queue.send(session, "x" * 1300, "ada", key="k3", back=["k1", "k2"])  # what it replaces makes room
+    queue.send(session, "x" * 1300, "ada", key="k3", back=["k1", "k2"])  # the text that it replaces makes room
     assert [item.key for item in (*queue.items(session), *queue.returned(session))] == ["k3"]
     gate.set()
     until(lambda: not queue.items(session))

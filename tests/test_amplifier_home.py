@@ -1,4 +1,4 @@
-"""webchat beside Amplifier on one machine: homes, memories, project ids, transcripts in its format."""
+"""webchat and Amplifier on one machine: homes, memories, project ids, transcripts in its format."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ REGISTRY = Path("server") / "web-chat-sessions.json"
 
 @pytest.fixture
 def user(tmp_path, monkeypatch):
-    """A user's folder of this test's own."""
+    """A user's home folder for this test."""
     monkeypatch.setenv("HOME", str(tmp_path))
     return tmp_path
 
 
 @pytest.fixture
 def in_amplifiers(user, backend):
-    """A chat whose files lie in Amplifier's home, beside what is Amplifier's."""
+    """A chat whose files are in Amplifier's home, beside Amplifier's own."""
     home = user / ".amplifier"
     app = create_app({"AMPLIFIER_HOME": str(home)}, backend=backend)
     app.extensions["webchat"].create_session()
@@ -161,7 +161,7 @@ def test_a_transcript_of_blocks_can_be_put_into_the_folder(home, client, manager
     folder.mkdir(parents=True)
     data = "".join(json.dumps(row) + "\n" for row in rows)
     (folder / "from-amplifier.jsonl").write_text(data)
-    os.utime(folder / "from-amplifier.jsonl", (1_790_000_000,) * 2)  # what is young may not be whole yet
+    os.utime(folder / "from-amplifier.jsonl", (1_790_000_000,) * 2)  # a recent file may be incomplete
     manager.housekeeping.adopt()
     conversation = manager.conversation("from-amplifier")
     asked, answer, last = conversation.messages
@@ -246,7 +246,7 @@ def test_doctor_does_not_call_amplifiers_home_wrong(home, client, manager):
 
 
 class TestMemoriesOfBothAtOnce:
-    """What a crash, a full disk or the other program's writer can do between two steps."""
+    """What a crash, a full disk or the other program's writes can do between two steps."""
 
     ROW: ClassVar = {"timestamp": "2026-01-01", "category": "general", "tags": []}
 
@@ -297,7 +297,7 @@ class TestMemoriesOfBothAtOnce:
         assert len(self.contents(path)) == 4
 
     def written_meanwhile(self, path, contents):
-        """A clock: when it is asked for the first time, the other program writes these memories."""
+        """A clock: the first time it is read, the other program writes these memories."""
         left = [contents]
 
         def clock() -> str:

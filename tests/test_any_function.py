@@ -63,7 +63,7 @@ async def awaited_list(messages):
 
 
 class Agent:
-    """One that a reader of the documentation would write as a class."""
+    """An agent that a reader of the documentation might write as a class."""
 
     async def stream(self, messages):
         yield "Hello"

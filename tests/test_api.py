@@ -24,7 +24,7 @@ READING = ["/api/session", "/api/sessions"]
 
 @pytest.fixture(params=["json", "form", "multipart"])
 def send(request, client):
-    """Posts fields in each of the ways that are taken."""
+    """Posts fields in each accepted format."""
 
     def post(path: str, **fields: str):
         if request.param == "json":
@@ -42,7 +42,7 @@ def error_of(answer) -> str:
     return answer.json["error"]
 
 
-# What each route answers
+# The response of each route
 
 
 def test_without_a_session_it_says_so(client):
@@ -249,7 +249,7 @@ def test_a_memory_is_on_the_disk_and_the_sessions_are_as_before(client, home):
     assert {name for name in changed if not name.endswith(".lock")} == {"memory-store.yaml"}
 
 
-# What is taken
+# Accepted input
 
 
 @pytest.mark.parametrize("path", ["/api/session", "/api/end"])
@@ -460,7 +460,7 @@ def test_a_big_form_field_is_taken_up_to_the_limit_of_the_body(client, backend):
     assert client.post("/api/chat", data=fields, content_type="multipart/form-data").json["response"] == "fine"
 
 
-# When it cannot
+# Failures
 
 
 @pytest.mark.parametrize("error", [RuntimeError("secret"), OSError("secret"), ConnectionError("secret")])

@@ -26,7 +26,7 @@ JSON = {"Accept": "application/json"}
 NOTHING_NEW = dict.fromkeys(("known", "empty", "missing", "trash", "memories", "waiting"), 0) | {
     name: [] for name in ("imported", "grown", "problems")
 }
-"""What a script is told of an import that brought nothing."""
+"""The response to a script for an import without new sessions."""
 
 
 def start(home):
@@ -53,7 +53,7 @@ def said(manager, session_id):
 
 @pytest.fixture
 def full(manager):
-    """A manager with a few sessions, one with branches, one pinned, one with a name."""
+    """A manager with a few sessions, one with branches, one pinned, one renamed."""
     ids = []
     for text in ("one", "two <b>", "Ünï 東京\nsecond line"):
         ids.append(manager.create_session().session_id)
@@ -403,7 +403,7 @@ def test_a_title_in_any_script_names_its_file(serve, title, name, plain):
 
 @pytest.fixture
 def unreadable(full, home):
-    """The title of a session whose transcript is a folder: it cannot be read, whoever tries."""
+    """The title of a session whose transcript is a folder: nobody can read it, not even root."""
     path = home / "server" / "web-chat-transcripts" / f"{full.list_sessions()[1].session_id}.jsonl"
     path.unlink()
     path.mkdir()

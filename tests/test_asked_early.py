@@ -1,4 +1,4 @@
-"""A model may be asked while the question is being saved; what it says waits for that."""
+"""A model may be asked while the question is being saved; its answer waits for that."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from webchat.errors import StorageError
 
 @pytest.fixture
 def session_id(manager):
-    """A session in which something was said, so that its folder is there."""
+    """A session with a message, so that its folder exists."""
     session_id = manager.create_session().session_id
     manager.send_message("zero", session_id)
     return session_id
 
 
 def said(manager, session_id):
-    """What was said since."""
+    """The messages since."""
     return [message.content for message in manager.read_conversation(session_id).messages[2:]]
 
 
 @pytest.fixture
 def at_sync(monkeypatch):
-    """Calls what it is given in place of the next sync to the disk."""
+    """Calls the given function instead of the next sync to disk."""
     sync = os.fsync
 
     def call(what):
@@ -78,7 +78,7 @@ def test_nothing_of_an_answer_remains_where_its_question_is_not_saved(manager, b
     assert again.wait(PATIENCE)
     assert said(manager, session_id) == ["one", "You said: one"]
     assert [text for _, text in backend.asked] == ["zero", "one", "one"]
-    assert len(backend.histories[-1]) == 2  # nobody knows what the backend remembers of the first
+    assert len(backend.histories[-1]) == 2  # it is unknown what the backend remembers of the first
 
 
 def test_a_backend_that_may_do_more_is_not_asked_what_is_not_saved(manager, backend, session_id, at_sync):

@@ -239,7 +239,7 @@ SAMPLES = [png(), telling("JPEG"), telling("PNG"), telling("WEBP"), telling("GIF
     st.floats(0, 1),
 )
 def test_whatever_is_wrong_with_one_it_is_refused_or_clean(data, changes, end):
-    """Bytes changed, put in or cut off anywhere: nothing else is raised."""
+    """Bytes changed, inserted or cut off anywhere: no other exception is raised."""
     data = bytearray(data[: max(12, int(len(data) * (0.5 + end)))])
     for place, new in changes:
         at = 12 + int((len(data) - 12) * place)

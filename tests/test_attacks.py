@@ -41,11 +41,11 @@ CLASSES = set(
     "line-below line-left line-right plain right struck table task-list-item task-list-item-checkbox tight".split()
 )
 DEEPEST = 120
-"""Tags inside each other; a browser's own limit is 512, behind which it makes other trees than a sanitiser."""
+"""Nesting depth of tags; beyond 512, a browser's limit, it builds other trees than a sanitiser."""
 
 
 def problems_of(html: str) -> list[str]:
-    """What is in there that could do something."""
+    """Everything in it that could have an effect."""
     found = []
     for tag in BeautifulSoup(html, "html.parser").find_all(True):
         found += [] if tag.name in TAGS | MATHEMATICS else [f"<{tag.name}>"]
@@ -67,7 +67,7 @@ def _of_link(tag: Tag) -> list[str]:
 
 
 def shape(tag: Tag) -> list[str]:
-    """What a part of a page is made of, whatever it says."""
+    """The structure of a part of a page, without its text."""
     return [f"{one.name} {sorted(one.attrs)}" for one in [tag, *tag.find_all(True)]]
 
 
@@ -134,7 +134,7 @@ def test_a_name_is_one_line_that_acts_on_nothing():
 
 
 def exported(*sessions: tuple[dict, list[dict]]) -> bytes:
-    """Sessions as our own export has them, by whoever wrote it."""
+    """Sessions in our export format, written by an attacker."""
     lines = []
     for row, records in sessions:
         head = {"type": "session", "format": 1, "session": row, "lines": len(records)}
@@ -143,7 +143,7 @@ def exported(*sessions: tuple[dict, list[dict]]) -> bytes:
 
 
 def as_titles() -> bytes:
-    """A session for each attack, which is its title as far as a title goes."""
+    """A session for each attack, with the attack as its title, as far as a title may be that long."""
     message = {"id": "m", "role": "user", "content": "x", "created_at": "2026-01-01T00:00:00+00:00"}
     return exported(
         *(
@@ -154,7 +154,7 @@ def as_titles() -> bytes:
 
 
 def as_messages() -> bytes:
-    """One session in which everything that a message brings is an attack."""
+    """One session in which every field of a message is an attack."""
     records: list[dict] = []
     for number, text in enumerate(CORPUS):
         files = [{"name": text, "content": text}]
@@ -219,7 +219,7 @@ def test_ids_of_messages_stand_for_nothing_else(client):
 
 
 def as_memories() -> str:
-    """The file of the memories, with each attack in all of one's parts."""
+    """A memories file, with each attack in all fields of one memory."""
     parts = ({"content": text, "category": text, "tags": [text]} for text in CORPUS)
     return yaml.safe_dump({"memories": [{"id": f"mem-{number:03}", **part} for number, part in enumerate(parts, 1)]})
 

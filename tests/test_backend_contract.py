@@ -1,4 +1,4 @@
-"""The backends that need no model file keep what every backend promises."""
+"""The backends that need no model file fulfil the contract of every backend."""
 
 from __future__ import annotations
 

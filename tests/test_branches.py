@@ -21,7 +21,7 @@ def texts(manager, session_id):
 
 
 def stopped(manager, backend, session_id, said="half an ans"):
-    """An answer that was stopped in its middle."""
+    """An answer that was stopped halfway."""
     backend.plays(said, threading.Event())
     posted = manager.post_message(session_id, "question")
     for text, _ in manager.pieces(session_id, posted.reply.id):
@@ -186,14 +186,14 @@ def test_what_is_sent_from_a_stale_page_is_refused(manager, session_id):
         manager.post_message(session_id, "three", seen=seen)
     assert texts(manager, session_id) == ["one", "You said: one", "two", "You said: two"]
     now = manager.conversation(session_id).messages
-    manager.post_message(session_id, "three", seen=now[-2].id).wait()  # the question was seen, and then its answer came
+    manager.post_message(session_id, "three", seen=now[-2].id).wait()  # the question was seen, not its answer
 
 
-# An answer in other words
+# Edited answers
 
 
 def edited(manager, backend, session_id, **more):
-    """An answer in a person's words, in place of the model's."""
+    """An answer edited by a person."""
     backend.plays("first")
     manager.send_message("question")
     first = manager.conversation(session_id).last

@@ -1,4 +1,4 @@
-"""A model without memory as a backend: what it is asked, and which parts of answers are kept."""
+"""A model without memory as a backend: what it is sent, and which parts of answers are kept."""
 
 from __future__ import annotations
 
@@ -256,7 +256,7 @@ def test_histories_are_bounded_by_their_size_too_and_the_one_used_last_is_kept()
         backend.resume_session(name, [{"role": "user", "content": "x" * 4_000}])
     with pytest.raises(SessionUnknown):
         backend.send_message("one", "hello")
-    list(backend.send_message("two", "x" * 4_000))  # what is said counts as what was told
+    list(backend.send_message("two", "x" * 4_000))  # the text counts, whatever comes with it
     with pytest.raises(SessionUnknown):
         backend.send_message("three", "hello")
     backend.resume_session("four", [{"role": "user", "content": "x" * 20_000}])

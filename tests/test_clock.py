@@ -18,7 +18,7 @@ from webchat.memory import MemoryStore
 
 
 class Clock:
-    """Goes on by a second each time that somebody looks, and is set by the test."""
+    """Advances by a second each time it is read, and can be set by the test."""
 
     def __init__(self) -> None:
         self.now = datetime.now(UTC)
@@ -73,7 +73,7 @@ def test_what_happened_last_stands_first_wherever_the_clock_was_set_meanwhile(ma
     fourth = manager.create_session().session_id
     expected = [fourth, second, first, third]
     assert order(manager) == expected
-    # Another process, and one that comes when the log has been made short, see the same.
+    # Another process, and one that starts after the log was shortened, see the same.
     assert order(WebChatSessionManager(ScriptedBackend(), path)) == expected
     manager.storage.main.activity.rewrite()
     assert order(manager) == order(WebChatSessionManager(ScriptedBackend(), path)) == expected
@@ -172,7 +172,7 @@ def test_a_memory_deleted_while_the_clock_is_behind_stays_in_the_trash_for_its_t
 
 
 def test_a_memory_counts_from_the_newest_moment_of_the_sessions(home, clock):
-    """Seen from the clock of now, that moment is 40 days ahead: the clock is behind."""
+    """Compared with the clock now, that time is 40 days ahead: the clock is slow."""
     app = create_app({"AMPLIFIER_HOME": str(home)}, backend=ScriptedBackend())
     MemoryStore(documents_in(DiskFolder(home))).remember("one")
     clock.now += timedelta(days=40)

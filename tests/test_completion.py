@@ -20,14 +20,14 @@ TITLES = ["Kettles, and what they cost: all", "Teapots $HOME `id` 'x' \"y\""]
 
 @pytest.fixture
 def environment(home):
-    """That of a shell: the command as it is installed asks for its completion by its own name."""
+    """A shell's environment: the installed command requests its completion by its own name."""
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     return {**os.environ, "PATH": path, "AMPLIFIER_HOME": str(home)}
 
 
 @pytest.fixture
 def completed(environment):
-    """What bash offers for a line that ends with the word that is being written."""
+    """What bash offers for a line that ends with the word being typed."""
     taught = subprocess.run(
         ["bash", "-c", "_WEBCHAT_COMPLETE=bash_source webchat"],
         capture_output=True,
@@ -55,7 +55,7 @@ def completed(environment):
 
 @pytest.fixture
 def titled(home):
-    """Two sessions with titles that a shell could stumble over, by their ids."""
+    """Two sessions with titles that could confuse a shell, by their ids."""
     app = create_app({"AMPLIFIER_HOME": str(home)}, backend=MockBackend())
     manager = app.extensions["webchat"]
     ids = [manager.start_conversation("hello").session.session_id for _ in TITLES]

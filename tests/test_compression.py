@@ -1,4 +1,4 @@
-"""What is sent is compressed for those who want it, with headers that a cache can trust; streams never wait."""
+"""Responses are compressed on request, with headers that a cache can trust; streams are never delayed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def style_sheet(client) -> str:
 
 
 def linked(client) -> list[str]:
-    """The addresses of what the first page loads."""
+    """The addresses that the first page loads."""
     found = re.findall(r'(?:<link [^>]*href|<script [^>]*src)="([^"]+)"', client.get("/").text)
     return [address.replace("&amp;", "&") for address in found]
 

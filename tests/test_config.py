@@ -1,4 +1,4 @@
-"""Settings: a flag wins over the environment, that over the saved file, that over the default."""
+"""Settings: a flag overrides the environment, that the saved file, and that the default."""
 
 from __future__ import annotations
 

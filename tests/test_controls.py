@@ -1,4 +1,4 @@
-"""What an agent lets people choose, and its commands: on the page, for scripts, and in every tab."""
+"""An agent's choices and commands: on the page, for scripts, and in every tab."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def told(manager, session_id):
 
 
 def chosen(page: Page) -> dict[str, str]:
-    """What each select of the page shows, by its name."""
+    """The value of each select on the page, by name."""
     found = page.soup.select("#controls select")
     return {str(select["name"]): select.select_one("[selected]").get_text() for select in found}
 
@@ -149,7 +149,7 @@ def test_an_open_page_learns_what_the_agent_calls_itself(client, manager):
 
 
 class Hostile(MockBackend):
-    """A backend whose names would do harm on a page that took them for its own."""
+    """A backend whose names would do harm on a page that used them unescaped."""
 
     NAME = '"><script>alert(1)</script>'
 

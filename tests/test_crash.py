@@ -1,4 +1,4 @@
-"""The server is killed in the middle of answers: nothing that was on a screen is lost."""
+"""The server is killed in the middle of answers: nothing that was shown is lost."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def messages(server, session_id):
 
 
 def ask(server, message=QUESTION, session_id=None):
-    """An open answer as plain text, as it comes."""
+    """An open answer as plain text, as it arrives."""
     path = f"/sessions/{session_id}/messages" if session_id else "/messages"
     headers = {"Accept": "text/plain"}
     return httpx.stream("POST", server.url + path, data={"message": message}, headers=headers, timeout=20)
 
 
 def read(answer, enough):
-    """The text that came when there were `enough` characters of it."""
+    """The text received once it has `enough` characters."""
     text = ""
     for piece in answer.iter_text():
         text += piece

@@ -1,4 +1,4 @@
-"""A stream that is cut anywhere, any number of times: the page ends up with what is on the disk."""
+"""A stream that is cut anywhere, any number of times: the page ends up with what is stored."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ ANSWER = [
 
 
 class Answering:
-    """A session whose answer grows by a piece when told to, and a page that was loaded before the question."""
+    """A session whose answer grows by a piece on request, and a page that was loaded before the question."""
 
     def __init__(self, app: Flask, backend: ScriptedBackend) -> None:
         self._app, self._manager = app, app.extensions["webchat"]
@@ -47,7 +47,7 @@ class Answering:
         self._wait()
 
     def grow(self) -> bool:
-        """A piece more, at last the end; whether there was any."""
+        """Write one more piece, or at last the end; returns whether there was any left."""
         if self._grown == len(ANSWER):
             return False
         self._go_on[self._grown].set()
@@ -63,7 +63,7 @@ class Answering:
             until(lambda: self._manager.read_conversation(self.session_id).last.content == text)
 
     def page(self) -> OpenTab:
-        """The page as it was loaded, without anything from a stream."""
+        """The page as loaded, without anything from a stream."""
         page = self.fresh_page()
         page.soup = BeautifulSoup(self._html, "html.parser")
         return page
@@ -93,7 +93,7 @@ class Answering:
 
 @pytest.fixture
 def begin(app, manager, backend):
-    """Begins an answer whose pieces are written at once."""
+    """Begins an answer whose pieces are written immediately."""
     manager.reply_times.own_write = -1.0
     begun: list[Answering] = []
 
@@ -107,12 +107,12 @@ def begin(app, manager, backend):
 
 
 def events_within(sent: bytes):
-    """The whole events of these bytes: what is cut in the middle is none."""
+    """The complete events in these bytes."""
     return parse_events(sent.decode("utf-8", "ignore"))
 
 
 def come_to_the_end(answering: Answering, page: OpenTab) -> None:
-    """Connect a last time, and compare with the disk."""
+    """Connect a last time, and compare with what is stored."""
     for event in parse_events(answering.news(answering.connect(page))):
         page.take(event)
     assert answering.on_disk() == "".join(ANSWER)
@@ -132,7 +132,7 @@ def test_one_cut_at_every_byte(begin):
         taken = events_within(raw[:cut])
         assert taken == events[: len(taken)]
         seen.add(len(taken))
-    # All that matters of a cut is which events were whole before it.
+    # Only the events that were complete before a cut matter.
     assert seen == set(range(len(events) + 1))
     for count in seen:
         page = answering.page()
@@ -142,7 +142,7 @@ def test_one_cut_at_every_byte(begin):
 
 
 CONNECTIONS = st.lists(st.tuples(st.integers(0, 3), st.floats(0, 1)), max_size=6)
-"""For each connection how often the answer grows while it is open, and after which part of its bytes it is cut."""
+"""For each connection, how often the answer grows while it is open, and after which share of its bytes it is cut."""
 
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])

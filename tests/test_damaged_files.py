@@ -1,4 +1,4 @@
-"""Files that were cut, changed or replaced: the chat opens, shows what it can, and destroys nothing."""
+"""Files that were truncated, changed or replaced: the chat opens, shows what it can, and destroys nothing."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PAGES = (
 
 @pytest.fixture
 def outside(tmp_path):
-    """A file that is none of the chat's business."""
+    """A file that does not belong to the chat."""
     path = tmp_path / "outside" / "file"
     path.parent.mkdir()
     path.write_text(f'{{"session_id": "x", "description": "{damage.SECRET}"}}\n')
@@ -35,7 +35,7 @@ def outside(tmp_path):
 
 @pytest.fixture
 def opened(home):
-    """Opens the application on what is in the folder now."""
+    """Opens the application on the folder's current content."""
     apps = []
 
     def open_it():
@@ -49,7 +49,7 @@ def opened(home):
 
 
 def at_rest(home):
-    """All files but those that are derived, which reading may make."""
+    """All files except derived ones, which reading may create."""
     derived = ("web-chat-search", "web-chat-activity.jsonl")
     return {path: data for path, data in regular(home).items() if not any(name in path for name in derived)}
 
@@ -61,7 +61,7 @@ def regular(home):
 
 
 def write_everywhere(client):
-    """Do what writes to each of the files; the statuses of a message in a new session and in each of the two."""
+    """Write to each of the files; returns the statuses of a message in a new session and in each of the two."""
     assert client.post("/sessions/first/rename", data={"title": "Apples"}).status_code in (200, 303, 404, 422, 507)
     assert client.post("/apps/settings/", data={"theme": "light"}).status_code in (200, 303, 507)
     assert client.post("/api/chat", json={"message": "remember: the door is red"}).status_code in (200, 507)
@@ -115,7 +115,7 @@ def test_a_file_cut_at_each_of_its_bytes_can_be_shown(home, opened, file, url):
     for cut in range(len(whole) + 1):
         path.write_bytes(whole[:cut])
         answer = client.get(url)
-        # A session that the list no longer has is not there; of all others what was whole is shown.
+        # A session missing from the list is not shown; of all others, the undamaged parts are.
         assert answer.status_code == 200, whole[:cut]
         for text in ("What is an apple?", "An apple is a fruit.", "A pear is", "The key is blue"):
             line = next((line for line in whole.splitlines(keepends=True) if text.encode() in line), None)

@@ -1,4 +1,4 @@
-"""The whole chat on PostgreSQL: commands, pages and what they say when it is away. Two servers: `test_two_servers`."""
+"""The whole chat on PostgreSQL: commands, pages, and what they say when it is away. Two servers: `test_two_servers`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ pytest.importorskip("psycopg", reason="psycopg is not installed (webchat[postgre
 
 @pytest.fixture
 def command(database, monkeypatch, tmp_path):
-    """Runs a command on that database; gives its result."""
+    """Runs a command on that database; returns its result."""
     monkeypatch.setenv("WEBCHAT_DATABASE", database)
     monkeypatch.setenv("WEBCHAT_BACKEND", "mock")
     monkeypatch.setenv("AMPLIFIER_HOME", str(tmp_path / "unused"))
@@ -43,7 +43,7 @@ def chat(database, backend):
 
 
 def say(client, text: str) -> str:
-    """Send a message as a script does; gives the answer."""
+    """Send a message as a script does; returns the answer."""
     if not client.get("/api/session").get_json().get("session_id"):
         client.post("/api/session", json={})
     answer = client.post("/api/chat", json={"message": text})
@@ -70,7 +70,7 @@ class TestMoving:
 
 
 def lines(data: bytes) -> list[object]:
-    """An export's lines: those of transcripts as they are, records without what may differ."""
+    """An export's lines: those of transcripts unchanged, records without what may differ."""
     found: list[object] = []
     for line in data.splitlines():
         record = json.loads(line)

@@ -1,4 +1,4 @@
-"""The nginx configuration in docs/deploy.md, run by a real nginx before a real server."""
+"""The nginx configuration in docs/deploy.md, run by a real nginx in front of a real server."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_an_answer_comes_through_nginx_piece_by_piece(nginx, serve, browser):
         form = {"data": {"message": "one two three"}, "headers": headers}
         with browser.stream("POST", f"{url}/messages", **form) as answer:
             arrivals = [time.monotonic() for _ in answer.iter_raw()]
-        # Gathered, it would come in one piece, and at once.
+        # If it were buffered, it would arrive in one piece.
         assert len(arrivals) > 2
         assert arrivals[-1] - arrivals[0] > 0.3
 

@@ -28,7 +28,7 @@ PAGES = ("/", "/sessions", "/api/sessions", "/apps/settings/")
 
 @pytest.fixture(autouse=True)
 def _no_reserve(monkeypatch):
-    """The disk is really filled here; that some of it is kept free otherwise is another test's."""
+    """Here the disk is really filled; another test covers the reserve."""
     monkeypatch.setenv("WEBCHAT_MIN_FREE", "0")
 
 
@@ -43,7 +43,7 @@ def _mounted(path: Path) -> bool:
 
 @pytest.fixture
 def disk(tmp_path):
-    """A small disk of this test's own, or a folder where none can be mounted."""
+    """A small disk for this test, or a folder if none can be mounted."""
     path = tmp_path / "disk"
     mounted = _mounted(path)
     yield path
@@ -57,7 +57,7 @@ def require_disk(disk: Path) -> None:
 
 
 class Full:
-    """Takes all room that is left on the disk, but for so many bytes."""
+    """Uses up all space on the disk except that many bytes."""
 
     says = "No space left on device"
 
@@ -85,7 +85,7 @@ class ReadOnly:
         self._disk = disk
 
     def begin(self) -> None:
-        # On top of what is there: a file that is open for writing, as the search index is, would forbid it otherwise.
+        # Mounted over it: a remount would fail while a file, such as the search index, is open for writing.
         subprocess.run(["mount", "--bind", str(self._disk), str(self._disk)], check=True)
         subprocess.run(["mount", "-o", "remount,bind,ro", str(self._disk)], check=True)
 
@@ -94,7 +94,7 @@ class ReadOnly:
 
 
 class Closed:
-    """The folder is somebody else's now. Root may do anything: it becomes nobody meanwhile."""
+    """The folder now belongs to somebody else. Since root may do anything, it becomes nobody meanwhile."""
 
     says = "Permission denied"
 
@@ -115,7 +115,7 @@ class Closed:
 
 
 class Failing:
-    """The disk takes what is written and then cannot keep it."""
+    """The disk accepts writes and then fails to store them."""
 
     says = "Input/output error"
 
@@ -151,7 +151,7 @@ def text_of(answer):
 
 @pytest.fixture
 def session_id(client, manager):
-    """A session with an exchange; what is loaded with the first page is loaded."""
+    """A session with an exchange; everything that the first page needs has been loaded."""
     client.post("/messages", data={"message": "one"}, headers=HTMX)
     until(lambda: not manager.answers_in_flight)
     assert [client.get(url).status_code for url in (*PAGES, "/sessions?q=one")] == [200] * 5
@@ -179,7 +179,7 @@ def test_a_message_that_cannot_be_saved_stays_with_its_sender(client, manager, h
     assert [answer.status_code for answer in answers] == [507] * 5
     assert all(fault.says in text for text in map(text_of, (fragment, page, fresh)))
     assert fault.says in json.get_json()["error"]
-    # An error to htmx goes to its own place beside the composer; the page without a script has the text in its form.
+    # For htmx an error has its own place beside the composer; without a script, the page has the text in its form.
     assert "messageInput" not in fragment.get_data(as_text=True)
     assert BeautifulSoup(page.data, "html.parser").select_one("#messageInput").get_text() == message
 
@@ -255,7 +255,7 @@ def test_what_may_not_be_read_says_so_until_it_may(client, session_id, disk):
 def test_a_question_that_was_saved_without_an_answer_is_answered_when_it_is_sent_again(
     client, manager, home, session_id, disk, room
 ):
-    """A short question may find room where its answer does not."""
+    """There may be room for a short question but not for its answer."""
     full, url = Full(disk), f"/sessions/{session_id}/messages"
     full.begin(leave=room)
     form = {"message": "two", "key": "k1"}
@@ -291,7 +291,7 @@ def test_an_answer_that_fills_the_disk_is_kept_whole_and_says_why_it_ended(
     kept = manager.conversation(session_id).messages
     assert [item.content[:8] for item in kept[-4:]] == ["two", "so far x", "three", "You said"]
     assert kept[-3].content == shown.text
-    # Another process has it too: it is on the disk.
+    # Another process sees it too: it is on disk.
     other = WebChatSessionManager(ScriptedBackend(), disk / "home" / "server" / "web-chat-sessions.json")
     assert other.conversation(session_id).messages[-3].content == kept[-3].content
 

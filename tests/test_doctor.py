@@ -1,4 +1,4 @@
-"""`webchat doctor`: what it finds, what it mends, and what it leaves alone."""
+"""`webchat doctor`: what it finds, what it repairs, and what it leaves alone."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from webchat.storage.protocols import CLAIMED
 
 @pytest.fixture
 def healthy(home, monkeypatch, tmp_path):
-    """A home in which nothing is wrong."""
+    """A home without problems."""
     monkeypatch.setenv("WEBCHAT_MODELS", str(tmp_path / "models"))
     monkeypatch.setenv("WEBCHAT_BACKEND", "mock")
     monkeypatch.setenv("WEBCHAT_MIN_FREE", "0")
@@ -48,14 +48,14 @@ def outside(tmp_path):
 
 
 def doctor(home, *options):
-    """What it prints but for what is fine, and how it ends."""
+    """What it prints except what is fine, and its exit code."""
     result = CliRunner().invoke(cli.main, ["doctor", "--home", str(home), *options], catch_exceptions=False)
     lines = [line for line in result.output.splitlines() if not line.startswith("fine")]
     return lines, result.exit_code
 
 
 def backup(home):
-    """The copies that a repair has made: each file's bytes."""
+    """The copies made by a repair: each file's bytes."""
     folders = list((home / "server").glob("backup-*"))
     assert len(folders) == 1
     modes = {path.stat().st_mode & 0o777 for path in (folders[0], *folders[0].rglob("*")) if path.is_dir()}
@@ -117,7 +117,7 @@ def test_what_is_safe_is_mended_after_a_copy(healthy, outside, says, file, harm)
 
 
 def test_mending_memories_leaves_those_that_may_still_be_restored(healthy):
-    """Only the server knows for how long that is."""
+    """Only the server knows how long that is possible."""
     path = healthy / damage.MEMORIES
     long_ago = "{id: mem-002, content: A tea, deleted_at: '2020-01-01T00:00:00+00:00'}"
     path.write_text(f"memories: [{{id: []}}]\ntrash: [{long_ago}]\n")
@@ -150,7 +150,7 @@ def test_a_mended_list_has_all_sessions_again(healthy):
 
 
 def test_what_an_import_has_left_is_removed(healthy):
-    """An import claims its sessions, writes their transcripts and completes the records; this one broke off."""
+    """An import claims its sessions, writes their transcripts and completes the records; this one was interrupted."""
     path = healthy / "server" / "web-chat-sessions.json"
     path.write_text(json.dumps([*json.loads(path.read_text()), {"session_id": "left", "owner": CLAIMED}]))
     transcript = healthy / "server" / "web-chat-transcripts" / "left.jsonl"

@@ -1,4 +1,4 @@
-"""The chat inside somebody else's Flask application, beside templates and routes of the same names."""
+"""The chat inside another Flask application, beside templates and routes of the same names."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def addresses(html: str) -> set[str]:
 
 
 def shown_of(app: Flask, manager: WebChatSessionManager, base: str = PREFIX) -> list[str]:
-    """Everything with addresses in it: pages and fragments, of a chat in which something was said and went wrong."""
+    """Everything that contains addresses: pages and fragments of a chat with messages and errors."""
     client = app.test_client()
     session_id = manager.create_session().session_id
     manager.send_message("hello", session_id)

@@ -1,4 +1,4 @@
-"""The server is told to end: answers in flight have a while to finish, nothing new is begun, and nothing is lost."""
+"""The server is told to shut down: answers in flight get time to finish, nothing new begins, and nothing is lost."""
 
 from __future__ import annotations
 

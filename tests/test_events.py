@@ -1,4 +1,4 @@
-"""The page's stream: it brings every open page to what a fresh one would show, from wherever that page stands."""
+"""The page's stream: it updates every open page to what a fresh one would show, from any position."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ ANSWER = [
 
 @pytest.fixture
 def session_id(manager) -> str:
-    """A session in which something was said."""
+    """A session with a message."""
     session_id = manager.create_session().session_id
     manager.send_message("first", session_id)
     return session_id
@@ -58,7 +58,7 @@ def open_tab(client, session_id):
 
 
 class Gate:
-    """Stops an answer between its pieces, until it is let on."""
+    """Holds an answer between its pieces until it may continue."""
 
     def __init__(self, *pieces: str) -> None:
         self._events = [threading.Event() for _ in pieces]
@@ -73,12 +73,12 @@ class Gate:
 
 
 def complete(tab: OpenTab) -> bool:
-    """Whether a second answer is there and whole, after that of the first message."""
+    """Whether there is a second, complete answer."""
     return len(tab.shown()) >= 4 and tab.last_status == "complete"
 
 
 def settled(tab: OpenTab) -> bool:
-    """Whether the first look has told what stands around the chat, so that all that was new has come."""
+    """Whether the first update has sent the parts around the chat, so that everything new has arrived."""
     return any(event.name == "sessions" for event in tab.events)
 
 
@@ -178,7 +178,7 @@ def test_a_page_loaded_or_reconnected_in_mid_answer_comes_to_the_same(open_tab, 
     text = "".join(ANSWER[: late + 1])
     until(lambda: manager.conversation(session_id).last.content == text)
     whole.read(lambda tab: tab.last_status == "streaming")
-    # One page is loaded now, the other loses its stream and takes it up again.
+    # One page is loaded now; the other loses its stream and resumes it.
     loaded = open_tab()
     whole.connect()
     gate.open_all()
@@ -304,7 +304,7 @@ def test_whoever_comes_second_changes_nothing(open_tab, session_id, manager):
     answer = tab.post(f"/sessions/{session_id}/messages", message="once")
     tab.connect().read(complete)
     expected = tab.shown()
-    # The form's answer again, and the stream again from the page's beginning.
+    # The form's response again, and the stream again from the page's start.
     tab.swap(answer.text)
     tab.last_id = ""
     tab.connect(position).read(settled)
@@ -315,7 +315,7 @@ def test_whoever_comes_second_changes_nothing(open_tab, session_id, manager):
 def test_a_stream_that_saw_the_question_alone_brings_no_answer_twice(open_tab, session_id, manager, monkeypatch):
     tab = open_tab()
     watching = open_tab().connect()
-    # Between the question on the disk and the start of its answer it is noted that the session was used.
+    # Between saving the question and starting its answer, the session's use is recorded.
     touch, seen = manager.store.touch, threading.Event()
     monkeypatch.setattr(manager.store, "touch", lambda *noted: (seen.wait(PATIENCE), touch(*noted)))
     forms: list[str] = []
@@ -329,7 +329,7 @@ def test_a_stream_that_saw_the_question_alone_brings_no_answer_twice(open_tab, s
     seen.set()
     posting.join()
     watching.read(complete)
-    # The form's answer comes first, then what the stream said.
+    # The form's response arrives first, then the stream's events.
     tab.swap(forms[0])
     for event in watching.events:
         tab.take(event)
@@ -415,7 +415,7 @@ def test_a_transcript_that_changed_underneath_brings_the_messages_anew(open_tab,
     tab.read(lambda tab: "#messages" in tab.targets)
     assert about_messages(tab) == ["#messages"]
     assert tab.shown() == open_tab().shown()
-    # And it goes on from there, with the stream that the new messages have.
+    # And it continues from there, with the stream that the new messages bring.
     position = tab.stream_url
     manager.send_message("go on", session_id)
     tab.read(lambda tab: "You said: go on" in tab.soup.get_text() and tab.last_status == "complete")
@@ -439,7 +439,7 @@ def test_damage_between_page_and_stream_is_said_and_said_once(open_tab, session_
 
 @pytest.fixture
 def other(home):
-    """Another process's application over the same files."""
+    """Another process's application on the same files."""
     app = create_app({"AMPLIFIER_HOME": str(home), "TESTING": True}, backend=ScriptedBackend())
     yield app
     app.extensions["webchat"].close()
@@ -479,7 +479,7 @@ def test_a_stream_is_taken_up_by_another_process(open_tab, session_id, backend, 
 
 @pytest.fixture
 def crowded(home):
-    """An application that has one stream for all its pages."""
+    """An application that allows one stream for all its pages."""
     values = {"AMPLIFIER_HOME": str(home), "TESTING": True, "WEBCHAT_MAX_STREAMS": 1}
     app = create_app(values, backend=ScriptedBackend())
     yield app
@@ -497,7 +497,7 @@ def test_above_the_cap_a_page_is_told_what_is_new_and_to_ask_again(crowded):
     for event in parse_events(answer.text.removeprefix("retry: 5000\n")):
         second.take(event)
     assert [status for _, status, _ in second.shown()] == ["complete", "complete"]
-    # Asked again from there it ends at once as well, and has a position.
+    # A new request from there ends at once as well, and has a position.
     again = crowded.test_client().get(second.stream_url, headers={"Last-Event-ID": second.last_id})
     assert again.text.startswith("retry: 5000\n")
     assert f"id: {second.last_id}\n" in again.text
@@ -505,7 +505,7 @@ def test_above_the_cap_a_page_is_told_what_is_new_and_to_ask_again(crowded):
 
 
 def is_open(app, session_id: str) -> bool:
-    """Whether a page of the session gets a stream of its own now."""
+    """Whether a page of the session gets a stream now."""
     stream = EventStream(app.test_client(), f"/events?session={session_id}", {})
     first = stream.next()
     stream.close()

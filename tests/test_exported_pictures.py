@@ -1,4 +1,4 @@
-"""Pictures are taken along by every export, and brought in by an import of ours, to the byte and to nobody else."""
+"""Pictures are in every export, and our own import restores them byte for byte, for nobody else."""
 
 from __future__ import annotations
 

@@ -148,7 +148,7 @@ def test_our_own_export_keeps_every_part(manager, session_id, tmp_path):
 
 @pytest.fixture
 def answered(manager, backend, client):
-    """Sends a message, gives the answer, and exports the session."""
+    """Sends a message, plays the answer, and exports the session."""
 
     def answer(text, kind, question="look"):
         session_id = manager.create_session().session_id

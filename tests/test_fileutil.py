@@ -188,7 +188,7 @@ class TestEveryFolder:
         assert folder.read("a") == b"80"
 
     def test_a_reader_is_never_in_a_writers_way(self, folder):
-        """Whoever looks while a file comes, grows and goes sees a whole state and no error."""
+        """Readers see a consistent state and no error while a file is created, grows and is removed."""
         over = threading.Event()
         problems = []
 
@@ -264,7 +264,7 @@ class TestOnDisk:
 
     @pytest.fixture
     def synced(self, monkeypatch, tmp_path):
-        """What was brought to the disk: (inode, content of `file` at that moment)."""
+        """What was synced: (inode, content of `file` at that moment)."""
         calls = []
         fsync = os.fsync
 
@@ -442,7 +442,7 @@ class TestOnDisk:
 
 
 def test_a_file_system_without_locks_is_refused(tmp_path, monkeypatch):
-    """At the start, by each lock, and by doctor; nothing is locked in another way."""
+    """At the start, by each lock, and by doctor; there is no other kind of lock."""
 
     def has_none(file, operation):
         raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))

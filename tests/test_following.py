@@ -97,7 +97,7 @@ class TestChange:
 
 @dataclass
 class Page:
-    """A reader as the page is one: what it shows, and its position as it was written down."""
+    """A reader like the page: what it shows, and its serialised position."""
 
     shown: list[Message]
     position: str
@@ -125,7 +125,7 @@ class Page:
 
 
 class Chat(Stored):
-    """One session as it is written; each of its steps is possible at any time."""
+    """One session while it is written; each step is possible at any time."""
 
     def __init__(self):
         super().__init__(MemoryFolder())
@@ -174,7 +174,7 @@ class Chat(Stored):
             self.let_go()
 
     def cut(self):
-        """Somebody takes the transcript's last line away."""
+        """Somebody removes the transcript's last line."""
         lines = (self.folder.read("s.jsonl") or b"").splitlines(keepends=True)
         if lines and not self.release:
             self.folder.replace("s.jsonl", b"".join(lines[:-1]))
@@ -206,7 +206,7 @@ STEPS = ["ask", "again", "exchange", "grow", "grow", "end", "die", "cut", "later
 
 
 EDITED_WHILE_OPEN = ["ask", "again", "ask", "die", "cut", "open", "cut", "ask"]
-"""Lines were taken away and others written in their place: as many records as before, and other messages."""
+"""Lines were removed and others written in their place: the same number of records, other messages."""
 
 
 @settings(max_examples=300)
@@ -233,7 +233,7 @@ def test_a_page_that_looks_now_and_then_ends_with_the_messages_that_there_are(st
 
 
 class TestPieces:
-    """What the reader of one answer gets; each look shows the next of the states."""
+    """What the reader of one answer gets; each poll shows the next state."""
 
     def pieces(self, *states, stopping=None, waiter=None):
         left = list(states)
@@ -368,7 +368,7 @@ def test_a_stream_that_the_garbage_collector_closes_while_readers_are_woken_hold
     gone = weakref.ref(abandoned.__enter__())
 
     class CollectsAtTheWorstMoment(str):
-        """A session's name: it is looked up while the readers are locked."""
+        """A session's name that is looked up while the readers are locked."""
 
         def __hash__(self):
             if not collected:

@@ -1,4 +1,4 @@
-"""Formulas are shown as such, with their source; what only looks like a formula stays text."""
+"""Formulas are rendered, with their source; text that only looks like a formula stays text."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def sources(text: str) -> list[str]:
     return [each.get_text() for each in soup_of(text).select("annotation")]
 
 
-# Which are
+# What counts as a formula
 
 
 def test_formulas_of_schools_and_papers_are_made():
@@ -216,7 +216,7 @@ def test_a_formula_has_no_style_attributes():
     assert 'mathcolor="#FF0000"' in (mathml(r"\textcolor{red}{x}", display=False) or "")
 
 
-# While it is written
+# While an answer grows
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Agents of the frameworks that are installed answer as the page on agents shows, against a scripted model server."""
+"""Agents of the installed frameworks answer as the page on agents shows, with a scripted model server."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ KEY = "sk-test-secret"
 
 
 def each(*but):
-    """The frameworks that are installed, without those named."""
+    """The installed frameworks, except those named."""
     named = [name for name in INSTALLED if name not in but]
     return pytest.mark.parametrize("framework", named or [pytest.param("none", marks=NONE_IS_INSTALLED)])
 
@@ -53,8 +53,8 @@ def server(monkeypatch):
 
 @pytest.fixture
 def example(framework, server, tmp_path):
-    """The names that the page's example makes."""
-    if framework == "openai_agents":  # which asks a server's Responses API, and OpenAI's with its traces
+    """The names that the page's example defines."""
+    if framework == "openai_agents":  # which would use the Responses API, and send traces to OpenAI
         agents = import_module("agents")
         agents.set_default_openai_api("chat_completions")
         agents.set_tracing_disabled(True)
@@ -83,12 +83,12 @@ def calls_in(pieces):
 
 
 def answer(framework, text):
-    """The model's last word in the way in which the framework asks for it."""
+    """The model's final answer in the form that the framework expects."""
     return calls("final", "final_answer", {"answer": text}) if framework == "smolagents" else says(text)
 
 
 def said_to(server, number=-1):
-    """The conversation that the model was given, without instructions."""
+    """The conversation that the model was sent, without instructions."""
     messages = server.questions[number]["messages"]
     found = [(message["role"], message["content"]) for message in messages if message["role"] in ("user", "assistant")]
     return [(role, content[0]["text"] if isinstance(content, list) else content) for role, content in found]
@@ -206,7 +206,7 @@ def stop_after_its_first_piece(backend):
 @pytest.mark.skipif("smolagents" not in INSTALLED, reason="smolagents is not installed")
 @pytest.mark.parametrize("framework", ["smolagents"])
 def test_an_agent_in_a_thread_begins_nothing_after_a_stop(framework, backend, server):
-    """Neither the tool that the model asks for, nor another step."""
+    """Neither the tool that the model requests, nor another step."""
     for end in (calls("c1", "weather", {"city": "Rome"}).steps, [ended(), DONE], []):
         stopped = threading.Event()
         server.script(sends("Let me look.", stopped, *end))

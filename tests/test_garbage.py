@@ -47,7 +47,7 @@ def test_what_holds_little_waits():
 
 
 def test_it_takes_a_small_share_of_the_time():
-    """Where much is really needed, and a collection takes a second, it is not looked for each second."""
+    """If much memory is really needed and a collection takes a second, it does not run every second."""
     now, size = [0.0], [0]
 
     def clock() -> float:
