@@ -23,14 +23,14 @@ def server():
 
 @pytest.fixture(autouse=True)
 def _gathers_for_an_hour(monkeypatch):
-    """Whatever waits for a gathering's time does not come within the test's."""
+    """The gathering time is longer than the test."""
     for name in ("GATHERING", "LONGEST_GATHERING", "UNSEEN_END"):
         monkeypatch.setattr(incoming, name, HOUR)
 
 
 @pytest.fixture
 def reading(server):
-    """Reads an answer in a thread; gives its text so far, an event for the first and one for the end."""
+    """Reads an answer in a thread; returns its text so far, an event for the first text and one for the end."""
     streams = []
 
     def reading(answer):

@@ -19,7 +19,7 @@ TEXTS = st.one_of(
 
 
 def page_of(html: str) -> BeautifulSoup:
-    # In any other element the parser makes one line end of several.
+    # In any other element, the parser collapses several line ends into one.
     return BeautifulSoup(f"<pre>{html}</pre>", "html.parser").pre
 
 

@@ -36,7 +36,7 @@ KINDS = {
     "L": "application/jsonl",
     "C": "text/css",
 }
-# For each route the kinds of its answer in the five faces, in their order. A new route needs a row.
+# For each route, the content types of its response in the five formats, in order. A new route needs a row.
 ROUTES = {
     "GET /": "HHHHH",
     "POST /api/chat": "JHJTT",
@@ -128,7 +128,7 @@ POLICY = {
 
 
 def routes(app: Flask) -> dict[str, tuple[str, Rule]]:
-    """Each route by method and rule, the words of its choices left out."""
+    """Each route by method and rule, without the words of its choices."""
     return {
         f"{method} {re.sub(r'<any[^>]+>', '<action>', rule.rule)}": (method, rule)
         for rule in app.url_map.iter_rules()
@@ -145,7 +145,9 @@ def path_of(rule: Rule, session_id: str, message_id: str) -> str:
 
 @pytest.fixture
 def whole_app(home, tmp_path, monkeypatch) -> Iterator[Flask]:
-    """With all routes: those of the models are there where no backend was brought, those of the way in with a token."""
+    """An application with all routes: without a backend of its own, for those of the models; with a token, for those of
+    the sign-in.
+    """
     monkeypatch.setenv("WEBCHAT_MODELS", str(tmp_path / "models"))
     values = {
         "AMPLIFIER_HOME": str(home),
@@ -161,7 +163,7 @@ def whole_app(home, tmp_path, monkeypatch) -> Iterator[Flask]:
 
 @pytest.fixture
 def answers(whole_app) -> list[tuple[str, str, TestResponse]]:
-    """Each route's answer by its name, in each face; what reads comes last, when the streams may end at once."""
+    """Each route's response by its name, in each format; routes that read come last, when streams may end at once."""
     manager, client = whole_app.extensions["webchat"], whole_app.test_client()
     client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {TOKEN}"
     client.post("/messages", data={"message": "hello", "file": (io.BytesIO(b"<b>"), "a.txt")}, headers=FACES["JSON"])
@@ -171,7 +173,7 @@ def answers(whole_app) -> list[tuple[str, str, TestResponse]]:
     for name, (method, rule) in sorted(routes(whole_app).items(), reverse=True):
         if method == "GET":
             manager.stopping.set()
-        # What writes is refused: a message that is being answered would let one face be answered as another is not.
+        # Writes are refused: while a message is being answered, the formats would get different responses.
         path = path_of(rule, session_id, message_id if method == "GET" else "no-such")
         path += f"?session={session_id}" if rule.rule == "/events" else ""
         for face, headers in FACES.items():
@@ -184,7 +186,7 @@ def answers(whole_app) -> list[tuple[str, str, TestResponse]]:
 
 @pytest.fixture
 def busy_app(home) -> Iterator[Flask]:
-    """An application whose backend fails in a way that nobody has foreseen."""
+    """An application whose backend fails in an unforeseen way."""
     backend = ScriptedBackend()
     app = create_app({"AMPLIFIER_HOME": str(home), "TESTING": True}, backend=backend)
     manager = app.extensions["webchat"]
@@ -283,7 +285,7 @@ def test_so_has_what_the_server_answers_without_the_application(serve, sent, sta
 
 def test_every_answer_says_that_it_is_ours(answers, refusals):
     for name, way, answer in answers:
-        # What Flask answers in a view's place no page asks for.
+        # Responses that Flask gives instead of a view, which no page requests.
         if not way.startswith("OPTIONS"):
             assert answer.headers[security.ANSWER_HEADER] == "yes", (name, way)
     for status, face, answer in refusals:
@@ -309,7 +311,7 @@ def test_every_error_has_its_face_and_the_security_headers(refusals):
 
 
 def _kind_of_error(face: str) -> str:
-    """Who wants events gets an error as text: its status says that there are none."""
+    """A request for events gets an error as text: its status says that there are no events."""
     return {"JSON": "application/json", "text": "text/plain", "events": "text/plain"}.get(face, "text/html")
 
 
@@ -330,7 +332,7 @@ def test_what_is_not_there_has_the_headers_too(client):
 
 @pytest.mark.parametrize("prefix", ["/чат", "/café", "/a b"])
 def test_a_prefix_in_any_script_can_be_sent(home, prefix):
-    """Servers encode headers as Latin-1, and clients read what is not ASCII in different ways."""
+    """Servers encode headers as Latin-1, and clients differ in how they read non-ASCII characters."""
     app = create_app({"AMPLIFIER_HOME": str(home), "TESTING": True}, backend=ScriptedBackend())
     sent = []
 

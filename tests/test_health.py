@@ -26,7 +26,7 @@ from webchat.serving.health import Health
 
 @pytest.fixture
 def asked_anew(manager):
-    """A client of the chat's probes, for which each look is a new one."""
+    """A client of the chat's probes, without their cache."""
     app, moments = Flask("probes"), count(step=6)
     app.register_blueprint(probes.blueprint(Health(manager, clock=lambda: float(next(moments))), None))
     return app.test_client()
@@ -50,7 +50,7 @@ def test_it_says_that_it_is_alive_and_touches_nothing(client, home, backend):
 def test_a_chat_that_could_take_a_message_is_ready(client, home):
     assert client.get("/readyz").json["status"] == "ready"
     assert readiness(client) == (200, WELL)
-    assert list(snapshot(home)) == ["server"]  # nothing is left of the trial
+    assert list(snapshot(home)) == ["server"]  # nothing is left of the trial write
     assert (home / "server").stat().st_mode & 0o777 == 0o700
 
 
@@ -149,7 +149,7 @@ def test_a_check_that_hangs_holds_nobody_and_is_put_once(manager, backend):
     assert len(looks) == 1
     gate.set()
     until(lambda: health.reasons()["backend"] is None)
-    # Once it was well, a slow answer is no alarm, and one that does not come is.
+    # After a good result, a slow check is no alarm, but one that never returns is.
     gate.clear()
     now[0] += 10
     assert health.reasons()["backend"] is None

@@ -34,7 +34,7 @@ REFUSED: dict[str, tuple[str, str, dict[str, str]]] = {
 
 
 def names_in_templates() -> set[str]:
-    """All names that our templates take from their context, with those of Flask's own context processors."""
+    """All names that our templates take from their context, including those of Flask's own context processors."""
     sources = (path.read_text("utf-8") for path in resources("templates").glob("*.html"))
     found = set().union(*(meta.find_undeclared_variables(Environment().parse(source)) for source in sources))
     return found | {"config", "session", "request", "g"}
@@ -69,7 +69,7 @@ def with_models(home) -> tuple[Flask, WebChatSessionManager]:
 
 
 def furnish(app: Flask, manager: WebChatSessionManager) -> tuple[str, str]:
-    """Something for each template to show; the ids of a session and of its first message."""
+    """Create something for each template to show; returns the ids of a session and of its first message."""
     client = app.test_client()
     client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {TOKEN}"
     gone = manager.create_session().session_id
@@ -85,7 +85,7 @@ def furnish(app: Flask, manager: WebChatSessionManager) -> tuple[str, str]:
 
 
 def answers(app: Flask, manager: WebChatSessionManager) -> dict[str, tuple[int, str]]:
-    """What each route and each refusal gives, as a page and as a fragment: its status and its text."""
+    """The response of each route and each refusal, as a page and as a fragment: its status and its text."""
     session_id, message_id = furnish(app, manager)
     values = {"session_id": session_id, "message_id": message_id, "memory_id": "no-such", "filename": "app.css"}
     requests = {
@@ -100,7 +100,7 @@ def answers(app: Flask, manager: WebChatSessionManager) -> dict[str, tuple[int, 
         f"the {shelf}": ("GET", f"/sessions?show={shelf}&count=1&done=delete", {}) for shelf in ("trash", "archived")
     }
     requests["a search"] = ("GET", "/sessions?q=hello", {})
-    # What reads comes first: later much of it is deleted.
+    # Routes that read come first, because much is deleted later.
     in_order = sorted(requests.items(), key=lambda item: item[1][0] == "POST")
     return {
         f"{name} as a {face}": read(app, manager, method, path, data=fields or FIELDS, headers=headers)

@@ -1,4 +1,4 @@
-"""The chat in an application that other servers run: open pages leave room, and end when the server does."""
+"""The chat under other servers: open pages leave threads free, and end when the server does."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ except ImportError:
 
 @pytest.fixture
 def run(tmp_path) -> Iterator[Callable[..., tuple[subprocess.Popen[bytes], str]]]:
-    """Runs a server's module with these options over APP; gives the process and its address."""
+    """Runs a server's module with these options on APP; returns the process and its address."""
     (tmp_path / "example.py").write_text(APP)
     started = []
 
@@ -65,7 +65,7 @@ def gunicorn(run, *options: str, app: str = "example:app") -> tuple[subprocess.P
 
 
 def open_page(stack: ExitStack, url: str) -> str:
-    """Open a page's stream; its first bytes."""
+    """Open a page's stream; returns its first bytes."""
     stream = stack.enter_context(httpx.stream("GET", url, timeout=20))
     return next(stream.iter_text())
 
@@ -123,7 +123,7 @@ def test_uvicorn_serves_many_at_once_and_waits_for_no_open_page(run):
 
 @pytest.fixture
 def protected() -> Iterator[tuple[Flask, object, object]]:
-    """A host application that wants a token of its own with every form, and the chat's blueprint."""
+    """A host application that requires its own token with every form, and the chat's blueprint."""
     wtf = pytest.importorskip("flask_wtf", reason="Flask-WTF is not installed")
     app = Flask("host")
     app.config.update(SECRET_KEY="not a secret", TESTING=True)
@@ -141,7 +141,7 @@ def test_the_hosts_protection_of_forms_is_not_needed_for_the_chat(protected):
     client = app.test_client()
     sent = client.post("/chat/messages", data={"message": "hi"}, headers={"Accept": "text/plain"})
     assert sent.text == "You said: hi"
-    # The chat has a check of its own, and the host's forms keep theirs.
+    # The chat has its own check, and the host's forms keep theirs.
     foreign = client.post("/chat/messages", data={"message": "hi"}, headers={"Sec-Fetch-Site": "cross-site"})
     assert foreign.status_code == 403
     assert client.post("/own").status_code == 400

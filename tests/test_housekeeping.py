@@ -212,10 +212,10 @@ def test_what_has_lain_in_the_trash_for_its_time_is_gone(home):
     house.empty_expired()
     assert [session.session_id for session in house.trash()] == [ids[1], ids[0]]
     clock.now += timedelta(days=1, seconds=1)
-    assert [session.session_id for session in house.trash()] == [ids[1]]  # also before somebody has emptied it
+    assert [session.session_id for session in house.trash()] == [ids[1]]  # also before it has been emptied
     new = manager.create_session().session_id
     house.delete([new])
-    assert transcript(home, ids[0]).exists()  # nobody waits for that who deletes something else
+    assert transcript(home, ids[0]).exists()  # deleting something else does not wait for that
     house.empty_expired()
     assert [session.session_id for session in house.trash()] == [new, ids[1]]
     assert not transcript(home, ids[0]).exists()
@@ -290,11 +290,11 @@ def test_all_of_what_was_searched_for_is_not_all(page, sessions):
     assert not page("/sessions?q=one").soup.select_one("button[name=all]")
 
 
-# What others put into the folder
+# Files that others put into the folder
 
 
 def drop(home, name, *lines, age=10):
-    """Put a transcript into the folder as somebody else would."""
+    """Put a transcript into the folder, as another program would."""
     folder = home / "server" / "web-chat-transcripts"
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / name
@@ -320,7 +320,7 @@ def test_a_transcript_put_into_the_folder_is_listed(manager, page, home):
 
 
 def test_an_answer_has_no_transcript_looked_for(manager, home, sessions, monkeypatch):
-    """A look while nothing was put into the folder is one `stat`, however many answers come and go."""
+    """If nothing was put into the folder, a check is one `stat`, however many answers come and go."""
     until(lambda: not manager.answers_in_flight)
     manager.housekeeping.adopt()
     looked_at, scandir = [], os.scandir
@@ -403,7 +403,7 @@ def test_what_is_in_the_trash_is_not_listed_again(client, manager, home, session
 
 
 def test_the_house_is_kept_by_a_thread_of_its_own(home):
-    """It goes on where something could not be done."""
+    """It goes on after a failure."""
     drop(home, "from-elsewhere.jsonl", QUESTION, ANSWER)
     failed = threading.Event()
 

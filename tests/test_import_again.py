@@ -1,4 +1,4 @@
-"""A newer export of a conversation that is here adds what is new, once; what was said here since stays."""
+"""A newer export of an imported conversation adds new messages once; messages added here since stay."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def bring_in(manager):
 
 
 def talk(*texts):
-    """A conversation of Claude's in which these are said in turn."""
+    """A conversation of Claude's with these messages, alternating."""
     messages = [
         {"uuid": f"m{number}", "sender": "assistant" if number % 2 else "human", "text": text}
         for number, text in enumerate(texts)

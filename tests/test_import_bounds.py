@@ -100,7 +100,7 @@ def test_behind_a_large_element_and_a_damaged_byte_all_others_are_found():
     assert list(found) == [*values[:3], Fault("it is damaged")]
 
 
-# What is out of bounds is told, and the rest comes
+# What exceeds a bound is reported, and the rest is imported
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_a_conversation_out_of_bounds_is_told_and_the_others_come(bring_in, mana
         report = bring_in(large, **most)
         assert (report.imported, report.problems) == ([], [f"conversation 1: {why}."])
         return
-    commas = conversation("commas", "a,{[b" * 150)  # they are a text and no values
+    commas = conversation("commas", "a,{[b" * 150)  # they are text, not values
     report = bring_in([conversation("first", "hello"), large, commas], **most)
     assert report.problems == [f"conversation 2: {why}."]
     assert titles(manager) == ["commas", "first"]
@@ -240,7 +240,7 @@ def test_an_import_ends_in_time(bring_in):
 
 
 class Reads(io.BytesIO):
-    """A file that knows how it was read."""
+    """A file that records its reads."""
 
     def __init__(self, data):
         super().__init__(data)
@@ -293,7 +293,7 @@ def test_what_can_be_read_once_only_is_not_held_in_memory(manager):
 
 
 def test_each_message_is_looked_at_a_few_times_however_deep_it_hangs():
-    """Many messages below many that say nothing: each search for what stands above must not go up again."""
+    """Many messages below many empty ones: finding each parent must not walk up all the way again."""
     looked = []
 
     class Counted(ForeignNode):

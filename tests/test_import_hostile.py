@@ -53,7 +53,7 @@ def places(value, path=()):
 
 
 def replaced(value, path, by):
-    """The value with another one at this path, if there is one still."""
+    """The value with another one at this path, if the path still exists."""
     if not path:
         return by
     inner = value
@@ -77,7 +77,7 @@ def texts(value):
 
 
 def read(data):
-    """What an import of this file adds, as the messages of each session."""
+    """The messages of each session that an import of this file adds."""
     report = Report()
     found = []
     for session in conversations(io.BytesIO(data), report, Watch(), Together()):
@@ -142,7 +142,7 @@ HUGE = {
 
 @pytest.mark.parametrize("name", HUGE)
 def test_what_is_huge_takes_time_that_grows_with_its_size(name):
-    """It would take minutes if each of its parts were looked for in all of it; the suite's own limit ends that."""
+    """If each part were searched for in the whole, it would take minutes, and the suite's own limit would end it."""
     found, report = read(json.dumps([HUGE[name]]).encode())
     assert len(found) == 1
     assert report.problems == []

@@ -118,7 +118,7 @@ def test_a_session_with_nothing_in_it_is_left_out_and_named(manager):
 
 
 def test_a_session_from_the_future_does_not_stop_the_trash(manager, clock_ahead):
-    """Imports do not count as the newest moment known: neither alone nor after the log was shortened."""
+    """Imports do not count as the latest known time: neither alone nor after the log was shortened."""
     brought_in(manager, file_of({"last_active": clock_ahead}))
     for _ in range(2):
         deleted = manager.housekeeping.delete(["s"])
@@ -168,7 +168,7 @@ def test_a_session_whose_folder_is_not_here_cannot_be_forked(client, manager, ba
 
 
 def test_who_signs_in_chooses_no_folder_by_an_import_either(manager, tmp_path):
-    """A new session of theirs begins in the home folder, whatever they send."""
+    """Their new sessions start in the home folder, whatever they send."""
     brought_in(manager, file_of({"extra": {"working_dir": str(tmp_path), "project_id": "p", "more": 1}}), "ada")
     assert manager.get_session("s", "ada").extra == {"more": 1}
     assert manager.fork("s", "m", "ada").working_dir == "~"

@@ -101,7 +101,7 @@ def test_any_text_in_a_document_ends_with_itself_and_has_no_heading_of_the_docum
 
 @given(st.lists(st.sampled_from(LINES), max_size=12))
 def test_any_text_comes_back_as_it_was_contained_once(lines):
-    """Headings that are underlined become others, fences that are open are closed, and all else is as it was."""
+    """Underlined headings become ATX headings, open fences are closed, and everything else is unchanged."""
     once = raised(contained("\n".join(lines)))
     assert raised(contained(once)) == once
     if all(set(line) - set("=-") for line in (line.strip(" >1.") for line in lines) if line):

@@ -1,4 +1,4 @@
-"""Pictures of other programs' conversations come along: from their zips, and in base64."""
+"""Pictures of other programs' conversations are imported: from their zips, and in base64."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from webchat.chat.parts import Picture, ToolCall
 
 
 def png(red):
-    """A picture of one dot."""
+    """A picture of one pixel."""
     chunks = [(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 2, 0, 0, 0)), (b"IDAT", zlib.compress(bytes([0, red, 0, 0])))]
     body = (
         struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks
@@ -120,7 +120,7 @@ def test_a_newer_export_brings_its_pictures(manager, bring_in):
 
 
 def seen(manager, session_id):
-    """What all messages say, the pictures that were sent, and those that were drawn."""
+    """The texts of all messages, the pictures that were sent, and those that were generated."""
     messages = manager.conversation(session_id).messages
     sent = [bytes_of(manager, session_id, picture) for message in messages for picture in message.pictures]
     calls = [part for message in messages for part in message.parts if isinstance(part, ToolCall)]
@@ -259,7 +259,7 @@ def test_a_damaged_picture_in_the_zip_is_left_out_alone(manager):
 
 
 def drawing(*tools, question="q"):
-    """A conversation in which these files are drawn, as one answer."""
+    """A conversation in which these files are generated, as one answer."""
     nodes = [chatgpt.node(question, None, "user", chatgpt.said("Draw"))]
     for number, name in enumerate(tools):
         pointer = {"content_type": "image_asset_pointer", "asset_pointer": f"file-service://{name}"}

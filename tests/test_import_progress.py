@@ -31,7 +31,7 @@ STOPPED = "What is in stays; import the file again for the rest."
 
 
 def many(count=200):
-    """Conversations of 20 KB: several pieces of a file, and several batches."""
+    """Conversations of 20 KB each: several pieces of a file, and several batches."""
     tree = {"a": chatgpt_node("a", None, "user", "x" * 20_000)}
     return json.dumps(
         [{"id": f"c{number}", "title": f"c{number}", "mapping": tree} for number in range(count)]
@@ -44,7 +44,7 @@ def uploaded(data):
 
 @contextmanager
 def held_up(home):
-    """Nobody's sessions are put into the registry for a block: imports wait."""
+    """For a block, no sessions are put into the registry, so imports wait."""
     with storage_at(home / "server" / "web-chat-sessions.json").importing(10):
         yield
 
@@ -107,7 +107,7 @@ def test_a_page_stops_asking_for_an_import_that_a_restart_has_ended(client, home
             part = BeautifulSoup(client.get(url, headers=HTMX).text, "html.parser")
         running.result()
     asked = part.select_one("#importProgress")["hx-get"]
-    restarted = asked.replace(KEY, "f" * 16)  # a key that this server has never heard of
+    restarted = asked.replace(KEY, "f" * 16)  # a key unknown to this server
     assert 'hx-trigger="load' not in client.get(restarted, headers=HTMX).text
 
 

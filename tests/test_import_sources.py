@@ -1,4 +1,4 @@
-"""Conversations of other programs come with their tools, reasoning, links and documents."""
+"""Conversations of other programs are imported with their tools, reasoning, links and documents."""
 
 from __future__ import annotations
 

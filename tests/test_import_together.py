@@ -1,4 +1,4 @@
-"""Files that are imported together: pictures of a conversation in one may lie in another, as in a split Takeout."""
+"""Files imported together: pictures of a conversation in one may be in another, as in a split Takeout."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FOR_OTHERS = "import the two together."
 
 
 def asked(*names):
-    """A Takeout's part with a prompt to which these files are attached."""
+    """A part of a Takeout with a prompt to which these files are attached."""
     entry = activity("Prompted See", "2026-10-01T10:00:00Z", "<p>Red.</p>", "g")
     return {f"{GEMINI}MyActivity.json": json.dumps([entry | {"attachedFiles": [*names]}])}
 
@@ -106,7 +106,7 @@ def test_what_is_unpacked_of_other_zips_counts(manager, bring_in):
 
 
 def test_many_files_are_read_in_turn(manager, bring_in):
-    """What one file has read of another does not disturb that one's own turn."""
+    """Reading from one file does not disturb another's own turn."""
     parts = []
     for number in range(4):
         entry = activity(f"Prompted {number}", f"2026-10-01T10:00:0{number}Z", "<p>So.</p>", f"g{number}")

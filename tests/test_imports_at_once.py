@@ -39,9 +39,9 @@ manager = WebChatSessionManager(MockBackend(), Path(sys.argv[1]) / "web-chat-ses
 with open(sys.argv[2], "rb") as file:
     manager.archive.bring_in(file, "ada")
 """
-"""An import that dies right after the write of that number.
+"""An import that dies right after the write with that number.
 
-1 is the claims, 2 begins the order of the list, then come three transcripts.
+1 is the claims, 2 starts the order of the list, then come three transcripts.
 """
 
 
@@ -50,7 +50,7 @@ def start(home, observer=None):
 
 
 def export(who, ids):
-    """An export of ours with these sessions, whose only message says whose it is."""
+    """Our own export with these sessions, whose only message names their owner."""
     lines = []
     for name in ids:
         row = {"session_id": name, "description": f"{name} of {who}", "begun": True}
@@ -61,7 +61,7 @@ def export(who, ids):
 
 
 def said(manager, who):
-    """What each session of a person says, by its title."""
+    """The texts of a person's sessions, by title."""
     sessions = manager.list_sessions(who)
     return {
         session.description: [m.content for m in manager.conversation(session.session_id, who).messages]
@@ -171,7 +171,7 @@ def test_what_is_being_imported_is_seen_by_nobody_and_adopted_by_nobody(home):
 
     class Looks(NoObserver):
         def wrote(self, how, seconds):
-            if how == "replace" and len(seen) < 5:  # before the last write, which makes them sessions
+            if how == "replace" and len(seen) < 5:  # before the last write, which turns them into sessions
                 seen.append((other.housekeeping.adopt(), other.list_sessions(), other.list_sessions("ada")))
                 other.housekeeping.empty_expired()
 
@@ -197,7 +197,7 @@ def test_an_import_that_meets_the_limit_says_how_far_it_came(home):
 
 
 def test_words_that_lie_there_without_a_record_are_shown_to_nobody_who_imports_their_id(home):
-    """They are adopted for the one person of a chat without sign-in, not for whoever brings a record."""
+    """They are adopted for the single user of a chat without sign-in, not for whoever imports a record."""
     folder = home / "web-chat-transcripts"
     folder.mkdir(parents=True)
     (folder / "a.jsonl").write_bytes(b'{"role": "user", "content": "somebody else"}\n')

@@ -17,13 +17,13 @@ def framed(*chunks: bytes) -> bytes:
 
 
 def joined(*received: bytes) -> list[bytes]:
-    """What is passed on when an answer is received in these parts, and then ends."""
+    """The output for an answer that is received in these parts, and then ends."""
     joiner = ChunkJoiner()
     return [joiner.feed(part) for part in (*received, b"")]
 
 
 def parsed(*received: bytes) -> tuple[bytes, bool]:
-    """The body that an HTTP parser finds, and whether it has its end."""
+    """The body that an HTTP parser finds, and whether it is complete."""
     parser = h11.Connection(h11.CLIENT)
     parser.send(h11.Request(method="GET", target="/", headers=[("Host", "x")]))
     parser.send(h11.EndOfMessage())

@@ -27,7 +27,7 @@ TEXT = {"Accept": "text/plain"}
 
 @dataclass
 class Killed:
-    """One answer whose server was killed: what the model had sent and when, and what somebody had read of it."""
+    """An answer whose server was killed: what the model had sent and when, and what a reader had received."""
 
     question: str
     session_id: str = ""
@@ -80,7 +80,7 @@ def check(server, model: ScriptedServer, killed: Killed, lateness: float) -> Non
     assert set(re.findall(r"word-\d+(?= )", killed.read)) <= set(text.split())
     said_by_then = "".join(word for moment, word in killed.sent if moment < killed.at - lateness)
     assert text.startswith(said_by_then)
-    model.forget()  # a kill may come before the model is asked
+    model.forget()  # a kill may come before the model is called
     model.script(says("Still here."))
     further = httpx.post(f"{address}/messages", data={"message": "And now?"}, headers=TEXT)
     assert (further.status_code, further.text) == (200, "Still here.")

@@ -1,4 +1,4 @@
-"""Who may import whom: the web knows the rules, the rules know the files, and nobody looks up."""
+"""Which part may import which: imports go from the web to the rules to the files, and never upwards."""
 
 from __future__ import annotations
 
@@ -197,7 +197,7 @@ def test_nobody_above_the_seam_knows_an_engine():
 
 
 def kinds_asked_for(path: Path) -> Iterator[str]:
-    """Each expression of a file that asks what kind of storage it has, or whether something is of an engine."""
+    """Each expression in a file that checks the kind of storage, or whether an object belongs to an engine."""
     for node in ast.walk(tree_of(path.read_text("utf-8"))):
         if isinstance(node, ast.MatchClass) and ast.unparse(node.cls) in CLASSES_OF_ENGINES:
             yield ast.unparse(node)

@@ -24,7 +24,7 @@ JSON = {"Accept": "application/json"}
 
 @pytest.fixture
 def limited(home, backend):
-    """Makes an application with these limits."""
+    """Creates an application with these limits."""
     apps = []
 
     def make(**values):
@@ -139,7 +139,7 @@ def test_places_are_counted_exactly():
 
 
 def _pass(turnstile, names):
-    """Callers with these names, who come one after the other; each is inside until its event is set."""
+    """Callers with these names, arriving one after the other; each stays inside until its event is set."""
     inside, leave, threads = [], {name: threading.Event() for name in names}, []
 
     def call(name):
@@ -179,7 +179,7 @@ def test_who_has_time_waits_at_a_turnstile_no_longer_than_said_whoever_comes_thr
     with turnstile.passing(), turnstile.passing_last(0.05):
         assert turnstile.waiting == 0
     inside, leave, threads = _pass(turnstile, "ab")
-    assert (inside, turnstile.waiting) == (["a"], 1)  # who went on beside the other has given no place back
+    assert (inside, turnstile.waiting) == (["a"], 1)  # the caller that went on has returned no place
     _end(leave, threads)
 
 
@@ -214,7 +214,7 @@ def test_a_turnstile_holds_up_nobody_for_long_and_gives_no_place_twice():
     leave["a"].set()
     threads[0].join(10)
     inside, leave, threads = _pass(turnstile, "bc")
-    assert (inside, turnstile.waiting) == (["b"], 1)  # who went on beside the other has given no place back
+    assert (inside, turnstile.waiting) == (["b"], 1)  # the caller that went on has returned no place
     _end(leave, threads)
 
 
@@ -223,7 +223,7 @@ def test_a_turnstile_is_waited_at_as_long_as_others_come_through(monkeypatch):
     made, looks = threading.Lock, []
 
     class Turn:
-        """What the last caller waits for; with each look of its, another one leaves."""
+        """What the last caller waits for; each time it checks, another one leaves."""
 
         def __init__(self):
             self._lock, self.release = (lock := made()), lock.release

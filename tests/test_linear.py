@@ -16,7 +16,7 @@ from webchat.replies.title_text import cleaned
 SIZE = 1_000
 """Characters of the smaller text; the larger one has four times as many."""
 RATIO = 9
-"""Of the processor times for both: 4 if it is linear, 16 if it is quadratic."""
+"""The ratio of the processor times: 4 if it is linear, 16 if it is quadratic."""
 STEP = 100
 """Characters by which an answer grows."""
 
@@ -121,7 +121,7 @@ def grows_linearly(render: Callable[[str], object], text: Callable[[int], str]) 
     """Whether four times the text takes at most nine times as long, in one of three attempts."""
     small, large = text(SIZE), text(4 * SIZE)
     for attempt in range(3):
-        # Another text each time, since what was rendered last is kept.
+        # A different text each time, since the last renderings are cached.
         once = min(cpu(lambda mark=mark: render(f"{mark}\n\n{small}")) for mark in (f"a{attempt}", f"b{attempt}"))
         if cpu(lambda mark=attempt: render(f"{mark}\n\n{large}")) < RATIO * max(once, 0.002):
             return True

@@ -1,4 +1,4 @@
-"""While an agent works its open pages are sent what changed, and show what a fresh page would show."""
+"""While an agent works, open pages are sent the changes, and show what a fresh page would show."""
 
 from __future__ import annotations
 
@@ -83,7 +83,9 @@ def session_id(manager):
 
 @pytest.fixture
 def told(client, manager, backend, session_id):
-    """Has the backend give these groups of pieces, one by one: an open page, and how to have the next group come."""
+    """Has the backend yield these groups of pieces one by one; returns an open page, and a function that releases the
+    next group.
+    """
     gates: list[threading.Event] = []
     tabs: list[OpenTab] = []
 

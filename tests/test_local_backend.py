@@ -32,7 +32,7 @@ ROOT = Path(__file__).parent.parent
 
 
 class Asking:
-    """A question in a thread of its own, with what has come of its answer so far."""
+    """A question in a thread of its own, with the pieces of its answer so far."""
 
     def __init__(self, model, *contents):
         self.reply = model.stream(in_turn(contents))
@@ -60,7 +60,7 @@ class Asking:
         return "".join(piece for piece in self.pieces if isinstance(piece, str))
 
     def shown(self):
-        """The status that a person sees now."""
+        """The status shown now."""
         told = [piece for piece in self.pieces if piece is not None and getattr(piece, "kind", "") != "rest"]
         last = told[-1:]
         return last[0].text if last and isinstance(last[0], Event) and last[0].kind == "status" else ""
@@ -80,7 +80,7 @@ def in_turn(contents):
 
 
 def ask(model, *contents):
-    """Asks with a conversation; gives the pieces."""
+    """Asks with a conversation; returns the pieces."""
     return list(model.stream(in_turn(contents)))
 
 
@@ -292,7 +292,7 @@ def conversation(turns, size=20, system=""):
 
 
 class Counted:
-    """A model for which each character is a token; knows how often it was asked."""
+    """A model for which each character is a token; counts its calls."""
 
     def __init__(self):
         self.times = 0
@@ -383,7 +383,7 @@ def test_a_model_that_answers_or_is_never_idle_stays(stand_in):
     asking.until(lambda: asking.text)
     assert text_of(ask(kept, "hello"))
     processes = [process_of(model) for model in (busy, kept)]
-    # One that falls idle after these has gone; they would have gone before it.
+    # A model that became idle after these has been unloaded; they would have been unloaded before it.
     assert text_of(ask(idle, "hello"))
     process_of(idle).wait(PATIENCE)
     assert all(process.is_running() for process in processes)
@@ -420,7 +420,7 @@ class TestRealModel:
     def test_a_conversation_beyond_its_context_is_cut_with_a_note(self, smollm):
         said = ["Tell me about the sea and its many fish, please."] * 120 + ["Goodbye"]
         pieces = ask(smollm, *said)
-        assert notes_of(pieces)[0] == LEFT_OUT  # whether the answer then ends by itself is the model's choice
+        assert notes_of(pieces)[0] == LEFT_OUT  # the model decides whether the answer then ends by itself
         assert text_of(pieces).strip()
 
     def test_a_message_beyond_its_context_is_cut_with_a_note(self, smollm):
@@ -444,11 +444,11 @@ class TestRealModel:
         everybody = [Asking(smollm, f"Name the number {number}.") for number in range(4)]
         for asking in everybody:
             asking.until(lambda asking=asking: asking.text.strip())
-            asking.reply.cancel()  # the next has its turn; such a small model may go on for long
+            asking.reply.cancel()  # the next one gets its turn; such a small model may go on for a long time
             asking.until_ended()
 
     def test_its_process_ends_when_the_chat_is_killed(self, smollm):
-        process_of(smollm)  # it has been fetched
+        process_of(smollm)  # it has been downloaded
         chat = subprocess.Popen([sys.executable, "-c", CHAT], stdout=subprocess.PIPE, text=True, cwd=ROOT)
         child = psutil.Process(int(chat.stdout.readline()))
         chat.send_signal(signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""The embedded model fails, through the whole chat: a sentence, a way out, and everything else goes on working."""
+"""The embedded model fails, through the whole chat: a sentence, a way out, and everything else keeps working."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Chat:
         self.post(f"{self.url}/messages" if self.url else "/messages", message=message)
 
     def say(self, message):
-        """Ask and wait for the end; the answer as it is shown."""
+        """Ask and wait for the end; returns the answer as shown."""
         self.ask(message)
         return self.ended()
 
@@ -96,7 +96,7 @@ FAILS = {"killed": NO_MEMORY, "hungry": NEVER_LOADED, "dies": NEVER_LOADED, "ful
 def test_a_model_that_cannot_be_loaded_or_asked_is_told_and_tried_again(chat, mode, tmp_path):
     assert problem_of(chat.say("hello")) == FAILS[mode]
     (tmp_path / "mended").touch()
-    if mode == "full":  # it runs, and goes on as it is
+    if mode == "full":  # it is running, and continues unchanged
         return
     assert chat.try_again().text == "You said: hello"
 
@@ -143,7 +143,7 @@ def test_a_saved_model_file_that_has_gone_does_not_keep_the_chat_from_starting(h
     refused = client.post("/apps/settings/", data={"model": str(weights)})
     assert (refused.status_code, "cannot be read" in refused.text) == (422, True)
     weights.write_bytes(b"GGUF")
-    # Saved as it is, now that it is back.
+    # Saved unchanged, now that the file is back.
     assert client.post("/apps/settings/", data={"model": str(weights)}).status_code == 303
     assert manager.label.startswith("mine.gguf")
     manager.close()

@@ -1,4 +1,4 @@
-"""The log: a line for each request and each reply, under a reference that errors show, and no word that was said."""
+"""The log: a line for each request and each reply, with a reference that errors show, and no text of messages."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ JSON = {"Accept": "application/json"}
 
 @pytest.fixture
 def client(app):
-    """Takes each answer to its end, as a browser does; a request has ended then."""
+    """Reads each response to its end, as a browser does; the request has then ended."""
     app.test_client_class = Whole
     return app.test_client()
 
 
 @pytest.fixture
 def lines(caplog):
-    """The arguments of the lines that a logger wrote so far: "request" or "reply"."""
+    """The arguments of the lines that a logger ("request" or "reply") has written so far."""
     caplog.set_level(logging.INFO, "webchat")
     return lambda what: [record.args for record in caplog.records if record.name == f"webchat.{what}"]
 
@@ -217,7 +217,7 @@ def test_an_embedding_application_keeps_its_own_log(home):
 
 
 def visit(server):
-    """A page, an answer, an error and a path that would paint a terminal; gives the answer's reference."""
+    """Requests a page, an answer, an error and a path with terminal escapes; returns the answer's reference."""
     httpx.get(f"{server.url}/sessions?q=planted-word")
     httpx.get(f"{server.url}/%1b%5b31mred%0aforged")
     posted = httpx.post(

@@ -1,4 +1,4 @@
-"""What an update of a long session costs, and that nobody waits while another session is read."""
+"""The cost of an update of a long session; and nobody waits while another session is read."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def calls_of(work: Callable[[], object]) -> int:
 
 
 class Session:
-    """A session of so many messages with an answer that is being written."""
+    """A session of that many messages with an answer being written."""
 
     def __init__(self, count: int) -> None:
         stored = Stored(MemoryFolder())
@@ -95,7 +95,7 @@ def test_a_branch_that_is_read_on_is_the_one_that_is_read_at_once(records, looks
             assert branch == FileTranscripts(folder).read("s")
             seen.append((branch, tuple(branch.messages)))
     assert reader.read("s") == FileTranscripts(folder).read("s")
-    for branch, messages in seen:  # what was read before stays as it was
+    for branch, messages in seen:  # the messages read before are unchanged
         assert tuple(branch.messages) == messages
         assert [branch.messages.place(message.id) for message in messages] == [*range(len(messages))]
         for revision in range(branch.revision + 1):
@@ -104,7 +104,7 @@ def test_a_branch_that_is_read_on_is_the_one_that_is_read_at_once(records, looks
 
 
 class SlowFolder(MemoryFolder):
-    """While a file of session "slow" is looked at, another thread does something, to its end."""
+    """While a file of session "slow" is read, another thread does something, to its end."""
 
     def __init__(self) -> None:
         super().__init__()

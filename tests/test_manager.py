@@ -1,4 +1,4 @@
-"""The rules of the chat: what create, resume, end, send, stop and retry mean, whatever the backend does."""
+"""The rules of the chat: what create, resume, end, send, stop and retry do, whatever the backend does."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def current(manager):
 
 @pytest.fixture
 def gate():
-    """Holds an answer up until the test opens it; at the end it is open."""
+    """Holds an answer until the test opens it; opened at the end."""
     gate = threading.Event()
     yield gate
     gate.set()
@@ -76,7 +76,7 @@ def shown(manager, session_id):
 
 
 def told(backend, number=-1):
-    """What a resume told the backend."""
+    """What a resume passed to the backend."""
     return [(item["role"], item["content"]) for item in backend.histories[number]]
 
 
@@ -86,7 +86,7 @@ def ended(run: ReplyRunner) -> ReplyRunner:
 
 
 def began(manager, posted, text):
-    """Wait until that text has come."""
+    """Wait until that text has arrived."""
     for _, message in manager.pieces(posted.session.session_id, posted.reply.id):
         if message.content == text:
             return
@@ -412,7 +412,7 @@ class TestSend:
 
 
 class Forgetful(ScriptedBackend):
-    """Does not know a session until it was resumed, and says so when it is asked or only when it is read."""
+    """Does not know a session until it is resumed, and reports that when it is called or only when it is read."""
 
     def __init__(self, *, late):
         super().__init__()
@@ -1010,7 +1010,7 @@ class TestClose:
         next(pieces)
         manager.close()
         assert manager.stopping.is_set()
-        assert len(list(pieces)) <= 1  # the end itself may still come
+        assert len(list(pieces)) <= 1  # the end itself may still arrive
         assert closed == [True]
 
     def test_an_answer_that_does_not_end_in_time_is_left_to_the_next_start(self, path, backend, gate):

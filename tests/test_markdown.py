@@ -1,4 +1,4 @@
-"""Markdown as models write it: what CommonMark reads otherwise than it was meant."""
+"""Markdown as models write it, where CommonMark reads it differently from what was meant."""
 
 from __future__ import annotations
 
@@ -275,7 +275,7 @@ def test_nothing_in_quotations_in_quotations_is_lost(depth):
     assert len(soup_of("> " * depth + "deep").select("blockquote")) == min(depth, 40)
 
 
-# What is defined at the end
+# Definitions at the end
 
 
 def test_a_reference_is_found_wherever_it_is_defined():

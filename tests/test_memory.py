@@ -1,4 +1,4 @@
-"""Memory commands: what counts as one, what is kept and found, and what happens to the file meanwhile."""
+"""Memory commands: what counts as one, what is saved and found, and what happens to the file meanwhile."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def test_anything_else_is_no_command(message):
     assert check_memory_intent(message) is None
 
 
-# What is kept
+# What is saved
 
 
 def test_a_memory_has_an_id_a_time_a_category_and_tags(store):

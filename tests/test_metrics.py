@@ -1,4 +1,4 @@
-"""What Prometheus reads at /metrics: counts and times, of one application, without a word that somebody typed."""
+"""What Prometheus reads at /metrics: one application's counts and times, without any text that somebody typed."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def client(app):
 
 
 def figures(client):
-    """Each sample's value by its name and its labels' values."""
+    """Each sample's value, by its name and label values."""
     return read(client.get("/metrics").text)
 
 
@@ -205,7 +205,7 @@ def test_a_real_server_is_read_while_it_works(serve):
     until(lambda: read(httpx.get(f"{server.url}/metrics").text).get(("replies_total", "complete")) == 1)
     until(lambda: read(httpx.get(f"{server.url}/metrics").text)["streams_open",] == 0)
     with httpx.stream("GET", f"{server.url}/events") as stream:
-        pieces = stream.iter_text()  # kept: without it the connection is closed
+        pieces = stream.iter_text()  # kept: without it, the connection would be closed
         next(pieces)
         assert read(httpx.get(f"{server.url}/metrics").text)["streams_open",] == 1
     until(lambda: read(httpx.get(f"{server.url}/metrics").text)["streams_open",] == 0)

@@ -67,7 +67,7 @@ def test_a_resume_that_crosses_a_message_costs_no_context(manager, backend, sess
     posted = manager.post_message(session_id, "two")
     while not backend.asked or backend.asked[-1][1] != "two":
         pass
-    # The backend is given an older history behind the back of the answer in flight.
+    # The backend gets an older history while an answer is in flight.
     resumed.set()
     resuming.join(PATIENCE)
     assert [item["content"] for item in backend.histories[-1]] == ["one", "You said: one"]
@@ -185,7 +185,7 @@ def test_who_only_reads_does_not_wait_for_who_writes(manager, session_id):
 
 
 def test_an_answer_that_lies_in_a_reused_file_is_not_taken_for_the_one_before(home, manager, session_id, backend):
-    """Two answers of the same length, one after the other, as a file system may put them into the same inode."""
+    """Two answers of the same length, one after the other: a file system may reuse the inode."""
     other = WebChatSessionManager(ScriptedBackend(), home / "server" / "web-chat-sessions.json")
     for text in ("first!", "second"):
         gate = threading.Event()
@@ -206,13 +206,13 @@ def test_what_the_log_could_not_take_comes_once_and_leaves_nothing_behind(manage
         backend.plays("all of it")
         posted = manager.post_message(session_id, "one")
         posted.wait()
-    posted.run.recorder.flush()  # as the look after all answers does, which may come late
+    posted.run.recorder.flush()  # as the check after all answers does, which may be late
     assert [message.content for message in manager.conversation(session_id).messages] == ["one", "all of it"]
     assert manager.storage.replies.view(session_id) is None
 
 
 def test_a_slow_end_of_an_answer_costs_the_next_message_time_and_nothing_else(manager, session_id, monkeypatch):
-    # On a busy machine seconds may pass between an answer's last word and its thread's last step.
+    # On a busy machine, seconds may pass between an answer's last word and its thread's last step.
     touch, ending = manager.store.touch, threading.Event()
 
     def slowly(session_id, what):
