@@ -1,4 +1,4 @@
-"""A model server that fails, through the whole chat: which sentence a person reads, what is kept, and the way out."""
+"""A failing model server, through the whole chat: the sentence that a person reads, what is kept, and the way out."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def server():
 
 @pytest.fixture
 def app(server, home):
-    """The chat as it is, over the scripted server."""
+    """The real chat, over the scripted server."""
     config.save(documents_of(home), {"base_url": server.url})
     values = {"WEBCHAT_BACKEND": "openai", "WEBCHAT_MODEL": "m"}
     values |= {"WEBCHAT_READ_TIMEOUT": READ_TIMEOUT, "WEBCHAT_CONNECT_TIMEOUT": "5"}
@@ -48,8 +48,8 @@ def app(server, home):
 
 
 def held():
-    """Threads and open files and sockets of this process."""
-    gc.collect()  # quick between `freeze` and `unfreeze`
+    """The threads, open files and sockets of this process."""
+    gc.collect()  # `freeze` makes this collection quick
     descriptors = set()
     for descriptor in Path("/proc/self/fd").iterdir():
         with suppress(FileNotFoundError):  # the listing's own
@@ -59,7 +59,10 @@ def held():
 
 @pytest.fixture
 def chat(client, server, page):
-    """A session with a good answer. What it then holds is what it holds in the end, whatever has failed between."""
+    """A session with a complete answer.
+
+    The resources held then are those held at the end, whatever failed in between.
+    """
     gc.freeze()
     chat = Chat(client, page)
     chat.say("first")
@@ -90,7 +93,7 @@ class Chat:
         self.url = self.url or answer.location.partition("#")[0]
 
     def say(self, message):
-        """Send a message and wait for its answer's end."""
+        """Send a message and wait for the end of its answer."""
         self.post(f"{self.url}/messages" if self.url else "/messages", message=message)
         return self.ended()
 
@@ -159,7 +162,7 @@ def test_a_fault_is_told_what_came_is_kept_and_trying_again_works(chat, server, 
     assert [message.text for message in failed[:3]] == ["first", "Hello there.", "second"]
     again = chat.try_again().messages
     assert [message.text for message in again] == ["first", "Hello there.", "second", "Hello there."]
-    # The one that failed is still there, beside it, and the model was not told of it.
+    # The failed answer is still there as another version, and the model was not sent it.
     assert "2 / 2" in again[-1].article.get_text(" ")
     told = server.questions[-1]["messages"]
     assert [item["content"] for item in told] == ["first", "Hello there.", "second"]
@@ -167,7 +170,7 @@ def test_a_fault_is_told_what_came_is_kept_and_trying_again_works(chat, server, 
 
 @contextmanager
 def listening(answer):
-    """Gives the address of a raw server that does this with each connection."""
+    """Returns the address of a raw server that does this with each connection."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def serve():
@@ -225,7 +228,7 @@ def test_a_server_that_is_not_there_is_told_and_the_settings_are_the_way_out(cha
 
 
 def drips(said, sent):
-    """Some text, then a byte now and then, for ever: too often for a time-out. Counts the bytes in `sent`."""
+    """Some text, then a byte now and then, forever: too often for a timeout. Counts the bytes in `sent`."""
     yield said
     for byte in repeat(b":"):
         yield byte
@@ -243,7 +246,7 @@ def test_a_byte_a_second_is_ended_by_stop_at_once_and_at_the_server(chat, server
     server.next_request()
     chat.post(f"{chat.url}/messages", message="second")
     asked = server.next_request()
-    until(lambda: len(sent) > 1.5 * float(READ_TIMEOUT) / 0.05)  # longer than silence would be borne
+    until(lambda: len(sent) > 1.5 * float(READ_TIMEOUT) / 0.05)  # longer than the read timeout
     assert chat.shown().messages[-1].status in ("waiting", "streaming")
     chat.post(f"{chat.url}/stop")
     stopped = chat.shown().messages[-1]
@@ -257,7 +260,7 @@ PART = LINE * 4096
 
 
 def flood(sent):
-    """100 MB of an answer, in a fence: that is quickly rendered. Counts the bytes in `sent`."""
+    """An answer of 100 MB in a code fence, which renders quickly. Counts the bytes in `sent`."""
     yield "```\n"
     for _ in range(100 * 2**20 // len(PART)):
         yield PART
@@ -274,7 +277,7 @@ def test_an_answer_without_end_is_cut_off_and_no_more_of_it_is_read(chat, client
     assert failed.status == "failed"
     assert "longer than the 4 MiB that one answer may have." in failed.article.select_one(".problem").get_text()
     assert server.next_request().wait_until_gone()
-    assert sum(sent) < 32 * 2**20  # the rest lay in sockets
+    assert sum(sent) < 32 * 2**20  # the rest was in socket buffers
     text = client.get(chat.url, headers={"Accept": "application/json"}).json["messages"][-1]["content"]
     whole = text if kind == "content" else failed.article.select_one(".reasoning .plain").get_text()
     assert 4 * 2**20 - 4 < len(whole) <= 4 * 2**20

@@ -1,4 +1,4 @@
-"""What models say besides text: reasoning in other shapes, refusals, tool calls, nothing; through the reader."""
+"""What models send besides text: reasoning in various formats, refusals, tool calls, nothing; through the reader."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from webchat.errors import BackendUnavailable, NothingSaid
 
 
 def read(*chunks):
-    """The pieces of these chunks, the last of them an error if it ended in one."""
+    """The pieces of these chunks; the last is the error, if it ended in one."""
     reader, pieces = AnswerReader(), []
     try:
         for chunk in chunks:

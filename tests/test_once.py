@@ -69,7 +69,7 @@ def test_sent_again_to_another_process_the_whole_answer_is_given(app, manager, b
         answer = pool.submit(
             lambda: other.test_client().post(f"/sessions/{session_id}/messages", data=fields, headers=JSON)
         )
-        wait([answer], timeout=1.5)  # which a process that does not know of it would not take
+        wait([answer], timeout=1.5)  # which a process that does not know about it would not accept
         gate.set()
         assert answer.result().json["response"] == "One two."
     other.extensions["webchat"].close()
@@ -145,11 +145,11 @@ def test_the_model_is_asked_once_what_was_no_memory_command(client, manager, ses
 
 
 class TestFromAPageThatIsOutOfDate:
-    """Each is refused with 409, and nothing has changed."""
+    """Each is refused with 409, and nothing changes."""
 
     @pytest.fixture
     def behind(self, manager, session_id):
-        """What the page showed last, before somebody else wrote."""
+        """The last message that the page showed before somebody else wrote."""
         seen = ids(manager, session_id)
         manager.post_message(session_id, "second").wait()
         return seen
@@ -201,7 +201,7 @@ def test_every_form_about_a_message_carries_a_key(client, page, manager, session
 
 
 def test_a_question_whose_server_died_is_not_taken_for_answered(app, manager, session_id, shown):
-    """Until the dead server's lease runs out, it is refused; then it is answered, and is there once."""
+    """Until the dead server's lease expires, it is refused; then it is answered, and is stored once."""
     last = ids(manager, session_id)[-1]
     manager.storage.transcripts.append(session_id, Message("q", "user", "and now?", parent=last, key="k"))
     release = manager.storage.leases.acquire(session_id)
@@ -233,14 +233,14 @@ def test_a_memory_told_twice_to_the_json_route_is_stored_once(app, client, home)
 FAILURES = [
     (BackendUnavailable("The model server is away."), 503, "The model server is away."),
     (SessionEnded(), 409, SessionEnded.says),
-    (42, 500, "Something unexpected went wrong."),  # a piece of no known type
+    (42, 500, "Something unexpected went wrong."),  # a piece of an unknown type
     (None, 502, NothingSaid.says),
 ]
 
 
 @pytest.mark.parametrize(
     ("said", "failure", "status", "text"),
-    [(said, *each) for each in FAILURES for said in ("", "so far ") if each[0] or not said],  # with words it is none
+    [(said, *each) for each in FAILURES for said in ("", "so far ") if each[0] or not said],  # not with words
 )
 def test_an_answer_that_failed_fails_again_with_the_same_error(app, client, backend, home, said, failure, status, text):
     backend.plays(*([said] if said else []), *([failure] if failure else []))

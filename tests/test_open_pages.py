@@ -1,4 +1,4 @@
-"""Open pages hold no thread of our server while nothing happens, and are told at once when something does."""
+"""Open pages hold no thread of our server while nothing happens, and are notified at once when something does."""
 
 from __future__ import annotations
 

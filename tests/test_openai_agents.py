@@ -43,7 +43,7 @@ def test_a_long_silence_is_a_status_and_no_failure(server, name, is_begun):
     for piece in model_at(server, name).stream(QUESTION):
         pieces.append(piece)
         if piece == patient.AT_WORK:
-            # The silence is longer than any other model's may be.
+            # The silence is longer than the limit for any other model.
             threading.Timer(0.5, goes_on.set).start()
     assert text_of(pieces) == ("I look. Done" if is_begun else "Done")
     assert pieces.count(patient.AT_WORK) == 1
@@ -136,7 +136,7 @@ def test_another_403_is_still_the_keys(server):
 
 
 def titles_asked(server, home, titles, name, chosen=None, **more):
-    """How many titles the server was asked for after one answer, and the session's title; `chosen` is its own model."""
+    """The number of title requests after one answer, and the session's title; `chosen` is the session's own model."""
     values = {"AMPLIFIER_HOME": str(home), "WEBCHAT_BASE_URL": server.url, "WEBCHAT_MODEL": name}
     settings, _ = config.load({**values, "WEBCHAT_TITLES": titles, **more}, {})
     manager = WebChatSessionManager(from_settings(settings), home / "server" / "sessions.json")

@@ -1,4 +1,4 @@
-"""A model behind an OpenAI-compatible server: what is asked, what comes, and what a person reads when it fails."""
+"""A model behind an OpenAI-compatible server: requests, responses, and what a person reads when it fails."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from webchat.errors import BackendUnavailable, InvalidInput, NothingSaid
 
 KEY = "sk-secret-0123456789"
 QUESTION = [{"role": "user", "content": "What is the capital of Portugal?"}]
-PROMPTLY = 2.0  # seconds; measured are milliseconds, a read time-out is 60 s here
+PROMPTLY = 2.0  # seconds; it takes milliseconds, while the read timeout is 60 s here
 
 needs_full_queues = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a full queue refuses or takes calls")
 
@@ -67,7 +67,7 @@ def ask(server):
 
 @pytest.fixture
 def complaint(ask):
-    """The sentence that a person reads when these answers come."""
+    """The sentence that a person reads after these answers."""
 
     def complaint(*answers, **options):
         with pytest.raises(BackendUnavailable) as caught:
@@ -97,7 +97,7 @@ def reasoning_of(pieces):
 
 @contextmanager
 def reading(stream):
-    """Iterate in a thread, as a reply does; gives the pieces so far, and `finished` when the iterator has ended."""
+    """Iterate in a thread, as a reply does; returns the pieces so far, and `finished`, set at its end."""
     seen = Reading(stream)
     seen.thread.start()
     yield seen
@@ -121,7 +121,7 @@ class Reading:
         self.finished.set()
 
 
-# What is asked
+# Requests
 
 
 def test_the_question_is_posted_with_model_messages_and_key(server, ask):
@@ -277,7 +277,7 @@ def test_a_silent_list_of_models_is_given_up_after_the_connect_timeout(server):
         model_at(server, connect_timeout=0.2).list_models()
 
 
-# What comes
+# Responses
 
 
 def event(sent):
@@ -285,7 +285,7 @@ def event(sent):
 
 
 def test_texts_that_are_read_at_once_come_as_one_and_a_rest_follows(server):
-    """What else comes in between stays in its place."""
+    """Anything else in between stays in its place."""
     thought = delta(reasoning_content="Hm")
     server.script(
         sends(b"".join(map(event, (delta(content="Lis"), delta(content="bon"), thought, delta(content="!")))))
@@ -464,7 +464,7 @@ def test_a_server_that_does_not_stream_answers_too(ask):
     ]
 
 
-# What goes wrong
+# Failures
 
 
 def test_nobody_at_the_address(server):
@@ -494,7 +494,7 @@ def test_a_server_that_does_not_speak_tls(server):
 
 @contextmanager
 def unreachable():
-    """An address that takes no connection: its queue is full, so a further call is never answered."""
+    """An address that accepts no connection: its backlog is full, so another attempt is never answered."""
     with ExitStack() as stack:
         listener = stack.enter_context(socket.socket())
         listener.bind(("127.0.0.1", 0))
@@ -599,12 +599,12 @@ def test_without_a_key_that_may_be_the_cause(complaint, answer, expected):
     assert complaint(answer, api_key="").endswith(expected)
 
 
-# What is asked again
+# Retries
 
 
 @pytest.fixture
 def waits(monkeypatch):
-    """The seconds that were waited, which pass at once."""
+    """The waiting times in seconds, which are skipped."""
     passed = []
     monkeypatch.setattr(Wire, "pause", lambda wire, seconds: passed.append(seconds))
     return passed
@@ -885,7 +885,7 @@ def test_no_socket_stays_open(server, monkeypatch):
 
 
 def connections_made(monkeypatch):
-    """The sockets that are connected from now on."""
+    """The sockets connected from now on."""
     connect, made = socket.create_connection, []
 
     def noted(*given, **options):

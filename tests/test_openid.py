@@ -36,7 +36,7 @@ def provider(tmp_path):
 
 @pytest.fixture
 def apache(tmp_path, provider):
-    """Runs Apache with the page's configuration, made to fit this machine, before a server; gives its address."""
+    """Runs Apache with the page's configuration, adapted to this machine, in front of a server; returns its address."""
     program = shutil.which("apache2") or shutil.which("apache2", path="/usr/sbin")
     if program is None or not (MODULES / "mod_auth_openidc.so").exists():
         missing = "there is no Apache with mod_auth_openidc here"
@@ -130,7 +130,7 @@ def test_an_answer_comes_through_apache_piece_by_piece(chat, browser):
     form = {"data": {"message": "one two three"}, "headers": {"Origin": chat, "Accept": "text/event-stream"}}
     with browser.stream("POST", f"{chat}/messages", **form) as answer:
         arrivals = [time.monotonic() for _ in answer.iter_raw()]
-    # Gathered, it would come in one piece, and at once.
+    # If it were buffered, it would arrive in one piece.
     assert len(arrivals) > 2
     assert arrivals[-1] - arrivals[0] > 0.3
 

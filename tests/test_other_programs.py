@@ -1,4 +1,4 @@
-"""Other programs' sessions: listed, read, searched, continued in a copy; the originals are never touched."""
+"""Other programs' sessions: listed, read, searched, continued in a copy; the originals are never changed."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def listed(client, query=""):
 
 @pytest.fixture
 def hardly_looks(manager, monkeypatch):
-    """Nothing is looked for within the test's time unless the system tells of it; set when that is waited for."""
+    """Without a notification from the system, there is no scan during the test; set when the thread waits for one."""
     waits, wait = threading.Event(), Notices.wait
     manager.programs.longest_pause = 3600.0
     monkeypatch.setattr(Notices, "wait", lambda notices, seconds: (waits.set(), wait(notices, seconds))[1])
@@ -282,7 +282,7 @@ def test_a_copy_of_what_lay_in_a_folder_that_is_gone_works_at_home(client, manag
 
 def test_a_days_use_leaves_no_trace(client, manager, all_three, tmp_path):
     for path in (tmp_path / "claude").rglob("*"):
-        os.utime(path, (1_000_000_000, 1_790_000_000))  # an access would be noted, even on a lazy file system
+        os.utime(path, (1_000_000_000, 1_790_000_000))  # an access would be recorded, even with relatime
     folders = (tmp_path / "claude", tmp_path / "codex", all_three.amplifier / "projects")
     before = [everything(folder) for folder in folders]
     manager.keep_house()

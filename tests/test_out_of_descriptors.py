@@ -1,4 +1,4 @@
-"""The system gives no more descriptors: the server takes fewer connections, waits, and goes on; its log stays short."""
+"""The system has no more descriptors: the server accepts fewer connections and recovers; its log stays short."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_without_a_descriptor_it_waits_says_so_once_and_goes_on(home):
         for _ in range(3):
             with pytest.raises(httpx.ReadTimeout):
                 alive(port, timeout=1.2)
-        # Who has a connection is answered, also with a page.
+        # Existing connections are served, even with pages.
         assert kept.get("/healthz").status_code == 200
         tell(process, "free")
         assert says(process) == "free"

@@ -19,7 +19,7 @@ JSON = {"Accept": "application/json"}
 
 @pytest.fixture
 def no_thread_for(monkeypatch) -> Callable[[str], None]:
-    """Has the start of threads whose name begins so fail, as it does where there are too many."""
+    """Makes the start of threads with this name prefix fail, as with too many threads."""
     refused: list[str] = []
     start = threading.Thread.start
 
@@ -98,7 +98,7 @@ def test_the_search_goes_on_after_a_failed_start(manager, session_id, no_thread_
     manager.send_message("a needle", session_id)
     no_thread_for("search")
     assert not manager.search("needle", 5).complete
-    manager.housekeeping.delete([manager.create_session().session_id])  # which has the index forget what is gone
+    manager.housekeeping.delete([manager.create_session().session_id])  # which makes the index forget removed sessions
     no_thread_for()
     until(lambda: manager.search("needle", 5).hits)
 
@@ -136,11 +136,11 @@ server.run(app, app.extensions["webchat"], listening, max_streams=2, grace=0)
 
 
 def test_a_real_server_that_gets_no_threads_loses_nothing_and_goes_on():
-    # Not pytest's folder, into which nobody else may look.
+    # Not pytest's folder, which other users cannot read.
     with tempfile.TemporaryDirectory() as home, another_process(SERVE, home) as process:
         url = f"http://127.0.0.1:{says(process)}"
         session_id = httpx.post(f"{url}/api/session").json()["session_id"]
-        # What is loaded at a first message is loaded: who serves from now on may not read this interpreter's files.
+        # Everything that the first message imports is loaded: the server's user may not read this interpreter's files.
         assert httpx.post(f"{url}/sessions/{session_id}/messages", data={"message": "0"}, headers=JSON).is_success
         assert httpx.post(f"{url}/messages", headers=JSON).status_code == 400
         assert httpx.get(f"{url}/sessions/{session_id}").status_code == 200

@@ -29,7 +29,7 @@ COMMANDS = [
 
 @pytest.fixture
 def run(home):
-    """Runs a command of its own process in this folder; returns its exit code and its standard error."""
+    """Runs a command in a process of its own on this folder; returns its exit code and its standard error."""
     manager = WebChatSessionManager(ScriptedBackend(), Settings(home=home).storage)
     for owner in (None, "ada"):
         manager.send_message("hello", manager.create_session(owner=owner).session_id, owner)

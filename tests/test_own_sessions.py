@@ -1,4 +1,4 @@
-"""The sessions that an agent keeps itself: offered to the one person whose chat it is, and opened here once."""
+"""An agent's own sessions: offered to a single user, and opened here once."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def start(home, agents):
 
 @pytest.fixture
 def elsewhere(agents, tmp_path):
-    """A session that the agent has had elsewhere, in a folder; gives both."""
+    """A session that the agent started elsewhere, in a folder; returns both."""
     folder = tmp_path / "work"
     folder.mkdir()
     known = {"cwd": str(folder), "prompts": ["hello", "and on"], "said": ["One <b>", "Two"]}

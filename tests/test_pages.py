@@ -1,4 +1,4 @@
-"""The pages and their fragments: what a person sees, with htmx and with no script at all."""
+"""The pages and their fragments: what a person sees, with htmx and without scripts."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def say(client, message: str, session_id: str | None = None, **more):
 
 
 def answered(manager, session_id: str | None = None):
-    """The conversation when its answer has ended."""
+    """The conversation once its answer has ended."""
     session_id = session_id or manager.active_session_id
     for _ in manager.pieces(session_id, manager.conversation(session_id).last.id):
         pass
@@ -34,7 +34,7 @@ def answered(manager, session_id: str | None = None):
 
 
 def talk(manager, *messages: str) -> str:
-    """A session in which these were said and answered; it is the current one."""
+    """A session with these messages and their answers; it is the current one."""
     session_id = manager.create_session().session_id
     for message in messages:
         manager.send_message(message, session_id)
@@ -42,7 +42,7 @@ def talk(manager, *messages: str) -> str:
 
 
 def swaps(text: str) -> list[tuple[str, str]]:
-    """Each partial of an answer: its target and how it is put there."""
+    """Each partial of a response: its target and its swap."""
     found = BeautifulSoup(text, "html.parser").find_all("hx-partial")
     return [(tag["hx-target"], tag["hx-swap"]) for tag in found]
 
@@ -173,9 +173,9 @@ def test_a_further_message_with_htmx_goes_to_the_anchor_that_the_last_one_left(c
         ("assistant", f"m-{reply.id}"),
     ]
     assert shown.messages[1].status == "waiting"
-    # The composer stays, and whoever sends from it next has seen these.
+    # The composer stays, and its next message counts as having seen these.
     assert shown.soup.select_one("#seen")["value"] == reply.id
-    # The next message finds its anchor behind the last of these.
+    # The next message finds its anchor after the last of these.
     assert shown.soup.select_one(f"#after-{reply.id}")
     assert "HX-Push-Url" not in answer.headers
 
@@ -338,7 +338,7 @@ def test_sessions_without_a_message_are_hidden_but_for_the_current_one(client, p
 
 
 def remembered(home, *days_ago: float, title: str = "at {}") -> None:
-    """Put begun sessions into the registry, last used so many days ago."""
+    """Put begun sessions into the registry, last used that many days ago."""
     now = datetime.now(UTC).replace(hour=12)
     rows = []
     for number, days in enumerate(days_ago):
@@ -634,7 +634,7 @@ def test_what_lies_between_comes_with_htmx_until_nothing_is_missing(client, page
 
 @pytest.mark.parametrize(("link", "at"), [("#earlier", 1299), ("#between", 0)])
 def test_without_a_script_links_lead_through_all_of_it(page, manager, home, link, at):
-    """Up from the end to the first message, and down again; twice as many as a page ever shows."""
+    """Up from the end to the first message, and down again, over twice as many as a page shows."""
     address, seen, pages = f"/sessions/{put_in(manager, home, 1300)}?at=m{at}", [], 0
     while address and pages < 100:
         shown = page(address)
@@ -723,7 +723,7 @@ def test_a_theme_that_was_fixed_at_the_start_cannot_be_changed(home):
     assert Page(client.get("/")).soup.select_one("html")["data-theme"] == "dark"
 
 
-# Both faces
+# Pages and fragments
 
 
 @pytest.mark.parametrize("path", ["/", "/sessions", "/sessions/{}", "/apps/settings/", "/no-such"])
@@ -926,7 +926,7 @@ def test_a_memory_command_is_part_of_the_conversation_and_asks_no_model(client, 
     assert answer.text.startswith("Remembered! Stored as mem-001")
     assert backend.asked == []
     say(client, "recall tea", manager.active_session_id)
-    # What was remembered is shown as it was said.
+    # A memory is shown exactly as it was written.
     assert "I like *tea*" in page("/").messages[-1].text
 
 

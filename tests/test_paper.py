@@ -55,7 +55,7 @@ def test_an_answer_that_goes_on_is_printed_once(screen):
 
 
 def asked(title="Bash", **call):
-    """What is printed of a question about this call."""
+    """The printed question about this call."""
     screen = Recorded()
     call = {"type": "tool_call", "id": "t", "title": title, "kind": "execute", "status": "pending", **call}
     options = [{"id": "y", "name": "Allow", "kind": "allow_once"}]

@@ -1,4 +1,4 @@
-"""A connection that is parked or taken back at the moment when the server's loop closes it."""
+"""A connection that is parked or resumed just when the server's loop closes it."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ SERVER = {
     **{"most_streams": 1, "add_task": lambda task: None, "pull_trigger": lambda: None},
     **{"server_name": "localhost", "effective_host": "127.0.0.1", "effective_port": 80, "adj": Adjustments()},
 }
-LONG_ENOUGH = 0.3  # seconds for the loop to close a connection, if nothing keeps it from that
+LONG_ENOUGH = 0.3  # seconds for the loop to close a connection, if nothing prevents that
 
 
 class Sockets(dict[int, object]):
-    """What the loop looks at. Something else happens before the next change."""
+    """The loop's map of sockets. Something else happens before the next change."""
 
     def __init__(self) -> None:
         self.before_next: Callable[[], object] | None = None
@@ -46,7 +46,7 @@ class Sockets(dict[int, object]):
 
 
 class Loop:
-    """A server's loop, as far as connections are put aside, with clients that are sockets of this process."""
+    """A server's loop, as far as it parks connections, with clients that are sockets of this process."""
 
     def __init__(self) -> None:
         self.sockets, self.gone_on = Sockets(), list[object]()
@@ -90,7 +90,7 @@ def a_pause() -> Pause:
 
 
 def test_closed_while_it_is_brought_back(loop):
-    """Left in the loop it would be looked at for ever, in place of the next connection with its descriptor."""
+    """If it stayed in the loop, it would be polled forever, in place of the next connection with its descriptor."""
     connection = loop.accept()
     pause = a_pause()
     loop.parked.put(connection, pause)
@@ -135,7 +135,7 @@ class Body:
 
 
 class Leaving(Connection):
-    """Its client leaves after it was brought back, and before its task goes on."""
+    """Its client leaves after it was resumed, and before its task goes on."""
 
     leaves = False
 
@@ -146,7 +146,7 @@ class Leaving(Connection):
 
 
 def test_a_body_is_closed_whose_client_leaves_before_it_goes_on(loop):
-    """Left to the garbage collector, it ends without its request, or later than what it holds is wanted."""
+    """Left to the garbage collector, it would end without its request, or too late for what it holds."""
     bodies = []
 
     def application(environ, start_response):

@@ -1,4 +1,4 @@
-"""An answer that is more than text: tool calls, questions and a plan stand where they came, and are kept."""
+"""An answer that is more than text: tool calls, questions and a plan appear where they came, and are stored."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def answer(manager, session_id):
 
 
 def ask(manager, session_id):
-    """Post a message; gives what was posted once the person is asked something."""
+    """Post a message; returns it once the agent asks something."""
     posted = manager.post_message(session_id, "do it")
     until(lambda: answer(manager, session_id).questions)
     return posted
@@ -94,7 +94,7 @@ def session_id(manager):
 
 @pytest.fixture
 def asking(backend):
-    """The backend asks before it goes on."""
+    """The backend asks before it continues."""
     backend.plays("Let me look.", RUNNING, ASKED, backend.has_chosen, DONE, "It is empty.")
     return backend
 
@@ -344,7 +344,7 @@ def test_an_answer_that_comes_just_after_the_end_is_refused(manager, asking, ses
 
 def test_a_question_that_a_dead_server_left_is_kept_without_buttons(manager, asking, session_id, home, tmp_path):
     ask(manager, session_id)
-    shutil.copytree(home, tmp_path / "later")  # as it lies there when the server is killed
+    shutil.copytree(home, tmp_path / "later")  # as it is when the server is killed
     later = WebChatSessionManager(ScriptedBackend(), tmp_path / "later" / "web-chat-sessions.json")
     for _ in ("as it was left", "taken in"):
         left = answer(later, session_id)

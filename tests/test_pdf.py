@@ -1,4 +1,4 @@
-"""A PDF goes with a message as its text, page by page; one that cannot be read, or is hostile, is refused in words."""
+"""A PDF is attached as its text, page by page; one that cannot be read, or is hostile, is refused with a reason."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def test_what_no_reader_can_read_is_damaged_and_not_locked(monkeypatch, error):
     monkeypatch.setattr(pypdf.PageObject, "extract_text", fail)
     assert pdf_text.text_of(pdf("x")) == {"why": "damaged"}
     monkeypatch.setattr(pypdf.PdfReader, "decrypt", fail)
-    is_cipher = isinstance(error, DependencyError)  # one that needs another package
+    is_cipher = isinstance(error, DependencyError)  # an encryption that needs another package
     assert pdf_text.text_of(locked(pdf("x"), "key")) == {"why": "locked" if is_cipher else "damaged"}
 
 

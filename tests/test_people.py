@@ -1,4 +1,4 @@
-"""Several people, whom a proxy signs in: each sees and touches their own alone, on every route."""
+"""Several people, signed in by a proxy: each sees and changes only their own data, on every route."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from webchat.web.new_session import NOT_YOURS
 HEADER = "X-Remote-User"
 ADA, BOB = {HEADER: "ada"}, {HEADER: "bob"}
 WORD = "quinquereme"
-"""It stands in all that is Ada's, and nowhere else."""
+"""Occurs in all of Ada's data, and nowhere else."""
 
 
 def opened(home):
@@ -47,14 +47,14 @@ def adas(app, manager):
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory):
-    """One application for all that Bob tries in vain, and what Ada has in it."""
+    """One application for all of Bob's failing attempts, and Ada's data in it."""
     app = opened(tmp_path_factory.mktemp("shared"))
     yield app, possessions(app, app.extensions["webchat"])
     app.extensions["webchat"].close()
 
 
 def possessions(app, manager):
-    """What Ada has: a session with a file, one in the trash, a memory; and the names of it all."""
+    """Ada's data: a session with a file, one in the trash, a memory; and the ids of all of it."""
     client = app.test_client()
     files = {"message": f"the {WORD}", "file": (io.BytesIO(WORD.encode()), f"{WORD}.txt")}
     assert client.post("/messages", data=files, headers=ADA).status_code == 303
@@ -179,7 +179,7 @@ def test_nothing_of_somebody_else_is_shown_or_touched(shared, name, face):
 
 
 def state(manager):
-    """All that is Ada's, as she sees it."""
+    """All of Ada's data, as she sees it."""
     memory = MemoryStore(documents_in(DiskFolder(manager.storage.main.folder.path.parent)))
     sessions = [*manager.list_sessions("ada"), *manager.housekeeping.trash("ada")]
     texts = [manager.read_conversation(session.session_id) for session in sessions]
@@ -263,7 +263,7 @@ def test_the_command_line_takes_along_whose_it_is_told(app, adas, home):
 
 
 def on_the_wire(name: str) -> dict[str, str]:
-    """A header as servers hand it on: its UTF-8 bytes as Latin-1."""
+    """A header as servers pass it on: its UTF-8 bytes as Latin-1."""
     return {HEADER: name.encode().decode("latin-1")}
 
 

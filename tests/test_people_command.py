@@ -1,4 +1,4 @@
-"""`webchat people`: everybody who has something here listed, exported, disabled and removed, while a server runs."""
+"""`webchat people`: everybody with data here is listed, exported, disabled and removed while a server runs."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ from webchat.storage.protocols.documents import MEMORIES, PEOPLE
 
 HEADER = "X-Remote-User"
 ADA, BOB = {HEADER: "adalove"}, {HEADER: "bob"}
-"""Her name is no part of an id, as "ada" may be."""
+"""This name cannot be part of an id, as "ada" may be."""
 JSON, HTMX = {"Accept": "application/json"}, {"HX-Request": "true"}
 WORD = "quinquereme"
-"""It stands in all that is Ada's, and nowhere else."""
+"""Occurs in all of Ada's data, and nowhere else."""
 NOT_ALLOWED = "You may not use this chat any more. Ask whoever runs it."
 
 
 @pytest.fixture
 def people(home):
-    """Runs `webchat people …`; gives its result, or with `fails` what it said then."""
+    """Runs `webchat people …`; returns its result, or with `fails` its error."""
 
     def run(*arguments: str, fails: bool = False, **more):
         result = CliRunner().invoke(main, ["people", *arguments, "--home", str(home)], **more)
@@ -53,7 +53,7 @@ def chat(serve):
 
 
 def says(chat, person, message, session_id=None, **form):
-    """Send a message as this person; gives its session."""
+    """Send a message as this person; returns its session."""
     path = f"/sessions/{session_id}/messages" if session_id else "/messages"
     answer = chat.post(path, data={"message": message, **form}, headers=person | JSON)
     assert answer.status_code in (200, 201, 202), answer.text
@@ -61,7 +61,7 @@ def says(chat, person, message, session_id=None, **form):
 
 
 def furnish(chat, person, word):
-    """Give a person an old session, one in the trash, a memory, an answer in flight and a message that waits."""
+    """Give a person an old session, one in the trash, a memory, an answer in flight and a queued message."""
     says(chat, person, f"old {word}")
     gone = says(chat, person, f"gone {word}")
     assert chat.post(f"/sessions/{gone}/delete", headers=person | JSON).status_code == 200
@@ -74,7 +74,7 @@ def furnish(chat, person, word):
 
 
 def begin(chat, person, message):
-    """Send a message whose answer takes long; gives its session."""
+    """Send a message whose answer takes long; returns its session."""
     answer = chat.post("/messages", data={"message": message}, headers=person)
     assert answer.status_code == 303
     return answer.headers["Location"].partition("/sessions/")[2].partition("#")[0].partition("?")[0]
@@ -103,13 +103,13 @@ def test_everybody_who_has_something_is_listed_with_how_much(chat, people):
 def test_a_person_is_removed_with_all_that_is_theirs_while_they_are_answered(chat, people, home):
     kept = says(chat, BOB, "Bob stays")
     running = furnish(chat, ADA, WORD)
-    assert WORD in chat.get("/sessions?q=quinq", headers=ADA).text  # which makes the index of words
+    assert WORD in chat.get("/sessions?q=quinq", headers=ADA).text  # which creates the search index
     assert any(WORD.encode() in (data or b"") for name, data in snapshot(home).items() if "search" in name)
     with chat.stream("GET", f"/events?session={running}", headers=ADA) as stream:
         lines = stream.iter_lines()
         next(lines)
         said = json.loads(people("remove", "adalove", "--yes", "--json").output)
-        list(lines)  # it ends, for who is out
+        list(lines)  # it ends for disabled people
     assert said == {"removed": "adalove", "sessions": 4, "memories": 1}
     left = [name for name, data in snapshot(home).items() if data and (WORD.encode() in data or b"adalove" in data)]
     assert left == ["server/web-chat-people.json"]
@@ -263,7 +263,7 @@ def test_while_nobody_can_tell_who_is_disabled_nobody_is_let_in(home, people):
 
 
 class Upload(io.RawIOBase):
-    """A body on its way; `half_way` is called each time that some of it is read."""
+    """A body being uploaded; `half_way` is called each time some of it is read."""
 
     def __init__(self, data, half_way):
         self.data, self.half_way = io.BytesIO(data), half_way
@@ -301,7 +301,7 @@ PLACES = "SELECT table_schema, table_name FROM information_schema.tables WHERE t
 
 
 def stored_in(database):
-    """All that the tables of the chat hold, by table, as it would be found by whoever reads them."""
+    """Everything in the chat's tables, by table, as a reader of the database would find it."""
     import psycopg
 
     with psycopg.connect(database) as connection:

@@ -1,4 +1,4 @@
-"""Pictures of a message: seen by the model, shown on the page, stored with the session, private to its owner."""
+"""Pictures in messages: seen by the model, shown on the page, stored with the session, private to its owner."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ JSON, TEXT = {"Accept": "application/json"}, {"Accept": "text/plain"}
 
 
 class Blind(ScriptedBackend):
-    """A backend that has never heard of pictures."""
+    """A backend without support for pictures."""
 
     @property
     def sees(self):

@@ -60,7 +60,7 @@ def row(name: str, **more: object) -> dict[str, object]:
 
 
 def as_if_silent(database: str) -> None:
-    """Age the sign of life of every server, as time does where one stands still."""
+    """Make every server's heartbeat old, as if the servers had been suspended."""
     with psycopg.connect(database, autocommit=True) as connection:
         connection.execute("UPDATE webchat.servers SET seen = seen - interval '8 seconds'")
 
@@ -90,7 +90,7 @@ class TestTwoServers:
         one, other = two
         one.sessions.insert(row("s"), 0)
         with other.bus.follow("s", None, lambda: False) as waiter:
-            while waiter.wait(1.5):  # it looks whenever it begins to listen
+            while waiter.wait(1.5):  # it checks for changes whenever it begins to listen
                 waiter.clear()
             began = time.monotonic()
             one.transcripts.append("s", Message("m1", "user", "question"))
@@ -148,7 +148,7 @@ class TestTheTime:
 
 
 class TestALeaseThatWasLost:
-    """A server that gave no sign of life is dead for good; what it then writes is not written."""
+    """A server without a heartbeat is dead for good; its later writes are refused."""
 
     def test_another_takes_over_and_the_late_one_writes_nothing(self, two, database):
         late, other = two
@@ -156,7 +156,7 @@ class TestALeaseThatWasLost:
         late.leases.acquire("s")
         log = late.replies.begin("s", HEADER)
         log.write({"d": "half"})
-        late.bus.link.close()  # it stands still
+        late.bus.link.close()  # it is suspended
         as_if_silent(database)
         assert not other.leases.is_held("s")
         release = other.leases.acquire("s")
@@ -206,11 +206,11 @@ class TestALeaseThatWasLost:
 
 
 class TestAnAnswerThatIsLost:
-    """A statement was run, and the connection broke before anybody here was told."""
+    """A statement was executed, and the connection broke before its result arrived."""
 
     @pytest.fixture
     def unheard(self, monkeypatch):
-        """Makes the next statements that have these words run, and then fail as if their answers were lost."""
+        """Makes the next statements with these words run, and then fail as if their results were lost."""
 
         def arrange(storage, words, times=1):
             database, left = storage.database, [times]
@@ -280,7 +280,7 @@ class TestManyAtOnce:
         one, _ = two
         one.leases.acquire("before")()
         as_if_silent(database)
-        time.sleep(BEAT + 0.1)  # a sign of life is due then
+        time.sleep(BEAT + 0.1)  # a heartbeat is due then
         together = threading.Barrier(6)
 
         def acquire(number):
@@ -357,7 +357,7 @@ class TestAFullPool:
         def read_late(*given: object, **more: object):
             if threading.current_thread().name.startswith("reader") and not reading.is_set():
                 reading.set()
-                writing.wait(1)  # a writer that waits for this reader before it has a connection never comes
+                writing.wait(1)  # a writer that waits for this reader before it has a connection would never arrive
             return rows(*given, **more)
 
         monkeypatch.setattr(storage.database, "rows", read_late)
@@ -379,7 +379,7 @@ class TestAFullPool:
 
 
 def seen(database: str) -> object:
-    """When a server last gave a sign of life."""
+    """The time of a server's last heartbeat."""
     with psycopg.connect(database, autocommit=True) as connection:
         return connection.execute("SELECT max(seen) FROM webchat.servers").fetchone()[0]
 
@@ -398,7 +398,7 @@ def test_a_lock_that_was_lost_keeps_nothing(two, database):
 
 
 class TestAnImportThatStoodStill:
-    """Its lock is lost, and what it has claimed may be another import's by now: none of it is kept."""
+    """Its lock is lost, and another import may have its claims by now: none of it is kept."""
 
     @pytest.mark.parametrize("step", ["transcripts.put_all", "sessions.complete", "sessions.touch_all"])
     def test_it_imports_nothing_and_says_so(self, database, two, step, monkeypatch):
@@ -455,7 +455,7 @@ def bring(manager: WebChatSessionManager, text: str) -> Report:
 
 
 def test_a_forked_child_is_a_server_of_its_own(database):
-    """As under gunicorn with --preload: the application is made before the workers are."""
+    """As under gunicorn with --preload: the application is created before the workers."""
     program = """
 import os, sys
 from webchat.storage import storage_at
@@ -505,7 +505,7 @@ def test_a_connection_that_the_server_ends_is_no_failure(database):
 
 @pytest.fixture(scope="module")
 def guarded():
-    """A server that asks a guest for a password, who may create nothing."""
+    """A server with a password and a guest user who may create nothing."""
     with server() as running:
         execute(running, "CREATE ROLE guest LOGIN PASSWORD 'right'")
         rules = running.data / "pg_hba.conf"
@@ -678,7 +678,7 @@ class TestTheAddress:
 
 @contextmanager
 def pooler(port: int, folder, mode: str):
-    """PgBouncer before the database's server; gives its port."""
+    """PgBouncer in front of the database server; returns its port."""
     program = shutil.which("pgbouncer") or pytest.skip("PgBouncer is not installed")
     own = free_port()
     (folder / "users").write_text('"webchat" ""\n')

@@ -21,7 +21,7 @@ def folder(home):
 
 
 def sent(client, page, message):
-    """What a first message becomes."""
+    """The stored text of a first message."""
     return page(client.post("/messages", data={"message": message}, follow_redirects=True)).messages[0].text
 
 

@@ -1,4 +1,4 @@
-"""Sessions purged together: all of them go or none, whatever fails and wherever the process ends."""
+"""Sessions purged together: all of them are removed or none, whatever fails and wherever the process ends."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def texts_of(manager, session_id):
 
 
 def require_whole(manager, ids):
-    """All of them are in the trash, and come back with all that was said."""
+    """All of them are in the trash, and can be restored with all messages."""
     house = manager.housekeeping
     assert {session.session_id for session in house.trash()} == {*ids}
     house.restore(ids)
@@ -57,7 +57,7 @@ def test_one_that_is_still_written_to_keeps_them_all(home, folder):
 
 @pytest.mark.parametrize("name", ["replace", "unlink"])
 def test_a_file_that_cannot_be_moved_keeps_them_all(home, folder, monkeypatch, name):
-    """An unlink that fails comes after the decision: the sessions are gone, and their words with the next look."""
+    """A failing unlink comes after the commit: the sessions are gone, and the next check removes their files."""
     manager, ids = with_sessions(home)
     manager.housekeeping.delete(ids)
     real, broken = getattr(os, name), [ids[2]]

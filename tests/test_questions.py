@@ -1,4 +1,4 @@
-"""An agent's question over HTTP: scripts and pages see it, and whoever answers first has answered it."""
+"""An agent's question over HTTP: scripts and pages see it, and the first answer counts."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def session_id(manager):
 
 @pytest.fixture
 def ask(manager, backend, session_id):
-    """Has the backend ask the question, and gives the session's address once it is open."""
+    """Has the backend ask the question; returns the session's address once it is open."""
 
     def asked(question=ASKED):
         backend.plays("Let me look.", RUNNING, question, backend.has_chosen, DONE, "It is empty.")

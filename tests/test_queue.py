@@ -45,7 +45,7 @@ def gate():
 
 @pytest.fixture
 def busy(manager, backend, gate):
-    """The id of a session in which an answer is being written until the gate is opened."""
+    """The id of a session in which an answer is in flight until the gate is opened."""
     return begin(manager, backend, gate)
 
 
@@ -153,7 +153,7 @@ class TestSending:
             thread.join(PATIENCE)
         until(lambda: len(said(manager, busy)) == 18 and said(manager, busy)[-1][1] == "complete")
         assert sorted(text for text, _ in said(manager, busy)[2::2]) == texts
-        until(lambda: waiting(manager, busy) == [])  # the last one leaves the queue once it is said
+        until(lambda: waiting(manager, busy) == [])  # the last one leaves the queue once it is sent
 
 
 class TestAgain:
@@ -243,7 +243,7 @@ class TestChanging:
 
 
 def count_reads(manager, monkeypatch):
-    """The sessions whose answer, lease or record is looked up from now on, besides their queues' versions."""
+    """The sessions whose answer, lease or record is looked up from now on, not counting their queues' versions."""
     read, storage = [], manager.storage
     for looked_up in (storage.replies.view, storage.leases.is_held, storage.sessions.get):
 
@@ -469,7 +469,7 @@ JSON = {"Accept": "application/json"}
 
 @pytest.fixture
 def asked(app, backend, gate):
-    """The address of a session of the application in which an answer is being written."""
+    """The address of a session of the application in which an answer is in flight."""
     return f"/sessions/{begin(app.extensions['webchat'], backend, gate)}"
 
 

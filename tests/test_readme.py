@@ -1,4 +1,4 @@
-"""The examples in the README and the page on the files work as shown."""
+"""The examples in the README and on the page about files work as shown."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_the_examples_for_scripts_work_in_their_order(home):
 
 @pytest.mark.skipif(not shutil.which("jq") and not os.environ.get("CI"), reason="jq is not installed")
 def test_the_files_are_read_as_the_page_on_them_shows(tmp_path):
-    """Also a transcript with a line that is damaged."""
+    """Including a transcript with a damaged line."""
     home = tmp_path / ".local" / "share" / "webchat"
     app = create_app({"AMPLIFIER_HOME": str(home), "WEBCHAT_BACKEND": "mock", "TESTING": True})
     session_id = app.extensions["webchat"].start_conversation("a word").session.session_id

@@ -1,4 +1,4 @@
-"""Reasoning that comes as a part of the answer's text: in tags of many spellings, however the text is cut."""
+"""Reasoning inside the answer's text: in tags of many spellings, however the text is split."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def pieces_of(content, size=None):
 
 
 def told_apart(pieces):
-    """The reasoning and the answer in the end."""
+    """The final reasoning and answer."""
     reasoning, text, since = [], [], 0
     for piece in pieces:
         if isinstance(piece, str):

@@ -1,4 +1,4 @@
-"""Answers are Markdown, made into HTML that can do no harm, block by block while they grow."""
+"""Answers are Markdown, rendered to harmless HTML, block by block while they grow."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from webchat.render.markdown import GrowingMarkdown, markdown, normal_lines
 from webchat.render.rendered import Rendered
 
 UNFINISHED = GrowingMarkdown.unfinished
-"""Renders what is unfinished as a whole."""
+"""Renders the unfinished part as a whole."""
 ELEMENTS = set(
     "a blockquote br button code del details div em figcaption figure h3 h4 h5 h6 hr input kbd li ol p pre s span "
     "strong sub summary sup table tbody td th thead tr ul".split()
@@ -50,7 +50,7 @@ def soup_of(text: str) -> BeautifulSoup:
 
 
 def harm(html: str) -> list[str]:
-    """Whatever in some HTML is not on the list of what an answer may have."""
+    """Everything in some HTML that is not on the list of what an answer may have."""
     found = []
     for tag in BeautifulSoup(html, "html.parser").find_all(True):
         if tag.name not in ELEMENTS:
@@ -578,7 +578,7 @@ def test_an_answer_that_grows_becomes_what_it_would_be_at_once(text, cuts):
         assert growing.blocks[: len(finished)] == finished, "a finished block changed"
         finished = list(growing.blocks)
     growing.grow(text, final=True)
-    if not re.search(r"\[[^\]]+\]:", text):  # a definition, which finished blocks may have waited for
+    if not re.search(r"\[[^\]]+\]:", text):  # a definition for which finished blocks may have waited
         assert growing.blocks[: len(finished)] == finished
     assert "".join(growing.blocks) == markdown(text)
     assert growing.tail == ""
@@ -707,10 +707,10 @@ def test_what_has_no_such_script_is_left_as_it_is():
 def test_what_is_kept_of_rendered_texts_is_bounded_by_its_size():
     kept = Rendered(lambda text: Markup(f"<p>{text}</p>\n"), 1400)
     first, second = kept.get("a" * 300), kept.get("b" * 300)
-    assert kept.get("a" * 300) is first  # used last: it is the other one that goes
+    assert kept.get("a" * 300) is first  # used last, so the other one is evicted
     kept.get("c" * 100)
     assert kept.get("a" * 300) is first
     assert kept.get("b" * 300) is not second
-    larger = kept.get("d" * 2000)  # than all that may be kept
+    larger = kept.get("d" * 2000)  # than the whole cache
     assert kept.get("d" * 2000) is not larger
     assert kept.get("a" * 300) is not first

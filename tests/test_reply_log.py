@@ -1,4 +1,4 @@
-"""A reply in flight: one writer for each session, a log that any process can follow, and what a dead writer leaves."""
+"""A reply in flight: one writer per session, a log that any process can follow, what a dead writer leaves behind."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Files(Stored):
         release()
 
     def leave_behind(self, *records, header=HEADER):
-        """What a writer that died leaves: a question, and a log without an owner."""
+        """Create what a dead writer leaves behind: a question, and a log without an owner."""
         if not self.transcripts.read("s").messages:
             self.transcripts.append("s", Message("question-1", "user", "question"))
         self.log = self.replies.begin("s", header)
@@ -154,7 +154,7 @@ class TestLog:
         release()
 
     def test_the_next_reply_is_never_taken_for_the_one_before(self, files):
-        """Also by a reader that did not look in between, where the new log has the old one's inode and text."""
+        """Even by a reader that did not look in between, if the new log has the old one's inode and text."""
         other = Files(files.folder)
         for number in range(5):
             header = {**HEADER, "id": f"a{number}", "parent": f"q{number}"}

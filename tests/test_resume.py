@@ -51,7 +51,7 @@ def test_resume_swaps_chat_list_badge_title_and_address_at_once(client, manager)
 
 
 def test_a_backend_is_told_again_of_a_session_that_was_long_unused(backend):
-    """What is remembered of sessions is bounded; a session beyond that is resumed with its history."""
+    """The memory of resumed sessions is bounded; beyond that, a session is resumed with its history."""
     attached = AttachedBackend(backend, known_sessions=2)
     ids = [attached.create("~", "").session_id for _ in range(3)]
     past = [{"id": "q", "role": "user", "content": "hello"}]

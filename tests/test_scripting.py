@@ -40,7 +40,7 @@ POSTS = re.compile(r"-X POST|-d |--data|--json|-F ")
 
 
 def posted_to():
-    """The paths that the page's commands post to; with a loop over actions, each."""
+    """The paths that the page's commands post to, including each action of a loop."""
     for commands, _ in STEPS:
         actions = re.search(r"for action in (.*); do", commands)
         for part in re.split(r"[\n|]", commands):

@@ -30,7 +30,7 @@ CURL = {"Accept": "*/*", "User-Agent": "curl/8.5.0"}
 
 @pytest.fixture(params=["first", "further"])
 def address(request, manager) -> str:
-    """Where a message is posted: the first of a conversation, or a further one."""
+    """Where a message is posted: the first of a conversation, or a later one."""
     if request.param == "first":
         return "/messages"
     return f"/sessions/{manager.create_session().session_id}/messages"
@@ -268,7 +268,7 @@ def test_an_unknown_session_is_a_status_and_a_sentence(client, headers):
     assert "<" not in answer.text
 
 
-# Which face
+# Which format
 
 
 @pytest.mark.parametrize("headers", [CURL, BROWSER, {}, {"Accept": "image/png"}, {"Accept": "text/*"}])
@@ -374,7 +374,7 @@ def posts(app):
 
 
 def address_of(rule, action, manager, memory):
-    """The route's address for something with which it can be done."""
+    """The route's address for an object on which it works."""
     posted = manager.start_conversation("recall tea" if rule.endpoint.endswith(".ask") else "question")
     posted.wait()
     session_id = posted.session.session_id
@@ -388,7 +388,7 @@ def address_of(rule, action, manager, memory):
     if action in ("restore", "purge"):
         memory.delete(memory_id)
     values = {"session_id": session_id, "message_id": message_id, "action": action, "memory_id": memory_id}
-    values["key"] = "0123456789abcdef"  # an import's, and that of a message that waits
+    values["key"] = "0123456789abcdef"  # an import's, and a queued message's
     if "/queue/" in rule.rule:
         with manager.storage.queue.changing(session_id) as items:
             items.append(QueuedMessage(values["key"], "waiting"))

@@ -14,9 +14,9 @@ from tests.sources import tree_of
 
 ROOT = Path(__file__).parent.parent
 OTHERS = {"os._exit", "Rule._compile_builder"}
-"""Of other libraries."""
+"""Private names of other libraries."""
 PUBLIC = {"_replace"}
-"""What every named tuple has for everybody."""
+"""Public methods of named tuples."""
 WATCHED = {"tests/test_acp_sessions.py: _sessions", "tests/real_agents/test_sessions.py: _sessions"}
 """Only the backend's own table tells when the process of a stopped turn has settled."""
 PATCHED = {
@@ -47,7 +47,7 @@ def own_names(tree: ast.AST) -> set[str]:
 
 
 def private_uses(text: str) -> Iterator[tuple[str, str]]:
-    """Each use of a private name that is not the module's own: the expression, and the name."""
+    """Each use of another module's private name: the expression, and the name."""
     tree = tree_of(text)
     own = own_names(tree) | PUBLIC
     for node in ast.walk(tree):

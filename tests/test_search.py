@@ -30,7 +30,7 @@ def start(home):
 
 @pytest.fixture
 def talk(manager):
-    """Says these texts in a session of their own; its id."""
+    """Sends these texts in a new session; returns its id."""
 
     def talk(*texts):
         session_id = manager.create_session().session_id
@@ -53,7 +53,7 @@ def found(manager, query, limit=30):
 
 
 def soon(manager, query, ids):
-    """The same, for what has been said in the last second."""
+    """The same, for messages of the last second."""
     until(lambda: found(manager, query) == ids)
 
 

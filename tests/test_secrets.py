@@ -43,7 +43,7 @@ PLANTED = {
 
 
 def found_in(what: str, text: str | bytes) -> list[str]:
-    """Which of the secrets stand in there."""
+    """The secrets found in it."""
     text = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
     return [f"{name} in {what}" for name, secret in PLANTED.items() if secret in text]
 
@@ -60,7 +60,7 @@ def address(model) -> str:
 
 
 class Search:
-    """Asks a server for this and that, and keeps what of the secrets came back."""
+    """Sends requests to a server, and collects the secrets found in the responses."""
 
     def __init__(self, server: Server) -> None:
         plain = {"Authorization": f"Bearer {TOKEN}", "Accept-Encoding": "identity"}
@@ -71,7 +71,7 @@ class Search:
     def ask(self, method: str, path: str, **more) -> httpx.Response:
         with self._http.stream(method, path, **more) as answer:
             body = self._read(answer)
-        answer = httpx.Response(answer.status_code, headers=answer.headers, content=body)  # of a stream, what has come
+        answer = httpx.Response(answer.status_code, headers=answer.headers, content=body)  # a stream's text so far
         self.asked += 1
         self.found += found_in(f"{method} {path} {more}", body)
         self.found += found_in(f"headers of {method} {path}", repr([*answer.headers.items()]))
@@ -87,7 +87,7 @@ class Search:
         return body
 
     def talk(self, count: int) -> None:
-        """Send messages, each of which the model's server answers in its own way, in all faces."""
+        """Send messages in all formats, each of which the model server answers differently."""
         session = self.ask("POST", "/api/session", json={}).json()["session_id"]
         for number in range(count):
             face = [*FACES.values()][number % len(FACES)]
@@ -111,7 +111,7 @@ def serve(serve):
 
 
 def failures(where: str, *sent: str) -> list[Answer]:
-    """The ways in which a model's server there fails and says what it was sent."""
+    """The ways in which a model server there fails and repeats what it was sent."""
     echo = {"error": {"message": "Not with " + ", ".join(sent)}}
     return [
         refuses(401, echo),
@@ -131,7 +131,7 @@ def failures(where: str, *sent: str) -> list[Answer]:
 
 
 def visit_everything(search: Search, home: Path) -> None:
-    """Each route that reads, in each face, with a session and a message that are there."""
+    """Each route that reads, in each format, with an existing session and message."""
     sessions = search.ask("GET", "/api/sessions").json()["sessions"]
     session_id = sessions[0]["session_id"]
     shown = search.ask("GET", f"/sessions/{session_id}", headers=FACES["JSON"]).json()
@@ -179,7 +179,7 @@ def assert_nowhere(search: Search, server: Server, home: Path) -> None:
 
 
 def started(serve, how: str, address: str) -> Server:
-    """A server with the secrets, which came in this way."""
+    """A server that got the secrets in this way."""
     options = ["--backend", "openai", "--model", "m", "--read-timeout", "0.5"]
     variables = {"WEBCHAT_API_KEY": KEY, "WEBCHAT_BASE_URL": address, "WEBCHAT_TOKEN": TOKEN}
     variables["WEBCHAT_HEADER"] = f"X-One: 1\nX-Own: {HEADER}"
@@ -278,7 +278,7 @@ def test_no_command_shows_them_in_the_list_of_processes(arguments):
 
 
 def test_no_child_is_handed_them_on(serve, model):
-    # By its environment a program hands everything on to what it starts.
+    # A program passes everything in its environment on to what it starts.
     code = (
         "import os; from webchat.cli import secret_flags; print(secret_flags.arguments(os.environ), dict(os.environ))"
     )

@@ -219,7 +219,7 @@ def is_json(text: str) -> bool:
 
 
 def inline(soup: BeautifulSoup) -> list[str]:
-    """Whatever a strict policy would not run or apply."""
+    """Everything that a strict policy would not run or apply."""
     found = [str(tag) for tag in soup.select("style, script:not([src]), [style], [srcdoc], base, object, embed")]
     for tag in soup.find_all(True):
         found += [f"{tag.name} {name}" for name in tag.attrs if re.match(r"on|hx-on|hx-vars", name)]
@@ -294,14 +294,14 @@ FOREIGN_IDS = [
 
 @pytest.fixture(scope="module")
 def watched() -> list[list[str]]:
-    """Lists that get each path that this process opens, by the interpreter's own account."""
+    """Lists that collect each path that this process opens, from the interpreter's audit events."""
     lists: list[list[str]] = []
 
     def hook(event: str, args: tuple) -> None:
         if lists and event in ("open", "os.listdir", "os.scandir", "os.mkdir", "os.remove", "os.rename"):
             lists[-1].append(os.fsdecode(args[0]) if isinstance(args[0], str | bytes | Path) else "")
 
-    sys.addaudithook(hook)  # for good: there is no way to take one away
+    sys.addaudithook(hook)  # permanently: audit hooks cannot be removed
     return lists
 
 
@@ -335,7 +335,7 @@ def test_a_foreign_id_is_not_found_and_touches_no_file(client, manager, home, op
         ],
     ):
         answer = client.open(path.format(name), method=method, data={"message": "hi"})
-        # With a slash or a dot alone it is another address.
+        # A slash or a lone dot would make it another address.
         others = (405, 308) if "/" in name or name == "." else ()
         assert answer.status_code in (404, *others), (name, path)
         assert "Set-Cookie" not in answer.headers

@@ -38,7 +38,7 @@ def manager(server):
 
 @pytest.fixture
 def show(manager):
-    """Sends a message with a picture, in a session of its own; what is posted."""
+    """Sends a message with a picture in a new session; returns what was posted."""
 
     def send(message, *files):
         posted = manager.post_message(manager.create_session().session_id, message, files=files)

@@ -23,7 +23,7 @@ from webchat.serving.listening import listen
 
 POSTS_A_SECOND = 100
 PAUSE = 0.2
-"""Seconds between two looks at the pages meanwhile."""
+"""Seconds between two requests of the pages meanwhile."""
 HANDS = 40
 """Connections that post at once."""
 SHARED = 10
@@ -59,7 +59,7 @@ def clear(text):
 
 
 def asked_in(home: Path) -> Counter[str]:
-    """How often each question stands in a transcript."""
+    """How often each question is in a transcript."""
     found: Counter[str] = Counter()
     for path in (home / SERVER_DIR / WEB_CHAT_TRANSCRIPTS_DIR).glob("*.jsonl"):
         records = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
@@ -90,9 +90,9 @@ def test_of_many_posts_none_that_was_accepted_is_lost_and_pages_answer(serve, ho
     assert seen
     assert set(seen) == {200}
     accepted = {f"post {number}" for number, status in poster.status.items() if status == 303}
-    until(lambda: asked_in(home).total() >= len(accepted))  # what came while a session was busy waits for its turn
+    until(lambda: asked_in(home).total() >= len(accepted))  # messages to a busy session wait for their turn
     assert asked_in(home) == Counter(accepted)
-    assert len(accepted) >= posts / 2 - SHARED  # what begins a session of its own is refused by the limits alone
+    assert len(accepted) >= posts / 2 - SHARED  # messages that start a session are refused only by the limits
     until(lambda: no_reply_is_left(home))  # an answer's end changes the list
     listed = [httpx.get(f"{server.url}/api/sessions").json()["sessions"] for server in servers]
     assert listed[0] == listed[-1]
@@ -110,7 +110,7 @@ def test_with_more_streams_than_the_cap_pages_poll_and_everything_answers(serve)
         session_id = client.post("/api/session").json()["session_id"]
         events = f"/events?session={session_id}"
         with ExitStack() as stack:
-            # Kept: an iterator that nobody has any more closes its connection.
+            # Kept: an iterator without references closes its connection.
             streams = [stack.enter_context(client.stream("GET", events)).iter_text() for _ in range(3)]
             assert all(next(stream).startswith(": open") for stream in streams)
             with ThreadPoolExecutor(HANDS) as hands:  # more than the server has threads
@@ -119,7 +119,7 @@ def test_with_more_streams_than_the_cap_pages_poll_and_everything_answers(serve)
             assert all(answer.text.startswith("retry: 5000\n") for answer in told)
             assert {page.status_code for page in pages} == {200}
             assert client.post(f"/sessions/{session_id}/messages", data={"message": "hello"}).status_code == 303
-            # Pages take no place from who waits for an answer.
+            # Pages take no place from clients that wait for an answer.
             waits = client.post("/messages", data={"message": "me too"}, headers={"Accept": "text/plain"})
             assert (waits.status_code, waits.text) == (200, "Mock response to: me too")
         until(lambda: client.post("/api/chat", json={"message": "now"}).status_code == 200)

@@ -1,4 +1,4 @@
-"""The registry of sessions: which there are, which one is current, and what its file survives."""
+"""The registry of sessions: which exist, which one is current, and what its file survives."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from webchat.storage.table_sessions import TableSessions
 
 
 class Clock:
-    """A second goes by each time that somebody looks."""
+    """Advances by a second each time it is read."""
 
     def __init__(self) -> None:
         self.now = datetime(2026, 3, 1, tzinfo=UTC)
@@ -432,7 +432,7 @@ class TestFile:
 
     def test_where_no_copy_can_be_kept_the_damaged_file_stays(self, path):
         before = put(path, b"[5]")
-        # The copy's name does not fit: a real limit of the file system.
+        # The copy's name is too long: a real limit of the file system.
         long = path.with_name("s" * 250)
         path.rename(long)
         with pytest.raises(StorageError):
@@ -582,7 +582,7 @@ def store_of(folder: MemoryFolder) -> WebChatSessionStore:
 
 
 def used(folder) -> None:
-    """Everything that reads, and then a write: none may raise."""
+    """All reads, and then a write: none may raise."""
     store = store_of(folder)
     for session in store.list_all():
         assert store.get(session.session_id) == session

@@ -44,7 +44,7 @@ def asks(model: ScriptedServer) -> dict[str, str]:
 
 @pytest.fixture(params=["files", "postgres"])
 def place(request, home) -> str:
-    """The database that everything is in; "" for the home's files."""
+    """The database for everything; "" for the home's files."""
     return request.getfixturevalue("database") if request.param == "postgres" else ""
 
 
@@ -166,7 +166,7 @@ def test_one_message_reads_no_file_of_settings_again(home, start, old, monkeypat
 
 
 class Edited(MemoryDocuments):
-    """What an editor has open: it is cut off and written again whenever it has been read."""
+    """A file open in an editor: it is truncated and rewritten whenever it has been read."""
 
     is_open = False
 
@@ -192,7 +192,7 @@ def test_a_file_that_an_editor_cuts_off_while_it_is_followed_replaces_nobody(hom
 
 
 class Failing(MemoryDocuments):
-    """A database that answers what version there is, and then is away."""
+    """A database that returns the version, and then is away."""
 
     is_away = False
 

@@ -1,4 +1,4 @@
-"""The token: who has it is let in, everybody else sees nothing."""
+"""The token: whoever has it is admitted, everybody else sees nothing."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def visitor(guarded):
 
 
 def routes(app):
-    """Each route as (method, path), with something in the place of its variables."""
+    """Each route as (method, path), with values for its variables."""
     for rule in app.url_map.iter_rules():
         path = re.sub(r"<any\((\w+).*?>", r"\1", rule.rule)
         for method in sorted(rule.methods - {"HEAD", "OPTIONS"}):

@@ -1,4 +1,4 @@
-"""A module is one idea and a function one step: neither grows without a reason that is written here."""
+"""A module is one idea and a function one step: neither grows without a reason given here."""
 
 from __future__ import annotations
 

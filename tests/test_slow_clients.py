@@ -61,7 +61,7 @@ def port(process) -> int:
 
 @pytest.fixture
 def patient_port(home) -> Iterator[int]:
-    """Of a server with the patience that it has outside tests."""
+    """The port of a server with the same timeouts as outside tests."""
     with another_process(PATIENT, home) as process:
         yield int(says(process))
 
@@ -75,13 +75,13 @@ def answers(port: int) -> bool:
 
 
 def until_let_go(process: subprocess.Popen[str]) -> None:
-    """Wait until the server says that it has let one more go."""
+    """Wait until the server logs that it has dropped one more."""
     assert process.stderr is not None
     assert any("is let go" in line for line in process.stderr)
 
 
 def is_let_go(slow: socket.socket) -> bool:
-    """Whether the server closes the connection, within what the socket waits at most."""
+    """Whether the server closes the connection within the socket's timeout."""
     try:
         while slow.recv(65536):
             pass
@@ -200,7 +200,7 @@ def test_probes_are_answered_while_290_connections_read_an_export_slowly(large, 
 
 
 def test_probes_are_answered_while_all_threads_are_held(patient_port):
-    """Here by pages' streams of which there are more than the application was told to take."""
+    """Here by more page streams than the application is configured for."""
     with ExitStack() as stack:
         for _ in range(THREADS):
             assert ask_for(patient_port, "/held", stack)
@@ -210,7 +210,7 @@ def test_probes_are_answered_while_all_threads_are_held(patient_port):
 
 
 def test_the_longest_waiting_reader_makes_room_for_others(patient_port):
-    """Whatever the application streams: a few threads wait for readers at most."""
+    """Whatever the application streams, at most a few threads wait for readers."""
     with ExitStack() as stack:
         for _ in range(THREADS):
             ask_for(patient_port, "/endless", stack)

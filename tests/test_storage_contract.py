@@ -728,7 +728,7 @@ class TestAllTogether:
             storage.bus.publish("s", urgent=True)
             assert waiter.wait(5, urgent=True)
             waiter.clear()
-            while waiter.wait(0.5):  # the first look of whoever watches wakes once
+            while waiter.wait(0.5):  # a watcher's first check wakes it once
                 waiter.clear()
             other.clear()
             fill(storage.sessions, "new")

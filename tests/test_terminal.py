@@ -1,4 +1,4 @@
-"""Text from elsewhere cannot control a terminal, neither by commands' output nor by the log."""
+"""Text from elsewhere cannot control a terminal, neither through commands' output nor through the log."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ACTING = [chr(code) for code in (*range(9), *range(11, 32), *range(127, 160), *r
 
 
 def acts(text: str) -> list[str]:
-    """What in a text would do something at a terminal; the two characters that only part words and lines do not."""
+    """The characters in a text that would affect a terminal; tab and newline do not count."""
     return [char for char in ACTING if char in text]
 
 
@@ -68,7 +68,7 @@ def test_nothing_in_the_log_acts_or_poses_as_an_entry(form):
 
 
 def hostile_files(folder):
-    """Files to import, each with something in it that is told as a problem."""
+    """Files to import, each with something that is reported as a problem."""
     bad = f"{ESC}]0;x\x07\u202e\x9b2J"
     files = {
         "broken.json": f'[{{"title": "{bad}", {bad}'.encode(),

@@ -106,7 +106,7 @@ def test_a_session_is_picked_with_the_keys(terminal, beside):
 
 
 def is_answered(beside, text):
-    """Whether this is the whole last answer; on the screen its text may stand before it has ended."""
+    """Whether this is the complete last answer; its text may be on the screen before it has ended."""
     last = last_messages(beside)[-1]
     return (last["content"], last["status"]) == (text, "complete")
 

@@ -16,7 +16,7 @@ from webchat.render.terminal import plain, terminal
 ACTS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 LONG = 30_000
 PATIENCE = 3.0
-"""Seconds of computing that nothing of this size may take, by far."""
+"""Seconds of CPU that nothing of this size comes close to."""
 
 
 def text_of(html: str) -> str:

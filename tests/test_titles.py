@@ -18,7 +18,7 @@ PATIENCE = 10
 
 
 class Model:
-    """Answers "Yes." to everything, and what a test says when it is asked for a title."""
+    """Answers "Yes." to everything, and the test's text when asked for a title."""
 
     label, notice = "Model", None
 
@@ -262,7 +262,7 @@ def test_what_models_put_around_a_title_is_left_out(said, title):
 
 
 class Endless:
-    """A server that goes on for ever and says nothing, until it is told to end."""
+    """A server that streams forever without text, until it is told to end."""
 
     def __init__(self):
         self.over = threading.Event()

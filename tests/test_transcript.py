@@ -1,4 +1,4 @@
-"""The messages of one session: what is read from any file, and that it is only ever appended to."""
+"""The messages of one session: what is read from any file; and files are only appended to."""
 
 from __future__ import annotations
 
@@ -230,7 +230,7 @@ class TestReading:
         for cut in range(len(whole) + 1):
             folder.replace("s.jsonl", whole[:cut])
             read = transcripts.read("s")
-            # A record is whole without its newline, too: so some editors leave a file.
+            # A record is complete without its newline, too: some editors leave files like that.
             assert texts(read) == ["one", "two"][: (whole[:cut] + b"\n").count(b"}\n")]
             assert not read.damaged
 
@@ -320,7 +320,7 @@ WHOLE = lines(
 
 
 def sound(transcripts):
-    """The branch, with what holds for every file."""
+    """The branch, after checking what holds for every file."""
     branch = transcripts.read("s")
     assert len({message.id for message in branch.messages}) == len(branch.messages)
     for before, after in pairwise(branch.messages):

@@ -1,4 +1,4 @@
-"""Two servers on one PostgreSQL: what is begun on one is seen, stopped and continued on the other, whatever dies."""
+"""Two servers on one PostgreSQL: an answer on one is seen, stopped and continued on the other, whatever dies."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Pair:
         return session
 
     def answers_on_b(self, answer: Answer, session: str) -> None:
-        """Have a question answered on B; the answer has begun then."""
+        """Send a question to B; returns once its answer has begun."""
         self.model.script(answer)
         assert send(self.b.url, session, "Go on").status_code == 200
 
@@ -74,7 +74,7 @@ def two_servers(preloaded, folder, database: str) -> Iterator[Pair]:
 
 @pytest.fixture(scope="module")
 def shared(preloaded, postgres, tmp_path_factory) -> Iterator[Pair]:
-    """For tests after which both servers are well."""
+    """For tests that leave both servers intact."""
     with two_servers(preloaded, tmp_path_factory.mktemp("shared"), database_in(postgres)) as pair:
         yield pair
 
@@ -125,7 +125,7 @@ class TestTogether:
         shared.model.script(says(*"a b c d".split(), delay=0.1))
 
         def write(number: int) -> None:
-            time.sleep(random.uniform(0, 1))  # the moment of a message, which nothing tells
+            time.sleep(random.uniform(0, 1))  # the time of a message, for which there is no event to wait
             url = (shared.a.url, shared.b.url)[number % 2]
             began = time.monotonic()
             assert send(url, session, f"message {number}", key=f"key-{number}").status_code == 200
@@ -187,7 +187,7 @@ def test_an_agents_question_is_answered_from_the_other(preloaded, database, tmp_
 
 class TestOneDies:
     def interrupted(self, pair: Pair, session: str, page: LivePage, paced: Paced, end: Callable[[], None]) -> float:
-        """End B in mid-answer, by `end`; when that was. The page on A shows the answer as interrupted then."""
+        """End B in mid-answer, by `end`; returns the time. The page on A then shows the answer as interrupted."""
         pair.answers_on_b(paced.answer(), session)
         until(lambda: len(page.words) > 20 and page.words[0] == "word-0")
         end()
@@ -256,7 +256,7 @@ class TestTheDatabaseDies:
             self.check_the_end(pair, session, page, paced)
 
     def check_the_end(self, pair: Pair, session: str, page: LivePage, paced: Paced) -> None:
-        """The question is kept, the answer whole or marked, what was on a screen is there, and all goes on."""
+        """The question is kept, the answer complete or marked, what was shown is there, and everything continues."""
         for url in (pair.a.url, pair.b.url):
             told = messages(url, session)
             assert [item["content"] for item in told if item["role"] == "user"] == ["hello", "Go on"]
@@ -284,7 +284,7 @@ class TestTheDatabaseDies:
                 assert "database" in refused.text
                 until(lambda url=url: httpx.get(f"{url}/readyz").status_code == 503, patience=15)
                 assert httpx.get(f"{url}/healthz").status_code == 200
-            until(lambda: page.breaks > 0)  # of which a page tells its person
+            until(lambda: page.breaks > 0)  # which a page reports
             until(lambda: time.monotonic() > began + outage, patience=outage)
             cluster.signal(signal.SIGCONT) if frozen else cluster.start()
             for url in (pair.a.url, pair.b.url):
@@ -322,9 +322,9 @@ class TestFailover:
 
 @contextmanager
 def sending(urls: list[str], headers: Mapping[str, str] = {}) -> Iterator[tuple[list[str], list[tuple[str, str]]]]:
-    """Sends messages all the time, to each address in a session of its own; sends again what was not acknowledged.
+    """Sends messages continuously, to each address in its own session; retries those that were not acknowledged.
 
-    Gives the sessions, and the session and text of each message that was acknowledged.
+    Yields the sessions, and the session and text of each acknowledged message.
     """
     acknowledged: list[tuple[str, str]] = []
     over = threading.Event()
@@ -349,7 +349,7 @@ def sending(urls: list[str], headers: Mapping[str, str] = {}) -> Iterator[tuple[
 
 
 def is_accepted(client: httpx.Client, session: str, fields: Mapping[str, str]) -> bool:
-    """Send it as a page does that sends again: not at once."""
+    """Send it like a page that retries: not at once."""
     try:
         if client.post(f"{session}/messages", data=fields).status_code == 200:
             return True
@@ -368,7 +368,7 @@ def by_session(acknowledged: list[tuple[str, str]]) -> dict[str, list[str]]:
 
 
 def check_once_each(url: str, session: str, texts: list[str], headers: Mapping[str, str] = {}) -> list[dict]:
-    """Each of the texts was said once and in that order, after the first message, and answered once; all messages."""
+    """Each text was sent once, in that order, after the first message, and answered once; returns all messages."""
     told = messages(url, session, headers=headers, verify=False)
     shown = [(item["role"], item["status"], item["content"][-10:]) for item in told]
     assert [role for role, _, _ in shown] == ["user", "assistant"] * (len(told) // 2), shown
@@ -419,7 +419,7 @@ def network():
 
 @pytest.mark.parametrize("is_short", [True, False])
 def test_cut_off_from_the_database(network, preloaded, tmp_path, outage, is_short):
-    """For a short time only the database's answers are lost: what was written then must not be written twice."""
+    """For a short time, only the database's responses are lost: what was written then must not be written twice."""
     seconds = 5 if is_short else outage
     words = [f"word-{number}" for number in range(int((seconds + 6) / 0.1))]
     whole = ["Mock", "response", "to:", *words]

@@ -1,4 +1,4 @@
-"""What people write is shown as they typed it, and code between fences as code."""
+"""People's messages are shown as typed, and code between fences as code."""
 
 from __future__ import annotations
 

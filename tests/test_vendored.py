@@ -1,4 +1,4 @@
-"""Vendored files are what their note says."""
+"""Vendored files match their note."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ OURS = {"app.css", "chat.js", "commands.js", "files.js", "icon.svg", "pages.css"
 
 
 def hashes(folder: Path) -> dict[str, str]:
-    """The sha256 of each file of others below a folder, by its path there."""
+    """The sha256 of each third-party file below a folder, by its path there."""
     files = [path for path in folder.rglob("*") if path.is_file() and path.name != "README.md"]
     return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.timeout(30)
 
 
 class World:
-    """The list and the sessions as other processes change them; counts who looks."""
+    """The list and the sessions as other processes change them; counts the checks."""
 
     def __init__(self) -> None:
         self.lists: Counter[str | None] = Counter()
@@ -40,7 +40,7 @@ class World:
         return self.bus.follow(session_id, owner, gone)
 
     def after_rounds(self, count: int = 2) -> None:
-        """Wait until the thread has looked so often again."""
+        """Wait until the thread has checked that many more times."""
         before = self.rounds
         until(lambda: self.rounds >= before + count)
 
@@ -57,7 +57,7 @@ def threads() -> list[str]:
 
 
 def settle(world, *waiters) -> None:
-    """Wait for the first look, which wakes everybody once: nobody knows what has happened before it."""
+    """Wait for the first check, which wakes everybody once, because earlier changes are unknown."""
     world.after_rounds()
     for waiter in waiters:
         waiter.clear()

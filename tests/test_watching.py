@@ -20,7 +20,7 @@ from tests.terminals import whole
 
 
 class Watching:
-    """What a script has got so far of a session's stream."""
+    """What a script has received so far of a session's stream."""
 
     def __init__(self, url, session_id):
         self.events = []
@@ -42,7 +42,7 @@ class Watching:
 
     @property
     def messages(self):
-        """What was said by whom, and how it ended."""
+        """The role, text and status of each message."""
         return [(message["role"], message["content"], message["status"]) for message in self.shown]
 
     @property

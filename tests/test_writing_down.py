@@ -54,7 +54,7 @@ def test_what_came_together_is_written_at_once_and_together(manager, backend, wr
     posted = manager.start_conversation("hello")
     until(lambda: written == ["The first "])
     gates[0].set()
-    # Nothing more comes that could take it along.
+    # Nothing more comes with which it could be written.
     until(lambda: "".join(written) == "The first and the next ")
     assert len(written) <= 3, "one by one"
     gates[1].set()
@@ -105,7 +105,7 @@ def test_a_flood_of_pieces_is_written_ten_times_a_second(manager, backend, writt
 
 
 class TestPace:
-    """Pieces that come one by one are written by their reply's own thread, which is awake."""
+    """Pieces that arrive one by one are written by their reply's own thread, which is awake."""
 
     def written(self, *times, pace=None, size=0):
         """Whether it is that thread's turn at each of these times, in seconds after a write."""
