@@ -133,7 +133,7 @@ class ListStream:
 
     @property
     def _is_growing(self) -> bool:
-        """Whether the page shows an answer that is being written, and gets up to ten updates a second."""
+        """Whether the page shows an answer that is being written, and so gets several updates a second."""
         return False
 
     def _is_over(self) -> bool:
