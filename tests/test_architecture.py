@@ -19,7 +19,7 @@ def test_what_it_names_is_there(path):
 
 
 def test_it_names_every_package_that_has_a_part_in_a_message():
-    order = re.search(r"from the top of this list to its end: (.*?)\. `tests", PAGE, re.DOTALL)
+    order = re.search(r"from left to right in this list: (.*?)\. `tests", PAGE, re.DOTALL)
     named = re.findall(r"`(\w+)`", order[1])
     assert set(named) <= MAY_IMPORT.keys()
     for above, package in enumerate(named):
