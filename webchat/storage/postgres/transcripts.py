@@ -33,18 +33,27 @@ WHERE c.session_id = %s ORDER BY l.number
 """
 _GROW: LiteralString = f"""
 UPDATE webchat.conversations SET lines = lines + %(count)s, bytes = bytes + %(bytes)s, said = nextval('webchat.numbers')
-WHERE session_id = %(session)s AND {GUARD} RETURNING lines
+WHERE session_id = %(session)s AND {GUARD} RETURNING lines - %(count)s AS start
 """
 _GROW_OR_BEGIN: LiteralString = """
 INSERT INTO webchat.conversations AS known (session_id, lines, bytes, said)
 VALUES (%(session)s, %(count)s, %(bytes)s, nextval('webchat.numbers'))
 ON CONFLICT (session_id) DO UPDATE
-SET lines = known.lines + excluded.lines, bytes = known.bytes + excluded.bytes, said = excluded.said RETURNING lines
+SET lines = known.lines + excluded.lines, bytes = known.bytes + excluded.bytes, said = excluded.said
+RETURNING lines - %(count)s AS start
 """
 _ADD: LiteralString = """
-INSERT INTO webchat.lines SELECT %s, %s + place, line
-FROM unnest(%s::bytea[]) WITH ORDINALITY AS new (line, place)
+WITH head AS ({}), added AS (
+    INSERT INTO webchat.lines SELECT %(session)s, head.start + place, line
+    FROM head, unnest(%(lines)s::bytea[]) WITH ORDINALITY AS new (line, place)
+), indexed AS (
+    INSERT INTO webchat.words (session_id, message_id, number, words) SELECT %(session)s, id, head.start + place, words
+    FROM head, unnest(%(ids)s::text[], %(words)s::text[]) WITH ORDINALITY AS new (id, words, place)
+)
+SELECT start FROM head
 """
+"""All in one statement: each costs the server and PostgreSQL a quarter of a millisecond."""
+_ADD_IF_LEASED, _ADD_OR_BEGIN = _ADD.format(_GROW), _ADD.format(_GROW_OR_BEGIN)
 _INDEX: LiteralString = """
 INSERT INTO webchat.words AS known (session_id, message_id, number, words) VALUES (%s, %s, %s, %s)
 ON CONFLICT (session_id, message_id) DO UPDATE SET words = excluded.words, extended = true
@@ -158,8 +167,7 @@ class PostgresTranscripts:
             before, tried = tried, True
             try:
                 with self._database.transaction() as connection:
-                    start = self.add_lines(connection, session_id, lines)
-                    _index_new(connection, session_id, messages, start)
+                    self.add_lines(connection, session_id, lines, messages)
             except _KnownMessage:
                 # The first try has succeeded, and only the response was lost.
                 if not before:
@@ -192,8 +200,7 @@ class PostgresTranscripts:
         if extends:
             self._add_extension(connection, session_id, message, before)
             return
-        start = self.add_lines(connection, session_id, [jsonlines.dump(message.record())])
-        _index_new(connection, session_id, [message], start)
+        self.add_lines(connection, session_id, [jsonlines.dump(message.record())], [message])
 
     def _add_extension(self, connection: Connection, session_id: str, more: Message, before: Message | None) -> None:
         """Add to a message, and to its entry in the search index."""
@@ -202,21 +209,30 @@ class PostgresTranscripts:
             said = folded(before.extended_by(more).told)
             connection.execute(_INDEX, (session_id, text(before.id), before.revision, said))
 
-    def add_lines(self, connection: Connection, session_id: str, lines: Sequence[bytes]) -> int:
-        """Add lines in that transaction; returns the number of lines before them. Raises LeaseLost."""
+    def add_lines(
+        self, connection: Connection, session_id: str, lines: Sequence[bytes], messages: Sequence[Message] = ()
+    ) -> int:
+        """Add lines in that transaction; returns the number of lines before them.
+
+        Indexes the new `messages`, which have one line each. Raises LeaseLost, and OSError if a message is known.
+        """
         lease = self._leases.held(session_id)
         values = {
             "session": session_id,
             "count": len(lines),
             "bytes": sum(map(len, lines)) + len(lines),
             "lease": lease,
+            "lines": [*lines],
+            "ids": [message.id for message in messages],
+            "words": [folded(message.told) for message in messages],
         }
-        found = connection.execute(_GROW_OR_BEGIN if lease is None else _GROW, values).fetchone()
+        try:
+            found = connection.execute(_ADD_OR_BEGIN if lease is None else _ADD_IF_LEASED, values).fetchone()
+        except psycopg.errors.UniqueViolation as error:
+            raise _KnownMessage(errno.EEXIST, "a message with that id is there") from error
         if found is None:
             raise LeaseLost
-        start: int = found[0] - len(lines)
-        connection.execute(_ADD, (session_id, start, [*lines]))
-        return start
+        return int(found[0])
 
     def put_all(self, transcripts: Mapping[str, bytes]) -> None:
         with self._database.transaction() as connection:
@@ -250,17 +266,3 @@ def tree_of(lines: Iterable[bytes]) -> Tree:
 
 class _KnownMessage(OSError):
     """There is already a message with that id."""
-
-
-def _index_new(connection: Connection, session_id: str, messages: Sequence[Message], start: int) -> None:
-    try:
-        with connection.cursor() as cursor:
-            cursor.executemany(
-                "INSERT INTO webchat.words (session_id, message_id, number, words) VALUES (%s, %s, %s, %s)",
-                [
-                    (session_id, message.id, number, folded(message.told))
-                    for number, message in enumerate(messages, start + 1)
-                ],
-            )
-    except psycopg.errors.UniqueViolation as error:
-        raise _KnownMessage(errno.EEXIST, "a message with that id is there") from error
