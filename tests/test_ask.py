@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import subprocess
 
@@ -93,6 +94,16 @@ def test_a_file_that_cannot_be_read_is_wrong_input(terminal, beside, tmp_path):
     assert "none.txt" in errors
     assert terminal.run("ask", "look", "-f", str(tmp_path))[0] == 2
     assert beside.get("/api/session").json()["session_id"] is None
+
+
+def test_bytes_that_are_not_utf_8_are_sent_as_signs(terminal, beside, tmp_path):
+    note = tmp_path / os.fsdecode(b"caf\xe9.txt")
+    note.write_text("blue")
+    assert terminal.run("ask", os.fsdecode(b"caf\xe9?"), "-f", str(note))[:2] == (0, "Hello there.\n")
+    asked = last_messages(beside)[0]
+    assert (asked["content"], asked["parts"][1]["name"]) == ("caf\ufffd?", "caf\ufffd.txt")
+    code, _, errors = terminal.run("ask", "hi", "--new", "--folder", os.fsdecode(b"/caf\xe9"))
+    assert (code, "caf\ufffd" in errors) == (2, True)
 
 
 def test_json_has_the_whole_answer_and_where_it_is(terminal, beside):

@@ -184,7 +184,7 @@ def test_at_a_terminal_it_says_how_far_it_is_and_ctrl_c_ends_it(home, tmp_path):
     output = process.communicate(timeout=60)[0].decode()
     shown += os.read(ours, 100_000)
     os.close(ours)
-    assert process.returncode == 1
+    assert process.returncode == 130
     brought = re.search(r": (\d+) imported, 0 here already", output)
     assert 50 <= int(brought[1]) < 1500
     assert f"Stopped: it was cancelled. {STOPPED}".encode() in shown

@@ -54,6 +54,18 @@ def test_an_answer_that_goes_on_is_printed_once(screen):
     assert "".join(screen.printed).split() == ["One.", "Two.", "Three."]
 
 
+def test_a_version_that_is_chosen_again_is_printed_again(screen):
+    paper = Paper(screen)
+    question = {"id": "q", "role": "user", "status": "complete", "content": "Why?", "parts": []}
+    first = answer("One.", "complete")
+    second = {**answer("Two.", "complete"), "id": "b"}
+    for shown in (first, second, first):
+        paper.take("messages", {"messages": [question, shown]})
+    said = [line for line in "".join(screen.printed).split("\n") if line.strip()]
+    other = "— another version from here on —"
+    assert said == ["› Why?", "One.", other, "Two.", other, "One."]
+
+
 def asked(title="Bash", **call):
     """The printed question about this call."""
     screen = Recorded()

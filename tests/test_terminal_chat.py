@@ -143,14 +143,14 @@ def test_files_go_with_the_next_message(chat, model, beside, tmp_path):
     note.write_text("the kettle is blue")
     typing = chat()
     typing.says(f"/file {note}")
-    typing.until("goes with the next message", "1 files")
+    typing.until("goes with the next message", "1 file ·")
     typing.says("/file /no/such/file")
-    typing.until("No such file")
+    typing.until("/no/such/file cannot be read: No such file or directory.")
     typing.says("what colour?")
     typing.until("Hello there.")
     assert "the kettle is blue" in model.questions[-1]["messages"][-1]["content"]
     assert [part["name"] for part in last_messages(beside)[0]["parts"][1:]] == ["note.txt"]
-    assert "1 files" not in typing.text
+    assert "1 file ·" not in typing.text
 
 
 def test_nothing_that_a_model_says_acts_on_the_terminal(chat, model):

@@ -25,5 +25,10 @@ def marked_line(text: str) -> str:
     return one_line(_LINE_ENDS.sub(" ⏎ ", text.strip()))
 
 
+def utf8(text: str) -> str:
+    """A text from the command line, a file's name or the keyboard, with a sign for each byte that is not UTF-8."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
 def _acts(char: str) -> bool:
     return unicodedata.category(char) in ("Cc", "Cf", "Cs") and char not in JOINERS

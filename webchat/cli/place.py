@@ -8,6 +8,7 @@ from functools import wraps
 import click
 
 from webchat import config
+from webchat.chat.plain import utf8
 from webchat.cli.setting_options import checked
 
 SETTINGS = {setting.name: setting for setting in config.SETTINGS}
@@ -36,7 +37,7 @@ def named(_: click.Context, parameter: click.Parameter, value: str | None) -> st
     """A callback for a person's name. Raises click.BadParameter if it is empty, as a script's unset variable is."""
     if value is not None and not value.strip():
         raise click.BadParameter("a name is needed.", param=parameter)
-    return value
+    return None if value is None else utf8(value)
 
 
 def owner_option(command: Callable[..., None]) -> Callable[..., None]:

@@ -16,6 +16,7 @@ from webchat.chat.plain import one_line
 from webchat.chat.session import is_called
 from webchat.cli.output import written
 from webchat.cli.place import Place, owner_option, place_options
+from webchat.cli.program import CTRL_C
 from webchat.cli.terminal import plain, refusal
 from webchat.conventions import EXPORT_FORMATS
 from webchat.errors import SessionNotFound, WebChatError
@@ -126,7 +127,7 @@ def import_sessions(place: Place, owner: str | None, files: tuple[Any, ...]) -> 
     if only_pictures == len(files):
         click.echo(UnknownKind(has_pictures=True), err=True)
         problems += 1
-    sys.exit(1 if problems else 0)
+    sys.exit(CTRL_C if watch.is_cancelled else 1 if problems else 0)
 
 
 def _told(report: Report) -> str:

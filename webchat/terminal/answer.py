@@ -16,6 +16,7 @@ import httpx
 from httpx_sse import EventSource, SSEError
 
 from webchat.chat.message import new_message_id
+from webchat.chat.plain import utf8
 from webchat.errors import InvalidInput, WebChatError
 from webchat.limits import MIB
 from webchat.terminal.client import ChatClient, Fields, Unreachable
@@ -89,7 +90,7 @@ def content_of(path: Path) -> bytes:
 def events_of(chat: ChatClient, sent: Sent) -> Generator[tuple[str, Fields]]:
     """Yields "session" {session_id, message_id}, then the events of the answer's stream; "lost" if that breaks off."""
     path = chat.path(sent.session_id, "messages") if sent.session_id else "/messages"
-    files = [("file", (name, content, "application/octet-stream")) for name, content in sent.files]
+    files = [("file", (utf8(name), content, "application/octet-stream")) for name, content in sent.files]
     with chat.events("POST", path, sent.fields, files) as response:
         session_id = response.headers.get("X-Session-Id", sent.session_id)
         yield "session", {"session_id": session_id, "message_id": response.headers.get("X-Message-Id")}

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 import httpx
 
+from webchat.chat.plain import utf8
 from webchat.chat.session import is_called, is_session_id
 from webchat.conventions import ANSWER_HEADER
 from webchat.errors import SessionNotFound, WebChatError
@@ -50,18 +51,19 @@ class ChatClient:
 
     def get(self, path: str, **params: str | int) -> Fields:
         """A route's JSON."""
-        return self._json(self._client.build_request("GET", path, params=params, headers=JSON))
+        return self._json(self._client.build_request("GET", path, params=_encodable(params), headers=JSON))
 
     def post(self, path: str, fields: Mapping[str, Any] | None = None) -> Fields:
         """The same for a form's post."""
-        return self._json(self._client.build_request("POST", path, json=dict(fields or {}), headers=JSON))
+        return self._json(self._client.build_request("POST", path, json=_encodable(fields or {}), headers=JSON))
 
     @contextmanager
     def events(
         self, method: str, path: str, fields: Mapping[str, Any] | None = None, files: Sequence[Any] = ()
     ) -> Iterator[httpx.Response]:
         """A route's response as an event stream. With `files` the fields are a form's."""
-        body: dict[str, Any] = {"data": dict(fields or {}), "files": files} if files else {"json": dict(fields or {})}
+        told = _encodable(fields or {})
+        body: dict[str, Any] = {"data": told, "files": files} if files else {"json": told}
         request = self._client.build_request(
             method,
             path,
@@ -146,6 +148,10 @@ class ChatClient:
 
     def _no_chat(self, response: httpx.Response) -> str:
         return f"There is no webchat at {self._place}: it answers with {response.status_code}."
+
+
+def _encodable(fields: Mapping[str, Any]) -> Fields:
+    return {name: utf8(value) if isinstance(value, str) else value for name, value in fields.items()}
 
 
 def _is_called(given: str, row: Fields) -> bool:

@@ -94,7 +94,10 @@ class Commands:
     def _file(self, given: str) -> None:
         if given:
             path = Path(given).expanduser()
-            self._here.files.append((path.name, content_of(path)))
+            try:
+                self._here.files.append((path.name, content_of(path)))
+            except OSError as error:
+                raise InvalidInput(f"{path} cannot be read: {error.strerror}.") from error
         for name, content in self._here.files:
             self._here.say(f"{name}, {len(content):,} bytes, goes with the next message.")
 

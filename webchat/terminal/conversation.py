@@ -169,6 +169,6 @@ class TerminalChat:
 
     def _toolbar(self) -> str:
         named = [self._title, short_id(self.session_id)] if self.session_id else [self._new]
-        files = [f"{len(self.files)} files"] if self.files else []
+        files = [f"{len(self.files)} file{'s' * (len(self.files) > 1)}"] if self.files else []
         doing = ["answer with a number"] if self.paper.question else ["Ctrl+C stops"] if self.paper.is_answering else []
         return " · ".join([*(["away"] if self._is_away else doing), *files, *filter(None, named)])

@@ -72,6 +72,8 @@ class Paper:
             common += 1
         if common < len(self.messages):
             self._screen.line("— another version from here on —", ASIDE)
+            for left in self._articles.keys() - {message["id"] for message in messages[:common]}:
+                del self._articles[left]  # a version that is chosen again is printed again
         first = common if self.messages else max(0, len(messages) - SHOWN)
         if first and not self.messages:
             self._screen.line(f"… {first} earlier messages: /history prints them", ASIDE)
