@@ -29,11 +29,15 @@ def snapshot(folder: Path) -> dict[str, bytes | None]:
 
 
 def until(condition: Callable[[], object], patience: float = 10) -> None:
-    """Return once the condition holds; fail after `patience` seconds."""
-    deadline = time.monotonic() + patience
+    """Return once the condition holds; fail after `patience` seconds.
+
+    It polls less and less often, to leave the processor to whatever it waits for.
+    """
+    began = time.monotonic()
     while not condition():
-        assert time.monotonic() < deadline, "it never came to this"
-        time.sleep(0.002)
+        waited = time.monotonic() - began
+        assert waited < patience, "it never came to this"
+        time.sleep(min(max(waited / 5, 0.002), 0.05))
 
 
 @dataclass(frozen=True)
