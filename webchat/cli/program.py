@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import click
@@ -30,17 +30,29 @@ class Program(DefaultGroup):
             _open_closed_streams()
         return super().main(args, *given, **more)
 
+    def make_context(self, *given: Any, **more: Any) -> click.Context:  # noqa: ANN401
+        """See click's `Command.make_context`, which also prints what `--help` and `--version` ask for."""
+        with _told():
+            return super().make_context(*given, **more)
+
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401
-        """Run the command. Whatever its files and output come to is told in a sentence, and by the exit code."""
-        try:
+        """Run the command."""
+        with _told():
             return super().invoke(ctx)
-        except BrokenPipeError:
-            _let_go_of_output()
-            ctx.exit(PIPE)
-        except KeyboardInterrupt:
-            ctx.exit(CTRL_C)
-        except (WebChatError, OSError) as error:
-            raise refusal(error) from error
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Whatever a command's files and output come to is told in a sentence, and by the exit code."""
+    try:
+        yield
+    except BrokenPipeError as error:
+        _let_go_of_output()
+        raise click.exceptions.Exit(PIPE) from error
+    except KeyboardInterrupt as error:
+        raise click.exceptions.Exit(CTRL_C) from error
+    except (WebChatError, OSError) as error:
+        raise refusal(error) from error
 
 
 def _open_closed_streams() -> None:
