@@ -14,7 +14,6 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 from bs4 import BeautifulSoup, Tag
@@ -28,6 +27,7 @@ from tests.database import database as database
 from tests.database import postgres as postgres
 from tests.preloaded import ForkedProcess, Preloaded
 from tests.processes import ROOT
+from tests.routes import compiled_once
 from tests.scripted import ScriptedBackend
 from tests.stand_in import stand_in as stand_in
 from webchat import create_app
@@ -131,18 +131,9 @@ def backend() -> ScriptedBackend:
 
 @pytest.fixture(scope="session", autouse=True)
 def _routes_compiled_once() -> Iterator[None]:
-    """Each test has its own application; compiling the same routes again would take most of its creation."""
-    compiled: dict[Any, Callable[..., Any]] = {}
-    compile_builder = Rule._compile_builder
-
-    def remembered(rule: Rule, append_unknown: bool = True) -> Callable[..., Any]:
-        key = (rule.rule, rule.subdomain, rule.host, append_unknown, tuple(sorted((rule.defaults or {}).items())))
-        if key not in compiled:
-            compiled[key] = compile_builder(rule, append_unknown)
-        return compiled[key]
-
+    """Each test has its own application."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Rule, "_compile_builder", remembered)
+        patch.setattr(Rule, "_compile_builder", compiled_once())
         yield
 
 

@@ -6,6 +6,8 @@ difference: it has the first process's command line and environment. The interpr
 
 from __future__ import annotations
 
+import atexit
+import fcntl
 import gc
 import json
 import os
@@ -14,14 +16,29 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+import termios
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any, TextIO
 
-from tests.processes import ROOT
+from werkzeug.routing import Rule
 
+from tests.processes import ROOT
+from tests.routes import compiled_once
+
+LOADED = (
+    "app",
+    "backends.local",
+    "backends.mock",
+    "backends.openai.stream",
+    "serving.server",
+    "storage.files",
+    "storage.temporary",
+    "terminal.places",
+)
 LARGEST = 2**18
 """The most bytes of a request (arguments and environment); a packet cannot be larger either."""
 
@@ -32,15 +49,28 @@ class Preloaded:
     def __init__(self) -> None:
         self._folder = tempfile.TemporaryDirectory()
         self._address = str(Path(self._folder.name) / "socket")
+        env = {name: value for name, value in os.environ.items() if not name.startswith("WEBCHAT_")}
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.preloaded", self._address], cwd=ROOT, stdout=subprocess.PIPE
+            [sys.executable, "-m", "tests.preloaded", self._address], cwd=ROOT, env=env, stdout=subprocess.PIPE
         )
         assert self._process.stdout is not None
         assert self._process.stdout.readline() == b"ready\n"
 
-    def start(self, arguments: Sequence[str], env: Mapping[str, str]) -> ForkedProcess:
-        """Run `webchat` with these arguments and this environment."""
-        return ForkedProcess(self._address, arguments, env)
+    def start(
+        self,
+        arguments: Sequence[str],
+        env: Mapping[str, str],
+        *,
+        stdin: int | None = None,
+        stdout: int | None = None,
+        stderr: int | None = None,
+    ) -> ForkedProcess:
+        """Run `webchat` with these arguments and this environment.
+
+        By default it has nothing to read, and pipes for its output and its errors. If `stdin` is a terminal, it becomes
+        the process's own.
+        """
+        return ForkedProcess(self._address, arguments, env, (stdin, stdout, stderr))
 
     def close(self) -> None:
         self._process.kill()
@@ -51,18 +81,31 @@ class Preloaded:
 class ForkedProcess:
     """One command, with the part of subprocess.Popen's interface that the tests use."""
 
-    def __init__(self, address: str, arguments: Sequence[str], env: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        address: str,
+        arguments: Sequence[str],
+        env: Mapping[str, str],
+        files: tuple[int | None, int | None, int | None],
+    ) -> None:
         self._keeper = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._keeper.connect(address)
-        output, errors = os.pipe(), os.pipe()
+        stdin, stdout, stderr = files
+        given = os.open(os.devnull, os.O_RDONLY) if stdin is None else os.dup(stdin)
+        self.stdout, output = self._read_from() if stdout is None else (None, os.dup(stdout))
+        self.stderr, errors = self._read_from() if stderr is None else (None, os.dup(stderr))
         request = json.dumps({"arguments": [*arguments], "env": dict(env)}).encode()
-        socket.send_fds(self._keeper, [request], [output[1], errors[1]])
-        os.close(output[1])
-        os.close(errors[1])
-        self.stdout: TextIO = os.fdopen(output[0], encoding="utf-8")
-        self.stderr: TextIO = os.fdopen(errors[0], encoding="utf-8")
+        socket.send_fds(self._keeper, [request], [given, output, errors])
+        for number in (given, output, errors):
+            os.close(number)
         self.pid = self._told()
         self.returncode: int | None = None
+
+    @staticmethod
+    def _read_from() -> tuple[TextIO, int]:
+        """A new pipe: its end for reading, as a file, and its end for writing."""
+        reader, writer = os.pipe()
+        return os.fdopen(reader, encoding="utf-8"), writer
 
     def poll(self) -> int | None:
         """The exit code; None while it runs."""
@@ -98,11 +141,9 @@ class ForkedProcess:
 
 
 def _fork_on_demand(address: str) -> Any:
-    """Returns, in each forked process, the program's `main` with its arguments, environment and output."""
-    for module in ("app", "serving.server", "backends.mock", "backends.openai.stream", "backends.local"):
-        import_module(f"webchat.{module}")
-    from webchat.cli import main
-
+    """Returns, in each forked process, the program's `main` with its arguments, environment and files."""
+    main = _load()
+    gc.collect()
     gc.freeze()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the keeper process
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listening:
@@ -115,19 +156,39 @@ def _fork_on_demand(address: str) -> Any:
                 break
             keeper.close()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    request, outputs, *_ = socket.recv_fds(keeper, LARGEST, 2)
+    request, files, *_ = socket.recv_fds(keeper, LARGEST, 3)
     pid = os.fork()
     if pid:
-        _keep(pid, keeper, outputs)
+        _keep(pid, keeper, files)
     keeper.close()
-    _become(json.loads(request), outputs)
+    _become(json.loads(request), files)
     return main
 
 
-def _keep(pid: int, teller: socket.socket, outputs: list[int]) -> None:
+def _load() -> Callable[[], None]:
+    """The program's `main`, with all that each process would otherwise load and compile again."""
+    for module in LOADED:
+        import_module(f"webchat.{module}")
+    with suppress(ModuleNotFoundError):  # what only a terminal needs may not be installed
+        import_module("webchat.terminal.conversation")
+    from webchat.app import create_app
+    from webchat.backends.mock import MockBackend
+    from webchat.cli import main
+    from webchat.web.templates import environment
+
+    for template in environment().list_templates():
+        environment().get_template(template)
+    Rule._compile_builder = compiled_once()  # type: ignore[method-assign]
+    with tempfile.TemporaryDirectory() as folder:
+        create_app({"AMPLIFIER_HOME": folder}, backend=MockBackend()).extensions["webchat"].close()
+    assert threading.active_count() == 1, "a fork has only the thread that forks"
+    return main
+
+
+def _keep(pid: int, teller: socket.socket, files: list[int]) -> None:
     """Report the process's id and, when it has ended, its exit code. Does not return."""
-    for output in (1, 2, *outputs):  # otherwise their reader would wait for this process, too
-        os.close(output)
+    for file in (0, 1, 2, *files):  # otherwise their reader would wait for this process, too
+        os.close(file)
     with suppress(BrokenPipeError):
         teller.sendall(b"%d" % pid)
     _, status = os.waitpid(pid, 0)
@@ -136,15 +197,35 @@ def _keep(pid: int, teller: socket.socket, outputs: list[int]) -> None:
     os._exit(0)
 
 
-def _become(request: dict[str, Any], outputs: list[int]) -> None:
-    for output, number in zip(outputs, (1, 2), strict=True):
-        os.dup2(output, number)
-        os.close(output)
+def _become(request: dict[str, Any], files: list[int]) -> None:
+    for number, file in enumerate(files):
+        os.dup2(file, number)
+        os.close(file)
+    if os.isatty(0):
+        os.setsid()
+        fcntl.ioctl(0, termios.TIOCSCTTY)
     os.environ.clear()
     os.environ.update(request["env"])
     sys.argv = ["webchat", *request["arguments"]]
     sys.orig_argv[:] = [sys.executable, "-m", *sys.argv]
 
 
+def _leave_at_once(codes: Sequence[int]) -> None:
+    """End the process with the last of these exit codes, if there is one, without freeing all that it had loaded."""
+    if codes:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(codes[-1])
+
+
 if __name__ == "__main__":
-    _fork_on_demand(sys.argv[1])()
+    codes: list[int] = []
+    atexit.register(_leave_at_once, codes)  # the first one: it is called after all that the program registers
+    run = _fork_on_demand(sys.argv[1])
+    try:
+        run()
+        codes.append(0)
+    except SystemExit as ended:
+        if isinstance(ended.code, int):
+            codes.append(ended.code)
+        raise

@@ -8,13 +8,19 @@ import struct
 import subprocess
 import termios
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
 import pyte
 
+from tests.preloaded import ForkedProcess
 from tests.processes import ROOT
-from tests.reading import until
+
+Process = ForkedProcess | subprocess.Popen[bytes]
+Start = Callable[[int, Mapping[str, str]], Process]
+"""Starts a process at the terminal that is open as this file, with this environment."""
+PATIENCE = 30.0
+"""Seconds."""
 
 
 class Screen(pyte.Screen):
@@ -25,26 +31,28 @@ class Screen(pyte.Screen):
     def write_process_input(self, data: str) -> None:
         self.answers(data)
 
+    @property
+    def text(self) -> str:
+        """The text on it. A wide character's second cell is empty."""
+        lines = (
+            "".join(self.buffer[line][column].data for column in range(self.columns)) for line in range(self.lines)
+        )
+        return "\n".join(map(str.rstrip, lines)).strip()
+
 
 class Typing:
     """A command in a real pseudo-terminal: what a person types, and what is on the screen."""
 
-    def __init__(self, command: Sequence[str], columns: int = 80, lines: int = 60, **env: str) -> None:
+    def __init__(self, command: Sequence[str] | Start, columns: int = 80, lines: int = 60, **env: str) -> None:
         self._master, slave = os.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
         self.screen = Screen(columns, lines)
         self.screen.answers = self._write
         self.raw = b""
-        self.process = subprocess.Popen(
-            command,
-            stdin=slave,
-            stdout=slave,
-            stderr=slave,
-            cwd=ROOT,
-            env={**os.environ, "TERM": "xterm-256color", "COLUMNS": "", "LINES": "", **env},
-            start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
-        )
+        self._news = threading.Condition()
+        start = command if callable(command) else _starting(command)
+        env = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "", "LINES": "", **env}
+        self.process = start(slave, env)
         os.close(slave)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -53,8 +61,10 @@ class Typing:
         stream = pyte.ByteStream(self.screen)
         with suppress(OSError):  # the terminal is gone with its last process
             while data := os.read(self._master, 65536):
-                self.raw += data
-                stream.feed(data)
+                with self._news:
+                    self.raw += data
+                    stream.feed(data)
+                    self._news.notify_all()
 
     def _write(self, data: str) -> None:
         os.write(self._master, data.encode())
@@ -62,7 +72,8 @@ class Typing:
     @property
     def text(self) -> str:
         """What is on the screen."""
-        return "\n".join(line.rstrip() for line in self.screen.display).strip()
+        with self._news:
+            return self.screen.text
 
     def types(self, text: str) -> None:
         self._write(text)
@@ -73,14 +84,16 @@ class Typing:
 
     def until(self, *texts: str) -> None:
         """Wait until all of this is on the screen."""
-        try:
-            until(lambda: all(text in self.text for text in texts), patience=30)
-        except AssertionError:
-            raise AssertionError(f"{texts} not in:\n{self.text}") from None
+        with self._news:
+            assert self._news.wait_for(lambda: self._shows(texts), PATIENCE), f"{texts} not in:\n{self.screen.text}"
+
+    def _shows(self, texts: Sequence[str]) -> bool:
+        shown = self.screen.text
+        return all(text in shown for text in texts)
 
     def end(self) -> int:
         """Wait for its end; returns the exit code."""
-        code = self.process.wait(timeout=30)
+        code = self.process.wait(timeout=PATIENCE)
         self._reader.join(timeout=5)
         return code
 
@@ -88,3 +101,21 @@ class Typing:
         self.process.kill()
         self.process.wait()
         os.close(self._master)
+
+
+def _starting(command: Sequence[str]) -> Start:
+    """Starts a command of any kind."""
+
+    def start(terminal: int, env: Mapping[str, str]) -> Process:
+        return subprocess.Popen(
+            command,
+            stdin=terminal,
+            stdout=terminal,
+            stderr=terminal,
+            cwd=ROOT,
+            env=env,
+            start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+        )
+
+    return start

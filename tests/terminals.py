@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,6 @@ import pytest
 
 from tests.conftest import Server
 from tests.preloaded import ForkedProcess, Preloaded
-from tests.processes import ROOT
 from tests.reading import until
 from tests.scripted_server import DONE, Answer, ScriptedServer, Step, ended, sends
 
@@ -90,10 +88,19 @@ class Terminal:
         return self.start(name, *arguments).end()
 
     def pipe(self, given: bytes, name: str, *arguments: str) -> tuple[int, str, str]:
-        """The same with this on standard input."""
-        command = self.command(name, *arguments)
-        done = subprocess.run(command, input=given, capture_output=True, cwd=ROOT, timeout=60, check=False)
-        return done.returncode, done.stdout.decode(), done.stderr.decode()
+        """The same with this on standard input; it must fit into a pipe."""
+        reader, writer = os.pipe()
+        os.write(writer, given)
+        os.close(writer)
+        self._started.append(Running(self._preloaded.start(self.arguments(name, *arguments), os.environ, stdin=reader)))
+        os.close(reader)
+        return self._started[-1].end()
+
+    def typed(self, name: str, *arguments: str) -> Callable[[int, Mapping[str, str]], ForkedProcess]:
+        """Starts it at a terminal, for `Typing`."""
+        return lambda terminal, env: self._preloaded.start(
+            self.arguments(name, *arguments), env, stdin=terminal, stdout=terminal, stderr=terminal
+        )
 
     def close(self) -> None:
         for running in self._started:

@@ -28,7 +28,7 @@ COMMANDS = [
 
 
 @pytest.fixture
-def run(home):
+def run(home, preloaded):
     """Runs a command in a process of its own on this folder; returns its exit code and its standard error."""
     manager = WebChatSessionManager(ScriptedBackend(), Settings(home=home).storage)
     for owner in (None, "ada"):
@@ -36,17 +36,11 @@ def run(home):
     manager.close()
 
     def run(command, output):
-        done = subprocess.run(
-            [sys.executable, "-m", "webchat", *command, "--home", str(home)],
-            stdout=output,
-            stderr=subprocess.PIPE,
-            stdin=subprocess.DEVNULL,
-            text=True,
-            cwd=ROOT,
-            timeout=60,
-            check=False,
-        )
-        return done.returncode, done.stderr
+        arguments = [*command, "--home", str(home)]
+        process = preloaded.start(arguments, os.environ, stdout=output)
+        with process.stderr as errors:
+            said = errors.read()
+        return process.wait(60), said
 
     return run
 
@@ -54,7 +48,7 @@ def run(home):
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_a_full_disk_is_told_in_a_sentence(run, command):
     with open("/dev/full", "wb") as full:
-        code, said = run(command, full)
+        code, said = run(command, full.fileno())
     assert (code, said.splitlines()[-1]) == (1, "Error: No space left on device.")
     assert "Traceback" not in said
 
@@ -66,6 +60,20 @@ def test_a_reader_that_has_gone_is_no_error(run, command):
     code, said = run(command, writer)
     os.close(writer)
     assert (code, said) == (141, "")
+
+
+@pytest.mark.parametrize("flag", ["--version", "--help"])
+def test_so_it_is_for_what_the_program_says_of_itself(flag):
+    """In an interpreter of its own, which still writes what is left when it ends."""
+    command, reading = [sys.executable, "-m", "webchat", flag], {"stderr": subprocess.PIPE, "text": True, "cwd": ROOT}
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(command, stdout=full, check=False, **reading)
+    assert (done.returncode, done.stderr) == (1, "Error: No space left on device.\n")
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(command, stdout=writer, check=False, **reading)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141, "")
 
 
 @click.group(cls=program.Program, default="wait")
@@ -106,7 +114,8 @@ def test_one_that_is_interrupted_while_it_loads_says_nothing_either(tmp_path):
 
 @pytest.mark.parametrize("command", [["export"], ["people", "export", "ada"]], ids=" ".join)
 def test_a_file_that_cannot_be_written_is_named(run, command):
-    said = run([*command, "-o", "/nonexistent/out"], subprocess.DEVNULL)
+    with open(os.devnull, "wb") as nowhere:
+        said = run([*command, "-o", "/nonexistent/out"], nowhere.fileno())
     assert said == (1, "Error: /nonexistent/out: No such file or directory.\n")
 
 

@@ -30,7 +30,7 @@ def chat(terminal):
     opened = []
 
     def open_chat(*arguments, at=terminal, **how):
-        opened.append(Typing(at.command("chat", *arguments), **how))
+        opened.append(Typing(at.typed("chat", *arguments), **how))
         opened[-1].until(READY[:18])
         return opened[-1]
 
@@ -98,7 +98,7 @@ def test_sessions_are_listed_resumed_and_picked(chat, beside):
 def test_a_session_is_picked_with_the_keys(terminal, beside):
     for message in ("about kettles", "about teapots"):
         beside.post("/messages", data={"message": message})
-    typing = Typing(terminal.command("chat", "--pick"))
+    typing = Typing(terminal.typed("chat", "--pick"))
     typing.until("Which session?", "about kettles", "about teapots")
     typing.types("\x1b[B\r")
     typing.until("› about kettles", READY)
@@ -171,7 +171,7 @@ def test_it_works_in_a_narrow_and_in_a_plain_terminal(chat, model, gate):
     model.script(says(text), says(text), whole("one\n\ntwo", gate, "three"), says("after it"))
     narrow = chat("--new", columns=24, NO_COLOR="1")
     narrow.says("hi")
-    narrow.until("A paragraph of many", "The end.")
+    narrow.until("A paragraph of many", "The end.", "\nhi · ")
     assert b"\x1b[3" not in narrow.raw.replace(b"\x1b[39", b""), "no colours were wanted"
     narrow.types("\x04")
     assert narrow.end() == 0
@@ -218,7 +218,7 @@ def test_permissions_are_answered_with_a_number(tmp_path, home, serve, preloaded
     with agents_in(tmp_path) as agents:
         agent = ["--backend", "acp", "--agent", shlex.join(agents.command())]
         terminal = Terminal(preloaded, ["--home", str(home)], agent)
-        typing = Typing(terminal.command("chat"))
+        typing = Typing(terminal.typed("chat"))
         typing.until(READY)
         typing.says("ask")
         typing.until("? Run make", "  1  ", "answer with a number")
@@ -227,7 +227,7 @@ def test_permissions_are_answered_with_a_number(tmp_path, home, serve, preloaded
         typing.says("1")
         typing.until("✓ Run make", "Outcome")
         typing.close()
-        asking = Typing(terminal.command("ask", "ask", "--new"))
+        asking = Typing(terminal.typed("ask", "ask", "--new"))
         asking.until("? Run make", "  1  ")
         asking.says("7")
         asking.until("Answer with a number from 1 to")

@@ -73,7 +73,7 @@ def test_a_chat_at_the_terminal_is_live_with_a_page(terminal, model, beside, gat
     from tests.pseudo_terminal import Typing
 
     model.script(whole("The first kettle", gate, " was red."), says("From the page."))
-    typing = Typing(terminal.command("chat"))
+    typing = Typing(terminal.typed("chat"))
     typing.until("Write a message")
     typing.says("tell me of kettles")
     typing.until("The first kettle")

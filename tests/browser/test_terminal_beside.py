@@ -22,7 +22,7 @@ def test_a_terminal_and_a_page_show_each_other(serve_model, model, visit, home, 
     server = serve_model("--titles", "off")
     at = ["--home", str(home)] if place == "folder" else ["--url", server.url]
     who = [*MODEL, "--base-url", model.url] if place == "folder" else []
-    typing = Typing(Terminal(preloaded, at, who).command("chat"))
+    typing = Typing(Terminal(preloaded, at, who).typed("chat"))
     try:
         typing.until("Write a message, or /help.")
         typing.says("hello from the terminal")
