@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import json
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from click.testing import CliRunner
 
+from tests.conftest import Page
 from tests.database import server
 from webchat import create_app
 from webchat.cli import main
 from webchat.config import load
 from webchat.errors import InvalidInput
+from webchat.memory import MemoryStore
 from webchat.storage import storage_at
 from webchat.storage.protocols.documents import MEMORIES
 
-pytest.importorskip("psycopg", reason="psycopg is not installed (webchat[postgres])")
+psycopg = pytest.importorskip("psycopg", reason="psycopg is not installed (webchat[postgres])")
 
 
 @pytest.fixture
@@ -124,6 +127,48 @@ class TestCommands:
         with pytest.raises(InvalidInput) as caught:
             load({"WEBCHAT_DATABASE": "hunter2"}, {})
         assert "hunter2" not in str(caught.value)
+
+
+class TestTheClock:
+    @pytest.fixture
+    def ahead(self, database):
+        """The database's address, once its clock is an hour ahead of this machine's."""
+        with psycopg.connect(database, autocommit=True) as connection:
+            connection.execute("CREATE SCHEMA ahead")
+            connection.execute(
+                "CREATE FUNCTION ahead.clock_timestamp() RETURNS timestamptz LANGUAGE sql "
+                "AS $$ SELECT pg_catalog.clock_timestamp() + interval '1 hour' $$"
+            )
+            connection.execute(f"ALTER DATABASE {connection.info.dbname} SET search_path = ahead, pg_catalog")
+        return database
+
+    @pytest.fixture
+    def client(self, ahead, backend):
+        app, manager = chat_on(ahead, backend)
+        yield app.test_client()
+        manager.close()
+
+    @pytest.fixture
+    def memories(self, client):
+        return MemoryStore(client.application.extensions["webchat"].storage.documents)
+
+    def test_a_deletion_can_be_undone(self, client):
+        say(client, "hello")
+        session_id = client.get("/api/session").get_json()["session_id"]
+        deleted = client.post(f"/sessions/{session_id}/delete", follow_redirects=True)
+        assert "Session deleted." in Page(deleted).soup.select_one(".undo").get_text()
+
+    def test_a_session_of_now_is_todays(self, client):
+        say(client, "hello")
+        assert Page(client.get("/sessions")).soup.select_one("section.group h2").get_text() == "Today"
+
+    def test_a_memory_has_its_time_and_its_deletion_can_be_undone(self, client, memories):
+        say(client, "remember: the tea is green")
+        [memory] = memories.list()
+        ahead = datetime.fromisoformat(memory["timestamp"]) - datetime.now(UTC)
+        assert timedelta(minutes=59) < ahead < timedelta(minutes=61)
+        deleted = client.post(f"/apps/settings/memories/{memory['id']}/delete", follow_redirects=True)
+        assert "deleted." in Page(deleted).soup.select_one(".undo").get_text()
 
 
 class TestSettings:

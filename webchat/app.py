@@ -110,6 +110,7 @@ def _memory(storage: Storage, settings: config.Settings) -> MemoryStore:
     is_shared = not (settings.database or settings.auth_header)  # not with a database or several people
     return MemoryStore(
         storage.documents,
+        clock=storage.now,
         trash_days=settings.trash_days,
         newest=storage.sessions.newest,
         shared=shared if is_shared else None,

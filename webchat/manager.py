@@ -84,7 +84,7 @@ class WebChatSessionManager:
         """
         self.limits = limits = limits or Limits()
         self.storage = storage = with_temporary(opened(persistence_path, observer))
-        clock = clock or storage.now
+        self.now = clock = clock or storage.now
         self.store = WebChatSessionStore(storage.sessions, clock=clock, most=limits.sessions)
         self.allowance = Allowance(storage, limits)
         self._current = CurrentBackend(backend, storage.pictures.read, before_answer)

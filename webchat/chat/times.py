@@ -13,6 +13,11 @@ def utc_now() -> str:
     return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
+def whole_second(time: str) -> str:
+    """A valid time, ISO 8601, without the fraction of its second."""
+    return datetime.fromisoformat(time).isoformat(timespec="seconds")
+
+
 def time_of(seconds: float) -> str:
     """The stored form of a time in seconds since 1970; the last day of the year 9999 if it is later."""
     return datetime.fromtimestamp(min(seconds, LATEST), UTC).isoformat(timespec="microseconds")

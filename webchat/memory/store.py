@@ -6,11 +6,10 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
-from webchat.chat.times import seconds_of, time_of
+from webchat.chat.times import seconds_of, time_of, utc_now, whole_second
 from webchat.chat.trash_times import TRASH_KEYS, mark_of
 from webchat.errors import InvalidInput, LimitReached, TooLarge, storing
 from webchat.memory.file import Memories, Memory, MemoryFile, by_time, dump, is_memory, parse, said, view
@@ -24,10 +23,6 @@ as a whole each time."""
 Rows = Iterable[dict[str, Any]]
 
 
-def _utc_now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
-
-
 class MemoryStore:
     """The memories in a storage's documents. Several processes may share them.
 
@@ -38,7 +33,7 @@ class MemoryStore:
         self,
         documents: Documents,
         *,
-        clock: Callable[[], str] = _utc_now,
+        clock: Callable[[], str] = utc_now,
         trash_days: float = 30.0,
         newest: Callable[[], float] = lambda: float("-inf"),
         shared: SharedMemories | None = None,
@@ -49,8 +44,11 @@ class MemoryStore:
         `newest` returns the latest time known from elsewhere, in seconds since 1970: the clock may be behind.
         """
         self._documents, self._newest = documents, newest
-        self._clock, self._shared = clock, shared
+        self._read_clock, self._shared = clock, shared
         self._trash_days = trash_days
+
+    def _clock(self) -> str:
+        return whole_second(self._read_clock())
 
     def remember(self, content: str, owner: str | None = None, *, key: str | None = None) -> Memory:
         """Store a text under a new id; a retry with the same `key` returns the same memory.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -110,10 +110,10 @@ def undo_context(deleted_at: str | None) -> dict[str, Any]:
 def is_just_now(deleted_at: str | None) -> bool:
     """Whether that time, ISO 8601, is so recent that the page offers to undo the deletion."""
     try:
-        age = (datetime.now(UTC) - datetime.fromisoformat(deleted_at or "")).total_seconds()
+        age = datetime.fromisoformat(manager().now()) - datetime.fromisoformat(deleted_at or "")
     except (ValueError, TypeError):
         return False
-    return 0 <= age < UNDO_TIME
+    return 0 <= age.total_seconds() < UNDO_TIME
 
 
 def _do(action: str, session_ids: Collection[str]) -> AnyResponse:

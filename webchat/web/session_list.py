@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from datetime import datetime
 from itertools import groupby
 from typing import Any
 
@@ -179,7 +178,7 @@ def _days(sessions: Sequence[WebChatSession]) -> dict[str, str]:
 
     If the clock was behind, a session's time is too early, but it keeps its place.
     """
-    now = local_time(datetime.now().astimezone().isoformat())
+    now = local_time(manager().now())
     assert now is not None  # noqa: S101  (a time that was just made)
     newest, days = 0, {}
     for session in reversed(sessions):

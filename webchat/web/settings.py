@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from flask import Blueprint, Response, redirect, request, url_for
@@ -125,7 +124,7 @@ class SettingsPage:
         if is_htmx():
             gone = memory_id if action == "delete" else None
             return render_template("webchat/_settings_memories.html", **_memories(), gone=gone)
-        gone, deleted = (memory_id, datetime.now(UTC).isoformat()) if action == "delete" else (None, None)
+        gone, deleted = (memory_id, manager().now()) if action == "delete" else (None, None)
         page = redirect(url_for(".page", gone=gone, deleted=deleted, _anchor="memories"), code=303)
         return script_answer({f"{action}d": memory_id}) or page
 
