@@ -14,7 +14,7 @@ import threading
 import time
 import weakref
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -600,6 +600,20 @@ class TestTheAddress:
             connection.execute("CREATE DATABASE latin TEMPLATE template0 ENCODING LATIN1 LOCALE 'C'")
         with pytest.raises(InvalidInput, match="LATIN1, which cannot"):
             storage_at(postgres.url("latin"))
+
+    def test_a_long_session_is_imported_by_steps_and_no_transaction_stands_idle(self, database, monkeypatch):
+        monkeypatch.setattr(Database, "limits", "SET idle_in_transaction_session_timeout = '200ms'")
+        said = [{"role": "user", "content": f"{'word ' * 40}{number}"} for number in range(5_000)]
+        data = b"".join(json.dumps(line).encode() + b"\n" for line in said)
+        with closing(storage_at(database)) as storage:
+            storage.transcripts.put_all({"s": data, "short": data[: data.index(b"\n")], "blank": b"\n\n"})
+            assert [storage.export(name) for name in ("s", "short", "blank")] == [
+                data,
+                data[: data.index(b"\n") + 1],
+                b"\n\n",
+            ]
+            storage.sessions.insert(row("s"), 0)
+            assert len(storage.search.find("word 4999", None, lambda session_id: True, 10).hits) == 1
 
     def test_another_default_isolation_changes_nothing(self, database):
         with psycopg.connect(database, autocommit=True) as connection:

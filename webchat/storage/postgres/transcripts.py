@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import threading
 from collections import OrderedDict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import LiteralString
 
 import psycopg
@@ -26,6 +28,10 @@ from webchat.storage.postgres.leases import GUARD, PostgresLeases
 CACHED_SESSIONS = 64
 CACHED_BYTES = 64 * 2**20
 """The limit of the cache of parsed transcripts; the last read one is kept whatever its size."""
+LINES_AT_ONCE, BYTES_AT_ONCE = 2_000, 2**20
+"""Lines, and bytes of them, that an import writes with one statement."""
+INDEXED_AT_ONCE = 200
+"""Messages that it indexes at a time."""
 _READ: LiteralString = """
 SELECT c.incarnation, l.number, l.line FROM webchat.conversations AS c
 LEFT JOIN webchat.lines AS l ON l.session_id = c.session_id AND l.number > %s
@@ -235,25 +241,38 @@ class PostgresTranscripts:
         return int(found[0])
 
     def put_all(self, transcripts: Mapping[str, bytes]) -> None:
+        # Parsed first: the database ends a transaction that stands idle.
+        trees = {session_id: tree_of(_lines_of(data)) for session_id, data in transcripts.items()}
         with self._database.transaction() as connection:
-            for session_id, data in transcripts.items():
+            for session_id, tree in trees.items():
                 if self.version(session_id) is not None:
                     raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), session_id)
-                if data:
-                    lines = data.removesuffix(b"\n").split(b"\n")
+                for lines in by_size(_lines_of(transcripts[session_id]), LINES_AT_ONCE, BYTES_AT_ONCE):
                     self.add_lines(connection, session_id, lines)
-                    self._index_all(connection, session_id, lines)
-
-    def _index_all(self, connection: Connection, session_id: str, lines: Sequence[bytes]) -> None:
-        with connection.cursor() as cursor:
-            said = [message for message in tree_of(lines).messages.values() if message.told.strip()]
-            cursor.executemany(_INDEX, [(session_id, text(item.id), item.revision, folded(item.told)) for item in said])
+                _index_all(connection, session_id, tree)
 
     def drop_cached(self, session_ids: Collection[str]) -> None:
         """Remove deleted sessions from the cache."""
         with self._guard:
             for session_id in session_ids:
                 self._cached.pop(session_id, None)
+
+
+def _lines_of(data: bytes) -> Iterator[bytes]:
+    return (line.removesuffix(b"\n") for line in io.BytesIO(data))
+
+
+def by_size(lines: Iterable[bytes], count: int, size: int) -> Iterator[list[bytes]]:
+    """The lines in lists of at most `count`, each of which ends with the line that brings it to `size` bytes."""
+    some, bytes_left = list[bytes](), size
+    for line in lines:
+        some.append(line)
+        bytes_left -= len(line)
+        if len(some) == count or bytes_left <= 0:
+            yield some
+            some, bytes_left = [], size
+    if some:
+        yield some
 
 
 def tree_of(lines: Iterable[bytes]) -> Tree:
@@ -266,3 +285,11 @@ def tree_of(lines: Iterable[bytes]) -> Tree:
 
 class _KnownMessage(OSError):
     """There is already a message with that id."""
+
+
+def _index_all(connection: Connection, session_id: str, tree: Tree) -> None:
+    """Index the messages of a new transcript, a few at a time."""
+    said = (message for message in tree.messages.values() if message.told.strip())
+    while some := [*islice(said, INDEXED_AT_ONCE)]:
+        with connection.cursor() as cursor:
+            cursor.executemany(_INDEX, ((session_id, text(item.id), item.revision, folded(item.told)) for item in some))
