@@ -18,7 +18,7 @@ def shown(text: str) -> str:
     return soup_of(text).get_text().strip()
 
 
-# Emphasis beside Chinese, Japanese and Korean
+# Emphasis beside scripts without spaces
 
 
 @pytest.mark.parametrize(
@@ -33,9 +33,15 @@ def shown(text: str) -> str:
         ("旧价~~（100元）~~新价", "s", "（100元）"),
         ("**注意：**请先备份", "strong", "注意："),
         ("**𠮟る。**次", "strong", "𠮟る。"),
+        ("ข้อความ**(สำคัญ)**ต่อไป", "strong", "(สำคัญ)"),
+        ("ព័ត៌មាន**“សំខាន់”**បន្ត", "strong", "“សំខាន់”"),
+        ("အချက်**(အရေး)**ဆက်", "strong", "(အရေး)"),
+        ('ה**"מילה"**הזאת', "strong", '"מילה"'),
+        ("**ملاحظة:**النص", "strong", "ملاحظة:"),
+        ("यह**(महत्वपूर्ण)**है", "strong", "(महत्वपूर्ण)"),
     ],
 )
-def test_emphasis_ends_beside_letters_and_marks_of_east_asia(text, tag, marked):
+def test_emphasis_ends_beside_letters_and_marks_of_scripts_without_spaces(text, tag, marked):
     assert soup_of(text).select_one(tag).get_text() == marked
 
 

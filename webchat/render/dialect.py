@@ -10,7 +10,7 @@ from mdit_py_plugins.tasklists import tasklists_plugin
 from webchat.render.definitions import define_addresses_only
 from webchat.render.depth import show_depths
 from webchat.render.elements import RULES
-from webchat.render.emphasis import friendly_to_east_asia
+from webchat.render.emphasis import friendly_to_all_scripts
 from webchat.render.fences import nest_fences
 from webchat.render.folded import fold_details, show_details
 from webchat.render.formulas import keep_formulas, read_formulas
@@ -33,7 +33,7 @@ def parser(*, tasks: bool) -> MarkdownIt:
     """A parser that renders whole blocks, with check boxes only if `tasks`."""
     made = _dialect().use(tasklists_plugin) if tasks else _dialect()
     for extend in (
-        friendly_to_east_asia,
+        friendly_to_all_scripts,
         link_addresses,
         mark_references,
         read_formulas,

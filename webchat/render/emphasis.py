@@ -1,4 +1,4 @@
-"""Emphasis next to Chinese, Japanese and Korean text, which CommonMark does not recognise."""
+"""Emphasis next to text in scripts that put no space there, which CommonMark does not recognise."""
 
 from __future__ import annotations
 
@@ -10,17 +10,20 @@ from markdown_it.common.utils import isMdAsciiPunct, isPunctChar, isWhiteSpace
 from markdown_it.rules_inline import StateInline, emphasis, strikethrough
 from markdown_it.rules_inline.state_inline import Scanned
 
-_EAST_ASIAN = re.compile(
-    "[\u1100-\u11ff\u2e80-\ua4cf\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef]"
+_UNSPACED = re.compile(
+    # From Hebrew and Arabic, whose words begin with prefixes, to Thai and Burmese; Khmer and Tai scripts.
+    "[\u0590-\u109f\u1780-\u17ff\u1950-\u19ff\u1a20-\u1aaf\ufb1d-\ufdff\ufe70-\ufefc]"
+    # East Asian scripts and punctuation.
+    "|[\u1100-\u11ff\u2e80-\ua4cf\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef]"
 )
 _FURTHER = 0x20000
 """The first of the supplementary ideographs."""
 
 
-def friendly_to_east_asia(parser: MarkdownIt) -> None:
-    """Let emphasis begin and end next to East Asian letters and punctuation.
+def friendly_to_all_scripts(parser: MarkdownIt) -> None:
+    """Let emphasis begin and end next to letters and punctuation of these scripts.
 
-    CommonMark requires spaces or punctuation around it, but these languages use no spaces: `**注意：**请` has neither.
+    CommonMark requires spaces or punctuation around it, but `**注意：**请` has neither.
     """
     parser.inline.ruler.at("emphasis", _emphasis)
     parser.inline.ruler.at("strikethrough", _strikethrough)
@@ -48,7 +51,7 @@ def _scan(state: StateInline, start: int, can_split_word: bool) -> Scanned:
     end = start + scanned.length
     before = state.src[start - 1] if start else " "
     after = state.src[end] if end < state.posMax else " "
-    if not can_split_word or not (_is_east_asian(before) or _is_east_asian(after)):
+    if not can_split_word or not (_is_unspaced(before) or _is_unspaced(after)):
         return scanned  # an underscore inside a word is part of the word in every language
     opens = not isWhiteSpace(ord(after)) and (not _holds_off(after) or _lets(before))
     closes = not isWhiteSpace(ord(before)) and (not _holds_off(before) or _lets(after))
@@ -57,16 +60,16 @@ def _scan(state: StateInline, start: int, can_split_word: bool) -> Scanned:
 
 def _holds_off(char: str) -> bool:
     """Whether CommonMark prevents emphasis from beginning before that mark, or ending after it, next to a letter."""
-    return _is_punctuation(char) and not _is_east_asian(char)
+    return _is_punctuation(char) and not _is_unspaced(char)
 
 
 def _lets(char: str) -> bool:
-    return isWhiteSpace(ord(char)) or _is_punctuation(char) or _is_east_asian(char)
+    return isWhiteSpace(ord(char)) or _is_punctuation(char) or _is_unspaced(char)
 
 
 def _is_punctuation(char: str) -> bool:
     return isMdAsciiPunct(ord(char)) or isPunctChar(char)
 
 
-def _is_east_asian(char: str) -> bool:
-    return ord(char) >= _FURTHER or _EAST_ASIAN.match(char) is not None
+def _is_unspaced(char: str) -> bool:
+    return ord(char) >= _FURTHER or _UNSPACED.match(char) is not None
