@@ -141,7 +141,9 @@ def test_a_link_opens_elsewhere_and_tells_nothing(source, address):
     assert set(link["rel"]) == {"noopener", "noreferrer", "nofollow"}
 
 
-@pytest.mark.parametrize("text", ["main.py", "example.com", "www.example.com", "ada@example.com", "a.b/c", "127.0.0.1"])
+@pytest.mark.parametrize(
+    "text", ["main.py", "example.com", "www.example.com", "ada@example.com", "a.b/c", "https://`a.b`"]
+)
 def test_only_what_is_written_as_an_address_is_a_link(text):
     assert not soup_of(text).select("a")
 

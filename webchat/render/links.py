@@ -15,9 +15,11 @@ _BEFORE = 10
 _RUN = re.compile(rf"\S{{1,{LONGEST}}}")
 _BLANK = re.compile(r"\s")
 _BEHIND = re.compile(
-    "[\u2018-\u201f\u2026\u3000-\u3003\u3008-\u301f\uff01-\uff0f\uff1a-\uff1f\uff3b-\uff3e\uff5b-\uff65]|\\*\\*"
+    "[`\xab\xbb\u060c\u061b\u061f\u06d4\u0964\u0965\u2014\u2018-\u201f\u2026\u2039\u203a]"
+    "|[\u3000-\u3003\u3008-\u301f\uff01-\uff0f\uff1a-\uff1f\uff3b-\uff3e\uff5b-\uff65]|\\*\\*"
 )
-"""Ends an address: East Asian punctuation, which follows without a space, and the delimiters of bold text."""
+"""Ends an address: quotation marks, dashes, punctuation of Arabic, Hindi and East Asia, which follows without a space,
+and the delimiters of bold text and code."""
 
 
 def link_addresses(parser: MarkdownIt) -> None:
@@ -61,8 +63,10 @@ def _url_at(state: StateInline, begin: int) -> str:
         end = _BLANK.search(state.src, run.end())
         state.env["no address"] = state.src, end.start() if end else len(state.src)
         return ""
-    url = _BEHIND.split(str(found.raw), maxsplit=1)[0].rstrip("*")  # which are emphasis
+    url = _BEHIND.split(str(found.raw), maxsplit=1)[0].rstrip("*.,:;!?")  # emphasis, and the sentence's end
     before = state.src[begin - 1 : begin]
+    if url.endswith("://"):
+        return ""
     return url.rstrip(before) if before and before in "_~" else url
 
 
