@@ -138,6 +138,11 @@ def test_a_line_break_is_a_line_break():
     assert [str(each) for each in soup_of("Roses are red,\nViolets are blue").select("br")] == ["<br/>"]
 
 
+@pytest.mark.parametrize("text", ["a<br>b", "a<br>\nb", "a<br/>  \n  b"])
+def test_a_break_at_the_end_of_a_line_is_one(text):
+    assert str(soup_of(text).p) == "<p>a<br/>b</p>"
+
+
 @pytest.mark.parametrize("tag", ["<br>", "<br/>", "<br />", "<BR>"])
 def test_a_break_in_a_cell_is_one(tag):
     cell = soup_of(f"| a |\n|---|\n| one{tag}two |").select_one("td")
@@ -154,6 +159,19 @@ def test_a_break_in_a_cell_is_one(tag):
         ("<KBD>Esc</KBD>", "kbd", "Esc"),
         ("| CO<sub>2</sub> |\n|---|", "th sub", "2"),
         ("<sup>[1](https://example.com)</sup>", "sup a", "1"),
+        ("<u>a *b*</u>", "u", "a b"),
+        ("<ins>a</ins>", "u", "a"),
+        ("<mark>a</mark> <small>b</small>", "mark", "a"),
+        ("<b>a</b>", "strong", "a"),
+        ("<strong>a</strong>", "strong", "a"),
+        ("<i>a</i> <em>b</em>", "em", "a"),
+        ("<s>a</s> <strike>b</strike>", "s", "a"),
+        ("<code>a_b_c &lt;*d*></code>", "code", "a_b_c <*d*>"),
+        ("<kbd><kbd>Ctrl</kbd>+<kbd>C</kbd></kbd>", "kbd", "Ctrl+C"),
+        ("<sup>a<sub>b</sub></sup>", "sup sub", "b"),
+        ("<b>a <i>b</i></b>", "strong em", "b"),
+        ("<sub >x</sub >", "sub", "x"),
+        ("<details><summary><b>a</b></summary>\n\nb\n\n</details>", "summary strong", "a"),
     ],
 )
 def test_the_tags_that_markdown_has_no_marks_for(text, tag, inner):
@@ -162,7 +180,16 @@ def test_the_tags_that_markdown_has_no_marks_for(text, tag, inner):
 
 @pytest.mark.parametrize(
     "text",
-    ["<sub>", "</sub>", "a </kbd> b <kbd>", "<sub>x</sup>", "<sub onclick=x>y</sub>", "<b>x</b>", "<br clear=all>"],
+    [
+        "<sub>",
+        "</sub>",
+        "a </kbd> b <kbd>",
+        "<sub>x</sup>",
+        "<sub onclick=x>y</sub>",
+        "<a>x</a>",
+        "<u></u>",
+        "<br clear=all>",
+    ],
 )
 def test_other_tags_stay_text(text):
     assert shown(text) == text

@@ -270,7 +270,7 @@ def test_headings_come_below_those_of_the_page():
 
 
 def test_html_is_shown_as_text():
-    assert soup_of("a <b>c</b> <img> &amp; &lt;").get_text().strip() == "a <b>c</b> <img> & <"
+    assert soup_of("a <p>c</p> <img> &amp; &lt;").get_text().strip() == "a <p>c</p> <img> & <"
 
 
 def test_any_line_end_will_do():

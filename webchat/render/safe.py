@@ -41,8 +41,8 @@ _MATHEMATICS: dict[str, set[str]] = {
 """MathML elements and their own attributes. None of them can link, load or run anything."""
 _SAFE = nh3.Cleaner(
     tags=set(
-        "a blockquote br button code del details div em figcaption figure h3 h4 h5 h6 hr input kbd li ol p pre s span "
-        "strong sub summary sup table tbody td th thead tr ul".split()
+        "a blockquote br button code del details div em figcaption figure h3 h4 h5 h6 hr input kbd li mark ol p pre s "
+        "small span strong sub summary sup table tbody td th thead tr u ul".split()
     )
     | set(_MATHEMATICS),
     clean_content_tags={"script", "style"},

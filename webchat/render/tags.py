@@ -1,9 +1,11 @@
-"""The few HTML tags that models write because Markdown has no syntax for them. All others stay text."""
+"""The few inline HTML tags that models write, mostly because Markdown has no syntax for them. All others stay text."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from html import unescape
+from itertools import islice
 
 from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
@@ -12,33 +14,64 @@ from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 
 LONGEST = 200
-"""The most characters between the two tags, which limits the search for the closing one."""
-_TAG = re.compile(rf"<br\s*/?>|<(?P<name>sub|sup|kbd)>(?P<inner>[^<]{{1,{LONGEST}}})</(?P=name)>", re.IGNORECASE)
+"""The most characters between two tags, which limits the search for the closing one."""
+DEEPEST, MOST_BETWEEN = 8, 16
+"""How deeply tags are nested at most, and how many are between two that belong together; others stay text."""
+_NAMES = {
+    **{name: name for name in ("sub", "sup", "kbd", "u", "mark", "em", "strong", "s", "del", "code", "small")},
+    "b": "strong",
+    "i": "em",
+    "ins": "u",
+    "strike": "s",
+}
+"""The element for each tag."""
+_LINE_BREAK = re.compile(r"<br\s*/?>(?:[ \t]*\n[ \t]*)?", re.IGNORECASE)
+_TAG = re.compile(rf"<(/?)({'|'.join(_NAMES)})\s*>", re.IGNORECASE)
 
 
 def read_tags(parser: MarkdownIt) -> None:
-    """Make the parser accept `<br>`, also in table cells, and pairs of `<sub>`, `<sup>` and `<kbd>`."""
+    """Make the parser accept `<br>`, also in table cells, and pairs of tags such as `<sub>` and `</sub>`."""
     parser.inline.ruler.before("autolink", "tag", _tag)
     parser.add_render_rule("br", _break)
 
 
 def _tag(state: StateInline, silent: bool) -> bool:
-    found = _TAG.match(state.src, state.pos, state.posMax) if state.src[state.pos] == "<" else None
-    if found is None:
+    if state.src[state.pos] != "<":
+        return False
+    if found := _LINE_BREAK.match(state.src, state.pos, state.posMax):
+        if not silent:
+            state.push("br", "br", 0)
+        state.pos = found.end()
+        return True
+    opening = _TAG.match(state.src, state.pos, state.posMax)
+    closing = _closing(state, opening) if opening and not opening[1] and state.level < DEEPEST else None
+    if opening is None or closing is None:
         return False
     if not silent:
-        _push(state, found)
-    state.pos = found.end()
+        _push(state, opening, closing)
+    state.pos = closing.end()
     return True
 
 
-def _push(state: StateInline, found: re.Match[str]) -> None:
-    if not found["name"]:
-        state.push("br", "br", 0)
+def _closing(state: StateInline, opening: re.Match[str]) -> re.Match[str] | None:
+    """The closing tag; None if there is none near enough, or nothing before it."""
+    depth, name = 1, opening[2].lower()
+    end = min(state.posMax, opening.end() + LONGEST + len(opening[0]) + 1)
+    for tag in islice(_TAG.finditer(state.src, opening.end(), end), MOST_BETWEEN):
+        if tag[2].lower() == name:
+            depth += -1 if tag[1] else 1
+        if depth == 0:
+            return tag if state.src[opening.end() : tag.start()].strip() else None
+    return None
+
+
+def _push(state: StateInline, opening: re.Match[str], closing: re.Match[str]) -> None:
+    name, end = _NAMES[opening[2].lower()], state.posMax
+    if name == "code":
+        state.push("code_inline", "code", 0).content = unescape(state.src[opening.end() : closing.start()])
         return
-    name, end = found["name"].lower(), state.posMax
     state.push(f"{name}_open", name, 1)
-    state.pos, state.posMax = found.span("inner")
+    state.pos, state.posMax = opening.end(), closing.start()
     state.md.inline.tokenize(state)
     state.posMax = end
     state.push(f"{name}_close", name, -1)
