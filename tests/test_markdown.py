@@ -416,6 +416,7 @@ def test_what_comes_at_the_end_changes_only_what_waited_for_it():
         "<details><summary>More *here*</summary>\n\nBody **bold**\n\n- a\n</details>\n\nAfter",
         "<details>\n  <summary>\n  More *here*\n  </summary>\n\nBody **bold**\n\n- a\n</details>\nAfter",
         "text\n<details open>\n<summary>More *here*</summary>\nBody **bold**\n- a\n\n</details>\n\nAfter",
+        "<details class='x' open>\n<summary style='y'>More *here*</summary>\nBody **bold**\n- a\n\n</details>\n\nAfter",
         "<DETAILS>\n\n<SUMMARY>More *here*</SUMMARY>\n\nBody **bold**\n\n- a\n</DETAILS>\n\nAfter",
     ],
 )
@@ -429,6 +430,13 @@ def test_details_are_folded_text(text):
     assert not details.has_attr("open")
     assert soup.find_all("p")[-1].get_text() == "After"
     assert not soup.find_all("p")[-1].find_parent("details")
+
+
+@pytest.mark.parametrize("summary", ["<summary>More</summary>", "<summary>\n> More\n> </summary>"])
+@pytest.mark.parametrize("between", ["", "\n>", "\n>\n>"])
+def test_details_in_a_quotation(summary, between):
+    details = soup_of(f"> <details>{between}\n> {summary}\n> Body\n>\n> - a\n> </details>\n\nAfter").blockquote.details
+    assert (details.summary.get_text(), details.p.get_text(), details.li.get_text()) == ("More", "Body", "a")
 
 
 def test_details_without_a_summary_have_one_all_the_same():
@@ -462,7 +470,7 @@ def test_details_in_a_list():
 
 
 @pytest.mark.parametrize(
-    "text", ["</details>", "<summary>x</summary>", "a <details> b", "<details onclick=x>", "<details"]
+    "text", ["</details>", "<summary>x</summary>", "a <details> b", "<details-x>", "<details"]
 )
 def test_what_is_no_folded_text_stays_text(text):
     assert shown(text) == text

@@ -13,10 +13,12 @@ from markdown_it.utils import EnvType, OptionsDict
 
 LONGEST = 500
 """The most characters of a summary."""
-_OPENING = re.compile(r"<details(?: open)?>", re.IGNORECASE)
+_ATTRIBUTES = r"(?:\s[^<>]{0,200})?"
+_OPENING = re.compile(rf"<details{_ATTRIBUTES}>", re.IGNORECASE)
 _CLOSING = re.compile(r"</details>[ \t]*$", re.IGNORECASE)
-_SUMMARY = re.compile(r"\s*+<summary>\s*+", re.IGNORECASE)
-_TAG = re.compile(r"</?(?:summary|details)>", re.IGNORECASE)
+_SUMMARY = re.compile(rf"\s*+<summary{_ATTRIBUTES}>\s*+", re.IGNORECASE)
+_TAG = re.compile(rf"</?(?:summary|details){_ATTRIBUTES}>", re.IGNORECASE)
+_MARGIN = re.compile(r"^[ \t>]+", re.MULTILINE)
 _FENCE = re.compile(r"`{3,}|~{3,}")
 
 
@@ -37,11 +39,12 @@ def _details(state: StateBlock, first: int, end: int, silent: bool) -> bool:
     if opening is None or silent:
         return opening is not None
     last, stop = _last_line(state, first, opening.end(), end)
-    summary, behind = _summary(state.src, opening.end(), state.eMarks[last - 1] if last else opening.end())
+    begin = _next_text(state, first, opening.end(), last)
+    summary, behind = _summary(state.src, begin, state.eMarks[last - 1] if last else begin)
     opened = state.push("details_open", "details", 1)
     opened.block = True
     _push_summary(state, summary or "Details")
-    _push_body(state, first, behind, last, stop)
+    _push_body(state, first, behind if summary else opening.end(), last, stop)
     state.push("details_close", "details", -1).block = True
     state.line = last
     opened.map = [first, last]
@@ -68,14 +71,22 @@ def _last_line(state: StateBlock, first: int, begin: int, end: int) -> tuple[int
     return end, None
 
 
+def _next_text(state: StateBlock, first: int, begin: int, last: int) -> int:
+    """Where the text after the opening tag begins: a quotation has its marks between."""
+    if state.src[begin : state.eMarks[first]].strip():
+        return begin
+    line = next((line for line in range(first + 1, last) if not state.isEmpty(line)), None)
+    return begin if line is None else state.bMarks[line] + state.tShift[line]
+
+
 def _summary(source: str, begin: int, end: int) -> tuple[str, int]:
     """The summary that begins there, and where it ends; without one, "" and where it would have begun."""
     opening = _SUMMARY.match(source, begin, end)
     if opening is None:
         return "", begin
     closing = _TAG.search(source, opening.end(), min(end, opening.end() + 2 * LONGEST))
-    text = source[opening.end() : closing.start()].rstrip() if closing else ""
-    if closing is None or closing[0].lower() != "</summary>" or not 0 < len(text) <= LONGEST:
+    text = _MARGIN.sub("", source[opening.end() : closing.start()]).rstrip() if closing else ""
+    if closing is None or not closing[0].lower().startswith("</s") or not 0 < len(text) <= LONGEST:
         return "", begin
     return text, closing.end()
 
