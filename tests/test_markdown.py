@@ -469,9 +469,7 @@ def test_details_in_a_list():
     assert soup_of("- a\n\n  <details>\n  <summary>s</summary>\n\n  x\n\n  </details>\n- b").select("li details > p")
 
 
-@pytest.mark.parametrize(
-    "text", ["</details>", "<summary>x</summary>", "a <details> b", "<details-x>", "<details"]
-)
+@pytest.mark.parametrize("text", ["</details>", "<summary>x</summary>", "a <details> b", "<details-x>", "<details"])
 def test_what_is_no_folded_text_stays_text(text):
     assert shown(text) == text
     assert not soup_of(text).select("details, summary")

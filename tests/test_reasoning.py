@@ -23,6 +23,13 @@ REASONING = [
     ("[THINK]Hm.[/THINK]Lisbon", "Hm.", "Lisbon"),
     ("◁think▷Hm.◁/think▷Lisbon", "Hm.", "Lisbon"),
     ("<|START_THINKING|>Hm.<|END_THINKING|>Lisbon", "Hm.", "Lisbon"),
+    ("<seed:think>Hm.</seed:think>Lisbon", "Hm.", "Lisbon"),
+    ("<think:6124c78e>Hm.</think:6124c78e>Lisbon", "Hm.", "Lisbon"),
+    ("Hm.</think:6124c78e>\nLisbon", "Hm.", "Lisbon"),
+    ("<|channel>thought\nHm.\n<channel|>Lisbon", "Hm.\n", "Lisbon"),
+    ("Hm.\n<channel|>Lisbon", "Hm.\n", "Lisbon"),
+    ("<|begin_of_thought|>Hm.<|end_of_thought|>\n<|begin_of_solution|>Lisbon<|end_of_solution|>", "Hm.", "Lisbon"),
+    ("<|START_THINKING|>Hm.<|END_THINKING|><|START_RESPONSE|>Lisbon<|END_RESPONSE|>", "Hm.", "Lisbon"),
     ("<think></think>\n\nLisbon", "", "Lisbon"),
     ("<think>One.</think>\n<think>Two.</think>\nLisbon", "One.Two.", "Lisbon"),
     ("<think>One.</think>It is\n<think>Two.</think>\nLisbon", "One.Two.", "It is\nLisbon"),
@@ -73,6 +80,9 @@ TEXT = [
     "<|start|>user<|message|>Hi<|end|>",
     "<|start|><think>",
     "x <thinker>y</thinker> <thinking-cap>",
+    "x <think:er>y</think:er> <seed:x>",
+    "The marks <|START_RESPONSE|> and <|channel>thought begin it, and <channel|> ends it.",
+    "<think:6124",
     "<think",
 ]
 
@@ -139,7 +149,20 @@ TOKENS = [
     "final",
     "<|end|>",
 ]
-TOKENS += ["<|message|>", "analysis", "[THINK]", "<", "</", "~~~", "<|start|>", "◁"]
+TOKENS += [
+    "<|channel>thought",
+    "<channel|>",
+    "<think:1a2b>",
+    "<|START_RESPONSE|>",
+    "<|message|>",
+    "analysis",
+    "[THINK]",
+    "<",
+    "</",
+    "~~~",
+    "<|start|>",
+    "◁",
+]
 
 
 @settings(deadline=None)

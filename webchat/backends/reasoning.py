@@ -12,21 +12,34 @@ LONGEST_ASIDE = 2**16
 """Characters of reasoning in the middle of an answer that are held back until its closing tag."""
 LONGEST_TAG = 200
 REASONED = Event("reasoned")
-_NAMES = ("think", "thinking", "thought", "thoughts", "reason", "reasoning")
-# The tags of Mistral, Kimi, Cohere and open reasoning data sets; most other models use the names above.
-_OPENING = ("[THINK]", "◁think▷", "<|START_THINKING|>", "<|begin_of_thought|>")
-_CLOSING = ("[/THINK]", "◁/think▷", "<|END_THINKING|>", "<|end_of_thought|>")
+_NAMES = ("think", "thinking", "thought", "thoughts", "reason", "reasoning", "seed:think")
+# The tags of Mistral, Kimi, Cohere, open reasoning data sets and Gemma; most other models use the names above.
+_OPENING = ("[THINK]", "◁think▷", "<|START_THINKING|>", "<|begin_of_thought|>", "<|channel>thought")
+_CLOSING = ("[/THINK]", "◁/think▷", "<|END_THINKING|>", "<|end_of_thought|>", "<channel|>")
+_AROUND_ANSWER = ("<|START_RESPONSE|>", "<|END_RESPONSE|>", "<|begin_of_solution|>", "<|end_of_solution|>")
+_NONCE = "(?::[0-9a-f]{1,16})?"
+"""Some models add one to each tag: "<think:6124c78e>"."""
 _IN_HEADERS = ("<|start|>", "<|channel|>", "<|constrain|>", "<|message|>")
 _HARMONY = (*_IN_HEADERS, "<|end|>", "<|return|>", "<|call|>")
 _ANY_NAME = "|".join(_NAMES)
 _TAG = re.compile(
-    rf"(?P<opening>(?i:<(?:{_ANY_NAME})(?:\s[^<>]{{0,{LONGEST_TAG}}})?>)|{'|'.join(map(re.escape, _OPENING))})"
-    rf"|(?P<closing>(?i:</(?:{_ANY_NAME})\s*>)|{'|'.join(map(re.escape, _CLOSING))})"
+    rf"(?P<opening>(?i:<(?:{_ANY_NAME}){_NONCE}(?:\s[^<>]{{0,{LONGEST_TAG}}})?>)|{'|'.join(map(re.escape, _OPENING))})"
+    rf"|(?P<closing>(?i:</(?:{_ANY_NAME}){_NONCE}\s*>)|{'|'.join(map(re.escape, _CLOSING))})"
+    rf"|(?P<around>{'|'.join(map(re.escape, _AROUND_ANSWER))})"
     rf"|(?P<harmony>{'|'.join(map(re.escape, _HARMONY))})"
 )
 _BEGINS_TAG = re.compile("[<[◁]")
-_ATTRIBUTES = re.compile(rf"<(?:{_ANY_NAME})\s[^<>]{{0,{LONGEST_TAG}}}|</(?:{_ANY_NAME})\s{{0,8}}", re.I)
-_WHOLE = (*_OPENING, *_CLOSING, *_HARMONY, *(f"{begin}{name}>" for name in _NAMES for begin in ("<", "</")))
+_ATTRIBUTES = re.compile(
+    rf"<(?:{_ANY_NAME}){_NONCE}\s[^<>]{{0,{LONGEST_TAG}}}|</(?:{_ANY_NAME}){_NONCE}\s{{0,8}}|</?(?:{_ANY_NAME}):[0-9a-f]{{0,16}}",
+    re.I,
+)
+_WHOLE = (
+    *_OPENING,
+    *_CLOSING,
+    *_AROUND_ANSWER,
+    *_HARMONY,
+    *(f"{begin}{name}>" for name in _NAMES for begin in ("<", "</")),
+)
 _PREFIXES = frozenset(tag[:size].lower() for tag in _WHOLE for size in range(1, len(tag)))
 _CHANNELS = ("analysis", "commentary", "final")
 _CHANNEL = re.compile("|".join(_CHANNELS))
@@ -156,6 +169,9 @@ class ReasoningSplitter:
             yield from self._harmony_mark(tag[0])
         elif tag["opening"]:
             yield from self._open(tag[0])
+        elif tag["around"]:
+            if not self._after_reasoning or self._prose.is_in_code:
+                yield from self._take(tag[0])
         else:
             yield from self._close(tag[0])
 
