@@ -365,7 +365,9 @@ class TestSend:
         assert (answer.reasoning, answer.model) == ("Let me see.", "Scripted")
         assert answer.notes[:2] == ("Earlier messages were left out.", "read a file")
 
-    @pytest.mark.parametrize("pieces", [[], [" \n"], [Event("reasoning", "Hm.")], [Event("usage"), Event("finish")]])
+    @pytest.mark.parametrize(
+        "pieces", [[], [" \n"], ["\u200b", "\ufeff"], [Event("reasoning", "Hm.")], [Event("usage"), Event("finish")]]
+    )
     def test_an_answer_with_nothing_in_it_is_not_complete(self, manager, backend, current, pieces):
         backend.plays(*pieces)
         with pytest.raises(NothingSaid, match="ended without an answer"):

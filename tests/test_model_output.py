@@ -100,6 +100,11 @@ MORE = {"index": 0, "function": {"arguments": "{}"}}
 SILENT = {
     "nothing": ([ended()], "ended without an answer"),
     "empty text": ([delta(content=""), delta(content="  \n"), ended()], "ended without an answer"),
+    "nothing to see": (
+        [delta(content="\u200b"), delta(content="\ufeff\u00ad \u2060\n"), ended()],
+        "ended without an answer",
+    ),
+    "nothing to see after reasoning": ([delta(content="<think>Hm.</think>\u200b\n"), ended()], "has reasoned"),
     "no choice": ([{"choices": []}], "ended without an answer"),
     "a refusal": (
         [delta(refusal="I can't "), delta(refusal="do that."), ended()],

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from webchat.backends import Event, Piece
 from webchat.backends.prose import Prose
+from webchat.chat.plain import shows_nothing
 
 LONGEST_ASIDE = 2**16
 """Characters of reasoning in the middle of an answer that are held back until its closing tag."""
@@ -112,7 +113,7 @@ class ReasoningSplitter:
         left = "".join(self._aside) if self._state == "aside" else ""
         left, self._blank, self._aside = self._blank + left, "", []
         if left:
-            self.has_said = self.has_said or not left.isspace()
+            self.has_said = self.has_said or not shows_nothing(left)
             yield left
 
     def _take(self, text: str) -> Iterator[Piece]:
@@ -138,10 +139,9 @@ class ReasoningSplitter:
     def _say(self, text: str) -> Iterator[str]:
         if self._is_fresh:
             self._blank += text
-            begun = self._blank.lstrip()
-            if not begun:
+            if shows_nothing(self._blank):
                 return
-            text, self._blank = (begun if self._after_reasoning else self._blank), ""
+            text, self._blank = (self._blank.lstrip() if self._after_reasoning else self._blank), ""
             self._is_fresh, self.has_said = False, True
         if text:
             self._prose.add(text)

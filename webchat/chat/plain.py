@@ -9,7 +9,16 @@ JOINERS = "\u200c\u200d\u00ad"
 """Joiners and non-joiners, which Persian words and emoji families need, for example."""
 TURNING = re.compile("[\u202a-\u202e\u2066-\u2069]")
 """Bidirectional control characters."""
+_INVISIBLE = re.compile(
+    "[\\s\0-\x1f\x7f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f"
+    "\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\U000e0000-\U000e0fff]*+"
+)
 _LINE_ENDS = re.compile("\\s*[\n\r\v\f\x85\u2028\u2029]\\s*")
+
+
+def shows_nothing(text: str) -> bool:
+    """Whether the text has nothing to see."""
+    return _INVISIBLE.fullmatch(text) is not None
 
 
 def one_line(text: str) -> str:

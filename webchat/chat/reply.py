@@ -11,6 +11,7 @@ from webchat.chat.message import FINAL, Message, extension, is_message_id, new_m
 from webchat.chat.messages import Messages
 from webchat.chat.part_records import changed_record, place_of, placed_of
 from webchat.chat.parts import MOST_PARTS, Note, Part, Permission, Placed, Reasoning, Record, Text, Usage, closed
+from webchat.chat.plain import shows_nothing
 
 _TYPES: dict[str, Any] = dict.fromkeys(("d", "r", "n", "s", "end", "error", "code", "model"), str)
 _TYPES |= {
@@ -95,7 +96,7 @@ class ReplyView:
     @property
     def is_blank(self) -> bool:
         """Whether there is nothing to show except reasoning."""
-        has_said = any(not piece.isspace() for piece in self._pieces["d"])
+        has_said = not all(map(shows_nothing, self._pieces["d"]))
         return not (has_said or self._has_parts or self._pieces["n"])
 
     def _place(self, changes: Mapping[str, Any]) -> None:

@@ -12,6 +12,7 @@ from webchat.backends import Event, Piece
 from webchat.chat.message import Message
 from webchat.chat.part_records import changes_of, place_of, placed_of
 from webchat.chat.parts import Permission
+from webchat.chat.plain import shows_nothing
 from webchat.chat.reply import ReplyView
 from webchat.errors import BackendUnavailable
 from webchat.replies.part_room import MAX_PARTS, PartRoom
@@ -285,4 +286,4 @@ class ReplyRecorder:
 def _is_shown(record: Mapping[str, Any]) -> bool:
     """Whether the record has content to show besides reasoning."""
     is_part = "part" in record and record["part"]["type"] != "usage"
-    return is_part or "n" in record or not record.get("d", " ").isspace()
+    return is_part or "n" in record or not shows_nothing(record.get("d", ""))
