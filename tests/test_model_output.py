@@ -82,6 +82,20 @@ def test_reasoning_may_have_many_names(fields):
     assert (of_kind(pieces, "reasoning"), text_of(pieces)) == (["Hm."], "Lisbon")
 
 
+@pytest.mark.parametrize("name", ["content", "reasoning_content"])
+@pytest.mark.parametrize("wrap", [str, lambda text: [part(text)]])
+def test_a_character_may_be_cut_in_two(name, wrap):
+    chunks = [delta(**{name: wrap(text)}) for text in ("a \ud83d", "\ude42 b\ud83d", "\ude42", "\ud83d")]
+    pieces = read(*chunks, delta(content="c"), ended())
+    said = text_of(pieces) if name == "content" else "".join(of_kind(pieces, "reasoning"))
+    assert said.startswith("a \U0001f642 b\U0001f642")
+    assert text_of(pieces).endswith("c")
+
+
+def test_half_a_character_at_the_end_is_shown_as_such():
+    assert text_of(read(delta(content="a"), delta(content="\ud83d"), ended())) == "a\ufffd"
+
+
 @pytest.mark.parametrize("content", [7, [7], [[]], [{"type": "thinking", "thinking": 7}]])
 def test_content_of_another_shape_is_malformed(content):
     with pytest.raises(Malformed):

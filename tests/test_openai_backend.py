@@ -327,6 +327,34 @@ def test_bytes_may_drip(ask):
     assert text_of(ask(sends(*(stream[n : n + 1] for n in range(len(stream)))))) == "Olá"
 
 
+@pytest.mark.parametrize("kind", ["text/plain; charset=utf-8", "text/html", "application/octet-stream", None])
+@pytest.mark.parametrize("begin", [b"", b"\n", b": ping\n\n", b"\xef\xbb\xbf", b"event: message\n"])
+@pytest.mark.parametrize("chunked", [True, False])
+def test_a_stream_is_one_whatever_it_is_called(ask, kind, begin, chunked):
+    headers = {"Content-Type": kind} if kind else {}
+    answer = Answer([begin, "Lis", "bon", ended(), DONE], headers=headers, chunked=chunked)
+    assert text_of(ask(answer)) == "Lisbon"
+    drips = b"\ndata: " + json.dumps(delta(content="Lisbon")).encode() + b"\n\n" + DONE
+    answer = Answer(
+        [begin, *(step for byte in drips[:9] for step in (bytes([byte]), 0.002)), drips[9:]], headers=headers
+    )
+    assert text_of(ask(answer)) == "Lisbon"
+
+
+def test_such_a_stream_is_not_waited_for(server):
+    rest = threading.Event()
+    server.script(Answer(["Lis", rest, "bon", ended(), DONE], headers={}))
+    pieces = iter(model_at(server).stream(QUESTION))
+    assert next(pieces) == "Lis"
+    rest.set()
+    assert text_of(pieces) == "bon"
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_event(ask):
+    assert text_of(ask(sends(b"\xef\xbb\xbf", "Lis", "bon", ended(), DONE))) == "Lisbon"
+    assert text_of(ask(sends(b"\xef\xbb\xbf" + event(delta(content="Lis")), "bon", ended(), DONE))) == "Lisbon"
+
+
 def test_the_tokens_used_come_once_and_last_before_the_finish(ask):
     first, last = {"prompt_tokens": 3}, {"prompt_tokens": 3, "completion_tokens": 9}
     pieces = ask(sends({**delta(content="Hi"), "usage": first}, ended(), {"choices": [], "usage": last}, DONE))
@@ -698,9 +726,17 @@ def test_a_key_that_would_be_cut_in_half_is_not_quoted(complaint):
     assert "sk-" not in text
 
 
-@pytest.mark.parametrize("report", [{"message": "out of memory", "code": 500}, "out of memory"])
+@pytest.mark.parametrize(
+    "report",
+    [
+        {"error": {"message": "out of memory", "code": 500}},
+        {"error": "out of memory"},
+        {"detail": "out of memory"},
+        {"detail": {"message": "out of memory"}},
+    ],
+)
 def test_an_error_in_the_middle_of_the_answer(server, complaint, report):
-    text = complaint(sends("Lis", {"error": report}))
+    text = complaint(sends("Lis", report))
     assert text == f"The model at {server.address} failed to answer. Try again. It says: “out of memory”"
 
 

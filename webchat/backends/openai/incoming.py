@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import time
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -17,10 +19,11 @@ from webchat.backends.openai.wire import Wire
 MAX_EVENT = 2**20
 AT_REST = "webchat-rest"
 """Marks the end of the events that were read together."""
+_EVENT = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:(?:data|event|id|retry) *)?:")
 ERROR = "error"
 """The name of an event that ends the answer, whatever its data is."""
 LAST_WORDS = 2**12
-"""Bytes at the end of an answer that are searched for an error that is not an event."""
+"""Bytes at the end of an answer that are searched for an error that is no event; the most read for the first event."""
 GATHERING, FOR_EACH, LONGEST_GATHERING = 0.1, 0.0025, 0.24
 """Seconds that the model server's events may collect before they are read; seconds to add for each parallel answer; the
 most seconds. Collected events are lost if the process is killed. Waking a thread for each token costs four times as
@@ -29,6 +32,35 @@ LONG, GATHERING_LONG = 1_600, 0.24
 """After so many characters, events may collect for so many seconds: nobody has read that far yet."""
 UNSEEN_END = 0.04
 """The most seconds if the answer's end neither wakes us nor can be seen in the socket."""
+
+
+class _Begun(httpx.SyncByteStream):
+    """A response's body whose beginning has been read."""
+
+    def __init__(self, stream: httpx.SyncByteStream) -> None:
+        self._stream, self._parts = stream, iter(stream)
+        self.first = b""
+        for part in self._parts:
+            self.first += part
+            begin = self.first.removeprefix(BOM_UTF8).lstrip()
+            if b":" in begin or len(begin) >= len(b"event:") or len(self.first) > LAST_WORDS:
+                break
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield self.first
+        yield from self._parts
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+def is_stream(response: httpx.Response) -> bool:
+    """Whether the response is an event stream, as some servers send without saying so."""
+    kind = response.headers.get("content-type", "")
+    if "text/event-stream" in kind or "json" in kind or not isinstance(response.stream, httpx.SyncByteStream):
+        return "text/event-stream" in kind
+    response.stream = begun = _Begun(response.stream)
+    return bool(_EVENT.match(begun.first))
 
 
 class Incoming:
@@ -52,7 +84,7 @@ class Incoming:
         # reading.
         is_encoded = "content-encoding" in response.headers
         self._let_gather(response)
-        parts = self._bounded(response.iter_bytes() if is_encoded else response.iter_raw())
+        parts = self._bounded(_without_mark(response.iter_bytes() if is_encoded else response.iter_raw()))
         for part in parts:
             if self.is_whole and _is_plain(part):
                 for line in part.decode(errors="replace").split("\n\n")[:-1]:
@@ -124,6 +156,12 @@ class Incoming:
         # The last event counts even without the empty line that should end it, and an error even without a field name.
         line = last.rstrip().rpartition(b"\n")[2]
         yield (b"\ndata: " + line if line.startswith(b"{") else b"") + b"\n\n"
+
+
+def _without_mark(parts: Iterator[bytes]) -> Iterator[bytes]:
+    """The parts without a byte order mark at the beginning."""
+    yield next(parts, b"").removeprefix(BOM_UTF8)
+    yield from parts
 
 
 def _is_plain(part: bytes) -> bool:

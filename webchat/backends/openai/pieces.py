@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from webchat.backends import Event, Piece
+from webchat.backends.openai.halves import Halves
 from webchat.backends.quotation import quoted
 from webchat.backends.reasoning import ReasoningSplitter
 from webchat.errors import BackendUnavailable, NothingSaid
@@ -64,6 +65,7 @@ class AnswerReader:
         """The model's name in the answer; "" until the server has sent it."""
         self._usage: Mapping[str, Any] = {}
         self._splitter = ReasoningSplitter()
+        self._text_halves, self._reasoning_halves = Halves(), Halves()
         self._has_reasoned = False
         self._refusal = ""
         self._tools: dict[Any, str] = {}
@@ -86,7 +88,10 @@ class AnswerReader:
         if self._tokens:
             text = "".join(self._tokens)
             self._tokens.clear()
-            yield from self._splitter.split(_text(text))
+            yield from self._split(text)
+
+    def _split(self, text: str) -> Iterator[Piece]:
+        yield from self._splitter.split(_text(self._text_halves.joined(text)))
 
     def read(self, chunk: Any) -> Iterator[Piece]:  # noqa: ANN401
         """The pieces of one `chat.completion.chunk`, or of a whole `chat.completion`."""
@@ -110,6 +115,8 @@ class AnswerReader:
     def held_back(self) -> Iterator[Piece]:
         """The gathered texts, and text that was held back as the possible beginning of a tag."""
         yield from self.gathered()
+        if half := self._text_halves.rest():
+            yield from self._splitter.split(_text(half))
         yield from self._splitter.flush()
 
     def end(self) -> Iterator[Piece]:
@@ -137,7 +144,7 @@ class AnswerReader:
                 break
         if content := delta.get("content"):
             if isinstance(content, str):
-                yield from self._splitter.split(_text(content))
+                yield from self._split(content)
             else:
                 yield from self._parts(content)
         if refusal := delta.get("refusal"):
@@ -148,7 +155,7 @@ class AnswerReader:
             self._note_calls([{"function": call}])
 
     def _reasoned(self, text: str) -> Iterator[Piece]:
-        if text:
+        if text := _text(self._reasoning_halves.joined(text)):
             self._has_reasoned = True
             yield Event("reasoning", text)
 
@@ -156,7 +163,7 @@ class AnswerReader:
         """The parts of a content, which is one part or a list of them."""
         for part in content if isinstance(content, list) else [content]:
             if isinstance(part, str):
-                yield from self._splitter.split(_text(part))
+                yield from self._split(part)
                 continue
             kind = _mapping(part).get("type")
             if kind in _THOUGHTS:
@@ -164,7 +171,7 @@ class AnswerReader:
             elif kind == "refusal":
                 self._refuse(_text(part.get("refusal") or ""))
             elif isinstance(text := part.get("text"), str):
-                yield from self._splitter.split(_text(text))
+                yield from self._split(text)
             elif kind:
                 self._unshown[_name(kind) or "unknown"] = None
 
@@ -241,7 +248,7 @@ def _token_of(chunk: Any) -> str:  # noqa: ANN401
 def _thought(value: Any, depth: int = 0) -> str:  # noqa: ANN401
     """The text of reasoning: a string, or a list of parts, which gateways nest."""
     if isinstance(value, str):
-        return _text(value)
+        return value
     if isinstance(value, list):
         return "".join(_thought(part, depth + 1) for part in value) if depth < MOST_NESTED else ""
     if not isinstance(value, dict):

@@ -130,14 +130,15 @@ def no_list(endpoint: Endpoint) -> BackendUnavailable:
 def report_in(answer: Any) -> Any:  # noqa: ANN401
     """The error that a server sent in place of a chunk of an answer; None if this is none.
 
-    OpenAI: {"error": …}; vLLM: {"object": "error", "message", "code"}; gateways: the same without "object". Some
-    gateways put a success code, and a message such as "Success", into every chunk.
+    OpenAI: {"error": …}; vLLM: {"object": "error", "message", "code"}; gateways: the same without "object"; FastAPI:
+    {"detail": …}. Some gateways put a success code, and a message such as "Success", into every chunk.
     """
     if not isinstance(answer, dict):
         return None
     if answer.get("error"):
         return answer["error"]
-    has_failed = "message" in answer and answer.get("code") not in (None, 0, 200, "", "0", "200", "ok", "success")
+    is_told_so = "message" in answer and answer.get("code") not in (None, 0, 200, "", "0", "200", "ok", "success")
+    has_failed = is_told_so or bool(answer.get("detail"))
     is_report = answer.get("object") == "error" or (has_failed and "choices" not in answer and "usage" not in answer)
     return answer if is_report and not answer.get("choices") else None
 
@@ -198,7 +199,7 @@ def _message(answer: Any) -> str:  # noqa: ANN401
     """OpenAI: {"error": {"message"}}; Ollama: {"error": text}; FastAPI: {"detail": text}; Google: a list of such."""
     if isinstance(answer, list):
         answer = answer[0] if answer else None
-    for name in ("error", "message", "detail"):
+    for name in ("error", "message", "detail", "message"):
         if isinstance(answer, dict) and answer.get(name):
             answer = answer[name]
     return answer if isinstance(answer, str) else ""

@@ -12,7 +12,7 @@ import httpx
 
 from webchat.backends import Event, HistoryItem, Piece
 from webchat.backends.openai import problems
-from webchat.backends.openai.incoming import AT_REST, Incoming
+from webchat.backends.openai.incoming import AT_REST, Incoming, is_stream
 from webchat.backends.openai.patient import is_agent
 from webchat.backends.openai.pieces import AnswerReader, Malformed
 from webchat.backends.openai.retries import Retries, Wait
@@ -154,9 +154,7 @@ class OpenAIStream:
             self._wire.pause(1)
 
     def _answer(self, response: httpx.Response) -> Iterator[Piece]:
-        if "text/event-stream" in response.headers.get("content-type", ""):
-            return self._streamed(response)
-        return self._whole(response)
+        return self._streamed(response) if is_stream(response) else self._whole(response)
 
     def _streamed(self, response: httpx.Response) -> Iterator[Piece]:
         """An answer is complete only with a finish reason or [DONE]: a cut connection can look like a normal end."""
