@@ -947,6 +947,9 @@ def connections_made(monkeypatch):
         "ada:pw@example.com/v1",
         "http://a/v1?k=\x00",
         "http:///v1",
+        "htp://a/v1",
+        "unix:/tmp/socket",
+        "http:",
         "?",
         "/v1",
     ],
@@ -990,11 +993,33 @@ ADDRESSES = {
     "http://a/v1?api-version=2026-01": "http://a/v1/models?api-version=2026-01",
     "http://a/v1/chat/completions?api-version=2026-01&x=%20": "http://a/v1/models?api-version=2026-01&x=%20",
     "http://a/v1?": "http://a/v1/models",
+    "http://a:1/v1/models/org/name": "http://a:1/v1/models",
+    "http://a:1/v1/chat": "http://a:1/v1/models",
+    "http://a:1/v1/messages": "http://a:1/v1/models",
+    "http://a:1/models/x/v1": "http://a:1/models/x/v1/models",
+    "http://a:1/api": "http://a:1/api/models",
+    "http://a:1/api/chat/completions": "http://a:1/api/models",
+    "http://a:1/api/chat": "http://a:1/v1/models",
+    "http://a:1/api/generate": "http://a:1/v1/models",
+    "http://a:1/api/tags": "http://a:1/v1/models",
+    "“http://a:1/v1”": "http://a:1/v1/models",
+    "http://a:1/v1,": "http://a:1/v1/models",
+    "http://a:1/v1.": "http://a:1/v1/models",
+    "\u200bhttp://a:1/v1\u200b": "http://a:1/v1/models",
+    'base_url="http://a:1/v1",': "http://a:1/v1/models",
+    "OPENAI_BASE_URL=http://a:1/v1": "http://a:1/v1/models",
+    "export OPENAI_API_BASE='http://[::1]:1/v1'": "http://[::1]:1/v1/models",
+    "curl http://a:1/v1/models": "http://a:1/v1/models",
+    "[http://a:1/v1](http://a:1/v1)": "http://a:1/v1/models",
+    "http:/a:1/v1": "http://a:1/v1/models",
+    "http//a:1/v1": "http://a:1/v1/models",
+    "https:a.example/v1": "https://a.example/v1/models",
 }
 
 
 @pytest.mark.parametrize("address", ADDRESSES)
 def test_an_address_may_be_pasted_in_any_form(address):
+    assert endpoint.parse(f" {address}\n", "", 1, 1).address("/models") == ADDRESSES[address]
     assert endpoint.parse(address, "", 1, 1).address("/models") == ADDRESSES[address]
 
 

@@ -16,8 +16,20 @@ BAD_ADDRESS = (
     "for example http://127.0.0.1:11434/v1 for Ollama."
 )
 HIDDEN = "…"
-BEHIND_BASE = re.compile(r"(/+|/(chat/completions|completions|responses|embeddings|models(/[^/]*)?))$")
+BEHIND_BASE = re.compile(
+    r"(/+|/(chat/completions|completions|responses|embeddings|models(/[^/]*)?)|(?<=/v1)/(chat|messages|models/.*))$"
+)
 """Endings that people paste along with a base URL."""
+_OLLAMAS_OWN = re.compile(r"/api/(chat|generate|tags|version)$")
+"""Paths of Ollama's own API, beside which its OpenAI-compatible one is."""
+_PASTED = re.compile(
+    r"(?:(?:export|set|curl)\s+)?(?:\w+\s*[=:]\s*)?[\"'`“‘\[]*(https?://[^\s\"'`<>“”‘’()]+?)[\"'`”’\]]*(?:\(\S*\))?[,;.]*",
+    re.IGNORECASE,
+)
+"""An address with what was copied with it, such as the rest of a line of a shell's or a Markdown link."""
+_MISTYPED = re.compile(r"(https?)(?::/*|//+)", re.IGNORECASE)
+LONGEST = 2_000
+"""Characters of an address; what is longer is not searched for one."""
 LEAST_KEY, SURELY_KEY = 4, 16
 """The least characters of a key, and of a header's value that counts as a key whatever the header's name is."""
 _HOST = re.compile(r"[\w.-]+|[0-9a-f:.%]*:[0-9a-f:.%]*", re.IGNORECASE)
@@ -111,7 +123,7 @@ def parse(
 def _base_path(path: str) -> str:
     while (shorter := BEHIND_BASE.sub("", path)) != path:
         path = shorter
-    return path or "/v1"
+    return _OLLAMAS_OWN.sub("/v1", path) or "/v1"
 
 
 def _secrets_of(headers: Sequence[tuple[str, str]]) -> Iterator[str]:
@@ -161,7 +173,7 @@ def _hidden(pair: re.Match[str]) -> str:
 
 def _split(base_url: str) -> SplitResult:
     try:
-        parts = urlsplit(_with_scheme(base_url.strip().strip("<>\"'`").strip()))
+        parts = urlsplit(_with_scheme(_bare(base_url)))
         host = parts.hostname or ""
         usable = parts.scheme in ("http", "https") and _HOST.fullmatch(host) and parts.port != 0
     except ValueError as error:
@@ -171,12 +183,21 @@ def _split(base_url: str) -> SplitResult:
     return parts
 
 
+def _bare(pasted: str) -> str:
+    """The address without what was copied with it."""
+    address = pasted.strip().strip("<>\"'`\u200b\u2060\ufeff").strip()
+    found = _PASTED.fullmatch(address) if len(address) <= LONGEST else None
+    return found[1] if found else address
+
+
 def _with_scheme(address: str) -> str:
     """Raises ValueError for a login in an address without a scheme: it could not be kept from being shown."""
     if "://" in address:
         return address
+    if begin := _MISTYPED.match(address):
+        return f"{begin[1]}://{address[begin.end() :]}"
     parts = urlsplit(f"//{address.removeprefix('//')}")
-    if parts.username or not parts.hostname:
+    if parts.username or not parts.hostname or parts.netloc.endswith(":"):
         raise ValueError
     return f"{'http' if _is_near(parts) else 'https'}:{parts.geturl()}"
 
