@@ -76,6 +76,7 @@ def test_a_person_can_simply_go_on_after_a_failure(serve_model, model, visit):
     chat.asked("once more")
     assert chat.texts()[-1] == "Hello there."
     expect(chat.page.get_by_role("button", name="Try again")).to_have_count(0)
+    expect(chat.page.locator(".problem").get_by_role("link", name="Settings")).to_have_count(0)
 
 
 def test_the_seconds_until_a_busy_server_is_asked_again_are_counted_down(serve_model, model, visit):
