@@ -314,6 +314,16 @@ def test_an_empty_list_says_how_to_fill_it(page, client):
         assert "No sessions yet. Start chatting to create one." in page(answer).soup.get_text()
 
 
+@pytest.mark.parametrize("action", ["archive", "delete"])
+def test_an_empty_list_does_not_say_that_there_never_was_anything(page, client, manager, action):
+    session_id = talk(manager, "hello")
+    client.post(f"/sessions/{session_id}/{action}")
+    assert "No sessions here. Start chatting to create one." in page("/sessions").soup.get_text()
+    client.post(f"/sessions/{session_id}/delete")
+    client.post("/sessions/purge", data={"all": "yes"})
+    assert "No sessions yet. Start chatting to create one." in page("/sessions").soup.get_text()
+
+
 def test_the_list_is_a_page_and_to_htmx_the_partial(client, manager):
     talk(manager, "hello")
     assert client.get("/sessions").text.startswith("<!doctype html>")

@@ -114,7 +114,15 @@ def list_context(wanted: ListRequest) -> dict[str, Any]:
         "waiting": waiting(sessions),
         "more": wanted.next_page if has_more else None,
         "notice": manager().store.notice,
+        "is_new": not sessions and _is_new(wanted),
     }
+
+
+def _is_new(wanted: ListRequest) -> bool:
+    """Whether an empty list is empty because nothing was ever said here, as far as is known."""
+    others = (shelf for shelf in SHELVES.values() if shelf != wanted.shelf)
+    is_narrowed = wanted.folder or wanted.program
+    return not is_narrowed and not any(manager().list_page(shelf, count=1, owner=owner()) for shelf in others)
 
 
 def waiting(sessions: Iterable[WebChatSession]) -> frozenset[str]:
