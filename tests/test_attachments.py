@@ -130,7 +130,7 @@ def test_a_text_is_no_picture_whatever_its_name_says():
             "a.heic is a picture in HEIC. Send it as PNG, JPEG, WebP or GIF.",
         ),
         ("a.bmp", b"BM\xff\xfe", "a.bmp is a picture in BMP. Send it as PNG, JPEG, WebP or GIF."),
-        ("a.zip", b"PK\3\4\xff", "a.zip is not a text file in UTF-8, and no PNG, JPEG, WebP or GIF picture."),
+        ("a.zip", b"PK\3\4\xff", "a.zip is not a text file in UTF-8, nor a PDF, PNG, JPEG, WebP or GIF."),
     ],
 )
 def test_what_cannot_be_sent_is_said(name, data, says):

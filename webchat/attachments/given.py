@@ -77,4 +77,4 @@ def _text(name: str, data: bytes) -> str:
         shown = file_name(name)
         if other:
             raise InvalidInput(f"{shown} is a picture in {other}. Send it as PNG, JPEG, WebP or GIF.") from error
-        raise InvalidInput(f"{shown} is not a text file in UTF-8, and no PNG, JPEG, WebP or GIF picture.") from error
+        raise InvalidInput(f"{shown} is not a text file in UTF-8, nor a PDF, PNG, JPEG, WebP or GIF.") from error

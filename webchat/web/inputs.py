@@ -80,8 +80,10 @@ class Fields:
             given = [file for file in request.files.getlist("file") if file.filename]
             return [(file.filename or "", file.stream.read()) for file in given]
         rows = self._values.get("files") or []
-        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-            raise InvalidInput("files must be a list of objects with name and content.")
+        if not isinstance(rows, list) or not all(
+            isinstance(row, dict) and {"content", "base64"} & {*row} for row in rows
+        ):
+            raise InvalidInput("files must be a list of objects with name and content, or name and base64.")
         of_rows = [Fields(row) for row in rows]
         return [(row.optional("name") or "", row._content()) for row in of_rows]
 
