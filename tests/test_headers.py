@@ -8,6 +8,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import suppress
 from http.client import HTTPResponse
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -241,6 +242,12 @@ def assert_guarded(answer: TestResponse, name: str, *, framed: bool = False) -> 
     assert policy == POLICY | ({"frame-ancestors": "'self'"} if framed else {}), name
     assert "unsafe" not in headers["Content-Security-Policy"], name
     assert len(headers.getlist("Content-Security-Policy")) == 1, name
+
+
+def test_the_page_on_security_shows_the_policy_as_it_is():
+    text = (Path(__file__).parent.parent / "docs" / "security.md").read_text("utf-8")
+    shown = re.search(r"Content-Security-Policy: (.*?)\n    X-", text, re.DOTALL)[1]
+    assert dict(part.split(maxsplit=1) for part in re.split(r";\s+", shown)) == POLICY
 
 
 def test_the_table_of_routes_is_whole(whole_app):
