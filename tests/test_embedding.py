@@ -15,6 +15,7 @@ from tests.conftest import HTMX, Page
 from tests.scripted import ScriptedBackend
 from tests.tab import OpenTab
 from webchat import ChatModelBackend, WebChatSessionManager, create_app, create_blueprint
+from webchat.backends.acp import AcpBackend
 from webchat.web import security
 
 PREFIX = "/apps/web-chat"
@@ -357,3 +358,27 @@ def test_requests_within_one_application_context_have_their_own_fields(home):
         answers = [client.post(url, data={"message": message}, headers=text).text for message in ("one", "another")]
     app.extensions["webchat"].close()
     assert answers == ["You said: one", "You said: another"]
+
+
+def test_what_is_no_backend_is_refused_at_once():
+    with pytest.raises(TypeError, match="function is no backend: wrap a function in ChatModelBackend"):
+        WebChatSessionManager(lambda messages: "hello")
+
+
+@pytest.mark.parametrize("given", ["model", ("modle",), ("model", "temperature")])
+def test_options_that_no_session_has_are_refused_at_once(given):
+    with pytest.raises(ValueError, match="session_options is a list with some of model, system_prompt, context; not "):
+        ChatModelBackend(lambda messages: "hello", session_options=given)
+
+
+def test_a_single_folder_is_that_folder_and_not_its_letters(host, tmp_path):
+    """The first letter of a whole path is "/", below which is everything."""
+    manager = WebChatSessionManager(AcpBackend("agent acp"))
+    host.register_blueprint(create_blueprint(manager, folders=str(tmp_path / "in")), url_prefix=PREFIX)
+    (tmp_path / "in").mkdir()
+    (tmp_path / "out").mkdir()
+    for name, status in (("in", 200), ("out", 400)):
+        fields = {"working_dir": str(tmp_path / name)}
+        answer = host.test_client().post(f"{PREFIX}/sessions", json=fields, headers={"Accept": "application/json"})
+        assert answer.status_code == status, answer.text
+    assert AcpBackend("agent acp").agents == AcpBackend(["agent acp"]).agents

@@ -23,6 +23,7 @@ NAME_IT = (
     "Write a title for this conversation: six words at most, in the language of the conversation. "
     "Answer with the title alone."
 )
+OPTIONS = ("model", "system_prompt", "context")
 UNANSWERED = "[This was not answered.]"
 """Put between two messages of the person in a row: many chat templates refuse the same role twice in a row, and if the
 messages were joined, the model would answer both."""
@@ -109,9 +110,15 @@ class ChatModelBackend:
         title_model: str = "",
         max_bytes: int = MAX_BYTES,
     ) -> None:
-        """Raises TypeError for anything else, such as an agent of a framework: see `webchat.frameworks` for these."""
+        """Raises TypeError for anything else, such as an agent of a framework: see `webchat.frameworks` for these.
+
+        Raises ValueError for options that it does not know.
+        """
         if not callable(model) and not hasattr(model, "stream"):
             raise TypeError(f"{type(model).__name__} is no function and has no stream(): see webchat.frameworks")
+        unknown = {session_options} if isinstance(session_options, str) else {*session_options} - {*OPTIONS}
+        if unknown:
+            raise ValueError(f"session_options is a list with some of {', '.join(OPTIONS)}; not {', '.join(unknown)}")
         self._model = model
         self._system_prompt = system_prompt
         self.session_options = frozenset(session_options)

@@ -91,12 +91,13 @@ def create_blueprint(
     "system", "light" or "dark". Pages poll when more than `max_streams` event streams are open, or more than
     `max_streams_per_client` of one client (0: no limit). By default the limit follows waitress's threads and is 4 under
     other servers; it must be below the number of threads. `owner` returns whose sessions a request is about, if the
-    host application has several users. New sessions may work below `folders`; without any, a chat with a single user
-    (`owner` returns None and it is not `shared`) allows every folder. Only a single user is offered the agents' own
-    sessions. `prompts` is a folder of saved prompts, which are called by their names. The host application checks host
-    names.
+    host application has several users. New sessions may work below `folders`, one or several; without any, a chat with
+    a single user (`owner` returns None and it is not `shared`) allows every folder. Only a single user is offered the
+    agents' own sessions. `prompts` is a folder of saved prompts, which are called by their names. The host application
+    checks host names.
     """
     blueprint = Blueprint(name, "webchat", static_folder=str(resources("static")), static_url_path="/static")
+    folders = (folders,) if isinstance(folders, str) else folders  # else "/srv" would be "/" and three more
     saved = Prompts(prompts)
     streams = max_streams, max_streams_per_client
     state = Chat(manager, memory, settings_url, title, theme, *streams, owner, saved, folders, shared)

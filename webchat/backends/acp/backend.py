@@ -51,7 +51,11 @@ class AcpBackend:
         environ: Mapping[str, str] | None = None,
         idle: float = 0.0,
     ) -> None:
-        """Each command is a program and its arguments, or one string in shell syntax. Raises InvalidInput."""
+        """Each command is a program and its arguments, or one string in shell syntax. A single string is one command.
+
+        Raises InvalidInput.
+        """
+        commands = [commands] if isinstance(commands, str) else commands
         try:
             parsed = [shlex.split(command) if isinstance(command, str) else command for command in commands]
         except ValueError:
