@@ -55,6 +55,25 @@ def test_a_split_takeout_is_one(manager, bring_in, order):
     assert seen(manager, session_id) == (["See", "Red."], [png(1), png(2)], [])
 
 
+@pytest.mark.parametrize("names", ["ab", "ba"])
+@pytest.mark.parametrize("deeper", [False, True])
+def test_in_a_zip_of_zips_they_lie_beside_each_other(manager, bring_in, names, deeper):
+    asking, pictures = zipped(asked("a.png")), zipped({f"{GEMINI}a.png": png(1)})
+    outer = zipped({f"{names[0]}.zip": asking, f"{names[1]}.zip": pictures})
+    (report,) = bring_in(zipped({"outer.zip": outer}) if deeper else outer)
+    assert (report.problems, report.missing) == ([], 0)
+    assert seen(manager, report.imported[0]) == (["See", "Red."], [png(1)], [])
+
+
+def test_the_zips_in_a_zip_are_bounded_together(bring_in):
+    asking, pictures = zipped(asked("a.png")), zipped({f"{GEMINI}{name}.png": png(1) for name in "abc"})
+    damaged = zipped({f"{GEMINI}b.png": png(2)})[:-30]
+    (report,) = bring_in(zipped({"a.zip": asking, "b.zip": damaged, "c.zip": pictures, "d.zip": pictures}), files=4)
+    assert (len(report.imported), report.missing) == (1, 0)
+    (report,) = bring_in(zipped({"a.zip": asking, "b.zip": pictures}), files=2)
+    assert (len(report.imported), report.missing) == (0, 0)
+
+
 def test_chatgpts_assets_lie_in_other_zips(manager, bring_in):
     first, second = drawing_and_sent()
     session_id = bring_in(first, second)[0].imported[0]

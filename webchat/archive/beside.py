@@ -8,9 +8,10 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
+from tempfile import TemporaryFile
 from typing import IO
 
-from webchat.archive.bounds import Bounds, CountedFile, TooMuchAtOnce, Watch
+from webchat.archive.bounds import PIECE, Bounds, CountedFile, TooMuchAtOnce, Watch
 from webchat.archive.foreign_pictures import Find
 
 DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError)
@@ -49,6 +50,7 @@ class ZippedFiles:
 
     def __init__(self, archive: zipfile.ZipFile) -> None:
         self._archive = archive
+        self._inner: list[ZippedFiles] | None = None
         self._by_name: dict[str, zipfile.ZipInfo] = {}
         self._by_id: dict[str, zipfile.ZipInfo] = {}
         for info in archive.infolist():
@@ -65,6 +67,29 @@ class ZippedFiles:
     def has_pictures(self) -> bool:
         """Whether the names of some say that they are pictures."""
         return any(map(_PICTURE.search, self._by_name))
+
+    def inner(self, watch: Watch) -> list[ZippedFiles]:
+        """The zips in it, which together may have as many files as one. Raises Stopped."""
+        if self._inner is None:
+            self._inner, left = [], watch.bounds.files
+            packed = [info for info in self._archive.infolist() if info.filename.lower().endswith(".zip")]
+            for info in packed:
+                if files := self._opened(info, replace(watch.bounds, files=left), watch):
+                    self._inner.append(files)
+                    left -= len(files)
+        return self._inner
+
+    def _opened(self, info: zipfile.ZipInfo, bounds: Bounds, watch: Watch) -> ZippedFiles | None:
+        """See `_listed`."""
+        copy = TemporaryFile()  # noqa: SIM115  (for as long as its files may be needed)
+        try:
+            with self._archive.open(info) as file:
+                while piece := file.read(PIECE):
+                    watch.unpack(len(piece))
+                    copy.write(piece)
+        except DAMAGED:
+            return None
+        return _listed(copy, bounds)
 
     def ways(self, folder: str, name: str) -> tuple[zipfile.ZipInfo | None, ...]:
         """The file in that folder, the one of that name anywhere, and the one whose name begins with that id."""
@@ -122,14 +147,14 @@ def _listed(file: IO[bytes], bounds: Bounds) -> ZippedFiles | None:
 
 
 class Beside:
-    """The zips in which a conversation looks for its pictures, its own first."""
+    """The zips in which a conversation looks for its pictures: its own first, then those beside its own."""
 
     def __init__(self, others: Callable[[], Iterator[ZippedFiles]], watch: Watch, *within: ZippedFiles) -> None:
         self._others, self._watch, self._within = others, watch, within
 
     def inside(self, files: ZippedFiles) -> Beside:
         """The same for conversations in this zip."""
-        return Beside(self._others, self._watch, files, *self._within)
+        return Beside(lambda: chain(files.inner(self._watch), self._others()), self._watch, files, *self._within)
 
     def find_from(self, path: str) -> Find:
         """Returns what finds the files that a file of this path names, in its own folder rather than anywhere."""
