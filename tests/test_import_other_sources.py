@@ -58,6 +58,14 @@ def test_deepseek(bring_in):
     assert (text.text, answer.siblings, answer.model) == ("Very.", ("2", "3"), "deepseek-chat")
 
 
+def test_deepseeks_citations_are_links(bring_in):
+    _, (_, answer) = bring_in(others.DEEPSEEK_CITED)["Cited"]
+    searched, text = answer.parts
+    link = "[Sea](<https://sea.example>)"
+    assert searched.output == (Output(f"sea depth\n{link}"),)
+    assert text.text == f"Very ({link}), or not [citation:9]."
+
+
 def test_claude_code(bring_in):
     session, (command, question, answer) = bring_in(lines(*others.CLAUDE_CODE))["My change"]
     assert session.working_dir == "/src"
@@ -128,6 +136,13 @@ def test_librechat(bring_in, manager):
         ToolCall("t", "look", "other", "done", "{}", (Output("seen"),)),
         Text("Yes."),
     )
+
+
+def test_a_branch_that_is_named_by_its_question_is_shown_to_its_end(bring_in):
+    question = {"messageId": "q", "isCreatedByUser": True, "text": "Why?", "createdAt": "2026-10-01T10:00:00Z"}
+    answer = {"messageId": "a", "parentMessageId": "q", "isCreatedByUser": False, "text": "Because."}
+    exported = {"conversationId": "backwards", "title": "Backwards", "messages": [answer, question]}
+    assert said(bring_in(exported)["Backwards"][1]) == [("user", "Why?"), ("assistant", "Because.")]
 
 
 def test_hugging_face_chat_ui(bring_in):

@@ -13,7 +13,7 @@ import zlib
 import pytest
 
 from tests.foreign import chatgpt
-from tests.foreign.others import activity, lines, llama
+from tests.foreign.others import activity, codex, lines, llama
 from tests.pictures import chunk
 from webchat.archive.foreign_node import ForeignNode, ForeignPicture
 from webchat.archive.foreign_pictures import resolved
@@ -236,10 +236,25 @@ HUGGING_FACE = [
 AI_STUDIO = {"chunkedPrompt": {"chunks": [{"text": "See", "role": "user", "inlineImage": {"data": BASE64}}]}}
 
 
+CODEX = lines(
+    codex("session_meta", id="pictures"),
+    codex("response_item", role="user", content=[{"type": "input_text", "text": "<environment_context>"}]),
+    codex("response_item", role="user", content=[{"type": "input_image", "image_url": DATA}]),
+    codex("event_msg", type="user_message", message="See", images=[], local_images=["/tmp/a.png"]),
+)
+CODEX_EVENT = lines(codex("event_msg", type="user_message", message="See", images=[DATA]))
+
+
+def test_what_open_webui_has_drawn_is_part_of_the_answer(manager, bring_in):
+    drawn = {"role": "assistant", "content": "There.", "files": [{"type": "image", "url": DATA}]}
+    (session_id,) = bring_in([{"chat": {"title": "D", "messages": [{"role": "user", "content": "Draw"}, drawn]}}])
+    assert seen(manager, session_id) == (["Draw", "There."], [], [png(9)])
+
+
 @pytest.mark.parametrize(
     "export",
-    [LLAMA, OPEN_WEBUI, PLAIN, HUGGING_FACE, AI_STUDIO],
-    ids=["llama.cpp", "webui", "plain", "hf", "ai-studio"],
+    [CODEX, CODEX_EVENT, LLAMA, OPEN_WEBUI, PLAIN, HUGGING_FACE, AI_STUDIO],
+    ids=["codex", "codex-event", "llama.cpp", "webui", "plain", "hf", "ai-studio"],
 )
 def test_pictures_in_base64(manager, bring_in, export):
     (session_id,) = bring_in(export)

@@ -46,6 +46,26 @@ def fragment(key: str, parent: str, *fragments: tuple[str, str], **more: Any) ->
     return {"id": key, "parent": parent, "children": [], "message": message}
 
 
+FOUND = {"url": "https://sea.example", "title": "Sea", "cite_index": 3}
+DEEPSEEK_CITED = [
+    {
+        "id": "d-2",
+        "title": "Cited",
+        "inserted_at": "2026-10-01T10:00:00.000000+08:00",
+        "mapping": {
+            "root": {"id": "root", "parent": None, "children": ["1"], "message": None},
+            "1": fragment("1", "root", ("REQUEST", "How deep?")) | {"children": ["2"]},
+            "2": fragment(
+                "2",
+                "1",
+                fragments=[
+                    {"type": "SEARCH", "content": "sea depth", "results": [FOUND]},
+                    {"type": "RESPONSE", "content": "Very [citation:3], or not [citation:9]."},
+                ],
+            ),
+        },
+    }
+]
 DEEPSEEK = [
     {
         "id": "d-1",

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TypeGuard
 
-from webchat.agent_logs.values import Row, Step, call_of, result_of, stated, text_of
+from webchat.agent_logs.values import PICTURE, Row, Step, call_of, result_of, stated, text_of
 from webchat.chat.parts import Note, Part, Reasoning, Text
 
 _NOT_SAID = ("<local-command-", "<system-reminder", "<bash-stdout", "<task-notification")
 _INTERRUPTED = "[Request interrupted by user"
-_PICTURE = "[picture]"
 TITLES = {"custom-title": "customTitle", "ai-title": "aiTitle", "summary": "summary"}
 """The types of rows that name a session, by precedence, and their fields."""
 
@@ -33,7 +32,7 @@ def said_in(row: Row) -> str:
     content = message_of(row).get("content")
     lines: list[str] = []
     if isinstance(content, list):
-        lines = [_PICTURE for block in content if _is(block, "image")]
+        lines = [PICTURE for block in content if _is(block, "image")]
         content = [block for block in content if _is(block, "text")]
     text = text_of(content).strip()
     command = _between(text, "<command-name>", "</command-name>")
@@ -88,4 +87,4 @@ def _part(block: object) -> Part | None:
 def _results(block: Row) -> object:
     """The tool's results, with a line for each picture."""
     content = block.get("content")
-    return [_PICTURE if _is(part, "image") else part for part in content] if isinstance(content, list) else content
+    return [PICTURE if _is(part, "image") else part for part in content] if isinstance(content, list) else content

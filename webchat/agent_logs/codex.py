@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from webchat.agent_logs.values import Row, Step, call_of, parsed, result_of, stated, text_of
+from webchat.agent_logs.values import PICTURE, Row, Step, call_of, parsed, result_of, stated, text_of
 from webchat.chat.parts import Note, Reasoning, Text
 
 _CALLS = {"function_call": "", "custom_tool_call": "", "local_shell_call": "shell", "web_search_call": "web_search"}
@@ -49,9 +49,32 @@ def said_in(row: Row) -> str:
     """The person's message in a row with one; "" if it is the environment."""
     payload = payload_of(row)
     if payload.get("type") == "user_message":
-        return stated(payload, "message").strip()
-    text = text_of(payload.get("content")).strip()
+        return "\n\n".join(filter(None, (stated(payload, "message").strip(), *_shown(payload))))
+    text = text_of(_with_lines(payload.get("content"))).strip()
     return "" if text.startswith(_ENVIRONMENT) or _is_element(text) else text
+
+
+def pictures_in(row: Row) -> list[Row]:
+    """The pictures in a row with the person's message, as blocks of the person's item."""
+    payload = payload_of(row)
+    if payload.get("type") == "user_message":
+        images = payload.get("images")
+        return [{"type": "input_image", "image_url": image} for image in images] if isinstance(images, list) else []
+    content = payload.get("content")
+    blocks = content if isinstance(content, list) else []
+    return [block for block in blocks if isinstance(block, dict) and block.get("type") == "input_image"]
+
+
+def _shown(payload: Row) -> list[str]:
+    """A line for each picture of an event; files that it names are not read."""
+    lists = (payload.get("images"), payload.get("local_images"))
+    return [PICTURE for images in lists if isinstance(images, list) for _ in images]
+
+
+def _with_lines(content: object) -> object:
+    if not isinstance(content, list):
+        return content
+    return [PICTURE if isinstance(each, dict) and each.get("type") == "input_image" else each for each in content]
 
 
 def _is_element(text: str) -> bool:

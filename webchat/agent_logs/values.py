@@ -14,6 +14,8 @@ Row = Mapping[str, Any]
 Step = Part | str
 """A part of an answer or, as a string, a message of the person. A tool call has the status "running", its result
 not."""
+PICTURE = "[picture]"
+"""The line that stands for a picture."""
 DEEPEST = 20
 """The deepest nesting of lists and mappings that is searched for text."""
 

@@ -61,10 +61,17 @@ class ForeignTree:
     def transcript(self, current: str | None) -> bytes:
         """All messages as JSON Lines; the branch with the message `current` is shown."""
         lines = [self._line(head, group) for head, group in self._groups.items()]
-        shown = self._head.get(self._kept_above.get(current) or "")
+        shown = self._last_below(self._head.get(self._kept_above.get(current) or ""))
         if shown and next(reversed(self._groups)) != shown:
             lines.append(f'{{"type":"select","id":"{self._ids[shown]}"}}\n')
         return "".join(lines).encode("utf-8", "replace")
+
+    def _last_below(self, head: str | None) -> str | None:
+        """The newest message of the branch that goes on from this one: not all programs name a branch by its end."""
+        last = {parent: child for child, parent in self._parents.items() if parent}
+        while head in last:
+            head = last.pop(head)  # each once: they may form a cycle
+        return head
 
     def _line(self, head: str, group: Sequence[str]) -> str:
         nodes = [self._nodes[key] for key in group]

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from webchat.agent_logs.codex import is_event_of_asking, is_item_of_asking, model_in, steps
+from webchat.agent_logs.codex import is_event_of_asking, is_item_of_asking, model_in, pictures_in, steps
+from webchat.agent_logs.values import Row
 from webchat.archive.foreign import Conversation, Gathered
 from webchat.archive.heard import heard
 from webchat.archive.lenient import table, text
+from webchat.archive.sources.openai_shapes import pictures
 
 NAME, SPANS_FILE = "Codex", True
 _TYPES = ("session_meta", "turn_context", "response_item", "event_msg", "compacted")
@@ -22,7 +24,7 @@ def recognises(value: Any) -> bool:  # noqa: ANN401
 
 def conversations(values: Iterator[Any]) -> Iterator[Conversation]:
     """See `Source`."""
-    nodes, head, model, number = Gathered(), table(None), "", 0
+    nodes, head, model, number, shown = Gathered(), table(None), "", 0, list[Row]()
     for number, value in enumerate(values):
         found = table(value)
         model = model_in(found) or model
@@ -30,16 +32,19 @@ def conversations(values: Iterator[Any]) -> Iterator[Conversation]:
             head = head or table(found.get("payload"))
         else:
             is_item = is_item_of_asking(found)
+            shown = pictures_in(found) or shown  # an event may only name the files whose content its item has
             said = steps(found, is_asking=is_item or is_event_of_asking(found))
             key = f"line-{number}{'-item' * is_item}"
             for node in heard(key, None, said, found.get("timestamp"), model or None):
+                if node.role == "user":
+                    node.pictures, shown = pictures(shown), shown if is_item else []
                 nodes.add(node)
     # The person's messages are in events; items of that role also hold what the program adds.
     has_events = any(node.role == "user" and not node.key.endswith("-item") for node in nodes)
     before: str | None = None
     for node in nodes:
         if has_events and node.key.endswith("-item"):
-            node.role = ""
+            node.role, node.pictures = "", ()
         node.parent, before = before, node.key
     folder, made = text(head.get("cwd")), head.get("timestamp")
     yield Conversation("codex", head.get("id"), "", nodes, before, made, folder=folder, content=[number, made])

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from webchat.archive.foreign import Conversation
+from webchat.archive.foreign import Conversation, link
 from webchat.archive.foreign_node import ForeignNode
 from webchat.archive.lenient import Table, as_text, first_text, rows, table, text
 from webchat.chat.parts import Output, Part, Reasoning, Text, ToolCall
 
 NAME, SPANS_FILE = "DeepSeek", False
+_CITATION = re.compile(r" ?\[citation:(\d+)\]")
 
 
 def recognises(value: Any) -> bool:  # noqa: ANN401
@@ -60,17 +62,33 @@ def _node(key: str, node: Table) -> ForeignNode:
         found.content = "\n\n".join(filter(None, (*said, *(f"[file: {name[:200]}]" for name in names if name))))
     elif message:
         found.role = "assistant"
-        found.parts = tuple(part for number, row in enumerate(fragments) for part in _parts(f"{key}-{number}", row))
+        links = _links(fragments)
+        said_in = (part for number, row in enumerate(fragments) for part in _parts(f"{key}-{number}", row))
+        found.parts = tuple(_cited(part, links) if isinstance(part, Text) else part for part in said_in)
         if not fragments:
             thought, said_ = text(message.get("reasoning_content")), text(message.get("content"))
             found.parts = (*([Reasoning(thought)] if thought else []), *([Text(said_)] if said_ else []))
     return found
 
 
+def _links(fragments: list[Table]) -> dict[str, str]:
+    """The links of what was found, by the numbers with which the answer cites them."""
+    results = [row for fragment in fragments for row in rows(fragment.get("results")) if text(row.get("url"))]
+    return {
+        str(row.get("cite_index") or number): link(text(row.get("title")), text(row.get("url")))
+        for number, row in enumerate(results, 1)
+    }
+
+
+def _cited(said: Text, links: Mapping[str, str]) -> Text:
+    return Text(_CITATION.sub(lambda mark: f" ({links[mark[1]]})" if mark[1] in links else mark[0], said.text))
+
+
 def _parts(name: str, fragment: Table) -> tuple[Part, ...]:
     kind, said = fragment.get("type"), text(fragment.get("content"))
     if kind in ("SEARCH", "READ", "TOOL"):
-        found = said or as_text(fragment.get("results") or fragment.get("content"))
+        results = [link(text(row.get("title")), text(row.get("url"))) for row in rows(fragment.get("results"))]
+        found = "\n".join(filter(None, (said, *results))) or as_text(fragment.get("content"))
         query = first_text(fragment, "query", "title") or str(kind).lower()
         return (ToolCall(name, query, "search", "done", output=(Output(found),) if found.strip() else ()),)
     if not said.strip():

@@ -71,13 +71,15 @@ def _node(key: str, message: Table) -> ForeignNode:
     role, model = text(message.get("role")), text(message.get("model"))
     node = ForeignNode(key, text(message.get("parentId")) or None, role, time=message.get("timestamp"))
     node.files = _files(message)
+    pictures = [row for row in rows(message.get("files")) if row.get("type") == "image"]
     if role != "assistant":
         node.content = told(message.get("content"))
-        pictures = [row for row in rows(message.get("files")) if row.get("type") == "image"]
         node.pictures = (*openai_shapes.pictures(message.get("content")), *map(_picture, pictures))
         node.content = "\n\n".join(filter(None, (node.content, *(_picture(row).shown for row in pictures))))
         return node
-    parts: tuple[Part, ...] = (*answer_parts(key, message), *_sources(message))
+    node.pictures = tuple(map(_picture, pictures))
+    drawn = (Text(picture.shown) for picture in node.pictures)
+    parts: tuple[Part, ...] = (*answer_parts(key, message), *drawn, *_sources(message))
     is_text = len(parts) == 1 and isinstance(parts[0], Text)
     node.content, node.parts = (parts[0].text, ()) if is_text and isinstance(parts[0], Text) else ("", parts)
     node.model, node.error = model or None, _error(message.get("error"))
