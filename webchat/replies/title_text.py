@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from typing import Any
 
 from webchat.backends.reasoning import without_reasoning
@@ -25,6 +26,8 @@ _LEAD_IN = re.compile(
 _HEADING = re.compile(r"#{1,6}\s+(.*?)(?:\s+#+)?")
 _BULLET = re.compile(r"[-*•]\s+")
 _TAGGED = re.compile(r"<(\w[\w-]*)(?:\s[^<>]*)?>([^<>]+)</\1\s*>")
+_DECODER = json.JSONDecoder()
+_CUT = re.compile(r"""\{\s*("\w+"\s*:\s*"(?:[^"\\]|\\.)*")""")
 _FENCE = re.compile(r"`{3,}+|~{3,}+")
 _NAMES = ("title", "name", "session_title", "conversation_title", "topic")
 _MARKS = (
@@ -46,7 +49,7 @@ def cleaned(text: str) -> str:
     while len(lines) > 1 and lines[0].rstrip("*_ ").endswith((":", "：")):
         del lines[0]
     found = _unpacked("\n".join(lines))
-    title = title_of(_bare(found.partition("\n")[0]))
+    title = title_of(_bare(_unpacked(_bare(found.partition("\n")[0]))))
     return "" if title == DEFAULT_DESCRIPTION else title
 
 
@@ -75,10 +78,14 @@ def _unfenced(text: str) -> str:
 
 
 def _decoded(text: str) -> Any:  # noqa: ANN401
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return None
+    """The JSON at the beginning of the text; of an object that was cut off, its first field."""
+    begun = None if "}" in text else _CUT.match(text)
+    for json_text in (text, f"{{{begun[1]}}}" if begun else ""):
+        with suppress(ValueError, RecursionError):
+            found, end = _DECODER.raw_decode(json_text)
+            if not json_text[end:].partition("\n")[0].strip():
+                return found
+    return None
 
 
 def _named_in(found: Any) -> str:  # noqa: ANN401
@@ -94,7 +101,7 @@ def _named_in(found: Any) -> str:  # noqa: ANN401
 def _bare(line: str) -> str:
     """The line without the text around its title."""
     while True:
-        before, line = line, _BULLET.sub("", _without_label(line.strip()), count=1)
+        before, line = line, _BULLET.sub("", _without_label(_unmarked(line.strip())), count=1)
         heading = _HEADING.fullmatch(line)
         line = _unmarked(heading[1] if heading else line)
         if line.endswith((".", "。")) and not line.endswith(".."):
