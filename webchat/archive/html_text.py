@@ -8,7 +8,12 @@ from html.parser import HTMLParser
 from webchat.chat.message import fenced
 
 _BLOCKS = {"p", "div", "ul", "ol", "table", "blockquote", "pre", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "tr"}
-_MARKS = {"strong": "**", "b": "**", "em": "*", "i": "*", "code": "`"}
+_MARKS = {"strong": "**", "b": "**", "em": "*", "i": "*"}
+_KEPT = {"sup", "sub"}
+"""Tags that Markdown has no mark for and that our pages show: without them 10<sup>6</sup> would be 106."""
+_FORMULA = re.compile(r"\$|\\[(\[]")
+_SIGN = re.compile(r"[*`]|(?<!\w)_|_(?!\w)|\\(?=[^\w\s])")
+_FIRST_SIGN = re.compile(r"(\s*\d*)([#>+-]|(?<=\d)[.)])(?=[ #])")
 
 
 def as_markdown(html: str) -> str:
@@ -25,6 +30,7 @@ class _Reader(HTMLParser):
         self.out: list[str] = []
         self._lists: list[int | None] = []
         self._code: list[str] | None = None
+        self._span: list[str] | None = None
         self._links: list[str] = []
         self._hidden = 0
 
@@ -34,7 +40,7 @@ class _Reader(HTMLParser):
         elif tag == "pre":
             self._code = []
         elif tag in ("ul", "ol"):
-            self._lists.append(0 if tag == "ol" else None)
+            self._lists.append(_before(dict(attrs).get("start")) if tag == "ol" else None)
             self.out.append("\n" if len(self._lists) > 1 else "\n\n")
         elif tag == "li":
             self._item()
@@ -49,8 +55,8 @@ class _Reader(HTMLParser):
             self.out.append(f"\n\n{'#' * int(tag[1])} ")
         elif tag in _BLOCKS:
             self.out.append("\n" if self._lists or tag == "tr" else "\n\n")
-        elif tag in _MARKS and self._code is None:
-            self.out.append(_MARKS[tag])
+        else:
+            self._inline(tag, is_start=True)
 
     def handle_endtag(self, tag: str) -> None:
         if tag in ("script", "style"):
@@ -68,12 +74,31 @@ class _Reader(HTMLParser):
             self._say(" ")
         elif tag in _BLOCKS and not self._lists and tag != "tr":
             self.out.append("\n\n")
-        elif tag in _MARKS and self._code is None:
-            self.out.append(_MARKS[tag])
+        else:
+            self._inline(tag, is_start=False)
 
     def handle_data(self, data: str) -> None:
-        if not self._hidden:
-            self._say(data if self._code is not None else re.sub(r"\s+", " ", data))
+        if self._hidden:
+            return
+        if self._span is not None:
+            self._span.append(re.sub(r"\s+", " ", data))
+        elif self._code is not None:
+            self._say(data)
+        else:
+            self._say(_literal(re.sub(r"\s+", " ", data), is_first=not self.out or self.out[-1].endswith("\n")))
+
+    def _inline(self, tag: str, *, is_start: bool) -> None:
+        """A tag within a line; in code all but its text is left out."""
+        if self._code is not None:
+            return
+        if tag == "code":
+            if self._span is not None:
+                self.out.append(_code_span("".join(self._span)))
+            self._span = [] if is_start else None
+        elif self._span is None and tag in _MARKS:
+            self.out.append(_MARKS[tag])
+        elif self._span is None and tag in _KEPT:
+            self.out.append(f"<{'' if is_start else '/'}{tag}>")
 
     def _item(self) -> None:
         indent = "  " * (len(self._lists) - 1)
@@ -84,3 +109,23 @@ class _Reader(HTMLParser):
 
     def _say(self, text: str) -> None:
         (self.out if self._code is None else self._code).append(text)
+
+
+def _before(start: str | None) -> int:
+    """The number before a list's first one."""
+    return int(start) - 1 if start and re.fullmatch("[0-9]{1,9}", start) else 0
+
+
+def _literal(text: str, *, is_first: bool) -> str:
+    """The text with a backslash before what Markdown would take for a mark; formulas need their signs as they are."""
+    if _FORMULA.search(text):
+        return text
+    text = _SIGN.sub(r"\\\g<0>", text)
+    return _FIRST_SIGN.sub(r"\1\\\2", text, count=1) if is_first and _FIRST_SIGN.match(text) else text
+
+
+def _code_span(text: str) -> str:
+    """The text between more backticks than it has in a row."""
+    ticks = "`" * (max((len(run) for run in re.findall("`+", text)), default=0) + 1)
+    blank = " " if "`" in (text[:1], text[-1:]) else ""
+    return f"{ticks}{blank}{text}{blank}{ticks}" if text else ""

@@ -1,0 +1,43 @@
+"""HTML that a chat has exported is shown with the words, numbers and signs that it had."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+
+import pytest
+
+from webchat.archive.html_text import as_markdown
+from webchat.render.markdown import markdown
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<p>2*3*4 is 24, `make` and _init_ are words, C:\\*.py too</p>",
+        "<p># no heading</p><p>1. no list</p><p>- no list</p><p>&gt; no quotation</p><p>-5 and 2.5</p>",
+        "<p>Take a List&lt;String&gt;, then cd &lt;folder&gt;</p>",
+        "<p>Write <code>a`b</code>, <code>`c`</code> and <code>d*e_f*</code></p>",
+        "<p>in <b>bold_face</b> and <i>2*3</i></p>",
+    ],
+)
+def test_its_text_is_shown_as_it_was(html):
+    assert _words(str(markdown(as_markdown(html)))) == _words(html)
+
+
+def test_powers_stay_powers():
+    html = "<p>10<sup>6</sup> H<sub>2</sub>O</p>"
+    assert str(markdown(as_markdown(html))).strip() == html
+
+
+def test_a_list_keeps_its_first_number():
+    assert '<ol start="3">' in str(markdown(as_markdown('<ol start="3"><li>pour</li><li>wait</li></ol>')))
+    assert as_markdown('<ol start="x"><li>pour</li></ol>') == "1. pour"
+
+
+def test_formulas_keep_their_signs():
+    assert as_markdown("<p>so $a_1*b_2*c$ and \\(x_1*y*z\\)</p>") == "so $a_1*b_2*c$ and \\(x_1*y*z\\)"
+
+
+def _words(html: str) -> list[str]:
+    return unescape(re.sub("<[^>]*>", "", re.sub("</p>|</li>", " ", html))).split()
