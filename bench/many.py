@@ -101,7 +101,7 @@ def search() -> list[Figure]:
             visitor = Visitor(server)
             began = time.monotonic()
             took = []
-            while b"still being read" in visitor.get("/sessions?q=zebra", HTMX).body:
+            while b"still being indexed" in visitor.get("/sessions?q=zebra", HTMX).body:
                 took.append(_list(visitor, "/sessions"))
                 time.sleep(0.25)
             built = time.monotonic() - began

@@ -406,7 +406,7 @@
   const tellSignedOut = (place, source) => {
     if (place.querySelector(".signed-out")) return;
     const link = Object.assign(document.createElement("a"), { href: location.href, target: "_blank", className: "button small", textContent: "Sign in" });
-    const then = source.matches?.("form") ? "Nothing you wrote is lost: sign in, then send it again." : "Sign in to go on.";
+    const then = source.matches?.("form") ? "Nothing you wrote is lost: sign in, then send it again." : "Sign in to continue.";
     tell(place, `You have been signed out. ${then}`, "signed-out", link);
   };
   // An answer grows: its new text goes to the node that grows. webchat/render/growth.py says what comes.
@@ -503,7 +503,7 @@
   const announceWaiting = () => {
     const before = waiting;
     waiting = document.querySelectorAll(".queued").length;
-    if (waiting > before) say("Waiting: your message is sent when the answer has ended");
+    if (waiting > before) say("Queued: your message is sent when the answer ends");
   };
 
   // A question is announced once, with a notification, if allowed, when the page is out of sight.

@@ -383,14 +383,14 @@ def test_more_text_than_anybody_reads_ends_the_answer(agents, backend, session_i
     while not isinstance(next(pieces), str):
         pass
     until(lambda: agents.received("session/cancel"))  # nothing is read meanwhile
-    with pytest.raises(BackendUnavailable, match="more at once"):
+    with pytest.raises(BackendUnavailable, match="more data at once"):
         list(pieces)
 
 
 @pytest.mark.parametrize("scene", ["tool", "ask unannounced"])
 def test_more_tool_calls_than_are_kept_end_the_answer(agents, backend, say, scene):
     backend.bounds.most_calls = 0
-    with pytest.raises(BackendUnavailable, match="more at once"):
+    with pytest.raises(BackendUnavailable, match="more data at once"):
         say(scene)
     until(lambda: agents.received("session/cancel"))
 

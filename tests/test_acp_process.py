@@ -32,7 +32,7 @@ def test_a_crash_fails_the_answers_in_it_and_the_next_message_starts_it_again(ag
     session_id, other = new(backend), new(backend)
     reading = Reading(backend, other, "endless")
     reading.until(lambda piece: isinstance(piece, str))
-    with pytest.raises(BackendUnavailable, match="The agent ended unexpectedly") as problem:
+    with pytest.raises(BackendUnavailable, match="The agent exited unexpectedly") as problem:
         ask(backend, session_id, "die")
     assert "Segmentation" not in str(problem.value)
     assert reading.ended.wait(10)
@@ -57,11 +57,11 @@ def test_the_log_has_an_agents_last_words_also_where_they_are_read_after_its_end
     backend = agents.backend()
     session_id = new(backend)
     guard = psutil.Process(told(backend, session_id)["pid"]).ppid()
-    with pytest.raises(BackendUnavailable, match="The agent ended unexpectedly"):
+    with pytest.raises(BackendUnavailable, match="The agent exited unexpectedly"):
         ask(backend, session_id, "die")
     until(lambda: has_ended(guard))
     is_over.set()
-    until(lambda: "the agent ended with 3" in caplog.text)
+    until(lambda: "the agent exited with 3" in caplog.text)
     assert "Segmentation" in caplog.text
 
 
@@ -69,7 +69,7 @@ def test_an_agent_that_closes_its_output_is_ended(agents):
     backend = agents.backend()
     session_id = new(backend)
     pid = told(backend, session_id)["pid"]
-    with pytest.raises(BackendUnavailable, match="ended unexpectedly"):
+    with pytest.raises(BackendUnavailable, match="exited unexpectedly"):
         ask(backend, session_id, "close-output")
     until(lambda: has_ended(pid))
 
@@ -164,7 +164,7 @@ def test_an_agent_that_says_nothing_sensible_of_itself_can_answer(agents, switch
 
 def test_a_session_without_an_id_of_its_own_is_refused(agents):
     backend = agents.backend("--odd-id")
-    with pytest.raises(BackendUnavailable, match="no id of its own"):
+    with pytest.raises(BackendUnavailable, match="no unique id"):
         ask(backend, new(backend), "hello")
 
 
@@ -172,7 +172,7 @@ def test_two_sessions_never_share_one_of_the_agents(agents):
     backend = agents.backend("--same-id")
     first = new(backend)
     ask(backend, first, "hello")
-    with pytest.raises(BackendUnavailable, match="no id of its own"):
+    with pytest.raises(BackendUnavailable, match="no unique id"):
         ask(backend, new(backend), "hello")
     assert text_of(ask(backend, first, "hello")) == "You said: hello"
 

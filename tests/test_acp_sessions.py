@@ -191,7 +191,7 @@ def test_a_session_whose_loading_ends_the_agent_is_loaded_once(agents):
     agents.close()
     again = agents.backend("--load-dies")
     again.resume_session(session_id, said(HELLO))
-    with pytest.raises(BackendUnavailable, match="ended unexpectedly"):
+    with pytest.raises(BackendUnavailable, match="exited unexpectedly"):
         ask(again, session_id, "hello")
     assert text_of(ask(again, session_id, "hello")) == "You said: hello"
     assert len(agents.received("session/load")) == 1

@@ -59,7 +59,7 @@ def test_an_embedded_backend_takes_commands_as_they_are_typed(agents):
 
 @pytest.mark.parametrize("commands", [[], [""], [[]], ["opencode 'acp"]])
 def test_what_is_no_command_makes_no_backend(commands):
-    with pytest.raises(InvalidInput, match="An agent is a command"):
+    with pytest.raises(InvalidInput, match="An agent must be a command"):
         AcpBackend(commands)
 
 

@@ -63,12 +63,12 @@ def test_so_many_messages_of_a_person_in_a_minute(limited):
     for path in (address, "/messages"):
         page = Page(client.post(path, data={"message": "kept"}, headers=ADA))
         assert (page.response.status_code, page.field) == (429, "kept")
-        assert page.problem.startswith("2 messages a minute are the most for one person. Try again in ")
+        assert page.problem.startswith("The limit is 2 messages per minute and person. Try again in ")
         assert 0 < int(page.response.headers["Retry-After"]) <= 60
         fragment = client.post(path, data={"message": "kept"}, headers=ADA | HTMX)
         assert (fragment.status_code, 'role="alert"' in fragment.text, "<html" in fragment.text) == (429, True, False)
         script = client.post(path, data={"message": "kept"}, headers=ADA | JSON)
-        assert (script.status_code, "2 messages a minute" in script.json["error"]) == (429, True)
+        assert (script.status_code, "2 messages per minute" in script.json["error"]) == (429, True)
     answer = before[-1]["id"]
     for path in (f"messages/{answer}/retry", f"messages/{before[0]['id']}/edit"):
         assert (
@@ -120,7 +120,7 @@ def test_so_many_imports_of_a_person_in_a_minute(limited):
     assert imports().json["imported"] != []
     for face in ({}, HTMX, JSON):
         refused = imports(face)
-        assert (refused.status_code, "1 imports a minute" in refused.text) == (429, True)
+        assert (refused.status_code, "1 imports per minute" in refused.text) == (429, True)
         assert refused.headers["Retry-After"]
     assert imports(person=BOB).status_code == 200
 
@@ -131,7 +131,7 @@ def test_so_many_bytes_of_a_person_are_kept_and_what_goes_for_good_makes_room(li
     first = begun(client, message="y" * 30_000)
     for face, sent in (({}, "messages"), (HTMX, "messages"), (JSON, f"sessions/{first}/messages")):
         refused = client.post(f"/{sent}", data={"message": "z" * 20_000}, headers=ADA | face)
-        assert (refused.status_code, "more than 0.1 MiB in your conversations" in refused.text) == (507, True)
+        assert (refused.status_code, "exceed the limit of 0.1 MiB" in refused.text) == (507, True)
     assert Page(client.post("/messages", data={"message": "z" * 20_000}, headers=ADA)).field == "z" * 20_000
     last = client.get(f"/sessions/{first}", headers=ADA | JSON).json["messages"][-1]["id"]
     assert client.post(f"/sessions/{first}/messages/{last}/fork", headers=ADA).status_code == 507

@@ -97,7 +97,7 @@ def test_a_chat_that_is_there_is_not_overwritten(in_amplifiers, user):
     new = user / ".local" / "share" / "webchat"
     (new / "server").mkdir(parents=True)
     (new / REGISTRY).write_text("[]")
-    assert "too, which are not shown" in move_out()
+    assert "are not shown, because" in move_out()
     assert default_home() == DATA_HOME
     assert (new / REGISTRY).read_text() == "[]"
     assert (in_amplifiers / REGISTRY).exists()

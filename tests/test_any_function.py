@@ -316,15 +316,15 @@ class APIConnectionError(Exception):
     ("error", "said"),
     [
         (HTTPError(status_code=401), "did not accept the key. Check it where the agent is set up."),
-        (HTTPError(response=Response(403)), "does not allow this with the key that is set."),
-        (HTTPError(code=429), "takes no more questions for now. Try again later."),
+        (HTTPError(response=Response(403)), "does not allow this with the configured key."),
+        (HTTPError(code=429), "is limiting requests. Try again later."),
         (HTTPError(status_code=429, response=Response(429, **{"retry-after": "7"})), "Try again in 7 seconds."),
-        (HTTPError(status_code=503), "has trouble of its own (HTTP 503). Try again in a moment."),
+        (HTTPError(status_code=503), "has an internal problem (HTTP 503). Try again in a moment."),
         (HTTPError(status_code=404), "refused the question (HTTP 404). Check the agent's model and settings."),
-        (HTTPError(status_code=413), "The conversation is longer than the model can read."),
+        (HTTPError(status_code=413), "The conversation is longer than the model's context."),
         (ExceptionGroup("several", [HTTPError(code="1"), HTTPError(status_code=401)]), "did not accept the key."),
         (APIConnectionError("at sk-secret"), "The agent cannot reach its model."),
-        (asyncio.CancelledError("sk-secret"), "The agent broke off its answer. Try again."),
+        (asyncio.CancelledError("sk-secret"), "The agent aborted its answer. Try again."),
     ],
 )
 @pytest.mark.parametrize("wrapped", [False, True])

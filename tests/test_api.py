@@ -530,7 +530,7 @@ def test_a_session_that_the_backend_ended_is_no_longer_current(client, backend, 
     answer = client.post("/api/chat", json={"message": "hello"})
     assert answer.status_code == 409
     assert answer.json.keys() == {"error", "session_connected"}
-    assert answer.json["error"].startswith("Session no longer exists.")
+    assert answer.json["error"].startswith("This session has ended.")
     assert answer.json["session_connected"] is False
     assert client.get("/api/session").json["connected"] is False
     [row] = client.get("/api/sessions").json["sessions"]

@@ -298,11 +298,11 @@ LOOP["mapping"] = {"x": chatgpt_node("x", "y", "user", "one"), "y": chatgpt_node
         (b"", 0, "empty"),
         (b"no json", 0, "Known are this chat's own exports, and those of ChatGPT"),
         (b"[]", 0, ""),
-        (json.dumps(CHATGPT)[:-200].encode(), 1, "behind conversation 1"),
+        (json.dumps(CHATGPT)[:-200].encode(), 1, "after conversation 1"),
         (
             json.dumps([CHATGPT[0], 7, {"what": 1}, CHATGPT[1]]).encode(),
             2,
-            "each of 2 conversations (conversation 2, conversation 3): its kind is not known.",
+            "each of 2 conversations (conversation 2, conversation 3): its kind is unknown.",
         ),
         (json.dumps([LOOP]).encode(), 1, ""),
         (json.dumps(CHATGPT[0]).encode(), 1, ""),

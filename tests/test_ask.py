@@ -161,7 +161,7 @@ def test_ctrl_c_stops_the_answer_and_keeps_what_came(terminal, model, beside, ga
     process.ctrl_c()
     code, output, errors = process.end()
     assert (code, output) == (130, "one\nand \n")
-    assert errors.endswith("Stopped. What came so far is kept.\n")
+    assert errors.endswith("Stopped. The text so far is kept.\n")
     answer = last_messages(beside)[-1]
     assert (answer["status"], answer["content"]) == ("stopped", "one\nand ")
 
@@ -195,7 +195,7 @@ def test_nothing_is_asked_while_an_answer_is_being_written(terminal, model, besi
     first.until("one\n")
     code, output, errors = terminal.run("ask", "and you?")
     assert (code, output) == (7, "")
-    assert errors == "Error: Still answering. Stop the answer or wait for its end, then send again.\n"
+    assert errors == "Error: Still answering. Stop the answer or wait until it ends, then send again.\n"
     gate.set()
     assert first.end()[:2] == (0, "one\ntwo\n")
 
@@ -225,7 +225,7 @@ def test_a_session_at_a_server_is_given_its_model_and_who_answers_there_is_not_c
     assert terminal.run("ask", "hi", "--model", "another")[0] == 0
     assert model.questions[-1]["model"] == "another"
     code, _, errors = terminal.run("ask", "hi", "--backend", "mock")
-    assert (code, "--backend says who answers in a folder" in errors) == (2, True)
+    assert (code, "--backend selects the backend for a folder" in errors) == (2, True)
 
 
 @pytest.fixture

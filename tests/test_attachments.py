@@ -17,7 +17,7 @@ from webchat.attachments.jpeg import MOST_SEGMENTS
 from webchat.attachments.pictures import MOST_PIXELS, new_picture
 from webchat.errors import InvalidInput
 
-EARLY = "ends too early: it is damaged, or was not copied to its end."
+EARLY = "ends too early: it is damaged, or was not copied completely."
 KINDS = ["PNG", "JPEG", "WEBP", "GIF"]
 
 
@@ -123,14 +123,14 @@ def test_a_text_is_no_picture_whatever_its_name_says():
         ),
         ("cut.gif", b"GIF89a\1\0", f"cut.gif {EARLY}"),
         ("flipped.png", png().replace(b"IDAT\x78", b"IDAT\x79"), "flipped.png is damaged: a checksum in it is wrong."),
-        ("empty.gif", b"GIF89a\1\0\1\0\0\0\0;", "empty.gif has no picture in it: it is damaged."),
+        ("empty.gif", b"GIF89a\1\0\1\0\0\0\0;", "empty.gif contains no picture: it is damaged."),
         (
             "a.heic",
             b"\0\0\0\x18ftypheic\0\0\0\0\xff",
             "a.heic is a picture in HEIC. Send it as PNG, JPEG, WebP or GIF.",
         ),
         ("a.bmp", b"BM\xff\xfe", "a.bmp is a picture in BMP. Send it as PNG, JPEG, WebP or GIF."),
-        ("a.zip", b"PK\3\4\xff", "a.zip is not a text file in UTF-8, nor a PDF, PNG, JPEG, WebP or GIF."),
+        ("a.zip", b"PK\3\4\xff", "a.zip is neither a UTF-8 text file nor a PDF, PNG, JPEG, WebP or GIF."),
     ],
 )
 def test_what_cannot_be_sent_is_said(name, data, says):
@@ -184,7 +184,7 @@ def test_a_jpeg_has_a_bounded_number_of_segments(part):
     before = photo("JPEG")
     most = before[:2] + part * (MOST_SEGMENTS // 2) + before[2:]
     assert pixels(sent(most).data) == pixels(before)
-    with pytest.raises(InvalidInput, match="has too many parts in it"):
+    with pytest.raises(InvalidInput, match="has too many parts"):
         sent(before[:2] + part * MOST_SEGMENTS + before[2:])
 
 
@@ -199,7 +199,7 @@ def test_nor_has_any_other_picture_more_parts_than_are_counted(kind, place, part
         return data[:4] + (len(data) - 8).to_bytes(4, "little") + data[8:] if kind == "WEBP" else data
 
     assert pixels(sent(grown(1000)).data) == pixels(photo(kind))
-    with pytest.raises(InvalidInput, match="has too many parts in it"):
+    with pytest.raises(InvalidInput, match="has too many parts"):
         sent(grown(MOST_PARTS))
 
 

@@ -97,7 +97,7 @@ class TestCommands:
         with closing(storage_at(database)) as storage:
             with storage.documents.changing(MEMORIES) as draft:
                 draft.data = b"memories: [{id: []}]\ntrash: [%s]\n" % long_ago
-            assert "mended: some of them cannot be read" in command("doctor", "--repair").output
+            assert "repaired: some of them cannot be read" in command("doctor", "--repair").output
             kept = storage.documents.read(MEMORIES)
         assert b"A tea" in kept
         assert b"id: []" not in kept

@@ -361,12 +361,12 @@ def test_a_running_servers_housekeeping_goes_on_when_its_folder_is_mended(tmp_pa
     folder.parent.mkdir(parents=True)
     folder.write_text("no folder")
     server = serve("--backend", "mock")
-    until(lambda: any("no housekeeping" in line for line in server.errors))
+    until(lambda: any("housekeeping failed" in line for line in server.errors))
     folder.unlink()
     folder.mkdir()
     (folder / "brought.jsonl").write_text('{"role": "user", "content": "hello"}\n')
     until(lambda: httpx.get(f"{server.url}/api/sessions").json()["sessions"])
-    assert sum("no housekeeping" in line for line in server.errors) == 1
+    assert sum("housekeeping failed" in line for line in server.errors) == 1
 
 
 class TestSlow:

@@ -73,7 +73,7 @@ def test_where_all_is_well_it_says_so_and_changes_nothing(healthy):
 def test_a_home_that_is_not_there_is_no_mistake(healthy, tmp_path):
     lines, code = doctor(tmp_path / "other")
     assert code == 0
-    assert lines == [f"note     folder: {tmp_path / 'other'} is not there yet; the first message makes it."]
+    assert lines == [f"note     folder: {tmp_path / 'other'} does not exist yet; the first message creates it."]
     assert not (tmp_path / "other").exists()
 
 
@@ -86,8 +86,12 @@ def test_a_home_below_a_file_cannot_be_made(healthy, tmp_path):
 
 
 MENDED = [
-    ("list of sessions: some of it cannot be read", damage.REGISTRY, damage.replaced(b"[\n", b"[\n5,\n")),
-    ("answers left behind: an answer in session second was not ended", damage.REPLY, damage.content(b'{"id": "a2"}\n')),
+    ("list of sessions: part of it cannot be read", damage.REGISTRY, damage.replaced(b"[\n", b"[\n5,\n")),
+    (
+        "unfinished answers: the server died during an answer in session second",
+        damage.REPLY,
+        damage.content(b'{"id": "a2"}\n'),
+    ),
     ("order of the list: some lines cannot be read", damage.ACTIVITY, damage.added(b"no record\n")),
     ("search index: it is damaged", damage.SEARCH, damage.content(b"no database at all" * 1000)),
     ("memories: some of them cannot be read", damage.MEMORIES, damage.content(b"memories: [{id: []}]\n")),
@@ -106,12 +110,12 @@ def test_what_is_safe_is_mended_after_a_copy(healthy, outside, says, file, harm)
     lines, code = doctor(healthy)
     assert (code, len(lines)) == (1, 1)
     assert lines[0].startswith(f"WRONG    {says}")
-    assert "“webchat doctor --repair” mends it." in lines[0]
+    assert "“webchat doctor --repair” repairs it." in lines[0]
     assert snapshot(healthy) == before
 
     lines, code = doctor(healthy, "--repair")
     assert code == 0, lines
-    assert any(f"mended: {says.partition(': ')[2]}" in line for line in lines)
+    assert any(f"repaired: {says.partition(': ')[2]}" in line for line in lines)
     assert backup(healthy)[file] == before[file]
     assert doctor(healthy) == ([], 0)
 
@@ -156,7 +160,7 @@ def test_what_an_import_has_left_is_removed(healthy):
     transcript = healthy / "server" / "web-chat-transcripts" / "left.jsonl"
     transcript.write_text('{"role": "user", "content": "left"}\n')
     transcript.chmod(0o600)
-    told = "list of sessions: an import that broke off has left left; “webchat doctor --repair” mends it."
+    told = "list of sessions: an interrupted import has left left; “webchat doctor --repair” repairs it."
     assert doctor(healthy) == ([f"WRONG    {told}"], True)
     doctor(healthy, "--repair")
     assert not transcript.exists()
@@ -199,7 +203,7 @@ def test_what_others_may_read_is_closed_to_them(healthy):
     lines, code = doctor(healthy)
     assert code == 1
     assert lines[0].startswith(
-        f"WRONG    permissions: others may read {healthy / 'server'}, {healthy / damage.TRANSCRIPT};"
+        f"WRONG    permissions: other users may read {healthy / 'server'}, {healthy / damage.TRANSCRIPT};"
     )
     doctor(healthy, "--repair")
     modes = [(healthy / name).stat().st_mode & 0o777 for name in ("server", damage.TRANSCRIPT, "not-ours.txt")]
@@ -234,7 +238,7 @@ def test_a_folder_that_leads_out_is_named_and_nothing_beyond_is_changed(healthy,
     beyond = snapshot(outside.parent)
     lines, code = doctor(healthy, "--repair")
     assert code == 1
-    assert any(f"places: {healthy / folder} is no folder of its own" in line for line in lines)
+    assert any(f"places: {healthy / folder} is not a real folder" in line for line in lines)
     assert snapshot(outside.parent) == beyond
 
 
@@ -273,18 +277,18 @@ def test_who_cannot_answer_is_told(healthy, monkeypatch):
     monkeypatch.setenv("WEBCHAT_BACKEND", "openai")
     assert "WRONG    who answers: " in doctor(healthy)[0][0]
     monkeypatch.setenv("WEBCHAT_BASE_URL", "http://127.0.0.1:9/v1")
-    assert "WRONG    who answers: The model server does not take connections" in doctor(healthy)[0][0]
+    assert "WRONG    who answers: The model server does not accept connections" in doctor(healthy)[0][0]
 
 
 def test_a_model_that_is_not_as_it_was_checked_is_told(healthy, tmp_path):
     model = tmp_path / "models" / SMOLLM.file_name
     model.parent.mkdir()
     model.write_bytes(b"GGUF")
-    says = f"model files: {model} has 4 bytes instead of 98,362,432; “webchat models get {SMOLLM.name}” checks it"
+    says = f"model files: {model} has 4 bytes instead of 98,362,432; “webchat models get {SMOLLM.name}” verifies it"
     assert says in doctor(healthy)[0][0]
     with model.open("r+b") as file:
         file.truncate(SMOLLM.bytes)
-    assert "has changed since its sha256 was found right, or was never checked" in doctor(healthy)[0][0]
+    assert "has changed since its sha256 was verified, or was never verified" in doctor(healthy)[0][0]
 
 
 def test_a_taken_port_is_only_worth_knowing(healthy, monkeypatch):
@@ -293,8 +297,8 @@ def test_a_taken_port_is_only_worth_knowing(healthy, monkeypatch):
         lines, code = doctor(healthy)
     assert code == 0
     assert lines == [
-        f"note     server: port {os.environ['WEBCHAT_PORT']} is taken, by a running chat perhaps; "
-        "another start takes the next free one."
+        f"note     server: port {os.environ['WEBCHAT_PORT']} is taken, perhaps by a running chat; "
+        "the next server to start takes the next free one."
     ]
 
 
@@ -326,7 +330,7 @@ def test_without_room_for_a_copy_nothing_is_mended(healthy, monkeypatch):
     monkeypatch.setattr(os, "fsync", fail)
     lines, code = doctor(healthy, "--repair")
     assert code == 1
-    assert "No copy of what would be mended could be made: No space left on device" in lines[-1]
+    assert "The files to repair could not be backed up: No space left on device" in lines[-1]
     assert {name: data for name, data in snapshot(healthy).items() if "backup" not in name} == before
 
 
@@ -348,7 +352,7 @@ def test_a_picture_that_others_may_read_is_closed_to_them(healthy, pictured):
     (path,) = pictured.iterdir()
     path.chmod(0o644)
     lines, _ = doctor(healthy, "--repair")
-    assert any("others may read" in line for line in lines)
+    assert any("other users may read" in line for line in lines)
     assert path.stat().st_mode & 0o777 == 0o600
 
 
@@ -357,7 +361,7 @@ def test_a_picture_that_is_gone_is_told(healthy, pictured):
     path.unlink()
     lines, code = doctor(healthy)
     assert (len(lines), code) == (1, 1)
-    assert f"pictures are gone that were sent in {pictured.name}" in lines[0]
+    assert f"pictures are missing that were sent in {pictured.name}" in lines[0]
 
 
 def test_what_a_crash_has_left_beside_a_picture_is_removed(healthy, pictured):

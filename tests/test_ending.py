@@ -63,7 +63,7 @@ def test_told_twice_it_ends_at_once(serve):
         server.process.terminate()
         until(lambda: sent(server, idle).status_code == 503)
         assert server.terminate() == 0
-    assert any("once more ends at once" in line for line in server.errors)
+    assert any("repeat to end at once" in line for line in server.errors)
     interrupted = messages(serve(), session_id)[1]
     assert interrupted[1] == "interrupted"
     assert interrupted[2].startswith(seen.strip())

@@ -54,8 +54,8 @@ def test_it_is_part_of_the_history_and_of_a_second_try_a_change_and_a_fork(poste
     first = manager.conversation(session_id).messages
     manager.retry(session_id, first[-1].id).wait()
     assert "alpha" in backend.asked[-1][1]
-    manager.edit(session_id, first[0].id, "Look again").wait()
-    assert backend.asked[-1][1].startswith("Look again\n\na.txt:")
+    manager.edit(session_id, first[0].id, "Reload").wait()
+    assert backend.asked[-1][1].startswith("Reload\n\na.txt:")
     fork = manager.fork(session_id, manager.conversation(session_id).messages[-1].id)
     manager.send_message("and now", fork.session_id)
     assert "alpha" in backend.histories[-1][0]["content"]

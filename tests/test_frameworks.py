@@ -166,7 +166,7 @@ def test_reasoning_is_told_apart(framework, backend, server):
 
 
 @each()
-@pytest.mark.parametrize(("status", "said"), [(401, "did not accept the key"), (403, "with the key that is set")])
+@pytest.mark.parametrize(("status", "said"), [(401, "did not accept the key"), (403, "with the configured key")])
 def test_a_refusal_is_a_sentence(framework, backend, server, status, said):
     server.default = refuses(status, {"error": {"message": f"Incorrect API key provided: {KEY}"}})
     with pytest.raises(BackendUnavailable) as problem:

@@ -74,7 +74,7 @@ def test_a_store_that_takes_no_writes_is_told_and_recovers_by_itself(home, asked
     (home / "server").write_text("in the way")
     status, reasons = readiness(asked_anew)
     assert status == 503
-    assert reasons == WELL | {"store": "The disk takes no writes: File exists."}
+    assert reasons == WELL | {"store": "The disk cannot be written: File exists."}
     (home / "server").unlink()
     assert readiness(asked_anew) == (200, WELL)
 
@@ -92,7 +92,7 @@ def test_a_full_disk_is_a_reason(asked_anew, monkeypatch):
 
 def test_a_disk_with_too_little_left_is_a_reason_before_it_is_full(home, backend):
     app = create_app({"AMPLIFIER_HOME": str(home), "WEBCHAT_MIN_FREE": "1e12"}, backend=backend)
-    assert readiness(app.test_client()) == (503, WELL | {"store": "Too little of the disk is free."})
+    assert readiness(app.test_client()) == (503, WELL | {"store": "Too little disk space is free."})
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_a_check_that_hangs_holds_nobody_and_is_put_once(manager, backend):
     backend.check = check
     health = Health(manager, clock=lambda: now[0], patience=0.05)
     for _ in range(3):
-        assert health.reasons()["backend"] == "It has not answered in time."
+        assert health.reasons()["backend"] == "It did not respond in time."
     assert len(looks) == 1
     gate.set()
     until(lambda: health.reasons()["backend"] is None)
@@ -154,7 +154,7 @@ def test_a_check_that_hangs_holds_nobody_and_is_put_once(manager, backend):
     now[0] += 10
     assert health.reasons()["backend"] is None
     now[0] += 30
-    assert health.reasons()["backend"] == "It has not answered in time."
+    assert health.reasons()["backend"] == "It did not respond in time."
     gate.set()
 
 
@@ -171,7 +171,7 @@ def test_without_another_thread_it_is_not_ready_and_is_again_later(manager, monk
 def test_a_server_that_is_about_to_end_takes_nothing_new(client, manager):
     manager.close()
     status, reasons = readiness(client)
-    assert (status, reasons["server"]) == (503, "The server is about to end.")
+    assert (status, reasons["server"]) == (503, "The server is shutting down.")
     assert client.get("/healthz").status_code == 200
 
 
@@ -181,7 +181,7 @@ def test_the_model_server_is_asked(monkeypatch):
         model = OpenAIModel(server.url, "some-model", "key-1")
         assert model.check() is None
         assert [request.path for request in server.requests] == ["/v1/models"]
-    assert model.check() == "The model server does not take connections."
+    assert model.check() == "The model server does not accept connections."
     model.close()
 
 
@@ -190,11 +190,11 @@ def test_the_model_server_is_asked(monkeypatch):
     [
         (refuses(401), "The model server does not accept the key."),
         (refuses(403), "The model server does not accept the key."),
-        (refuses(429), "The model server takes no more questions for now."),
-        (refuses(500, {"error": "at 10.0.0.1, key-1"}), "The model server answers with HTTP status 500."),
-        (refuses(302, "", {"Location": "http://10.0.0.1/"}), "The model server answers with HTTP status 302."),
+        (refuses(429), "The model server is limiting requests."),
+        (refuses(500, {"error": "at 10.0.0.1, key-1"}), "The model server responded with HTTP status 500."),
+        (refuses(302, "", {"Location": "http://10.0.0.1/"}), "The model server responded with HTTP status 302."),
         (refuses(404), None),
-        (Answer([], before=[SILENCE]), "The model server does not answer in time."),
+        (Answer([], before=[SILENCE]), "The model server did not respond in time."),
     ],
 )
 def test_what_the_model_server_answers_is_told_without_names(answer, reason):
@@ -207,7 +207,7 @@ def test_what_the_model_server_answers_is_told_without_names(answer, reason):
 
 def test_a_model_server_whose_name_nobody_knows():
     model = OpenAIModel("http://no-such-host.invalid/v1", "some-model")
-    assert model.check() == "The model server's name is not known."
+    assert model.check() == "The model server's host name cannot be resolved."
     model.close()
 
 
@@ -246,6 +246,6 @@ def test_a_real_server_without_its_model_server_is_alive_and_not_ready(serve):
     server = serve("--backend", "openai", "--base-url", "http://127.0.0.1:9/v1")
     told = httpx.get(f"{server.url}/readyz", headers={"Host": "192.0.2.1"})
     assert told.status_code == 503
-    assert told.json()["checks"]["backend"]["reason"] == "The model server does not take connections."
+    assert told.json()["checks"]["backend"]["reason"] == "The model server does not accept connections."
     assert "127.0.0.1" not in told.text
     assert httpx.get(f"{server.url}/healthz").status_code == 200

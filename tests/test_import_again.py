@@ -203,7 +203,7 @@ def test_only_what_is_new_counts_and_the_rest_of_the_file_is_imported():
     assert bring(talk("x" * 60_000, "two")).grown == [session_id]
     report = bring(other, talk("x" * 60_000, "two", "y" * 60_000))
     (problem,) = report.problems
-    assert problem.startswith("“Talk”: nothing was added to it. There would be more than")
+    assert problem.startswith("“Talk”: nothing was added to it. Your conversations would exceed")
     assert len(report.imported) == 1
     small.close()
 
@@ -223,7 +223,7 @@ def test_pictures_of_new_messages_count_too():
     first = chatgpt.node("a", None, "user", chatgpt.said("Hello"))
     second = chatgpt.node("b", "a", "user", {"content_type": "multimodal_text", "parts": ["See", pointer]})
     (session_id,) = bring(first).imported
-    assert "There would be more than" in bring(first, second).problems[0]
+    assert "Your conversations would exceed" in bring(first, second).problems[0]
     assert small.storage.pictures.sizes(session_id) == {}
     small.close()
 
@@ -256,4 +256,4 @@ def test_the_page_and_a_script_say_what_has_grown(client, bring_in, page):
     newer["chat_messages"].append({"uuid": "m7", "sender": "human", "text": "And on"})
     file = (io.BytesIO(json.dumps([newer]).encode()), "conversations.json")
     shown = page(client.post("/sessions/import", data={"file": file}, content_type="multipart/form-data"))
-    assert "0 sessions imported, 1 with something new." in shown.soup.get_text()
+    assert "0 sessions imported, 1 updated." in shown.soup.get_text()

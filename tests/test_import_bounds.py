@@ -70,7 +70,7 @@ def test_of_a_list_that_breaks_off_the_whole_elements_are_found(values, piece, d
     problems = []
     found = list(elements(io.BytesIO(text.encode()), Bounds(), problems.append, piece, piece))
     assert found == values[:whole]
-    assert problems == [f"the file is damaged or ends too early behind conversation {whole}."]
+    assert problems == [f"the file is damaged or truncated after conversation {whole}."]
 
 
 def test_small_elements_between_large_ones_are_found():
@@ -134,9 +134,9 @@ def test_a_conversation_that_is_damaged_takes_no_other_with_it(bring_in, manager
 
 def test_what_follows_a_list_or_a_conversation_is_told(bring_in):
     assert bring_in(json.dumps(CLAUDE).encode() + b"\n \n").problems == []
-    assert bring_in(json.dumps(CHATGPT).encode() + b"}").problems == ["The file is damaged behind conversation 2."]
+    assert bring_in(json.dumps(CHATGPT).encode() + b"}").problems == ["The file is damaged after conversation 2."]
     two = json.dumps(conversation("one", "hello")).encode() * 2
-    assert bring_in(two).problems == ["The file is damaged behind conversation 1."]
+    assert bring_in(two).problems == ["The file is damaged after conversation 1."]
 
 
 def ours(*lines):
@@ -197,7 +197,7 @@ def test_a_zip_that_unpacks_to_too_much_ends_with_what_came(bring_in, manager):
     report = bring_in(zipped(conversations=many), unpacked=2 * 1024 * 1024)
     assert report.stopped
     assert report.problems == [
-        "Stopped: the zip unpacks to more than 2 MiB. What is in stays; import the file again for the rest."
+        "Stopped: the zip unpacks to more than 2 MiB. What was imported stays; import the file again for the rest."
     ]
     assert 50 < len(report.imported) == len(manager.list_sessions()) < 105
 
@@ -227,7 +227,7 @@ def test_a_zip_packed_in_another_way_or_damaged_is_told(bring_in):
     data = bytearray(zipped(conversations=json.dumps(CHATGPT)))
     data[80:90] = bytes(10)
     (problem,) = bring_in(bytes(data)).problems
-    assert problem.startswith("The zip is damaged or not whole")
+    assert problem.startswith("The zip is damaged or incomplete")
 
 
 def test_an_import_ends_in_time(bring_in):

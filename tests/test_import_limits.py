@@ -47,9 +47,9 @@ def clock_ahead(request):
         ({"extra": {"working_dir": BIG}}, "working dir"),
         ({"extra": {"project_id": BIG}}, "project id"),
         ({"extra": {"model": ["no", "text"]}}, "model"),
-        ({"extra": {"imported": {"from": "x", "id": BIG}}}, "what this version does not know"),
-        ({"extra": {"more": {"deep": [BIG]}}}, "what this version does not know"),
-        ({"unknown": BIG}, "what this version does not know"),
+        ({"extra": {"imported": {"from": "x", "id": BIG}}}, "keys unknown to this version"),
+        ({"extra": {"more": {"deep": [BIG]}}}, "keys unknown to this version"),
+        ({"unknown": BIG}, "keys unknown to this version"),
         ({"created_at": BIG}, "created at"),
         ({"last_active": BIG}, "last active"),
         ({"key": BIG}, "key"),
@@ -57,7 +57,7 @@ def clock_ahead(request):
 )
 def test_a_record_keeps_within_the_limits_and_what_had_to_go_is_said(manager, home, row, says):
     report = brought_in(manager, file_of(row))
-    assert report.problems == [f"session s: left out, because too long or not a text: {says}."]
+    assert report.problems == [f"session s: left out, because it is too long or not text: {says}."]
     assert (home / "server" / "web-chat-sessions.json").stat().st_size < LARGEST_RECORD
     assert [message.content for message in manager.conversation("s").messages] == ["hello"]
     assert len(manager.get_session("s").description) <= manager.limits.title
@@ -114,7 +114,7 @@ def test_an_imported_session_counts_in_the_limit_whatever_its_record_says(home):
 def test_a_session_with_nothing_in_it_is_left_out_and_named(manager):
     head = {"type": "session", "format": 1, "session": {"session_id": "s"}, "lines": 0}
     report = manager.archive.bring_in(io.BytesIO(json.dumps(head).encode()))
-    assert (report.imported, report.problems) == ([], ["session s: there is no message in it."])
+    assert (report.imported, report.problems) == ([], ["session s: it has no messages."])
 
 
 def test_a_session_from_the_future_does_not_stop_the_trash(manager, clock_ahead):

@@ -275,8 +275,8 @@ CREATE VIEW responses AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i FRO
 @pytest.mark.parametrize(
     ("script", "cut", "why"),
     [
-        (HOSTILE, None, "It is a database of no program that is known here."),
-        ("CREATE TABLE notes (id)", None, "It is a database of no program that is known here."),
+        (HOSTILE, None, "It is a database of an unknown program."),
+        ("CREATE TABLE notes (id)", None, "It is a database of an unknown program."),
         ("CREATE TABLE conversations (id); CREATE TABLE responses (id);", None, "of an unknown version."),
         (OLDER_LLM, 200, "The database is damaged or of an unknown version."),
     ],

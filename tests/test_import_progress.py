@@ -27,7 +27,7 @@ from webchat.web.running_imports import IMPORTS_PER_CLIENT, TOO_MANY_IMPORTS
 
 JSON = {"Accept": "application/json"}
 KEY = "0123456789abcdef"
-STOPPED = "What is in stays; import the file again for the rest."
+STOPPED = "What was imported stays; import the file again for the rest."
 
 
 def many(count=200):

@@ -164,7 +164,7 @@ def test_gzipped_zipped_and_zips_in_zips_to_depth_two(manager, bring_in):
     assert bring_in(packed(lines_jsonl_gz=gzip.compress(json.dumps(open_webui.BARE).encode()))).keys() == {"Bare"}
     deep = packed(a_zip=packed(b_zip=packed(c_zip=inner)))
     (problem,) = manager.archive.bring_in(io.BytesIO(deep)).problems
-    assert problem == "a.zip: b.zip: c.zip: it is packed too often. Unpack it, and import what is in it."
+    assert problem == "a.zip: b.zip: c.zip: it is a zip within too many zips. Unpack it, and import its contents."
 
 
 @pytest.mark.parametrize(
@@ -182,14 +182,14 @@ def test_gzipped_zipped_and_zips_in_zips_to_depth_two(manager, bring_in):
 )
 def test_of_an_unknown_kind_the_known_ones_are_told_and_no_byte_of_the_file(manager, data):
     (problem,) = manager.archive.bring_in(io.BytesIO(data)).problems
-    assert problem.startswith("Its kind is not known here. Known are this chat's own exports, and those of ChatGPT, ")
+    assert problem.startswith("This kind of file is unknown. Known are this chat's own exports, and those of ChatGPT, ")
 
 
 @pytest.mark.parametrize("cut", [10, 60])
 def test_a_gzipped_file_that_is_not_whole_is_told_in_words(manager, cut):
     data = gzip.compress(json.dumps(chatgpt.EXPORT).encode())
     (problem,) = manager.archive.bring_in(io.BytesIO(data[:-cut])).problems
-    assert problem == "The file is damaged or not whole: it cannot be unpacked."
+    assert problem == "The file is damaged or incomplete: it cannot be unpacked."
 
 
 def test_our_own_export_in_a_zip(manager, bring_in, client, tmp_path):

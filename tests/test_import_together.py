@@ -173,7 +173,7 @@ class TestTheFaces:
         assert "1 session imported" in shown
         assert "1 picture is not in the files" in shown
         assert FOR_OTHERS not in shown
-        assert "Its kind is not known" not in shown
+        assert "This kind of file is unknown" not in shown
         shown = page(client.post("/sessions/import", **self.upload(parts[1]))).soup.get_text()
         assert FOR_OTHERS in shown
 
@@ -188,4 +188,4 @@ def test_a_zip_without_pictures_or_conversations_is_of_no_kind(bring_in):
     with zipfile.ZipFile(data, "w") as archive:
         archive.writestr("a.txt", "x")
     (report,) = bring_in(data.getvalue())
-    assert "kind is not known" in report.problems[0]
+    assert "is unknown" in report.problems[0]

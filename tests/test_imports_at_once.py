@@ -159,7 +159,7 @@ def test_a_claim_that_cannot_be_removed_holds_up_nobody_else(home, tmp_path):
     assert manager.archive.bring_in(io.BytesIO(export("bob", ["d"])), "bob").imported == ["d"]
     again = manager.archive.bring_in(io.BytesIO(file.read_bytes()), "ada")
     assert (again.imported, again.known) == (["a", "c"], 0)
-    assert again.problems == ["session b was left out: files with its name lie there already."]
+    assert again.problems == ["session b was left out: files with its name already exist."]
     (home / "web-chat-transcripts" / "b.jsonl").rmdir()
     assert manager.archive.bring_in(io.BytesIO(file.read_bytes()), "ada").imported == ["b"]
 
@@ -185,7 +185,7 @@ def test_a_session_whose_name_is_taken_by_files_is_named_in_the_report(home):
     (home / "web-chat-transcripts" / "b.jsonl").mkdir(parents=True)
     report = start(home).archive.bring_in(io.BytesIO(export("nobody", "abc")))
     assert (report.imported, report.known) == (["a", "c"], 0)
-    assert report.problems == ["session b was left out: files with its name lie there already."]
+    assert report.problems == ["session b was left out: files with its name already exist."]
 
 
 def test_an_import_that_meets_the_limit_says_how_far_it_came(home):

@@ -297,7 +297,7 @@ def test_an_answer_may_take_so_long(limited, backend, gate):
     assert backend.cancelled.is_set()
     page = Page(client.get(f"/sessions/{session_id}"))
     assert page.messages[-1].status == "stopped"
-    assert "Ended after 0.4 seconds" in page.messages[-1].article.get_text()
+    assert "Stopped after 0.4 seconds" in page.messages[-1].article.get_text()
 
 
 def test_an_answer_is_ended_in_time_also_where_it_cannot_be_written(limited, backend, gate, monkeypatch):

@@ -137,7 +137,7 @@ def test_a_saved_model_file_that_has_gone_does_not_keep_the_chat_from_starting(h
     assert "mine.gguf' cannot be read" in manager.notice
     assert "settings" in client.get("/").text
     reason = client.get("/readyz").json["checks"]["backend"]["reason"]
-    assert (reason, str(tmp_path) in reason) == ("The model that the settings name cannot be used.", False)
+    assert (reason, str(tmp_path) in reason) == ("The model in the settings cannot be used.", False)
     answer = client.post("/messages", data={"message": "hello"}, headers={"Accept": "application/json"})
     assert (answer.status_code, answer.json["error"]) == (503, manager.notice)
     refused = client.post("/apps/settings/", data={"model": str(weights)})

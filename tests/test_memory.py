@@ -541,7 +541,7 @@ def test_one_person_has_2000_memories_at_most_with_those_in_the_trash(folder):
     store = MemoryStore(documents_in(folder))
     store.remember("the last")
     store.delete("mem-001")
-    with pytest.raises(LimitReached, match="There are 2,000 memories, as many as are kept"):
+    with pytest.raises(LimitReached, match="There are already 2,000 memories, which is the limit"):
         store.remember("one more")
     store.remember("somebody else's", "ada")
     store.purge("mem-001")

@@ -94,7 +94,7 @@ def test_it_is_asked_once_and_in_the_background_without_pictures(server):
         manager.send_message(text, session_id)
     usage = manager.conversation(session_id).last.usage
     assert (usage.used, usage.size) == (12, 4096)
-    with pytest.raises(InvalidInput, match="cannot see pictures"):
+    with pytest.raises(InvalidInput, match="has no vision"):
         manager.post_message(session_id, "Look", files=[("cat.png", png())])
     assert len(server.questions) == 3
     assert [request.path for request in server.requests].count("/api/show") == 1

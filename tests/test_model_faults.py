@@ -111,17 +111,20 @@ class Chat:
 
 
 SERVER_FAULTS = {
-    "401": (refuses(401, {"error": {"message": "bad key"}}), "wants a key, and none is set. Set it in the settings."),
+    "401": (
+        refuses(401, {"error": {"message": "bad key"}}),
+        "requires a key, and none is set. Set it in the settings.",
+    ),
     "404": (refuses(404, {"error": {"message": "no m"}}), "does not have the model 'm', or its address is wrong."),
-    "429": (refuses(429, {}, {"Retry-After": "700"}), "takes no more questions for now. Try again in 700 seconds."),
-    "429 without a time": (refuses(429, {}), "takes no more questions for now. Try again later."),
-    "500": (refuses(500, "<html>oops</html>"), "has trouble of its own (HTTP 500). Try again in a moment."),
-    "no HTTP": (Answer(before=[b"220 mail.example ready\r\n"], chunked=False), "is not from a model server."),
+    "429": (refuses(429, {}, {"Retry-After": "700"}), "is limiting requests. Try again in 700 seconds."),
+    "429 without a time": (refuses(429, {}), "is limiting requests. Try again later."),
+    "500": (refuses(500, "<html>oops</html>"), "has an internal problem (HTTP 500). Try again in a moment."),
+    "no HTTP": (Answer(before=[b"220 mail.example ready\r\n"], chunked=False), "does not respond like a model server."),
     "cut": (sends("So far. ", ends="cut"), "broke off in the middle of the answer. Try again."),
     "reset": (sends("So far. ", ends="reset"), "broke off in the middle of the answer. Try again."),
     "ended without an end": (sends("So far. "), "broke off in the middle of the answer. Try again."),
-    "malformed": (sends("So far. ", b"data: {not json\n\n"), "sent something that cannot be understood. Try again."),
-    "wrong types": (sends("So far. ", b'data: {"choices": 7}\n\n'), "sent something that cannot be understood."),
+    "malformed": (sends("So far. ", b"data: {not json\n\n"), "sent an invalid response. Try again."),
+    "wrong types": (sends("So far. ", b'data: {"choices": 7}\n\n'), "sent an invalid response."),
     "error event": (sends("So far. ", b'data: {"error": {"message": "GPU lost"}}\n\n'), "“GPU lost”"),
     "an event called error": (
         sends("So far. ", b'event: error\ndata: {"message": "GPU lost", "type": "server_error"}\n\n', DONE),
@@ -136,18 +139,21 @@ SERVER_FAULTS = {
     "a whole answer that is an error": (refuses(200, {"object": "error", "message": "GPU lost"}), "“GPU lost”"),
     "silent": (Answer(before=[SILENCE]), "has been silent for 1 seconds."),
     "silent in the middle": (sends("So far. ", SILENCE), "has been silent for 1 seconds."),
-    "an endless event": (sends("So far. ", *[b"data: x" * 9000] * 40), "sent more at once than any answer has."),
-    "a page": (Answer([b"<html>Log in</html>"], headers=HTML), "is not from a model server. Check the address"),
-    "nothing": (says(), "The model has ended without an answer. Try again"),
+    "an endless event": (
+        sends("So far. ", *[b"data: x" * 9000] * 40),
+        "sent more data at once than an answer can have.",
+    ),
+    "a page": (Answer([b"<html>Log in</html>"], headers=HTML), "does not respond like a model server."),
+    "nothing": (says(), "The model ended without an answer. Try again"),
     "a refusal": (sends(delta(refusal="I can't."), ended(), DONE), "refuses to answer: “I can't.”"),
     "a tool call": (calls("c1", "look", {}), "asked for the tool “look” instead of answering"),
     "reasoning alone": (
         sends(delta(reasoning="Hm."), ended(), DONE),
-        "has reasoned, and then ended without an answer.",
+        "ended after its reasoning, without an answer.",
     ),
-    "an unclosed tag": (says("<think>", "Hm."), "has reasoned, and then ended without an answer."),
+    "an unclosed tag": (says("<think>", "Hm."), "ended after its reasoning, without an answer."),
     "an error as the last bytes": (sends("So far. ", b'data: {"error": "GPU lost"}'), "“GPU lost”"),
-    "another API": (refuses(200, {"ok": True}), "is not from a model server. Check the address"),
+    "another API": (refuses(200, {"ok": True}), "does not respond like a model server."),
 }
 
 
@@ -205,10 +211,14 @@ def nobody():
 
 ADDRESS_FAULTS = {
     "refused": ("http", nobody, "Start the model server there, or check the address."),
-    "no such computer": ("http", lambda: nullcontext("no-such-computer.invalid"), "No computer called no-such-"),
+    "no such computer": ("http", lambda: nullcontext("no-such-computer.invalid"), "There is no host called no-such-"),
     "no computer's name": ("http", lambda: nullcontext("a..b"), "The address of the model server cannot be used."),
     "certificate": ("https", lambda: listening(untrusted), "is not trusted. Check the address, or set SSL_CERT_FILE."),
-    "no TLS": ("https", lambda: listening(lambda connection: connection.send(b"HTTP/1.1 400 No\r\n\r\n")), "speak TLS"),
+    "no TLS": (
+        "https",
+        lambda: listening(lambda connection: connection.send(b"HTTP/1.1 400 No\r\n\r\n")),
+        "use TLS correctly",
+    ),
     "hangs up": ("http", lambda: listening(lambda connection: connection.recv(1)), "closed the connection without"),
     "TLS where none is expected": ("http", lambda: listening(untrusted), "closed the connection without"),
 }
@@ -294,7 +304,7 @@ def test_a_page_of_100_mb_is_no_answer(chat, server):
             sent.append(2**20)
 
     server.script(Answer(page(), headers=HTML))
-    assert "sent more at once than any answer has." in chat.say("second").problem
+    assert "sent more data at once than an answer can have." in chat.say("second").problem
     assert sum(sent) < 32 * 2**20
     assert chat.try_again().messages[-1].text == "Hello there."
 
@@ -302,7 +312,7 @@ def test_a_page_of_100_mb_is_no_answer(chat, server):
 def test_a_server_without_time_is_waited_for_and_the_page_says_how_long(chat, server):
     server.script(refuses(429, {}, {"Retry-After": "30"}))
     chat.post(f"{chat.url}/messages", message="second")
-    until(lambda: "asking again in " in chat.shown().messages[-1].article.get_text())
+    until(lambda: "trying again in " in chat.shown().messages[-1].article.get_text())
     chat.post(f"{chat.url}/stop")
     assert chat.shown().messages[-1].status == "stopped"
     server.script(refuses(429, {}, {"Retry-After": "1"}), says("Now."))

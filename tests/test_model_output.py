@@ -142,11 +142,11 @@ SILENT = {
         [delta(tool_calls=[CALL, {"index": 1, "function": {"name": "g"}}]), ended("tool_calls")],
         "the tools “get_weather”, “g”",
     ),
-    "reasoning alone": ([delta(reasoning_content="Hm."), ended()], "has reasoned, and then ended without an answer"),
-    "reasoning that is not closed": ([delta(content="<think>Hm."), ended()], "has reasoned, and then ended"),
-    "reasoning that is closed": ([delta(content="Hm.\n</think>"), ended()], "has reasoned, and then ended"),
+    "reasoning alone": ([delta(reasoning_content="Hm."), ended()], "ended after its reasoning, without an answer"),
+    "reasoning that is not closed": ([delta(content="<think>Hm."), ended()], "ended after its reasoning"),
+    "reasoning that is closed": ([delta(content="Hm.\n</think>"), ended()], "ended after its reasoning"),
     "reasoning to the limit": ([delta(content="<think>Hm."), ended("length")], "while it was still reasoning"),
-    "the limit": ([ended("length")], "reached its length limit before it said anything"),
+    "the limit": ([ended("length")], "reached its length limit before it wrote anything"),
     "a filter": ([ended("content_filter")], "content filter stopped the answer"),
     "a picture": (
         [delta(content=[{"type": "image_url", "image_url": {}}]), ended()],
@@ -204,7 +204,7 @@ def test_an_answer_that_the_server_broke_off_has_failed(reason, said):
     *pieces, error = read(delta(content=said), ended(reason), {"choices": [], "usage": {"prompt_tokens": 3}})
     assert text_of(pieces) == said
     assert pieces[-1] == Event("usage", data={"prompt_tokens": 3})
-    assert f"broke it off ({reason})" in str(error)
+    assert f"was cut off by the model server ({reason})" in str(error)
 
 
 def test_that_reasoning_is_switched_on_is_no_reasoning():

@@ -205,7 +205,7 @@ def test_an_interrupted_run_is_taken_up_by_the_next(official, tmp_path):
     official.go_on.set()
     run.join(10)
     assert failures
-    assert "goes on with it" in failures[0]
+    assert "resumes it" in failures[0]
     assert bring(a_model(official.url), tmp_path).read_bytes() == CONTENT
     assert official.ranges_asked[-1] is not None
 
@@ -572,7 +572,7 @@ class TestShelf:
         official.go_on.set()
         here.cancel(here.models[0])
         waiting.join(10)
-        assert failures == ["The download of the model was stopped. The next message goes on with it."]
+        assert failures == ["The download of the model was stopped. The next message resumes it."]
         assert here.wait_for(here.models[0], told, threading.Event()).read_bytes() == CONTENT
         assert len(official.requests) == 2
 
@@ -597,7 +597,7 @@ class TestCommand:
         assert re.fullmatch(rf"tiny +0\.0 GB +MIT *\nIn {tmp_path}/models\n", run().output)
         got = run("get", "tiny")
         assert got.exit_code == 0
-        assert f"{tmp_path}/models/tiny.gguf is here and checked." in got.output
+        assert f"{tmp_path}/models/tiny.gguf is here and verified." in got.output
         assert re.match(r"tiny +0\.0 GB +MIT +here\n", run("list").output)
         assert run("remove", "tiny").exit_code == 0
         assert run("remove", "tiny").output == "It was not here.\n"

@@ -301,7 +301,7 @@ class TestThePage:
         with exported.open("rb") as file:
             report = Mover(manager, None, None).bring_in(file, Watch())
         manager.close()
-        assert report.problems == ["no memory was imported: this chat keeps none, and the export has 2."]
+        assert report.problems == ["no memories were imported: this chat keeps none, and the export has 2."]
         assert report.moved == Moved(1, 0, 1)
 
     def test_packed_once_more_it_says_what_is_left_out(self, exported, there):
@@ -328,15 +328,15 @@ class TestThePage:
         )
         assert (told["waiting"], told["memories"]) == (MOST_QUEUED, 0)
         assert "memories.json was not imported: it is nested more than 100 deep." in told["problems"]
-        assert f"session {session_id} has more than {MOST_QUEUED} messages that wait." in told["problems"]
+        assert f"session {session_id} has more than {MOST_QUEUED} queued messages." in told["problems"]
 
     @pytest.mark.parametrize(
         ("record", "why"),
         [
             ({"text": "x" * 21}, "This message is too long: 20 characters at most. Send the rest as a file."),
-            ({"text": "a\0b"}, "The message has a NUL character, which cannot be sent."),
+            ({"text": "a\0b"}, "The message contains a NUL character, which cannot be sent."),
             ({"files": [{"name": "a.txt", "content": "x" * (LARGEST_FILE + 1)}]}, "a.txt is too large: 1 MiB at most."),
-            ({"files": [{"name": "a.txt", "content": ""}] * 11}, "10 files at most can go with a message."),
+            ({"files": [{"name": "a.txt", "content": ""}] * 11}, "A message can have 10 files at most."),
         ],
     )
     def test_a_message_that_could_not_be_sent_is_left_out_and_reported(self, exported, tmp_path, record, why):
@@ -349,7 +349,7 @@ class TestThePage:
             with exported.open("rb") as file:
                 report = Mover(manager, MemoryStore(manager.storage.documents), None).bring_in(file, Watch())
             [teapots] = [item for item in manager.list_sessions() if item.description == "about teapots"]
-            assert report.problems == [f"a message that waits in session {teapots.session_id} was left out. {why}"]
+            assert report.problems == [f"a queued message in session {teapots.session_id} was left out. {why}"]
             assert (report.moved.waiting, [item.key for item in manager.queue.returned(teapots.session_id)]) == (
                 1,
                 ["k2"],

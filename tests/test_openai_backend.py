@@ -251,7 +251,7 @@ def test_listing_models_fails_with_a_sentence(server):
     with pytest.raises(BackendUnavailable, match="did not accept the key"):
         model_at(server).list_models()
     server.models_answer = refuses(200, "<html>Welcome</html>")
-    with pytest.raises(BackendUnavailable, match="not from a model server"):
+    with pytest.raises(BackendUnavailable, match="does not respond like a model server"):
         model_at(server).list_models()
     server.models_answer = refuses(400, {"error": {"message": "no"}})
     with pytest.raises(BackendUnavailable, match="refused to list its models"):
@@ -266,7 +266,7 @@ def test_a_server_without_a_list_of_models_is_asked_by_a_models_name(server, ans
     with pytest.raises(BackendUnavailable) as caught:
         list(model_at(server, model="auto").stream(QUESTION))
     assert str(caught.value) == (
-        f"{server.address} gives no list of its models. If the address is right, name a model in the settings."
+        f"{server.address} does not list its models. If the address is right, name a model in the settings."
     )
     assert text_of(model_at(server).stream(QUESTION)) == "Hello there."
 
@@ -474,7 +474,7 @@ def test_a_question_that_is_not_taken_in_time_has_a_sentence_without_a_limit_for
     request = httpx.Request("POST", "http://a/v1", extensions={"timeout": {"read": None, "write": 5.0}})
     late = httpx.WriteTimeout("late", request=request)
     said = str(problems.of_exception(late, endpoint.parse("http://a/v1", "", 1, 1), begun=False))
-    assert said.startswith("The model at a does not take what is sent to it.")
+    assert said.startswith("The model at a does not accept the data sent to it.")
 
 
 def test_a_part_of_an_event_at_the_end_is_a_broken_answer(complaint):
@@ -516,7 +516,7 @@ def test_no_such_computer(monkeypatch):
 
 
 def test_a_server_that_does_not_speak_tls(server):
-    with pytest.raises(BackendUnavailable, match="does not speak TLS"):
+    with pytest.raises(BackendUnavailable, match="does not use TLS correctly"):
         list(OpenAIModel(server.url.replace("http:", "https:"), "m").stream(QUESTION))
 
 
@@ -578,7 +578,7 @@ def test_a_server_that_hangs_up_before_it_answers():
             list(OpenAIModel(f"http://127.0.0.1:{listener.getsockname()[1]}/v1", "m").stream(QUESTION))
 
 
-TOO_LONG = "longer than the model can read"
+TOO_LONG = "longer than the model's context"
 ERRORS = [
     (400, {"error": {"code": 400, "type": "exceed_context_size_error", "message": "the request exceeds"}}, TOO_LONG),
     (400, {"error": {"code": "context_length_exceeded", "message": "too many"}}, TOO_LONG),
@@ -589,7 +589,7 @@ ERRORS = [
     (404, {"error": "model not found"}, "does not have the model 'scripted-model', or its address is wrong"),
     (422, {"detail": "top_p is out of range"}, "It says: “top_p is out of range”"),
     (429, {"error": {"message": "You exceeded your quota"}}, "Try again later. It says: “You exceeded your quota”"),
-    (500, "<html><h1>nginx</h1></html>", "has trouble of its own (HTTP 500)"),
+    (500, "<html><h1>nginx</h1></html>", "has an internal problem (HTTP 500)"),
     (402, {"error": {"message": "Payment required"}}, "quota or credit at"),
     (429, {"error": {"code": "insufficient_quota", "message": "You exceeded it"}}, "It says: “You exceeded it”"),
     (403, {"error": {"message": "Insufficient balance"}}, "is used up. Add some there"),
@@ -614,12 +614,12 @@ def test_a_busy_server_says_when_to_come_back(complaint, header, expected):
 @pytest.mark.parametrize(
     ("answer", "expected"),
     [
-        (refuses(401), "wants a key, and none is set. Set it in the settings."),
+        (refuses(401), "requires a key, and none is set. Set it in the settings."),
         (
             refuses(403, {"error": {"message": "no"}}),
-            "If it wants one, set it in the settings. It says: “no”",
+            "If it requires one, set it in the settings. It says: “no”",
         ),
-        (refuses(500, "Internal Server Error"), "in a moment. If it wants a key: none is set."),
+        (refuses(500, "Internal Server Error"), "in a moment. No key is set; it may require one."),
         (refuses(500, {"error": {"message": "out of memory"}}), "in a moment. It says: “out of memory”"),
     ],
 )
@@ -643,7 +643,7 @@ LOADING = refuses(503, {"error": {"message": "Loading model", "type": "unavailab
 
 
 def test_a_busy_server_is_asked_a_few_times_with_growing_waits(server, complaint, waits):
-    assert "takes no more questions for now" in complaint(*[BUSY] * 100)
+    assert "is limiting requests" in complaint(*[BUSY] * 100)
     assert len(server.questions) == 5
     assert sum(waits) == 1 + 2 + 4 + 8
 
@@ -652,9 +652,7 @@ def test_a_busy_server_may_say_how_long(server, ask, waits):
     pieces = ask(refuses(503, {}, {"Retry-After": "20"}), BUSY, says("Lisbon"))
     assert text_of(pieces) == "Lisbon"
     assert sum(waits) == 20 + 2
-    assert (
-        events_of(pieces, "status")[0].text == f"{server.address} takes no more questions for now; asking again in 20 s"
-    )
+    assert events_of(pieces, "status")[0].text == f"{server.address} is limiting requests; trying again in 20 s"
 
 
 def test_all_waits_together_have_an_end(server, complaint, waits):
@@ -687,7 +685,7 @@ def test_nobody_is_asked_again_if_waiting_is_of_no_use(server, complaint, waits,
 def test_a_model_that_is_being_loaded_is_waited_for(server, ask, waits):
     pieces = ask(*[LOADING] * 8, says("Lisbon"))
     assert text_of(pieces) == "Lisbon"
-    assert events_of(pieces, "status")[0].text == f"{server.address} is loading its model; asking again in 1 s"
+    assert events_of(pieces, "status")[0].text == f"{server.address} is loading its model; trying again in 1 s"
     assert sum(waits) == 1 + 2 + 4 + 8 + 4 * 15
 
 
@@ -758,19 +756,19 @@ def test_a_context_error_in_the_middle_of_the_answer(complaint):
     ],
 )
 def test_an_event_that_makes_no_sense(complaint, event):
-    assert "cannot be understood" in complaint(sends("Lis", event, DONE))
+    assert "sent an invalid response" in complaint(sends("Lis", event, DONE))
 
 
 @pytest.mark.parametrize("page", ["<html>Log in</html>", "", "Lisbon"])
 def test_a_page_instead_of_an_answer(complaint, page):
     text = complaint(refuses(200, page))
-    assert "not from a model server" in text
+    assert "does not respond like a model server" in text
     assert "Log in" not in text
 
 
 @pytest.mark.parametrize("part", [b"x" * 65536, b"data: x\n" * 8192])
 def test_an_endless_event_is_given_up(server, complaint, part):
-    assert "more at once than any answer has" in complaint(sends(b"data: ", *[part] * 100, SILENCE))
+    assert "more data at once than an answer can have" in complaint(sends(b"data: ", *[part] * 100, SILENCE))
 
 
 def test_many_small_events_are_no_endless_one(ask):

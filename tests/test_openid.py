@@ -145,7 +145,7 @@ def test_who_is_disabled_is_refused_in_words_though_the_provider_lets_them_in(ch
     assert browser.get(chat).status_code == 200
     people(home, "disable", "ada@example.org")
     refused = browser.get(chat)
-    assert (refused.status_code, "You may not use this chat any more" in refused.text) == (403, True)
+    assert (refused.status_code, "You no longer have access to this chat" in refused.text) == (403, True)
     people(home, "enable", "ada@example.org")
     assert browser.get(chat).status_code == 200
     assert provider.signed_in == 1

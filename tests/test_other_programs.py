@@ -104,7 +104,7 @@ def test_the_terminal_shows_what_it_lists_and_says_that_it_can_only_be_read(comm
     ):
         code, output, errors = command(*arguments)
         assert (code, output) == (7, "")
-        assert "can be read here, and not changed" in errors
+        assert "you can read it here, but not change it" in errors
 
 
 def test_one_programs_can_be_listed_alone(client, all_three):
@@ -405,7 +405,7 @@ def test_the_backup_serves_where_the_transcript_is_damaged(client, manager, prog
     path = folder / "transcript.jsonl"
     path.write_bytes(path.read_bytes().replace(b'{"role": "assistant"', b'{"role": "assis', 1))
     page = Page(client.get(f"/sessions/{AMPLIFIER}"))
-    assert "The last state of this conversation could not be read" in page.soup.select_one("#messages").get_text()
+    assert "This conversation's file could not be read" in page.soup.select_one("#messages").get_text()
     assert len(page.messages) == 2
     (folder / "transcript.jsonl.backup").unlink()
     os.utime(path, (1, 1))
@@ -424,7 +424,7 @@ def test_the_backup_serves_where_the_transcript_is_cut_off(client, programs, cut
         path.write_bytes(left)
     assert [row["description"] for row in listed(client)["sessions"]] == ["Why does the test fail?"]
     page = Page(client.get(f"/sessions/{AMPLIFIER}"))
-    assert "The last state of this conversation could not be read" in page.soup.select_one("#messages").get_text()
+    assert "This conversation's file could not be read" in page.soup.select_one("#messages").get_text()
     assert len(page.messages) == 2
 
 

@@ -920,7 +920,7 @@ def test_an_ended_session_offers_to_resume_it(client, page, backend, manager):
     say(client, "again", session_id)
     until(lambda: manager.active_session_id is None)
     shown = page(f"/sessions/{session_id}")
-    assert "Session no longer exists." in shown.problem
+    assert "This session has ended." in shown.problem
     form = shown.messages[-1].article.select_one(".problem form")
     assert client.post(form["action"]).status_code == 303
     assert manager.active_session_id == session_id

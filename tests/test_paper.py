@@ -62,7 +62,7 @@ def test_a_version_that_is_chosen_again_is_printed_again(screen):
     for shown in (first, second, first):
         paper.take("messages", {"messages": [question, shown]})
     said = [line for line in "".join(screen.printed).split("\n") if line.strip()]
-    other = "— another version from here on —"
+    other = "— another version from here —"
     assert said == ["› Why?", "One.", other, "Two.", other, "One."]
 
 

@@ -29,7 +29,7 @@ ADA, BOB = {HEADER: "adalove"}, {HEADER: "bob"}
 JSON, HTMX = {"Accept": "application/json"}, {"HX-Request": "true"}
 WORD = "quinquereme"
 """Occurs in all of Ada's data, and nowhere else."""
-NOT_ALLOWED = "You may not use this chat any more. Ask whoever runs it."
+NOT_ALLOWED = "You no longer have access to this chat. Ask whoever runs it."
 
 
 @pytest.fixture
@@ -217,7 +217,7 @@ def test_what_cannot_be_done_is_said_and_nothing_has_changed(chat, people, home,
     says(chat, ADA, WORD)
     for arguments in (["remove", "eve", "--yes"], ["export", "eve", "-o", str(tmp_path / "eve.zip")]):
         result = people(*arguments, fails=True)
-        assert (result.exit_code, "There is nobody called “eve” here." in result.output) == (1, True)
+        assert (result.exit_code, "There is no person called “eve”." in result.output) == (1, True)
     assert not (tmp_path / "eve.zip").exists()
     before = snapshot(home)
     asked = people("remove", "adalove", input="n\n", fails=True)
@@ -251,10 +251,10 @@ def test_while_nobody_can_tell_who_is_disabled_nobody_is_let_in(home, people):
     client = app.test_client()
     path.write_text("{")
     answer = client.get("/", headers=ADA)
-    assert (answer.status_code, "Nobody can tell who may use this chat" in answer.text) == (507, True)
+    assert (answer.status_code, "It is unknown who may use this chat" in answer.text) == (507, True)
     assert "could not be saved" in people("disable", "bob", fails=True).output
     doctor = CliRunner().invoke(main, ["doctor", "--home", str(home)])
-    assert "WRONG    people: who may not come in cannot be read" in doctor.output
+    assert "WRONG    people: the list of disabled people cannot be read" in doctor.output
     path.write_bytes(sound)
     assert client.get("/", headers=ADA).status_code == 200
     path.write_text("{")

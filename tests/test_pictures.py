@@ -180,7 +180,7 @@ def test_it_stays_with_a_second_try_a_change_a_fork_and_in_the_history(posted, m
     until(lambda: not manager.conversation(session_id).messages[-1].in_flight)
     first = manager.conversation(session_id).messages
     manager.retry(session_id, first[-1].id).wait()
-    manager.edit(session_id, first[0].id, "Look again").wait()
+    manager.edit(session_id, first[0].id, "Reload").wait()
     assert backend.shown == [("cat.png", CAT)] * 3
     fork = manager.fork(session_id, manager.conversation(session_id).messages[-1].id)
     manager.send_message("and now", fork.session_id)
@@ -207,7 +207,7 @@ def test_a_model_that_sees_nothing_says_so_before_anything_is_sent(posted, page,
     backend.eyes = False
     answer = posted("Look", ("cat.png", CAT))
     assert answer.status_code == 422
-    assert "Scripted cannot see pictures. Choose another model" in page(answer).problem
+    assert "Scripted has no vision. Choose another model" in page(answer).problem
     assert page(answer).field == "Look"
     assert (manager.list_sessions(), backend.asked) == ([], [])
 
@@ -221,7 +221,7 @@ def test_a_model_that_sees_nothing_is_told_in_words_of_earlier_ones(backend):
     manager.send_message("And now?", session_id)
     assert blind.histories[-1][0]["content"] == "Look\n\n(The picture cat.png is not shown to you.)"
     assert "pictures" not in blind.histories[-1][0]
-    with pytest.raises(InvalidInput, match="cannot see pictures"):
+    with pytest.raises(InvalidInput, match="has no vision"):
         manager.post_message(session_id, "x", files=[("cat.png", CAT)])
     manager.close()
 

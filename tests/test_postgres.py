@@ -532,7 +532,7 @@ class TestTheAddress:
         [
             ("stranger:hunter2", "", "", "does not accept the user or password; correct them"),
             ("guest:hunter2", "", "", "does not accept the user or password; correct them"),
-            ("guest:right", "", "", "lacks a right; grant it"),
+            ("guest:right", "", "", "lacks a permission; grant it"),
             ("", "", "nowhere", "no database of that name .* create it"),
             ("", "nobody.invalid", "", "name of its host is unknown; correct"),
             ("", "127.0.0.1:1", "", "nothing answers at its address; start it"),
@@ -552,7 +552,7 @@ class TestTheAddress:
             place = connection.execute("SELECT current_database()").fetchone()[0]
             connection.execute(f"ALTER DATABASE {place} SET default_transaction_read_only = on")
         storage = storage_at(database)
-        with pytest.raises(StorageAway, match="takes no writes, as a replica does; give the address"):
+        with pytest.raises(StorageAway, match="is read-only, like a replica; use the address"):
             storage.probe()
         storage.close()
 

@@ -512,7 +512,7 @@ class TestRoutes:
         assert queued(client, asked) == []
         for path in ("queue/k", "queue/k/remove", "queue/k/send"):
             gone = client.post(f"{asked}/{path}", data={"message": "x"}, headers=JSON)
-            assert (gone.status_code, "not in the queue any more" in gone.json["error"]) == (409, True)
+            assert (gone.status_code, "no longer in the queue" in gone.json["error"]) == (409, True)
 
     def test_what_a_form_takes_back_stands_in_the_field_until_it_is_sent(self, client, page, asked, gate):
         files = {"message": "two", "key": "k", "file": (io.BytesIO(b"abc"), "a.txt")}

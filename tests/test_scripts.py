@@ -245,7 +245,7 @@ def test_an_answer_without_text_is_an_error(client, backend, address):
     backend.plays()
     answer = client.post(address, data={"message": "hi"}, headers=TEXT)
     assert answer.status_code == 502
-    assert answer.text == "The model has ended without an answer. Try again, or ask in other words.\n"
+    assert answer.text == "The model ended without an answer. Try again, or rephrase your message.\n"
 
 
 @pytest.mark.parametrize("headers", [TEXT, EVENTS])

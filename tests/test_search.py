@@ -420,9 +420,9 @@ def test_the_first_twenty_needles_of_a_long_query_are_searched_and_it_says_so(cl
     soon(manager, query, [session_id])
     given = client.get("/sessions", query_string={"q": query}, headers=JSON).get_json()
     assert (given["partial"], len(given["hits"])) == (True, 1)
-    assert "Only a part was searched" in client.get("/sessions", query_string={"q": query}).text
-    assert "Only a part was searched" in client.get("/sessions", query_string={"q": query}, headers=HTMX).text
-    assert "Only a part was searched" not in client.get("/sessions", query_string={"q": "word1"}).text
+    assert "The search was cut short" in client.get("/sessions", query_string={"q": query}).text
+    assert "The search was cut short" in client.get("/sessions", query_string={"q": query}, headers=HTMX).text
+    assert "The search was cut short" not in client.get("/sessions", query_string={"q": "word1"}).text
 
 
 def test_a_search_that_has_taken_its_time_gives_what_it_has_and_says_so(client, manager, talk):
@@ -431,7 +431,7 @@ def test_a_search_that_has_taken_its_time_gives_what_it_has_and_says_so(client, 
     manager.storage.search.longest_search = -1.0
     given = client.get("/sessions?q=tea", headers=JSON)
     assert (given.status_code, given.get_json()["partial"]) == (200, True)
-    assert "Only a part was searched" in client.get("/sessions?q=tea").text
+    assert "The search was cut short" in client.get("/sessions?q=tea").text
 
 
 def test_sqlite_itself_is_ended_when_the_time_is_over(tmp_path):

@@ -83,9 +83,9 @@ def test_a_server_that_says_its_model_is_blind_is_believed_and_the_message_kept(
     question, answer = manager.conversation(session_id).messages
     assert (question.content, answer.status) == ("What is this?", "failed")
     assert answer.error.startswith("scripted-model at 127.0.0.1")
-    assert "cannot see pictures. Choose another model" in answer.error
+    assert "has no vision. Choose another model" in answer.error
     asked = len(server.questions)
-    with pytest.raises(InvalidInput, match="cannot see pictures"):
+    with pytest.raises(InvalidInput, match="has no vision"):
         manager.post_message(session_id, "And this?", files=[("dog.png", DOG)])
     assert len(server.questions) == asked
     manager.send_message("Then without", session_id)
@@ -141,7 +141,7 @@ def test_a_server_is_asked_for_that_once_and_only_where_there_is_a_picture(manag
 
 def test_a_list_says_it_before_anything_is_sent(show, manager, server):
     server.models_answer = refuses(200, {"data": [{"id": "scripted-model", "capabilities": {"vision": False}}]})
-    with pytest.raises(InvalidInput, match=r"scripted-model at .* cannot see pictures"):
+    with pytest.raises(InvalidInput, match=r"scripted-model at .* has no vision"):
         show("Look", ("cat.png", CAT))
     assert server.questions == []
 
@@ -220,10 +220,10 @@ def test_an_agent_that_takes_none_says_so_when_it_is_known(agents):
     session_id = manager.create_session().session_id
     manager.post_message(session_id, "Look", files=[("cat.png", CAT)]).wait()
     until(lambda: manager.conversation(session_id).last.status == "failed")
-    assert "cannot see pictures" in manager.conversation(session_id).last.error
+    assert "has no vision" in manager.conversation(session_id).last.error
     assert agents.received("session/prompt") == []
-    with pytest.raises(InvalidInput, match="cannot see pictures"):
-        manager.post_message(session_id, "Look again", files=[("cat.png", CAT)])
+    with pytest.raises(InvalidInput, match="has no vision"):
+        manager.post_message(session_id, "Reload", files=[("cat.png", CAT)])
     manager.send_message("Then without", session_id)
     assert "(The picture cat.png is not shown to you.)" in agents.received("session/prompt")[-1]["prompt"][0]["text"]
     manager.close()

@@ -158,9 +158,12 @@ def test_a_server_is_spoken_to_with_its_token_and_what_is_wrong_is_said(serve, h
         result = CliRunner().invoke(main, ["sessions", "list", *arguments])
         return result.exit_code, result.stderr
 
-    assert run("--url", url) == (1, "Error: This chat asks for a token: set WEBCHAT_TOKEN to it.\n")
-    assert run("--url", url, "--token", "schlüssel") == (1, "Error: This token is not the right one.\n")
-    assert run("--url", url, "--token", "two\nlines") == (2, "Error: A token is one line of printable characters.\n")
+    assert run("--url", url) == (1, "Error: This chat requires a token: set it in WEBCHAT_TOKEN.\n")
+    assert run("--url", url, "--token", "schlüssel") == (1, "Error: This token is wrong.\n")
+    assert run("--url", url, "--token", "two\nlines") == (
+        2,
+        "Error: A token must be one line of printable characters.\n",
+    )
     assert run("--url", url, "--token", TOKEN) == (0, "")
     assert run("--url", f"{url}/?token={TOKEN.replace(' ', '+')}") == (0, "")
     monkeypatch.setenv("WEBCHAT_URL", url)
@@ -168,7 +171,7 @@ def test_a_server_is_spoken_to_with_its_token_and_what_is_wrong_is_said(serve, h
     assert run() == (0, "")
     assert run("--home", str(home)) == (0, ""), "the folder is what was asked for"
     monkeypatch.setenv("WEBCHAT_TOKEN", "some other token of that kind")
-    assert run() == (1, "Error: This token is not the right one.\n")
+    assert run() == (1, "Error: This token is wrong.\n")
     assert run("--url", "http://127.0.0.1:9")[1] == "Error: http://127.0.0.1:9 cannot be reached: Connection refused.\n"
     gone = "unix:/nonexistent/socket"
     assert run("--url", gone)[1] == f"Error: {gone} cannot be reached: No such file or directory.\n"
@@ -217,7 +220,10 @@ def test_what_is_no_chat_is_told_from_one(status, body, command):
         url = f"http://127.0.0.1:{other.server_port}"
         result = CliRunner().invoke(main, [*command, "--url", url])
         other.shutdown()
-    assert (result.exit_code, result.stderr) == (1, f"Error: There is no webchat at {url}: it answers with {status}.\n")
+    assert (result.exit_code, result.stderr) == (
+        1,
+        f"Error: There is no webchat at {url}: the response has status {status}.\n",
+    )
 
 
 def test_each_person_has_their_own(serve, home):

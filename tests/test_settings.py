@@ -501,7 +501,7 @@ def test_a_test_that_fails_says_why_in_a_sentence(client, model):
     model.models_answer = refuses(401, "")
     for headers in ({}, HTMX):
         page = Page(client.post(f"{SETTINGS}test", data={"base_url": model.url}, headers=headers))
-        assert "wants a key, and none is set" in page.soup.select_one("#connection .problem").get_text()
+        assert "requires a key, and none is set" in page.soup.select_one("#connection .problem").get_text()
     answer = client.post(f"{SETTINGS}test", data={"base_url": model.url}, headers=JSON)
     assert answer.status_code == 503
     assert client.post(f"{SETTINGS}test", data={"base_url": ""}, headers=JSON).status_code == 400

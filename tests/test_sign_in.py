@@ -76,7 +76,7 @@ def test_the_form_lets_a_browser_in_and_leads_to_what_it_wanted(visitor):
     asked = Page(visitor.get("/apps/settings/"))
     wanted = asked.soup.select_one("input[name=next]")["value"]
     wrong = Page(visitor.post("/sign-in", data={"token": "wrong", "next": wanted}))
-    assert (wrong.response.status_code, wrong.problem) == (401, "This token is not the right one.")
+    assert (wrong.response.status_code, wrong.problem) == (401, "This token is wrong.")
     assert wrong.soup.select_one("input[name=next]")["value"] == wanted
     right = visitor.post("/sign-in", data={"token": TOKEN, "next": wanted})
     assert (right.status_code, right.location) == (303, "/apps/settings/")
@@ -193,7 +193,7 @@ def test_a_token_is_made_and_shown_once_as_a_link(serve):
         assert browser.get(server.url).status_code == 200
     assert httpx.get(server.url, headers={"Authorization": f"Bearer {token}"}).status_code == 200
     assert server.terminate() == 0
-    assert any("read along" in line for line in server.output)
+    assert any("read the traffic" in line for line in server.output)
     assert token not in "".join(server.errors)
 
 

@@ -30,11 +30,11 @@ def test_how_long_the_model_is_silent_is_said_until_it_speaks(manager, backend, 
     backend.plays(speak, "text", end)
     session_id = manager.create_session().session_id
     posted = manager.post_message(session_id, "hello")
-    until(lambda: status_of(manager, session_id).startswith("No word from the model for "))
+    until(lambda: status_of(manager, session_id).startswith("No output from the model for "))
     speak.set()
     until(lambda: manager.conversation(session_id).last.content == "text")
     # It falls silent once more, in the middle of its text.
-    until(lambda: status_of(manager, session_id).startswith("No word from the model for "))
+    until(lambda: status_of(manager, session_id).startswith("No output from the model for "))
     end.set()
     assert posted.wait(10)
     assert status_of(manager, session_id) == ""
@@ -73,7 +73,7 @@ def test_a_server_that_has_no_time_is_asked_again_when_it_said():
         server.script(BUSY, says("Lisbon"))
         pieces = list(OpenAIModel(server.url, "m").stream([{"role": "user", "content": "?"}]))
     assert [piece.text for piece in pieces if isinstance(piece, Event) and piece.kind == "status"] == [
-        f"{server.url.split('/')[2]} takes no more questions for now; asking again in 1 s"
+        f"{server.url.split('/')[2]} is limiting requests; trying again in 1 s"
     ]
     assert "".join(piece for piece in pieces if isinstance(piece, str)) == "Lisbon"
 

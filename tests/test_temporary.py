@@ -101,7 +101,7 @@ def test_json_and_forms_say_so_alike(here, client, given):
     assert made["temporary"] is True
     assert "temporary" not in client.post("/api/session", json={"temporary": False}).json
     told = client.post("/api/session", json={"temporary": "perhaps"})
-    assert (told.status_code, told.json) == (400, {"error": "temporary is 1, or is left out."})
+    assert (told.status_code, told.json) == (400, {"error": "temporary must be 1, or be left out."})
 
 
 def test_no_model_names_it_and_no_memory_is_told(here, home):
@@ -334,7 +334,7 @@ def test_the_page_that_keeps_it_shows_it_as_kept(temporary, client):
 
 def test_what_cannot_be_kept_stays_temporary(here, manager, backend, monkeypatch):
     session_id = manager.create_session(temporary=True).session_id
-    with pytest.raises(InvalidInput, match="Nothing has been said"):
+    with pytest.raises(InvalidInput, match="There are no messages here yet"):
         manager.temporary.keep(session_id, None)
     goes_on = threading.Event()
     backend.plays("begun", goes_on)
@@ -397,7 +397,7 @@ def test_a_refused_one_leaves_nothing_behind(here, client, manager, backend, cap
     told = post(client, "/sessions", temporary="1")
     assert (told.status_code, told.json["error"]) == (
         409,
-        "There are 20 temporary chats, as many as are kept. Delete some first.",
+        "There are already 20 temporary chats, which is the limit. Delete some first.",
     )
     assert backend.calls.count("create_session") == before
     assert "Traceback" not in caplog.text
@@ -425,7 +425,7 @@ def test_the_id_of_one_that_was_refused_is_not_kept(here, manager):
 
 def test_all_together_take_no_more_than_their_memory(temporary, manager):
     manager.storage.engines.most_bytes = 3000
-    with pytest.raises(StorageError, match="temporary chats take as much"):
+    with pytest.raises(StorageError, match="temporary chats have used up"):
         manager.send_message("x" * 3000, temporary)
     assert manager.send_message("short", temporary) == "You said: short"
 
@@ -441,7 +441,7 @@ def test_no_answer_begins_when_their_memory_is_full(temporary, client, manager, 
     refused = [f"{path}/{long.id}/retry", f"{path}/{long.parent}/edit", f"{path}/{answer}/select", path]
     for address in (*refused, f"{path}/{long.id}/fork", "/messages"):
         told = post(client, address, message="again", temporary="1")
-        assert (told.status_code, "temporary chats take as much" in told.json["error"]) == (507, True), address
+        assert (told.status_code, "temporary chats have used up" in told.json["error"]) == (507, True), address
     assert len(list(manager.storage.transcripts.messages(temporary))) == 3
     assert len(manager.storage.temporary_sessions()) == 1, "no empty one is left"
     assert "Traceback" not in caplog.text
@@ -455,9 +455,9 @@ def test_what_waits_in_a_queue_takes_memory_until_it_is_taken_back(temporary, ma
     backend.plays("begun", goes_on)
     manager.post_message(temporary, "slowly")
     first = manager.queue.send(temporary, "z" * 1500)
-    with pytest.raises(StorageError, match="temporary chats take as much"):
+    with pytest.raises(StorageError, match="temporary chats have used up"):
         manager.queue.send(temporary, "z" * 1500)
-    with pytest.raises(StorageError, match="temporary chats take as much"):
+    with pytest.raises(StorageError, match="temporary chats have used up"):
         manager.queue.change(temporary, first.key, "z" * 3000)
     manager.storage.engines.most_bytes = 0
     assert manager.queue.take_all_back(temporary) == (first,)

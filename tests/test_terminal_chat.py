@@ -131,11 +131,11 @@ def test_versions_are_made_and_chosen_here_and_on_the_page(chat, model, beside, 
     typing.until("› tea?", "About tea, then.")
     until(lambda: is_answered(beside, "About tea, then."))
     typing.says("/branch 7 7")
-    typing.until("Two numbers say which")
+    typing.until("Give two numbers")
     typing.says("/fork")
     until(lambda: len(beside.get("/sessions", headers=JSON).json()["sessions"]) == 2)
     typing.says("/nonsense")
-    typing.until("/nonsense is no command")
+    typing.until("/nonsense is not a command")
 
 
 def test_files_go_with_the_next_message(chat, model, beside, tmp_path):
@@ -143,7 +143,7 @@ def test_files_go_with_the_next_message(chat, model, beside, tmp_path):
     note.write_text("the kettle is blue")
     typing = chat()
     typing.says(f"/file {note}")
-    typing.until("goes with the next message", "1 file ·")
+    typing.until("will be sent with the next message", "1 file ·")
     typing.says("/file /no/such/file")
     typing.until("/no/such/file cannot be read: No such file or directory.")
     typing.says("what colour?")

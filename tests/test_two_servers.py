@@ -224,7 +224,7 @@ class TestOneDies:
             before = messages(pair.a.url, session)
             until(lambda: time.monotonic() > stopped + 12, patience=15)
             os.kill(pair.b.process.pid, signal.SIGCONT)
-            until(lambda: any("is given up" in line for line in pair.b.errors))
+            until(lambda: any("dropping the reply" in line for line in pair.b.errors))
             assert messages(pair.a.url, session) == before
             assert messages(pair.b.url, session) == before
             pair.model.script(says("I am well."))

@@ -80,7 +80,7 @@ def test_a_running_servers_socket_is_not_taken(serve, path):
     listen_at(serve, path)
     told = CliRunner().invoke(main, ["serve", "--backend", "mock", "--host", f"unix:{path}"])
     assert told.exit_code == 1
-    assert "another server listens there" in told.output
+    assert "another server is listening there" in told.output
     with client(path) as browser:
         assert browser.get("/healthz").status_code == 200
 
@@ -92,7 +92,7 @@ def test_nothing_but_a_socket_is_ever_replaced(home, tmp_path, path):
     for taken in (path, link, tmp_path):
         told = CliRunner().invoke(main, ["serve", "--home", str(home), "--backend", "mock", "--host", f"unix:{taken}"])
         assert told.exit_code == 1
-        assert "no socket lies there" in told.output
+        assert "exists and is not a socket" in told.output
     assert path.read_text() == "words of somebody's"
     assert link.is_symlink()
 
@@ -102,7 +102,7 @@ def test_a_path_that_cannot_be_is_told(home, tmp_path, name):
     host = f"unix:{tmp_path / name}"
     told = CliRunner().invoke(main, ["serve", "--home", str(home), "--backend", "mock", "--host", host])
     assert told.exit_code == 1
-    assert "cannot be listened on" in told.output
+    assert "Cannot listen on" in told.output
     assert "Traceback" not in told.output
 
 
@@ -114,10 +114,10 @@ def test_doctor_looks_at_it(home, path, monkeypatch):
     with socket.socket(socket.AF_UNIX) as other:
         other.bind(str(path))
         other.listen(1)
-        assert "another server listens there" in CliRunner().invoke(main, ["doctor", "--home", str(home)]).output
+        assert "another server is listening there" in CliRunner().invoke(main, ["doctor", "--home", str(home)]).output
     path.unlink()
     path.write_text("")
-    assert "no socket lies there" in CliRunner().invoke(main, ["doctor", "--home", str(home)]).output
+    assert "exists and is not a socket" in CliRunner().invoke(main, ["doctor", "--home", str(home)]).output
 
 
 def test_nginx_passes_requests_on_to_it(nginx, serve, path):

@@ -109,7 +109,7 @@ class AgentSessions:
             self._store.require_room(owner)
             own = next((own for own in self.own_sessions(may_work_in) if own_name(own.id) == key), None)
             if own is None:
-                raise InvalidInput("The agent has no such session, or it is here already. Look at the list again.")
+                raise InvalidInput("The agent has no such session, or it is already here. Reload the list.")
             with self._current.engaged() as answerer:
                 return self._brought_in(answerer, own.id, key, owner)
 

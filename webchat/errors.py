@@ -43,43 +43,43 @@ class SessionExists(WebChatError, ValueError):
 class SessionEnded(WebChatError, ValueError):
     """The backend has ended the session; resuming it brings it back."""
 
-    says = "Session no longer exists. Resume it to go on, or start a new one."
+    says = "This session has ended. Resume it to continue, or start a new one."
 
 
 class SessionBusy(WebChatError):
     """A reply is being written in this session, and there is at most one."""
 
-    says = "Still answering. Stop the answer or wait for its end, then send again."
+    says = "Still answering. Stop the answer or wait until it ends, then send again."
 
 
 class QuestionClosed(WebChatError):
     """A question of an agent has been answered already, or its answer has ended."""
 
-    says = "This question has been answered already, or its answer has ended."
+    says = "This question has already been answered, or the answer it belongs to has ended."
 
 
 class NotWaiting(WebChatError):
     """A message to edit, send or take back is no longer in the queue."""
 
-    says = "This message is not in the queue any more: it has been sent, or taken back."
+    says = "This message is no longer in the queue: it has been sent or taken back."
 
 
 class Held(WebChatError):
     """A queued message is not sent automatically."""
 
-    says = "The answer before it is incomplete, so your message waits: send it yourself, or take it back."
+    says = "The previous answer is incomplete, so your message was not sent. Send it yourself, or take it back."
 
 
 class ReadOnlySession(WebChatError):
     """The session belongs to another program."""
 
-    says = "This conversation is another program's: it can be read here, and not changed. Continue it in a copy."
+    says = "This conversation is another program's: you can read it here, but not change it. Continue it in a copy."
 
 
 class StaleView(WebChatError):
     """A message was sent from a page that does not show others' later messages."""
 
-    says = "There are newer messages in this session. Look at them, then send again."
+    says = "There are newer messages in this session. Read them, then send again."
 
 
 class SessionUnknown(WebChatError):
@@ -107,13 +107,13 @@ class BackendUnavailable(WebChatError):
 class NothingSaid(BackendUnavailable):
     """The model has ended its answer without any text."""
 
-    says = "The model has ended without an answer. Try again, or ask in other words."
+    says = "The model ended without an answer. Try again, or rephrase your message."
 
 
 class TooBusy(WebChatError):
     """The server's limit of parallel requests is reached."""
 
-    says = "Too many requests wait for answers right now. Try again in a few seconds."
+    says = "Too many requests are waiting for answers right now. Try again in a few seconds."
 
 
 class NoThreads(WebChatError):
@@ -138,20 +138,20 @@ class NotSignedIn(WebChatError):
 class NotAllowed(WebChatError):
     """The signed-in person may no longer use the chat."""
 
-    says = "You may not use this chat any more. Ask whoever runs it."
+    says = "You no longer have access to this chat. Ask whoever runs it."
 
 
 class NoSuchPerson(WebChatError):
     """There is no person of this name."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"There is nobody called “{name[:200]}” here. “webchat people” lists who there is.")
+        super().__init__(f"There is no person called “{name[:200]}”. “webchat people” lists everybody.")
 
 
 class WrongToken(NotSignedIn):
     """The request's token is wrong."""
 
-    says = "This token is not the right one."
+    says = "This token is wrong."
 
 
 class TooManyGuesses(WebChatError):
@@ -176,7 +176,7 @@ class InvalidInput(WebChatError):
 class AgentFixed(InvalidInput):
     """A session that has begun cannot change its agent."""
 
-    says = "The agent cannot be changed once a session has begun. Start a new session to ask another one."
+    says = "The agent cannot be changed once a session has begun. Start a new session to use another one."
 
 
 class TooLarge(WebChatError):
@@ -187,7 +187,7 @@ class LimitReached(WebChatError):
     """A person has reached the limit for something that is stored."""
 
     def __init__(self, most: int, then: str = "Delete some first", what: str = "sessions") -> None:
-        super().__init__(f"There are {most:,} {what}, as many as are kept. {then}.")
+        super().__init__(f"There are already {most:,} {what}, which is the limit. {then}.")
         self.most = most
 
 
@@ -195,7 +195,7 @@ class TooOften(WebChatError):
     """A person has reached the limit for a minute; they may send more in `wait` seconds."""
 
     def __init__(self, most: int, what: str, wait: int) -> None:
-        super().__init__(f"{most:,} {what} a minute are the most for one person. Try again in {wait} seconds.")
+        super().__init__(f"The limit is {most:,} {what} per minute and person. Try again in {wait} seconds.")
         self.wait = wait
 
 
@@ -204,7 +204,7 @@ class NoRoom(WebChatError):
 
     def __init__(self, most: int, then: str = "Delete some, also from the trash") -> None:
         size = f"{most / 1024**2:,.2f}".rstrip("0").rstrip(".")
-        super().__init__(f"There would be more than {size} MiB in your conversations, the most that is kept. {then}.")
+        super().__init__(f"Your conversations would exceed the limit of {size} MiB. {then}.")
         self.most = most
 
 
@@ -242,14 +242,14 @@ class MemoryFull(OSError):
     """Temporary sessions have reached their limit of the server's memory."""
 
     def __init__(self) -> None:
-        super().__init__("temporary chats take as much of the server's memory as they may; delete some")
+        super().__init__("temporary chats have used up the memory they may take; delete some")
 
 
 class LeaseLost(OSError):
     """This server was silent for too long, and another one may now write in the session."""
 
     def __init__(self) -> None:
-        super().__init__("this server stood still for too long, and another one may have taken over")
+        super().__init__("this server was unresponsive for too long, and another one may have taken over")
 
 
 @contextmanager
@@ -280,4 +280,4 @@ def unforeseen(cause: BaseException) -> Unforeseen:
     """The error to show people; the cause is logged. Both have the request's reference."""
     name = reference.current.get() or reference.new()
     log.error("unforeseen, reference %s", name, exc_info=cause)
-    return Unforeseen(f"Something unexpected went wrong. The log has more under reference {name}.")
+    return Unforeseen(f"Something unexpected went wrong. The log has the details under reference {name}.")

@@ -194,7 +194,7 @@ class Housekeeping:
                 failing = False
             except Exception:  # the thread must go on
                 if not failing:  # log it once
-                    log.warning("no housekeeping is possible right now", exc_info=True)
+                    log.warning("housekeeping failed; it will be tried again", exc_info=True)
                 failing = True
 
     def take_in(self) -> None:

@@ -35,9 +35,9 @@ LABELS = {
 """The settings that people may change, and their labels."""
 BESIDE_THE_BACKEND = ("memory_context", "theme")
 WHO = ("backend", "model", "base_url", "api_key", "header")
-UNUSABLE = "The model that the settings name cannot be used."
-MEND = "Choose another in the settings, or save them as they are when it is back."
-NOT_KEPT = "Keys and passwords are not saved here: others than this server can read what is saved."
+UNUSABLE = "The model in the settings cannot be used."
+MEND = "Choose another in the settings, or save them again when it is available."
+NOT_KEPT = "Keys and passwords are not saved here, because others than this server can read saved settings."
 _SETTINGS = {setting.name: setting for setting in config.SETTINGS}
 Changes = Mapping[str, Any]
 """The values to save, by setting; None resets to the default."""

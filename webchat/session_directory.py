@@ -94,5 +94,5 @@ def _asked(find: Callable[[], Found]) -> Found:
     try:
         return find()
     except Exception:  # derived data: a damaged index is rebuilt
-        log.warning("the search index could not be asked", exc_info=True)
+        log.warning("the search index could not be queried", exc_info=True)
         return Found([], complete=False)

@@ -100,7 +100,7 @@ class SessionLifecycle:
         self._make_room(owner, temporary=temporary)
         info = self._current.attached.create(working_dir, description)
         if not is_session_id(info.session_id):
-            raise BackendUnavailable("The backend gave the new session a name that cannot be used.")
+            raise BackendUnavailable("The backend gave the new session an id that cannot be used.")
         extra = {"project_id": info.project_id, "working_dir": info.working_dir, **chosen}
         try:
             self._store.add(info.session_id, description, extra, owner, key=key, title_by=title_by, temporary=temporary)
@@ -183,7 +183,7 @@ class SessionLifecycle:
         """See `WebChatSessionManager.fork`."""
         shown = conversation.up_to(message_id)
         if not shown or shown[-1].in_flight:
-            raise InvalidInput("Only a finished message that is shown can begin a session of its own.")
+            raise InvalidInput("Only a complete message on the shown branch can be forked.")
         working_dir, chosen = self._place_of_copy(session)
         this = once(key, "fork", session.session_id, message_id)
         if this is None or self._store.made_with(this, owner) is None:

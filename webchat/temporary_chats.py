@@ -16,9 +16,9 @@ from webchat.session_store.rules import owned
 from webchat.storage.protocols.temporary import holding_temporary
 
 NOT_HERE = (
-    "There are no temporary chats here: each would be in the memory of one server, and this chat may have several."
+    "Temporary chats are not available here: each lives in one server's memory, and this chat may run on several."
 )
-NOTHING_TO_KEEP = "Nothing has been said here yet. Start a new session instead."
+NOTHING_TO_KEEP = "There are no messages here yet. Start a new session instead."
 
 
 class TemporaryChats:

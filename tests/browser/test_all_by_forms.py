@@ -52,7 +52,7 @@ def test_an_answer_is_tried_again_a_message_changed_and_the_arrows_lead_back(cha
     press(chat, "Ask for another answer", chat.answers.last)
     settled(chat)
     expect(chat.answers.last.locator(".siblings")).to_contain_text("2 / 2")
-    press(chat, "Show the one before", chat.answers.last)
+    press(chat, "Show the previous version", chat.answers.last)
     expect(chat.answers.last.locator(".siblings")).to_contain_text("1 / 2")
     chat.page.reload()
     expect(chat.answers.last.locator(".siblings")).to_contain_text("1 / 2")
@@ -61,7 +61,7 @@ def test_an_answer_is_tried_again_a_message_changed_and_the_arrows_lead_back(cha
     press(chat, "Send")
     settled(chat)
     assert chat.texts() == ["plums", "Mock response to: plums"]
-    press(chat, "Show the one before", chat.questions.first)
+    press(chat, "Show the previous version", chat.questions.first)
     assert chat.texts() == ["pears", "Mock response to: pears"]
 
 
@@ -90,7 +90,7 @@ def test_a_session_is_renamed_pinned_archived_deleted_and_brought_back(chat):
     expect(chat.rows).to_have_count(1)
     follow(chat, "Archive")
     chat.page.get_by_role("link", name="Rename, sort or delete Fruit").click()
-    press(chat, "Take from the archive")
+    press(chat, "Unarchive")
     expect(chat.rows).to_have_count(2)
     manage(chat, "Fruit")
     press(chat, "Delete")
@@ -157,7 +157,7 @@ def test_everything_is_taken_along_and_brought_in_again(chat, tmp_path):
         {"name": "broken.json", "mimeType": "application/json", "buffer": json.dumps([{"x": 1}]).encode()}
     )
     press(chat, "Import")
-    expect(chat.page.get_by_role("listitem")).to_contain_text("Its kind is not known here. Known are")
+    expect(chat.page.get_by_role("listitem")).to_contain_text("This kind of file is unknown. Known are")
 
 
 def test_a_session_is_taken_along_in_each_format(chat):
@@ -179,7 +179,7 @@ def test_a_memory_is_deleted_and_brought_back(chat):
     press(chat, "Delete mem-001", memories)
     memories.get_by_text("Deleted (1)").click()
     press(chat, "Delete for good mem-001", memories)
-    expect(memories).to_contain_text("Nothing is remembered yet")
+    expect(memories).to_contain_text("No memories yet")
 
 
 def test_a_message_sent_again_from_the_page_before_is_not_lost(chat):

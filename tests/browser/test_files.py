@@ -121,7 +121,7 @@ def test_what_is_no_text_is_refused_and_everything_stays(serve, visit):
     chat = visit(serve(*QUICK)).ready()
     chat.page.set_input_files("#files", [{"name": "p.png", "mimeType": "image/png", "buffer": b"\x89PNG\xff"}])
     chat.ask("Look")
-    expect(chat.problem).to_contain_text("p.png is not a text file")
+    expect(chat.problem).to_contain_text("p.png is neither a UTF-8 text file")
     expect(chat.field).to_have_value("Look")
     expect(chat.page.locator("#attached li span")).to_have_text(["p.png"])
 

@@ -257,5 +257,5 @@ def test_what_is_still_being_read_for_the_search_comes_by_itself(chat, home):
     chat.page.keyboard.press("Control+k")
     chat.page.keyboard.type("pumper")
     expect(chat.panel.locator("a.row")).to_have_count(3)
-    expect(chat.panel.get_by_text("still being read")).to_have_count(0)
+    expect(chat.panel.get_by_text("still being indexed")).to_have_count(0)
     expect(chat.panel.get_by_label("Search titles and messages")).to_have_value("pumper")

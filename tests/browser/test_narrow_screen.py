@@ -131,7 +131,7 @@ def test_another_version_further_up_is_reached_with_a_finger(serve_model, model,
     can_be_hit(chat)
     # Rarely used buttons are still shown below the last message only.
     expect(chat.answers.first.get_by_role("button", name="Go on from here in a new session")).to_be_hidden()
-    chat.answers.first.get_by_role("button", name="Show the one before").tap()
+    chat.answers.first.get_by_role("button", name="Show the previous version").tap()
     expect(chat.page.locator("article .content")).to_have_text(["hello", "one"])
 
 

@@ -12,15 +12,15 @@ from webchat.cli import main
 
 pytestmark = pytest.mark.browser
 MOCK = ("--backend", "mock", "--mock-delay", "0")
-GONE = "You may not use this chat any more. Ask whoever runs it."
+GONE = "You no longer have access to this chat. Ask whoever runs it."
 EVENTS = re.compile(r"/events\?session=")
 
 
 @pytest.mark.parametrize(
     ("limit", "why"),
     [
-        (("--max-messages-per-minute", "1"), "1 messages a minute are the most for one person. Try again in"),
-        (("--max-kept", "0.0005"), "the most that is kept. Delete some, also from the trash."),
+        (("--max-messages-per-minute", "1"), "The limit is 1 messages per minute and person. Try again in"),
+        (("--max-kept", "0.0005"), "Delete some, also from the trash."),
     ],
     ids=["too many a minute", "too much kept"],
 )

@@ -222,7 +222,7 @@ def test_without_a_script_a_page_asks_with_all_that_it_is_about(visit, url, scri
     frame = page.page.frame_locator(".reply-frame")
     expect(frame.get_by_text("Let me")).to_be_visible()
     gates[0].set()
-    frame.get_by_role("link", name="Show all that it is about").click()
+    frame.get_by_role("link", name="Show all details").click()
     expect(page.page.locator(".card .diff")).to_be_visible()
     choose(page, "Reject and explain").click(no_wait_after=True)
     expect(frame.get_by_text("You chose: Reject and explain")).to_be_visible()

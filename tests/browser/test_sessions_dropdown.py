@@ -214,5 +214,5 @@ def test_a_search_goes_on_by_itself_while_the_conversations_are_still_read(serve
     chat.open_sessions()
     chat.page.get_by_role("searchbox").fill("word399")
     expect(chat.panel.locator("mark")).to_have_text("word399")
-    expect(chat.panel.get_by_text("still being read")).to_have_count(0)
+    expect(chat.panel.get_by_text("still being indexed")).to_have_count(0)
     expect(chat.page.get_by_role("searchbox")).to_be_focused()

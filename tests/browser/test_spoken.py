@@ -28,7 +28,7 @@ def test_a_failure_is_told_in_its_own_words(serve_model, model, visit):
     chat.page.evaluate(LISTEN)
     chat.ask("hello")
     chat.answered("failed")
-    said(chat, "wants a key, and none is set")
+    said(chat, "requires a key, and none is set")
     expect(chat.page.locator(LIVE)).to_have_count(1)
 
 
@@ -72,4 +72,4 @@ def test_what_was_saved_and_found_is_told(serve, model, visit):
     chat.page.get_by_role("button", name="Test connection").click()
     said(chat, "It works. 1 model: scripted-model.")
     chat.page.get_by_role("button", name="Save", exact=True).last.click()
-    expect(chat.page.locator(LIVE)).to_contain_text("Saved. The next message is answered by")
+    expect(chat.page.locator(LIVE)).to_contain_text("Saved. The next message will be answered by")

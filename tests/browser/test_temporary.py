@@ -42,7 +42,7 @@ def test_what_is_typed_stays_as_long_as_the_page_does(chat):
     expect(chat.page.get_by_text("2 / 2")).to_be_visible()
     chat.answered()
     expect(chat.field).to_have_value(f"half a {MARK}")
-    chat.page.get_by_role("button", name="Show the one before").click()
+    chat.page.get_by_role("button", name="Show the previous version").click()
     expect(chat.page.get_by_text("1 / 2")).to_be_visible()
     expect(chat.field).to_have_value(f"half a {MARK}")
     assert MARK not in chat.page.evaluate(STORED)
@@ -50,7 +50,7 @@ def test_what_is_typed_stays_as_long_as_the_page_does(chat):
     expect(chat.note).to_contain_text("Kept as session")
     expect(chat.field).to_have_value(f"half a {MARK}")
     chat.asked("about teapots")
-    chat.page.get_by_role("button", name="Show the next one").click()
+    chat.page.get_by_role("button", name="Show the next version").click()
     expect(chat.page.get_by_text("2 / 2")).to_be_visible()
     expect(chat.field).to_have_value("")
 
@@ -179,4 +179,4 @@ def test_an_action_on_one_that_has_ended_says_so(chat):
     chat.page.request.post(f"{chat.page.url}/delete", headers={"Accept": "application/json"})
     chat.answers.last.get_by_role("button", name="Ask for another answer").click()
     expect(chat.page.get_by_role("heading", name="This temporary chat has ended")).to_be_visible()
-    expect(chat.page.locator("main")).to_contain_text("begins another temporary chat")
+    expect(chat.page.locator("main")).to_contain_text("starts another temporary chat")

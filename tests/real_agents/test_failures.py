@@ -69,7 +69,7 @@ def test_a_killed_agent_fails_its_answer_and_the_next_message_starts_it_again(ch
     chat.kill_agent()
     failed = chat.ended(session_id)
     assert (failed.status, failed.content.strip()) == ("failed", "Once upon a time")
-    assert failed.error == "The agent ended unexpectedly. Send the message again: that starts it anew."
+    assert failed.error == "The agent exited unexpectedly. Send the message again to restart it."
     assert chat.say(session_id, "What is my name?") == "Hello there."
     [(_, told)] = model.heard
     assert told == primed("User: My name is Ada.", "You: Ada, I see.", "User: Tell me a story.", new="What is my name?")

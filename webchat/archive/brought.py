@@ -131,7 +131,7 @@ class Report:
     def stop(self, why: str) -> None:
         """Report that the import ended early. What was imported by then stays."""
         self.stopped = True
-        self._problems.insert(0, f"Stopped: {why}. What is in stays; import the file again for the rest.")
+        self._problems.insert(0, f"Stopped: {why}. What was imported stays; import the file again for the rest.")
 
     def add(self, other: Report, name: str = "") -> None:
         """Append the report of a file with this name."""

@@ -99,11 +99,11 @@ def _one(file: IO[bytes], bounds: Bounds, problem: Callable[[str], None]) -> Ite
         text = data.decode()
         value, end = _parse(text)
     except (ValueError, RecursionError):
-        problem("the file is damaged or ends too early.")
+        problem("the file is damaged or truncated.")
         return
     yield value
     if text[end:].strip():
-        problem("the file is damaged behind conversation 1.")
+        problem("the file is damaged after conversation 1.")
 
 
 class _List:
@@ -217,12 +217,12 @@ class _List:
         if element.strip() and not isinstance(value := self._value(element), Fault):
             self._count += 1
             yield value
-        self._problem(f"the file is damaged or ends too early behind conversation {self._count}.")
+        self._problem(f"the file is damaged or truncated after conversation {self._count}.")
 
     def _check_rest(self, rest: bytes) -> None:
         while not self._is_inner and (rest or (rest := self._file.read(self._largest_piece))):
             if rest.strip(BLANKS):
-                self._problem(f"the file is damaged behind conversation {self._count}.")
+                self._problem(f"the file is damaged after conversation {self._count}.")
                 return
             rest = b""
 

@@ -36,11 +36,11 @@ def fitted(row: Row, may_work_in: Callable[[str], bool], longest_title: int, pro
         gone.append("a part of the title")
         new["description"] = shortened(title, longest_title)
     if len(jsonlines.dump(new)) > LARGEST_RECORD:
-        gone.append("what this version does not know")
+        gone.append("keys unknown to this version")
         new = {name: value for name, value in new.items() if name in _KNOWN}
         new["extra"] = {name: value for name, value in extra.items() if name in _EXTRA}
     if gone:
-        problem(f"session {row['session_id']}: left out, because too long or not a text: {', '.join(gone)}.")
+        problem(f"session {row['session_id']}: left out, because it is too long or not text: {', '.join(gone)}.")
     return new
 
 

@@ -27,7 +27,7 @@ class ForeignTree:
         self._nodes = {node.key: node for node in nodes}
         self._ids = {key: _id(key) for key, node in self._nodes.items() if node.says_something}
         if not self._ids:
-            raise Empty("there is no message in it")
+            raise Empty("it has no messages")
         self._kept_above = _kept_above(self._nodes, self._ids)
         parents = {key: self._kept_above.get(self._nodes[key].parent) for key in self._ids}
         order = _in_order(parents)

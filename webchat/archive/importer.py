@@ -60,7 +60,7 @@ class Importer:
         report.imported += chosen.new
         report.known += chosen.known
         for name in chosen.left_out:
-            report.problem(f"session {name} was left out: files with its name lie there already.")
+            report.problem(f"session {name} was left out: files with its name already exist.")
 
     def here(self, owner: str | None) -> Callable[[Brought], Row | None]:
         """Returns a function that looks up this person's existing sessions in a snapshot."""
@@ -87,7 +87,7 @@ class Importer:
         except Locked:
             pass
         except (WebChatError, OSError):
-            log.warning("what a broken-off import has left could not be removed", exc_info=True)
+            log.warning("the leftovers of an interrupted import could not be removed", exc_info=True)
 
     @contextmanager
     def _claimed(self, batch: Sequence[Brought], owner: str | None) -> Iterator[_Chosen]:

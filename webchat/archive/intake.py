@@ -51,7 +51,7 @@ class Intake:
         elif found.session_id in self._batch:
             self.report.known += 1
         elif not found.transcript and not session_of(found.row).begun:
-            self.report.problem(f"session {found.session_id}: there is no message in it.")
+            self.report.problem(f"session {found.session_id}: it has no messages.")
         else:
             self._collect(found)
 
@@ -83,7 +83,7 @@ class Intake:
     def add(self) -> None:
         """Add the waiting batch. An error says how much was imported before."""
         report, batch = self.report, [*self._batch.values()]
-        so_far = f"{len(report.imported)} sessions were imported before that. Import the file again to go on"
+        so_far = f"{len(report.imported)} sessions were imported before that. Import the file again to continue"
         try:
             if batch:
                 self._importer.add(batch, self._terms.owner, report)

@@ -19,7 +19,7 @@ LONGEST_HEAD = MIB
 MOST_UNKNOWN = 100
 """The most values of unknown programs before a file is considered unknown."""
 
-FOR_OTHERS = "If its pictures are those of conversations in another file, import the two together."
+FOR_OTHERS = "If its pictures belong to conversations in another file, import the two together."
 
 
 class UnknownKind(Exception):
@@ -27,7 +27,7 @@ class UnknownKind(Exception):
 
     def __init__(self, *, has_pictures: bool = False) -> None:
         self.has_pictures = has_pictures
-        known = f"Its kind is not known here. Known are this chat's own exports, and those of {names()}."
+        known = f"This kind of file is unknown. Known are this chat's own exports, and those of {names()}."
         super().__init__(f"{known} {FOR_OTHERS}" if has_pictures else known)
 
 
@@ -113,4 +113,4 @@ def _known(found: Iterator[Any], told: _Teller) -> Iterator[tuple[Source, Any]]:
     if unknown and not is_known and not told.has_told:
         raise UnknownKind
     for number in unknown:
-        told.of(number, "its kind is not known")
+        told.of(number, "its kind is unknown")

@@ -82,13 +82,13 @@ class _Reader:
                 self._head = None
                 return None
             if record is None:
-                self._report.problem(f"line {number} is damaged and is kept as it stands.")
+                self._report.problem(f"line {number} is damaged and is kept unchanged.")
             if record is None or record.get("type") != "session":
                 self._transcript += _unwrapped(line, record) + b"\n"
                 self._count += 1
                 return None
             missing = self._head["lines"] - self._count
-            self._report.problem(f"line {number}: {missing} lines of the session before are missing.")
+            self._report.problem(f"line {number}: {missing} lines of the previous session are missing.")
         elif self._head is not None and record and record.get("type") == PICTURE:
             self._add_picture(number, record)
             return None
@@ -124,7 +124,7 @@ class _Reader:
             why = "a later version of the chat has written this session; it is left out."
             self._report.problem(f"line {number}: {why}")
         elif self._head is None and (whole is not None or number == 1):
-            why = "this is not the beginning of a session; what follows is left out."
+            why = "this is not the beginning of a session; the rest is left out."
             self._report.problem(f"line {number}: {why}")
         return whole
 

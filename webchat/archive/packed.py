@@ -59,7 +59,7 @@ class Packed:
             with gzip.open(file) as unpacked:
                 yield from self._open(CountedFile(cast(IO[bytes], unpacked), self._watch.unpack), where, depth, beside)
         except (gzip.BadGzipFile, zlib.error, EOFError):
-            self._problem(where, "the file is damaged or not whole: it cannot be unpacked.")
+            self._problem(where, "the file is damaged or incomplete: it cannot be unpacked.")
 
     def _zipped(self, file: IO[bytes], where: str, depth: int, beside: Beside) -> Iterator[Brought]:
         try:
@@ -76,7 +76,7 @@ class Packed:
         except TooMuchAtOnce:
             self._problem(where, "the zip has too many files. Unpack it, and import its conversations.json.")
         except DAMAGED:
-            self._problem(where, "the zip is damaged or not whole, or is locked with a password.")
+            self._problem(where, "the zip is damaged or incomplete, or is locked with a password.")
 
     def _problem(self, where: str, what: str) -> None:
         self._report.problem(where + what if where else what[0].upper() + what[1:])
@@ -100,7 +100,7 @@ class Packed:
             except UnknownKind:
                 return
         elif depth == DEEPEST:
-            self._problem(name, "it is packed too often. Unpack it, and import what is in it.")
+            self._problem(name, "it is a zip within too many zips. Unpack it, and import its contents.")
         else:
             with TemporaryFile() as inner:  # a zip is read from its end
                 while piece := file.read(PIECE):

@@ -15,12 +15,12 @@ class Broken(Exception):
     """A file cannot be accepted; the text, which follows the file's name, says why: "ends too early"."""
 
 
-ENDS_EARLY = "ends too early: it is damaged, or was not copied to its end"
+ENDS_EARLY = "ends too early: it is damaged, or was not copied completely"
 
 
 def bounded(parts: Iterable[Part]) -> Iterator[Part]:
     """Yields a picture's parts. Raises Broken if there are too many."""
     for number, part in zip(count(), parts, strict=False):
         if number >= MOST_PARTS:
-            raise Broken("has too many parts in it")
+            raise Broken("has too many parts")
         yield part

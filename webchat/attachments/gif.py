@@ -26,7 +26,7 @@ def cleaned(data: bytes) -> Clean:
             kept.append(data[begin:end])
         images += data[begin] == _IMAGE
     if not images or not width or not height:
-        raise Broken("has no picture in it: it is damaged")
+        raise Broken("contains no picture: it is damaged")
     return Clean(b"".join([*kept, bytes((_TRAILER,))]), width, height)
 
 

@@ -36,7 +36,7 @@ class Attachments:
 def attachments(given: Given) -> Attachments:
     """The attachments in these files. Raises InvalidInput if one cannot be sent."""
     if len(given) > MOST_FILES:
-        raise InvalidInput(f"{MOST_FILES} files at most can go with a message.")
+        raise InvalidInput(f"A message can have {MOST_FILES} files at most.")
     files, pictures = list[File](), list[NewPicture]()
     for name, content in given:
         media_type = media_type_of(content) if isinstance(content, bytes) else None
@@ -77,4 +77,4 @@ def _text(name: str, data: bytes) -> str:
         shown = file_name(name)
         if other:
             raise InvalidInput(f"{shown} is a picture in {other}. Send it as PNG, JPEG, WebP or GIF.") from error
-        raise InvalidInput(f"{shown} is not a text file in UTF-8, nor a PDF, PNG, JPEG, WebP or GIF.") from error
+        raise InvalidInput(f"{shown} is neither a UTF-8 text file nor a PDF, PNG, JPEG, WebP or GIF.") from error

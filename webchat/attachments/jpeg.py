@@ -45,9 +45,9 @@ def cleaned(data: bytes) -> Clean:
             kept.append(data[place:end])
             place = end
     else:
-        raise Broken("has too many parts in it")
+        raise Broken("has too many parts")
     if not has_scan or 0 in size:
-        raise Broken("has no picture in it: it is damaged")
+        raise Broken("contains no picture: it is damaged")
     return Clean(b"".join([*kept, bytes((0xFF, END))]), *(size if turned < SIDEWAYS else size[::-1]))
 
 

@@ -31,7 +31,7 @@ def cleaned(data: bytes) -> Clean:
     if b"IEND" not in seen:
         raise Broken(ENDS_EARLY)
     if b"IDAT" not in seen or 0 in size:
-        raise Broken("has no picture in it: it is damaged")
+        raise Broken("contains no picture: it is damaged")
     return Clean(b"".join(kept), *size)
 
 

@@ -26,7 +26,7 @@ def cleaned(data: bytes) -> Clean:
     turned = next((orientation_of(_tiff(body)) for kind, body in chunks if kind == b"EXIF"), UPRIGHT)
     size, has_picture = _size(*chunks[0]), any(kind in (b"VP8 ", b"VP8L", b"ANMF") for kind, _ in chunks)
     if not has_picture or 0 in size:
-        raise Broken("has no picture in it: it is damaged")
+        raise Broken("contains no picture: it is damaged")
     kept = b"".join(_kept(kind, body, turned) for kind, body in chunks)
     if turned != UPRIGHT and chunks[0][0] == b"VP8X":
         kept += _written(b"EXIF", tiff_with(turned))

@@ -9,7 +9,7 @@ from typing import Any
 
 MOST_SHOWN, MOST_BYTES = 20, 30 * 2**20
 """The most pictures of a conversation that go with a question, newest first, and the most bytes of them together."""
-BLIND = "{} cannot see pictures. Choose another model, or send the message without them."
+BLIND = "{} has no vision. Choose another model, or send the message without the pictures."
 
 
 @dataclass(frozen=True, slots=True, eq=False)

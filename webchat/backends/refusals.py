@@ -13,10 +13,10 @@ from webchat.errors import BackendUnavailable, WebChatError, unforeseen
 
 log = logging.getLogger(__name__)
 TOO_LONG = (
-    "The conversation is longer than the model can read. Start a new session, or choose a model with a longer context."
+    "The conversation is longer than the model's context. Start a new session, or choose a model with a longer context."
 )
 USED_UP = "The quota or credit at {} is used up. Add some there, or choose another model in the settings.{}"
-BROKEN_OFF = "The agent broke off its answer. Try again."
+BROKEN_OFF = "The agent aborted its answer. Try again."
 # The codes of OpenAI and llama.cpp, then other servers' wording.
 _TOO_LONG = re.compile(
     r"context_length_exceeded|exceed_context_size|context (length|size|window)|maximum context|prompt is too long", re.I
@@ -51,11 +51,11 @@ def of_status(status: int, where: str, headers: Mapping[str, str], *, key_in: st
     if status == 402:
         return USED_UP.format(where, said)
     if status == 403:
-        return f"{where} does not allow this with the key that is set. Check the key's rights.{said}"
+        return f"{where} does not allow this with the configured key. Check the key's permissions.{said}"
     if status == 429:
-        return f"{where} takes no more questions for now. Try again {_when(headers)}.{said}"
+        return f"{where} is limiting requests. Try again {_when(headers)}.{said}"
     if status >= 500:
-        return f"{where} has trouble of its own (HTTP {status}). Try again in a moment.{said}"
+        return f"{where} has an internal problem (HTTP {status}). Try again in a moment.{said}"
     return None
 
 

@@ -29,7 +29,7 @@ def checked_message(message: str, most: int = 0, *, has_files: bool = False) -> 
     if 0 < most < len(message):
         raise TooLarge(f"This message is too long: {most:,} characters at most. Send the rest as a file.")
     if "\0" in message:
-        raise InvalidInput("The message has a NUL character, which cannot be sent.")
+        raise InvalidInput("The message contains a NUL character, which cannot be sent.")
     # A lone surrogate, which UTF-8 cannot encode, becomes "?".
     whole = message.encode("utf-8", "replace").decode()
     return whole.replace("\r\n", "\n").replace("\r", "\n")

@@ -30,8 +30,8 @@ WAITS, INTERRUPTED, STOPPED = 4, 5, 6
 """Exit codes beside those of every command."""
 CODES = {"complete": 0, "failed": FAILED, "interrupted": INTERRUPTED, "stopped": STOPPED}
 TOLD = {
-    "stopped": "Stopped. What came so far is kept.",
-    "interrupted": "The answer was interrupted. What came so far is kept.",
+    "stopped": "Stopped. The text so far is kept.",
+    "interrupted": "The answer was interrupted. The text so far is kept.",
 }
 
 
@@ -90,7 +90,7 @@ def ask(
     for permission, 5 if the answer was interrupted, 6 if somebody stopped it, 7 if the session is busy.
     """
     if (new or temporary) and session_id:
-        raise click.UsageError(f"Give a --session, or {'--new' if new else '--temporary'}: not both.")
+        raise click.UsageError(f"Use either --session or {'--new' if new else '--temporary'}, not both.")
     from webchat.terminal.answer import Sent, chosen_session
 
     options = where.session_options(settings)
@@ -201,7 +201,7 @@ class _Asking:
         if name == "error":
             click.echo(f"Error: {printable(str(fields.get('error')))}", err=True)
         elif name == "lost":
-            click.echo("The connection was lost. The answer may go on at the server.", err=True)
+            click.echo("The connection was lost. The answer may continue on the server.", err=True)
         return CODES.get(self._told["status"], INTERRUPTED)
 
     def _answer(self, question_id: str, option_id: str) -> None:

@@ -39,7 +39,7 @@ def chat(
 ) -> None:
     """Chat at the terminal, in the same sessions as the page, with live updates both ways."""
     if (session_id is not None) + pick + (new or temporary) > 1:
-        raise click.UsageError("Give one of --resume, --pick, and --new or --temporary.")
+        raise click.UsageError("Use only one of --resume, --pick, and --new or --temporary.")
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise click.UsageError("webchat chat needs a terminal. In pipes and scripts, use “webchat ask”.")
     options = where.session_options(settings)

@@ -34,7 +34,7 @@ def list_models() -> None:
 @models.command("get")
 @click.argument("name")
 @click.option(
-    "--from", "given", metavar="FILE|FOLDER|URL", help="Where to get it from, for machines without a network."
+    "--from", "given", metavar="FILE|FOLDER|URL", help="Where to get it from, if this machine has no network."
 )
 def get_model(name: str, given: str | None) -> None:
     """Download a model, or resume its download."""
@@ -48,7 +48,7 @@ def get_model(name: str, given: str | None) -> None:
     except KeyboardInterrupt:
         click.echo("Stopped. Run the same command again to resume.", err=True)
         raise
-    click.echo(f"{path} is here and checked.")
+    click.echo(f"{path} is here and verified.")
 
 
 @models.command("remove")

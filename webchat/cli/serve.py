@@ -102,4 +102,4 @@ def _addresses(settings: config.Settings, port: int, way_in: str) -> Iterator[st
     if everywhere:
         yield "Other machines reach it at this machine's address; allow its host names with --allow-host."
     if not is_loopback(settings.host) and not settings.proxies:
-        yield "WARNING: no TLS, so anybody on the network can read along. Put a proxy in front: see docs/deploy.md."
+        yield "WARNING: no TLS: anybody on the network can read the traffic. Put a proxy in front: see docs/deploy.md."

@@ -73,7 +73,7 @@ def search_sessions(where: Where, as_json: bool, words: tuple[str, ...]) -> None
     """Find sessions by words in their titles and messages."""
     sought = " ".join(words).strip()
     if not sought:
-        raise click.UsageError("Give a word to search for.")
+        raise click.UsageError("Enter a word to search for.")
     with where.sessions() as chat:
         found = chat.page("", sought, None, 0)
     if as_json:

@@ -132,8 +132,8 @@ def import_sessions(place: Place, owner: str | None, files: tuple[Any, ...]) -> 
 
 def _told(report: Report) -> str:
     """What came of one file."""
-    empty = f", {report.empty} without a message" if report.empty else ""
-    grown = f", {len(report.grown)} with something new" if report.grown else ""
+    empty = f", {report.empty} without messages skipped" if report.empty else ""
+    grown = f", {len(report.grown)} updated" if report.grown else ""
     count = report.missing
     missing = f"; {count} picture{' is' if count == 1 else 's are'} not in the files" if count else ""
     told = f"{len(report.imported)} imported{grown}, {report.known} here already{empty}{missing}"

@@ -86,7 +86,7 @@ class Where:
             return {}
         beyond = [FLAGS[name] for name in given if name not in AT_A_SERVER]
         if beyond:
-            raise click.UsageError(f"{beyond[0]} says who answers in a folder; a server knows that itself.")
+            raise click.UsageError(f"{beyond[0]} selects the backend for a folder; a server has its own.")
         return given
 
 
@@ -113,7 +113,7 @@ def where_of(params: Mapping[str, str | None]) -> Where:
 def _where(place: Place, owner: str | None, url: str | None, token: str | None) -> Where:
     in_folder = owner or any(place.values())
     if url and in_folder:
-        raise click.UsageError("Give a server's --url, or a folder or database: not both.")
+        raise click.UsageError("Use either a server (--url) or a folder or database, not both.")
     url = url or (None if in_folder else os.environ.get("WEBCHAT_URL")) or None
     return Where(place, owner, url, token or os.environ.get("WEBCHAT_TOKEN", ""))
 

@@ -34,7 +34,7 @@ def move_out() -> str:
         return ""
     if _has_sessions(new):
         return (
-            f"There are conversations in {old}, too, which are not shown: {new} counts. "
+            f"The conversations in {old} are not shown, because {new} is used. "
             f"“webchat export --home {old} > all.jsonl” and “webchat import all.jsonl” bring them here."
         )
     for folder in (new, new / SERVER_DIR):
@@ -46,7 +46,7 @@ def move_out() -> str:
     moves = [(path, new / path.relative_to(old)) for path in ours]
     there = [str(target) for _, target in moves if os.path.lexists(target)]
     if there:
-        return f"Your conversations stay in {old}: {there[0]} is there already. Move it away to have them moved."
+        return f"Your conversations stay in {old}: {there[0]} exists already. Move that away, and they will be moved."
     for path, target in sorted(moves, key=lambda move: move[0].name == WEB_CHAT_SESSIONS_FILENAME):
         path.rename(target)
     return f"Your conversations have moved from {old} to {new}, where “amplifier reset” does not remove them."

@@ -22,20 +22,20 @@ def _whole(text: str) -> int:
     try:
         return int(text)
     except ValueError:
-        raise ValueError("a whole number is needed") from None
+        raise ValueError("it must be a whole number") from None
 
 
 def _number(text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise ValueError("a number is needed") from None
+        raise ValueError("it must be a number") from None
 
 
 def database(text: str) -> str:
     """The address of a database; blank: none."""
     if text.strip() and not text.strip().startswith(("postgresql://", "postgres://")):
-        raise ValueError("the address of a PostgreSQL database begins with postgresql://")
+        raise ValueError("the address of a PostgreSQL database must begin with postgresql://")
     return text.strip()
 
 
@@ -43,7 +43,7 @@ def port(text: str) -> int:
     """A port; 0: any free one."""
     number = _whole(text)
     if not 0 <= number <= 65535:
-        raise ValueError("a port is a number from 0 to 65535")
+        raise ValueError("a port must be a number from 0 to 65535")
     return number
 
 
@@ -54,7 +54,7 @@ def programs(text: str) -> tuple[str, ...] | Literal["auto"]:
         return "auto"
     unknown = [name for name in names if name not in PROGRAMS]
     if unknown and names != ["off"]:
-        raise ValueError(f"auto, off, or some of {', '.join(PROGRAMS)}, by commas")
+        raise ValueError(f"it must be auto, off, or a comma-separated list of {', '.join(PROGRAMS)}")
     return () if unknown else tuple(dict.fromkeys(names))
 
 
@@ -62,7 +62,7 @@ def positive(text: str) -> float:
     """Any number above 0."""
     number = _number(text)
     if not 0 < number < float("inf"):
-        raise ValueError("a number above 0 is needed")
+        raise ValueError("it must be a number above 0")
     return number
 
 
@@ -70,7 +70,7 @@ def not_negative(text: str) -> float:
     """Any number from 0 on."""
     number = _number(text)
     if not 0 <= number < float("inf"):
-        raise ValueError("a number from 0 on is needed")
+        raise ValueError("it must be 0 or more")
     return number
 
 
@@ -80,7 +80,7 @@ def whole_from(least: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
         number = _whole(text)
         if number < least:
-            raise ValueError(f"a whole number from {least} on is needed")
+            raise ValueError(f"it must be a whole number from {least} up")
         return number
 
     return parse
@@ -100,7 +100,7 @@ def one_of(choices: Sequence[str]) -> Callable[[str], str]:
 def header_name(text: str) -> str:
     """The name of an HTTP header; "": none."""
     if not re.fullmatch(r"[A-Za-z0-9-]*", text):
-        raise ValueError("a header's name is needed, as X-Remote-User")
+        raise ValueError("it must be a header's name, such as X-Remote-User")
     return text
 
 
@@ -112,7 +112,7 @@ def headers(text: str) -> tuple[tuple[str, str], ...]:
 def _header(line: str) -> tuple[str, str]:
     name, colon, value = (part.strip() for part in line.partition(":"))
     if not colon or not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name) or not value.isprintable():
-        raise ValueError("a header is needed, as X-Portkey-Provider: openai")
+        raise ValueError("it must be a header, such as X-Portkey-Provider: openai")
     if name.lower() in OWN_HEADERS:
         raise ValueError("the chat sets this header itself")
     return name, value
@@ -127,14 +127,14 @@ def temperature(text: str) -> float | None:
     except ValueError:
         number = -1
     if not 0 <= number <= 2:
-        raise ValueError("a number from 0 to 2 is needed")
+        raise ValueError("it must be a number from 0 to 2")
     return number
 
 
 def switch(text: str) -> bool:
     """On or off."""
     if text.lower() not in WORDS:
-        raise ValueError("on or off is needed")
+        raise ValueError("it must be on or off")
     return WORDS[text.lower()]
 
 
@@ -143,7 +143,7 @@ def switch_or_auto(text: str) -> bool | Literal["auto"]:
     try:
         return "auto" if text.lower() == "auto" else switch(text)
     except ValueError:
-        raise ValueError("on, off or auto is needed") from None
+        raise ValueError("it must be on, off or auto") from None
 
 
 def host_names(text: str) -> tuple[str, ...]:
@@ -173,9 +173,9 @@ def commands(text: str) -> tuple[tuple[str, ...], ...]:
     try:
         found = tuple(tuple(shlex.split(line)) for line in text.splitlines() if line.strip())
     except ValueError:
-        raise ValueError("a command is needed, and in this one a quotation mark is not closed") from None
+        raise ValueError("it must be a command, and has an unclosed quotation mark") from None
     if not all(command and command[0] for command in found):
-        raise ValueError("a command begins with a program")
+        raise ValueError("a command must begin with a program")
     return found
 
 
@@ -183,7 +183,7 @@ def folders(text: str) -> tuple[str, ...]:
     """Absolute paths of folders, one per line; "~" is the server's home."""
     found = tuple(line.strip() for line in text.splitlines() if line.strip())
     if not all(Path(folder).expanduser().is_absolute() for folder in found):
-        raise ValueError("a folder's whole path is needed, as /srv/projects")
+        raise ValueError("it must be an absolute path, such as /srv/projects")
     return found
 
 

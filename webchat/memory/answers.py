@@ -11,7 +11,7 @@ from webchat.memory.store import MemoryStore
 MOST_TOLD = 50
 """Memories that are listed for one question."""
 
-NOT_IN_TEMPORARY = "This chat is temporary: it saves no memories, and uses none."
+NOT_IN_TEMPORARY = "This chat is temporary: it neither saves nor uses memories."
 
 
 @dataclass(frozen=True)
@@ -54,5 +54,5 @@ def _stored_text(memory: Memory) -> str:
 def _found_text(found: Memories) -> str:
     lines = [f"- [{memory['id']}] ({memory['category']}) {memory['content']}" for memory in found[-MOST_TOLD:]]
     more = len(found) - len(lines)
-    rest = ["", f"These are the newest; {more} more match. Ask with more words to find fewer."] if more else []
+    rest = ["", f"These are the newest; {more} more match. Use more words to narrow the search."] if more else []
     return "\n".join([f"Found {len(found)} memory(ies):", "", *lines, *rest])

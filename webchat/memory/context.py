@@ -21,7 +21,7 @@ def memory_context(store: MemoryStore, owner: str | None = None) -> str:
     try:
         memories = store.list(owner)
     except StorageError:
-        log.warning("the memories could not be read and are not told to the model", exc_info=True)
+        log.warning("the memories could not be read and are not sent to the model", exc_info=True)
         memories = []
     lines: list[str] = []
     left = MOST_CHARACTERS - len(OPENING)

@@ -69,7 +69,7 @@ class SharedMemories:
             return
         now = parse(self.path.read_bytes())
         if now.damaged:
-            raise OSError(f"{self.path} cannot be understood, so it is not written")
+            raise OSError(f"{self.path} cannot be parsed, so it is not written")
         known, kept = set(map(_key, file.shared)), set(map(_key, wanted))
         rows = [row for row in now.rows if not removes or _key(row) not in known or _key(row) in kept]
         there = {*map(_key, rows), *known}

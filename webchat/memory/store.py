@@ -201,7 +201,7 @@ class MemoryStore:
     def _require_room(self, file: MemoryFile, content: str, owner: str | None) -> None:
         kept = [*file.rows, *(row for row in file.trash if not self._is_expired(row))]
         mine = [row for row in kept if row.get("owner") == owner]
-        then = "Delete some for good on the settings page first"
+        then = "Delete some permanently on the settings page first"
         if len(mine) >= MOST:
             raise LimitReached(MOST, then, "memories")
         if sum(len(str(row["content"])) for row in mine) + len(content) > MOST_TEXT:
@@ -281,7 +281,7 @@ def _require_utf8(content: str) -> None:
     try:
         content.encode()
     except UnicodeEncodeError as error:
-        raise InvalidInput("The text has half a character in it and cannot be kept. Type it again.") from error
+        raise InvalidInput("The text contains half a character and cannot be saved. Type it again.") from error
 
 
 def _matches(memory: Memory, query: str, words: list[str]) -> bool:

@@ -79,7 +79,7 @@ def _require_fit(response: httpx.Response, part: PartFile, place: str) -> None:
         return
     part.forget()
     if response.headers.get("content-length", str(part.total)) != str(part.total):
-        raise SourceFailed(f"{place} has another file")
+        raise SourceFailed(f"{place} has a different file")
 
 
 def _strong(etag: str) -> str:

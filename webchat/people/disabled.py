@@ -14,8 +14,8 @@ from webchat.session_store import utc_now
 from webchat.storage.protocols.documents import PEOPLE, Documents
 
 log = logging.getLogger(__name__)
-UNKNOWN = "Nobody can tell who may use this chat"
-THEN = "Tell whoever runs it: “webchat doctor” says more"
+UNKNOWN = "It is unknown who may use this chat"
+THEN = "Tell whoever runs it: “webchat doctor” shows the details"
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class DisabledPeople:
         except OSError as error:
             if known is None:
                 raise StorageError(UNKNOWN, error, THEN) from error
-            log.warning("who may not come in could not be read; it is as it was", exc_info=True)
+            log.warning("the list of disabled people could not be read; its last known state is used", exc_info=True)
         return known[1]
 
     def is_disabled(self, name: str | None) -> bool:
@@ -92,12 +92,12 @@ class DisabledPeople:
                 change(people)
                 draft.data = (json.dumps(top, ensure_ascii=False, indent=1) + "\n").encode()
         except OSError as error:
-            raise StorageError("Who may not come in could not be saved", error) from error
+            raise StorageError("The list of disabled people could not be saved", error) from error
 
 
 class _NotUnderstood(OSError):
     def __init__(self) -> None:
-        super().__init__(errno.EBADMSG, "it is no list of people")
+        super().__init__(errno.EBADMSG, "it is not a list of people")
 
 
 def _content(data: bytes | None) -> dict[str, Any]:

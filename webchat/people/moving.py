@@ -109,27 +109,27 @@ class Mover:
         item, session_id = queued_of(record), record.get("session_id")
         row = here(session_id) if isinstance(session_id, str) else None
         if item is None or row is None:
-            report.problem("a message that waited could not be imported: it, or its session, is damaged.")
+            report.problem("a queued message could not be imported: it, or its session, is damaged.")
         elif not row.get("deleted_at") and self._put_back(item, row["session_id"], report):
             moved.waiting += 1
             if item.pictures:
                 name = row["session_id"]
-                report.problem(f"the pictures of a message that waits in session {name} are not in the export.")
+                report.problem(f"the pictures of a queued message in session {name} are not in the export.")
 
     def _put_back(self, item: QueuedMessage, session_id: str, report: Report) -> bool:
         """Add it to the queue as taken back; False if it is there already, has been sent, or cannot be taken."""
         storage = self._manager.storage
-        with storing("A waiting message could not be saved"), storage.queue.changing(session_id) as items:
+        with storing("A queued message could not be saved"), storage.queue.changing(session_id) as items:
             is_known = any(known.key == item.key for known in items)
             if is_known or any(_is_sent(message, item) for message in storage.transcripts.messages(session_id)):
                 return False
             if len(items) >= MOST_QUEUED:
-                report.problem(f"session {session_id} has more than {MOST_QUEUED} messages that wait.")
+                report.problem(f"session {session_id} has more than {MOST_QUEUED} queued messages.")
                 return False
             try:
                 item = _checked(item, self._manager.limits.message)
             except (InvalidInput, TooLarge) as error:
-                report.problem(f"a message that waits in session {session_id} was left out. {error}")
+                report.problem(f"a queued message in session {session_id} was left out. {error}")
                 return False
             self._manager.allowance.require_room(self._owner, item.text_size)
             items.append(replace(item, returned=True, pictures=(), client=None))
@@ -140,7 +140,7 @@ class Mover:
         memories, trash = (_rows(found.get(key)) for key in ("memories", "trash"))
         if self._memory is None:
             if count := len(memories) + len(trash):
-                report.problem(f"no memory was imported: this chat keeps none, and the export has {count}.")
+                report.problem(f"no memories were imported: this chat keeps none, and the export has {count}.")
             return
         try:
             moved.memories = self._memory.bring_in(memories, trash, self._owner)
@@ -164,7 +164,7 @@ def _checked(item: QueuedMessage, longest: int) -> QueuedMessage:
     limit).
     """
     if len(item.files) > MOST_FILES:
-        raise InvalidInput(f"{MOST_FILES} files at most can go with a message.")
+        raise InvalidInput(f"A message can have {MOST_FILES} files at most.")
     text = checked_message(item.text, longest, has_files=True)
     files = tuple(checked_file(file.name, file.content) for file in item.files)
     return replace(item, text=text, first=None, files=files)  # `first` is of use only to the page that sent it

@@ -152,7 +152,7 @@ class People:
             finally:
                 removed += before - self._storage.kept_by(name).sessions
             return removed
-        raise SessionBusy(f"Something is still being written for {name}. What is left is removed by trying again.")
+        raise SessionBusy(f"Something is still being written for {name}. Try again to remove the rest.")
 
 
 def _json(content: object) -> bytes:

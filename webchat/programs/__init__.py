@@ -197,7 +197,7 @@ class OtherPrograms:
                 with self._looking:
                     took = measured(lambda: self._look(self._stopping.is_set))
             except Exception:  # the next scan retries
-                log.warning("other programs' sessions cannot be looked at", exc_info=True)
+                log.warning("other programs' sessions cannot be checked", exc_info=True)
                 took = self.longest_pause
             self._first.set()
             before, watched = watched, self._catalog.version
@@ -245,8 +245,8 @@ def _read(entry: Entry) -> Read:
     except OSError:
         raise
     except Exception as error:
-        log.warning("session %s cannot be understood", entry.name, exc_info=True)
-        raise OSError(errno.EINVAL, "cannot be understood") from error
+        log.warning("session %s cannot be parsed", entry.name, exc_info=True)
+        raise OSError(errno.EINVAL, "cannot be parsed") from error
 
 
 def _session_of(entry: Entry) -> WebChatSession:

@@ -24,7 +24,7 @@ from webchat.programs.untouched import entries, head, state_of
 TRANSCRIPT, METADATA = "transcript.jsonl", "metadata.json"
 LARGEST_METADATA = 2**20
 """The most bytes of metadata that are read."""
-BACKUP_SERVED = "The last state of this conversation could not be read. This is the one before it."
+BACKUP_SERVED = "This conversation's file could not be read. You see its backup."
 _ID = re.compile(r"[A-Za-z0-9_-]{1,200}", re.ASCII)
 _REMINDER = re.compile(r"\s*<system-reminder\b", re.IGNORECASE)
 

@@ -16,7 +16,7 @@ from webchat.storage.protocols.documents import RATES
 
 What = Literal["messages", "imports"]
 MINUTE = 60.0
-NOT_COUNTED = "What you have sent could not be counted"
+NOT_COUNTED = "Your messages could not be counted"
 Times = dict[str, dict[str, list[float]]]
 """By person ("" without sign-in) and kind: the times of what they sent in the last minute, in seconds since 1970."""
 

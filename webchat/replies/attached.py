@@ -123,7 +123,7 @@ class AttachedBackend:
         offered = next((select.options for select in selects if select.id == select_id), ())
         able = abilities.controlled(self.backend)
         if able is None or value not in dict(offered):
-            raise InvalidInput("This is not offered here now. The choices are known once the agent works.")
+            raise InvalidInput("This is not offered here now. The choices are known once the agent is running.")
         with backend_errors():
             able.set_control(session_id, select_id, value)
 
@@ -218,7 +218,7 @@ class AttachedBackend:
             with backend_errors():
                 reason = able.check() if able else None
         except Exception:
-            log.warning("the backend could not say how it is", exc_info=True)
+            log.warning("the backend's check failed", exc_info=True)
             return "The model's check failed."
         return str(reason) if reason else None
 

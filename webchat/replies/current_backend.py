@@ -68,7 +68,7 @@ class CurrentBackend:
         try:
             self.attached.end(session_id)
         except WebChatError:
-            log.warning("the backend did not let go of session %s", session_id, exc_info=True)
+            log.warning("the backend failed to end session %s", session_id, exc_info=True)
 
     def label_of(self, session: WebChatSession) -> str:
         """Which model answers this session, for people."""

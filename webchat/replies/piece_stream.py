@@ -73,4 +73,4 @@ def quietly(call: Callable[[], object] | None) -> None:
     try:
         call()
     except Exception:
-        log.warning("the backend failed while its answer was ended", exc_info=True)
+        log.warning("the backend failed while its answer was being closed", exc_info=True)

@@ -20,7 +20,7 @@ class Questions:
 
     def waiting(self, session_ids: Collection[str]) -> frozenset[str]:
         """Those of these sessions that have an open question. Raises StorageError."""
-        with storing("The questions that are open could not be read"):
+        with storing("The open questions could not be read"):
             in_flight = {*self._storage.replies.sessions()}
             return frozenset(key for key in session_ids if key in in_flight and self._supervisor.is_asking(key))
 
@@ -33,7 +33,7 @@ class Questions:
         last = self._supervisor.read(session_id).last
         asked = _asked(last, permission_id)
         if option_id not in [option.id for option in asked.options]:
-            raise InvalidInput("That is not one of the answers to this question.")
+            raise InvalidInput("This question does not have that answer.")
         request = {"permission": permission_id, "option": option_id, "by": by, "request": new_message_id()}
         with storing("Your answer could not be saved"):
             self._storage.replies.request(session_id, request)

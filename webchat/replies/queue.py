@@ -59,7 +59,7 @@ class MessageQueue:
 
     def version(self, session_id: str) -> object:
         """Differs from an earlier one if the queue has changed, in any process; None if it is empty."""
-        with storing("The waiting messages could not be read"):
+        with storing("The queue could not be read"):
             return self._storage.queue.version(session_id)
 
     def is_held(self, session_id: str) -> bool:
@@ -227,7 +227,7 @@ class MessageQueue:
             try:
                 self.send_next(session_id)
             except (WebChatError, OSError):
-                log.warning("what waits in session %s could not be sent", session_id, exc_info=True)
+                log.warning("the queue of session %s could not be sent", session_id, exc_info=True)
 
     def send_left(self) -> None:
         """Send messages whose process has died, or for which no slot was free. Raises the first failure."""
@@ -268,7 +268,7 @@ class MessageQueue:
     # Internals
 
     def _items(self, session_id: str) -> tuple[QueuedMessage, ...]:
-        with storing("The waiting messages could not be read"):
+        with storing("The queue could not be read"):
             return self._storage.queue.items(session_id)
 
     def _add(

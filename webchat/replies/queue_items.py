@@ -24,4 +24,4 @@ def require_place(items: Collection[QueuedMessage], back: Collection[str]) -> No
     if sum(not known.returned for known in items) >= MOST:
         raise LimitReached(MOST, "Wait until one is sent, or take one back", "messages waiting")
     if sum(not (known.returned and known.key in back) for known in items) >= MOST_QUEUED:
-        raise LimitReached(MOST_QUEUED, "Send what is in the message field first", "messages waiting or taken back")
+        raise LimitReached(MOST_QUEUED, "Send the text in the message field first", "messages waiting or taken back")

@@ -200,7 +200,7 @@ class ReplyRecorder:
             silent = now - self._heard_at
             if silent >= self._times.silence and now - self._silence_said_at >= self._times.silence_step:
                 self._silence_said_at = now
-                what = f"{self._doing['s']} ·" if self._doing else "No word from the model for"
+                what = f"{self._doing['s']} ·" if self._doing else "No output from the model for"
                 self._unwritten.append({"s": f"{what} {silent:.0f} s", "p": self._doing.get("p")})
 
     def flush_if_due(self) -> None:

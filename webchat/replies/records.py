@@ -8,7 +8,7 @@ from typing import Any, get_args
 from webchat.backends import Event, Piece
 from webchat.chat.parts import Placed, Usage
 
-STOPPING: Mapping[str, Any] = {"s": "Stopping at the model's next word", "p": None}
+STOPPING: Mapping[str, Any] = {"s": "Stopping at the model's next token", "p": None}
 """The status if a backend does not stop at once."""
 MOST_TOKENS = 2**40
 _PLACED = get_args(Placed)

@@ -202,7 +202,7 @@ class ConversationRules:
             question, _ = _last_question(turn.conversation, message_id)
             broken = turn.conversation.messages[-1]
             if broken.status not in ("stopped", "interrupted") or not broken.content.strip():
-                raise InvalidInput("Only an answer that broke off can be continued.")
+                raise InvalidInput("Only an incomplete answer can be continued.")
             on = replace(question, content=GO_ON, files=(), pictures=())
             with self._allowance.message(session.owner, 0):
                 begun = self._store.note_message(session, question.heading)

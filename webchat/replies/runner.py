@@ -86,7 +86,9 @@ class ReplyRunner:
 
     def lose(self) -> None:
         """Like `withdraw`, because another server has taken over the session; that keeps what was written so far."""
-        log.warning("the reply in session %s is given up: this server was away for too long", short_id(self.session_id))
+        log.warning(
+            "dropping the reply in session %s: this server was unresponsive for too long", short_id(self.session_id)
+        )
         self.withdraw("interrupted")
 
     def stop(self, status: str = "stopped") -> None:
@@ -148,7 +150,7 @@ class ReplyRunner:
             finally:
                 self._report()
         except Exception:
-            log.exception("the end of the reply in session %s could not be noted", self.session_id)
+            log.exception("the end of the reply in session %s could not be recorded", self.session_id)
         finally:
             self.recorder.leave()
             self._events.let_go(self)
@@ -239,7 +241,7 @@ class ReplyRunner:
         try:
             self._ask.answer(permission_id, option_id)
         except Exception:
-            log.warning("an answer could not be handed on in session %s", short_id(self.session_id), exc_info=True)
+            log.warning("the queue of session %s could not be continued", short_id(self.session_id), exc_info=True)
             self.error = BackendUnavailable(NOT_HANDED_ON)
             self.stop("failed")
         self._events.asked()
@@ -263,7 +265,7 @@ class ReplyRunner:
         took = self._meter.working_seconds(is_asking=self.recorder.is_asking)
         if not self._answered.is_set():  # afterwards nobody would write the note
             if 0 < longest < took and not self._stream.stopped_as:
-                self.recorder.note(f"Ended after {longest:g} seconds: an answer may take no longer here.")
+                self.recorder.note(f"Stopped after {longest:g} seconds, the time limit for an answer.")
                 self.stop()
             self.recorder.say_what_is_waited_for(is_stopping=self._stream.stopped_as is not None)
         self.recorder.flush()
@@ -291,7 +293,7 @@ def first_choice(requests: Sequence[Mapping[str, Any]], permission_id: str) -> M
 
 
 def _unsaved(error: Exception) -> WebChatError:
-    kept = "What came is kept as long as the server runs, and saved with your next message"
+    kept = "The text so far is kept while the server runs, and saved with your next message"
     return (
         StorageError("The answer could not be saved", error, kept) if isinstance(error, OSError) else unforeseen(error)
     )

@@ -35,8 +35,8 @@ from webchat.replies.write_pace import ReplyTimes
 from webchat.storage.protocols import Release, Storage
 from webchat.storage.wakeups import POLL_INTERVAL
 
-NEWER = "This conversation was written by a later version of the chat. It can be read here, and not changed."
-TOO_MANY = "Too many of your messages are being answered right now. Wait for one, then send again."
+NEWER = "This conversation was written by a later version of the chat. You can read it here, but not change it."
+TOO_MANY = "Too many of your messages are being answered right now. Wait for one to finish, then send again."
 AT_ONCE, TURNSTILE_PATIENCE = 2, 1.0
 """Messages that may be saved and started in parallel: one computes while the other waits for the disk. If fifty ran in
 parallel, all would get their first text as late as the last. And seconds without a start after which the others no
@@ -160,7 +160,7 @@ class ReplySupervisor:
         """Raises StorageError if less than `free_disk` is free: an answer could not be saved."""
         free = self._storage.free()
         if free is not None and free < self._limits.free_disk:
-            raise StorageError("Nothing new can be saved", OSError(errno.ENOSPC, "as good as full"))
+            raise StorageError("Nothing more can be saved", OSError(errno.ENOSPC, "almost full"))
 
     def require_open(self) -> None:
         """Raises Closing if the server is shutting down."""

@@ -65,6 +65,6 @@ class Tending:
         except LeaseLost:
             run.lose()
         except OSError:
-            log.debug("an answer could not be written down", exc_info=True)  # its own thread finds that, too
+            log.debug("an answer could not be written to its log", exc_info=True)  # its own thread finds that, too
         except Exception:  # must not keep the other answers from being written
-            log.exception("the reply in session %s could not be looked after", session_id)
+            log.exception("the reply in session %s could not be checked", session_id)

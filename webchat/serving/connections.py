@@ -213,7 +213,7 @@ class Server(TcpWSGIServer):
     def _pause(self, error: OSError) -> None:
         now = time.monotonic()
         if not self._failed_at or now - self._failed_at > SHORTAGE_OVER:
-            log.warning("no connection can be accepted: %s; tried again each second", error.strerror)
+            log.warning("no connection can be accepted: %s; retrying every second", error.strerror)
         self._failed_at, self._accepts_from = now, now + ACCEPT_PAUSE
 
     def close(self) -> None:
@@ -237,7 +237,7 @@ class Server(TcpWSGIServer):
         connections: list[Connection] = [*self.active_channels.values()]  # type: ignore[attr-defined]  # a dict
         for connection in connections:
             if connection.holds_up(now):
-                log.info("a connection from %s is let go: it is too slow", connection.addr[0])
+                log.info("dropping a connection from %s: it is too slow", connection.addr[0])
                 connection.let_go()
         self._make_room([connection for connection in connections if connection.connected])
 

@@ -36,7 +36,7 @@ class Health:
 
     def reasons(self) -> Mapping[str, str | None]:
         """By name ("server", "store", "backend"): what is wrong, or None; within `patience` seconds."""
-        closing = "The server is about to end." if self._manager.is_closing else None
+        closing = "The server is shutting down." if self._manager.is_closing else None
         for check in self._checks.values():
             check.begin()
         end = monotonic() + self._patience
@@ -70,7 +70,7 @@ class _Check:
         in_time = self._idle.wait(max(0.0, patience))
         answered_at, reason = self._last
         late = not in_time and self._clock() - answered_at > STALE
-        return "It has not answered in time." if late else reason
+        return "It did not respond in time." if late else reason
 
     def _ask(self) -> None:
         try:
@@ -86,10 +86,10 @@ def _why_no_writing(manager: WebChatSessionManager) -> str | None:
     try:
         manager.probe()
     except StorageError:
-        return "Too little of the disk is free."
+        return "Too little disk space is free."
     except StorageAway as error:
         return f"It cannot be used now: {error}."
     except OSError as error:
-        why = os.strerror(error.errno) if error.errno else "it does not answer as it should"
-        return f"The disk takes no writes: {why}."
+        why = os.strerror(error.errno) if error.errno else "it sent an invalid response"
+        return f"The disk cannot be written: {why}."
     return None

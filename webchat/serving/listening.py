@@ -40,7 +40,7 @@ def _listen_on(host: str, port: int, tries: int) -> socket.socket:
         except OSError as error:
             listening.close()
             if error.errno != errno.EADDRINUSE:
-                why = f"{host} cannot be listened on: {error.strerror}. Choose another address with --host or --port."
+                why = f"Cannot listen on {host}: {error.strerror}. Choose another address with --host or --port."
                 raise InvalidInput(why) from error
             continue
         return listening
@@ -58,14 +58,14 @@ def _listen_at(path: Path) -> socket.socket:
         ):  # otherwise, of two servers that start together, one could remove the other's socket
             problem = why_not(path)
             if problem:
-                raise InvalidInput(f"{path} cannot be listened on: {problem}. Choose another path with --host.")
+                raise InvalidInput(f"Cannot listen on {path}: {problem}. Choose another path with --host.")
             with suppress(FileNotFoundError):
                 path.unlink()
             _bind(listening, path)
     except OSError as error:
         listening.close()
         raise InvalidInput(
-            f"{path} cannot be listened on: {error.strerror or error}. Choose another path with --host."
+            f"Cannot listen on {path}: {error.strerror or error}. Choose another path with --host."
         ) from error
     except InvalidInput:
         listening.close()
@@ -87,10 +87,10 @@ def why_not(path: Path) -> str:
     """Why a Unix socket cannot be opened there; "" if it can."""
     try:
         if not stat.S_ISSOCK(path.lstat().st_mode):
-            return "something that is no socket lies there"
+            return "it exists and is not a socket"
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
             probe.connect(str(path))
-        return "another server listens there"
+        return "another server is listening there"
     except FileNotFoundError:
         return "" if path.parent.is_dir() else f"there is no folder {path.parent}"
     except ConnectionRefusedError:  # its server is gone

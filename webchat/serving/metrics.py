@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from webchat.observer import ReplyReport
     from webchat.serving.request_log import RequestReport
 
-NOT_INSTALLED = "WEBCHAT_METRICS needs a library that is not here. Run: pip install 'webchat[metrics]'"
+NOT_INSTALLED = "WEBCHAT_METRICS needs a library that is not installed. Run: pip install 'webchat[metrics]'"
 FIRST_PIECE = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
 REPLY = (0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
 WRITE = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5)
@@ -43,7 +43,7 @@ class Metrics:
         self._in_flight = gauge("webchat_replies_in_flight", "Replies that have not ended.")
         self._waiting = gauge("webchat_replies_waiting", "Of these, those without a first piece.")
         self._streams = gauge("webchat_streams_open", "Pages' event streams, and scripts that wait for a reply.")
-        self._errors = counter("webchat_errors", "Errors that people were told of.", ["where", "kind"])
+        self._errors = counter("webchat_errors", "Errors shown to people.", ["where", "kind"])
         self._writes = histogram("webchat_store_write_seconds", "Writes to the disk.", ["how"], buckets=WRITE)
         self._requests = counter("webchat_requests", "Requests answered.", ["route", "status"])
 

@@ -31,7 +31,7 @@ OPEN_FILES = 16_384
 MOST_HELD = 250
 """Threads for scripts that wait for an answer; open pages hold none."""
 TOO_FEW_FILES = (
-    "with the system's limit of %d open files at most %d pages are kept up to date at once, and others ask every 5 s; "
+    "the system's limit of %d open files allows live updates for %d pages only, others poll every 5 s; "
     "raise it with ulimit -n or systemd's LimitNOFILE"
 )
 LARGEST_BODY = 1024 * 1024 * 1024 + 16 * 1024 * 1024
@@ -88,7 +88,7 @@ class _Shutdown:
 
     def _close(self) -> None:
         if self._manager.answers_in_flight and self._grace:
-            log.warning("ending in %g seconds, or when all answers have; once more ends at once", self._grace)
+            log.warning("ending in %g seconds, or when all answers have ended; repeat to end at once", self._grace)
         self._manager.close(self._grace)
         self._server.wait_for_tasks(LAST_NEWS)  # each open page gets a thread, so that its stream can end
         time.sleep(FLUSH_TIME)

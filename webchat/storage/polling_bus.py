@@ -116,7 +116,7 @@ class PollingBus:
             try:
                 self._tell(readers, seen)
             except Exception:  # each reader gets the error itself
-                log.debug("a change could not be looked for", exc_info=True)
+                log.debug("a check for changes failed", exc_info=True)
                 self._wakeups.poke_all(urgent=False)
         self._wakeups.poke_all()
 

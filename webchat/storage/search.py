@@ -101,7 +101,7 @@ class SearchIndex:
             threads.start(self._keep_up, "search")
             self._running = True
         except NoThreads:
-            log.warning("the search index cannot be brought up to date: there is no thread left")
+            log.warning("the search index cannot be updated: no thread is free")
 
     def _keep_up(self) -> None:
         while True:
@@ -112,7 +112,7 @@ class SearchIndex:
             try:
                 self.update()
             except Exception:  # the next search retries
-                log.warning("the search index could not be brought up to date", exc_info=True)
+                log.warning("the search index could not be updated", exc_info=True)
             self._looked = time.monotonic()
             self._fresh.set()
 

@@ -80,7 +80,7 @@ class SearchFile:
                     raise LookedAtPart from error
                 raise
             except sqlite3.DatabaseError:
-                log.warning("the search index is damaged and is made anew", exc_info=True)
+                log.warning("the search index is damaged and will be rebuilt", exc_info=True)
                 self.throw_away()
                 raise
             finally:
@@ -119,7 +119,7 @@ class SearchFile:
             except sqlite3.OperationalError:  # busy, or a disk error: the file is not damaged
                 raise
             except sqlite3.DatabaseError:
-                log.warning("the search index is damaged and is made anew", exc_info=True)
+                log.warning("the search index is damaged and will be rebuilt", exc_info=True)
                 self.throw_away()
                 raise
 
@@ -141,7 +141,7 @@ class SearchFile:
             self._is_in_file = False
             return self._connected(":memory:")
         except sqlite3.DatabaseError:
-            log.warning("the search index is damaged and is made anew", exc_info=True)
+            log.warning("the search index is damaged and will be rebuilt", exc_info=True)
             self.throw_away()
             return self._connected(str(self.path))
 

@@ -14,7 +14,7 @@ from webchat.chat.session import Row, WebChatSession
 from webchat.chat.times import seconds_of
 from webchat.errors import InvalidInput
 
-NEWER = "The list of sessions was written by a later version of the chat. It can be read here, and not changed."
+NEWER = "The list of sessions was written by a later version of the chat. You can read it here, but not change it."
 Rows = Mapping[str, Row]
 
 

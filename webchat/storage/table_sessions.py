@@ -118,9 +118,9 @@ class TableSessions:
         if registry.newer:
             return NEWER
         if registry.damaged:
-            return "Some of the list of sessions could not be read. It is kept aside before a change."
+            return "Part of the list of sessions could not be read. A copy will be made before it is changed."
         if self._table.kept_aside:
-            return f"Some of the list of sessions could not be read; a copy of it is in {self._table.kept_aside}."
+            return f"Part of the list of sessions could not be read; a copy of it is in {self._table.kept_aside}."
         return None
 
     @property

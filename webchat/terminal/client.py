@@ -19,7 +19,7 @@ from webchat.errors import SessionNotFound, WebChatError
 Fields = dict[str, Any]
 """A JSON object of a route."""
 JSON = {"Accept": "application/json"}
-SIGN_IN = "This chat asks for a token: set WEBCHAT_TOKEN to it."
+SIGN_IN = "This chat requires a token: set it in WEBCHAT_TOKEN."
 _NUMBER = re.compile(r"^\[Errno -?\d+\] ")
 
 
@@ -39,7 +39,7 @@ class SeveralSessions(WebChatError):
     """A short id is that of several sessions."""
 
     def __init__(self, given: str, found: Sequence[str]) -> None:
-        super().__init__(f"Several sessions begin with {given!r}: {', '.join(found[:5])}. Give more of the id.")
+        super().__init__(f"Several sessions begin with {given!r}: {', '.join(found[:5])}. Enter more of the id.")
 
 
 class ChatClient:
@@ -147,7 +147,7 @@ class ChatClient:
         return self._named or str(self._client.base_url.copy_with(userinfo=b"")).rstrip("/")
 
     def _no_chat(self, response: httpx.Response) -> str:
-        return f"There is no webchat at {self._place}: it answers with {response.status_code}."
+        return f"There is no webchat at {self._place}: the response has status {response.status_code}."
 
 
 def _encodable(fields: Mapping[str, Any]) -> Fields:
@@ -163,4 +163,4 @@ def _told(response: httpx.Response) -> str:
     try:
         return str(json.loads(response.text)["error"])
     except (ValueError, KeyError, TypeError):
-        return response.text.strip() or f"The chat answers with {response.status_code}."
+        return response.text.strip() or f"The chat responded with status {response.status_code}."

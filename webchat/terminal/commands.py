@@ -18,19 +18,19 @@ if TYPE_CHECKING:
 COMMANDS = {
     "/sessions": "the newest sessions, or those with these words",
     "/resume": "open a session: its id, its number in the list, or pick one",
-    "/new": "begin a session with the next message",
+    "/new": "start a session with the next message",
     "/rename": "give the session this title",
     "/delete": "move the session to the trash",
     "/history": "all messages of the session",
-    "/file": "a file that goes with the next message",
+    "/file": "attach a file to the next message",
     "/stop": "stop the answer, as Ctrl+C does",
     "/retry": "another version of the last answer",
-    "/continue": "go on with an answer that was stopped",
-    "/edit": "your last message anew, with this text",
-    "/branches": "where there are several versions",
+    "/continue": "continue a stopped answer",
+    "/edit": "replace your last message with this text",
+    "/branches": "list messages with several versions",
     "/branch": "show a version: the number of the place, and that of the version",
     "/fork": "a new session with a copy of this one",
-    "/help": "these lines; a message that begins with a slash is written with two",
+    "/help": "show this list; start a message that begins with a slash with two",
     "/quit": "leave, as Ctrl+D does",
 }
 LISTED = 15
@@ -50,7 +50,7 @@ class Commands:
         """Run a line. Raises EOFError to quit, InvalidInput for an unknown command, and what the chat raises."""
         name, _, rest = line.partition(" ")
         if name not in COMMANDS:
-            raise InvalidInput(f"{name} is no command: /help lists them.")
+            raise InvalidInput(f"{name} is not a command: /help lists them.")
         command: Callable[[str], None] = getattr(self, f"_{name[1:]}")
         command(rest.strip())
 
@@ -99,7 +99,7 @@ class Commands:
             except OSError as error:
                 raise InvalidInput(f"{path} cannot be read: {error.strerror}.") from error
         for name, content in self._here.files:
-            self._here.say(f"{name}, {len(content):,} bytes, goes with the next message.")
+            self._here.say(f"{name}, {len(content):,} bytes, will be sent with the next message.")
 
     def _stop(self, _: str) -> None:
         if not self._here.interrupt():
@@ -123,7 +123,7 @@ class Commands:
             told = f"{number:3}  version {this} of {len(message['siblings'])}: {message['content'][:SHORT]}"
             self._here.say(" ".join(told.split("\n")))
         if not places:
-            self._here.say("There is one version of everything.")
+            self._here.say("Every message has only one version.")
 
     def _branch(self, given: str) -> None:
         messages = self._here.paper.messages
@@ -134,7 +134,7 @@ class Commands:
         except ValueError:
             chosen = None
         if chosen is None:
-            raise InvalidInput("Two numbers say which: /branches lists them.")
+            raise InvalidInput("Give two numbers: /branches lists them.")
         self._chat.post(self._path("messages", chosen, "select"))
 
     def _fork(self, _: str) -> None:
@@ -160,7 +160,7 @@ class Commands:
     def _path(self, *more: str) -> str:
         """Raises InvalidInput if there is no session yet."""
         if self._here.session_id is None:
-            raise InvalidInput("There is no session yet: it begins with your first message.")
+            raise InvalidInput("There is no session yet: it starts with your first message.")
         return self._here.path(*more)
 
 

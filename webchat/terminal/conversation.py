@@ -136,7 +136,7 @@ class TerminalChat:
                             self.open(fields["session_id"])
                         accepted.set()
             except WebChatError as error:
-                self.say(f"{error} The key ↑ brings back what you wrote.")
+                self.say(f"{error} Press ↑ to get your text back.")
             finally:
                 accepted.set()
 
@@ -155,7 +155,7 @@ class TerminalChat:
         elif name == "away" and not self._is_away:
             self.say(f"{fields['error']} Trying again.")
         elif name == "gone":
-            self.say("This session was deleted. What you write next begins a new one.")
+            self.say("This session was deleted. Your next message starts a new one.")
             self.open(None)
         self._is_away = name == "away"
         paper.take(name, fields)

@@ -71,7 +71,7 @@ class Paper:
                 break
             common += 1
         if common < len(self.messages):
-            self._screen.line("— another version from here on —", ASIDE)
+            self._screen.line("— another version from here —", ASIDE)
             for left in self._articles.keys() - {message["id"] for message in messages[:common]}:
                 del self._articles[left]  # a version that is chosen again is printed again
         first = common if self.messages else max(0, len(messages) - SHOWN)

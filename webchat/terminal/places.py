@@ -38,7 +38,7 @@ def chat_at(url: str, token: str) -> Iterator[ChatClient]:
     base = urlunsplit((parts.scheme, parts.netloc, parts.path, "", ""))
     transport = httpx.HTTPTransport(uds=str(path)) if path else None
     if not token.isprintable():
-        raise InvalidInput("A token is one line of printable characters.")
+        raise InvalidInput("A token must be one line of printable characters.")
     headers = {b"Authorization": f"Bearer {token}".encode()} if token else {}
     is_near = is_loopback(parts.hostname or "")  # so that no proxy is used for it
     with httpx.Client(
@@ -86,7 +86,7 @@ def _parts(url: str) -> SplitResult:
     except ValueError:  # a port that is no number, or half of an IPv6 address
         is_address = False
     if not is_address:
-        raise InvalidInput("The address of a chat begins with http:// or https://, or is unix:PATH.")
+        raise InvalidInput("The address of a chat must begin with http:// or https://, or be unix:PATH.")
     return parts
 
 

@@ -52,7 +52,7 @@ def _file(sessions: Sequence[WebChatSession], name: str, plain: str, note: NoteL
     """A download with that name; `plain` is its name in ASCII."""
     kind = request.args.get("format", "jsonl")
     if kind not in EXPORT_FORMATS:
-        raise InvalidInput(f"format is one of {', '.join(EXPORT_FORMATS)}.")
+        raise InvalidInput(f"format must be one of {', '.join(EXPORT_FORMATS)}.")
     g.place = chat_of().downloads.take(client())
     parts = manager().archive.export_as(kind, sessions, note, chat_of().title)
     first = [*islice(parts, 1)]  # read now, so that an error in it becomes an error page

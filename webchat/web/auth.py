@@ -70,7 +70,7 @@ class Access:
 
     def __post_init__(self) -> None:
         if self.token and self.auth_header:
-            raise InvalidInput("Choose one way in: --token or --auth-header.")
+            raise InvalidInput("Choose one way to sign in: --token or --auth-header.")
         if self.token and (len(self.token) < SHORTEST_TOKEN or not self.token.isascii()):
             raise InvalidInput(f"WEBCHAT_TOKEN needs {SHORTEST_TOKEN} characters at least, all of them ASCII.")
 
@@ -127,10 +127,10 @@ class Access:
 
     def _named_by_proxy(self, request: Request) -> str:
         if not is_among(_peer(request), self.trusted_proxies):
-            raise Forbidden("This chat is reached through its proxy, which signs people in.")
+            raise Forbidden("This chat can only be reached through its proxy, which signs people in.")
         name = _text(request.headers.get(self.auth_header, "")).strip(" \t")
         if not name or len(name) > LONGEST_NAME or not name.isprintable():
-            raise NotSignedIn("The proxy has not said who you are. Sign in there, then come back.")
+            raise NotSignedIn("The proxy has not passed on who you are. Sign in there, then come back.")
         return name
 
 

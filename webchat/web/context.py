@@ -30,7 +30,7 @@ from webchat.web.running_imports import Imports
 DAYS = ("Older", "Previous 7 days", "Yesterday", "Today")
 """The headings of the list."""
 TIMEZONE_COOKIE = "webchat-timezone"
-TOO_MANY = "Too many of your requests wait for answers right now. Wait for one, then try again."
+TOO_MANY = "Too many of your requests are waiting for answers right now. Wait for one to finish, then try again."
 
 
 PACKAGE = Path(__file__).parent.parent
@@ -44,7 +44,7 @@ def resources(name: str) -> Path:
 
 MOST_DOWNLOADS, DOWNLOADS_PER_CLIENT = 12, 4
 """Exports sent in parallel, in total and to each client: each holds a thread until its client has read it."""
-TOO_MANY_DOWNLOADS = "Too many of your exports are being sent right now. Wait for one, then try again."
+TOO_MANY_DOWNLOADS = "Too many of your exports are running right now. Wait for one to finish, then try again."
 
 
 @dataclass

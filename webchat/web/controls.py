@@ -15,7 +15,7 @@ from webchat.web.faces import answer_without_htmx, json_answer
 from webchat.web.htmx import fragments, partial
 from webchat.web.inputs import request_fields
 
-NOTHING = "Choose one of the values that are offered here. The choices are known once the agent works."
+NOTHING = "Choose one of the values offered here. They are known once the agent is running."
 
 
 def register(blueprint: Blueprint) -> None:

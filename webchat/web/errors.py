@@ -90,11 +90,11 @@ RETRY_AFTER = {TooBusy: 5, NoThreads: 5, Closing: 10}
 NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE)
 TEXTS = {
     404: "There is nothing at this address.",
-    405: "This address does not take that kind of request.",
-    415: "This kind of content is not understood here.",
+    405: "This address does not accept that kind of request.",
+    415: "This type of content is not supported.",
     429: "Too many requests. Wait a moment, then try again.",
 }
-GONE = "This temporary chat has ended. What you write next goes to another temporary chat."
+GONE = "This temporary chat has ended. Your next message starts another temporary chat."
 REFUSED_BY_HOST = {400, 401, 403, 429, 503}
 """Statuses with which a host application may refuse our forms, for example because a sign-in or a token has expired."""
 
@@ -138,13 +138,13 @@ def _told(error: Exception) -> tuple[str, int, list[tuple[str, str]]]:
         # Werkzeug's own texts are for developers; ours are in the table or in the exception.
         own = error.description if error.description != type(error).description else None
         own_headers = error.get_headers() if code in (405, 429) else []
-        text = _too_large() if code == 413 else TEXTS.get(code) or own or "This request cannot be used."
+        text = _too_large() if code == 413 else TEXTS.get(code) or own or "This request is not valid."
         return text, code, [h for h in own_headers if h[0] in ("Allow", "Retry-After")]
     return str(unforeseen(error)), 500, []
 
 
 def _too_large() -> str:
-    return f"This is too large. A request may have {(request.max_content_length or 0) / MIB:g} MiB at most."
+    return f"This is too large. A request may be {(request.max_content_length or 0) / MIB:g} MiB at most."
 
 
 def _page(error: Exception, text: str, status: int, face: Face) -> str:

@@ -38,7 +38,7 @@ def submitted(fields: Fields) -> dict[str, str]:
     given = {name: text for name in CHOICES if (text := fields.optional(name))}
     for name, text in given.items():
         if text not in CHOICES[name]:
-            raise InvalidInput(f"{name} is one of: {', '.join(CHOICES[name])}.")
+            raise InvalidInput(f"{name} must be one of: {', '.join(CHOICES[name])}.")
     return given
 
 

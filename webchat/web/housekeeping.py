@@ -95,7 +95,7 @@ def _actions(session: WebChatSession) -> dict[str, Any]:
     pin = ("unpin", "Unpin") if session.pinned else ("pin", "Pin")
     if session.temporary:
         return {"item": session, "actions": (("keep", "Keep this chat"), ("delete", "Delete for good"))}
-    archive = ("unarchive", "Take from the archive") if session.archived else ("archive", "Archive")
+    archive = ("unarchive", "Unarchive") if session.archived else ("archive", "Archive")
     return {"item": session, "actions": (pin, archive, ("delete", "Delete"))}
 
 

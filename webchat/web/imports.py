@@ -56,7 +56,7 @@ def bring_in() -> Response | str:
 
 def _bring_in(watch: Watch) -> Report:
     request.max_content_length = LARGEST_IMPORT
-    with storing("The upload could not be kept"):  # spooled to a temporary file
+    with storing("The upload could not be saved"):  # spooled to a temporary file
         files = [(file.filename, file.stream) for file in request.files.getlist("file") if file.filename]
     if not files and request.mimetype != "multipart/form-data" and request.content_length:
         files = [("", request.stream)]
@@ -71,7 +71,7 @@ def _taken_in(files: Sequence[tuple[str, IO[bytes]]], watch: Watch) -> Report:
     report, together, only_pictures = Report(), Together([file for _, file in files]), 0
     mover = Mover(manager(), chat_of().memory, owner(), may_work_in)
     for name, file in files:
-        with storing("The import could not go on"):
+        with storing("The import could not continue"):
             of_file = mover.bring_in(file, watch, together)
         report.add(of_file, name if len(files) > 1 else "")
         only_pictures += of_file.is_only_pictures

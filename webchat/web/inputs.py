@@ -37,11 +37,11 @@ class Fields:
         if value is None:
             return None
         if not isinstance(value, str):
-            raise InvalidInput(f"{name} must be a text.")
+            raise InvalidInput(f"{name} must be a string.")
         if "\0" in value:
-            raise InvalidInput(f"{name} has a NUL character.")
+            raise InvalidInput(f"{name} contains a NUL character.")
         if any("\ud800" <= char <= "\udfff" for char in value):
-            raise InvalidInput(f"{name} has half a character, which UTF-8 cannot hold.")
+            raise InvalidInput(f"{name} contains half a character, which UTF-8 cannot represent.")
         return value if value.strip() else None
 
     def key(self) -> str | None:
@@ -68,7 +68,7 @@ class Fields:
         many = self._values.getlist(name) if isinstance(self._values, MultiDict) else self._values.get(name)
         values = many if isinstance(many, list) else [] if many is None else [many]
         if not all(isinstance(value, str) for value in values):
-            raise InvalidInput(f"{name} must be a list of texts.")
+            raise InvalidInput(f"{name} must be a list of strings.")
         return [value for value in dict.fromkeys(values) if value]
 
     def files(self) -> list[tuple[str, str | bytes]]:

@@ -10,7 +10,7 @@ from webchat.web.inputs import request_fields
 
 _YES, _NO = ("1", "on", "true", "yes"), ("", "0", "off", "false", "no")
 MOST_LOOKED_AT, MOST_KNOWN = 50, 12
-NOT_YOURS = "Folders cannot be chosen here: several people use this chat, and its server names none for them."
+NOT_YOURS = "Folders cannot be chosen here: several people share this chat, and its server allows no folders."
 
 
 def agent() -> dict[str, str] | None:
@@ -32,7 +32,7 @@ def folder() -> str | None:
         raise InvalidInput(NOT_YOURS)
     found = _resolved(given)
     if not may_work_in(found):
-        raise InvalidInput(f"New sessions work below {' or '.join(chat.folders)}. Choose a folder there.")
+        raise InvalidInput(f"New sessions must work below {' or '.join(chat.folders)}. Choose a folder there.")
     return found
 
 
@@ -40,7 +40,7 @@ def temporary() -> bool:
     """Whether the session is temporary. Raises InvalidInput if the field is neither yes nor no."""
     given = (request_fields().setting("temporary") or "").lower()
     if given not in _NO and given not in _YES:
-        raise InvalidInput("temporary is 1, or is left out.")
+        raise InvalidInput("temporary must be 1, or be left out.")
     return given in _YES
 
 

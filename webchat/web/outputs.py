@@ -32,7 +32,7 @@ def part_output(session_id: str, message_id: str, number: int, place: int) -> Re
     if isinstance(block, Picture):
         data = picture(block)
         if data is None:
-            raise NotFound("This is not the picture that it is said to be.")
+            raise NotFound("This is not a picture of the declared type.")
         return Response(data, mimetype=block.media_type)
     return _text(block.new if isinstance(block, Diff) else block.text)
 

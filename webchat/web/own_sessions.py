@@ -53,4 +53,4 @@ def _fields(own: OwnSession) -> dict[str, object]:
 
 def _require_one_person() -> None:
     if not chat_of().is_one_persons:
-        raise Forbidden("The agents' own sessions are for the one person who runs a chat, and this one is shared.")
+        raise Forbidden("The agents' own sessions are not offered, because several people share this chat.")

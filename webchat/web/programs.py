@@ -20,6 +20,6 @@ def copy(session_id: str) -> AnyResponse:
     """A new session with a copy of all shown messages of another one, which may be another program's."""
     last = manager().conversation(session_id, owner()).last
     if last is None:
-        raise InvalidInput("Nothing has been said in this session yet.")
+        raise InvalidInput("There are no messages in this session yet.")
     made = manager().fork(session_id, last.id, owner(), key=request_fields().key())
     return chat_answer(made, note="Copied into a new session")

@@ -32,7 +32,7 @@ def post_or_wait(session_id: str, message: str, files: Files = ()) -> Posted:
     fields = request_fields()
     key, seen, queue = fields.key(), fields.optional("seen"), fields.optional("queue")
     if queue not in (None, "on"):
-        raise InvalidInput("queue is on, or is left out.")
+        raise InvalidInput("queue must be on, or be left out.")
     if not queue:
         return manager().post_message(session_id, message, owner(), key=key, seen=seen, files=files, client=client())
     back, send = fields.several("back"), manager().queue.send

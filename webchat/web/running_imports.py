@@ -11,7 +11,7 @@ from webchat.limits import Places
 BOUNDS = Bounds(seconds=1800.0)
 MOST_IMPORTS, IMPORTS_PER_CLIENT = 12, 4
 """Imports that run in parallel, in total and for each client: each holds a thread until it ends."""
-TOO_MANY_IMPORTS = "Too many of your imports are running right now. Wait for one, then try again."
+TOO_MANY_IMPORTS = "Too many of your imports are running right now. Wait for one to finish, then try again."
 REMEMBERED = 20
 """Imports remembered for one person."""
 MOST_PEOPLE = 1000

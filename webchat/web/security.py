@@ -50,7 +50,7 @@ def is_same_site(request: Request) -> bool:
 def check_same_site(request: Request) -> None:
     """Refuse cross-site requests that write. Raises Forbidden."""
     if request.method not in SAFE_METHODS and not is_same_site(request):
-        raise Forbidden("This request comes from another site's page, which may not write here.")
+        raise Forbidden("This request comes from another site's page, and is refused.")
 
 
 def check_host(request: Request, allowed: Collection[str], *, any_address: bool = False) -> None:
@@ -61,7 +61,7 @@ def check_host(request: Request, allowed: Collection[str], *, any_address: bool 
     name, _ = host_and_port(request.host)
     if name not in LOOPBACK_NAMES and name not in allowed and not (any_address and address_in(name)):
         raise MisdirectedRequest(
-            "This address is not known here. Open the one that the terminal shows, or add the name with --allow-host."
+            "This host name is not allowed. Open the address shown in the terminal, or add the name with --allow-host."
         )
 
 

@@ -72,9 +72,9 @@ class ListRequest:
 
     def __post_init__(self) -> None:
         if self.show not in SHELVES:
-            raise InvalidInput(f"show is one of {', '.join(filter(None, SHELVES))}, or is left out.")
+            raise InvalidInput(f"show must be one of {', '.join(filter(None, SHELVES))}, or be left out.")
         if self.by not in ("", "folder"):
-            raise InvalidInput("by is folder, or is left out.")
+            raise InvalidInput("by must be folder, or be left out.")
 
     @property
     def shelf(self) -> Shelf:

@@ -162,5 +162,5 @@ def _known_port(text: str | None) -> int | None:
         return None
     port = next((port for port in nearby.PORTS if str(port) == text), None)
     if port is None:
-        raise InvalidInput("There is no such server to fill in.")
+        raise InvalidInput("There is no such server.")
     return port

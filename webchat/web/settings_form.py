@@ -18,7 +18,7 @@ BACKENDS = {
     "local": "A model on this machine",
     "acp": "An agent (Agent Client Protocol)",
     "openai": "A model server (OpenAI-compatible)",
-    "mock": "Nobody: what you say is repeated",
+    "mock": "Nobody: your messages are repeated",
 }
 TITLES = {
     "auto": "By the model, unless it is an agent",

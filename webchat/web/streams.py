@@ -131,7 +131,7 @@ def memory_json(said: MemoryAnswer, *, connected: bool) -> Response:
 
 
 def _pieces(posted: Posted) -> Iterator[tuple[str, Message]]:
-    """The answer as it comes, until the client disconnects."""
+    """The answer as it arrives, until the client disconnects."""
     gone = has_gone()
     pieces = manager().pieces(posted.session.session_id, posted.reply.id)
     return takewhile(lambda _: not gone(), pieces)
@@ -151,7 +151,7 @@ def _require_text(posted: Posted, message: Message) -> None:
     if error := _error(posted, message):
         raise error
     if message.status not in WHOLE:
-        raise BackendUnavailable("The answer broke off before its first word. Try again.")
+        raise BackendUnavailable("The answer ended before its first word. Try again.")
 
 
 def reply_events(posted: Posted) -> Response:

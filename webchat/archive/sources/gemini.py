@@ -17,8 +17,8 @@ NAME, SPANS_FILE = "Gemini (Takeout, as JSON)", False
 LEAST_TITLES = 3
 """How many titles to compare to learn the word for "Prompted" in the person's language."""
 INSTEAD_OF_THE_PAGE = (
-    "this is the activity as a page, which cannot be read. In Google Takeout choose My Activity, Multiple formats, and "
-    "JSON instead of HTML."
+    "this is the activity as HTML, which cannot be imported. In Google Takeout choose My Activity, Multiple formats, "
+    "and JSON instead of HTML."
 )
 _TITLE_ON_PAGE = re.compile(rb'class="mdl-typography--title">[^<]*(?:Gemini|Bard)')
 _CHAT = re.compile(r"/app/([A-Za-z0-9_-]+)")

@@ -38,7 +38,7 @@ def conversations(file: IO[bytes], bounds: Bounds) -> Iterator[Conversation]:
             rows = database.execute("SELECT name, sql FROM sqlite_master WHERE type = 'table'")
             tables = {name for name, sql in rows if str(sql).upper().startswith("CREATE TABLE")}
             if not any(needed <= tables for needed in _NEEDED):
-                raise Unreadable("it is a database of no program that is known here")
+                raise Unreadable("it is a database of an unknown program")
             if _NEEDED[0] <= tables:
                 yield from _threads(database)
             if _NEEDED[1] <= tables:

@@ -22,12 +22,12 @@ from webchat.backends.pictures import GivenPicture
 from webchat.errors import BackendUnavailable, InvalidInput
 from webchat.fileutil import Folder, MemoryFolder
 
-NOT_ALIVE = "The agent offers no such choice. Send a message first: the choices are known once the agent works."
+NOT_ALIVE = "The agent offers no such choice. Send a message first: the choices are known once the agent is running."
 
 
 CAUTION = (
-    "The agent reads and changes files and runs programs on the chat's own machine. Its own settings decide what it "
-    "asks you about first; some agents ask about nothing."
+    "The agent reads and changes files and runs programs on the server's machine. Its own settings decide what it "
+    "asks you about first; some agents never ask."
 )
 
 
@@ -61,7 +61,7 @@ class AcpBackend:
         except ValueError:
             parsed = []
         if not parsed or not all(parsed):
-            raise InvalidInput("An agent is a command, for example opencode acp.")
+            raise InvalidInput("An agent must be a command, for example opencode acp.")
         environ = dict(os.environ if environ is None else environ)
         self.bounds = bounds = Bounds()
         names = list(zip(names_of(parsed), former_names_of(parsed), strict=True))

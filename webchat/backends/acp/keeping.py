@@ -23,8 +23,8 @@ from webchat.errors import BackendUnavailable, InvalidInput
 MOST_LISTED, MOST_PAGES, MOST_FOLDERS = 200, 50, 20
 LIST_PATIENCE, LOAD_PATIENCE = 15.0, 120.0
 """Seconds that an agent may take to list its sessions, and to load one."""
-GONE = "This session is not there any more, or it is here already. Look at the list again."
-TOO_LONG = "This session is too long to be brought in."
+GONE = "This session no longer exists, or it is already here. Reload the list."
+TOO_LONG = "This session is too long to be opened here."
 T = TypeVar("T")
 
 

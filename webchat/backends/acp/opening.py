@@ -28,8 +28,8 @@ NEW_PATIENCE, LOAD_PATIENCE, CHOICE_PATIENCE = 120.0, 60.0, 15.0
 QUIET, QUIET_UNFINISHED, LONGEST_REPLAY = 0.3, 1.5, 10.0
 """Seconds of silence after which a replay is over: if it contains the end of the conversation, and if not; and the most
 seconds that it may take."""
-NO_FOLDER = "There is no folder {!r} to work in. Start a new session in one that is there."
-NOT_CHOSEN = "The agent's new session did not take “{}” as it was chosen here before."
+NO_FOLDER = "The session's folder {!r} does not exist. Start a new session in one that exists."
+NOT_CHOSEN = "The agent's new session did not accept “{}”, which was chosen here before."
 T = TypeVar("T")
 
 

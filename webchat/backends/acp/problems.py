@@ -12,18 +12,18 @@ from webchat.errors import BackendUnavailable
 AUTH_REQUIRED = -32000
 LOOKED_AT = 10_000
 """Characters of an agent's error text that are read; only the first few are quoted."""
-OTHER_AGENT = "This session was answered by {}, which is not set up here. Fork it to go on with {}."
-NOT_FOUND = "There is no command {} here. Install the agent, or start the chat with another --agent."
+OTHER_AGENT = "This session was answered by {}, which is not set up here. Fork it to continue with {}."
+NOT_FOUND = "The command {} was not found. Install the agent, or start the chat with another --agent."
 NOT_STARTED = "{} could not be started. Run its command in a terminal to see why, then send the message again."
 OTHER_VERSION = "{} speaks another version of the Agent Client Protocol than this chat. Update one of them."
-NO_SESSION = "{} did not begin a session within {:.0f} seconds. Try again, or restart the chat."
-NO_ID = "{} gave the new session no id of its own, so it cannot be used. Update the agent, or choose another."
-NO_ANSWER = "{} does not answer. Try again later."
-TOO_MUCH = "{} sent more at once than any answer has. Try again, or ask for less."
+NO_SESSION = "{} did not start a session within {:.0f} seconds. Try again, or restart the chat."
+NO_ID = "{} gave the new session no unique id, so it cannot be used. Update the agent, or choose another."
+NO_ANSWER = "{} does not respond. Try again later."
+TOO_MUCH = "{} sent more data at once than an answer can have. Try again, or ask for less."
 REFUSED = "The agent refused{}"
 NOTES = {
     "max_tokens": "The answer was cut off: the model's length limit was reached.",
-    "max_turn_requests": "The answer was cut off: the agent may not ask its model any further in one answer.",
+    "max_turn_requests": "The answer was cut off: the agent reached its limit of model requests per answer.",
 }
 """Notes by a prompt's stop reason."""
 _SECRET_NAME = re.compile(r"key|token|secret|passw|credential", re.I)
@@ -60,14 +60,14 @@ def of_error(error: AgentError, name: str, secrets: Sequence[str]) -> BackendUna
     said = quotation(error.said, secrets)
     says = f" It says: {said}" if said else ""
     if error.code == AUTH_REQUIRED:
-        return BackendUnavailable(f"{name} wants a login or a key. Run it once in a terminal and sign in there.{says}")
+        return BackendUnavailable(f"{name} needs a login or a key. Run it once in a terminal and sign in there.{says}")
     return BackendUnavailable(f"{name} failed to answer. Try again.{says}")
 
 
 def of_refusal(text: str, secrets: Sequence[str]) -> BackendUnavailable:
     """The message for a prompt that the agent refused after this text."""
     said = quotation(text, secrets)
-    return BackendUnavailable(REFUSED.format(f": {said}" if said else " to answer this. Ask in another way."))
+    return BackendUnavailable(REFUSED.format(f": {said}" if said else " to answer this. Rephrase your message."))
 
 
 def quotation(said: str, secrets: Sequence[str]) -> str:

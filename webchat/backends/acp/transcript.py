@@ -10,7 +10,7 @@ from webchat.backends.pictures import in_words
 
 MOST_TOLD = 200_000
 """Characters of a conversation that are sent to an agent's new session; of a longer one, its end."""
-LEFT_OUT = "Earlier messages were left out: the agent began a new session, and the conversation is too long to be told."
+LEFT_OUT = "Earlier messages were left out: the agent began a new session, and the conversation is too long."
 NAMES = {"user": "User", "assistant": "You"}
 PRIMED = """\
 This is the conversation so far. It is context: do not answer it again.

@@ -28,8 +28,8 @@ from webchat.errors import BackendUnavailable, InvalidInput
 
 MOST_OPEN = 100
 """Questions that may be open at the same time."""
-UNTITLED = "The agent asks before it goes on"
-NOT_OFFERED = "This is not one of the answers that the agent offers."
+UNTITLED = "The agent asks before it continues"
+NOT_OFFERED = "The agent does not offer this answer."
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from webchat.chat.parts import MOST_ENTRIES, Plan, PlanEntry, PlanStatus, ToolCa
 MOST_HELD = 64 * 2**20
 """Characters of all tool calls of one answer together, at most."""
 PLAN_STATUSES: Mapping[str, PlanStatus] = {"pending": "pending", "in_progress": "running", "completed": "done"}
-TRYING_AGAIN = "The agent's model is being asked again"
+TRYING_AGAIN = "The agent is retrying its model"
 
 
 class UpdateReader:

@@ -30,7 +30,7 @@ MOST_REPLIES = 1_000
 METHOD_NOT_FOUND = -32601
 LAST_WORDS_PATIENCE = 2.0
 """Seconds to wait for the last output of an ended agent, for the log: a child of it may still hold the pipe."""
-ENDED = "The agent ended unexpectedly. Send the message again: that starts it anew."
+ENDED = "The agent exited unexpectedly. Send the message again to restart it."
 Done = Callable[["Future[Any]"], object]
 
 
@@ -153,7 +153,7 @@ class Wire:
         if was_wanted:
             self._has_printed_all.wait(LAST_WORDS_PATIENCE)
             last_words = without_keys("".join(self._printed), self._secrets)
-            log.warning("the agent ended with %s; its last words: %s", status, last_words or "none")
+            log.warning("the agent exited with %s; its last output: %s", status, last_words or "none")
 
     def _fail_all(self) -> None:
         with self._state_lock:
@@ -171,7 +171,7 @@ class Wire:
             if isinstance(message, dict):
                 self._sort(message)
         except (ValueError, RecursionError):
-            log.debug("the agent sent a line that is no message")
+            log.debug("the agent sent a line that is not a message")
         except Exception:
             log.log(logging.DEBUG if self._has_failed else logging.ERROR, "an agent's message failed", exc_info=True)
             self._has_failed = True
@@ -228,7 +228,7 @@ def _line(stdout: IO[bytes]) -> bytes:
     line = stdout.readline(LONGEST_LINE)
     if len(line) < LONGEST_LINE or line.endswith(b"\n"):
         return line
-    log.warning("the agent sent a line of more than %d MiB, which is passed over", LONGEST_LINE // 2**20)
+    log.warning("the agent sent a line of more than %d MiB, which is ignored", LONGEST_LINE // 2**20)
     while line and not line.endswith(b"\n"):
         line = stdout.readline(2**20)
     return b"\n"

@@ -32,12 +32,12 @@ NEVER_LOADED = (
     "Send the message again, or choose another model in the settings."
 )
 NO_MEMORY = (
-    "The model could not be loaded: this machine ended it, most likely for lack of memory. "
+    "The model could not be loaded: the system killed it, most likely for lack of memory. "
     "Close other programs and send the message again, or choose a smaller model in the settings."
 )
-STOPPED = "The embedded model has stopped, most likely for lack of memory. Send the message again: that starts it anew."
+STOPPED = "The embedded model has stopped, most likely for lack of memory. Send the message again to restart it."
 ENDED = "The model was unloaded before it was ready. Send the message again."
-UNCOUNTED = "The embedded model does not answer as it should. Send the message again."
+UNCOUNTED = "The embedded model sent an invalid response. Send the message again."
 
 
 class Child:

@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 LOOKING = "Looking for the model"
 LOADING = "Loading the model"
-CLOSED = "This model is not in use any more. Send the message again."
+CLOSED = "This model is no longer in use. Send the message again."
 Fetch = Callable[[Report, threading.Event], Path]
 Start = Callable[[Path], Child]
 

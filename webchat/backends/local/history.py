@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from webchat.backends import HistoryItem
 
-LEFT_OUT = "Earlier messages were left out: they no longer fit the model's memory."
-SHORTENED = "The message is longer than the model's memory: its middle was left out."
+LEFT_OUT = "Earlier messages were left out: they no longer fit the model's context."
+SHORTENED = "The message is longer than the model's context: its middle was left out."
 GAP = "\n\n[…]\n\n"
 MOST_FOR_ANSWER = 1024  # tokens
 MOST_BYTES_A_TOKEN = 16  # a text with more bytes than this per token of the context cannot fit and is not counted

@@ -215,5 +215,5 @@ def _checked(key: str) -> str:
     """A header may contain only visible ASCII; anything else in a key was copied by mistake."""
     key = key.strip()
     if not (key.isascii() and key.isprintable()):
-        raise InvalidInput("The key for the model server has characters that no key has. Copy it again.")
+        raise InvalidInput("The key for the model server contains characters that a key cannot have. Copy it again.")
     return key

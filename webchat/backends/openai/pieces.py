@@ -15,7 +15,7 @@ NOTES = {
     "length": "The answer was cut off: the model's length limit was reached.",
     "content_filter": "The answer was cut off: the model server's content filter stopped it.",
 }
-BROKEN = "The answer was cut off: the model server broke it off ({}). Try again."
+BROKEN = "The answer was cut off by the model server ({}). Try again."
 _REASONS = {
     **dict.fromkeys(("max_tokens", "max_output_tokens", "model_length", "token_limit"), "length"),
     **dict.fromkeys(("safety", "recitation", "sensitive", "blocklist", "prohibited_content"), "content_filter"),
@@ -25,16 +25,16 @@ _REASONS = {
 }
 """Other services' finish reasons, by OpenAI's name; "broken" for those of an incomplete answer."""
 NOTHING = {
-    "length": "The model reached its length limit before it said anything. Ask for less, or raise that limit.",
-    "content_filter": "The model server's content filter stopped the answer. Ask in other words.",
+    "length": "The model reached its length limit before it wrote anything. Ask for less, or raise that limit.",
+    "content_filter": "The model server's content filter stopped the answer. Rephrase your message.",
 }
-ONLY_REASONED = "The model has reasoned, and then ended without an answer. Try again."
+ONLY_REASONED = "The model ended after its reasoning, without an answer. Try again."
 ONLY_REASONED_LONG = (
     "The model reached its length limit while it was still reasoning. Try again, or give it more room for its answer."
 )
-REFUSED = "The model refuses to answer{}. Ask in other words, or try again."
+REFUSED = "The model refuses to answer{}. Rephrase your message, or try again."
 CALLED = "The model asked for {} instead of answering, and this chat has no tools for it. Try again."
-ALSO_REFUSED = "The model refused to go on{}."
+ALSO_REFUSED = "The model refused to continue{}."
 ALSO_CALLED = "The model also asked for {}, and this chat has no tools for it."
 UNSHOWN = "The answer has a part that cannot be shown here ({})."
 LONGEST_REFUSAL = 2_000

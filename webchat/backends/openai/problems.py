@@ -18,16 +18,16 @@ from webchat.backends.quotation import quoted
 from webchat.errors import BackendUnavailable
 
 BROKEN_OFF = "The connection to the model broke off in the middle of the answer. Try again."
-NOT_A_MODEL = "What {} answers is not from a model server. Check the address, which usually ends in /v1."
-DENIED = "The agent at {} wanted to do what its policy denies. Ask for something else, or change that policy.{}"
-NO_LIST = "{} gives no list of its models. If the address is right, name a model in the settings."
+NOT_A_MODEL = "{} does not respond like a model server. Check the address, which usually ends in /v1."
+DENIED = "The agent at {} tried something that its policy forbids. Ask for something else, or change the policy.{}"
+NO_LIST = "{} does not list its models. If the address is right, name a model in the settings."
 NO_KEYS = "no_db_connection"
 """LiteLLM's error for a wrong key: it wants to look it up in a database and has none."""
 KEYLESS = {
-    401: "{} wants a key, and none is set. Set it in the settings.{}",
-    403: "{} does not allow this, and no key is set. If it wants one, set it in the settings.{}",
+    401: "{} requires a key, and none is set. Set it in the settings.{}",
+    403: "{} does not allow this, and no key is set. If it requires one, set it in the settings.{}",
 }
-LATE = "The model server does not answer in time."
+LATE = "The model server did not respond in time."
 _DECODER = json.JSONDecoder()
 
 
@@ -46,33 +46,31 @@ def _of_exception(error: Exception, endpoint: Endpoint, begun: bool) -> str:
     if isinstance(error, httpx.ConnectError):
         return _not_connected(error, where)
     if isinstance(error, httpx.ProxyError):
-        return (
-            f"The proxy that the environment sets does not let us through to {where}. Check HTTPS_PROXY and NO_PROXY."
-        )
+        return f"The proxy set in the environment does not let the chat reach {where}. Check HTTPS_PROXY and NO_PROXY."
     if isinstance(error, httpx.UnsupportedProtocol | httpx.InvalidURL):
         return BAD_ADDRESS
     if begun:
         return BROKEN_OFF
     if isinstance(error, httpx.RemoteProtocolError) and str(error).startswith("illegal"):
         return NOT_A_MODEL.format(where)
-    return f"{where} closed the connection without an answer. Try again; if it stays so, check the address."
+    return f"{where} closed the connection without an answer. Try again; if that does not help, check the address."
 
 
 def _patience(error: httpx.TimeoutException) -> str:
     limits = error.request.extensions.get("timeout", {})
     if isinstance(error, httpx.ReadTimeout) and limits.get("read"):
         return f"has been silent for {limits['read']:g} seconds"
-    return "does not take what is sent to it"
+    return "does not accept the data sent to it"
 
 
 def _not_connected(error: Exception, where: str) -> str:
     causes = list(_causes(error))
     if any(isinstance(cause, socket.gaierror) for cause in causes):
-        return f"No computer called {where} can be found. Check the spelling of the address and the network."
+        return f"There is no host called {where}. Check the spelling of the address and the network."
     if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
         return f"The certificate of {where} is not trusted. Check the address, or set SSL_CERT_FILE."
     if any(isinstance(cause, ssl.SSLError) for cause in causes):
-        return f"{where} does not speak TLS as it should. Check whether its address begins with http:// or https://."
+        return f"{where} does not use TLS correctly. Check whether its address begins with http:// or https://."
     if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
         return f"Nothing answers at {where}. Start the model server there, or check the address."
     return f"{where} cannot be reached from here. Check its address and the network."
@@ -98,7 +96,7 @@ def of_status(
     if retries.is_loading(status, text):
         return BackendUnavailable(f"{where} is still loading its model. Try again in a few minutes.")
     if 300 <= status < 400:
-        return BackendUnavailable(f"{where} has moved{_destination(headers)}. Give the new address in the settings.")
+        return BackendUnavailable(f"{where} has moved{_destination(headers)}. Set the new address in the settings.")
     if not endpoint.has_key and status in KEYLESS:
         return BackendUnavailable(KEYLESS[status].format(where, said))
     if status == 400 and NO_KEYS in text:
@@ -107,7 +105,7 @@ def of_status(
         return BackendUnavailable(_not_found(endpoint, model, said))
     sentence = refusals.of_status(status, where, headers, key_in=" in the settings", said=said)
     if sentence and status >= 500 and not (endpoint.has_key or said):
-        sentence += " If it wants a key: none is set."
+        sentence += " No key is set; it may require one."
     what = "the question" if model else "to list its models"
     mend = "the model and the settings" if model else "its address and the key in the settings"
     return BackendUnavailable(sentence or f"{where} refused {what} (HTTP {status}). Check {mend}.{said}")
@@ -162,11 +160,11 @@ def _is_denial(answer: Any) -> bool:  # noqa: ANN401
 
 
 def malformed(endpoint: Endpoint) -> BackendUnavailable:
-    return BackendUnavailable(f"{endpoint.where} sent something that cannot be understood. Try again.")
+    return BackendUnavailable(f"{endpoint.where} sent an invalid response. Try again.")
 
 
 def oversized(endpoint: Endpoint) -> BackendUnavailable:
-    return BackendUnavailable(f"{endpoint.where} sent more at once than any answer has. Check the address.")
+    return BackendUnavailable(f"{endpoint.where} sent more data at once than an answer can have. Check the address.")
 
 
 def not_a_model(endpoint: Endpoint) -> BackendUnavailable:
@@ -219,10 +217,10 @@ def of_check(error: Exception) -> str:
     if isinstance(error, httpx.TimeoutException):
         return LATE
     if any(isinstance(reason, socket.gaierror) for reason in reasons):
-        return "The model server's name is not known."
+        return "The model server's host name cannot be resolved."
     if any(isinstance(reason, ssl.SSLError) for reason in reasons):
-        return "No secure connection to the model server is possible."
-    return "The model server does not take connections."
+        return "A secure connection to the model server is not possible."
+    return "The model server does not accept connections."
 
 
 def of_checked_status(status: int) -> str | None:
@@ -234,5 +232,5 @@ def of_checked_status(status: int) -> str | None:
     if status == 402:
         return "The quota or credit at the model server is used up."
     if status == 429:
-        return "The model server takes no more questions for now."
-    return f"The model server answers with HTTP status {status}."
+        return "The model server is limiting requests."
+    return f"The model server responded with HTTP status {status}."

@@ -17,7 +17,7 @@ LOADING_PATIENCE = 600.0
 """The same for a server that is loading its model."""
 LONGEST_WAIT = 15.0
 """Seconds between two retries while the server is loading its model."""
-BUSY = "{} takes no more questions for now"
+BUSY = "{} is limiting requests"
 LOADING = "{} is loading its model"
 _IS_LOADING = re.compile(
     r"\bload(?:ing|s)?\b.{0,40}\bmodel|\bmodel\b.{0,40}\bload(?:ing|s)\b", re.IGNORECASE | re.DOTALL

@@ -243,6 +243,6 @@ def _client(endpoint: Endpoint) -> httpx.Client:
         )
     except (ImportError, ValueError, OSError) as error:
         raise BackendUnavailable(
-            "The proxy or certificate file that the environment sets cannot be used. "
+            "The proxy or certificate file set in the environment cannot be used. "
             "Check ALL_PROXY, HTTPS_PROXY and SSL_CERT_FILE."
         ) from error

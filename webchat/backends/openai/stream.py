@@ -150,7 +150,7 @@ class OpenAIStream:
     def _waited(self, wait: Wait) -> Iterator[Piece]:
         reason = wait.reason.format(self._server.endpoint.where)
         for left in range(wait.seconds, 0, -1):
-            yield Event("status", f"{reason}; asking again in {left} s")
+            yield Event("status", f"{reason}; trying again in {left} s")
             self._wire.pause(1)
 
     def _answer(self, response: httpx.Response) -> Iterator[Piece]:

@@ -13,7 +13,7 @@ from webchat.errors import DOCTOR_SAYS, WebChatError, storing
 from webchat.fileutil import DiskFolder
 from webchat.memory.shared import SharedMemories
 
-REPAIR = "“webchat doctor --repair” mends it"
+REPAIR = "“webchat doctor --repair” repairs it"
 
 
 @dataclass(frozen=True)
@@ -80,10 +80,10 @@ class Doctor:
                 try:
                     finding.mend()
                 except (WebChatError, OSError) as error:
-                    yield name, f"not mended: {_clause(error)}"
+                    yield name, f"not repaired: {_clause(error)}"
                 else:
-                    kept = f"; as it was it lies in {self._home / SERVER_DIR / backup}" if copied else ""
-                    yield name, f"mended: {finding.problem}{kept}"
+                    kept = f"; the original is in {self._home / SERVER_DIR / backup}" if copied else ""
+                    yield name, f"repaired: {finding.problem}{kept}"
 
     def _copy(self, files: tuple[Path, ...], backup: str) -> bool:
         """Copy those of these files that exist into that folder, with their paths; returns whether any exists."""
@@ -93,7 +93,7 @@ class Doctor:
             target = DiskFolder(self._home).sub(folder)
             for part in inside:
                 target = target.sub(part)
-            with storing("No copy of what would be mended could be made"):
+            with storing("The files to repair could not be backed up"):
                 data = DiskFolder(path.parent).read(path.name)
                 if data is not None and target.stamp(path.name) is None:  # the first copy is the one that counts
                     target.replace(path.name, data)
@@ -106,7 +106,7 @@ def _found(check: Check) -> Iterator[Finding]:
     try:
         yield from check()
     except (WebChatError, OSError) as error:
-        yield Finding(_clause(error), "see what is said of the folder and the places")
+        yield Finding(_clause(error), "see the reports on the folder and its places")
 
 
 def _clause(error: Exception) -> str:

@@ -24,7 +24,7 @@ def replies(
     for session_id in sorted(storage.replies.sessions()):
         if not storage.leases.is_held(session_id):
             settle = partial(manager.housekeeping.settle, session_id)
-            what = f"an answer in session {session_id} was not ended by its server"
+            what = f"the server died during an answer in session {session_id}"
             yield Finding(what, mend=settle, files=files(session_id))
 
 
@@ -39,8 +39,8 @@ def memories(documents: Documents, *files: Path) -> Iterator[Finding]:
 def shared_memories(memories: SharedMemories) -> Iterator[Finding]:
     """Reports memories of Amplifier that cannot be read; they are not ours to repair."""
     if not memories.is_whole():
-        what = f"some of {memories.path} cannot be read; until it can, the chat remembers nothing new"
-        yield Finding(what, "mend it in an editor, or move it away")
+        what = f"part of {memories.path} cannot be read; until it can, nothing new is remembered"
+        yield Finding(what, "repair it in an editor, or move it away")
 
 
 def settings(documents: Documents, *files: Path) -> Iterator[Finding]:
@@ -52,4 +52,4 @@ def settings(documents: Documents, *files: Path) -> Iterator[Finding]:
 def people(documents: Documents, place: str, advice: str) -> Iterator[Finding]:
     """Reports a list of disabled people that cannot be read; `place` names it."""
     if not DisabledPeople(documents).is_understood():
-        yield Finding(f"who may not come in cannot be read, so that nobody can: {place} is damaged", advice)
+        yield Finding(f"the list of disabled people cannot be read, so nobody can sign in: {place} is damaged", advice)

@@ -10,7 +10,7 @@ from webchat.manager import WebChatSessionManager
 from webchat.serving.doctor import Check, Finding, alike
 from webchat.storage import storage_at
 
-DISABLE_ANEW = "remove it from the table webchat.documents, and disable them anew"
+DISABLE_ANEW = "remove it from the table webchat.documents, and disable them again"
 
 
 class Database:
@@ -30,7 +30,7 @@ class Database:
         return {
             "database": self._check_database,
             "imports": self._check_imports,
-            "answers left behind": partial(alike.replies, self._manager),
+            "unfinished answers": partial(alike.replies, self._manager),
             "memories": partial(alike.memories, documents),
             "settings": partial(alike.settings, documents),
             "people": partial(alike.people, documents, "the document “people”", DISABLE_ANEW),
@@ -44,4 +44,4 @@ class Database:
         left = self._manager.archive.importer.left
         if left:
             mend = self._manager.archive.importer.discard_left
-            yield Finding(f"an import that broke off has left {len(left)} sessions", mend=mend)
+            yield Finding(f"an interrupted import has left {len(left)} sessions", mend=mend)

@@ -43,7 +43,7 @@ WRITTEN_WITHIN = 600.0
 _UNFINISHED = re.compile(
     r"\.(web-chat-|memory-store\.yaml|.+\.(jsonl|reply|stop|queue|png|jpg|webp|gif)).*\.[a-z0-9_]{8}"
 )
-DISABLE_ANEW = "mend it in an editor, or remove it and disable them anew"
+DISABLE_ANEW = "mend it in an editor, or remove it and disable them again"
 MOVE_AWAY = "move it away, and put the file back from a backup if you have one"
 
 
@@ -76,7 +76,7 @@ class Files:
             "permissions": self._check_permissions,
             "places": self._check_places,
             "list of sessions": self._check_registry,
-            "answers left behind": partial(alike.replies, self._manager, self._files_of_reply),
+            "unfinished answers": partial(alike.replies, self._manager, self._files_of_reply),
             "transcripts": self._check_transcripts,
             "pictures": self._check_pictures,
             "order of the list": self._check_activity,
@@ -93,9 +93,9 @@ class Files:
         if other and other != self._home:
             yield Finding(f"{self._home} cannot be made: {other} is no folder", "name another with --home")
         elif not os.path.lexists(self._home):
-            yield Finding(f"{self._home} is not there yet", "the first message makes it", is_note=True)
+            yield Finding(f"{self._home} does not exist yet", "the first message creates it", is_note=True)
         elif not self._home.is_dir():
-            yield Finding(f"{self._home} is no folder", "move it away, or name another with --home")
+            yield Finding(f"{self._home} is not a folder", "move it away, or name another with --home")
         elif not os.access(self._home, os.R_OK | os.W_OK | os.X_OK):
             yield Finding(f"{self._home} cannot be read and written", "give it to yourself: chown, chmod 700")
         with suppress(PermissionError):  # reported above
@@ -105,13 +105,13 @@ class Files:
                 yield Finding(f"the file system of {self._home} has no file locks", "choose another folder with --home")
         free = self._folder.free()
         if free is not None and free < self._min_free * MIB:
-            what = f"only {free // MIB} MiB of the disk are free, and the chat wants {self._min_free:g}"
+            what = f"only {free // MIB} MiB of disk space are free, and --min-free is {self._min_free:g}"
             yield Finding(what, "make room, or set --min-free")
 
     def _check_permissions(self) -> Iterator[Finding]:
         open_ones = [path for path in self._paths() if path.lstat().st_mode & 0o077]
         if open_ones:
-            yield Finding(f"others may read {_named(open_ones)}", mend=partial(_close, open_ones))
+            yield Finding(f"other users may read {_named(open_ones)}", mend=partial(_close, open_ones))
         foreign = [path for path in self._paths() if path.lstat().st_uid != os.geteuid()]
         if foreign:
             yield Finding(f"somebody else owns {_named(foreign)}", "chown it to yourself")
@@ -119,7 +119,7 @@ class Files:
     def _check_places(self) -> Iterator[Finding]:
         for folder in self._folders:
             if os.path.lexists(folder) and (folder.is_symlink() or not folder.is_dir()):
-                yield Finding(f"{folder} is no folder of its own", "move what is there to its place, without a link")
+                yield Finding(f"{folder} is not a real folder", "replace it with a real folder that has its contents")
         for path in self._ours():
             mode = path.lstat().st_mode
             if not stat.S_ISREG(mode) and path not in self._folders:
@@ -131,19 +131,19 @@ class Files:
         if records.read_only:
             yield Finding("a later version of the chat has written it", "update webchat")
         elif records.is_damaged:
-            yield Finding("some of it cannot be read", mend=records.mend, files=(path,))
+            yield Finding("part of it cannot be read", mend=records.mend, files=(path,))
         unlisted = [name for name in self._sessions(SUFFIX) if is_session_id(name) and not records.row(name)]
         if unlisted and not records.read_only:
-            what = f"it lacks {_named(unlisted)}, whose transcripts are there"
+            what = f"it lacks {_named(unlisted)}, whose transcripts exist"
             yield Finding(what, mend=self._manager.housekeeping.adopt, files=(path,))
         left = self._manager.archive.importer.left
         if left and not records.read_only:
             mend = self._manager.archive.importer.discard_left
-            yield Finding(f"an import that broke off has left {_named(left)}", mend=mend, files=(path,))
+            yield Finding(f"an interrupted import has left {_named(left)}", mend=mend, files=(path,))
         begun = [session.session_id for session in self._manager.list_sessions() if session.begun]
         lost = [name for name in begun if self._storage.transcripts.version(name) is None]
         if lost:
-            yield Finding(f"it has {_named(lost)}, whose transcripts are gone", "bring them back from a backup")
+            yield Finding(f"it has {_named(lost)}, whose transcripts are missing", "restore them from a backup")
 
     def _files_of_reply(self, session_id: str) -> tuple[Path, ...]:
         return self._replies_path / f"{session_id}.reply", self._transcripts_path / f"{session_id}{SUFFIX}"
@@ -153,13 +153,13 @@ class Files:
             try:
                 shown = self._storage.transcripts.read(name)
             except OSError as error:
-                yield Finding(f"{name}{SUFFIX} cannot be read: {error.strerror}", "look at the disk and at who owns it")
+                yield Finding(f"{name}{SUFFIX} cannot be read: {error.strerror}", "check the disk and the owner")
                 continue
             if shown.newer:
                 yield Finding(f"a later version of the chat has written {name}{SUFFIX}", "update webchat")
             elif shown.damaged:
                 what = f"some lines of {name}{SUFFIX} cannot be read; they are skipped"
-                yield Finding(what, "mend them in an editor, or bring the file back from a backup")
+                yield Finding(what, "repair them in an editor, or restore the file from a backup")
 
     def _check_pictures(self) -> Iterator[Finding]:
         lacking = []
@@ -170,7 +170,7 @@ class Files:
                 if any(picture.key not in has for message in messages for picture in message.pictures):
                     lacking.append(session_id)
         if lacking:
-            what = f"pictures are gone that were sent in {_named(lacking)}"
+            what = f"pictures are missing that were sent in {_named(lacking)}"
             yield Finding(what, f"put {WEB_CHAT_PICTURES_DIR} back from a backup if you have one")
 
     def _check_activity(self) -> Iterator[Finding]:

@@ -46,8 +46,8 @@ class Surroundings:
             size = row.path.stat().st_size
             what = f"has {size:,} bytes instead of {row.model.bytes:,}"
             if size == row.model.bytes:
-                what = "has changed since its sha256 was found right, or was never checked"
-            advice = f"“webchat models get {row.model.name}” checks it, and fetches it again if need be"
+                what = "has changed since its sha256 was verified, or was never verified"
+            advice = f"“webchat models get {row.model.name}” verifies it, and downloads it again if necessary"
             yield Finding(f"{row.path} {what}", advice)
 
     def _check_server(self) -> Iterator[Finding]:
@@ -56,23 +56,25 @@ class Surroundings:
         if path:
             problem = why_not(path)
             if problem:
-                yield Finding(f"{path} cannot be listened on: {problem}", "set --host", is_note="another" in problem)
+                yield Finding(f"cannot listen on {path}: {problem}", "set --host", is_note="another" in problem)
             return
         refused = _refused(host, port)
         if refused == errno.EADDRINUSE:
-            what = f"port {port} is taken, by a running chat perhaps"
-            yield Finding(what, "another start takes the next free one", is_note=True)
+            what = f"port {port} is taken, perhaps by a running chat"
+            yield Finding(what, "the next server to start takes the next free one", is_note=True)
         elif refused:
-            yield Finding(f"{host} port {port} cannot be listened on: {os.strerror(refused)}", "set --host and --port")
+            yield Finding(f"cannot listen on {host} port {port}: {os.strerror(refused)}", "set --host and --port")
         if not is_loopback(host):
             if not self._settings.token and not self._settings.auth_header:
                 yield Finding(f"at {host} others could reach the chat", "set --token or --auth-header, or leave --host")
             elif not self._settings.proxies:
-                yield Finding("there is no TLS: the network can read along", "put a proxy before it: docs/deploy.md")
+                yield Finding(
+                    "there is no TLS: the network can read the traffic", "put a proxy in front of it: docs/deploy.md"
+                )
 
 
 def _refused(host: str, port: int) -> int:
-    """The error number if that address cannot be listened on, else 0."""
+    """The error number if the server cannot listen on that address, else 0."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         with socket.socket(family, socket.SOCK_STREAM) as probe:

@@ -53,7 +53,7 @@ class Activity:
             if self._folder.append_line(self._name, b"\n".join(lines), sync=False) > self._compact_above:
                 self.rewrite()
         except OSError:
-            log.warning("the order of the sessions could not be noted", exc_info=True)
+            log.warning("the order of the sessions could not be recorded", exc_info=True)
 
     def stamp(self) -> Stamp | None:
         """Changes whenever anything is noted, in this process or another."""

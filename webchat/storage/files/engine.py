@@ -118,7 +118,7 @@ class FileStorage:
             finally:
                 release()
         except (WebChatError, OSError):
-            log.warning("what is left of session %s could not be removed", session_id, exc_info=True)
+            log.warning("the rest of session %s could not be removed", session_id, exc_info=True)
             return False
         with suppress(OSError):
             self.leases.forget(session_id)

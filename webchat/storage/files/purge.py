@@ -91,7 +91,7 @@ class Purge:
                 self._put_back(session_id)
             self._remove({*session_ids} - listed)
         except OSError:  # the next purge, or the next start, retries
-            log.warning("what was set aside of purged sessions could not be settled", exc_info=True)
+            log.warning("files set aside while purging sessions could not be restored or removed", exc_info=True)
 
     def _put_back(self, session_id: str) -> None:
         for folder, suffix in self._kinds:

@@ -141,7 +141,7 @@ class PostgresBus(PollingBus):
                     "SELECT pg_notify(%s, told) FROM unnest(%s::text[]) AS told", (CHANNEL, [*self._letters(names)])
                 )
             except OSError:
-                log.debug("other servers could not be told of a change", exc_info=True)
+                log.debug("other servers could not be notified of a change", exc_info=True)
                 self._outbox.update(names)  # sent again with the next one
 
     def _letters(self, names: Collection[str]) -> Iterator[str]:

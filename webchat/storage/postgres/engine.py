@@ -153,7 +153,7 @@ class PostgresStorage:
             finally:
                 release()
         except (WebChatError, OSError):
-            log.warning("what is left of session %s could not be removed", session_id, exc_info=True)
+            log.warning("the rest of session %s could not be removed", session_id, exc_info=True)
             return False
         return True
 
@@ -249,6 +249,6 @@ def _require_notifications(listener: Connection, database: Database) -> None:
         sender.execute("NOTIFY webchat_test")
     if not any(True for _ in listener.notifies(timeout=HEARD_WITHIN, stop_after=1)):
         raise InvalidInput(
-            "The database's notifications do not arrive, as behind a pooler in transaction mode (PgBouncer). "
+            "The database's notifications do not arrive, as happens behind a pooler in transaction mode (PgBouncer). "
             "Give the address of the database itself, or of a pooler in session mode."
         )

@@ -16,8 +16,8 @@ _ENDED = ("57P01", "57P02", "57P03", "57P05", "53300")
 """SQLSTATEs of connections that the server has ended or refuses."""
 
 
-_NO_WRITES = "the database takes no writes, as a replica does; give the address of the server that writes"
-_NO_RIGHT = "the user in the database's address lacks a right; grant it, or make that user the database's owner"
+_NO_WRITES = "the database is read-only, like a replica; use the address of the primary"
+_NO_RIGHT = "the user in the database's address lacks a permission; grant it, or make that user the database's owner"
 _REASONS: Mapping[tuple[str, ...], str] = {
     ("password authentication failed", "no password supplied", 'FATAL:  role "'): (
         "the database does not accept the user or password; correct them in its address"
@@ -32,7 +32,7 @@ _REASONS: Mapping[tuple[str, ...], str] = {
     ),
     ("session is read-only", "in hot standby mode"): _NO_WRITES,
     ("too many clients", "remaining connection slots", "too many connections"): (
-        "the database has no connection left; raise its max_connections, or run fewer servers"
+        "the database has no connections left; raise its max_connections, or run fewer servers"
     ),
     ("Connection refused", "No such file or directory"): (
         "the database cannot be reached: nothing answers at its address; start it, or correct the address"

@@ -66,7 +66,7 @@ class Link:
             except OSError:
                 log.debug("the connection to the other servers broke", exc_info=True)
             except Exception:  # without this thread the process would lose all its leases
-                log.exception("what another server sent could not be understood")
+                log.exception("a notification from another server could not be parsed")
             self.is_listening = False
             self._stopping.wait(AGAIN)
 

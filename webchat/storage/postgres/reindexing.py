@@ -59,7 +59,7 @@ class Reindexing:
                     threads.start(self._run, "reindexing")
                     self._is_running = True
                 except NoThreads:  # the next search tries again
-                    log.warning("earlier messages cannot be indexed: there is no thread left")
+                    log.warning("earlier messages cannot be indexed: no thread is free")
 
     def _run(self) -> None:
         try:

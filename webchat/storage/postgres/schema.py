@@ -33,7 +33,7 @@ CREATE TABLE webchat.sessions (
     last_active text COLLATE "C" NOT NULL,   -- as the record says
     at text COLLATE "C",                 -- what the clock said then, ISO 8601; NULL: what the record says
     imported boolean NOT NULL DEFAULT false,
-    record bytea NOT NULL                -- JSON, with what this version does not know
+    record bytea NOT NULL                -- JSON, with keys unknown to this version
 );
 CREATE INDEX sessions_in_order ON webchat.sessions (person, shelf, pinned, moment, number, session_id);
 CREATE INDEX sessions_newest_of ON webchat.sessions (person, moment) WHERE NOT imported AND at IS NOT NULL;

@@ -208,7 +208,7 @@ class PostgresSessions:
                     NOTE_IMPORTS if what == "import" else NOTE, ([*times], seconds, [*times.values()])
                 )
         except OSError:
-            log.warning("the order of the sessions could not be noted", exc_info=True)
+            log.warning("the order of the sessions could not be recorded", exc_info=True)
             return
         self._changed(person for (person,) in found)
 
