@@ -141,8 +141,7 @@ def test_an_open_dropdown_shows_what_happens_elsewhere(two_sessions):
     chat = two_sessions
     chat.open_sessions()
     other = chat.tab("/")
-    other.ask("third")
-    other.answered()
+    other.asked("third")
     chat.page.bring_to_front()
     expect(chat.rows).to_have_count(2)
     assert chat.page.request.post(f"{chat.base}/messages", form={"message": "from a script"}).ok
