@@ -357,6 +357,13 @@ def test_there_is_no_way_around_the_number_of_sessions(limited, manager):
     assert client.post("/api/session", json={"description": "x" * 301}).status_code == 400
 
 
+def test_a_new_session_asks_once_whether_there_is_room(manager, monkeypatch):
+    asked, require_room = [], manager.store.require_room
+    monkeypatch.setattr(manager.store, "require_room", lambda *given: asked.append(given) or require_room(*given))
+    manager.create_session()
+    assert len(asked) == 1
+
+
 def test_empty_sessions_count_and_make_room_after_a_while(storage):
     now = [datetime(2026, 1, 1, tzinfo=UTC)]
     limits = Limits(sessions=4)

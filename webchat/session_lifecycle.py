@@ -122,8 +122,8 @@ class SessionLifecycle:
             self._temporary.make_room(owner)
         else:
             self._supervisor.require_disk()
-            self._empty.make_room(owner)
-            self._store.require_room(owner)
+            if not self._empty.make_room(owner):
+                self._store.require_room(owner)
 
     def new(
         self, owner: str | None, working_dir: str | None, options: Mapping[str, str] | None, *, temporary: bool

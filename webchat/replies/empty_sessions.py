@@ -33,18 +33,20 @@ class EmptySessions:
         self._storage, self._store, self._current = storage, store, current
         self._clock, self._most = clock, most
 
-    def make_room(self, owner: str | None, more: int = 1) -> None:
+    def make_room(self, owner: str | None, more: int = 1) -> bool:
         """Remove the person's oldest empty sessions for good, as many as so many more need at the limit.
 
-        The caller then checks the limit. Raises StorageError.
+        Returns whether there was room already; otherwise the caller then checks the limit. Raises StorageError.
         """
         try:
             self._store.require_room(owner, more)
+            return True
         except LimitReached:
             sessions = [session for session in self._store.list_all(owner) if not session.temporary]
             for session in islice(self._replaceable(sessions), max(0, len(sessions) + more - self._most)):
                 with suppress(SessionBusy, SessionNotFound):
                     self._remove(session)
+            return False
 
     def _replaceable(self, sessions: list[WebChatSession]) -> Iterator[WebChatSession]:
         """Those of these sessions that are empty, and were for a while, the oldest first."""
