@@ -213,6 +213,12 @@ def test_all_that_is_a_persons_is_exported_and_can_be_imported(chat, people, hom
     assert zipfile.ZipFile(io.BytesIO(raw)).testzip() is None
 
 
+def test_who_has_never_been_here_is_disabled_with_a_warning_on_standard_error(people):
+    disabled = people("disable", "eve", "--json")
+    assert json.loads(disabled.stdout) == {"disabled": "eve"}
+    assert disabled.stderr == "Nobody called “eve” has anything here: check the name. It is blocked all the same.\n"
+
+
 def test_what_cannot_be_done_is_said_and_nothing_has_changed(chat, people, home, tmp_path):
     says(chat, ADA, WORD)
     for arguments in (["remove", "eve", "--yes"], ["export", "eve", "-o", str(tmp_path / "eve.zip")]):

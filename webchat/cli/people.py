@@ -90,7 +90,10 @@ def remove_person(place: Place, as_json: bool, name: str, yes: bool) -> None:
 def disable_person(place: Place, as_json: bool, name: str) -> None:
     """Block one person and stop their answers. Their data stays."""
     with _people(place) as everybody:
-        everybody.disable(name)
+        has_anything = everybody.disable(name)
+    if not has_anything:
+        told = f"Nobody called “{name}” has anything here: check the name. It is blocked all the same."
+        click.echo(printable(told), err=True)
     _say(as_json, f"{name} is blocked.", disabled=name)
 
 

@@ -64,18 +64,22 @@ class People:
     def get(self, name: str) -> Person:
         """One person. Raises NoSuchPerson."""
         kept, disabled = self._storage.kept_by(name), self._disabled.all().get(name)
-        memories = len(self._memory.list(name)) + len(self._memory.trash(name))
+        memories = self._memories_of(name)
         if not (kept.sessions or memories or disabled):
             raise NoSuchPerson(name)
         return Person(name, kept, memories, disabled)
 
-    def disable(self, name: str) -> None:
+    def disable(self, name: str) -> bool:
         """Disable this person and stop their answers. Their data stays.
 
-        Raises SessionBusy if an answer could not be stopped.
+        Returns whether they have anything here. Raises SessionBusy if an answer could not be stopped.
         """
         self._disabled.disable(name)
         self._stop(name)
+        return bool(self._storage.kept_by(name).sessions or self._memories_of(name))
+
+    def _memories_of(self, name: str) -> int:
+        return len(self._memory.list(name)) + len(self._memory.trash(name))
 
     def enable(self, name: str) -> bool:
         """Enable this person again; returns whether they were disabled."""
