@@ -173,9 +173,13 @@ def test_where_it_is_cut_makes_no_difference(tokens, size):
 
 
 def seconds_for(content, size):
-    began = time.process_time()
-    list(pieces_of(content, size))
-    return time.process_time() - began
+    """Of this thread, the least of a few: other threads of a test process work, too, and cores are shared."""
+    took = []
+    for _ in range(3):
+        began = time.thread_time()
+        list(pieces_of(content, size))
+        took.append(time.thread_time() - began)
+    return min(took)
 
 
 @pytest.mark.parametrize(
