@@ -19,7 +19,12 @@ Place = Mapping[str, str | None]
 def place_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add these options to the command, as its argument `place`."""
 
-    @click.option("--home", help="Folder for all files.", metavar="FOLDER", callback=checked(SETTINGS["home"]))
+    @click.option(
+        "--home",
+        help="Folder for all files; sessions are in the database, if one is set.",
+        metavar="FOLDER",
+        callback=checked(SETTINGS["home"]),
+    )
     @click.option(
         "--database",
         help="PostgreSQL database to use instead. Safer in WEBCHAT_DATABASE, which other users cannot see.",

@@ -56,7 +56,9 @@ def _setting(
 class Settings:
     """The program's settings. Times are in seconds; an empty text means "not set"."""
 
-    home: Path = _setting(conventions.DATA_HOME, "Folder for all files.", values.home)
+    home: Path = _setting(
+        conventions.DATA_HOME, "Folder for all files; sessions are in the database, if one is set.", values.home
+    )
     database: str = _setting(
         "",
         "PostgreSQL database to use instead of files: postgresql://name:password@host/database.",
