@@ -52,7 +52,11 @@ if "TMPDIR" not in os.environ and IN_MEMORY.is_dir() and shutil.disk_usage(IN_ME
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(items: list[pytest.Item], config: pytest.Config) -> None:
+    if config.getoption("--storage") == "postgres":
+        of_files = [item for item in items if item.get_closest_marker("files")]
+        config.hook.pytest_deselected(items=of_files)
+        items[:] = [item for item in items if not item.get_closest_marker("files")]
     items.sort(key=lambda item: item.path.name not in LONGEST_FIRST)
 
 

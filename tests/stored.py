@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,11 @@ def documents_in(folder: Folder) -> FileDocuments:
 def documents_of(home: Path | str) -> Documents:
     """The documents of that home."""
     return storage_at(config.Settings(home=Path(home)).storage).documents
+
+
+def place_of(home: Path | str) -> Path | str:
+    """Where a chat of that home keeps everything: its registry's path, or the address of the tests' database."""
+    return config.load({"home": str(home)}, os.environ)[0].storage
 
 
 def settings_path(home: Path) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import threading
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -16,6 +17,7 @@ from tests.scripted import ScriptedBackend
 from webchat import create_app
 from webchat.backends import Event
 from webchat.errors import BackendUnavailable, SessionEnded
+from webchat.storage.protocols.documents import SETTINGS
 
 SESSION_URL = re.compile(r"/sessions/([0-9a-f]{32})")
 
@@ -347,22 +349,23 @@ def test_sessions_without_a_message_are_hidden_but_for_the_current_one(client, p
     assert len(client.get("/api/sessions").json["sessions"]) == 4
 
 
-def remembered(home, *days_ago: float, title: str = "at {}") -> None:
-    """Put begun sessions into the registry, last used that many days ago."""
+def remembered(manager, *days_ago: float, title: str = "at {}", times: Sequence[str] = ()) -> None:
+    """Put begun sessions into the registry, last used that many days ago, or at these times."""
     now = datetime.now(UTC).replace(hour=12)
     rows = []
     for number, days in enumerate(days_ago):
-        at = (now - timedelta(days=days)).isoformat()
+        at = times[number] if times else (now - timedelta(days=days)).isoformat()
         rows.append(
             {"session_id": f"s{number}", "description": title.format(days), "created_at": at, "last_active": at}
             | {"is_active": False, "begun": True, "extra": {}}
         )
-    (home / "server").mkdir(parents=True, exist_ok=True)
-    (home / "server" / "web-chat-sessions.json").write_text(json.dumps(rows))
+    registry = manager.storage.sessions
+    registry.claim(lambda known: [row["session_id"] for row in rows], None, 0)
+    registry.complete(rows)
 
 
-def test_the_list_is_grouped_by_day(client, page, home):
-    remembered(home, 0, 1, 2, 7, 8, 400)
+def test_the_list_is_grouped_by_day(client, page, manager):
+    remembered(manager, 0, 1, 2, 7, 8, 400)
     client.set_cookie("webchat-timezone", "UTC")
     groups = page("/sessions").soup.select("section.group")
     assert [
@@ -375,21 +378,16 @@ def test_the_list_is_grouped_by_day(client, page, home):
     ]
 
 
-def test_a_session_with_an_odd_time_is_listed_too(client, page, home):
-    file = home / "server" / "web-chat-sessions.json"
+def test_a_session_with_an_odd_time_is_listed_too(client, page, manager):
     odd = ["", "yesterday", "0001-01-01T00:00:00+00:00", "9999-12-31T23:59:59-12:00"]
-    remembered(home, *range(len(odd)))
-    rows = json.loads(file.read_text())
-    file.write_text(
-        json.dumps([{**row, "last_active": at, "created_at": at} for row, at in zip(rows, odd, strict=True)])
-    )
+    remembered(manager, *range(len(odd)), times=odd)
     for zone in ("Etc/GMT+12", "Etc/GMT-14"):
         client.set_cookie("webchat-timezone", zone)
         assert {row.title for row in page("/sessions").rows} == {f"at {number}" for number in range(len(odd))}
 
 
-def test_the_list_comes_fifty_at_a_time(client, page, home):
-    remembered(home, *range(120))
+def test_the_list_comes_fifty_at_a_time(client, page, manager):
+    remembered(manager, *range(120))
     seen, address = [], "/sessions"
     sizes = []
     while address:
@@ -404,22 +402,22 @@ def test_the_list_comes_fifty_at_a_time(client, page, home):
     assert seen == [f"at {day}" for day in range(120)]
 
 
-def test_exactly_fifty_sessions_need_no_more(page, home):
-    remembered(home, *range(50))
+def test_exactly_fifty_sessions_need_no_more(page, manager):
+    remembered(manager, *range(50))
     shown = page("/sessions")
     assert len(shown.rows) == 50
     assert not shown.soup.select("a.more")
 
 
-def test_more_works_without_a_script(client, page, home):
-    remembered(home, *range(60))
+def test_more_works_without_a_script(client, page, manager):
+    remembered(manager, *range(60))
     more = page("/sessions").soup.select_one("a.more")["href"]
     assert len(page(more).rows) == 10
     assert client.get(more).text.startswith("<!doctype html>")
 
 
-def test_titles_can_be_searched_and_more_stays_with_the_search(client, page, home):
-    remembered(home, *range(60), title="Größe {}")
+def test_titles_can_be_searched_and_more_stays_with_the_search(client, page, manager):
+    remembered(manager, *range(60), title="Größe {}")
     for query in ("größe 7", "GRÖSSE 7", " GröSSe 7 "):
         assert [row.title for row in page(f"/sessions?q={query}").rows] == ["Größe 7"]
     assert page("/sessions?q=nothing-like-it").soup.get_text().count("Nothing found.") == 1
@@ -587,21 +585,20 @@ def test_earlier_messages_come_with_a_longer_page_without_a_script(page, manager
     assert sizes == [20, 70, 120]
 
 
-def put_in(manager, home, count: int) -> str:
-    """A session of `count` messages, m0 the first, as a file."""
+def put_in(manager, count: int) -> str:
+    """A session of `count` messages, m0 the first."""
     roles = ("user", "assistant")
     lines = [json.dumps({"id": f"m{n}", "role": roles[n % 2], "content": f"m{n}"}) for n in range(count)]
     data = b"\n".join(line.encode() for line in lines) + b"\n"
     session_id = manager.create_session().session_id
-    (home / "server" / "web-chat-transcripts").mkdir(parents=True)
-    (home / "server" / "web-chat-transcripts" / f"{session_id}.jsonl").write_bytes(data)
+    manager.storage.transcripts.put_all({session_id: data})
     return session_id
 
 
 @pytest.fixture
-def very_long(manager, home):
+def very_long(manager):
     """A session of 3000 messages."""
-    return put_in(manager, home, 3000)
+    return put_in(manager, 3000)
 
 
 def texts_of(page):
@@ -643,9 +640,9 @@ def test_what_lies_between_comes_with_htmx_until_nothing_is_missing(client, page
 
 
 @pytest.mark.parametrize(("link", "at"), [("#earlier", 1299), ("#between", 0)])
-def test_without_a_script_links_lead_through_all_of_it(page, manager, home, link, at):
+def test_without_a_script_links_lead_through_all_of_it(page, manager, link, at):
     """Up from the end to the first message, and down again, over twice as many as a page shows."""
-    address, seen, pages = f"/sessions/{put_in(manager, home, 1300)}?at=m{at}", [], 0
+    address, seen, pages = f"/sessions/{put_in(manager, 1300)}?at=m{at}", [], 0
     while address and pages < 100:
         shown = page(address)
         part = texts_of(shown)
@@ -700,14 +697,14 @@ def test_a_theme_is_saved_and_used_at_once(client, page):
     assert page("/").soup.select_one("html")["data-theme"] == "dark"
 
 
-def test_a_theme_is_there_after_a_restart_and_other_saved_keys_too(client, home, backend):
-    (home / "server").mkdir(parents=True)
-    file = home / "server" / "web-chat-settings.json"
-    file.write_text('{"from_a_later_version": [1]}')
+def test_a_theme_is_there_after_a_restart_and_other_saved_keys_too(client, manager, home, backend):
+    documents = manager.storage.documents
+    with documents.changing(SETTINGS) as draft:
+        draft.data = b'{"from_a_later_version": [1]}'
     client.post("/apps/settings/", data={"theme": "light"})
     again = create_app({"AMPLIFIER_HOME": str(home)}, backend=backend).test_client()
     assert Page(again.get("/")).soup.select_one("html")["data-theme"] == "light"
-    assert json.loads(file.read_text())["from_a_later_version"] == [1]
+    assert json.loads(documents.read(SETTINGS))["from_a_later_version"] == [1]
 
 
 def test_a_theme_saved_with_htmx_loads_the_page_anew(client, page):
@@ -745,6 +742,7 @@ def test_both_faces_of_a_page_say_what_they_depend_on_and_are_not_kept(client, m
         assert answer.headers["Cache-Control"] == "no-store"
 
 
+@pytest.mark.files
 @pytest.mark.parametrize("headers", [{}, HTMX])
 def test_reading_changes_nothing_on_the_disk(client, backend, home, manager, headers):
     first = talk(manager, "one", "remember: tea")
@@ -769,19 +767,20 @@ def test_reading_writes_nothing_into_a_new_home(client, home):
     assert not home.exists() or snapshot(home) == {}
 
 
-def test_what_a_dead_writer_left_is_shown_as_interrupted_and_not_touched(client, page, home, manager):
-    session_id = talk(manager, "one")
+def test_what_a_dead_writer_left_is_shown_as_interrupted_and_not_touched(client, page, manager):
+    session_id, storage = talk(manager, "one"), manager.storage
     question = manager.conversation(session_id).messages[0]
-    left = home / "server" / "web-chat-transcripts" / "replies" / f"{session_id}.reply"
-    left.write_text(
-        json.dumps({"id": "abc", "parent": question.id, "started_at": "", "model": "m"}) + '\n{"d":"half"}\n'
-    )
-    before = snapshot(home)
+    release = storage.leases.acquire(session_id)
+    log = storage.replies.begin(session_id, {"id": "abc", "parent": question.id, "started_at": "", "model": "m"})
+    log.write({"d": "half"})
+    log.leave()
+    release()
+    before = storage.transcripts.version(session_id), storage.replies.version(session_id)
     last = page(f"/sessions/{session_id}").messages[-1]
     assert (last.status, last.text) == ("interrupted", "half")
-    assert snapshot(home) == before
+    assert (storage.transcripts.version(session_id), storage.replies.version(session_id)) == before
     manager.send_message("go on", session_id)
-    assert not left.exists()
+    until(lambda: session_id not in storage.replies.sessions())
     assert "half" in [message.text for message in page(f"/sessions/{session_id}").messages]
 
 
@@ -980,11 +979,10 @@ def test_a_memory_command_while_an_answer_is_written_is_refused(client, backend,
 # Damage
 
 
-def test_a_damaged_transcript_shows_what_can_be_read_and_says_so(page, home, manager):
-    session_id = talk(manager, "one", "two")
-    file = home / "server" / "web-chat-transcripts" / f"{session_id}.jsonl"
-    lines = file.read_bytes().splitlines(keepends=True)
-    file.write_bytes(lines[0] + b"\xff not json {\n" + b"".join(lines[1:]))
+def test_a_damaged_transcript_shows_what_can_be_read_and_says_so(page, manager):
+    lines = manager.storage.export(talk(manager, "one", "two")).splitlines(keepends=True)
+    session_id = manager.create_session().session_id
+    manager.storage.transcripts.put_all({session_id: lines[0] + b"\xff not json {\n" + b"".join(lines[1:])})
     shown = page(f"/sessions/{session_id}")
     assert [message.text for message in shown.messages] == ["one", "You said: one", "two", "You said: two"]
     assert "could not be read" in shown.soup.select_one("#messages .note").get_text()
@@ -995,6 +993,7 @@ def test_a_whole_transcript_has_no_such_notice(page, manager):
     assert "could not be read" not in page(f"/sessions/{session_id}").soup.get_text()
 
 
+@pytest.mark.files
 @pytest.mark.parametrize("damage", [b"{", b"", b"null", b"\xff\xfe", b'[{"session_id": 7}]'])
 def test_a_damaged_registry_is_told_in_the_list_and_kept_aside_before_a_write(client, page, home, manager, damage):
     talk(manager, "one")
@@ -1011,6 +1010,7 @@ def test_a_damaged_registry_is_told_in_the_list_and_kept_aside_before_a_write(cl
     assert [row.title for row in page("/sessions").rows] == ["two"]
 
 
+@pytest.mark.files
 def test_one_bad_row_hides_no_other(page, home, manager):
     talk(manager, "one")
     file = home / "server" / "web-chat-sessions.json"

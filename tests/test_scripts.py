@@ -12,12 +12,10 @@ import pytest
 
 from tests.conftest import HTMX
 from tests.reading import chunks, parse_events, read_until
-from tests.stored import documents_in
 from webchat.backends import Event
 from webchat.backends.reasoning import REASONED
 from webchat.chat.queued import QueuedMessage
 from webchat.errors import BackendUnavailable, SessionEnded
-from webchat.fileutil import DiskFolder
 from webchat.memory import MemoryStore
 from webchat.web.streams import BrokenOff, reply_text
 
@@ -396,12 +394,12 @@ def address_of(rule, action, manager, memory):
 
 
 @pytest.mark.parametrize("face", [JSON, TEXT, EVENTS], ids=["json", "text", "events"])
-def test_every_route_that_a_form_posts_to_answers_a_script(app, client, manager, home, face):
+def test_every_route_that_a_form_posts_to_answers_a_script(app, client, manager, face):
     tried = 0
     for endpoint, rule, action in posts(app):
         if endpoint in ELSEWHERE:
             continue
-        session_id, address = address_of(rule, action, manager, MemoryStore(documents_in(DiskFolder(home))))
+        session_id, address = address_of(rule, action, manager, MemoryStore(manager.storage.documents))
         ids = {"id": session_id} if rule.rule.startswith("/sessions/<any") else {}
         if ids and action in ("restore", "purge"):
             manager.housekeeping.delete([session_id])

@@ -15,6 +15,7 @@ from tests.conftest import HTMX
 from tests.reading import until
 from tests.scripted import ScriptedBackend
 from tests.searches import FOUND, NOT_FOUND
+from tests.stored import place_of
 from webchat.chat.message import Message
 from webchat.chat.search import needles_of
 from webchat.manager import WebChatSessionManager
@@ -25,7 +26,7 @@ PATIENCE = 10
 
 
 def start(home):
-    return WebChatSessionManager(ScriptedBackend(), home / "server" / "web-chat-sessions.json")
+    return WebChatSessionManager(ScriptedBackend(), place_of(home))
 
 
 @pytest.fixture
@@ -145,6 +146,7 @@ def test_nobody_finds_what_another_owner_said(manager, talk):
     assert manager.search("secret", 10, "somebody")[0] == []
 
 
+@pytest.mark.files
 def test_a_transcript_changed_by_hand_is_found_as_it_is_now(manager, talk, home):
     session_id = talk("apples", "pears")
     assert found(manager, "apples") == [session_id]
@@ -187,6 +189,7 @@ def stale(path):
         database.execute("DELETE FROM messages")
 
 
+@pytest.mark.files
 @pytest.mark.parametrize("harm", [damage_by_bytes, damage_in_the_middle, delete, empty, of_another_version, stale])
 def test_a_lost_or_damaged_index_is_made_anew(home, harm):
     manager = start(home)
@@ -202,6 +205,7 @@ def test_a_lost_or_damaged_index_is_made_anew(home, harm):
     again.close()
 
 
+@pytest.mark.files
 def test_an_index_deleted_beneath_a_running_server_is_made_anew(manager, talk, home):
     session_id = talk("apples")
     soon(manager, "apples", [session_id])
@@ -211,6 +215,7 @@ def test_an_index_deleted_beneath_a_running_server_is_made_anew(manager, talk, h
     assert index_of(home).exists()
 
 
+@pytest.mark.files
 def test_an_index_that_another_process_made_anew_is_used_by_both(home):
     one, other = start(home), start(home)
     session_id = one.create_session().session_id
@@ -224,6 +229,7 @@ def test_an_index_that_another_process_made_anew_is_used_by_both(home):
     other.close()
 
 
+@pytest.mark.files
 def test_an_index_that_cannot_be_written_is_kept_in_memory(home):
     index_of(home).mkdir(parents=True)
     manager = start(home)
@@ -233,6 +239,7 @@ def test_an_index_that_cannot_be_written_is_kept_in_memory(home):
     manager.close()
 
 
+@pytest.mark.files
 def test_the_index_is_for_its_owner_alone(manager, talk, home):
     talk("apples")
     found(manager, "apples")
@@ -299,6 +306,7 @@ def test_a_hit_far_back_opens_the_session_at_that_message(page, manager):
     assert len(page(f"/sessions/{session_id}?at=unknown").messages) == 20
 
 
+@pytest.mark.files
 def test_nothing_is_waited_for_while_the_index_is_made(home):
     transcripts = home / "server" / "web-chat-transcripts"
     transcripts.mkdir(parents=True)
@@ -363,6 +371,7 @@ def test_what_lies_in_the_trash_does_not_stand_before_what_does_not(manager, tal
     assert found(manager, "aardvark") == [kept]
 
 
+@pytest.mark.files
 def test_an_answer_that_a_dead_server_left_behind_is_found(home):
     manager = start(home)
     session_id = manager.create_session().session_id
@@ -377,6 +386,7 @@ def test_an_answer_that_a_dead_server_left_behind_is_found(home):
     manager.close()
 
 
+@pytest.mark.files
 def test_what_is_deleted_for_good_leaves_the_index_though_nobody_searches(manager, talk, home):
     kept, gone = talk("kept words"), talk("secret words")
     soon(manager, "words", [gone, kept])
@@ -389,6 +399,7 @@ def test_what_is_deleted_for_good_leaves_the_index_though_nobody_searches(manage
     until(lambda: not index.exists())
 
 
+@pytest.mark.files
 def test_nobody_makes_an_index_who_only_deletes(manager, talk, home):
     session_id = talk("words")
     manager.housekeeping.delete([session_id])
@@ -434,6 +445,7 @@ def test_a_search_that_has_taken_its_time_gives_what_it_has_and_says_so(client, 
     assert "The search was cut short" in client.get("/sessions?q=tea").text
 
 
+@pytest.mark.files
 def test_sqlite_itself_is_ended_when_the_time_is_over(tmp_path):
     file = SearchFile(tmp_path / "index", lambda: None)
     endless = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
@@ -442,6 +454,7 @@ def test_sqlite_itself_is_ended_when_the_time_is_over(tmp_path):
     file.close()
 
 
+@pytest.mark.files
 def test_a_search_waits_for_nobody_who_writes_the_index(home):
     writes, ends = threading.Event(), threading.Event()
     manager = start(home)

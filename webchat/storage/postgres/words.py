@@ -39,12 +39,13 @@ class PostgresSearch:
     def __init__(self, database: Database, transcripts: Transcripts, leases: PostgresLeases) -> None:
         self._database, self._transcripts = database, transcripts
         self._reindexing = Reindexing(database, leases)
+        self.longest_search = LONGEST_SEARCH
 
     def find(self, query: str, owner: str | None, wanted: Callable[[str], bool], limit: int) -> Found:
         needles, is_all = needles_of(query)
         if not needles:
             return Found([], complete=True, partial=not is_all)
-        complete, end = self._reindexing.is_done(), time.monotonic() + LONGEST_SEARCH
+        complete, end = self._reindexing.is_done(), time.monotonic() + self.longest_search
         hits: list[Hit] = []
         sessions = [row[0] for row in self._database.rows(_SESSIONS, (text(owner or ""),))]
         for start in range(0, len(sessions), AT_ONCE):
