@@ -33,13 +33,13 @@ def documents_in(folder: Folder) -> FileDocuments:
 
 
 def documents_of(home: Path | str) -> Documents:
-    """The documents of that home."""
-    return storage_at(config.Settings(home=Path(home)).storage).documents
+    """The documents of a chat of that home."""
+    return storage_at(place_of(home)).documents
 
 
 def place_of(home: Path | str) -> Path | str:
     """Where a chat of that home keeps everything: its registry's path, or the address of the tests' database."""
-    return config.load({"home": str(home)}, os.environ)[0].storage
+    return config.Settings(home=Path(home), database=os.environ.get("WEBCHAT_DATABASE", "")).storage
 
 
 def settings_path(home: Path) -> Path:

@@ -13,12 +13,13 @@ import pytest
 from tests.acp import agents_in, ask, has_ended, text_of
 from tests.conftest import Page
 from tests.reading import until
-from tests.stored import load, settings_path
+from tests.stored import documents_of, load
 from webchat import create_app
 from webchat.backends.acp import AcpBackend
 from webchat.backends.acp.records import Record, Records
 from webchat.errors import InvalidInput
-from webchat.fileutil import DiskFolder, atomic_write
+from webchat.fileutil import DiskFolder
+from webchat.storage.protocols.documents import SETTINGS
 
 
 @pytest.fixture
@@ -42,7 +43,8 @@ def test_what_is_no_command_is_refused(home, value):
 
 
 def test_the_settings_file_and_the_page_name_no_agents(home):
-    atomic_write(settings_path(home), json.dumps({"backend": "acp", "agent": "touch /tmp/x"}))
+    with documents_of(home).changing(SETTINGS) as draft:
+        draft.data = json.dumps({"backend": "acp", "agent": "touch /tmp/x"}).encode()
     app = create_app({"AMPLIFIER_HOME": str(home)})
     client = app.test_client()
     assert "No agent is set" in client.get("/").text

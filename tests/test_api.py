@@ -98,10 +98,9 @@ def test_a_message_moves_its_session_to_the_top(client):
 @pytest.mark.parametrize("extra", [{}, {"project_id": None}, {"project_id": 7}, None])
 def test_a_project_id_is_a_text_also_where_a_record_has_none(client, manager, extra):
     session_id = client.post("/api/session").json["session_id"]
-    file = manager.storage.main.folder.path / "web-chat-sessions.json"
-    [row] = json.loads(file.read_text())
-    del row["extra"]
-    file.write_text(json.dumps([row if extra is None else {**row, "extra": extra}]))
+    row = {key: value for key, value in manager.storage.sessions.row(session_id).items() if key != "extra"}
+    more = {} if extra is None else {"extra": extra}
+    manager.storage.sessions.update([session_id], lambda *known: row | more)
     [listed] = client.get("/api/sessions").json["sessions"]
     assert listed["session_id"] == session_id
     assert isinstance(listed["project_id"], str)
@@ -241,6 +240,7 @@ def test_a_memory_command_asks_no_backend(client, backend):
     assert backend.calls == []
 
 
+@pytest.mark.files
 def test_a_memory_is_on_the_disk_and_the_sessions_are_as_before(client, home):
     client.post("/api/session")
     before = snapshot(home)
@@ -617,6 +617,7 @@ def test_a_stopped_answer_says_so(client, backend, app, manager):
     assert (answers[0].status_code, answers[0].json["response"], answers[0].json["status"]) == (200, "half", "stopped")
 
 
+@pytest.mark.files
 def test_the_next_message_is_taken_also_when_the_end_of_an_answer_cannot_be_noted(client, backend, app, home, manager):
     session_id = client.post("/api/session").json["session_id"]
     going_on = threading.Event()

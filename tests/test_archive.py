@@ -38,9 +38,8 @@ def exported(manager):
     return b"".join(manager.archive.export(sessions, refuse))
 
 
-def transcripts(home):
-    folder = home / "server" / "web-chat-transcripts"
-    return {path.name: path.read_bytes() for path in folder.glob("*.jsonl")} if folder.is_dir() else {}
+def transcripts(manager):
+    return {name: manager.storage.export(name) for name in manager.storage.transcripts.sessions()}
 
 
 def brought_in(manager, data):
@@ -67,14 +66,14 @@ def full(manager):
 # Ours
 
 
-def test_what_is_taken_along_comes_back_to_the_byte(full, home, tmp_path):
+def test_what_is_taken_along_comes_back_to_the_byte(full, tmp_path):
     data = exported(full)
     other = start(tmp_path / "other")
     report = brought_in(other, data)
     assert len(report.imported) == 3
     assert report.problems == []
     assert exported(other) == data
-    assert transcripts(tmp_path / "other") == transcripts(home)
+    assert transcripts(other) == transcripts(full)
     assert [(s.description, s.pinned) for s in other.list_sessions()] == [
         (s.description, s.pinned) for s in full.list_sessions()
     ]
@@ -90,14 +89,14 @@ def test_twice_changes_nothing(full, tmp_path):
     assert (tmp_path / "other" / "server" / "web-chat-sessions.json").read_bytes() == before
 
 
-def test_what_is_here_is_left_as_it_is_also_in_the_trash(full, home):
+def test_what_is_here_is_left_as_it_is_also_in_the_trash(full):
     data = exported(full)
     session_id = full.list_sessions()[0].session_id
     full.send_message("more", session_id)
     full.housekeeping.delete([full.list_sessions()[1].session_id])
-    before = transcripts(home)
+    before = transcripts(full)
     assert brought_in(full, data).known == 3
-    assert transcripts(home) == before
+    assert transcripts(full) == before
     assert len(full.list_sessions()) == 2
 
 
@@ -142,8 +141,8 @@ def test_any_transcript_comes_back_to_the_byte(tmp_path_factory, conversations, 
         json.loads(line)
     assert brought_in(second, data).problems == []
     assert exported(second) == data
-    kept = {name: found for name, found in transcripts(here).items() if found}
-    assert transcripts(there) == kept
+    kept = {name: found for name, found in transcripts(first).items() if found}
+    assert transcripts(second) == kept
 
 
 def damaged(data, how):
@@ -267,12 +266,12 @@ def test_open_webui(manager):
 
 
 @pytest.mark.parametrize("export", [CHATGPT, CLAUDE, OPEN_WEBUI])
-def test_the_same_file_again_changes_nothing_and_what_came_goes_on(manager, home, export):
+def test_the_same_file_again_changes_nothing_and_what_came_goes_on(manager, export):
     imported = brought_in(manager, export).imported
-    before = transcripts(home)
+    before = transcripts(manager)
     again = brought_in(manager, export)
     assert (again.imported, again.known) == ([], len(export))
-    assert transcripts(home) == before
+    assert transcripts(manager) == before
     manager.send_message("go on", imported[0])
     assert said(manager, imported[0])[-2:] == [("user", "go on"), ("assistant", "You said: go on")]
     assert manager.backend.histories[-1]
@@ -410,6 +409,7 @@ def unreadable(full, home):
     return full.list_sessions()[1].description
 
 
+@pytest.mark.files
 @pytest.mark.parametrize("kind", ["jsonl", "md", "html"])
 def test_a_session_that_cannot_be_read_is_left_out_and_named_in_the_file_and_on_the_page(
     client, page, full, unreadable, kind
@@ -427,6 +427,7 @@ def test_a_session_that_cannot_be_read_is_left_out_and_named_in_the_file_and_on_
     assert f"“{unreadable}”" in shown
 
 
+@pytest.mark.files
 def test_the_page_names_no_session_when_an_export_was_whole_again(client, page, full, unreadable, home):
     client.get("/sessions/export")
     full.housekeeping.delete([full.list_sessions()[1].session_id])
@@ -434,6 +435,7 @@ def test_the_page_names_no_session_when_an_export_was_whole_again(client, page, 
     assert "could not read" not in page("/sessions").soup.get_text()
 
 
+@pytest.mark.files
 @pytest.mark.parametrize("kind", ["jsonl", "md", "html"])
 def test_one_session_that_cannot_be_read_is_an_error_and_no_file(client, page, full, unreadable, kind):
     answer = client.get(f"/sessions/{full.list_sessions()[1].session_id}/export?format={kind}")
@@ -442,6 +444,7 @@ def test_one_session_that_cannot_be_read_is_an_error_and_no_file(client, page, f
     assert "could not be read" in page(answer).problem
 
 
+@pytest.mark.files
 def test_an_import_says_what_the_export_had_to_leave_out_and_takes_the_rest(client, full, unreadable, tmp_path):
     data = client.get("/sessions/export").data
     lines = data.splitlines(keepends=True)
@@ -455,6 +458,7 @@ def test_an_import_says_what_the_export_had_to_leave_out_and_takes_the_rest(clie
         assert f"the export lacks the session “{unreadable}”" in problem
 
 
+@pytest.mark.files
 def test_the_command_line_exports_the_rest_names_what_it_left_out_and_fails(full, unreadable, home, tmp_path):
     file = tmp_path / "all.jsonl"
     done = CliRunner().invoke(main, ["export", "--home", str(home), "-o", str(file)])
@@ -471,6 +475,7 @@ def test_the_command_line_exports_what_the_page_does_for_reading(client, full, h
     assert done.stdout_bytes == client.get(f"/sessions/{session_id}/export?format={form}").data
 
 
+@pytest.mark.files
 def test_by_the_command_line(full, home, tmp_path):
     run = CliRunner().invoke
     file = tmp_path / "all.jsonl"

@@ -50,6 +50,7 @@ def test_the_pipe_is_the_question_or_goes_with_it(terminal, model, beside, tmp_p
     assert "blue" in model.questions[-1]["messages"][-1]["content"]
 
 
+@pytest.mark.files
 def test_a_temporary_question_is_written_nowhere(terminal, beside, home):
     terminal.run("ask", "one")
     before = snapshot(home)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 import threading
 
 import pytest
@@ -27,17 +26,18 @@ def said(manager, session_id):
 
 
 @pytest.fixture
-def at_sync(monkeypatch):
-    """Calls the given function instead of the next sync to disk."""
-    sync = os.fsync
+def at_save(monkeypatch, manager):
+    """Calls the given function before the next message is saved."""
+    transcripts = getattr(manager.storage, "main", manager.storage).transcripts
+    append = transcripts.append
 
     def call(what):
-        def first(fd: int) -> None:
-            monkeypatch.setattr(os, "fsync", sync)
+        def first(*given: object) -> None:
+            monkeypatch.setattr(transcripts, "append", append)
             what()
-            sync(fd)
+            append(*given)
 
-        monkeypatch.setattr(os, "fsync", first)
+        monkeypatch.setattr(transcripts, "append", first)
 
     return call
 
@@ -46,21 +46,21 @@ def fail():
     raise OSError(errno.EIO, "no")
 
 
-def test_a_backend_that_only_speaks_is_asked_while_the_question_is_saved(manager, backend, session_id, home, at_sync):
+def test_a_backend_that_only_speaks_is_asked_while_the_question_is_saved(manager, backend, session_id, at_save):
     backend.only_speaks = True
     seen = []
 
     def look():
         until(lambda: len(backend.asked) == 2)
-        seen.append([*home.rglob("*.reply")])
+        seen.append([*manager.storage.replies.sessions()])
 
-    at_sync(look)
+    at_save(look)
     manager.post_message(session_id, "one").wait(PATIENCE)
     assert seen == [[]]
     assert said(manager, session_id) == ["one", "You said: one"]
 
 
-def test_nothing_of_an_answer_remains_where_its_question_is_not_saved(manager, backend, session_id, home, at_sync):
+def test_nothing_of_an_answer_remains_where_its_question_is_not_saved(manager, backend, session_id, at_save):
     backend.only_speaks = True
     backend.plays("text", threading.Event())
 
@@ -68,11 +68,11 @@ def test_nothing_of_an_answer_remains_where_its_question_is_not_saved(manager, b
         until(lambda: len(backend.asked) == 2)
         fail()
 
-    at_sync(break_off)
+    at_save(break_off)
     with pytest.raises(StorageError, match="could not be saved"):
         manager.post_message(session_id, "one", key="k")
     assert backend.cancelled.is_set()
-    assert not [*home.rglob("*.reply")]
+    assert not manager.storage.replies.sessions()
     assert said(manager, session_id) == []
     again = manager.post_message(session_id, "one", key="k")
     assert again.wait(PATIENCE)
@@ -81,8 +81,8 @@ def test_nothing_of_an_answer_remains_where_its_question_is_not_saved(manager, b
     assert len(backend.histories[-1]) == 2  # it is unknown what the backend remembers of the first
 
 
-def test_a_backend_that_may_do_more_is_not_asked_what_is_not_saved(manager, backend, session_id, at_sync):
-    at_sync(fail)
+def test_a_backend_that_may_do_more_is_not_asked_what_is_not_saved(manager, backend, session_id, at_save):
+    at_save(fail)
     with pytest.raises(StorageError):
         manager.post_message(session_id, "one")
     assert [text for _, text in backend.asked] == ["zero"]

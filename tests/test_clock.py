@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from tests.reading import until
 from tests.scripted import ScriptedBackend
-from tests.stored import documents_in
+from tests.stored import documents_in, place_of
 from webchat import create_app
 from webchat.fileutil import DiskFolder, quarantine
 from webchat.manager import WebChatSessionManager
@@ -35,7 +36,7 @@ def clock():
 
 @pytest.fixture
 def path(home):
-    return home / "server" / "web-chat-sessions.json"
+    return place_of(home)
 
 
 @pytest.fixture
@@ -75,7 +76,8 @@ def test_what_happened_last_stands_first_wherever_the_clock_was_set_meanwhile(ma
     assert order(manager) == expected
     # Another process, and one that starts after the log was shortened, see the same.
     assert order(WebChatSessionManager(ScriptedBackend(), path)) == expected
-    manager.storage.main.activity.rewrite()
+    if isinstance(path, Path):
+        manager.storage.main.activity.rewrite()
     assert order(manager) == order(WebChatSessionManager(ScriptedBackend(), path)) == expected
 
 
@@ -115,6 +117,7 @@ def test_memories_and_copies_get_names_of_their_own(home, clock):
     assert len(names) == 3
 
 
+@pytest.mark.files
 def test_a_file_from_a_clock_that_is_ahead_is_listed_at_once(home):
     app = create_app({"AMPLIFIER_HOME": str(home)}, backend=ScriptedBackend())
     file = home / "server" / "web-chat-transcripts" / "brought.jsonl"
@@ -171,12 +174,13 @@ def test_a_memory_deleted_while_the_clock_is_behind_stays_in_the_trash_for_its_t
     assert store.trash() == []
 
 
-def test_a_memory_counts_from_the_newest_moment_of_the_sessions(home, clock):
+def test_a_memory_counts_from_the_newest_moment_of_the_sessions(home, path, clock):
     """Compared with the clock now, that time is 40 days ahead: the clock is slow."""
     app = create_app({"AMPLIFIER_HOME": str(home)}, backend=ScriptedBackend())
-    MemoryStore(documents_in(DiskFolder(home))).remember("one")
+    documents = app.extensions["webchat"].storage.documents
+    MemoryStore(documents).remember("one")
     clock.now += timedelta(days=40)
-    say(WebChatSessionManager(ScriptedBackend(), home / "server" / "web-chat-sessions.json", clock=clock), "hello")
+    say(WebChatSessionManager(ScriptedBackend(), path, clock=clock), "hello")
     assert app.test_client().post("/apps/settings/memories/mem-001/delete").status_code == 303
     clock.now += timedelta(days=29)
-    assert [memory["id"] for memory in MemoryStore(documents_in(DiskFolder(home)), clock=clock).trash()] == ["mem-001"]
+    assert [memory["id"] for memory in MemoryStore(documents, clock=clock).trash()] == ["mem-001"]

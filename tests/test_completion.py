@@ -121,4 +121,11 @@ def test_sessions_are_completed_by_their_ids(completed, home):
     assert completed("webchat sessions show ") == [ids[0]]
     assert completed(f"webchat ask --session {ids[0][:15]}") == [ids[0]]
     assert completed("webchat sessions restore ") == [ids[1]]
+
+
+@pytest.mark.files
+def test_sessions_of_another_folder_are_not_completed(completed, home):
+    app = create_app({"AMPLIFIER_HOME": str(home)}, backend=MockBackend())
+    app.extensions["webchat"].start_conversation("about kettles")
+    app.extensions["webchat"].close()
     assert completed(f"webchat sessions show --home {home}/elsewhere ") == []

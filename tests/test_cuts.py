@@ -82,9 +82,8 @@ class Answering:
         with self._app.test_request_context(headers=HTMX):
             return next(stream.once()).partition("\n")[2]
 
-    def on_disk(self) -> str:
-        last = self._manager.storage.main.folder.sub("web-chat-transcripts").path / f"{self.session_id}.jsonl"
-        return json.loads(last.read_text("utf-8").splitlines()[-1])["content"]
+    def stored(self) -> str:
+        return json.loads(self._manager.storage.export(self.session_id).splitlines()[-1])["content"]
 
     def end(self) -> None:
         while self.grow():
@@ -115,7 +114,7 @@ def come_to_the_end(answering: Answering, page: OpenTab) -> None:
     """Connect a last time, and compare with what is stored."""
     for event in parse_events(answering.news(answering.connect(page))):
         page.take(event)
-    assert answering.on_disk() == "".join(ANSWER)
+    assert answering.stored() == "".join(ANSWER)
     assert page.shown() == answering.fresh_page().shown()
 
 

@@ -399,6 +399,7 @@ def transcript(home, session_id):
     return home / "server" / "web-chat-transcripts" / f"{session_id}.jsonl"
 
 
+@pytest.mark.files
 @pytest.mark.parametrize("change", ["replaced", "shorter", "emptied", "removed"])
 def test_a_transcript_that_changed_underneath_brings_the_messages_anew(open_tab, session_id, home, manager, change):
     tab = open_tab().connect().read(settled)
@@ -424,6 +425,7 @@ def test_a_transcript_that_changed_underneath_brings_the_messages_anew(open_tab,
     assert tab.shown() == open_tab().shown()
 
 
+@pytest.mark.files
 def test_damage_between_page_and_stream_is_said_and_said_once(open_tab, session_id, home):
     tab, healthy = open_tab(), open_tab()
     with transcript(home, session_id).open("a") as file:

@@ -108,6 +108,7 @@ def test_what_is_no_clean_picture_is_left_out_and_the_rest_comes(manager, other,
     assert read(other, session_id) == [CAT]
 
 
+@pytest.mark.files
 def test_a_transcripts_own_line_is_not_taken_for_a_picture(manager, other, home):
     session_id = sent_to(manager, ("cat.png", CAT))
     path = home / "server" / "web-chat-transcripts" / f"{session_id}.jsonl"
@@ -156,6 +157,7 @@ def test_readable_exports_show_or_name_it(manager, client):
     assert "*Picture: \\<my\\> \\*cat\\*.png*" in text
 
 
+@pytest.mark.files
 def test_by_the_command_line(manager, home, tmp_path):
     session_id = sent_to(manager, ("cat.png", CAT))
     file, there = tmp_path / "all.jsonl", tmp_path / "there"

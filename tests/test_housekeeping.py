@@ -13,6 +13,7 @@ import pytest
 from tests.conftest import HTMX
 from tests.reading import until
 from tests.scripted import ScriptedBackend
+from tests.stored import place_of
 from webchat.errors import InvalidInput, SessionNotFound
 from webchat.manager import WebChatSessionManager
 
@@ -117,7 +118,7 @@ def test_writing_in_an_archived_session_brings_it_back(client, page, manager, se
 # The trash
 
 
-def test_a_deleted_session_is_gone_and_can_be_brought_back(client, page, manager, home, sessions):
+def test_a_deleted_session_is_gone_and_can_be_brought_back(client, page, manager, sessions):
     answer = client.post(f"/sessions/{sessions[2]}/delete")
     assert titles(page) == ["two", "one"]
     assert client.get(f"/sessions/{sessions[2]}").status_code == 404
@@ -128,7 +129,7 @@ def test_a_deleted_session_is_gone_and_can_be_brought_back(client, page, manager
     client.post(undo.form["action"], data={undo.button["name"]: undo.button["value"]})
     assert titles(page) == ["three", "two", "one"]
     assert manager.send_message("and on", sessions[2]) == "You said: and on"
-    assert transcript(home, sessions[2]).exists()
+    assert manager.storage.has(sessions[2])
 
 
 def test_a_deletion_stops_the_answer(client, backend, manager, sessions):
@@ -161,7 +162,7 @@ def test_without_a_choice_nothing_is_deleted(client, page, sessions):
     assert titles(page) == ["three", "two", "one"]
 
 
-def test_all_are_deleted_and_the_trash_is_emptied(client, page, home, sessions):
+def test_all_are_deleted_and_the_trash_is_emptied(client, page, manager, sessions):
     client.post(f"/sessions/{sessions[0]}/archive")
     client.post("/sessions/delete", data={"all": "yes"})
     assert titles(page) == []
@@ -169,17 +170,15 @@ def test_all_are_deleted_and_the_trash_is_emptied(client, page, home, sessions):
     assert sorted(titles(page, "/sessions?show=trash")) == ["three", "two"]
     client.post("/sessions/purge", data={"all": "yes"})
     assert titles(page, "/sessions?show=trash") == []
-    left = sorted(path.name for path in transcript(home, "x").parent.iterdir() if sessions[0] not in path.name)
-    assert left == [".purge.lock", "replies"]
-    assert transcript(home, sessions[0]).exists()
+    assert [session_id for session_id in sessions if manager.storage.has(session_id)] == sessions[:1]
 
 
-def test_only_what_is_in_the_trash_goes_for_good(client, page, home, sessions):
+def test_only_what_is_in_the_trash_goes_for_good(client, manager, sessions):
     assert client.post(f"/sessions/{sessions[0]}/purge").status_code == 404
-    assert transcript(home, sessions[0]).exists()
+    assert manager.storage.has(sessions[0])
     client.post(f"/sessions/{sessions[0]}/delete")
     client.post(f"/sessions/{sessions[0]}/purge")
-    assert not transcript(home, sessions[0]).exists()
+    assert not manager.storage.has(sessions[0])
     assert client.post(f"/sessions/{sessions[0]}/restore").status_code == 404
 
 
@@ -201,7 +200,7 @@ class Clock:
 
 def test_what_has_lain_in_the_trash_for_its_time_is_gone(home):
     clock = Clock()
-    manager = WebChatSessionManager(ScriptedBackend(), home / "server" / "s.json", clock=clock, trash_days=30)
+    manager = WebChatSessionManager(ScriptedBackend(), place_of(home), clock=clock, trash_days=30)
     house, ids = manager.housekeeping, []
     for text in ("one", "two"):
         ids.append(manager.create_session().session_id)
@@ -215,15 +214,16 @@ def test_what_has_lain_in_the_trash_for_its_time_is_gone(home):
     assert [session.session_id for session in house.trash()] == [ids[1]]  # also before it has been emptied
     new = manager.create_session().session_id
     house.delete([new])
-    assert transcript(home, ids[0]).exists()  # deleting something else does not wait for that
+    assert manager.storage.has(ids[0])  # deleting something else does not wait for that
     house.empty_expired()
     assert [session.session_id for session in house.trash()] == [new, ids[1]]
-    assert not transcript(home, ids[0]).exists()
-    assert transcript(home, ids[1]).exists()
+    assert not manager.storage.has(ids[0])
+    assert manager.storage.has(ids[1])
     with pytest.raises(SessionNotFound):
         house.restore([ids[0]])
     house.restore([ids[1]])
     assert manager.send_message("still here", ids[1]) == "You said: still here"
+    manager.close()
 
 
 def test_another_owner_touches_nothing(manager, sessions):
@@ -308,6 +308,7 @@ QUESTION = {"role": "user", "content": "Dropped here\nand more"}
 ANSWER = {"role": "assistant", "content": "Found."}
 
 
+@pytest.mark.files
 def test_a_transcript_put_into_the_folder_is_listed(manager, page, home):
     drop(home, "from-elsewhere.jsonl", QUESTION, ANSWER)
     drop(home, "not a session.jsonl", QUESTION)
@@ -319,6 +320,7 @@ def test_a_transcript_put_into_the_folder_is_listed(manager, page, home):
     assert [item["content"] for item in manager.backend.histories[-1]] == ["Dropped here\nand more", "Found."]
 
 
+@pytest.mark.files
 def test_an_answer_has_no_transcript_looked_for(manager, home, sessions, monkeypatch):
     """If nothing was put into the folder, a check is one `stat`, however many answers come and go."""
     until(lambda: not manager.answers_in_flight)
@@ -335,6 +337,7 @@ def test_an_answer_has_no_transcript_looked_for(manager, home, sessions, monkeyp
     assert len(looked_at) == 1
 
 
+@pytest.mark.files
 def test_known_transcripts_are_not_examined_again(manager, home, sessions, monkeypatch):
     until(lambda: not manager.answers_in_flight)
     drop(home, "from-elsewhere.jsonl", QUESTION, ANSWER)
@@ -345,6 +348,7 @@ def test_known_transcripts_are_not_examined_again(manager, home, sessions, monke
     assert not [path for path in examined for name in sessions if f"{name}.jsonl" in path]
 
 
+@pytest.mark.files
 def test_an_answer_that_an_earlier_version_left_is_taken_in(manager, home, sessions):
     log = transcript(home, sessions[0]).with_suffix(".reply")
     header = {
@@ -359,6 +363,7 @@ def test_an_answer_that_an_earlier_version_left_is_taken_in(manager, home, sessi
     assert not log.exists()
 
 
+@pytest.mark.files
 def test_one_that_is_on_its_way_still_is_waited_for(manager, home):
     path = drop(home, "from-elsewhere.jsonl", QUESTION, age=0)
     assert manager.housekeeping.adopt() == []
@@ -366,6 +371,7 @@ def test_one_that_is_on_its_way_still_is_waited_for(manager, home):
     assert manager.housekeeping.adopt() == ["from-elsewhere"]
 
 
+@pytest.mark.files
 def test_a_file_that_lacks_its_last_newline_is_whole(manager, page, home):
     path = drop(home, "by-hand.jsonl", QUESTION, ANSWER)
     path.write_bytes(path.read_bytes().rstrip())
@@ -378,6 +384,7 @@ def test_a_file_that_lacks_its_last_newline_is_whole(manager, page, home):
     assert [message.text for message in page("/sessions/by-hand").messages][1:3] == ["Found.", "go on"]
 
 
+@pytest.mark.files
 @pytest.mark.parametrize(
     "data", [b'{"role":"user","content":"one"}\n{"role":"assis', b'{"role":"us', b"\xff\xfe no words\n at all"]
 )
@@ -390,11 +397,13 @@ def test_a_damaged_file_is_listed_and_says_so(manager, page, home, data):
     assert "could not be read" in page("/sessions/damaged").soup.get_text()
 
 
+@pytest.mark.files
 def test_a_file_from_a_machine_whose_clock_is_ahead_is_listed(manager, home):
     drop(home, "ahead.jsonl", QUESTION, age=-3600)
     assert manager.housekeeping.adopt() == ["ahead"]
 
 
+@pytest.mark.files
 def test_what_is_in_the_trash_is_not_listed_again(client, manager, home, sessions):
     client.post("/sessions/delete", data={"all": "yes"})
     for session_id in sessions:
@@ -402,6 +411,7 @@ def test_what_is_in_the_trash_is_not_listed_again(client, manager, home, session
     assert manager.housekeeping.adopt() == []
 
 
+@pytest.mark.files
 def test_the_house_is_kept_by_a_thread_of_its_own(home):
     """It goes on after a failure."""
     drop(home, "from-elsewhere.jsonl", QUESTION, ANSWER)
@@ -424,6 +434,7 @@ def test_the_house_is_kept_by_a_thread_of_its_own(home):
 # Later versions
 
 
+@pytest.mark.files
 def test_a_transcript_of_a_later_version_is_shown_and_not_changed(client, manager, page, home):
     path = drop(home, "later.jsonl", {"type": "format", "version": 2}, QUESTION, {"type": "picture", "id": "x"}, ANSWER)
     manager.housekeeping.adopt()
@@ -437,6 +448,7 @@ def test_a_transcript_of_a_later_version_is_shown_and_not_changed(client, manage
     assert path.read_bytes() == before
 
 
+@pytest.mark.files
 def test_a_list_of_a_later_version_is_shown_and_not_changed(home, page, client):
     path = home / "server" / "web-chat-sessions.json"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -455,6 +467,7 @@ def test_a_list_of_a_later_version_is_shown_and_not_changed(home, page, client):
     assert path.read_bytes() == before
 
 
+@pytest.mark.files
 def test_nothing_goes_for_good_from_a_list_of_a_later_version(home, manager):
     path = drop(home, "s1.jsonl", QUESTION).parent.parent / "web-chat-sessions.json"
     rows = [{"session_id": "s1", "description": "Old", "begun": True, "deleted_at": "2000-01-01T00:00:00+00:00"}]

@@ -21,6 +21,7 @@ from webchat.errors import InvalidInput, LimitReached, StorageError, TooLarge
 from webchat.fileutil import DiskFolder, MemoryFolder, locked
 from webchat.memory import MemoryStore, answer, categorise, check_memory_intent, tags_of
 from webchat.storage import storage_at
+from webchat.storage.protocols.documents import MEMORIES
 
 JSON = {"Accept": "application/json"}
 NAME = "memory-store.yaml"
@@ -605,9 +606,9 @@ def test_nor_is_one_with_the_file_of_a_message_that_was_taken_back(client, manag
     assert manager.queue.returned(session_id) == ()
 
 
-def test_the_settings_page_shows_a_hundred_at_a_time(client, page, home):
-    home.mkdir()
-    (home / NAME).write_bytes(memories_file(250))
+def test_the_settings_page_shows_a_hundred_at_a_time(page, manager):
+    with manager.storage.documents.changing(MEMORIES) as draft:
+        draft.data = memories_file(250)
     address, sizes = "/apps/settings/", []
     while address:
         soup = page(address).soup

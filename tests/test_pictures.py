@@ -51,7 +51,7 @@ def chat(backend, **more):
     return WebChatSessionManager(backend, **more)
 
 
-def test_a_picture_goes_to_the_model_and_onto_the_page(posted, manager, backend, page, client, home):
+def test_a_picture_goes_to_the_model_and_onto_the_page(posted, manager, backend, page, client):
     assert posted("What is this?", ("cat.png", CAT)).status_code == 303
     session_id = manager.active_session_id
     until(lambda: backend.shown)
@@ -60,14 +60,12 @@ def test_a_picture_goes_to_the_model_and_onto_the_page(posted, manager, backend,
     assert (shown.img["alt"], shown.img["src"]) == ("cat.png", shown["href"])
     assert (shown.img["width"], shown.img["height"]) == ("3", "2")
     assert client.get(shown["href"]).data == CAT
-    folder = home / "server" / "web-chat-pictures" / session_id
-    assert [path.read_bytes() for path in folder.iterdir()] == [CAT]
+    assert [*manager.storage.pictures.sizes(session_id).values()] == [len(CAT)]
 
 
-def test_its_record_says_what_it_is_and_not_its_bytes(posted, manager, home):
+def test_its_record_says_what_it_is_and_not_its_bytes(posted, manager):
     posted("Look", ("cat.png", CAT), ("notes.txt", b"hello"))
-    path = home / "server" / "web-chat-transcripts" / f"{manager.active_session_id}.jsonl"
-    record = json.loads(path.read_text().splitlines()[0])
+    record = json.loads(manager.storage.export(manager.active_session_id).splitlines()[0])
     sent = question(manager).pictures[0]
     about = {"name": "cat.png", "media_type": "image/png", "sha256": sent.sha256, "size": len(CAT)}
     assert record["pictures"] == [about | {"width": 3, "height": 2}]
@@ -192,7 +190,8 @@ def test_it_stays_with_a_second_try_a_change_a_fork_and_in_the_history(posted, m
     assert picture.read() == CAT
 
 
-def test_it_goes_with_its_session(posted, manager, home):
+@pytest.mark.files
+def test_its_file_goes_with_its_session(posted, manager, home):
     posted("Look", ("cat.png", CAT))
     session_id = manager.active_session_id
     until(lambda: not manager.answers_in_flight)
@@ -201,6 +200,16 @@ def test_it_goes_with_its_session(posted, manager, home):
     assert len(list(folder.rglob("*.png"))) == 2
     manager.housekeeping.purge([session_id])
     assert list(folder.rglob("*.png")) == []
+
+
+def test_it_goes_with_its_session(posted, manager):
+    posted("Look", ("cat.png", CAT))
+    session_id, key = manager.active_session_id, question(manager).pictures[0].key
+    until(lambda: not manager.answers_in_flight)
+    manager.housekeeping.delete([session_id])
+    assert manager.storage.pictures.read(session_id, key) == CAT
+    manager.housekeeping.purge([session_id])
+    assert manager.storage.pictures.read(session_id, key) is None
 
 
 def test_a_model_that_sees_nothing_says_so_before_anything_is_sent(posted, page, manager, backend):
@@ -257,14 +266,12 @@ def test_one_that_waits_is_shown_sent_in_its_turn_and_can_be_taken_back(manager,
     assert backend.shown == [("cat.png", CAT), ("dog.png", DOG)]
 
 
-def test_a_record_that_is_no_picture_is_no_harm(manager, home, page, client):
+def test_a_record_that_is_no_picture_is_no_harm(manager, page, client):
     session_id = manager.create_session().session_id
-    folder = home / "server" / "web-chat-transcripts"
-    folder.mkdir(parents=True, exist_ok=True)
     good = {"name": "<b>.png", "media_type": "image/png", "sha256": "a" * 64, "size": -1, "width": "x"}
     wrong = [{**good, "sha256": "../../x"}, {**good, "media_type": "image/svg+xml"}, {**good, "name": 3}, 1]
     record = {"role": "user", "content": "x", "pictures": [good, *wrong]}
-    (folder / f"{session_id}.jsonl").write_text(json.dumps(record) + "\n")
+    manager.storage.transcripts.put_all({session_id: json.dumps(record).encode() + b"\n"})
     (picture,) = question(manager).pictures
     assert (picture.size, picture.width, picture.height) == (0, 0, 0)
     shown = page(f"/sessions/{session_id}")

@@ -11,6 +11,7 @@ import pytest
 from tests.processes import another_process, says, tell
 from tests.reading import until
 from tests.scripted import ScriptedBackend
+from tests.stored import place_of
 from webchat.errors import SessionBusy, StorageError
 from webchat.manager import WebChatSessionManager
 
@@ -22,14 +23,15 @@ def folder(home):
 
 def with_sessions(home, texts=("one", "two", "three")):
     """A manager, and the ids of sessions with a message each; the first has a copy of a damaged answer as well."""
-    manager = WebChatSessionManager(ScriptedBackend(), home / "server" / "web-chat-sessions.json")
+    manager = WebChatSessionManager(ScriptedBackend(), place_of(home))
     ids = []
     for text in texts:
         ids.append(manager.create_session().session_id)
         manager.send_message(text)
     until(lambda: not manager.answers_in_flight)
     replies = home / "server" / "web-chat-transcripts" / "replies"
-    (replies / f"{ids[0]}.reply.corrupt-20260101T000000").write_text("words")
+    if replies.is_dir():
+        (replies / f"{ids[0]}.reply.corrupt-20260101T000000").write_text("words")
     return manager, ids
 
 
@@ -45,16 +47,17 @@ def require_whole(manager, ids):
     assert [texts_of(manager, name)[0] for name in ids] == ["one", "two", "three"]
 
 
-def test_one_that_is_still_written_to_keeps_them_all(home, folder):
+def test_one_that_is_still_written_to_keeps_them_all(home):
     manager, ids = with_sessions(home)
     manager.housekeeping.delete(ids)
-    release = manager.storage.main.folder.sub(folder.name).lock(ids[2], 1)
+    release = manager.storage.leases.acquire(ids[2])
     with pytest.raises(SessionBusy):
         manager.housekeeping.purge(ids)
     release()
     require_whole(manager, ids)
 
 
+@pytest.mark.files
 @pytest.mark.parametrize("name", ["replace", "unlink"])
 def test_a_file_that_cannot_be_moved_keeps_them_all(home, folder, monkeypatch, name):
     """A failing unlink comes after the commit: the sessions are gone, and the next check removes their files."""
@@ -81,6 +84,7 @@ def test_a_file_that_cannot_be_moved_keeps_them_all(home, folder, monkeypatch, n
         assert not [path for path in folder.rglob("*.*") if path.suffix != ".lock"]
 
 
+@pytest.mark.files
 def test_a_list_that_cannot_be_written_keeps_them_all(home, monkeypatch):
     manager, ids = with_sessions(home)
     manager.housekeeping.delete(ids)
@@ -127,6 +131,7 @@ PURGE_AND_DIE = """
 """
 
 
+@pytest.mark.files
 def test_a_crash_at_any_step_leaves_all_or_nothing(tmp_path):
     outcomes = []
     with another_process(PURGE_AND_DIE) as process:
@@ -156,7 +161,7 @@ def test_a_crash_at_any_step_leaves_all_or_nothing(tmp_path):
 def test_a_purge_that_runs_is_not_settled_by_another_process(home, folder, monkeypatch):
     manager, ids = with_sessions(home)
     manager.housekeeping.delete(ids)
-    other = WebChatSessionManager(ScriptedBackend(), home / "server" / "web-chat-sessions.json")
+    other = WebChatSessionManager(ScriptedBackend(), place_of(home))
     reached, go_on = threading.Event(), threading.Event()
     real = manager.store.remove
 
@@ -175,4 +180,5 @@ def test_a_purge_that_runs_is_not_settled_by_another_process(home, folder, monke
     go_on.set()
     thread.join()
     assert not manager.housekeeping.trash()
+    assert not [session_id for session_id in ids if manager.storage.has(session_id)]
     assert not [path for path in folder.rglob("*.*") if path.suffix != ".lock"]

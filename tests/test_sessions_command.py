@@ -64,6 +64,7 @@ def test_sessions_are_listed_and_shown_as_on_the_page(server, sessions):
     assert json.loads(sessions("show", second, "--json")) == server.get(f"/sessions/{second}", headers=JSON).json()
 
 
+@pytest.mark.files
 def test_a_temporary_one_is_marked(server):
     says(server, "about kettles")
     server.post("/messages", data={"message": "about teapots", "temporary": "1"}, headers=JSON)
@@ -248,6 +249,7 @@ def test_nobodys_trash_is_emptied_by_the_way(home):
     assert len(trash.splitlines()) == 2
 
 
+@pytest.mark.files
 def test_a_temporary_one_is_gone_when_it_is_deleted(home, server):
     sent = server.post("/messages", data={"message": "about kettles", "temporary": "1"}, headers=JSON).json()
     other = says(server, "about tea")
