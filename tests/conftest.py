@@ -25,7 +25,7 @@ from werkzeug.test import TestResponse
 
 from tests.database import database as database
 from tests.database import postgres as postgres
-from tests.preloaded import ForkedProcess, Preloaded
+from tests.preloaded import SHARED, ForkedProcess, Preloaded
 from tests.processes import ROOT
 from tests.routes import compiled_once
 from tests.scripted import ScriptedBackend
@@ -269,11 +269,15 @@ class Server:
         return code
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _preloaded_ends() -> Iterator[None]:
+    yield
+    SHARED.close()
+
+
 @pytest.fixture(scope="session")
-def preloaded() -> Iterator[Preloaded]:
-    preloaded = Preloaded()
-    yield preloaded
-    preloaded.close()
+def preloaded() -> Preloaded:
+    return SHARED.get()
 
 
 @pytest.fixture

@@ -19,25 +19,29 @@ import tempfile
 import termios
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any, TextIO
 
 from werkzeug.routing import Rule
 
-from tests.processes import ROOT
 from tests.routes import compiled_once
 
+ROOT = Path(__file__).parent.parent
 LOADED = (
-    "app",
-    "backends.local",
-    "backends.mock",
-    "backends.openai.stream",
-    "serving.server",
-    "storage.files",
-    "storage.temporary",
-    "terminal.places",
+    "tests.scripted",
+    "webchat.app",
+    "webchat.backends.local",
+    "webchat.backends.mock",
+    "webchat.backends.openai.stream",
+    "webchat.serving.server",
+    "webchat.storage.files",
+    "webchat.storage.temporary",
+    "webchat.terminal.places",
 )
 LARGEST = 2**18
 """The most bytes of a request (arguments and environment); a packet cannot be larger either."""
@@ -70,7 +74,17 @@ class Preloaded:
         By default it has nothing to read, and pipes for its output and its errors. If `stdin` is a terminal, it becomes
         the process's own.
         """
-        return ForkedProcess(self._address, arguments, env, (stdin, stdout, stderr))
+        request = {"arguments": [*arguments], "env": dict(env)}
+        return ForkedProcess(self._address, request, (stdin, stdout, stderr))
+
+    def run(self, code: str, arguments: Sequence[str]) -> ForkedProcess:
+        """Run this code, with pipes for its input, its output, which is not buffered, and its errors."""
+        request = {"arguments": [*arguments], "env": dict(os.environ), "code": code}
+        reader, writer = os.pipe()
+        process = ForkedProcess(self._address, request, (reader, None, None))
+        os.close(reader)
+        process.stdin = os.fdopen(writer, "w", encoding="utf-8")
+        return process
 
     def close(self) -> None:
         self._process.kill()
@@ -78,14 +92,32 @@ class Preloaded:
         self._folder.cleanup()
 
 
+class _Shared:
+    """The one of this process, from when it is needed first."""
+
+    def __init__(self) -> None:
+        self._made: Preloaded | None = None
+
+    def get(self) -> Preloaded:
+        self._made = self._made or Preloaded()
+        return self._made
+
+    def close(self) -> None:
+        if self._made:
+            self._made.close()
+            self._made = None
+
+
+SHARED = _Shared()
+
+
 class ForkedProcess:
-    """One command, with the part of subprocess.Popen's interface that the tests use."""
+    """One command or code, with the part of subprocess.Popen's interface that the tests use."""
 
     def __init__(
         self,
         address: str,
-        arguments: Sequence[str],
-        env: Mapping[str, str],
+        request: Mapping[str, Any],
         files: tuple[int | None, int | None, int | None],
     ) -> None:
         self._keeper = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -94,8 +126,8 @@ class ForkedProcess:
         given = os.open(os.devnull, os.O_RDONLY) if stdin is None else os.dup(stdin)
         self.stdout, output = self._read_from() if stdout is None else (None, os.dup(stdout))
         self.stderr, errors = self._read_from() if stderr is None else (None, os.dup(stderr))
-        request = json.dumps({"arguments": [*arguments], "env": dict(env)}).encode()
-        socket.send_fds(self._keeper, [request], [given, output, errors])
+        self.stdin: TextIO | None = None
+        socket.send_fds(self._keeper, [json.dumps(request).encode()], [given, output, errors])
         for number in (given, output, errors):
             os.close(number)
         self.pid = self._told()
@@ -123,6 +155,18 @@ class ForkedProcess:
                 raise TimeoutError from error
         return self.returncode
 
+    def communicate(self, timeout: float | None = None) -> tuple[str, str]:
+        """Wait for its end; returns what it has printed and its errors. Raises TimeoutError."""
+        assert self.stdout is not None
+        assert self.stderr is not None
+        if self.stdin is not None:
+            self.stdin.close()
+        with ThreadPoolExecutor(1) as pool:
+            errors = pool.submit(self.stderr.read)
+            output = self.stdout.read()
+            self.wait(timeout)
+            return output, errors.result(timeout)
+
     def _told(self) -> int:
         told = self._keeper.recv(16)
         if not told:
@@ -140,8 +184,8 @@ class ForkedProcess:
         self.send_signal(signal.SIGKILL)
 
 
-def _fork_on_demand(address: str) -> Any:
-    """Returns, in each forked process, the program's `main` with its arguments, environment and files."""
+def _fork_on_demand(address: str) -> Callable[[], None]:
+    """Returns, in each forked process, what that runs: the program's `main`, or code."""
     main = _load()
     gc.collect()
     gc.freeze()
@@ -161,14 +205,15 @@ def _fork_on_demand(address: str) -> Any:
     if pid:
         _keep(pid, keeper, files)
     keeper.close()
-    _become(json.loads(request), files)
-    return main
+    told = json.loads(request)
+    _become(told, files)
+    return partial(_execute, told["code"]) if "code" in told else main
 
 
 def _load() -> Callable[[], None]:
     """The program's `main`, with all that each process would otherwise load and compile again."""
     for module in LOADED:
-        import_module(f"webchat.{module}")
+        import_module(module)
     with suppress(ModuleNotFoundError):  # what only a terminal needs may not be installed
         import_module("webchat.terminal.conversation")
     from webchat.app import create_app
@@ -208,6 +253,14 @@ def _become(request: dict[str, Any], files: list[int]) -> None:
     os.environ.update(request["env"])
     sys.argv = ["webchat", *request["arguments"]]
     sys.orig_argv[:] = [sys.executable, "-m", *sys.argv]
+
+
+def _execute(code: str) -> None:
+    """Run code as `python -uc` does."""
+    sys.argv[0] = "-c"
+    sys.stdout.reconfigure(write_through=True)
+    sys.modules["__main__"] = ModuleType("__main__")
+    exec(compile(code, "<string>", "exec"), vars(sys.modules["__main__"]))
 
 
 def _leave_at_once(codes: Sequence[int]) -> None:

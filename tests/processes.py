@@ -1,27 +1,27 @@
-"""Other processes on the same files: a piece of Python in an interpreter of its own."""
+"""Other processes on the same files: a piece of Python in a process of its own, which has the program loaded."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import textwrap
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import contextmanager, suppress
 
-ROOT = Path(__file__).parent.parent
+from tests.preloaded import ROOT as ROOT
+from tests.preloaded import SHARED, ForkedProcess
 
 
 @contextmanager
-def another_process(code: str, *arguments: object) -> Iterator[subprocess.Popen[str]]:
+def another_process(code: str, *arguments: object) -> Iterator[ForkedProcess]:
     """Run `code`, whose sys.argv[1:] are the arguments. It is killed at the end."""
-    command = [sys.executable, "-u", "-c", textwrap.dedent(code), *map(str, arguments)]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(command, text=True, cwd=ROOT, **pipes) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
+    process = SHARED.get().run(textwrap.dedent(code), [*map(str, arguments)])
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        for stream in (process.stdin, process.stdout, process.stderr):
+            with suppress(BrokenPipeError):
+                stream.close()
 
 
 def run_in_another_process(code: str, *arguments: object) -> str:
@@ -32,7 +32,7 @@ def run_in_another_process(code: str, *arguments: object) -> str:
     return output
 
 
-def says(process: subprocess.Popen[str]) -> str:
+def says(process: ForkedProcess) -> str:
     """The next line that the process prints."""
     assert process.stdout is not None
     line = process.stdout.readline()
@@ -40,7 +40,7 @@ def says(process: subprocess.Popen[str]) -> str:
     return line.strip()
 
 
-def tell(process: subprocess.Popen[str], line: str = "go") -> None:
+def tell(process: ForkedProcess, line: str = "go") -> None:
     """Write a line to the process's input."""
     assert process.stdin is not None
     process.stdin.write(line + "\n")

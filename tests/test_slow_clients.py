@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import socket
-import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from contextlib import ExitStack, suppress
 import httpx
 import pytest
 
+from tests.preloaded import ForkedProcess
 from tests.processes import another_process, says
 from tests.reading import until
 
@@ -49,7 +49,7 @@ LARGE = 24 * 1024 * 1024
 
 
 @pytest.fixture
-def process(home) -> Iterator[subprocess.Popen[str]]:
+def process(home) -> Iterator[ForkedProcess]:
     with another_process(SERVE, home) as process:
         yield process
 
@@ -74,7 +74,7 @@ def answers(port: int) -> bool:
     return httpx.get(f"http://127.0.0.1:{port}/", timeout=10).status_code == 200
 
 
-def until_let_go(process: subprocess.Popen[str]) -> None:
+def until_let_go(process: ForkedProcess) -> None:
     """Wait until the server logs that it has dropped one more."""
     assert process.stderr is not None
     assert any("is let go" in line for line in process.stderr)
