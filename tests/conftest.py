@@ -7,18 +7,22 @@ import logging
 import os
 import re
 import shutil
+import ssl
 import subprocess
 import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 from bs4 import BeautifulSoup, Tag
 from flask import Flask
 from flask.testing import FlaskClient
+from httpx import create_ssl_context
 from hypothesis import HealthCheck, settings
 from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
@@ -138,6 +142,20 @@ def _routes_compiled_once() -> Iterator[None]:
     """Each test has its own application."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Rule, "_compile_builder", compiled_once())
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _certificates_read_once() -> Iterator[None]:
+    """Each client of a test would read those that the system trusts, for 20 ms, though it asks without TLS."""
+    read = cache(create_ssl_context)
+
+    def remembered(**how: Any) -> ssl.SSLContext:
+        is_from_outside = how.get("cert") or any(name in os.environ for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"))
+        return (create_ssl_context if is_from_outside else read)(**how)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("httpx._transports.default.create_ssl_context", remembered)
         yield
 
 
