@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import signal
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.processes import ROOT, another_process
+from tests.processes import another_process
 from tests.scripted import ScriptedBackend
 from webchat.errors import LimitReached
 from webchat.limits import Limits
@@ -88,7 +87,7 @@ def test_people_who_import_one_file_at_once_have_all_of_it(home):
     assert len(files_in(home)) == 240
 
 
-def test_the_same_ids_from_many_processes_are_never_mixed_up(home, tmp_path):
+def test_the_same_ids_from_many_processes_are_never_mixed_up(home, tmp_path, preloaded):
     """Two people import files with the same ids and their own texts, each from several processes."""
     jobs = []
     for number in range(3):
@@ -96,8 +95,8 @@ def test_the_same_ids_from_many_processes_are_never_mixed_up(home, tmp_path):
         for who in ("ada", "bob"):
             file = tmp_path / f"{who}-{number}.jsonl"
             file.write_bytes(export(who, ids))
-            jobs.append([sys.executable, "-m", "webchat", "import", "--home", str(home), "--owner", who, str(file)])
-    processes = [subprocess.Popen(job, stdout=subprocess.PIPE, text=True, cwd=ROOT) for job in jobs]
+            jobs.append(["import", "--home", str(home), "--owner", who, str(file)])
+    processes = [preloaded.start(job, os.environ) for job in jobs]
     told = [process.communicate(timeout=100)[0] for process in processes]
     assert [process.returncode for process in processes] == [0] * len(jobs)
     assert all("20 imported, 0 here already" in line for line in told)

@@ -9,7 +9,6 @@ import socket
 import stat
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
@@ -22,6 +21,7 @@ import pytest
 
 from tests.conftest import Server
 from tests.processes import ROOT
+from tests.reading import until
 from tests.scripted_server import SILENCE, Answer, ScriptedServer, refuses, says, sends
 from tests.test_headers import FACES, path_of, routes
 from webchat import create_app
@@ -96,12 +96,11 @@ class Search:
             self._until_answered(session)
 
     def _until_answered(self, session: str) -> None:
-        deadline = time.monotonic() + 20
-        while time.monotonic() < deadline:
+        def is_answered() -> bool:
             messages = self.ask("GET", f"/sessions/{session}", headers=FACES["JSON"]).json()["messages"]
-            if messages[-1]["role"] == "assistant" and messages[-1]["status"] not in ("waiting", "streaming"):
-                return
-        raise AssertionError("no answer has ended")
+            return messages[-1]["role"] == "assistant" and messages[-1]["status"] not in ("waiting", "streaming")
+
+        until(is_answered, patience=20)
 
 
 @pytest.fixture
@@ -234,15 +233,13 @@ def test_what_the_page_saves_is_for_this_user_alone(serve, model, address, home)
         ["serve", "--header", f"No header {HEADER}"],
     ],
 )
-def test_no_command_tells_them(home, address, arguments):
+def test_no_command_tells_them(home, address, preloaded, arguments):
     env = {**os.environ, "AMPLIFIER_HOME": str(home), "WEBCHAT_BACKEND": "openai"}
     env |= {"WEBCHAT_API_KEY": KEY, "WEBCHAT_BASE_URL": address, "WEBCHAT_TOKEN": TOKEN}
     env["WEBCHAT_HEADER"] = f"X-Own: {HEADER}"
-    done = subprocess.run(
-        [sys.executable, "-m", "webchat", *arguments], env=env, capture_output=True, cwd=ROOT, timeout=60, check=False
-    )
-    assert done.stdout + done.stderr
-    assert found_in("output", done.stdout + done.stderr) == []
+    told = "".join(preloaded.start(arguments, env).communicate(timeout=60))
+    assert told
+    assert found_in("output", told) == []
 
 
 def test_a_flag_that_was_taken_off_the_command_line_counts_as_a_flag(serve, model, home):
