@@ -106,7 +106,7 @@ def test_before_the_first_message_there_is_nothing_to_choose(client, manager, ap
     }
     answer = client.post(f"/sessions/{session_id}/controls", data={"mode": "plan"}, headers=JSON)
     assert answer.status_code == 400
-    assert "once the agent works" in answer.json["error"]
+    assert "once the agent is running" in answer.json["error"]
 
 
 def test_what_the_agent_refuses_is_its_fault(start):
