@@ -463,7 +463,7 @@ def test_a_session_of_an_agent_that_is_gone_says_so_and_its_fork_goes_on(agents,
     again = agents.over(commands[:1])
     again.resume_session(session_id, said(HELLO))
     again.configure_session(session_id, SessionOptions(agent="two"))
-    with pytest.raises(BackendUnavailable, match=r"by two, which is not set up here\. Fork it to go on with one"):
+    with pytest.raises(BackendUnavailable, match=r"by two, which is not set up here\. Fork it to continue with one"):
         ask(again, session_id, "hello")
     again.resume_session("fork", said(HELLO))
     again.carry_choices(session_id, "fork")

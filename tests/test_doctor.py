@@ -144,7 +144,7 @@ def test_a_mended_list_has_all_sessions_again(healthy):
     (healthy / damage.REGISTRY).chmod(0o600)
     lines, _ = doctor(healthy, "--repair")
     assert len(lines) == 2
-    assert "it lacks first, second, whose transcripts are there" in lines[1]
+    assert "it lacks first, second, whose transcripts exist" in lines[1]
     rows = json.loads((healthy / damage.REGISTRY).read_text())
     assert {row["session_id"]: row["description"] for row in rows} == {
         "first": "What is an apple?",
@@ -251,7 +251,7 @@ def test_a_folder_that_leads_out_is_named_and_nothing_beyond_is_changed(healthy,
         (
             damage.TRANSCRIPT,
             lambda path, _: path.unlink(),
-            "list of sessions: it has first, whose transcripts are gone",
+            "list of sessions: it has first, whose transcripts are missing",
         ),
     ],
 )

@@ -86,7 +86,7 @@ def test_a_full_disk_is_a_reason(asked_anew, monkeypatch):
     monkeypatch.setattr("os.fsync", full)
     answer = asked_anew.get("/readyz", headers={"Accept": "text/plain"})
     assert answer.status_code == 503
-    assert "store: The disk takes no writes: No space left on device." in answer.text
+    assert "store: The disk cannot be written: No space left on device." in answer.text
     assert "secret" not in answer.text
 
 

@@ -167,7 +167,7 @@ def test_what_came_beside_text_is_a_note():
     pieces = read(delta(content="Let me look."), delta(tool_calls=[CALL]), delta(refusal="No."), ended("tool_calls"))
     assert text_of(pieces) == "Let me look."
     assert of_kind(pieces, "note") == [
-        "The model refused to go on: “No.”.",
+        "The model refused to continue: “No.”.",
         "The model also asked for the tool “get_weather”, and this chat has no tools for it.",
     ]
 

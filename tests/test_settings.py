@@ -326,7 +326,7 @@ def test_headers_are_saved_used_and_never_shown(client, model, home, caplog):
     assert KEY not in caplog.text
     assert answers[2].json["settings"]["header"] == ["X-Provider", "X-Secret"]
     assert field(shown(client), "header")["placeholder"].startswith("Set: X-Provider, X-Secret.")
-    assert "cannot be this: a header is needed" in answers[4].text
+    assert "cannot be this: it must be a header" in answers[4].text
 
 
 def test_headers_stay_until_they_are_removed_or_the_address_is_another(client, model, other, home):

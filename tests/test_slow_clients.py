@@ -77,7 +77,7 @@ def answers(port: int) -> bool:
 def until_let_go(process: ForkedProcess) -> None:
     """Wait until the server logs that it has dropped one more."""
     assert process.stderr is not None
-    assert any("is let go" in line for line in process.stderr)
+    assert any("dropping a connection" in line for line in process.stderr)
 
 
 def is_let_go(slow: socket.socket) -> bool:
