@@ -562,7 +562,7 @@ def test_of_many_that_match_the_newest_are_listed_and_the_others_counted(folder)
     said = answer(MemoryStore(documents_in(folder)), "recall", "tea")
     assert said.text.startswith("Found 300 memory(ies):\n\n- [mem-251]")
     assert said.text.endswith(
-        "- [mem-300] (general) tea\n\nThese are the newest; 250 more match. Ask with more words to find fewer."
+        "- [mem-300] (general) tea\n\nThese are the newest; 250 more match. Use more words to narrow the search."
     )
     assert len(said.result) == 300
 

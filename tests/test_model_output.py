@@ -118,7 +118,7 @@ SILENT = {
         [delta(content="\u200b"), delta(content="\ufeff\u00ad \u2060\n"), ended()],
         "ended without an answer",
     ),
-    "nothing to see after reasoning": ([delta(content="<think>Hm.</think>\u200b\n"), ended()], "has reasoned"),
+    "nothing to see after reasoning": ([delta(content="<think>Hm.</think>\u200b\n"), ended()], "after its reasoning"),
     "no choice": ([{"choices": []}], "ended without an answer"),
     "a refusal": (
         [delta(refusal="I can't "), delta(refusal="do that."), ended()],

@@ -159,7 +159,7 @@ def test_a_limit_that_leaves_few_pages_is_told(home, stack):
     server.new_session()
     server.process.terminate()
     _, errors = server.process.communicate(timeout=20)
-    assert "limit of 256 open files at most 96 pages" in errors
+    assert "limit of 256 open files allows live updates for 96 pages" in errors
 
 
 def test_a_waiter_calls_at_a_change_and_for_an_urgent_one_only_where_that_is_meant():

@@ -121,14 +121,14 @@ def test_a_denial_is_the_policys_and_not_the_keys(server, answer):
     server.script(answer)
     with pytest.raises(BackendUnavailable) as caught:
         list(model_at(server).stream(QUESTION))
-    assert "policy denies" in str(caught.value)
+    assert "policy forbids" in str(caught.value)
     assert "“rm is not allowed”" in str(caught.value)
     assert "key" not in str(caught.value)
 
 
 def test_another_403_is_still_the_keys(server):
     server.script(refuses(403, {"error": {"code": "forbidden", "message": "no"}}))
-    with pytest.raises(BackendUnavailable, match="the key's rights"):
+    with pytest.raises(BackendUnavailable, match="the key's permissions"):
         list(model_at(server, api_key="k").stream(QUESTION))
 
 

@@ -164,7 +164,7 @@ def test_a_token_that_can_be_guessed_or_not_sent_is_refused(token):
 
 
 def test_one_way_in_is_enough():
-    with pytest.raises(InvalidInput, match="one way in"):
+    with pytest.raises(InvalidInput, match="one way to sign in"):
         Access(TOKEN, "X-Remote-User")
 
 

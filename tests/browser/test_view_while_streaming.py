@@ -96,7 +96,7 @@ def test_sending_leads_to_the_end_again(serve_model, model, visit):
 def test_who_chose_so_is_not_taken_along_by_an_answer(serve_model, model, visit, gates):
     model.script(sends(*paragraphs(0, 3), gates[0], *paragraphs(3, 60), ended()))
     chat = visit(serve_model(), "/apps/settings/")
-    chat.page.get_by_label("Stay where I read").check()
+    chat.page.get_by_label("Stay where I am").check()
     chat.page.get_by_role("button", name="Save for this browser").click()
     chat.open("/").ready()
     chat.ask("write a lot")
