@@ -135,7 +135,7 @@ def test_damaged_memories_of_amplifier_are_told_and_left(healthy):
     path.write_text("memories: [{id: 1, content: x}, 7]\n")
     lines, code = doctor(healthy, "--repair")
     assert (code, len(lines)) == (1, 1)
-    assert lines[0].startswith(f"WRONG    Amplifier's memories: some of {path} cannot be read; ")
+    assert lines[0].startswith(f"WRONG    Amplifier's memories: part of {path} cannot be read; ")
     assert path.read_text() == "memories: [{id: 1, content: x}, 7]\n"
 
 
