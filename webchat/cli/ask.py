@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from webchat.chat.plain import utf8
 from webchat.chat.session import short_id
 from webchat.chat.texts import checked_message
 from webchat.cli.program import CTRL_C
@@ -96,7 +97,7 @@ def ask(
     options = where.session_options(settings)
     with refusing():
         text, files = _given(question, paths)
-        message = checked_message(text, has_files=bool(files))
+        message = checked_message(utf8(text), has_files=bool(files))
         with where.answering(settings) as chat:
             into = chosen_session(chat, session_id, folder, options, new=new, temporary=temporary)
             sent = Sent(message, files, into, None if into else folder, temporary=temporary and not into)
