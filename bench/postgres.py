@@ -16,7 +16,7 @@ from pathlib import Path
 
 from bench.figures import Skipped, Wrong
 
-QUICK = {"fsync": "off", "full_page_writes": "off", "max_connections": "300"}
+QUICK = {"fsync": "off", "full_page_writes": "off", "max_connections": "300", "max_wal_size": "128MB"}
 """For throwaway data, which need not survive a power loss."""
 MADE = Path.home() / ".cache" / "webchat-tests"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 
@@ -13,6 +13,8 @@ from bench.figures import Skipped
 from bench.postgres import Cluster as Server
 from bench.postgres import cluster, folder_of_cluster
 from bench.postgres import free_port as free_port
+
+MANY = 20
 
 
 @contextmanager
@@ -64,9 +66,10 @@ def postgres() -> Iterator[Server]:
 
 
 @pytest.fixture
-def database(postgres: Server) -> str:
+def database(postgres: Server) -> Iterator[str]:
     """The address of a database for this test, with empty tables."""
-    return database_in(postgres)
+    yield database_in(postgres)
+    _remove_many(postgres)
 
 
 def database_in(running: Server) -> str:
@@ -74,3 +77,17 @@ def database_in(running: Server) -> str:
     name = f"test_{uuid.uuid4().hex[:12]}"
     execute(running, f"CREATE DATABASE {name} TEMPLATE made")
     return running.url(name)
+
+
+def _remove_many(running: Server) -> None:
+    """Remove the databases that nobody is connected to, once there are many: each takes 8 MiB, in memory if it can."""
+    import psycopg
+
+    names = execute(
+        running,
+        "SELECT datname FROM pg_database WHERE starts_with(datname, 'test_')"
+        " AND NOT EXISTS (SELECT FROM pg_stat_activity AS active WHERE active.datname = pg_database.datname)",
+    )
+    for (name,) in names if len(names) >= MANY else ():
+        with suppress(psycopg.errors.ObjectInUse):
+            execute(running, f"DROP DATABASE {name}")
