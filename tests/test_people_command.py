@@ -216,7 +216,16 @@ def test_all_that_is_a_persons_is_exported_and_can_be_imported(chat, people, hom
 def test_who_has_never_been_here_is_disabled_with_a_warning_on_standard_error(people):
     disabled = people("disable", "eve", "--json")
     assert json.loads(disabled.stdout) == {"disabled": "eve"}
-    assert disabled.stderr == "Nobody called “eve” has anything here: check the name. It is blocked all the same.\n"
+    assert disabled.stderr == "Nobody called “eve” has anything here: check the name. The name is blocked anyway.\n"
+
+
+def test_a_person_is_disabled_although_memories_cannot_be_read(people, monkeypatch):
+    def broken(self, owner):
+        raise StorageError("The memories could not be read", OSError("bad sector"))
+
+    monkeypatch.setattr(MemoryStore, "list", broken)
+    disabled = people("disable", "eve", "--json")
+    assert (json.loads(disabled.stdout), disabled.stderr) == ({"disabled": "eve"}, "")
 
 
 def test_what_cannot_be_done_is_said_and_nothing_has_changed(chat, people, home, tmp_path):

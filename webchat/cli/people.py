@@ -92,7 +92,7 @@ def disable_person(place: Place, as_json: bool, name: str) -> None:
     with _people(place) as everybody:
         has_anything = everybody.disable(name)
     if not has_anything:
-        told = f"Nobody called “{name}” has anything here: check the name. It is blocked all the same."
+        told = f"Nobody called “{name}” has anything here: check the name. The name is blocked anyway."
         click.echo(printable(told), err=True)
     _say(as_json, f"{name} is blocked.", disabled=name)
 

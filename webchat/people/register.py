@@ -10,7 +10,7 @@ from typing import IO
 
 from webchat.archive.export import LeftOut
 from webchat.chat.trash_times import TRASH_KEYS
-from webchat.errors import NoSuchPerson, SessionBusy
+from webchat.errors import NoSuchPerson, SessionBusy, StorageError
 from webchat.fileutil import jsonlines
 from webchat.manager import WebChatSessionManager
 from webchat.memory import MemoryStore
@@ -72,11 +72,15 @@ class People:
     def disable(self, name: str) -> bool:
         """Disable this person and stop their answers. Their data stays.
 
-        Returns whether they have anything here. Raises SessionBusy if an answer could not be stopped.
+        Returns whether they have anything here, as far as can be read. Raises SessionBusy if an answer could not be
+        stopped.
         """
         self._disabled.disable(name)
         self._stop(name)
-        return bool(self._storage.kept_by(name).sessions or self._memories_of(name))
+        try:
+            return bool(self._storage.kept_by(name).sessions or self._memories_of(name))
+        except StorageError:  # they are disabled nevertheless
+            return True
 
     def _memories_of(self, name: str) -> int:
         return len(self._memory.list(name)) + len(self._memory.trash(name))
