@@ -119,9 +119,9 @@ def list_context(wanted: ListRequest) -> dict[str, Any]:
 
 
 def _is_new(wanted: ListRequest) -> bool:
-    """Whether an empty list is empty because nothing was ever said here, as far as is known."""
+    """Whether an empty list is empty because there are no sessions at all, as far as can be read."""
     others = (shelf for shelf in SHELVES.values() if shelf != wanted.shelf)
-    is_narrowed = wanted.folder or wanted.program
+    is_narrowed = wanted.folder or wanted.program or wanted.query
     return not is_narrowed and not any(manager().list_page(shelf, count=1, owner=owner()) for shelf in others)
 
 
