@@ -293,7 +293,7 @@ def test_what_is_no_piece_is_named(wrong, said):
 
 
 def test_an_agent_that_is_no_function_is_refused_at_once():
-    with pytest.raises(TypeError, match=r"Chunk is no function and has no stream\(\): see webchat.frameworks"):
+    with pytest.raises(TypeError, match=r"Chunk is not a function and has no stream\(\): see webchat.frameworks"):
         ChatModelBackend(Chunk())
 
 

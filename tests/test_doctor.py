@@ -81,7 +81,7 @@ def test_a_home_below_a_file_cannot_be_made(healthy, tmp_path):
     (tmp_path / "file").write_text("mine")
     lines, code = doctor(tmp_path / "file" / "home")
     assert code == 1
-    where = f"{tmp_path / 'file' / 'home'} cannot be made: {tmp_path / 'file'} is no folder"
+    where = f"{tmp_path / 'file' / 'home'} cannot be created: {tmp_path / 'file'} is not a folder"
     assert f"WRONG    folder: {where}; name another with --home." in lines
 
 

@@ -361,13 +361,20 @@ def test_requests_within_one_application_context_have_their_own_fields(home):
 
 
 def test_what_is_no_backend_is_refused_at_once():
-    with pytest.raises(TypeError, match="function is no backend: wrap a function in ChatModelBackend"):
+    with pytest.raises(TypeError, match="function is not a backend: wrap a function in ChatModelBackend"):
         WebChatSessionManager(lambda messages: "hello")
 
 
-@pytest.mark.parametrize("given", ["model", ("modle",), ("model", "temperature")])
-def test_options_that_no_session_has_are_refused_at_once(given):
-    with pytest.raises(ValueError, match="session_options is a list with some of model, system_prompt, context; not "):
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ("model", "must be a list, not a string"),
+        (("modle",), "may contain model, system_prompt, context, but not modle"),
+        (("model", "temperature"), "may contain model, system_prompt, context, but not temperature"),
+    ],
+)
+def test_options_that_no_session_has_are_refused_at_once(given, why):
+    with pytest.raises(ValueError, match=f"session_options {why}"):
         ChatModelBackend(lambda messages: "hello", session_options=given)
 
 

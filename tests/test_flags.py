@@ -64,7 +64,7 @@ def test_a_home_that_can_be_no_folder_is_refused_at_the_start(tmp_path, inside):
     (tmp_path / "file").write_text("mine")
     home = tmp_path / "file" / inside
     code, said = run("serve", "--backend", "mock", "--home", str(home))
-    why = f"{home} cannot be used: {tmp_path / 'file'} is no folder. Choose another home."
+    why = f"{home} cannot be used: {tmp_path / 'file' if inside else 'it'} is not a folder. Choose another home."
     assert (code, said) == (1, f"Error: {why}\n")
     code, said = run("ask", "hi", "--backend", "mock", "--home", str(home))
     assert (code, said) == (2, f"Error: {why}\n")
@@ -84,14 +84,14 @@ def test_the_help_shows_defaults_as_one_writes_them():
     assert ".0]" not in text
 
 
-@pytest.mark.parametrize("text", ["", "chat.example.org, 192.0.2.7", "::1", "büro", "a_b-c.local"])
+@pytest.mark.parametrize("text", ["", "chat.example.org, 192.0.2.7", "::1", "[2001:db8::1]", "büro", "a_b-c.local"])
 def test_host_names_are_names_and_addresses(text):
     parse = next(setting.parse for setting in SETTINGS if setting.name == "allow_host")
-    assert parse(text) == tuple(name.strip() for name in text.split(",") if name)
+    assert parse(text) == tuple(name.strip(" []") for name in text.split(",") if name)
 
 
 @pytest.mark.parametrize("text", ["chat.example.org:8443", "https://chat.example.org", "chat.example.org/", "a b"])
 def test_what_would_never_be_a_host_is_refused(text):
     parse = next(setting.parse for setting in SETTINGS if setting.name == "allow_host")
-    with pytest.raises(ValueError, match="without a scheme, port or path"):
+    with pytest.raises(ValueError, match="without scheme, port and path"):
         parse(text)

@@ -164,7 +164,9 @@ def _require_home(home: Path) -> None:
     """Raises InvalidInput if the home can be no folder, or its file system has no file locks."""
     other = in_the_way(home)
     if other:
-        raise InvalidInput(f"{home} cannot be used: {other} is no folder. Choose another home.")
+        raise InvalidInput(
+            f"{home} cannot be used: {'it' if other == home else other} is not a folder. Choose another home."
+        )
     try:
         DiskFolder(home).require_locks()
     except NoLocks as error:

@@ -115,10 +115,12 @@ class ChatModelBackend:
         Raises ValueError for options that it does not know.
         """
         if not callable(model) and not hasattr(model, "stream"):
-            raise TypeError(f"{type(model).__name__} is no function and has no stream(): see webchat.frameworks")
-        unknown = {session_options} if isinstance(session_options, str) else {*session_options} - {*OPTIONS}
+            raise TypeError(f"{type(model).__name__} is not a function and has no stream(): see webchat.frameworks")
+        if isinstance(session_options, str):
+            raise ValueError("session_options must be a list, not a string")
+        unknown = {*session_options} - {*OPTIONS}
         if unknown:
-            raise ValueError(f"session_options is a list with some of {', '.join(OPTIONS)}; not {', '.join(unknown)}")
+            raise ValueError(f"session_options may contain {', '.join(OPTIONS)}, but not {', '.join(unknown)}")
         self._model = model
         self._system_prompt = system_prompt
         self.session_options = frozenset(session_options)

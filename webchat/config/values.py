@@ -148,23 +148,23 @@ def switch_or_auto(text: str) -> bool | Literal["auto"]:
 
 def host_names(text: str) -> tuple[str, ...]:
     """Names of hosts or IP addresses, separated by commas, in lower case."""
-    found = tuple(name.strip().lower() for name in text.split(",") if name.strip())
+    found = tuple(name.strip().strip("[]").lower() for name in text.split(",") if name.strip())
     if not all(re.fullmatch(r"[\w.-]+|[0-9a-f.]*:[0-9a-f:.]*:[0-9a-f:.]*", name) for name in found):
-        raise ValueError("a host name is needed, without a scheme, port or path, as chat.example.org")
+        raise ValueError("it must be names of hosts without scheme, port and path, such as chat.example.org")
     return found
 
 
 def home(text: str) -> Path:
     """A folder, which need not be there yet."""
     if not text.strip():  # as a script's unset variable is
-        raise ValueError("a folder is needed")
+        raise ValueError("it must name a folder")
     return Path(text)
 
 
 def title(text: str) -> str:
     """Any text but a blank one."""
     if not text.strip():
-        raise ValueError("a name is needed")
+        raise ValueError("it must not be blank")
     return text
 
 

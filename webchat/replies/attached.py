@@ -35,7 +35,7 @@ class AttachedBackend:
         self, backend: SessionBackend, read_picture: ReadPicture = no_picture, known_sessions: int = KNOWN_SESSIONS
     ) -> None:
         if not hasattr(backend, "send_message"):
-            raise TypeError(f"{type(backend).__name__} is no backend: wrap a function in ChatModelBackend")
+            raise TypeError(f"{type(backend).__name__} is not a backend: wrap a function in ChatModelBackend")
         self.backend, self._read_picture, self._known_sessions = backend, read_picture, known_sessions
         self._known: OrderedDict[str, str | None] = OrderedDict()
         self._known_lock, self._use_lock = threading.Lock(), threading.Lock()

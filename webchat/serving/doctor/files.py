@@ -91,7 +91,7 @@ class Files:
     def _check_folder(self) -> Iterator[Finding]:
         other = in_the_way(self._home)
         if other and other != self._home:
-            yield Finding(f"{self._home} cannot be made: {other} is no folder", "name another with --home")
+            yield Finding(f"{self._home} cannot be created: {other} is not a folder", "name another with --home")
         elif not os.path.lexists(self._home):
             yield Finding(f"{self._home} does not exist yet", "the first message creates it", is_note=True)
         elif not self._home.is_dir():
