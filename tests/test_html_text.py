@@ -35,6 +35,26 @@ def test_a_list_keeps_its_first_number():
     assert as_markdown('<ol start="x"><li>pour</li></ol>') == "1. pour"
 
 
+@pytest.mark.parametrize(
+    ("html", "text"),
+    [
+        ("<p>Use <code>foo for it.</p><p>All the rest.</p>", "Use `foo for it.`\n\nAll the rest."),
+        ("Use <code>foo", "Use `foo`"),
+        ("<ul><li><code>a</li><li>b</li></ul>", "- `a`\n- b"),
+        ("<table><tr><td><code>a</td><td>b</td></tr></table>", "| `a` | b"),
+        ("<code>a<br>b</code>", "`a b`"),
+        ("<code><a href='https://x.y'>x</a></code>", "`x`"),
+        ("<a href='https://x.y'>see <code>x</a></code> there", "[see `x`](<https://x.y>) there"),
+        ("<a href='https://x.y'><code>x</code></a>", "[`x`](<https://x.y>)"),
+        ("<pre><a href='https://x.y'>x</a> y</pre>", "```\nx y\n```"),
+        ("<p>a</p><pre>all the rest", "a\n\n```\nall the rest\n```"),
+        ("<pre>a<pre>b</pre>", "```\na\n```\n\n```\nb\n```"),
+    ],
+)
+def test_code_without_an_end_and_marks_in_code_lose_no_text(html, text):
+    assert as_markdown(html) == text
+
+
 def test_formulas_keep_their_signs():
     assert as_markdown("<p>so $a_1*b_2*c$ and \\(x_1*y*z\\)</p>") == "so $a_1*b_2*c$ and \\(x_1*y*z\\)"
 

@@ -8,6 +8,8 @@ from html.parser import HTMLParser
 from webchat.chat.message import fenced
 
 _BLOCKS = {"p", "div", "ul", "ol", "table", "blockquote", "pre", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "tr"}
+_ENDS_OF_CODE = _BLOCKS | {"li", "td", "th"}
+"""Code within a line does not go on beyond these, although its end tag may be missing."""
 _MARKS = {"strong": "**", "b": "**", "em": "*", "i": "*"}
 _KEPT = {"sup", "sub"}
 """Tags that Markdown has no mark for and that our pages show: without them 10<sup>6</sup> would be 106."""
@@ -31,13 +33,23 @@ class _Reader(HTMLParser):
         self._lists: list[int | None] = []
         self._code: list[str] | None = None
         self._span: list[str] | None = None
-        self._links: list[str] = []
+        self._links: list[str | None] = []
+        """The addresses of the open links; None for one in code, which has no marks."""
         self._hidden = 0
 
+    def close(self) -> None:
+        """As a parser's `close`; code whose end tag is missing ends here."""
+        super().close()
+        self._end_span()
+        self._end_block()
+
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag in _ENDS_OF_CODE:
+            self._end_span()
         if tag in ("script", "style"):
             self._hidden += 1
         elif tag == "pre":
+            self._end_block()
             self._code = []
         elif tag in ("ul", "ol"):
             self._lists.append(_before(dict(attrs).get("start")) if tag == "ol" else None)
@@ -45,10 +57,9 @@ class _Reader(HTMLParser):
         elif tag == "li":
             self._item()
         elif tag == "br":
-            self._say("\n")
+            self._break()
         elif tag == "a":
-            self._links.append(dict(attrs).get("href") or "")
-            self._say("[")
+            self._link(dict(attrs).get("href") or "")
         elif tag in ("td", "th"):
             self._say("| ")
         elif re.fullmatch("h[1-6]", tag):
@@ -59,17 +70,17 @@ class _Reader(HTMLParser):
             self._inline(tag, is_start=True)
 
     def handle_endtag(self, tag: str) -> None:
+        if tag in _ENDS_OF_CODE:
+            self._end_span()
         if tag in ("script", "style"):
             self._hidden = max(0, self._hidden - 1)
         elif tag == "pre" and self._code is not None:
-            code, self._code = "".join(self._code), None
-            self.out.append(f"\n\n{fenced(code)}\n\n")
+            self._end_block()
         elif tag in ("ul", "ol") and self._lists:
             self._lists.pop()
             self.out.append("" if self._lists else "\n\n")
         elif tag == "a" and self._links:
-            url = self._links.pop()
-            self._say(f"](<{url}>)" if re.match("https?://[^<>\\s]+$", url) else "]")
+            self._end_link(self._links.pop())
         elif tag in ("td", "th"):
             self._say(" ")
         elif tag in _BLOCKS and not self._lists and tag != "tr":
@@ -92,13 +103,39 @@ class _Reader(HTMLParser):
         if self._code is not None:
             return
         if tag == "code":
-            if self._span is not None:
-                self.out.append(_code_span("".join(self._span)))
+            self._end_span()
             self._span = [] if is_start else None
         elif self._span is None and tag in _MARKS:
             self.out.append(_MARKS[tag])
         elif self._span is None and tag in _KEPT:
             self.out.append(f"<{'' if is_start else '/'}{tag}>")
+
+    def _end_span(self) -> None:
+        if self._span is not None:
+            span, self._span = "".join(self._span), None
+            self.out.append(_code_span(span))
+
+    def _end_block(self) -> None:
+        if self._code is not None:
+            code, self._code = "".join(self._code), None
+            self.out.append(f"\n\n{fenced(code)}\n\n")
+
+    def _break(self) -> None:
+        if self._span is not None:
+            self._span.append(" ")
+        else:
+            self._say("\n")
+
+    def _link(self, url: str) -> None:
+        is_in_code = self._span is not None or self._code is not None
+        self._links.append(None if is_in_code else url)
+        if not is_in_code:
+            self.out.append("[")
+
+    def _end_link(self, url: str | None) -> None:
+        if url is not None:
+            self._end_span()
+            self._say(f"](<{url}>)" if re.match("https?://[^<>\\s]+$", url) else "]")
 
     def _item(self) -> None:
         indent = "  " * (len(self._lists) - 1)
