@@ -19,6 +19,9 @@ from webchat.render.markdown import markdown
         "<p>Take a List&lt;String&gt;, then cd &lt;folder&gt;</p>",
         "<p>Write <code>a`b</code>, <code>`c`</code> and <code>d*e_f*</code></p>",
         "<p>in <b>bold_face</b> and <i>2*3</i></p>",
+        "<p>__init__, __a__b__, _ and a__b are names, ~~so~~ is text</p>",
+        "<p>https://x.y/_a_ and (https://x.y/__b) _c_</p>",
+        "<p><a href='https://x.y'>https://x.y/_a_</a></p>",
     ],
 )
 def test_its_text_is_shown_as_it_was(html):
@@ -33,6 +36,15 @@ def test_powers_stay_powers():
 def test_a_list_keeps_its_first_number():
     assert '<ol start="3">' in str(markdown(as_markdown('<ol start="3"><li>pour</li><li>wait</li></ol>')))
     assert as_markdown('<ol start="x"><li>pour</li></ol>') == "1. pour"
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["https://en.wikipedia.org/wiki/Mercury_(planet)", "https://x.y/_next/static", "http://x.y/a_", "https://x.y/a*b"],
+)
+def test_an_address_is_a_link_to_itself(address):
+    assert as_markdown(f"<p>See {address}</p>") == f"See {address}"
+    assert f'<a href="{address}"' in str(markdown(as_markdown(f"<p>See {address} *</p>")))
 
 
 @pytest.mark.parametrize(

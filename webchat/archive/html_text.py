@@ -14,7 +14,8 @@ _MARKS = {"strong": "**", "b": "**", "em": "*", "i": "*"}
 _KEPT = {"sup", "sub"}
 """Tags that Markdown has no mark for and that our pages show: without them 10<sup>6</sup> would be 106."""
 _FORMULA = re.compile(r"\$|\\[(\[]")
-_SIGN = re.compile(r"[*`]|(?<!\w)_|_(?!\w)|\\(?=[^\w\s])")
+_ADDRESS = re.compile(r"((?<![a-z0-9.+-])https?://[^\s<>`]+)", re.IGNORECASE)
+_SIGNS = re.compile(r"[*`]|~~+|(?<!\w)_+|_+(?!\w)|\\(?=[^\w\s])")
 _FIRST_SIGN = re.compile(r"(\s*\d*)([#>+-]|(?<=\d)[.)])(?=[ #])")
 
 
@@ -96,7 +97,8 @@ class _Reader(HTMLParser):
         elif self._code is not None:
             self._say(data)
         else:
-            self._say(_literal(re.sub(r"\s+", " ", data), is_first=not self.out or self.out[-1].endswith("\n")))
+            is_first = not self.out or self.out[-1].endswith("\n")
+            self._say(_literal(re.sub(r"\s+", " ", data), is_first=is_first, is_linked=any(self._links)))
 
     def _inline(self, tag: str, *, is_start: bool) -> None:
         """A tag within a line; in code all but its text is left out."""
@@ -153,11 +155,16 @@ def _before(start: str | None) -> int:
     return int(start) - 1 if start and re.fullmatch("[0-9]{1,9}", start) else 0
 
 
-def _literal(text: str, *, is_first: bool) -> str:
-    """The text with a backslash before what Markdown would take for a mark; formulas need their signs as they are."""
+def _literal(text: str, *, is_first: bool, is_linked: bool) -> str:
+    """The text with a backslash before what Markdown would take for a mark.
+
+    Formulas need their signs as they are, and so do addresses, which become links unless the text is one already.
+    """
     if _FORMULA.search(text):
         return text
-    text = _SIGN.sub(r"\\\g<0>", text)
+    pieces = [text] if is_linked else _ADDRESS.split(text)
+    pieces[::2] = [_SIGNS.sub(lambda signs: re.sub(r"(?=.)", r"\\", signs[0]), piece) for piece in pieces[::2]]
+    text = "".join(pieces)
     return _FIRST_SIGN.sub(r"\1\\\2", text, count=1) if is_first and _FIRST_SIGN.match(text) else text
 
 
