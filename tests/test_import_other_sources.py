@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import json
 import sqlite3
@@ -64,6 +65,23 @@ def test_deepseeks_citations_are_links(bring_in):
     link = "[Sea](<https://sea.example>)"
     assert searched.output == (Output(f"sea depth\n{link}"),)
     assert text.text == f"Very ({link}), or not [citation:9]."
+
+
+@pytest.mark.parametrize(
+    ("results", "shown"),
+    [
+        ([{"output": "42"}], '{\n  "output": "42"\n}'),
+        (["plain text", 7], "plain text\n7"),
+        ({"output": "42"}, '{\n  "output": "42"\n}'),
+        ([others.FOUND, {"title": "Only a title"}, "x"], "[Sea](<https://sea.example>)\nOnly a title\nx"),
+        ([], ""),
+    ],
+)
+def test_deepseeks_tools_keep_results_of_every_shape(bring_in, results, shown):
+    export = copy.deepcopy(others.DEEPSEEK_CITED)
+    export[0]["mapping"]["2"]["message"]["fragments"][0] = {"type": "TOOL", "results": results}
+    _, (_, answer) = bring_in(export)["Cited"]
+    assert answer.parts[0].output == ((Output(shown),) if shown else ())
 
 
 def test_claude_code(bring_in):

@@ -87,10 +87,18 @@ def _cited(said: Text, links: Mapping[str, str]) -> Text:
 def _parts(name: str, fragment: Table) -> tuple[Part, ...]:
     kind, said = fragment.get("type"), text(fragment.get("content"))
     if kind in ("SEARCH", "READ", "TOOL"):
-        results = [link(text(row.get("title")), text(row.get("url"))) for row in rows(fragment.get("results"))]
-        found = "\n".join(filter(None, (said, *results))) or as_text(fragment.get("content"))
+        results = fragment.get("results")
+        shown = map(_result, results if isinstance(results, list) else [results])
+        found = "\n".join(filter(None, (as_text(fragment.get("content")), *shown)))
         query = first_text(fragment, "query", "title") or str(kind).lower()
         return (ToolCall(name, query, "search", "done", output=(Output(found),) if found.strip() else ()),)
     if not said.strip():
         return ()
     return (Reasoning(said),) if kind == "THINK" else (Text(said),)
+
+
+def _result(found: object) -> str:
+    """A page as a link, one without an address by its title; anything else as it is."""
+    title, url = text(table(found).get("title")), text(table(found).get("url"))
+    is_page = url or (title and len(table(found)) == 1)
+    return link(title, url) if is_page else as_text(found)
