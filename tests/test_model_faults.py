@@ -138,6 +138,7 @@ SERVER_FAULTS = {
     "a message with a code": (sends("So far. ", {"message": "GPU lost", "code": 500}, ended(), DONE), "“GPU lost”"),
     "a whole answer that is an error": (refuses(200, {"object": "error", "message": "GPU lost"}), "“GPU lost”"),
     "silent": (Answer(before=[SILENCE]), "has been silent for 1 seconds."),
+    "silent after headers": (Answer([SILENCE], headers=HTML), "has been silent for 1 seconds."),
     "silent in the middle": (sends("So far. ", SILENCE), "has been silent for 1 seconds."),
     "an endless event": (
         sends("So far. ", *[b"data: x" * 9000] * 40),

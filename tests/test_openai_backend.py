@@ -540,7 +540,15 @@ def test_a_server_that_cannot_be_reached_in_time():
         list(OpenAIModel(url, "m", connect_timeout=0.1).stream(QUESTION))
 
 
-@pytest.mark.parametrize("answer", [Answer(before=[SILENCE]), sends("Lis", SILENCE)])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(before=[SILENCE]),
+        sends("Lis", SILENCE),
+        *(Answer([SILENCE], headers=kind) for kind in ({"Content-Type": "text/plain"}, {})),
+        Answer([b"da", SILENCE], headers={}),
+    ],
+)
 def test_a_server_that_falls_silent(complaint, answer):
     assert "has been silent for 0.2 seconds" in complaint(answer, read_timeout=0.2)
 

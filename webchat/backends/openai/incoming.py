@@ -55,11 +55,15 @@ class _Begun(httpx.SyncByteStream):
 
 
 def is_stream(response: httpx.Response) -> bool:
-    """Whether the response is an event stream, as some servers send without saying so."""
+    """Whether the response is an event stream, as some servers send without saying so. Raises httpx.RequestError."""
     kind = response.headers.get("content-type", "")
     if "text/event-stream" in kind or "json" in kind or not isinstance(response.stream, httpx.SyncByteStream):
         return "text/event-stream" in kind
-    response.stream = begun = _Begun(response.stream)
+    try:
+        response.stream = begun = _Begun(response.stream)
+    except httpx.RequestError as error:
+        error.request = response.request  # as httpx does if the response itself is read; the message needs its timeouts
+        raise
     return bool(_EVENT.match(begun.first))
 
 
