@@ -23,7 +23,7 @@ BEHIND_BASE = re.compile(
 _OLLAMAS_OWN = re.compile(r"/api/(chat|generate|tags|version)$")
 """Paths of Ollama's own API, beside which its OpenAI-compatible one is."""
 _PASTED = re.compile(
-    r"(?:(?:export|set|curl)\s+)?(?:\w+\s*[=:]\s*)?[\"'`“‘\[]*(https?://[^\s\"'`<>“”‘’()]+?)[\"'`”’\]]*(?:\(\S*\))?[,;.]*",
+    r"(?:(?:export|set|curl)\s+)?(?:\w+\s*[=:]\s*)?[\"'`“‘\[]*(https?://[^\s\"'`<>“”‘’()]+?)[\"'`”’]*(?:\]\(\S*\))?[,;.]*",
     re.IGNORECASE,
 )
 """An address with what was copied with it, such as the rest of a line of a shell's or a Markdown link."""
