@@ -164,3 +164,21 @@ def test_enter_sends_a_question_that_is_edited_too_and_control_enter_saves_an_an
     edit.press("Control+Enter")
     expect(edit).to_have_count(0)
     assert chat.texts()[1] == "first\nsecond"
+
+
+def test_enter_does_the_same_on_the_page_of_its_own(serve, visit):
+    chat = visit(serve(*QUICK))
+    chat.asked("one")
+    chat.open(chat.answers.first.get_by_role("link", name="Edit").get_attribute("href"))
+    edit = chat.page.locator(".edit textarea")
+    edit.fill("first")
+    edit.press("Enter")
+    chat.page.keyboard.type("second")
+    expect(edit).to_have_value("first\nsecond")
+    edit.press("Control+Enter")
+    expect(edit).to_have_count(0)
+    assert chat.texts()[1] == "first\nsecond"
+    chat.open(chat.questions.first.get_by_role("link", name="Edit").get_attribute("href"))
+    edit.fill("two")
+    edit.press("Enter")
+    expect(chat.answers.last).to_contain_text("Mock response to: two")
