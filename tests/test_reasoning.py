@@ -191,5 +191,11 @@ def test_the_time_is_in_proportion_to_the_length(part):
     assert seconds_for(long, 50) < 30 * max(seconds_for(short, 50), 0.005)
 
 
+def test_so_is_that_for_blank_chunks_before_an_answer():
+    short, long = "\n" * 4_000, "\n" * 32_000
+    seconds_for(short, 1)
+    assert seconds_for(long, 1) < 30 * max(seconds_for(short, 1), 0.005)
+
+
 def test_the_answer_without_its_reasoning():
     assert without_reasoning("Hm.\n</think>\n\nLisbon <b>") == "Lisbon <b>"

@@ -70,7 +70,7 @@ class ReasoningSplitter:
         """`has_said` before the current part of the answer."""
         self._held = ""
         """Text that may be the beginning of a tag."""
-        self._blank = ""
+        self._blank: list[str] = []
         """Leading white space, which belongs to the answer unless reasoning comes first."""
         self._state = "answer"
         """"answer", "reasoning", "aside" (reasoning in the middle of the answer), or harmony's "header" and
@@ -111,7 +111,7 @@ class ReasoningSplitter:
         if self._state == "header":
             yield from self._give_header_back()
         left = "".join(self._aside) if self._state == "aside" else ""
-        left, self._blank, self._aside = self._blank + left, "", []
+        left, self._blank, self._aside = "".join([*self._blank, left]), [], []
         if left:
             self.has_said = self.has_said or not shows_nothing(left)
             yield left
@@ -138,10 +138,11 @@ class ReasoningSplitter:
 
     def _say(self, text: str) -> Iterator[str]:
         if self._is_fresh:
-            self._blank += text
-            if shows_nothing(self._blank):
+            self._blank.append(text)
+            if shows_nothing(text):  # as does all before it
                 return
-            text, self._blank = (self._blank.lstrip() if self._after_reasoning else self._blank), ""
+            text, self._blank = "".join(self._blank), []
+            text = text.lstrip() if self._after_reasoning else text
             self._is_fresh, self.has_said = False, True
         if text:
             self._prose.add(text)
@@ -253,7 +254,7 @@ class ReasoningSplitter:
         self._enter("reasoning" if recipient or (channel and channel[0] == "analysis") else "answer")
 
     def _enter(self, state: str) -> None:
-        self._state, self._is_fresh, self._blank = state, True, ""
+        self._state, self._is_fresh, self._blank = state, True, []
         self._after_reasoning, self._had_said = True, self.has_said
         self._prose = Prose()
 
