@@ -29,6 +29,8 @@ _PROSE = re.compile(r"(?<![^\W\d_])[^\W\d_]{3,}+ ++[^\W\d_]{2}|^[\d.,]\S*+ ++(?:
 _LATIN = re.compile("[0-9A-Za-z\xaa\xb2\xb3\xb5\xb9-\u024f\u1e00-\u1eff]")
 _OF_FORMULAS = re.compile("[0-9A-Za-z\xaa-\u024f\u0370-\u03ff\u1e00-\u1fff\u2100-\u214f\U0001d400-\U0001d7ff]")
 _ENDING = re.compile(r"(?:st|nd|rd|th|s)(?!\w)")
+_SEPARATORS = tuple("/.-:=_,;@%&")
+"""The ends of a text between two shell variables, such as "HOME/" in "$HOME/$s": no ordinal or plural follows them."""
 _COMMAND = re.compile(r"\\[A-Za-z]{2}")
 _BLANK = re.compile(r"\s")
 
@@ -107,7 +109,8 @@ def _may_stand_between(before: str, tex: str, after: str) -> bool:
     is_foreign = any(char.isalpha() and not _LATIN.match(char) for char in (before, after[:1]))
     if is_foreign and "\\" not in tex and any(char.isalpha() and not _OF_FORMULAS.match(char) for char in tex):
         return False
-    is_apart = not _LATIN.match(before) and (not _LATIN.match(after) or bool(_ENDING.match(after)))
+    has_ending = bool(_ENDING.match(after)) and not tex.endswith(_SEPARATORS)
+    is_apart = not _LATIN.match(before) and (has_ending or not _LATIN.match(after))
     return is_apart or bool(_COMMAND.match(tex) or (_COMMAND.search(tex) and not _BLANK.search(tex)))
 
 
