@@ -511,7 +511,7 @@ def test_no_such_computer(monkeypatch):
         raise socket.gaierror(-2, "Name or service not known")
 
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
-    with pytest.raises(BackendUnavailable, match=r"No computer called api\.example\.invalid can be found"):
+    with pytest.raises(BackendUnavailable, match=r"There is no host called api\.example\.invalid"):
         list(OpenAIModel("https://api.example.invalid/v1", "m").stream(QUESTION))
 
 
