@@ -127,7 +127,7 @@ def test_the_echo_of_the_prompt_is_dropped(say):
 
 def test_a_retry_is_a_status(backend, session_id):
     statuses = [piece.text for piece in backend.send_message(session_id, "retry") if is_status(piece)]
-    assert "asked again" in statuses[-1]
+    assert "retrying" in statuses[-1]
 
 
 def test_the_agent_names_its_session(backend, session_id, say):

@@ -580,7 +580,7 @@ class TestRoutes:
         url = f"/sessions/{begin(manager_of(client), backend, gate, BackendUnavailable())}"
         threading.Timer(0.05, gate.set).start()
         answer = client.post(f"{url}/messages", data={"message": "two", "queue": "on", "key": "k"}, headers=JSON)
-        assert (answer.status_code, "waits" in answer.json["error"]) == (409, True)
+        assert (answer.status_code, "was not sent" in answer.json["error"]) == (409, True)
         assert [item["key"] for item in queued(client, url)] == ["k"]
 
     def test_too_many_are_refused_with_a_sentence(self, client, page, asked):
