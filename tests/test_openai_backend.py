@@ -1021,6 +1021,19 @@ ADDRESSES = {
     "https://[2001:db8::1]": "https://[2001:db8::1]/v1/models",
     "“http://[::1]:1”": "http://[::1]:1/v1/models",
     "[http://[::1]](http://[::1])": "http://[::1]/v1/models",
+    "[Ollama](http://a:1/v1)": "http://a:1/v1/models",
+    "[Ollama](http://[::1]:1/v1 'here').": "http://[::1]:1/v1/models",
+    "[http://a:1/v1/](http://a:1/v1)": "http://a:1/v1/models",
+    "curl -X POST https://a:1/v1": "https://a:1/v1/models",
+    "curl https://a:1/v1/chat/completions \\": "https://a:1/v1/models",
+    "  https://a:1/v1/chat/completions \\\n  -d @question.json": "https://a:1/v1/models",
+    f"$ curl -H 'Authorization: Bearer {KEY}' \"https://a:1/v1/models\"": "https://a:1/v1/models",
+    "curl http://ada:pw@a:1/v1/models | jq": "http://a:1/v1/models",
+    "OPENAI_BASE_URL=http://a:1/v1 python x.py": "http://a:1/v1/models",
+    '$env:OPENAI_BASE_URL = "http://a:1/v1"': "http://a:1/v1/models",
+    "The server is at http://a:1/v1, as before.": "http://a:1/v1/models",
+    "http://ada:p(w@a:1/v1": "http://a:1/v1/models",
+    "http://ada:80 w@a:1/v1": "http://a:1/v1/models",
     "http:/a:1/v1": "http://a:1/v1/models",
     "http//a:1/v1": "http://a:1/v1/models",
     "https:a.example/v1": "https://a.example/v1/models",
@@ -1031,6 +1044,42 @@ ADDRESSES = {
 def test_an_address_may_be_pasted_in_any_form(address):
     assert endpoint.parse(f" {address}\n", "", 1, 1).address("/models") == ADDRESSES[address]
     assert endpoint.parse(address, "", 1, 1).address("/models") == ADDRESSES[address]
+
+
+PASTED_SECRETS = [
+    f"curl -H 'Authorization: Bearer {KEY}' http://a:1/v1",
+    f"curl -H 'Authorization: Bearer {KEY}' http://a:1/v1 http://b:1/v1",
+    f"http://a:1/v1 -H 'Authorization: Bearer {KEY}' http://b:1/v1",
+    f"curl -H 'Authorization: Bearer {KEY}' a:1/v1",
+    f"curl http://ada:80 {KEY}@a:1/v1",
+    f"curl 'http://ada:80\"{KEY}@a:1/v1'",
+    f"[{KEY}](http://ada:{KEY}@a:1/v1)",
+    f"API_KEY={KEY} OPENAI_BASE_URL=http://a:1/v1?key={KEY}",
+]
+
+
+@pytest.mark.parametrize("address", PASTED_SECRETS)
+def test_a_secret_that_was_pasted_with_an_address_is_never_shown(address):
+    assert KEY not in endpoint.without_password(address)
+    assert KEY not in endpoint.without_password(endpoint.bare(address))
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://a:1/v1 http://b:1/v1",
+        "[http://a:1/v1](http://b:1/v1)",
+        "curl -x http://proxy:3128 https://a:1/v1",
+        "curl http://ada:80 w@a:1/v1",
+        "curl 'http://ada:80\"w@a:1/v1'",
+        "curl ftp+http://a:1/v1",
+        "curl a:1/v1",
+        f"curl http://a:1/v1 {'x' * endpoint.LONGEST}",
+    ],
+)
+def test_what_has_several_addresses_or_an_uncertain_one_is_refused(address):
+    with pytest.raises(InvalidInput, match="begins with http:// or https://"):
+        endpoint.parse(address, "", 1, 1)
 
 
 def test_the_query_of_an_address_goes_with_each_request_and_its_keys_are_never_shown(server):

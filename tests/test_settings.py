@@ -359,6 +359,15 @@ def test_a_key_in_the_query_of_an_address_is_not_shown_and_not_lost(client, mode
     assert saved(home)["base_url"].endswith(KEY)
 
 
+def test_of_a_pasted_command_only_the_address_is_kept(client, model, home):
+    line = f"curl -H 'Authorization: Bearer {KEY}' {model.url}/chat/completions"
+    save(client, backend="openai", base_url=line, model="m")
+    assert saved(home)["base_url"] == f"{model.url}/chat/completions"
+    refused = client.post(SETTINGS, data={"base_url": f"{line} http://127.0.0.1:1/v1"})
+    assert refused.status_code == 422
+    assert KEY not in refused.text
+
+
 @pytest.mark.parametrize("chosen", ["off", "on"])
 def test_who_names_new_conversations_is_set_on_the_page(start, model, home, monkeypatch, chosen):
     monkeypatch.delenv("WEBCHAT_TITLES")

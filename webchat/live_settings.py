@@ -13,7 +13,7 @@ from typing import Any
 from webchat import config
 from webchat.backends import SessionBackend, abilities, create_backend
 from webchat.backends.chat_model import ChatModelBackend, Nobody
-from webchat.backends.openai.endpoint import HIDDEN, without_password
+from webchat.backends.openai.endpoint import HIDDEN, bare, without_password
 from webchat.config import BELONGS_TO, Settings, Source
 from webchat.errors import InvalidInput, StorageError
 from webchat.manager import WebChatSessionManager
@@ -198,6 +198,7 @@ class LiveSettings:
         setting, fixed = _SETTINGS[name], self.fixed_by(name)
         if fixed:
             raise InvalidInput(f"{LABELS[name]} cannot be changed here: it is set by {fixed}.")
+        text = bare(text) if name == "base_url" else text
         if name == "base_url" and HIDDEN in text:
             raise InvalidInput("Type the password in the address again, or leave the whole address as it was.")
         try:

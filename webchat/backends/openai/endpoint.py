@@ -22,11 +22,14 @@ BEHIND_BASE = re.compile(
 """Endings that people paste along with a base URL."""
 _OLLAMAS_OWN = re.compile(r"/api/(chat|generate|tags|version)$")
 """Paths of Ollama's own API, beside which its OpenAI-compatible one is."""
-_PASTED = re.compile(
-    r"(?:(?:export|set|curl)\s+)?(?:\w+\s*[=:]\s*)?[\"'`“‘\[]*(https?://[^\s\"'`<>“”‘’()]+?)[\"'`”’]*(?:\]\(\S*\))?[,;.]*",
-    re.IGNORECASE,
+_IN_HOST, _IN_PATH = (rf"[^\s\"'`<>“”‘’()\[\]\\{more}]" for more in ("/", ""))
+_ADDRESS = re.compile(
+    rf"(?<![a-z0-9+.-])https?://{_IN_HOST}*(?:\[[\w:.%]*\]{_IN_HOST}*)?(/{_IN_PATH}*)?", re.IGNORECASE
 )
-"""An address with what was copied with it, such as the rest of a line of a shell's or a Markdown link."""
+"""An address with its path; a password in it may have other characters."""
+_BEHIND = re.compile(r"[\"'`<>“”‘’()\[\]\\,;.]*(?:\s+[\\|#&>;-].*)?", re.DOTALL)
+"""What may follow an address that begins the text, such as the options of a shell's command."""
+_QUOTES = ('"', "'", "`", "“", "‘", "<")
 _MISTYPED = re.compile(r"(https?)(?::/*|//+)", re.IGNORECASE)
 LONGEST = 2_000
 """Characters of an address; what is longer is not searched for one."""
@@ -152,13 +155,14 @@ def _secrets(login: tuple[str, str] | None) -> Iterator[str]:
 
 
 def without_password(base_url: str) -> str:
-    """The address as it may be shown. One that cannot be parsed is not shown at all."""
+    """The address as it may be shown, without what was pasted with it; "" if it cannot be parsed."""
+    base_url = bare(base_url)
     try:
         parts = urlsplit(base_url)
         login, at, where = parts.netloc.rpartition("@")
     except ValueError:
         return ""
-    if "@" in base_url and not parts.netloc:
+    if ("@" in base_url and not parts.netloc) or re.search(r"\s", base_url.replace(parts.netloc, "", 1)):
         return ""
     name, colon, _ = login.partition(":")
     shown = f"{name}:{HIDDEN}" if colon else HIDDEN  # a name alone is a key
@@ -173,7 +177,7 @@ def _hidden(pair: re.Match[str]) -> str:
 
 def _split(base_url: str) -> SplitResult:
     try:
-        parts = urlsplit(_with_scheme(_bare(base_url)))
+        parts = urlsplit(_with_scheme(bare(base_url)))
         host = parts.hostname or ""
         usable = parts.scheme in ("http", "https") and _HOST.fullmatch(host) and parts.port != 0
     except ValueError as error:
@@ -183,11 +187,26 @@ def _split(base_url: str) -> SplitResult:
     return parts
 
 
-def _bare(pasted: str) -> str:
-    """The address without what was copied with it."""
-    address = pasted.strip().strip("<>\"'`\u200b\u2060\ufeff").strip()
-    found = _PASTED.fullmatch(address) if len(address) <= LONGEST else None
-    return found[1] if found else address
+def bare(pasted: str) -> str:
+    """The address in a text such as a line of a shell's or a Markdown link.
+
+    The whole text if it has no address or several ones, or if it is uncertain where the address ends.
+    """
+    text = pasted.strip().strip("<>\"'`\u200b\u2060\ufeff").strip()
+    found = list(_ADDRESS.finditer(text)) if len(text) <= LONGEST else []
+    if len({one[0].rstrip("/,;.") for one in found}) != 1 or not _is_complete(text, found[0]):
+        return text
+    return found[0][0].rstrip(",;.")
+
+
+def _is_complete(text: str, found: re.Match[str]) -> bool:
+    """Whether this is the whole address: a password may have any characters, and a path might have a space."""
+    before, rest = text[: found.start()], text[found.end() :]
+    if "@" in rest and not found[1]:
+        return False
+    if not before:
+        return bool(_BEHIND.fullmatch(rest))
+    return not (before.endswith(_QUOTES) and rest[:1].isspace())
 
 
 def _with_scheme(address: str) -> str:
