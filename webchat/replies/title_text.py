@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -27,9 +28,9 @@ _HEADING = re.compile(r"#{1,6}\s+(.*?)(?:\s+#+)?")
 _BULLET = re.compile(r"[-*•]\s+")
 _TAGGED = re.compile(r"<(\w[\w-]*)(?:\s[^<>]*)?>([^<>]+)</\1\s*>")
 _DECODER = json.JSONDecoder()
-_CUT = re.compile(r"""\{\s*("\w+"\s*:\s*"(?:[^"\\]|\\.)*")""")
 _FENCE = re.compile(r"`{3,}+|~{3,}+")
 _NAMES = ("title", "name", "session_title", "conversation_title", "topic")
+_TITLE = re.compile(rf'"(?:{"|".join(_NAMES)})"\s*:\s*"(?:[^"\\]|\\.)*"')
 _MARKS = (
     *(("**", "**"), ("__", "__"), ("*", "*"), ("_", "_"), ("`", "`"), ('"', '"'), ("'", "'")),
     *(("“", "”"), ("„", "“"), ("„", "”"), ("‘", "’"), ("«", "»"), ("»", "«"), ("「", "」"), ("『", "』"), ("《", "》")),
@@ -78,14 +79,26 @@ def _unfenced(text: str) -> str:
 
 
 def _decoded(text: str) -> Any:  # noqa: ANN401
-    """The JSON at the beginning of the text; of an object that was cut off, its first field."""
-    begun = None if "}" in text else _CUT.match(text)
-    for json_text in (text, f"{{{begun[1]}}}" if begun else ""):
+    """The JSON at the beginning of the text, also of an object that was cut off.
+
+    If words follow on the same line, it counts only if it has a field for a title.
+    """
+    for json_text in (text, *(() if "}" in text else _completed(text))):
         with suppress(ValueError, RecursionError):
             found, end = _DECODER.raw_decode(json_text)
-            if not json_text[end:].partition("\n")[0].strip():
+            has_title = isinstance(found, dict) and not found.keys().isdisjoint(_NAMES)
+            if has_title or not json_text[end:].partition("\n")[0].strip():
                 return found
     return None
+
+
+def _completed(text: str) -> Iterator[str]:
+    """What a JSON object that was cut off may have been: to the end, to its last comma, or only its title."""
+    yield f'{text}"}}'
+    yield f"{text}}}"
+    yield f"{text.rpartition(',')[0]}}}"
+    if title := _TITLE.search(text):
+        yield f"{{{title[0]}}}"
 
 
 def _named_in(found: Any) -> str:  # noqa: ANN401
