@@ -41,6 +41,7 @@ from webchat.chat.parts import (
     Usage,
 )
 from webchat.chat.reply import ReplyView
+from webchat.chat.session import short_id
 from webchat.errors import InvalidInput, QuestionClosed, SessionNotFound
 from webchat.manager import WebChatSessionManager
 from webchat.replies.meter import ReplyMeter
@@ -204,7 +205,7 @@ def test_only_the_sessions_asked_about_are_looked_at_for_questions(manager, aski
     posted.wait()
 
 
-def test_an_answer_that_cannot_be_handed_on_ends_as_failed(manager, asking, session_id, monkeypatch):
+def test_an_answer_that_cannot_be_handed_on_ends_as_failed(manager, asking, session_id, monkeypatch, caplog):
     def broken(*_answer):
         raise ValueError("surrogates not allowed")
 
@@ -214,6 +215,7 @@ def test_an_answer_that_cannot_be_handed_on_ends_as_failed(manager, asking, sess
     until(lambda: not answer(manager, session_id).in_flight)
     said = answer(manager, session_id)
     assert (said.status, said.error) == ("failed", NOT_HANDED_ON)
+    assert f"the answer to a question could not be passed on in session {short_id(session_id)}" in caplog.text
 
 
 def test_a_question_is_answered_once(manager, asking, session_id):

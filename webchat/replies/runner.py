@@ -241,7 +241,8 @@ class ReplyRunner:
         try:
             self._ask.answer(permission_id, option_id)
         except Exception:
-            log.warning("the queue of session %s could not be continued", short_id(self.session_id), exc_info=True)
+            where = short_id(self.session_id)
+            log.warning("the answer to a question could not be passed on in session %s", where, exc_info=True)
             self.error = BackendUnavailable(NOT_HANDED_ON)
             self.stop("failed")
         self._events.asked()
