@@ -1054,6 +1054,8 @@ PASTED_SECRETS = [
     f"curl http://ada:80 {KEY}@a:1/v1",
     f"curl 'http://ada:80\"{KEY}@a:1/v1'",
     f"[{KEY}](http://ada:{KEY}@a:1/v1)",
+    f"http://ada:{KEY}/w@a:1/v1",
+    f"curl http://ada:{KEY}/w@a:1/v1",
     f"API_KEY={KEY} OPENAI_BASE_URL=http://a:1/v1?key={KEY}",
 ]
 

@@ -160,6 +160,7 @@ def without_password(base_url: str) -> str:
     try:
         parts = urlsplit(base_url)
         login, at, where = parts.netloc.rpartition("@")
+        _ = parts.port  # raises ValueError for a password with a slash, which looks like a port
     except ValueError:
         return ""
     if ("@" in base_url and not parts.netloc) or re.search(r"\s", base_url.replace(parts.netloc, "", 1)):
