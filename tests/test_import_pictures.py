@@ -245,6 +245,33 @@ CODEX = lines(
 CODEX_EVENT = lines(codex("event_msg", type="user_message", message="See", images=[DATA]))
 
 
+def codex_item(role, text, *images):
+    content = [{"type": "input_text", "text": text}, *({"type": "input_image", "image_url": image} for image in images)]
+    return codex("response_item", type="message", role=role, content=content)
+
+
+ASKED = codex_item("user", "one", DATA), codex_item("user", "two")
+EVENT = codex("event_msg", type="user_message", message="See", images=[])
+ANSWER = codex_item("assistant", "So.")
+
+
+@pytest.mark.parametrize(
+    ("first", "rows"),
+    [
+        (1, (ASKED[0], ANSWER, ASKED[1], ANSWER, codex_item("user", "three"))),
+        (1, ASKED),
+        (0, (EVENT, ASKED[0], ANSWER, ASKED[1], EVENT)),
+        (1, (ASKED[0], EVENT, ANSWER, ASKED[1], EVENT)),
+    ],
+    ids=["items", "items without answers", "events first", "events"],
+)
+def test_codexs_pictures_stay_with_the_message_that_had_them(manager, bring_in, first, rows):
+    (session_id,) = bring_in(lines(codex("session_meta", id="turns"), *rows))
+    asked = [message for message in manager.conversation(session_id).messages if message.role == "user"]
+    assert len(asked) > 1
+    assert [len(message.pictures) for message in asked] == [first, *[0] * (len(asked) - 1)]
+
+
 def test_what_open_webui_has_drawn_is_part_of_the_answer(manager, bring_in):
     drawn = {"role": "assistant", "content": "There.", "files": [{"type": "image", "url": DATA}]}
     (session_id,) = bring_in([{"chat": {"title": "D", "messages": [{"role": "user", "content": "Draw"}, drawn]}}])

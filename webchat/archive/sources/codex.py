@@ -32,13 +32,24 @@ def conversations(values: Iterator[Any]) -> Iterator[Conversation]:
             head = head or table(found.get("payload"))
         else:
             is_item = is_item_of_asking(found)
-            shown = pictures_in(found) or shown  # an event may only name the files whose content its item has
+            own = pictures_in(found)
+            shown = own or shown  # an event may only name the files whose content its item, just before it, has
             said = steps(found, is_asking=is_item or is_event_of_asking(found))
             key = f"line-{number}{'-item' * is_item}"
             for node in heard(key, None, said, found.get("timestamp"), model or None):
                 if node.role == "user":
-                    node.pictures, shown = pictures(shown), shown if is_item else []
+                    node.pictures = pictures(own if is_item else shown)
+                if node.role and not is_item:
+                    shown = []
                 nodes.add(node)
+    folder, made = text(head.get("cwd")), head.get("timestamp")
+    yield Conversation(
+        "codex", head.get("id"), "", nodes, _in_a_row(nodes), made, folder=folder, content=[number, made]
+    )
+
+
+def _in_a_row(nodes: Gathered) -> str | None:
+    """Make each message the parent of the next; returns the last."""
     # The person's messages are in events; items of that role also hold what the program adds.
     has_events = any(node.role == "user" and not node.key.endswith("-item") for node in nodes)
     before: str | None = None
@@ -46,5 +57,4 @@ def conversations(values: Iterator[Any]) -> Iterator[Conversation]:
         if has_events and node.key.endswith("-item"):
             node.role, node.pictures = "", ()
         node.parent, before = before, node.key
-    folder, made = text(head.get("cwd")), head.get("timestamp")
-    yield Conversation("codex", head.get("id"), "", nodes, before, made, folder=folder, content=[number, made])
+    return before
