@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import io
 import json
 import os
+import tempfile
 import zipfile
 
 import pytest
@@ -72,6 +74,57 @@ def test_the_zips_in_a_zip_are_bounded_together(bring_in):
     assert (len(report.imported), report.missing) == (1, 0)
     (report,) = bring_in(zipped({"a.zip": asking, "b.zip": pictures}), files=2)
     assert (len(report.imported), report.missing) == (0, 0)
+
+
+class TestLookingThroughTheZipsInAZip:
+    @pytest.fixture
+    def copy_into(self, monkeypatch):
+        """Has the zips in a zip copied into such files."""
+        begin = tempfile.TemporaryFile
+
+        def copy_into(kind):
+            # Whatever else needs a temporary file says in which folder.
+            monkeypatch.setattr(tempfile, "TemporaryFile", lambda **given: begin(**given) if given else kind())
+
+        return copy_into
+
+    @pytest.fixture
+    def written(self, copy_into):
+        """The sizes of what is written into copies."""
+        written = []
+
+        class Copy(io.BytesIO):
+            def write(self, data):
+                written.append(len(data))
+                return super().write(data)
+
+        copy_into(Copy)
+        return written
+
+    def test_its_bytes_do_not_count_twice(self, bring_in):
+        large = zipped({f"{GEMINI}b.png": os.urandom(2_000_000)})
+        (report,) = bring_in(zipped({"a.zip": zipped(asked("gone.png")), "b.zip": large}), unpacked=3_000_000)
+        assert (len(report.imported), report.missing, report.problems) == (1, 1, [])
+
+    def test_it_is_not_needed_for_what_a_zip_has_itself(self, bring_in, written):
+        drawn = packed(chatgpt.EXPORT, file_0001=png(1), dalle__file_0002=png(2))
+        (report,) = bring_in(zipped({"a.zip": drawn, "b.zip": zipped({"b.png": png(3)})}))
+        assert (len(report.imported), report.missing, written) == (2, 0, [])
+
+    def test_its_copies_are_no_larger_than_what_may_be_unpacked(self, bring_in, written):
+        outer = zipped({"a.zip": zipped(asked("gone.png")), "b.zip": bytes(2_000_000), "c.zip": bytes(2_000_000)})
+        (report,) = bring_in(outer, unpacked=1_000_000)
+        assert (len(report.imported), report.missing) == (1, 1)
+        assert sum(written) <= 1_000_000
+
+    def test_a_full_disk_costs_only_the_pictures_there(self, bring_in, copy_into):
+        class Full(io.BytesIO):
+            def write(self, data):
+                raise OSError(errno.ENOSPC, "No space left on device")
+
+        copy_into(Full)
+        (report,) = bring_in(zipped({"a.zip": zipped(asked("a.png")), "b.zip": zipped({"a.png": png(1)})}))
+        assert (len(report.imported), report.missing, report.problems) == (1, 1, [])
 
 
 def test_chatgpts_assets_lie_in_other_zips(manager, bring_in):

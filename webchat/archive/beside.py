@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from itertools import chain
-from tempfile import TemporaryFile
 from typing import IO
 
 from webchat.archive.bounds import PIECE, Bounds, CountedFile, TooMuchAtOnce, Watch
@@ -69,7 +70,7 @@ class ZippedFiles:
         return any(map(_PICTURE.search, self._by_name))
 
     def inner(self, watch: Watch) -> list[ZippedFiles]:
-        """The zips in it, which together may have as many files as one. Raises Stopped."""
+        """Copies of the zips in it, which together may have as many files as one. Raises Stopped."""
         if self._inner is None:
             self._inner, left = [], watch.bounds.files
             packed = [info for info in self._archive.infolist() if info.filename.lower().endswith(".zip")]
@@ -80,16 +81,20 @@ class ZippedFiles:
         return self._inner
 
     def _opened(self, info: zipfile.ZipInfo, bounds: Bounds, watch: Watch) -> ZippedFiles | None:
-        """See `_listed`."""
-        copy = TemporaryFile()  # noqa: SIM115  (for as long as its files may be needed)
-        try:
+        """See `_listed`; also None if there is no room for a copy."""
+        if info.compress_type not in UNPACKED:
+            return None
+        with suppress(OSError, *DAMAGED), ExitStack() as stack:
+            copy = stack.enter_context(tempfile.TemporaryFile())
             with self._archive.open(info) as file:
                 while piece := file.read(PIECE):
-                    watch.unpack(len(piece))
+                    if not watch.may_copy(len(piece)):
+                        return None
                     copy.write(piece)
-        except DAMAGED:
-            return None
-        return _listed(copy, bounds)
+            if files := _listed(copy, bounds):
+                stack.pop_all()  # it stays open for as long as its files may be needed
+                return files
+        return None
 
     def ways(self, folder: str, name: str) -> tuple[zipfile.ZipInfo | None, ...]:
         """The file in that folder, the one of that name anywhere, and the one whose name begins with that id."""
@@ -147,14 +152,18 @@ def _listed(file: IO[bytes], bounds: Bounds) -> ZippedFiles | None:
 
 
 class Beside:
-    """The zips in which a conversation looks for its pictures: its own first, then those beside its own."""
+    """The zips in which a conversation looks for its pictures.
+
+    First the one that it lies in and those around it, then the files beside, and only then the zips in these zips,
+    since each is unpacked for that.
+    """
 
     def __init__(self, others: Callable[[], Iterator[ZippedFiles]], watch: Watch, *within: ZippedFiles) -> None:
         self._others, self._watch, self._within = others, watch, within
 
     def inside(self, files: ZippedFiles) -> Beside:
         """The same for conversations in this zip."""
-        return Beside(lambda: chain(files.inner(self._watch), self._others()), self._watch, files, *self._within)
+        return Beside(self._others, self._watch, files, *self._within)
 
     def find_from(self, path: str) -> Find:
         """Returns what finds the files that a file of this path names, in its own folder rather than anywhere."""
@@ -162,8 +171,17 @@ class Beside:
         return lambda name: self._read(folder, name)
 
     def _read(self, folder: str, name: str) -> bytes | None:
-        places = [(files, files.ways(folder, name)) for files in self._within]
-        if not any(ways[0] for _, ways in places):
-            places += ((files, files.ways(folder, name)) for files in self._others())
-        found = chain.from_iterable(zip(*([(files, info) for info in ways] for files, ways in places), strict=True))
-        return next((files.read(info, self._watch) for files, info in found if info), None)
+        if any(files.ways(folder, name)[0] for files in self._within):
+            found = _found(self._within, folder, name)
+        else:
+            found = _found([*self._within, *self._others()], folder, name)
+        if not found:
+            inner = chain.from_iterable(files.inner(self._watch) for files in self._within)
+            found = _found([*inner], folder, name)
+        return found[0].read(found[1], self._watch) if found else None
+
+
+def _found(zips: Sequence[ZippedFiles], folder: str, name: str) -> tuple[ZippedFiles, zipfile.ZipInfo] | None:
+    """The file, and the zip that it is in: the best way of all zips comes first."""
+    places = [[(files, info) for info in files.ways(folder, name)] for files in zips]
+    return next(((files, info) for way in zip(*places, strict=True) for files, info in way if info), None)

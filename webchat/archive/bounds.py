@@ -66,6 +66,7 @@ class Watch:
     _read: int = 0
     _size: int = 0
     _unpacked: int = 0
+    _copied: int = 0
     _cancelled: threading.Event = field(default_factory=threading.Event)
     _started: float = field(default_factory=time.monotonic)
 
@@ -74,7 +75,7 @@ class Watch:
         if not self.has_begun:
             self._started = time.monotonic()
         self._files_read += 1
-        self._unpacked = 0
+        self._unpacked = self._copied = 0
         self.expect(size)
 
     def expect(self, size: int) -> None:
@@ -115,6 +116,15 @@ class Watch:
         if self._unpacked > self.bounds.unpacked:
             raise Stopped(f"the zip unpacks to more than {size_of(self.bounds.unpacked)}")
         self._check()
+
+    def may_copy(self, size: int) -> bool:
+        """Whether so many more bytes of the zips in a zip may be copied before their own turn, which counts them.
+
+        Raises Stopped.
+        """
+        self._copied += size
+        self._check()
+        return self._copied <= self.bounds.unpacked
 
     def _check(self) -> None:
         if self.is_cancelled:
