@@ -303,6 +303,11 @@ LOOP["mapping"] = {"x": chatgpt_node("x", "y", "user", "one"), "y": chatgpt_node
             2,
             "each of 2 conversations (conversation 2, conversation 3): its kind is unknown.",
         ),
+        (
+            json.dumps([{"title": "Tea\n", "what": 1}, {"name": ""}, CHATGPT[0], {"name": "Soup"}]).encode(),
+            1,
+            "each of 3 conversations (“Tea”, conversation 2, “Soup”): its kind is unknown.",
+        ),
         (json.dumps([LOOP]).encode(), 1, ""),
         (json.dumps(CHATGPT[0]).encode(), 1, ""),
         (b"PK\x03\x04 and then nothing", 0, "zip is damaged"),

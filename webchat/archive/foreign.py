@@ -99,7 +99,7 @@ def brought(found: Conversation, find: Find) -> Brought:
     tree = ForeignTree(found.nodes, found.made)
     name = text(found.theirs) or hashlib.sha256(_dump(found.content)).hexdigest()
     name = name.encode("utf-8", "replace").decode()
-    titled = title_in(found) or title_of(tree.first_question[:MOST_OF_A_TITLE])
+    titled = shown_title(found.title) or title_of(tree.first_question[:MOST_OF_A_TITLE])
     extra: dict[str, object] = {"imported": {"from": found.source, "id": name}}
     if prompt := found.system_prompt.replace("\0", "").strip():
         extra["system_prompt"] = prompt[: CHOSEN["system_prompt"]]
@@ -119,9 +119,9 @@ def brought(found: Conversation, find: Find) -> Brought:
     return Brought(row, lines, tree.tails, tree.shown, pictures, missing, found.has_ids)
 
 
-def title_in(found: Conversation) -> str:
-    """Its title on one line; "" if it has none."""
-    return one_line(found.title[:MOST_OF_A_TITLE])[:LONGEST_TITLE]
+def shown_title(title: str) -> str:
+    """The title on one line, shortened."""
+    return one_line(title[:MOST_OF_A_TITLE])[:LONGEST_TITLE]
 
 
 def link(title: str, url: str) -> str:

@@ -9,8 +9,9 @@ from typing import IO, Any
 from webchat.archive.bounds import MIB, Bounds
 from webchat.archive.brought import Brought, Empty, Report, Unreadable
 from webchat.archive.elements import Fault
-from webchat.archive.foreign import Conversation, brought, title_in
+from webchat.archive.foreign import Conversation, brought, shown_title
 from webchat.archive.foreign_pictures import Find
+from webchat.archive.lenient import first_text, table
 from webchat.archive.sources import FILE_SOURCES, Source, advice, names, recognised
 from webchat.archive.values import HEAD, values
 
@@ -71,9 +72,14 @@ class _Teller:
         self._report.problem(self._where + problem if self._where else problem[0].upper() + problem[1:])
         self.has_told = True
 
-    def of(self, number: int, why: str) -> None:
-        self._report.unread(self._where, f"conversation {number}", why)
+    def of(self, name: str, why: str) -> None:
+        self._report.unread(self._where, name, why)
         self.has_told = True
+
+    def of_unknown(self, names: list[str]) -> None:
+        """Report these, and empty the list."""
+        while names:
+            self.of(names.pop(0), "its kind is unknown")
 
     def brought(self, found: Iterator[Conversation]) -> Iterator[Brought]:
         """These conversations as sessions."""
@@ -85,9 +91,7 @@ class _Teller:
                 self._report.empty += 1
                 continue
             except Unreadable as error:
-                title = title_in(conversation)
-                name = f"“{title}”" if title else f"conversation {self._count}"
-                self._report.unread(self._where, name, str(error))
+                self._report.unread(self._where, _name(self._count, conversation.title), str(error))
                 continue
             yield session
 
@@ -95,22 +99,29 @@ class _Teller:
 def _known(found: Iterator[Any], told: _Teller) -> Iterator[tuple[Source, Any]]:
     """The values with their sources. Raises UnknownKind if there are only others."""
     source: Source | None = None
-    unknown: list[int] = []
+    unknown: list[str] = []
     is_known = False
     for number, value in enumerate(found, 1):
         if isinstance(value, Fault):
-            told.of(number, value.why)
+            told.of(_name(number), value.why)
             continue
         if source is None or not source.SPANS_FILE:
             source = recognised(value)
         if source is not None:
             is_known = True
             yield source, value
-        elif is_known or len(unknown) < MOST_UNKNOWN:
-            unknown.append(number)
         else:
+            unknown.append(_name(number, first_text(table(value), "title", "name")))
+        if is_known:
+            told.of_unknown(unknown)
+        elif len(unknown) > MOST_UNKNOWN:
             raise UnknownKind
-    if unknown and not is_known and not told.has_told:
+    if unknown and not told.has_told:
         raise UnknownKind
-    for number in unknown:
-        told.of(number, "its kind is unknown")
+    told.of_unknown(unknown)
+
+
+def _name(number: int, title: str = "") -> str:
+    """What a report calls a conversation."""
+    shown = shown_title(title)
+    return f"“{shown}”" if shown else f"conversation {number}"
