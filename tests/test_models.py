@@ -278,8 +278,8 @@ def test_parts_that_came_are_kept_when_a_later_one_is_missing(tmp_path, index):
     ("member", "data", "reason"),
     [
         ("data/part.bin", b"x" * len(CONTENT), "wrong sha256"),
-        ("data/part.bin", CONTENT + b"x", "another file"),
-        ("elsewhere.bin", CONTENT, "another file"),
+        ("data/part.bin", CONTENT + b"x", "a different file"),
+        ("elsewhere.bin", CONTENT, "a different file"),
     ],
 )
 def test_a_wheel_with_other_bytes_is_refused(tmp_path, member, data, reason):
