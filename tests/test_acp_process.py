@@ -77,7 +77,7 @@ def test_an_agent_that_closes_its_output_is_ended(agents):
 @pytest.mark.parametrize("command", [["/no/such/agent-program"], ["no-such-agent-program", "--key", "sk-secret"]])
 def test_a_command_that_is_not_there_is_named_without_its_arguments(agents, command):
     backend = agents.over([command])
-    with pytest.raises(BackendUnavailable, match=r"no command (agent|no-such-agent)-program") as problem:
+    with pytest.raises(BackendUnavailable, match=r"The command (agent|no-such-agent)-program was not found") as problem:
         ask(backend, new(backend), "hello")
     assert "sk-secret" not in str(problem.value)
     assert "agent-program" in backend.notice

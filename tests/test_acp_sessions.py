@@ -358,7 +358,7 @@ def test_a_session_from_elsewhere_works_in_the_folder_that_its_options_name(agen
 def test_a_folder_that_is_gone_is_told(agents, tmp_path):
     backend = agents.backend()
     session_id = backend.create_session(str(tmp_path / "gone"), "").session_id
-    with pytest.raises(BackendUnavailable, match="no folder"):
+    with pytest.raises(BackendUnavailable, match="does not exist"):
         ask(backend, session_id, "hello")
     assert agents.received("initialize") == []
 
@@ -555,7 +555,7 @@ def test_looking_at_sessions_that_cannot_be_listed_tells_why(agents):
 
 @pytest.mark.parametrize("own_id", ["", "x", "python/own9", "nobody/own1"])
 def test_what_is_not_listed_is_not_brought_in(agents, foreign, own_id):
-    with pytest.raises(InvalidInput, match="not there"):
+    with pytest.raises(InvalidInput, match="no longer exists"):
         agents.backend().bring_in(own_id)
 
 

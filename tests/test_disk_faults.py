@@ -285,7 +285,7 @@ def test_an_answer_that_fills_the_disk_is_kept_whole_and_says_why_it_ended(
     assert shown.status == "interrupted"
     assert shown.text.startswith("so far x")
     note = shown.article.select_one(".note").get_text()
-    assert "The answer could not be saved: No space left on device. What came is kept" in note
+    assert "The answer could not be saved: No space left on device. The text so far is kept" in note
     full.end()
     assert manager.send_message("three", session_id) == "You said: three"
     kept = manager.conversation(session_id).messages

@@ -64,7 +64,7 @@ def test_it_is_part_of_the_history_and_of_a_second_try_a_change_and_a_fork(poste
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [
-        ("picture.png", b"\x89PNG\xff\xfe", "not a text file"),
+        ("picture.png", b"\x89PNG\xff\xfe", "neither a UTF-8 text file nor"),
         ("nul.txt", b"a\0b", "not a text file"),
         ("large.txt", b"x" * (1024 * 1024 + 1), "too large"),
     ],

@@ -104,7 +104,7 @@ def browser():
 def people(home, *arguments):
     result = CliRunner().invoke(main, ["people", *arguments, "--json", "--home", str(home)])
     assert result.exit_code == 0, result.output
-    return json.loads(result.output)
+    return json.loads(result.stdout)
 
 
 def test_who_has_signed_in_at_the_provider_has_sessions_of_their_own(chat, browser, provider, home):

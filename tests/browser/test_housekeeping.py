@@ -135,6 +135,7 @@ def test_the_title_in_the_header_is_changed_there(chat):
     chat.open_sessions()
     chat.rows.filter(has_text="plums").click()
     expect(chat.badge).to_contain_text("plums")
+    expect(chat.field).to_be_focused()  # the session is chosen, and nothing takes the focus any more
     chat.badge.get_by_role("link", name="plums").click()
     title = chat.page.get_by_label("Title", exact=True)
     expect(title).to_be_focused()

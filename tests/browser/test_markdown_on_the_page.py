@@ -28,7 +28,7 @@ def double(x):
     return x * 2
 ```
 
-<b>not bold</b>
+<blink>no tag</blink>
 
 See [the docs][1] and the note.[^1] So \\(a^2\\) and
 
@@ -73,7 +73,7 @@ def test_an_answer_is_shown_with_its_formatting(chat):
     expect(boxes.nth(0)).to_be_disabled()
     expect(boxes.nth(1)).not_to_be_checked()
     expect(answer.locator("ol").first.locator("li")).to_have_text(["one", "two"])
-    expect(answer.get_by_text("<b>not bold</b>")).to_be_visible()
+    expect(answer.get_by_text("<blink>no tag</blink>")).to_be_visible()
 
 
 def test_code_is_coloured_and_says_its_language(chat):
