@@ -752,7 +752,7 @@
     swaps.set(ctx, {
       around,
       isAsked: ctx.sourceElement?.matches?.("form:is(.field, .edit, .again-form), .examples form"),
-      isFromPanel: panel()?.contains(ctx.sourceElement),
+      leaves: panel()?.contains(ctx.sourceElement) && $("chatArea"),
       fromEnd: event.target.id === "earlier" ? distance() : null,
     });
   });
@@ -769,15 +769,19 @@
 
   let place = $("chatArea");
   document.addEventListener("htmx:after:swap", (event) => {
-    const { around, isAsked, isFromPanel, fromEnd } = swaps.get(event.detail.ctx);
+    const { around, isAsked, leaves, fromEnd } = swaps.get(event.detail.ctx);
     const chat = $("chatArea");
     const isOther = chat !== place;
+    // The chosen session's own stream may be quicker than this event.
+    const isChosen = leaves && chat !== leaves;
+    if (isChosen && isPanelOpen()) panel().hidePopover();
     if (isOther) {
       // Another session, or a new one, is on the page.
       place = chat;
-      if (isFromPanel && isPanelOpen()) panel().hidePopover();
       opened();
       if (!isPanelOpen()) focusField();
+    } else if (isChosen) {
+      focusField();
     } else if (event.detail.ctx.sourceElement?.matches?.("form.field, #stopForm")) {
       following = follows;
       toEnd();
