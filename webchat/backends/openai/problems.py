@@ -194,7 +194,10 @@ def quotation(answer: Any, endpoint: Endpoint) -> str:  # noqa: ANN401
 
 
 def _message(answer: Any) -> str:  # noqa: ANN401
-    """OpenAI: {"error": {"message"}}; Ollama: {"error": text}; FastAPI: {"detail": text}; Google: a list of such."""
+    """OpenAI: {"error": {"message"}}; Ollama: {"error": text}; FastAPI: {"detail": text}; Google: a list of such.
+
+    Also {"detail": {"message"}}, as some of FastAPI's applications say: the last name is looked for once more.
+    """
     if isinstance(answer, list):
         answer = answer[0] if answer else None
     for name in ("error", "message", "detail", "message"):
