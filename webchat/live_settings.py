@@ -38,7 +38,6 @@ WHO = ("backend", "model", "base_url", "api_key", "header")
 UNUSABLE = "The model in the settings cannot be used."
 MEND = "Choose another in the settings, or save them again when it is available."
 NOT_KEPT = "Keys and passwords are not saved here, because others than this server can read saved settings."
-_SETTINGS = {setting.name: setting for setting in config.SETTINGS}
 Changes = Mapping[str, Any]
 """The values to save, by setting; None resets to the default."""
 
@@ -139,7 +138,7 @@ class LiveSettings:
         source = self.load()[1][name]
         if source not in ("flag", "environment"):
             return ""
-        return _SETTINGS[name].flag if source == "flag" else _SETTINGS[name].key
+        return config.BY_NAME[name].flag if source == "flag" else config.BY_NAME[name].key
 
     def changes(self, given: Mapping[str, str]) -> Changes:
         """The changes that saving these texts, by setting, would make; a blank one resets to the default.
@@ -195,7 +194,7 @@ class LiveSettings:
 
     def _checked(self, name: str, text: str) -> Any:  # noqa: ANN401
         """The value to save, None for the default. Raises InvalidInput."""
-        setting, fixed = _SETTINGS[name], self.fixed_by(name)
+        setting, fixed = config.BY_NAME[name], self.fixed_by(name)
         if fixed:
             raise InvalidInput(f"{LABELS[name]} cannot be changed here: it is set by {fixed}.")
         text = bare(text) if name == "base_url" else text
@@ -222,7 +221,7 @@ def _require_no_secret(changes: Changes) -> None:
     secret = [name for name in BELONGS_TO if changes.get(name)]
     if secret or (address and address != without_password(address)):
         name = secret[0] if secret else "base_url"
-        raise InvalidInput(f"{NOT_KEPT} Set {_SETTINGS[name].key} where the server is started instead.")
+        raise InvalidInput(f"{NOT_KEPT} Set {config.BY_NAME[name].key} where the server is started instead.")
 
 
 def _is_shown(name: str, text: str, settings: Settings) -> bool:

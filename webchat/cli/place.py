@@ -11,7 +11,6 @@ from webchat import config
 from webchat.chat.plain import utf8
 from webchat.cli.setting_options import checked
 
-SETTINGS = {setting.name: setting for setting in config.SETTINGS}
 Place = Mapping[str, str | None]
 """The settings that say it, by their keys; None if a flag was not given."""
 
@@ -23,13 +22,13 @@ def place_options(command: Callable[..., None]) -> Callable[..., None]:
         "--home",
         help="Folder for all files; sessions are in the database, if one is set.",
         metavar="FOLDER",
-        callback=checked(SETTINGS["home"]),
+        callback=checked(config.BY_NAME["home"]),
     )
     @click.option(
         "--database",
         help="PostgreSQL database to use instead. Safer in WEBCHAT_DATABASE, which other users cannot see.",
         metavar="ADDRESS",
-        callback=checked(SETTINGS["database"]),
+        callback=checked(config.BY_NAME["database"]),
     )
     @wraps(command)
     def placed(home: str | None, database: str | None, **given: object) -> None:

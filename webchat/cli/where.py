@@ -30,8 +30,6 @@ ANSWERS = ("backend", "base_url", "model", "system_prompt", "temperature", "agen
 """The settings that say who answers."""
 AT_A_SERVER = ("model", "system_prompt")
 """Those of them that a session at a server may have for itself."""
-KEYS = {setting.name: setting.key for setting in config.SETTINGS}
-FLAGS = {setting.name: setting.flag for setting in config.SETTINGS}
 Settings = Mapping[str, str | None]
 """Settings of the command line, by name; None if a flag was not given."""
 answer_options = setting_options([setting for setting in config.SETTINGS if setting.name in ANSWERS])
@@ -75,7 +73,7 @@ class Where:
                 yield chat
         else:
             _log_less()
-            explicit = {**self.place, **{KEYS[name]: text for name, text in settings.items()}}
+            explicit = {**self.place, **{config.BY_NAME[name].key: text for name, text in settings.items()}}
             with chat_in(explicit, self.owner, report=TerminalProgress(), grace=grace) as chat:
                 yield chat
 
@@ -84,7 +82,7 @@ class Where:
         given = {name: text for name, text in settings.items() if text is not None}
         if self.url is None:
             return {}
-        beyond = [FLAGS[name] for name in given if name not in AT_A_SERVER]
+        beyond = [config.BY_NAME[name].flag for name in given if name not in AT_A_SERVER]
         if beyond:
             raise click.UsageError(f"{beyond[0]} selects the backend for a folder; a server has its own.")
         return given

@@ -20,6 +20,7 @@ from webchat.storage.protocols.documents import SETTINGS as SAVED
 from webchat.storage.protocols.documents import Documents
 
 __all__ = ["SETTINGS", "THEMES", "WORDS", "Setting", "Settings"]
+BY_NAME = {setting.name: setting for setting in SETTINGS}
 _DEFAULTS = {setting.name: setting.default for setting in SETTINGS}
 Source = Literal["flag", "environment", "file", "default"]
 BELONGS_TO = {"api_key": "api_key_for", "header": "header_for"}
