@@ -108,6 +108,7 @@ def hang(session_id, text):
     """The whole process hangs and reads nothing more."""
     say(session_id, "I hang.")
     os.kill(os.getpid(), signal.SIGSTOP)
+    time.sleep(3600)  # the signal may stop another thread first; this one must not end the prompt meanwhile
 
 
 def think(session_id, text):
