@@ -236,11 +236,36 @@ def test_a_question_is_answered_once(manager, asking, session_id):
     for thread in threads:
         thread.join()
     posted.wait()
-    won = [result for result in results if isinstance(result, str)]
-    assert [option for *_, option in asking.chosen] == won
-    assert len(won) == 1
+    ((*_, first),) = asking.chosen
+    assert {result for result in results if isinstance(result, str)} == {first}
+    assert len(results) == 8
     with pytest.raises(QuestionClosed):
+        manager.answer_permission(session_id, "p1", "no" if first == "yes" else "yes")
+
+
+def test_the_same_answer_again_changes_nothing(manager, asking, session_id):
+    posted = ask(manager, session_id)
+    manager.answer_permission(session_id, "p1", "yes")
+    manager.answer_permission(session_id, "p1", "yes")
+    posted.wait()
+    manager.answer_permission(session_id, "p1", "yes")
+    assert asking.chosen == [(session_id, "p1", "yes")]
+
+
+def test_an_answer_that_comes_after_another_at_the_end_is_refused(manager, asking, session_id, home, monkeypatch):
+    posted = ask(manager, session_id)
+    other = WebChatSessionManager(ScriptedBackend(), home / "web-chat-sessions.json")
+    request = other.storage.replies.request
+
+    def request_late(*what):
         manager.answer_permission(session_id, "p1", "yes")
+        posted.wait()
+        request(*what)
+
+    monkeypatch.setattr(other.storage.replies, "request", request_late)
+    with pytest.raises(QuestionClosed):
+        other.answer_permission(session_id, "p1", "no")
+    assert asking.chosen == [(session_id, "p1", "yes")]
 
 
 def test_what_was_not_offered_or_asked_is_refused(manager, asking, session_id):

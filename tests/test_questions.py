@@ -94,7 +94,10 @@ def test_a_question_that_is_answered_or_gone_conflicts(client, ask, headers):
     url = ask()
     client.post(f"{url}/permissions/p1", data={"option": "yes"})
     for name in ("p1", "p2", "a/b"):
-        assert client.post(f"{url}/permissions/{name}", data={"option": "yes"}, headers=headers).status_code == 409
+        refused = client.post(f"{url}/permissions/{name}", data={"option": "no/never"}, headers=headers)
+        assert refused.status_code == 409
+    again = client.post(f"{url}/permissions/p1", data={"option": "yes"}, headers=headers)
+    assert again.status_code in (200, 303), "the same answer again changes nothing"
 
 
 def test_another_persons_question_is_not_there(client):

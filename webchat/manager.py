@@ -408,7 +408,8 @@ class WebChatSessionManager:
     def answer_permission(self, session_id: str, permission_id: str, option_id: str, owner: str | None = None) -> None:
         """Answer a question of the reply in flight, with one of its options; the first answer counts.
 
-        Raises QuestionClosed if it was answered or is gone; InvalidInput for an option that it does not have.
+        The same answer again changes nothing. Raises QuestionClosed if another one came first or the question is gone;
+        InvalidInput for an option that it does not have.
         """
         self._questions.answer(self.get_session(session_id, owner).session_id, permission_id, option_id, owner or "")
 
