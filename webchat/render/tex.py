@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 from markdown_it.common.utils import escapeHtml
 
 from webchat.chat.plain import TURNING
+from webchat.render import quantities
+from webchat.render.arguments import Command, Unreadable, replaced
+from webchat.render.chemistry import reaction
 
 if TYPE_CHECKING:
     from math_core import LatexToMathML
@@ -53,6 +56,20 @@ _MACROS = {
     "tag": r"\qquad\text{(#1)}",
     "eqref": r"\text{(#1)}",
     "ref": r"\text{#1}",
+}
+_PACKAGES = {
+    # Of mhchem and siunitx, the second also by its older names.
+    "ce": Command(1, reaction),
+    "pu": Command(1, quantities.physical_unit),
+    "num": Command(1, quantities.number),
+    "numlist": Command(1, quantities.several_numbers),
+    "numrange": Command(2, quantities.number_range),
+    "ang": Command(1, quantities.angle),
+    **dict.fromkeys(("unit", "si"), Command(1, quantities.unit)),
+    **dict.fromkeys(("qty", "SI"), Command(2, quantities.quantity)),
+    **dict.fromkeys(("qtylist", "SIlist"), Command(2, quantities.several)),
+    **dict.fromkeys(("qtyrange", "SIrange"), Command(3, quantities.quantity_range)),
+    "qtyproduct": Command(2, quantities.product),
 }
 _DEFINES = re.compile(r"\\(?:(?:re|provide)?newcommand|providecommand|[egx]?def|let|futurelet)(?![A-Za-z])")
 _ENVIRONMENTS = {
@@ -116,7 +133,11 @@ def mathml(tex: str, *, display: bool) -> str | None:
     """The formula with its source as an annotation; None if it is invalid, too long, or nested too deeply."""
     if len(tex) > LONGEST or TURNING.search(tex) or _DEFINES.search(tex) or _depth(tex) > DEEPEST:
         return None
-    made = _made(_rewritten(tex), display)
+    try:
+        known = replaced(tex, _PACKAGES)
+    except Unreadable:
+        return None
+    made = _made(_rewritten(known), display) if _depth(known) <= DEEPEST else None
     if made is None or _elements(made) > DEEPEST:
         return None
     begin, rest = made.split(">", 1)
