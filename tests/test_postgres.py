@@ -364,8 +364,8 @@ class TestAFullPool:
         transaction = storage.database.transaction
 
         @contextmanager
-        def begin():
-            with transaction() as connection:
+        def begin(*told):
+            with transaction(*told) as connection:
                 writing.set()
                 yield connection
 
@@ -642,6 +642,7 @@ class TestTheAddress:
 
     def test_a_session_is_reindexed_in_short_transactions_and_anew_if_it_changes(self, two, database, monkeypatch):
         storage, count = two[0], 450
+        storage.search.longest_search = PATIENCE
         storage.sessions.insert(row("s"), 0)
         said = [Message(f"m{n}", "user", f"number{n}", parent=f"m{n - 1}" if n else None) for n in range(count)]
         storage.transcripts.append("s", *said)
@@ -651,8 +652,8 @@ class TestTheAddress:
         begin, written = storage.database.transaction, []
 
         @contextmanager
-        def transaction():
-            with begin() as connection:
+        def transaction(*told):
+            with begin(*told) as connection:
                 yield connection
             if threading.current_thread().name.startswith("reindexing") and not written:
                 with psycopg.connect(database) as other:

@@ -53,7 +53,8 @@ class Observer(Protocol):
     def reply_ended(self, report: ReplyReport) -> None: ...
 
     def wrote(self, how: str, seconds: float) -> None:
-        """A write to the disk has ended, successfully or not; `how` is "replace", "append" or "reply"."""
+        """A write has ended, successfully or not; `how` is "replace" (files or rows), "append" (to a transcript) or
+        "reply" (pieces of a reply in flight)."""
 
 
 class NoObserver:

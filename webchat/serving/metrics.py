@@ -44,7 +44,7 @@ class Metrics:
         self._waiting = gauge("webchat_replies_waiting", "Of these, those without a first piece.")
         self._streams = gauge("webchat_streams_open", "Pages' event streams, and scripts that wait for a reply.")
         self._errors = counter("webchat_errors", "Errors shown to people.", ["where", "kind"])
-        self._writes = histogram("webchat_store_write_seconds", "Writes to the disk.", ["how"], buckets=WRITE)
+        self._writes = histogram("webchat_store_write_seconds", "Writes to disk or database.", ["how"], buckets=WRITE)
         self._requests = counter("webchat_requests", "Requests answered.", ["route", "status"])
 
     def text(self) -> tuple[bytes, str]:

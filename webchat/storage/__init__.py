@@ -16,7 +16,7 @@ def storage_at(path: Path | str | None, observer: Observer = NOBODY) -> Storage:
     writes. Raises InvalidInput for an invalid address, StorageAway if the database cannot be reached.
     """
     if is_database(path):
-        return _database(str(path))
+        return _database(str(path), observer)
     if path is None:
         from webchat.storage.memory.engine import MemoryStorage
 
@@ -46,11 +46,11 @@ def is_database(path: Path | str | None) -> bool:
     return isinstance(path, str) and path.startswith(("postgresql://", "postgres://"))
 
 
-def _database(url: str) -> Storage:
+def _database(url: str, observer: Observer) -> Storage:
     try:
         from webchat.storage.postgres.engine import PostgresStorage
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in ("psycopg", "psycopg_pool"):
             raise
         raise InvalidInput("PostgreSQL needs one more package: pip install 'webchat[postgres]'") from error
-    return PostgresStorage(url)
+    return PostgresStorage(url, observer)

@@ -7,7 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, LiteralString, TypeVar
 
 import psycopg
@@ -15,6 +15,7 @@ from psycopg import Connection, conninfo
 from psycopg_pool import ConnectionPool
 
 from webchat.errors import InvalidInput, StorageAway
+from webchat.observer import NOBODY, Observer, timed
 from webchat.storage.postgres.failures import as_ours
 from webchat.storage.postgres.schema import FOLDING
 
@@ -92,8 +93,9 @@ class Database:
 
     connections, limits = CONNECTIONS, LIMITS
 
-    def __init__(self, url: str) -> None:
-        """Raises InvalidInput for an invalid address. Opens no connection."""
+    def __init__(self, url: str, observer: Observer = NOBODY) -> None:
+        """`observer` measures writes. Raises InvalidInput for an invalid address. Opens no connection."""
+        self.observer = observer
         try:
             given = conninfo.conninfo_to_dict(url)
             self._address = conninfo.make_conninfo("", **(_DEFAULTS | given))
@@ -129,15 +131,16 @@ class Database:
             yield connection
 
     @contextmanager
-    def transaction(self) -> Iterator[Connection]:
-        """One transaction for a block, including all other calls of its thread."""
+    def transaction(self, writes: str = "replace") -> Iterator[Connection]:
+        """One transaction for a block, with all other calls of its thread. `writes` is what the observer is told."""
         joined = self._joined_connection
         if joined is not None:
             with joined.transaction():
                 yield joined
             return
         with as_ours(self.note), self._opened().connection(self._patience) as connection:
-            with self._joining(connection), connection.transaction():
+            is_timed = timed(self.observer, writes) if writes else nullcontext()
+            with self._joining(connection), is_timed, connection.transaction():
                 self._joined.then = then = list[Callable[[], None]]()
                 yield connection
                 self._may_commit()

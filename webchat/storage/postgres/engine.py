@@ -15,6 +15,7 @@ from psycopg import Connection, Rollback
 from webchat.chat.reply import left_record
 from webchat.errors import InvalidInput, WebChatError
 from webchat.fileutil import Locked, jsonlines
+from webchat.observer import NOBODY, Observer
 from webchat.storage.postgres.bus import PostgresBus
 from webchat.storage.postgres.clock import DatabaseClock
 from webchat.storage.postgres.database import Database
@@ -75,9 +76,12 @@ class _Probed(Exception):
 class PostgresStorage:
     """See `webchat.storage.protocols.Storage`."""
 
-    def __init__(self, url: str) -> None:
-        """Connects, and creates or migrates the tables. Raises InvalidInput, StorageAway, OSError."""
-        self.database = database = Database(url)
+    def __init__(self, url: str, observer: Observer = NOBODY) -> None:
+        """Connects, and creates or migrates the tables; `observer` measures writes.
+
+        Raises InvalidInput, StorageAway, OSError.
+        """
+        self.database = database = Database(url, observer)
         with database.connection(limited=False) as connection:
             _require_unicode(connection)
             migrate(connection)

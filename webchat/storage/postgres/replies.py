@@ -14,6 +14,7 @@ from webchat.chat.reply import ReplyView, left_behind
 from webchat.errors import LeaseLost
 from webchat.fileutil import jsonlines
 from webchat.limits import drop_oldest
+from webchat.observer import timed
 from webchat.storage.postgres.database import Database, text
 from webchat.storage.postgres.leases import GUARD, PostgresLeases
 from webchat.storage.postgres.transcripts import PostgresTranscripts
@@ -188,7 +189,7 @@ class PostgresReplyLogs:
         """Remove the log and add its answer to the transcript, atomically. Raises LeaseLost."""
         values = {"session": session_id, "reply": reply, "lease": self.leases.held(session_id)}
         before = self.transcripts.message(session_id, result[0].id) if result and result[1] else None
-        with self.database.transaction() as connection:
+        with self.database.transaction("append") as connection:
             if reply is not None and not connection.execute(_END, values).fetchone():
                 raise LeaseLost
             if result:
@@ -221,7 +222,9 @@ class PostgresReplyLog:
         lines = [jsonlines.dump(record) for record in records]
         self._require_certain()
         self._is_certain = False
-        asked = self._logs.database.insist(lambda: self._write(lines))
+        database = self._logs.database
+        with timed(database.observer, "reply"):
+            asked = database.insist(lambda: self._write(lines))
         self._is_certain = True
         self._written += len(lines)
         self._logs.wrote(self._session_id, asked)

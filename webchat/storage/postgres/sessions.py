@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Iterable, Mapping
-from contextlib import closing, nullcontext
+from contextlib import closing
 from itertools import islice
 
 from webchat.chat.search import TitleQuery
 from webchat.chat.session import Row, WebChatSession
 from webchat.chat.times import seconds_of
 from webchat.errors import LimitReached, SessionExists
+from webchat.observer import timed
 from webchat.storage.postgres.database import Database, text
 from webchat.storage.postgres.session_rows import (
     COLUMNS,
@@ -99,7 +100,7 @@ class PostgresSessions:
         if query is None:
             rows = self._database.rows(statement + " LIMIT %s OFFSET %s", (*parameters, count, start))
             return [session_from(row) for row in rows]
-        with self._database.transaction() as connection:
+        with self._database.transaction("") as connection:
             # Closed before the connection goes back to the pool.
             with closing(streamed(connection, statement, parameters)) as titles:
                 found = (session for row in titles if query.matches((session := session_from(row)).description))
@@ -203,7 +204,7 @@ class PostgresSessions:
     def touch_all(self, times: Mapping[str, str], what: str) -> None:
         seconds = [number_of(seconds_of(at)) for at in times.values()]
         try:
-            with self._database.transaction() if what == "import" else nullcontext():
+            with self._database.transaction() if what == "import" else timed(self._database.observer, "replace"):
                 found = self._database.rows(
                     NOTE_IMPORTS if what == "import" else NOTE, ([*times], seconds, [*times.values()])
                 )

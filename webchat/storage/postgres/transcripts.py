@@ -172,7 +172,7 @@ class PostgresTranscripts:
             nonlocal tried
             before, tried = tried, True
             try:
-                with self._database.transaction() as connection:
+                with self._database.transaction("append") as connection:
                     self.add_lines(connection, session_id, lines, messages)
             except _KnownMessage:
                 # The first try has succeeded, and only the response was lost.
@@ -183,16 +183,16 @@ class PostgresTranscripts:
 
     def extend(self, session_id: str, more: Message) -> None:
         before = self.message(session_id, more.id)
-        with self._database.transaction() as connection:
+        with self._database.transaction("append") as connection:
             self._add_extension(connection, session_id, more, before)
 
     def amend(self, session_id: str, new: Message) -> None:
-        with self._database.transaction() as connection:
+        with self._database.transaction("append") as connection:
             start = self.add_lines(connection, session_id, [jsonlines.dump(amendment(new))])
             connection.execute(_INDEX, (session_id, text(new.id), start + 1, folded(new.told)))
 
     def select(self, session_id: str, message_id: str) -> None:
-        with self._database.transaction() as connection:
+        with self._database.transaction("append") as connection:
             self.add_lines(connection, session_id, [jsonlines.dump({"type": "select", "id": message_id})])
 
     def add_reply(
