@@ -312,6 +312,12 @@
     const act = held.get(target);
     held.delete(target);
     act?.();
+    // It may have been unfolded by then.
+    if (target.matches("details[open]")) target.dispatchEvent(new Event("toggle"));
+  });
+  document.addEventListener("change", ({ target }) => {
+    const { form } = target;
+    if (form?.id === "controlsForm" && !isPowered(form)) hold(form, () => target.dispatchEvent(new Event("change", { bubbles: true })));
   });
 
   // The sessions panel: filled when it opens, refreshed while it is open, closed by a choice.
@@ -591,11 +597,11 @@
     hold(form, () => form.requestSubmit(submitter));
   }, true);
   document.addEventListener("click", (event) => {
-    const link = event.target.closest("a");
-    if (!link || isPowered(link) || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    const control = event.target.closest("a, button");
+    if (!control || isPowered(control) || event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
     event.stopImmediatePropagation();
-    hold(link, () => link.click());
+    hold(control, () => control.click());
   }, true);
 
   // What is pressed may be swapped away before it is released, and then the browser clicks on nothing. What does the same in

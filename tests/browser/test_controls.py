@@ -13,6 +13,7 @@ from werkzeug.serving import make_server
 from tests.acp import agents_in, chats_in
 from tests.browser.chat_page import ChatPage
 from tests.browser.test_accessibility import complaints
+from tests.browser.test_before_htmx import begin, held_back
 
 pytestmark = pytest.mark.browser
 
@@ -81,6 +82,14 @@ def test_a_choice_is_saved_at_once_said_and_seen_in_another_tab(page):
     expect(page.page.locator("#announcer")).to_have_text("Saved. Mode: Plan only")
     page.asked("told")
     assert '"mode": "ask"' in page.answer.inner_text()
+
+
+def test_a_choice_before_htmx_has_started_is_saved_when_it_has(page):
+    held_back(page)
+    mode_of(page).select_option("Plan only")
+    begin(page)
+    expect(page.page.locator("#controlsSaved")).to_have_text("Saved. Mode: Plan only")
+    assert page.page.evaluate("window.isSamePage")
 
 
 def test_the_keyboard_chooses_and_keeps_its_place(page):
