@@ -28,7 +28,7 @@ def snapshot(folder: Path) -> dict[str, bytes | None]:
     }
 
 
-def until(condition: Callable[[], object], patience: float = 10) -> None:
+def until(condition: Callable[[], object], patience: float = 30) -> None:
     """Return once the condition holds; fail after `patience` seconds.
 
     It polls less and less often, to leave the processor to whatever it waits for.

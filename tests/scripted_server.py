@@ -23,7 +23,8 @@ from typing import Any
 SILENCE = object()
 DONE = b"data: [DONE]\n\n"
 EVENT_STREAM = {"Content-Type": "text/event-stream"}
-PATIENCE = 10.0
+PATIENCE = 60.0
+"""Seconds that a step may wait: longer than any test takes, even on a busy machine."""
 
 Step = Any
 """str: a piece of text; dict: a JSON event; bytes: sent unchanged; float: a pause in seconds; threading.Event: wait

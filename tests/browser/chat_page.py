@@ -10,7 +10,7 @@ STILL = """(() => {
   return was === window.lastScrollTop;
 })()"""
 UNTIL = """async () => {
-  const end = performance.now() + 10000;
+  const end = performance.now() + 30000;
   while (!(EXPRESSION)) {
     if (performance.now() > end) return false;
     await new Promise((next) => setTimeout(next, 20));
@@ -74,11 +74,13 @@ class ChatPage:
         self.field.press("Enter")
 
     def asked(self, text: str) -> None:
-        """Ask, and wait for the whole answer."""
+        """Ask, and wait for the whole answer, which the stream may bring, and for the form's own response."""
         before = self.answers.count()
         self.ask(text)
         self.answers.nth(before).wait_for(state="attached")
         self.answered()
+        # Until that response the message is in the field: the same words once more would be taken for it.
+        expect(self.field).not_to_have_value(text)
 
     def answered(self, status: str = "complete") -> None:
         """Wait until the last message is an answer with that status."""
@@ -122,7 +124,7 @@ class ChatPage:
 
     def wait_for(self, held: list[Route]) -> None:
         """Wait until a route has put a held request into this list."""
-        for _ in range(500):
+        for _ in range(1500):
             if held:
                 return
             self.page.evaluate("new Promise((next) => setTimeout(next, 20))")

@@ -16,7 +16,7 @@ from tests.browser.chat_page import ChatPage
 from tests.conftest import Server
 from tests.scripted_server import ScriptedServer
 
-PATIENCE = 10_000
+PATIENCE = 30_000
 """The timeout in milliseconds for anything on a page, on a busy machine."""
 FLAGS = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-sync"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
@@ -46,10 +47,9 @@ def test_the_chat_works_live_under_a_prefix(host, visit):
     chat.ask("one two three " * 20)
     chat.streaming("one two")
     chat.answered()
-    assert "/apps/web-chat/sessions/" in chat.page.url
+    expect(chat.page).to_have_url(re.compile("/apps/web-chat/sessions/"))
     other = chat.tab()
-    other.ask("from the other tab")
-    expect(other.messages).to_have_count(4)
+    other.asked("from the other tab")
     chat.page.bring_to_front()
     expect(chat.messages).to_have_count(4)
     chat.answered()

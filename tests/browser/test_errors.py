@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import expect
@@ -12,10 +13,12 @@ from tests.scripted_server import delta, ended, refuses, sends
 pytestmark = pytest.mark.browser
 
 
-def free_port() -> int:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        return listening.getsockname()[1]
+@pytest.fixture
+def nobodys_port() -> Iterator[int]:
+    """A port that refuses connections, and that nobody else can take meanwhile."""
+    with socket.socket() as deaf:
+        deaf.bind(("127.0.0.1", 0))
+        yield deaf.getsockname()[1]
 
 
 def problem_of(chat):
@@ -26,8 +29,8 @@ def try_again(chat):
     chat.answers.last.get_by_role("button", name="Try again").click()
 
 
-def test_a_model_server_that_is_not_there_is_said_in_the_answers_place(serve, visit):
-    chat = visit(serve("--backend", "openai", "--base-url", f"http://127.0.0.1:{free_port()}/v1", "--model", "m"))
+def test_a_model_server_that_is_not_there_is_said_in_the_answers_place(serve, visit, nobodys_port):
+    chat = visit(serve("--backend", "openai", "--base-url", f"http://127.0.0.1:{nobodys_port}/v1", "--model", "m"))
     chat.ask("hello")
     chat.answered("failed")
     expect(problem_of(chat)).to_contain_text("127.0.0.1")
@@ -79,14 +82,24 @@ def test_a_person_can_simply_go_on_after_a_failure(serve_model, model, visit):
     expect(chat.page.locator(".problem").get_by_role("link", name="Settings")).to_have_count(0)
 
 
+SECONDS_LEFT = "Number(document.querySelector('.status')?.textContent.match(/(\\d+) s/)?.[1])"
+
+
 def test_the_seconds_until_a_busy_server_is_asked_again_are_counted_down(serve_model, model, visit):
-    model.script(refuses(429, {"error": {"message": "slow down"}}, {"Retry-After": "3"}), sends("Here I am.", ended()))
+    model.script(refuses(429, {"error": {"message": "slow down"}}, {"Retry-After": "50"}))
     chat = visit(serve_model())
     chat.ask("hello")
-    status = chat.answers.last.locator(".status")
-    expect(status).to_contain_text("3 s")
-    expect(status).to_contain_text("1 s")
-    chat.answered()
+    chat.until(f"{SECONDS_LEFT} > 0")
+    left = chat.page.evaluate(SECONDS_LEFT)
+    chat.until(f"{SECONDS_LEFT} < {left}")
+    chat.stop_button.click()
+    chat.answered("stopped")
+
+
+def test_a_busy_server_is_asked_again(serve_model, model, visit):
+    model.script(refuses(429, {"error": {"message": "slow down"}}, {"Retry-After": "1"}), sends("Here I am.", ended()))
+    chat = visit(serve_model())
+    chat.asked("hello")
     assert chat.texts()[-1] == "Here I am."
 
 

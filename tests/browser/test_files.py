@@ -163,7 +163,7 @@ def test_a_picture_is_seen_before_it_is_sent_and_after(serve, visit):
     chat = visit(serve(*QUICK)).ready()
     chat.page.set_input_files("#files", [CAT, NOTES, {**CAT, "name": "second.png"}])
     expect(chat.page.locator("#attached canvas")).to_have_count(2)
-    chat.page.wait_for_function("document.querySelector('#attached canvas').width === 224")
+    chat.until("document.querySelector('#attached canvas').width === 224")
     chat.page.get_by_role("button", name="Remove second.png").click()
     expect(chat.field).to_be_focused()
     expect(chat.page.locator("#attached li span")).to_have_text(["cat.png", "notes.txt"])

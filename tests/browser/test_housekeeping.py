@@ -168,7 +168,7 @@ def test_undo_goes_after_ten_seconds_and_the_trash_has_it_still(chat):
     managed(chat, "apples").get_by_role("menuitem", name="Delete").click()
     undo = chat.page.locator(".undo")
     expect(undo).to_be_visible()
-    expect(undo).to_be_hidden(timeout=12_000)
+    expect(undo).to_be_hidden()
     chat.open("/sessions?show=trash")
     chat.page.get_by_label("Choose apples").check()
     chat.page.get_by_role("button", name="Restore", exact=True).click()

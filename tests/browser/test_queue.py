@@ -14,10 +14,11 @@ WORDS = " ".join(f"w{number}" for number in range(300))
 
 
 @pytest.fixture
-def chat(serve, visit):
-    """A page on which an answer is being written."""
-    chat = visit(serve("--backend", "mock", "--mock-delay", "0.04"))
-    chat.ask(WORDS)
+def chat(serve_model, visit, model, gates):
+    """A page on which an answer is being written, until the first gate opens."""
+    model.script(sends(WORDS, gates[0], " and on", ended(), DONE))
+    chat = visit(serve_model())
+    chat.ask("first")
     chat.streaming("w3")
     return chat
 
@@ -26,20 +27,19 @@ def waiting(chat):
     return chat.page.locator(".queued")
 
 
-def test_what_is_sent_meanwhile_waits_below_the_answer_and_is_sent_at_its_end(serve, visit):
-    chat = visit(serve("--backend", "mock", "--mock-delay", "0.005"))
-    chat.ask(WORDS)
-    chat.streaming("w3")
+def test_what_is_sent_meanwhile_waits_below_the_answer_and_is_sent_at_its_end(chat, model, gates):
+    model.script(says("Second."), says("Third."))
     for text in ("second", "third"):
         chat.ask(text)
         expect(waiting(chat).last).to_contain_text(text)
         expect(chat.field).to_have_value("")
     expect(waiting(chat).first).to_contain_text("Waiting")
     assert waiting(chat).first.bounding_box()["y"] > chat.answers.last.bounding_box()["y"]
-    expect(chat.page.get_by_text("Mock response to: third")).to_be_visible()
+    gates[0].set()
+    expect(chat.page.get_by_text("Third.")).to_be_visible()
     expect(waiting(chat)).to_have_count(0)
     chat.answered()
-    assert chat.texts()[2:] == ["second", "Mock response to: second", "third", "Mock response to: third"]
+    assert chat.texts()[2:] == ["second", "Second.", "third", "Third."]
 
 
 def test_with_a_text_in_the_field_send_stands_where_stop_does_without(chat):
@@ -137,7 +137,7 @@ def test_a_stop_gives_everything_back_once(chat):
     chat.page.reload()
     expect(chat.field).to_have_value("second\n\nthird")
     chat.field.press("Enter")
-    expect(chat.page.get_by_text("Mock response to: second")).to_be_visible()
+    expect(chat.page.get_by_text("Hello there.")).to_be_visible()
     expect(chat.field).to_have_value("")
     chat.answered()
     chat.page.reload()
@@ -162,14 +162,15 @@ def test_after_a_failure_it_is_sent_by_hand(serve_model, visit, model, gates):
     assert chat.texts()[2:] == ["second", "Hello there."]
 
 
-def test_without_a_script_all_of_it_is_done_by_forms(serve, visit):
-    chat = visit(serve("--backend", "mock", "--mock-delay", "0.5"), java_script_enabled=False)
+def test_without_a_script_all_of_it_is_done_by_forms(serve_model, visit, model, gates):
+    model.script(sends(WORDS, gates[0], ended(), DONE))
+    chat = visit(serve_model(), java_script_enabled=False)
 
     def send(text):
         chat.field.fill(text)
         chat.send_button.click()
 
-    send(WORDS)
+    send("first")
     for text in ("second", "third"):
         send(text)
     expect(chat.stop_button).to_be_visible()

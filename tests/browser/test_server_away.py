@@ -52,7 +52,7 @@ def test_the_page_goes_on_by_itself_when_the_server_is_back(serve, visit, home):
     server.terminate()
     server = again(serve, server)
     chat.page.request.post(f"{chat.page.url}/messages", form={"message": "from elsewhere"})
-    expect(chat.messages).to_have_count(4, timeout=20_000)
+    expect(chat.messages).to_have_count(4)
     chat.answered()
     assert chat.texts()[2:] == ["from elsewhere", "Mock response to: from elsewhere"]
 
@@ -65,7 +65,7 @@ def test_an_answer_that_the_server_took_with_it_is_shown_as_interrupted(serve, v
     chat.streaming("w10")
     server.kill()
     again(serve, server)
-    expect(chat.answers.last).to_have_attribute("data-status", "interrupted", timeout=20_000)
+    expect(chat.answers.last).to_have_attribute("data-status", "interrupted")
     expect(chat.answers.last.get_by_text("Answer interrupted.")).to_be_visible()
     assert chat.answer.inner_text().strip().startswith("Mock response to: w0 w1 w2 w3 w4 w5 w6 w7 w8")
     expect(chat.send_button).to_be_visible()

@@ -81,7 +81,7 @@ def test_a_page_that_comes_back_is_told_of_the_end(chat):
     chat.page.evaluate("dispatchEvent(new Event('online'))")  # the stream is closed and opened again
     chat.page.request.post(f"{chat.page.url}/end", headers={"Accept": "application/json"})
     chat.page.unroute("**/events?*")
-    expect(chat.page.get_by_role("heading", name="This temporary chat has ended")).to_be_visible(timeout=15_000)
+    expect(chat.page.get_by_role("heading", name="This temporary chat has ended")).to_be_visible()
     expect(chat.field).to_have_value(f"half a {MARK}")
     chat.page.locator("main").get_by_role("button", name="New saved session").click()
     expect(chat.note).to_contain_text("New session")

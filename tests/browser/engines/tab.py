@@ -12,7 +12,7 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.wait import WebDriverWait
 from urllib3.exceptions import HTTPError
 
-PATIENCE = 20.0
+PATIENCE = 30.0
 """Seconds that a person on a busy machine would wait for anything here."""
 MESSAGE = "article.message"
 ANSWER = 'article[data-role="assistant"]'
@@ -85,11 +85,13 @@ class Tab:
         self.type(FIELD, text, "\ue007")
 
     def asked(self, text: str) -> None:
-        """Ask, and wait for the whole answer."""
+        """Ask, and wait for the whole answer, which the stream may bring, and for the form's own response."""
         before = self.count(ANSWER)
         self.ask(text)
         self.until_there(ANSWER, count=before + 1)
         self.answered()
+        # Until that response the message is in the field.
+        self.until("document.querySelector(arguments[0]).value !== arguments[1]", FIELD, text)
 
     def answered(self, status: str = "complete") -> None:
         """Wait until the last message is an answer with that status."""
