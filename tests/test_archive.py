@@ -24,7 +24,7 @@ from webchat.manager import WebChatSessionManager
 
 JSON = {"Accept": "application/json"}
 NOTHING_NEW = dict.fromkeys(("known", "empty", "missing", "trash", "memories", "waiting"), 0) | {
-    name: [] for name in ("imported", "grown", "problems")
+    name: [] for name in ("imported", "grown", "in_trash", "problems")
 }
 """The response to a script for an import without new sessions."""
 
@@ -95,7 +95,8 @@ def test_what_is_here_is_left_as_it_is_also_in_the_trash(full):
     full.send_message("more", session_id)
     full.housekeeping.delete([full.list_sessions()[1].session_id])
     before = transcripts(full)
-    assert brought_in(full, data).known == 3
+    report = brought_in(full, data)
+    assert (report.known, len(report.in_trash)) == (2, 1)
     assert transcripts(full) == before
     assert len(full.list_sessions()) == 2
 

@@ -9,11 +9,13 @@ import threading
 import zipfile
 
 import pytest
+from click.testing import CliRunner
 
 from tests.foreign import chatgpt, claude
 from tests.pictures import chunk, png
 from tests.scripted import ScriptedBackend
 from webchat.chat.parts import Output, ToolCall
+from webchat.cli import main
 from webchat.limits import Limits
 from webchat.manager import WebChatSessionManager
 
@@ -167,7 +169,36 @@ def test_what_is_in_the_trash_is_left_there(manager, bring_in):
     (session_id,) = bring_in(talk("one", "two")).imported
     manager.housekeeping.delete([session_id])
     report = bring_in(talk("one", "two", "three"))
-    assert (report.imported, report.grown, report.known) == ([], [], 1)
+    assert (report.imported, report.grown, report.in_trash, report.known) == ([], [], [session_id], 0)
+    manager.housekeeping.restore([session_id])
+    assert bring_in(talk("one", "two", "three")).grown == [session_id]
+
+
+def test_all_say_what_is_in_the_trash_and_where_to_restore_it(client, manager, bring_in, page, home, tmp_path):
+    file = tmp_path / "conversations.json"
+    other = {**talk("one"), "uuid": "d"}
+    first, second = bring_in(talk("one", "two"), other).imported
+
+    def told(*conversations):
+        data = json.dumps(conversations).encode()
+        file.write_bytes(data)
+        form = {"file": (io.BytesIO(data), file.name)}
+        shown = page(client.post("/sessions/import", data=form, content_type="multipart/form-data"))
+        sent = client.post("/sessions/import", data=data, headers={"Accept": "application/json"})
+        printed = CliRunner().invoke(main, ["import", "--home", str(home), str(file)])
+        return shown.soup.select_one("[data-say]"), sent.json, printed.stdout
+
+    manager.housekeeping.delete([first])
+    shown, sent, printed = told(talk("one", "two"))
+    assert "0 sessions imported, 1 left in the trash." in shown.get_text()
+    assert "show=trash" in shown.select_one("a")["href"]
+    assert (sent["in_trash"], sent["known"]) == ([first], 0)
+    assert f"0 here already, 1 left in the trash (“webchat sessions restore {first[:8]}” restores it)" in printed
+    manager.housekeeping.delete([second])
+    shown, sent, printed = told(talk("one", "two"), other)
+    assert "2 left in the trash" in shown.get_text()
+    assert sent["in_trash"] == [first, second]
+    assert "2 left in the trash (“webchat sessions list --trash” lists them)" in printed
 
 
 def test_a_session_in_which_an_answer_is_being_written_is_told(manager, backend, bring_in):

@@ -79,12 +79,14 @@ class Moved:
 class Report:
     """The result of an import.
 
-    It has the new sessions, those that have grown, the number of existing ones with nothing new, the number of empty
-    conversations, and what could not be read. `missing` counts the pictures that are not in the files.
+    It has the new sessions, those that have grown, those that are in the trash and stay there, the number of other
+    existing ones with nothing new, the number of empty conversations, and what could not be read. `missing` counts the
+    pictures that are not in the files.
     """
 
     imported: list[str] = field(default_factory=list)
     grown: list[str] = field(default_factory=list)
+    in_trash: list[str] = field(default_factory=list)
     known: int = 0
     empty: int = 0
     missing: int = 0
@@ -137,6 +139,7 @@ class Report:
         """Append the report of a file with this name."""
         self.imported += other.imported
         self.grown += other.grown
+        self.in_trash += other.in_trash
         self.known += other.known
         self.empty += other.empty
         self.missing += other.missing

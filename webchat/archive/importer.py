@@ -29,6 +29,7 @@ class _Chosen:
 
     new: dict[str, Brought] = field(default_factory=dict)
     known: int = 0
+    in_trash: list[str] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
 
 
@@ -59,6 +60,7 @@ class Importer:
                 self._sessions.complete([_record(brought.row, owner) for brought in chosen.new.values()])
         report.imported += chosen.new
         report.known += chosen.known
+        report.in_trash += chosen.in_trash
         for name in chosen.left_out:
             report.problem(f"session {name} was left out: files with its name already exist.")
 
@@ -115,7 +117,10 @@ class Importer:
         name = self._name(brought.session_id, owner, lookup)
         row = lookup(name)
         if name in chosen.new or (row and row.get("owner") != CLAIMED):
-            chosen.known += 1
+            if row and row.get("deleted_at"):
+                chosen.in_trash.append(name)
+            else:
+                chosen.known += 1
         elif row or self._storage.has(name):
             chosen.left_out.append(name)
         else:

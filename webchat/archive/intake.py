@@ -68,9 +68,11 @@ class Intake:
     def _grow(self, row: Row, found: Brought) -> None:
         """Add what is new to an existing session."""
         name, report = str(row["session_id"]), self.report
+        if row.get("deleted_at"):
+            report.in_trash.append(name)
+            return
         try:
-            may_grow = found.may_grow and not row.get("deleted_at")
-            has_grown = may_grow and self._growth.add(name, found, self._terms.owner)
+            has_grown = found.may_grow and self._growth.add(name, found, self._terms.owner)
         except (InvalidInput, SessionBusy, NoRoom, LimitReached, StorageError) as error:
             report.unread("", f"“{row.get('description', name)}”", f"nothing was added to it. {str(error).rstrip('.')}")
             return

@@ -13,7 +13,7 @@ import click
 
 from webchat import config
 from webchat.chat.plain import one_line
-from webchat.chat.session import is_called
+from webchat.chat.session import is_called, short_id
 from webchat.cli.output import written
 from webchat.cli.place import Place, owner_option, place_options
 from webchat.cli.program import CTRL_C
@@ -136,10 +136,19 @@ def _told(report: Report) -> str:
     grown = f", {len(report.grown)} updated" if report.grown else ""
     count = report.missing
     missing = f"; {count} picture{' is' if count == 1 else 's are'} not in the files" if count else ""
-    told = f"{len(report.imported)} imported{grown}, {report.known} here already{empty}{missing}"
+    here = f"{report.known} here already{_told_of_trash(report)}"
+    told = f"{len(report.imported)} imported{grown}, {here}{empty}{missing}"
     if moved := report.moved:
         told += f"; {moved.trash} into the trash, {moved.memories} memories, {moved.waiting} unsent messages"
     return told
+
+
+def _told_of_trash(report: Report) -> str:
+    """Which sessions of the file stay in the trash, and how to restore them."""
+    deleted = report.in_trash
+    if len(deleted) > 1:
+        return f", {len(deleted)} left in the trash (“webchat sessions list --trash” lists them)"
+    return f", 1 left in the trash (“webchat sessions restore {short_id(deleted[0])}” restores it)" if deleted else ""
 
 
 @click.command()

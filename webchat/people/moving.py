@@ -100,7 +100,7 @@ class Mover:
             # A part of the same file, with its own progress; cancelling ends both.
             report = self._manager.archive.bring_in(trash, self._owner, replace(export.watch), self._may_work_in, mark)
         moved.trash += len(report.imported)
-        export.report.add(replace(report, imported=[], grown=[], known=0, empty=0))
+        export.report.add(replace(report, imported=[], grown=[], in_trash=[], known=0, empty=0))
 
     def _take_back(
         self, record: Mapping[str, Any], here: Callable[[str], Row | None], moved: Moved, report: Report

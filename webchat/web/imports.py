@@ -25,7 +25,7 @@ from webchat.web.new_session import may_work_in
 from webchat.web.running_imports import BOUNDS
 from webchat.web.templates import render_template
 
-_TOLD = ("imported", "grown", "known", "empty", "missing", "problems")
+_TOLD = ("imported", "grown", "in_trash", "known", "empty", "missing", "problems")
 _KEY = re.compile(r"[0-9a-f]{16}")
 
 
