@@ -495,4 +495,4 @@ def test_by_the_command_line(full, home, tmp_path):
     assert one.stdout.count('"type":"session"') == 1
     file.write_bytes(file.read_bytes()[:-30])
     assert run(main, ["import", "--home", str(tmp_path / "third"), str(file)]).exit_code == 1
-    assert run(main, ["export", "--home", other, "nobody"]).exit_code == 1
+    assert run(main, ["export", "--home", other, "nobody"]).exit_code == 3

@@ -188,7 +188,30 @@ def test_an_export_takes_the_beginning_of_an_id_too(server, home):
     for given in (first, first[:-3], first.removeprefix("mock-session-")[:8]):
         assert json.loads(export(given).stdout.splitlines()[0])["session"]["session_id"] == first
     assert "Several sessions begin with" in export("mock-session-").stderr
-    assert [export(given).exit_code for given in ("", "nope", second)] == [1, 1, 0]
+    assert [export(given).exit_code for given in ("", "nope", second)] == [3, 3, 0]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["export"], ["sessions", "show"], ["sessions", "delete"], ["sessions", "restore"], ["ask", "Hello?", "--session"]],
+    ids=" ".join,
+)
+def test_a_session_that_is_unknown_or_ambiguous_has_one_exit_code(server, home, command):
+    for text in ("about kettles", "about teapots"):
+        session_id = says(server, text)
+    if "restore" in command:
+        server.post("/sessions/delete", data={"all": "yes"}, headers=JSON)
+    for given in ("nope", session_id[:13]):
+        result = CliRunner().invoke(main, [*command, given, "--home", str(home)])
+        assert (result.exit_code, result.stderr.startswith("Error: ")) == (3, True), result.output
+
+
+def test_a_session_is_looked_for_before_a_model_is_loaded_or_downloaded(home, tmp_path, monkeypatch):
+    monkeypatch.setenv("WEBCHAT_MODELS", str(tmp_path / "models"))
+    result = CliRunner().invoke(main, ["ask", "Hello?", "--session", "nope", "--home", str(home)])
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert result.stderr.startswith("Error: Session 'nope' not found.")
+    assert not (tmp_path / "models").exists()
 
 
 @pytest.mark.parametrize("url", ["http://ada:planted-pw@127.0.0.1:9", "http://ada:planted-pw@127.0.0.1:port"])

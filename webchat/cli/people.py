@@ -110,7 +110,7 @@ def enable_person(place: Place, as_json: bool, name: str) -> None:
 
 @contextmanager
 def _people(place: Place) -> Iterator[People]:
-    """Everybody who has something there. What goes wrong is told in a sentence, with exit code 1."""
+    """Everybody who has something there. What goes wrong ends the command with a sentence."""
     from webchat.backends.mock import MockBackend
     from webchat.manager import WebChatSessionManager
     from webchat.memory import MemoryStore

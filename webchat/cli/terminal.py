@@ -1,4 +1,4 @@
-"""Output to the terminal: errors and progress. Knows no command."""
+"""Output to the terminal: errors, each with its exit code, and progress. Knows no command."""
 
 from __future__ import annotations
 
@@ -7,17 +7,40 @@ import sys
 import click
 
 from webchat.chat.plain import one_line
-from webchat.errors import WebChatError
+from webchat.errors import InvalidInput, SessionNotFound, WebChatError
 from webchat.serving.logs import printable
 
 BAR_WIDTH = 30
+FAILED, USAGE, NO_SESSION, NOT_NOW = 1, 2, 3, 7
+"""Exit codes of every command."""
+STATUS_CODES = {400: USAGE, 404: NO_SESSION, 409: NOT_NOW, 413: USAGE, 422: USAGE, 429: NOT_NOW, 503: NOT_NOW}
+"""The same by what the chat answers."""
 
 
-def refusal(error: Exception) -> click.ClickException:
-    """The error as a click exception, which ends the command. Raises BrokenPipeError, which needs no words."""
+class Ended(click.ClickException):
+    """Ends the command with a sentence and this exit code."""
+
+    def __init__(self, text: str, exit_code: int) -> None:
+        super().__init__(text)
+        self.exit_code = exit_code  # type: ignore[misc]
+
+
+def refusal(error: Exception) -> Ended:
+    """The error as an exception that ends the command. Raises BrokenPipeError, which needs no words."""
     if isinstance(error, BrokenPipeError):
         raise error
-    return click.ClickException(printable(sentence_of(error)))
+    return Ended(printable(sentence_of(error)), exit_code(error))
+
+
+def exit_code(error: Exception) -> int:
+    """The exit code that tells the error's kind."""
+    from webchat.terminal.client import Refused, SeveralSessions
+
+    if isinstance(error, Refused):
+        return STATUS_CODES.get(error.status, FAILED)
+    if isinstance(error, SessionNotFound | SeveralSessions):
+        return NO_SESSION
+    return USAGE if isinstance(error, InvalidInput) else FAILED
 
 
 def sentence_of(error: Exception) -> str:

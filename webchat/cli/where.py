@@ -7,25 +7,20 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from webchat import config
 from webchat.cli.place import Place, owner_option, place_options
 from webchat.cli.setting_options import setting_options
-from webchat.cli.terminal import sentence_of
-from webchat.errors import InvalidInput, SessionNotFound, WebChatError
+from webchat.cli.terminal import refusal
+from webchat.errors import WebChatError
 from webchat.serving import logs
-from webchat.serving.logs import printable
 
 if TYPE_CHECKING:
     from webchat.terminal.client import ChatClient
 
-FAILED, USAGE, NO_SESSION, NOT_NOW = 1, 2, 3, 7
-"""Exit codes of every command here."""
-STATUS_CODES = {400: USAGE, 404: NO_SESSION, 409: NOT_NOW, 413: USAGE, 422: USAGE, 429: NOT_NOW, 503: NOT_NOW}
-"""The same by what the chat answers."""
 ANSWERS = ("backend", "base_url", "model", "system_prompt", "temperature", "agent")
 """The settings that say who answers."""
 AT_A_SERVER = ("model", "system_prompt")
@@ -63,7 +58,8 @@ class Where:
     def answering(self, settings: Settings, grace: float = 0.0) -> Iterator[ChatClient]:
         """The chat, for who wants answers, by these settings; at a server they are `session_options`.
 
-        In a folder an answer may go on for `grace` seconds when the block has ended. Raises what goes wrong.
+        In a folder the block starts it, and an answer may go on for `grace` seconds when the block has ended. Raises
+        what goes wrong.
         """
         from webchat.cli.terminal import TerminalProgress
         from webchat.terminal.places import chat_at, chat_in
@@ -126,31 +122,5 @@ def refusing() -> Iterator[None]:
     """End the command with a sentence and an exit code if something goes wrong."""
     try:
         yield
-    except BrokenPipeError:
-        raise
     except (WebChatError, OSError) as error:
-        refuse(error)
-
-
-def refuse(error: Exception) -> NoReturn:
-    """End the command with the error's sentence, and the exit code that tells its kind."""
-    raise Ended(printable(sentence_of(error)), exit_code(error)) from error
-
-
-class Ended(click.ClickException):
-    """Ends the command with a sentence and this exit code."""
-
-    def __init__(self, text: str, exit_code: int) -> None:
-        super().__init__(text)
-        self.exit_code = exit_code  # type: ignore[misc]
-
-
-def exit_code(error: Exception) -> int:
-    """The exit code that tells the error's kind."""
-    from webchat.terminal.client import Refused, SeveralSessions
-
-    if isinstance(error, Refused):
-        return STATUS_CODES.get(error.status, FAILED)
-    if isinstance(error, SessionNotFound | SeveralSessions):
-        return NO_SESSION
-    return USAGE if isinstance(error, InvalidInput) else FAILED
+        raise refusal(error) from error
