@@ -17,7 +17,8 @@ from webchat.chat.session import short_id
 from webchat.chat.texts import checked_message
 from webchat.cli.program import CTRL_C
 from webchat.cli.session_id import sessions_that_begin_so
-from webchat.cli.where import FAILED, Where, answer_options, refusing, where_options
+from webchat.cli.terminal import FAILED
+from webchat.cli.where import Where, answer_options, refusing, where_options
 from webchat.errors import InvalidInput, WebChatError
 from webchat.serving.logs import printable
 from webchat.terminal.printed import AskedHere, PrintedText, question_text
@@ -100,6 +101,7 @@ def ask(
         message = checked_message(utf8(text), has_files=bool(files))
         with where.answering(settings) as chat:
             into = chosen_session(chat, session_id, folder, options, new=new, temporary=temporary)
+            chat.start()
             sent = Sent(message, files, into, None if into else folder, temporary=temporary and not into)
             code = _Asking(chat, Manner(as_json, quiet, wait), goes_on=where.url is not None).ask(sent)
     sys.exit(code)

@@ -55,6 +55,8 @@ def chat(
             picked = here.pick() if pick else session_id
         except (EOFError, KeyboardInterrupt):
             return
-        here.run(chosen_session(client, picked, folder, options, new=new, temporary=temporary))
+        chosen = chosen_session(client, picked, folder, options, new=new, temporary=temporary)
+        client.start()
+        here.run(chosen)
         if where.url is None and here.paper.is_answering:
             click.echo(f"Waiting up to {GRACE:.0f} seconds for the answer to end. Press Ctrl+C to quit now.", err=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import quote
@@ -45,9 +45,12 @@ class SeveralSessions(WebChatError):
 class ChatClient:
     """Raises SessionNotFound, Refused, Unreachable from each call that speaks to the chat."""
 
-    def __init__(self, client: httpx.Client, place: str = "") -> None:
-        """`place` is how people write the chat's address, if it is not the client's."""
-        self._client, self._named = client, place
+    def __init__(self, client: httpx.Client, place: str = "", start: Callable[[], None] = lambda: None) -> None:
+        """`place` is how people write the chat's address, if it is not the client's.
+
+        `start` lets the chat prepare for the first message: call it once all else is known to be right.
+        """
+        self._client, self._named, self.start = client, place, start
 
     def get(self, path: str, **params: str | int) -> Fields:
         """A route's JSON."""

@@ -60,8 +60,8 @@ def chat_in(
 ) -> Iterator[ChatClient]:
     """The chat in the folder or database of these settings, served by this process to itself alone.
 
-    `report` receives the backend's progress at the start; without it no answers will be requested. After the block, an
-    answer in flight has `grace` seconds to finish. Raises what `create_app` raises.
+    `report` receives the backend's progress after the client's `start`; without it no answers will be requested. After
+    the block, an answer in flight has `grace` seconds to finish. Raises what `create_app` raises.
     """
     from webchat.app import create_app
 
@@ -72,11 +72,9 @@ def chat_in(
     app = create_app({**explicit, **ways_in}, backend=backend)
     manager = app.extensions["webchat"]
     try:
-        if report:
-            manager.start(report)
         transport = httpx.WSGITransport(app=_named(app, owner), remote_addr=HERE)
         with httpx.Client(base_url="http://localhost", transport=transport) as client:
-            yield ChatClient(client)
+            yield ChatClient(client, start=lambda: manager.start(report) if report else None)
     finally:
         manager.close(grace)
 
