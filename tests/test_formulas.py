@@ -77,12 +77,41 @@ def test_formulas_of_schools_and_papers_are_made():
         ("1. so\n\n   \\[\n   x\n   \\]", "x", True),
         ("\\begin{align}\na &= b\n\\end{align}", "\\begin{align}\na &= b\n\\end{align}", True),
         (r"\begin{pmatrix}1\end{pmatrix}", r"\begin{pmatrix}1\end{pmatrix}", True),
+        ("$$\na\n\n- b\n\n= c\n$$", "a\n\n- b\n\n= c", True),
+        ("$$ a =\n\nb $$", "a =\n\nb", True),
+        ("\\[\n\na\n\n\\]\n\nso", "a", True),
+        ("> \\[\n> a\n>\n> b\n> \\]", "a\n\nb", True),
+        ("1. so\n\n   $$\n   a\n\n   b\n   $$", "a\n\nb", True),
+        ("\\begin{align}\na\n\nb\n\\end{align}", "\\begin{align}\na\n\nb\n\\end{align}", True),
     ],
 )
 def test_a_formula_is_found(text, source, display):
     (formula,) = soup_of(text).select("math")
     assert formula.annotation.get_text() == source
     assert (formula.get("display") == "block") is display
+
+
+def test_formulas_may_stand_side_by_side():
+    assert sources("$x$$y$") == ["x", "y"]
+    assert sources(r"so $x_1$$y$$\alpha$, and **$a$$b$**") == ["x_1", "y", r"\alpha", "a", "b"]
+    assert sources("[$x$$y$](https://a.example)") == ["x", "y"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "$$\n\nThis is no formula.\n\n$$",
+        "$$ is the shell.\n\nAnd $$ is it.",
+        "\\[\n\na\n\n# b\n\nc\n\n\\]",
+        "\\[\n\na\n\n```\nb\n```\n\n\\]",
+        "\\[\n\na" + "\n" * LONGEST + "\n\\]",
+        "\\[\n\na",
+        "- \\[\n  a\n\nb\n\\]",
+    ],
+)
+def test_an_empty_line_ends_what_is_no_formula(text):
+    assert not soup_of(text).select("math")
+    assert len(soup_of(text).select("p, h3, pre, li")) > 1
 
 
 @pytest.mark.parametrize(
@@ -138,6 +167,8 @@ def test_what_follows_a_formula_is_markdown_again():
         "$name.$s, $name-$s, $PATH:$s, $name=$s",
         "$name_$s, $user@$s, $a,$s, $a;$s, $a&$s, $a%$s",
         "${A}${B}",
+        "$HOME$$PATH$",
+        "US$5$$6$",
         "$(pwd)$(ls)",
         "$_ and $@",
         "$.ajax, $.get",
@@ -225,7 +256,19 @@ def test_a_formula_has_no_style_attributes():
 
 
 @pytest.mark.parametrize(
-    "formula", ["$$\na\n- b\n$$\n", "\\[\na\n= b\n\\]\n", "\\begin{align}\na\n\n- b\n\\end{align}\n"]
+    "formula",
+    [
+        "$$\na\n- b\n$$\n",
+        "\\[\na\n= b\n\\]\n",
+        "\\begin{align}\na\n\n- b\n\\end{align}\n",
+        "$$\n\na\n\n- b\n\n$$\n",
+        "$$ a =\n\n1. b\n\n$$\n",
+        "$$\n\nNo formula at all.\n\n- b\n\n$$\n",
+        "\\[\n\na\n\n# b\n\n\\]\n",
+        "- \\[\n\n  a\n\n  \\]\n",
+        "\\[\n\n- a\n\n",
+        "so $x$$y$$z$ and $x$$\n",
+    ],
 )
 def test_a_formula_that_grows_becomes_what_it_would_be_at_once(formula):
     text = f"so\n\n{formula}\nthen *x*\n\nend"

@@ -31,8 +31,13 @@ _OF_FORMULAS = re.compile("[0-9A-Za-z\xaa-\u024f\u0370-\u03ff\u1e00-\u1fff\u2100
 _ENDING = re.compile(r"(?:st|nd|rd|th|s)(?!\w)")
 _SEPARATORS = tuple("/.-:=_,;@%&")
 """The ends of a text between two shell variables, such as "HOME/" in "$HOME/$s": no ordinal or plural follows them."""
+_BESIDE = re.compile(r"\$(?![\s$])[^$\n]{1,200}(?<![\s\\])\$(?!\w|\$(?:[\s$]|\Z))")
+"""A formula that follows another one without a space."""
+_NAME = re.compile("[A-Z_]{2,}")
 _COMMAND = re.compile(r"\\[A-Za-z]{2}")
 _BLANK = re.compile(r"\s")
+_TEX = re.compile(r"[\\^_=]")
+_BLOCK = re.compile(r"#{1,6} |`{3}|~{3}")
 
 
 def read_formulas(parser: MarkdownIt) -> None:
@@ -86,7 +91,7 @@ def _end_of_dollars(state: StateInline) -> int:
 
     The rules are pandoc's: no space after the first or before the second one, and no digit, letter or bracket after it.
     But other letters than Latin ones may stand next to it (`设$x$为`), after it the ending of an ordinal number or
-    plural (`$n$th`, `$x_i$s`), and anything next to commands (`5$\\mu$m`).
+    plural (`$n$th`, `$x_i$s`) or another formula (`$x$$y$`), and anything next to commands (`5$\\mu$m`).
     """
     source, begin = state.src, state.pos + 1
     end = source.find("$", begin, state.posMax)
@@ -95,11 +100,19 @@ def _end_of_dollars(state: StateInline) -> int:
     if not begin < end <= begin + LONGEST:
         return -1
     tex = source[begin:end]
-    if not _may_stand_between(source[begin - 2 : begin - 1], tex, source[end + 1 : end + 4]):
+    before = "" if _follows_formula(state) else source[begin - 2 : begin - 1]
+    is_followed = _BESIDE.match(source, end + 1, state.posMax) and not _NAME.fullmatch(tex)
+    if not _may_stand_between(before, tex, "" if is_followed else source[end + 1 : end + 4]):
         return -1
     if tex[0].isspace() or tex[-1].isspace() or tex[0] == "{" or ("\\" not in tex and _PROSE.search(tex)):
         return -1
     return end
+
+
+def _follows_formula(state: StateInline) -> bool:
+    """Whether another formula between single dollars has just ended: `$x$$y$`."""
+    last = state.tokens[-1] if state.tokens and not state.pending else None
+    return last is not None and last.type == "formula" and not last.markup.startswith("$$") and last.markup[-1] == "$"
 
 
 def _may_stand_between(before: str, tex: str, after: str) -> bool:
@@ -122,7 +135,10 @@ def _is_escaped(source: str, position: int) -> bool:
 
 
 def _lines(state: StateBlock, first: int, end: int, silent: bool) -> bool:
-    """Make a paragraph from the line that opens a formula to the line that closes it, or to an empty line."""
+    """Make a paragraph from the line that opens a formula to the line that closes it.
+
+    If none does, the paragraph ends before an empty line.
+    """
     begin = state.bMarks[first] + state.tShift[first]
     opening = None if state.is_code_block(first) else _OPENING_LINE.match(state.src, begin, state.eMarks[first])
     if opening is None:
@@ -131,17 +147,39 @@ def _lines(state: StateBlock, first: int, end: int, silent: bool) -> bool:
     if state.src.find(closing, opening.end(), state.eMarks[first]) >= 0:
         return False  # on a single line nothing can split it
     if not silent:
-        _push_lines(state, first, _last(state, first, end, closing))
+        _push_lines(state, first, _last(state, first, end, opening, closing))
     return True
 
 
-def _last(state: StateBlock, first: int, end: int, closing: str) -> int:
+def _last(state: StateBlock, first: int, end: int, opening: re.Match[str], closing: str) -> int:
+    """The last line of the formula's paragraph."""
+    spans, empty = _may_span(state.src[opening.end() : state.eMarks[first]], opening[0]), 0
     for line in range(first + 1, end):
-        if state.isEmpty(line) or state.sCount[line] < state.blkIndent:
-            return line - 1
-        if state.src.find(closing, state.bMarks[line], state.eMarks[line]) >= 0:
-            return line
-    return end - 1
+        if state.isEmpty(line):
+            empty = empty or line
+            if not spans:
+                return empty - 1
+        elif state.sCount[line] < state.blkIndent or (empty and _is_outside(state, line, opening, closing)):
+            return (empty or line) - 1
+        elif (at := state.src.find(closing, state.bMarks[line], state.eMarks[line])) >= 0:
+            return empty - 1 if empty and _is_prose(state.src[opening.end() : at]) else line
+    return empty - 1 if empty and not state.env.get("open") else end - 1
+
+
+def _may_span(rest: str, opening: str) -> bool:
+    """Whether the formula may have empty lines, by the line that opens it: two dollars may open none."""
+    return opening != "$$" or not rest.strip() or bool(_TEX.search(rest))
+
+
+def _is_outside(state: StateBlock, line: int, opening: re.Match[str], closing: str) -> bool:
+    """Whether a line after an empty one is in no formula, so that the one before it has not been closed."""
+    begin, end = state.bMarks[line] + state.tShift[line], state.eMarks[line]
+    opens_again = opening[0] != closing and state.src.startswith(opening[0], begin, end)
+    return opens_again or begin > opening.end() + LONGEST or bool(_BLOCK.match(state.src, begin, end))
+
+
+def _is_prose(tex: str) -> bool:
+    return "\\" not in tex and any(_PROSE.search(line) for line in tex.split("\n"))
 
 
 def _push_lines(state: StateBlock, first: int, last: int) -> None:
