@@ -83,6 +83,15 @@ def test_an_address_ends_before_marks_that_are_no_part_of_it(text, address):
     assert soup_of(text).select_one("a")["href"] == address
 
 
+@pytest.mark.parametrize(
+    "address",
+    ["http://[::1]:8000/", "http://[::1]", "https://[2001:db8::1]:443/a_b?c=d", "http://[::ffff:10.0.0.1]/#x"],
+)
+def test_a_numeric_address_is_one(address):
+    for text in (address, f"See {address}.", f"({address})", f"**{address}**", f"<{address}>", f"[x]({address})"):
+        assert soup_of(text).select_one("a")["href"] == address
+
+
 # Targets that the browser cannot follow
 
 
@@ -104,6 +113,15 @@ def test_an_address_ends_before_marks_that_are_no_part_of_it(text, address):
         ("[x](javascript:alert(1))", "x (javascript:alert(1))"),
         ("[x](src/a.py 'title')", "x (src/a.py)"),
         ("the type <key:value> of it", "the type <key:value> of it"),
+        ("a [c]() b", "a [c]() b"),
+        ("`a[i]()` and a[i]()", "a[i]() and a[i]()"),
+        ("![c]()", "![c]()"),
+        ("[*c*](<>)", "[c]()"),
+        ("[app](http://localhost:PORT/)", "app (http://localhost:PORT/)"),
+        ("[app](https://<host>/a)", "app (https://<host>/a)"),
+        ("![](http://)", "http://"),
+        ("http://999.1.1.1/ and http://[::1].x", "http://999.1.1.1/ and http://[::1].x"),
+        ("http://[zz]/ and http://[1:2]/ and http://[::1", "http://[zz]/ and http://[1:2]/ and http://[::1"),
     ],
 )
 def test_a_target_that_cannot_be_followed_is_readable_and_takes_no_focus(text, expected):

@@ -45,6 +45,8 @@ def _image(self: RendererHTML, tokens: Sequence[Token], index: int, options: Opt
     if is_address(address):
         return f'<a class="image" href="{escapeHtml(address)}">{escapeHtml(name)}</a>'
     target = readable(address)
+    if not target:
+        return escapeHtml(f"![{token.content}]()")
     return escapeHtml(f"{token.content} ({target})" if token.content else target)
 
 

@@ -7,12 +7,15 @@ import re
 from markdown_it import MarkdownIt
 from markdown_it.rules_inline import StateInline
 
+from webchat.render.targets import is_address
+
 LONGEST = 2048
 """The most characters of an address that becomes a link; a longer run of text without spaces stays text."""
 _SCHEME = re.compile(r"(?:^|[^a-z0-9+-])(https?|mailto)$", re.IGNORECASE)
 _BEFORE = 10
 """The characters in which to look for a scheme and what precedes it."""
 _RUN = re.compile(rf"\S{{1,{LONGEST}}}")
+_NUMERIC_HOST = re.compile(r"(https?://)(\[[0-9a-f:.]{2,45}\])(?![\w%-]|\.\w)", re.IGNORECASE)
 _BLANK = re.compile(r"\s")
 _BEHIND = re.compile(
     "[`\xab\xbb\u060c\u061b\u061f\u06d4\u0964\u0965\u2014\u2018-\u201f\u2026\u2039\u203a]"
@@ -41,7 +44,10 @@ def _address(state: StateInline, silent: bool) -> bool:
     begin = state.pos - len(scheme[1])
     url = _url_at(state, begin)
     address = state.md.normalizeLink(url)
-    if not url or not state.md.validateLink(address):
+    if not url:
+        return False
+    if not is_address(address):
+        state.env["no address"] = state.src, begin + len(url)
         return False
     if not silent:
         state.pending = state.pending[: -len(scheme[1])]
@@ -58,12 +64,16 @@ def _url_at(state: StateInline, begin: int) -> str:
     run = _RUN.match(state.src, begin)
     assert run is not None  # noqa: S101  (a scheme begins there)
     linkify = state.md.linkify
-    found = linkify.match_at_start(run[0]) if linkify and len(run[0]) < LONGEST else None
+    # linkify-it knows no address such as [::1]: it sees a name of the same length.
+    known = _NUMERIC_HOST.sub(lambda found: found[1] + "x" * len(found[2]), run[0], count=1)
+    found = linkify.match_at_start(known) if linkify and len(run[0]) < LONGEST else None
     if found is None:
         end = _BLANK.search(state.src, run.end())
         state.env["no address"] = state.src, end.start() if end else len(state.src)
         return ""
-    url = _BEHIND.split(str(found.raw), maxsplit=1)[0].rstrip("*.,:;!?")  # emphasis, and the sentence's end
+    url = _BEHIND.split(run[0][: len(str(found.raw))], maxsplit=1)[0].rstrip(
+        "*.,:;!?"
+    )  # emphasis, and the sentence's end
     before = state.src[begin - 1 : begin]
     if url.endswith("://"):
         return ""

@@ -5,12 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+import nh3
 from markdown_it import MarkdownIt
 from markdown_it.common.normalize_url import normalizeLinkText
+from markdown_it.common.utils import escapeHtml
 from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
 
 _ADDRESS = re.compile(r"https?://|mailto:", re.IGNORECASE)
+_LINKS = nh3.Cleaner(tags={"a"}, attributes={"a": {"href"}})
+"""Drops what its parser of addresses, which is a browser's, refuses."""
 _DATA = re.compile(r"data:[^;,]*", re.IGNORECASE)
 
 
@@ -25,8 +29,10 @@ def show_targets(parser: MarkdownIt) -> None:
 
 
 def is_address(target: str) -> bool:
-    """Whether it leads out of this application."""
-    return _ADDRESS.match(target) is not None
+    """Whether it leads out of this application, and browsers can follow it: not "http://localhost:PORT/"."""
+    if not _ADDRESS.match(target):
+        return False
+    return "href=" in _LINKS.clean(f'<a href="{escapeHtml(target)}"></a>')
 
 
 def readable(target: str) -> str:
@@ -70,6 +76,8 @@ def _link(opened: Token, inner: list[Token], closed: Token) -> Iterator[Token]:
         yield from (opened, *inner, *([] if named else [_text(target)]), closed)
     elif opened.markup == "autolink":
         yield _text(f"<{inner[0].content}>")
+    elif not target:
+        yield from (_text("["), *inner, _text("]()"))
     else:
         yield from inner
         text = "".join(token.content for token in inner)
