@@ -374,8 +374,9 @@
     panel().hidePopover();
   });
   document.addEventListener("keydown", (event) => {
-    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (!step || !isPanelOpen() || !event.target.closest("#sessionsPanel, #sessionsButton, #rowMenu")) return;
+    const step = { ArrowDown: 1, ArrowUp: -1, Home: -Infinity, End: Infinity }[event.key];
+    // In a field, Home and End move the cursor.
+    if (!step || (event.target.matches("input") && !isFinite(step)) || !isPanelOpen() || !event.target.closest("#sessionsPanel, #sessionsButton, #rowMenu")) return;
     const menu = event.target.closest("[role=menu]");
     const rows = [...(menu ?? panel()).querySelectorAll(menu ? "[role=menuitem]" : "button:not(.manage, [role], [name]), a.row")];
     event.preventDefault();

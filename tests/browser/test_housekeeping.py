@@ -99,7 +99,8 @@ def test_the_menu_of_a_row_opens_closes_and_never_shows_another_rows(chat):
         ["Rename", "Pin", "Archive", "Markdown", "HTML", "JSON Lines", "Delete"]
     )
     expect(menu.get_by_role("menuitem", name="Rename")).to_be_focused()
-    for key, name in (("ArrowDown", "Pin"), ("ArrowUp", "Rename"), ("ArrowUp", "Rename")):
+    keys = ("ArrowDown", "Pin"), ("ArrowUp", "Rename"), ("ArrowUp", "Rename"), ("End", "Delete"), ("Home", "Rename")
+    for key, name in (*keys, ("End", "Delete"), ("ArrowDown", "Delete"), ("ArrowUp", "JSON Lines")):
         chat.page.keyboard.press(key)
         expect(menu.get_by_role("menuitem", name=name)).to_be_focused()
     chat.page.keyboard.press("Escape")
@@ -117,6 +118,20 @@ def test_the_menu_of_a_row_opens_closes_and_never_shows_another_rows(chat):
     chat.page.route("**/manage", lambda route: None)
     opened(chat, "apples")
     expect(chat.page.locator("#rowMenu > *")).to_have_count(0)
+
+
+def test_home_and_end_lead_to_the_ends_of_the_list_and_stay_in_a_field(chat):
+    chat.open_sessions()
+    chat.page.keyboard.press("ArrowDown")
+    first = chat.panel.get_by_role("button", name="+ New")
+    for key, row in (("End", chat.rows.last), ("Home", first), ("End", chat.rows.last)):
+        chat.page.keyboard.press(key)
+        expect(row).to_be_focused()
+    search = chat.panel.get_by_role("searchbox")
+    search.fill("plum")
+    search.press("Home")
+    chat.page.keyboard.type("x")
+    expect(search).to_have_value("xplum")
 
 
 def test_what_happens_while_the_menu_is_open_is_listed_when_it_closes(chat):
