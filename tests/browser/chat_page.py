@@ -4,11 +4,6 @@ from __future__ import annotations
 
 from playwright.sync_api import Locator, Page, Route, expect
 
-STILL = """(() => {
-  const was = window.lastScrollTop;
-  window.lastScrollTop = document.documentElement.scrollTop;
-  return was === window.lastScrollTop;
-})()"""
 UNTIL = """async () => {
   const end = performance.now() + 30000;
   while (!(EXPRESSION)) {
@@ -100,6 +95,15 @@ class ChatPage:
         expect(self.panel).to_be_visible()
         expect(self.panel.get_by_text("Loading…")).to_have_count(0)
 
+    def new_session(self) -> None:
+        """Start another session from the dropdown, and wait until the page shows it and the dropdown is closed."""
+        before = self.page.url
+        self.open_sessions()
+        self.panel.get_by_role("button", name="+ New").click()
+        expect(self.page).not_to_have_url(before)
+        expect(self.panel).to_be_hidden()  # the end of the swap; before that, its button would close it
+        expect(self.note).to_contain_text("New session started")
+
     def texts(self) -> list[str]:
         """The messages' texts from the top, as a person reads them."""
         return [text.strip() for text in self.page.locator("article.message .content").all_inner_texts()]
@@ -111,16 +115,16 @@ class ChatPage:
     def scrolled(self) -> float:
         return self.page.evaluate("document.documentElement.scrollTop")
 
-    def from_end(self) -> float:
-        """Pixels between the visible part and the page's end."""
-        return self.page.evaluate(
-            "(root => root.scrollHeight - root.scrollTop - root.clientHeight)(document.documentElement)"
-        )
+    def at_end(self) -> None:
+        """Wait until the visible part is at the page's end."""
+        self.until("(root => root.scrollHeight - root.scrollTop - root.clientHeight < 2)(document.documentElement)")
 
-    def still(self) -> None:
-        """Wait until nothing scrolls any more: scrolling by the wheel goes on for a moment."""
-        self.page.evaluate("delete window.lastScrollTop")
-        self.until(STILL)
+    def wheel_up(self, pixels: int) -> None:
+        """Turn the mouse's wheel over the conversation, and wait until the page has scrolled as far."""
+        target = self.scrolled() - pixels
+        self.page.mouse.move(600, 400)
+        self.page.mouse.wheel(0, -pixels)
+        self.until(f"Math.abs(document.documentElement.scrollTop - {target}) < 1")
 
     def wait_for(self, held: list[Route]) -> None:
         """Wait until a route has put a held request into this list."""

@@ -162,8 +162,7 @@ def test_the_completion_is_loaded_only_for_a_slash(visit, url):
     page.field.press_sequentially("/")
     expect(options(page)).to_have_count(3)
     page.field.fill("")
-    page.page.get_by_role("button", name="Sessions").click()
-    page.panel.get_by_role("button", name="New").click()
+    page.new_session()
     expect(page.messages).to_have_count(0)
     page.asked("hello")
     expect(mode_of(page)).to_be_visible()
@@ -228,9 +227,7 @@ def test_what_is_typed_for_a_new_session_stays_when_the_agents_choices_come(visi
 def test_the_dropdown_is_narrowed_to_a_folder_and_stays_so(visit, url, work):
     page = visit(url).ready()
     page.asked("at home")
-    page.page.get_by_role("button", name="Sessions").click()
-    page.panel.get_by_role("button", name="New").click()
-    expect(page.note).to_contain_text("New session")
+    page.new_session()
     page.ready()
     page.page.get_by_label("Folder", exact=True).fill(str(work))
     page.asked("at work")
@@ -271,8 +268,7 @@ def test_nothing_of_it_is_complained_of(page, work):
     expect(options(page)).to_have_count(3)
     assert complaints(page) == []
     page.field.fill("")
-    page.open_sessions()
-    page.panel.get_by_role("button", name="New").click()
+    page.new_session()
     page.page.get_by_label("Folder", exact=True).fill(str(work))
     assert complaints(page) == []
     page.asked("hello")

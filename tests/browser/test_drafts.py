@@ -31,9 +31,7 @@ def test_each_session_has_a_draft_of_its_own(chat):
     expect(chat.field).to_have_value("")
     chat.field.fill("for the first")
     first = chat.page.url
-    chat.open_sessions()
-    chat.page.get_by_role("button", name="+ New").click()
-    expect(chat.note).to_contain_text("New session")
+    chat.new_session()
     expect(chat.field).to_have_value("")
     chat.page.goto(first)
     expect(chat.field).to_have_value("for the first")
@@ -207,9 +205,7 @@ def test_a_draft_is_there_before_the_first_letter_can_be_typed(chat):
     chat.asked("hello")
     chat.field.fill("kept")
     first = chat.page.url
-    chat.open_sessions()
-    chat.page.get_by_role("button", name="+ New").click()
-    expect(chat.note).to_contain_text("New session")
+    chat.new_session()
     chat.open_sessions()
     chat.page.evaluate(ENTER_AT_ONCE, " and sent")
     chat.rows.filter(has_text="hello").click()

@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.past import sessions_from_before
+from tests.scripted_server import ended, says, sends
 
 pytestmark = pytest.mark.browser
 
@@ -19,8 +20,9 @@ def tab_to(chat, target, key="Tab") -> None:
     raise AssertionError("the focus never came there")
 
 
-def test_everything_can_be_done_without_a_mouse(serve, visit):
-    chat = visit(serve("--backend", "mock", "--mock-delay", "0.03"))
+def test_everything_can_be_done_without_a_mouse(serve_model, model, visit, gates):
+    model.script(says("Red ones."), sends("Green", gates[0], " ones.", ended()), says("Blue ones."))
+    chat = visit(serve_model())
     keyboard = chat.page.keyboard
     keyboard.type("apples")
     keyboard.press("Enter")
@@ -35,9 +37,9 @@ def test_everything_can_be_done_without_a_mouse(serve, visit):
     expect(chat.note).to_contain_text("New session started")
     expect(chat.field).to_be_focused()
 
-    keyboard.type("pears " * 150)
+    keyboard.type("pears")
     keyboard.press("Enter")
-    chat.streaming("pears")
+    chat.streaming("Green")
     tab_to(chat, chat.stop_button)
     keyboard.press("Enter")
     chat.answered("stopped")
@@ -54,7 +56,7 @@ def test_everything_can_be_done_without_a_mouse(serve, visit):
     keyboard.press("Enter")
     expect(chat.messages).to_have_count(4)
     chat.answered()
-    assert chat.texts() == ["apples", "Mock response to: apples", "plums", "Mock response to: plums"]
+    assert chat.texts() == ["apples", "Red ones.", "plums", "Blue ones."]
 
 
 def test_what_has_the_focus_is_seen_to_have_it(serve, visit):
@@ -77,8 +79,9 @@ def test_the_first_tab_stop_leads_past_the_header(serve, visit):
     expect(chat.field).to_be_focused()
 
 
-def test_a_screen_reader_is_told_that_an_answer_has_ended_and_not_each_word(serve, visit):
-    chat = visit(serve("--backend", "mock", "--mock-delay", "0.02"))
+def test_a_screen_reader_is_told_that_an_answer_has_ended_and_not_each_word(serve_model, model, visit, gates):
+    model.script(sends("one", gates[0], " two", gates[1], " three", ended()))
+    chat = visit(serve_model())
     chat.page.evaluate(
         """() => {
           window.said = [];
@@ -86,7 +89,11 @@ def test_a_screen_reader_is_told_that_an_answer_has_ended_and_not_each_word(serv
           new MutationObserver(() => window.said.push(announcer.textContent)).observe(announcer, {childList: true});
         }"""
     )
-    chat.asked("one two three four five six seven eight")
+    chat.ask("count")
+    for gate, words in ((gates[0], "one"), (gates[1], "one two")):
+        chat.streaming(words)
+        chat.until("window.said.includes('Answering')")
+        gate.set()
     chat.until("window.said.includes('Answer finished')")
     told = [text for text in chat.page.evaluate("window.said") if not text.startswith("New session")]
     assert told == ["Answering", "Answer finished"]

@@ -80,9 +80,10 @@ def test_an_answer_fits_whatever_is_in_it(serve_model, model, visit):
     assert chat.answer.locator(".table").evaluate("table => table.scrollWidth > table.clientWidth")
 
 
-def test_an_answer_that_is_being_written_fits(serve, visit):
-    chat = visit(serve("--backend", "mock", "--mock-delay", "0.1"), **PHONE)
-    chat.field.fill("W" * 500 + " and words" * 30)
+def test_an_answer_that_is_being_written_fits(serve_model, model, visit, gates):
+    model.script(sends("W" * 500 + " and words" * 30, gates[0], ended()))
+    chat = visit(serve_model(), **PHONE)
+    chat.field.fill("hello")
     chat.send_button.tap()
     chat.streaming("and words")
     fits(chat)

@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.past import sessions_from_before
+from tests.scripted_server import ended, sends
 
 pytestmark = pytest.mark.browser
 
@@ -48,15 +49,17 @@ def test_a_new_session_from_anywhere(serve, visit, home):
     expect(chat.field).to_be_focused()
 
 
-def test_escape_stops_the_answer_but_closes_what_is_open_first(serve, visit):
-    chat = visit(serve("--backend", "mock", "--mock-delay", "0.05"))
+def test_escape_stops_the_answer_but_closes_what_is_open_first(serve_model, model, visit, gates):
+    model.script(sends("word", gates[0], " word", gates[1], ended()))
+    chat = visit(serve_model())
     keyboard = chat.page.keyboard
-    chat.ask("word " * 200)
+    chat.ask("hello")
     chat.streaming("word")
     keyboard.press("Control+k")
     expect(chat.panel).to_be_visible()
     keyboard.press("Escape")
     expect(chat.panel).to_be_hidden()
+    gates[0].set()
     chat.streaming("word word")
     keyboard.press("Escape")
     chat.answered("stopped")

@@ -171,9 +171,7 @@ def test_a_stream_that_the_chat_itself_lets_in_no_more_says_so(serve, visit):
 
 
 def test_going_back_shows_the_sign_in_as_a_page(chat, host):
-    chat.open_sessions()
-    chat.panel.get_by_role("button", name="+ New").click()
-    expect(chat.note).to_contain_text("New session")
+    chat.new_session()
     host.is_signed_in = False
     chat.page.go_back()
     expect(chat.page.get_by_role("heading", name="Log in")).to_be_visible()

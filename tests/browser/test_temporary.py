@@ -62,9 +62,9 @@ def test_who_is_typing_when_it_ends_elsewhere_loses_and_saves_nothing(chat):
     chat.page.request.post(f"{ended}/delete", headers={"Accept": "application/json"})
     expect(chat.page.get_by_role("heading", name="This temporary chat has ended")).to_be_visible()
     expect(chat.field).to_have_value(f"Half a {MARK}")
-    assert chat.focused() == "messageInput"
+    expect(chat.field).to_be_focused()
     chat.page.keyboard.type(", and more")
-    assert chat.page.url == chat.base + "/"
+    expect(chat.page).to_have_url(chat.base + "/")
     expect(chat.page).to_have_title("Amplifier")
     chat.field.press("Enter")
     chat.answered()
@@ -142,9 +142,7 @@ def test_files_stay_when_the_chat_is_drawn_anew_or_left_for_another(chat):
     chat.answered()
     expect(chat.page.locator("#attached li span")).to_have_text(["notes.txt"])
     expect(chat.page.locator("#attached")).to_be_visible()
-    chat.open_sessions()
-    chat.panel.get_by_role("button", name="+ New").click()
-    expect(chat.note).to_contain_text("New session")
+    chat.new_session()
     expect(chat.page.locator("#attached")).to_be_hidden()
     chat.open_sessions()
     chat.rows.filter(has_text="Temporary").click()

@@ -58,9 +58,7 @@ def test_an_answer_goes_on_while_its_tab_shows_another_session(serve_model, mode
     sessions_from_before(home, "earlier")
     model.script(sends("One ", "two", gates[0], " three.", ended()))
     chat = visit(serve_model())
-    chat.open_sessions()
-    chat.panel.get_by_role("button", name="+ New").click()
-    expect(chat.note).to_contain_text("New session started")
+    chat.new_session()
     chat.ask("count")
     chat.streaming("One two")
     mine = chat.page.url
