@@ -241,7 +241,7 @@ def test_the_agents_session_is_kept_after_stop(agents):
     reading = Reading(backend, session_id, "endless")
     reading.until(lambda piece: isinstance(piece, str))
     reading.answer.cancel()
-    assert reading.ended.wait(5)
+    assert reading.ended.wait(30)
     backend.resume_session(session_id, said(HELLO, ("endless", reading.text)))
     assert told(backend, session_id)["prompts"] == ["hello", "endless", "told"]
 
@@ -260,7 +260,7 @@ def stopped(backend) -> tuple[str, list[dict[str, str]]]:
     reading = Reading(backend, session_id, "endless")
     reading.until(lambda piece: isinstance(piece, str))
     reading.answer.cancel()
-    assert reading.ended.wait(5)
+    assert reading.ended.wait(30)
     live = backend._sessions.find(session_id).live
     until(lambda: not live.running)
     return session_id, said(HELLO, ("endless", reading.text))
@@ -512,8 +512,9 @@ def test_sessions_in_the_folders_of_ours_are_listed_too(agents, foreign):
     assert backend.bring_in(listed[0].id)[2]
 
 
-def test_one_of_them_is_brought_in_and_goes_on(agents, foreign):
-    backend = agents.backend("--late-replay")
+@pytest.mark.parametrize("switch", ["--late-replay", "--very-late-replay"])
+def test_one_of_them_is_brought_in_and_goes_on(agents, foreign, switch):
+    backend = agents.backend(switch)
     own = backend.own_sessions()[0]
     session_id, described, history = backend.bring_in(own.id)
     assert described == own

@@ -30,6 +30,11 @@ class Replay:
     def is_too_long(self) -> bool:
         return self._size > MOST_REPLAYED
 
+    @property
+    def ends_with_answer(self) -> bool:
+        """Whether the last message so far is the agent's."""
+        return bool(self._messages) and self._messages[-1][0] == "assistant"
+
     def update(self, update: Mapping[str, Any]) -> None:
         role, said = self.ROLES.get(text(update.get("sessionUpdate"))), content_text(update.get("content"))
         if role is None:
