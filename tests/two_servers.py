@@ -18,6 +18,7 @@ import httpx
 import pytest
 
 from tests.conftest import HTMX, Server
+from tests.database import free_port
 from tests.preloaded import Preloaded
 from tests.processes import ROOT
 from tests.reading import parse_events, until
@@ -40,7 +41,7 @@ class Servers:
 
     def start(self, name: str, **env: str) -> Server:
         """Start it, or restart it at the same place."""
-        place = ["--home", str(self._folder / name), "--port", str(self._ports.get(name, 0))]
+        place = ["--home", str(self._folder / name), "--port", str(self._ports.get(name) or free_port())]
         server = Server(self._preloaded.start(["serve", *place, *self._options], self._env | env))
         self._ports[name] = int(urlsplit(server.url).port or 0)
         self._started.append(server)
