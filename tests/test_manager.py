@@ -654,7 +654,7 @@ class TestStop:
         elsewhere = manager.create_session().session_id
         with manager.bus.listen(current) as here, manager.bus.listen(elsewhere) as there:
             ended(manager.post_message(current, "hello").run)
-            assert here.wait(0, urgent=True)
+            assert here.wait(PATIENCE, urgent=True)
             assert not there.wait(0)
 
     def test_a_plain_generator_stops_at_its_next_piece(self, manager, backend, current, gate):
