@@ -15,9 +15,11 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from bs4 import BeautifulSoup, Tag
 from flask import Flask
@@ -36,6 +38,7 @@ from tests.scripted import ScriptedBackend
 from tests.stand_in import stand_in as stand_in
 from webchat import create_app
 from webchat.manager import WebChatSessionManager
+from webchat.replies import supervisor
 from webchat.storage import storage_at
 from webchat.storage.protocols import Storage
 from webchat.storage.temporary.engine import WithTemporary
@@ -156,6 +159,21 @@ def _certificates_read_once() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("httpx._transports.default.create_ssl_context", remembered)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _clients_wait_for_busy_servers() -> None:
+    """By default httpx waits for 5 seconds, which a busy machine may need to start a server's first answer."""
+    default = signature(httpx.get).parameters["timeout"].default
+    default.connect = default.read = default.write = default.pool = 60
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _a_stop_waits_for_busy_answers() -> Iterator[None]:
+    """The threads of a busy machine may need more than the usual two seconds until a stopped answer has ended."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(supervisor, "STOP_PATIENCE", 30.0)
         yield
 
 
