@@ -23,7 +23,7 @@ from webchat.serving import logs
 from webchat.serving import server
 from webchat.serving.bounds import Bounds
 logs.set_up(level="info")
-bounds = Bounds(request_patience=0.5, reader_patience=0.5, most_connections=40, kept_free=10)
+bounds = Bounds(request_patience=1.5, reader_patience=1.5, most_connections=40, kept_free=10)
 app = create_app({"AMPLIFIER_HOME": sys.argv[1], "WEBCHAT_BACKEND": "mock", "WEBCHAT_MAX_STREAMS": 2})
 listening = server.listen("127.0.0.1", 0)
 print(listening.getsockname()[1])
@@ -67,11 +67,11 @@ def patient_port(home) -> Iterator[int]:
 
 
 def connect(port: int) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", port), timeout=30)
+    return socket.create_connection(("127.0.0.1", port), timeout=60)
 
 
 def answers(port: int) -> bool:
-    return httpx.get(f"http://127.0.0.1:{port}/", timeout=10).status_code == 200
+    return httpx.get(f"http://127.0.0.1:{port}/", timeout=60).status_code == 200
 
 
 def until_let_go(process: ForkedProcess) -> None:
@@ -111,7 +111,7 @@ def test_a_long_request_that_gets_on_is_taken(port):
         steady.sendall(b"Content-Type: application/x-www-form-urlencoded\r\n\r\n")
         for start in range(0, len(body), 500):
             steady.sendall(body[start : start + 500])
-            time.sleep(0.1)
+            time.sleep(0.15)
         assert steady.recv(100).startswith(b"HTTP/1.1 200")
 
 
@@ -176,7 +176,7 @@ def test_a_reader_that_is_slow_and_gets_on_has_all(large, port):
             data = steady.recv(256 * 1024)
             assert data
             received += len(data)
-            time.sleep(0.01)
+            time.sleep(0.02)
 
 
 def test_one_client_gets_a_few_exports_at_once_and_is_told_so(large, patient_port):
@@ -195,7 +195,7 @@ def test_probes_are_answered_while_290_connections_read_an_export_slowly(large, 
         for _ in range(290):
             ask_for(patient_port, large, stack)
         for probe in ("healthz", "readyz", "healthz"):
-            assert httpx.get(f"http://127.0.0.1:{patient_port}/{probe}", timeout=10).status_code == 200
+            assert httpx.get(f"http://127.0.0.1:{patient_port}/{probe}", timeout=60).status_code == 200
         assert answers(patient_port)
 
 
@@ -204,7 +204,7 @@ def test_probes_are_answered_while_all_threads_are_held(patient_port):
     with ExitStack() as stack:
         for _ in range(THREADS):
             assert ask_for(patient_port, "/held", stack)
-        assert httpx.get(f"http://127.0.0.1:{patient_port}/healthz", timeout=10).status_code == 200
+        assert httpx.get(f"http://127.0.0.1:{patient_port}/healthz", timeout=60).status_code == 200
         with pytest.raises(httpx.ReadTimeout):
             httpx.get(f"http://127.0.0.1:{patient_port}/", timeout=0.5)
 
@@ -235,7 +235,9 @@ def test_a_large_body_is_taken_for_an_import_alone(port):
     for path, refused in (("/messages", True), ("/sessions/import", False)):
         with connect(port) as large:
             large.sendall(f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999\r\n\r\n".encode())
+            if refused:
+                assert large.recv(100).startswith(b"HTTP/1.1 413")
+                continue
             large.settimeout(0.4)
             with suppress(TimeoutError):
-                assert large.recv(100).startswith(b"HTTP/1.1 413") == refused
-                assert refused
+                assert not large.recv(100).startswith(b"HTTP/1.1 413")
