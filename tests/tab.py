@@ -15,7 +15,7 @@ from werkzeug.test import TestResponse
 from tests.conftest import HTMX
 from tests.reading import SentEvent, chunks, parse_events
 
-PATIENCE = 10
+PATIENCE = 30
 """Seconds to wait for a stream's next bytes."""
 
 

@@ -35,7 +35,7 @@ def test_a_crash_fails_the_answers_in_it_and_the_next_message_starts_it_again(ag
     with pytest.raises(BackendUnavailable, match="The agent exited unexpectedly") as problem:
         ask(backend, session_id, "die")
     assert "Segmentation" not in str(problem.value)
-    assert reading.ended.wait(10)
+    assert reading.ended.wait(30)
     assert isinstance(reading.error, BackendUnavailable)
     until(lambda: "Segmentation" in caplog.text)
     assert "sk-verysecretkey" not in caplog.text
@@ -109,7 +109,7 @@ def test_an_agent_that_starts_slowly_is_waited_for(agents):
         backend.own_sessions()
     assert [piece.text for piece in reading.pieces] == [f"Starting {AGENT.name}"]
     (agents.folder / "start").touch()
-    assert reading.ended.wait(10)
+    assert reading.ended.wait(30)
     assert reading.text == "You said: hello"
 
 
@@ -120,10 +120,10 @@ def test_a_stop_gives_up_an_agent_that_does_not_start(agents):
     until(lambda: first.pieces and second.pieces and path.exists() and path.read_text())
     pid = int(path.read_text())
     first.answer.cancel()
-    assert first.ended.wait(10)
+    assert first.ended.wait(30)
     assert not has_ended(pid), "somebody else waits for it"
     second.answer.cancel()
-    assert second.ended.wait(10)
+    assert second.ended.wait(30)
     until(lambda: has_ended(pid))
     assert (first.error, second.error) == (None, None)
     (agents.folder / "start").touch()
@@ -135,9 +135,9 @@ def test_an_agent_whose_start_one_person_gave_up_stays_for_the_others(agents):
     first, second = (Reading(backend, new(backend), "told") for _ in range(2))
     until(lambda: agents.received("initialize") and first.pieces and second.pieces)
     first.answer.cancel()
-    assert first.ended.wait(10)
+    assert first.ended.wait(30)
     (agents.folder / "start").touch()
-    assert second.ended.wait(10)
+    assert second.ended.wait(30)
     assert told(backend, new(backend))["pid"] == json.loads(second.text)["pid"]
 
 

@@ -628,7 +628,7 @@ def test_the_next_message_is_taken_also_when_the_end_of_an_answer_cannot_be_note
     activity.unlink()
     activity.mkdir()
     going_on.set()
-    assert posted.run.wait(5)
+    assert posted.run.wait(30)
     activity.rmdir()
     activity.write_bytes(kept)
     assert client.post("/api/chat", json={"message": "two"}).json["response"] == "You said: two"

@@ -171,10 +171,10 @@ class TestEveryFolder:
             got.set()
 
         threading.Thread(target=wait, daemon=True).start()
-        assert waiting.wait(5)
+        assert waiting.wait(30)
         assert not got.is_set()
         release()
-        assert got.wait(5)
+        assert got.wait(30)
 
     def test_under_a_lock_threads_lose_nothing(self, folder):
         folder.replace("a", b"0")

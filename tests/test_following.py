@@ -323,7 +323,7 @@ class TestWakeups:
         wakeups = Wakeups()
         with wakeups.listen("a") as waiter:
             threading.Thread(target=wakeups.poke, args=["a"], kwargs={"urgent": False}, daemon=True).start()
-            assert waiter.wait(5)
+            assert waiter.wait(30)
 
 
 def test_of_long_answers_in_flight_few_are_kept_rendered(monkeypatch):

@@ -200,7 +200,7 @@ def test_a_later_failure_breaks_plain_text_off(client, backend, address):
 def test_a_failure_that_comes_with_the_first_text_breaks_off_as_well(app, backend, manager):
     backend.plays("half", RuntimeError("secret"))
     posted = manager.start_conversation("hi")
-    assert posted.run.wait(5)
+    assert posted.run.wait(30)
     with app.test_request_context("/messages", method="POST"):
         answer = reply_text(posted)
     pieces = iter(answer.response)
