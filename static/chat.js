@@ -239,7 +239,7 @@
     const field = event.target;
     if (field.matches("#messageInput, .edit textarea")) {
       // Enter sends; with Shift, while an input method composes, on a touch keyboard, or in an answer it breaks the line.
-      // Control and Enter always send, and for who chose so nothing else does.
+      // Control and Enter always send; those who chose it send in no other way.
       if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
       if (!event.ctrlKey && !event.metaKey && (touch.matches || root.dataset.send === "control" || field.closest("[data-role=assistant]"))) return;
       event.preventDefault();
@@ -339,8 +339,8 @@
     listing = false;
     if (stale) refreshList();
   });
-  // The menu of a row. One is for all: what it had for another row goes before it opens. The browser gives the focus back
-  // only from what lies directly on the page.
+  // All rows share one menu, which is emptied before it opens for another one. The browser gives the focus back only
+  // from what lies directly on the page.
   let opener = null;
   document.addEventListener("beforetoggle", ({ target, newState }) => {
     if (target.id !== "rowMenu" || newState !== "open") return;
@@ -416,7 +416,7 @@
     const then = source.matches?.("form") ? "Nothing you wrote is lost: sign in, then send it again." : "Sign in to continue.";
     tell(place, `You have been signed out. ${then}`, "signed-out", link);
   };
-  // An answer grows: its new text goes to the node that grows. webchat/render/growth.py says what comes.
+  // Appends what is new of a growing answer to the node that grows; see webchat/render/growth.py.
   const parser = document.createElement("template");
   const append = (element, html) => {
     parser.innerHTML = html;
@@ -605,8 +605,8 @@
     hold(control, () => control.click());
   }, true);
 
-  // What is pressed may be swapped away before it is released, and then the browser clicks on nothing. What does the same in
-  // its place is clicked, unless the pointer was dragged away.
+  // A control may be swapped away between press and release; the browser then clicks nothing. Its replacement is clicked
+  // instead, unless the pointer was dragged away.
   const CONTROL = "button, a[href]";
   const doing = (control) => [control.closest("[id]")?.id, control.href, control.form?.action, control.title, control.textContent].join("\n");
   let pressed = null;
@@ -698,7 +698,7 @@
     dropSent();
   });
 
-  // What is taken back comes into the field, before what is there; so does the change of a message that was sent meanwhile.
+  // A message that is taken back goes into the field, before what is there; so does a change that came too late.
   let taken = new Map();
   const changes = new Map();
   document.addEventListener("input", ({ target }) => {
