@@ -20,6 +20,7 @@ PUBLIC = {"_replace"}
 WATCHED = {"tests/test_acp_sessions.py: _sessions", "tests/real_agents/test_sessions.py: _sessions"}
 """Only the backend's own table tells when the process of a stopped turn has settled."""
 PATCHED = {
+    "tests/test_writing_down.py: webchat.backends.openai.incoming": "a clock that stands still",
     "tests/conftest.py: webchat.replies.supervisor": "a stop that a busy machine needs longer for",
     "tests/test_model_facts.py: webchat.backends.openai.server.FACTS_PATIENCE": "a wait that is longer than the test",
     "tests/test_acp_process.py: webchat.threads": "a thread that is begun late",

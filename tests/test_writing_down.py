@@ -5,13 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from decimal import Decimal
+from types import SimpleNamespace
 
 import pytest
 
 from tests.reading import until
-from tests.scripted_server import ScriptedServer, says
+from tests.scripted_server import DONE, Answer, ScriptedServer, ended
 from webchat.backends import Event
-from webchat.backends.openai import OpenAIModel
+from webchat.backends.openai import OpenAIModel, incoming
 from webchat.backends.openai.server import Server
 from webchat.backends.openai.wire import Wire
 from webchat.replies.tending import Tending
@@ -110,9 +111,12 @@ class TestPace:
     def written(self, *times, pace=None, size=0):
         """Whether it is that thread's turn at each of these times, in seconds after a write."""
         pace = pace or WritePace(ReplyTimes())
-        began = time.monotonic()
-        pace.begin()
-        pace.end()
+        while True:
+            began = time.monotonic()
+            pace.begin()
+            pace.end()
+            if time.monotonic() - began < 0.005:  # else the machine was busy with something else in between
+                break
         turns = []
         for after in times:
             pace.come(began + after, size, is_first=False)
@@ -151,21 +155,42 @@ def test_half_a_character_is_no_readers_trouble_wherever_it_comes(manager, backe
     assert posted.answer.content == "a?b"
 
 
-@pytest.mark.parametrize(("answers", "seconds"), [(1, 0.1025), (20, 0.15), (40, 0.2), (500, 0.24)])
-def test_many_answers_gather_for_longer_than_one(model, monkeypatch, answers, seconds):
+@pytest.fixture
+def gathered(model, monkeypatch):
+    """Has the model send each of the given texts once events may gather after the one before.
+
+    Returns the seconds for which they may, time by time.
+    """
     paused: list[float] = []
-    monkeypatch.setattr(Wire, "gather", lambda wire, seconds, **_: paused.append(seconds))
+    gates: list[threading.Event] = []
+
+    def gather(wire, seconds, **_):
+        paused.append(seconds)
+        if len(paused) <= len(gates):
+            gates[len(paused) - 1].set()
+
+    def sends(first, *texts):
+        gates.extend(threading.Event() for _ in texts)
+        steps = [step for pair in zip(gates, texts, strict=True) for step in pair]
+        model.script(Answer([first, *steps, ended(), DONE]))
+        return paused
+
+    monkeypatch.setattr(Wire, "gather", gather)
+    monkeypatch.setattr(incoming, "time", SimpleNamespace(monotonic=lambda: 0.0))  # no read takes long
+    return sends
+
+
+@pytest.mark.parametrize(("answers", "seconds"), [(1, 0.1025), (20, 0.15), (40, 0.2), (500, 0.24)])
+def test_many_answers_gather_for_longer_than_one(model, gathered, monkeypatch, answers, seconds):
     monkeypatch.setattr(Server, "answers", answers)
-    model.script(says("a", "b", "c", delay=0.05))
+    paused = gathered("a", "b", "c")
     pieces = OpenAIModel(model.url, "m").stream([{"role": "user", "content": "hello"}])
     assert "".join(piece for piece in pieces if isinstance(piece, str)) == "abc"
     assert paused == [pytest.approx(seconds)] * len(paused) != []
 
 
-def test_a_long_answer_gathers_for_longer(model, monkeypatch):
-    paused: list[float] = []
-    monkeypatch.setattr(Wire, "gather", lambda wire, seconds, **_: paused.append(seconds))
-    model.script(says("a", "b" * 2_000, "c", "d", delay=0.05))
+def test_a_long_answer_gathers_for_longer(model, gathered):
+    paused = gathered("a", "b" * 2_000, "c", "d")
     assert [*OpenAIModel(model.url, "m").stream([{"role": "user", "content": "hello"}])]
     assert paused[0] == pytest.approx(0.1025)
     assert paused[-1] == pytest.approx(0.24)
