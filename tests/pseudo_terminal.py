@@ -94,7 +94,7 @@ class Typing:
     def end(self) -> int:
         """Wait for its end; returns the exit code."""
         code = self.process.wait(timeout=PATIENCE)
-        self._reader.join(timeout=5)
+        self._reader.join(timeout=30)
         return code
 
     def close(self) -> None:

@@ -56,9 +56,9 @@ class Running:
 
     def end(self) -> tuple[int, str, str]:
         """Wait for its end: exit code, standard output and standard error."""
-        code = self.process.wait(timeout=30)
+        code = self.process.wait(timeout=60)
         for reader in self._readers:
-            reader.join(timeout=5)
+            reader.join(timeout=30)
         return code, self.output, self.errors
 
 
@@ -143,7 +143,7 @@ def model_server(serve: Callable[..., Server], model: ScriptedServer) -> Server:
 @pytest.fixture
 def beside(model_server: Server) -> Iterator[httpx.Client]:
     """A client of it, like a page that is open beside the terminal."""
-    with httpx.Client(base_url=model_server.url, headers=JSON, timeout=20) as client:
+    with httpx.Client(base_url=model_server.url, headers=JSON) as client:
         yield client
 
 

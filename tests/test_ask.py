@@ -186,7 +186,7 @@ def test_who_reads_no_further_stops_the_answer_without_a_word(terminal, model, b
     )
     assert reader.stdout.readline() == b"one\n"
     gate.set()
-    assert reader.communicate(timeout=30) == (b"141\n", b"")
+    assert reader.communicate(timeout=60) == (b"141\n", b"")
     until(lambda: last_messages(beside)[-1]["status"] == "stopped")
 
 
@@ -239,7 +239,7 @@ def agent(tmp_path, home, serve, preloaded):
             "folder": Terminal(preloaded, ["--home", str(home)], ["--backend", "acp", "--agent", command]),
             "server": Terminal(preloaded, ["--url", server.url]),
         }
-        with httpx.Client(base_url=server.url, headers=JSON, timeout=20) as page:
+        with httpx.Client(base_url=server.url, headers=JSON) as page:
             yield terminals, page
         for terminal in terminals.values():
             terminal.close()

@@ -181,7 +181,7 @@ def test_a_server_starts_on_it_and_answers(home, outside, serve, file, harm):
     damage.make(home)
     harm(home / file, outside)
     server = serve("--backend", "mock")
-    answer = httpx.get(f"{server.url}/", timeout=20)
+    answer = httpx.get(f"{server.url}/")
     assert answer.status_code in (200, 507)
-    assert httpx.get(f"{server.url}/apps/settings/", timeout=20).status_code == 200
+    assert httpx.get(f"{server.url}/apps/settings/").status_code == 200
     assert server.process.poll() is None

@@ -22,7 +22,7 @@ def behind(nginx, serve, config: str, **env: str) -> str:
 
 @pytest.fixture
 def browser():
-    with httpx.Client(verify=False, timeout=20, follow_redirects=True) as client:
+    with httpx.Client(verify=False, follow_redirects=True) as client:
         yield client
 
 

@@ -281,7 +281,7 @@ def test_every_answer_has_the_security_headers(answers):
 )
 def test_so_has_what_the_server_answers_without_the_application(serve, sent, status):
     port = int(serve().url.rpartition(":")[2])
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
         with suppress(ConnectionError):
             connection.sendall(sent)
         answer = HTTPResponse(connection)

@@ -62,7 +62,7 @@ def kill_while_answering(server, model: ScriptedServer, killed: Killed) -> None:
     killing = threading.Timer(random.uniform(0, LONGEST), kill)
     killing.start()
     try:
-        with httpx.stream("GET", f"{server.url}/sessions/{killed.session_id}/reply", timeout=20) as page:
+        with httpx.stream("GET", f"{server.url}/sessions/{killed.session_id}/reply") as page:
             for piece in page.iter_text():
                 killed.read += piece
     except httpx.TransportError:

@@ -61,15 +61,15 @@ class Served:
         return len([*Path(f"/proc/{self.process.pid}/task").iterdir()])
 
     def new_session(self) -> str:
-        return str(httpx.post(f"{self.url}/api/session", timeout=20).json()["session_id"])
+        return str(httpx.post(f"{self.url}/api/session").json()["session_id"])
 
     def say(self, session: str, text: str) -> None:
         form, whole = {"message": text}, {"Accept": "application/json"}
-        httpx.post(f"{self.url}/sessions/{session}/messages", data=form, headers=whole, timeout=20).raise_for_status()
+        httpx.post(f"{self.url}/sessions/{session}/messages", data=form, headers=whole).raise_for_status()
 
     @contextmanager
     def page(self, session: str) -> Iterator[Page]:
-        with socket.create_connection(("127.0.0.1", self.port), timeout=20) as connection:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=60) as connection:
             connection.sendall(f"GET /events?session={session} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
             page = Page(connection)
             page.read_until("HTTP/1.1 200")
@@ -140,7 +140,7 @@ def test_every_page_is_told_of_the_end(home, stack):
     server.process.terminate()
     for page in pages:
         assert page.read_to_its_end().endswith("0\r\n\r\n")
-    _, errors = server.process.communicate(timeout=20)
+    _, errors = server.process.communicate(timeout=60)
     assert server.process.returncode == 0
     assert errors == ""
 
@@ -158,7 +158,7 @@ def test_a_limit_that_leaves_few_pages_is_told(home, stack):
     server = Served(home, stack, 300, files=256)
     server.new_session()
     server.process.terminate()
-    _, errors = server.process.communicate(timeout=20)
+    _, errors = server.process.communicate(timeout=60)
     assert "limit of 256 open files allows live updates for 96 pages" in errors
 
 

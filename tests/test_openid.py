@@ -97,7 +97,7 @@ def chat(serve, apache):
 
 @pytest.fixture
 def browser():
-    with httpx.Client(verify=False, timeout=20, follow_redirects=True, headers=NAVIGATION) as client:
+    with httpx.Client(verify=False, follow_redirects=True, headers=NAVIGATION) as client:
         yield client
 
 
@@ -120,7 +120,7 @@ def test_who_has_signed_in_at_the_provider_has_sessions_of_their_own(chat, brows
         == 403
     )
     provider.email = "bob@example.org"
-    with httpx.Client(verify=False, timeout=20, follow_redirects=True, headers=NAVIGATION) as bobs:
+    with httpx.Client(verify=False, follow_redirects=True, headers=NAVIGATION) as bobs:
         assert "I am Ada" not in bobs.get(chat).text
         assert bobs.get(sent.url).status_code == 404
 

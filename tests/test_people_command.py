@@ -48,7 +48,7 @@ def people(home):
 def chat(serve):
     """A real server whose people sign in at a proxy, and which answers slowly."""
     options = ("--backend", "mock", "--mock-delay", "0.2", "--auth-header", HEADER)
-    with httpx.Client(base_url=serve(*options).url, timeout=20) as client:
+    with httpx.Client(base_url=serve(*options).url) as client:
         yield client
 
 
@@ -331,7 +331,7 @@ def as_bytes(value):
 
 def test_a_person_is_removed_from_a_database_and_from_all_its_servers(serve, database):
     options = ("--backend", "mock", "--mock-delay", "0.2", "--auth-header", HEADER, "--database", database)
-    one, other = (httpx.Client(base_url=serve(*options).url, timeout=20) for _ in range(2))
+    one, other = (httpx.Client(base_url=serve(*options).url) for _ in range(2))
     kept = says(one, BOB, "Bob stays")
     running = furnish(one, ADA, WORD)
     assert f"{WORD}" in other.get("/sessions?q=quinq", headers=ADA).text

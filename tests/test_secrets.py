@@ -64,7 +64,7 @@ class Search:
 
     def __init__(self, server: Server) -> None:
         plain = {"Authorization": f"Bearer {TOKEN}", "Accept-Encoding": "identity"}
-        self._http = httpx.Client(base_url=server.url, headers=plain, timeout=20)
+        self._http = httpx.Client(base_url=server.url, headers=plain)
         self.found: list[str] = []
         self.asked = 0
 

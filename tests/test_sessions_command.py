@@ -24,7 +24,7 @@ TOKEN = "a token that is long enough"
 
 @pytest.fixture
 def server(serve):
-    with httpx.Client(base_url=serve("--backend", "mock", "--mock-delay", "0").url, timeout=20) as client:
+    with httpx.Client(base_url=serve("--backend", "mock", "--mock-delay", "0").url) as client:
         yield client
 
 
@@ -251,7 +251,7 @@ def test_what_is_no_chat_is_told_from_one(status, body, command):
 
 
 def test_each_person_has_their_own(serve, home):
-    with httpx.Client(base_url=serve("--backend", "mock", "--auth-header", "X-User").url, timeout=20) as server:
+    with httpx.Client(base_url=serve("--backend", "mock", "--auth-header", "X-User").url) as server:
         for name in ("adalove", "zoë"):
             server.post("/messages", data={"message": f"I am {name}"}, headers={"X-User": name.encode()} | JSON)
     for name in ("adalove", "zoë"):

@@ -67,7 +67,7 @@ def answer_of(url: str, session: str) -> str:
 
 
 def save(server: Server, fields: dict[str, str]) -> None:
-    assert httpx.post(f"{server.url}{SETTINGS}", data=fields, headers=JSON, timeout=20).status_code == 200
+    assert httpx.post(f"{server.url}{SETTINGS}", data=fields, headers=JSON).status_code == 200
 
 
 def test_the_next_message_on_each_server_is_answered_by_the_model_that_was_saved(two, new):

@@ -22,7 +22,7 @@ pytest.importorskip("psycopg", reason="psycopg is not installed (webchat[postgre
 def beside(serve, database, model):
     """A client of a chat on the database."""
     server = serve(*MODEL, "--base-url", model.url, "--database", database)
-    with httpx.Client(base_url=server.url, headers=JSON, timeout=20) as client:
+    with httpx.Client(base_url=server.url, headers=JSON) as client:
         yield client
 
 

@@ -22,7 +22,7 @@ def path(tmp_path):
 
 
 def client(path) -> httpx.Client:
-    return httpx.Client(transport=httpx.HTTPTransport(uds=str(path)), base_url="http://localhost", timeout=10)
+    return httpx.Client(transport=httpx.HTTPTransport(uds=str(path)), base_url="http://localhost")
 
 
 def listen_at(serve, path):
@@ -124,6 +124,6 @@ def test_nginx_passes_requests_on_to_it(nginx, serve, path):
     serve("--backend", "mock", "--proxies", "1", "--host", f"unix:{path}", env={"WEBCHAT_TOKEN": "t" * 20})
     config = block("nginx").replace("http://127.0.0.1:8000", f"http://unix:{path}")
     url = nginx(config, "unused")
-    with httpx.Client(verify=False, timeout=10, follow_redirects=True) as browser:
+    with httpx.Client(verify=False, follow_redirects=True) as browser:
         assert browser.get(f"{url}/?token={'t' * 20}").status_code == 200
         assert browser.post(f"{url}/messages", data={"message": "hi"}, headers={"Origin": url}).status_code == 200

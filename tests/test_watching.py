@@ -24,7 +24,7 @@ class Watching:
 
     def __init__(self, url, session_id):
         self.events = []
-        self._client = httpx.Client(base_url=url, timeout=30)
+        self._client = httpx.Client(base_url=url)
         self._thread = threading.Thread(target=self._read, args=(f"/sessions/{session_id}/events",), daemon=True)
         self._thread.start()
         until(lambda: self.named("messages"))

@@ -56,7 +56,7 @@ class LivePage(OpenTab):
     """A page in a browser. After a break, its stream continues where it was, as with htmx."""
 
     def __init__(self, url: str, path: str, headers: dict[str, str] | None = None) -> None:
-        self._http = httpx.Client(base_url=url, timeout=20, follow_redirects=True, verify=False, headers=headers)
+        self._http = httpx.Client(base_url=url, follow_redirects=True, verify=False, headers=headers)
         super().__init__(self._http, path)
         self.is_live = False
         self.breaks = 0
@@ -154,19 +154,19 @@ class Paced:
 
 def begin(url: str, message: str = "hello", **headers: str) -> str:
     """The path of a new session whose first message has been answered, or is being answered."""
-    accepted = httpx.post(f"{url}/messages", data={"message": message}, headers=headers, timeout=30, verify=False)
+    accepted = httpx.post(f"{url}/messages", data={"message": message}, headers=headers, verify=False)
     assert accepted.status_code == 303, accepted.text
     return "/sessions/" + accepted.headers["Location"].partition("/sessions/")[2].partition("#")[0]
 
 
 def send(url: str, session: str, message: str, **fields: str) -> httpx.Response:
     """Send a message as a page does; the response comes as soon as it is saved."""
-    return httpx.post(f"{url}{session}/messages", data={"message": message, **fields}, headers=HTMX, timeout=40)
+    return httpx.post(f"{url}{session}/messages", data={"message": message, **fields}, headers=HTMX)
 
 
 def messages(url: str, session: str, **options: Any) -> list[dict[str, Any]]:
     """A session's messages, according to the server."""
-    found = httpx.get(f"{url}{session}", headers=JSON | options.pop("headers", {}), timeout=30, **options)
+    found = httpx.get(f"{url}{session}", headers=JSON | options.pop("headers", {}), **options)
     assert found.status_code == 200, found.text
     return list(found.json()["messages"])
 
@@ -227,7 +227,7 @@ class Network:
             try:
                 until(lambda: socket.exists() or process.poll() is not None, patience=30)
                 transport = httpx.HTTPTransport(uds=str(socket))
-                yield httpx.Client(transport=transport, base_url="http://localhost", timeout=40)
+                yield httpx.Client(transport=transport, base_url="http://localhost")
             finally:
                 process.kill()
 
