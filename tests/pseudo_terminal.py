@@ -50,6 +50,7 @@ class Typing:
         self.screen.answers = self._write
         self.raw = b""
         self._news = threading.Condition()
+        self.modes_before = self.modes
         start = command if callable(command) else _starting(command)
         env = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "", "LINES": "", **env}
         self.process = start(slave, env)
@@ -74,6 +75,18 @@ class Typing:
         """What is on the screen."""
         with self._news:
             return self.screen.text
+
+    @property
+    def modes(self) -> list[object]:
+        """The terminal's modes: whether it echoes what is typed, and so on."""
+        return termios.tcgetattr(self._master)
+
+    @property
+    def is_as_before(self) -> bool:
+        """Whether a shell finds the terminal as it was: its modes, a visible cursor, and no marks around a paste."""
+        with self._news:
+            switched = self.raw.count(b"\x1b[?2004h") - self.raw.count(b"\x1b[?2004l")
+            return self.modes == self.modes_before and not (self.screen.cursor.hidden or switched)
 
     def types(self, text: str) -> None:
         self._write(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import signal
 import sys
 
 import httpx
@@ -70,6 +71,29 @@ def test_ctrl_c_stops_the_answer_and_not_the_program(chat, model, beside, gate):
     typing.until("Ctrl+D leaves.")
     typing.says("/quit")
     assert typing.end() == 0
+
+
+@pytest.mark.parametrize("when", ["at the prompt", "during an answer", "while choosing", "on a plain terminal"])
+def test_sigterm_leaves_the_terminal_as_it_was(terminal, model, beside, gate, when):
+    model.script(whole("one\n\ntwo", gate, "three"))
+    options, kind = ["--new"], "dumb" if when == "on a plain terminal" else "xterm-256color"
+    if when == "while choosing":
+        options = ["--pick"]
+        gate.set()
+        beside.post("/messages", data={"message": "about kettles"})
+    typing = Typing(terminal.typed("chat", *options), TERM=kind)
+    typing.until("Which session?" if when == "while choosing" else READY[:18])
+    if when == "during an answer":
+        typing.says("count")
+        typing.until("one", "two")
+    elif when != "on a plain terminal":
+        until(lambda: not typing.is_as_before)
+    typing.process.send_signal(signal.SIGTERM)
+    gate.set()
+    assert typing.end() == 128 + signal.SIGTERM
+    assert typing.is_as_before, typing.raw
+    assert "Traceback" not in typing.text
+    typing.close()
 
 
 def test_sessions_are_listed_resumed_and_picked(chat, beside):

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
 
 import click
 
@@ -12,6 +16,9 @@ from webchat.cli.where import Where, answer_options, refusing, where_options
 MISSING = "webchat chat needs two more packages. Run: pip install 'webchat[terminal]'"
 GRACE = 10.0
 """Seconds that an answer has to finish when a person has left; Ctrl+C leaves at once."""
+WAITING = f"Waiting up to {GRACE:.0f} seconds for the answer to end. Press Ctrl+C to quit now."
+BY_SIGNAL = 128
+"""Added to a signal's number, this is a shell's exit code for it."""
 
 
 @click.command()
@@ -49,7 +56,7 @@ def chat(
         raise click.ClickException(MISSING) from error
     from webchat.terminal.answer import chosen_session
 
-    with refusing(), where.answering(settings, grace=GRACE) as client:
+    with _leaving_at_sigterm(), refusing(), where.answering(settings, grace=GRACE) as client:
         here = TerminalChat(client, folder, temporary=temporary)
         try:
             picked = here.pick() if pick else session_id
@@ -57,6 +64,24 @@ def chat(
             return
         chosen = chosen_session(client, picked, folder, options, new=new, temporary=temporary)
         client.start()
-        here.run(chosen)
-        if where.url is None and here.paper.is_answering:
-            click.echo(f"Waiting up to {GRACE:.0f} seconds for the answer to end. Press Ctrl+C to quit now.", err=True)
+        try:
+            here.run(chosen)
+        finally:
+            if where.url is None and here.paper.is_answering:
+                click.echo(WAITING, err=True)
+
+
+@contextmanager
+def _leaving_at_sigterm() -> Iterator[None]:
+    """SIGTERM leaves the chat as Ctrl+D does, with the terminal as it was. A second one ends the program at once."""
+    before = signal.getsignal(signal.SIGTERM)
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        signal.signal(number, before)
+        raise SystemExit(BY_SIGNAL + number)
+
+    signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
